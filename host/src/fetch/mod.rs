@@ -1,0 +1,1 @@
+//! Carries out what a plugin planned: call, job, pages, download, spool.

@@ -1,0 +1,26 @@
+//! `host` pulls identity-audit reports over HTTP, turns them into events inside sandboxed WebAssembly components, and
+//! delivers the events to sinks.
+//!
+//! The rooms, lowest floor first; a room uses the floors below it and never one above:
+//!
+//! | floor | room | holds |
+//! |---|---|---|
+//! | 0 | [`event`] | the audit event, its stable id, its renderings |
+//! | 1 | [`plugin`] | the sandbox: engine, limits, load and inspect; knows no HTTP |
+//! | 1 | [`remote`] | HTTP: client, auth, retry, origin and address rules |
+//! | 2 | [`fetch`] | call, job, pages, download, spool |
+//! | 2 | [`sink`] | where events go |
+//! | 3 | [`run`] | one run, from plan to summary |
+//! | 4 | [`simulator`] | the local stand-in for the servers |
+//! | 5 | [`config`], [`cli`] | what the user typed, validated, and one call into the floors below |
+#![deny(missing_docs)]
+
+pub mod cli;
+pub mod config;
+pub mod event;
+pub mod fetch;
+pub mod plugin;
+pub mod remote;
+pub mod run;
+pub mod simulator;
+pub mod sink;

@@ -1,0 +1,1 @@
+//! HTTP under one policy: the only room that may touch reqwest.

@@ -1,0 +1,86 @@
+//! Short ways to build the records of the bindings.
+
+use crate::*;
+
+impl HttpRequest {
+    /// A request for a path of unencoded segments below the base URL.
+    pub fn new<S: Into<String>>(method: Method, path: impl IntoIterator<Item = S>) -> Self {
+        let path = path.into_iter().map(Into::into).collect();
+        HttpRequest { method, path, query: Vec::new(), headers: Vec::new(), body: None }
+    }
+
+    /// `GET`.
+    pub fn get<S: Into<String>>(path: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Method::Get, path)
+    }
+
+    /// `POST`.
+    pub fn post<S: Into<String>>(path: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Method::Post, path)
+    }
+
+    /// Adds a query parameter, unencoded.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = Some(body);
+        self
+    }
+}
+
+impl Principal {
+    /// An account of which only the login name is known.
+    pub fn named(name: impl Into<String>) -> Self {
+        Principal { name: name.into(), id: None, display_name: None }
+    }
+}
+
+impl Event {
+    /// An event of which nothing else is known yet.
+    pub fn new(time: Timestamp, activity: Activity, outcome: Outcome, subject: Principal) -> Self {
+        Event {
+            id: None,
+            time,
+            activity,
+            outcome,
+            subject,
+            actor: None,
+            target: None,
+            source_ip: None,
+            user_agent: None,
+            session: None,
+            service: None,
+            action: None,
+            code: None,
+            message: None,
+            labels: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+}
+
+impl Fault {
+    fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Fault { kind, message: message.into(), hint: None, code: None }
+    }
+
+    /// The user asked for something that cannot be had.
+    pub fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::InvalidRequest, message)
+    }
+
+    /// The document cannot be read.
+    pub fn malformed_document(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::MalformedDocument, message)
+    }
+
+    /// Adds what the user can do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

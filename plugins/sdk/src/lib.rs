@@ -1,0 +1,169 @@
+//! What a plugin author writes against.
+//!
+//! A report plugin implements [`Report`] and [`Parse`], and names itself in [`export_report!`]:
+//!
+//! ```
+//! use plugin_sdk::*;
+//!
+//! struct Logons;
+//!
+//! impl Report for Logons {
+//!     type Parser = Lines;
+//!     fn describe() -> Description {
+//!         Description {
+//!             name: "logons".into(),
+//!             version: env!("CARGO_PKG_VERSION").into(),
+//!             summary: "One login name a line".into(),
+//!             connection: ConnectionKind::Epm,
+//!             granularity: Granularity::Day,
+//!             retention_days: None,
+//!             window_days: None,
+//!             parameters: vec![],
+//!             deprecation: None,
+//!         }
+//!     }
+//!     fn plan(_request: Request) -> Result<Vec<Fetch>, Fault> {
+//!         let request = HttpRequest::get(["logons.txt"]);
+//!         Ok(vec![Fetch::Call(Call { request, records: None })])
+//!     }
+//!     fn parser(_document: Document) -> Result<Lines, Fault> {
+//!         Ok(Lines::default())
+//!     }
+//! }
+//!
+//! #[derive(Default)]
+//! struct Lines { partial: Vec<u8> }
+//!
+//! impl Parse for Lines {
+//!     fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault> {
+//!         for &byte in chunk {
+//!             match byte {
+//!                 b'\n' => self.finish(batch)?,
+//!                 byte => self.partial.push(byte),
+//!             }
+//!         }
+//!         Ok(())
+//!     }
+//!     fn finish(&mut self, batch: &mut Batch) -> Result<(), Fault> {
+//!         let line = std::mem::take(&mut self.partial);
+//!         if !line.is_empty() {
+//!             let name = String::from_utf8_lossy(&line).into_owned();
+//!             batch.events.push(Event::new(0, Activity::Logon, Outcome::Success, Principal::named(name)));
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! export_report!(Logons);
+//! # fn main() {}
+//! ```
+//!
+//! Plugins are pure: no clock, network, file or environment. What they need stands in the [`Request`].
+
+#![deny(missing_docs)]
+
+mod build;
+#[doc(hidden)]
+#[allow(missing_docs, unsafe_code, clippy::all)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "report-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_bindings",
+        default_bindings_module: "plugin_sdk::bindings",
+        generate_all,
+        additional_derives: [PartialEq],
+    });
+}
+
+pub use bindings::audit::plugin::events::{
+    Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject, Timestamp,
+};
+pub use bindings::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method};
+pub use bindings::exports::audit::plugin::report::{
+    Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, Pages, Paging, Parameter,
+    Request, Window,
+};
+
+/// A report: says what to fetch, and opens a parser for each document that came of it.
+pub trait Report: 'static {
+    /// Reads one document.
+    type Parser: Parse;
+    /// Says what the report is; the same at every call.
+    fn describe() -> Description;
+    /// Says what to fetch for a request.
+    fn plan(request: Request) -> Result<Vec<Fetch>, Fault>;
+    /// Opens a parser for one document.
+    fn parser(document: Document) -> Result<Self::Parser, Fault>;
+}
+
+/// Reads one document, chunk by chunk.
+pub trait Parse: 'static {
+    /// Takes the next bytes and appends what they complete to `batch`.
+    fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault>;
+    /// Takes note that the document is complete.
+    fn finish(&mut self, batch: &mut Batch) -> Result<(), Fault>;
+}
+
+/// The glue between the traits and the bindings.
+#[doc(hidden)]
+pub mod glue {
+    use super::*;
+    use crate::bindings::exports::audit::plugin::report;
+    use std::cell::RefCell;
+    use std::marker::PhantomData;
+
+    pub struct Component<R>(PhantomData<R>);
+
+    impl<R: Report> report::Guest for Component<R> {
+        type Parser = Parser<R>;
+        fn describe() -> Description {
+            R::describe()
+        }
+        fn plan(request: Request) -> Result<Vec<Fetch>, Fault> {
+            R::plan(request)
+        }
+    }
+
+    /// A parser that could not be opened answers every call with the fault: a constructor cannot fail.
+    pub struct Parser<R: Report>(RefCell<Result<R::Parser, Fault>>);
+
+    impl<R: Report> Parser<R> {
+        fn with(
+            &self,
+            call: impl FnOnce(&mut R::Parser, &mut Batch) -> Result<(), Fault>,
+        ) -> Result<Batch, Fault> {
+            let mut batch = Batch { events: Vec::new(), rejects: Vec::new() };
+            match &mut *self.0.borrow_mut() {
+                Ok(parser) => call(parser, &mut batch).map(|()| batch),
+                Err(fault) => Err(fault.clone()),
+            }
+        }
+    }
+
+    impl<R: Report> report::GuestParser for Parser<R> {
+        fn new(document: Document) -> Self {
+            Parser(RefCell::new(R::parser(document)))
+        }
+        fn push(&self, chunk: Vec<u8>) -> Result<Batch, Fault> {
+            self.with(|parser, batch| parser.push(&chunk, batch))
+        }
+        fn finish(&self) -> Result<Batch, Fault> {
+            self.with(|parser, batch| parser.finish(batch))
+        }
+    }
+}
+
+/// Makes a [`Report`] the component's export. Once in a crate; does nothing in a native build, so that tests and
+/// benchmarks can link several plugins.
+#[macro_export]
+macro_rules! export_report {
+    ($report:ty) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            type Exported = $crate::glue::Component<$report>;
+            $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
+        };
+    };
+}
