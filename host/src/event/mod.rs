@@ -1,7 +1,38 @@
 //! The audit event: what every report plugin produces and every sink takes.
 //!
 //! [`Event`] is one record, [`Batch`] what a parser found in one chunk, and [`Provenance`] what is true of all events of
-//! a run. An event leaves the process in one of the renderings of `Encoding`, one JSON object a line.
+//! a run. [`id::Ids`] gives every event its stable id. An event leaves the process in one of the renderings of
+//! [`Encoding`], one JSON object a line: [`ocsf`], [`ecs`], or [`flat`], the event itself.
+//!
+//! ```
+//! use host::event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance, id::Ids};
+//!
+//! let provenance = Provenance {
+//!     report: "user-login".into(),
+//!     connection: "epm".into(),
+//!     service: "epm.example.com".into(),
+//!     product: Product::EpmCloud,
+//! };
+//! let mut event = Event::new(1_751_542_473_000, Activity::Logon, Outcome::Success, Principal::named("jdoe"));
+//! Ids::new(&provenance.report, &provenance.connection).assign(&mut event)?;
+//!
+//! let mut line = Vec::new();
+//! Encoding::Ocsf.write(&event, &provenance, &mut line);
+//! assert!(line.starts_with(br#"{"time":1751542473000,"class_uid":3002,"#));
+//! # Ok::<(), host::event::id::IdError>(())
+//! ```
+
+mod attributes;
+pub mod ecs;
+mod encoding;
+pub mod flat;
+pub mod id;
+pub mod ocsf;
+#[cfg(test)]
+mod samples;
+mod time;
+
+pub use encoding::{Encoding, UnknownEncoding};
 
 use serde::Serialize;
 
@@ -33,6 +64,60 @@ pub enum Activity {
     Other,
 }
 
+impl Activity {
+    /// Every case, in the order of the WIT.
+    pub const ALL: [Activity; 21] = [
+        Activity::Logon,
+        Activity::Logoff,
+        Activity::AccountCreate,
+        Activity::AccountUpdate,
+        Activity::AccountEnable,
+        Activity::AccountDisable,
+        Activity::AccountDelete,
+        Activity::AccountLock,
+        Activity::AccountUnlock,
+        Activity::PasswordChange,
+        Activity::PasswordReset,
+        Activity::RoleAssign,
+        Activity::RoleRevoke,
+        Activity::GroupCreate,
+        Activity::GroupUpdate,
+        Activity::GroupDelete,
+        Activity::GroupAddMember,
+        Activity::GroupRemoveMember,
+        Activity::ApplicationAccess,
+        Activity::AuthenticationOther,
+        Activity::Other,
+    ];
+
+    /// The name in the WIT, the flat event and the derived id: lower case words joined by hyphens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activity::Logon => "logon",
+            Activity::Logoff => "logoff",
+            Activity::AccountCreate => "account-create",
+            Activity::AccountUpdate => "account-update",
+            Activity::AccountEnable => "account-enable",
+            Activity::AccountDisable => "account-disable",
+            Activity::AccountDelete => "account-delete",
+            Activity::AccountLock => "account-lock",
+            Activity::AccountUnlock => "account-unlock",
+            Activity::PasswordChange => "password-change",
+            Activity::PasswordReset => "password-reset",
+            Activity::RoleAssign => "role-assign",
+            Activity::RoleRevoke => "role-revoke",
+            Activity::GroupCreate => "group-create",
+            Activity::GroupUpdate => "group-update",
+            Activity::GroupDelete => "group-delete",
+            Activity::GroupAddMember => "group-add-member",
+            Activity::GroupRemoveMember => "group-remove-member",
+            Activity::ApplicationAccess => "application-access",
+            Activity::AuthenticationOther => "authentication-other",
+            Activity::Other => "other",
+        }
+    }
+}
+
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,6 +126,20 @@ pub enum Outcome {
     Success,
     Failure,
     Unknown,
+}
+
+impl Outcome {
+    /// Every case, in the order of the WIT.
+    pub const ALL: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Unknown];
+
+    /// The name in the WIT, the flat event and the derived id.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+            Outcome::Unknown => "unknown",
+        }
+    }
 }
 
 /// An account, as the source writes it.
@@ -54,6 +153,17 @@ pub struct Principal {
     /// The name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+}
+
+impl Principal {
+    /// An account of which only the login name is known.
+    pub fn named(name: impl Into<String>) -> Self {
+        Principal {
+            name: name.into(),
+            id: None,
+            display_name: None,
+        }
+    }
 }
 
 /// One audit event. Every string is what the source said, and so may be what an attacker typed.
@@ -91,6 +201,35 @@ pub struct Event {
     pub labels: Vec<String>,
     /// Everything else, by the source's names, verbatim and in the source's order.
     pub attributes: Vec<(String, String)>,
+}
+
+impl Event {
+    /// An event of which nothing more is known.
+    pub fn new(time: i64, activity: Activity, outcome: Outcome, subject: Principal) -> Self {
+        Event {
+            id: None,
+            time,
+            activity,
+            outcome,
+            subject,
+            actor: None,
+            target: None,
+            source_ip: None,
+            user_agent: None,
+            session: None,
+            service: None,
+            action: None,
+            code: None,
+            message: None,
+            labels: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+
+    /// The service that recorded the event, or the connection's.
+    pub fn service<'a>(&'a self, provenance: &'a Provenance) -> &'a str {
+        self.service.as_deref().unwrap_or(&provenance.service)
+    }
 }
 
 /// A record of the document that is no event.

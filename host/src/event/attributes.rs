@@ -1,0 +1,178 @@
+//! A list of names and values, names perhaps repeated, as one JSON object.
+
+use std::collections::HashMap;
+
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+
+/// More attributes than this are looked up in a hash table, so that a hostile row costs linear time.
+const SMALL: usize = 64;
+
+/// The attributes of an event, and fields of it that have no place of their own in a rendering.
+///
+/// Serializes as an object in the order of first appearance. A name that comes once has a string for a value, a name
+/// that comes again an array of all its strings, so nothing is lost.
+#[derive(Clone, Copy)]
+pub(crate) struct Attributes<'a> {
+    pub(crate) listed: &'a [(String, String)],
+    /// Fields without a place, by name; they come after the listed.
+    pub(crate) misplaced: [(&'static str, Option<&'a str>); 2],
+}
+
+impl<'a> Attributes<'a> {
+    pub(crate) fn of(listed: &'a [(String, String)]) -> Self {
+        Attributes {
+            listed,
+            misplaced: [("", None), ("", None)],
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries().next().is_none()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone + use<'a> {
+        let misplaced = self
+            .misplaced
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        self.listed
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain(misplaced)
+    }
+
+    /// Whether a name may come twice. A false positive costs only the slower path.
+    fn may_repeat(&self) -> bool {
+        if self.listed.len() > SMALL {
+            return true;
+        }
+        let mut seen = [0_u64; 4];
+        for (index, (name, _)) in self.entries().enumerate() {
+            let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+            let bit = 1 << (hash >> 58);
+            if let Some(word) = seen.get_mut((hash >> 56 & 3) as usize) {
+                if *word & bit != 0 && self.entries().take(index).any(|(earlier, _)| earlier == name) {
+                    return true;
+                }
+                *word |= bit;
+            }
+        }
+        false
+    }
+}
+
+impl Serialize for Attributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if self.may_repeat() {
+            let mut values: HashMap<&str, Vec<&str>> = HashMap::new();
+            for (name, value) in self.entries() {
+                values.entry(name).or_default().push(value);
+            }
+            for (name, _) in self.entries() {
+                match values.remove(name).as_deref() {
+                    Some([value]) => map.serialize_entry(name, value)?,
+                    Some(values) => map.serialize_entry(name, values)?,
+                    None => {}
+                }
+            }
+        } else {
+            for (name, value) in self.entries() {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// `oracle.<report>` with underscores, the form that ECS wants of `event.dataset`.
+pub(crate) struct Dataset<'a>(pub(crate) &'a str);
+
+impl std::fmt::Display for Dataset<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("oracle.")?;
+        for (index, word) in self.0.split('-').enumerate() {
+            if index > 0 {
+                f.write_str("_")?;
+            }
+            f.write_str(word)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Dataset<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Up to two strings as an array, without the second where it equals the first.
+pub(crate) struct Distinct<'a>(pub(crate) &'a str, pub(crate) Option<&'a str>);
+
+impl Serialize for Distinct<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let second = self.1.filter(|second| *second != self.0);
+        let mut list = serializer.serialize_seq(Some(1 + usize::from(second.is_some())))?;
+        list.serialize_element(self.0)?;
+        if let Some(second) = second {
+            list.serialize_element(second)?;
+        }
+        list.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(pairs: &[(&str, &str)], misplaced: [(&'static str, Option<&str>); 2]) -> String {
+        let listed: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        serde_json::to_string(&Attributes {
+            listed: &listed,
+            misplaced,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_name_that_repeats_keeps_all_its_values() {
+        let none = [("", None), ("", None)];
+        assert_eq!(json(&[], none), "{}");
+        assert_eq!(json(&[("b", "1"), ("a", "2")], none), r#"{"b":"1","a":"2"}"#);
+        assert_eq!(
+            json(&[("b", "1"), ("a", "2"), ("b", "3")], none),
+            r#"{"b":["1","3"],"a":"2"}"#
+        );
+        assert_eq!(json(&[("", "x"), ("", "x")], none), r#"{"":["x","x"]}"#);
+    }
+
+    #[test]
+    fn a_field_without_a_place_does_not_displace_an_attribute_of_its_name() {
+        let misplaced = [("source_ip", Some("10.xxx")), ("target", None)];
+        assert_eq!(
+            json(&[("source_ip", "a")], misplaced),
+            r#"{"source_ip":["a","10.xxx"]}"#
+        );
+    }
+
+    #[test]
+    fn a_row_of_many_attributes_keeps_them_all() {
+        let listed: Vec<_> = (0..50_000)
+            .map(|n| (format!("n{}", n % 40_000), n.to_string()))
+            .collect();
+        let text = serde_json::to_string(&Attributes::of(&listed)).unwrap();
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(object.len(), 40_000);
+        assert_eq!(object["n7"], serde_json::json!(["7", "40007"]));
+        assert_eq!(object["n30000"], serde_json::json!("30000"));
+    }
+}

@@ -1,0 +1,446 @@
+//! ECS 9.4.0, the Elastic Common Schema (Apache-2.0).
+//!
+//! Where somebody acted on an account of somebody else, `user` is who acted and `user.target` the account; otherwise
+//! `user` is the subject. A role given or taken is `user.changes.roles`, an application `service.target.name`. What ECS
+//! has no field for is under `oracle`, the namespace of this program's own fields: the connection's name, the session,
+//! a target without a place, and the attributes.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::{
+    Activity, Event, Principal, Provenance,
+    attributes::{Attributes, Dataset, Distinct},
+    time::Rfc3339,
+};
+
+/// The version of the schema, in `ecs.version`.
+pub const VERSION: &str = "9.4.0";
+
+/// `event.category` and `event.type`.
+fn category_of(activity: Activity) -> ([&'static str; 1], &'static [&'static str]) {
+    const AUTHENTICATION: [&str; 1] = ["authentication"];
+    const IAM: [&str; 1] = ["iam"];
+    match activity {
+        Activity::Logon => (AUTHENTICATION, &["start"]),
+        Activity::Logoff => (AUTHENTICATION, &["end"]),
+        Activity::ApplicationAccess | Activity::AuthenticationOther => (AUTHENTICATION, &["info"]),
+        Activity::AccountCreate => (IAM, &["user", "creation"]),
+        Activity::AccountDelete => (IAM, &["user", "deletion"]),
+        Activity::AccountUpdate
+        | Activity::AccountEnable
+        | Activity::AccountDisable
+        | Activity::AccountLock
+        | Activity::AccountUnlock
+        | Activity::PasswordChange
+        | Activity::PasswordReset => (IAM, &["user", "change"]),
+        Activity::RoleAssign | Activity::RoleRevoke => (IAM, &["user", "admin", "change"]),
+        Activity::GroupCreate => (IAM, &["group", "creation"]),
+        Activity::GroupDelete => (IAM, &["group", "deletion"]),
+        Activity::GroupUpdate | Activity::GroupAddMember | Activity::GroupRemoveMember => (IAM, &["group", "change"]),
+        Activity::Other => (IAM, &["info"]),
+    }
+}
+
+/// An event as [`Encoding::Ecs`](super::Encoding::Ecs) writes it.
+#[derive(Serialize)]
+pub(crate) struct Ecs<'a> {
+    #[serde(rename = "@timestamp")]
+    pub(crate) timestamp: Rfc3339,
+    pub(crate) ecs: Version,
+    pub(crate) event: EventSet<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<&'a str>,
+    pub(crate) user: User<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_agent: Option<UserAgent<'a>>,
+    pub(crate) service: Service<'a>,
+    pub(crate) observer: Observer,
+    pub(crate) related: Related<'a>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(crate) tags: &'a [String],
+    pub(crate) oracle: Own<'a>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Version {
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct EventSet<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) category: [&'static str; 1],
+    pub(crate) r#type: &'static [&'static str],
+    pub(crate) outcome: &'static str,
+    pub(crate) action: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<&'a str>,
+    pub(crate) module: &'static str,
+    pub(crate) dataset: Dataset<'a>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct User<'a> {
+    pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) full_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<Target<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) changes: Option<Changes<'a>>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Target<'a> {
+    pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) full_name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Changes<'a> {
+    pub(crate) roles: [&'a str; 1],
+}
+
+#[derive(Serialize)]
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Source<'a> {
+    pub(crate) address: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ip: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct UserAgent<'a> {
+    pub(crate) original: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Service<'a> {
+    pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<Named<'a>>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Observer {
+    pub(crate) vendor: &'static str,
+    pub(crate) product: &'static str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Related<'a> {
+    pub(crate) user: Distinct<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ip: Option<[&'a str; 1]>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Own<'a> {
+    pub(crate) connection: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) session: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<&'a str>,
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub(crate) attributes: Attributes<'a>,
+}
+
+impl<'a> Ecs<'a> {
+    pub(crate) fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
+        let (category, kind) = category_of(event.activity);
+        let actor = event.actor.as_ref();
+        let Principal { name, id, display_name } = actor.unwrap_or(&event.subject);
+        let ip = event.source_ip.as_deref().filter(|text| text.parse::<IpAddr>().is_ok());
+        let mut places = Places::default();
+        *places.of(event.activity) = event.target.as_deref();
+        Ecs {
+            timestamp: Rfc3339(event.time),
+            ecs: Version { version: VERSION },
+            event: EventSet {
+                kind: "event",
+                category,
+                r#type: kind,
+                outcome: event.outcome.name(),
+                action: event.action.as_deref().unwrap_or(event.activity.name()),
+                code: event.code.as_deref(),
+                reason: event.message.as_deref(),
+                id: event.id.as_deref(),
+                provider: event.service.as_deref(),
+                module: "oracle",
+                dataset: Dataset(&provenance.report),
+            },
+            message: event.message.as_deref(),
+            user: User {
+                name,
+                id: id.as_deref(),
+                full_name: display_name.as_deref(),
+                target: actor.map(|_| Target {
+                    name: &event.subject.name,
+                    id: event.subject.id.as_deref(),
+                    full_name: event.subject.display_name.as_deref(),
+                }),
+                changes: places.role.map(|role| Changes { roles: [role] }),
+            },
+            group: places.group.map(|name| Named { name }),
+            source: event.source_ip.as_deref().map(|address| Source { address, ip }),
+            user_agent: event.user_agent.as_deref().map(|original| UserAgent { original }),
+            service: Service {
+                name: event.service(provenance),
+                target: places.application.map(|name| Named { name }),
+            },
+            observer: Observer {
+                vendor: "Oracle",
+                product: provenance.product.name(),
+            },
+            related: Related {
+                user: Distinct(&event.subject.name, actor.map(|actor| actor.name.as_str())),
+                ip: ip.map(|ip| [ip]),
+            },
+            tags: &event.labels,
+            oracle: Own {
+                connection: &provenance.connection,
+                session: event.session.as_deref(),
+                target: places.none,
+                attributes: Attributes::of(&event.attributes),
+            },
+        }
+    }
+}
+
+/// Where a target goes: the activity says what kind of thing it is.
+#[derive(Default)]
+struct Places<'a> {
+    role: Option<&'a str>,
+    group: Option<&'a str>,
+    application: Option<&'a str>,
+    none: Option<&'a str>,
+}
+
+impl<'a> Places<'a> {
+    fn of(&mut self, activity: Activity) -> &mut Option<&'a str> {
+        match activity {
+            Activity::RoleAssign | Activity::RoleRevoke => &mut self.role,
+            Activity::GroupCreate
+            | Activity::GroupUpdate
+            | Activity::GroupDelete
+            | Activity::GroupAddMember
+            | Activity::GroupRemoveMember => &mut self.group,
+            Activity::Logon | Activity::Logoff | Activity::ApplicationAccess | Activity::AuthenticationOther => {
+                &mut self.application
+            }
+            _ => &mut self.none,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::event::{Outcome, samples};
+
+    fn rendered(event: &Event) -> Value {
+        serde_json::to_value(Ecs::of(event, &samples::domain())).unwrap()
+    }
+
+    #[test]
+    fn a_failed_sign_in_of_an_epm_report() {
+        let mut event = samples::sparse(Activity::Logon, Outcome::Failure);
+        event.source_ip = Some("198.51.100.4".into());
+        let text = serde_json::to_string_pretty(&Ecs::of(&event, &samples::epm())).unwrap();
+        insta::assert_snapshot!(text, @r#"
+        {
+          "@timestamp": "2025-03-10T13:00:00.000Z",
+          "ecs": {
+            "version": "9.4.0"
+          },
+          "event": {
+            "kind": "event",
+            "category": [
+              "authentication"
+            ],
+            "type": [
+              "start"
+            ],
+            "outcome": "failure",
+            "action": "logon",
+            "module": "oracle",
+            "dataset": "oracle.invalid_login"
+          },
+          "user": {
+            "name": "jdoe"
+          },
+          "source": {
+            "address": "198.51.100.4",
+            "ip": "198.51.100.4"
+          },
+          "service": {
+            "name": "epm-acme.example.com"
+          },
+          "observer": {
+            "vendor": "Oracle",
+            "product": "Oracle EPM Cloud"
+          },
+          "related": {
+            "user": [
+              "jdoe"
+            ],
+            "ip": [
+              "198.51.100.4"
+            ]
+          },
+          "oracle": {
+            "connection": "epm"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_full_role_assignment_places_every_field() {
+        let event = samples::full(Activity::RoleAssign, Outcome::Success);
+        let text = serde_json::to_string_pretty(&Ecs::of(&event, &samples::domain())).unwrap();
+        insta::assert_snapshot!(text, @r#"
+        {
+          "@timestamp": "2018-05-09T21:55:54.890Z",
+          "ecs": {
+            "version": "9.4.0"
+          },
+          "event": {
+            "kind": "event",
+            "category": [
+              "iam"
+            ],
+            "type": [
+              "user",
+              "admin",
+              "change"
+            ],
+            "outcome": "success",
+            "action": "sso.authentication.failure",
+            "code": "SSO-1001",
+            "reason": "You entered an incorrect user name or password.",
+            "id": "ecaae86c21fc4df69cfaa80448fc9478",
+            "provider": "SSO",
+            "module": "oracle",
+            "dataset": "oracle.audit_events"
+          },
+          "message": "You entered an incorrect user name or password.",
+          "user": {
+            "name": "admin@example.com",
+            "full_name": "Al Admin",
+            "target": {
+              "name": "jdoe@example.com",
+              "id": "u-17",
+              "full_name": "Jane Doe"
+            },
+            "changes": {
+              "roles": [
+                "Service Administrator"
+              ]
+            }
+          },
+          "source": {
+            "address": "203.0.113.7",
+            "ip": "203.0.113.7"
+          },
+          "user_agent": {
+            "original": "Mozilla/5.0"
+          },
+          "service": {
+            "name": "SSO"
+          },
+          "observer": {
+            "vendor": "Oracle",
+            "product": "Oracle Identity Domain"
+          },
+          "related": {
+            "user": [
+              "jdoe@example.com",
+              "admin@example.com"
+            ],
+            "ip": [
+              "203.0.113.7"
+            ]
+          },
+          "tags": [
+            "identity",
+            "vip"
+          ],
+          "oracle": {
+            "connection": "domain",
+            "session": "s-42",
+            "attributes": {
+              "ssoRp": "gate",
+              "rId": [
+                "0:1",
+                "0:2"
+              ]
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_target_goes_where_its_kind_belongs() {
+        for (activity, pointer) in [
+            (Activity::RoleRevoke, "/user/changes/roles/0"),
+            (Activity::GroupDelete, "/group/name"),
+            (Activity::ApplicationAccess, "/service/target/name"),
+            (Activity::AccountUpdate, "/oracle/target"),
+            (Activity::Other, "/oracle/target"),
+        ] {
+            let mut event = samples::sparse(activity, Outcome::Success);
+            event.target = Some("the target".into());
+            assert_eq!(
+                rendered(&event).pointer(pointer),
+                Some(&json!("the target")),
+                "{activity:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_masked_address_is_no_ip() {
+        let mut event = samples::sparse(Activity::Logon, Outcome::Success);
+        event.source_ip = Some("10.xxx.xxx.x".into());
+        let value = rendered(&event);
+        assert_eq!(value["source"], json!({"address": "10.xxx.xxx.x"}));
+        assert_eq!(value["related"], json!({"user": ["jdoe"]}));
+    }
+
+    #[test]
+    fn without_an_actor_the_subject_is_the_user() {
+        let mut event = samples::sparse(Activity::PasswordChange, Outcome::Success);
+        assert_eq!(rendered(&event)["user"], json!({"name": "jdoe"}));
+        event.actor = Some(Principal::named("admin"));
+        assert_eq!(
+            rendered(&event)["user"],
+            json!({"name": "admin", "target": {"name": "jdoe"}})
+        );
+        assert_eq!(rendered(&event)["related"]["user"], json!(["jdoe", "admin"]));
+    }
+}

@@ -1,0 +1,117 @@
+//! The flat event: what the plugin gave, without a schema's rearrangement. Routes and scripts read this one.
+//!
+//! Every member is always there, `null` where the source said nothing; `attributes` is an object in which a name that
+//! came more than once has an array of its values. Times are RFC 3339 with milliseconds, in UTC.
+
+use serde::Serialize;
+
+use super::{Event, Provenance, attributes::Attributes, time::Rfc3339};
+
+/// An event as [`Encoding::Event`](super::Encoding::Event) writes it.
+#[derive(Serialize)]
+pub(crate) struct Flat<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) time: Rfc3339,
+    pub(crate) activity: &'static str,
+    pub(crate) outcome: &'static str,
+    pub(crate) subject: &'a str,
+    pub(crate) subject_id: Option<&'a str>,
+    pub(crate) subject_display_name: Option<&'a str>,
+    pub(crate) actor: Option<&'a str>,
+    pub(crate) actor_id: Option<&'a str>,
+    pub(crate) actor_display_name: Option<&'a str>,
+    pub(crate) target: Option<&'a str>,
+    pub(crate) source_ip: Option<&'a str>,
+    pub(crate) user_agent: Option<&'a str>,
+    pub(crate) session: Option<&'a str>,
+    pub(crate) service: &'a str,
+    pub(crate) action: Option<&'a str>,
+    pub(crate) code: Option<&'a str>,
+    pub(crate) message: Option<&'a str>,
+    pub(crate) labels: &'a [String],
+    pub(crate) attributes: Attributes<'a>,
+    pub(crate) report: &'a str,
+    pub(crate) connection: &'a str,
+}
+
+impl<'a> Flat<'a> {
+    pub(crate) fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
+        let actor = event.actor.as_ref();
+        Flat {
+            id: event.id.as_deref(),
+            time: Rfc3339(event.time),
+            activity: event.activity.name(),
+            outcome: event.outcome.name(),
+            subject: &event.subject.name,
+            subject_id: event.subject.id.as_deref(),
+            subject_display_name: event.subject.display_name.as_deref(),
+            actor: actor.map(|actor| actor.name.as_str()),
+            actor_id: actor.and_then(|actor| actor.id.as_deref()),
+            actor_display_name: actor.and_then(|actor| actor.display_name.as_deref()),
+            target: event.target.as_deref(),
+            source_ip: event.source_ip.as_deref(),
+            user_agent: event.user_agent.as_deref(),
+            session: event.session.as_deref(),
+            service: event.service(provenance),
+            action: event.action.as_deref(),
+            code: event.code.as_deref(),
+            message: event.message.as_deref(),
+            labels: &event.labels,
+            attributes: Attributes::of(&event.attributes),
+            report: &provenance.report,
+            connection: &provenance.connection,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Activity, Outcome, samples};
+
+    #[test]
+    fn a_full_event_shows_every_field() {
+        let event = samples::full(Activity::Logon, Outcome::Failure);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&Flat::of(&event, &samples::domain())).unwrap(), @r#"
+        {
+          "id": "ecaae86c21fc4df69cfaa80448fc9478",
+          "time": "2018-05-09T21:55:54.890Z",
+          "activity": "logon",
+          "outcome": "failure",
+          "subject": "jdoe@example.com",
+          "subject_id": "u-17",
+          "subject_display_name": "Jane Doe",
+          "actor": "admin@example.com",
+          "actor_id": null,
+          "actor_display_name": "Al Admin",
+          "target": "Service Administrator",
+          "source_ip": "203.0.113.7",
+          "user_agent": "Mozilla/5.0",
+          "session": "s-42",
+          "service": "SSO",
+          "action": "sso.authentication.failure",
+          "code": "SSO-1001",
+          "message": "You entered an incorrect user name or password.",
+          "labels": [
+            "identity",
+            "vip"
+          ],
+          "attributes": {
+            "ssoRp": "gate",
+            "rId": [
+              "0:1",
+              "0:2"
+            ]
+          },
+          "report": "audit-events",
+          "connection": "domain"
+        }
+        "#);
+    }
+
+    #[test]
+    fn what_the_source_did_not_say_is_null() {
+        let event = samples::sparse(Activity::Logon, Outcome::Failure);
+        insta::assert_snapshot!(serde_json::to_string(&Flat::of(&event, &samples::epm())).unwrap(), @r#"{"id":null,"time":"2025-03-10T13:00:00.000Z","activity":"logon","outcome":"failure","subject":"jdoe","subject_id":null,"subject_display_name":null,"actor":null,"actor_id":null,"actor_display_name":null,"target":null,"source_ip":null,"user_agent":null,"session":null,"service":"epm-acme.example.com","action":null,"code":null,"message":null,"labels":[],"attributes":{},"report":"invalid-login","connection":"epm"}"#);
+    }
+}
