@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
-};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 /// More attributes than this are looked up in a hash table, so that a hostile row costs linear time.
 const SMALL: usize = 64;
@@ -87,43 +84,6 @@ impl Serialize for Attributes<'_> {
             }
         }
         map.end()
-    }
-}
-
-/// `oracle.<report>` with underscores, the form that ECS wants of `event.dataset`.
-pub(crate) struct Dataset<'a>(pub(crate) &'a str);
-
-impl std::fmt::Display for Dataset<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("oracle.")?;
-        for (index, word) in self.0.split('-').enumerate() {
-            if index > 0 {
-                f.write_str("_")?;
-            }
-            f.write_str(word)?;
-        }
-        Ok(())
-    }
-}
-
-impl Serialize for Dataset<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// Up to two strings as an array, without the second where it equals the first.
-pub(crate) struct Distinct<'a>(pub(crate) &'a str, pub(crate) Option<&'a str>);
-
-impl Serialize for Distinct<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let second = self.1.filter(|second| *second != self.0);
-        let mut list = serializer.serialize_seq(Some(1 + usize::from(second.is_some())))?;
-        list.serialize_element(self.0)?;
-        if let Some(second) = second {
-            list.serialize_element(second)?;
-        }
-        list.end()
     }
 }
 

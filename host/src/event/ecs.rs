@@ -5,15 +5,11 @@
 //! has no field for is under `oracle`, the namespace of this program's own fields: the connection's name, the session,
 //! a target without a place, and the attributes.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeSeq};
 
-use super::{
-    Activity, Event, Principal, Provenance,
-    attributes::{Attributes, Dataset, Distinct},
-    time::Rfc3339,
-};
+use super::{Activity, Event, Principal, Provenance, attributes::Attributes, time::Rfc3339};
 
 /// The version of the schema, in `ecs.version`.
 pub const VERSION: &str = "9.4.0";
@@ -69,7 +65,7 @@ pub(crate) struct Ecs<'a> {
 
 #[derive(Serialize)]
 pub(crate) struct Version {
-    version: &'static str,
+    pub(crate) version: &'static str,
 }
 
 #[derive(Serialize)]
@@ -251,6 +247,43 @@ impl<'a> Places<'a> {
             }
             _ => &mut self.none,
         }
+    }
+}
+
+/// `oracle.<report>` with underscores, the form that ECS wants of `event.dataset`.
+pub(crate) struct Dataset<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Dataset<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("oracle.")?;
+        for (index, word) in self.0.split('-').enumerate() {
+            if index > 0 {
+                f.write_str("_")?;
+            }
+            f.write_str(word)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Dataset<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Up to two strings as an array, without the second where it equals the first.
+pub(crate) struct Distinct<'a>(pub(crate) &'a str, pub(crate) Option<&'a str>);
+
+impl Serialize for Distinct<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let second = self.1.filter(|second| *second != self.0);
+        let mut list = serializer.serialize_seq(Some(1 + usize::from(second.is_some())))?;
+        list.serialize_element(self.0)?;
+        if let Some(second) = second {
+            list.serialize_element(second)?;
+        }
+        list.end()
     }
 }
 

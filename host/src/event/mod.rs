@@ -29,10 +29,12 @@ pub mod flat;
 pub mod id;
 pub mod ocsf;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod time;
 
+pub(crate) use attributes::Attributes;
 pub use encoding::{Encoding, UnknownEncoding};
+pub(crate) use time::Rfc3339;
 
 use serde::Serialize;
 

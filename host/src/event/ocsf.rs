@@ -10,9 +10,9 @@
 //!   and the session is the actor's;
 //! - Entity Management and the life of a group have no user that changes, so the subject is who did it.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Activity, Event, Outcome, Principal, Provenance, attributes::Attributes};
 
@@ -155,8 +155,6 @@ pub(crate) struct Endpoint<'a> {
 }
 
 /// An address as the source wrote it, or in canonical form where the source's is too long for the schema.
-#[derive(Serialize)]
-#[serde(untagged)]
 pub(crate) enum Ip<'a> {
     Verbatim(&'a str),
     Canonical(IpAddr),
@@ -171,6 +169,21 @@ impl<'a> Ip<'a> {
         } else {
             Ip::Verbatim(text)
         })
+    }
+}
+
+impl fmt::Display for Ip<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ip::Verbatim(text) => f.write_str(text),
+            Ip::Canonical(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Ip<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

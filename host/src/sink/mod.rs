@@ -1,1 +1,75 @@
 //! Where events go.
+//!
+//! A [`Sink`] takes events in batches, in order, and answers for each batch when its events are safe with the receiver.
+//! [`SinkSpec`] is what the user typed; [`StdoutSink`] and [`FileSink`] are the sinks for bytes. Both render through a
+//! [`Renderer`], which knows the three formats of [`Format`] and the encodings of [`Encoding`](crate::event::Encoding).
+//!
+//! ```
+//! use std::sync::Arc;
+//! use host::event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
+//! use host::sink::{FileOptions, FileSink, Format, Renderer, Sink};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let provenance = Arc::new(Provenance {
+//!     report: "user-login".into(),
+//!     connection: "epm".into(),
+//!     service: "epm.example.com".into(),
+//!     product: Product::EpmCloud,
+//! });
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("logins.ndjson");
+//!
+//! let renderer = Renderer::new(Format::Ndjson, Encoding::Event, provenance);
+//! let mut sink = FileSink::create("archive", &path, renderer, FileOptions::default())?;
+//! sink.deliver(&[Event::new(0, Activity::Logon, Outcome::Success, Principal::named("jdoe"))]).await?;
+//! assert!(!path.exists(), "a file has its name only once it is complete");
+//! sink.close().await?;
+//! assert!(std::fs::read_to_string(&path)?.starts_with(r#"{"id":null,"time":"1970-01-01T00:00:00.000Z","#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cells;
+mod csv;
+mod error;
+mod file;
+mod format;
+mod renderer;
+mod spec;
+mod stdout;
+mod table;
+mod template;
+pub mod terminal;
+
+pub use error::{Class, SinkError};
+pub use file::{Existing, FileOptions, FileSink};
+pub use format::{Format, UnknownFormat};
+pub use renderer::Renderer;
+pub use spec::SinkSpec;
+pub use stdout::StdoutSink;
+pub use template::{PathTemplate, Placeholders};
+
+use async_trait::async_trait;
+
+use crate::event::Event;
+
+/// A receiver of events.
+///
+/// Calls come one at a time. After an error other than [`SinkError::Closed`] the same events may be delivered again to a
+/// new sink, never to this one.
+#[async_trait]
+pub trait Sink: Send {
+    /// The name in the configuration, or the specification that was typed.
+    fn name(&self) -> &str;
+
+    /// Delivers events in order. When it returns, they are written or acknowledged, but may not outlive a crash before
+    /// [`close`](Sink::close).
+    async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError>;
+
+    /// Makes everything delivered permanent and visible. No delivery may follow; a second call does nothing.
+    async fn close(&mut self) -> Result<(), SinkError>;
+
+    /// Gives up: what only [`close`](Sink::close) would have made visible never appears. Dropping a sink does the same.
+    async fn abort(&mut self) {}
+}

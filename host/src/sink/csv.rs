@@ -1,0 +1,191 @@
+//! Comma-separated values (RFC 4180, but for `\n` at the end of a record) that a spreadsheet opens without running them.
+//!
+//! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, and some skip a control character in
+//! front. Such a cell gets an apostrophe before it. Numbers that this program writes are left alone.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::cells::{self, Cell};
+use crate::event::{Encoding, Event, Provenance};
+
+/// Writes records, reusing one buffer for what must be formatted first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Csv {
+    cell: Vec<u8>,
+}
+
+impl Csv {
+    pub(crate) fn header(&mut self, encoding: Encoding, provenance: &Provenance, out: &mut Vec<u8>) -> csv::Result<()> {
+        use crate::event::{Activity, Outcome, Principal};
+        // Any event will do: the columns do not depend on it.
+        let event = Event::new(0, Activity::Other, Outcome::Unknown, Principal::named(""));
+        let mut writer = writer(out);
+        let mut result = Ok(());
+        cells::for_each(encoding, &event, provenance, &mut |name, _| {
+            if result.is_ok() {
+                result = writer.write_field(name);
+            }
+        });
+        result?;
+        writer.write_record(None::<&[u8]>)
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        encoding: Encoding,
+        events: &[Event],
+        provenance: &Provenance,
+        out: &mut Vec<u8>,
+    ) -> csv::Result<()> {
+        let mut writer = writer(out);
+        for event in events {
+            let mut result = Ok(());
+            cells::for_each(encoding, event, provenance, &mut |_, cell| {
+                if result.is_ok() {
+                    result = self.field(cell, &mut writer);
+                }
+            });
+            result?;
+            writer.write_record(None::<&[u8]>)?;
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, cell: Cell<'_>, writer: &mut csv::Writer<&mut Vec<u8>>) -> csv::Result<()> {
+        self.cell.clear();
+        match cell {
+            Cell::Text(None) | Cell::Shown(None) | Cell::List([]) | Cell::Labels([]) => {}
+            Cell::Text(Some(text)) if runs(text) => {
+                self.cell.push(b'\'');
+                self.cell.extend_from_slice(text.as_bytes());
+            }
+            Cell::Text(Some(text)) => return writer.write_field(text),
+            Cell::Number(number) => write!(self.cell, "{number}")?,
+            Cell::Shown(Some(shown)) => write!(self.cell, "{shown}")?,
+            Cell::List(list) => self.json(list)?,
+            Cell::Labels(list) => self.json(list)?,
+            Cell::Distinct(list) => self.json(list)?,
+            Cell::Attributes(attributes) if attributes.is_empty() => {}
+            Cell::Attributes(attributes) => self.json(attributes)?,
+        }
+        writer.write_field(&self.cell)
+    }
+
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> csv::Result<()> {
+        serde_json::to_writer(&mut self.cell, value).map_err(|error| std::io::Error::from(error).into())
+    }
+}
+
+fn writer(out: &mut Vec<u8>) -> csv::Writer<&mut Vec<u8>> {
+    csv::WriterBuilder::new()
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_writer(out)
+}
+
+/// Whether a spreadsheet might run the cell. The full-width forms count as well: some locales take them for the others.
+fn runs(text: &str) -> bool {
+    text.starts_with(|c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Activity, Outcome, samples};
+
+    fn rendered(encoding: Encoding, events: &[Event]) -> String {
+        let mut out = Vec::new();
+        let mut csv = Csv::default();
+        csv.header(encoding, &samples::domain(), &mut out).unwrap();
+        csv.write(encoding, events, &samples::domain(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn records(text: &str) -> Vec<Vec<String>> {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(text.as_bytes());
+        reader
+            .records()
+            .map(|record| record.unwrap().iter().map(str::to_owned).collect())
+            .collect()
+    }
+
+    #[test]
+    fn columns_are_the_same_whatever_the_event() {
+        let events = [
+            samples::sparse(Activity::Logon, Outcome::Failure),
+            samples::full(Activity::RoleAssign, Outcome::Success),
+        ];
+        insta::assert_snapshot!(rendered(Encoding::Event, &events), @r#"
+        id,time,activity,outcome,subject,subject_id,subject_display_name,actor,actor_id,actor_display_name,target,source_ip,user_agent,session,service,action,code,message,labels,attributes,report,connection
+        ,2025-03-10T13:00:00.000Z,logon,failure,jdoe,,,,,,,,,,idcs-0123.example.com,,,,,,audit-events,domain
+        ecaae86c21fc4df69cfaa80448fc9478,2018-05-09T21:55:54.890Z,role-assign,success,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,Service Administrator,203.0.113.7,Mozilla/5.0,s-42,SSO,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,"[""identity"",""vip""]","{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}",audit-events,domain
+        "#);
+        insta::assert_snapshot!(rendered(Encoding::Ocsf, &events), @r#"
+        time,class_uid,class_name,category_uid,activity_id,activity_name,type_uid,severity_id,severity,status_id,status,status_code,status_detail,message,user.name,user.uid,user.display_name,actor.user.name,actor.user.uid,actor.user.display_name,actor.session.uid,src_endpoint.ip,dst_endpoint.svc_name,service.name,session.uid,http_request.user_agent,privileges,group.name,entity.name,entity.type_id,entity.type,entity.user.name,entity.user.uid,entity.user.display_name,metadata.version,metadata.product.name,metadata.product.vendor_name,metadata.log_name,metadata.log_provider,metadata.uid,metadata.event_code,metadata.labels,unmapped
+        1741611600000,3002,Authentication,3,1,Logon,300201,2,Low,2,Failure,,,,jdoe,,,,,,,,,idcs-0123.example.com,,,,,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,,,,,
+        1525902954890,3005,User Access Management,3,1,Assign Privileges,300501,1,Informational,1,Success,SSO-1001,You entered an incorrect user name or password.,You entered an incorrect user name or password.,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,s-42,203.0.113.7,,,,Mozilla/5.0,"[""Service Administrator""]",,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,SSO,ecaae86c21fc4df69cfaa80448fc9478,sso.authentication.failure,"[""identity"",""vip""]","{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
+        "#);
+        insta::assert_snapshot!(rendered(Encoding::Ecs, &events), @r#"
+        @timestamp,ecs.version,event.kind,event.category,event.type,event.outcome,event.action,event.code,event.reason,event.id,event.provider,event.module,event.dataset,message,user.name,user.id,user.full_name,user.target.name,user.target.id,user.target.full_name,user.changes.roles,group.name,source.address,source.ip,user_agent.original,service.name,service.target.name,observer.vendor,observer.product,related.user,related.ip,tags,oracle.connection,oracle.session,oracle.target,oracle.attributes
+        2025-03-10T13:00:00.000Z,9.4.0,event,"[""authentication""]","[""start""]",failure,logon,,,,,oracle,oracle.audit_events,,jdoe,,,,,,,,,,,idcs-0123.example.com,,Oracle,Oracle Identity Domain,"[""jdoe""]",,,domain,,,
+        2018-05-09T21:55:54.890Z,9.4.0,event,"[""iam""]","[""user"",""admin"",""change""]",success,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,ecaae86c21fc4df69cfaa80448fc9478,SSO,oracle,oracle.audit_events,You entered an incorrect user name or password.,admin@example.com,,Al Admin,jdoe@example.com,u-17,Jane Doe,"[""Service Administrator""]",,203.0.113.7,203.0.113.7,Mozilla/5.0,SSO,,Oracle,Oracle Identity Domain,"[""jdoe@example.com"",""admin@example.com""]","[""203.0.113.7""]","[""identity"",""vip""]",domain,s-42,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
+        "#);
+    }
+
+    #[test]
+    fn no_cell_begins_like_a_formula() {
+        for (text, cell) in [
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            ("+1", "'+1"),
+            ("-2+3", "'-2+3"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("\n=1", "'\n=1"),
+            ("\0=1", "'\0=1"),
+            ("＝1", "'＝1"),
+            ("a=1", "a=1"),
+            ("a,\"b\"\n=c", "a,\"b\"\n=c"),
+            ("'=1", "'=1"),
+            ("", ""),
+        ] {
+            let mut event = samples::sparse(Activity::Logon, Outcome::Failure);
+            event.subject.name = text.into();
+            let records = records(&rendered(Encoding::Event, &[event]));
+            assert_eq!(records[1][4], cell, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_below_zero_stays_a_number() {
+        let mut event = samples::sparse(Activity::Logon, Outcome::Failure);
+        event.time = -1;
+        assert_eq!(records(&rendered(Encoding::Ocsf, &[event]))[1][0], "-1");
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_is_one_record_of_harmless_cells(event in samples::event()) {
+            for encoding in Encoding::ALL {
+                let records = records(&rendered(encoding, std::slice::from_ref(&event)));
+                prop_assert_eq!(records.len(), 2);
+                prop_assert_eq!(records[0].len(), records[1].len());
+                for (name, cell) in records[0].iter().zip(&records[1]) {
+                    prop_assert!(!runs(cell) || name == "time", "{name}: {cell:?}");
+                }
+                let subject = records[0].iter().position(|name| name == "subject");
+                if let Some(subject) = subject {
+                    let cell = &records[1][subject];
+                    let name = &event.subject.name;
+                    let neutral = format!("'{name}");
+                    prop_assert!(cell == name || *cell == neutral);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What can go wrong at a sink.
+
+use std::{io, path::PathBuf};
+
+/// Whose turn it is after an error; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Class {
+    /// The user named a sink that cannot be. Nothing was sent.
+    Usage,
+    /// The reader of the output went away, as `head` does. No failure.
+    Closed,
+    /// Events were not delivered.
+    Delivery,
+}
+
+/// Why a sink does not take events.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The reader of the output has closed it.
+    #[error("the output was closed by its reader")]
+    Closed,
+    /// The specification names no sink.
+    #[error("{spec:?} names no sink: {problem}")]
+    Spec {
+        /// What was typed.
+        spec: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A path has a placeholder that does not exist.
+    #[error("unknown placeholder {{{placeholder}}} in {template:?}")]
+    Placeholder {
+        /// The path as typed.
+        template: String,
+        /// The name between the braces.
+        placeholder: String,
+    },
+    /// The target cannot be written as a file.
+    #[error("cannot write {}: {problem}", path.display())]
+    Target {
+        /// The file's path.
+        path: PathBuf,
+        /// What is there instead.
+        problem: &'static str,
+        /// What the user can do.
+        hint: &'static str,
+    },
+    /// The system refused to create the file.
+    #[error("cannot create {}", path.display())]
+    Create {
+        /// The file's path.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A write failed.
+    #[error("cannot write to sink {sink}")]
+    Write {
+        /// The sink's name.
+        sink: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A call came after the sink was closed, aborted or had failed.
+    #[error("sink {sink} takes no more events")]
+    Ended {
+        /// The sink's name.
+        sink: String,
+    },
+}
+
+impl SinkError {
+    /// A failed write; a broken pipe is [`SinkError::Closed`].
+    pub(crate) fn write(sink: &str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => SinkError::Closed,
+            _ => SinkError::Write {
+                sink: sink.to_owned(),
+                source,
+            },
+        }
+    }
+
+    /// Which kind of error it is.
+    pub fn class(&self) -> Class {
+        match self {
+            SinkError::Closed => Class::Closed,
+            SinkError::Spec { .. }
+            | SinkError::Placeholder { .. }
+            | SinkError::Target { .. }
+            | SinkError::Create { .. } => Class::Usage,
+            SinkError::Write { .. } | SinkError::Ended { .. } => Class::Delivery,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            SinkError::Closed | SinkError::Ended { .. } => None,
+            SinkError::Spec { .. } => Some(
+                "write stdout, file:PATH, the name of a sink in the configuration, or the path of a .wasm sink".into(),
+            ),
+            SinkError::Placeholder { .. } => Some("only {report}, {connection} and {date} are filled in".into()),
+            SinkError::Target { hint, .. } => Some((*hint).into()),
+            SinkError::Create { source, .. } | SinkError::Write { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free space on the device".into()),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    Some("choose a folder that you may write to".into())
+                }
+                _ => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The process's own output, or any other stream of bytes.
+
+use std::io::{self, Write};
+
+use async_trait::async_trait;
+
+use super::{Renderer, Sink, SinkError};
+use crate::event::Event;
+
+/// Rendered bytes that make a write worth a system call.
+const WRITE: usize = 256 * 1024;
+
+/// Events rendered between two looks at how much there is to write.
+const STEP: usize = 64;
+
+/// Writes events to a stream, and flushes after each batch.
+///
+/// Once the reader closes the stream, every delivery answers [`SinkError::Closed`].
+pub struct StdoutSink {
+    name: String,
+    renderer: Renderer,
+    buffer: Vec<u8>,
+    /// Away while a write runs, and for good once one failed.
+    stream: Option<Box<dyn Write + Send>>,
+    closed: bool,
+}
+
+impl StdoutSink {
+    /// For the process's standard output.
+    pub fn new(renderer: Renderer) -> Self {
+        Self::to("stdout", Box::new(io::stdout()), renderer)
+    }
+
+    /// For another stream.
+    pub fn to(name: impl Into<String>, stream: Box<dyn Write + Send>, renderer: Renderer) -> Self {
+        StdoutSink {
+            name: name.into(),
+            renderer,
+            buffer: Vec::new(),
+            stream: Some(stream),
+            closed: false,
+        }
+    }
+
+    async fn write(&mut self, flush: bool) -> Result<(), SinkError> {
+        if self.closed {
+            return Err(SinkError::Closed);
+        }
+        let ended = || SinkError::Ended {
+            sink: self.name.clone(),
+        };
+        let mut stream = self.stream.take().ok_or_else(ended)?;
+        let buffer = std::mem::take(&mut self.buffer);
+        // A full pipe blocks; that must not stop the other tasks.
+        let task = tokio::task::spawn_blocking(move || {
+            let result = stream
+                .write_all(&buffer)
+                .and_then(|()| if flush { stream.flush() } else { Ok(()) });
+            (stream, buffer, result)
+        });
+        let (stream, mut buffer, result) = task.await.map_err(|_| ended())?;
+        if let Err(error) = result {
+            let error = SinkError::write(&self.name, error);
+            self.closed = matches!(error, SinkError::Closed);
+            return Err(error);
+        }
+        buffer.clear();
+        self.stream = Some(stream);
+        self.buffer = buffer;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for StdoutSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError> {
+        for step in events.chunks(STEP) {
+            let rendered = self.renderer.render(step, &mut self.buffer);
+            rendered.map_err(|error| SinkError::write(&self.name, error))?;
+            if self.buffer.len() >= WRITE {
+                self.write(false).await?;
+            }
+        }
+        self.write(true).await
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        if self.closed || self.stream.is_none() {
+            return Ok(());
+        }
+        let rendered = self.renderer.finish(&mut self.buffer);
+        rendered.map_err(|error| SinkError::write(&self.name, error))?;
+        self.write(true).await?;
+        self.stream = None;
+        Ok(())
+    }
+
+    async fn abort(&mut self) {
+        self.stream = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{PipeReader, Read},
+        sync::Arc,
+    };
+
+    use super::*;
+    use crate::{
+        event::{Activity, Encoding, Outcome, samples},
+        sink::Format,
+    };
+
+    fn sink(format: Format) -> (PipeReader, StdoutSink) {
+        let (reader, writer) = io::pipe().unwrap();
+        let renderer = Renderer::new(format, Encoding::Event, Arc::new(samples::epm()));
+        (reader, StdoutSink::to("pipe", Box::new(writer), renderer))
+    }
+
+    fn events(count: i64) -> Vec<Event> {
+        let event = |time| Event {
+            time,
+            ..samples::full(Activity::Logon, Outcome::Failure)
+        };
+        (0..count).map(event).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_delivered_can_be_read_at_once() {
+        let (mut reader, mut sink) = sink(Format::Ndjson);
+        sink.deliver(&events(1)).await.unwrap();
+        let mut first = [0; 8];
+        reader.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"{\"id\":\"e");
+    }
+
+    #[tokio::test]
+    async fn a_reader_slower_than_the_pipe_gets_every_line() {
+        let (reader, mut sink) = sink(Format::Ndjson);
+        let read = std::thread::spawn(move || io::read_to_string(reader).unwrap());
+        sink.deliver(&events(5000)).await.unwrap();
+        sink.close().await.unwrap();
+        sink.close().await.unwrap();
+        assert!(matches!(sink.deliver(&events(1)).await, Err(SinkError::Ended { .. })));
+        drop(sink);
+        let text = read.join().unwrap();
+        let times = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["time"].clone());
+        let expected = events(5000)
+            .into_iter()
+            .map(|event| crate::event::Rfc3339(event.time).to_string());
+        assert!(times.eq(expected));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_went_away_is_no_failure() {
+        let (reader, mut sink) = sink(Format::Csv);
+        drop(reader);
+        for _ in 0..2 {
+            let error = sink.deliver(&events(1)).await.unwrap_err();
+            assert!(matches!(error, SinkError::Closed));
+            assert_eq!(error.class(), crate::sink::Class::Closed);
+        }
+        sink.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_names_the_sink() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let renderer = Renderer::new(Format::Ndjson, Encoding::Event, Arc::new(samples::epm()));
+        let mut sink = StdoutSink::to("pipe", Box::new(Full), renderer);
+        let error = sink.deliver(&events(1)).await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot write to sink pipe");
+        assert_eq!(error.hint().unwrap(), "free space on the device");
+        assert_eq!(error.class(), crate::sink::Class::Delivery);
+        assert!(matches!(sink.deliver(&events(1)).await, Err(SinkError::Ended { .. })));
+    }
+}
