@@ -2,11 +2,20 @@
 
 use crate::*;
 
+/// How many bytes of a rejected record are kept.
+pub(crate) const MAX_RAW: usize = 4096;
+
 impl HttpRequest {
     /// A request for a path of unencoded segments below the base URL.
     pub fn new<S: Into<String>>(method: Method, path: impl IntoIterator<Item = S>) -> Self {
         let path = path.into_iter().map(Into::into).collect();
-        HttpRequest { method, path, query: Vec::new(), headers: Vec::new(), body: None }
+        HttpRequest {
+            method,
+            path,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     /// `GET`.
@@ -35,7 +44,11 @@ impl HttpRequest {
 impl Principal {
     /// An account of which only the login name is known.
     pub fn named(name: impl Into<String>) -> Self {
-        Principal { name: name.into(), id: None, display_name: None }
+        Principal {
+            name: name.into(),
+            id: None,
+            display_name: None,
+        }
     }
 }
 
@@ -63,9 +76,39 @@ impl Event {
     }
 }
 
+impl Batch {
+    /// Adds a record that is no event: where it starts, why, and its first 4 KiB without the line ending.
+    pub fn reject(&mut self, line: u64, reason: impl Into<String>, raw: &[u8]) {
+        let raw = raw.trim_ascii_end();
+        let mut raw = String::from_utf8_lossy(raw.get(..MAX_RAW).unwrap_or(raw)).into_owned();
+        raw.truncate(raw.floor_char_boundary(MAX_RAW));
+        self.rejects.push(Reject {
+            line,
+            reason: reason.into(),
+            raw,
+        });
+    }
+}
+
+// The type is generated; only derives that all of them can have could be added there.
+#[allow(clippy::derivable_impls)]
+impl Default for Batch {
+    fn default() -> Self {
+        Batch {
+            events: Vec::new(),
+            rejects: Vec::new(),
+        }
+    }
+}
+
 impl Fault {
     fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Fault { kind, message: message.into(), hint: None, code: None }
+        Fault {
+            kind,
+            message: message.into(),
+            hint: None,
+            code: None,
+        }
     }
 
     /// The user asked for something that cannot be had.

@@ -58,11 +58,23 @@
 //! # fn main() {}
 //! ```
 //!
+//! Readers for the shapes that reports come in: [`table`] for comma-separated values, [`time`] for the ways to write a
+//! time, [`window`] for reports asked for by the day, and [`access`] for rows that say who came from where and when.
+//!
 //! Plugins are pure: no clock, network, file or environment. What they need stands in the [`Request`].
 
 #![deny(missing_docs)]
 
+pub mod access;
 mod build;
+#[cfg(feature = "golden")]
+pub mod golden;
+mod header;
+pub mod parameters;
+pub mod table;
+pub mod time;
+pub mod window;
+
 #[doc(hidden)]
 #[allow(missing_docs, unsafe_code, clippy::all)]
 pub mod bindings {
@@ -130,11 +142,8 @@ pub mod glue {
     pub struct Parser<R: Report>(RefCell<Result<R::Parser, Fault>>);
 
     impl<R: Report> Parser<R> {
-        fn with(
-            &self,
-            call: impl FnOnce(&mut R::Parser, &mut Batch) -> Result<(), Fault>,
-        ) -> Result<Batch, Fault> {
-            let mut batch = Batch { events: Vec::new(), rejects: Vec::new() };
+        fn with(&self, call: impl FnOnce(&mut R::Parser, &mut Batch) -> Result<(), Fault>) -> Result<Batch, Fault> {
+            let mut batch = Batch::default();
             match &mut *self.0.borrow_mut() {
                 Ok(parser) => call(parser, &mut batch).map(|()| batch),
                 Err(fault) => Err(fault.clone()),
@@ -163,7 +172,7 @@ macro_rules! export_report {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Exported = $crate::glue::Component<$report>;
-            $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
+    $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
         };
     };
 }

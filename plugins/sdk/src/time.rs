@@ -1,0 +1,312 @@
+//! Reads the ways in which reports write a point in time.
+//!
+//! | form | example |
+//! |---|---|
+//! | month by name, 24 h or with AM/PM | `July 3, 2025 11:34:33 UTC`, `28-Jul-2022 6:43:21 PM` |
+//! | year first | `2022-07-28 18:43:21`, `2022-07-28 18:43:21.5 UTC` |
+//! | RFC 3339, any offset | `2018-05-09T21:55:54.890Z`, `2018-05-09T23:55:54+02:00` |
+//! | milliseconds since 1970, 13 digits | `1422534438000` |
+//!
+//! A text without a zone is UTC: the reports say that their times are. Not read, because a guess could be wrong by months
+//! or hours: days and months both as numbers without the year first (`07/08/2022`), zones by any other name, and dates
+//! without a time of day.
+
+use crate::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
+
+/// Milliseconds since 1970 of a time text, or why there are none.
+pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
+    let mut rest = Rest(text.trim().as_bytes());
+    match rest.0 {
+        [] => Err("the time is empty"),
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..] => year_first(&mut rest),
+        digits if digits.len() == 13 && digits.iter().all(u8::is_ascii_digit) => {
+            text.trim().parse().map_err(|_| UNKNOWN_FORM)
+        }
+        _ => month_by_name(&mut rest),
+    }
+}
+
+const UNKNOWN_FORM: &str = "the time is in no known form";
+const NO_SUCH_TIME: &str = "the time does not exist";
+const NO_CLOCK: &str = "the time has no time of day";
+const OTHER_ZONE: &str = "the time is in another zone than UTC";
+
+fn year_first(rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
+    let year = rest.number(4, 4)?;
+    rest.expect(b'-')?;
+    let month = rest.number(1, 2)?;
+    rest.expect(b'-')?;
+    let date = civil_date(year, month, rest.number(1, 2)?)?;
+    match rest.0 {
+        [] => return Err(NO_CLOCK),
+        [b'T' | b't' | b' ', after @ ..] => rest.0 = after,
+        _ => return Err(UNKNOWN_FORM),
+    }
+    let time = rest.clock()?;
+    let offset = match rest.0 {
+        [sign @ (b'+' | b'-'), h, i, b':', m, n] | [sign @ (b'+' | b'-'), h, i, m, n] => offset(*sign, [h, i, m, n])?,
+        [sign @ (b'+' | b'-'), h, i] => offset(*sign, [h, i, &b'0', &b'0'])?,
+        _ => rest.utc()?,
+    };
+    timestamp(date, time, offset)
+}
+
+fn month_by_name(rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
+    let (month, day) = if rest.0.first().is_some_and(u8::is_ascii_digit) {
+        let day = rest.number(1, 2)?;
+        rest.separators();
+        (rest.month()?, day)
+    } else {
+        let month = rest.month()?;
+        rest.separators();
+        (month, rest.number(1, 2)?)
+    };
+    rest.separators();
+    let date = civil_date(rest.number(4, 4)?, month, day)?;
+    rest.separators();
+    if rest.0.is_empty() {
+        return Err(NO_CLOCK);
+    }
+    let time = rest.clock()?;
+    timestamp(date, time, rest.utc()?)
+}
+
+fn civil_date(year: i32, month: i32, day: i32) -> Result<Date, &'static str> {
+    let read = || Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?).ok();
+    read().ok_or(NO_SUCH_TIME)
+}
+
+fn offset(sign: u8, digits: [&u8; 4]) -> Result<Offset, &'static str> {
+    if !digits.iter().all(|digit| digit.is_ascii_digit()) {
+        return Err(UNKNOWN_FORM);
+    }
+    let [h, i, m, n] = digits.map(|digit| i32::from(digit - b'0'));
+    let seconds = (h * 10 + i) * 3600 + (m * 10 + n) * 60;
+    Offset::from_seconds(if sign == b'-' { -seconds } else { seconds }).map_err(|_| NO_SUCH_TIME)
+}
+
+fn timestamp(date: Date, time: Time, offset: Offset) -> Result<Timestamp, &'static str> {
+    let time = offset
+        .to_timestamp(DateTime::from_parts(date, time))
+        .map_err(|_| NO_SUCH_TIME)?;
+    Ok(time.as_millisecond())
+}
+
+/// What of a text has not been read.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    /// A number of `least` to `most` digits, none following.
+    fn number(&mut self, least: usize, most: usize) -> Result<i32, &'static str> {
+        let (mut value, mut digits) = (0, 0);
+        while let [digit @ b'0'..=b'9', after @ ..] = self.0 {
+            digits += 1;
+            if digits > most {
+                return Err(UNKNOWN_FORM);
+            }
+            value = value * 10 + i32::from(digit - b'0');
+            self.0 = after;
+        }
+        if digits < least { Err(UNKNOWN_FORM) } else { Ok(value) }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), &'static str> {
+        match self.0 {
+            [first, after @ ..] if *first == byte => {
+                self.0 = after;
+                Ok(())
+            }
+            _ => Err(UNKNOWN_FORM),
+        }
+    }
+
+    fn separators(&mut self) {
+        while let [b' ' | b',' | b'-', after @ ..] = self.0 {
+            self.0 = after;
+        }
+    }
+
+    /// The month that an English name, or at least its first three letters, means.
+    fn month(&mut self) -> Result<i32, &'static str> {
+        const MONTHS: [&[u8]; 12] = [
+            b"january",
+            b"february",
+            b"march",
+            b"april",
+            b"may",
+            b"june",
+            b"july",
+            b"august",
+            b"september",
+            b"october",
+            b"november",
+            b"december",
+        ];
+        let length = self.0.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (word, after) = self
+            .0
+            .split_at_checked(length)
+            .filter(|(word, _)| word.len() >= 3)
+            .ok_or(UNKNOWN_FORM)?;
+        self.0 = after;
+        let names = |month: &&[u8]| {
+            month
+                .get(..length)
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        (1..)
+            .zip(&MONTHS)
+            .find(|(_, month)| names(month))
+            .map(|(index, _)| index)
+            .ok_or(UNKNOWN_FORM)
+    }
+
+    /// `18:43`, `6:43:21`, `18:43:21.123`, `6:43:21 PM`.
+    fn clock(&mut self) -> Result<Time, &'static str> {
+        let mut hour = self.number(1, 2)?;
+        self.expect(b':')?;
+        let minute = self.number(2, 2)?;
+        let (mut second, mut nanosecond) = (0, 0);
+        if self.expect(b':').is_ok() {
+            second = self.number(2, 2)?;
+            if let [b'.' | b',', after @ ..] = self.0 {
+                self.0 = after;
+                nanosecond = self.number(1, 9)?;
+                for _ in after.len() - self.0.len()..9 {
+                    nanosecond *= 10;
+                }
+            }
+        }
+        self.0 = self.0.trim_ascii_start();
+        if let [half @ (b'a' | b'A' | b'p' | b'P'), b'm' | b'M', after @ ..] = self.0 {
+            self.0 = after.trim_ascii_start();
+            if !(1..=12).contains(&hour) {
+                return Err(NO_SUCH_TIME);
+            }
+            hour = hour % 12 + if half.eq_ignore_ascii_case(&b'p') { 12 } else { 0 };
+        }
+        let time = || {
+            Time::new(
+                hour.try_into().ok()?,
+                minute.try_into().ok()?,
+                second.try_into().ok()?,
+                nanosecond,
+            )
+            .ok()
+        };
+        time().ok_or(NO_SUCH_TIME)
+    }
+
+    /// The end of a text in UTC, whether it says so or not.
+    fn utc(&self) -> Result<Offset, &'static str> {
+        match self.0 {
+            b"" | b"Z" | b"z" | b"UTC" | b"GMT" => Ok(Offset::UTC),
+            _ => Err(OTHER_ZONE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By jiff's own reader of RFC 3339.
+    fn at(rfc3339: &str) -> Timestamp {
+        rfc3339.parse::<jiff::Timestamp>().unwrap().as_millisecond()
+    }
+
+    #[test]
+    fn every_documented_form_is_read() {
+        for (text, same_as) in [
+            ("July 28, 2022 18:43:21 UTC", "2022-07-28T18:43:21Z"),
+            ("July 3, 2025 11:34:33 UTC", "2025-07-03T11:34:33Z"),
+            ("July 3, 2025 9:04:03 UTC", "2025-07-03T09:04:03Z"),
+            ("July 3, 2025 12:04:03 AM", "2025-07-03T00:04:03Z"),
+            ("July 3, 2025 12:04:03 pm UTC", "2025-07-03T12:04:03Z"),
+            ("3 July 2025 11:34", "2025-07-03T11:34:00Z"),
+            ("28-JUL-2022 18:43:21.25", "2022-07-28T18:43:21.25Z"),
+            ("Sept 1, 2022 00:00:00 GMT", "2022-09-01T00:00:00Z"),
+            ("February 29, 2024 23:59:59 UTC", "2024-02-29T23:59:59Z"),
+            ("2018-05-09T21:55:54.890Z", "2018-05-09T21:55:54.890Z"),
+            ("2018-05-09T21:55:54Z", "2018-05-09T21:55:54Z"),
+            ("2018-05-09T23:55:54+02:00", "2018-05-09T21:55:54Z"),
+            ("2018-05-09T21:55:54.890123456Z", "2018-05-09T21:55:54.890Z"),
+            ("2022-07-28 18:43:21", "2022-07-28T18:43:21Z"),
+            ("2022-07-28 18:43:21.5 UTC", "2022-07-28T18:43:21.5Z"),
+            ("2022-07-28 6:43:21 PM", "2022-07-28T18:43:21Z"),
+            ("2018-05-09T21:55:54-0330", "2018-05-10T01:25:54Z"),
+            ("2018-05-09 21:55:54 +01", "2018-05-09T20:55:54Z"),
+            ("2022-07-28 18:43:21 Z", "2022-07-28T18:43:21Z"),
+            (" 2022-07-28T18:43:21 ", "2022-07-28T18:43:21Z"),
+            ("1422534438000", "2015-01-29T12:27:18Z"),
+        ] {
+            assert_eq!(parse(text), Ok(at(same_as)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_could_be_guessed_wrong_is_refused() {
+        for text in [
+            "",
+            " ",
+            "07/08/2022 10:00:00",
+            "July 28, 2022",
+            "2022-07-28",
+            "July 28, 2022 18:43:21 EST",
+            "July 28, 2022 18:43:21 -05:00",
+            "2022-07-28 18:43:21 CET",
+            "July 28, 22 18:43:21",
+            "Ju 28, 2022 18:43:21",
+            "yesterday",
+            "1422534438",
+            "14225344380000",
+            "2022-07-28 18",
+            "2022-07-28 18:43:21.",
+            "2022-07-28 18:43:21.1234567890",
+            "2022-07-28 18:43:+1",
+            "2022-07-28 18:4:21",
+            "2022-07-28T18:43:21+02:00:00",
+            "2022-07-28T18:43:21+02:",
+            "2022-07-28T18:43:21+02:00 UTC",
+            "02022-07-28T18:43:21",
+            "juillet 28, 2022 18:43:21",
+            "Jul\u{e9} 28, 2022 18:43:21",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_does_not_exist_is_refused() {
+        for text in [
+            "February 29, 2023 10:00:00 UTC",
+            "2023-02-29 10:00:00",
+            "2022-13-01 10:00:00",
+            "2022-07-28 24:00:00",
+            "2022-07-28 23:60:00",
+            "July 0, 2022 10:00:00 UTC",
+            "July 3, 2025 13:04:03 PM",
+            "July 3, 2025 0:04:03 AM",
+            "9999-12-31T23:59:59-20:00",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn jiffs_own_texts_come_back() {
+        proptest::proptest!(|(ms in -60_000_000_000_000_i64..250_000_000_000_000)| {
+            let time = jiff::Timestamp::from_millisecond(ms).unwrap();
+            let whole = time.strftime("%B %-d, %Y %H:%M:%S UTC").to_string();
+            proptest::prop_assert_eq!(parse(&time.to_string()), Ok(ms));
+            proptest::prop_assert_eq!(parse(&whole), Ok(ms.div_euclid(1000) * 1000));
+        });
+    }
+
+    #[test]
+    fn no_text_makes_it_panic() {
+        proptest::proptest!(|(text in "[0-9JjulyAPM:.,TZ+ -]{0,40}|\\PC{0,40}")| { let _ = parse(&text); });
+    }
+}
