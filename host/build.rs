@@ -34,7 +34,10 @@ fn build() -> Result<(), Box<dyn Error>> {
 
     let mut table = String::from("&[\n");
     for name in &names {
-        let core = target_dir.join(TARGET).join("plugin").join(format!("{}.wasm", name.replace('-', "_")));
+        let core = target_dir
+            .join(TARGET)
+            .join("plugin")
+            .join(format!("{}.wasm", name.replace('-', "_")));
         let component = out.join(format!("{name}.wasm"));
         wrap(&core, &component).map_err(|error| format!("{name}: cannot wrap as a component: {error}"))?;
         writeln!(table, "    ({name:?}, include_bytes!({component:?})),")?;
@@ -49,7 +52,10 @@ fn plugin_names(plugins: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(plugins)? {
         let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|name| format!("odd folder name {name:?}"))?;
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|name| format!("odd folder name {name:?}"))?;
         if name != "sdk" && entry.path().join("Cargo.toml").is_file() {
             names.push(name);
         }
@@ -67,7 +73,10 @@ fn ensure_target(workspace: &Path) -> Result<(), Box<dyn Error>> {
     if libdir.status.success() && Path::new(String::from_utf8_lossy(&libdir.stdout).trim()).is_dir() {
         return Ok(());
     }
-    let added = Command::new("rustup").current_dir(workspace).args(["target", "add", TARGET]).status();
+    let added = Command::new("rustup")
+        .current_dir(workspace)
+        .args(["target", "add", TARGET])
+        .status();
     if added.is_ok_and(|status| status.success()) {
         return Ok(());
     }
@@ -104,7 +113,10 @@ fn compile(workspace: &Path, target_dir: &Path, names: &[String]) -> Result<(), 
 /// Wraps a core module as a component; leaves the file alone where nothing changed, so that the host is not relinked.
 fn wrap(core: &Path, component: &Path) -> Result<(), Box<dyn Error>> {
     let module = fs::read(core)?;
-    let bytes = wit_component::ComponentEncoder::default().validate(true).module(&module)?.encode()?;
+    let bytes = wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(&module)?
+        .encode()?;
     if fs::read(component).ok().as_deref() != Some(bytes.as_slice()) {
         fs::write(component, bytes)?;
     }

@@ -1,5 +1,53 @@
 //! The sandbox: WebAssembly engine, limits, load and inspect, and the typed face of `wit/`. Knows no HTTP.
+//!
+//! A [`Sandbox`] is an engine with [`Limits`]. It loads bytes as a [`Plugin`], which [`Plugin::inspect`] describes, and
+//! which is either a [`ReportPlugin`] or a [`SinkPlugin`]. A report plugin plans what to fetch and opens a [`Parser`]
+//! for each document; a sink plugin opens an [`Encoder`]. Every `plan` and every parser or encoder has an instance of
+//! its own, so none sees what another did, and several may run at once.
+//!
+//! ```
+//! use host::plugin::{Limits, Request, Sandbox, Window, built_in};
+//!
+//! let sandbox = Sandbox::new(Limits::default(), None)?;
+//! let plugin = sandbox.load(built_in("invalid-login").unwrap(), "invalid-login")?;
+//! assert!(plugin.inspect().imports.is_empty());
+//! assert_eq!(plugin.report()?.describe()?.name, "invalid-login");
+//! # Ok::<(), host::plugin::PluginError>(())
+//! ```
+//!
+//! A guest that goes over a limit, crashes or answers nonsense ends with a [`PluginError`] that says which; its store is
+//! dropped without another call into it. What a guest asks the host to send is checked in one place before anyone
+//! sees it, see [`ReportPlugin::plan`].
 
+#[allow(missing_docs, dead_code, unsafe_code, clippy::all)]
+mod bindings;
 mod built_in;
+mod cache;
+mod convert;
+mod describe;
+mod error;
+mod fit;
+mod guest;
+mod inspect;
+mod limits;
+mod plan;
+mod report;
+mod sandbox;
+mod sink;
+mod ticker;
+mod wasi;
 
+pub use bindings::sink::{
+    Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
+};
+pub use bindings::{
+    Body, Call, ConnectionKind, Deprecation, Description, Document, Fault, FaultKind, Fetch, Granularity, HttpRequest,
+    HttpResponse, Job, Method, Pages, Paging, Parameter, Request, Window,
+};
 pub use built_in::{BUILT_IN, built_in};
+pub use error::{Blame, PluginError};
+pub use inspect::{Inspection, PluginKind};
+pub use limits::{Limits, Usage};
+pub use report::{Parser, ReportPlugin};
+pub use sandbox::{Plugin, Sandbox};
+pub use sink::{Encoder, SinkPlugin};

@@ -1,0 +1,150 @@
+//! What there is to know about a plugin.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::bindings::{Granularity, sink};
+use super::sandbox::{Loaded, Role};
+use super::{ConnectionKind, Limits, Parameter, fit};
+
+/// What a plugin does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginKind {
+    /// It reads a report.
+    Report,
+    /// It delivers to a sink.
+    Sink,
+}
+
+impl PluginKind {
+    /// The interface that such a plugin exports, `report` or `sink`.
+    pub fn interface(self) -> &'static str {
+        match self {
+            PluginKind::Report => "report",
+            PluginKind::Sink => "sink",
+        }
+    }
+}
+
+/// What a plugin is and may do: its own description, and what the host found in the component itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Inspection {
+    /// The plugin's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One line.
+    pub summary: String,
+    /// What it does.
+    pub kind: PluginKind,
+    /// The world it implements, with this host's version of the package.
+    pub world: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// Bytes of the file.
+    pub size: usize,
+    /// The functions that the component imports, as `interface#function`; empty for a pure component. Read from the
+    /// component, not from what it says. Interfaces that hold only types do not count.
+    pub imports: Vec<String>,
+    /// What only reports have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<ReportInspection>,
+    /// What only sinks have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink: Option<SinkInspection>,
+    /// The limits it runs under.
+    pub limits: Limits,
+}
+
+/// What only reports have.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReportInspection {
+    /// The kind of connection it reads from: `epm` or `identity-domain`.
+    pub connection: &'static str,
+    /// How finely the server can be asked: `day` or `instant`.
+    pub granularity: &'static str,
+    /// How many days back the server can be asked.
+    pub retention_days: Option<u32>,
+    /// The longest window of one request, in days.
+    pub window_days: Option<u32>,
+    /// What can be set with `--param`.
+    pub parameters: Vec<Parameter>,
+    /// Why it will go away.
+    pub deprecated: Option<String>,
+    /// The plugin to use instead.
+    pub successor: Option<String>,
+}
+
+/// What only sinks have.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SinkInspection {
+    /// What it is given: `events` or `documents`.
+    pub input: &'static str,
+    /// JSON Schema of its configuration.
+    pub config_schema: Value,
+    /// The most events it takes at once.
+    pub batch_events: Option<u32>,
+    /// The most bytes it takes at once, as JSON texts.
+    pub batch_bytes: Option<u64>,
+}
+
+impl Inspection {
+    pub(super) fn new(loaded: &Loaded) -> Inspection {
+        let (kind, name, version, summary) = match &loaded.role {
+            Role::Report { about, .. } => (PluginKind::Report, &about.name, &about.version, &about.summary),
+            Role::Sink { about, .. } => (PluginKind::Sink, &about.name, &about.version, &about.summary),
+        };
+        Inspection {
+            name: name.clone(),
+            version: version.clone(),
+            summary: summary.clone(),
+            kind,
+            world: format!("audit:plugin/{}-plugin@{}", kind.interface(), fit::offered_version()),
+            sha256: loaded.core.digest.clone(),
+            size: loaded.size,
+            imports: loaded.imports.clone(),
+            report: report(&loaded.role),
+            sink: sink(&loaded.role),
+            limits: (*loaded.core.limits).clone(),
+        }
+    }
+}
+
+fn report(role: &Role) -> Option<ReportInspection> {
+    let Role::Report { about, .. } = role else { return None };
+    Some(ReportInspection {
+        connection: match about.connection {
+            ConnectionKind::Epm => "epm",
+            ConnectionKind::IdentityDomain => "identity-domain",
+        },
+        granularity: match about.granularity {
+            Granularity::Instant => "instant",
+            Granularity::Day => "day",
+        },
+        retention_days: about.retention_days,
+        window_days: about.window_days,
+        parameters: about.parameters.clone(),
+        deprecated: about.deprecation.as_ref().map(|deprecation| deprecation.notice.clone()),
+        successor: about
+            .deprecation
+            .as_ref()
+            .and_then(|deprecation| deprecation.successor.clone()),
+    })
+}
+
+fn sink(role: &Role) -> Option<SinkInspection> {
+    let Role::Sink { about, .. } = role else { return None };
+    Some(SinkInspection {
+        input: match about.input {
+            sink::Input::Events => "events",
+            sink::Input::Documents => "documents",
+        },
+        config_schema: serde_json::from_str(&about.config_schema).unwrap_or_default(),
+        batch_events: about.batch_events,
+        batch_bytes: about.batch_bytes,
+    })
+}

@@ -1,0 +1,170 @@
+//! The host's side of a report plugin.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceAny;
+
+use crate::event::Batch;
+
+use super::bindings::{self, Description, Document, Fetch, ReportPluginPre, Request};
+use super::guest::{Guest, State};
+use super::sandbox::Core;
+use super::{PluginError, Usage, convert, plan};
+
+/// A report plugin, ready to be asked.
+pub struct ReportPlugin {
+    core: Arc<Core>,
+    code: ReportPluginPre<State>,
+    about: Description,
+    usage: Usage,
+}
+
+impl ReportPlugin {
+    pub(super) fn new(core: Arc<Core>, code: ReportPluginPre<State>, about: Description) -> Self {
+        ReportPlugin {
+            core,
+            code,
+            about,
+            usage: Usage::default(),
+        }
+    }
+
+    /// What the plugin says it is, as it said when it was loaded.
+    ///
+    /// # Errors
+    ///
+    /// None at present: a plugin that cannot describe itself does not load.
+    pub fn describe(&mut self) -> Result<Description, PluginError> {
+        Ok(self.about.clone())
+    }
+
+    /// What to fetch, in the order of the events. Every request in it has been checked: path segments, header names and
+    /// values, JSON bodies, and the limits on number and size.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Fault`] where the plugin refuses the request, [`PluginError::Rule`] where the plan breaks a rule.
+    pub fn plan(&mut self, request: &Request) -> Result<Vec<Fetch>, PluginError> {
+        let (mut guest, instance) = self.instantiate()?;
+        let answer = guest.call("plan", |store| instance.audit_plugin_report().call_plan(store, request));
+        self.usage.add(guest.usage());
+        let fetches = answer?.map_err(PluginError::Fault)?;
+        plan::check(&fetches, &self.core.limits, guest.site("plan"))?;
+        Ok(fetches)
+    }
+
+    /// Opens a parser for one document, in an instance of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of a call. A plugin that cannot read the document says so at the first [`Parser::push`].
+    pub fn parser(&self, document: Document) -> Result<Parser, PluginError> {
+        let (mut guest, instance) = self.instantiate()?;
+        let parser = guest.call("open parser", |store| {
+            instance
+                .audit_plugin_report()
+                .parser()
+                .call_constructor(store, &document)
+        })?;
+        Ok(Parser {
+            live: Some(Live {
+                guest,
+                instance,
+                parser,
+            }),
+            usage: Usage::default(),
+            core: self.core.clone(),
+        })
+    }
+
+    /// What all plans so far used.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn instantiate(&self) -> Result<(Guest, bindings::ReportPlugin), PluginError> {
+        let mut guest = self.core.guest();
+        let instance = guest.call("start", |store| self.code.instantiate(store))?;
+        Ok((guest, instance))
+    }
+}
+
+/// Reads one document, chunk by chunk. Parsers of one plugin share nothing and may run in parallel.
+///
+/// After an error, and after [`Parser::finish`], the instance is gone and every further call gives
+/// [`PluginError::Closed`].
+pub struct Parser {
+    live: Option<Live>,
+    usage: Usage,
+    core: Arc<Core>,
+}
+
+struct Live {
+    guest: Guest,
+    instance: bindings::ReportPlugin,
+    parser: ResourceAny,
+}
+
+impl Parser {
+    /// Takes the next bytes; 64 to 256 KiB at a time serve best. Records may straddle chunks.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Fault`] where the plugin cannot read the document; otherwise the plugin failed.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Batch, PluginError> {
+        let mut live = self.take()?;
+        let answer = live.guest.call("push", |store| {
+            live.instance
+                .audit_plugin_report()
+                .parser()
+                .call_push(store, live.parser, chunk)
+        });
+        let batch = self.convert(&live, "push", answer)?;
+        self.live = Some(live);
+        Ok(batch)
+    }
+
+    /// Says that the document is complete, and closes the parser.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parser::push`]; also where the plugin fails while it puts the parser away.
+    pub fn finish(&mut self) -> Result<Batch, PluginError> {
+        let mut live = self.take()?;
+        let answer = live.guest.call("finish", |store| {
+            live.instance
+                .audit_plugin_report()
+                .parser()
+                .call_finish(store, live.parser)
+        });
+        let batch = self.convert(&live, "finish", answer)?;
+        let dropped = live
+            .guest
+            .call("close parser", |store| live.parser.resource_drop(store));
+        self.usage = live.guest.usage();
+        dropped.map(|()| batch)
+    }
+
+    /// What this parser's instance used, the start included.
+    pub fn usage(&self) -> Usage {
+        self.live.as_ref().map_or(self.usage, |live| live.guest.usage())
+    }
+
+    fn take(&mut self) -> Result<Live, PluginError> {
+        self.live.take().ok_or_else(|| PluginError::Closed {
+            label: self.core.label.to_string(),
+        })
+    }
+
+    /// Whatever `?` returns from here on drops the instance.
+    fn convert(
+        &mut self,
+        live: &Live,
+        call: &'static str,
+        answer: Result<Result<bindings::events::Batch, bindings::Fault>, PluginError>,
+    ) -> Result<Batch, PluginError> {
+        self.usage = live.guest.usage();
+        let batch = answer?.map_err(PluginError::Fault)?;
+        convert::batch(batch, &self.core.limits, live.guest.site(call))
+    }
+}

@@ -1,0 +1,184 @@
+//! A report plugin that misbehaves as its parameter `behaviour` says, and is well-behaved without one: each line of the
+//! document is a login name, an empty line is rejected.
+
+use std::hint::black_box;
+
+use plugin_sdk::*;
+
+struct Hostile;
+
+struct Parser {
+    behaviour: String,
+    partial: Vec<u8>,
+    line: u64,
+}
+
+fn behaviour(request: &Request) -> String {
+    let given = request.parameters.iter().find(|(name, _)| name == "behaviour");
+    given.map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+fn call(request: HttpRequest) -> Fetch {
+    Fetch::Call(Call { request, records: None })
+}
+
+impl Report for Hostile {
+    type Parser = Parser;
+
+    fn describe() -> Description {
+        Description {
+            name: "hostile".into(),
+            version: "0.1.0".into(),
+            summary: "Misbehaves on demand".into(),
+            connection: ConnectionKind::Epm,
+            granularity: Granularity::Day,
+            retention_days: None,
+            window_days: None,
+            parameters: vec![Parameter {
+                name: "behaviour".into(),
+                summary: "What to do wrong".into(),
+                values: vec![],
+                default: None,
+                repeatable: false,
+            }],
+            deprecation: None,
+        }
+    }
+
+    fn plan(request: Request) -> Result<Vec<Fetch>, Fault> {
+        let good = HttpRequest::get(["logons.txt"]);
+        match behaviour(&request).as_str() {
+            "plan-fault" => return Err(Fault::invalid_request("no such thing").hint("ask for another")),
+            "plan-many" => return Ok(vec![call(good); 10_001]),
+            "plan-escape" => return Ok(vec![call(HttpRequest::get(["..", "admin"]))]),
+            "plan-credential" => {
+                let headers = vec![("Authorization".into(), "Basic eDp5".into())];
+                return Ok(vec![call(HttpRequest { headers, ..good })]);
+            }
+            "plan-smuggle" => {
+                let headers = vec![("x".into(), "a\r\nHost: evil.example".into())];
+                return Ok(vec![call(HttpRequest { headers, ..good })]);
+            }
+            "plan-huge-body" => {
+                let body = Body::Other(("application/octet-stream".into(), vec![0; 33 << 20]));
+                return Ok(vec![call(HttpRequest::post(["upload"]).body(body))]);
+            }
+            other => anywhere(other),
+        }
+        Ok(vec![call(good)])
+    }
+
+    fn parser(document: Document) -> Result<Parser, Fault> {
+        let behaviour = behaviour(&document.request);
+        match behaviour.as_str() {
+            "constructor-trap" => panic!("as asked"),
+            "constructor-fault" => Err(Fault::malformed_document("not a document")),
+            _ => Ok(Parser { behaviour, partial: vec![], line: 0 }),
+        }
+    }
+}
+
+/// What can go wrong in any call.
+fn anywhere(behaviour: &str) {
+    match behaviour {
+        "loop" => loop {
+            black_box(());
+        },
+        "recurse" => {
+            black_box(recurse(black_box(u64::MAX)));
+        }
+        "grow" => {
+            let mut hoard: Vec<Vec<u8>> = Vec::new();
+            loop {
+                hoard.push(vec![1; 1 << 20]);
+                black_box(&hoard);
+            }
+        }
+        "trap" => panic!("as asked"),
+        "divide" => {
+            black_box(1 / black_box(0));
+        }
+        "wild-pointer" => {
+            let pointer = black_box(usize::MAX - 64) as *const u64;
+            // SAFETY: none; the point is to read outside the memory.
+            black_box(unsafe { pointer.read_volatile() });
+        }
+        _ => {}
+    }
+}
+
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 32]);
+    if depth == 0 { 0 } else { recurse(depth - 1) + frame[(depth % 32) as usize] }
+}
+
+fn event(name: impl Into<String>) -> Event {
+    Event::new(0, Activity::Logon, Outcome::Success, Principal::named(name))
+}
+
+impl Parse for Parser {
+    fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault> {
+        match self.behaviour.as_str() {
+            "push-fault" => return Err(Fault::malformed_document("not a document")),
+            "huge-list" => batch.events = vec![event("x"); 200_000],
+            "huge-string" => batch.events.push(event("x".repeat(100 << 20))),
+            "big-event" => batch.events.push(event("x".repeat((1 << 20) + 1))),
+            "many-events" => batch.events = vec![event(""); 1001],
+            "many-rejects" => {
+                let reject = Reject { line: 1, reason: String::new(), raw: String::new() };
+                batch.rejects = vec![reject; 1001];
+            }
+            "long-reject" => {
+                batch.rejects.push(Reject { line: 1, reason: "too long".into(), raw: "ä".repeat(5000) });
+            }
+            "invalid-utf8" => {
+                // SAFETY: none; the point is to hand the host a string that is not UTF-8.
+                batch.events.push(event(unsafe { String::from_utf8_unchecked(black_box(vec![0xff, 0xfe])) }));
+            }
+            other => anywhere(other),
+        }
+        for &byte in chunk {
+            match byte {
+                b'\n' => self.end_line(batch),
+                byte => self.partial.push(byte),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, batch: &mut Batch) -> Result<(), Fault> {
+        if self.behaviour == "finish-trap" {
+            panic!("as asked");
+        }
+        if !self.partial.is_empty() {
+            self.end_line(batch);
+        }
+        Ok(())
+    }
+}
+
+impl Parser {
+    fn end_line(&mut self, batch: &mut Batch) {
+        self.line += 1;
+        let name = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
+        if name.is_empty() {
+            batch.rejects.push(Reject { line: self.line, reason: "no name".into(), raw: name });
+        } else {
+            batch.events.push(event(name));
+        }
+    }
+}
+
+impl Drop for Parser {
+    fn drop(&mut self) {
+        match self.behaviour.as_str() {
+            "drop-trap" => panic!("as asked"),
+            "drop-loop" => loop {
+                black_box(());
+            },
+            _ => {}
+        }
+    }
+}
+
+export_report!(Hostile);
