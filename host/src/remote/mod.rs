@@ -1,1 +1,45 @@
 //! HTTP under one policy: the only room that may touch reqwest.
+//!
+//! A [`Remote`] is one connection, made from [`Settings`]. Every [`Request`] over it goes the same way: the URL must be
+//! on the connection's [`Origin`]; the name must not lead to a private address unless the connection says so; the
+//! credential ([`Auth`]) is put on; redirects are followed only within the origin; the answer is read under limits of
+//! size and time; what may pass is repeated ([`RetryPolicy`]); the rest is a [`RemoteError`], whose [`Class`] says
+//! whose move is next.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), host::remote::RemoteError> {
+//! use host::remote::{Auth, BaseUrl, Remote, Request, Settings};
+//!
+//! let base = BaseUrl::parse("https://epm.example.com")?;
+//! let mut settings = Settings::new("epm", base.url().clone());
+//! settings.auth = Auth::Basic { username: "acme.jdoe".into(), password: "…".to_owned().into() };
+//! let remote = Remote::new(settings)?;
+//! let url = remote.base().join(["interop", "rest", "v2", "files", "list"])?;
+//! let answer = remote.exchange(Request::get(url)).await?;
+//! println!("{} bytes", answer.body.len());
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod auth;
+mod client;
+mod counters;
+mod error;
+mod origin;
+mod redact;
+mod request;
+mod response;
+mod retry;
+mod settings;
+mod tls;
+mod transport;
+
+pub use auth::Auth;
+pub use client::Remote;
+pub use counters::Counters;
+pub use error::{Class, RemoteError};
+pub use origin::{BaseUrl, Origin};
+pub use request::Request;
+pub use response::{Answer, Response};
+pub use settings::{ClientCertificate, Proxy, RetryPolicy, Settings, Timeouts};

@@ -1,0 +1,292 @@
+//! What can go wrong between here and a server, sorted by whose move is next.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Whose move is next; decides how the process exits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The user asked for something that cannot be done, or configured it wrongly.
+    Usage,
+    /// The server knows who we are not, or what we may not.
+    Refused,
+    /// The server cannot be reached or cannot answer now; trying later may help.
+    Unavailable,
+    /// The server answered, and the answer is a failure or breaks the protocol.
+    Failed,
+    /// A plugin planned something that no host would send.
+    Plugin,
+    /// This machine failed: disk, permissions.
+    Internal,
+}
+
+impl Class {
+    /// The exit code of the process.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Class::Internal => 1,
+            Class::Usage => 2,
+            Class::Refused => 3,
+            Class::Unavailable => 4,
+            Class::Failed => 5,
+            Class::Plugin => 6,
+        }
+    }
+}
+
+/// Why a request got no usable answer. Messages hold no credential and no query string.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The connection cannot be used as configured.
+    #[error("{message}")]
+    Settings {
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        hint: Option<String>,
+    },
+    /// The host name leads to an address that the connection may not use.
+    #[error("{host} leads to {address}, a {kind} address")]
+    AddressRefused {
+        /// The host as written in the URL.
+        host: String,
+        /// The address.
+        address: IpAddr,
+        /// What is special about it.
+        kind: &'static str,
+    },
+    /// The server handed out a link or a redirect that leaves the configured origin. It was not followed.
+    #[error("origin-escape: the server sent a link to {link}, which is not on {origin}")]
+    OriginEscape {
+        /// Where the link leads, without path and query.
+        link: String,
+        /// The configured origin.
+        origin: String,
+    },
+    /// Redirects without end, without a target, or for a request that must not be sent twice.
+    #[error("the server's redirect cannot be followed: {reason}")]
+    Redirect {
+        /// Why not.
+        reason: String,
+    },
+    /// 401, 403 or 407.
+    #[error(
+        "{connection}: the server refused access with status {status}{}",
+        detail_text(detail)
+    )]
+    Refused {
+        /// The connection's name.
+        connection: String,
+        /// What the server answered.
+        status: StatusCode,
+        /// The server's own words, sanitised.
+        detail: Option<String>,
+        /// What the user may do.
+        hint: String,
+    },
+    /// Any other status that is no success and will not change by asking again.
+    #[error("the server answered with status {status}{}", detail_text(detail))]
+    Status {
+        /// What the server answered.
+        status: StatusCode,
+        /// The server's own words, sanitised.
+        detail: Option<String>,
+    },
+    /// 408, 425, 429 or 5xx.
+    #[error("the server is unavailable: status {status}{}", detail_text(detail))]
+    Busy {
+        /// What the server answered.
+        status: StatusCode,
+        /// The server's own words, sanitised.
+        detail: Option<String>,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No connection: name resolution, refused, unreachable, proxy.
+    #[error("cannot connect to {host}: {reason}")]
+    Connect {
+        /// Host and port.
+        host: String,
+        /// The operating system's or the proxy's words.
+        reason: String,
+    },
+    /// The TLS handshake failed: certificate, name, protocol.
+    #[error("cannot establish TLS with {host}: {reason}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// What the TLS library says.
+        reason: String,
+    },
+    /// Nothing, or not everything, arrived in time.
+    #[error("{what} took longer than {} s", .after.as_secs_f64())]
+    Timeout {
+        /// What was awaited.
+        what: &'static str,
+        /// How long.
+        after: Duration,
+    },
+    /// Bytes trickle in too slowly to be worth waiting for.
+    #[error("the server sends too slowly: {bytes} bytes in {} s", .over.as_secs_f64())]
+    TooSlow {
+        /// How many bytes came.
+        bytes: u64,
+        /// In how long.
+        over: Duration,
+    },
+    /// The connection broke after the request was sent.
+    #[error("the connection broke: {reason}")]
+    Interrupted {
+        /// What the HTTP library says.
+        reason: String,
+    },
+    /// The body is larger than allowed.
+    #[error("the body exceeds the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The answer is no HTTP answer that this client can use.
+    #[error("the server broke the protocol: {reason}")]
+    Malformed {
+        /// In which way.
+        reason: String,
+    },
+    /// The last of several attempts failed.
+    #[error("{last} (after {attempts} attempts)")]
+    GaveUp {
+        /// How many requests were sent.
+        attempts: u32,
+        /// What the last one met.
+        #[source]
+        last: Box<RemoteError>,
+    },
+}
+
+fn detail_text(detail: &Option<String>) -> String {
+    detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default()
+}
+
+impl RemoteError {
+    pub(super) fn settings(message: impl Into<String>) -> Self {
+        RemoteError::Settings {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn settings_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        RemoteError::Settings {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// Whose move is next.
+    pub fn class(&self) -> Class {
+        match self {
+            RemoteError::Settings { .. } | RemoteError::AddressRefused { .. } => Class::Usage,
+            RemoteError::Refused { .. } => Class::Refused,
+            RemoteError::Busy { .. }
+            | RemoteError::Connect { .. }
+            | RemoteError::Tls { .. }
+            | RemoteError::Timeout { .. }
+            | RemoteError::TooSlow { .. }
+            | RemoteError::Interrupted { .. } => Class::Unavailable,
+            RemoteError::OriginEscape { .. }
+            | RemoteError::Redirect { .. }
+            | RemoteError::Status { .. }
+            | RemoteError::TooLarge { .. }
+            | RemoteError::Malformed { .. } => Class::Failed,
+            RemoteError::GaveUp { last, .. } => last.class(),
+        }
+    }
+
+    /// A stable name for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RemoteError::Settings { .. } => "connection-settings",
+            RemoteError::AddressRefused { .. } => "address-refused",
+            RemoteError::OriginEscape { .. } => "origin-escape",
+            RemoteError::Redirect { .. } => "redirect-refused",
+            RemoteError::Refused { .. } => "access-refused",
+            RemoteError::Status { .. } => "unexpected-status",
+            RemoteError::Busy { .. } => "remote-unavailable",
+            RemoteError::Connect { .. } => "connect-failed",
+            RemoteError::Tls { .. } => "tls-failed",
+            RemoteError::Timeout { .. } => "timeout",
+            RemoteError::TooSlow { .. } => "too-slow",
+            RemoteError::Interrupted { .. } => "connection-broken",
+            RemoteError::TooLarge { .. } => "response-limit",
+            RemoteError::Malformed { .. } => "malformed-response",
+            RemoteError::GaveUp { last, .. } => last.code(),
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            RemoteError::Settings { hint, .. } => return hint.clone(),
+            RemoteError::Refused { hint, .. } => return Some(hint.clone()),
+            RemoteError::GaveUp { last, .. } => return last.hint(),
+            RemoteError::AddressRefused { .. } => {
+                "if that is meant, set `allow-private-addresses = true` on the connection, \
+                 or give --allow-private-addresses with --url"
+            }
+            RemoteError::OriginEscape { .. } => {
+                "no credential was sent there; where a gateway stands in front of the server, \
+                 it must rewrite links to its own address"
+            }
+            RemoteError::Busy {
+                retry_after: Some(after),
+                ..
+            } => {
+                return Some(format!("the server asks to wait {} s", after.as_secs().max(1)));
+            }
+            RemoteError::Busy { .. } => "the daily maintenance may be running; try again later",
+            RemoteError::Connect { .. } => "check the URL, the network and the proxy",
+            RemoteError::Tls { .. } => "where a private authority signed the certificate, name it with `ca-file`",
+            RemoteError::Timeout { .. } | RemoteError::TooSlow { .. } | RemoteError::Interrupted { .. } => {
+                "try again; a larger `timeout` on the connection may help"
+            }
+            RemoteError::Status { status, .. } if *status == StatusCode::NOT_FOUND => {
+                "check the URL of the connection: it must be the environment's base address"
+            }
+            RemoteError::TooLarge { .. } => "ask for a shorter window",
+            RemoteError::Status { .. } | RemoteError::Redirect { .. } | RemoteError::Malformed { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// What the server answered with, where it answered.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            RemoteError::Refused { status, .. }
+            | RemoteError::Status { status, .. }
+            | RemoteError::Busy { status, .. } => Some(*status),
+            RemoteError::GaveUp { last, .. } => last.status(),
+            _ => None,
+        }
+    }
+
+    /// Whether certainly no byte of the request reached the server.
+    pub(crate) fn nothing_sent(&self) -> bool {
+        match self {
+            RemoteError::Connect { .. } => true,
+            RemoteError::GaveUp { last, .. } => last.nothing_sent(),
+            _ => false,
+        }
+    }
+
+    /// Whether the same request may fare better a little later.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            RemoteError::Busy { status, .. } => *status != StatusCode::NOT_IMPLEMENTED,
+            RemoteError::Connect { .. } | RemoteError::Timeout { .. } | RemoteError::Interrupted { .. } => true,
+            _ => false,
+        }
+    }
+}

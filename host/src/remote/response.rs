@@ -1,0 +1,243 @@
+//! An answer: its head, and a body that is read under limits of size, pause and throughput.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use url::Url;
+
+use super::counters::Tally;
+use super::error::RemoteError;
+use super::settings::Timeouts;
+
+/// An answer whose body has not been read yet.
+pub struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    url: Url,
+    body: Body,
+}
+
+impl Response {
+    pub(super) fn new(status: StatusCode, headers: HeaderMap, url: Url, body: Body) -> Response {
+        Response {
+            status,
+            headers,
+            url,
+            body,
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// One header, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Where the answer came from, after redirects.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The media type in lower case, without parameters.
+    pub fn media_type(&self) -> Option<String> {
+        media_type(&self.headers)
+    }
+
+    /// The length that the server promised.
+    pub fn content_length(&self) -> Option<u64> {
+        self.body.promised
+    }
+
+    /// The next piece of the body, none at its end. A body that ends early is an error.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, RemoteError> {
+        self.body.chunk().await
+    }
+
+    /// The whole body.
+    pub async fn bytes(mut self) -> Result<Bytes, RemoteError> {
+        self.body.collect().await
+    }
+
+    /// The head, and the body read to its end.
+    pub(super) async fn buffered(mut self) -> Result<Answer, RemoteError> {
+        let body = self.body.collect().await?;
+        Ok(Answer {
+            status: self.status,
+            headers: self.headers,
+            url: self.url,
+            body,
+        })
+    }
+
+    /// The beginning of the body, as far as it comes soon.
+    pub(super) async fn beginning(&mut self, most: usize) -> Vec<u8> {
+        const SOON: Duration = Duration::from_secs(5);
+        let deadline = tokio::time::Instant::now() + SOON;
+        let mut start = Vec::new();
+        while start.len() < most {
+            match tokio::time::timeout_at(deadline, self.body.chunk()).await {
+                Ok(Ok(Some(piece))) => start.extend_from_slice(&piece),
+                Ok(Ok(None) | Err(_)) | Err(_) => break,
+            }
+        }
+        start.truncate(most);
+        start
+    }
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("path", &self.url.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer with its whole body.
+#[derive(Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// Where the answer came from, after redirects.
+    pub url: Url,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The media type in lower case, without parameters.
+    pub fn media_type(&self) -> Option<String> {
+        media_type(&self.headers)
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    (!essence.is_empty()).then_some(essence)
+}
+
+/// The length in the head, where there is exactly one and it is a number.
+pub(super) fn promised_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// A body under limits.
+pub(super) struct Body {
+    stream: BoxStream<'static, Result<Bytes, RemoteError>>,
+    tally: Arc<Tally>,
+    timeouts: Timeouts,
+    deadline: Instant,
+    limit: u64,
+    promised: Option<u64>,
+    received: u64,
+    /// Time spent waiting for the server, and bytes got, since throughput was last judged.
+    waited: Duration,
+    gained: u64,
+}
+
+impl Body {
+    pub(super) fn new(
+        stream: BoxStream<'static, Result<Bytes, RemoteError>>,
+        promised: Option<u64>,
+        limit: u64,
+        timeouts: Timeouts,
+        deadline: Instant,
+        tally: Arc<Tally>,
+    ) -> Result<Body, RemoteError> {
+        if promised.is_some_and(|length| length > limit) {
+            return Err(RemoteError::TooLarge { limit });
+        }
+        Ok(Body {
+            stream,
+            tally,
+            timeouts,
+            deadline,
+            limit,
+            promised,
+            received: 0,
+            waited: Duration::ZERO,
+            gained: 0,
+        })
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, RemoteError> {
+        let began = Instant::now();
+        let left = self.deadline.saturating_duration_since(began);
+        let patience = left.min(self.timeouts.idle);
+        let Ok(next) = tokio::time::timeout(patience, self.stream.next()).await else {
+            return Err(if left <= self.timeouts.idle {
+                RemoteError::Timeout {
+                    what: "the whole answer",
+                    after: self.timeouts.total,
+                }
+            } else {
+                RemoteError::Timeout {
+                    what: "the next piece of the answer",
+                    after: self.timeouts.idle,
+                }
+            });
+        };
+        let Some(piece) = next.transpose()? else {
+            return match self.promised {
+                Some(length) if length != self.received => Err(RemoteError::Interrupted {
+                    reason: format!("the body ended after {} of {length} bytes", self.received),
+                }),
+                _ => Ok(None),
+            };
+        };
+        let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        self.received = self.received.saturating_add(length);
+        self.tally.received(length);
+        if self.received > self.limit {
+            return Err(RemoteError::TooLarge { limit: self.limit });
+        }
+        self.waited += began.elapsed();
+        self.gained = self.gained.saturating_add(length);
+        if self.waited >= self.timeouts.throughput_period {
+            if self.gained < self.timeouts.throughput_bytes {
+                return Err(RemoteError::TooSlow {
+                    bytes: self.gained,
+                    over: self.timeouts.throughput_period,
+                });
+            }
+            self.waited = Duration::ZERO;
+            self.gained = 0;
+        }
+        Ok(Some(piece))
+    }
+
+    async fn collect(&mut self) -> Result<Bytes, RemoteError> {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = self.chunk().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+}

@@ -1,0 +1,131 @@
+//! How a connection is to be made: plain values, assembled by the configuration.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::auth::Auth;
+
+/// A connection: one remote service and how to reach it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The connection's name, for messages.
+    pub name: String,
+    /// The base address; may carry a path. See [`super::BaseUrl`] for what is refused.
+    pub base: Url,
+    /// How to say who we are.
+    pub auth: Auth,
+    /// Permit `http` to hosts other than this machine. Credentials then travel readable.
+    pub allow_http: bool,
+    /// Permit loopback, private, link-local and metadata addresses.
+    pub allow_private_addresses: bool,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// An HTTP proxy for every request.
+    pub proxy: Option<Proxy>,
+    /// PEM file of authorities to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// What to show a server that asks for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Requests a second, at most; none means no limit.
+    pub rate_limit: Option<NonZeroU32>,
+    /// When to ask again.
+    pub retry: RetryPolicy,
+}
+
+impl Settings {
+    /// A connection with defaults for everything but its name and address.
+    pub fn new(name: impl Into<String>, base: Url) -> Settings {
+        Settings {
+            name: name.into(),
+            base,
+            auth: Auth::None,
+            allow_http: false,
+            allow_private_addresses: false,
+            timeouts: Timeouts::default(),
+            proxy: None,
+            ca_file: None,
+            client_certificate: None,
+            rate_limit: None,
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+/// An HTTP proxy. The proxy resolves host names, so the address rules then bind the proxy's operator.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// `http://host:port` or `https://host:port`, without user information.
+    pub url: Url,
+    /// User name and password, where the proxy asks for them.
+    pub credentials: Option<(String, SecretString)>,
+}
+
+/// A client certificate and its key.
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// PEM file: the certificate, then its chain.
+    pub certificate: PathBuf,
+    /// PEM file: PKCS #8, PKCS #1 or SEC 1 key, not encrypted. May be the same file.
+    pub key: PathBuf,
+}
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For name resolution, TCP and TLS together. Default 15 s.
+    pub connect: Duration,
+    /// From sending a request to the head of its answer. Default 120 s: synchronous reports are slow.
+    pub head: Duration,
+    /// Between two pieces of a body. Default 60 s.
+    pub idle: Duration,
+    /// For one request with its whole body. Default 1 h.
+    pub total: Duration,
+    /// The period over which a body's throughput is judged. Default 60 s.
+    pub throughput_period: Duration,
+    /// Bytes that must come in each such period of waiting. Default 16 KiB.
+    pub throughput_bytes: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            connect: Duration::from_secs(15),
+            head: Duration::from_secs(120),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(3600),
+            throughput_period: Duration::from_secs(60),
+            throughput_bytes: 16 * 1024,
+        }
+    }
+}
+
+/// When to ask again, how often, and how long in all.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPolicy {
+    /// Attempts for one request, the first included. Default 6.
+    pub attempts: u32,
+    /// The shortest wait before another attempt. Default 500 ms.
+    pub min_delay: Duration,
+    /// The longest wait of our own choosing. Default 30 s.
+    pub max_delay: Duration,
+    /// From the first attempt to the start of the last. Default 10 min; a longer `Retry-After` ends the request.
+    pub max_elapsed: Duration,
+    /// Repetitions for all requests of a [`super::Remote`] together. Default 100.
+    pub budget: u32,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        RetryPolicy {
+            attempts: 6,
+            min_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(30),
+            max_elapsed: Duration::from_secs(600),
+            budget: 100,
+        }
+    }
+}

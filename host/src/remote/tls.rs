@@ -1,0 +1,74 @@
+//! Certificates and proxies: from files and settings to what reqwest takes.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::error::RemoteError;
+use super::settings::{Proxy, Settings};
+
+/// Trusts the system's authorities and those of `ca-file`, and shows the client certificate, if there is one.
+pub(super) fn configure(
+    mut builder: reqwest::ClientBuilder,
+    settings: &Settings,
+    secure: bool,
+) -> Result<reqwest::ClientBuilder, RemoteError> {
+    if !secure {
+        return Ok(builder.tls_certs_only([]));
+    }
+    if let Some(path) = &settings.ca_file {
+        let pem = read("ca-file", path)?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .ok()
+            .filter(|certificates| !certificates.is_empty())
+            .ok_or_else(|| unusable("ca-file", path, "a certificate in PEM form"))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(client) = &settings.client_certificate {
+        let mut pem = read("client-certificate", &client.certificate)?;
+        if client.key != client.certificate {
+            pem.push(b'\n');
+            pem.extend(read("client-key", &client.key)?);
+        }
+        let identity = reqwest::Identity::from_pem(&pem).map_err(|_| {
+            unusable(
+                "client-certificate",
+                &client.certificate,
+                "a certificate and an unencrypted key in PEM form",
+            )
+        })?;
+        builder = builder.identity(identity);
+    }
+    Ok(builder)
+}
+
+/// A proxy for every request.
+pub(super) fn proxy(proxy: &Proxy) -> Result<reqwest::Proxy, RemoteError> {
+    if !matches!(proxy.url.scheme(), "http" | "https") {
+        return Err(RemoteError::settings_hint(
+            format!("a {} proxy is not supported", proxy.url.scheme()),
+            "give an http:// or https:// proxy",
+        ));
+    }
+    if !proxy.url.username().is_empty() || proxy.url.password().is_some() {
+        return Err(RemoteError::settings_hint(
+            "the proxy's URL contains user information",
+            "give the proxy's user name and password separately",
+        ));
+    }
+    let mut made =
+        reqwest::Proxy::all(proxy.url.clone()).map_err(|_| RemoteError::settings("the proxy's URL cannot be used"))?;
+    if let Some((user, password)) = &proxy.credentials {
+        made = made.basic_auth(user, password.expose_secret());
+    }
+    Ok(made)
+}
+
+fn read(setting: &str, path: &Path) -> Result<Vec<u8>, RemoteError> {
+    std::fs::read(path)
+        .map_err(|error| RemoteError::settings(format!("{setting}: cannot read {}: {error}", path.display())))
+}
+
+fn unusable(setting: &str, path: &Path, wanted: &str) -> RemoteError {
+    RemoteError::settings(format!("{setting}: {} does not hold {wanted}", path.display()))
+}

@@ -1,0 +1,188 @@
+//! The seam below the policy: takes one request to the network, brings the answer back, decides nothing.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::io;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+use super::address::{AddressRefused, GuardedResolver};
+use super::error::RemoteError;
+use super::origin::{BaseUrl, Origin};
+use super::settings::Settings;
+
+/// One request, credentials included.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
+
+/// Its answer, the body still to come.
+pub(super) struct Incoming {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: BoxStream<'static, Result<Bytes, RemoteError>>,
+}
+
+#[async_trait]
+pub(super) trait Transport: Send + Sync {
+    async fn execute(&self, outgoing: Outgoing) -> Result<Incoming, RemoteError>;
+}
+
+/// The network, by way of reqwest.
+pub(super) struct Network {
+    client: reqwest::Client,
+}
+
+impl Network {
+    /// `secure` says whether any URL in play is `https`: reading the system's certificates takes time.
+    pub(super) fn new(settings: &Settings, secure: bool) -> Result<Network, RemoteError> {
+        // A second installation fails and changes nothing, which is what is wanted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut exempt = HashSet::new();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("host/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(settings.timeouts.connect)
+            .tcp_nodelay(true);
+        builder = match &settings.proxy {
+            None => builder.no_proxy(),
+            Some(proxy) => {
+                exempt.extend(proxy.url.host_str().map(str::to_owned));
+                builder.proxy(super::tls::proxy(proxy)?)
+            }
+        };
+        builder = builder.dns_resolver(GuardedResolver::new(settings.allow_private_addresses, exempt));
+        builder = super::tls::configure(builder, settings, secure)?;
+        let client = builder.build().map_err(|error| {
+            RemoteError::settings_hint(
+                format!("{}: cannot set up TLS: {}", settings.name, innermost(&error)),
+                "check `ca-file`, `client-certificate` and `client-key`, and that the system has CA certificates",
+            )
+        })?;
+        Ok(Network { client })
+    }
+}
+
+#[async_trait]
+impl Transport for Network {
+    async fn execute(&self, outgoing: Outgoing) -> Result<Incoming, RemoteError> {
+        let host = Origin::of(&outgoing.url)
+            .map(|origin| origin.authority())
+            .unwrap_or_default();
+        let mut request = self
+            .client
+            .request(outgoing.method, outgoing.url)
+            .headers(outgoing.headers);
+        if let Some(body) = outgoing.body {
+            request = request.body(body);
+        }
+        let response = request.send().await.map_err(|error| classify(&host, &error))?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let body = response
+            .bytes_stream()
+            .map(move |piece| piece.map_err(|error| classify(&host, &error)))
+            .boxed();
+        Ok(Incoming { status, headers, body })
+    }
+}
+
+/// What a failed exchange means. Never prints the error itself: it names the URL, query included.
+fn classify(host: &str, error: &reqwest::Error) -> RemoteError {
+    let host = host.to_owned();
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(current) = source {
+        if let Some(refused) = current.downcast_ref::<AddressRefused>() {
+            return RemoteError::AddressRefused {
+                host: refused.host.clone(),
+                address: refused.address,
+                kind: refused.kind,
+            };
+        }
+        if let Some(tls) = tls_error(current) {
+            return RemoteError::Tls { host, reason: tls };
+        }
+        source = current.source();
+    }
+    let reason = innermost(error);
+    if error.is_connect() {
+        if reason.contains("proxy authorization required") {
+            return RemoteError::Refused {
+                connection: host,
+                status: StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+                detail: None,
+                hint: "check the proxy's user name and password".into(),
+            };
+        }
+        return RemoteError::Connect { host, reason };
+    }
+    if error.is_builder() {
+        return RemoteError::Malformed { reason };
+    }
+    RemoteError::Interrupted { reason }
+}
+
+/// TLS errors hide inside I/O errors, and those do not show them as their source.
+fn tls_error(error: &(dyn StdError + 'static)) -> Option<String> {
+    let describe = |error: &rustls::Error| match error {
+        // The handshake was cut off rather than refused: a broken connection.
+        rustls::Error::General(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(describe(tls));
+    }
+    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
+    if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+        return Some(describe(tls));
+    }
+    inner.source().and_then(tls_error)
+}
+
+/// The message at the bottom of the chain: what the operating system or the protocol library said.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    super::redact::one_line(&current.to_string(), 200)
+}
+
+/// Whether a base URL may be used at all: before anything is sent.
+pub(super) fn admit(settings: &Settings, base: &BaseUrl) -> Result<(), RemoteError> {
+    let origin = base.origin();
+    let loopback = origin.is_loopback();
+    if base.url().scheme() == "http" && !loopback && !settings.allow_http {
+        return Err(RemoteError::settings_hint(
+            format!("{origin} is plain http: credentials would travel readable"),
+            "use https, or set `allow-http = true` on the connection",
+        ));
+    }
+    if settings.allow_private_addresses {
+        return Ok(());
+    }
+    let address = match origin.address() {
+        Some(address) => address,
+        None if loopback => std::net::Ipv4Addr::LOCALHOST.into(),
+        None => return Ok(()),
+    };
+    match super::address::refused(address) {
+        Some(kind) => Err(RemoteError::AddressRefused {
+            host: origin.authority(),
+            address,
+            kind,
+        }),
+        None => Ok(()),
+    }
+}

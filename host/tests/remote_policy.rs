@@ -1,0 +1,430 @@
+//! The policy that every request obeys, against servers that try to break it.
+
+mod remote_support;
+
+use std::time::Duration;
+
+use host::remote::{Class, Remote, RemoteError, Request, Response};
+use http::Method;
+use remote_support::*;
+use tokio::io::AsyncWriteExt as _;
+
+fn get(remote: &Remote, path: &str) -> Request {
+    Request::get(remote.resolve(path).unwrap())
+}
+
+fn post(remote: &Remote, path: &str) -> Request {
+    Request::new(Method::POST, remote.resolve(path).unwrap())
+        .body("text/plain", "x")
+        .unwrap()
+}
+
+async fn failure(remote: &Remote, request: Request) -> RemoteError {
+    let error = remote.exchange(request).await.unwrap_err();
+    assert_secret_free(&format!("{error} {error:?} {:?}", error.hint()));
+    error
+}
+
+#[tokio::test]
+async fn a_request_carries_the_credential_and_asks_for_plain_bytes() {
+    let server = Server::start(|_, _| json(200, "{}")).await;
+    let remote = remote(&server.url());
+    let answer = remote.exchange(get(&remote, "/a?b=c")).await.unwrap();
+    assert_eq!(
+        (&answer.body[..], answer.media_type().as_deref()),
+        (&b"{}"[..], Some("application/json"))
+    );
+    let [seen] = &server.seen()[..] else {
+        panic!("one request")
+    };
+    assert_eq!(seen.line(), "GET /a?b=c");
+    assert!(seen.header("authorization").unwrap().starts_with("Basic "));
+    assert_eq!(seen.header("accept-encoding"), Some("identity"));
+    assert!(seen.header("user-agent").unwrap().starts_with("host/"));
+    assert_eq!(
+        (
+            remote.counters().requests,
+            remote.counters().retries,
+            remote.counters().bytes
+        ),
+        (1, 0, 2)
+    );
+}
+
+#[tokio::test]
+async fn passing_trouble_is_waited_out() {
+    for status in [408, 425, 429, 500, 502, 503, 504] {
+        let server = Server::start(move |_, n| json(if n < 2 { status } else { 200 }, "{}")).await;
+        let remote = remote(&server.url());
+        remote.exchange(get(&remote, "/")).await.unwrap();
+        assert_eq!(
+            (remote.counters().requests, remote.counters().retries),
+            (3, 2),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_stays_ends_after_the_attempts() {
+    let server = Server::start(|_, _| respond(503, "text/html", "<html>maintenance</html>")).await;
+    let remote = remote(&server.url());
+    let error = failure(&remote, get(&remote, "/")).await;
+    assert_eq!(
+        (error.class(), error.status().unwrap().as_u16()),
+        (Class::Unavailable, 503)
+    );
+    assert!(error.to_string().contains("after 4 attempts"), "{error}");
+    assert_eq!(server.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn all_requests_share_one_budget_of_repetitions() {
+    let server = Server::start(|_, _| json(503, "{}")).await;
+    let mut settings = settings(&server.url());
+    settings.retry.budget = 4;
+    let remote = Remote::new(settings).unwrap();
+    for _ in 0..3 {
+        failure(&remote, get(&remote, "/")).await;
+    }
+    assert_eq!((server.seen().len(), remote.counters().retries), (7, 4));
+}
+
+#[tokio::test]
+async fn a_wait_longer_than_our_patience_is_not_begun() {
+    let server = Server::start(|_, _| {
+        let mut response = json(429, "{}");
+        response.headers_mut().insert("retry-after", "3600".parse().unwrap());
+        response
+    })
+    .await;
+    let remote = remote(&server.url());
+    let error = failure(&remote, get(&remote, "/")).await;
+    assert_eq!((error.class(), server.seen().len()), (Class::Unavailable, 1));
+    assert!(error.hint().unwrap().contains("3600"), "{:?}", error.hint());
+}
+
+#[tokio::test]
+async fn a_post_is_not_sent_twice_unless_it_is_known_to_be_harmless() {
+    let server = Server::start(|_, _| json(503, "{}")).await;
+    let remote = remote(&server.url());
+    failure(&remote, post(&remote, "/")).await;
+    assert_eq!(server.seen().len(), 1);
+    failure(&remote, post(&remote, "/").repeatable(true)).await;
+    assert_eq!(server.seen().len(), 5);
+}
+
+#[tokio::test]
+async fn a_post_that_never_left_is_sent_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let remote = remote(&url);
+    let error = failure(&remote, post(&remote, "/")).await;
+    assert_eq!((error.class(), error.code()), (Class::Unavailable, "connect-failed"));
+    assert_eq!(remote.counters().requests, 4);
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_and_tells_the_server_s_words_without_the_secret() {
+    for status in [401, 403] {
+        let server = Server::start(move |seen, _| {
+            let echo = seen.header("authorization").unwrap();
+            json(
+                status,
+                format!(r#"{{"details":"no entry\u001b[31m for {CANARY} {echo}"}}"#),
+            )
+        })
+        .await;
+        let remote = remote(&server.url());
+        let error = failure(&remote, get(&remote, "/")).await;
+        assert_eq!((error.class(), server.seen().len()), (Class::Refused, 1));
+        assert!(
+            error
+                .to_string()
+                .contains("no entry [31m for [redacted] Basic [redacted]"),
+            "{error}"
+        );
+        assert!(error.hint().is_some());
+    }
+}
+
+#[tokio::test]
+async fn other_client_errors_are_final() {
+    for status in [400, 404, 405, 409, 410, 413, 415, 422] {
+        let server = Server::start(move |_, _| json(status, r#"{"detail":"because"}"#)).await;
+        let remote = remote(&server.url());
+        let error = failure(&remote, get(&remote, "/")).await;
+        assert_eq!((error.class(), server.seen().len()), (Class::Failed, 1), "{status}");
+        assert!(error.to_string().contains("because"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_within_the_origin_are_followed_five_times() {
+    let server = Server::start(|seen, _| match seen.path.strip_prefix("/hop/") {
+        Some("0") => json(200, "{}"),
+        Some(left) => redirect(302, &format!("../hop/{}", left.parse::<u32>().unwrap() - 1)),
+        None => redirect(302, "/loop"),
+    })
+    .await;
+    let remote = remote(&server.url());
+    assert_eq!(
+        remote.exchange(get(&remote, "/hop/5")).await.unwrap().url.path(),
+        "/hop/0"
+    );
+    assert!(server.seen().iter().all(|seen| seen.header("authorization").is_some()));
+    for path in ["/hop/6", "/hop/20", "/loop"] {
+        let error = failure(&remote, get(&remote, path)).await;
+        assert_eq!(
+            (error.class(), error.code()),
+            (Class::Failed, "redirect-refused"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn redirects_elsewhere_are_not_followed() {
+    let canary = Canary::start().await;
+    let port = canary.address.port();
+    for target in [
+        format!("http://127.0.0.1:{port}/"),
+        format!("//127.0.0.1:{port}/"),
+        format!("http://localhost:{port}/"),
+        format!("https://127.0.0.1:{port}/"),
+        format!("http:\\\\127.0.0.1:{port}\\"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "http://user:pass@{self}/".to_owned(),
+        format!("http://{{self}}@127.0.0.1:{port}/"),
+        "file:///etc/passwd".to_owned(),
+    ] {
+        for status in [301, 302, 303, 307, 308] {
+            let template = target.clone();
+            let server = Server::start(move |seen, _| {
+                redirect(status, &template.replace("{self}", seen.header("host").unwrap()))
+            })
+            .await;
+            let remote = remote(&server.url());
+            let error = failure(&remote, get(&remote, "/")).await;
+            assert_eq!(
+                (error.class(), error.code()),
+                (Class::Failed, "origin-escape"),
+                "{target}"
+            );
+            assert_eq!(server.seen().len(), 1);
+        }
+    }
+    canary.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_redirected_post_keeps_its_meaning_or_fails() {
+    let server = Server::start(|seen, _| match seen.path.strip_prefix("/status/") {
+        Some(status) => redirect(status.parse().unwrap(), "/target"),
+        None => json(200, "{}"),
+    })
+    .await;
+    let remote = remote(&server.url());
+    for status in [301, 302] {
+        let error = failure(&remote, post(&remote, &format!("/status/{status}"))).await;
+        assert_eq!(error.code(), "redirect-refused");
+    }
+    for (status, method, body) in [(303, "GET", ""), (307, "POST", "x"), (308, "POST", "x")] {
+        remote
+            .exchange(post(&remote, &format!("/status/{status}")))
+            .await
+            .unwrap();
+        let last = server.seen().pop().unwrap();
+        assert_eq!(
+            (last.line(), last.body.as_str()),
+            (format!("{method} /target"), body),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_not_read() {
+    let server = Server::start(|seen, _| match seen.path.as_str() {
+        "/promised" => respond(200, "text/plain", vec![b'x'; 2000]),
+        _ => {
+            let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 600]));
+            respond(200, "text/plain", axum::body::Body::from_stream(endless))
+        }
+    })
+    .await;
+    let remote = remote(&server.url());
+    for path in ["/promised", "/endless"] {
+        let error = failure(&remote, get(&remote, path).limit(1000)).await;
+        assert_eq!(
+            (error.class(), error.code()),
+            (Class::Failed, "response-limit"),
+            "{path}"
+        );
+    }
+    assert_eq!(server.seen().len(), 2);
+}
+
+/// Sends a head and then whatever the closure does.
+async fn hostile<F>(write: impl Fn(tokio::net::TcpStream) -> F + Send + Sync + Clone + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (address, _task) = raw(move |mut stream| {
+        let write = write.clone();
+        async move {
+            read_request(&mut stream).await;
+            write(stream).await;
+        }
+    })
+    .await;
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_trickle_ends_in_bounded_time() {
+    let url = hostile(|mut stream| async move {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+            .await
+            .unwrap();
+        let mut beat = tokio::time::interval(Duration::from_millis(2));
+        while stream.write_all(b"x").await.is_ok() {
+            beat.tick().await;
+        }
+    })
+    .await;
+    let mut settings = settings(&url);
+    settings.timeouts.throughput_period = Duration::from_millis(100);
+    settings.timeouts.throughput_bytes = 10_000;
+    let remote = Remote::new(settings).unwrap();
+    let error = failure(&remote, get(&remote, "/")).await;
+    assert_eq!((error.class(), error.code()), (Class::Unavailable, "too-slow"));
+    assert_eq!(remote.counters().requests, 1);
+}
+
+#[tokio::test]
+async fn silence_ends_in_bounded_time() {
+    async fn forever(stream: tokio::net::TcpStream) {
+        let _held = stream;
+        std::future::pending::<()>().await;
+    }
+    let mute = hostile(forever).await;
+    let stalled = hostile(|mut stream| async move {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx")
+            .await
+            .unwrap();
+        forever(stream).await;
+    })
+    .await;
+    for url in [mute, stalled] {
+        let mut settings = settings(&url);
+        settings.timeouts.head = Duration::from_millis(50);
+        settings.timeouts.idle = Duration::from_millis(50);
+        let remote = Remote::new(settings).unwrap();
+        let error = failure(&remote, get(&remote, "/")).await;
+        assert_eq!((error.class(), error.code()), (Class::Unavailable, "timeout"));
+        assert_eq!(remote.counters().requests, 4);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_asked_for_again() {
+    for head in ["content-length: 10", "transfer-encoding: chunked"] {
+        let url = hostile(move |mut stream| async move {
+            let text = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n5\r\nabc");
+            stream.write_all(text.as_bytes()).await.unwrap();
+        })
+        .await;
+        let remote = remote(&url);
+        let error = failure(&remote, get(&remote, "/")).await;
+        assert_eq!(
+            (error.class(), error.code()),
+            (Class::Unavailable, "connection-broken"),
+            "{head}"
+        );
+        assert_eq!(remote.counters().requests, 4);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_ends_in_an_error() {
+    for text in [
+        "",
+        "SSH-2.0-OpenSSH\r\n",
+        "HTTP/1.1 999999 x\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+    ] {
+        let url = hostile(move |mut stream| async move {
+            let _ = stream.write_all(text.as_bytes()).await;
+        })
+        .await;
+        let remote = remote(&url);
+        assert_eq!(
+            failure(&remote, get(&remote, "/")).await.class(),
+            Class::Unavailable,
+            "{text:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_compressed_unasked_is_refused() {
+    let server = Server::start(|_, _| {
+        let mut response = json(200, "\u{1f}x");
+        response
+            .headers_mut()
+            .insert("content-encoding", "gzip".parse().unwrap());
+        response
+    })
+    .await;
+    let remote = remote(&server.url());
+    assert_eq!(failure(&remote, get(&remote, "/")).await.code(), "malformed-response");
+}
+
+#[tokio::test]
+async fn any_status_is_handed_out_once_where_the_caller_reads_it() {
+    let server = Server::start(|_, _| json(503, "busy")).await;
+    let remote = remote(&server.url());
+    let response: Response = remote.send(post(&remote, "/").any_status()).await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(&response.bytes().await.unwrap()[..], b"busy");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn places_that_are_not_allowed_get_no_request() {
+    let canary = Canary::start().await;
+    let port = canary.address.port();
+    for (url, allow_http) in [
+        (format!("http://127.0.0.1:{port}"), true),
+        (format!("http://localhost:{port}"), true),
+        (format!("http://x.localhost:{port}"), true),
+        (format!("http://2130706433:{port}"), true),
+        (format!("http://[::ffff:127.0.0.1]:{port}"), true),
+        ("http://10.0.0.1".to_owned(), true),
+        ("https://169.254.169.254".to_owned(), false),
+        ("http://epm.example.com".to_owned(), false),
+        ("http://192.0.2.1".to_owned(), false),
+    ] {
+        let mut settings = settings(&url);
+        settings.allow_private_addresses = false;
+        settings.allow_http = allow_http;
+        let error = Remote::new(settings).unwrap_err();
+        assert_eq!(error.class(), Class::Usage, "{url}");
+        assert!(error.hint().is_some(), "{url}");
+    }
+    canary.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_url_elsewhere_cannot_be_asked_for() {
+    let canary = Canary::start().await;
+    let server = Server::start(|_, _| json(200, "{}")).await;
+    let remote = remote(&server.url());
+    let url = host::remote::BaseUrl::parse(&canary.url()).unwrap().url().clone();
+    assert_eq!(failure(&remote, Request::get(url)).await.code(), "origin-escape");
+    canary.assert_untouched();
+}
