@@ -1,1 +1,214 @@
-//! Carries out what a plugin planned: call, job, pages, download, spool.
+//! Carries out what a plugin planned: call, job, download, spool.
+//!
+//! A [`Fetcher`] takes a [`plugin::Fetch`] and answers with a [`Fetched`]: a complete document on the spool, checked as
+//! far as it can be without understanding it. Nothing partial is ever handed out. Once its events are delivered, the
+//! [`Cleanup`] that came with it may be carried out.
+//!
+//! ```no_run
+//! # async fn example(remote: host::remote::Remote, plan: Vec<host::plugin::Fetch>) -> Result<(), host::fetch::FetchError> {
+//! use std::sync::Arc;
+//! use host::fetch::{Fetcher, Limits};
+//!
+//! let spool = std::env::temp_dir().join("host-spool");
+//! let fetcher = Fetcher::new(Arc::new(remote), &spool, Limits::default(), Arc::new(()));
+//! for fetch in &plan {
+//!     let fetched = fetcher.fetch(fetch).await?;
+//!     std::io::copy(&mut fetched.open(), &mut std::io::stdout())?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod archive;
+mod cleanup;
+mod download;
+mod envelope;
+mod error;
+mod job;
+mod limits;
+mod progress;
+mod records;
+mod request;
+mod spool;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::plugin;
+use crate::remote::{Remote, Request};
+
+pub use archive::ArchiveError;
+pub use cleanup::Cleanup;
+pub use error::FetchError;
+pub use limits::{ArchiveLimits, Limits, Polling};
+pub use progress::Progress;
+pub use spool::SpoolReader;
+
+use spool::{Spool, Spooled};
+
+/// A document, complete, on the spool. The file vanishes with its last reader.
+#[derive(Debug)]
+pub struct Fetched {
+    document: Spooled,
+    /// The name of the file, where the document came as one.
+    pub file_name: Option<String>,
+    /// What the server says the file is: `zip`, `csv`, …
+    pub extension: Option<String>,
+    /// The id of the job that wrote it.
+    pub job: Option<String>,
+    /// How often the job was asked for its status.
+    pub polls: u64,
+    /// How many records the document holds, where the host took them out of an envelope.
+    pub records: Option<u64>,
+    /// What may be removed from the server once the events are delivered.
+    pub cleanup: Option<Cleanup>,
+}
+
+impl Fetched {
+    /// A reader from the start.
+    pub fn open(&self) -> SpoolReader {
+        self.document.reader()
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        self.document.len()
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Carries out fetches over one connection.
+pub struct Fetcher {
+    remote: Arc<Remote>,
+    spool: Spool,
+    limits: Limits,
+    progress: progress::Listener,
+}
+
+impl std::fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetcher")
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fetcher {
+    /// `spool` is the folder for temporary files; it is made when first needed, for its owner only.
+    pub fn new(remote: Arc<Remote>, spool: &Path, limits: Limits, progress: Arc<dyn Progress>) -> Fetcher {
+        Fetcher {
+            remote,
+            spool: Spool::new(spool),
+            limits,
+            progress,
+        }
+    }
+
+    /// Carries out one fetch.
+    pub async fn fetch(&self, fetch: &plugin::Fetch) -> Result<Fetched, FetchError> {
+        match fetch {
+            plugin::Fetch::Call(call) => self.call(call).await,
+            plugin::Fetch::Job(job) => self.job(job).await,
+            plugin::Fetch::Pages(_) => Err(FetchError::Plan("paged queries are not supported yet".into())),
+        }
+    }
+
+    /// Goes on with a job that an earlier run submitted: `link` is what [`Progress::submitted`] was told.
+    pub async fn adopt(&self, job: &plugin::Job, link: &str) -> Result<Fetched, FetchError> {
+        let link = self.remote.resolve(link)?;
+        let finished = job::poll(&self.remote, link, &self.limits, &*self.progress).await?;
+        self.collect(job, finished).await
+    }
+
+    /// Removes what a fetch left on the server. That it is still there is worth a warning, not a failed run.
+    pub async fn clean_up(&self, cleanup: &Cleanup) -> bool {
+        match cleanup::delete(&self.remote, &cleanup.file, &self.limits).await {
+            Ok(()) => true,
+            Err(error) => {
+                let file = self.remote.presentable(&cleanup.file, 100);
+                let message = format!("the file {file} stays on the server: {error}");
+                warn!(connection = self.remote.name(), "{message}");
+                self.progress.warned(&message);
+                false
+            }
+        }
+    }
+
+    async fn call(&self, call: &plugin::Call) -> Result<Fetched, FetchError> {
+        let request = request::build(&self.remote, &call.request)?.limit(self.limits.document_bytes);
+        let mut document = self.body(request).await?;
+        let mut count = None;
+        if let Some(member) = call.records.clone() {
+            let (remote, spool, limit) = (self.remote.clone(), self.spool.clone(), self.limits.record_bytes);
+            let records =
+                download::blocking(move || records::split(&remote, &document, &member, limit, &spool)).await?;
+            document = records.lines;
+            count = Some(records.count);
+            self.progress.records(records.count, Some(records.count));
+        }
+        Ok(Fetched {
+            document,
+            file_name: None,
+            extension: None,
+            job: None,
+            polls: 0,
+            records: count,
+            cleanup: None,
+        })
+    }
+
+    /// The body of an answer, on the spool; started again where it breaks off and the request may be repeated.
+    async fn body(&self, request: Request) -> Result<Spooled, FetchError> {
+        let mut retry = self.remote.retry();
+        let repeatable = request.is_repeatable();
+        loop {
+            let response = self.remote.send(request.clone()).await?;
+            match download::to_spool(response, &self.spool, &*self.progress).await {
+                Err(FetchError::Remote(error)) => retry.again(error, repeatable).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn job(&self, job: &plugin::Job) -> Result<Fetched, FetchError> {
+        let submitted = job::submit(&self.remote, &job.submit, &self.limits).await?;
+        let finished = job::wait(&self.remote, submitted, &self.limits, &*self.progress).await?;
+        self.collect(job, finished).await
+    }
+
+    /// Downloads what a finished job wrote, and opens it where it is an archive.
+    async fn collect(&self, job: &plugin::Job, finished: job::Finished) -> Result<Fetched, FetchError> {
+        let downloaded = download::by_name(&self.remote, &job.file, &self.spool, &self.limits, &*self.progress).await?;
+        let mut document = downloaded.file;
+        let mut file_name = job.file.clone();
+        if document.head(4)? == archive::SIGNATURE {
+            let (spool, limits, shown) = (
+                self.spool.clone(),
+                self.limits.archive,
+                self.remote.presentable(&job.file, 100),
+            );
+            (document, file_name) = download::blocking(move || {
+                archive::open(&document, &limits, &spool).map_err(|source| match source {
+                    ArchiveError::Spool(error) => FetchError::Spool(error),
+                    source => FetchError::Archive { file: shown, source },
+                })
+            })
+            .await?;
+        }
+        Ok(Fetched {
+            document,
+            file_name: Some(file_name),
+            extension: downloaded.extension,
+            job: finished.id,
+            polls: finished.polls,
+            records: None,
+            cleanup: (!job.keep).then(|| Cleanup { file: job.file.clone() }),
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! Why a fetch gave no document.
+
+use std::io;
+use std::time::Duration;
+
+use super::archive::ArchiveError;
+use crate::remote::{Class, RemoteError};
+
+/// Why a fetch gave no document.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// A request failed.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The server's envelope says that access is refused.
+    #[error("the server refused access: {text}")]
+    Refused {
+        /// The server's code, such as `EPMCSS-21192`.
+        code: Option<String>,
+        /// The server's words.
+        text: String,
+    },
+    /// The job, or the call, ended with a status above 0.
+    #[error("the server reports failure (status {status}): {text}")]
+    JobFailed {
+        /// The status in the envelope.
+        status: i64,
+        /// The server's code, such as `EPMCSS-20679`.
+        code: Option<String>,
+        /// The server's words.
+        text: String,
+    },
+    /// The job was still running when the time was up.
+    #[error("the job was still running after {} s and {polls} polls", .after.as_secs())]
+    JobTimeout {
+        /// How long the host waited.
+        after: Duration,
+        /// How often it asked.
+        polls: u64,
+    },
+    /// An answer is not what the interface promises.
+    #[error("the server's answer to {what} cannot be used: {why}")]
+    Malformed {
+        /// Which request.
+        what: &'static str,
+        /// What is wrong with the answer.
+        why: String,
+    },
+    /// The server answered with something other than the file.
+    #[error("the server did not send the file {file}: {why}")]
+    NoFile {
+        /// The name asked for.
+        file: String,
+        /// What it sent instead, or said.
+        why: String,
+    },
+    /// The archive cannot be opened safely.
+    #[error("the archive {file} is refused: {source}")]
+    Archive {
+        /// The name asked for.
+        file: String,
+        /// Why.
+        #[source]
+        source: ArchiveError,
+    },
+    /// Something is larger than allowed.
+    #[error("{what} exceeds the limit of {limit} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The plugin planned a request that is not allowed.
+    #[error("the plugin planned a request that is refused: {0}")]
+    Plan(String),
+    /// The spool cannot be written or read.
+    #[error("the spool folder failed: {0}")]
+    Spool(#[from] io::Error),
+}
+
+/// Codes with which EPM Cloud refuses access under HTTP 200 or 400.
+const REFUSALS: [&str; 2] = ["EPMCSS-21192", "EPMCSS-21193"];
+
+impl FetchError {
+    /// A failure told by an envelope, sorted by its code.
+    pub(super) fn told(status: i64, code: Option<String>, text: String) -> FetchError {
+        match code {
+            Some(code) if REFUSALS.contains(&code.as_str()) => FetchError::Refused { code: Some(code), text },
+            code => FetchError::JobFailed { status, code, text },
+        }
+    }
+
+    /// Whose move is next.
+    pub fn class(&self) -> Class {
+        match self {
+            FetchError::Remote(error) => error.class(),
+            FetchError::Refused { .. } => Class::Refused,
+            FetchError::JobTimeout { .. } => Class::Unavailable,
+            FetchError::JobFailed { .. }
+            | FetchError::Malformed { .. }
+            | FetchError::NoFile { .. }
+            | FetchError::Archive { .. }
+            | FetchError::TooLarge { .. } => Class::Failed,
+            FetchError::Plan(_) => Class::Plugin,
+            FetchError::Spool(_) => Class::Internal,
+        }
+    }
+
+    /// A stable name for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            FetchError::Remote(error) => error.code(),
+            FetchError::Refused { .. } => "access-refused",
+            FetchError::JobFailed { .. } => "remote-failed",
+            FetchError::JobTimeout { .. } => "job-timeout",
+            FetchError::Malformed { .. } => "malformed-response",
+            FetchError::NoFile { .. } => "no-file",
+            FetchError::Archive { .. } => "archive-refused",
+            FetchError::TooLarge { .. } => "fetch-limit",
+            FetchError::Plan(_) => "plan-refused",
+            FetchError::Spool(_) => "spool-failed",
+        }
+    }
+
+    /// The server's own error code, where it gave one.
+    pub fn remote_code(&self) -> Option<&str> {
+        match self {
+            FetchError::Refused { code, .. } | FetchError::JobFailed { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            FetchError::Remote(error) => return error.hint(),
+            FetchError::Refused { .. } => {
+                "ask the administrator for the roles that the report needs; `host check` lists them"
+            }
+            FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20685" => {
+                "a file of that name exists on the server: delete it, or run again for a new name"
+            }
+            FetchError::JobTimeout { .. } => "the job may still finish; run again later, or ask for a shorter window",
+            FetchError::NoFile { .. } => {
+                "the user may lack the right to download: it takes Service Administrator, or Migrations - Administer"
+            }
+            FetchError::TooLarge { .. } => "ask for a shorter window",
+            FetchError::Spool(_) => "check the free space and the permissions of the spool folder",
+            FetchError::Archive { .. }
+            | FetchError::JobFailed { .. }
+            | FetchError::Malformed { .. }
+            | FetchError::Plan(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+}

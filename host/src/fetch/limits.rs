@@ -1,0 +1,75 @@
+//! How much a fetch may take in.
+
+use std::time::Duration;
+
+/// How much a fetch may take in, and how patiently it polls.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a downloaded file or of a call's body. Default 1.5 GiB: EPM Cloud serves files of up to 1 GB.
+    pub document_bytes: u64,
+    /// Bytes of a control answer: submit, poll, list, delete. Default 4 MiB.
+    pub control_bytes: u64,
+    /// Bytes of one JSON record. Default 1 MiB.
+    pub record_bytes: u64,
+    /// What an archive may hold.
+    pub archive: ArchiveLimits,
+    /// How patiently a job is polled.
+    pub polling: Polling,
+    /// How often a broken download is started again. Default 3.
+    pub restarts: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            document_bytes: 1536 * 1024 * 1024,
+            control_bytes: 4 * 1024 * 1024,
+            record_bytes: 1024 * 1024,
+            archive: ArchiveLimits::default(),
+            polling: Polling::default(),
+            restarts: 3,
+        }
+    }
+}
+
+/// What an archive may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct ArchiveLimits {
+    /// Entries, folders included. Default 64.
+    pub entries: u16,
+    /// Bytes of the file inside. Default 4 GiB.
+    pub total_bytes: u64,
+    /// Bytes out per byte in, judged once more than 1 MiB came out. Default 200; a repetitive CSV reaches 30.
+    pub ratio: u64,
+}
+
+impl Default for ArchiveLimits {
+    fn default() -> Self {
+        ArchiveLimits {
+            entries: 64,
+            total_bytes: 4 * 1024 * 1024 * 1024,
+            ratio: 200,
+        }
+    }
+}
+
+/// How patiently a job is polled: the wait grows by half each time, with jitter.
+#[derive(Debug, Clone, Copy)]
+pub struct Polling {
+    /// The wait before the first poll. Default 500 ms.
+    pub first: Duration,
+    /// The longest wait. Default 20 s.
+    pub longest: Duration,
+    /// For the whole job. Default 30 min.
+    pub total: Duration,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Polling {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(20),
+            total: Duration::from_secs(1800),
+        }
+    }
+}

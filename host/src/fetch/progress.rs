@@ -1,0 +1,38 @@
+//! What a fetch tells about itself while it runs.
+
+use std::sync::Arc;
+
+/// Hears how a fetch gets on. Every method does nothing unless implemented; none may block.
+pub trait Progress: Send + Sync {
+    /// A job exists on the server. `link` is where its status can be asked, relative to the origin: what a later run
+    /// needs to adopt the job.
+    fn submitted(&self, link: &str) {
+        let _ = link;
+    }
+
+    /// The job's status was asked so many times.
+    fn polled(&self, polls: u64) {
+        let _ = polls;
+    }
+
+    /// So many bytes of the document have arrived, of so many where the server says.
+    fn received(&self, bytes: u64, total: Option<u64>) {
+        let _ = (bytes, total);
+    }
+
+    /// So many records of a paged query have arrived, of so many where the server says.
+    fn records(&self, records: u64, total: Option<u64>) {
+        let _ = (records, total);
+    }
+
+    /// Something went wrong that does not stop the fetch.
+    fn warned(&self, message: &str) {
+        let _ = message;
+    }
+}
+
+/// Nobody listens.
+impl Progress for () {}
+
+/// A listener that may be shared.
+pub(super) type Listener = Arc<dyn Progress>;

@@ -1,0 +1,418 @@
+//! Takes the records out of a JSON envelope without holding the envelope in memory.
+//!
+//! [`split`] reads `{"status":0,"details":[{…},{…}]}` from the spool and writes one record a line to the spool. Only
+//! one record at a time is in memory, and its size is limited. The envelope may say only at its end that it is a
+//! failure; as nothing is handed out before it was read whole, no record of a failure ever is.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::rc::Rc;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::envelope::{self, Status};
+use super::error::FetchError;
+use super::spool::{Spool, Spooled};
+use crate::remote::Remote;
+
+/// The records of an envelope.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// One JSON text a line.
+    pub(super) lines: Spooled,
+    /// How many.
+    pub(super) count: u64,
+}
+
+/// Members of an envelope that tell how the request ended, or how large the whole list is.
+const TOLD: [&str; 9] = [
+    "status",
+    "error",
+    "details",
+    "detail",
+    "message",
+    "totalResults",
+    "startIndex",
+    "itemsPerPage",
+    "schemas",
+];
+
+/// Checks an envelope and takes its records out. Blocking.
+pub(super) fn split(
+    remote: &Remote,
+    body: &Spooled,
+    member: &str,
+    record_bytes: u64,
+    spool: &Spool,
+) -> Result<Records, FetchError> {
+    const WHAT: &str = "the call";
+    let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
+    let head = body.head(256)?;
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
+    match text.first() {
+        None => return Err(malformed("the body is empty".into())),
+        Some(b'<') => return Err(malformed("it is HTML or XML, not JSON".into())),
+        Some(_) => {}
+    }
+    let mut reader = body.reader();
+    if head.starts_with(b"\xef\xbb\xbf") {
+        io::Seek::seek(&mut reader, io::SeekFrom::Start(3))?;
+    }
+
+    let allowance = Rc::new(Cell::new(record_bytes));
+    let metered = Metered {
+        inner: BufReader::with_capacity(128 * 1024, reader),
+        allowance: allowance.clone(),
+    };
+    let mut out = BufWriter::with_capacity(128 * 1024, spool.create()?);
+    let mut deserializer = serde_json::Deserializer::from_reader(metered);
+    let seed = EnvelopeSeed {
+        member,
+        allowance,
+        record_bytes,
+        out: &mut out,
+    };
+    let read = seed
+        .deserialize(&mut deserializer)
+        .and_then(|read| deserializer.end().map(|()| read));
+    let read = read.map_err(|error| match error.io_error_kind() {
+        Some(io::ErrorKind::FileTooLarge) => FetchError::TooLarge {
+            what: "one record",
+            limit: record_bytes,
+        },
+        Some(kind) => FetchError::Spool(kind.into()),
+        None => malformed(format!("it is no JSON of the expected form: {error}")),
+    })?;
+
+    let (text, code) = envelope::message(&read.told);
+    let text = text.map(|text| remote.presentable(&text, 300));
+    match read.told.get("status").filter(|status| !status.is_null()) {
+        None => {}
+        Some(status) => match envelope::status(status) {
+            Some(Status::Done) => {}
+            Some(Status::Running) => return Err(malformed("it says that it is still in progress".into())),
+            Some(Status::Failed(status)) => {
+                let text = text.unwrap_or_else(|| "the server gives no reason".into());
+                return Err(FetchError::told(status, code, text));
+            }
+            None => return Err(malformed("its status is no number".into())),
+        },
+    }
+    if let Some(error) = read.told.get("error").filter(|error| !error.is_null()) {
+        let text = text.unwrap_or_else(|| remote.presentable(&error.to_string(), 300));
+        return Err(FetchError::told(1, code, text));
+    }
+    match read.found {
+        Found::List(count) => {
+            let file = out.into_inner().map_err(|error| error.into_error())?;
+            Ok(Records {
+                lines: Spooled::new(file)?,
+                count,
+            })
+        }
+        Found::Nothing => Ok(Records {
+            lines: Spooled::new(spool.create()?)?,
+            count: 0,
+        }),
+        Found::Missing => Err(malformed(format!("it has no member `{member}`"))),
+        Found::Other => Err(malformed(match text {
+            Some(text) => format!("`{member}` is no list: {text}"),
+            None => format!("`{member}` is no list"),
+        })),
+    }
+}
+
+/// A JSON text without white space between its tokens; so it is one line.
+pub(super) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
+    let bytes = json.as_bytes();
+    let (mut from, mut in_string, mut escaped) = (0, false, false);
+    for (at, byte) in bytes.iter().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+        } else if *byte == b'"' {
+            in_string = true;
+        } else if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+            out.write_all(bytes.get(from..at).unwrap_or_default())?;
+            from = at + 1;
+        }
+    }
+    out.write_all(bytes.get(from..).unwrap_or_default())
+}
+
+enum Found {
+    Missing,
+    /// Null, or the text "null": no records.
+    Nothing,
+    List(u64),
+    /// Something that is no list.
+    Other,
+}
+
+struct Scanned {
+    told: Map<String, Value>,
+    found: Found,
+}
+
+struct EnvelopeSeed<'a, W> {
+    member: &'a str,
+    allowance: Rc<Cell<u64>>,
+    record_bytes: u64,
+    out: &'a mut W,
+}
+
+impl<'de, W: Write> DeserializeSeed<'de> for EnvelopeSeed<'_, W> {
+    type Value = Scanned;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scanned, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, W: Write> Visitor<'de> for EnvelopeSeed<'_, W> {
+    type Value = Scanned;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scanned, A::Error> {
+        let mut read = Scanned {
+            told: Map::new(),
+            found: Found::Missing,
+        };
+        while let Some(key) = map.next_key::<String>()? {
+            self.allowance.set(self.record_bytes);
+            if key == self.member {
+                if !matches!(read.found, Found::Missing) {
+                    return Err(A::Error::custom("the records come twice"));
+                }
+                let (found, text) = map.next_value_seed(ListSeed {
+                    allowance: &self.allowance,
+                    record_bytes: self.record_bytes,
+                    out: &mut *self.out,
+                })?;
+                read.found = found;
+                if let Some(text) = text {
+                    read.told.insert(key, Value::String(text));
+                }
+            } else if TOLD.contains(&key.as_str()) {
+                let value = map.next_value::<Value>()?;
+                if read.told.insert(key, value).is_some() {
+                    return Err(A::Error::custom("a member comes twice"));
+                }
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            self.allowance.set(self.record_bytes);
+        }
+        Ok(read)
+    }
+}
+
+struct ListSeed<'a, W> {
+    allowance: &'a Cell<u64>,
+    record_bytes: u64,
+    out: &'a mut W,
+}
+
+impl<'de, W: Write> DeserializeSeed<'de> for ListSeed<'_, W> {
+    type Value = (Found, Option<String>);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, W: Write> Visitor<'de> for ListSeed<'_, W> {
+    type Value = (Found, Option<String>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut count = 0;
+        loop {
+            self.allowance.set(self.record_bytes);
+            let Some(record) = list.next_element::<Box<RawValue>>()? else {
+                break;
+            };
+            compact(record.get(), self.out)
+                .and_then(|()| self.out.write_all(b"\n"))
+                .map_err(A::Error::custom)?;
+            count += 1;
+        }
+        Ok((Found::List(count), None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok((Found::Nothing, None))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(if text.trim() == "null" {
+            (Found::Nothing, None)
+        } else {
+            (Found::Other, Some(text.to_owned()))
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok((Found::Other, None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok((Found::Other, None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok((Found::Other, None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok((Found::Other, None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok((Found::Other, None))
+    }
+}
+
+/// Ends reading when an allowance is used up: what one record may take.
+struct Metered<R> {
+    inner: R,
+    allowance: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        match self.allowance.get().checked_sub(count as u64) {
+            Some(left) => {
+                self.allowance.set(left);
+                Ok(count)
+            }
+            None => Err(io::ErrorKind::FileTooLarge.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::{BaseUrl, Class, Settings};
+
+    fn split_text(body: &str, member: &str, record_bytes: u64) -> Result<String, FetchError> {
+        let base = BaseUrl::parse("https://epm.example.com").unwrap();
+        let remote = Remote::new(Settings::new("epm", base.url().clone())).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path());
+        let mut file = spool.create().unwrap();
+        file.write_all(body.as_bytes()).unwrap();
+        let records = split(&remote, &Spooled::new(file).unwrap(), member, record_bytes, &spool)?;
+        let mut text = String::new();
+        records.lines.reader().read_to_string(&mut text).unwrap();
+        assert_eq!(text.lines().count() as u64, records.count);
+        Ok(text)
+    }
+
+    #[test]
+    fn records_come_out_one_a_line_and_unchanged() {
+        let body = "\u{feff}{ \"links\": {\"href\": \"x\"}, \"status\": 0, \"error\": null,\n \"details\": [\n  {\n  \"a b\": \" x\\\" y \",\n \"n\": 1.0e400, \"big\": 12345678901234567890123 },\n {} , 7 ] }\n";
+        let lines = split_text(body, "details", 1000).unwrap();
+        assert_eq!(
+            lines,
+            "{\"a b\":\" x\\\" y \",\"n\":1.0e400,\"big\":12345678901234567890123}\n{}\n7\n"
+        );
+    }
+
+    #[test]
+    fn no_records_are_no_error() {
+        for details in ["[]", "null", "\"null\""] {
+            assert_eq!(
+                split_text(&format!("{{\"status\":\"0\",\"details\":{details}}}"), "details", 100).unwrap(),
+                ""
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_told_after_the_records_hands_out_none() {
+        let body = r#"{"details":[{"a":1}],"status":1,"error":{"errorcode":"EPMCSS-20679","errormessage":"no"}}"#;
+        let error = split_text(body, "details", 100).unwrap_err();
+        assert_eq!(
+            (error.class(), error.remote_code()),
+            (Class::Failed, Some("EPMCSS-20679"))
+        );
+        let body = r#"{"status":1,"details":"EPMCSS-21192: not authorized"}"#;
+        assert_eq!(split_text(body, "details", 100).unwrap_err().class(), Class::Refused);
+        let body = r#"{"details":[],"error":{"errormessage":"no status, but an error"}}"#;
+        assert_eq!(split_text(body, "details", 100).unwrap_err().class(), Class::Failed);
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused() {
+        for body in [
+            "",
+            " ",
+            "<html>",
+            "[]",
+            "7",
+            "{}",
+            r#"{"status":0}"#,
+            r#"{"status":-1,"details":[]}"#,
+            r#"{"status":"x","details":[]}"#,
+            r#"{"status":0,"details":"generated"}"#,
+            r#"{"status":0,"details":{"a":1}}"#,
+            r#"{"status":0,"details":7}"#,
+            r#"{"status":0,"details":[{"a":1}"#,
+            r#"{"status":0,"details":[{"a":1}]"#,
+            r#"{"status":0,"details":[{"a":1}]} trailing"#,
+            r#"{"status":0,"details":[{"a":1},]}"#,
+            r#"{"status":0,"details":[1],"details":[2]}"#,
+            r#"{"status":1,"status":0,"details":[2]}"#,
+            "{\"status\":0,\"details\":[\"a\nb\"]}",
+        ] {
+            let error = split_text(body, "details", 100).unwrap_err();
+            assert_eq!(error.class(), Class::Failed, "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn one_record_is_limited_and_their_number_is_not() {
+        let record = format!("{{\"a\":\"{}\"}}", "x".repeat(50));
+        let many = vec![record.as_str(); 1000].join(",");
+        let body = format!("{{\"status\":0,\"details\":[{many}]}}");
+        assert_eq!(split_text(&body, "details", 100).unwrap().lines().count(), 1000);
+        let error = split_text(&body, "details", 40).unwrap_err();
+        assert!(matches!(error, FetchError::TooLarge { limit: 40, .. }), "{error}");
+        let spaces = format!("{{\"status\":0,\"details\":[{}]}}", " ".repeat(200));
+        assert!(matches!(
+            split_text(&spaces, "details", 100),
+            Err(FetchError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn deep_nesting_ends_in_an_error() {
+        let body = format!("{{\"status\":0,\"details\":[{}]}}", "[".repeat(100_000));
+        assert_eq!(
+            split_text(&body, "details", 1_000_000).unwrap_err().class(),
+            Class::Failed
+        );
+        let body = format!("{{\"status\":0,\"x\":{}", "[".repeat(100_000));
+        assert_eq!(
+            split_text(&body, "details", 1_000_000).unwrap_err().class(),
+            Class::Failed
+        );
+    }
+}
