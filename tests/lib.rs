@@ -1,1 +1,130 @@
+//! What every end-to-end test starts from: a [`Desk`] (a fresh folder, a clean environment and the command) and a
+//! [`Server`] (the simulator, on a free port).
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use host::simulator::{Running, Scenario, Simulator};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A fresh folder, and the binary in an environment that knows nothing else.
+pub struct Desk {
+    folder: TempDir,
+    binary: PathBuf,
+}
+
+impl Desk {
+    /// A desk for the binary at that path.
+    pub fn new(binary: &str) -> Desk {
+        Desk {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            binary: binary.into(),
+        }
+    }
+
+    /// The folder that commands run in.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the folder.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).expect("a file written");
+        path
+    }
+
+    /// The command, not yet run.
+    pub fn host<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .current_dir(self.path())
+            .env_clear()
+            .env("HOME", self.path())
+            .env("NO_COLOR", "1")
+            .args(arguments);
+        // Compiled plugins are shared by all tests of a run: the cache is safe for that, and it saves minutes.
+        command.env("XDG_CACHE_HOME", self.binary.with_file_name("e2e-cache"));
+        command.timeout(std::time::Duration::from_secs(120));
+        command
+    }
+}
+
+/// The simulator in a thread of its own.
+pub struct Server {
+    runtime: Runtime,
+    running: Option<Running>,
+}
+
+impl Server {
+    /// Starts it with a scenario as the command line spells it.
+    pub fn start(scenario: &str) -> Server {
+        Server::with(scenario, false)
+    }
+
+    /// Starts it with TLS.
+    pub fn with(scenario: &str, tls: bool) -> Server {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let scenario: Scenario = scenario.parse().expect("a scenario");
+        let running = runtime
+            .block_on(Simulator::start(scenario, 0, tls))
+            .expect("the simulator");
+        Server {
+            runtime,
+            running: Some(running),
+        }
+    }
+
+    /// The running simulator.
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().expect("running")
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        self.running().url().to_string()
+    }
+
+    /// `METHOD path` of every request so far.
+    pub fn seen(&self) -> Vec<String> {
+        self.running()
+            .requests()
+            .iter()
+            .map(|seen| format!("{} {}", seen.method, seen.path))
+            .collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.stop());
+        }
+    }
+}
+
+/// stdout as text.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8 on stdout")
+}
+
+/// stderr as text.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8 on stderr")
+}
+
+/// stdout as one JSON value a line.
+pub fn json_lines(output: &Output) -> Vec<Value> {
+    stdout(output)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+        .collect()
+}

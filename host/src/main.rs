@@ -1,1 +1,7 @@
-fn main() {}
+//! `host`: see the library's documentation.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(host::cli::main())
+}

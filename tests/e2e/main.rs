@@ -1,1 +1,40 @@
-fn main() {}
+//! End-to-end tests of the real binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bad_input;
+mod commands;
+mod hostile_server;
+mod invalid_login;
+mod pipes;
+
+use assert_cmd::Command;
+use tests::{Desk, Server};
+
+/// A fresh folder for one test.
+fn desk() -> Desk {
+    Desk::new(env!("CARGO_BIN_EXE_host-under-test"))
+}
+
+/// What the simulator's demo user says.
+const PASSWORD: &str = "demo-password";
+
+/// A secret that must never be seen outside a request.
+const CANARY: &str = "canary-7f3a-password";
+
+/// `host run REPORT` against the simulator, as its demo user.
+fn run(desk: &Desk, server: &Server, report: &str, more: &[&str]) -> Command {
+    let url = server.url();
+    let mut arguments = vec![
+        "run",
+        report,
+        "--url",
+        &url,
+        "--auth",
+        "basic:demo.user",
+        "--allow-private-addresses",
+    ];
+    arguments.extend(more);
+    let mut command = desk.host(arguments);
+    command.env("HOST_SECRET", PASSWORD);
+    command
+}

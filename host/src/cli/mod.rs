@@ -1,1 +1,117 @@
-//! The command line.
+//! The command line: [`args`] as typed, one module a command that turns them into validated objects and makes one call
+//! into the rooms below, and [`Failure`], which knows the exit code.
+
+pub mod args;
+mod connection;
+mod demo;
+mod error;
+mod inspection;
+mod log;
+mod plugins;
+mod progress;
+mod report;
+mod run;
+mod simulate;
+mod sinks;
+mod stop;
+
+use std::io::Write;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand};
+pub use error::{Exit, Failure};
+
+use crate::config::Config;
+
+/// Parses the arguments of the process, carries them out, and answers with the exit code.
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    log::start(&cli.talk);
+    match execute(&cli) {
+        Ok(()) => Exit::Done.code(),
+        Err(failure) => {
+            failure.print(cli.talk.log_format);
+            failure.exit.code()
+        }
+    }
+}
+
+fn execute(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Run(args) => block_on(run::run(args, &cli.talk)),
+        Command::Plan(args) => run::plan(args),
+        Command::Demo(args) => block_on(demo::demo(args, &cli.talk)),
+        Command::Simulate(args) => block_on(simulate::simulate(args)),
+        Command::Plugin(PluginCommand::List { config }) => plugins::list(&load(config)?),
+        Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {
+            plugins::inspect(&load(config)?, plugin, *json)
+        }
+        Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
+        Command::Config(ConfigCommand::Check { config }) => check_config(config),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "host", &mut script);
+            print(&script)
+        }
+    }
+}
+
+fn load(file: &args::ConfigFile) -> Result<Config, Failure> {
+    Ok(Config::load(file.config.as_deref())?)
+}
+
+fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
+    let config = load(file)?;
+    for (name, connection) in &config.connections {
+        connection::check(name, connection, &config)?;
+    }
+    for sink in config.sinks.values() {
+        sinks::check(sink)?;
+    }
+    for name in config.plugins.keys() {
+        plugins::load(&config, name)?;
+    }
+    print(
+        format!(
+            "ok: {} connections, {} sinks, {} plugins\n",
+            config.connections.len(),
+            config.sinks.len(),
+            config.plugins.len()
+        )
+        .as_bytes(),
+    )
+}
+
+/// Writes data to stdout. A reader that went away is no failure.
+fn print(data: &[u8]) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(data).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
+            Exit::DeliveryFailed,
+            format!("cannot write to standard output: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start: {error}")))?;
+    let result = runtime.block_on(work);
+    // A thread that waits for the terminal or a full pipe must not hold the process back.
+    runtime.shutdown_background();
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,1 +1,368 @@
-//! host.toml, validated.
+//! `host.toml`: what a user configured, read and validated.
+//!
+//! [`Config::load`] finds and reads the file; [`Connection`], [`Sink`] and [`Plugin`] are its entries. A secret is never a
+//! value here but a [`SecretSource`], resolved when a run needs it.
+//!
+//! ```toml
+//! [connections.epm]
+//! kind = "epm"
+//! url = "https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com"
+//! auth = { kind = "basic", username = "acme.jdoe", password = { env = "EPM_PASSWORD" } }
+//! ```
+
+mod error;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::event::Encoding;
+use crate::sink::Format;
+
+pub use error::{ConfigError, nearest};
+pub use secret::SecretSource;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Remote services by name.
+    #[serde(default)]
+    pub connections: BTreeMap<String, Connection>,
+    /// Sinks by name.
+    #[serde(default)]
+    pub sinks: BTreeMap<String, Sink>,
+    /// Plugins by name.
+    #[serde(default)]
+    pub plugins: BTreeMap<String, Plugin>,
+    /// The sandbox's limits, where they differ from the defaults.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The folder that relative paths start from: the file's own.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// A remote service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Connection {
+    /// What it is.
+    pub kind: ConnectionKind,
+    /// Its base URL; may carry a path prefix.
+    #[serde(deserialize_with = "url")]
+    pub url: Url,
+    /// Who asks.
+    #[serde(default)]
+    pub auth: Auth,
+    /// Permit `http` to hosts other than loopback.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// Permit loopback, private and link-local addresses.
+    #[serde(default)]
+    pub allow_private_addresses: bool,
+    /// The time one request may take, as `90s` or `5m`.
+    #[serde(default, deserialize_with = "duration")]
+    pub timeout: Option<std::time::Duration>,
+    /// Requests a second, at most.
+    pub rate_limit: Option<std::num::NonZeroU32>,
+    /// An HTTP proxy for every request.
+    pub proxy: Option<Proxy>,
+    /// PEM file of authorities to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file: what to show a server that asks for a certificate.
+    pub client_certificate: Option<PathBuf>,
+    /// PEM file: the key of that certificate.
+    pub client_key: Option<PathBuf>,
+    /// When to ask again.
+    #[serde(default)]
+    pub retry: Retry,
+}
+
+/// An HTTP proxy.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Proxy {
+    /// Its address.
+    #[serde(deserialize_with = "url")]
+    pub url: Url,
+    /// The user, where it asks for one.
+    pub username: Option<String>,
+    /// The user's password.
+    pub password: Option<SecretSource>,
+}
+
+/// When to ask again; what is left out keeps its default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Retry {
+    /// Attempts for one request, the first included.
+    pub attempts: Option<u32>,
+    /// The shortest wait before another attempt, as `500ms`.
+    #[serde(default, deserialize_with = "duration")]
+    pub min_delay: Option<std::time::Duration>,
+    /// The longest wait of our own choosing.
+    #[serde(default, deserialize_with = "duration")]
+    pub max_delay: Option<std::time::Duration>,
+    /// From the first attempt to the start of the last.
+    #[serde(default, deserialize_with = "duration")]
+    pub max_elapsed: Option<std::time::Duration>,
+    /// Repetitions for all requests of a run together.
+    pub budget: Option<u32>,
+}
+
+/// What a remote service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionKind {
+    /// Oracle EPM Cloud.
+    Epm,
+    /// An OCI identity domain.
+    IdentityDomain,
+}
+
+impl std::fmt::Display for ConnectionKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ConnectionKind::Epm => "epm",
+            ConnectionKind::IdentityDomain => "identity-domain",
+        })
+    }
+}
+
+/// Who asks, and how that is proved.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Auth {
+    /// Nobody.
+    #[default]
+    None,
+    /// HTTP Basic.
+    Basic {
+        /// The user, with or without the identity domain in front.
+        username: String,
+        /// The password.
+        password: SecretSource,
+    },
+    /// A token that somebody else got.
+    Bearer {
+        /// The token.
+        token: SecretSource,
+    },
+}
+
+/// A sink.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Sink {
+    /// Standard output.
+    Stdout {
+        /// `ocsf`, `ecs` or `event`.
+        encoding: Option<Encoding>,
+        /// `ndjson`, `csv` or `table`.
+        format: Option<Format>,
+    },
+    /// A file.
+    File {
+        /// Its path; `{report}`, `{connection}` and `{date}` stand for one safe path segment each.
+        path: String,
+        /// `ocsf`, `ecs` or `event`.
+        encoding: Option<Encoding>,
+        /// `ndjson`, `csv` or `table`.
+        format: Option<Format>,
+    },
+}
+
+/// A plugin of the user's own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Plugin {
+    /// The component, relative to the configuration's folder.
+    pub path: PathBuf,
+}
+
+/// Limits of the sandbox; each is explained by `host plugin inspect`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Time of one call, as `10s`.
+    #[serde(default, deserialize_with = "duration")]
+    pub time: Option<std::time::Duration>,
+    /// Bytes of all memories and tables of an instance.
+    pub memory: Option<usize>,
+    /// Bytes of the call stack.
+    pub stack: Option<usize>,
+    /// Bytes that one answer may take.
+    pub returned: Option<usize>,
+    /// Events and rejected rows that one call may return.
+    pub records: Option<usize>,
+    /// Bytes in the strings of one event.
+    pub event: Option<usize>,
+    /// Bytes that an instance may log.
+    pub log: Option<usize>,
+    /// Lines that an instance may log.
+    pub log_lines: Option<usize>,
+}
+
+impl Config {
+    /// Reads the configuration: the file named, else `./host.toml`, else `$XDG_CONFIG_HOME/host/host.toml`; where there
+    /// is none, an empty one.
+    pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
+        match named {
+            Some(path) => Config::read(path),
+            None => match default_paths().into_iter().find(|path| path.exists()) {
+                Some(path) => Config::read(&path),
+                None => Ok(Config::default()),
+            },
+        }
+    }
+
+    fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let mut config = Config::parse(&text).map_err(|error| error.in_file(path))?;
+        config.folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Ok(config)
+    }
+
+    /// Parses the text of a configuration.
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        let config: Config = toml::from_str(text).map_err(|error| ConfigError::syntax(text, &error))?;
+        for (what, name) in (config.connections.keys().map(|name| ("connection", name)))
+            .chain(config.sinks.keys().map(|name| ("sink", name)))
+            .chain(config.plugins.keys().map(|name| ("plugin", name)))
+        {
+            check_name(what, name)?;
+        }
+        Ok(config)
+    }
+}
+
+/// Names stand in paths, ids and log lines, so they are plain words.
+fn check_name(what: &'static str, name: &str) -> Result<(), ConfigError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(ConfigError::Name {
+        what,
+        name: name.escape_default().to_string(),
+    })
+}
+
+fn default_paths() -> Vec<PathBuf> {
+    let mut paths = vec![PathBuf::from("host.toml")];
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    if let Some(folder) = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home) {
+        paths.push(folder.join("host").join("host.toml"));
+    }
+    paths
+}
+
+/// `90s`, `5m`, `12h`, `7d`: jiff's friendly durations, with a day of 24 hours.
+pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let span: jiff::Span = text
+        .parse()
+        .map_err(|_| format!("{text:?} is no duration such as 90s, 12h or 7d"))?;
+    let duration = span
+        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| format!("{text:?} is no duration in days or less"))?;
+    std::time::Duration::try_from(duration).map_err(|_| format!("{text:?} is a negative duration"))
+}
+
+/// Reads an absolute URL; the message does not repeat it, for it may carry a password.
+pub fn parse_url(text: &str) -> Result<Url, String> {
+    let url: Url = text
+        .parse()
+        .map_err(|error| format!("this is no absolute URL: {error}"))?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        scheme => Err(format!("a URL here starts with https://, not {scheme}:")),
+    }
+}
+
+fn url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_url(&text).map_err(serde::de::Error::custom)
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<std::time::Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_configuration_is_read() {
+        let config = Config::parse(
+            r#"
+            [connections.epm]
+            kind = "epm"
+            url = "https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com"
+            auth = { kind = "basic", username = "acme.jdoe", password = { env = "EPM_PASSWORD" } }
+            timeout = "90s"
+            [sinks.archive]
+            kind = "file"
+            path = "archive/{report}/{date}.ndjson"
+            encoding = "ocsf"
+            "#,
+        )
+        .unwrap();
+        let epm = config.connections.get("epm").unwrap();
+        assert_eq!(epm.kind, ConnectionKind::Epm);
+        assert_eq!(epm.timeout, Some(std::time::Duration::from_secs(90)));
+        assert!(matches!(
+            &epm.auth,
+            Auth::Basic {
+                password: SecretSource::Env { .. },
+                ..
+            }
+        ));
+        assert!(matches!(config.sinks.get("archive"), Some(Sink::File { .. })));
+    }
+
+    #[test]
+    fn a_literal_secret_is_refused_without_being_repeated() {
+        let error = Config::parse(
+            "[connections.epm]\nkind = \"epm\"\nurl = \"https://a.example\"\n\
+             auth = { kind = \"basic\", username = \"u\", password = \"hunter2-canary\" }\n",
+        )
+        .unwrap_err();
+        let said = format!("{error} {:?} {error:?}", error.hint());
+        assert!(said.contains("literal secret"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        let error = Config::parse("[connections.epm]\nkind = \"epm\"\nulr = \"https://a.example\"\n").unwrap_err();
+        assert!(error.to_string().contains("`ulr`"), "{error}");
+        assert!(error.to_string().contains("line 3"), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("did you mean `url`?"));
+    }
+
+    #[test]
+    fn a_name_that_is_no_plain_word_is_refused() {
+        assert!(matches!(
+            Config::parse("[plugins.\"../x\"]\npath = \"a\"\n"),
+            Err(ConfigError::Name { .. })
+        ));
+    }
+
+    #[test]
+    fn durations_are_jiff_spans_of_days_or_less() {
+        assert_eq!(parse_duration("7d").unwrap().as_secs(), 7 * 86_400);
+        assert_eq!(parse_duration("90m").unwrap().as_secs(), 5_400);
+        for bad in ["", "7", "seven days", "-1h", "2mo"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::plugin;
-use crate::remote::{Remote, Request};
+use crate::remote::{Counters, Remote, Request};
 
 pub use archive::ArchiveError;
 pub use cleanup::Cleanup;
@@ -108,6 +108,11 @@ impl Fetcher {
             limits,
             progress,
         }
+    }
+
+    /// What the connection cost so far.
+    pub fn counters(&self) -> Counters {
+        self.remote.counters()
     }
 
     /// Carries out one fetch.

@@ -70,6 +70,11 @@ impl Remote {
         })
     }
 
+    /// Whether a connection could be made from the settings, as far as that can be told without its secrets.
+    pub fn check(settings: &Settings) -> Result<(), RemoteError> {
+        transport::admit(settings, &BaseUrl::new(settings.base.clone())?)
+    }
+
     /// The connection's name.
     pub fn name(&self) -> &str {
         &self.name

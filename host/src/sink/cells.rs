@@ -119,7 +119,10 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     );
     cell("group.name", Cell::Text(event.group.as_ref().map(|group| group.name)));
     cell("entity.name", Cell::Text(entity.map(|entity| entity.name)));
-    cell("entity.type_id", Cell::Shown(entity.map(|entity| &entity.type_id as &dyn Display)));
+    cell(
+        "entity.type_id",
+        Cell::Shown(entity.map(|entity| &entity.type_id as &dyn Display)),
+    );
     cell("entity.type", Cell::Text(entity.map(|entity| entity.r#type)));
     cell("entity.user.name", Cell::Text(entity_user.map(|user| user.name)));
     cell("entity.user.uid", Cell::Text(entity_user.and_then(|user| user.uid)));

@@ -1,0 +1,292 @@
+//! What the sandbox costs: the same plugin code native and as a component, in one run; and what it takes to get there.
+//!
+//! `cargo bench -p host --bench boundary`
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use host::event::id::Ids;
+use host::event::{Encoding, Product, Provenance};
+use host::plugin::{self, Limits, Plugin, Sandbox, built_in};
+use plugin_sdk::{Parse, Report};
+
+const ROWS: usize = 200_000;
+const ROUNDS: usize = 7;
+const CHUNK_BYTES: usize = 128 * 1024;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // `cargo test` runs benches too; there is nothing to prove in that.
+    if std::env::args().any(|argument| argument == "--test") {
+        return Ok(());
+    }
+    let component = built_in("invalid-login").ok_or("no such plugin")?;
+    let cache = tempfile::tempdir()?;
+
+    println!("starting");
+    let cold = best(3, || {
+        let folder = tempfile::tempdir()?;
+        timed(|| load(component, Some(folder.path())))
+    })?;
+    line("compile, wrap and load, nothing cached", cold, None);
+    load(component, Some(cache.path()))?;
+    let warm = best(ROUNDS, || timed(|| load(component, Some(cache.path()))))?;
+    line("load from the cache, engine included", warm, None);
+    let plugin = load(component, Some(cache.path()))?;
+    let report = plugin.report()?;
+    let opened = best(ROUNDS, || {
+        let begun = Instant::now();
+        for _ in 0..1000 {
+            black_box(report.parser(document())?);
+        }
+        Ok(begun.elapsed() / 1000)
+    })?;
+    line("instantiate and open a parser", opened, None);
+    let mut parser = report.parser(document())?;
+    let called = best(ROUNDS, || {
+        let begun = Instant::now();
+        for _ in 0..10_000 {
+            black_box(parser.push(b"")?);
+        }
+        Ok(begun.elapsed() / 10_000)
+    })?;
+    line("one call that does nothing", called, None);
+
+    let csv = csv();
+    println!(
+        "\n{ROWS} rows of {} bytes, best of {ROUNDS}, per event",
+        csv.len() / ROWS
+    );
+    let native = best(ROUNDS, || timed(|| parse_native(&csv)))?;
+    line("parser, native", per_event(native), None);
+    let guest = best(ROUNDS, || timed(|| parse_component(&plugin, &csv)))?;
+    line(
+        "parser, component, limits on",
+        per_event(guest),
+        Some(ratio(guest, native)),
+    );
+
+    let native_lines = best(ROUNDS, || timed(|| lines_native(&csv)))?;
+    line("CSV to OCSF lines, native", per_event(native_lines), None);
+    let guest_lines = best(ROUNDS, || timed(|| lines_component(&plugin, &csv)))?;
+    line(
+        "CSV to OCSF lines, component, limits on",
+        per_event(guest_lines),
+        Some(ratio(guest_lines, native_lines)),
+    );
+    Ok(())
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn load(component: &[u8], cache: Option<&std::path::Path>) -> Result<Plugin, Failure> {
+    let sandbox = Sandbox::new(Limits::default(), cache.map(Into::into))?;
+    Ok(sandbox.load(component, "invalid-login")?)
+}
+
+fn document() -> plugin::Document {
+    let window = plugin::Window { from: 0, to: 0 };
+    let request = plugin::Request {
+        window,
+        now: 0,
+        parameters: vec![],
+        unique_name: "bench".into(),
+    };
+    plugin::Document {
+        fetch: 0,
+        request,
+        file_name: None,
+        length: None,
+    }
+}
+
+fn native_document() -> plugin_sdk::Document {
+    let window = plugin_sdk::Window { from: 0, to: 0 };
+    let request = plugin_sdk::Request {
+        window,
+        now: 0,
+        parameters: vec![],
+        unique_name: "bench".into(),
+    };
+    plugin_sdk::Document {
+        fetch: 0,
+        request,
+        file_name: None,
+        length: None,
+    }
+}
+
+fn parse_component(plugin: &Plugin, csv: &[u8]) -> Result<usize, Failure> {
+    let mut parser = plugin.report()?.parser(document())?;
+    let mut events = 0;
+    for chunk in csv.chunks(CHUNK_BYTES) {
+        events += black_box(parser.push(chunk)?).events.len();
+    }
+    events += parser.finish()?.events.len();
+    expect(events)
+}
+
+fn parse_native(csv: &[u8]) -> Result<usize, Failure> {
+    let mut parser = invalid_login::InvalidLogin::parser(native_document()).map_err(|fault| fault.message)?;
+    let mut events = 0;
+    for chunk in csv.chunks(CHUNK_BYTES) {
+        let mut batch = plugin_sdk::Batch {
+            events: vec![],
+            rejects: vec![],
+        };
+        parser.push(chunk, &mut batch).map_err(|fault| fault.message)?;
+        events += black_box(batch).events.len();
+    }
+    let mut batch = plugin_sdk::Batch {
+        events: vec![],
+        rejects: vec![],
+    };
+    parser.finish(&mut batch).map_err(|fault| fault.message)?;
+    expect(events + batch.events.len())
+}
+
+fn lines_component(plugin: &Plugin, csv: &[u8]) -> Result<usize, Failure> {
+    let mut parser = plugin.report()?.parser(document())?;
+    let mut lines = Lines::new();
+    for chunk in csv.chunks(CHUNK_BYTES) {
+        lines.write(parser.push(chunk)?.events)?;
+    }
+    lines.write(parser.finish()?.events)?;
+    expect(lines.count)
+}
+
+fn lines_native(csv: &[u8]) -> Result<usize, Failure> {
+    let mut parser = invalid_login::InvalidLogin::parser(native_document()).map_err(|fault| fault.message)?;
+    let mut lines = Lines::new();
+    for chunk in csv.chunks(CHUNK_BYTES) {
+        let mut batch = plugin_sdk::Batch {
+            events: vec![],
+            rejects: vec![],
+        };
+        parser.push(chunk, &mut batch).map_err(|fault| fault.message)?;
+        lines.write(batch.events.into_iter().map(owned).collect())?;
+    }
+    let mut batch = plugin_sdk::Batch {
+        events: vec![],
+        rejects: vec![],
+    };
+    parser.finish(&mut batch).map_err(|fault| fault.message)?;
+    lines.write(batch.events.into_iter().map(owned).collect())?;
+    expect(lines.count)
+}
+
+/// What `run` and a sink do with a batch, less the writing.
+struct Lines {
+    ids: Ids,
+    provenance: Provenance,
+    buffer: Vec<u8>,
+    count: usize,
+}
+
+impl Lines {
+    fn new() -> Lines {
+        let provenance = Provenance {
+            report: "invalid-login".into(),
+            connection: "bench".into(),
+            service: "bench".into(),
+            product: Product::EpmCloud,
+        };
+        Lines {
+            ids: Ids::new("invalid-login", "bench"),
+            provenance,
+            buffer: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn write(&mut self, mut events: Vec<host::event::Event>) -> Result<(), Failure> {
+        self.buffer.clear();
+        for event in &mut events {
+            self.ids.assign(event)?;
+            Encoding::Ocsf.write(event, &self.provenance, &mut self.buffer);
+            self.buffer.push(b'\n');
+        }
+        self.count += events.len();
+        black_box(&self.buffer);
+        Ok(())
+    }
+}
+
+/// The native parser's events are of the SDK's type; moving them over copies no text.
+fn owned(event: plugin_sdk::Event) -> host::event::Event {
+    let principal = |principal: plugin_sdk::Principal| host::event::Principal {
+        name: principal.name,
+        id: principal.id,
+        display_name: principal.display_name,
+    };
+    host::event::Event {
+        id: event.id,
+        time: event.time,
+        activity: host::event::Activity::Logon,
+        outcome: host::event::Outcome::Failure,
+        subject: principal(event.subject),
+        actor: event.actor.map(principal),
+        target: event.target,
+        source_ip: event.source_ip,
+        user_agent: event.user_agent,
+        session: event.session,
+        service: event.service,
+        action: event.action,
+        code: event.code,
+        message: event.message,
+        labels: event.labels,
+        attributes: event.attributes,
+    }
+}
+
+fn expect(events: usize) -> Result<usize, Failure> {
+    if events == ROWS {
+        Ok(events)
+    } else {
+        Err(format!("{events} events of {ROWS} rows").into())
+    }
+}
+
+/// Rows as the simulator writes them, ordered by time.
+fn csv() -> Vec<u8> {
+    let mut text = String::from("User Name,Remote IP Address,Timestamp\r\n");
+    for row in 0..ROWS {
+        let (hour, minute, second) = (row / 3600 % 24, row / 60 % 60, row % 60);
+        let (host, user) = (row % 250 + 1, row % 1000);
+        let _ = writeln!(
+            text,
+            "user{user:04}@example.com,198.51.100.{host},\"July {}, 2025 {hour:02}:{minute:02}:{second:02} UTC\"\r",
+            row / 86_400 % 28 + 1
+        );
+    }
+    text.into_bytes()
+}
+
+fn timed<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<Duration, Failure> {
+    let begun = Instant::now();
+    black_box(work()?);
+    Ok(begun.elapsed())
+}
+
+fn best(rounds: usize, mut round: impl FnMut() -> Result<Duration, Failure>) -> Result<Duration, Failure> {
+    let mut best = Duration::MAX;
+    for _ in 0..rounds {
+        best = best.min(round()?);
+    }
+    Ok(best)
+}
+
+fn per_event(whole: Duration) -> Duration {
+    whole / u32::try_from(ROWS).unwrap_or(u32::MAX)
+}
+
+fn ratio(this: Duration, other: Duration) -> f64 {
+    this.as_secs_f64() / other.as_secs_f64()
+}
+
+fn line(what: &str, time: Duration, ratio: Option<f64>) {
+    let ratio = ratio
+        .map(|ratio| format!("  {ratio:.2} times native"))
+        .unwrap_or_default();
+    println!("{what:<45} {time:>12.2?}{ratio}");
+}

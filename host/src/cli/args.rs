@@ -1,0 +1,279 @@
+//! What the user may type, as typed. Nothing here is checked beyond its spelling; [`super`] turns it into objects.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::event::Encoding;
+use crate::sink::Format;
+
+/// Pull identity-audit reports out of Oracle EPM Cloud and identity domains as standard security events.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Examples:
+  host demo
+  host run invalid-login --since 7d | jq -r .user.name
+  host run invalid-login --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com --auth basic:jdoe --from 2025-03-10 --to 2025-03-31
+
+stdout carries data and nothing else; progress, logs and summaries go to stderr.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to talk about it.
+    #[command(flatten)]
+    pub talk: Talk,
+}
+
+/// Options about stderr; allowed anywhere.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Messages (stderr)")]
+pub struct Talk {
+    /// Say more; twice for requests, three times for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// How messages look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// Whether long work shows its progress.
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub progress: When,
+    /// Whether messages and tables are coloured.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// How messages look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether to show progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Where stderr is a terminal.
+    Auto,
+    /// Not at all.
+    Never,
+}
+
+/// Whether to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// Where the stream is a terminal and NO_COLOR is not set.
+    Auto,
+    /// Even into a pipe.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch one report, transform it, deliver the events.
+    Run(Box<RunArgs>),
+    /// Print what a run would fetch; send nothing.
+    Plan(Box<PlanArgs>),
+    /// Start the simulator, run every built-in report against it, show the events, stop.
+    Demo(DemoArgs),
+    /// Be a local stand-in for EPM Cloud and an identity domain, for plugin authors.
+    Simulate(SimulateArgs),
+    /// Look at plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Look at sinks.
+    #[command(subcommand)]
+    Sink(SinkCommand),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  host completions bash > ~/.local/share/bash-completion/completions/host")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the configuration stands.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFile {
+    /// The configuration [default: $HOST_CONFIG, ./host.toml, $XDG_CONFIG_HOME/host/host.toml].
+    #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// Which report, of which period, with which parameters.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// A built-in report, a name under [plugins] in the configuration, or a path to a .wasm file.
+    pub plugin: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+    /// First day (YYYY-MM-DD) or instant (RFC 3339) of the period.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Last day, inclusive, or the instant before which the period ends [default: now].
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub to: Option<String>,
+    /// A period that ends now: 7d, 12h, 90m. Without any period: today.
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
+    pub since: Option<String>,
+    /// A parameter of the plugin; may be repeated.
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    pub parameters: Vec<String>,
+    /// The clock, for tests and replays.
+    #[arg(long, value_name = "TIME", hide = true, env = "HOST_NOW", hide_env = true)]
+    pub now: Option<String>,
+}
+
+/// `host plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  host plan invalid-login --from 2025-03-10 --to 2025-03-31")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub report: ReportArgs,
+}
+
+/// `host run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  host run invalid-login --since 7d
+  host run invalid-login --from 2025-03-10 --to 2025-03-31 --sink file:failed.ndjson
+  host run invalid-login --connection epm --format csv > failed.csv
+  HOST_SECRET=… host run invalid-login --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com --auth basic:jdoe | jq -r .user.name
+
+Exit codes: 0 done, 2 usage, 3 refused, 4 unavailable, 5 remote failed, 6 plugin failed, 7 delivery failed,
+8 delivered in part, 130/143 interrupted.")]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub report: ReportArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub remote: RemoteArgs,
+    /// Where events go: stdout, file:PATH, or a name from the configuration; may be repeated [default: stdout].
+    #[arg(long = "sink", value_name = "NAME|SPEC")]
+    pub sinks: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rendering: RenderingArgs,
+    /// Fail the run (exit 8) where rows were rejected.
+    #[arg(long)]
+    pub strict: bool,
+    /// Write the run summary as one JSON object; `-` makes it the last line of stderr.
+    #[arg(long, value_name = "FILE|-")]
+    pub summary: Option<String>,
+}
+
+/// How events are written to stdout and files.
+#[derive(Debug, Clone, Args)]
+pub struct RenderingArgs {
+    /// The shape of an event: OCSF 1.8.0, ECS, or the flat event.
+    #[arg(long, value_enum, default_value_t, value_name = "ENCODING")]
+    pub encoding: Encoding,
+    /// How events are laid out [default: ndjson, on a terminal table].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
+
+/// Which server, and who asks.
+#[derive(Debug, Clone, Args)]
+pub struct RemoteArgs {
+    /// A connection of the configuration; may be left out where only one of the plugin's kind exists.
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub connection: Option<String>,
+    /// Ask this server instead of a configured connection.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// basic:USER, bearer, or none; the secret comes from $HOST_SECRET, else a prompt on a terminal.
+    #[arg(long, value_name = "AUTH", requires = "url")]
+    pub auth: Option<String>,
+    /// Permit loopback and private addresses for --url.
+    #[arg(long, requires = "url")]
+    pub allow_private_addresses: bool,
+}
+
+/// `host demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  host demo | jq -r .user.name | sort | uniq -c")]
+pub struct DemoArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rendering: RenderingArgs,
+}
+
+/// `host simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  host simulate --port 8080 &
+  HOST_SECRET=demo-password host run invalid-login --url http://127.0.0.1:8080 --allow-private-addresses --auth basic:demo.user --since 7d")]
+pub struct SimulateArgs {
+    /// The port on loopback; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Serve https with a certificate made for this run; its authority is written to --ca-file.
+    #[arg(long)]
+    pub tls: bool,
+    /// Where to write the authority that signed the certificate.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub ca_file: Option<PathBuf>,
+    /// How to misbehave, as NAME or NAME=VALUE; may be repeated. `--scenario help` lists the names.
+    #[arg(long = "scenario", value_name = "NAME[=VALUE]")]
+    pub scenarios: Vec<String>,
+}
+
+/// `host plugin`.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// List the built-in and the configured plugins.
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        config: ConfigFile,
+    },
+    /// Show what a plugin is, what it imports, its parameters and limits.
+    #[command(after_help = "Examples:\n  host plugin inspect invalid-login\n  host plugin inspect ./mine.wasm --json")]
+    Inspect {
+        /// A built-in name, a name under [plugins], or a path.
+        plugin: String,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        config: ConfigFile,
+    },
+}
+
+/// `host sink`.
+#[derive(Debug, Subcommand)]
+pub enum SinkCommand {
+    /// List the sinks that --sink understands, and the configured ones.
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        config: ConfigFile,
+    },
+}
+
+/// `host config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read the configuration and say what is wrong with it; secrets are not read.
+    Check {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        config: ConfigFile,
+    },
+}

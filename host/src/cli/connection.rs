@@ -1,0 +1,212 @@
+//! From a configured connection, or `--url` and `--auth`, to the settings of [`crate::remote`].
+
+use std::io::IsTerminal;
+
+use secrecy::SecretString;
+
+use super::Failure;
+use super::args::RemoteArgs;
+use crate::config::{self, Config, Connection, ConnectionKind};
+use crate::plugin;
+use crate::remote::{Auth, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
+
+/// The variable that holds the secret of an ad-hoc connection.
+const SECRET_VARIABLE: &str = "HOST_SECRET";
+
+/// Decides which server is asked, and gets the secret for it.
+pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind) -> Result<Settings, Failure> {
+    if let Some(url) = &args.url {
+        return ad_hoc(url, args);
+    }
+    let kind = kind_of(kind);
+    let (name, connection) = match &args.connection {
+        Some(name) => named(config, name)?,
+        None => only_of_kind(config, kind)?,
+    };
+    if connection.kind != kind {
+        return Err(Failure::usage(format!(
+            "connection {name} is of kind {}, the plugin needs {kind}",
+            connection.kind
+        ))
+        .hint(format!("choose a connection of kind {kind}")));
+    }
+    // A URL that would never be asked must not cost a secret.
+    check(name, connection, config)?;
+    let auth = resolve_auth(name, &connection.auth, config)?;
+    let mut settings = configured(name, connection, auth, config)?;
+    settings.proxy = connection
+        .proxy
+        .as_ref()
+        .map(|set| proxy(name, set, config))
+        .transpose()?;
+    Ok(settings)
+}
+
+/// Checks what can be checked of a connection without its secret.
+pub fn check(name: &str, connection: &Connection, config: &Config) -> Result<(), Failure> {
+    check_url(&configured(name, connection, Auth::None, config)?)
+}
+
+fn check_url(settings: &Settings) -> Result<(), Failure> {
+    Remote::check(settings).map_err(Failure::from)
+}
+
+fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) -> Result<Settings, Failure> {
+    let mut settings = Settings::new(name, connection.url.clone());
+    settings.auth = auth;
+    settings.allow_http = connection.allow_http;
+    settings.allow_private_addresses = connection.allow_private_addresses;
+    settings.rate_limit = connection.rate_limit;
+    settings.ca_file = connection.ca_file.as_ref().map(|path| config.folder.join(path));
+    settings.client_certificate = match (&connection.client_certificate, &connection.client_key) {
+        (Some(certificate), Some(key)) => Some(ClientCertificate {
+            certificate: config.folder.join(certificate),
+            key: config.folder.join(key),
+        }),
+        (None, None) => None,
+        _ => {
+            return Err(Failure::usage(format!(
+                "connection {name} has only one of client-certificate and client-key"
+            ))
+            .hint("both are PEM files, and may be the same one"));
+        }
+    };
+    if let Some(timeout) = connection.timeout {
+        settings.timeouts.total = timeout;
+        settings.timeouts.head = settings.timeouts.head.min(timeout);
+        settings.timeouts.connect = settings.timeouts.connect.min(timeout);
+    }
+    let set = &connection.retry;
+    let default = RetryPolicy::default();
+    settings.retry = RetryPolicy {
+        attempts: set.attempts.unwrap_or(default.attempts).max(1),
+        min_delay: set.min_delay.unwrap_or(default.min_delay),
+        max_delay: set.max_delay.unwrap_or(default.max_delay),
+        max_elapsed: set.max_elapsed.unwrap_or(default.max_elapsed),
+        budget: set.budget.unwrap_or(default.budget),
+    };
+    Ok(settings)
+}
+
+/// The proxy with its password.
+fn proxy(name: &str, proxy: &config::Proxy, config: &Config) -> Result<Proxy, Failure> {
+    let credentials = match (&proxy.username, &proxy.password) {
+        (Some(username), Some(password)) => {
+            let password = password.resolve(&format!("proxy password of connection {name}"), &config.folder)?;
+            Some((username.clone(), password))
+        }
+        (None, None) => None,
+        _ => {
+            return Err(Failure::usage(format!(
+                "the proxy of connection {name} has only one of username and password"
+            ))
+            .hint("give both or neither"));
+        }
+    };
+    Ok(Proxy {
+        url: proxy.url.clone(),
+        credentials,
+    })
+}
+
+fn named<'a>(config: &'a Config, name: &'a str) -> Result<(&'a str, &'a Connection), Failure> {
+    match config.connections.get(name) {
+        Some(connection) => Ok((name, connection)),
+        None => Err(Failure::usage(format!("there is no connection {name:?}")).hint(
+            match config::nearest(name, config.connections.keys().map(String::as_str)) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => "add it under [connections] in host.toml, or use --url".to_string(),
+            },
+        )),
+    }
+}
+
+fn only_of_kind(config: &Config, kind: ConnectionKind) -> Result<(&str, &Connection), Failure> {
+    let mut fitting = config
+        .connections
+        .iter()
+        .filter(|(_, connection)| connection.kind == kind);
+    match (fitting.next(), fitting.next()) {
+        (Some((name, connection)), None) => Ok((name, connection)),
+        (None, _) => Err(Failure::usage(format!("no connection of kind {kind} is configured"))
+            .hint("add one to host.toml, or give --url and --auth")),
+        (Some(_), Some(_)) => Err(
+            Failure::usage(format!("several connections of kind {kind} are configured"))
+                .hint("choose one with --connection"),
+        ),
+    }
+}
+
+fn kind_of(kind: plugin::ConnectionKind) -> ConnectionKind {
+    match kind {
+        plugin::ConnectionKind::Epm => ConnectionKind::Epm,
+        plugin::ConnectionKind::IdentityDomain => ConnectionKind::IdentityDomain,
+    }
+}
+
+fn ad_hoc(url: &str, args: &RemoteArgs) -> Result<Settings, Failure> {
+    let url = config::parse_url(url).map_err(|reason| {
+        Failure::usage(format!("--url: {reason}"))
+            .hint("for example https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com")
+    })?;
+    let name = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_string();
+    let mut settings = Settings::new(&name, url);
+    settings.allow_private_addresses = args.allow_private_addresses;
+    check_url(&settings)?;
+    settings.auth = ad_hoc_auth(args.auth.as_deref())?;
+    Ok(settings)
+}
+
+fn ad_hoc_auth(auth: Option<&str>) -> Result<Auth, Failure> {
+    let known = "give --auth basic:USER, --auth bearer or --auth none";
+    match auth {
+        Some("none") => Ok(Auth::None),
+        Some("bearer") => Ok(Auth::Bearer(secret_of("token")?)),
+        Some(auth) => match auth.split_once(':') {
+            Some(("basic", username)) if !username.is_empty() => Ok(Auth::Basic {
+                username: username.to_string(),
+                password: secret_of(&format!("password of {username}"))?,
+            }),
+            // What was typed may be a password in the wrong place.
+            _ => Err(Failure::usage("--auth is not of a known form").hint(known)),
+        },
+        None => Err(Failure::usage("--url needs --auth").hint(known)),
+    }
+}
+
+/// The secret of an ad-hoc connection: from the environment, else from the terminal.
+fn secret_of(what: &str) -> Result<SecretString, Failure> {
+    if let Ok(secret) = std::env::var(SECRET_VARIABLE) {
+        if secret.is_empty() {
+            return Err(Failure::usage(format!("${SECRET_VARIABLE} is empty")));
+        }
+        return Ok(SecretString::from(secret));
+    }
+    let missing = || {
+        Failure::usage(format!("the {what} is missing"))
+            .hint(format!("set ${SECRET_VARIABLE}, or run on a terminal to be asked"))
+    };
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(missing());
+    }
+    match rpassword::prompt_password(format!("{what}: ")) {
+        Ok(secret) if !secret.is_empty() => Ok(SecretString::from(secret)),
+        _ => Err(missing()),
+    }
+}
+
+fn resolve_auth(name: &str, auth: &config::Auth, config: &Config) -> Result<Auth, Failure> {
+    let secret = |source: &config::SecretSource, what: &str| {
+        source
+            .resolve(&format!("{what} of connection {name}"), &config.folder)
+            .map_err(Failure::from)
+    };
+    Ok(match auth {
+        config::Auth::None => Auth::None,
+        config::Auth::Basic { username, password } => Auth::Basic {
+            username: username.clone(),
+            password: secret(password, "password")?,
+        },
+        config::Auth::Bearer { token } => Auth::Bearer(secret(token, "token")?),
+    })
+}

@@ -1,0 +1,80 @@
+//! `host demo`: every built-in report against the simulator, in one process.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::args::{ConfigFile, DemoArgs, ReportArgs, Talk};
+use super::progress::Progress;
+use super::stop::Stop;
+use super::{Failure, report, run, sinks};
+use crate::plugin::BUILT_IN;
+use crate::remote::{Auth, Settings};
+use crate::run::RunError;
+use crate::simulator::{Scenario, Simulator};
+
+/// The period that the demo shows.
+const SINCE: &str = "7d";
+
+/// Runs the demo.
+pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
+    let stop = Stop::listen()?;
+    let scenario = Scenario::default();
+    let credentials = scenario.credentials.clone();
+    let running = Simulator::start(scenario, 0, false).await?;
+    say(talk, &format!("The simulator plays EPM Cloud at {}\n", running.url()));
+    for (name, _) in BUILT_IN {
+        say(talk, &format!("\n$ host run {name} --since {SINCE}\n"));
+        let report = report::prepare(&ReportArgs {
+            plugin: name.to_string(),
+            config: ConfigFile { config: None },
+            from: None,
+            to: None,
+            since: Some(SINCE.to_string()),
+            parameters: Vec::new(),
+            now: None,
+        })?;
+        let password = SecretString::from(credentials.password.as_str());
+        let auth = Auth::Basic {
+            username: credentials.user.clone(),
+            password,
+        };
+        let mut settings = Settings::new("demo", running.url());
+        settings.auth = auth;
+        settings.allow_private_addresses = true;
+        let provenance = Arc::new(run::provenance(&report, &settings));
+        let sinks = sinks::open(&report.config, &[], &args.rendering, &provenance)?;
+        let progress = Arc::new(Progress::start(talk, name));
+        let (summary, result) = run::execute(
+            report,
+            settings,
+            sinks,
+            provenance,
+            Arc::clone(&progress),
+            stop.token.clone(),
+        )
+        .await?;
+        progress.finish();
+        match result {
+            Ok(()) => say(
+                talk,
+                &format!(
+                    "{} events, {} rows rejected, {} requests, {} ms\n",
+                    summary.events, summary.rejected, summary.remote.requests, summary.duration_ms
+                ),
+            ),
+            Err(RunError::Closed) => break,
+            Err(RunError::Stopped) => return Err(Failure::silent(stop.exit())),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    running.stop().await;
+    Ok(())
+}
+
+fn say(talk: &Talk, text: &str) {
+    if !talk.quiet {
+        let _ = anstream::stderr().write_all(text.as_bytes());
+    }
+}

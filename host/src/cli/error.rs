@@ -1,0 +1,249 @@
+//! Every way to fail, with the exit code that scripts see, a stable word for machines, and what to do about it.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::args::LogFormat;
+use crate::config::ConfigError;
+use crate::fetch::FetchError;
+use crate::plugin::{Blame, PluginError};
+use crate::remote::{Class, RemoteError};
+use crate::run::{RunError, WindowError};
+use crate::simulator::SimulatorError;
+use crate::sink::{self, SinkError};
+
+/// The exit codes; `docs/scripting.md` is the same table for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Exit {
+    Done = 0,
+    Internal = 1,
+    Usage = 2,
+    Refused = 3,
+    Unavailable = 4,
+    RemoteFailed = 5,
+    PluginFailed = 6,
+    DeliveryFailed = 7,
+    Partial = 8,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The word that stands in JSON errors.
+    fn word(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::Internal => "internal",
+            Exit::Usage => "usage",
+            Exit::Refused => "refused",
+            Exit::Unavailable => "unavailable",
+            Exit::RemoteFailed => "remote-failed",
+            Exit::PluginFailed => "plugin-failed",
+            Exit::DeliveryFailed => "delivery-failed",
+            Exit::Partial => "partial",
+            Exit::Interrupted => "interrupted",
+            Exit::Terminated => "terminated",
+        }
+    }
+}
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the process exits.
+    pub exit: Exit,
+    /// What happened; none where the user knows, as after Ctrl-C.
+    pub message: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// A line that comes after the error on stderr, as it is.
+    pub after: Option<String>,
+}
+
+impl Failure {
+    /// A failure with a message.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
+        Failure {
+            exit,
+            message: Some(message.into()),
+            hint: None,
+            after: None,
+        }
+    }
+
+    /// What the user typed cannot be meant.
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::Usage, message)
+    }
+
+    /// An exit without a word.
+    pub fn silent(exit: Exit) -> Failure {
+        Failure {
+            exit,
+            message: None,
+            hint: None,
+            after: None,
+        }
+    }
+
+    fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            // Some libraries repeat their source's words in their own.
+            if !message.contains(&cause.to_string()) {
+                message = format!("{message}: {cause}");
+            }
+            source = cause.source();
+        }
+        Failure {
+            hint,
+            ..Failure::new(exit, message)
+        }
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints `error:` and `hint:`, or one JSON line, to stderr. Control characters of foreign text are made visible.
+    pub fn print(&self, format: LogFormat) {
+        if let Some(message) = &self.message {
+            self.print_error(message, format);
+        }
+        if let Some(line) = &self.after {
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    fn print_error(&self, message: &str, format: LogFormat) {
+        let mut stderr = anstream::stderr().lock();
+        // There is nobody left to tell where stderr is closed.
+        let _ = match format {
+            LogFormat::Text => {
+                let said = writeln!(stderr, "\x1b[1;31merror:\x1b[0m {}", visible(message));
+                match &self.hint {
+                    Some(hint) => writeln!(stderr, "\x1b[1;36mhint:\x1b[0m {}", visible(hint)),
+                    None => said,
+                }
+            }
+            LogFormat::Json => {
+                #[derive(Serialize)]
+                struct Line<'a> {
+                    level: &'static str,
+                    code: &'static str,
+                    exit: u8,
+                    message: &'a str,
+                    #[serde(skip_serializing_if = "Option::is_none")]
+                    hint: Option<&'a str>,
+                }
+                let line = Line {
+                    level: "error",
+                    code: self.exit.word(),
+                    exit: self.exit.code(),
+                    message,
+                    hint: self.hint.as_deref(),
+                };
+                writeln!(stderr, "{}", serde_json::to_string(&line).unwrap_or_default())
+            }
+        };
+    }
+}
+
+/// One line, in which no foreign text can move the cursor or fake a second line.
+fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Failure::told(Exit::Usage, &error, error.hint())
+    }
+}
+
+impl From<WindowError> for Failure {
+    fn from(error: WindowError) -> Self {
+        Failure::told(Exit::Usage, &error, error.hint())
+    }
+}
+
+impl From<PluginError> for Failure {
+    fn from(error: PluginError) -> Self {
+        let exit = match error.blame() {
+            Blame::Plugin => Exit::PluginFailed,
+            Blame::Remote => Exit::RemoteFailed,
+        };
+        Failure::told(exit, &error, error.hint())
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Failure::told(exit_of(error.class()), &error, error.hint())
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Failure::told(exit_of(error.class()), &error, error.hint())
+    }
+}
+
+fn exit_of(class: Class) -> Exit {
+    match class {
+        Class::Usage => Exit::Usage,
+        Class::Refused => Exit::Refused,
+        Class::Unavailable => Exit::Unavailable,
+        Class::Failed => Exit::RemoteFailed,
+        Class::Plugin => Exit::PluginFailed,
+        Class::Internal => Exit::Internal,
+    }
+}
+
+impl From<SinkError> for Failure {
+    fn from(error: SinkError) -> Self {
+        let exit = match error.class() {
+            sink::Class::Usage => Exit::Usage,
+            sink::Class::Closed => Exit::Done,
+            _ => Exit::DeliveryFailed,
+        };
+        Failure::told(exit, &error, error.hint())
+    }
+}
+
+impl From<SimulatorError> for Failure {
+    fn from(error: SimulatorError) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
+        Failure::told(exit, &error, error.hint())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Plugin(error) => error.into(),
+            RunError::Fetch(error) => error.into(),
+            RunError::Sink { name, source } => {
+                let failure = Failure::told(Exit::DeliveryFailed, &source, source.hint());
+                let message = failure.message.map(|message| format!("sink {name}: {message}"));
+                Failure { message, ..failure }
+            }
+            RunError::Closed => Failure::silent(Exit::Done),
+            RunError::Stopped => Failure::silent(Exit::Interrupted),
+            RunError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
+            error @ (RunError::Spool(_) | RunError::Internal(_)) => Failure::new(Exit::Internal, error.to_string()),
+        }
+    }
+}

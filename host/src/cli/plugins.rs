@@ -1,0 +1,111 @@
+//! Finding a plugin by what the user typed, and showing what it is.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::{Exit, Failure, inspection, print};
+use crate::config::{Config, nearest};
+use crate::plugin::{BUILT_IN, Limits, Plugin, Sandbox, built_in};
+
+/// The largest file that is taken for a plugin, in bytes.
+const MAX_WASM_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Loads the plugin of a built-in name, a configured name, or a path, within the configured limits.
+pub fn load(config: &Config, name: &str) -> Result<Plugin, Failure> {
+    let sandbox = sandbox(config)?;
+    if let Some(plugin) = config.plugins.get(name) {
+        return load_file(&sandbox, &config.folder.join(&plugin.path));
+    }
+    if let Some(component) = built_in(name) {
+        return Ok(sandbox.load(component, name)?);
+    }
+    let path = Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "wasm") || path.components().count() > 1 {
+        return load_file(&sandbox, path);
+    }
+    let known = BUILT_IN
+        .iter()
+        .map(|(known, _)| *known)
+        .chain(config.plugins.keys().map(String::as_str));
+    let hint = match nearest(name, known) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => "`host plugin list` shows the plugins; a path to a .wasm file works too".to_string(),
+    };
+    Err(Failure::usage(format!("there is no plugin {name:?}")).hint(hint))
+}
+
+fn load_file(sandbox: &Sandbox, path: &Path) -> Result<Plugin, Failure> {
+    let unreadable = |reason: String| {
+        Failure::new(
+            Exit::PluginFailed,
+            format!("cannot read the plugin {}: {reason}", path.display()),
+        )
+        .hint("name a .wasm file: a component, or a core module as `cargo build` leaves it")
+    };
+    let length = std::fs::metadata(path)
+        .map_err(|error| unreadable(error.to_string()))?
+        .len();
+    if length > MAX_WASM_BYTES {
+        return Err(unreadable(format!("it is larger than {MAX_WASM_BYTES} bytes")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    Ok(sandbox.load(&bytes, &path.display().to_string())?)
+}
+
+fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
+    let set = &config.limits;
+    let default = Limits::default();
+    let limits = Limits {
+        time: set.time.unwrap_or(default.time),
+        memory: set.memory.unwrap_or(default.memory),
+        stack: set.stack.unwrap_or(default.stack),
+        returned: set.returned.unwrap_or(default.returned),
+        records: set.records.unwrap_or(default.records),
+        event: set.event.unwrap_or(default.event),
+        log: set.log.unwrap_or(default.log),
+        log_lines: set.log_lines.unwrap_or(default.log_lines),
+        ..default
+    };
+    Ok(Sandbox::new(limits, cache_folder())?)
+}
+
+/// Where compiled plugins are kept: `$XDG_CACHE_HOME/host`.
+pub fn cache_folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let folder = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(home)?;
+    Some(folder.join("host"))
+}
+
+/// `host plugin list`.
+pub fn list(config: &Config) -> Result<(), Failure> {
+    let mut text = String::new();
+    let names = BUILT_IN.iter().map(|(name, _)| (*name, "built in"));
+    for (name, origin) in names.chain(config.plugins.keys().map(|name| (name.as_str(), "configured"))) {
+        let about = load(config, name)?.inspect();
+        let deprecated = if about.report.is_some_and(|report| report.deprecated.is_some()) {
+            " (deprecated by its vendor)"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "{name:<16} {:<8} {origin:<11} {}{deprecated}",
+            about.version, about.summary
+        );
+    }
+    print(text.as_bytes())
+}
+
+/// `host plugin inspect`.
+pub fn inspect(config: &Config, name: &str, json: bool) -> Result<(), Failure> {
+    let about = load(config, name)?.inspect();
+    let text = if json {
+        serde_json::to_string(&about).map_err(|error| Failure::new(Exit::Internal, error.to_string()))? + "\n"
+    } else {
+        inspection::render(&about)
+    };
+    print(text.as_bytes())
+}

@@ -1,0 +1,83 @@
+//! The line on the terminal that shows a run is alive: first the job, then the rows.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{Talk, When};
+use crate::fetch;
+use crate::run::Observer;
+
+/// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
+pub struct Progress {
+    bar: ProgressBar,
+    job: Mutex<Option<String>>,
+    received: AtomicU64,
+}
+
+impl Progress {
+    /// Starts the line.
+    pub fn start(talk: &Talk, what: &str) -> Progress {
+        let shown = talk.progress == When::Auto && !talk.quiet && talk.verbose == 0 && std::io::stderr().is_terminal();
+        let bar = if shown {
+            ProgressBar::new_spinner()
+        } else {
+            ProgressBar::hidden()
+        };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {wide_msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(what.to_string());
+        bar.set_message("asking");
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Progress {
+            bar,
+            job: Mutex::new(None),
+            received: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes the line away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl fetch::Progress for Progress {
+    fn submitted(&self, job: &str) {
+        self.bar.set_message(format!("job {} submitted", job.escape_debug()));
+        if let Ok(mut current) = self.job.lock() {
+            *current = Some(job.escape_debug().to_string());
+        }
+    }
+
+    fn polled(&self, polls: u64) {
+        let job = self.job.lock().ok().and_then(|job| job.clone()).unwrap_or_default();
+        self.bar
+            .set_message(format!("waiting for job {job}, asked {polls} times"));
+    }
+
+    fn received(&self, bytes: u64, total: Option<u64>) {
+        self.received.store(bytes, Ordering::Relaxed);
+        let of = total
+            .map(|total| format!(" of {}", indicatif::HumanBytes(total)))
+            .unwrap_or_default();
+        self.bar
+            .set_message(format!("{} received{of}", indicatif::HumanBytes(bytes)));
+    }
+}
+
+impl Observer for Progress {
+    fn parsed(&self, events: u64, rejected: u64) {
+        let rejected = if rejected > 0 {
+            format!(", {rejected} rows rejected")
+        } else {
+            String::new()
+        };
+        self.bar
+            .set_message(format!("{} events{rejected}", indicatif::HumanCount(events)));
+    }
+}

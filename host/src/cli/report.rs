@@ -1,0 +1,118 @@
+//! From the arguments that name a report to what the plugin is asked: window, parameters, clock.
+
+use jiff::Timestamp;
+
+use super::args::ReportArgs;
+use super::{Failure, plugins};
+use crate::config::{self, Config};
+use crate::plugin::{Description, Parameter, Plugin, PluginKind, Request};
+use crate::run::{Bound, Period, Window};
+
+/// A report plugin and what is asked of it.
+pub struct Report {
+    /// The configuration that was read.
+    pub config: Config,
+    /// The loaded component.
+    pub plugin: Plugin,
+    /// What it says it is.
+    pub description: Description,
+    /// The period.
+    pub window: Window,
+    /// The request that it gets.
+    pub request: Request,
+    /// Names the run; part of the unique name.
+    pub run_id: String,
+}
+
+/// Loads the plugin and checks everything about the request that needs no server.
+pub fn prepare(args: &ReportArgs) -> Result<Report, Failure> {
+    let config = Config::load(args.config.config.as_deref())?;
+    let now = match &args.now {
+        Some(text) => text
+            .parse()
+            .map_err(|_| Failure::usage(format!("--now {text:?} is no RFC 3339 instant")))?,
+        None => Timestamp::now(),
+    };
+    let period = period(args)?;
+    let plugin = plugins::load(&config, &args.plugin)?;
+    if plugin.kind() != PluginKind::Report {
+        return Err(Failure::new(
+            super::Exit::PluginFailed,
+            format!("{} is a sink plugin, not a report", args.plugin),
+        )
+        .hint("name a sink with --sink"));
+    }
+    let description = plugin.report()?.describe()?;
+    let window = period.window(now, description.granularity)?;
+    let parameters = parameters(&args.parameters, &description)?;
+    let run_id = run_id(now);
+    let request = Request {
+        window: window.into(),
+        now: now.as_millisecond(),
+        parameters,
+        unique_name: format!("host-{}-{run_id}", description.name),
+    };
+    Ok(Report {
+        config,
+        plugin,
+        description,
+        window,
+        request,
+        run_id,
+    })
+}
+
+fn period(args: &ReportArgs) -> Result<Period, Failure> {
+    if let Some(since) = &args.since {
+        let duration = config::parse_duration(since)
+            .map_err(|reason| Failure::usage(format!("--since: {reason}")).hint("for example --since 7d"))?;
+        return Ok(Period::Since(duration));
+    }
+    let Some(from) = &args.from else {
+        return Ok(Period::Today);
+    };
+    let to = args.to.as_deref().map(|to| Bound::parse("--to", to)).transpose()?;
+    Ok(Period::Between(Bound::parse("--from", from)?, to))
+}
+
+fn parameters(given: &[String], description: &Description) -> Result<Vec<(String, String)>, Failure> {
+    let mut parameters: Vec<(String, String)> = Vec::new();
+    for text in given {
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("--param {text:?} is not KEY=VALUE")).hint("for example --param keep-file=true")
+        })?;
+        let known = description.parameters.iter().find(|parameter| parameter.name == name);
+        let parameter = known.ok_or_else(|| unknown_parameter(name, description))?;
+        check_value(parameter, value)?;
+        if !parameter.repeatable && parameters.iter().any(|(seen, _)| seen == name) {
+            return Err(Failure::usage(format!("parameter {name} is given twice")).hint("give it once"));
+        }
+        parameters.push((name.to_string(), value.to_string()));
+    }
+    Ok(parameters)
+}
+
+fn unknown_parameter(name: &str, description: &Description) -> Failure {
+    let names = || description.parameters.iter().map(|parameter| parameter.name.as_str());
+    let hint = match config::nearest(name, names()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None if description.parameters.is_empty() => "it has no parameters".to_string(),
+        None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Failure::usage(format!("{} has no parameter {name:?}", description.name)).hint(hint)
+}
+
+fn check_value(parameter: &Parameter, value: &str) -> Result<(), Failure> {
+    if parameter.values.is_empty() || parameter.values.iter().any(|allowed| allowed == value) {
+        return Ok(());
+    }
+    Err(
+        Failure::usage(format!("parameter {} cannot be {value:?}", parameter.name))
+            .hint(format!("it is one of {}", parameter.values.join(", "))),
+    )
+}
+
+/// Sortable by time, and unique across processes and machines: `20250331T153000-5f2c9a1be07d4c33`.
+fn run_id(now: Timestamp) -> String {
+    format!("{}-{:016x}", now.strftime("%Y%m%dT%H%M%S"), fastrand::u64(..))
+}

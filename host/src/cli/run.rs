@@ -1,0 +1,173 @@
+//! `host run` and `host plan`.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{PlanArgs, RunArgs, Talk};
+use super::progress::Progress;
+use super::report::{self, Report};
+use super::stop::Stop;
+use super::{Exit, Failure, connection, print, sinks};
+use crate::event::{Product, Provenance};
+use crate::fetch::{self, Fetcher};
+use crate::plugin::ConnectionKind;
+use crate::remote::{Remote, Settings};
+use crate::run::{Run, RunError, Summary};
+use crate::sink::Sink;
+
+/// `host run`.
+pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
+    let stop = Stop::listen()?;
+    let report = report::prepare(&args.report)?;
+    let settings = connection::settings(&report.config, &args.remote, report.description.connection)?;
+    if let Some(deprecation) = &report.description.deprecation {
+        let successor = deprecation
+            .successor
+            .as_ref()
+            .map(|name| format!("; use {name} instead"))
+            .unwrap_or_default();
+        tracing::warn!("{}: {}{successor}", report.description.name, deprecation.notice);
+    }
+    let provenance = Arc::new(provenance(&report, &settings));
+    let sinks = sinks::open(&report.config, &args.sinks, &args.rendering, &provenance)?;
+    let progress = Arc::new(Progress::start(talk, &report.description.name));
+    let (mut summary, result) = execute(
+        report,
+        settings,
+        sinks,
+        provenance,
+        Arc::clone(&progress),
+        stop.token.clone(),
+    )
+    .await?;
+    progress.finish();
+    let result = outcome(result, &summary, args.strict, &stop);
+    summary.exit = result.as_ref().err().map_or(Exit::Done, |failure| failure.exit).code();
+    if result.is_ok() {
+        tell(&summary, talk);
+    }
+    write_summary(&summary, args.summary.as_deref(), result)
+}
+
+/// What is true of all events of a run.
+pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
+    Provenance {
+        report: report.description.name.clone(),
+        connection: settings.name.clone(),
+        service: settings.base.host_str().unwrap_or_default().to_string(),
+        product: match report.description.connection {
+            ConnectionKind::Epm => Product::EpmCloud,
+            ConnectionKind::IdentityDomain => Product::IdentityDomain,
+        },
+    }
+}
+
+/// Opens the connection and the spool, and carries the run out.
+pub async fn execute(
+    report: Report,
+    settings: Settings,
+    sinks: Vec<Box<dyn Sink>>,
+    provenance: Arc<Provenance>,
+    progress: Arc<Progress>,
+    stop: CancellationToken,
+) -> Result<(Summary, Result<(), RunError>), Failure> {
+    let remote = Arc::new(Remote::new(settings)?);
+    let watcher: Arc<dyn fetch::Progress> = progress.clone();
+    let fetcher = Fetcher::new(remote, &spool_folder(), fetch::Limits::default(), watcher);
+    let run = Run {
+        id: report.run_id,
+        plugin: report.plugin,
+        description: report.description,
+        request: report.request,
+        window: report.window,
+        fetcher,
+        sinks,
+        provenance,
+        observer: progress,
+        stop,
+    };
+    Ok(run.execute().await)
+}
+
+/// Documents wait on disk, not in a memory-backed `/tmp`: `$XDG_CACHE_HOME/host`, else the system's temporary folder.
+fn spool_folder() -> PathBuf {
+    super::plugins::cache_folder().unwrap_or_else(std::env::temp_dir)
+}
+
+fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: &Stop) -> Result<(), Failure> {
+    match result {
+        Err(RunError::Stopped) => Err(Failure::silent(stop.exit())),
+        Err(RunError::Closed) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(()) if strict && summary.rejected > 0 => Err(Failure::new(
+            Exit::Partial,
+            format!("{} rows were rejected", summary.rejected),
+        )
+        .hint("-v logs the first of them; without --strict they are only counted")),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// The summary in one line for people.
+pub fn tell(summary: &Summary, talk: &Talk) {
+    if talk.quiet || (!std::io::stderr().is_terminal() && talk.verbose == 0) {
+        return;
+    }
+    let rejected = if summary.rejected > 0 {
+        format!(", {} rows rejected", summary.rejected)
+    } else {
+        String::new()
+    };
+    let _ = writeln!(
+        anstream::stderr(),
+        "{}: {} events{rejected} from {} to {} in {} ms",
+        summary.plugin.name,
+        summary.events,
+        summary.window.from,
+        summary.window.to,
+        summary.duration_ms
+    );
+}
+
+/// Writes the summary where the user wants it. A failure of the run goes first: with `-` the summary is the last line.
+fn write_summary(summary: &Summary, target: Option<&str>, result: Result<(), Failure>) -> Result<(), Failure> {
+    let Some(target) = target else { return result };
+    let line = json(summary)? + "\n";
+    if target == "-" {
+        return result
+            .map_err(|failure| Failure {
+                after: Some(line.clone()),
+                ..failure
+            })
+            .inspect(|()| {
+                let _ = std::io::stderr().write_all(line.as_bytes());
+            });
+    }
+    let written = std::fs::write(target, &line).map_err(|error| {
+        Failure::new(
+            Exit::DeliveryFailed,
+            format!("cannot write the summary {target}: {error}"),
+        )
+    });
+    result.and(written)
+}
+
+fn json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}
+
+/// `host plan`.
+pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
+    let report = report::prepare(&args.report)?;
+    let fetches = report.plugin.report()?.plan(&report.request)?;
+    let mut text = String::new();
+    for fetch in &fetches {
+        text += &json(fetch)?;
+        text.push('\n');
+    }
+    print(text.as_bytes())
+}

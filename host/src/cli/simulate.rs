@@ -1,0 +1,50 @@
+//! `host simulate`.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use super::args::SimulateArgs;
+use super::stop::Stop;
+use super::{Failure, print};
+use crate::simulator::{Scenario, Simulator};
+
+/// Starts the simulator, prints its URL to stdout, and serves until it is told to stop.
+pub async fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
+    if args.scenarios.iter().any(|scenario| scenario == "help") {
+        return print(help().as_bytes());
+    }
+    let mut scenario = Scenario::default();
+    for switch in &args.scenarios {
+        scenario.apply(switch)?;
+    }
+    let credentials = scenario.credentials.clone();
+    let stop = Stop::listen()?;
+    let running = Simulator::start(scenario, args.port, args.tls).await?;
+    if let (Some(path), Some(pem)) = (&args.ca_file, running.ca_pem()) {
+        std::fs::write(path, pem)
+            .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+    }
+    print(format!("{}\n", running.url()).as_bytes())?;
+    let _ = writeln!(
+        anstream::stderr(),
+        "Basic: {} / {}; Ctrl-C stops.",
+        credentials.user,
+        credentials.password
+    );
+    stop.token.cancelled().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Every switch, a line each.
+fn help() -> String {
+    let mut text = String::new();
+    for switch in Scenario::switches() {
+        let spelled = match switch.value {
+            Some(value) => format!("{}={value}", switch.name),
+            None => switch.name.to_string(),
+        };
+        let _ = writeln!(text, "{spelled:<32} {}", switch.summary);
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! What can be wrong with a configuration. No message repeats a value of the file: it might be a secret.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is missing or may not be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or not of the right shape.
+    #[error("the configuration{} is wrong{}: {message}", within(file), at(*line))]
+    Syntax {
+        /// The file, where it came from one.
+        file: Option<PathBuf>,
+        /// The line, from 1, where known.
+        line: Option<usize>,
+        /// What is wrong.
+        message: String,
+        /// The nearest known key.
+        nearest: Option<String>,
+    },
+    /// An entry's name is no plain word.
+    #[error("{what} names are letters, digits, `-` and `_`, at most 64: {name:?} is not")]
+    Name {
+        /// What is named.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A secret cannot be had.
+    #[error("the secret {what} cannot be had: {reason}")]
+    Secret {
+        /// What it is for, such as `password of connection epm`.
+        what: String,
+        /// Why not.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+fn within(file: &Option<PathBuf>) -> String {
+    file.as_ref()
+        .map(|path| format!(" {}", path.display()))
+        .unwrap_or_default()
+}
+
+fn at(line: Option<usize>) -> String {
+    line.map(|line| format!(" at line {line}")).unwrap_or_default()
+}
+
+impl ConfigError {
+    /// From toml's error; its own rendering shows the offending line, which may hold a secret.
+    pub(super) fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {
+        let line = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map(|before| before.matches('\n').count() + 1);
+        let message = error.message().to_string();
+        let nearest = nearest_known(&message);
+        // The list of all known keys is noise where one of them is near.
+        let message = match (&nearest, message.split_once(", expected")) {
+            (Some(_), Some((start, _))) => start.to_string(),
+            _ => message,
+        };
+        ConfigError::Syntax {
+            file: None,
+            line,
+            message,
+            nearest,
+        }
+    }
+
+    pub(super) fn in_file(self, path: &Path) -> ConfigError {
+        match self {
+            ConfigError::Syntax {
+                line, message, nearest, ..
+            } => ConfigError::Syntax {
+                file: Some(path.to_path_buf()),
+                line,
+                message,
+                nearest,
+            },
+            other => other,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ConfigError::Unreadable { .. } => Some("name an existing file with --config, or leave it out".into()),
+            ConfigError::Syntax {
+                nearest: Some(nearest), ..
+            } => Some(format!("did you mean `{nearest}`?")),
+            ConfigError::Syntax { message, .. } if message.contains("literal secret") => {
+                Some("write { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }".into())
+            }
+            ConfigError::Syntax { .. } => Some("docs/configuration.md lists every key".into()),
+            ConfigError::Name { .. } => None,
+            ConfigError::Secret { hint, .. } => Some(hint.clone()),
+        }
+    }
+}
+
+/// From serde's "unknown field `x`, expected one of `a`, `b`", the known name nearest to `x`.
+fn nearest_known(message: &str) -> Option<String> {
+    if !message.starts_with("unknown ") {
+        return None;
+    }
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next()?;
+    nearest(unknown, names).map(str::to_string)
+}
+
+/// Of several known words, the one that a typing error would turn into `typed`.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min()
+        .map(|(_, name)| name)
+}

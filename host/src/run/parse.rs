@@ -1,0 +1,66 @@
+//! The parsing thread: a spooled document in, batches of identified events out.
+
+use std::io::{ErrorKind, Read};
+
+use tokio::sync::mpsc;
+
+use super::RunError;
+use crate::event::Batch;
+use crate::event::id::Ids;
+use crate::fetch::Fetched;
+use crate::plugin::{Parser, Usage};
+
+/// What a parser gets at once; within the 64 to 256 KiB that the WIT package promises.
+const CHUNK_BYTES: usize = 128 * 1024;
+
+/// Feeds the document to the parser and sends each batch on. Ends quietly when nobody receives any more.
+pub(super) fn parse(
+    mut parser: Parser,
+    document: &Fetched,
+    mut ids: Ids,
+    batches: &mpsc::Sender<Batch>,
+) -> Result<(Ids, Usage), RunError> {
+    let mut file = document.open();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let filled = fill(&mut file, &mut chunk)?;
+        let part = chunk.get(..filled).unwrap_or_default();
+        let last = filled < CHUNK_BYTES;
+        if !part.is_empty() {
+            let batch = parser.push(part)?;
+            if !send(batch, &mut ids, batches)? {
+                break;
+            }
+        }
+        if last {
+            let batch = parser.finish()?;
+            send(batch, &mut ids, batches)?;
+            break;
+        }
+    }
+    Ok((ids, parser.usage()))
+}
+
+fn send(mut batch: Batch, ids: &mut Ids, batches: &mpsc::Sender<Batch>) -> Result<bool, RunError> {
+    if batch.events.is_empty() && batch.rejects.is_empty() {
+        return Ok(true);
+    }
+    for event in &mut batch.events {
+        ids.assign(event)?;
+    }
+    Ok(batches.blocking_send(batch).is_ok())
+}
+
+/// Reads until the buffer is full or the document ends.
+fn fill(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match source.read(rest) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

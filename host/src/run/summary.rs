@@ -1,0 +1,96 @@
+//! What a run did, as one JSON object that scripts can rely on.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The summary of a run. `docs/scripting.md` explains each field.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Unique for this run.
+    pub run_id: String,
+    /// The report plugin.
+    pub plugin: PluginSummary,
+    /// The connection's name.
+    pub connection: String,
+    /// What was asked for, half open, UTC.
+    pub window: WindowSummary,
+    /// Events that came out of the parser.
+    pub events: u64,
+    /// Rows that were no events.
+    pub rejected: u64,
+    /// Events dropped because they were delivered before.
+    pub duplicates: u64,
+    /// Each sink.
+    pub sinks: Vec<SinkSummary>,
+    /// The exchange with the server.
+    pub remote: RemoteSummary,
+    /// What the plugin used.
+    pub usage: UsageSummary,
+    /// From start to end, in ms.
+    pub duration_ms: u64,
+    /// The process's exit code.
+    pub exit: u8,
+}
+
+/// Which plugin ran.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginSummary {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the component, hexadecimal.
+    pub sha256: String,
+}
+
+/// A half-open period in UTC.
+#[derive(Debug, Clone, Serialize)]
+pub struct WindowSummary {
+    /// The first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+}
+
+/// What a sink took.
+#[derive(Debug, Clone, Serialize)]
+pub struct SinkSummary {
+    /// Its name.
+    pub name: String,
+    /// Events it has acknowledged.
+    pub delivered: u64,
+    /// Deliveries that were repeated.
+    pub retries: u64,
+    /// Events set aside as dead letters.
+    pub dead_lettered: u64,
+}
+
+/// The exchange with the server.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RemoteSummary {
+    /// Requests sent, repeated ones included.
+    pub requests: u64,
+    /// Of these, repetitions.
+    pub retries: u64,
+    /// Job status requests.
+    pub polls: u64,
+    /// Bytes of documents received.
+    pub bytes: u64,
+    /// The job on the server, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+}
+
+/// What the plugin used.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct UsageSummary {
+    /// Time inside the guest, in ms.
+    pub guest_ms: f64,
+    /// The most bytes its memories and tables had.
+    pub guest_peak_bytes: u64,
+    /// Calls into it.
+    pub calls: u64,
+    /// The most memory that the whole process held, in bytes; on Linux.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
+}

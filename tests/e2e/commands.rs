@@ -1,0 +1,113 @@
+//! The commands around a run.
+
+use serde_json::Value;
+use tests::{Server, json_lines, stderr, stdout};
+
+use super::{desk, run};
+
+#[test]
+fn the_demo_runs_every_report_and_exits_0() {
+    let output = desk().host(["demo"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let events = json_lines(&output);
+    for (name, _) in host::plugin::BUILT_IN {
+        assert!(
+            events.iter().any(|event| event["metadata"]["log_name"] == *name),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_sends_nothing_and_prints_json() {
+    let desk = desk();
+    let arguments = [
+        "plan",
+        "invalid-login",
+        "--from",
+        "2025-03-10",
+        "--to",
+        "2025-03-31",
+        "--now",
+        "2025-04-02T00:00:00Z",
+    ];
+    let output = desk.host(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let plan: Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+    let text = plan.to_string();
+    assert!(text.contains("2025-03-10") && text.contains("2025-03-31"), "{text}");
+}
+
+#[test]
+fn no_built_in_plugin_imports_a_function() {
+    let desk = desk();
+    for (name, _) in host::plugin::BUILT_IN {
+        let output = desk.host(["plugin", "inspect", name, "--json"]).output().unwrap();
+        let about: Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+        assert_eq!(about["imports"], Value::Array(vec![]), "{name}");
+        assert_eq!(about["name"], *name);
+        let text = stdout(&desk.host(["plugin", "inspect", name]).output().unwrap());
+        assert!(text.contains("none"), "{text}");
+    }
+    let list = stdout(&desk.host(["plugin", "list"]).output().unwrap());
+    assert_eq!(list.lines().count(), host::plugin::BUILT_IN.len());
+}
+
+#[test]
+fn help_version_and_completions_go_to_stdout() {
+    let desk = desk();
+    for arguments in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["--version"],
+        &["completions", "bash"],
+        &["sink", "list"],
+    ] {
+        let output = desk.host(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!stdout(&output).is_empty(), "{arguments:?}");
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_good_configuration_is_said_to_be_good() {
+    let desk = desk();
+    desk.write(
+        "host.toml",
+        "[connections.epm]\nkind = \"epm\"\nurl = \"https://epm.example.com\"\n",
+    );
+    let output = desk.host(["config", "check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("1 connection"));
+}
+
+#[test]
+fn a_summary_can_go_to_a_file() {
+    let (desk, server) = (desk(), Server::start(""));
+    let output = run(
+        &desk,
+        &server,
+        "invalid-login",
+        &["--since", "7d", "--summary", "summary.json"],
+    )
+    .output()
+    .unwrap();
+    assert!(output.status.success());
+    let summary: Value = serde_json::from_slice(&std::fs::read(desk.path().join("summary.json")).unwrap()).unwrap();
+    for field in [
+        "run_id",
+        "plugin",
+        "connection",
+        "window",
+        "events",
+        "rejected",
+        "duplicates",
+        "sinks",
+        "remote",
+        "usage",
+    ] {
+        assert!(!summary[field].is_null(), "{field}: {summary}");
+    }
+    assert!(summary["usage"]["guest_peak_bytes"].as_u64().unwrap() > 0);
+}

@@ -1,0 +1,95 @@
+//! stdout is data and nothing else, and pipes behave.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use tests::{Server, json_lines, stderr};
+
+use super::{PASSWORD, desk, run};
+
+#[test]
+fn stdout_holds_nothing_but_data_however_verbose() {
+    let (desk, server) = (desk(), Server::start(""));
+    let output = run(&desk, &server, "invalid-login", &["--since", "7d", "-vvv"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert!(!json_lines(&output).is_empty());
+    assert!(!stderr(&output).is_empty());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let (desk, server) = (desk(), Server::start("rows=2000"));
+    let url = server.url();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+        .args([
+            "run",
+            "invalid-login",
+            "--url",
+            &url,
+            "--auth",
+            "basic:demo.user",
+            "--allow-private-addresses",
+        ])
+        .args(["--since", "80d"])
+        .env("HOST_SECRET", PASSWORD)
+        .env("HOME", desk.path())
+        .current_dir(desk.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    assert!(first.starts_with('{'));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn an_interrupted_run_says_so_with_its_exit_code_and_leaves_no_half_file() {
+    let (desk, server) = (desk(), Server::start("slow-job=1000000"));
+    let url = server.url();
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+        .args([
+            "run",
+            "invalid-login",
+            "--url",
+            &url,
+            "--auth",
+            "basic:demo.user",
+            "--allow-private-addresses",
+        ])
+        .args(["--since", "7d", "--sink", "file:events.ndjson"])
+        .env("HOST_SECRET", PASSWORD)
+        .env("HOME", desk.path())
+        .current_dir(desk.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !server.seen().iter().any(|request| request.contains("/jobs/")) {
+        std::thread::yield_now();
+    }
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let left: Vec<_> = std::fs::read_dir(desk.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter().all(|name| !name.to_string_lossy().contains("ndjson")),
+        "{left:?}"
+    );
+}
