@@ -1,0 +1,161 @@
+//! What the environment remembers between requests: jobs and files. Files hold no bytes, only what to write them from.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// Which report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    InvalidLogin,
+}
+
+/// A report over a period, from which its bytes can be written as often as asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) report: Report,
+    /// From this time, in ms, up to but without `to`.
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+/// A file in the environment's inbox or default location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct File {
+    /// The name without any folder.
+    pub(super) name: String,
+    pub(super) inbox: bool,
+    /// Milliseconds since 1970-01-01.
+    pub(super) written: i64,
+    pub(super) table: Table,
+}
+
+/// A job that was created and perhaps has not been seen to end.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    /// How often it still answers that it is in progress.
+    pub(super) polls_left: u64,
+    /// What it leaves behind when it ends well.
+    pub(super) file: File,
+}
+
+/// How a job stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Unknown,
+    InProgress,
+    Done(File),
+}
+
+/// The jobs and files of one simulator.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    jobs: HashMap<String, Job>,
+    files: BTreeMap<String, File>,
+    created: u64,
+}
+
+impl Desk {
+    /// Takes a job on and answers with its id: 16 digits, like the vendor's.
+    pub(super) fn submit(&mut self, job: Job) -> String {
+        self.created += 1;
+        let id = (7_234_359_469_022_000 + self.created).to_string();
+        self.jobs.insert(id.clone(), job);
+        id
+    }
+
+    /// How a job stands, which moves it on by one poll. A job that is done leaves its file.
+    pub(super) fn poll(&mut self, id: &str) -> Standing {
+        let Some(job) = self.jobs.get_mut(id) else {
+            return Standing::Unknown;
+        };
+        if let Some(left) = job.polls_left.checked_sub(1) {
+            job.polls_left = left;
+            return Standing::InProgress;
+        }
+        let file = job.file.clone();
+        Standing::Done(file)
+    }
+
+    /// Puts a file where it belongs; one of the same name is replaced.
+    pub(super) fn store(&mut self, file: File) {
+        self.files.insert(file.name.clone(), file);
+    }
+
+    /// Whether there is a file of this name in any folder.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// The file that a path means. `inbox/NAME` and `inbox\NAME` are one in the inbox; `strict` wants that spelling for it.
+    pub(super) fn find(&self, path: &str, strict: bool) -> Option<&File> {
+        let in_inbox = path.strip_prefix("inbox/").or_else(|| path.strip_prefix("inbox\\"));
+        let file = self.files.get(in_inbox.unwrap_or(path))?;
+        let fits = match in_inbox {
+            Some(_) => file.inbox,
+            None => !(strict && file.inbox),
+        };
+        fits.then_some(file)
+    }
+
+    /// Takes the file that a path means away.
+    pub(super) fn remove(&mut self, path: &str, strict: bool) -> Option<File> {
+        let name = self.find(path, strict)?.name.clone();
+        self.files.remove(&name)
+    }
+
+    /// Every file, by name.
+    pub(super) fn files(&self) -> impl Iterator<Item = &File> {
+        self.files.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, inbox: bool) -> File {
+        File {
+            name: name.to_owned(),
+            inbox,
+            written: 0,
+            table: Table {
+                report: Report::InvalidLogin,
+                from: 0,
+                to: 1,
+            },
+        }
+    }
+
+    #[test]
+    fn a_job_is_done_after_its_polls() {
+        let mut desk = Desk::default();
+        let id = desk.submit(Job {
+            polls_left: 2,
+            file: file("a.csv", false),
+        });
+        assert_eq!(id.len(), 16);
+        assert_eq!(
+            [desk.poll(&id), desk.poll(&id)],
+            [Standing::InProgress, Standing::InProgress]
+        );
+        assert_eq!(desk.poll(&id), Standing::Done(file("a.csv", false)));
+        assert_eq!(desk.poll("7"), Standing::Unknown);
+    }
+
+    #[test]
+    fn a_file_is_found_under_the_names_of_its_folder() {
+        let mut desk = Desk::default();
+        desk.store(file("in.csv", true));
+        desk.store(file("out.csv", false));
+        for (path, strict, found) in [
+            ("in.csv", false, true),
+            ("in.csv", true, false),
+            ("inbox/in.csv", true, true),
+            ("inbox\\in.csv", true, true),
+            ("out.csv", true, true),
+            ("inbox/out.csv", false, false),
+            ("../out.csv", false, false),
+        ] {
+            assert_eq!(desk.find(path, strict).is_some(), found, "{path} {strict}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What can go wrong with an answer, and with which requests it does.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Getting a token.
+    Token,
+    /// A report that comes in the answer.
+    Call,
+    /// Creating a job.
+    Submit,
+    /// Asking how a job stands.
+    Poll,
+    /// Listing files.
+    List,
+    /// One page of a query.
+    Page,
+    /// Downloading a file.
+    Download,
+    /// Deleting a file.
+    Delete,
+    /// Anything else that only reads.
+    Read,
+}
+
+impl Phase {
+    /// Every phase with the name that switches use.
+    pub(super) const ALL: [(&'static str, Self); 9] = [
+        ("token", Self::Token),
+        ("call", Self::Call),
+        ("submit", Self::Submit),
+        ("poll", Self::Poll),
+        ("list", Self::List),
+        ("page", Self::Page),
+        ("download", Self::Download),
+        ("delete", Self::Delete),
+        ("read", Self::Read),
+    ];
+
+    /// What a request to this path, below the prefix, is for.
+    pub(super) fn of(method: &str, path: &str) -> Self {
+        let has = |part: &str| path.contains(part);
+        if has("/oauth2/") {
+            Self::Token
+        } else if method == "DELETE" || has("/files/delete") {
+            Self::Delete
+        } else if has("/userloginreport") {
+            Self::Call
+        } else if has("/status/") || has("/jobs/") {
+            Self::Poll
+        } else if has("/files/download") || path.ends_with("/contents") {
+            Self::Download
+        } else if has("/files/list") || path.ends_with("/applicationsnapshots") {
+            Self::List
+        } else if has("/AuditEvents") || has("/pages/") {
+            Self::Page
+        } else if method == "POST" {
+            Self::Submit
+        } else {
+            Self::Read
+        }
+    }
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// With which requests; none for all.
+    pub phase: Option<Phase>,
+    /// What.
+    pub kind: FaultKind,
+    /// How many requests go well before.
+    pub after: u64,
+    /// How many then do not; none for all.
+    pub times: Option<u64>,
+}
+
+/// The ways to go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// An answer with this HTTP status and a body that suits it.
+    Status(u16),
+    /// 200 with an HTML page.
+    Html,
+    /// 200 without a body.
+    Empty,
+    /// 200 with bytes that are no text.
+    Garbage,
+    /// 200 with JSON that breaks off.
+    TruncatedJson,
+    /// 200 with JSON in which no member has the expected type.
+    WrongTypes,
+    /// 200 with 2 GiB of JSON that never closes.
+    Oversized,
+    /// 200 with the JSON that stands in for a file which is not there.
+    NotAFile,
+    /// The answer breaks off half-way and the connection with it.
+    Cut,
+    /// The answer ends half-way as if it were complete.
+    Short,
+    /// The answer comes one byte at a time.
+    Drip,
+    /// There is no answer.
+    Hang,
+    /// 307 to the same path on another server.
+    Redirect,
+    /// 307 to the same server and path, over `http`.
+    RedirectHttp,
+    /// 307 to the address where clouds keep their instance metadata.
+    RedirectMetadata,
+    /// 307 to itself, for ever.
+    RedirectLoop,
+    /// 307 to itself, once, with a query parameter that says so.
+    RedirectOnce,
+}
+
+impl FaultKind {
+    /// Every kind but [`Status`](Self::Status) with the name of its switch and what it does.
+    pub(super) const ALL: [(&'static str, Self, &'static str); 16] = [
+        ("html", Self::Html, "200 with an HTML page"),
+        ("empty", Self::Empty, "200 without a body"),
+        ("garbage", Self::Garbage, "200 with bytes that are no text"),
+        ("truncated-json", Self::TruncatedJson, "200 with JSON that breaks off"),
+        (
+            "wrong-types",
+            Self::WrongTypes,
+            "200 with JSON in which every member has the wrong type",
+        ),
+        ("oversized", Self::Oversized, "200 with 2 GiB of JSON that never closes"),
+        (
+            "not-a-file",
+            Self::NotAFile,
+            "200 with the JSON that stands in for a missing file",
+        ),
+        (
+            "cut",
+            Self::Cut,
+            "the answer breaks off half-way and the connection with it",
+        ),
+        ("short", Self::Short, "the answer ends half-way as if it were complete"),
+        ("drip", Self::Drip, "the answer comes one byte at a time"),
+        ("hang", Self::Hang, "no answer at all"),
+        ("redirect", Self::Redirect, "307 to the same path at `elsewhere`"),
+        (
+            "redirect-http",
+            Self::RedirectHttp,
+            "307 to the same server and path over http",
+        ),
+        (
+            "redirect-metadata",
+            Self::RedirectMetadata,
+            "307 to http://169.254.169.254/",
+        ),
+        ("redirect-loop", Self::RedirectLoop, "307 to itself, for ever"),
+        ("redirect-once", Self::RedirectOnce, "307 to itself, once"),
+    ];
+}
+
+/// Counts the requests that each fault has seen.
+#[derive(Debug)]
+pub(super) struct Faults {
+    faults: Vec<(Fault, AtomicU64)>,
+}
+
+impl Faults {
+    pub(super) fn new(faults: &[Fault]) -> Self {
+        Self {
+            faults: faults.iter().map(|fault| (fault.clone(), AtomicU64::new(0))).collect(),
+        }
+    }
+
+    /// What goes wrong with this request.
+    pub(super) fn next(&self, phase: Phase) -> Option<FaultKind> {
+        for (fault, seen) in &self.faults {
+            if fault.phase.is_some_and(|wanted| wanted != phase) {
+                continue;
+            }
+            let number = seen.fetch_add(1, Ordering::Relaxed);
+            let last = fault.times.map_or(u64::MAX, |times| fault.after.saturating_add(times));
+            if number >= fault.after && number < last {
+                return Some(fault.kind);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_what_a_request_is_for() {
+        for (method, path, phase) in [
+            ("POST", "/oauth2/v1/token", Phase::Token),
+            ("POST", "/interop/rest/security/v1/invalidloginreport", Phase::Submit),
+            ("GET", "/interop/rest/security/v1/jobs/7", Phase::Poll),
+            ("GET", "/interop/rest/security/v1/report/userloginreport", Phase::Call),
+            ("POST", "/interop/rest/v1/reports", Phase::Submit),
+            ("GET", "/interop/rest/11.1.2.3.600/applicationsnapshots", Phase::List),
+            ("GET", "/interop/rest/v2/files/list", Phase::List),
+            (
+                "GET",
+                "/interop/rest/11.1.2.3.600/applicationsnapshots/a.csv/contents",
+                Phase::Download,
+            ),
+            ("POST", "/interop/rest/v2/files/download", Phase::Download),
+            ("DELETE", "/interop/rest/v2/files/download/12", Phase::Delete),
+            ("GET", "/interop/rest/v2/status/download/12", Phase::Poll),
+            ("POST", "/interop/rest/v3/files/delete", Phase::Delete),
+            ("GET", "/admin/v1/AuditEvents", Phase::Page),
+            ("POST", "/admin/v1/AuditEvents/.search", Phase::Page),
+            ("GET", "/interop/rest/v1/services/dailymaintenance", Phase::Read),
+        ] {
+            assert_eq!(Phase::of(method, path), phase, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_fault_starts_and_ends_when_told() {
+        let fault = Fault {
+            phase: Some(Phase::Page),
+            kind: FaultKind::Status(503),
+            after: 2,
+            times: Some(1),
+        };
+        let faults = Faults::new(&[fault]);
+        assert_eq!(faults.next(Phase::Poll), None);
+        let seen: Vec<_> = (0..4).map(|_| faults.next(Phase::Page).is_some()).collect();
+        assert_eq!(seen, [false, false, true, false]);
+    }
+}

@@ -1,0 +1,187 @@
+//! The files of EPM Cloud: download, list, delete.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use super::answer::{self, Caller, link};
+use super::desk::{File, Report, Table};
+use super::history::Part;
+use super::site::Site;
+use super::table::Csv;
+
+const V1: &str = "/interop/rest/11.1.2.3.600/applicationsnapshots";
+const LIST_V2: &str = "/interop/rest/v2/files/list";
+const DELETE_V2: &str = "/interop/rest/v2/files/delete";
+const DELETE_V3: &str = "/interop/rest/v3/files/delete";
+
+/// Files of more rows have no known length: finding it out would mean writing them twice.
+const COUNTED_ROWS: u64 = 200_000;
+
+impl Report {
+    /// What the vendor calls it.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::InvalidLogin => "Invalid Login Report",
+        }
+    }
+}
+
+impl Table {
+    /// The bytes, in pieces made when they are asked for.
+    fn pieces(&self, site: &Site) -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
+        match self.report {
+            Report::InvalidLogin => {
+                let rows = site.history.logins(Part::Failure, self.from, self.to);
+                Box::new(Csv::new(rows, &site.scenario.invalid_login, &site.scenario))
+            }
+        }
+    }
+
+    /// The length in bytes, where it is cheap to know.
+    fn length(&self, site: &Site) -> Option<u64> {
+        if site.history.about(self.from, self.to) > COUNTED_ROWS {
+            return None;
+        }
+        u64::try_from(self.pieces(site).map(|piece| piece.len()).sum::<usize>()).ok()
+    }
+}
+
+/// `GET /interop/rest/{version}/applicationsnapshots/{name}/contents`
+pub(super) async fn contents(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path((version, name)): Path<(String, String)>,
+) -> Response {
+    if !is_v1(&version) {
+        return answer::refusal(StatusCode::NOT_FOUND, "");
+    }
+    let file = site.desk().find(&name, site.scenario.strict_names).cloned();
+    file.map_or_else(|| no_such_file(&site, &caller, &name), |file| send(&site, &file))
+}
+
+fn send(site: &Site, file: &File) -> Response {
+    let pieces = file
+        .table
+        .pieces(site)
+        .map(|piece| Ok::<_, io::Error>(Bytes::from(piece)));
+    let body = Body::from_stream(stream::iter(pieces));
+    let mut response = answer::with_type(StatusCode::OK, "application/octet-stream", body);
+    let headers = response.headers_mut();
+    let extension = file.name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if let Ok(extension) = HeaderValue::from_str(extension) {
+        headers.insert(HeaderName::from_static("fileextension"), extension);
+    }
+    if let Some(length) = file.table.length(site) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
+}
+
+/// What a download answers where there is no such file: HTTP 200 all the same.
+pub(super) fn no_such_file(site: &Site, caller: &Caller, name: &str) -> Response {
+    let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+    let href = caller.href(&format!("{V1}/{encoded}/contents"), &site.scenario);
+    let me = link("self", &href, "GET", Value::Null);
+    answer::job(&site.scenario, &[me], 1, Some(&format!("Invalid file : {name}")))
+}
+
+/// `GET /interop/rest/{version}/applicationsnapshots`
+pub(super) async fn list_v1(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path(version): Path<String>,
+) -> Response {
+    if is_v1(&version) {
+        list(&site, &caller, V1)
+    } else {
+        answer::refusal(StatusCode::NOT_FOUND, "")
+    }
+}
+
+/// `GET /interop/rest/v2/files/list`
+pub(super) async fn list_v2(State(site): State<Arc<Site>>, Extension(caller): Extension<Caller>) -> Response {
+    list(&site, &caller, LIST_V2)
+}
+
+/// Sizes and times are JSON strings; a snapshot has neither.
+fn list(site: &Site, caller: &Caller, path: &str) -> Response {
+    let files: Vec<File> = site.desk().files().cloned().collect();
+    let snapshot = json!({ "name": "Artifact Snapshot", "type": "LCM", "size": null, "lastmodifiedtime": null });
+    let items: Vec<Value> = std::iter::once(snapshot)
+        .chain(files.iter().map(|file| {
+            let folder = if file.inbox { "inbox/" } else { "" };
+            json!({
+                "name": format!("{folder}{}", file.name),
+                "type": "EXTERNAL",
+                "size": file.table.length(site).map(|length| length.to_string()),
+                "lastmodifiedtime": file.written.to_string(),
+            })
+        }))
+        .collect();
+    let me = link("self", &caller.href(path, &site.scenario), "GET", Value::Null);
+    answer::json(
+        StatusCode::OK,
+        &json!({ "links": [me], "status": 0, "details": null, "items": items }),
+    )
+}
+
+/// `DELETE /interop/rest/{version}/applicationsnapshots/{name}`
+pub(super) async fn delete_v1(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path((version, name)): Path<(String, String)>,
+) -> Response {
+    if !is_v1(&version) {
+        return answer::refusal(StatusCode::NOT_FOUND, "");
+    }
+    let encoded = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
+    delete(&site, &caller, &name, &format!("{V1}/{encoded}"), "DELETE")
+}
+
+/// `DELETE /interop/rest/v2/files/delete`, with a body
+pub(super) async fn delete_v2(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Response {
+    delete(&site, &caller, &named(&body), DELETE_V2, "DELETE")
+}
+
+/// `POST /interop/rest/v3/files/delete`
+pub(super) async fn delete_v3(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Response {
+    delete(&site, &caller, &named(&body), DELETE_V3, "POST")
+}
+
+fn delete(site: &Site, caller: &Caller, name: &str, path: &str, action: &str) -> Response {
+    let me = link("self", &caller.href(path, &site.scenario), action, Value::Null);
+    match site.desk().remove(name, site.scenario.strict_names) {
+        Some(_) => answer::json(StatusCode::OK, &json!({ "links": [me], "status": 0, "details": null })),
+        None => answer::job(&site.scenario, &[me], 1, Some(&format!("Invalid file : {name}"))),
+    }
+}
+
+/// The `fileName` of a JSON body; the empty text where there is none.
+fn named(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body.get("fileName")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn is_v1(version: &str) -> bool {
+    matches!(version, "11.1.2.3.600" | "v1")
+}

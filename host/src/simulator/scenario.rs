@@ -1,0 +1,233 @@
+//! What the simulator holds and how it behaves. [`Scenario::default`] is a server in good order, quirks included;
+//! [`Scenario::from_str`](std::str::FromStr) reads the switches that `docs/simulator.md` explains.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::fault::Fault;
+
+/// Everything that can be set. The defaults behave as the vendor's pages say.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Who may come in.
+    pub credentials: Credentials,
+    /// What the data grows from: the same seed, the same past.
+    pub seed: u64,
+    /// The simulator's clock; none for the real one.
+    pub now: Option<Timestamp>,
+    /// Failed logins, and as many successful ones, on every day.
+    pub rows: u64,
+    /// Whether some of the names typed into the login form are made to hurt.
+    pub hostile_names: bool,
+    /// Bytes of filling in an additional CSV column; 0 for no such column.
+    pub padding: usize,
+    /// Every so manieth CSV row cannot be read.
+    pub bad_rows: Option<u64>,
+    /// How many days the identity domain keeps its data: 30 by default at the vendor's, 90 at most.
+    pub retention_days: u16,
+    /// Whether a caller has the roles that reports need.
+    pub authorized: bool,
+
+    /// How the Invalid Login Report is written.
+    pub invalid_login: Layout,
+    /// How the User Login Report is written, when it is a file.
+    pub user_login: Layout,
+    /// How the User Audit Report is written.
+    pub user_audit: Layout,
+
+    /// How often a job answers "in progress" before it is done.
+    pub slow_job: u64,
+    /// Jobs end with this status and text.
+    pub fail_job: Option<Failure>,
+    /// The request that should create a job answers with this status and text instead.
+    pub refuse_job: Option<Failure>,
+    /// The request that creates a job answers that it is done.
+    pub done_at_once: bool,
+    /// How the link to a job's status is written.
+    pub status_link: LinkStyle,
+    /// Whether a job refuses the name of a file that is there already.
+    pub refuse_duplicate_names: bool,
+    /// Whether a file in the inbox is found only under its full name, `inbox\NAME` or `inbox/NAME`.
+    pub strict_names: bool,
+
+    /// A leading space in links, `details` of the text `null`.
+    pub quirks: bool,
+    /// Whether a job's status is a JSON string.
+    pub string_status: bool,
+    /// The other server that bad links and redirects lead to.
+    pub elsewhere: String,
+    /// What links begin with; none for what the caller asked for in `Host`.
+    pub public_url: Option<String>,
+    /// A path that everything lies under, such as `/gateway`.
+    pub prefix: String,
+    /// How long every answer waits.
+    pub latency: Duration,
+    /// The `Retry-After` header of answers with 429 and 503.
+    pub retry_after: Option<String>,
+    /// The pause between two bytes of a dripping body.
+    pub drip_interval: Duration,
+    /// What goes wrong, and where; the first that fits a request is taken.
+    pub faults: Vec<Fault>,
+    /// What is wrong with the certificate.
+    pub certificate: CertificateFlaw,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        let documented = Layout {
+            columns: ["User Login", "IP Address", "Access Date and Time"].map(str::to_owned),
+            preamble: Preamble::Newline,
+            time: TimeStyle::Words,
+            crlf: false,
+        };
+        Self {
+            credentials: Credentials::default(),
+            seed: 1,
+            now: None,
+            rows: 6,
+            hostile_names: true,
+            padding: 0,
+            bad_rows: None,
+            retention_days: 90,
+            authorized: true,
+            invalid_login: Layout {
+                columns: ["User Name", "Remote IP Address", "Timestamp"].map(str::to_owned),
+                preamble: Preamble::None,
+                ..documented.clone()
+            },
+            user_login: documented.clone(),
+            user_audit: Layout {
+                columns: ["User Name", "IP Address", "Access Date and Time"].map(str::to_owned),
+                ..documented
+            },
+            slow_job: 1,
+            fail_job: None,
+            refuse_job: None,
+            done_at_once: false,
+            status_link: LinkStyle::Plain,
+            refuse_duplicate_names: false,
+            strict_names: false,
+            quirks: true,
+            string_status: false,
+            elsewhere: "http://192.0.2.1".to_owned(),
+            public_url: None,
+            prefix: String::new(),
+            latency: Duration::ZERO,
+            retry_after: None,
+            drip_interval: Duration::from_secs(1),
+            faults: Vec::new(),
+            certificate: CertificateFlaw::None,
+        }
+    }
+}
+
+/// What callers identify themselves with.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The user that Basic authentication expects, as it is or as `DOMAIN.USER`.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+    /// A bearer token that is accepted, besides those that the token endpoint gives out.
+    pub token: String,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self {
+            user: "demo.user".to_owned(),
+            password: "demo-password".to_owned(),
+            token: "demo-token".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a failed job says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Any number above 0.
+    pub status: i64,
+    /// The text in `details`; none for the one that fits the report.
+    pub text: Option<String>,
+}
+
+/// How a CSV report is written. The vendor documents none of it for the Invalid Login Report, and no header for any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The header: user, address, time.
+    pub columns: [String; 3],
+    /// What stands before the header.
+    pub preamble: Preamble,
+    /// How times are written.
+    pub time: TimeStyle,
+    /// Whether lines end in CR LF.
+    pub crlf: bool,
+}
+
+/// What stands before a CSV header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preamble {
+    /// Nothing.
+    None,
+    /// A byte order mark.
+    Bom,
+    /// A byte order mark and the quoted application identifier on a line of its own.
+    Newline,
+    /// A byte order mark, the quoted application identifier and a comma.
+    Comma,
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeStyle {
+    /// `July 3, 2025 11:34:33 UTC`, the one form that the vendor's pages show.
+    Words,
+    /// `2025-07-03T11:34:33Z`
+    Iso,
+    /// `2025-07-03 11:34:33`
+    Space,
+    /// `07/03/2025 11:34:33`
+    Slash,
+    /// Milliseconds since 1970-01-01.
+    Epoch,
+}
+
+/// How a link to follow is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkStyle {
+    /// As it should be; with the leading space that the vendor's pages show, where quirks are on.
+    Plain,
+    /// Without scheme and host.
+    Relative,
+    /// Not there.
+    Missing,
+    /// At [`Scenario::elsewhere`].
+    Elsewhere,
+    /// At [`Scenario::elsewhere`], with this server's name in front of an `@`.
+    Userinfo,
+    /// Over `http` where this server speaks TLS.
+    Downgrade,
+    /// Not a URL.
+    Broken,
+}
+
+/// What is wrong with the certificate of a simulator that speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateFlaw {
+    /// Nothing: it is signed by the simulator's own authority.
+    None,
+    /// It is for `wrong.example` only.
+    WrongName,
+    /// It ended in 2020.
+    Expired,
+}

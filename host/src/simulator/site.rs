@@ -1,0 +1,116 @@
+//! One simulated environment: its scenario, its past, its jobs and files, and what was asked of it.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::desk::Desk;
+use super::fault::Faults;
+use super::history::{DAY, History};
+use super::scenario::Scenario;
+
+/// Requests that are remembered; older ones are forgotten.
+const SEEN: usize = 10_000;
+
+/// A request that reached the simulator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// `GET`, `POST` and so on.
+    pub method: String,
+    /// The path, percent-encoded, as it came.
+    pub path: String,
+    /// What stood after the `?`.
+    pub query: Option<String>,
+    /// Who it was from: the user, or what a token stands for. None where nobody was recognised.
+    pub user: Option<String>,
+    /// The headers, names in lower case, but for those that hold secrets.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    /// The first value of a header; `name` in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Everything that handlers share.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) scenario: Scenario,
+    pub(super) history: History,
+    pub(super) faults: Faults,
+    pub(super) tls: bool,
+    desk: Mutex<Desk>,
+    seen: Mutex<VecDeque<Seen>>,
+}
+
+impl Site {
+    pub(super) fn new(scenario: Scenario, tls: bool) -> Self {
+        Self {
+            history: History::new(scenario.seed, scenario.rows, scenario.hostile_names),
+            faults: Faults::new(&scenario.faults),
+            tls,
+            desk: Mutex::default(),
+            seen: Mutex::default(),
+            scenario,
+        }
+    }
+
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The simulator's clock, in ms.
+    pub(super) fn now(&self) -> i64 {
+        self.scenario.now.unwrap_or_else(Timestamp::now).as_millisecond()
+    }
+
+    /// The first millisecond of the simulator's today.
+    pub(super) fn today(&self) -> i64 {
+        self.now().div_euclid(DAY) * DAY
+    }
+
+    pub(super) fn remember(&self, request: Seen) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() == SEEN {
+            seen.pop_front();
+        }
+        seen.push_back(request);
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_requests_are_remembered() {
+        let site = Site::new(Scenario::default(), false);
+        for number in 0..SEEN + 5 {
+            let path = number.to_string();
+            site.remember(Seen {
+                method: "GET".to_owned(),
+                path,
+                query: None,
+                user: None,
+                headers: Vec::new(),
+            });
+        }
+        let seen = site.seen();
+        assert_eq!((seen.len(), seen[0].path.as_str()), (SEEN, "5"));
+    }
+}
