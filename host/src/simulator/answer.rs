@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::scenario::{LinkStyle, Scenario};
 
@@ -51,19 +51,27 @@ pub(super) fn link(rel: &str, href: &str, action: &str, data: Value) -> Value {
 
 /// An answer about a job or file. HTTP 200 whatever the status.
 pub(super) fn job(scenario: &Scenario, links: &[Value], status: i64, details: Option<&str>) -> Response {
-    let status = if scenario.string_status {
-        json!(status.to_string())
+    let done = status == 0;
+    let details = if done && details.is_none() && scenario.quirks {
+        Some("null")
     } else {
-        json!(status)
+        details
     };
-    let mut body = json!({ "links": links, "status": status, "details": details });
-    if status == json!(0) && details.is_none() && scenario.quirks {
-        body["details"] = json!("null");
+    let mut body = Map::new();
+    body.insert("links".to_owned(), json!(links));
+    body.insert(
+        "status".to_owned(),
+        if scenario.string_status {
+            json!(status.to_string())
+        } else {
+            json!(status)
+        },
+    );
+    body.insert("details".to_owned(), json!(details));
+    if done || !scenario.quirks {
+        body.insert("items".to_owned(), Value::Null);
     }
-    if status == json!(0) || !scenario.quirks {
-        body["items"] = Value::Null;
-    }
-    self::json(StatusCode::OK, &body)
+    self::json(StatusCode::OK, &Value::Object(body))
 }
 
 /// JSON, laid out as the vendor does.
