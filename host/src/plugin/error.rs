@@ -252,16 +252,27 @@ fn with_frames(trap: &Trap, error: &wasmtime::Error) -> String {
     let text = trap.to_string();
     let mut reason = text.strip_prefix("wasm trap: ").unwrap_or(&text).to_owned();
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
-        let names: Vec<_> = backtrace
-            .frames()
-            .iter()
-            .filter_map(|frame| frame.func_name())
-            .take(4)
+        // The engine demangles names only where it prints them, as `module!function`.
+        let printed = backtrace.to_string();
+        let mut names: Vec<_> = printed
+            .lines()
+            .filter_map(|line| line.split_once('!'))
+            .map(|(_, name)| without_hash(name))
             .collect();
+        names.dedup();
         if !names.is_empty() {
+            names.truncate(4);
             reason.push_str(" in ");
             reason.extend(names.join(", called by ").chars().filter(|c| !c.is_control()).take(400));
         }
     }
     reason
+}
+
+/// Rust ends every name with a hash that tells nobody anything.
+fn without_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
+        Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
+        _ => name,
+    }
 }

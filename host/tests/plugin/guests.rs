@@ -58,8 +58,9 @@ fn build(guest: &str) -> Vec<u8> {
     std::fs::read(modules.remove(0)).unwrap()
 }
 
+/// A sandbox whose compiled code is kept between tests: compiling takes longer than most of them.
 pub fn sandbox(limits: Limits) -> Sandbox {
-    Sandbox::new(limits, None).unwrap()
+    Sandbox::new(limits, Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-code"))).unwrap()
 }
 
 pub fn load(wasm: &[u8]) -> Result<Plugin, PluginError> {

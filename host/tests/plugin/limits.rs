@@ -43,6 +43,10 @@ fn assert_end(error: &PluginError, end: End, case: &str) {
 const ANYWHERE: &[(&str, End)] = &[
     ("loop", End::Limit("time")),
     ("recurse", End::Limit("stack")),
+    (
+        "recurse-with-frames",
+        End::Trap("out of bounds memory access in hostile::recurse_with_frames"),
+    ),
     ("grow", End::Limit("memory")),
     ("trap", End::Trap("unreachable")),
     ("divide", End::Trap("unreachable")),

@@ -87,6 +87,9 @@ fn anywhere(behaviour: &str) {
         "recurse" => {
             black_box(recurse(black_box(u64::MAX)));
         }
+        "recurse-with-frames" => {
+            black_box(recurse_with_frames(black_box(u64::MAX)));
+        }
         "grow" => {
             let mut hoard: Vec<Vec<u8>> = Vec::new();
             loop {
@@ -107,9 +110,15 @@ fn anywhere(behaviour: &str) {
     }
 }
 
+/// Keeps nearly nothing in memory, so that the engine's stack ends before the guest's own.
 fn recurse(depth: u64) -> u64 {
-    let frame = black_box([depth; 32]);
-    if depth == 0 { 0 } else { recurse(depth - 1) + frame[(depth % 32) as usize] }
+    if depth == 0 { 0 } else { recurse(depth - 1) ^ black_box(depth) }
+}
+
+/// Keeps much in memory, so that the guest's own stack ends first.
+fn recurse_with_frames(depth: u64) -> u64 {
+    let frame = black_box([depth; 512]);
+    if depth == 0 { 0 } else { recurse_with_frames(depth - 1) + frame[(depth % 512) as usize] }
 }
 
 fn event(name: impl Into<String>) -> Event {
