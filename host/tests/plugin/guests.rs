@@ -1,7 +1,7 @@
 //! The guests that the tests load: those under `tests/guests`, built once by a nested cargo, and those put together here
 //! from WIT text or from the instructions of a core module.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -19,24 +19,25 @@ pub fn hostile() -> &'static [u8] {
 /// The report plugin that uses WASI.
 pub fn wasi() -> &'static [u8] {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();
-    WASM.get_or_init(|| build("wasi"))
+    WASM.get_or_init(|| build("wasi-guest"))
 }
 
 fn build(guest: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/guests")
-        .join(guest);
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // Where build.rs has built the plugins, and with them most of what a guest needs.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugins");
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-    cargo.current_dir(&folder).args([
+    cargo.current_dir(workspace);
+    cargo.args([
         "build",
         "--quiet",
-        "--release",
         "--locked",
+        "--profile",
+        "plugin",
         "--target",
         "wasm32-unknown-unknown",
     ]);
-    cargo.arg("--target-dir").arg(target.join(guest));
+    cargo.args(["--package", guest, "--target-dir"]).arg(&target);
     // The outer build's flags and wrappers (clippy's among them) are for the native target.
     for variable in [
         "CARGO_ENCODED_RUSTFLAGS",
@@ -49,13 +50,8 @@ fn build(guest: &str) -> Vec<u8> {
         cargo.env_remove(variable);
     }
     assert!(cargo.status().unwrap().success(), "{guest} did not compile");
-    let mut modules: Vec<_> = std::fs::read_dir(target.join(guest).join("wasm32-unknown-unknown/release"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
-        .collect();
-    assert_eq!(modules.len(), 1, "{modules:?}");
-    std::fs::read(modules.remove(0)).unwrap()
+    let module = format!("{}.wasm", guest.replace('-', "_"));
+    std::fs::read(target.join("wasm32-unknown-unknown/plugin").join(module)).unwrap()
 }
 
 /// A sandbox whose compiled code is kept between tests: compiling takes longer than most of them.

@@ -73,7 +73,11 @@ impl Report for Hostile {
         match behaviour.as_str() {
             "constructor-trap" => panic!("as asked"),
             "constructor-fault" => Err(Fault::malformed_document("not a document")),
-            _ => Ok(Parser { behaviour, partial: vec![], line: 0 }),
+            _ => Ok(Parser {
+                behaviour,
+                partial: vec![],
+                line: 0,
+            }),
         }
     }
 }
@@ -112,13 +116,21 @@ fn anywhere(behaviour: &str) {
 
 /// Keeps nearly nothing in memory, so that the engine's stack ends before the guest's own.
 fn recurse(depth: u64) -> u64 {
-    if depth == 0 { 0 } else { recurse(depth - 1) ^ black_box(depth) }
+    if depth == 0 {
+        0
+    } else {
+        recurse(depth - 1) ^ black_box(depth)
+    }
 }
 
 /// Keeps much in memory, so that the guest's own stack ends first.
 fn recurse_with_frames(depth: u64) -> u64 {
     let frame = black_box([depth; 512]);
-    if depth == 0 { 0 } else { recurse_with_frames(depth - 1) + frame[(depth % 512) as usize] }
+    if depth == 0 {
+        0
+    } else {
+        recurse_with_frames(depth - 1) + frame[(depth % 512) as usize]
+    }
 }
 
 fn event(name: impl Into<String>) -> Event {
@@ -134,15 +146,25 @@ impl Parse for Parser {
             "big-event" => batch.events.push(event("x".repeat((1 << 20) + 1))),
             "many-events" => batch.events = vec![event(""); 1001],
             "many-rejects" => {
-                let reject = Reject { line: 1, reason: String::new(), raw: String::new() };
+                let reject = Reject {
+                    line: 1,
+                    reason: String::new(),
+                    raw: String::new(),
+                };
                 batch.rejects = vec![reject; 1001];
             }
             "long-reject" => {
-                batch.rejects.push(Reject { line: 1, reason: "too long".into(), raw: "ä".repeat(5000) });
+                batch.rejects.push(Reject {
+                    line: 1,
+                    reason: "too long".into(),
+                    raw: "ä".repeat(5000),
+                });
             }
             "invalid-utf8" => {
                 // SAFETY: none; the point is to hand the host a string that is not UTF-8.
-                batch.events.push(event(unsafe { String::from_utf8_unchecked(black_box(vec![0xff, 0xfe])) }));
+                batch.events.push(event(unsafe {
+                    String::from_utf8_unchecked(black_box(vec![0xff, 0xfe]))
+                }));
             }
             other => anywhere(other),
         }
@@ -171,7 +193,11 @@ impl Parser {
         self.line += 1;
         let name = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
         if name.is_empty() {
-            batch.rejects.push(Reject { line: self.line, reason: "no name".into(), raw: name });
+            batch.rejects.push(Reject {
+                line: self.line,
+                reason: "no name".into(),
+                raw: name,
+            });
         } else {
             batch.events.push(event(name));
         }
