@@ -1,5 +1,7 @@
 //! Calls, jobs and downloads against servers that follow the interface, stray from it, or mean harm.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 mod remote_support;
 
 use std::io::{Cursor, Read as _, Write as _};
