@@ -48,8 +48,15 @@ pub struct FileSink {
     path: PathBuf,
     renderer: Renderer,
     buffer: Vec<u8>,
-    /// Away while a write runs, and for good once one failed or the file has its name.
-    file: Option<NamedTempFile>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(NamedTempFile),
+    /// A write is under way, failed or was given up half way, or the sink was aborted: there will be no file.
+    Ended,
+    Closed,
 }
 
 impl FileSink {
@@ -92,7 +99,7 @@ impl FileSink {
             path,
             renderer,
             buffer: Vec::new(),
-            file: Some(file),
+            state: State::Open(file),
         })
     }
 
@@ -102,28 +109,33 @@ impl FileSink {
     }
 
     /// Carries out `work` on the file where blocking does no harm. After an error the file is gone.
-    async fn with_file<T: Send + 'static>(
+    async fn with_file(
         &mut self,
-        work: impl FnOnce(&mut NamedTempFile, &[u8]) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, SinkError> {
+        work: impl FnOnce(NamedTempFile, &[u8]) -> io::Result<State> + Send + 'static,
+    ) -> Result<(), SinkError> {
         let ended = || SinkError::Ended {
             sink: self.name.clone(),
         };
-        let mut file = self.file.take().ok_or_else(ended)?;
+        let file = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Open(file) => file,
+            state => {
+                self.state = state;
+                return Err(ended());
+            }
+        };
         let buffer = std::mem::take(&mut self.buffer);
         let task = tokio::task::spawn_blocking(move || {
-            let result = work(&mut file, &buffer);
-            (file, buffer, result)
+            let result = work(file, &buffer);
+            (buffer, result)
         });
-        let (file, mut buffer, result) = task.await.map_err(|_| ended())?;
-        let result = result.map_err(|source| SinkError::Write {
+        let (mut buffer, result) = task.await.map_err(|_| ended())?;
+        self.state = result.map_err(|source| SinkError::Write {
             sink: self.name.clone(),
             source,
         })?;
         buffer.clear();
-        self.file = Some(file);
         self.buffer = buffer;
-        Ok(result)
+        Ok(())
     }
 }
 
@@ -141,14 +153,14 @@ impl Sink for FileSink {
                 source,
             })?;
             if self.buffer.len() >= WRITE {
-                self.with_file(|file, bytes| file.write_all(bytes)).await?;
+                self.with_file(append).await?;
             }
         }
-        self.with_file(|file, bytes| file.write_all(bytes)).await
+        self.with_file(append).await
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        if self.file.is_none() {
+        if matches!(self.state, State::Closed) {
             return Ok(());
         }
         let rendered = self.renderer.finish(&mut self.buffer);
@@ -156,32 +168,26 @@ impl Sink for FileSink {
             sink: self.name.clone(),
             source,
         })?;
-        self.with_file(|file, bytes| {
-            file.write_all(bytes)?;
-            file.as_file().sync_all()
-        })
-        .await?;
-        let Some(file) = self.file.take() else { return Ok(()) };
         let path = self.path.clone();
-        let task = tokio::task::spawn_blocking(move || {
+        self.with_file(move |mut file, bytes| {
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
             file.persist(&path).map_err(|error| error.error)?;
             // The name outlives a crash only once its folder is written.
-            folder_of(&path).map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-        });
-        match task.await {
-            Ok(result) => result.map_err(|source| SinkError::Write {
-                sink: self.name.clone(),
-                source,
-            }),
-            Err(_) => Err(SinkError::Ended {
-                sink: self.name.clone(),
-            }),
-        }
+            folder_of(&path).map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+            Ok(State::Closed)
+        })
+        .await
     }
 
     async fn abort(&mut self) {
-        self.file = None;
+        self.state = State::Ended;
     }
+}
+
+fn append(mut file: NamedTempFile, bytes: &[u8]) -> io::Result<State> {
+    file.write_all(bytes)?;
+    Ok(State::Open(file))
 }
 
 fn folder_of(path: &Path) -> Option<&Path> {
@@ -302,7 +308,7 @@ mod tests {
         let mut sink = create(&path, NEVER).unwrap();
         sink.deliver(&events(1)).await.unwrap();
         sink.abort().await;
-        sink.close().await.unwrap();
+        assert!(matches!(sink.close().await, Err(SinkError::Ended { .. })));
         drop(create(&path, NEVER).unwrap());
         assert_eq!(names(folder.path()), ["x.csv"]);
         assert_eq!(fs::read_to_string(&path).unwrap(), "before");

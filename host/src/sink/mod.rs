@@ -56,8 +56,8 @@ use crate::event::Event;
 
 /// A receiver of events.
 ///
-/// Calls come one at a time. After an error other than [`SinkError::Closed`] the same events may be delivered again to a
-/// new sink, never to this one.
+/// Calls come one at a time. After an error a sink takes no more events; they may be delivered again to a new sink. The
+/// rules, and the tests that hold every sink to them, are in `README.md` beside this file.
 #[async_trait]
 pub trait Sink: Send {
     /// The name in the configuration, or the specification that was typed.
@@ -67,7 +67,8 @@ pub trait Sink: Send {
     /// [`close`](Sink::close).
     async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError>;
 
-    /// Makes everything delivered permanent and visible. No delivery may follow; a second call does nothing.
+    /// Makes everything delivered permanent and visible. No delivery may follow; a second call does nothing. After a
+    /// failed, given up or aborted delivery this fails as well: what was delivered is not complete.
     async fn close(&mut self) -> Result<(), SinkError>;
 
     /// Gives up: what only [`close`](Sink::close) would have made visible never appears. Dropping a sink does the same.

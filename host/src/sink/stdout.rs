@@ -20,9 +20,15 @@ pub struct StdoutSink {
     name: String,
     renderer: Renderer,
     buffer: Vec<u8>,
-    /// Away while a write runs, and for good once one failed.
-    stream: Option<Box<dyn Write + Send>>,
-    closed: bool,
+    state: State,
+}
+
+enum State {
+    Open(Box<dyn Write + Send>),
+    /// A write is under way, failed or was given up half way, or the sink was aborted: nobody knows what was written.
+    Ended,
+    ClosedByReader,
+    Closed,
 }
 
 impl StdoutSink {
@@ -37,19 +43,22 @@ impl StdoutSink {
             name: name.into(),
             renderer,
             buffer: Vec::new(),
-            stream: Some(stream),
-            closed: false,
+            state: State::Open(stream),
         }
     }
 
     async fn write(&mut self, flush: bool) -> Result<(), SinkError> {
-        if self.closed {
-            return Err(SinkError::Closed);
-        }
         let ended = || SinkError::Ended {
             sink: self.name.clone(),
         };
-        let mut stream = self.stream.take().ok_or_else(ended)?;
+        let mut stream = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Open(stream) => stream,
+            state => {
+                let closed_by_reader = matches!(state, State::ClosedByReader);
+                self.state = state;
+                return Err(if closed_by_reader { SinkError::Closed } else { ended() });
+            }
+        };
         let buffer = std::mem::take(&mut self.buffer);
         // A full pipe blocks; that must not stop the other tasks.
         let task = tokio::task::spawn_blocking(move || {
@@ -61,11 +70,13 @@ impl StdoutSink {
         let (stream, mut buffer, result) = task.await.map_err(|_| ended())?;
         if let Err(error) = result {
             let error = SinkError::write(&self.name, error);
-            self.closed = matches!(error, SinkError::Closed);
+            if matches!(error, SinkError::Closed) {
+                self.state = State::ClosedByReader;
+            }
             return Err(error);
         }
         buffer.clear();
-        self.stream = Some(stream);
+        self.state = State::Open(stream);
         self.buffer = buffer;
         Ok(())
     }
@@ -89,18 +100,18 @@ impl Sink for StdoutSink {
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        if self.closed || self.stream.is_none() {
+        if matches!(self.state, State::Closed) {
             return Ok(());
         }
         let rendered = self.renderer.finish(&mut self.buffer);
         rendered.map_err(|error| SinkError::write(&self.name, error))?;
         self.write(true).await?;
-        self.stream = None;
+        self.state = State::Closed;
         Ok(())
     }
 
     async fn abort(&mut self) {
-        self.stream = None;
+        self.state = State::Ended;
     }
 }
 
@@ -168,7 +179,7 @@ mod tests {
             assert!(matches!(error, SinkError::Closed));
             assert_eq!(error.class(), crate::sink::Class::Closed);
         }
-        sink.close().await.unwrap();
+        assert!(matches!(sink.close().await, Err(SinkError::Closed)));
     }
 
     #[tokio::test]
@@ -189,5 +200,6 @@ mod tests {
         assert_eq!(error.hint().unwrap(), "free space on the device");
         assert_eq!(error.class(), crate::sink::Class::Delivery);
         assert!(matches!(sink.deliver(&events(1)).await, Err(SinkError::Ended { .. })));
+        assert!(matches!(sink.close().await, Err(SinkError::Ended { .. })));
     }
 }

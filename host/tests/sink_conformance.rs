@@ -1,0 +1,369 @@
+//! The rules of `host/src/sink/README.md`, held to every sink in every format and encoding.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a test does not expect fails it"
+)]
+
+use std::{
+    fs,
+    future::Future,
+    io::{self, PipeReader, Read},
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    thread::JoinHandle,
+};
+
+use host::{
+    event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance},
+    sink::{Class, FileOptions, FileSink, Format, Renderer, Sink, SinkError, StdoutSink},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A sink and the far end of it.
+struct Subject {
+    sink: Box<dyn Sink>,
+    far: Far,
+    format: Format,
+    encoding: Encoding,
+}
+
+enum Far {
+    /// A thread that reads until the sink lets go of the stream.
+    Stream(JoinHandle<Vec<u8>>),
+    File(TempDir),
+}
+
+fn renderer(format: Format, encoding: Encoding) -> Renderer {
+    let provenance = Provenance {
+        report: "invalid-login".into(),
+        connection: "epm".into(),
+        service: "epm.example.com".into(),
+        product: Product::EpmCloud,
+    };
+    Renderer::new(format, encoding, Arc::new(provenance)).with_columns(160)
+}
+
+fn path(folder: &TempDir) -> PathBuf {
+    folder.path().join("out")
+}
+
+fn stream(format: Format, encoding: Encoding) -> (PipeReader, Box<dyn Sink>) {
+    let (reader, writer) = io::pipe().unwrap();
+    (
+        reader,
+        Box::new(StdoutSink::to("stream", Box::new(writer), renderer(format, encoding))),
+    )
+}
+
+/// Every sink in every format and encoding.
+fn subjects() -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for format in Format::ALL {
+        for encoding in Encoding::ALL {
+            let (mut reader, sink) = stream(format, encoding);
+            let read = std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                reader.read_to_end(&mut bytes).unwrap();
+                bytes
+            });
+            subjects.push(Subject {
+                sink,
+                far: Far::Stream(read),
+                format,
+                encoding,
+            });
+
+            let folder = tempfile::tempdir().unwrap();
+            let sink = FileSink::create(
+                "file",
+                &path(&folder),
+                renderer(format, encoding),
+                FileOptions::default(),
+            );
+            subjects.push(Subject {
+                sink: Box::new(sink.unwrap()),
+                far: Far::File(folder),
+                format,
+                encoding,
+            });
+        }
+    }
+    subjects
+}
+
+impl Subject {
+    fn label(&self) -> String {
+        format!("{} {} {}", self.sink.name(), self.format, self.encoding)
+    }
+
+    /// Lets go of the sink and reads what is at the far end; nothing where there is no file.
+    fn received(self) -> Option<String> {
+        drop(self.sink);
+        let bytes = match self.far {
+            Far::Stream(read) => read.join().unwrap(),
+            Far::File(folder) => {
+                assert!(
+                    fs::read_dir(&folder)
+                        .unwrap()
+                        .all(|entry| entry.unwrap().file_name() == "out")
+                );
+                fs::read(path(&folder)).ok()?
+            }
+        };
+        Some(String::from_utf8(bytes).unwrap())
+    }
+}
+
+/// The event's number is in its subject, which every output shows.
+fn numbered(number: usize) -> Event {
+    let mut event = Event::new(
+        number as i64,
+        Activity::Logon,
+        Outcome::Failure,
+        Principal::named(number.to_string()),
+    );
+    event.attributes = vec![("column".into(), "x".repeat(200))];
+    event
+}
+
+fn numbered_range(range: std::ops::Range<usize>) -> Vec<Event> {
+    range.map(numbered).collect()
+}
+
+/// The subjects in an output, read as its format says.
+fn subjects_in(format: Format, encoding: Encoding, text: &str) -> Vec<String> {
+    let dotted = match encoding {
+        Encoding::Event => "subject",
+        Encoding::Ocsf | Encoding::Ecs => "user.name",
+    };
+    match format {
+        Format::Ndjson => {
+            let pointer = format!("/{}", dotted.replace('.', "/"));
+            let value = |line| serde_json::from_str::<Value>(line).unwrap();
+            text.split_terminator('\n')
+                .map(|line| value(line).pointer(&pointer).unwrap().as_str().unwrap().into())
+                .collect()
+        }
+        Format::Csv => {
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let column = reader
+                .headers()
+                .unwrap()
+                .iter()
+                .position(|name| name == dotted)
+                .unwrap();
+            reader
+                .records()
+                .map(|record| record.unwrap()[column].to_owned())
+                .collect()
+        }
+        Format::Table => {
+            let mut lines = text.split_terminator('\n');
+            let start = lines.next().map_or(0, |header| header.find("SUBJECT").unwrap());
+            lines
+                .map(|line| line.chars().skip(start).take_while(|c| *c != ' ').collect())
+                .collect()
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_come_out_once_and_in_order() {
+    for mut subject in subjects() {
+        let mut next = 0;
+        // Batches around the size of every buffer.
+        for size in [1, 0, 63, 64, 65, 3, 5000, 1] {
+            subject.sink.deliver(&numbered_range(next..next + size)).await.unwrap();
+            next += size;
+        }
+        subject.sink.close().await.unwrap();
+        let (label, format, encoding) = (subject.label(), subject.format, subject.encoding);
+        let text = subject.received().unwrap();
+        let expected: Vec<_> = (0..next).map(|number| number.to_string()).collect();
+        assert!(subjects_in(format, encoding, &text) == expected, "{label}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_waits_for_no_other() {
+    for format in Format::ALL {
+        let (mut reader, mut sink) = stream(format, Encoding::Ocsf);
+        sink.deliver(&numbered_range(0..3)).await.unwrap();
+        // The stream stays open: what can be read now was written by the delivery.
+        let mut bytes = vec![0; 1 << 16];
+        let length = reader.read(&mut bytes).unwrap();
+        let text = std::str::from_utf8(&bytes[..length]).unwrap();
+        assert_eq!(subjects_in(format, Encoding::Ocsf, text), ["0", "1", "2"], "{format}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_text_stays_data() {
+    let texts = [
+        "=HYPERLINK(\"http://x\",\"y\")",
+        "@SUM(1)",
+        "-1",
+        "a\",\"b\n\"c\"\r\n=d",
+        "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}1m",
+        "\u{202e}txt.exe\u{2066}",
+        "\0\u{1}\u{7f}\u{85}\u{2028}\u{2029}\u{feff}",
+        "{\"subject\":\"forged\"}\n{\"subject\":\"forged\"}",
+        "名前 🦀 \u{301}\u{301}",
+        "",
+    ];
+    let events = texts.map(|text| {
+        let some = || Some(text.to_owned());
+        Event {
+            id: some(),
+            actor: None,
+            target: some(),
+            source_ip: some(),
+            user_agent: some(),
+            session: some(),
+            service: some(),
+            action: some(),
+            code: some(),
+            message: some(),
+            labels: vec![text.into()],
+            attributes: vec![(text.into(), text.into()), (text.into(), text.into())],
+            ..Event::new(
+                0,
+                Activity::Logon,
+                Outcome::Failure,
+                Principal {
+                    name: text.into(),
+                    id: some(),
+                    display_name: some(),
+                },
+            )
+        }
+    });
+    for mut subject in subjects() {
+        subject.sink.deliver(&events).await.unwrap();
+        subject.sink.close().await.unwrap();
+        let (label, format, encoding) = (subject.label(), subject.format, subject.encoding);
+        let text = subject.received().unwrap();
+        match format {
+            Format::Ndjson => assert_eq!(subjects_in(format, encoding, &text), texts, "{label}"),
+            Format::Csv => {
+                let read = subjects_in(format, encoding, &text);
+                assert_eq!(read.len(), texts.len(), "{label}");
+                for (read, text) in read.iter().zip(texts) {
+                    assert!(
+                        !read.starts_with(|c: char| "=+-@".contains(c) || c.is_control()),
+                        "{label}: {read:?}"
+                    );
+                    assert_eq!(read.strip_prefix('\'').unwrap_or(read), text, "{label}");
+                }
+            }
+            Format::Table => {
+                assert_eq!(text.lines().count(), texts.len() + 1, "{label}");
+                let obeyed =
+                    |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202e}' | '\u{2066}' | '\u{2028}'));
+                assert!(!text.contains(obeyed), "{label}: {text:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn close_completes_and_ends() {
+    for mut subject in subjects() {
+        subject.sink.deliver(&numbered_range(0..2)).await.unwrap();
+        if let Far::File(folder) = &subject.far {
+            assert!(!path(folder).exists(), "{}", subject.label());
+        }
+        subject.sink.close().await.unwrap();
+        subject.sink.close().await.unwrap();
+        let error = subject.sink.deliver(&numbered_range(2..3)).await.unwrap_err();
+        assert!(matches!(error, SinkError::Ended { .. }), "{}", subject.label());
+        assert_eq!(error.class(), Class::Delivery);
+        let (format, encoding) = (subject.format, subject.encoding);
+        assert_eq!(subjects_in(format, encoding, &subject.received().unwrap()), ["0", "1"]);
+    }
+}
+
+#[tokio::test]
+async fn no_events_are_a_proper_output() {
+    for mut subject in subjects() {
+        subject.sink.deliver(&[]).await.unwrap();
+        subject.sink.close().await.unwrap();
+        let (label, format) = (subject.label(), subject.format);
+        let text = subject.received().unwrap();
+        assert_eq!(
+            text.lines().count(),
+            usize::from(format == Format::Csv),
+            "{label}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn abort_leaves_no_trace() {
+    for mut subject in subjects() {
+        subject.sink.deliver(&numbered_range(0..2)).await.unwrap();
+        subject.sink.abort().await;
+        assert!(matches!(
+            subject.sink.deliver(&numbered_range(2..3)).await,
+            Err(SinkError::Ended { .. })
+        ));
+        assert!(matches!(subject.sink.close().await, Err(SinkError::Ended { .. })));
+        let (format, encoding, label) = (subject.format, subject.encoding, subject.label());
+        match subject.received() {
+            Some(text) => assert_eq!(subjects_in(format, encoding, &text), ["0", "1"], "{label}"),
+            None => assert!(label.starts_with("file"), "{label}"),
+        }
+    }
+    for subject in subjects() {
+        let label = subject.label();
+        assert_eq!(subject.received().unwrap_or_default(), "", "{label}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_given_up_ends_the_sink() {
+    for mut subject in subjects() {
+        let events = numbered_range(0..5000);
+        // A write may be done before it is asked for; then the next delivery is given up.
+        loop {
+            let mut delivery = pin!(subject.sink.deliver(&events));
+            match delivery.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => break,
+                Poll::Ready(done) => done.unwrap(),
+            }
+        }
+        assert!(
+            matches!(subject.sink.deliver(&events).await, Err(SinkError::Ended { .. })),
+            "{}",
+            subject.label()
+        );
+        assert!(
+            matches!(subject.sink.close().await, Err(SinkError::Ended { .. })),
+            "{}",
+            subject.label()
+        );
+        if let Far::File(folder) = &subject.far {
+            assert!(!path(folder).exists());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closed_stream_is_told_apart() {
+    for format in Format::ALL {
+        for encoding in Encoding::ALL {
+            let (reader, mut sink) = stream(format, encoding);
+            sink.deliver(&numbered_range(0..1)).await.unwrap();
+            drop(reader);
+            for _ in 0..2 {
+                let error = sink.deliver(&numbered_range(1..2)).await.unwrap_err();
+                assert_eq!((error.class(), error.hint()), (Class::Closed, None));
+            }
+            assert_eq!(sink.close().await.unwrap_err().class(), Class::Closed);
+        }
+    }
+}
