@@ -68,7 +68,6 @@ impl Parse for Parser {
 fn event(row: &Row<'_>) -> Result<Event, Reason> {
     let mut event = access::event(row, Outcome::Failure)?;
     event.service = Some("identity-domain".into());
-    event.labels = vec!["authentication".into(), "failure".into()];
     Ok(event)
 }
 

@@ -3,6 +3,7 @@
 //! Their headers are documented as pictures only, so [`COLUMNS`] lists the spellings of the report pages, of the REST
 //! answers and of neighbouring reports.
 
+use crate::json_lines::Record;
 use crate::table::{Column, Reason, Row};
 use crate::{Activity, Event, Outcome, Principal, time};
 use std::net::IpAddr;
@@ -66,11 +67,9 @@ const TIME: usize = 2;
 
 /// The sign-in that a row tells of. An address that is none, a masked one say, stays an attribute under its heading.
 pub fn event(row: &Row<'_>, outcome: Outcome) -> Result<Event, Reason> {
-    let user = row.cell(USER).ok_or("the row names no user")?;
-    let time = time::parse(row.cell(TIME).ok_or("the row has no time")?)?;
-    let mut event = Event::new(time, Activity::Logon, outcome, Principal::named(user));
+    let mut event = sign_in(row.cell(USER), row.cell(TIME), outcome)?;
     if let Some(address) = row.cell(ADDRESS) {
-        if address.parse::<IpAddr>().is_ok() {
+        if is_address(address) {
             event.source_ip = Some(address.into());
         } else {
             event
@@ -81,5 +80,35 @@ pub fn event(row: &Row<'_>, outcome: Outcome) -> Result<Event, Reason> {
     event
         .attributes
         .extend(row.unplaced().map(|(heading, cell)| (heading.into(), cell.into())));
+    Ok(event)
+}
+
+/// The sign-in that a JSON record tells of; its members go by the spellings of [`COLUMNS`].
+pub fn event_of_record(record: &mut Record<'_>, outcome: Outcome) -> Result<Event, Reason> {
+    let [user, address, time] = &COLUMNS;
+    let user = user.aliases.iter().find_map(|name| record.take(name));
+    let address = address.aliases.iter().find_map(|name| record.take_if(name, is_address));
+    let time = time.aliases.iter().find_map(|name| record.take(name));
+    let mut event = sign_in(user.as_deref(), time.as_deref(), outcome)?;
+    event.source_ip = address;
+    event.attributes = record.rest();
+    Ok(event)
+}
+
+/// Whether a text is an IPv4 or IPv6 address and nothing else.
+pub fn is_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+}
+
+fn sign_in(user: Option<&str>, time: Option<&str>, outcome: Outcome) -> Result<Event, Reason> {
+    let user = user.ok_or("the row names no user")?;
+    let time = time::parse(time.ok_or("the row has no time")?)?;
+    let mut event = Event::new(time, Activity::Logon, outcome, Principal::named(user));
+    let label = match outcome {
+        Outcome::Success => "success",
+        Outcome::Failure => "failure",
+        Outcome::Unknown => "unknown",
+    };
+    event.labels = vec!["authentication".into(), label.into()];
     Ok(event)
 }

@@ -218,17 +218,11 @@ fn one_record_a_line(body: &[u8], member: &str) -> Result<Vec<u8>, String> {
     let records: Vec<&RawValue> = serde_json::from_str(array.get()).map_err(|error| format!("input: {error}"))?;
     Ok(records
         .iter()
-        .flat_map(|record| compact(record.get()).into_bytes().into_iter().chain([b'\n']))
+        .flat_map(|record| {
+            crate::json_lines::compact(record.get())
+                .into_bytes()
+                .into_iter()
+                .chain([b'\n'])
+        })
         .collect())
-}
-
-fn compact(json: &str) -> String {
-    let (mut quoted, mut escaped) = (false, false);
-    let kept = json.chars().filter(|&c| {
-        let keep = quoted || !c.is_ascii_whitespace();
-        quoted ^= c == '"' && !escaped;
-        escaped = quoted && c == '\\' && !escaped;
-        keep
-    });
-    kept.collect()
 }

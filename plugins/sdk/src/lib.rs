@@ -58,8 +58,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Readers for the shapes that reports come in: [`table`] for comma-separated values, [`time`] for the ways to write a
-//! time, [`window`] for reports asked for by the day, and [`access`] for rows that say who came from where and when.
+//! Readers for the shapes that reports come in: [`table`] for comma-separated values, [`json_lines`] for JSON records,
+//! [`time`] for the ways to write a time, and [`access`] for rows that say who came from where and when. For plans there
+//! are [`window`], where a report is asked for by the day, [`scim`], where it is a query, and [`parameters`].
 //!
 //! Plugins are pure: no clock, network, file or environment. What they need stands in the [`Request`].
 
@@ -70,7 +71,9 @@ mod build;
 #[cfg(feature = "golden")]
 pub mod golden;
 mod header;
+pub mod json_lines;
 pub mod parameters;
+pub mod scim;
 pub mod table;
 pub mod time;
 pub mod window;

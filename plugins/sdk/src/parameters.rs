@@ -33,18 +33,92 @@ impl Request {
     }
 }
 
-/// The parameter `keep-file` of reports that the server writes into a file.
-pub fn keep_file() -> Parameter {
+/// A parameter that takes any text, with nothing in its place where it is not given.
+pub fn text(name: &str, summary: &str) -> Parameter {
     Parameter {
-        name: "keep-file".into(),
-        summary: "leave the report's file on the server once its events are delivered".into(),
-        values: vec!["false".into(), "true".into()],
-        default: Some("false".into()),
+        name: name.into(),
+        summary: summary.into(),
+        values: vec![],
+        default: None,
         repeatable: false,
     }
 }
 
+/// A parameter that takes one of `values`, the first of which stands where none is given; see [`Request::choice`].
+pub fn one_of(name: &str, summary: &str, values: &[&str]) -> Parameter {
+    let values: Vec<String> = values.iter().map(|value| value.to_string()).collect();
+    let default = values.first().cloned();
+    Parameter {
+        name: name.into(),
+        summary: summary.into(),
+        values,
+        default,
+        repeatable: false,
+    }
+}
+
+/// Milliseconds of a duration such as `90s`, `30m`, `12h` or `7d`.
+pub fn duration(text: &str) -> Option<i64> {
+    let unit = match text.as_bytes().last()? {
+        b's' => 1_000,
+        b'm' => 60_000,
+        b'h' => 3_600_000,
+        b'd' => 86_400_000,
+        _ => return None,
+    };
+    let number = text.get(..text.len() - 1)?;
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    number.parse::<i64>().ok()?.checked_mul(unit)
+}
+
+/// The parameter `keep-file` of reports that the server writes into a file.
+pub fn keep_file() -> Parameter {
+    one_of(
+        "keep-file",
+        "leave the report's file on the server once its events are delivered",
+        &KEEP_FILE,
+    )
+}
+
+const KEEP_FILE: [&str; 2] = ["false", "true"];
+
 /// Whether the file shall stay on the server.
 pub fn keeps_file(request: &Request) -> Result<bool, Fault> {
-    Ok(request.choice("keep-file", &["false", "true"])? == "true")
+    Ok(request.choice("keep-file", &KEEP_FILE)? == "true")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_number_and_a_unit() {
+        let cases = [
+            ("90s", 90_000),
+            ("30m", 1_800_000),
+            ("12h", 43_200_000),
+            ("7d", 604_800_000),
+            ("0d", 0),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(duration(text), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "d",
+            "7",
+            "-7d",
+            "+7d",
+            "7 d",
+            "1.5h",
+            "7w",
+            "99999999999999999999d",
+            "9223372036854775807d",
+            "7é",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
 }

@@ -28,6 +28,17 @@ pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
     }
 }
 
+/// A time in RFC 3339 with milliseconds, in UTC; none beyond the years 0 to 9999.
+pub fn rfc3339(time: Timestamp) -> Option<String> {
+    let utc = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(time).ok()?);
+    let (date, clock) = (utc.date(), utc.time());
+    let (year, month, day) = (u16::try_from(date.year()).ok()?, date.month(), date.day());
+    let (hour, minute, second, ms) = (clock.hour(), clock.minute(), clock.second(), clock.millisecond());
+    Some(format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
+    ))
+}
+
 const UNKNOWN_FORM: &str = "the time is in no known form";
 const NO_SUCH_TIME: &str = "the time does not exist";
 const NO_CLOCK: &str = "the time has no time of day";
@@ -301,6 +312,7 @@ mod tests {
             let time = jiff::Timestamp::from_millisecond(ms).unwrap();
             let whole = time.strftime("%B %-d, %Y %H:%M:%S UTC").to_string();
             proptest::prop_assert_eq!(parse(&time.to_string()), Ok(ms));
+            proptest::prop_assert_eq!(rfc3339(ms), Some(time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()));
             proptest::prop_assert_eq!(parse(&whole), Ok(ms.div_euclid(1000) * 1000));
         });
     }

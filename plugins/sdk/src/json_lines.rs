@@ -1,0 +1,229 @@
+//! Reads a document of one JSON object a line, in chunks of any size: what the host makes of a query's pages and of a
+//! JSON answer that holds its records in an array.
+//!
+//! [`JsonLines`] takes bytes and calls back with a [`Record`] for each line. A record hands out its members by name, and
+//! knows which of them nobody has asked for, so that an event can keep the rest.
+//!
+//! ```
+//! use plugin_sdk::{Activity, Batch, Event, Outcome, Principal, json_lines::{JsonLines, Record}};
+//!
+//! let event = |record: &mut Record<'_>| {
+//!     let user = record.take("userName").ok_or("the record names no user")?;
+//!     let mut event = Event::new(0, Activity::Logon, Outcome::Success, Principal::named(user));
+//!     event.attributes = record.rest();
+//!     Ok(event)
+//! };
+//! let (mut lines, mut batch) = (JsonLines::new(), Batch::default());
+//! lines.push(b"{\"username\":\"ada\",\"age\":36,\"na", &mut batch, event)?;
+//! lines.push(b"me\":{\"given\": \"Ada\"}}", &mut batch, event)?;
+//! lines.finish(&mut batch, event)?;
+//! let attributes = vec![("age".into(), "36".into()), ("name".into(), r#"{"given":"Ada"}"#.into())];
+//! assert_eq!(batch.events[0].attributes, attributes);
+//! # Ok::<(), plugin_sdk::Fault>(())
+//! ```
+
+use crate::table::Reason;
+use crate::{Batch, Event, Fault};
+use serde_core::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The longest line, in bytes.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// A reader of one document.
+#[derive(Default)]
+pub struct JsonLines {
+    /// The beginning of a line whose end has not come.
+    partial: Vec<u8>,
+    /// How many lines have ended.
+    ended: u64,
+    /// Within a line that is too long: skipping to the next.
+    discarding: bool,
+}
+
+impl JsonLines {
+    /// A reader at the start of a document.
+    pub fn new() -> JsonLines {
+        JsonLines::default()
+    }
+
+    /// Takes the next bytes.
+    pub fn push<F>(&mut self, chunk: &[u8], batch: &mut Batch, mut event: F) -> Result<(), Fault>
+    where
+        F: FnMut(&mut Record<'_>) -> Result<Event, Reason>,
+    {
+        let mut rest = chunk;
+        while let Some(length) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            rest = after.get(1..).unwrap_or_default();
+            if self.partial.is_empty() {
+                self.line(line, batch, &mut event);
+            } else {
+                let mut whole = std::mem::take(&mut self.partial);
+                whole.extend_from_slice(line);
+                self.line(&whole, batch, &mut event);
+                // Keeps the allocation for the next line that a chunk cuts.
+                whole.clear();
+                self.partial = whole;
+            }
+            self.ended += 1;
+            self.discarding = false;
+        }
+        if !self.discarding {
+            self.partial.extend_from_slice(rest);
+            if self.partial.len() > MAX_LINE {
+                self.too_long(batch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note that the document is complete.
+    pub fn finish<F>(&mut self, batch: &mut Batch, mut event: F) -> Result<(), Fault>
+    where
+        F: FnMut(&mut Record<'_>) -> Result<Event, Reason>,
+    {
+        let line = std::mem::take(&mut self.partial);
+        self.line(&line, batch, &mut event);
+        Ok(())
+    }
+
+    fn line<F>(&mut self, line: &[u8], batch: &mut Batch, event: &mut F)
+    where
+        F: FnMut(&mut Record<'_>) -> Result<Event, Reason>,
+    {
+        if self.discarding || line.trim_ascii().is_empty() {
+            return;
+        }
+        if line.len() > MAX_LINE {
+            batch.reject(self.ended + 1, TOO_LONG, line);
+            return;
+        }
+        let read = serde_json::from_slice::<Record<'_>>(line).map_err(|_| "the record is no JSON object".into());
+        match read.and_then(|mut record| event(&mut record)) {
+            Ok(event) => batch.events.push(event),
+            Err(reason) => batch.reject(self.ended + 1, reason, line),
+        }
+    }
+
+    fn too_long(&mut self, batch: &mut Batch) {
+        batch.reject(self.ended + 1, TOO_LONG, &self.partial);
+        self.partial = Vec::new();
+        self.discarding = true;
+    }
+}
+
+const TOO_LONG: &str = "the record is longer than 1 MiB";
+
+/// One JSON object, in the order of its members.
+pub struct Record<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Record<'a> {
+    /// A member as [`take`](Self::take) would give it, which stays.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.0
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .and_then(|(_, value)| text(value))
+    }
+
+    /// Takes a member out, as text: a string's content, or any other value as JSON. Names match whatever their case, as
+    /// RFC 7643 section 2.1 wants it. None where there is no such member, or it is `null` or empty.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.take_if(name, |_| true)
+    }
+
+    /// Takes a member out if its text passes a test, and leaves it for [`rest`](Self::rest) otherwise.
+    pub fn take_if(&mut self, name: &str, test: impl Fn(&str) -> bool) -> Option<String> {
+        let place = self.0.iter().position(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        let text = self
+            .0
+            .get(place)
+            .and_then(|(_, value)| text(value))
+            .filter(|text| test(text))?;
+        self.0.remove(place);
+        Some(text)
+    }
+
+    /// What nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`
+    /// or empty are left out.
+    pub fn rest(&mut self) -> Vec<(String, String)> {
+        let members = std::mem::take(&mut self.0);
+        members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into_owned(), text(value)?)))
+            .collect()
+    }
+}
+
+fn text(value: &RawValue) -> Option<String> {
+    let json = value.get();
+    match json.as_bytes() {
+        b"null" => None,
+        b"\"\"" => None,
+        // A string that is no text, half a surrogate pair say, stays JSON.
+        [b'"', ..] => Some(serde_json::from_str(json).unwrap_or_else(|_| json.into())),
+        _ => Some(compact(json)),
+    }
+}
+
+/// What a JSON string says; none where the text is no JSON string.
+pub fn string(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
+}
+
+/// A JSON text without the white space between its tokens.
+pub(crate) fn compact(json: &str) -> String {
+    let (mut quoted, mut escaped) = (false, false);
+    let kept = json.chars().filter(|&c| {
+        let keep = quoted || !c.is_ascii_whitespace();
+        quoted ^= c == '"' && !escaped;
+        escaped = quoted && c == '\\' && !escaped;
+        keep
+    });
+    kept.collect()
+}
+
+impl<'de> Deserialize<'de> for Record<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Record<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
+                let mut members = Vec::with_capacity(32);
+                while let Some(Name(name)) = map.next_key()? {
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Record(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A member's name, borrowed where it has no escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(name.into())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}

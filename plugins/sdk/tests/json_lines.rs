@@ -1,0 +1,158 @@
+//! What the reader of JSON records makes of good lines and bad ones.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use plugin_sdk::json_lines::{JsonLines, MAX_LINE, Record};
+use plugin_sdk::table::Reason;
+use plugin_sdk::{Activity, Batch, Event, Outcome, Principal};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// The member `user` and the rest.
+fn event(record: &mut Record<'_>) -> Result<Event, Reason> {
+    let user = record.take("user").ok_or("no user")?;
+    let mut event = Event::new(0, Activity::Logon, Outcome::Success, Principal::named(user));
+    event.attributes = record.rest();
+    Ok(event)
+}
+
+fn read(document: &[u8], size: usize) -> Batch {
+    let (mut lines, mut batch) = (JsonLines::new(), Batch::default());
+    for chunk in document.chunks(size) {
+        lines.push(chunk, &mut batch, event).unwrap();
+    }
+    lines.finish(&mut batch, event).unwrap();
+    batch
+}
+
+fn attributes(line: &str) -> Vec<String> {
+    let batch = read(line.as_bytes(), usize::MAX);
+    assert_eq!(batch.rejects, []);
+    batch.events[0]
+        .attributes
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
+}
+
+#[test]
+fn members_keep_their_order_and_values_their_text() {
+    let line = r#"{"z":1.50,"b":[1, {"c" : " d\" \\ " } ],"user":"ada","a":"\u00e9\n","t":true,"big":123456789012345678901234567890}"#;
+    assert_eq!(
+        attributes(line),
+        [
+            "z=1.50",
+            r#"b=[1,{"c":" d\" \\ "}]"#,
+            "a=é\n",
+            "t=true",
+            "big=123456789012345678901234567890"
+        ]
+    );
+}
+
+#[test]
+fn members_that_say_nothing_are_left_out() {
+    assert_eq!(
+        attributes(r#"{"user":"ada","a":null,"b":"","c":" ","d":[]}"#),
+        ["c= ", "d=[]"]
+    );
+}
+
+#[test]
+fn names_match_in_any_case_and_with_escapes() {
+    assert_eq!(attributes(r#"{"\u0055SER":"ada","User":"bob"}"#), ["User=bob"]);
+}
+
+#[test]
+fn half_a_surrogate_pair_is_kept_as_it_was_written() {
+    assert_eq!(attributes(r#"{"user":"ada","a":"x\ud800"}"#), [r#"a="x\ud800""#]);
+}
+
+#[test]
+fn a_line_that_is_no_event_is_rejected_by_its_number() {
+    let document =
+        b"{\"user\":\"a\"}\r\n\n{\"user\":\n[1]\n{}\n{\"user\":\"\xff\"}\n{\"user\":\"b\"} x\n{\"user\":\"c\"}";
+    let batch = read(document, usize::MAX);
+    let rejects: Vec<_> = batch
+        .rejects
+        .iter()
+        .map(|reject| (reject.line, reject.reason.as_str()))
+        .collect();
+    let broken = "the record is no JSON object";
+    assert_eq!(
+        rejects,
+        [(3, broken), (4, broken), (5, "no user"), (6, broken), (7, broken)]
+    );
+    let names: Vec<_> = batch.events.iter().map(|event| event.subject.name.as_str()).collect();
+    assert_eq!(names, ["a", "c"]);
+}
+
+#[test]
+fn depth_does_not_exhaust_the_stack() {
+    let deep = format!(
+        "{{\"user\":\"a\",\"x\":{}{}}}\n",
+        "[".repeat(200_000),
+        "]".repeat(200_000)
+    );
+    let batch = read(deep.as_bytes(), 65_536);
+    assert_eq!(batch.events.len() + batch.rejects.len(), 1);
+}
+
+#[test]
+fn a_line_over_the_limit_is_rejected_and_the_next_is_read() {
+    let long = format!("{{\"user\":\"{}\"}}\n{{\"user\":\"b\"}}\n", "x".repeat(MAX_LINE));
+    let batch = read(long.as_bytes(), usize::MAX);
+    assert_eq!(
+        (batch.events.len(), batch.rejects.len(), batch.rejects[0].line),
+        (1, 1, 1)
+    );
+    assert_eq!(batch.rejects[0].raw.len(), 4096);
+    for size in [65_536, 1_000_003] {
+        assert_eq!(read(long.as_bytes(), size), batch, "{size}");
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,6}|[\"\\\\ \n\t{}:,]{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::hash_map("[a-c \"]{1,3}", inner, 0..3).prop_map(Value::from_iter),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_serde_json_wrote_is_read_back_whatever_the_chunks(
+        records in prop::collection::vec(prop::collection::btree_map("[a-z\"\\\\é]{1,5}", value(), 0..5), 0..6),
+        size in 1..40usize,
+    ) {
+        let mut document = Vec::new();
+        for record in &records {
+            let mut record: serde_json::Map<_, _> = record.clone().into_iter().collect();
+            record.insert("user".into(), "ada".into());
+            document.extend(serde_json::to_vec(&record).unwrap());
+            document.push(b'\n');
+        }
+        let batch = read(&document, size);
+        prop_assert_eq!(batch.rejects, []);
+        prop_assert_eq!(batch.events.len(), records.len());
+        for (event, record) in batch.events.iter().zip(&records) {
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
+            let expected: Vec<_> = record
+                .iter()
+                .filter(|(name, value)| *name != "user" && !value.is_null() && *value != "")
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect();
+            let mut found = event.attributes.clone();
+            found.sort();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
