@@ -37,7 +37,11 @@ impl Guest for Plugin {
     }
 
     fn plan(request: Request) -> Result<Vec<Fetch>, Fault> {
-        let behaviour = request.parameters.first().map(|(_, value)| value.as_str()).unwrap_or_default();
+        let behaviour = request
+            .parameters
+            .first()
+            .map(|(_, value)| value.as_str())
+            .unwrap_or_default();
         let message = match behaviour {
             "look-around" => look_around(),
             "lines" => flood(b"line\n"),
@@ -71,11 +75,20 @@ impl Guest for Plugin {
             "sleep" => {
                 let pollable = wasi::clocks::monotonic_clock::subscribe_duration(u64::MAX);
                 pollable.block();
-                format!("{} {:?}", pollable.ready(), wasi::io::poll::poll(&[&pollable, &pollable]))
+                format!(
+                    "{} {:?}",
+                    pollable.ready(),
+                    wasi::io::poll::poll(&[&pollable, &pollable])
+                )
             }
             other => other.to_owned(),
         };
-        Err(Fault { kind: FaultKind::Internal, message, hint: None, code: None })
+        Err(Fault {
+            kind: FaultKind::Internal,
+            message,
+            hint: None,
+            code: None,
+        })
     }
 }
 
@@ -89,7 +102,10 @@ fn look_around() -> String {
     stdout.write(b"hello from the guest\n").unwrap();
     stdout.blocking_flush().unwrap();
     let stdin = wasi::cli::stdin::get_stdin();
-    let random = (wasi::random::random::get_random_u64(), wasi::random::random::get_random_bytes(3).len());
+    let random = (
+        wasi::random::random::get_random_u64(),
+        wasi::random::random::get_random_bytes(3).len(),
+    );
     format!(
         "environment {:?}, arguments {:?}, cwd {:?}, directories {}, stdin {:?}, later {}, time {}.{}, credit {credit}, \
          random {random:?}",
@@ -116,7 +132,10 @@ impl GuestParser for Parser {
         Parser
     }
     fn push(&self, _chunk: Vec<u8>) -> Result<Batch, Fault> {
-        Ok(Batch { events: vec![], rejects: vec![] })
+        Ok(Batch {
+            events: vec![],
+            rejects: vec![],
+        })
     }
     fn finish(&self) -> Result<Batch, Fault> {
         self.push(vec![])
