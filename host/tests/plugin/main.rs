@@ -1,5 +1,7 @@
 //! The sandbox from outside: what loads, what a good guest gets, and what every kind of bad guest gets.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod fit;
 mod guests;
 mod limits;

@@ -1,16 +1,49 @@
 //! A report plugin that misbehaves as its parameter `behaviour` says, and is well-behaved without one: each line of the
 //! document is a login name, an empty line is rejected.
 
+#[allow(clippy::all)]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../../wit", world: "report-plugin", generate_all });
+}
+
+use std::cell::RefCell;
 use std::hint::black_box;
 
-use plugin_sdk::*;
+use bindings::audit::plugin::events::{Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject};
+use bindings::audit::plugin::http::{Body, HttpRequest, Method};
+use bindings::exports::audit::plugin::report::{
+    Call, ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Parameter, Request,
+};
 
 struct Hostile;
 
-struct Parser {
+/// A constructor cannot fail: one that should have answers with the fault later.
+struct Parser(RefCell<Result<Lines, Fault>>);
+
+struct Lines {
     behaviour: String,
     partial: Vec<u8>,
     line: u64,
+}
+
+fn get(path: &[&str]) -> HttpRequest {
+    let path = path.iter().map(|segment| segment.to_string()).collect();
+    HttpRequest {
+        method: Method::Get,
+        path,
+        query: vec![],
+        headers: vec![],
+        body: None,
+    }
+}
+
+fn fault(kind: FaultKind, message: &str, hint: Option<&str>) -> Fault {
+    Fault {
+        kind,
+        message: message.into(),
+        hint: hint.map(Into::into),
+        code: None,
+    }
 }
 
 fn behaviour(request: &Request) -> String {
@@ -22,7 +55,7 @@ fn call(request: HttpRequest) -> Fetch {
     Fetch::Call(Call { request, records: None })
 }
 
-impl Report for Hostile {
+impl Guest for Hostile {
     type Parser = Parser;
 
     fn describe() -> Description {
@@ -46,11 +79,17 @@ impl Report for Hostile {
     }
 
     fn plan(request: Request) -> Result<Vec<Fetch>, Fault> {
-        let good = HttpRequest::get(["logons.txt"]);
+        let good = get(&["logons.txt"]);
         match behaviour(&request).as_str() {
-            "plan-fault" => return Err(Fault::invalid_request("no such thing").hint("ask for another")),
+            "plan-fault" => {
+                return Err(fault(
+                    FaultKind::InvalidRequest,
+                    "no such thing",
+                    Some("ask for another"),
+                ));
+            }
             "plan-many" => return Ok(vec![call(good); 10_001]),
-            "plan-escape" => return Ok(vec![call(HttpRequest::get(["..", "admin"]))]),
+            "plan-escape" => return Ok(vec![call(get(&["..", "admin"]))]),
             "plan-credential" => {
                 let headers = vec![("Authorization".into(), "Basic eDp5".into())];
                 return Ok(vec![call(HttpRequest { headers, ..good })]);
@@ -61,24 +100,14 @@ impl Report for Hostile {
             }
             "plan-huge-body" => {
                 let body = Body::Other(("application/octet-stream".into(), vec![0; 33 << 20]));
-                return Ok(vec![call(HttpRequest::post(["upload"]).body(body))]);
+                return Ok(vec![call(HttpRequest {
+                    body: Some(body),
+                    ..good
+                })]);
             }
             other => anywhere(other),
         }
         Ok(vec![call(good)])
-    }
-
-    fn parser(document: Document) -> Result<Parser, Fault> {
-        let behaviour = behaviour(&document.request);
-        match behaviour.as_str() {
-            "constructor-trap" => panic!("as asked"),
-            "constructor-fault" => Err(Fault::malformed_document("not a document")),
-            _ => Ok(Parser {
-                behaviour,
-                partial: vec![],
-                line: 0,
-            }),
-        }
     }
 }
 
@@ -134,13 +163,75 @@ fn recurse_with_frames(depth: u64) -> u64 {
 }
 
 fn event(name: impl Into<String>) -> Event {
-    Event::new(0, Activity::Logon, Outcome::Success, Principal::named(name))
+    Event {
+        id: None,
+        time: 0,
+        activity: Activity::Logon,
+        outcome: Outcome::Success,
+        subject: Principal {
+            name: name.into(),
+            id: None,
+            display_name: None,
+        },
+        actor: None,
+        target: None,
+        source_ip: None,
+        user_agent: None,
+        session: None,
+        service: None,
+        action: None,
+        code: None,
+        message: None,
+        labels: vec![],
+        attributes: vec![],
+    }
 }
 
-impl Parse for Parser {
+impl GuestParser for Parser {
+    fn new(document: Document) -> Self {
+        let behaviour = behaviour(&document.request);
+        Parser(RefCell::new(match behaviour.as_str() {
+            "constructor-trap" => panic!("as asked"),
+            "constructor-fault" => Err(fault(FaultKind::MalformedDocument, "not a document", None)),
+            _ => Ok(Lines {
+                behaviour,
+                partial: vec![],
+                line: 0,
+            }),
+        }))
+    }
+
+    fn push(&self, chunk: Vec<u8>) -> Result<Batch, Fault> {
+        let mut batch = Batch {
+            events: vec![],
+            rejects: vec![],
+        };
+        self.0
+            .borrow_mut()
+            .as_mut()
+            .map_err(|fault| fault.clone())?
+            .push(&chunk, &mut batch)?;
+        Ok(batch)
+    }
+
+    fn finish(&self) -> Result<Batch, Fault> {
+        let mut batch = Batch {
+            events: vec![],
+            rejects: vec![],
+        };
+        self.0
+            .borrow_mut()
+            .as_mut()
+            .map_err(|fault| fault.clone())?
+            .finish(&mut batch)?;
+        Ok(batch)
+    }
+}
+
+impl Lines {
     fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault> {
         match self.behaviour.as_str() {
-            "push-fault" => return Err(Fault::malformed_document("not a document")),
+            "push-fault" => return Err(fault(FaultKind::MalformedDocument, "not a document", None)),
             "huge-list" => batch.events = vec![event("x"); 200_000],
             "huge-string" => batch.events.push(event("x".repeat(100 << 20))),
             "big-event" => batch.events.push(event("x".repeat((1 << 20) + 1))),
@@ -186,9 +277,7 @@ impl Parse for Parser {
         }
         Ok(())
     }
-}
 
-impl Parser {
     fn end_line(&mut self, batch: &mut Batch) {
         self.line += 1;
         let name = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
@@ -204,7 +293,7 @@ impl Parser {
     }
 }
 
-impl Drop for Parser {
+impl Drop for Lines {
     fn drop(&mut self) {
         match self.behaviour.as_str() {
             "drop-trap" => panic!("as asked"),
@@ -216,4 +305,4 @@ impl Drop for Parser {
     }
 }
 
-export_report!(Hostile);
+bindings::export!(Hostile with_types_in bindings);
