@@ -32,6 +32,12 @@ pub(super) fn pick<T: Copy>(items: &[T], number: u64, fallback: T) -> T {
         .unwrap_or(fallback)
 }
 
+/// 32 hexadecimal digits that depend on nothing but the words.
+pub(super) fn hex32(words: &[u64]) -> String {
+    let high = mix(words);
+    format!("{high:016x}{:016x}", mix(&[high, 1]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

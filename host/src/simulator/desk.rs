@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::scenario::ArchiveStyle;
+
 /// Which report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
     InvalidLogin,
+    UserLogin,
+    UserAudit,
 }
 
 /// A report over a period, from which its bytes can be written as often as asked for.
@@ -15,6 +19,10 @@ pub(super) struct Table {
     /// From this time, in ms, up to but without `to`.
     pub(super) from: i64,
     pub(super) to: i64,
+    /// The one user that it is about, in lower case; none for all.
+    pub(super) user: Option<String>,
+    /// What the CSV file comes in, and what it is called in there.
+    pub(super) archive: Option<(ArchiveStyle, String)>,
 }
 
 /// A file in the environment's inbox or default location.
@@ -33,8 +41,16 @@ pub(super) struct File {
 pub(super) struct Job {
     /// How often it still answers that it is in progress.
     pub(super) polls_left: u64,
-    /// What it leaves behind when it ends well.
-    pub(super) file: File,
+    pub(super) work: Work,
+}
+
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// It writes this file.
+    Write(File),
+    /// It makes this file ready to be downloaded; none where there is no such file.
+    Offer(Option<File>),
 }
 
 /// How a job stands.
@@ -42,7 +58,7 @@ pub(super) struct Job {
 pub(super) enum Standing {
     Unknown,
     InProgress,
-    Done(File),
+    Done(Work),
 }
 
 /// The jobs and files of one simulator.
@@ -71,8 +87,30 @@ impl Desk {
             job.polls_left = left;
             return Standing::InProgress;
         }
-        let file = job.file.clone();
-        Standing::Done(file)
+        Standing::Done(job.work.clone())
+    }
+
+    /// The file that a finished download job offers.
+    pub(super) fn offered(&self, id: &str) -> Option<File> {
+        match self.jobs.get(id) {
+            Some(Job {
+                polls_left: 0,
+                work: Work::Offer(file),
+            }) => file.clone(),
+            _ => None,
+        }
+    }
+
+    /// Ends a download job's offer; answers whether there was one.
+    pub(super) fn withdraw(&mut self, id: &str) -> bool {
+        let offer = matches!(
+            self.jobs.get(id),
+            Some(Job {
+                work: Work::Offer(Some(_)),
+                ..
+            })
+        );
+        offer && self.jobs.remove(id).is_some()
     }
 
     /// Puts a file where it belongs; one of the same name is replaced.
@@ -121,6 +159,8 @@ mod tests {
                 report: Report::InvalidLogin,
                 from: 0,
                 to: 1,
+                user: None,
+                archive: None,
             },
         }
     }
@@ -130,15 +170,29 @@ mod tests {
         let mut desk = Desk::default();
         let id = desk.submit(Job {
             polls_left: 2,
-            file: file("a.csv", false),
+            work: Work::Write(file("a.csv", false)),
         });
         assert_eq!(id.len(), 16);
         assert_eq!(
             [desk.poll(&id), desk.poll(&id)],
             [Standing::InProgress, Standing::InProgress]
         );
-        assert_eq!(desk.poll(&id), Standing::Done(file("a.csv", false)));
+        assert_eq!(desk.poll(&id), Standing::Done(Work::Write(file("a.csv", false))));
         assert_eq!(desk.poll("7"), Standing::Unknown);
+    }
+
+    #[test]
+    fn an_offer_stands_until_it_is_withdrawn() {
+        let mut desk = Desk::default();
+        let id = desk.submit(Job {
+            polls_left: 1,
+            work: Work::Offer(Some(file("a.csv", true))),
+        });
+        assert_eq!(desk.offered(&id), None, "not ready");
+        desk.poll(&id);
+        assert_eq!(desk.offered(&id), Some(file("a.csv", true)));
+        assert_eq!([desk.withdraw(&id), desk.withdraw(&id)], [true, false]);
+        assert_eq!(desk.offered(&id), None);
     }
 
     #[test]

@@ -1,89 +1,88 @@
 //! The files of EPM Cloud: download, list, delete.
 
-use std::io;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Body;
+
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+
 use serde_json::{Value, json};
 
 use super::answer::{self, Caller, link};
-use super::desk::{File, Report, Table};
-use super::history::Part;
+use super::desk::File;
+use super::download::send;
+use super::jobs;
 use super::site::Site;
-use super::table::Csv;
 
 const V1: &str = "/interop/rest/11.1.2.3.600/applicationsnapshots";
 const LIST_V2: &str = "/interop/rest/v2/files/list";
+const DOWNLOAD_V2: &str = "/interop/rest/v2/files/download";
 const DELETE_V2: &str = "/interop/rest/v2/files/delete";
 const DELETE_V3: &str = "/interop/rest/v3/files/delete";
-
-/// Files of more rows have no known length: finding it out would mean writing them twice.
-const COUNTED_ROWS: u64 = 200_000;
-
-impl Report {
-    /// What the vendor calls it.
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::InvalidLogin => "Invalid Login Report",
-        }
-    }
-}
-
-impl Table {
-    /// The bytes, in pieces made when they are asked for.
-    fn pieces(&self, site: &Site) -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
-        match self.report {
-            Report::InvalidLogin => {
-                let rows = site.history.logins(Part::Failure, self.from, self.to);
-                Box::new(Csv::new(rows, &site.scenario.invalid_login, &site.scenario))
-            }
-        }
-    }
-
-    /// The length in bytes, where it is cheap to know.
-    fn length(&self, site: &Site) -> Option<u64> {
-        if site.history.about(self.from, self.to) > COUNTED_ROWS {
-            return None;
-        }
-        u64::try_from(self.pieces(site).map(|piece| piece.len()).sum::<usize>()).ok()
-    }
-}
 
 /// `GET /interop/rest/{version}/applicationsnapshots/{name}/contents`
 pub(super) async fn contents(
     State(site): State<Arc<Site>>,
     Extension(caller): Extension<Caller>,
     Path((version, name)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Response {
     if !is_v1(&version) {
         return answer::refusal(StatusCode::NOT_FOUND, "");
     }
     let file = site.desk().find(&name, site.scenario.strict_names).cloned();
-    file.map_or_else(|| no_such_file(&site, &caller, &name), |file| send(&site, &file))
+    file.map_or_else(
+        || no_such_file(&site, &caller, &name),
+        |file| send(&site, &file, &headers),
+    )
 }
 
-fn send(site: &Site, file: &File) -> Response {
-    let pieces = file
-        .table
-        .pieces(site)
-        .map(|piece| Ok::<_, io::Error>(Bytes::from(piece)));
-    let body = Body::from_stream(stream::iter(pieces));
-    let mut response = answer::with_type(StatusCode::OK, "application/octet-stream", body);
-    let headers = response.headers_mut();
-    let extension = file.name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    if let Ok(extension) = HeaderValue::from_str(extension) {
-        headers.insert(HeaderName::from_static("fileextension"), extension);
+/// `POST /interop/rest/v2/files/download`
+pub(super) async fn prepare(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Response {
+    let file = site.desk().find(&named(&body), site.scenario.strict_names).cloned();
+    let me = link("self", &caller.href(DOWNLOAD_V2, &site.scenario), "POST", Value::Null);
+    jobs::offer(&site, &caller, me, file)
+}
+
+/// `GET /interop/rest/v2/files/download/{id}`
+pub(super) async fn prepared(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let file = site.desk().offered(&id);
+    file.map_or_else(
+        || no_such_file(&site, &caller, &id),
+        |file| send(&site, &file, &headers),
+    )
+}
+
+/// `DELETE /interop/rest/v2/files/download/{id}`
+pub(super) async fn withdraw(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    let me = link(
+        "self",
+        &caller.href(&format!("{DOWNLOAD_V2}/{id}"), &site.scenario),
+        "DELETE",
+        Value::Null,
+    );
+    let withdrawn = site.desk().withdraw(&id);
+    if withdrawn {
+        answer::job(&site.scenario, &[me], 0, None)
+    } else {
+        answer::job(&site.scenario, &[me], 1, Some("Invalid file"))
     }
-    if let Some(length) = file.table.length(site) {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    response
 }
 
 /// What a download answers where there is no such file: HTTP 200 all the same.
@@ -122,7 +121,7 @@ fn list(site: &Site, caller: &Caller, path: &str) -> Response {
             json!({
                 "name": format!("{folder}{}", file.name),
                 "type": "EXTERNAL",
-                "size": file.table.length(site).map(|length| length.to_string()),
+                "size": file.table.is_small(site).then(|| file.table.length(site).to_string()),
                 "lastmodifiedtime": file.written.to_string(),
             })
         }))

@@ -31,7 +31,7 @@ pub(super) async fn front(
 ) -> Response {
     let path = request.uri().path().to_owned();
     let phase = Phase::of(request.method().as_str(), &path);
-    let user = recognise(&site, request.headers());
+    let user = recognise(&site, request.headers(), &path);
     let caller = Caller {
         base: base(&site, request.headers()),
     };
@@ -44,6 +44,14 @@ pub(super) async fn front(
     });
     if !site.scenario.latency.is_zero() {
         tokio::time::sleep(site.scenario.latency).await;
+    }
+    if site
+        .scenario
+        .without
+        .iter()
+        .any(|absent| absent.covers(request.method().as_str(), &path))
+    {
+        return answer::refusal(StatusCode::NOT_FOUND, &path);
     }
     let fault = site.faults.next(phase);
     if let Some(answer) = instead(fault, &site, phase, &path, &caller, uri.query()).await {
@@ -62,15 +70,18 @@ pub(super) async fn front(
     }
 }
 
-/// The user that a request is from: Basic with the scenario's user and password, or a bearer token.
-fn recognise(site: &Site, headers: &HeaderMap) -> Option<String> {
+/// The user that a request is from: Basic with the scenario's user and password, or a bearer token. The identity
+/// domain's own API takes bearer tokens only; its token endpoint recognises the client itself.
+fn recognise(site: &Site, headers: &HeaderMap, path: &str) -> Option<String> {
     let credentials = &site.scenario.credentials;
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, value) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {
-        return (value.trim() == credentials.token).then(|| credentials.user.clone());
+        let token = value.trim();
+        let fixed = (token == credentials.token).then(|| credentials.user.clone());
+        return fixed.or_else(|| site.tokens().subject(token, site.now()));
     }
-    if !scheme.eq_ignore_ascii_case("basic") {
+    if !scheme.eq_ignore_ascii_case("basic") || path.starts_with("/admin/") || path.starts_with("/oauth2/") {
         return None;
     }
     let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;

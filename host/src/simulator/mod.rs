@@ -19,21 +19,35 @@
 //! ```
 
 mod answer;
+mod archive;
+mod audit_events;
 mod chance;
+mod content;
 mod desk;
+mod domain_settings;
+mod download;
 mod fault;
 mod files;
+mod filter;
 mod front;
 mod history;
+mod jobs;
+mod oauth;
+mod pages;
 mod people;
 mod reports;
+mod resource;
 mod scenario;
+mod settings;
 mod site;
 mod switches;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tokens;
+mod user_login;
+mod values;
 mod window;
 
 use std::io;
@@ -45,14 +59,17 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::task::JoinHandle;
 use url::Url;
 
 pub use fault::{Fault, FaultKind, Phase};
-pub use scenario::{CertificateFlaw, Credentials, Failure, Layout, LinkStyle, Preamble, Scenario, TimeStyle};
+pub use scenario::{
+    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Credentials, Failure, Layout, LinkStyle, OAuth, Paging,
+    Preamble, Ranges, Scenario, TimeStyle, Totals,
+};
 pub use site::Seen;
 pub use switches::Switch;
 
@@ -207,23 +224,8 @@ impl Drop for Running {
 
 fn router(site: &Arc<Site>) -> Router {
     let routes = Router::new()
-        .route(
-            "/interop/rest/security/v1/invalidloginreport",
-            post(reports::invalid_login),
-        )
-        .route("/interop/rest/security/v1/jobs/{id}", get(reports::poll))
-        .route("/interop/rest/{version}/applicationsnapshots", get(files::list_v1))
-        .route(
-            "/interop/rest/{version}/applicationsnapshots/{name}",
-            axum::routing::delete(files::delete_v1),
-        )
-        .route(
-            "/interop/rest/{version}/applicationsnapshots/{name}/contents",
-            get(files::contents),
-        )
-        .route("/interop/rest/v2/files/list", get(files::list_v2))
-        .route("/interop/rest/v2/files/delete", axum::routing::delete(files::delete_v2))
-        .route("/interop/rest/v3/files/delete", post(files::delete_v3))
+        .merge(epm())
+        .merge(identity_domain())
         .fallback(|request: Request| async move { answer::refusal(StatusCode::NOT_FOUND, request.uri().path()) })
         .layer(from_fn_with_state(Arc::clone(site), front::front))
         .with_state(Arc::clone(site));
@@ -231,4 +233,62 @@ fn router(site: &Arc<Site>) -> Router {
         "" => routes,
         prefix => Router::new().nest(prefix, routes),
     }
+}
+
+fn epm() -> Router<Arc<Site>> {
+    Router::new()
+        .route(
+            "/interop/rest/security/v1/invalidloginreport",
+            post(reports::invalid_login),
+        )
+        .route(
+            "/interop/rest/security/v1/report/userloginreport",
+            get(user_login::report),
+        )
+        .route("/interop/rest/{version}/reports", post(reports::user_audit_v1))
+        .route("/interop/rest/v2/reports/useraudit", post(reports::user_audit_v2))
+        .route("/interop/rest/security/v1/jobs/{id}", get(jobs::security))
+        .route("/interop/rest/{version}/status/jobs/{id}", get(jobs::version))
+        .route("/interop/rest/v2/status/download/{id}", get(jobs::download))
+        .route("/interop/rest/{version}/applicationsnapshots", get(files::list_v1))
+        .route(
+            "/interop/rest/{version}/applicationsnapshots/{name}",
+            delete(files::delete_v1),
+        )
+        .route(
+            "/interop/rest/{version}/applicationsnapshots/{name}/contents",
+            get(files::contents),
+        )
+        .route("/interop/rest/v2/files/list", get(files::list_v2))
+        .route("/interop/rest/v2/files/download", post(files::prepare))
+        .route(
+            "/interop/rest/v2/files/download/{id}",
+            get(files::prepared).delete(files::withdraw),
+        )
+        .route("/interop/rest/v2/files/delete", delete(files::delete_v2))
+        .route("/interop/rest/v3/files/delete", post(files::delete_v3))
+}
+
+fn identity_domain() -> Router<Arc<Site>> {
+    Router::new()
+        .route(
+            "/admin/v1/AuditEvents",
+            get(audit_events::list).fallback(audit_events::not_allowed),
+        )
+        .route(
+            "/admin/v1/AuditEvents/.search",
+            post(audit_events::search).fallback(audit_events::not_allowed),
+        )
+        .route(
+            "/admin/v1/AuditEvents/{id}",
+            get(audit_events::one).fallback(audit_events::not_allowed),
+        )
+        .route(
+            "/admin/v1/Schemas/{urn}",
+            get(audit_events::schema).fallback(audit_events::not_allowed),
+        )
+        .route("/oauth2/v1/token", post(oauth::token))
+        .route("/oauth2/v1/device", post(oauth::device))
+        .route("/pages/link", get(pages::link))
+        .route("/pages/token", get(pages::token))
 }

@@ -16,6 +16,11 @@ impl Person {
         Self { login, name }
     }
 
+    /// The id that the identity domain knows the user by.
+    pub(super) fn id(&self) -> String {
+        super::chance::hex32(&[word(self.login)])
+    }
+
     /// One of the user's own addresses: mostly the office, sometimes home, all from ranges set aside for documentation
     /// (RFC 5737, RFC 3849).
     pub(super) fn address(&self, number: u64) -> IpAddr {

@@ -1,25 +1,31 @@
-//! The reports of EPM Cloud: requests that create jobs, and how jobs stand.
+//! The reports of EPM Cloud that jobs write: Invalid Login, and User Audit in both versions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::{self, Caller, link};
-use super::desk::{File, Job, Report, Standing, Table};
+use super::chance::{hex32, word};
+use super::desk::{File, Report, Table};
 use super::history::DAY;
+use super::jobs::{self, Board};
+use super::scenario::{ArchiveName, ArchiveStyle};
 use super::site::Site;
 use super::window::Days;
 
 const INVALID_LOGIN: &str = "/interop/rest/security/v1/invalidloginreport";
+const USER_AUDIT_V2: &str = "/interop/rest/v2/reports/useraudit";
 
-/// The longest that the identity domain keeps its data.
-const RETENTION: i64 = 90;
+/// The longest that the identity domain keeps its data, in days.
+const DOMAIN_RETENTION: i64 = 90;
+/// The longest that EPM Cloud keeps its own.
+pub(super) const EPM_RETENTION: i64 = 120;
 
 /// `POST /interop/rest/security/v1/invalidloginreport`
 pub(super) async fn invalid_login(
@@ -42,108 +48,212 @@ pub(super) async fn invalid_login(
         "jobType": "GENERATE_INVALID_LOGIN_REPORT", "from_date": from, "to_date": to, "filename": name,
     });
     let me = link("self", &caller.href(INVALID_LOGIN, &site.scenario), "POST", data);
-    let failed = |status, text: &str| answer::job(&site.scenario, std::slice::from_ref(&me), status, Some(text));
-
-    if !site.scenario.authorized {
-        return failed(1, &unauthorized("Invalid Login Report"));
+    match period(&site, Report::InvalidLogin, (from, to), name, DOMAIN_RETENTION) {
+        Ok(days) => {
+            let kept = site.today() - i64::from(site.scenario.retention_days) * DAY;
+            let from = days.from.max(kept);
+            let table = Table {
+                report: Report::InvalidLogin,
+                from,
+                to: days.to,
+                user: None,
+                archive: None,
+            };
+            jobs::submit(
+                &site,
+                &caller,
+                me,
+                &Board::Security,
+                file(&site, name.to_owned(), table),
+            )
+        }
+        Err(text) => answer::job(&site.scenario, &[me], 1, Some(&text)),
     }
-    let Some(days) = Days::read(from, to, site.today(), RETENTION).filter(|_| plain_name(name)) else {
-        return failed(1, &insufficient("Invalid Login Report"));
-    };
-    if site.scenario.refuse_duplicate_names && site.desk().holds(name) {
-        return failed(1, &format!("EPMCSS-20685: {}", exists("Invalid Login Report", name)));
-    }
-    let kept = site.today() - i64::from(site.scenario.retention_days) * DAY;
-    let table = Table {
-        report: Report::InvalidLogin,
-        from: days.from.max(kept),
-        to: days.to.min(site.now()),
-    };
-    submit(&site, &caller, me, "security/v1/jobs", file(&site, name, table))
 }
 
-/// Takes a job on and answers with where to ask how it stands.
-fn submit(site: &Site, caller: &Caller, me: Value, jobs: &str, file: File) -> Response {
-    let scenario = &site.scenario;
-    if let Some(refusal) = &scenario.refuse_job {
-        let text = refusal
-            .text
-            .clone()
-            .unwrap_or_else(|| insufficient(file.table.report.title()));
-        return answer::job(scenario, &[me], refusal.status, Some(&text));
-    }
-    if scenario.done_at_once && scenario.fail_job.is_none() {
-        site.desk().store(file);
-        return answer::job(scenario, &[me], 0, None);
-    }
-    let id = site.desk().submit(Job {
-        polls_left: scenario.slow_job,
-        file,
-    });
-    let status = caller.link(scenario.status_link, &format!("/interop/rest/{jobs}/{id}"), scenario);
-    let mut links = vec![me];
-    links.extend(status.map(|href| link("Job Status", &href, "GET", Value::Null)));
-    answer::job(scenario, &links, -1, None)
-}
-
-/// `GET /interop/rest/security/v1/jobs/{id}`
-pub(super) async fn poll(
+/// `POST /interop/rest/{version}/reports?q={type:userauditreport,…}`
+pub(super) async fn user_audit_v1(
     State(site): State<Arc<Site>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Path(version): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Response {
-    let href = caller.href(&format!("/interop/rest/security/v1/jobs/{id}"), &site.scenario);
-    let me = [link("self", &href, "GET", Value::Null)];
-    let standing = site.desk().poll(&id);
-    match (standing, &site.scenario.fail_job) {
-        (Standing::Unknown, _) => answer::job(
-            &site.scenario,
-            &me,
-            1,
-            Some("EPMCSS-20679: There is no job with this id. "),
-        ),
-        (Standing::InProgress, _) => answer::job(&site.scenario, &me, -1, None),
-        (Standing::Done(file), Some(failure)) => {
-            let text = failure
-                .text
-                .clone()
-                .unwrap_or_else(|| insufficient(file.table.report.title()));
-            answer::job(&site.scenario, &me, failure.status, Some(&text))
+    if !matches!(version.as_str(), "11.1.2.3.600" | "v1") {
+        return answer::refusal(StatusCode::NOT_FOUND, "");
+    }
+    let query = query.unwrap_or_default();
+    let q = url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "q")
+        .map(|(_, q)| q.into_owned());
+    let members = members(&q.unwrap_or_default());
+    let href = caller.href(&format!("/interop/rest/{version}/reports?{query}"), &site.scenario);
+    let me = link("self", &href, "POST", Value::Null);
+    if members.get("type").map(String::as_str) != Some("userauditreport") {
+        return answer::job(&site.scenario, &[me], 1, Some(&insufficient(Report::UserAudit)));
+    }
+    let given = |name: &str| members.get(name).map(String::as_str).unwrap_or_default();
+    user_audit(
+        &site,
+        &caller,
+        me,
+        (given("since"), given("until")),
+        given("fileName"),
+        &Board::Version(version),
+    )
+}
+
+/// `POST /interop/rest/v2/reports/useraudit`
+pub(super) async fn user_audit_v2(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let given = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let data = json!({ "fileName": given("fileName"), "since": given("since"), "until": given("until") });
+    let me = link("self", &caller.href(USER_AUDIT_V2, &site.scenario), "POST", data);
+    let board = Board::Version("v2".to_owned());
+    user_audit(
+        &site,
+        &caller,
+        me,
+        (given("since"), given("until")),
+        given("fileName"),
+        &board,
+    )
+}
+
+fn user_audit(site: &Site, caller: &Caller, me: Value, dates: (&str, &str), name: &str, board: &Board) -> Response {
+    match period(site, Report::UserAudit, dates, name, EPM_RETENTION) {
+        Ok(days) => {
+            let style = Some(site.scenario.archive).filter(|style| *style != ArchiveStyle::Bare);
+            let archive = style.map(|style| (style, name.to_owned()));
+            let called = archive
+                .as_ref()
+                .map_or(name.to_owned(), |_| archive_name(site.scenario.archive_name, name));
+            let table = Table {
+                report: Report::UserAudit,
+                from: days.from,
+                to: days.to,
+                user: None,
+                archive,
+            };
+            jobs::submit(site, caller, me, board, file(site, called, table))
         }
-        (Standing::Done(file), None) => {
-            site.desk().store(file);
-            answer::job(&site.scenario, &me, 0, None)
-        }
+        Err(text) => answer::job(&site.scenario, &[me], 1, Some(&text)),
     }
 }
 
-fn file(site: &Site, name: &str, table: Table) -> File {
+/// The period of a report that may be written, or why it may not.
+fn period(site: &Site, report: Report, dates: (&str, &str), name: &str, retention: i64) -> Result<Days, String> {
+    if !site.scenario.authorized {
+        return Err(format!("EPMCSS-21192: {}", unauthorized(report)));
+    }
+    let days = Days::read(dates.0, dates.1, site.today(), retention).filter(|_| plain_name(name));
+    let days = days.ok_or_else(|| insufficient(report))?;
+    if site.scenario.refuse_duplicate_names && site.desk().holds(name) {
+        return Err(format!("EPMCSS-20685: {}", exists(report, name)));
+    }
+    Ok(Days {
+        to: days.to.min(site.now()),
+        ..days
+    })
+}
+
+fn file(site: &Site, name: String, table: Table) -> File {
     File {
-        name: name.to_owned(),
+        name,
         inbox: site.scenario.strict_names,
         written: site.now(),
         table,
     }
 }
 
+fn archive_name(style: ArchiveName, asked: &str) -> String {
+    match style {
+        ArchiveName::Asked => asked.to_owned(),
+        ArchiveName::Appended => format!("{asked}.zip"),
+        ArchiveName::Replaced => format!("{}.zip", asked.rsplit_once('.').map_or(asked, |(stem, _)| stem)),
+        ArchiveName::Job => {
+            let number: String = hex32(&[word(asked)]).chars().take(8).collect();
+            format!("UserAuditReport_{number}.zip")
+        }
+    }
+}
+
+/// The members of `{a:b,c:d}`, which is not JSON, or of JSON, which the vendor's Java sample sends.
+fn members(q: &str) -> HashMap<String, String> {
+    if let Ok(members) = serde_json::from_str(q) {
+        return members;
+    }
+    let inner = q
+        .trim()
+        .strip_prefix('{')
+        .and_then(|q| q.strip_suffix('}'))
+        .unwrap_or_default();
+    let pairs = inner.split(',').filter_map(|pair| pair.split_once(':'));
+    pairs
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
 /// A name without folders or anything that is not text.
-fn plain_name(name: &str) -> bool {
+pub(super) fn plain_name(name: &str) -> bool {
     !name.trim().is_empty()
         && name.len() <= 255
         && !name.contains(|c: char| c.is_control() || "/\\:*?\"<>|".contains(c))
 }
 
-fn insufficient(report: &str) -> String {
+pub(super) fn insufficient(report: Report) -> String {
     format!(
-        "EPMCSS-20679: Failed to generate {report}. Invalid or insufficient parameters specified. \
-         Provide all required parameters for the REST API. "
+        "EPMCSS-20679: Failed to generate {}. Invalid or insufficient parameters specified. \
+         Provide all required parameters for the REST API. ",
+        report.title()
     )
 }
 
-fn unauthorized(report: &str) -> String {
-    format!("EPMCSS-21192: Failed to generate {report}. Authorization failed. Please provide valid authorized user.")
+pub(super) fn unauthorized(report: Report) -> String {
+    format!(
+        "Failed to generate {}. Authorization failed. Please provide valid authorized user.",
+        report.title()
+    )
 }
 
-fn exists(report: &str, name: &str) -> String {
-    format!("Failed to generate {report}. File {name} already exists.Please provide different file name. ")
+pub(super) fn exists(report: Report, name: &str) -> String {
+    format!(
+        "Failed to generate {}. File {name} already exists.Please provide different file name. ",
+        report.title()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_in_both_of_its_forms() {
+        for q in [
+            "{type:userauditreport,fileName:user audit.csv,since:2017-12-10,until:2018 -06-10}",
+            r#"{"type":"userauditreport","fileName":"user audit.csv","since":"2017-12-10","until":"2018 -06-10"}"#,
+        ] {
+            let members = members(q);
+            assert_eq!(
+                (members["type"].as_str(), members["fileName"].as_str()),
+                ("userauditreport", "user audit.csv")
+            );
+            assert_eq!(
+                (members["since"].as_str(), members["until"].as_str()),
+                ("2017-12-10", "2018 -06-10")
+            );
+        }
+        assert!(members("type:x").is_empty() && members("{").is_empty());
+    }
+
+    #[test]
+    fn an_archive_is_called_as_the_scenario_says() {
+        assert_eq!(archive_name(ArchiveName::Asked, "a.b.csv"), "a.b.csv");
+        assert_eq!(archive_name(ArchiveName::Appended, "a.b.csv"), "a.b.csv.zip");
+        assert_eq!(archive_name(ArchiveName::Replaced, "a.b.csv"), "a.b.zip");
+        assert!(archive_name(ArchiveName::Job, "a.b.csv").starts_with("UserAuditReport_"));
+    }
 }

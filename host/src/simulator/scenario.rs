@@ -62,6 +62,25 @@ pub struct Scenario {
     pub public_url: Option<String>,
     /// A path that everything lies under, such as `/gateway`.
     pub prefix: String,
+    /// What the User Audit Report comes in.
+    pub archive: ArchiveStyle,
+    /// What the User Audit Report's file is called.
+    pub archive_name: ArchiveName,
+    /// Whether the User Login Report, when it is a file, comes in a ZIP.
+    pub zip_user_login: bool,
+    /// Whether downloads can be taken up in the middle.
+    pub ranges: Ranges,
+    /// How the link to a finished download is written.
+    pub download_link: LinkStyle,
+    /// How the link to the next page is written.
+    pub next_link: LinkStyle,
+    /// What this server does not have.
+    pub without: Vec<Absent>,
+    /// How `AuditEvents` goes from page to page.
+    pub paging: Paging,
+    /// The token endpoint.
+    pub oauth: OAuth,
+
     /// How long every answer waits.
     pub latency: Duration,
     /// The `Retry-After` header of answers with 429 and 503.
@@ -114,6 +133,15 @@ impl Default for Scenario {
             elsewhere: "http://192.0.2.1".to_owned(),
             public_url: None,
             prefix: String::new(),
+            archive: ArchiveStyle::Zip,
+            archive_name: ArchiveName::Asked,
+            zip_user_login: false,
+            ranges: Ranges::None,
+            download_link: LinkStyle::Plain,
+            next_link: LinkStyle::Plain,
+            without: Vec::new(),
+            paging: Paging::default(),
+            oauth: OAuth::default(),
             latency: Duration::ZERO,
             retry_after: None,
             drip_interval: Duration::from_secs(1),
@@ -219,6 +247,200 @@ pub enum LinkStyle {
     Downgrade,
     /// Not a URL.
     Broken,
+}
+
+/// What a report comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveStyle {
+    /// A ZIP that holds the CSV file.
+    Zip,
+    /// Nothing: the CSV file itself.
+    Bare,
+    /// A ZIP that unpacks to a thousand times its size.
+    Bomb,
+    /// A ZIP in a ZIP.
+    Nested,
+    /// A ZIP whose entry says that it is encrypted.
+    Encrypted,
+    /// A ZIP whose entry is called `../../../../tmp/NAME`.
+    Slip,
+    /// A ZIP whose entry is a link to `/etc/passwd`.
+    Symlink,
+    /// A ZIP of 65,000 entries.
+    ManyEntries,
+    /// A ZIP with a wrong checksum.
+    WrongCrc,
+    /// A ZIP with two CSV files.
+    TwoCsvs,
+    /// A ZIP with a text file only.
+    NoCsv,
+    /// A ZIP with nothing in it.
+    NoEntry,
+    /// The first half of a ZIP.
+    Truncated,
+}
+
+/// What the file of a User Audit Report is called. The vendor does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveName {
+    /// As it was asked for.
+    Asked,
+    /// With `.zip` behind.
+    Appended,
+    /// With `.zip` for its extension.
+    Replaced,
+    /// A name of the server's own, which the finished job tells.
+    Job,
+}
+
+/// Whether downloads can be taken up in the middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ranges {
+    /// No: a range is ignored.
+    None,
+    /// Yes, with an entity tag that stays.
+    Steady,
+    /// Yes, but the entity tag is another one every time, so `If-Range` never holds.
+    Changing,
+    /// A range is answered with 206 and another one.
+    Wrong,
+}
+
+/// What older or younger servers do not have: 404.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Download, version 1.
+    DownloadV1,
+    /// Download, version 2.
+    DownloadV2,
+    /// List Files, version 1.
+    ListV1,
+    /// List Files, version 2.
+    ListV2,
+    /// Delete Files, version 3.
+    DeleteV3,
+    /// The User Login Report.
+    UserLogin,
+}
+
+impl Absent {
+    /// Whether a request to this path, below the prefix, is for it.
+    pub(super) fn covers(self, method: &str, path: &str) -> bool {
+        match self {
+            Self::DownloadV1 => path.contains("/applicationsnapshots/") && path.ends_with("/contents"),
+            Self::DownloadV2 => path.ends_with("/v2/files/download"),
+            Self::ListV1 => method == "GET" && path.ends_with("/applicationsnapshots"),
+            Self::ListV2 => path.ends_with("/v2/files/list"),
+            Self::DeleteV3 => path.ends_with("/v3/files/delete"),
+            Self::UserLogin => path.ends_with("/userloginreport"),
+        }
+    }
+}
+
+/// How `AuditEvents` goes from page to page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// The most resources on a page.
+    pub max_count: u64,
+    /// Whether `totalResults` stays the same from page to page.
+    pub totals: Totals,
+    /// A page holds only half of what was asked for.
+    pub short_pages: bool,
+    /// `itemsPerPage` is always 7.
+    pub lies: bool,
+    /// A page begins with the last resource of the one before.
+    pub repeats: bool,
+    /// A page leaves one resource in the middle out.
+    pub gaps: bool,
+    /// Every query is answered with an empty list.
+    pub silent: bool,
+    /// Nothing that happened at this time or later is there.
+    pub silent_since: Option<Timestamp>,
+    /// `sortBy` is answered with 400.
+    pub refuse_sort: bool,
+    /// A filter that speaks of `eventId` is answered with 400.
+    pub refuse_event_id: bool,
+    /// A query without filter is answered with 405.
+    pub filter_required: bool,
+}
+
+impl Default for Paging {
+    fn default() -> Self {
+        Self {
+            max_count: 1000,
+            totals: Totals::Steady,
+            short_pages: false,
+            lies: false,
+            repeats: false,
+            gaps: false,
+            silent: false,
+            silent_since: None,
+            refuse_sort: false,
+            refuse_event_id: false,
+            filter_required: false,
+        }
+    }
+}
+
+/// What `totalResults` does from page to page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Totals {
+    /// It stays.
+    Steady,
+    /// One more with every page.
+    Growing,
+    /// One less with every page.
+    Shrinking,
+}
+
+/// The token endpoint.
+#[derive(Clone)]
+pub struct OAuth {
+    /// The one client it knows.
+    pub client_id: String,
+    /// That client's secret.
+    pub client_secret: String,
+    /// The RSA key, PEM, that the client's assertions are checked with; none where it takes none.
+    pub public_key: Option<String>,
+    /// The `kid` or `x5t` that assertions must carry; none for any.
+    pub key_id: Option<String>,
+    /// A refresh token that is good from the start.
+    pub refresh_token: String,
+    /// Seconds until an access token ends.
+    pub token_life: u64,
+    /// How often an access token may be used; none for as often as one likes.
+    pub token_uses: Option<u64>,
+    /// How often a device code is pending.
+    pub device_polls: u64,
+    /// The seconds that a device is told to wait between two polls.
+    pub device_interval: u64,
+    /// The user refuses the device.
+    pub device_denied: bool,
+}
+
+impl Default for OAuth {
+    fn default() -> Self {
+        Self {
+            client_id: "demo-client".to_owned(),
+            client_secret: "demo-secret".to_owned(),
+            public_key: None,
+            key_id: None,
+            refresh_token: "demo-refresh".to_owned(),
+            token_life: 3600,
+            token_uses: None,
+            device_polls: 1,
+            device_interval: 1,
+            device_denied: false,
+        }
+    }
+}
+
+impl fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuth")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is wrong with the certificate of a simulator that speaks TLS.

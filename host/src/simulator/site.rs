@@ -1,14 +1,18 @@
 //! One simulated environment: its scenario, its past, its jobs and files, and what was asked of it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::audit_events::Indexes;
 use super::desk::Desk;
 use super::fault::Faults;
 use super::history::{DAY, History};
+use super::resource::Resources;
 use super::scenario::Scenario;
+use super::tokens::Tokens;
 
 /// Requests that are remembered; older ones are forgotten.
 const SEEN: usize = 10_000;
@@ -45,7 +49,10 @@ pub(super) struct Site {
     pub(super) history: History,
     pub(super) faults: Faults,
     pub(super) tls: bool,
+    turns: AtomicU64,
     desk: Mutex<Desk>,
+    tokens: Mutex<Tokens>,
+    indexes: Mutex<Indexes>,
     seen: Mutex<VecDeque<Seen>>,
 }
 
@@ -55,7 +62,15 @@ impl Site {
             history: History::new(scenario.seed, scenario.rows, scenario.hostile_names),
             faults: Faults::new(&scenario.faults),
             tls,
+            turns: AtomicU64::new(0),
             desk: Mutex::default(),
+            tokens: Mutex::new(Tokens::new(
+                scenario.seed,
+                &scenario.oauth.refresh_token,
+                &scenario.credentials.user,
+                &scenario.oauth.client_id,
+            )),
+            indexes: Mutex::default(),
             seen: Mutex::default(),
             scenario,
         }
@@ -63,6 +78,26 @@ impl Site {
 
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn indexes(&self) -> MutexGuard<'_, Indexes> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn resources(&self) -> Resources {
+        Resources {
+            history: self.history,
+            seed: self.scenario.seed,
+        }
+    }
+
+    /// Another number every time.
+    pub(super) fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The simulator's clock, in ms.

@@ -36,7 +36,44 @@ pub(super) struct Csv<I> {
     bad_rows: u64,
     row: u64,
     opened: bool,
+    clock: Clock,
+}
+
+/// Writes times, and remembers the day of the last one.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
     date: Option<(i64, Date)>,
+}
+
+impl Clock {
+    /// A time, in ms, as a report writes it.
+    pub(super) fn write(&mut self, time: i64, style: TimeStyle) -> String {
+        let day = time.div_euclid(DAY);
+        let date = match self.date {
+            Some((known, date)) if known == day => date,
+            _ => {
+                let date = Timestamp::from_millisecond(time).map_or(Date::ZERO, |t| t.to_zoned(TimeZone::UTC).date());
+                self.date = Some((day, date));
+                date
+            }
+        };
+        let second = time.rem_euclid(DAY) / 1000;
+        let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+        match style {
+            TimeStyle::Words => {
+                let month = usize::try_from(date.month() - 1)
+                    .ok()
+                    .and_then(|i| MONTHS.get(i))
+                    .copied()
+                    .unwrap_or_default();
+                format!("{month} {}, {} {clock} UTC", date.day(), date.year())
+            }
+            TimeStyle::Iso => format!("{date}T{clock}Z"),
+            TimeStyle::Space => format!("{date} {clock}"),
+            TimeStyle::Slash => format!("{:02}/{:02}/{:04} {clock}", date.month(), date.day(), date.year()),
+            TimeStyle::Epoch => (time / 1000 * 1000).to_string(),
+        }
+    }
 }
 
 impl<I: Iterator<Item = Login>> Csv<I> {
@@ -48,7 +85,7 @@ impl<I: Iterator<Item = Login>> Csv<I> {
             bad_rows: scenario.bad_rows.unwrap_or(u64::MAX),
             row: 0,
             opened: false,
-            date: None,
+            clock: Clock::default(),
         }
     }
 
@@ -88,34 +125,6 @@ impl<I: Iterator<Item = Login>> Csv<I> {
         }
         writer.into_inner().unwrap_or_default()
     }
-
-    fn time(&mut self, time: i64) -> String {
-        let day = time.div_euclid(DAY);
-        let date = match self.date {
-            Some((known, date)) if known == day => date,
-            _ => {
-                let date = Timestamp::from_millisecond(time).map_or(Date::ZERO, |t| t.to_zoned(TimeZone::UTC).date());
-                self.date = Some((day, date));
-                date
-            }
-        };
-        let second = time.rem_euclid(DAY) / 1000;
-        let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
-        match self.layout.time {
-            TimeStyle::Words => {
-                let month = usize::try_from(date.month() - 1)
-                    .ok()
-                    .and_then(|i| MONTHS.get(i))
-                    .copied()
-                    .unwrap_or_default();
-                format!("{month} {}, {} {clock} UTC", date.day(), date.year())
-            }
-            TimeStyle::Iso => format!("{date}T{clock}Z"),
-            TimeStyle::Space => format!("{date} {clock}"),
-            TimeStyle::Slash => format!("{:02}/{:02}/{:04} {clock}", date.month(), date.day(), date.year()),
-            TimeStyle::Epoch => (time / 1000 * 1000).to_string(),
-        }
-    }
 }
 
 impl<I: Iterator<Item = Login>> Iterator for Csv<I> {
@@ -130,7 +139,7 @@ impl<I: Iterator<Item = Login>> Iterator for Csv<I> {
         while fields.len() < ROWS {
             let Some(login) = self.rows.next() else { break };
             self.row = self.row.wrapping_add(1);
-            let time = self.time(login.time);
+            let time = self.clock.write(login.time, self.layout.time);
             let bad = self
                 .row
                 .is_multiple_of(self.bad_rows)

@@ -1,0 +1,126 @@
+//! The bytes of reports, from what the desk remembers about them.
+
+use super::archive::pack;
+use super::desk::{Report, Table};
+use super::history::{Login, Part};
+use super::people::PEOPLE;
+use super::site::Site;
+use super::table::Csv;
+
+/// Files of more rows have no known length: finding it out would mean writing them twice.
+const COUNTED_ROWS: u64 = 200_000;
+
+/// The User Audit Report has one entry for each user and span of five minutes.
+const SPAN: i64 = 5 * 60 * 1000;
+
+type Pieces = Box<dyn Iterator<Item = Vec<u8>> + Send>;
+
+impl Report {
+    /// What the vendor calls it.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::InvalidLogin => "Invalid Login Report",
+            Self::UserLogin => "User Login Report",
+            Self::UserAudit => "User Audit Report",
+        }
+    }
+}
+
+impl Table {
+    /// The rows, made when they are asked for.
+    pub(super) fn rows(&self, site: &Site) -> Box<dyn Iterator<Item = Login> + Send> {
+        let logins = |part| site.history.logins(part, self.from, self.to);
+        match self.report {
+            Report::InvalidLogin => Box::new(logins(Part::Failure)),
+            Report::UserLogin => {
+                let wanted = self.user.clone();
+                let fits = move |login: &Login| wanted.as_ref().is_none_or(|user| login.user.to_lowercase() == *user);
+                Box::new(logins(Part::Login).filter(fits))
+            }
+            Report::UserAudit => {
+                let mut last = [i64::MIN; PEOPLE.len()];
+                let first_in_span = move |login: &Login| {
+                    let seen = PEOPLE.iter().position(|person| Some(*person) == login.person);
+                    let Some(seen) = seen.and_then(|at| last.get_mut(at)) else {
+                        return true;
+                    };
+                    let span = login.time.div_euclid(SPAN);
+                    std::mem::replace(seen, span) != span
+                };
+                Box::new(logins(Part::Login).filter(first_in_span))
+            }
+        }
+    }
+
+    /// The bytes, in pieces made when they are asked for.
+    pub(super) fn pieces(&self, site: &Site) -> Pieces {
+        let layout = match self.report {
+            Report::InvalidLogin => &site.scenario.invalid_login,
+            Report::UserLogin => &site.scenario.user_login,
+            Report::UserAudit => &site.scenario.user_audit,
+        };
+        let csv = Box::new(Csv::new(self.rows(site), layout, &site.scenario));
+        match &self.archive {
+            Some((style, name)) => pack(*style, name, csv),
+            None => csv,
+        }
+    }
+
+    /// Whether the length is cheap to know.
+    pub(super) fn is_small(&self, site: &Site) -> bool {
+        site.history.about(self.from, self.to) <= COUNTED_ROWS
+    }
+
+    /// The length in bytes; writes the report once.
+    pub(super) fn length(&self, site: &Site) -> u64 {
+        u64::try_from(self.pieces(site).map(|piece| piece.len()).sum::<usize>()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::history::DAY;
+    use super::*;
+
+    #[test]
+    fn a_user_audit_has_one_row_for_a_user_and_five_minutes() {
+        let site = Site::new("rows=3000".parse().unwrap(), false);
+        let from = 20_272 * DAY;
+        let table = |report| Table {
+            report,
+            from,
+            to: from + DAY,
+            user: None,
+            archive: None,
+        };
+        let span = |login: &Login| (login.user, login.time.div_euclid(SPAN));
+        let all: Vec<_> = table(Report::UserLogin).rows(&site).collect();
+        let thinned: Vec<_> = table(Report::UserAudit).rows(&site).collect();
+        assert_eq!(all.len(), 3000);
+        assert!(thinned.len() < all.len());
+        let spans: HashSet<_> = all.iter().map(span).collect();
+        assert_eq!(thinned.iter().map(span).collect::<HashSet<_>>(), spans);
+        assert_eq!(thinned.len(), spans.len());
+        assert!(
+            thinned.iter().all(|row| all.contains(row)),
+            "the same logins as in the other report"
+        );
+    }
+
+    #[test]
+    fn a_user_login_report_can_be_about_one_user() {
+        let site = Site::new("rows=300".parse().unwrap(), false);
+        let (from, user) = (20_272 * DAY, Some("zoë.müller@example.com".to_owned()));
+        let table = Table {
+            report: Report::UserLogin,
+            from,
+            to: from + DAY,
+            user,
+            archive: None,
+        };
+        let users: Vec<_> = table.rows(&site).map(|login| login.user).collect();
+        assert!(!users.is_empty() && users.iter().all(|user| *user == "zoë.müller@example.com"));
+    }
+}

@@ -1,0 +1,146 @@
+//! Jobs: how they are taken on, and how they answer when they are asked how they stand.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::answer::{self, Caller, link};
+use super::desk::{File, Job, Standing, Work};
+use super::reports::insufficient;
+use super::scenario::ArchiveName;
+use super::site::Site;
+
+const SECURITY: &str = "/interop/rest/security/v1/jobs";
+pub(super) const DOWNLOADS: &str = "/interop/rest/v2/status/download";
+const FILES: &str = "/interop/rest/v2/files/download";
+
+/// Where jobs of a kind are asked how they stand.
+#[derive(Clone, Debug)]
+pub(super) enum Board {
+    /// `security/v1/jobs`
+    Security,
+    /// `VERSION/status/jobs`
+    Version(String),
+}
+
+impl Board {
+    fn path(&self, id: &str) -> String {
+        match self {
+            Self::Security => format!("{SECURITY}/{id}"),
+            Self::Version(version) => format!("/interop/rest/{version}/status/jobs/{id}"),
+        }
+    }
+}
+
+/// Takes a job on that writes a file, and answers with where to ask how it stands. `me` is the link to the request.
+pub(super) fn submit(site: &Site, caller: &Caller, me: Value, board: &Board, file: File) -> Response {
+    let scenario = &site.scenario;
+    if let Some(refusal) = &scenario.refuse_job {
+        let text = refusal.text.clone().unwrap_or_else(|| insufficient(file.table.report));
+        return answer::job(scenario, &[me], refusal.status, Some(&text));
+    }
+    if scenario.done_at_once && scenario.fail_job.is_none() {
+        site.desk().store(file);
+        return answer::job(scenario, &[me], 0, None);
+    }
+    let id = site.desk().submit(Job {
+        polls_left: scenario.slow_job,
+        work: Work::Write(file),
+    });
+    answer::job(scenario, &in_progress(site, caller, me, &board.path(&id)), -1, None)
+}
+
+/// Takes a job on that makes a file ready to be downloaded.
+pub(super) fn offer(site: &Site, caller: &Caller, me: Value, file: Option<File>) -> Response {
+    let id = site.desk().submit(Job {
+        polls_left: site.scenario.slow_job,
+        work: Work::Offer(file),
+    });
+    answer::job(
+        &site.scenario,
+        &in_progress(site, caller, me, &format!("{DOWNLOADS}/{id}")),
+        -1,
+        None,
+    )
+}
+
+fn in_progress(site: &Site, caller: &Caller, me: Value, path: &str) -> Vec<Value> {
+    let status = caller.link(site.scenario.status_link, path, &site.scenario);
+    let mut links = vec![me];
+    links.extend(status.map(|href| link("Job Status", &href, "GET", Value::Null)));
+    links
+}
+
+/// `GET /interop/rest/security/v1/jobs/{id}`
+pub(super) async fn security(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    poll(&site, &caller, &id, &Board::Security.path(&id))
+}
+
+/// `GET /interop/rest/{version}/status/jobs/{id}`
+pub(super) async fn version(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path((version, id)): Path<(String, String)>,
+) -> Response {
+    if !matches!(version.as_str(), "11.1.2.3.600" | "v1" | "v2") {
+        return answer::refusal(StatusCode::NOT_FOUND, "");
+    }
+    poll(&site, &caller, &id, &Board::Version(version).path(&id))
+}
+
+/// `GET /interop/rest/v2/status/download/{id}`
+pub(super) async fn download(
+    State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    poll(&site, &caller, &id, &format!("{DOWNLOADS}/{id}"))
+}
+
+fn poll(site: &Site, caller: &Caller, id: &str, path: &str) -> Response {
+    let scenario = &site.scenario;
+    let me = link("self", &caller.href(path, scenario), "GET", Value::Null);
+    let standing = site.desk().poll(id);
+    match standing {
+        Standing::Unknown => answer::job(scenario, &[me], 1, Some("EPMCSS-20679: There is no job with this id. ")),
+        Standing::InProgress => answer::job(scenario, &[me], -1, None),
+        Standing::Done(Work::Offer(None)) => answer::job(scenario, &[me], 1, Some("Invalid file")),
+        Standing::Done(Work::Offer(Some(_))) => {
+            let href = caller.link(scenario.download_link, &format!("{FILES}/{id}"), scenario);
+            let offer = href.map(|href| link("Download link", &href, "GET", Value::Null));
+            let links: Vec<Value> = std::iter::once(me).chain(offer).collect();
+            answer::job(scenario, &links, 0, None)
+        }
+        Standing::Done(Work::Write(file)) => match &scenario.fail_job {
+            Some(failure) => {
+                let text = failure.text.clone().unwrap_or_else(|| insufficient(file.table.report));
+                answer::job(scenario, &[me], failure.status, Some(&text))
+            }
+            None => written(site, caller, path, file),
+        },
+    }
+}
+
+fn written(site: &Site, caller: &Caller, path: &str, file: File) -> Response {
+    let scenario = &site.scenario;
+    let href = caller.href(path, scenario);
+    if file.table.archive.is_none() || scenario.archive_name != ArchiveName::Job {
+        site.desk().store(file);
+        return answer::job(scenario, &[link("self", &href, "GET", Value::Null)], 0, None);
+    }
+    let me = link("self", &href, "GET", json!({ "fileName": file.name }));
+    let items = json!([{ "name": file.name, "type": "EXTERNAL" }]);
+    site.desk().store(file);
+    answer::json(
+        StatusCode::OK,
+        &json!({ "links": [me], "status": 0, "details": null, "items": items }),
+    )
+}

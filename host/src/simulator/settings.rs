@@ -1,0 +1,347 @@
+//! The switches about callers, the data, jobs, files and connections.
+
+use super::scenario::{
+    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Failure, Layout, Preamble, Ranges, TimeStyle,
+};
+use super::switches::Switch;
+use super::values::{Apply, failure, flag, link, millis, number, one_of, optional, positive, switch, text};
+
+/// The switches about callers, data, jobs and the way there.
+pub(super) const SETTINGS: &[(Switch, Apply)] = &[
+    (
+        switch("user", "NAME", "the user that Basic authentication expects"),
+        |s, v| text(v).map(|v| s.credentials.user = v),
+    ),
+    (switch("password", "TEXT", "that user's password"), |s, v| {
+        text(v).map(|v| s.credentials.password = v)
+    }),
+    (switch("token", "TEXT", "a bearer token that is accepted"), |s, v| {
+        text(v).map(|v| s.credentials.token = v)
+    }),
+    (switch("seed", "N", "another past"), |s, v| {
+        number(v).map(|v| s.seed = v)
+    }),
+    (
+        switch("now", "TIME", "the simulator's clock stands at this RFC 3339 time"),
+        |s, v| {
+            v.parse()
+                .map(|time| s.now = Some(time))
+                .map_err(|_| "takes a time such as 2025-07-03T12:00:00Z".to_owned())
+        },
+    ),
+    (
+        switch("rows", "N", "failed logins, and as many successful ones, on every day"),
+        |s, v| number(v).map(|v| s.rows = v),
+    ),
+    (flag("plain-names", "no user name that is made to hurt"), |s, _| {
+        s.hostile_names = false;
+        Ok(())
+    }),
+    (
+        switch("padding", "BYTES", "an additional CSV column of so many bytes"),
+        |s, v| number(v).map(|v| s.padding = v),
+    ),
+    (switch("bad-rows", "N", "every Nth CSV row cannot be read"), |s, v| {
+        positive(v).map(|v| s.bad_rows = Some(v))
+    }),
+    (
+        switch("retention", "DAYS", "how far back the identity domain's data reaches"),
+        |s, v| number(v).map(|v| s.retention_days = v),
+    ),
+    (
+        flag("no-role", "the caller lacks the roles that reports need (EPMCSS-21192)"),
+        |s, _| {
+            s.authorized = false;
+            Ok(())
+        },
+    ),
+    (switch("slow-job", "N", "a job is in progress for N polls"), |s, v| {
+        number(v).map(|v| s.slow_job = v)
+    }),
+    (
+        optional("fail-job", "STATUS", "a job ends with this status, 1 if not said"),
+        |s, v| failure(v, s.fail_job.take()).map(|v| s.fail_job = Some(v)),
+    ),
+    (
+        switch(
+            "fail-text",
+            "TEXT",
+            "what a failed job says, with `fail-job` or `refuse-job`",
+        ),
+        |s, v| {
+            let text = Some(text(v)?);
+            match (&mut s.fail_job, &mut s.refuse_job) {
+                (None, None) => s.fail_job = Some(Failure { status: 1, text }),
+                (job, refusal) => [job, refusal]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|failure| failure.text.clone_from(&text)),
+            }
+            Ok(())
+        },
+    ),
+    (
+        optional(
+            "refuse-job",
+            "STATUS",
+            "the request that creates a job fails with this status, 1 if not said",
+        ),
+        |s, v| failure(v, s.refuse_job.take()).map(|v| s.refuse_job = Some(v)),
+    ),
+    (
+        flag("done-at-once", "the request that creates a job answers that it is done"),
+        |s, _| {
+            s.done_at_once = true;
+            Ok(())
+        },
+    ),
+    (
+        switch(
+            "status-link",
+            "STYLE",
+            "plain, relative, missing, elsewhere, userinfo, downgrade or broken",
+        ),
+        |s, v| link(v).map(|v| s.status_link = v),
+    ),
+    (
+        flag(
+            "refuse-duplicate-names",
+            "a job refuses the name of a file that is there (EPMCSS-20685)",
+        ),
+        |s, _| {
+            s.refuse_duplicate_names = true;
+            Ok(())
+        },
+    ),
+    (
+        flag(
+            "strict-names",
+            "a file in the inbox is found only as inbox\\NAME or inbox/NAME",
+        ),
+        |s, _| {
+            s.strict_names = true;
+            Ok(())
+        },
+    ),
+    (
+        flag("no-quirks", "no leading space in links, no `details` of the text null"),
+        |s, _| {
+            s.quirks = false;
+            Ok(())
+        },
+    ),
+    (flag("string-status", "a job's status is a JSON string"), |s, _| {
+        s.string_status = true;
+        Ok(())
+    }),
+    (
+        switch(
+            "elsewhere",
+            "URL",
+            "the other server that bad links and redirects lead to",
+        ),
+        |s, v| text(v).map(|v| s.elsewhere = v.trim_end_matches('/').to_owned()),
+    ),
+    (
+        switch("public-url", "URL", "what links begin with, behind a proxy"),
+        |s, v| text(v).map(|v| s.public_url = Some(v.trim_end_matches('/').to_owned())),
+    ),
+    (switch("prefix", "PATH", "a path that everything lies under"), |s, v| {
+        let path = v.trim_matches('/');
+        if path.is_empty() || !path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)) {
+            return Err("takes a path such as /gateway".to_owned());
+        }
+        s.prefix = format!("/{path}");
+        Ok(())
+    }),
+    (switch("latency", "MS", "every answer waits so long"), |s, v| {
+        millis(v).map(|v| s.latency = v)
+    }),
+    (
+        switch(
+            "retry-after",
+            "VALUE",
+            "the Retry-After header of answers with 429 and 503",
+        ),
+        |s, v| text(v).map(|v| s.retry_after = Some(v)),
+    ),
+    (
+        switch("drip-interval", "MS", "the pause between two bytes of a dripping body"),
+        |s, v| millis(v).map(|v| s.drip_interval = v),
+    ),
+    (
+        switch("certificate", "FLAW", "wrong-name or expired, with TLS"),
+        |s, v| {
+            s.certificate = one_of(
+                v,
+                &[
+                    ("wrong-name", CertificateFlaw::WrongName),
+                    ("expired", CertificateFlaw::Expired),
+                ],
+            )?;
+            Ok(())
+        },
+    ),
+];
+
+/// What a switch does to how a CSV file is written.
+pub(super) type ApplyLayout = fn(&mut Layout, &str) -> Result<(), String>;
+
+/// The switches about a CSV file. `REPORT:` in front means one report only.
+pub(super) const LAYOUTS: &[(Switch, ApplyLayout)] = &[
+    (
+        switch("header", "USER|ADDRESS|TIME", "the header of the CSV file"),
+        |layout, v| {
+            let columns: Vec<String> = v.split('|').map(str::to_owned).collect();
+            layout.columns = columns
+                .try_into()
+                .map_err(|_| "takes three names with | between them".to_owned())?;
+            Ok(())
+        },
+    ),
+    (
+        switch(
+            "preamble",
+            "KIND",
+            "none, bom, newline or comma: what stands before the header",
+        ),
+        |layout, v| {
+            layout.preamble = one_of(
+                v,
+                &[
+                    ("none", Preamble::None),
+                    ("bom", Preamble::Bom),
+                    ("newline", Preamble::Newline),
+                    ("comma", Preamble::Comma),
+                ],
+            )?;
+            Ok(())
+        },
+    ),
+    (
+        switch(
+            "time",
+            "STYLE",
+            "words, iso, space, slash or epoch: how a CSV file writes times",
+        ),
+        |layout, v| {
+            layout.time = one_of(
+                v,
+                &[
+                    ("words", TimeStyle::Words),
+                    ("iso", TimeStyle::Iso),
+                    ("space", TimeStyle::Space),
+                    ("slash", TimeStyle::Slash),
+                    ("epoch", TimeStyle::Epoch),
+                ],
+            )?;
+            Ok(())
+        },
+    ),
+    (flag("crlf", "lines of the CSV file end in CR LF"), |layout, _| {
+        layout.crlf = true;
+        Ok(())
+    }),
+];
+
+const ARCHIVES: [(&str, ArchiveStyle); 13] = [
+    ("zip", ArchiveStyle::Zip),
+    ("bare", ArchiveStyle::Bare),
+    ("bomb", ArchiveStyle::Bomb),
+    ("nested", ArchiveStyle::Nested),
+    ("encrypted", ArchiveStyle::Encrypted),
+    ("slip", ArchiveStyle::Slip),
+    ("symlink", ArchiveStyle::Symlink),
+    ("many-entries", ArchiveStyle::ManyEntries),
+    ("wrong-crc", ArchiveStyle::WrongCrc),
+    ("two-csvs", ArchiveStyle::TwoCsvs),
+    ("no-csv", ArchiveStyle::NoCsv),
+    ("no-entry", ArchiveStyle::NoEntry),
+    ("truncated", ArchiveStyle::Truncated),
+];
+
+const ABSENT: [(&str, Absent); 6] = [
+    ("download-v1", Absent::DownloadV1),
+    ("download-v2", Absent::DownloadV2),
+    ("list-v1", Absent::ListV1),
+    ("list-v2", Absent::ListV2),
+    ("delete-v3", Absent::DeleteV3),
+    ("user-login", Absent::UserLogin),
+];
+
+/// The switches about what files come in, and how they are downloaded.
+pub(super) const FILES: &[(Switch, Apply)] = &[
+    (
+        switch(
+            "archive",
+            "STYLE",
+            "what the User Audit Report comes in: zip, bare, bomb, nested, encrypted, slip, symlink, many-entries, \
+             wrong-crc, two-csvs, no-csv, no-entry or truncated",
+        ),
+        |s, v| one_of(v, &ARCHIVES).map(|v| s.archive = v),
+    ),
+    (
+        switch(
+            "archive-name",
+            "STYLE",
+            "asked, appended, replaced or job: what the User Audit Report's file is called",
+        ),
+        |s, v| {
+            s.archive_name = one_of(
+                v,
+                &[
+                    ("asked", ArchiveName::Asked),
+                    ("appended", ArchiveName::Appended),
+                    ("replaced", ArchiveName::Replaced),
+                    ("job", ArchiveName::Job),
+                ],
+            )?;
+            Ok(())
+        },
+    ),
+    (
+        flag(
+            "zip-user-login",
+            "the User Login Report, when it is a file, comes in a ZIP",
+        ),
+        |s, _| {
+            s.zip_user_login = true;
+            Ok(())
+        },
+    ),
+    (
+        switch(
+            "ranges",
+            "KIND",
+            "none, steady, changing or wrong: whether downloads can be taken up in the middle",
+        ),
+        |s, v| {
+            s.ranges = one_of(
+                v,
+                &[
+                    ("none", Ranges::None),
+                    ("steady", Ranges::Steady),
+                    ("changing", Ranges::Changing),
+                    ("wrong", Ranges::Wrong),
+                ],
+            )?;
+            Ok(())
+        },
+    ),
+    (
+        switch(
+            "download-link",
+            "STYLE",
+            "how the link to a finished download is written, as for status-link",
+        ),
+        |s, v| link(v).map(|v| s.download_link = v),
+    ),
+    (
+        switch(
+            "without",
+            "API",
+            "404 for download-v1, download-v2, list-v1, list-v2, delete-v3 or user-login; may be repeated",
+        ),
+        |s, v| one_of(v, &ABSENT).map(|v| s.without.push(v)),
+    ),
+];
