@@ -193,10 +193,14 @@ fn answer_token(
         .saturating_add(i64::try_from(life).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
     let uses = site.scenario.oauth.token_uses.unwrap_or(u64::MAX);
     let mut tokens = site.tokens();
-    let mut answer = json!({ "token_type": "Bearer", "expires_in": life });
-    answer["access_token"] = json!(tokens.grant(&grant.subject, ends, uses));
-    if let Some(replaces) = grant.refresh {
-        answer["refresh_token"] = json!(tokens.refresh(&grant.subject, &client.id, replaces.as_deref()));
+    let refresh = grant
+        .refresh
+        .map(|replaces| tokens.refresh(&grant.subject, &client.id, replaces.as_deref()));
+    let mut answer = json!({
+        "access_token": tokens.grant(&grant.subject, ends, uses), "token_type": "Bearer", "expires_in": life,
+    });
+    if let (Some(refresh), Some(members)) = (refresh, answer.as_object_mut()) {
+        members.insert("refresh_token".to_owned(), json!(refresh));
     }
     Ok(answer)
 }
