@@ -7,8 +7,12 @@ use base64::prelude::BASE64_STANDARD;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::channel::Channel;
 use super::error::RemoteError;
+use super::oauth::{OAuth2, TokenSource};
+use super::origin::BaseUrl;
 use super::redact::Redactor;
+use super::settings::Settings;
 
 /// How to say who we are.
 #[derive(Debug, Clone)]
@@ -33,20 +37,59 @@ pub enum Auth {
         /// The secret.
         value: SecretString,
     },
+    /// RFC 6749: a token that the host obtains.
+    OAuth2(Box<OAuth2>),
+}
+
+impl Auth {
+    /// Whether TLS is needed beyond the connection's own URL.
+    pub(super) fn has_secure_endpoint(&self) -> bool {
+        match self {
+            Auth::OAuth2(oauth) => oauth.token_url.as_ref().is_some_and(|url| url.scheme() == "https"),
+            _ => false,
+        }
+    }
+}
+
+/// A header that says who we are.
+#[derive(Debug, Clone)]
+pub(super) struct Credential {
+    pub(super) name: HeaderName,
+    pub(super) value: HeaderValue,
+    /// Which token of a connection it is, counted from 1; none for what cannot be renewed.
+    pub(super) generation: Option<u64>,
+}
+
+impl Credential {
+    pub(super) fn is_renewable(&self) -> bool {
+        self.generation.is_some()
+    }
 }
 
 /// Puts the credential on requests.
-#[derive(Debug)]
 pub(super) enum Authorizer {
     Anonymous,
-    Fixed(HeaderName, HeaderValue),
+    Fixed(Credential),
+    Token(TokenSource),
 }
 
 impl Authorizer {
     /// Checks the credential, and tells the redactor every form in which a server might echo it.
-    pub(super) fn new(auth: &Auth, redactor: &Arc<Redactor>) -> Result<Authorizer, RemoteError> {
+    pub(super) fn new(settings: &Settings, base: &BaseUrl, channel: &Arc<Channel>) -> Result<Authorizer, RemoteError> {
+        match &settings.auth {
+            Auth::OAuth2(oauth) => Ok(Authorizer::Token(TokenSource::new(
+                oauth,
+                settings,
+                base,
+                channel.clone(),
+            )?)),
+            fixed => Authorizer::fixed(fixed, &channel.redactor),
+        }
+    }
+
+    fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
         let (name, value) = match auth {
-            Auth::None => return Ok(Authorizer::Anonymous),
+            Auth::None | Auth::OAuth2(_) => return Ok(Authorizer::Anonymous),
             Auth::Basic { username, password } => {
                 if username.contains(':') {
                     return Err(RemoteError::settings(
@@ -74,15 +117,32 @@ impl Authorizer {
                 (header, format!("{prefix}{}", value.expose_secret()))
             }
         };
-        Ok(Authorizer::Fixed(name, sensitive(&value)?))
+        Ok(Authorizer::Fixed(Credential {
+            name,
+            value: sensitive(&value)?,
+            generation: None,
+        }))
     }
 
     /// The header for the next request.
-    pub(super) async fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, RemoteError> {
-        Ok(match self {
-            Authorizer::Anonymous => None,
-            Authorizer::Fixed(name, value) => Some((name.clone(), value.clone())),
-        })
+    pub(super) async fn header(&self) -> Result<Option<Credential>, RemoteError> {
+        match self {
+            Authorizer::Anonymous => Ok(None),
+            Authorizer::Fixed(credential) => Ok(Some(credential.clone())),
+            Authorizer::Token(source) => match source.credential().await {
+                Ok(credential) => Ok(Some(credential)),
+                // These say what happened well enough.
+                Err(error @ (RemoteError::Settings { .. } | RemoteError::TokenRefused { .. })) => Err(error),
+                Err(error) => Err(RemoteError::NoToken { cause: Box::new(error) }),
+            },
+        }
+    }
+
+    /// Forgets a credential that the server no longer takes.
+    pub(super) async fn renew(&self, credential: &Credential) {
+        if let (Authorizer::Token(source), Some(generation)) = (self, credential.generation) {
+            source.forget(generation).await;
+        }
     }
 
     /// What to tell the user whom the server refused.
@@ -90,10 +150,14 @@ impl Authorizer {
         let text = match (self, status.as_u16()) {
             (_, 407) => "check the proxy's user name and password",
             (Authorizer::Anonymous, _) => "configure `auth` for the connection, or give --auth",
-            (Authorizer::Fixed(..), 401) => {
+            (Authorizer::Token(_), 401) => {
+                "the server does not take the token although it is new: check the scope, \
+                 and that the client belongs to this identity domain"
+            }
+            (_, 401) => {
                 "check the user name and the password or token; users with multi-factor or single sign-on need OAuth 2"
             }
-            (Authorizer::Fixed(..), _) => {
+            _ => {
                 "the credential is known but lacks rights: ask the administrator for the roles that the report needs, \
                  and whether an address allowlist is in force"
             }
@@ -115,18 +179,10 @@ mod tests {
     use super::*;
 
     async fn header(auth: Auth) -> (String, String, bool) {
-        let redactor = Arc::new(Redactor::default());
-        let (name, value) = Authorizer::new(&auth, &redactor)
-            .unwrap()
-            .header()
-            .await
-            .unwrap()
-            .unwrap();
-        (
-            name.to_string(),
-            String::from_utf8(value.as_bytes().to_vec()).unwrap(),
-            value.is_sensitive(),
-        )
+        let authorizer = Authorizer::fixed(&auth, &Redactor::default()).unwrap();
+        let credential = authorizer.header().await.unwrap().unwrap();
+        let value = String::from_utf8(credential.value.as_bytes().to_vec()).unwrap();
+        (credential.name.to_string(), value, credential.value.is_sensitive())
     }
 
     #[tokio::test]
@@ -171,7 +227,9 @@ mod tests {
             },
         ] {
             assert!(!format!("{auth:?}").contains("canary"));
-            let error = Authorizer::new(&auth, &Arc::default()).unwrap_err();
+            let Err(error) = Authorizer::fixed(&auth, &Redactor::default()) else {
+                panic!("accepted")
+            };
             assert!(!format!("{error} {error:?}").contains("canary"));
         }
     }

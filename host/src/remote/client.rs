@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, LOCATION};
-use http::{HeaderMap, StatusCode};
-use tracing::{debug, warn};
+use http::StatusCode;
+use http::header::LOCATION;
+use secrecy::ExposeSecret as _;
+use tracing::debug;
 use url::Url;
 
 use super::auth::Authorizer;
-use super::counters::{Counters, Tally};
+use super::channel::{Channel, Retry};
+use super::counters::Counters;
 use super::error::RemoteError;
 use super::origin::BaseUrl;
-use super::redact::Redactor;
+use super::recording::{self, Recorder, Replay};
+use super::redact::{Redactor, one_line};
 use super::request::{Expect, Request};
-use super::response::{Answer, Body, Response, promised_length};
-use super::retry::{Backoff, Budget, retry_after};
-use super::settings::{RetryPolicy, Settings, Timeouts};
+use super::response::{Answer, Response};
+use super::retry::retry_after;
+use super::settings::{Exchange, Settings};
 use super::transport::{self, Network, Outgoing, Transport};
 
 const MOST_REDIRECTS: u32 = 5;
@@ -26,21 +29,15 @@ const ERROR_BODY: usize = 64 * 1024;
 
 /// A connection to one remote service.
 pub struct Remote {
-    name: String,
     base: BaseUrl,
-    transport: Box<dyn Transport>,
+    channel: Arc<Channel>,
     authorizer: Authorizer,
-    redactor: Arc<Redactor>,
-    tally: Arc<Tally>,
-    budget: Budget,
-    retry: RetryPolicy,
-    timeouts: Timeouts,
 }
 
 impl std::fmt::Debug for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Remote")
-            .field("name", &self.name)
+            .field("name", &self.channel.name)
             .field("origin", self.base.origin())
             .finish_non_exhaustive()
     }
@@ -49,35 +46,47 @@ impl std::fmt::Debug for Remote {
 impl Remote {
     /// Checks the settings; sends nothing.
     pub fn new(settings: Settings) -> Result<Remote, RemoteError> {
+        let redactor = Arc::new(Redactor::default());
+        if let Exchange::Replay(folder) = &settings.exchange {
+            let replay = Replay::open(folder)?;
+            let base = BaseUrl::new(replay.base().clone())?;
+            let channel = Arc::new(Channel::new(&settings, Box::new(replay), redactor));
+            return Ok(Remote {
+                base,
+                channel,
+                authorizer: Authorizer::Anonymous,
+            });
+        }
         let base = BaseUrl::new(settings.base.clone())?;
         transport::admit(&settings, &base)?;
-        let redactor = Arc::new(Redactor::default());
         if let Some((_, password)) = settings.proxy.as_ref().and_then(|proxy| proxy.credentials.as_ref()) {
-            redactor.add(secrecy::ExposeSecret::expose_secret(password));
+            redactor.add(password.expose_secret());
         }
-        let authorizer = Authorizer::new(&settings.auth, &redactor)?;
-        let transport = Network::new(&settings, base.url().scheme() == "https")?;
+        let secure = base.url().scheme() == "https" || settings.auth.has_secure_endpoint();
+        let mut transport: Box<dyn Transport> = Box::new(Network::new(&settings, secure)?);
+        if let Exchange::Record { folder, notes } = &settings.exchange {
+            transport = Box::new(Recorder::create(folder, &base, notes, transport, redactor.clone())?);
+        }
+        let channel = Arc::new(Channel::new(&settings, transport, redactor));
+        let authorizer = Authorizer::new(&settings, &base, &channel)?;
         Ok(Remote {
             base,
-            transport: Box::new(transport),
+            channel,
             authorizer,
-            redactor,
-            tally: Arc::default(),
-            budget: Budget::new(settings.retry.budget),
-            retry: settings.retry,
-            timeouts: settings.timeouts,
-            name: settings.name,
         })
     }
 
     /// Whether a connection could be made from the settings, as far as that can be told without its secrets.
     pub fn check(settings: &Settings) -> Result<(), RemoteError> {
-        transport::admit(settings, &BaseUrl::new(settings.base.clone())?)
+        match &settings.exchange {
+            Exchange::Replay(folder) => recording::Recording::read(folder).map(|_| ()),
+            _ => transport::admit(settings, &BaseUrl::new(settings.base.clone())?),
+        }
     }
 
     /// The connection's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.channel.name
     }
 
     /// Where the connection leads.
@@ -87,7 +96,7 @@ impl Remote {
 
     /// What the connection cost so far.
     pub fn counters(&self) -> Counters {
-        self.tally.read()
+        self.channel.tally.read()
     }
 
     /// A link that the server handed out, if it stays on the connection's origin.
@@ -95,9 +104,19 @@ impl Remote {
         self.base.resolve(link)
     }
 
+    /// Like [`Remote::resolve`], relative to the URL that the link was found at.
+    pub(crate) fn resolve_from(&self, found_at: &Url, link: &str) -> Result<Url, RemoteError> {
+        self.base.resolve_from(found_at, link)
+    }
+
     /// The text without the connection's secrets, on one line, cut to so many characters.
     pub fn presentable(&self, text: &str, most: usize) -> String {
-        super::redact::one_line(&self.redactor.clean(text), most)
+        one_line(&self.channel.redactor.clean(text), most)
+    }
+
+    /// Gets a credential, as far as that takes asking anybody: for OAuth 2 a token.
+    pub async fn authenticate(&self) -> Result<(), RemoteError> {
+        self.authorizer.header().await.map(|_| ())
     }
 
     /// Sends a request and returns once the head of the answer is here. What fails up to then is repeated under the
@@ -131,19 +150,16 @@ impl Remote {
 
     /// The retry policy for something made of several requests.
     pub(crate) fn retry(&self) -> Retry<'_> {
-        Retry {
-            remote: self,
-            backoff: Backoff::new(self.retry, &self.budget),
-        }
+        self.channel.retry()
     }
 
     /// One request, redirects followed.
     async fn attempt(&self, request: &Request) -> Result<Response, RemoteError> {
-        let deadline = Instant::now() + self.timeouts.total;
+        let deadline = self.channel.deadline();
         let mut current = None;
         for _ in 0..=MOST_REDIRECTS {
             let request = current.as_ref().unwrap_or(request);
-            let response = self.once(request, deadline).await?;
+            let response = self.authorized(request, deadline).await?;
             let status = response.status();
             if !is_redirect(status) {
                 return self.judge(request, response).await;
@@ -154,7 +170,7 @@ impl Remote {
                 });
             };
             let target = self.base.resolve_from(response.url(), location)?;
-            debug!(connection = %self.name, path = target.path(), %status, "redirected");
+            debug!(connection = %self.name(), path = target.path(), %status, "redirected");
             current = Some(request.redirected(status, target)?);
         }
         Err(RemoteError::Redirect {
@@ -162,70 +178,34 @@ impl Remote {
         })
     }
 
-    /// One request and the head of its answer.
-    async fn once(&self, request: &Request, deadline: Instant) -> Result<Response, RemoteError> {
-        let mut headers = request.headers.clone();
-        if !headers.contains_key(ACCEPT) {
-            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        }
-        // A compressed body would evade the size limit and the length check.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some((name, value)) = self.authorizer.header().await? {
-            headers.insert(name, value);
-        }
-        let outgoing = Outgoing {
-            method: request.method.clone(),
-            url: request.url.clone(),
-            headers,
-            body: request.body.clone(),
-        };
-        let began = Instant::now();
-        self.tally.sent();
-        let answered = tokio::time::timeout(self.timeouts.head, self.transport.execute(outgoing)).await;
-        let incoming = match answered {
-            Ok(Ok(incoming)) => incoming,
-            Ok(Err(error)) => {
-                debug!(connection = %self.name, method = %request.method, path = request.url.path(), "{error}");
-                return Err(error);
+    /// One request with the credential. A token that the server no longer takes is replaced, once: a request answered
+    /// with 401 has had no effect.
+    async fn authorized(&self, request: &Request, deadline: Instant) -> Result<Response, RemoteError> {
+        let mut renewed = false;
+        loop {
+            let mut headers = request.headers.clone();
+            let credential = self.authorizer.header().await?;
+            if let Some(credential) = &credential {
+                headers.insert(credential.name.clone(), credential.value.clone());
             }
-            Err(_) => {
-                return Err(RemoteError::Timeout {
-                    what: "the answer",
-                    after: self.timeouts.head,
-                });
+            let outgoing = Outgoing {
+                method: request.method.clone(),
+                url: request.url.clone(),
+                headers,
+                body: request.body.clone(),
+                confidential: false,
+            };
+            let response = self.channel.once(outgoing, request.limit, deadline).await?;
+            match credential {
+                Some(credential)
+                    if response.status() == StatusCode::UNAUTHORIZED && !renewed && credential.is_renewable() =>
+                {
+                    self.authorizer.renew(&credential).await;
+                    renewed = true;
+                }
+                _ => return Ok(response),
             }
-        };
-        debug!(
-            connection = %self.name,
-            method = %request.method,
-            path = request.url.path(),
-            status = incoming.status.as_u16(),
-            elapsed_ms = began.elapsed().as_millis(),
-            "answered"
-        );
-        check_encoding(&incoming.headers)?;
-        let has_body = incoming.status != StatusCode::NO_CONTENT && request.method != http::Method::HEAD;
-        let promised = promised_length(&incoming.headers).filter(|_| has_body);
-        // An error's body is only looked at, so its length is nobody's concern.
-        let limit = if incoming.status.is_success() {
-            request.limit
-        } else {
-            u64::MAX
-        };
-        let body = Body::new(
-            incoming.body,
-            promised,
-            limit,
-            self.timeouts,
-            deadline,
-            self.tally.clone(),
-        )?;
-        Ok(Response::new(
-            incoming.status,
-            incoming.headers,
-            request.url.clone(),
-            body,
-        ))
+        }
     }
 
     /// Whether the answer is one.
@@ -235,10 +215,10 @@ impl Remote {
             return Ok(response);
         }
         let retry_after = retry_after(response.headers(), SystemTime::now());
-        let detail = self.redactor.detail(&response.beginning(ERROR_BODY).await);
+        let detail = self.channel.redactor.detail(&response.beginning(ERROR_BODY).await);
         Err(match status.as_u16() {
             401 | 403 | 407 => RemoteError::Refused {
-                connection: self.name.clone(),
+                connection: self.name().to_owned(),
                 status,
                 detail,
                 hint: self.authorizer.hint(status),
@@ -253,40 +233,6 @@ impl Remote {
     }
 }
 
-/// The attempts at one thing.
-pub(crate) struct Retry<'a> {
-    remote: &'a Remote,
-    backoff: Backoff<'a>,
-}
-
-impl Retry<'_> {
-    /// Waits before the next attempt, or gives the failure back where there shall be none.
-    pub(crate) async fn again(&mut self, error: RemoteError, repeatable: bool) -> Result<(), RemoteError> {
-        let Some(wait) = self.backoff.next(&error, repeatable) else {
-            return Err(match self.backoff.attempts() {
-                0 | 1 => error,
-                attempts => RemoteError::GaveUp {
-                    attempts,
-                    last: Box::new(error),
-                },
-            });
-        };
-        warn!(connection = %self.remote.name, wait_ms = wait.as_millis(), "{error}; trying again");
-        self.remote.tally.repeated();
-        tokio::time::sleep(wait).await;
-        Ok(())
-    }
-}
-
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-fn check_encoding(headers: &HeaderMap) -> Result<(), RemoteError> {
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(RemoteError::Malformed {
-            reason: "the body is compressed although that was not asked for".into(),
-        }),
-        _ => Ok(()),
-    }
 }

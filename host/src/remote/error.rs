@@ -87,6 +87,20 @@ pub enum RemoteError {
         /// What the user may do.
         hint: String,
     },
+    /// The token endpoint issued no token.
+    #[error("{connection}: {origin} issued no token, status {status}: {detail}")]
+    TokenRefused {
+        /// The connection's name.
+        connection: String,
+        /// The token endpoint's origin.
+        origin: String,
+        /// What it answered.
+        status: StatusCode,
+        /// Its own words, sanitised.
+        detail: String,
+        /// What the user may do.
+        hint: String,
+    },
     /// Any other status that is no success and will not change by asking again.
     #[error("the server answered with status {status}{}", detail_text(detail))]
     Status {
@@ -155,6 +169,13 @@ pub enum RemoteError {
         /// In which way.
         reason: String,
     },
+    /// The request was not sent: there is no token for it. Asking again is up to whoever asked for the token.
+    #[error("cannot get a token: {cause}")]
+    NoToken {
+        /// What went wrong at the token endpoint.
+        #[source]
+        cause: Box<RemoteError>,
+    },
     /// The last of several attempts failed.
     #[error("{last} (after {attempts} attempts)")]
     GaveUp {
@@ -189,7 +210,7 @@ impl RemoteError {
     pub fn class(&self) -> Class {
         match self {
             RemoteError::Settings { .. } | RemoteError::AddressRefused { .. } => Class::Usage,
-            RemoteError::Refused { .. } => Class::Refused,
+            RemoteError::Refused { .. } | RemoteError::TokenRefused { .. } => Class::Refused,
             RemoteError::Busy { .. }
             | RemoteError::Connect { .. }
             | RemoteError::Tls { .. }
@@ -201,6 +222,7 @@ impl RemoteError {
             | RemoteError::Status { .. }
             | RemoteError::TooLarge { .. }
             | RemoteError::Malformed { .. } => Class::Failed,
+            RemoteError::NoToken { cause } => cause.class(),
             RemoteError::GaveUp { last, .. } => last.class(),
         }
     }
@@ -213,6 +235,7 @@ impl RemoteError {
             RemoteError::OriginEscape { .. } => "origin-escape",
             RemoteError::Redirect { .. } => "redirect-refused",
             RemoteError::Refused { .. } => "access-refused",
+            RemoteError::TokenRefused { .. } => "token-refused",
             RemoteError::Status { .. } => "unexpected-status",
             RemoteError::Busy { .. } => "remote-unavailable",
             RemoteError::Connect { .. } => "connect-failed",
@@ -222,6 +245,7 @@ impl RemoteError {
             RemoteError::Interrupted { .. } => "connection-broken",
             RemoteError::TooLarge { .. } => "response-limit",
             RemoteError::Malformed { .. } => "malformed-response",
+            RemoteError::NoToken { cause } => cause.code(),
             RemoteError::GaveUp { last, .. } => last.code(),
         }
     }
@@ -230,7 +254,8 @@ impl RemoteError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             RemoteError::Settings { hint, .. } => return hint.clone(),
-            RemoteError::Refused { hint, .. } => return Some(hint.clone()),
+            RemoteError::Refused { hint, .. } | RemoteError::TokenRefused { hint, .. } => return Some(hint.clone()),
+            RemoteError::NoToken { cause } => return cause.hint(),
             RemoteError::GaveUp { last, .. } => return last.hint(),
             RemoteError::AddressRefused { .. } => {
                 "if that is meant, set `allow-private-addresses = true` on the connection, \
@@ -265,8 +290,10 @@ impl RemoteError {
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             RemoteError::Refused { status, .. }
+            | RemoteError::TokenRefused { status, .. }
             | RemoteError::Status { status, .. }
             | RemoteError::Busy { status, .. } => Some(*status),
+            RemoteError::NoToken { cause } => cause.status(),
             RemoteError::GaveUp { last, .. } => last.status(),
             _ => None,
         }

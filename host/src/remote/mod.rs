@@ -23,10 +23,13 @@
 
 mod address;
 mod auth;
+mod channel;
 mod client;
 mod counters;
 mod error;
+mod oauth;
 mod origin;
+mod recording;
 mod redact;
 mod request;
 mod response;
@@ -39,7 +42,9 @@ pub use auth::Auth;
 pub use client::Remote;
 pub use counters::Counters;
 pub use error::{Class, RemoteError};
+pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, SigningKey};
 pub use origin::{BaseUrl, Origin};
+pub use recording::Recording;
 pub use request::Request;
 pub use response::{Answer, Response};
-pub use settings::{ClientCertificate, Proxy, RetryPolicy, Settings, Timeouts};
+pub use settings::{ClientCertificate, Exchange, Proxy, RetryPolicy, Settings, Timeouts};

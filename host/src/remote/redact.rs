@@ -8,6 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 /// Shorter secrets would shred innocent text.
 const SHORTEST: usize = 4;
 
+/// How many secrets are remembered, and how many of these may be configured ones.
+const MOST: usize = 256;
+const CONFIGURED: usize = 32;
+
 /// What replaces a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
@@ -24,18 +28,28 @@ impl Redactor {
             return;
         }
         let mut secrets = self.secrets.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if !secrets.iter().any(|known| known.expose_secret() == secret) {
-            secrets.push(SecretString::from(secret));
-            // A secret that contains another must go first.
-            secrets.sort_by_key(|known| std::cmp::Reverse(known.expose_secret().len()));
+        if secrets.iter().any(|known| known.expose_secret() == secret) {
+            return;
         }
+        secrets.push(SecretString::from(secret));
+        if secrets.len() > MOST {
+            // The first ones are configured, and stay good; of the tokens that followed the oldest is long spent.
+            secrets.remove(CONFIGURED);
+        }
+    }
+
+    /// The secrets, those that contain another one first.
+    pub(super) fn secrets(&self) -> Vec<SecretString> {
+        let secrets = self.secrets.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut secrets = secrets.clone();
+        secrets.sort_by_key(|known| std::cmp::Reverse(known.expose_secret().len()));
+        secrets
     }
 
     /// The text without secrets.
     pub(crate) fn clean(&self, text: &str) -> String {
-        let secrets = self.secrets.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut clean = text.to_owned();
-        for secret in secrets.iter() {
+        for secret in self.secrets() {
             if clean.contains(secret.expose_secret()) {
                 clean = clean.replace(secret.expose_secret(), REDACTED);
             }

@@ -1,5 +1,6 @@
 //! How a connection is to be made: plain values, assembled by the configuration.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub rate_limit: Option<NonZeroU32>,
     /// When to ask again.
     pub retry: RetryPolicy,
+    /// Whether the exchange is written down, or read from where it was.
+    pub exchange: Exchange,
 }
 
 impl Settings {
@@ -51,8 +54,26 @@ impl Settings {
             client_certificate: None,
             rate_limit: None,
             retry: RetryPolicy::default(),
+            exchange: Exchange::Live,
         }
     }
+}
+
+/// Where answers come from.
+#[derive(Debug, Clone, Default)]
+pub enum Exchange {
+    /// From the server.
+    #[default]
+    Live,
+    /// From the server; requests and answers are written to a folder, secrets replaced.
+    Record {
+        /// The folder; made, and refused where it holds a recording already.
+        folder: PathBuf,
+        /// What whoever replays needs to know, such as the plugin and the window.
+        notes: BTreeMap<String, String>,
+    },
+    /// From such a folder; nothing is sent, and no credential is used.
+    Replay(PathBuf),
 }
 
 /// An HTTP proxy. The proxy resolves host names, so the address rules then bind the proxy's operator.

@@ -23,6 +23,8 @@ pub(super) struct Outgoing {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
+    /// Whether request and answer are secret through and through: what goes to a token endpoint.
+    pub(super) confidential: bool,
 }
 
 /// Its answer, the body still to come.
@@ -169,12 +171,17 @@ pub(super) fn admit(settings: &Settings, base: &BaseUrl) -> Result<(), RemoteErr
             "use https, or set `allow-http = true` on the connection",
         ));
     }
+    admit_origin(settings, origin)
+}
+
+/// Whether an origin's address, where it is written in the URL, may be reached.
+pub(super) fn admit_origin(settings: &Settings, origin: &Origin) -> Result<(), RemoteError> {
     if settings.allow_private_addresses {
         return Ok(());
     }
     let address = match origin.address() {
         Some(address) => address,
-        None if loopback => std::net::Ipv4Addr::LOCALHOST.into(),
+        None if origin.is_loopback() => std::net::Ipv4Addr::LOCALHOST.into(),
         None => return Ok(()),
     };
     match super::address::refused(address) {

@@ -1,0 +1,157 @@
+//! [`Channel`]: what all requests of a connection share, whether they go to the service or to its token endpoint.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Instant;
+
+use governor::clock::DefaultClock;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+use tracing::{debug, warn};
+
+use super::counters::Tally;
+use super::error::RemoteError;
+use super::redact::Redactor;
+use super::response::{Body, Response, promised_length};
+use super::retry::{Backoff, Budget};
+use super::settings::{RetryPolicy, Settings, Timeouts};
+use super::transport::{Outgoing, Transport};
+
+/// The transport of a connection, with its patience, its pace and its secrets.
+pub(super) struct Channel {
+    pub(super) name: String,
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) tally: Arc<Tally>,
+    transport: Box<dyn Transport>,
+    limiter: Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>,
+    budget: Budget,
+    retry: RetryPolicy,
+    timeouts: Timeouts,
+}
+
+impl Channel {
+    pub(super) fn new(settings: &Settings, transport: Box<dyn Transport>, redactor: Arc<Redactor>) -> Channel {
+        Channel {
+            name: settings.name.clone(),
+            redactor,
+            tally: Arc::default(),
+            transport,
+            limiter: settings.rate_limit.map(limiter),
+            budget: Budget::new(settings.retry.budget),
+            retry: settings.retry,
+            timeouts: settings.timeouts,
+        }
+    }
+
+    /// When a request that starts now must be over.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeouts.total
+    }
+
+    /// One request and the head of its answer.
+    pub(super) async fn once(
+        &self,
+        mut outgoing: Outgoing,
+        limit: u64,
+        deadline: Instant,
+    ) -> Result<Response, RemoteError> {
+        outgoing
+            .headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("*/*"));
+        // A compressed body would evade the size limit and the length check.
+        outgoing
+            .headers
+            .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+        let (method, url) = (outgoing.method.clone(), outgoing.url.clone());
+        let began = Instant::now();
+        self.tally.sent();
+        let answered = tokio::time::timeout(self.timeouts.head, self.transport.execute(outgoing)).await;
+        let incoming = match answered {
+            Ok(Ok(incoming)) => incoming,
+            Ok(Err(error)) => {
+                debug!(connection = %self.name, %method, path = url.path(), "{error}");
+                return Err(error);
+            }
+            Err(_) => {
+                return Err(RemoteError::Timeout {
+                    what: "the answer",
+                    after: self.timeouts.head,
+                });
+            }
+        };
+        debug!(
+            connection = %self.name,
+            %method,
+            path = url.path(),
+            status = incoming.status.as_u16(),
+            elapsed_ms = began.elapsed().as_millis(),
+            "answered"
+        );
+        check_encoding(&incoming.headers)?;
+        let has_body = incoming.status != StatusCode::NO_CONTENT && method != Method::HEAD;
+        let promised = promised_length(&incoming.headers).filter(|_| has_body);
+        // An error's body is only looked at, so its length is nobody's concern.
+        let limit = if incoming.status.is_success() { limit } else { u64::MAX };
+        let body = Body::new(
+            incoming.body,
+            promised,
+            limit,
+            self.timeouts,
+            deadline,
+            self.tally.clone(),
+        )?;
+        Ok(Response::new(incoming.status, incoming.headers, url, body))
+    }
+
+    /// The retry policy for one thing.
+    pub(super) fn retry(&self) -> Retry<'_> {
+        Retry {
+            channel: self,
+            backoff: Backoff::new(self.retry, &self.budget),
+        }
+    }
+}
+
+fn limiter(per_second: NonZeroU32) -> RateLimiter<NotKeyed, InMemoryState, DefaultClock> {
+    RateLimiter::direct(Quota::per_second(per_second))
+}
+
+/// The attempts at one thing.
+pub(crate) struct Retry<'a> {
+    channel: &'a Channel,
+    backoff: Backoff<'a>,
+}
+
+impl Retry<'_> {
+    /// Waits before the next attempt, or gives the failure back where there shall be none.
+    pub(crate) async fn again(&mut self, error: RemoteError, repeatable: bool) -> Result<(), RemoteError> {
+        let Some(wait) = self.backoff.next(&error, repeatable) else {
+            return Err(match self.backoff.attempts() {
+                0 | 1 => error,
+                attempts => RemoteError::GaveUp {
+                    attempts,
+                    last: Box::new(error),
+                },
+            });
+        };
+        warn!(connection = %self.channel.name, wait_ms = wait.as_millis(), "{error}; trying again");
+        self.channel.tally.repeated();
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+}
+
+fn check_encoding(headers: &HeaderMap) -> Result<(), RemoteError> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(RemoteError::Malformed {
+            reason: "the body is compressed although that was not asked for".into(),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,268 @@
+//! Speaks to a token endpoint: RFC 6749 sections 3.2, 5.1 and 5.2.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use super::{ClientAuth, OAuth2};
+use crate::remote::auth::sensitive;
+use crate::remote::channel::Channel;
+use crate::remote::error::RemoteError;
+use crate::remote::origin::BaseUrl;
+use crate::remote::redact::one_line;
+use crate::remote::request::Request;
+use crate::remote::retry::retry_after;
+use crate::remote::settings::Settings;
+use crate::remote::transport::{Outgoing, admit_origin};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// A clock that differs by less is a good clock.
+const TOLERATED_SKEW: i64 = 30;
+
+/// A place that issues tokens, and how the client proves itself there.
+pub(super) struct Endpoint {
+    pub(super) channel: Arc<Channel>,
+    pub(super) url: Url,
+    origin: String,
+    pub(super) client_id: String,
+    client: ClientAuth,
+}
+
+/// What a token endpoint said.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A token, or whatever else was asked for.
+    Granted(Value),
+    /// An error by its OAuth name.
+    Denied(Denied),
+}
+
+/// An error of RFC 6749 section 5.2.
+#[derive(Debug)]
+pub(super) struct Denied {
+    pub(super) error: String,
+    pub(super) status: StatusCode,
+    detail: Option<String>,
+    /// By how many seconds the server's clock is ahead of ours, where that is a lot.
+    pub(super) skew: Option<i64>,
+}
+
+impl Endpoint {
+    /// Checks the place: `https` or this machine, no user information, no address that the connection may not reach.
+    pub(super) fn new(
+        oauth: &OAuth2,
+        url: Url,
+        settings: &Settings,
+        channel: Arc<Channel>,
+    ) -> Result<Endpoint, RemoteError> {
+        let mut bare = url.clone();
+        bare.set_query(None);
+        let place = BaseUrl::new(bare)?;
+        if place.url().scheme() == "http" && !place.origin().is_loopback() {
+            return Err(RemoteError::settings_hint(
+                format!("the token URL on {} is plain http", place.origin()),
+                "credentials for tokens go over https only, or to this machine",
+            ));
+        }
+        admit_origin(settings, place.origin())?;
+        for text in [&oauth.client_id, oauth.scope.as_deref().unwrap_or_default()] {
+            if text.contains(char::is_control) {
+                return Err(RemoteError::settings(
+                    "the client id or the scope contains a control character",
+                ));
+            }
+        }
+        if let ClientAuth::Basic(secret) | ClientAuth::Post(secret) = &oauth.client {
+            channel.redactor.add(secret.expose_secret());
+            channel.redactor.add(&basic_pair(&oauth.client_id, secret));
+        }
+        Ok(Endpoint {
+            channel,
+            url,
+            origin: place.origin().to_string(),
+            client_id: oauth.client_id.clone(),
+            client: oauth.client.clone(),
+        })
+    }
+
+    /// Whether the time plays a part in how the client proves itself.
+    pub(super) fn is_timed(&self) -> bool {
+        matches!(self.client, ClientAuth::Assertion(_))
+    }
+
+    /// Sends a form. What the answer means is the caller's business; `patient` says whether a request whose fate is
+    /// unknown may be sent again.
+    pub(super) async fn ask(&self, fields: &[(&str, &str)], patient: bool, skew: i64) -> Result<Told, RemoteError> {
+        let mut retry = self.channel.retry();
+        loop {
+            match self.once(fields, skew).await {
+                Ok(told) => return Ok(told),
+                Err(error) => {
+                    // An answer that says "not now" has spent nothing.
+                    let repeatable = patient || matches!(error, RemoteError::Busy { .. });
+                    retry.again(error, repeatable).await?;
+                }
+            }
+        }
+    }
+
+    fn prepare(&self, fields: &[(&str, &str)], skew: i64) -> Result<Outgoing, RemoteError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded;charset=UTF-8"),
+        );
+        let mut form = Serializer::new(String::new());
+        form.extend_pairs(fields);
+        match &self.client {
+            ClientAuth::Public => {
+                form.append_pair("client_id", &self.client_id);
+            }
+            ClientAuth::Basic(secret) => {
+                let pair = basic_pair(&self.client_id, secret);
+                headers.insert(AUTHORIZATION, sensitive(&format!("Basic {pair}"))?);
+            }
+            ClientAuth::Post(secret) => {
+                form.append_pair("client_id", &self.client_id);
+                form.append_pair("client_secret", secret.expose_secret());
+            }
+            ClientAuth::Assertion(key) => {
+                let assertion = key.assert(&self.client_id, &self.client_id, seconds_now() + skew)?;
+                self.channel.redactor.add(assertion.expose_secret());
+                form.append_pair("client_id", &self.client_id);
+                form.append_pair("client_assertion_type", ASSERTION_TYPE);
+                form.append_pair("client_assertion", assertion.expose_secret());
+            }
+        }
+        Ok(Outgoing {
+            method: Method::POST,
+            url: self.url.clone(),
+            headers,
+            body: Some(form.finish().into()),
+            confidential: true,
+        })
+    }
+
+    async fn once(&self, fields: &[(&str, &str)], skew: i64) -> Result<Told, RemoteError> {
+        let outgoing = self.prepare(fields, skew)?;
+        let response = self
+            .channel
+            .once(outgoing, Request::DEFAULT_LIMIT, self.channel.deadline())
+            .await?;
+        let status = response.status();
+        let retry_after = retry_after(response.headers(), SystemTime::now());
+        let skew = skew_of(response.headers());
+        if status.is_redirection() {
+            // Credentials stay where they were configured to go.
+            return Err(RemoteError::Redirect {
+                reason: format!("the token endpoint answered with status {status}"),
+            });
+        }
+        let mut response = response;
+        if !status.is_success() {
+            let body = response.beginning(64 * 1024).await;
+            return self.failed(status, &body, retry_after, skew);
+        }
+        let body = response.buffered().await?.body;
+        let malformed = |reason: &str| RemoteError::Malformed {
+            reason: format!("the token endpoint's answer {reason}"),
+        };
+        match serde_json::from_slice(&body) {
+            Ok(value @ Value::Object(_)) => Ok(Told::Granted(value)),
+            Ok(_) => Err(malformed("is no JSON object")),
+            Err(_) if body.is_empty() => Err(malformed("is empty")),
+            Err(_) => Err(malformed("is no JSON")),
+        }
+    }
+
+    fn failed(
+        &self,
+        status: StatusCode,
+        body: &[u8],
+        retry_after: Option<Duration>,
+        skew: Option<i64>,
+    ) -> Result<Told, RemoteError> {
+        let detail = self.channel.redactor.detail(body);
+        let error = serde_json::from_slice::<Value>(body)
+            .ok()
+            .and_then(|value| value.get("error").and_then(Value::as_str).map(str::to_owned));
+        match (status.as_u16(), error) {
+            (408 | 425 | 429 | 500..=599, _) => Err(RemoteError::Busy {
+                status,
+                detail,
+                retry_after,
+            }),
+            (400 | 401 | 403, Some(error)) => {
+                let error = one_line(&self.channel.redactor.clean(&error), 60);
+                Ok(Told::Denied(Denied {
+                    error,
+                    status,
+                    detail,
+                    skew,
+                }))
+            }
+            (401 | 403 | 407, None) => Ok(Told::Denied(Denied {
+                error: status.to_string(),
+                status,
+                detail,
+                skew,
+            })),
+            _ => Err(RemoteError::Status { status, detail }),
+        }
+    }
+
+    /// A denial, as an error for the user.
+    pub(super) fn refused(&self, denied: Denied, hint: &str) -> RemoteError {
+        let detail = match denied.detail {
+            Some(detail) if detail != denied.error => format!("{}: {detail}", denied.error),
+            _ => denied.error,
+        };
+        let mut hint = hint.to_owned();
+        if let Some(skew) = denied.skew {
+            hint = format!(
+                "the server's clock and this machine's differ by {} s; {hint}",
+                skew.abs()
+            );
+        }
+        RemoteError::TokenRefused {
+            connection: self.channel.name.clone(),
+            origin: self.origin.clone(),
+            status: denied.status,
+            detail,
+            hint,
+        }
+    }
+}
+
+/// Both parts are form-encoded before they are joined: RFC 6749 section 2.3.1.
+fn basic_pair(client_id: &str, secret: &SecretString) -> String {
+    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    BASE64_STANDARD.encode(format!("{}:{}", encode(client_id), encode(secret.expose_secret())))
+}
+
+/// Seconds since 1970 by this machine's clock.
+pub(super) fn seconds_now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .unwrap_or_default()
+}
+
+/// By how many seconds the server's clock is ahead, where the difference is more than a request takes.
+fn skew_of(headers: &HeaderMap) -> Option<i64> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    let server = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+    let skew = server.checked_sub(seconds_now())?;
+    (skew.abs() > TOLERATED_SKEW).then_some(skew)
+}

@@ -1,0 +1,275 @@
+//! The token of a connection: kept while it is good, fetched by one task at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::header::AUTHORIZATION;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tracing::debug;
+use url::Url;
+
+use super::endpoint::{Denied, Endpoint, Told, seconds_now};
+use super::store::{Reserved, Store};
+use super::{Grant, OAuth2};
+use crate::remote::auth::{Credential, sensitive};
+use crate::remote::channel::Channel;
+use crate::remote::error::RemoteError;
+use crate::remote::origin::BaseUrl;
+use crate::remote::settings::Settings;
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// How long before its end a token is replaced.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// What is assumed of a token whose end the server does not tell.
+const UNTOLD_LIFETIME: u64 = 300;
+
+/// No token is trusted for longer, whatever the server says.
+const LONGEST_LIFETIME: u64 = 366 * 24 * 3600;
+
+/// Fetches and keeps a connection's token.
+pub(in crate::remote) struct TokenSource {
+    endpoint: Endpoint,
+    grant: Grant,
+    scope: Option<String>,
+    /// Held while a token is fetched, so that others wait for it instead of fetching their own.
+    current: Mutex<State>,
+    /// By how many seconds the server's clock is known to be ahead.
+    skew: AtomicI64,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    generation: u64,
+}
+
+struct Token {
+    credential: Credential,
+    good_until: Instant,
+}
+
+/// What a token endpoint granted.
+pub(super) struct Granted {
+    pub(super) access: SecretString,
+    pub(super) refresh: Option<SecretString>,
+    pub(super) lifetime: Duration,
+}
+
+impl TokenSource {
+    pub(in crate::remote) fn new(
+        oauth: &OAuth2,
+        settings: &Settings,
+        base: &BaseUrl,
+        channel: Arc<Channel>,
+    ) -> Result<TokenSource, RemoteError> {
+        let url = token_url(oauth, base)?;
+        if let Grant::RefreshToken {
+            initial: Some(initial), ..
+        } = &oauth.grant
+        {
+            channel.redactor.add(initial.expose_secret());
+        }
+        Ok(TokenSource {
+            endpoint: Endpoint::new(oauth, url, settings, channel)?,
+            grant: oauth.grant.clone(),
+            scope: oauth.scope.clone(),
+            current: Mutex::default(),
+            skew: AtomicI64::new(0),
+        })
+    }
+
+    /// The header with a token that is good for a while.
+    pub(in crate::remote) async fn credential(&self) -> Result<Credential, RemoteError> {
+        let mut state = self.current.lock().await;
+        if let Some(token) = state.token.as_ref().filter(|token| Instant::now() < token.good_until) {
+            return Ok(token.credential.clone());
+        }
+        let granted = self.fetch().await?;
+        state.generation += 1;
+        // A margin as long as the token's life would mean a new token for every request.
+        let margin = MARGIN.min(granted.lifetime / 2);
+        let credential = Credential {
+            name: AUTHORIZATION,
+            value: sensitive(&format!("Bearer {}", granted.access.expose_secret()))?,
+            generation: Some(state.generation),
+        };
+        debug!(connection = %self.endpoint.channel.name, lifetime_s = granted.lifetime.as_secs(), "got a token");
+        let good_until = Instant::now() + (granted.lifetime - margin);
+        state.token = Some(Token {
+            credential: credential.clone(),
+            good_until,
+        });
+        Ok(credential)
+    }
+
+    /// Forgets a token that the server does not take any more, unless it was replaced already.
+    pub(in crate::remote) async fn forget(&self, generation: u64) {
+        let mut state = self.current.lock().await;
+        if state
+            .token
+            .as_ref()
+            .is_some_and(|token| token.credential.generation == Some(generation))
+        {
+            state.token = None;
+        }
+    }
+
+    async fn fetch(&self) -> Result<Granted, RemoteError> {
+        match &self.grant {
+            Grant::ClientCredentials => {
+                self.ask(&|_| Ok(vec![("grant_type", "client_credentials".into())]), CLIENT_HINT)
+                    .await
+            }
+            Grant::UserAssertion { user, key } => {
+                let fields = |skew: i64| {
+                    let assertion = key.assert(&self.endpoint.client_id, user, seconds_now() + skew)?;
+                    self.endpoint.channel.redactor.add(assertion.expose_secret());
+                    Ok(vec![("grant_type", JWT_BEARER.into()), ("assertion", assertion)])
+                };
+                self.ask(&fields, USER_HINT).await
+            }
+            Grant::RefreshToken { initial, store } => self.refresh(initial.as_ref(), store.clone()).await,
+        }
+    }
+
+    /// Asks, and once more with the server's idea of the time where that may have been the trouble.
+    async fn ask(
+        &self,
+        fields: &(dyn Fn(i64) -> Result<Vec<(&'static str, SecretString)>, RemoteError> + Sync),
+        hint: &str,
+    ) -> Result<Granted, RemoteError> {
+        let skew = self.skew.load(Ordering::Relaxed);
+        let denied = match self.ask_once(&fields(skew)?, skew).await? {
+            Ok(granted) => return Ok(granted),
+            Err(denied) => denied,
+        };
+        let timed = self.endpoint.is_timed() || matches!(self.grant, Grant::UserAssertion { .. });
+        let Some(server) = denied.skew.filter(|server| timed && *server != skew) else {
+            return Err(self.endpoint.refused(denied, hint));
+        };
+        self.skew.store(server, Ordering::Relaxed);
+        self.ask_once(&fields(server)?, server)
+            .await?
+            .map_err(|denied| self.endpoint.refused(denied, hint))
+    }
+
+    async fn ask_once(
+        &self,
+        fields: &[(&'static str, SecretString)],
+        skew: i64,
+    ) -> Result<Result<Granted, Denied>, RemoteError> {
+        let mut form: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.expose_secret()))
+            .collect();
+        form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
+        match self.endpoint.ask(&form, true, skew).await? {
+            Told::Granted(value) => granted(&self.endpoint.channel, &value).map(Ok),
+            Told::Denied(denied) => Ok(Err(denied)),
+        }
+    }
+
+    async fn refresh(&self, initial: Option<&SecretString>, path: std::path::PathBuf) -> Result<Granted, RemoteError> {
+        let store = Store::new(path);
+        let reserved = blocking(move || store.reserve()).await?;
+        let Some(token) = reserved.read(initial)? else {
+            return Err(RemoteError::settings_hint(
+                format!("{}: nobody has signed in yet", self.endpoint.channel.name),
+                format!("run `host login {}`", self.endpoint.channel.name),
+            ));
+        };
+        self.endpoint.channel.redactor.add(token.expose_secret());
+        let mut form = vec![
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token.expose_secret()),
+        ];
+        form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
+        // Whether a lost answer has spent the token cannot be known.
+        let granted = match self
+            .endpoint
+            .ask(&form, false, self.skew.load(Ordering::Relaxed))
+            .await?
+        {
+            Told::Granted(value) => granted(&self.endpoint.channel, &value)?,
+            Told::Denied(denied) => {
+                let name = &self.endpoint.channel.name;
+                return Err(self
+                    .endpoint
+                    .refused(denied, &format!("sign in again: `host login {name}`")));
+            }
+        };
+        if let Some(next) = &granted.refresh {
+            keep(reserved, next.clone(), initial.cloned()).await?;
+        }
+        Ok(granted)
+    }
+}
+
+const CLIENT_HINT: &str =
+    "check the client's id and its secret or key, and that it may use client credentials with this scope";
+const USER_HINT: &str = "check the user, and that the client may use JWT assertions and trusts the key's certificate";
+
+/// Writes a refresh token where the next run finds it.
+pub(super) async fn keep(
+    reserved: Reserved,
+    token: SecretString,
+    initial: Option<SecretString>,
+) -> Result<(), RemoteError> {
+    blocking(move || reserved.write(&token, initial.as_ref())).await
+}
+
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RemoteError> + Send + 'static,
+) -> Result<T, RemoteError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(RemoteError::settings(format!("the refresh token's file: {error}"))),
+    }
+}
+
+pub(super) fn token_url(oauth: &OAuth2, base: &BaseUrl) -> Result<Url, RemoteError> {
+    match &oauth.token_url {
+        Some(url) => Ok(url.clone()),
+        None => base.join(["oauth2", "v1", "token"]),
+    }
+}
+
+/// Reads an answer of RFC 6749 section 5.1, and remembers its secrets so that nothing prints them.
+pub(super) fn granted(channel: &Channel, value: &Value) -> Result<Granted, RemoteError> {
+    let malformed = |reason: &str| RemoteError::Malformed {
+        reason: format!("the token endpoint's answer {reason}"),
+    };
+    let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let refresh = text("refresh_token").map(SecretString::from);
+    for token in [
+        refresh.as_ref().map(|token| token.expose_secret()),
+        text("id_token"),
+        text("access_token"),
+    ] {
+        if let Some(token) = token {
+            channel.redactor.add(token);
+        }
+    }
+    let access = text("access_token").ok_or_else(|| malformed("holds no token"))?;
+    if !access.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(malformed("holds a token that no header may hold"));
+    }
+    if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return Err(malformed("holds a token of a type that is not supported"));
+    }
+    let seconds = match value.get("expires_in") {
+        Some(Value::Number(number)) => number.as_f64().unwrap_or(0.0).clamp(0.0, LONGEST_LIFETIME as f64) as u64,
+        Some(Value::String(text)) => text.trim().parse().unwrap_or(UNTOLD_LIFETIME).min(LONGEST_LIFETIME),
+        _ => UNTOLD_LIFETIME,
+    };
+    Ok(Granted {
+        access: access.into(),
+        refresh,
+        lifetime: Duration::from_secs(seconds),
+    })
+}

@@ -1,0 +1,234 @@
+//! The file that holds a connection's current refresh token.
+//!
+//! Servers rotate refresh tokens: the old one dies when the new one is issued. So the file is replaced atomically, the
+//! place for the new one is prepared before the old one is spent, and a lock keeps two processes from spending it twice.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::remote::error::RemoteError;
+
+/// Where a refresh token lives. All methods block.
+#[derive(Debug, Clone)]
+pub(super) struct Store {
+    path: PathBuf,
+}
+
+/// The right to change the file, and a place for what it will hold. Dropping it gives the right back.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    path: PathBuf,
+    next: NamedTempFile,
+    _lock: File,
+}
+
+impl Store {
+    pub(super) fn new(path: PathBuf) -> Store {
+        Store { path }
+    }
+
+    /// Waits for other processes, and makes sure that the file can be replaced.
+    pub(super) fn reserve(&self) -> Result<Reserved, RemoteError> {
+        let failed = |error: std::io::Error| {
+            RemoteError::settings_hint(
+                format!("the refresh token cannot be kept in {}: {error}", self.path.display()),
+                "the folder must be writable",
+            )
+        };
+        let folder = folder(&self.path);
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(failed)?;
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(name))
+            .map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        // Made readable by its owner only.
+        let next = NamedTempFile::new_in(folder).map_err(failed)?;
+        Ok(Reserved {
+            path: self.path.clone(),
+            next,
+            _lock: lock,
+        })
+    }
+}
+
+impl Reserved {
+    /// The current token, if there is one that grew from the configured `initial` one.
+    pub(super) fn read(&self, initial: Option<&SecretString>) -> Result<Option<SecretString>, RemoteError> {
+        let broken = |what: String| {
+            RemoteError::settings_hint(
+                format!("the refresh token in {} cannot be used: {what}", self.path.display()),
+                "`host login` replaces it",
+            )
+        };
+        let mut text = String::new();
+        match File::open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(initial.cloned()),
+            Err(error) => return Err(broken(error.to_string())),
+            Ok(mut file) => {
+                check_mode(&file, &self.path)?;
+                file.read_to_string(&mut text)
+                    .map_err(|error| broken(error.to_string()))?;
+            }
+        }
+        let value: Value = serde_json::from_str(&text).map_err(|_| broken("it is damaged".into()))?;
+        let token = value
+            .get("refresh_token")
+            .and_then(Value::as_str)
+            .filter(|token| !token.is_empty());
+        let token = token.ok_or_else(|| broken("it is damaged".into()))?;
+        match (initial, value.get("grown_from").and_then(Value::as_str)) {
+            // The user configured another one since.
+            (Some(initial), seed) if seed != Some(digest(initial).as_str()) => Ok(Some(initial.clone())),
+            _ => Ok(Some(SecretString::from(token))),
+        }
+    }
+
+    /// Replaces the token.
+    pub(super) fn write(mut self, token: &SecretString, initial: Option<&SecretString>) -> Result<(), RemoteError> {
+        let content = json!({ "refresh_token": token.expose_secret(), "grown_from": initial.map(digest) });
+        let path = self.path.clone();
+        let written = (|| {
+            self.next.write_all(content.to_string().as_bytes())?;
+            self.next.as_file().sync_all()?;
+            self.next.persist(&path).map_err(|error| error.error)?;
+            #[cfg(unix)]
+            File::open(folder(&path))?.sync_all()?;
+            Ok(())
+        })();
+        written.map_err(|error: std::io::Error| {
+            RemoteError::settings_hint(
+                format!(
+                    "the new refresh token could not be written to {}: {error}",
+                    path.display()
+                ),
+                "the old one is spent: run `host login` again once the disk is well",
+            )
+        })
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn digest(token: &SecretString) -> String {
+    Sha256::digest(token.expose_secret().as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(unix)]
+fn check_mode(file: &File, path: &Path) -> Result<(), RemoteError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file
+        .metadata()
+        .map(|data| data.permissions().mode())
+        .unwrap_or_default();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(RemoteError::settings_hint(
+        format!("{} can be read by others (mode {:o})", path.display(), mode & 0o777),
+        format!("chmod 600 {}", path.display()),
+    ))
+}
+
+#[cfg(not(unix))]
+fn check_mode(_: &File, _: &Path) -> Result<(), RemoteError> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> SecretString {
+        text.into()
+    }
+
+    fn read(store: &Store, initial: Option<&str>) -> Option<String> {
+        let initial = initial.map(secret);
+        let read = store.reserve().unwrap().read(initial.as_ref()).unwrap();
+        read.map(|token| token.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn the_newest_token_wins_unless_another_first_one_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().join("tokens/epm.json"));
+        assert_eq!(read(&store, None), None);
+        assert_eq!(read(&store, Some("first")), Some("first".into()));
+        store
+            .reserve()
+            .unwrap()
+            .write(&secret("second"), Some(&secret("first")))
+            .unwrap();
+        assert_eq!(read(&store, Some("first")), Some("second".into()));
+        assert_eq!(read(&store, None), Some("second".into()));
+        assert_eq!(read(&store, Some("replacement")), Some("replacement".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens/epm.json");
+        let store = Store::new(path.clone());
+        store.reserve().unwrap().write(&secret("token"), None).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = store.reserve().unwrap().read(None).unwrap_err();
+        assert!(error.hint().unwrap().starts_with("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_that_shows_nothing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("epm.json");
+        let store = Store::new(path.clone());
+        for text in ["", "canary", "{}", r#"{"refresh_token":7}"#, r#"{"refresh_token":""}"#] {
+            store.reserve().unwrap().write(&secret("x"), None).unwrap();
+            fs::write(&path, text).unwrap();
+            let error = store.reserve().unwrap().read(None).unwrap_err();
+            assert!(!format!("{error:?}").contains("canary"));
+        }
+    }
+
+    #[test]
+    fn nothing_half_written_stays_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().join("epm.json"));
+        drop(store.reserve().unwrap());
+        store.reserve().unwrap().write(&secret("x"), None).unwrap();
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["epm.json", "epm.json.lock"]);
+    }
+}
