@@ -86,6 +86,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Be a local stand-in for EPM Cloud and an identity domain, for plugin authors.
     Simulate(SimulateArgs),
+    /// Say whether connections and sinks can be reached and used; exit 0 only if all can.
+    Check(CheckArgs),
+    /// Sign in from another device; keeps the refresh token.
+    Login(LoginArgs),
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -168,6 +172,12 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub rendering: RenderingArgs,
+    /// Write the exchange with the server into this new folder, secrets replaced.
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Run from such a folder: no server, no credential, the recorded period and parameters.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "connection", "from", "to", "since", "parameters", "now"])]
+    pub replay: Option<PathBuf>,
     /// Fail the run (exit 8) where rows were rejected.
     #[arg(long)]
     pub strict: bool,
@@ -196,12 +206,34 @@ pub struct RemoteArgs {
     /// Ask this server instead of a configured connection.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// basic:USER, bearer, or none; the secret comes from $HOST_SECRET, else a prompt on a terminal.
+    /// basic:USER, bearer, oauth2:CLIENT_ID, or none; the secret comes from $HOST_SECRET, else a prompt on a terminal.
     #[arg(long, value_name = "AUTH", requires = "url")]
     pub auth: Option<String>,
     /// Permit loopback and private addresses for --url.
     #[arg(long, requires = "url")]
     pub allow_private_addresses: bool,
+}
+
+/// `host check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  host check\n  host check epm archive")]
+pub struct CheckArgs {
+    /// Names of connections and sinks [default: all].
+    pub names: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// `host login`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  host login epm")]
+pub struct LoginArgs {
+    /// A connection whose auth is of kind oauth2-refresh-token.
+    pub connection: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
 }
 
 /// `host demo`.

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 
 use secrecy::SecretString;
 
-use super::Failure;
 use super::args::RemoteArgs;
+use super::{Failure, auth};
 use crate::config::{self, Config, Connection, ConnectionKind};
 use crate::plugin;
 use crate::remote::{Auth, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
@@ -16,7 +16,7 @@ const SECRET_VARIABLE: &str = "HOST_SECRET";
 /// Decides which server is asked, and gets the secret for it.
 pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind) -> Result<Settings, Failure> {
     if let Some(url) = &args.url {
-        return ad_hoc(url, args);
+        return ad_hoc(url, args, kind_of(kind));
     }
     let kind = kind_of(kind);
     let (name, connection) = match &args.connection {
@@ -30,9 +30,19 @@ pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind
         ))
         .hint(format!("choose a connection of kind {kind}")));
     }
+    assemble(name, connection, config)
+}
+
+/// The settings of a configured connection, whatever its kind.
+pub fn of_name(config: &Config, name: &str) -> Result<Settings, Failure> {
+    let (name, connection) = named(config, name)?;
+    assemble(name, connection, config)
+}
+
+fn assemble(name: &str, connection: &Connection, config: &Config) -> Result<Settings, Failure> {
     // A URL that would never be asked must not cost a secret.
     check(name, connection, config)?;
-    let auth = resolve_auth(name, &connection.auth, config)?;
+    let auth = auth::resolve(name, connection, config)?;
     let mut settings = configured(name, connection, auth, config)?;
     settings.proxy = connection
         .proxy
@@ -144,7 +154,7 @@ fn kind_of(kind: plugin::ConnectionKind) -> ConnectionKind {
     }
 }
 
-fn ad_hoc(url: &str, args: &RemoteArgs) -> Result<Settings, Failure> {
+fn ad_hoc(url: &str, args: &RemoteArgs, kind: ConnectionKind) -> Result<Settings, Failure> {
     let url = config::parse_url(url).map_err(|reason| {
         Failure::usage(format!("--url: {reason}"))
             .hint("for example https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com")
@@ -153,12 +163,12 @@ fn ad_hoc(url: &str, args: &RemoteArgs) -> Result<Settings, Failure> {
     let mut settings = Settings::new(&name, url);
     settings.allow_private_addresses = args.allow_private_addresses;
     check_url(&settings)?;
-    settings.auth = ad_hoc_auth(args.auth.as_deref())?;
+    settings.auth = ad_hoc_auth(args.auth.as_deref(), kind)?;
     Ok(settings)
 }
 
-fn ad_hoc_auth(auth: Option<&str>) -> Result<Auth, Failure> {
-    let known = "give --auth basic:USER, --auth bearer or --auth none";
+fn ad_hoc_auth(auth: Option<&str>, kind: ConnectionKind) -> Result<Auth, Failure> {
+    let known = "give --auth basic:USER, --auth bearer, --auth oauth2:CLIENT_ID or --auth none";
     match auth {
         Some("none") => Ok(Auth::None),
         Some("bearer") => Ok(Auth::Bearer(secret_of("token")?)),
@@ -167,6 +177,11 @@ fn ad_hoc_auth(auth: Option<&str>) -> Result<Auth, Failure> {
                 username: username.to_string(),
                 password: secret_of(&format!("password of {username}"))?,
             }),
+            Some(("oauth2", client)) if !client.is_empty() => Ok(auth::client_credentials(
+                client,
+                secret_of(&format!("secret of client {client}"))?,
+                kind,
+            )),
             // What was typed may be a password in the wrong place.
             _ => Err(Failure::usage("--auth is not of a known form").hint(known)),
         },
@@ -193,20 +208,4 @@ fn secret_of(what: &str) -> Result<SecretString, Failure> {
         Ok(secret) if !secret.is_empty() => Ok(SecretString::from(secret)),
         _ => Err(missing()),
     }
-}
-
-fn resolve_auth(name: &str, auth: &config::Auth, config: &Config) -> Result<Auth, Failure> {
-    let secret = |source: &config::SecretSource, what: &str| {
-        source
-            .resolve(&format!("{what} of connection {name}"), &config.folder)
-            .map_err(Failure::from)
-    };
-    Ok(match auth {
-        config::Auth::None => Auth::None,
-        config::Auth::Basic { username, password } => Auth::Basic {
-            username: username.clone(),
-            password: secret(password, "password")?,
-        },
-        config::Auth::Bearer { token } => Auth::Bearer(secret(token, "token")?),
-    })
 }

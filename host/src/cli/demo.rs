@@ -8,8 +8,9 @@ use secrecy::SecretString;
 use super::args::{ConfigFile, DemoArgs, ReportArgs, Talk};
 use super::progress::Progress;
 use super::stop::Stop;
-use super::{Failure, report, run, sinks};
-use crate::plugin::BUILT_IN;
+use super::{Failure, auth, report, run, sinks};
+use crate::config;
+use crate::plugin::{BUILT_IN, ConnectionKind};
 use crate::remote::{Auth, Settings};
 use crate::run::RunError;
 use crate::simulator::{Scenario, Simulator};
@@ -21,12 +22,19 @@ const SINCE: &str = "7d";
 pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
     let stop = Stop::listen()?;
     let scenario = Scenario::default();
-    let credentials = scenario.credentials.clone();
+    let people = scenario.credentials.clone();
+    let client = scenario.oauth.clone();
     let running = Simulator::start(scenario, 0, false).await?;
-    say(talk, &format!("The simulator plays EPM Cloud at {}\n", running.url()));
+    say(
+        talk,
+        &format!(
+            "The simulator plays EPM Cloud and an identity domain at {}\n",
+            running.url()
+        ),
+    );
     for (name, _) in BUILT_IN {
         say(talk, &format!("\n$ host run {name} --since {SINCE}\n"));
-        let report = report::prepare(&ReportArgs {
+        let asked = ReportArgs {
             plugin: name.to_string(),
             config: ConfigFile { config: None },
             from: None,
@@ -34,11 +42,17 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             since: Some(SINCE.to_string()),
             parameters: Vec::new(),
             now: None,
-        })?;
-        let password = SecretString::from(credentials.password.as_str());
-        let auth = Auth::Basic {
-            username: credentials.user.clone(),
-            password,
+        };
+        let report = report::prepare(&asked, None)?;
+        let auth = match report.description.connection {
+            ConnectionKind::Epm => Auth::Basic {
+                username: people.user.clone(),
+                password: SecretString::from(people.password.as_str()),
+            },
+            ConnectionKind::IdentityDomain => {
+                let secret = SecretString::from(client.client_secret.as_str());
+                auth::client_credentials(&client.client_id, secret, config::ConnectionKind::IdentityDomain)
+            }
         };
         let mut settings = Settings::new("demo", running.url());
         settings.auth = auth;

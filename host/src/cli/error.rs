@@ -60,6 +60,8 @@ impl Exit {
 pub struct Failure {
     /// How the process exits.
     pub exit: Exit,
+    /// A stable word for machines.
+    pub code: &'static str,
     /// What happened; none where the user knows, as after Ctrl-C.
     pub message: Option<String>,
     /// What to do.
@@ -73,6 +75,7 @@ impl Failure {
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure {
             exit,
+            code: exit.word(),
             message: Some(message.into()),
             hint: None,
             after: None,
@@ -88,6 +91,7 @@ impl Failure {
     pub fn silent(exit: Exit) -> Failure {
         Failure {
             exit,
+            code: exit.word(),
             message: None,
             hint: None,
             after: None,
@@ -149,7 +153,7 @@ impl Failure {
                 }
                 let line = Line {
                     level: "error",
-                    code: self.exit.word(),
+                    code: self.code,
                     exit: self.exit.code(),
                     message,
                     hint: self.hint.as_deref(),
@@ -191,17 +195,23 @@ impl From<PluginError> for Failure {
 
 impl From<RemoteError> for Failure {
     fn from(error: RemoteError) -> Self {
-        Failure::told(exit_of(error.class()), &error, error.hint())
+        Failure {
+            code: error.code(),
+            ..Failure::told(exit_of(error.class()), &error, error.hint())
+        }
     }
 }
 
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
-        Failure::told(exit_of(error.class()), &error, error.hint())
+        Failure {
+            code: error.code(),
+            ..Failure::told(exit_of(error.class()), &error, error.hint())
+        }
     }
 }
 
-fn exit_of(class: Class) -> Exit {
+pub fn exit_of(class: Class) -> Exit {
     match class {
         Class::Usage => Exit::Usage,
         Class::Refused => Exit::Refused,

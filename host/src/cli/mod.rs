@@ -2,13 +2,17 @@
 //! into the rooms below, and [`Failure`], which knows the exit code.
 
 pub mod args;
+mod auth;
+mod check;
 mod connection;
 mod demo;
 mod error;
 mod inspection;
 mod log;
+mod login;
 mod plugins;
 mod progress;
+mod recording;
 mod report;
 mod run;
 mod simulate;
@@ -42,6 +46,8 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Run(args) => block_on(run::run(args, &cli.talk)),
         Command::Plan(args) => run::plan(args),
         Command::Demo(args) => block_on(demo::demo(args, &cli.talk)),
+        Command::Check(args) => block_on(check::check(args)),
+        Command::Login(args) => block_on(login::login(args)),
         Command::Simulate(args) => block_on(simulate::simulate(args)),
         Command::Plugin(PluginCommand::List { config }) => plugins::list(&load(config)?),
         Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {

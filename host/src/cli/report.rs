@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::args::ReportArgs;
+use super::recording::Notes;
 use super::{Failure, plugins};
 use crate::config::{self, Config};
 use crate::plugin::{Description, Parameter, Plugin, PluginKind, Request};
@@ -18,20 +19,24 @@ pub struct Report {
     pub description: Description,
     /// The period.
     pub window: Window,
+    /// The clock.
+    pub now: Timestamp,
     /// The request that it gets.
     pub request: Request,
     /// Names the run; part of the unique name.
     pub run_id: String,
 }
 
-/// Loads the plugin and checks everything about the request that needs no server.
-pub fn prepare(args: &ReportArgs) -> Result<Report, Failure> {
+/// Loads the plugin and checks everything about the request that needs no server. With the notes of a recording, that is
+/// what is asked.
+pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
     let config = Config::load(args.config.config.as_deref())?;
-    let now = match &args.now {
-        Some(text) => text
+    let now = match (&args.now, notes) {
+        (_, Some(notes)) => notes.now,
+        (Some(text), None) => text
             .parse()
             .map_err(|_| Failure::usage(format!("--now {text:?} is no RFC 3339 instant")))?,
-        None => Timestamp::now(),
+        (None, None) => Timestamp::now(),
     };
     let period = period(args)?;
     let plugin = plugins::load(&config, &args.plugin)?;
@@ -43,20 +48,30 @@ pub fn prepare(args: &ReportArgs) -> Result<Report, Failure> {
         .hint("name a sink with --sink"));
     }
     let description = plugin.report()?.describe()?;
-    let window = period.window(now, description.granularity)?;
-    let parameters = parameters(&args.parameters, &description)?;
+    let window = match notes {
+        Some(notes) => notes.window,
+        None => period.window(now, description.granularity)?,
+    };
+    let parameters = match notes {
+        Some(notes) => notes.parameters.clone(),
+        None => parameters(&args.parameters, &description)?,
+    };
     let run_id = run_id(now);
     let request = Request {
         window: window.into(),
         now: now.as_millisecond(),
         parameters,
-        unique_name: format!("host-{}-{run_id}", description.name),
+        unique_name: match notes {
+            Some(notes) => notes.unique_name.clone(),
+            None => format!("host-{}-{run_id}", description.name),
+        },
     };
     Ok(Report {
         config,
         plugin,
         description,
         window,
+        now,
         request,
         run_id,
     })

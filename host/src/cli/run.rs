@@ -9,21 +9,34 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{PlanArgs, RunArgs, Talk};
 use super::progress::Progress;
+use super::recording::{self, Notes};
 use super::report::{self, Report};
 use super::stop::Stop;
 use super::{Exit, Failure, connection, print, sinks};
+use crate::config;
 use crate::event::{Product, Provenance};
 use crate::fetch::{self, Fetcher};
 use crate::plugin::ConnectionKind;
-use crate::remote::{Remote, Settings};
+use crate::remote::{Exchange, Remote, Settings};
 use crate::run::{Run, RunError, Summary};
 use crate::sink::Sink;
 
 /// `host run`.
 pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
     let stop = Stop::listen()?;
-    let report = report::prepare(&args.report)?;
-    let settings = connection::settings(&report.config, &args.remote, report.description.connection)?;
+    let notes = args.replay.as_deref().map(Notes::read).transpose()?;
+    let report = report::prepare(&args.report, notes.as_ref())?;
+    let mut settings = match (&args.replay, &notes) {
+        (Some(folder), Some(notes)) => recording::replay(folder, notes)?,
+        _ => connection::settings(&report.config, &args.remote, report.description.connection)?,
+    };
+    if let Some(folder) = &args.record {
+        let notes = Notes::of(&report, &settings.name)?;
+        settings.exchange = Exchange::Record {
+            folder: folder.clone(),
+            notes,
+        };
+    }
     if let Some(deprecation) = &report.description.deprecation {
         let successor = deprecation
             .successor
@@ -77,7 +90,7 @@ pub async fn execute(
 ) -> Result<(Summary, Result<(), RunError>), Failure> {
     let remote = Arc::new(Remote::new(settings)?);
     let watcher: Arc<dyn fetch::Progress> = progress.clone();
-    let fetcher = Fetcher::new(remote, &spool_folder(), fetch::Limits::default(), watcher);
+    let fetcher = Fetcher::new(remote, &spool_folder(), limits(&report.config.fetch), watcher);
     let run = Run {
         id: report.run_id,
         plugin: report.plugin,
@@ -91,6 +104,17 @@ pub async fn execute(
         stop,
     };
     Ok(run.execute().await)
+}
+
+fn limits(set: &config::Fetch) -> fetch::Limits {
+    let mut limits = fetch::Limits::default();
+    limits.document_bytes = set.document_bytes.unwrap_or(limits.document_bytes);
+    limits.record_bytes = set.record_bytes.unwrap_or(limits.record_bytes);
+    limits.archive.entries = set.archive_entries.unwrap_or(limits.archive.entries);
+    limits.archive.total_bytes = set.archive_bytes.unwrap_or(limits.archive.total_bytes);
+    limits.archive.ratio = set.archive_ratio.unwrap_or(limits.archive.ratio);
+    limits.polling.total = set.job_timeout.unwrap_or(limits.polling.total);
+    limits
 }
 
 /// Documents wait on disk, not in a memory-backed `/tmp`: `$XDG_CACHE_HOME/host`, else the system's temporary folder.
@@ -162,7 +186,7 @@ fn json(value: &impl Serialize) -> Result<String, Failure> {
 
 /// `host plan`.
 pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
-    let report = report::prepare(&args.report)?;
+    let report = report::prepare(&args.report, None)?;
     let fetches = report.plugin.report()?.plan(&report.request)?;
     let mut text = String::new();
     for fetch in &fetches {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::args::RenderingArgs;
 use super::{Failure, print};
 use crate::config::{self, Config, nearest};
-use crate::event::{Encoding, Provenance};
+use crate::event::{Encoding, Product, Provenance};
 use crate::sink::{
     Existing, FileOptions, FileSink, Format, PathTemplate, Placeholders, Renderer, Sink, SinkSpec, StdoutSink,
 };
@@ -101,13 +101,37 @@ fn to_file(
     options: FileOptions,
     provenance: &Arc<Provenance>,
 ) -> Result<Box<dyn Sink>, Failure> {
-    let path = folder.join(template.expand(&Placeholders {
-        report: &provenance.report,
-        connection: &provenance.connection,
-        date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
-    }));
+    let path = folder.join(expand(template, provenance));
     let renderer = Renderer::new(format, encoding, Arc::clone(provenance));
     Ok(Box::new(FileSink::create(name, &path, renderer, options)?))
+}
+
+/// Whether a configured sink could be opened now; leaves nothing behind.
+pub fn probe(config: &Config, name: &str, sink: &config::Sink) -> Result<String, Failure> {
+    let provenance = Arc::new(Provenance {
+        report: "check".into(),
+        connection: "check".into(),
+        service: "check".into(),
+        product: Product::EpmCloud,
+    });
+    match sink {
+        config::Sink::Stdout { .. } => Ok("standard output".into()),
+        config::Sink::File { path, .. } => {
+            let template: PathTemplate = path.parse()?;
+            let path = config.folder.join(expand(&template, &provenance));
+            // The folder, or the nearest one above it that exists, must take a file.
+            let folder = path
+                .ancestors()
+                .skip(1)
+                .find(|folder| folder.is_dir() || folder.as_os_str().is_empty());
+            let folder = folder
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            let renderer = Renderer::new(Format::Ndjson, Encoding::Event, provenance);
+            FileSink::create(name, &folder.join(".host-check"), renderer, FileOptions::default())?;
+            Ok(format!("{} can be written", folder.display()))
+        }
+    }
 }
 
 /// Checks a configured sink without opening it.
@@ -116,6 +140,14 @@ pub fn check(sink: &config::Sink) -> Result<(), Failure> {
         path.parse::<PathTemplate>()?;
     }
     Ok(())
+}
+
+fn expand(template: &PathTemplate, provenance: &Provenance) -> PathBuf {
+    template.expand(&Placeholders {
+        report: &provenance.report,
+        connection: &provenance.connection,
+        date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
+    })
 }
 
 /// `host sink list`.

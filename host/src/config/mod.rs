@@ -41,6 +41,9 @@ pub struct Config {
     /// The sandbox's limits, where they differ from the defaults.
     #[serde(default)]
     pub limits: Limits,
+    /// The limits of what is fetched, where they differ from the defaults.
+    #[serde(default)]
+    pub fetch: Fetch,
     /// The folder that relative paths start from: the file's own.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -58,6 +61,12 @@ pub struct Connection {
     /// Who asks.
     #[serde(default)]
     pub auth: Auth,
+    /// Where OAuth 2 tokens are issued; without it `/oauth2/v1/token` on the connection's own origin.
+    #[serde(default, deserialize_with = "optional_url")]
+    pub token_url: Option<Url>,
+    /// Where a device login starts; without it `device` beside the token URL.
+    #[serde(default, deserialize_with = "optional_url")]
+    pub device_url: Option<Url>,
     /// Permit `http` to hosts other than loopback.
     #[serde(default)]
     pub allow_http: bool,
@@ -152,6 +161,76 @@ pub enum Auth {
         /// The token.
         token: SecretSource,
     },
+    /// OAuth 2, for the client itself.
+    #[serde(rename = "oauth2-client-credentials", rename_all = "kebab-case")]
+    ClientCredentials {
+        /// The client's id.
+        client_id: String,
+        /// The client's secret; without one, `private_key` proves the client.
+        client_secret: Option<SecretSource>,
+        /// How the secret is sent.
+        #[serde(default)]
+        client_authentication: ClientAuthentication,
+        /// The key that signs the client's assertion, PEM.
+        private_key: Option<SecretSource>,
+        /// The alias of that key's certificate on the server (`kid`).
+        key_id: Option<String>,
+        /// The certificate's SHA-1 thumbprint (`x5t`), in place of the alias.
+        thumbprint: Option<String>,
+        /// Whom assertions are meant for.
+        audience: Option<String>,
+        /// What the token may do, verbatim.
+        scope: Option<String>,
+    },
+    /// OAuth 2, for the user who signed in with `host login`.
+    #[serde(rename = "oauth2-refresh-token", rename_all = "kebab-case")]
+    RefreshToken {
+        /// The client's id.
+        client_id: String,
+        /// The client's secret; a public client has none.
+        client_secret: Option<SecretSource>,
+        /// How the secret is sent.
+        #[serde(default)]
+        client_authentication: ClientAuthentication,
+        /// The first refresh token, where it does not come from `host login`.
+        refresh_token: Option<SecretSource>,
+        /// What the token may do, verbatim.
+        scope: Option<String>,
+    },
+    /// OAuth 2, for a user whom the client vouches for with a signed assertion.
+    #[serde(rename = "oauth2-user-assertion", rename_all = "kebab-case")]
+    UserAssertion {
+        /// The client's id.
+        client_id: String,
+        /// The client's secret; without one, the key proves the client too.
+        client_secret: Option<SecretSource>,
+        /// How the secret is sent.
+        #[serde(default)]
+        client_authentication: ClientAuthentication,
+        /// The user's login name.
+        username: String,
+        /// The key that signs the assertion, PEM.
+        private_key: SecretSource,
+        /// The alias of that key's certificate on the server (`kid`).
+        key_id: Option<String>,
+        /// The certificate's SHA-1 thumbprint (`x5t`), in place of the alias.
+        thumbprint: Option<String>,
+        /// Whom assertions are meant for.
+        audience: Option<String>,
+        /// What the token may do, verbatim.
+        scope: Option<String>,
+    },
+}
+
+/// How a client secret is sent: RFC 6749 section 2.3.1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAuthentication {
+    /// In the `Authorization` header.
+    #[default]
+    Basic,
+    /// In the body.
+    Post,
 }
 
 /// A sink.
@@ -182,6 +261,25 @@ pub enum Sink {
 pub struct Plugin {
     /// The component, relative to the configuration's folder.
     pub path: PathBuf,
+}
+
+/// Limits of what is fetched; what is left out keeps its default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Fetch {
+    /// Bytes of a downloaded file or of an answer that is a document.
+    pub document_bytes: Option<u64>,
+    /// Bytes of one JSON record.
+    pub record_bytes: Option<u64>,
+    /// Entries of an archive.
+    pub archive_entries: Option<u16>,
+    /// Bytes of the file in an archive.
+    pub archive_bytes: Option<u64>,
+    /// Bytes out per byte in.
+    pub archive_ratio: Option<u64>,
+    /// How long a job may take, as `30m`.
+    #[serde(default, deserialize_with = "duration")]
+    pub job_timeout: Option<std::time::Duration>,
 }
 
 /// Limits of the sandbox; each is explained by `host plugin inspect`.
@@ -289,6 +387,10 @@ pub fn parse_url(text: &str) -> Result<Url, String> {
 fn url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_url(&text).map_err(serde::de::Error::custom)
+}
+
+fn optional_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    url(deserializer).map(Some)
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<std::time::Duration>, D::Error> {

@@ -6,6 +6,8 @@
 
 mod memory;
 mod parse;
+pub mod probe;
+mod silence;
 mod summary;
 mod window;
 
@@ -20,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
 use crate::fetch::{FetchError, Fetched, Fetcher};
-use crate::plugin::{self, Plugin, PluginError, ReportPlugin};
+use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
 use crate::sink::{Sink, SinkError};
 
 pub use summary::{PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary};
@@ -107,6 +109,8 @@ struct Counts {
     bytes: u64,
     delivered: Vec<u64>,
     job: Option<String>,
+    /// The time of the latest event, in ms since 1970.
+    last_event: Option<i64>,
     usage: plugin::Usage,
 }
 
@@ -161,6 +165,11 @@ impl Run {
         for sink in &mut self.sinks {
             let name = sink.name().to_string();
             sink.close().await.map_err(|source| sink_error(name, source))?;
+        }
+        if self.description.connection == ConnectionKind::IdentityDomain
+            && let Some(notice) = silence::notice(counts.last_event, self.window)
+        {
+            tracing::warn!("{notice}");
         }
         for cleanup in cleanups {
             self.fetcher.clean_up(&cleanup).await;
@@ -236,6 +245,7 @@ async fn deliver_document(
     while let Some(batch) = batches.recv().await {
         note_rejects(&batch, counts);
         counts.events += batch.events.len() as u64;
+        counts.last_event = counts.last_event.max(batch.events.iter().map(|event| event.time).max());
         for (sink, delivered) in sinks.iter_mut().zip(&mut counts.delivered) {
             if let Err(source) = sink.deliver(&batch.events).await {
                 return Err(sink_error(sink.name().to_string(), source));

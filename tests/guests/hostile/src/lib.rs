@@ -1,5 +1,6 @@
 //! A report plugin that misbehaves as its parameter `behaviour` says, and is well-behaved without one: each line of the
 //! document is a login name, an empty line is rejected.
+#![cfg(target_family = "wasm")]
 
 #[allow(clippy::all)]
 mod bindings {

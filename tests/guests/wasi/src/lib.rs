@@ -1,5 +1,6 @@
 //! A report plugin that uses WASI as its parameter `behaviour` says. What it found out comes back as a fault's message,
 //! the shortest way for a guest to say something.
+#![cfg(target_family = "wasm")]
 
 #[allow(clippy::all)]
 mod bindings {

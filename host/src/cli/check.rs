@@ -1,0 +1,79 @@
+//! `host check`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::args::CheckArgs;
+use super::error::exit_of;
+use super::{Failure, connection, print, sinks};
+use crate::config::{Config, ConnectionKind, nearest};
+use crate::plugin;
+use crate::remote::Remote;
+use crate::run::probe;
+
+/// A line for each connection and sink; fails with the code of the first that cannot be used.
+pub async fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let config = Config::load(args.config.config.as_deref())?;
+    let all = || config.connections.keys().chain(config.sinks.keys());
+    let names: Vec<&String> = if args.names.is_empty() {
+        all().collect()
+    } else {
+        args.names.iter().collect()
+    };
+    if names.is_empty() {
+        return Err(Failure::usage("nothing is configured").hint("add a connection to host.toml"));
+    }
+    let mut first = None;
+    for name in names {
+        let outcome = match (config.connections.get(name), config.sinks.get(name)) {
+            (Some(found), _) => check_connection(&config, name, found.kind).await,
+            (None, Some(sink)) => sinks::probe(&config, name, sink),
+            (None, None) => {
+                let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
+                return Err(match nearest(name, all().map(String::as_str)) {
+                    Some(known) => failure.hint(format!("did you mean `{known}`?")),
+                    None => failure.hint("`host config check` shows what is configured"),
+                });
+            }
+        };
+        let mut line = String::new();
+        let _ = match &outcome {
+            Ok(steps) => writeln!(line, "ok      {name}: {steps}"),
+            Err(failure) => {
+                let hint = failure
+                    .hint
+                    .as_ref()
+                    .map(|hint| format!("; {hint}"))
+                    .unwrap_or_default();
+                writeln!(
+                    line,
+                    "failed  {name}: {}{hint}",
+                    failure.message.as_deref().unwrap_or_default()
+                )
+            }
+        };
+        print(line.as_bytes())?;
+        if let (Err(failure), None) = (outcome, &first) {
+            first = Some(failure.exit);
+        }
+    }
+    first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
+}
+
+async fn check_connection(config: &Config, name: &str, kind: ConnectionKind) -> Result<String, Failure> {
+    let remote = Arc::new(Remote::new(connection::of_name(config, name)?)?);
+    let kind = match kind {
+        ConnectionKind::Epm => plugin::ConnectionKind::Epm,
+        ConnectionKind::IdentityDomain => plugin::ConnectionKind::IdentityDomain,
+    };
+    match probe::probe(&remote, kind).await {
+        Ok(steps) => Ok(steps.join(", ")),
+        Err(lack) => {
+            let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
+            Err(Failure {
+                hint: lack.hint,
+                ..failure
+            })
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `host login`.
+
+use std::io::Write;
+
+use super::args::LoginArgs;
+use super::stop::Stop;
+use super::{Failure, connection};
+use crate::config::Config;
+use crate::remote::DeviceLogin;
+
+/// Signs a person in from another device and keeps the refresh token.
+pub async fn login(args: &LoginArgs) -> Result<(), Failure> {
+    let stop = Stop::listen()?;
+    let config = Config::load(args.config.config.as_deref())?;
+    let settings = connection::of_name(&config, &args.connection)?;
+    let login = DeviceLogin::start(&settings).await?;
+    let prompt = login.prompt();
+    let mut stderr = anstream::stderr();
+    let _ = match &prompt.verification_uri_complete {
+        Some(uri) => writeln!(stderr, "Open {uri}"),
+        None => writeln!(stderr, "Open {}", prompt.verification_uri),
+    };
+    let code: String = prompt.user_code.chars().filter(|c| !c.is_control()).collect();
+    let minutes = prompt.expires_in.as_secs() / 60;
+    let _ = writeln!(stderr, "and enter the code {code} within {minutes} minutes.");
+    tokio::select! {
+        signed_in = login.wait() => signed_in?,
+        () = stop.token.cancelled() => return Err(Failure::silent(stop.exit())),
+    }
+    let _ = writeln!(
+        stderr,
+        "Signed in: {} can be used until its refresh token goes unused too long.",
+        args.connection
+    );
+    Ok(())
+}

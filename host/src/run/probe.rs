@@ -1,0 +1,142 @@
+//! Whether a connection can be used: the harmless requests behind `host check`.
+//!
+//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. Which roles
+//! the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is that of the
+//! `AuditEvents` page.
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Deserialize;
+
+use crate::plugin::ConnectionKind;
+use crate::remote::{Class, Remote, RemoteError, Request};
+
+const EPM_LOGINS: &str = "ask the administrator for the role Service Administrator, or any predefined role with the \
+     application role Access Control - View; Invalid Login needs Identity Domain Administrator with any predefined role";
+const EPM_FILES: &str = "ask the administrator for the role Service Administrator, or any predefined role with the \
+     application role Migrations - Administer: reports are downloaded as files";
+const DOMAIN_EVENTS: &str =
+    "ask the administrator of the identity domain to give the client the application role Audit Administrator";
+
+/// What a connection lacks.
+#[derive(Debug)]
+pub struct Shortcoming {
+    /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`.
+    pub step: &'static str,
+    /// What happened.
+    pub message: String,
+    /// Whom to ask for what.
+    pub hint: Option<String>,
+    /// Whose move is next.
+    pub class: Class,
+}
+
+/// Tries a connection; answers with the steps that went well.
+///
+/// # Errors
+///
+/// The first step that did not.
+pub async fn probe(remote: &Remote, kind: ConnectionKind) -> Result<Vec<&'static str>, Shortcoming> {
+    match kind {
+        ConnectionKind::Epm => {
+            ask(
+                remote,
+                "files",
+                &["interop", "rest", "v2", "files", "list"],
+                &[],
+                EPM_FILES,
+            )
+            .await?;
+            let today = Timestamp::now().to_zoned(TimeZone::UTC).date().to_string();
+            let path = ["interop", "rest", "security", "v1", "report", "userloginreport"];
+            ask(
+                remote,
+                "logins",
+                &path,
+                &[("from_date", &today), ("to_date", &today)],
+                EPM_LOGINS,
+            )
+            .await?;
+            Ok(vec!["reached", "signed in", "may list files", "may read logins"])
+        }
+        ConnectionKind::IdentityDomain => {
+            let now = Timestamp::now();
+            let filter = format!("timestamp ge \"{now:.3}\"");
+            let query = [("count", "1"), ("filter", filter.as_str())];
+            ask(remote, "events", &["admin", "v1", "AuditEvents"], &query, DOMAIN_EVENTS).await?;
+            Ok(vec!["reached", "signed in", "may read audit events"])
+        }
+    }
+}
+
+/// What tells a failure that comes with HTTP 200.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    status: serde_json::Value,
+    #[serde(default)]
+    details: serde_json::Value,
+    #[serde(default)]
+    error: serde_json::Value,
+}
+
+async fn ask(
+    remote: &Remote,
+    step: &'static str,
+    path: &[&str],
+    query: &[(&str, &str)],
+    hint: &str,
+) -> Result<(), Shortcoming> {
+    let failed = |error: RemoteError| Shortcoming {
+        step: match error.code() {
+            "connect-failed" => "connect",
+            "tls-failed" => "tls",
+            "access-refused" => "sign-in",
+            code if code.starts_with("token") => "token",
+            _ => step,
+        },
+        message: error.to_string(),
+        hint: if error.status().is_some_and(|status| status.as_u16() == 403) {
+            Some(hint.into())
+        } else {
+            error.hint()
+        },
+        class: error.class(),
+    };
+    let mut url = remote.base().join(path.iter().copied()).map_err(failed)?;
+    url.query_pairs_mut().extend_pairs(query).finish();
+    if query.is_empty() {
+        url.set_query(None);
+    }
+    let answer = remote.exchange(Request::get(url)).await.map_err(failed)?;
+    let malformed = |message: String| Shortcoming {
+        step,
+        message,
+        hint: None,
+        class: Class::Failed,
+    };
+    let envelope: Envelope =
+        serde_json::from_slice(&answer.body).map_err(|_| malformed("the server's answer is no JSON object".into()))?;
+    // `AuditEvents` has no status; EPM writes it as a number or as text, and 0 means success.
+    match envelope
+        .status
+        .as_str()
+        .map(str::to_owned)
+        .unwrap_or_else(|| envelope.status.to_string())
+        .as_str()
+    {
+        "0" | "null" => Ok(()),
+        status => {
+            let text = format!("{} {}", envelope.error, envelope.details);
+            let refused = text.contains("EPMCSS-21192");
+            Err(Shortcoming {
+                step,
+                message: format!(
+                    "the server answered with status {status}: {}",
+                    remote.presentable(&text, 200)
+                ),
+                hint: refused.then(|| hint.into()),
+                class: if refused { Class::Refused } else { Class::Failed },
+            })
+        }
+    }
+}
