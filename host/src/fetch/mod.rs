@@ -21,13 +21,11 @@
 
 mod archive;
 mod cleanup;
-mod collector;
 mod download;
 mod envelope;
 mod error;
 mod job;
 mod limits;
-mod pages;
 mod progress;
 mod records;
 mod request;
@@ -122,7 +120,7 @@ impl Fetcher {
         match fetch {
             plugin::Fetch::Call(call) => self.call(call).await,
             plugin::Fetch::Job(job) => self.job(job).await,
-            plugin::Fetch::Pages(pages) => self.pages(pages).await,
+            plugin::Fetch::Pages(_) => Err(FetchError::Plan("paged queries are not supported yet".into())),
         }
     }
 
@@ -154,7 +152,7 @@ impl Fetcher {
         if let Some(member) = call.records.clone() {
             let (remote, spool, limit) = (self.remote.clone(), self.spool.clone(), self.limits.record_bytes);
             let records =
-                download::blocking(move || records::split(&remote, &document, Some(&member), limit, &spool)).await?;
+                download::blocking(move || records::split(&remote, &document, &member, limit, &spool)).await?;
             document = records.lines;
             count = Some(records.count);
             self.progress.records(records.count, Some(records.count));

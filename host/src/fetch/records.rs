@@ -25,8 +25,6 @@ pub(super) struct Records {
     pub(super) lines: Spooled,
     /// How many.
     pub(super) count: u64,
-    /// `totalResults` of a SCIM list (RFC 7644 section 3.4.2), where the envelope has it; may be written as text.
-    pub(super) total: Option<u64>,
 }
 
 /// Members of an envelope that tell how the request ended, or how large the whole list is.
@@ -42,11 +40,11 @@ const TOLD: [&str; 9] = [
     "schemas",
 ];
 
-/// Checks an envelope and takes its records out; without a member, the body itself is the list. Blocking.
+/// Checks an envelope and takes its records out. Blocking.
 pub(super) fn split(
     remote: &Remote,
     body: &Spooled,
-    member: Option<&str>,
+    member: &str,
     record_bytes: u64,
     spool: &Spool,
 ) -> Result<Records, FetchError> {
@@ -71,26 +69,15 @@ pub(super) fn split(
     };
     let mut out = BufWriter::with_capacity(128 * 1024, spool.create()?);
     let mut deserializer = serde_json::Deserializer::from_reader(metered);
-    let read = match member {
-        Some(member) => EnvelopeSeed {
-            member,
-            allowance,
-            record_bytes,
-            out: &mut out,
-        }
-        .deserialize(&mut deserializer),
-        None => ListSeed {
-            allowance: &allowance,
-            record_bytes,
-            out: &mut out,
-        }
-        .deserialize(&mut deserializer)
-        .map(|(found, _)| Scanned {
-            told: Map::new(),
-            found,
-        }),
+    let seed = EnvelopeSeed {
+        member,
+        allowance,
+        record_bytes,
+        out: &mut out,
     };
-    let read = read.and_then(|read| deserializer.end().map(|()| read));
+    let read = seed
+        .deserialize(&mut deserializer)
+        .and_then(|read| deserializer.end().map(|()| read));
     let read = read.map_err(|error| match error.io_error_kind() {
         Some(io::ErrorKind::FileTooLarge) => FetchError::TooLarge {
             what: "one record",
@@ -118,29 +105,17 @@ pub(super) fn split(
         let text = text.unwrap_or_else(|| remote.presentable(&error.to_string(), 300));
         return Err(FetchError::told(1, code, text));
     }
-    let total = read.told.get("totalResults").and_then(|total| match total {
-        Value::String(text) => text.parse().ok(),
-        total => total.as_u64(),
-    });
-    // RFC 7644 section 3.4.2 lets a list without matches leave `Resources` out.
-    let found = match read.found {
-        Found::Missing if total == Some(0) => Found::Nothing,
-        found => found,
-    };
-    let member = member.unwrap_or("the body");
-    match found {
+    match read.found {
         Found::List(count) => {
             let file = out.into_inner().map_err(|error| error.into_error())?;
             Ok(Records {
                 lines: Spooled::new(file)?,
                 count,
-                total,
             })
         }
         Found::Nothing => Ok(Records {
             lines: Spooled::new(spool.create()?)?,
             count: 0,
-            total,
         }),
         Found::Missing => Err(malformed(format!("it has no member `{member}`"))),
         Found::Other => Err(malformed(match text {
@@ -343,13 +318,7 @@ mod tests {
         let spool = Spool::new(folder.path());
         let mut file = spool.create().unwrap();
         file.write_all(body.as_bytes()).unwrap();
-        let records = split(
-            &remote,
-            &Spooled::new(file).unwrap(),
-            Some(member),
-            record_bytes,
-            &spool,
-        )?;
+        let records = split(&remote, &Spooled::new(file).unwrap(), member, record_bytes, &spool)?;
         let mut text = String::new();
         records.lines.reader().read_to_string(&mut text).unwrap();
         assert_eq!(text.lines().count() as u64, records.count);

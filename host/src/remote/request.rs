@@ -97,12 +97,6 @@ impl Request {
         self
     }
 
-    /// The same request for another URL.
-    pub fn at(mut self, url: Url) -> Request {
-        self.url = url;
-        self
-    }
-
     /// Whether sending the request twice does no harm.
     pub fn is_repeatable(&self) -> bool {
         self.repeatable
