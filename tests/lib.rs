@@ -128,3 +128,15 @@ pub fn json_lines(output: &Output) -> Vec<Value> {
         .map(|line| serde_json::from_str(line).expect("a JSON line"))
         .collect()
 }
+
+/// Whether a file anywhere under the folder contains the text; the configuration that a test wrote does not count.
+pub fn contains(folder: &Path, text: &str) -> bool {
+    std::fs::read_dir(folder).expect("a folder").any(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return contains(&path, text);
+        }
+        let content = std::fs::read(&path).expect("a file");
+        content.windows(text.len()).any(|part| part == text.as_bytes())
+    })
+}

@@ -6,6 +6,8 @@ mod commands;
 mod hostile_server;
 mod invalid_login;
 mod pipes;
+mod reports;
+mod secrets;
 
 use assert_cmd::Command;
 use tests::{Desk, Server};
