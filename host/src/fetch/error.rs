@@ -72,6 +72,20 @@ pub enum FetchError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A list changed while it was read, or the server miscounts: records are missing.
+    #[error("the list is incomplete: {got} of {total} records could be read")]
+    Incomplete {
+        /// Records that were read.
+        got: u64,
+        /// Records that the server says there are.
+        total: u64,
+    },
+    /// A paged query does not end.
+    #[error("the query has more than {limit} pages")]
+    TooManyPages {
+        /// The limit.
+        limit: u64,
+    },
     /// The plugin planned a request that is not allowed.
     #[error("the plugin planned a request that is refused: {0}")]
     Plan(String),
@@ -102,6 +116,8 @@ impl FetchError {
             | FetchError::Malformed { .. }
             | FetchError::NoFile { .. }
             | FetchError::Archive { .. }
+            | FetchError::Incomplete { .. }
+            | FetchError::TooManyPages { .. }
             | FetchError::TooLarge { .. } => Class::Failed,
             FetchError::Plan(_) => Class::Plugin,
             FetchError::Spool(_) => Class::Internal,
@@ -118,7 +134,8 @@ impl FetchError {
             FetchError::Malformed { .. } => "malformed-response",
             FetchError::NoFile { .. } => "no-file",
             FetchError::Archive { .. } => "archive-refused",
-            FetchError::TooLarge { .. } => "fetch-limit",
+            FetchError::Incomplete { .. } => "incomplete-list",
+            FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "fetch-limit",
             FetchError::Plan(_) => "plan-refused",
             FetchError::Spool(_) => "spool-failed",
         }
@@ -146,7 +163,10 @@ impl FetchError {
             FetchError::NoFile { .. } => {
                 "the user may lack the right to download: it takes Service Administrator, or Migrations - Administer"
             }
-            FetchError::TooLarge { .. } => "ask for a shorter window",
+            FetchError::Incomplete { .. } => {
+                "records may have been added or removed meanwhile: run again, with an end of the window further back"
+            }
+            FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "ask for a shorter window",
             FetchError::Spool(_) => "check the free space and the permissions of the spool folder",
             FetchError::Archive { .. }
             | FetchError::JobFailed { .. }

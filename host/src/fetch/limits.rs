@@ -11,6 +11,14 @@ pub struct Limits {
     pub control_bytes: u64,
     /// Bytes of one JSON record. Default 1 MiB.
     pub record_bytes: u64,
+    /// Bytes of one page of a paged query. Default 32 MiB.
+    pub page_bytes: u64,
+    /// Bytes of all records of a paged query. Default 8 GiB.
+    pub paged_bytes: u64,
+    /// Pages of a paged query. Default 100,000.
+    pub pages: u64,
+    /// Pages of a paged query that are asked for at a time. Default 3.
+    pub pages_ahead: usize,
     /// What an archive may hold.
     pub archive: ArchiveLimits,
     /// How patiently a job is polled.
@@ -25,6 +33,10 @@ impl Default for Limits {
             document_bytes: 1536 * 1024 * 1024,
             control_bytes: 4 * 1024 * 1024,
             record_bytes: 1024 * 1024,
+            page_bytes: 32 * 1024 * 1024,
+            paged_bytes: 8 * 1024 * 1024 * 1024,
+            pages: 100_000,
+            pages_ahead: 3,
             archive: ArchiveLimits::default(),
             polling: Polling::default(),
             restarts: 3,

@@ -26,6 +26,7 @@ mod envelope;
 mod error;
 mod job;
 mod limits;
+mod pages;
 mod progress;
 mod records;
 mod request;
@@ -120,7 +121,7 @@ impl Fetcher {
         match fetch {
             plugin::Fetch::Call(call) => self.call(call).await,
             plugin::Fetch::Job(job) => self.job(job).await,
-            plugin::Fetch::Pages(_) => Err(FetchError::Plan("paged queries are not supported yet".into())),
+            plugin::Fetch::Pages(pages) => self.pages(pages).await,
         }
     }
 
@@ -164,6 +165,19 @@ impl Fetcher {
             job: None,
             polls: 0,
             records: count,
+            cleanup: None,
+        })
+    }
+
+    async fn pages(&self, pages: &plugin::Pages) -> Result<Fetched, FetchError> {
+        let collected = pages::run(&self.remote, pages, &self.spool, &self.limits, &*self.progress).await?;
+        Ok(Fetched {
+            document: collected.lines,
+            file_name: None,
+            extension: None,
+            job: None,
+            polls: 0,
+            records: Some(collected.count),
             cleanup: None,
         })
     }

@@ -97,6 +97,33 @@ impl Request {
         self
     }
 
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Where it goes.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What it carries.
+    pub fn body_bytes(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// The same request to another URL.
+    pub fn at(mut self, url: Url) -> Request {
+        self.url = url;
+        self
+    }
+
+    /// The same request with another body of the same type.
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Request {
+        self.body = Some(body.into());
+        self
+    }
+
     /// Whether sending the request twice does no harm.
     pub fn is_repeatable(&self) -> bool {
         self.repeatable

@@ -1,0 +1,91 @@
+//! Pages that each name the next one: a `Link` header, or a token in a header.
+
+use std::collections::HashSet;
+
+use super::collector::Collector;
+use super::{Query, link, with_parameters};
+use crate::fetch::error::FetchError;
+use crate::remote::{Answer, Request};
+
+/// So many pages in a row with nothing new are a loop.
+const STALE: u32 = 3;
+
+/// Where a page names the next one.
+pub(super) enum Next {
+    /// `Link: <…>; rel=next`.
+    Link,
+    /// A response header, whose value goes back as a query parameter.
+    Token { header: String, parameter: String },
+}
+
+impl Next {
+    /// The request for the page after this one.
+    fn request(&self, query: &Query<'_>, answer: &Answer) -> Result<Option<Request>, FetchError> {
+        let url = match self {
+            Next::Link => match link::next(&answer.headers) {
+                None => return Ok(None),
+                Some(target) => query.remote.resolve_from(&answer.url, &target)?,
+            },
+            Next::Token { header, parameter } => {
+                let token = answer
+                    .headers
+                    .get(header.as_str())
+                    .and_then(|value| value.to_str().ok())
+                    .map(str::trim);
+                match token {
+                    None | Some("") => return Ok(None),
+                    Some(token) => with_parameters(query.request.url(), &[(parameter, token)]),
+                }
+            }
+        };
+        Ok(Some(query.request.clone().at(url)))
+    }
+}
+
+/// Follows from page to page.
+pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next) -> Result<Collector, FetchError> {
+    let mut visited = HashSet::from([query.request.url().to_string()]);
+    let mut answer = query.remote.exchange(query.request.clone()).await?;
+    let (mut pages, mut stale) = (1, 0);
+    loop {
+        let request = next.request(query, &answer)?;
+        if let Some(request) = &request {
+            if !visited.insert(request.url().to_string()) {
+                return Err(looping("a page names one that was read already as the next"));
+            }
+            if pages >= query.limits.pages {
+                return Err(FetchError::TooManyPages {
+                    limit: query.limits.pages,
+                });
+            }
+        }
+        // The next page is on its way while this one is read.
+        let fetch = async {
+            match request {
+                Some(request) => query.remote.exchange(request).await.map(Some).map_err(FetchError::from),
+                None => Ok(None),
+            }
+        };
+        let (kept, following) = tokio::try_join!(query.keep(collector, answer.body.clone()), fetch)?;
+        collector = kept.0;
+        let taken = kept.1;
+        stale = if taken.records > 0 && taken.new == 0 {
+            stale + 1
+        } else {
+            0
+        };
+        match following {
+            None => return Ok(collector),
+            Some(_) if stale >= STALE => return Err(looping("the pages repeat themselves")),
+            Some(following) => answer = following,
+        }
+        pages += 1;
+    }
+}
+
+fn looping(why: &str) -> FetchError {
+    FetchError::Malformed {
+        what: "a page's query",
+        why: why.into(),
+    }
+}

@@ -1,0 +1,147 @@
+//! Carries out a paged query: the parser gets one JSON record a line and never sees a page.
+//!
+//! [`scim`] asks for positions in a list, several pages ahead and in order; [`chain`] follows from page to page. Both
+//! hand each [`Page`](page::Page) to a [`Collector`](collector::Collector), which drops repeated records and writes the
+//! rest to the spool. A list that changed while it was read is completed where possible, and otherwise refused: a
+//! missing record is worse than a failed run.
+
+mod chain;
+mod collector;
+mod link;
+mod page;
+mod scim;
+
+use bytes::Bytes;
+use url::Url;
+
+use super::download::blocking;
+use super::error::FetchError;
+use super::limits::Limits;
+use super::progress::Progress;
+use super::spool::{Spool, Spooled};
+use crate::plugin;
+use crate::remote::{Remote, Request};
+
+use collector::{Collector, Taken};
+
+/// The records of a paged query.
+#[derive(Debug)]
+pub(super) struct Collected {
+    /// One JSON text a line.
+    pub(super) lines: Spooled,
+    /// How many.
+    pub(super) count: u64,
+}
+
+/// What a query needs at every page.
+struct Query<'a> {
+    remote: &'a Remote,
+    limits: &'a Limits,
+    progress: &'a dyn Progress,
+    request: Request,
+    records: Option<&'a str>,
+}
+
+/// Carries out a paged query.
+pub(super) async fn run(
+    remote: &Remote,
+    pages: &plugin::Pages,
+    spool: &Spool,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Collected, FetchError> {
+    let request = super::request::build(remote, &pages.request)?
+        .limit(limits.page_bytes)
+        // A query changes nothing, whatever its method.
+        .repeatable(true);
+    let query = Query {
+        remote,
+        limits,
+        progress,
+        request,
+        records: pages.records.as_deref(),
+    };
+    let collector = Collector::new(spool, pages.key.clone(), limits)?;
+    let collector = match &pages.paging {
+        plugin::Paging::Scim(count) => scim::run(&query, collector, (*count).max(1).into()).await?,
+        plugin::Paging::LinkNext => chain::run(&query, collector, &chain::Next::Link).await?,
+        plugin::Paging::NextToken((header, parameter)) => {
+            let next = chain::Next::Token {
+                header: header.clone(),
+                parameter: parameter.clone(),
+            };
+            chain::run(&query, collector, &next).await?
+        }
+    };
+    blocking(move || collector.finish()).await
+}
+
+impl Query<'_> {
+    /// Reads a page and keeps what is new in it.
+    async fn keep(&self, mut collector: Collector, body: Bytes) -> Result<(Collector, Taken), FetchError> {
+        let member = self.records.map(str::to_owned);
+        let read = blocking(move || {
+            let taken = page::Page::read(&body, member.as_deref()).and_then(|page| collector.take(&page));
+            Ok((collector, taken))
+        });
+        let (collector, taken) = read.await?;
+        let taken = taken.map_err(|error| self.presentable(error))?;
+        self.progress.records(collector.count(), taken.total);
+        Ok((collector, taken))
+    }
+
+    /// What a page says about a failure may hold anything.
+    fn presentable(&self, error: FetchError) -> FetchError {
+        match error {
+            FetchError::Malformed { what, why } => FetchError::Malformed {
+                what,
+                why: self.remote.presentable(&why, 300),
+            },
+            FetchError::JobFailed { status, code, text } => FetchError::JobFailed {
+                status,
+                code,
+                text: self.remote.presentable(&text, 300),
+            },
+            FetchError::Refused { code, text } => FetchError::Refused {
+                code,
+                text: self.remote.presentable(&text, 300),
+            },
+            other => other,
+        }
+    }
+}
+
+/// The URL with these query parameters, and no others of their names.
+fn with_parameters(url: &Url, parameters: &[(&str, &str)]) -> Url {
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(name, _)| !parameters.iter().any(|(new, _)| new.eq_ignore_ascii_case(name)))
+        .collect();
+    let mut changed = url.clone();
+    changed
+        .query_pairs_mut()
+        .clear()
+        .extend_pairs(kept)
+        .extend_pairs(parameters);
+    changed
+}
+
+/// The URL without these query parameters; none where it has none of them.
+fn without_parameters(url: &Url, names: &[&str]) -> Option<Url> {
+    let is_named = |name: &str| names.iter().any(|gone| gone.eq_ignore_ascii_case(name));
+    if !url.query_pairs().any(|(name, _)| is_named(&name)) {
+        return None;
+    }
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(name, _)| !is_named(name))
+        .collect();
+    let mut changed = url.clone();
+    changed.set_query(None);
+    if !kept.is_empty() {
+        changed.query_pairs_mut().extend_pairs(kept);
+    }
+    Some(changed)
+}

@@ -1,0 +1,256 @@
+//! One page: a JSON list, or an object that holds one (RFC 7644 section 3.4.2: `ListResponse`).
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::fetch::envelope;
+use crate::fetch::error::FetchError;
+
+const WHAT: &str = "a page's query";
+
+/// No list is longer; who claims so errs.
+const LONGEST: u64 = 1_000_000_000_000;
+
+/// One page, borrowed from its text.
+#[derive(Debug)]
+pub(super) struct Page<'a> {
+    pub(super) records: Vec<&'a RawValue>,
+    /// How many records the whole list has.
+    pub(super) total: Option<u64>,
+}
+
+impl<'a> Page<'a> {
+    /// Reads a page. Names of members are compared without regard to case, as SCIM wants it.
+    pub(super) fn read(body: &'a [u8], member: Option<&str>) -> Result<Page<'a>, FetchError> {
+        let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
+        let form = |error: serde_json::Error| malformed(format!("it is no JSON of the expected form: {error}"));
+        match (body.first(), member) {
+            (None, _) => Err(malformed("the body is empty".into())),
+            (Some(b'<'), _) => Err(malformed("it is HTML or XML, not JSON".into())),
+            (_, None) => {
+                let records = serde_json::from_slice(body).map_err(form)?;
+                Ok(Page { records, total: None })
+            }
+            (_, Some(member)) => {
+                let mut deserializer = serde_json::Deserializer::from_slice(body);
+                let read = ListSeed { member }.deserialize(&mut deserializer);
+                let list = read.and_then(|list| deserializer.end().map(|()| list)).map_err(form)?;
+                list.page(member)
+            }
+        }
+    }
+}
+
+/// An object, read.
+struct List<'a> {
+    records: Option<&'a RawValue>,
+    told: Map<String, Value>,
+}
+
+impl<'a> List<'a> {
+    fn page(self, member: &str) -> Result<Page<'a>, FetchError> {
+        let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
+        let total = match self.told.get("totalresults") {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                let number = match value {
+                    Value::String(text) => text.trim().parse().ok(),
+                    value => value.as_u64(),
+                };
+                let number = number.filter(|number| *number <= LONGEST);
+                Some(number.ok_or_else(|| malformed("its totalResults is no sensible number".into()))?)
+            }
+        };
+        match self.records.map(RawValue::get) {
+            Some(list) if list.starts_with('[') => {
+                let records =
+                    serde_json::from_str(list).map_err(|error| malformed(format!("`{member}` is no list: {error}")))?;
+                Ok(Page { records, total })
+            }
+            // RFC 7644: the member may be missing where the list is empty.
+            None | Some("null") if total == Some(0) => Ok(Page {
+                records: Vec::new(),
+                total,
+            }),
+            Some(_) => Err(malformed(format!("`{member}` is no list"))),
+            None => {
+                let (text, code) = envelope::message(&self.told);
+                let text = text.or_else(|| self.told.get("detail").and_then(Value::as_str).map(str::to_owned));
+                let status = match self.told.get("status") {
+                    Some(Value::String(text)) => text.trim().parse().ok(),
+                    Some(value) => value.as_i64(),
+                    None => None,
+                };
+                match (status, text) {
+                    (Some(status), text) if status > 0 => Err(FetchError::told(
+                        status,
+                        code,
+                        text.unwrap_or_else(|| "the server gives no reason".into()),
+                    )),
+                    (_, Some(text)) => Err(malformed(format!("it has no member `{member}`: {text}"))),
+                    (_, None) => Err(malformed(format!("it has no member `{member}`"))),
+                }
+            }
+        }
+    }
+}
+
+struct ListSeed<'m> {
+    member: &'m str,
+}
+
+impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
+    type Value = List<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<List<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ListSeed<'_> {
+    type Value = List<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<List<'de>, A::Error> {
+        let mut list = List {
+            records: None,
+            told: Map::new(),
+        };
+        while let Some(key) = map.next_key::<String>()? {
+            let lower = key.to_ascii_lowercase();
+            if key.eq_ignore_ascii_case(self.member) {
+                if list.records.replace(map.next_value()?).is_some() {
+                    return Err(A::Error::custom("the records come twice"));
+                }
+            } else if matches!(
+                lower.as_str(),
+                "totalresults" | "status" | "error" | "details" | "detail" | "message"
+            ) {
+                list.told.insert(lower, map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(list)
+    }
+}
+
+/// The value of a record's member as one text, where it is a string or a number.
+pub(super) fn member_text(record: &RawValue, member: &str) -> Option<String> {
+    let mut deserializer = serde_json::Deserializer::from_str(record.get());
+    KeySeed { member }.deserialize(&mut deserializer).ok().flatten()
+}
+
+struct KeySeed<'m> {
+    member: &'m str,
+}
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeySeed<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if found.is_none() && key.eq_ignore_ascii_case(self.member) {
+                found = match map.next_value::<Value>()? {
+                    Value::String(text) if !text.is_empty() => Some(text),
+                    Value::Number(number) => Some(number.to_string()),
+                    _ => None,
+                };
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_read_in_every_spelling() {
+        for (body, member, count, total) in [
+            (
+                r#"{"totalResults":2,"Resources":[{"id":1},{}],"startIndex":1}"#,
+                Some("Resources"),
+                2,
+                Some(2),
+            ),
+            (
+                r#"{"TOTALRESULTS":"2","resources":[{}]}"#,
+                Some("Resources"),
+                1,
+                Some(2),
+            ),
+            (r#"{"totalResults":0}"#, Some("Resources"), 0, Some(0)),
+            (r#"{"totalResults":0,"Resources":null}"#, Some("Resources"), 0, Some(0)),
+            ("\u{feff} [1,2,3] ", None, 3, None),
+            (r#"{"items":[]}"#, Some("items"), 0, None),
+        ] {
+            let page = Page::read(body.as_bytes(), member).unwrap();
+            assert_eq!((page.records.len(), page.total), (count, total), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_page_is_refused() {
+        for body in [
+            "",
+            "<html>",
+            "[]",
+            "{}",
+            "7",
+            r#"{"totalResults":2}"#,
+            r#"{"totalResults":-1,"Resources":[]}"#,
+            r#"{"totalResults":1e30,"Resources":[]}"#,
+            r#"{"totalResults":"many","Resources":[]}"#,
+            r#"{"totalResults":1,"Resources":{}}"#,
+            r#"{"totalResults":1,"Resources":"x"}"#,
+            r#"{"Resources":[1],"resources":[2]}"#,
+            r#"{"Resources":[1]"#,
+            r#"{"Resources":[1]} x"#,
+            r#"{"detail":"no","status":"400"}"#,
+        ] {
+            assert!(Page::read(body.as_bytes(), Some("Resources")).is_err(), "{body}");
+        }
+        assert!(Page::read(b"{}", None).is_err());
+    }
+
+    #[test]
+    fn a_record_s_key_is_a_text_or_a_number() {
+        for (record, key) in [
+            (r#"{"id":"a"}"#, Some("a")),
+            (r#"{"x":{"id":"b"},"ID":7}"#, Some("7")),
+            (r#"{"id":""}"#, None),
+            (r#"{"id":null}"#, None),
+            (r#"{"id":{}}"#, None),
+            ("{}", None),
+            ("[]", None),
+            ("7", None),
+        ] {
+            let record: &RawValue = serde_json::from_str(record).unwrap();
+            assert_eq!(member_text(record, "id").as_deref(), key, "{record}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Pages by position: RFC 7644 section 3.4.2.4, `startIndex` and `count`.
+//!
+//! The first page tells how long the list is and how many records a page really holds. The others are asked for several
+//! at a time and taken in order. Lists change while they are read, and servers err; so what the pages bring is checked
+//! against the longest total that any page told:
+//!
+//! - A page shorter than it should be is completed at once.
+//! - Records that were added shift the rest to the right: repeated ones are dropped by their key, the tail is read.
+//! - Records that were removed shift the rest to the left, over the edge of a page: the pages before are read again.
+//! - What is still missing then is an error.
+//!
+//! For all this there are [`SPARE`] requests besides the least number that the list takes.
+
+use std::ops::ControlFlow;
+
+use futures_util::{StreamExt as _, stream};
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::collector::{Collector, Taken};
+use super::{Query, with_parameters, without_parameters};
+use crate::fetch::error::FetchError;
+use crate::remote::{Answer, Request};
+
+/// Requests besides the least number that the list takes.
+const SPARE: u64 = 3;
+
+/// Reads a list by position.
+pub(super) async fn run(query: &Query<'_>, collector: Collector, count: u64) -> Result<Collector, FetchError> {
+    let mut reading = Reading {
+        query,
+        request: query.request.clone(),
+        count,
+        size: count,
+        settled: false,
+        total: 0,
+        asked: 0,
+        trouble: None,
+    };
+    let first = reading.first().await?;
+    let (collector, taken) = query.keep(collector, first.body).await?;
+    let Some(total) = taken.total else {
+        return reading.without_total(collector, taken).await;
+    };
+    reading.total = total;
+    if !collector.has_key() && taken.records > count {
+        return Err(malformed("it holds more records than asked for"));
+    }
+    reading.size = count.max(taken.records);
+    let (collector, got) = reading.complete(collector, 1, taken).await?;
+    reading.settled = true;
+    let collector = reading.rest(collector, 1 + got).await?;
+    reading.again(collector).await
+}
+
+struct Reading<'a> {
+    query: &'a Query<'a>,
+    request: Request,
+    /// Records asked for in one request.
+    count: u64,
+    /// Records that a request really brings: some servers grant fewer than asked for, and some more.
+    size: u64,
+    /// Whether that is known.
+    settled: bool,
+    /// The longest total told.
+    total: u64,
+    /// Page requests so far.
+    asked: u64,
+    /// Where the list was first seen to have changed.
+    trouble: Option<u64>,
+}
+
+impl Reading<'_> {
+    /// The first page. Some domains refuse to sort; their order then has to do.
+    async fn first(&mut self) -> Result<Answer, FetchError> {
+        self.asked += 1;
+        let refused = match self.query.remote.exchange(self.page(1, self.count)?).await {
+            Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) => error,
+            answer => return Ok(answer?),
+        };
+        let Some(url) = without_parameters(self.request.url(), &["sortBy", "sortOrder"]) else {
+            return Err(refused.into());
+        };
+        self.query
+            .progress
+            .warned("the server refuses to sort; reading in its own order");
+        self.request = self.request.clone().at(url);
+        self.asked += 1;
+        Ok(self.query.remote.exchange(self.page(1, self.count)?).await?)
+    }
+
+    /// The request for records from a position on, counted from 1.
+    fn page(&self, start: u64, count: u64) -> Result<Request, FetchError> {
+        let (start, count) = (start.to_string(), count.to_string());
+        if self.request.method() != Method::POST {
+            let url = with_parameters(self.request.url(), &[("startIndex", &start), ("count", &count)]);
+            return Ok(self.request.clone().at(url));
+        }
+        // RFC 7644 section 3.4.3: `.search` takes them in its body.
+        let refused = || FetchError::Plan("a paged POST needs a JSON object as its body".into());
+        let mut body: Value = self
+            .request
+            .body_bytes()
+            .and_then(|body| serde_json::from_slice(body).ok())
+            .filter(Value::is_object)
+            .ok_or_else(refused)?;
+        let number = |text: &str| text.parse::<u64>().map_or(Value::Null, Value::from);
+        if let Some(object) = body.as_object_mut() {
+            object.insert("startIndex".into(), number(&start));
+            object.insert("count".into(), number(&count));
+        }
+        Ok(self.request.clone().with_body(body.to_string()))
+    }
+
+    /// How many page requests the list may take.
+    fn allowance(&self) -> u64 {
+        self.total
+            .div_ceil(self.size.max(1))
+            .saturating_add(SPARE)
+            .min(self.query.limits.pages)
+    }
+
+    /// One more request, if there is one left.
+    fn spend(&mut self) -> ControlFlow<()> {
+        if self.asked >= self.allowance() {
+            return ControlFlow::Break(());
+        }
+        self.asked += 1;
+        ControlFlow::Continue(())
+    }
+
+    /// Notes what a page told about the list.
+    fn note(&mut self, start: u64, taken: Taken) {
+        let told = taken.total.unwrap_or(self.total);
+        if told < self.total || taken.new < taken.records {
+            self.trouble = Some(self.trouble.unwrap_or(start).min(start));
+        }
+        self.total = self.total.max(told);
+    }
+
+    /// Asks for what a page should have held but did not; gives how many records came in all.
+    async fn complete(
+        &mut self,
+        mut collector: Collector,
+        start: u64,
+        mut taken: Taken,
+    ) -> Result<(Collector, u64), FetchError> {
+        self.note(start, taken);
+        let mut got = taken.records;
+        loop {
+            let told = taken.total.unwrap_or(self.total);
+            let missing = self.size.min((told + 1).saturating_sub(start)).saturating_sub(got);
+            if missing == 0 {
+                return Ok((collector, got));
+            }
+            if self.spend().is_break() {
+                return Err(self.incomplete(&collector));
+            }
+            let answer = self.query.remote.exchange(self.page(start + got, missing)?).await?;
+            let (kept, more) = self.query.keep(collector, answer.body).await?;
+            collector = kept;
+            self.note(start, more);
+            got += more.records;
+            if !self.settled && more.records > 0 && more.records < missing && more.records == taken.records {
+                // Twice the same number: the server grants no more.
+                self.size = more.records;
+                self.settled = true;
+                return Ok((collector, got));
+            }
+            taken = more;
+        }
+    }
+
+    /// Everything from a position on, several pages at a time.
+    async fn rest(&mut self, mut collector: Collector, mut next: u64) -> Result<Collector, FetchError> {
+        while next <= self.total {
+            let planned = self.total;
+            let affordable = self.allowance().saturating_sub(self.asked);
+            let size = self.size.max(1);
+            let mut requests = Vec::new();
+            let mut start = next;
+            while start <= planned && (requests.len() as u64) < affordable {
+                requests.push((start, self.page(start, self.count)?));
+                start += size;
+            }
+            if requests.is_empty() {
+                return Err(self.incomplete(&collector));
+            }
+            self.asked += requests.len() as u64;
+            let remote = self.query.remote;
+            let mut answers = stream::iter(requests)
+                .map(|(start, request)| async move { (start, remote.exchange(request).await) })
+                .buffered(self.query.limits.pages_ahead.max(1));
+            while let Some((start, answer)) = answers.next().await {
+                let (kept, taken) = self.query.keep(collector, answer?.body).await?;
+                collector = kept;
+                if !collector.has_key() && taken.records > self.count {
+                    return Err(malformed("it holds more records than asked for"));
+                }
+                if collector.has_key() && taken.records > 0 && taken.new == 0 && taken.records >= size {
+                    return Err(malformed("it repeats records of earlier pages only"));
+                }
+                (collector, _) = self.complete(collector, start, taken).await?;
+            }
+            next = start;
+        }
+        Ok(collector)
+    }
+
+    /// Reads pages again from before the place where the list was seen to change, until nothing is missing.
+    async fn again(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        let mut start = self.trouble.unwrap_or(1).saturating_sub(self.size).max(1);
+        while collector.count() < self.total {
+            if !collector.has_key() || start > self.total || self.spend().is_break() {
+                return Err(self.incomplete(&collector));
+            }
+            let answer = self.query.remote.exchange(self.page(start, self.count)?).await?;
+            let (kept, taken) = self.query.keep(collector, answer.body).await?;
+            collector = kept;
+            self.total = self.total.max(taken.total.unwrap_or(0));
+            start += self.size.max(1);
+        }
+        Ok(collector)
+    }
+
+    /// A list whose length nobody tells ends with a page that is not full.
+    async fn without_total(&mut self, mut collector: Collector, mut taken: Taken) -> Result<Collector, FetchError> {
+        let size = taken.records;
+        let mut next = 1 + taken.records;
+        while taken.records > 0 && taken.records >= size {
+            if self.asked >= self.query.limits.pages {
+                return Err(FetchError::TooManyPages {
+                    limit: self.query.limits.pages,
+                });
+            }
+            self.asked += 1;
+            let answer = self.query.remote.exchange(self.page(next, self.count)?).await?;
+            (collector, taken) = self.query.keep(collector, answer.body).await?;
+            if collector.has_key() && taken.records > 0 && taken.new == 0 {
+                return Err(malformed("it repeats records of earlier pages only"));
+            }
+            next += taken.records;
+        }
+        Ok(collector)
+    }
+
+    fn incomplete(&self, collector: &Collector) -> FetchError {
+        if self.asked >= self.query.limits.pages {
+            return FetchError::TooManyPages {
+                limit: self.query.limits.pages,
+            };
+        }
+        FetchError::Incomplete {
+            got: collector.count(),
+            total: self.total,
+        }
+    }
+}
+
+fn malformed(why: &str) -> FetchError {
+    FetchError::Malformed {
+        what: "a page's query",
+        why: why.into(),
+    }
+}
