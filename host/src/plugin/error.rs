@@ -157,6 +157,38 @@ impl PluginError {
     }
 }
 
+/// Text that a guest or its file had a say in, fit for a terminal and a log: one line of bounded length.
+pub(super) fn plain(text: &str) -> String {
+    const CHARS: usize = 1000;
+    let mut plain: String = text
+        .chars()
+        .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c })
+        .filter(|c| !c.is_control() && !is_bidi_control(*c))
+        .take(CHARS + 1)
+        .collect();
+    if let Some((cut, _)) = plain.char_indices().nth(CHARS) {
+        plain.truncate(cut);
+        plain.push('…');
+    }
+    plain
+}
+
+/// Characters that reorder the text around them.
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+impl From<Fault> for PluginError {
+    fn from(fault: Fault) -> Self {
+        PluginError::Fault(Fault {
+            kind: fault.kind,
+            message: plain(&fault.message),
+            hint: fault.hint.as_deref().map(plain),
+            code: fault.code.as_deref().map(plain),
+        })
+    }
+}
+
 /// What our own host functions and the limiter stop a guest with.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum Stop {
@@ -229,7 +261,7 @@ impl Site<'_> {
             Some(Trap::StackOverflow) => self.limit("stack", limits.stack, "bytes"),
             Some(trap) => self.trap(with_frames(trap, error)),
             None => {
-                let reason = format!("{error:#}");
+                let reason = plain(&format!("{error:#}"));
                 // The engine keeps the types of these two errors to itself.
                 if reason.contains("store handle limit exceeded") {
                     return self.limit("handles", limits.handles, "handles");
@@ -263,10 +295,10 @@ fn with_frames(trap: &Trap, error: &wasmtime::Error) -> String {
         if !names.is_empty() {
             names.truncate(4);
             reason.push_str(" in ");
-            reason.extend(names.join(", called by ").chars().filter(|c| !c.is_control()).take(400));
+            reason.push_str(&names.join(", called by "));
         }
     }
-    reason
+    plain(&reason)
 }
 
 /// Rust ends every name with a hash that tells nobody anything.
@@ -274,5 +306,26 @@ fn without_hash(name: &str) -> &str {
     match name.rsplit_once("::h") {
         Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
         _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_guest_says_cannot_move_the_cursor_or_flood_the_screen() {
+        let fault = Fault {
+            kind: FaultKind::Internal,
+            message: "\u{1b}[2Jfine\r\nerror: \u{202e}x\u{7}".into(),
+            hint: Some("a\tb".into()),
+            code: Some("c".repeat(5000)),
+        };
+        let PluginError::Fault(shown) = PluginError::from(fault) else {
+            panic!("no fault")
+        };
+        assert_eq!(shown.message, "[2Jfine error: x");
+        assert_eq!(shown.hint.as_deref(), Some("a b"));
+        assert_eq!(shown.code.unwrap_or_default().chars().count(), 1001);
     }
 }

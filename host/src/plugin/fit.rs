@@ -2,24 +2,15 @@
 //! the answer names the function and the type, and which side is older.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use wasmtime::Engine;
 use wasmtime::component::types::{self, ComponentItem};
-use wasmtime::component::{Component, ResourceType, Type};
-use wit_parser::{self as wit, Handle, InterfaceId, Resolve, SourceMap, TypeDefKind, TypeId};
+use wasmtime::component::{ResourceType, Type};
+use wit_parser::{self as wit, Handle, Resolve, TypeDefKind, TypeId};
 
 use super::PluginKind;
-
-/// The package that both sides must speak.
-const PACKAGE: &str = "audit:plugin";
-
-const SOURCES: &[(&str, &str)] = &[
-    ("events.wit", include_str!("../../../wit/events.wit")),
-    ("http.wit", include_str!("../../../wit/http.wit")),
-    ("report.wit", include_str!("../../../wit/report.wit")),
-    ("sink.wit", include_str!("../../../wit/sink.wit")),
-];
+use super::error::plain;
+use super::offer::{Offer, PACKAGE, Version};
 
 /// Why a component does not fit.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,21 +32,24 @@ impl Misfit {
 #[derive(Debug)]
 pub(super) struct Fit {
     pub(super) kind: PluginKind,
+    /// The version of the package that it was built for; compatible with the host's.
+    pub(super) version: Version,
     /// The functions it imports, all from WASI.
     pub(super) imports: Vec<String>,
 }
 
-/// Checks a component against this host's WIT package.
-pub(super) fn fit(engine: &Engine, component: &Component) -> Result<Fit, Misfit> {
-    let ty = component.component_type();
-    let offer = Offer::get()?;
-    let (kind, instance, version) = export(engine, &ty, offer)?;
-    let interface = offer.interface(kind)?;
+/// Checks a component's type, or the world that a core module was built for, against this host's WIT package.
+pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Fit, Misfit> {
+    let unreadable = || Misfit {
+        reason: "this host's own WIT package cannot be read".to_owned(),
+        hint: None,
+    };
+    let offer = Offer::get().ok_or_else(unreadable)?;
+    let (kind, instance, version) = export(engine, ty, offer)?;
+    let interface = offer.interface(kind).ok_or_else(unreadable)?;
     let theirs = Theirs::new(engine, &instance);
-    let imports = imports(engine, &ty)?;
-    if version.compatible(offer.version)
-        && let Err(difference) = offer.compare(interface, &theirs)
-    {
+    let imports = imports(engine, ty)?;
+    if let Err(difference) = compare(&offer.resolve, interface, &theirs) {
         let reason = format!("the export `{PACKAGE}/{}` differs: {difference}", kind.interface());
         return Err(match version.older_than(offer.version) {
             Some(true) => too_old(reason, version, offer.version),
@@ -69,7 +63,7 @@ pub(super) fn fit(engine: &Engine, component: &Component) -> Result<Fit, Misfit>
             ),
         });
     }
-    Ok(Fit { kind, imports })
+    Ok(Fit { kind, version, imports })
 }
 
 fn too_old(what: String, plugin: Version, host: Version) -> Misfit {
@@ -103,7 +97,7 @@ fn export(
             (Some((kind, version)), ComponentItem::ComponentInstance(instance)) => {
                 found.push((kind, instance, version))
             }
-            _ => others.push(format!("`{}`", printable(name))),
+            _ => others.push(format!("`{}`", plain(name))),
         }
     }
     let (kind, instance, version) = match (found.pop(), found.is_empty()) {
@@ -149,11 +143,11 @@ fn known(path: &str) -> Option<PluginKind> {
 fn imports(engine: &Engine, ty: &types::Component) -> Result<Vec<String>, Misfit> {
     let mut functions = Vec::new();
     for (name, item) in ty.imports(engine) {
-        let shown = printable(name);
+        let shown = plain(name);
         match item.ty {
             ComponentItem::ComponentInstance(instance) => {
                 let mut callable = instance.exports(engine).filter_map(|(function, item)| match item.ty {
-                    ComponentItem::ComponentFunc(_) => Some(format!("{shown}#{}", printable(function))),
+                    ComponentItem::ComponentFunc(_) => Some(format!("{shown}#{}", plain(function))),
                     _ => None,
                 });
                 if !name.starts_with("wasi:") {
@@ -185,125 +179,40 @@ fn missing(import: &str) -> Misfit {
     )
 }
 
-/// Names come from the component, and end up on a terminal.
-fn printable(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-/// A version's numbers; what follows them does not decide who is older.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u64, u64, u64);
-
-impl Version {
-    fn parse(text: &str) -> Option<Version> {
-        let numbers = text.split(['-', '+']).next()?;
-        let mut numbers = numbers.splitn(3, '.').map(|number| number.parse().ok());
-        Some(Version(numbers.next()??, numbers.next()??, numbers.next()??))
-    }
-
-    /// Semantic versioning: the leftmost number that is not zero must be the same.
-    fn compatible(self, other: Version) -> bool {
-        match (self, other) {
-            (Version(0, 0, a), Version(0, 0, b)) => a == b,
-            (Version(0, a, _), Version(0, b, _)) => a == b && a != 0,
-            (Version(a, ..), Version(b, ..)) => a == b,
+/// The first difference between the interface and what a component exports for it.
+fn compare(resolve: &Resolve, interface: &wit::Interface, theirs: &Theirs) -> Result<(), String> {
+    for (name, ours) in &interface.functions {
+        let theirs_function = theirs
+            .functions
+            .get(name)
+            .ok_or_else(|| format!("it has no function `{name}`"))?;
+        if theirs_function.async_() {
+            return Err(format!("`{name}` is async"));
+        }
+        let compare = Compare { resolve, theirs };
+        let mut parameters = theirs_function.params();
+        for parameter in &ours.params {
+            let place = format!("`{name}`, parameter `{}`", parameter.name);
+            let (_, ty) = parameters
+                .next()
+                .ok_or_else(|| format!("{place}: the plugin does not take it"))?;
+            compare.types(&place, &parameter.ty, &ty)?;
+        }
+        if let Some((further, _)) = parameters.next() {
+            return Err(format!(
+                "`{name}`: the plugin wants a further parameter `{}`",
+                plain(further)
+            ));
+        }
+        let place = format!("`{name}`, result");
+        match (&ours.result, theirs_function.results().next()) {
+            (Some(ours), Some(ty)) => compare.types(&place, ours, &ty)?,
+            (None, None) => {}
+            (Some(_), None) => return Err(format!("{place}: the plugin gives none")),
+            (None, Some(_)) => return Err(format!("{place}: the host takes none")),
         }
     }
-
-    fn older_than(self, other: Version) -> Option<bool> {
-        (self != other).then_some(self < other)
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
-/// The version of the WIT package that this host offers.
-pub(super) fn offered_version() -> String {
-    Offer::get().map(|offer| offer.version.to_string()).unwrap_or_default()
-}
-
-/// This host's WIT package.
-struct Offer {
-    resolve: Resolve,
-    version: Version,
-}
-
-impl Offer {
-    fn get() -> Result<&'static Offer, Misfit> {
-        static OFFER: OnceLock<Option<Offer>> = OnceLock::new();
-        // The package is compiled in and read by every test, so this cannot happen in a build that passed them.
-        OFFER.get_or_init(Offer::read).as_ref().ok_or_else(|| Misfit {
-            reason: "this host's own WIT package cannot be read".to_owned(),
-            hint: None,
-        })
-    }
-
-    fn read() -> Option<Offer> {
-        let mut sources = SourceMap::new();
-        for (path, text) in SOURCES {
-            sources.push_str(path, *text);
-        }
-        let mut resolve = Resolve::default();
-        let package = resolve.push_group(sources.parse().ok()?).ok()?;
-        let version = resolve.packages.get(package)?.name.version.as_ref()?;
-        let version = Version(version.major, version.minor, version.patch);
-        Some(Offer { resolve, version })
-    }
-
-    fn interface(&self, kind: PluginKind) -> Result<&wit::Interface, Misfit> {
-        let id: Option<InterfaceId> = self
-            .resolve
-            .packages
-            .iter()
-            .find_map(|(_, package)| package.interfaces.get(kind.interface()).copied());
-        id.and_then(|id| self.resolve.interfaces.get(id)).ok_or_else(|| Misfit {
-            reason: format!("this host has no interface `{}`", kind.interface()),
-            hint: None,
-        })
-    }
-
-    /// The first difference between the interface and what a component exports for it.
-    fn compare(&self, interface: &wit::Interface, theirs: &Theirs) -> Result<(), String> {
-        for (name, ours) in &interface.functions {
-            let theirs_function = theirs
-                .functions
-                .get(name)
-                .ok_or_else(|| format!("it has no function `{name}`"))?;
-            if theirs_function.async_() {
-                return Err(format!("`{name}` is async"));
-            }
-            let compare = Compare {
-                resolve: &self.resolve,
-                theirs,
-            };
-            let mut parameters = theirs_function.params();
-            for parameter in &ours.params {
-                let place = format!("`{name}`, parameter `{}`", parameter.name);
-                let (_, ty) = parameters
-                    .next()
-                    .ok_or_else(|| format!("{place}: the plugin does not take it"))?;
-                compare.types(&place, &parameter.ty, &ty)?;
-            }
-            if let Some((further, _)) = parameters.next() {
-                return Err(format!(
-                    "`{name}`: the plugin wants a further parameter `{}`",
-                    printable(further)
-                ));
-            }
-            let place = format!("`{name}`, result");
-            match (&ours.result, theirs_function.results().next()) {
-                (Some(ours), Some(ty)) => compare.types(&place, ours, &ty)?,
-                (None, None) => {}
-                (Some(_), None) => return Err(format!("{place}: the plugin gives none")),
-                (None, Some(_)) => return Err(format!("{place}: the host takes none")),
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The functions and resources of a component's export.
@@ -459,7 +368,7 @@ fn same_names<'a>(
     if let Some(further) = theirs.iter().find(|name| !ours.clone().any(|known| known == **name)) {
         return Err(format!(
             "{place}: the host does not know the {what} `{}`",
-            printable(further)
+            plain(further)
         ));
     }
     if ours.eq(theirs.iter().copied()) {
@@ -497,42 +406,4 @@ fn differs(place: &str, ours: &str, theirs: &Type) -> String {
         _ => "of another kind",
     };
     format!("{place}: {ours} here, {theirs} in the plugin")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_file_of_the_package_is_compared_with() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".wit"))
-            .collect();
-        files.sort();
-        assert_eq!(files, SOURCES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-        assert_eq!(offered_version(), "0.1.0");
-    }
-
-    #[test]
-    fn versions_are_compatible_as_semantic_versioning_says() {
-        let version = |text| Version::parse(text).unwrap();
-        for (a, b, compatible) in [
-            ("0.1.0", "0.1.7", true),
-            ("0.1.0", "0.2.0", false),
-            ("1.2.3", "1.9.0", true),
-            ("1.0.0", "2.0.0", false),
-            ("0.0.1", "0.0.2", false),
-            ("0.0.1", "0.0.1", true),
-            ("0.1.0-rc.1", "0.1.0", true),
-            ("0.1.0", "1.1.0", false),
-        ] {
-            assert_eq!(version(a).compatible(version(b)), compatible, "{a} {b}");
-        }
-        for bad in ["", "1", "1.2", "a.b.c", "1.2.3.4", "99999999999999999999.0.0"] {
-            assert_eq!(Version::parse(bad), None, "{bad}");
-        }
-    }
 }

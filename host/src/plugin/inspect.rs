@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::bindings::{Granularity, sink};
+use super::offer::Offer;
 use super::sandbox::{Loaded, Role};
-use super::{ConnectionKind, Limits, Parameter, fit};
+use super::{ConnectionKind, Limits, Parameter};
 
 /// What a plugin does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -103,7 +104,11 @@ impl Inspection {
             version: version.clone(),
             summary: summary.clone(),
             kind,
-            world: format!("audit:plugin/{}-plugin@{}", kind.interface(), fit::offered_version()),
+            world: format!(
+                "audit:plugin/{}-plugin@{}",
+                kind.interface(),
+                Offer::get().map(|offer| offer.version.to_string()).unwrap_or_default()
+            ),
             sha256: loaded.core.digest.clone(),
             size: loaded.size,
             imports: loaded.imports.clone(),

@@ -30,12 +30,14 @@ mod fit;
 mod guest;
 mod inspect;
 mod limits;
+mod offer;
 mod plan;
 mod report;
 mod sandbox;
 mod sink;
 mod ticker;
 mod wasi;
+mod wrap;
 
 pub use bindings::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,

@@ -48,7 +48,7 @@ impl ReportPlugin {
         let (mut guest, instance) = self.instantiate()?;
         let answer = guest.call("plan", |store| instance.audit_plugin_report().call_plan(store, request));
         self.usage.add(guest.usage());
-        let fetches = answer?.map_err(PluginError::Fault)?;
+        let fetches = answer?.map_err(PluginError::from)?;
         plan::check(&fetches, &self.core.limits, guest.site("plan"))?;
         Ok(fetches)
     }
@@ -164,7 +164,7 @@ impl Parser {
         answer: Result<Result<bindings::events::Batch, bindings::Fault>, PluginError>,
     ) -> Result<Batch, PluginError> {
         self.usage = live.guest.usage();
-        let batch = answer?.map_err(PluginError::Fault)?;
+        let batch = answer?.map_err(PluginError::from)?;
         convert::batch(batch, &self.core.limits, live.guest.site(call))
     }
 }

@@ -8,10 +8,11 @@ use wasmtime::{Config, Engine};
 
 use super::bindings::{Description, ReportPluginPre, SinkPluginPre, sink};
 use super::cache::{self, Cache};
-use super::error::Site;
-use super::fit::{self, Fit};
+use super::error::{Site, plain};
+use super::fit::{self, Fit, Misfit};
 use super::guest::{Guest, State};
 use super::inspect::Inspection;
+use super::wrap::{self, Unwrappable};
 use super::{Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, describe, ticker, wasi};
 
 /// An engine, its limits, and the cache of compiled code. Cheap to clone; plugins outlive it.
@@ -54,7 +55,7 @@ impl Sandbox {
     /// [`PluginError::Load`] where the bytes are no plugin, [`PluginError::Incompatible`] where they are one for
     /// another host, and any other error of a call where `describe` fails.
     pub fn load(&self, wasm: &[u8], label: &str) -> Result<Plugin, PluginError> {
-        let label: Arc<str> = label.chars().filter(|c| !c.is_control()).collect::<String>().into();
+        let label: Arc<str> = plain(label).into();
         if wasm.len() > self.limits.component {
             return Err(Site {
                 label: &label,
@@ -65,12 +66,8 @@ impl Sandbox {
         let digest = cache::digest(wasm);
         let component = self.component(wasm, &digest, &label)?;
         self.check_resources(&component, &label)?;
-        let Fit { kind, imports } =
-            fit::fit(&self.engine, &component).map_err(|fit::Misfit { reason, hint }| PluginError::Incompatible {
-                label: label.to_string(),
-                reason,
-                hint,
-            })?;
+        let Fit { kind, imports, .. } =
+            fit::fit(&self.engine, &component.component_type()).map_err(|misfit| incompatible(&label, misfit))?;
         let core = Core {
             engine: self.engine.clone(),
             limits: self.limits.clone(),
@@ -96,7 +93,7 @@ impl Sandbox {
     fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<Component, PluginError> {
         let load = |reason: String, hint: Option<&str>| PluginError::Load {
             label: label.to_owned(),
-            reason,
+            reason: plain(&reason),
             hint: hint.map(str::to_owned),
         };
         let is_component = wasmparser::Parser::is_component(wasm);
@@ -111,7 +108,10 @@ impl Sandbox {
         let bytes = if is_component {
             wasm
         } else {
-            wrapped = wrap(wasm).map_err(|reason| load(reason, Some(WRAP_HINT)))?;
+            wrapped = wrap::wrap(&self.engine, wasm).map_err(|error| match error {
+                Unwrappable::Module { reason, hint } => load(reason, Some(hint)),
+                Unwrappable::World(misfit) => incompatible(label, misfit),
+            })?;
             &wrapped
         };
         let component = Component::from_binary(&self.engine, bytes).map_err(|error| {
@@ -147,7 +147,7 @@ impl Sandbox {
     fn link(&self, component: &Component, kind: PluginKind, core: &Core) -> Result<Role, PluginError> {
         let unlinkable = |error: wasmtime::Error| PluginError::Incompatible {
             label: core.label.to_string(),
-            reason: format!("it cannot be linked: {error:#}"),
+            reason: plain(&format!("it cannot be linked: {error:#}")),
             hint: None,
         };
         let mut linker = Linker::<State>::new(&self.engine);
@@ -168,9 +168,6 @@ impl Sandbox {
     }
 }
 
-const WRAP_HINT: &str = "a core module must be built for wasm32-unknown-unknown with the bindings of the WIT package; \
-                         for other targets give the component";
-
 fn config(limits: &Limits) -> Config {
     let mut config = Config::new();
     config
@@ -183,14 +180,13 @@ fn config(limits: &Limits) -> Config {
     config
 }
 
-/// Wraps a core module as a component.
-fn wrap(module: &[u8]) -> Result<Vec<u8>, String> {
-    wasmparser::validate(module).map_err(|error| error.to_string())?;
-    wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .and_then(wit_component::ComponentEncoder::encode)
-        .map_err(|error| format!("it cannot be wrapped as a component: {error:#}"))
+fn incompatible(label: &str, misfit: Misfit) -> PluginError {
+    let Misfit { reason, hint } = misfit;
+    PluginError::Incompatible {
+        label: label.to_owned(),
+        reason,
+        hint,
+    }
 }
 
 fn not_wasm(bytes: &[u8]) -> (&'static str, &'static str) {

@@ -7,6 +7,7 @@ use wasmtime::component::ResourceAny;
 
 use super::bindings::sink::{Delivery, Description, Payload, Verdict};
 use super::bindings::{self, HttpResponse, SinkPluginPre};
+use super::error::plain;
 use super::guest::{Guest, State};
 use super::sandbox::Core;
 use super::{PluginError, Usage, plan};
@@ -52,7 +53,7 @@ impl SinkPlugin {
             .call("open", |store| {
                 instance.audit_plugin_sink().encoder().call_open(store, config)
             })?
-            .map_err(PluginError::Fault)?;
+            .map_err(PluginError::from)?;
         Ok(Encoder {
             usage: guest.usage(),
             live: Some(Live {
@@ -102,7 +103,7 @@ impl Encoder {
             Ok(deliveries) => deliveries,
             Err(fault) => {
                 self.live = Some(live);
-                return Err(PluginError::Fault(fault));
+                return Err(fault.into());
             }
         };
         self.check(&live, &deliveries)?;
@@ -126,7 +127,7 @@ impl Encoder {
                 .call_verdict(store, live.encoder, delivery, &response)
         });
         self.usage = live.guest.usage();
-        let verdict = answer?;
+        let verdict = plain_texts(answer?);
         if let Verdict::Rejected(rejections) = &verdict {
             let mut seen = HashSet::new();
             for rejection in rejections {
@@ -181,6 +182,20 @@ impl Encoder {
             }
         }
         Ok(())
+    }
+}
+
+/// The reasons of a verdict end up in logs, summaries and dead letters.
+fn plain_texts(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Refused(reason) => Verdict::Refused(plain(&reason)),
+        Verdict::Rejected(mut rejections) => {
+            for rejection in &mut rejections {
+                rejection.reason = plain(&rejection.reason);
+            }
+            Verdict::Rejected(rejections)
+        }
+        other => other,
     }
 }
 

@@ -11,7 +11,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, Resource, ResourceType, Val};
 
 use super::Limits;
-use super::error::Stop;
+use super::error::{Stop, plain};
 use super::guest::State;
 
 /// What a guest may write before it must ask again.
@@ -19,7 +19,7 @@ const WRITE_CREDIT: u64 = 64 << 10;
 /// The most random bytes of one call.
 const RANDOM_BYTES: u64 = 64 << 10;
 /// Longer lines are broken.
-const LINE_BYTES: usize = 4096;
+const LINE_BYTES: usize = 1000;
 
 const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
@@ -323,11 +323,7 @@ impl Drop for Inert {
 }
 
 fn log(label: &str, line: &[u8]) {
-    let line: String = String::from_utf8_lossy(line)
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect();
-    tracing::info!(target: "plugin", plugin = label, "{line}");
+    tracing::info!(target: "plugin", plugin = label, "{}", plain(&String::from_utf8_lossy(line)));
 }
 
 #[cfg(test)]

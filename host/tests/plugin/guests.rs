@@ -16,10 +16,31 @@ pub fn hostile() -> &'static [u8] {
     WASM.get_or_init(|| build("hostile"))
 }
 
-/// The report plugin that uses WASI.
+/// The report plugin that uses WASI, as a component.
 pub fn wasi() -> &'static [u8] {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+    WASM.get_or_init(|| componentize(wasi_module()))
+}
+
+/// The same as a core module.
+pub fn wasi_module() -> &'static [u8] {
+    static WASM: OnceLock<Vec<u8>> = OnceLock::new();
     WASM.get_or_init(|| build("wasi-guest"))
+}
+
+/// What a toolchain does with a core module.
+pub fn componentize(module: &[u8]) -> Vec<u8> {
+    wit_component::ComponentEncoder::default()
+        .module(module)
+        .unwrap()
+        .encode()
+        .unwrap()
+}
+
+/// The sink plugin that misbehaves as its configuration says.
+pub fn hostile_sink() -> &'static [u8] {
+    static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+    WASM.get_or_init(|| build("hostile-sink"))
 }
 
 fn build(guest: &str) -> Vec<u8> {
@@ -106,7 +127,12 @@ pub fn wit_world(world: &str, changes: &[(&str, &str)]) -> (Resolve, WorldId) {
 }
 
 /// A component for that world in which every function is `unreachable`.
-pub fn dummy((resolve, world): (Resolve, WorldId)) -> Vec<u8> {
+pub fn dummy(world: (Resolve, WorldId)) -> Vec<u8> {
+    componentize(&dummy_module(world))
+}
+
+/// A core module for that world in which every function is `unreachable`.
+pub fn dummy_module((resolve, world): (Resolve, WorldId)) -> Vec<u8> {
     let mut imports = String::new();
     for (key, item) in &resolve.worlds[world].imports {
         for (_, function) in functions(&resolve, key, item) {
@@ -132,11 +158,7 @@ pub fn dummy((resolve, world): (Resolve, WorldId)) -> Vec<u8> {
     ))
     .unwrap();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    wit_component::ComponentEncoder::default()
-        .module(&module)
-        .unwrap()
-        .encode()
-        .unwrap()
+    module
 }
 
 fn functions<'a>(resolve: &'a Resolve, key: &WorldKey, item: &'a WorldItem) -> Vec<(Option<String>, &'a Function)> {

@@ -277,3 +277,12 @@ fn values_that_are_none_of_their_type_are_refused() {
     let error = report(&outside, Limits::default()).plan(&request("")).unwrap_err();
     assert!(matches!(error, PluginError::InvalidValue { .. }), "{error:?}");
 }
+
+#[test]
+fn the_documentation_explains_every_limit() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/plugin-limits.md")).unwrap();
+    let limits = serde_json::to_value(Limits::default()).unwrap();
+    for name in limits.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("\n| `{name}` |")), "{name}");
+    }
+}

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use host::plugin::{BUILT_IN, Limits, PluginError, PluginKind, Sandbox};
 
-use crate::guests::{dummy, hostile, load, raw_plan, request, sandbox, wit, wit_world};
+use crate::guests::{
+    componentize, dummy, dummy_module, hostile, load, raw_plan, request, sandbox, wasi_module, wit, wit_world,
+};
 
 fn load_error(wasm: &[u8]) -> PluginError {
     load(wasm).expect_err("it loaded")
@@ -38,13 +40,9 @@ fn no_built_in_plugin_imports_a_function() {
         assert_eq!(plugin.name(), *name);
         assert_eq!(plugin.inspect().imports, [""; 0], "{name}");
     }
-    let reads_wasi = wit_component::ComponentEncoder::default()
-        .module(crate::guests::wasi())
-        .unwrap()
-        .encode()
-        .unwrap();
+    let reads_wasi = crate::guests::wasi();
     assert!(
-        !imported_functions(&reads_wasi).is_empty(),
+        !imported_functions(reads_wasi).is_empty(),
         "the check itself would notice"
     );
 }
@@ -52,11 +50,7 @@ fn no_built_in_plugin_imports_a_function() {
 #[test]
 fn a_core_module_loads_like_the_component_made_of_it() {
     let plugin = load(hostile()).unwrap();
-    let component = wit_component::ComponentEncoder::default()
-        .module(hostile())
-        .unwrap()
-        .encode()
-        .unwrap();
+    let component = componentize(hostile());
     let same = load(&component).unwrap();
     assert_eq!(plugin.kind(), PluginKind::Report);
     assert_eq!((plugin.name(), plugin.version()), (same.name(), same.version()));
@@ -244,4 +238,80 @@ fn a_dummy_of_the_right_world_fits() {
         load_error(&dummy(wit(&[]))),
         PluginError::Trap { call: "describe", .. }
     ));
+}
+
+#[test]
+fn a_core_module_is_held_to_the_same_rules_as_a_component() {
+    let error = |wasm: &[u8]| load_error(wasm).to_string();
+    let newer = error(&dummy_module(wit(&[("plugin@0.1.0", "plugin@0.2.0")])));
+    assert!(newer.contains("this host is older"), "{newer}");
+    let differs = error(&dummy_module(wit(&[("now: timestamp", "now: u32")])));
+    assert!(differs.contains("field `now`"), "{differs}");
+    let reads_wasi = error(wasi_module());
+    assert!(
+        reads_wasi.contains("may import nothing") && reads_wasi.contains("wasi:"),
+        "{reads_wasi}"
+    );
+    let compatible = load_error(&dummy_module(wit(&[("plugin@0.1.0", "plugin@0.1.7")])));
+    assert!(
+        matches!(compatible, PluginError::Trap { call: "describe", .. }),
+        "{compatible:?}"
+    );
+    let bare = error(&wat::parse_str("(module)").unwrap());
+    assert!(bare.contains("does not say which world"), "{bare}");
+}
+
+#[test]
+fn a_core_module_whose_world_is_written_with_malice_is_refused() {
+    let (resolve, id) = wit(&[]);
+    let world = wit_component::metadata::encode(&resolve, id, wit_component::StringEncoding::UTF8, None).unwrap();
+    let with_world = |world: Vec<u8>, encoding: &[u8]| {
+        let mut module = wat::parse_str("(module)").unwrap();
+        let mut contents = world;
+        if !encoding.is_empty() {
+            section(&mut contents, "wit-component-encoding", encoding);
+        }
+        section(&mut module, "component-type", &contents);
+        module
+    };
+    // Two packages that need each other, which the encoder would follow for ever.
+    let mut cyclic = world.clone();
+    replace(&mut cyclic, b"audit:plugin/report@", b"audit:plugim/report@");
+    for (case, module) in [
+        ("cyclic packages", with_world(cyclic, b"")),
+        ("strings in UTF-16", with_world(world, &[4, 1])),
+        ("garbage", with_world(b"garbage".to_vec(), b"")),
+        (
+            "a component without a world",
+            with_world(wat::parse_str("(component)").unwrap(), b""),
+        ),
+    ] {
+        let error = load_error(&module);
+        assert!(
+            matches!(error, PluginError::Load { .. } | PluginError::Incompatible { .. }),
+            "{case}: {error:?}"
+        );
+    }
+}
+
+fn section(wasm: &mut Vec<u8>, name: &str, data: &[u8]) {
+    let leb = |mut number: usize| {
+        let mut bytes = vec![];
+        while number >= 0x80 {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    let contents = [&leb(name.len())[..], name.as_bytes(), data].concat();
+    wasm.push(0);
+    wasm.extend(leb(contents.len()));
+    wasm.extend(contents);
+}
+
+fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
+    while let Some(place) = bytes.windows(from.len()).position(|window| window == from) {
+        bytes[place..place + to.len()].copy_from_slice(to);
+    }
 }

@@ -6,5 +6,7 @@ mod fit;
 mod guests;
 mod limits;
 mod load;
+mod mutate;
 mod report;
+mod sink;
 mod wasi;
