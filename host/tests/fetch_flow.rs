@@ -8,7 +8,6 @@ use std::io::{Cursor, Read as _, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::Response;
 use host::fetch::{FetchError, Fetched, Fetcher, Limits, Polling, Progress};
 use host::plugin::{Call, Fetch, HttpRequest, Job, Method};
@@ -409,14 +408,7 @@ async fn a_csv_that_starts_like_json_is_a_file() {
 
 #[tokio::test]
 async fn a_broken_download_is_started_again_and_never_handed_out() {
-    let broken = || {
-        let pieces = [Ok(CSV.to_owned()), Err(std::io::Error::other("cut"))];
-        respond(
-            200,
-            "application/octet-stream",
-            Body::from_stream(futures_util::stream::iter(pieces)),
-        )
-    };
+    let broken = || respond(200, "application/octet-stream", cut(CSV));
     let server = epm(move |seen, n| (seen.path.ends_with("/contents") && n < 6).then(broken)).await;
     assert_eq!(text(&run(&server, &job("a.csv")).await.unwrap()), CSV);
     let server = epm(move |seen, _| seen.path.ends_with("/contents").then(broken)).await;

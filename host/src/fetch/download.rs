@@ -1,96 +1,160 @@
-//! Brings a file from the server to the spool.
+//! Brings the file that a job wrote to the spool.
 //!
 //! "Download (11.1.2.3.600)" of the EPM Cloud REST interface answers HTTP 200 either way: bytes are the file, JSON is
-//! an error.
+//! an error. Where it does not know the file, List Files may tell its name; where it is refused, "Download (v2)" may
+//! not be: that one prepares the file in a job and offers a link to it.
 
-use std::fs::File;
-
-use tokio::io::{AsyncWriteExt as _, BufWriter};
+use http::Method;
+use tracing::{debug, warn};
 
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
 use super::limits::Limits;
 use super::progress::Progress;
+use super::receive::{Received, receive};
 use super::spool::{Spool, Spooled};
-use crate::remote::{Remote, Request, Response};
+use super::{files, job};
+use crate::remote::{Class, Remote, Request};
 
 /// JSON that is longer than this is a file, not an error.
 const LONGEST_ERROR: u64 = 64 * 1024;
+
+const DOWNLOAD_LINK: &str = "Download link";
 
 /// A downloaded file.
 #[derive(Debug)]
 pub(super) struct Downloaded {
     pub(super) file: Spooled,
+    /// What the server calls it.
+    pub(super) name: String,
     /// What the server says the file is: `zip`, `csv`, …
     pub(super) extension: Option<String>,
 }
 
-/// Downloads a file by its name.
-pub(super) async fn by_name(
-    remote: &Remote,
-    name: &str,
-    spool: &Spool,
-    limits: &Limits,
-    progress: &dyn Progress,
-) -> Result<Downloaded, FetchError> {
-    let url = remote
-        .base()
-        .join([
-            "interop",
-            "rest",
-            "11.1.2.3.600",
-            "applicationsnapshots",
-            name,
-            "contents",
-        ])
-        .map_err(|error| FetchError::Plan(error.to_string()))?;
-    let request = Request::get(url).limit(limits.document_bytes);
-    let mut retry = remote.retry();
-    let mut restarts = 0;
-    loop {
-        let response = remote.send(request.clone()).await?;
-        let extension = extension(&response);
-        let is_json = response
-            .media_type()
-            .is_some_and(|kind| kind == "application/json" || kind.ends_with("+json"));
-        let is_html = response.media_type().is_some_and(|kind| kind == "text/html");
-        match to_spool(response, spool, progress).await {
-            Ok(file) => {
-                check_content(remote, name, &file, is_json, is_html)?;
-                return Ok(Downloaded { file, extension });
-            }
-            Err(FetchError::Remote(error)) if restarts < limits.restarts => {
-                restarts += 1;
-                retry.again(error, true).await?;
-            }
+/// What a download needs.
+#[derive(Clone, Copy)]
+pub(super) struct Download<'a> {
+    pub(super) remote: &'a Remote,
+    pub(super) spool: &'a Spool,
+    pub(super) limits: &'a Limits,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Download<'_> {
+    /// Downloads the file that a job was asked to write, whatever it is called now. `told` is what the job said.
+    pub(super) async fn run(self, told: &[String], asked: &str) -> Result<Downloaded, FetchError> {
+        let candidates = files::candidates(told, asked);
+        let first = candidates.first().map_or(asked, String::as_str);
+        let refusal = match self.v1(first).await {
+            Err(error) if may_be_elsewhere(&error) => error,
+            outcome => return outcome,
+        };
+        debug!(connection = self.remote.name(), "{refusal}; looking for another way");
+        let listed = match files::list(self.remote, self.limits).await {
+            Ok(listed) => Some(listed),
+            Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => None,
             Err(error) => return Err(error),
+        };
+        let name = match &listed {
+            Some(listed) => match files::find(listed, &candidates) {
+                Some(name) => name,
+                None => return Err(refusal),
+            },
+            None => first.to_owned(),
+        };
+        // The interface works; it was the name that did not.
+        if matches!(refusal, FetchError::NoFile { .. }) {
+            let others: Vec<&String> = match &listed {
+                Some(_) => vec![&name],
+                None => candidates.iter().collect(),
+            };
+            for other in others.into_iter().filter(|other| *other != first) {
+                match self.v1(other).await {
+                    Err(error) if may_be_elsewhere(&error) => {}
+                    outcome => return outcome,
+                }
+            }
+        }
+        match self.v2(&name).await {
+            // That the newer interface is not there either says less than why the older one refused.
+            Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => {
+                debug!(connection = self.remote.name(), "{error}");
+                Err(refusal)
+            }
+            outcome => outcome,
         }
     }
-}
 
-/// Copies a body to the spool.
-pub(super) async fn to_spool(
-    mut response: Response,
-    spool: &Spool,
-    progress: &dyn Progress,
-) -> Result<Spooled, FetchError> {
-    let total = response.content_length();
-    let file = tokio::fs::File::from_std(create(spool).await?);
-    let mut out = BufWriter::with_capacity(256 * 1024, file);
-    let mut received: u64 = 0;
-    while let Some(piece) = response.chunk().await? {
-        out.write_all(&piece).await?;
-        received += piece.len() as u64;
-        progress.received(received, total);
+    async fn v1(self, name: &str) -> Result<Downloaded, FetchError> {
+        let url = self
+            .remote
+            .base()
+            .join([
+                "interop",
+                "rest",
+                "11.1.2.3.600",
+                "applicationsnapshots",
+                name,
+                "contents",
+            ])
+            .map_err(|error| FetchError::Plan(error.to_string()))?;
+        self.receive(Request::get(url), name).await
     }
-    out.flush().await?;
-    let file = out.into_inner().into_std().await;
-    Ok(Spooled::new(file)?)
+
+    async fn v2(self, name: &str) -> Result<Downloaded, FetchError> {
+        let url = self
+            .remote
+            .base()
+            .join(["interop", "rest", "v2", "files", "download"])?;
+        let body = serde_json::json!({ "fileName": name }).to_string();
+        let request = Request::new(Method::POST, url)
+            .body("application/json", body)?
+            .limit(self.limits.control_bytes)
+            // Preparing a file twice does no harm.
+            .repeatable(true);
+        let answer = self.remote.exchange(request).await?;
+        let submitted = Envelope::read(self.remote, "the download", &answer.body)?.check()?;
+        let finished = job::wait(self.remote, submitted, self.limits, &()).await?;
+        let Some(link) = finished.envelope.link(DOWNLOAD_LINK) else {
+            return Err(FetchError::Malformed {
+                what: "the download",
+                why: format!("the file is ready, but there is no link `{DOWNLOAD_LINK}`"),
+            });
+        };
+        let link = self.remote.resolve(link)?;
+        let outcome = self.receive(Request::get(link.clone()), name).await;
+        let delete = Request::new(Method::DELETE, link).limit(self.limits.control_bytes);
+        if let Err(error) = self.remote.exchange(delete).await {
+            warn!(
+                connection = self.remote.name(),
+                "the prepared download stays on the server: {error}"
+            );
+            self.progress.warned("a prepared download stays on the server");
+        }
+        outcome
+    }
+
+    async fn receive(self, request: Request, name: &str) -> Result<Downloaded, FetchError> {
+        let request = request.limit(self.limits.document_bytes);
+        let received = receive(self.remote, &request, self.spool, self.limits.restarts, self.progress).await?;
+        check_content(self.remote, name, &received)?;
+        Ok(Downloaded {
+            file: received.file,
+            name: name.to_owned(),
+            extension: received.extension,
+        })
+    }
 }
 
-async fn create(spool: &Spool) -> Result<File, FetchError> {
-    let spool = spool.clone();
-    blocking(move || Ok(spool.create()?)).await
+/// Whether the file may be had under another name or by another interface.
+fn may_be_elsewhere(error: &FetchError) -> bool {
+    match error {
+        FetchError::NoFile { .. } | FetchError::Refused { .. } => true,
+        FetchError::Remote(error) => error
+            .status()
+            .is_some_and(|status| matches!(status.as_u16(), 400 | 403 | 404 | 405 | 410 | 501)),
+        _ => false,
+    }
 }
 
 /// Runs blocking work beside the asynchronous.
@@ -107,14 +171,16 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Whether what came is the file: not an error in JSON, not a sign-in page.
-fn check_content(remote: &Remote, name: &str, file: &Spooled, is_json: bool, is_html: bool) -> Result<(), FetchError> {
+fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<(), FetchError> {
     let no_file = |why: String| FetchError::NoFile {
         file: remote.presentable(name, 100),
         why,
     };
-    let head = file.head(LONGEST_ERROR)?;
+    let kind = received.media_type.as_deref().unwrap_or_default();
+    let is_json = kind == "application/json" || kind.ends_with("+json");
+    let head = received.file.head(LONGEST_ERROR)?;
     let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
-    if start.first() == Some(&b'{') && (is_json || file.len() < LONGEST_ERROR) {
+    if start.first() == Some(&b'{') && (is_json || received.file.len() < LONGEST_ERROR) {
         match Envelope::read(remote, "the download", start) {
             Ok(envelope) => {
                 let text = envelope.text.clone();
@@ -130,15 +196,8 @@ fn check_content(remote: &Remote, name: &str, file: &Spooled, is_json: bool, is_
     if is_json {
         return Err(no_file("it answered with JSON instead".into()));
     }
-    if is_html || start.to_ascii_lowercase().starts_with(b"<!doctype html") {
+    if kind == "text/html" || start.to_ascii_lowercase().starts_with(b"<!doctype html") {
         return Err(no_file("it answered with a web page, perhaps to sign in".into()));
     }
     Ok(())
-}
-
-/// The `fileExtension` header, where it is a word.
-fn extension(response: &Response) -> Option<String> {
-    let text = response.header("fileExtension")?.trim().trim_start_matches('.');
-    let plain = (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    plain.then(|| text.to_ascii_lowercase())
 }

@@ -14,6 +14,8 @@ use crate::remote::Remote;
 pub(super) struct Link {
     pub(super) rel: String,
     pub(super) href: String,
+    /// What the server repeats of the request.
+    pub(super) data: Option<Value>,
 }
 
 /// A control answer.
@@ -25,7 +27,7 @@ pub(super) struct Envelope {
     pub(super) text: Option<String>,
     /// The server's error code, such as `EPMCSS-20679`.
     pub(super) code: Option<String>,
-    /// Names of files that `items` lists.
+    /// Whatever `items` lists.
     pub(super) items: Vec<Value>,
 }
 
@@ -68,6 +70,17 @@ impl Envelope {
                 _ => Vec::new(),
             },
         })
+    }
+
+    /// A success without anything said.
+    pub(super) fn done() -> Envelope {
+        Envelope {
+            status: Status::Done,
+            links: Vec::new(),
+            text: None,
+            code: None,
+            items: Vec::new(),
+        }
     }
 
     /// The envelope of a success, or what the server says failed.
@@ -154,6 +167,7 @@ fn links(value: Option<&Value>) -> Vec<Link> {
         Some(Link {
             rel: value.get("rel").and_then(Value::as_str).unwrap_or_default().to_owned(),
             href: value.get("href")?.as_str()?.to_owned(),
+            data: value.get("data").filter(|data| data.is_object()).cloned(),
         })
     };
     match value {

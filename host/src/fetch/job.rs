@@ -10,11 +10,14 @@ use super::envelope::{Envelope, Status};
 use super::error::FetchError;
 use super::limits::Limits;
 use super::progress::Progress;
-use super::request;
+use super::{files, request};
 use crate::plugin;
 use crate::remote::{Remote, RemoteError, Request};
 
 const JOB_STATUS: &str = "Job Status";
+
+/// The code with which EPM Cloud refuses to write over a file.
+const FILE_EXISTS: &str = "EPMCSS-20685";
 
 /// A status that is not there yet although its job was just created: how often to look again.
 const MISSING: u32 = 3;
@@ -25,21 +28,45 @@ pub(super) struct Finished {
     /// The job's id, where there was a job to poll.
     pub(super) id: Option<String>,
     pub(super) polls: u64,
+    /// The last answer: it may name the file.
+    pub(super) envelope: Envelope,
 }
 
-/// Submits a job. The request is sent once only: whether a lost answer means a lost job cannot be known.
-pub(super) async fn submit(
-    remote: &Remote,
-    planned: &plugin::HttpRequest,
-    limits: &Limits,
-) -> Result<Envelope, FetchError> {
-    let request = request::build(remote, planned)?
+/// Submits a job.
+///
+/// A request whose answer was lost may have created a job all the same. So it is not simply sent again: first the
+/// server is asked whether the job's file is there. Where the server does not tell, the failure is final.
+pub(super) async fn submit(remote: &Remote, job: &plugin::Job, limits: &Limits) -> Result<Envelope, FetchError> {
+    let request = request::build(remote, &job.submit)?
         .header("accept", "application/json")
         .map_err(|error| FetchError::Plan(error.to_string()))?
         .limit(limits.control_bytes)
         .repeatable(false);
-    let answer = remote.exchange(request).await?;
-    Envelope::read(remote, "the submission", &answer.body)?.check()
+    let mut retry = remote.retry();
+    let mut repeated = false;
+    loop {
+        let error = match remote.exchange(request.clone()).await {
+            Ok(answer) => {
+                return match Envelope::read(remote, "the submission", &answer.body)?.check() {
+                    // So the lost answer was to a job that ran, and has ended since.
+                    Err(error) if repeated && error.remote_code() == Some(FILE_EXISTS) => Ok(Envelope::done()),
+                    outcome => outcome,
+                };
+            }
+            Err(error) if error.is_transient() && !error.nothing_sent() => error,
+            Err(error) => return Err(error.into()),
+        };
+        if !retry.wait(&error, true).await {
+            return Err(error.into());
+        }
+        let Ok(listed) = files::list(remote, limits).await else {
+            return Err(error.into());
+        };
+        if files::find(&listed, &files::candidates(&[], &job.file)).is_some() {
+            return Ok(Envelope::done());
+        }
+        repeated = true;
+    }
 }
 
 /// Waits for a submitted job.
@@ -50,7 +77,11 @@ pub(super) async fn wait(
     progress: &dyn Progress,
 ) -> Result<Finished, FetchError> {
     if submitted.status == Status::Done {
-        return Ok(Finished { id: None, polls: 0 });
+        return Ok(Finished {
+            id: None,
+            polls: 0,
+            envelope: submitted,
+        });
     }
     let Some(link) = submitted.link(JOB_STATUS) else {
         return Err(FetchError::Malformed {
@@ -108,7 +139,7 @@ pub(super) async fn poll(
         missing = MISSING;
         let envelope = Envelope::read(remote, "the job's status", &answer.body)?.check()?;
         if envelope.status == Status::Done {
-            return Ok(Finished { id, polls });
+            return Ok(Finished { id, polls, envelope });
         }
         if let Some(next) = envelope.link(JOB_STATUS) {
             link = remote.resolve(next)?;

@@ -24,10 +24,12 @@ mod cleanup;
 mod download;
 mod envelope;
 mod error;
+mod files;
 mod job;
 mod limits;
 mod pages;
 mod progress;
+mod receive;
 mod records;
 mod request;
 mod spool;
@@ -38,7 +40,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::plugin;
-use crate::remote::{Counters, Remote, Request};
+use crate::remote::{Counters, Remote};
 
 pub use archive::ArchiveError;
 pub use cleanup::Cleanup;
@@ -148,7 +150,10 @@ impl Fetcher {
 
     async fn call(&self, call: &plugin::Call) -> Result<Fetched, FetchError> {
         let request = request::build(&self.remote, &call.request)?.limit(self.limits.document_bytes);
-        let mut document = self.body(request).await?;
+        let restarts = self.limits.restarts;
+        let mut document = receive::receive(&self.remote, &request, &self.spool, restarts, &*self.progress)
+            .await?
+            .file;
         let mut count = None;
         if let Some(member) = call.records.clone() {
             let (remote, spool, limit) = (self.remote.clone(), self.spool.clone(), self.limits.record_bytes);
@@ -182,35 +187,28 @@ impl Fetcher {
         })
     }
 
-    /// The body of an answer, on the spool; started again where it breaks off and the request may be repeated.
-    async fn body(&self, request: Request) -> Result<Spooled, FetchError> {
-        let mut retry = self.remote.retry();
-        let repeatable = request.is_repeatable();
-        loop {
-            let response = self.remote.send(request.clone()).await?;
-            match download::to_spool(response, &self.spool, &*self.progress).await {
-                Err(FetchError::Remote(error)) => retry.again(error, repeatable).await?,
-                outcome => return outcome,
-            }
-        }
-    }
-
     async fn job(&self, job: &plugin::Job) -> Result<Fetched, FetchError> {
-        let submitted = job::submit(&self.remote, &job.submit, &self.limits).await?;
+        let submitted = job::submit(&self.remote, job, &self.limits).await?;
         let finished = job::wait(&self.remote, submitted, &self.limits, &*self.progress).await?;
         self.collect(job, finished).await
     }
 
     /// Downloads what a finished job wrote, and opens it where it is an archive.
     async fn collect(&self, job: &plugin::Job, finished: job::Finished) -> Result<Fetched, FetchError> {
-        let downloaded = download::by_name(&self.remote, &job.file, &self.spool, &self.limits, &*self.progress).await?;
+        let download = download::Download {
+            remote: &self.remote,
+            spool: &self.spool,
+            limits: &self.limits,
+            progress: &*self.progress,
+        };
+        let downloaded = download.run(&files::told(&finished.envelope), &job.file).await?;
         let mut document = downloaded.file;
-        let mut file_name = job.file.clone();
+        let mut file_name = downloaded.name.clone();
         if document.head(4)? == archive::SIGNATURE {
             let (spool, limits, shown) = (
                 self.spool.clone(),
                 self.limits.archive,
-                self.remote.presentable(&job.file, 100),
+                self.remote.presentable(&downloaded.name, 100),
             );
             (document, file_name) = download::blocking(move || {
                 archive::open(&document, &limits, &spool).map_err(|source| match source {
@@ -227,7 +225,7 @@ impl Fetcher {
             job: finished.id,
             polls: finished.polls,
             records: None,
-            cleanup: (!job.keep).then(|| Cleanup { file: job.file.clone() }),
+            cleanup: (!job.keep).then(|| Cleanup { file: downloaded.name }),
         })
     }
 }

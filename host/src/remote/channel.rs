@@ -131,19 +131,27 @@ pub(crate) struct Retry<'a> {
 impl Retry<'_> {
     /// Waits before the next attempt, or gives the failure back where there shall be none.
     pub(crate) async fn again(&mut self, error: RemoteError, repeatable: bool) -> Result<(), RemoteError> {
-        let Some(wait) = self.backoff.next(&error, repeatable) else {
-            return Err(match self.backoff.attempts() {
-                0 | 1 => error,
-                attempts => RemoteError::GaveUp {
-                    attempts,
-                    last: Box::new(error),
-                },
-            });
+        if self.wait(&error, repeatable).await {
+            return Ok(());
+        }
+        Err(match self.backoff.attempts() {
+            0 | 1 => error,
+            attempts => RemoteError::GaveUp {
+                attempts,
+                last: Box::new(error),
+            },
+        })
+    }
+
+    /// Waits before the next attempt; false where there shall be none.
+    pub(crate) async fn wait(&mut self, error: &RemoteError, repeatable: bool) -> bool {
+        let Some(wait) = self.backoff.next(error, repeatable) else {
+            return false;
         };
         warn!(connection = %self.channel.name, wait_ms = wait.as_millis(), "{error}; trying again");
         self.channel.tally.repeated();
         tokio::time::sleep(wait).await;
-        Ok(())
+        true
     }
 }
 

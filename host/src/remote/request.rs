@@ -112,6 +112,11 @@ impl Request {
         self.body.as_ref()
     }
 
+    /// The most bytes of body that will be read.
+    pub fn most_bytes(&self) -> u64 {
+        self.limit
+    }
+
     /// The same request to another URL.
     pub fn at(mut self, url: Url) -> Request {
         self.url = url;

@@ -220,6 +220,20 @@ pub fn respond(status: u16, kind: &str, body: impl Into<Body>) -> Response {
         .unwrap()
 }
 
+/// A body that breaks off after this much.
+pub fn cut(text: &str) -> Body {
+    use futures_util::StreamExt as _;
+    let start = futures_util::stream::iter([Ok(text.to_owned())]);
+    let end = futures_util::stream::once(async {
+        // The server must get a chance to send what there is.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        Err(std::io::Error::other("cut"))
+    });
+    Body::from_stream(start.chain(end))
+}
+
 pub fn redirect(status: u16, location: &str) -> Response {
     Response::builder()
         .status(status)

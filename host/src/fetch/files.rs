@@ -1,0 +1,133 @@
+//! Which files there are on the server, and which of them is the one that a job wrote.
+//!
+//! The names that reports end up with are not documented: a folder may stand before them (`inbox/…`, `inbox\…`), and
+//! what was asked for as CSV may be a ZIP file.
+
+use serde_json::Value;
+use tracing::debug;
+
+use super::envelope::Envelope;
+use super::error::FetchError;
+use super::limits::Limits;
+use crate::remote::{Class, Remote, Request};
+
+/// "List Files" of the EPM Cloud REST interface, newest version first.
+const LISTS: [&[&str]; 2] = [
+    &["interop", "rest", "v2", "files", "list"],
+    &["interop", "rest", "11.1.2.3.600", "applicationsnapshots"],
+];
+
+/// The names of all files.
+pub(super) async fn list(remote: &Remote, limits: &Limits) -> Result<Vec<String>, FetchError> {
+    let mut refused = None;
+    for path in LISTS {
+        match list_at(remote, path, limits).await {
+            Ok(names) => return Ok(names),
+            // An interface that is not there, or not for us: perhaps the older one is.
+            Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => {
+                debug!(connection = remote.name(), "{error}");
+                refused = refused.or(Some(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| FetchError::Malformed {
+        what: "the list of files",
+        why: "there is none".into(),
+    }))
+}
+
+async fn list_at(remote: &Remote, path: &[&str], limits: &Limits) -> Result<Vec<String>, FetchError> {
+    let url = remote.base().join(path)?;
+    let request = Request::get(url)
+        .header("accept", "application/json")?
+        .limit(limits.control_bytes);
+    let answer = remote.exchange(request).await?;
+    let envelope = Envelope::read(remote, "the list of files", &answer.body)?.check()?;
+    Ok(envelope.items.iter().filter_map(file_name).collect())
+}
+
+/// The names under which a job's file may be found, likeliest first: what the job told, what was asked for, variants.
+pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
+    let stem = asked.rsplit_once('.').map_or(asked, |(stem, _)| stem);
+    let variants = [
+        asked.to_owned(),
+        format!("{asked}.zip"),
+        format!("{stem}.zip"),
+        format!("{stem}.csv"),
+    ];
+    let mut names: Vec<String> = Vec::new();
+    for name in told.iter().cloned().chain(variants) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The listed file that fits the likeliest candidate: by its full name, else by its name without folders.
+pub(super) fn find(listed: &[String], candidates: &[String]) -> Option<String> {
+    candidates.iter().find_map(|candidate| {
+        let exact = listed.iter().find(|name| *name == candidate);
+        exact
+            .or_else(|| listed.iter().find(|name| base(name) == base(candidate)))
+            .cloned()
+    })
+}
+
+/// Names of files that an answer mentions.
+pub(super) fn told(envelope: &Envelope) -> Vec<String> {
+    let data = envelope.links.iter().filter_map(|link| link.data.as_ref());
+    envelope.items.iter().chain(data).filter_map(file_name).collect()
+}
+
+fn file_name(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.as_str(),
+        value => ["name", "fileName", "filename"]
+            .iter()
+            .find_map(|member| value.get(member)?.as_str())?,
+    };
+    let sound = (1..=255).contains(&text.len()) && !text.contains(char::is_control) && !text.trim().is_empty();
+    sound.then(|| text.to_owned())
+}
+
+fn base(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_likeliest_name_is_looked_for_first() {
+        let told = ["run.csv.zip".to_owned()];
+        assert_eq!(candidates(&told, "run.csv"), ["run.csv.zip", "run.csv", "run.zip"]);
+        assert_eq!(candidates(&[], "run"), ["run", "run.zip", "run.csv"]);
+    }
+
+    #[test]
+    fn a_file_is_found_in_its_folder() {
+        let listed: Vec<String> = [
+            "Artifact Snapshot",
+            "inbox/run.zip",
+            "inbox\\other.csv",
+            "old/run.csv.bak",
+        ]
+        .map(String::from)
+        .into();
+        for (asked, found) in [
+            ("run.csv", Some("inbox/run.zip")),
+            ("inbox\\run.zip", Some("inbox/run.zip")),
+            ("other.csv", Some("inbox\\other.csv")),
+            ("Artifact Snapshot", Some("Artifact Snapshot")),
+            ("RUN.csv", None),
+            ("un.csv", None),
+        ] {
+            assert_eq!(find(&listed, &candidates(&[], asked)).as_deref(), found, "{asked}");
+        }
+        let both: Vec<String> = ["x/run.csv", "run.csv"].map(String::from).into();
+        assert_eq!(find(&both, &candidates(&[], "run.csv")).as_deref(), Some("run.csv"));
+    }
+}

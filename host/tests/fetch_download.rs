@@ -1,0 +1,481 @@
+//! Finding and downloading the file that a job wrote.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod remote_support;
+
+use std::io::Read as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::response::Response;
+use host::fetch::{FetchError, Fetched, Fetcher, Limits, Polling};
+use host::plugin::{Fetch, HttpRequest, Job, Method};
+use host::remote::Class;
+use remote_support::*;
+use serde_json::json;
+
+const CSV: &str = "User Name,IP,Date\njdoe,10.0.0.1,x\nasmith,10.0.0.2,y\n";
+const SUBMIT: &str = "/submit";
+const LIST_V2: &str = "/interop/rest/v2/files/list";
+const LIST_V1: &str = "/interop/rest/11.1.2.3.600/applicationsnapshots";
+const DOWNLOAD_V2: &str = "/interop/rest/v2/files/download";
+const PREPARED: &str = "/interop/rest/v2/files/download/7234359469022936";
+const STATUS_V2: &str = "/interop/rest/v2/status/download/7234359469022936";
+
+fn contents(name: &str) -> String {
+    format!("{LIST_V1}/{name}/contents")
+}
+
+fn job(file: &str) -> Fetch {
+    let submit = HttpRequest {
+        method: Method::Post,
+        path: vec!["submit".into()],
+        query: vec![],
+        headers: vec![],
+        body: None,
+    };
+    Fetch::Job(Job {
+        submit,
+        file: file.into(),
+        keep: false,
+    })
+}
+
+fn done() -> Response {
+    json(200, r#"{"links":[],"status":0,"details":null,"items":null}"#)
+}
+
+fn no_such_file() -> Response {
+    json(200, r#"{"details":"Invalid file : a.csv","status":1,"links":[]}"#)
+}
+
+fn file() -> Response {
+    respond(200, "application/octet-stream", CSV)
+}
+
+fn listing(names: &[&str]) -> Response {
+    let items: Vec<_> = names
+        .iter()
+        .map(|name| json!({"name": name, "type": "EXTERNAL", "size": "18"}))
+        .collect();
+    json(
+        200,
+        json!({"status": 0, "items": items, "links": [], "details": null}).to_string(),
+    )
+}
+
+/// A server on which the job is done at once and nothing else is there but what the closure answers.
+async fn server(answer: impl Fn(&Seen, usize) -> Option<Response> + Send + Sync + 'static) -> Server {
+    Server::start(move |seen, n| match answer(seen, n) {
+        Some(response) => response,
+        None if seen.path == SUBMIT => done(),
+        None => json(404, "{}"),
+    })
+    .await
+}
+
+async fn run(server: &Server, file: &str) -> Result<Fetched, FetchError> {
+    let spool = tempfile::tempdir().unwrap();
+    let polling = Polling {
+        first: Duration::from_millis(1),
+        longest: Duration::from_millis(2),
+        total: Duration::from_secs(20),
+    };
+    let limits = Limits {
+        polling,
+        ..Limits::default()
+    };
+    let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(()));
+    fetcher.fetch(&job(file)).await.inspect_err(|error| {
+        assert_secret_free(&format!("{error} {error:?} {:?}", error.hint()));
+    })
+}
+
+fn text(fetched: &Fetched) -> String {
+    let mut text = String::new();
+    fetched.open().read_to_string(&mut text).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_file_under_another_name_is_found_in_the_list() {
+    for (listed, found) in [
+        ("a.zip", "a.zip"),
+        ("a.csv.zip", "a.csv.zip"),
+        ("inbox/a.csv", "inbox%2Fa.csv"),
+        ("inbox\\a.zip", "inbox%5Ca.zip"),
+    ] {
+        let place = contents(found);
+        let there = place.clone();
+        let server = server(move |seen, _| match seen.path.as_str() {
+            LIST_V2 => Some(listing(&["Artifact Snapshot", listed])),
+            path if path == there => Some(file()),
+            path if path.ends_with("/contents") => Some(no_such_file()),
+            _ => None,
+        })
+        .await;
+        let fetched = run(&server, "a.csv").await.unwrap();
+        assert_eq!(
+            (text(&fetched).as_str(), fetched.file_name.as_deref()),
+            (CSV, Some(listed))
+        );
+        assert_eq!(fetched.cleanup.unwrap().file, listed);
+        let first = contents("a.csv");
+        assert_eq!(
+            server.lines(),
+            [
+                format!("POST {SUBMIT}"),
+                format!("GET {first}"),
+                format!("GET {LIST_V2}"),
+                format!("GET {place}")
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_older_list_serves_where_the_newer_is_not_there() {
+    for status in [404, 403, 400, 200] {
+        let server = server(move |seen, _| match seen.path.as_str() {
+            LIST_V2 => Some(json(status, r#"{"status":1,"details":"no"}"#)),
+            LIST_V1 => Some(listing(&["a.zip"])),
+            path if path == contents("a.zip") => Some(file()),
+            path if path.ends_with("/contents") => Some(no_such_file()),
+            _ => None,
+        })
+        .await;
+        assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn variants_are_tried_where_no_list_is_to_be_had() {
+    let server = server(|seen, _| match seen.path.as_str() {
+        path if path == contents("a.zip") => Some(file()),
+        path if path.ends_with("/contents") => Some(no_such_file()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV);
+}
+
+#[tokio::test]
+async fn a_name_that_the_job_tells_is_taken_first() {
+    for answer in [
+        r#"{"status":0,"items":[{"name":"told.csv"}]}"#,
+        r#"{"status":0,"items":["told.csv"]}"#,
+        r#"{"status":0,"links":[{"rel":"self","href":"x","data":{"fileName":"told.csv"}}]}"#,
+    ] {
+        let server = server(move |seen, _| match seen.path.as_str() {
+            SUBMIT => Some(json(200, answer)),
+            path if path == contents("told.csv") => Some(file()),
+            _ => None,
+        })
+        .await;
+        assert_eq!(
+            run(&server, "a.csv").await.unwrap().file_name.as_deref(),
+            Some("told.csv")
+        );
+        assert_eq!(server.seen().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_told_by_the_first_answer() {
+    let server = server(|seen, _| match seen.path.as_str() {
+        LIST_V2 => Some(listing(&["other.csv"])),
+        path if path.ends_with("/contents") => Some(no_such_file()),
+        _ => None,
+    })
+    .await;
+    let error = run(&server, "a.csv").await.unwrap_err();
+    assert_eq!((error.class(), error.code()), (Class::Failed, "no-file"));
+    assert!(error.to_string().contains("Invalid file"), "{error}");
+}
+
+/// A server that knows only the second version of downloading.
+async fn v2(refusal: u16, answer: impl Fn(&Seen, usize) -> Option<Response> + Send + Sync + 'static) -> Server {
+    let polls = Mutex::new(0);
+    server(move |seen, n| {
+        if let Some(response) = answer(seen, n) {
+            return Some(response);
+        }
+        let host = seen.header("host").unwrap();
+        Some(match (seen.method.as_str(), seen.path.as_str()) {
+            ("POST", SUBMIT) => return None,
+            (_, path) if path.ends_with("/contents") => json(refusal, r#"{"status":1,"details":"not supported"}"#),
+            ("GET", LIST_V2) => listing(&["a.csv"]),
+            ("POST", DOWNLOAD_V2) => {
+                assert_eq!(seen.body, r#"{"fileName":"a.csv"}"#);
+                let link = json!({"rel": "Job Status", "href": format!(" http://{host}{STATUS_V2}")});
+                json(200, json!({"status": -1, "links": [link]}).to_string())
+            }
+            ("GET", STATUS_V2) => {
+                let mut polls = polls.lock().unwrap();
+                *polls += 1;
+                let link = json!({"rel": "Download link", "href": format!(" http://{host}{PREPARED}")});
+                json(
+                    200,
+                    json!({"status": if *polls < 3 { -1 } else { 0 }, "links": [link]}).to_string(),
+                )
+            }
+            ("GET", PREPARED) => file(),
+            ("DELETE", PREPARED) => json(200, r#"{"status":0}"#),
+            _ => return None,
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_second_version_serves_where_the_first_is_refused() {
+    for refusal in [400, 403, 404, 405, 501] {
+        let server = v2(refusal, |_, _| None).await;
+        assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV, "{refusal}");
+        let lines = server.lines();
+        let from = lines
+            .iter()
+            .position(|line| *line == format!("POST {DOWNLOAD_V2}"))
+            .unwrap();
+        let status = format!("GET {STATUS_V2}");
+        let end = [
+            status.clone(),
+            status.clone(),
+            status,
+            format!("GET {PREPARED}"),
+            format!("DELETE {PREPARED}"),
+        ];
+        assert_eq!(lines[from + 1..], end);
+    }
+}
+
+#[tokio::test]
+async fn a_prepared_download_is_deleted_even_if_it_failed_and_its_deletion_may_fail() {
+    let server = v2(404, |seen, _| {
+        (seen.path == PREPARED && seen.method == "GET").then(no_such_file)
+    })
+    .await;
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Failed);
+    assert!(server.lines().contains(&format!("DELETE {PREPARED}")));
+    let server = v2(404, |seen, _| (seen.method == "DELETE").then(|| json(500, ""))).await;
+    assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV);
+}
+
+#[tokio::test]
+async fn a_download_link_to_another_origin_is_not_followed() {
+    let canary = Canary::start().await;
+    let target = canary.url();
+    let server = v2(404, move |seen, _| {
+        (seen.path == STATUS_V2).then(|| {
+            let link = json!({"rel": "Download link", "href": target});
+            json(200, json!({"status": 0, "links": [link]}).to_string())
+        })
+    })
+    .await;
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Failed);
+    canary.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_refusal_of_both_versions_is_a_refusal() {
+    let server = v2(403, |seen, _| (seen.path == DOWNLOAD_V2).then(|| json(403, "{}"))).await;
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Refused);
+    let server = server_refusing(401).await;
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Refused);
+    assert_eq!(server.seen().len(), 2);
+}
+
+async fn server_refusing(status: u16) -> Server {
+    server(move |seen, _| seen.path.ends_with("/contents").then(|| json(status, "{}"))).await
+}
+
+/// Breaks off in the middle, and offers what else is said in its head.
+fn broken(headers: &[(&'static str, &str)]) -> Response {
+    let mut response = respond(200, "application/octet-stream", cut(&CSV[..20]));
+    for (name, value) in headers {
+        response.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    response
+}
+
+fn part(range: &str, etag: &str, body: &str) -> Response {
+    let mut response = respond(206, "application/octet-stream", body.to_owned());
+    response.headers_mut().insert("content-range", range.parse().unwrap());
+    response.headers_mut().insert("etag", etag.parse().unwrap());
+    response
+}
+
+#[tokio::test]
+async fn a_broken_download_goes_on_where_the_server_knows_the_version() {
+    for (head, version) in [
+        (("etag", "\"v1\""), "\"v1\""),
+        (
+            ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+        ),
+    ] {
+        let server = server(move |seen, _| {
+            if !seen.path.ends_with("/contents") {
+                return None;
+            }
+            let Some(range) = seen.header("range") else {
+                return Some(broken(&[head]));
+            };
+            assert_eq!((range, seen.header("if-range")), ("bytes=20-", Some(version)));
+            let mut part = part(
+                &format!("bytes 20-{}/{}", CSV.len() - 1, CSV.len()),
+                "\"v1\"",
+                &CSV[20..],
+            );
+            if head.0 != "etag" {
+                part.headers_mut().remove("etag");
+            }
+            Some(part)
+        })
+        .await;
+        assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV);
+        assert_eq!(server.seen().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_download_begins_again_where_it_cannot_go_on() {
+    let total = CSV.len();
+    let end = total - 1;
+    type Answer = Box<dyn Fn() -> Response + Send + Sync>;
+    let odd_parts: Vec<Answer> = vec![
+        // The file changed.
+        Box::new(file),
+        Box::new(|| json(416, "{}")),
+        Box::new(move || part(&format!("bytes 10-{end}/{total}"), "\"v1\"", &CSV[10..])),
+        Box::new(move || part(&format!("bytes 20-{end}/{total}"), "\"v2\"", &CSV[20..])),
+        Box::new(move || part("bytes 20-30/31", "\"v1\"", &CSV[20..31])),
+        Box::new(move || part("nonsense", "\"v1\"", &CSV[20..])),
+    ];
+    for odd in odd_parts {
+        let whole = Mutex::new(0);
+        let server = server(move |seen, _| {
+            if !seen.path.ends_with("/contents") {
+                return None;
+            }
+            if seen.header("range").is_some() {
+                return Some(odd());
+            }
+            let mut whole = whole.lock().unwrap();
+            *whole += 1;
+            let known = format!("{total}");
+            Some(if *whole == 1 {
+                broken(&[("etag", "\"v1\""), ("x-length", &known)])
+            } else {
+                file()
+            })
+        })
+        .await;
+        let outcome = run(&server, "a.csv").await;
+        let fetched = outcome.unwrap();
+        assert!(
+            text(&fetched) == CSV || text(&fetched) == CSV[..31],
+            "{}",
+            text(&fetched)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_download_without_a_version_is_not_pieced_together() {
+    for headers in [
+        &[][..],
+        &[("etag", "W/\"weak\"")],
+        &[("etag", "\"v1\""), ("accept-ranges", "none")],
+    ] {
+        let headers = headers.to_vec();
+        let server = server(move |seen, n| {
+            if !seen.path.ends_with("/contents") {
+                return None;
+            }
+            assert_eq!(seen.header("range"), None);
+            Some(if n < 3 { broken(&headers) } else { file() })
+        })
+        .await;
+        assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV);
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_always_breaks_is_given_up() {
+    let server = server(move |seen, _| {
+        if !seen.path.ends_with("/contents") {
+            return None;
+        }
+        Some(match seen.header("range") {
+            None => broken(&[("etag", "\"v1\"")]),
+            Some(_) => {
+                let mut response = broken(&[("etag", "\"v1\"")]);
+                *response.status_mut() = axum::http::StatusCode::PARTIAL_CONTENT;
+                let range = format!("bytes 20-{}/{}", CSV.len() - 1, CSV.len());
+                response.headers_mut().insert("content-range", range.parse().unwrap());
+                response
+            }
+        })
+    })
+    .await;
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Unavailable);
+    assert!(server.seen().len() < 10);
+}
+
+#[tokio::test]
+async fn a_job_whose_answer_was_lost_is_looked_for_before_another_is_submitted() {
+    // The job was created all the same: its file is there.
+    let server = server(|seen, _| match seen.path.as_str() {
+        SUBMIT => Some(json(503, "{}")),
+        LIST_V2 => Some(listing(&["inbox/a.csv"])),
+        path if path.ends_with("/contents") => Some(file()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV);
+    assert_eq!(
+        server.lines()[..2],
+        [format!("POST {SUBMIT}"), format!("GET {LIST_V2}")]
+    );
+    assert_eq!(server.lines().iter().filter(|line| line.contains(SUBMIT)).count(), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_was_not_created_is_submitted_again() {
+    let server = server(|seen, n| match seen.path.as_str() {
+        SUBMIT if n == 0 => Some(json(503, "{}")),
+        LIST_V2 => Some(listing(&[])),
+        path if path.ends_with("/contents") => Some(file()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV);
+    assert_eq!(
+        server.lines()[..3],
+        [
+            format!("POST {SUBMIT}"),
+            format!("GET {LIST_V2}"),
+            format!("POST {SUBMIT}")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_exists_after_a_repeated_submission_is_the_one_asked_for() {
+    let exists = r#"{"status":1,"error":{"errorcode":"EPMCSS-20685","errormessage":"File a.csv already exists"}}"#;
+    let repeated = server(move |seen, n| match seen.path.as_str() {
+        SUBMIT => Some(json(if n == 0 { 502 } else { 200 }, exists)),
+        LIST_V2 => Some(listing(&[])),
+        path if path.ends_with("/contents") => Some(file()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(text(&run(&repeated, "a.csv").await.unwrap()), CSV);
+    let at_once = server(move |seen, _| (seen.path == SUBMIT).then(|| json(200, exists))).await;
+    let error = run(&at_once, "a.csv").await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.remote_code()),
+        (Class::Failed, Some("EPMCSS-20685"))
+    );
+}
