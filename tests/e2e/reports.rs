@@ -239,7 +239,7 @@ fn lists_that_change_or_lie_lose_nothing_and_double_nothing() {
         let (code, events, errors) = count(scenario);
         assert_eq!((code, events), (0, expected), "{scenario}: {errors}");
     }
-    for scenario in ["gaps", "short-pages"] {
+    for scenario in ["gaps", "short-pages", "totals=growing"] {
         let (code, events, errors) = count(scenario);
         assert_eq!((code, events), (5, 0), "{scenario}: {errors}");
     }

@@ -64,7 +64,12 @@ fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
         event: set.event.unwrap_or(default.event),
         log: set.log.unwrap_or(default.log),
         log_lines: set.log_lines.unwrap_or(default.log_lines),
-        ..default
+        memories: set.memories.unwrap_or(default.memories),
+        tables: set.tables.unwrap_or(default.tables),
+        handles: set.handles.unwrap_or(default.handles),
+        fetches: set.fetches.unwrap_or(default.fetches),
+        request: set.request.unwrap_or(default.request),
+        component: set.component.unwrap_or(default.component),
     };
     Ok(Sandbox::new(limits, cache_folder())?)
 }

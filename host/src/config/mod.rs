@@ -299,6 +299,18 @@ pub struct Limits {
     pub records: Option<usize>,
     /// Bytes in the strings of one event.
     pub event: Option<usize>,
+    /// Memories of an instance.
+    pub memories: Option<u32>,
+    /// Tables of an instance.
+    pub tables: Option<u32>,
+    /// Live resources of an instance.
+    pub handles: Option<usize>,
+    /// Fetches in a plan, deliveries of a payload.
+    pub fetches: Option<usize>,
+    /// Bytes of one request or delivery that the plugin describes.
+    pub request: Option<usize>,
+    /// Bytes of the component's file.
+    pub component: Option<usize>,
     /// Bytes that an instance may log.
     pub log: Option<usize>,
     /// Lines that an instance may log.
