@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::args::LogFormat;
+use super::args::{LogFormat, Talk};
 use crate::config::ConfigError;
 use crate::fetch::FetchError;
 use crate::plugin::{Blame, PluginError};
@@ -162,6 +162,21 @@ impl Failure {
             }
         };
     }
+}
+
+/// Prints a hint where nothing failed.
+pub fn hint(text: &str, talk: &Talk) {
+    if talk.quiet {
+        return;
+    }
+    let mut stderr = anstream::stderr().lock();
+    let _ = match talk.log_format {
+        LogFormat::Text => writeln!(stderr, "\x1b[1;36mhint:\x1b[0m {}", visible(text)),
+        LogFormat::Json => {
+            let line = serde_json::json!({ "level": "hint", "message": text });
+            writeln!(stderr, "{line}")
+        }
+    };
 }
 
 /// One line, in which no foreign text can move the cursor or fake a second line.

@@ -33,7 +33,7 @@ pub fn start(talk: &Talk) {
         .with_target(false);
     // A second start, as in tests, keeps the first.
     let _ = match talk.log_format {
-        LogFormat::Text => builder.with_ansi(colored).compact().try_init(),
+        LogFormat::Text => builder.with_ansi(colored).compact().without_time().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
 }

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,7 +14,6 @@ use crate::run::Observer;
 pub struct Progress {
     bar: ProgressBar,
     job: Mutex<Option<String>>,
-    received: AtomicU64,
 }
 
 impl Progress {
@@ -36,7 +34,6 @@ impl Progress {
         Progress {
             bar,
             job: Mutex::new(None),
-            received: AtomicU64::new(0),
         }
     }
 
@@ -47,10 +44,13 @@ impl Progress {
 }
 
 impl fetch::Progress for Progress {
-    fn submitted(&self, job: &str) {
-        self.bar.set_message(format!("job {} submitted", job.escape_debug()));
+    fn submitted(&self, link: &str) {
+        // The link ends with the job's id.
+        let id = link.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let id = id.escape_debug().to_string();
+        self.bar.set_message(format!("job {id} submitted"));
         if let Ok(mut current) = self.job.lock() {
-            *current = Some(job.escape_debug().to_string());
+            *current = Some(id);
         }
     }
 
@@ -61,12 +61,23 @@ impl fetch::Progress for Progress {
     }
 
     fn received(&self, bytes: u64, total: Option<u64>) {
-        self.received.store(bytes, Ordering::Relaxed);
         let of = total
             .map(|total| format!(" of {}", indicatif::HumanBytes(total)))
             .unwrap_or_default();
         self.bar
             .set_message(format!("{} received{of}", indicatif::HumanBytes(bytes)));
+    }
+
+    fn records(&self, records: u64, total: Option<u64>) {
+        let of = total
+            .map(|total| format!(" of {}", indicatif::HumanCount(total)))
+            .unwrap_or_default();
+        self.bar
+            .set_message(format!("{}{of} records received", indicatif::HumanCount(records)));
+    }
+
+    fn warned(&self, message: &str) {
+        tracing::warn!("{message}");
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{PlanArgs, RunArgs, Talk};
+use super::error::hint;
 use super::progress::Progress;
 use super::recording::{self, Notes};
 use super::report::{self, Report};
@@ -43,7 +44,10 @@ pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
             .as_ref()
             .map(|name| format!("; use {name} instead"))
             .unwrap_or_default();
-        tracing::warn!("{}: {}{successor}", report.description.name, deprecation.notice);
+        hint(
+            &format!("{}: {}{successor}", report.description.name, deprecation.notice),
+            talk,
+        );
     }
     let provenance = Arc::new(provenance(&report, &settings));
     let sinks = sinks::open(&report.config, &args.sinks, &args.rendering, &provenance)?;

@@ -5,7 +5,7 @@
 //! not be: that one prepares the file in a job and offers a link to it.
 
 use http::Method;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
@@ -125,11 +125,8 @@ impl Download<'_> {
         let outcome = self.receive(Request::get(link.clone()), name).await;
         let delete = Request::new(Method::DELETE, link).limit(self.limits.control_bytes);
         if let Err(error) = self.remote.exchange(delete).await {
-            warn!(
-                connection = self.remote.name(),
-                "the prepared download stays on the server: {error}"
-            );
-            self.progress.warned("a prepared download stays on the server");
+            self.progress
+                .warned(&format!("the prepared download stays on the server: {error}"));
         }
         outcome
     }

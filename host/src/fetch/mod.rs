@@ -37,8 +37,6 @@ mod spool;
 use std::path::Path;
 use std::sync::Arc;
 
-use tracing::warn;
-
 use crate::plugin;
 use crate::remote::{Counters, Remote};
 
@@ -141,7 +139,6 @@ impl Fetcher {
             Err(error) => {
                 let file = self.remote.presentable(&cleanup.file, 100);
                 let message = format!("the file {file} stays on the server: {error}");
-                warn!(connection = self.remote.name(), "{message}");
                 self.progress.warned(&message);
                 false
             }
