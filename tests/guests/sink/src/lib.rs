@@ -1,5 +1,6 @@
 //! A sink plugin that misbehaves as its configuration says. With `{}` it behaves well: one request for each payload whose
 //! body is the items' ids, one a line.
+#![cfg(target_family = "wasm")]
 
 #[allow(clippy::all)]
 mod bindings {
