@@ -173,6 +173,10 @@ fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<(),
         file: remote.presentable(name, 100),
         why,
     };
+    if received.file.len() == 0 {
+        // Even a report without rows has a header.
+        return Err(no_file("the file is empty".into()));
+    }
     let kind = received.media_type.as_deref().unwrap_or_default();
     let is_json = kind == "application/json" || kind.ends_with("+json");
     let head = received.file.head(LONGEST_ERROR)?;

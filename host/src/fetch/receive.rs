@@ -97,7 +97,8 @@ async fn attempt(
                     fresh(remote, request, spool).await?
                 }
                 Ok(response) => {
-                    let current = Partial::new(&response, spool).await?;
+                    let file = create(spool).await?;
+                    let current = Partial::new(&response, file);
                     (response, current)
                 }
                 Err(error) if error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE) => {
@@ -130,22 +131,26 @@ async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Res
         }
         .into());
     }
-    let partial = Partial::new(&response, spool).await?;
+    let file = create(spool).await?;
+    let partial = Partial::new(&response, file);
     Ok((response, partial))
 }
 
+async fn create(spool: &Spool) -> Result<File, FetchError> {
+    let spool = spool.clone();
+    blocking(move || Ok(spool.create()?)).await
+}
+
 impl Partial {
-    async fn new(response: &Response, spool: &Spool) -> Result<Partial, FetchError> {
-        let spool = spool.clone();
-        let file: File = blocking(move || Ok(spool.create()?)).await?;
-        Ok(Partial {
+    fn new(response: &Response, file: File) -> Partial {
+        Partial {
             out: BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file)),
             received: 0,
             total: response.content_length(),
             version: version(response),
             media_type: response.media_type(),
             extension: extension(response),
-        })
+        }
     }
 
     /// Whether a part is the rest of this.

@@ -135,21 +135,13 @@ fn classify(host: &str, error: &reqwest::Error) -> RemoteError {
     RemoteError::Interrupted { reason }
 }
 
-/// TLS errors hide inside I/O errors, and those do not show them as their source.
+/// TLS errors hide inside I/O errors, which may hide in others, and do not show them as their source.
 fn tls_error(error: &(dyn StdError + 'static)) -> Option<String> {
-    let describe = |error: &rustls::Error| match error {
-        // The handshake was cut off rather than refused: a broken connection.
-        rustls::Error::General(text) => text.clone(),
-        other => other.to_string(),
-    };
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-        return Some(describe(tls));
+        return Some(super::redact::one_line(&tls.to_string(), 200));
     }
-    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
-    if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-        return Some(describe(tls));
-    }
-    inner.source().and_then(tls_error)
+    let inner: &(dyn StdError + 'static) = error.downcast_ref::<io::Error>()?.get_ref()?;
+    tls_error(inner)
 }
 
 /// The message at the bottom of the chain: what the operating system or the protocol library said.
