@@ -1,5 +1,4 @@
 //! Calls, jobs and downloads against servers that follow the interface, stray from it, or mean harm.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod remote_support;

@@ -521,6 +521,73 @@ async fn an_authority_nobody_trusts_ends_the_run_and_a_named_one_does_not() {
     other.stop().await;
 }
 
+/// A server that lets in only who shows a certificate of its own authority.
+async fn mutual_tls() -> (SocketAddr, tempfile::TempDir) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(vec![]).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = authority.self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let leaf = |name: &str| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &issuer).unwrap(), key)
+    };
+    let (server, server_key) = leaf("127.0.0.1");
+    let (client, client_key) = leaf("client.example");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca.der().clone()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots))
+        .build()
+        .unwrap();
+    let config = rustls::ServerConfig::builder()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(
+            vec![server.der().clone()],
+            server_key.serialize_der().try_into().unwrap(),
+        )
+        .unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(config));
+    let app = axum::Router::new().fallback(|| async { "{}" });
+    let serving = axum_server::from_tcp_rustls(listener, config)
+        .unwrap()
+        .serve(app.into_make_service());
+    tokio::spawn(serving);
+    let folder = tempfile::tempdir().unwrap();
+    for (name, pem) in [
+        ("ca", ca.pem()),
+        ("cert", client.pem()),
+        ("key", client_key.serialize_pem()),
+    ] {
+        std::fs::write(folder.path().join(name), pem).unwrap();
+    }
+    (address, folder)
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
+    let (address, folder) = mutual_tls().await;
+    let file = |name: &str| folder.path().join(name);
+    let mut settings = settings(&format!("https://{address}"));
+    settings.ca_file = Some(file("ca"));
+    let without = Remote::new(settings.clone()).unwrap();
+    let error = without
+        .exchange(Request::get(without.resolve("/").unwrap()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.class(), Class::Unavailable, "{error}");
+    settings.client_certificate = Some(host::remote::ClientCertificate {
+        certificate: file("cert"),
+        key: file("key"),
+    });
+    let with = Remote::new(settings).unwrap();
+    with.exchange(Request::get(with.resolve("/").unwrap())).await.unwrap();
+}
+
 #[test]
 fn certificate_files_that_are_none_are_refused() {
     let folder = tempfile::tempdir().unwrap();

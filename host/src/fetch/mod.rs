@@ -222,7 +222,7 @@ impl Fetcher {
             job: finished.id,
             polls: finished.polls,
             records: None,
-            cleanup: (!job.keep).then(|| Cleanup { file: downloaded.name }),
+            cleanup: (!job.keep).then_some(Cleanup { file: downloaded.name }),
         })
     }
 }

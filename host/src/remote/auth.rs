@@ -70,19 +70,19 @@ impl Credential {
 pub(super) enum Authorizer {
     Anonymous,
     Fixed(Credential),
-    Token(TokenSource),
+    Token(Box<TokenSource>),
 }
 
 impl Authorizer {
     /// Checks the credential, and tells the redactor every form in which a server might echo it.
     pub(super) fn new(settings: &Settings, base: &BaseUrl, channel: &Arc<Channel>) -> Result<Authorizer, RemoteError> {
         match &settings.auth {
-            Auth::OAuth2(oauth) => Ok(Authorizer::Token(TokenSource::new(
+            Auth::OAuth2(oauth) => Ok(Authorizer::Token(Box::new(TokenSource::new(
                 oauth,
                 settings,
                 base,
                 channel.clone(),
-            )?)),
+            )?))),
             fixed => Authorizer::fixed(fixed, &channel.redactor),
         }
     }

@@ -246,14 +246,13 @@ pub(super) fn granted(channel: &Channel, value: &Value) -> Result<Granted, Remot
     };
     let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let refresh = text("refresh_token").map(SecretString::from);
-    for token in [
+    let issued = [
         refresh.as_ref().map(|token| token.expose_secret()),
         text("id_token"),
         text("access_token"),
-    ] {
-        if let Some(token) = token {
-            channel.redactor.add(token);
-        }
+    ];
+    for token in issued.into_iter().flatten() {
+        channel.redactor.add(token);
     }
     let access = text("access_token").ok_or_else(|| malformed("holds no token"))?;
     if !access.bytes().all(|byte| byte.is_ascii_graphic()) {
