@@ -57,9 +57,12 @@ impl Redactor {
         clean
     }
 
-    /// The server's own words about a failure, from a JSON body; at most 200 characters, on one line.
+    /// The server's own words about a failure, from a JSON body or the title of a page; at most 200 characters, on one
+    /// line.
     pub(crate) fn detail(&self, body: &[u8]) -> Option<String> {
-        let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
+            return self.title(body);
+        };
         let error = value.get("error");
         let text = [
             error.and_then(|error| error.get("errormessage")),
@@ -81,6 +84,16 @@ impl Redactor {
             line = one_line(&format!("{}: {line}", self.clean(code)), 200);
         }
         Some(line)
+    }
+
+    /// The title of a page, which is all that a gateway or a proxy says.
+    fn title(&self, body: &[u8]) -> Option<String> {
+        let page = String::from_utf8_lossy(body);
+        let lower = page.to_ascii_lowercase();
+        let (before, rest) = lower.split_once("<title>")?;
+        let begin = before.len() + "<title>".len();
+        let title = page.get(begin..begin + rest.find("</title>")?)?;
+        Some(one_line(&self.clean(title), 200)).filter(|title| !title.is_empty())
     }
 }
 
@@ -140,6 +153,13 @@ mod tests {
             (r#"{"details":"null"}"#, None),
             (r#"{"details":{"x":1}}"#, None),
             ("<html>", None),
+            (
+                "<html>\r\n<head><TITLE>502 Bad\nGateway</TITLE></head>",
+                Some("502 Bad Gateway"),
+            ),
+            ("<title>caf\u{e9} \u{1f512}</title>", Some("caf\u{e9} \u{1f512}")),
+            ("<title> </title>", None),
+            ("</title><title>", None),
             ("", None),
         ] {
             assert_eq!(redactor.detail(body.as_bytes()).as_deref(), detail, "{body}");

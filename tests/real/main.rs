@@ -1,0 +1,89 @@
+//! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`] and
+//! [`oauth_server`]. Each test starts its own, on a free port and from a folder of its own, and ends it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod certificates;
+mod nginx;
+mod oauth_server;
+mod process;
+mod squid;
+
+mod gateway;
+mod oauth2;
+mod proxy;
+mod tls;
+
+use std::path::Path;
+use std::process::Output;
+
+use tests::{Desk, Server, json_lines, stderr, stdout};
+
+/// What the simulator's demo user says.
+const PASSWORD: &str = "demo-password";
+
+/// A fresh folder for one test.
+fn desk() -> Desk {
+    Desk::new(env!("CARGO_BIN_EXE_host-under-test"))
+}
+
+/// Writes a configuration with one connection to EPM Cloud, as the simulator's demo user, that does not wait long.
+fn connect(desk: &Desk, url: &str, more: &str) {
+    desk.write(
+        "host.toml",
+        format!(
+            "[connections.epm]\nkind = \"epm\"\nurl = \"{url}\"\nallow-private-addresses = true\n\
+             auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n\
+             retry = {{ attempts = 3, min-delay = \"1ms\", max-delay = \"10ms\" }}\n{more}\n"
+        ),
+    );
+}
+
+/// `host run REPORT` over the only connection of its kind.
+fn run(desk: &Desk, report: &str, more: &[&str]) -> Output {
+    let mut command = desk.host(["run", report, "--since", "7d"]);
+    command.args(more).env("EPM_PASSWORD", PASSWORD).output().unwrap()
+}
+
+/// The run went well and brought something.
+fn assert_events(output: &Output) {
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+    assert!(!json_lines(output).is_empty(), "{}", stderr(output));
+}
+
+/// The run failed in this way, said so, and printed nothing that looks like data.
+fn assert_failure(output: &Output, code: i32, said: &str) {
+    let errors = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{errors}");
+    assert!(errors.contains("error: "), "{errors}");
+    assert!(
+        errors.to_lowercase().contains(&said.to_lowercase()),
+        "{said:?} is missing in: {errors}"
+    );
+    assert_eq!(stdout(output), "");
+}
+
+/// No secret in what was printed, nor in any file below the folder.
+fn assert_unseen(secrets: &[&str], output: &Output, folder: &Path) {
+    let (out, err) = (stdout(output), stderr(output));
+    for secret in secrets {
+        assert!(!out.contains(secret), "{secret} on stdout");
+        assert!(!err.contains(secret), "{secret} on stderr: {err}");
+    }
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_unseen(secrets, output, &path);
+            continue;
+        }
+        let content = std::fs::read(&path).unwrap();
+        for secret in secrets {
+            let found = content.windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
+            assert!(!found, "{secret} in {}", path.display());
+        }
+    }
+}
+
+/// The simulator behind a server at another URL: links begin with that one.
+fn behind(public: &str, scenario: &str) -> Server {
+    Server::start(&format!("public-url={public},{scenario}"))
+}
