@@ -100,10 +100,10 @@ fn plain_http_goes_through_the_proxy_too() {
 fn a_proxy_that_cannot_reach_the_server_says_so() {
     let squid = Squid::start(USER, CANARY[0]);
     let nobody = free_port();
-    for scheme in ["http", "https"] {
+    for (scheme, said) in [("http", "status 503"), ("https", "tunnel")] {
         let desk = desk();
         connect(&desk, &format!("{scheme}://127.0.0.1:{nobody}"), &through(&squid));
-        assert_failure(&run(&desk, CANARY[0]), 4, "");
+        assert_failure(&run(&desk, CANARY[0]), 4, said);
     }
     // And without the proxy there is no way around it.
     drop(squid);
@@ -111,6 +111,6 @@ fn a_proxy_that_cannot_reach_the_server_says_so() {
     let server = tests::Server::start("");
     let desk = desk();
     connect(&desk, &server.url(), &squid);
-    assert_failure(&run(&desk, ""), 4, "");
+    assert_failure(&run(&desk, ""), 4, "proxy");
     assert!(server.seen().is_empty());
 }
