@@ -21,6 +21,7 @@ fn what_is_wrong_with_the_arguments_is_said_before_any_request() {
             2,
             "before it begins",
         ),
+        (&["invalid-login", "--from", "2999-01-01"], 2, "future"),
         (&["invalid-login", "--since", "200d"], 6, "90"),
         (&["./garbage.wasm"], 6, "garbage.wasm"),
         (&["./text.wasm"], 6, "text.wasm"),

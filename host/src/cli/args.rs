@@ -13,7 +13,8 @@ use crate::sink::Format;
 #[command(after_help = "Examples:
   host demo
   host run invalid-login --since 7d | jq -r .user.name
-  host run invalid-login --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com --auth basic:jdoe --from 2025-03-10 --to 2025-03-31
+  host run invalid-login --since 7d --auth basic:jdoe \\
+    --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
 
 stdout carries data and nothing else; progress, logs and summaries go to stderr.")]
 pub struct Cli {
@@ -142,7 +143,7 @@ pub struct ReportArgs {
 
 /// `host plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  host plan invalid-login --from 2025-03-10 --to 2025-03-31")]
+#[command(after_help = "Example:\n  host plan invalid-login --since 7d")]
 pub struct PlanArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -153,12 +154,16 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   host run invalid-login --since 7d
-  host run invalid-login --from 2025-03-10 --to 2025-03-31 --sink file:failed.ndjson
+  host run invalid-login --since 30d --sink file:failed.ndjson
   host run invalid-login --connection epm --format csv > failed.csv
-  HOST_SECRET=… host run invalid-login --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com --auth basic:jdoe | jq -r .user.name
+  HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
+    --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
 
-Exit codes: 0 done, 2 usage, 3 refused, 4 unavailable, 5 remote failed, 6 plugin failed, 7 delivery failed,
-8 delivered in part, 130/143 interrupted.")]
+Exit codes:
+  0 done      1 internal error   2 usage           3 refused
+  4 unavailable                  5 remote failed   6 plugin failed
+  7 delivery failed              8 rows rejected under --strict
+  130 interrupted, 143 terminated")]
 pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -249,7 +254,9 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   host simulate --port 8080 &
-  HOST_SECRET=demo-password host run invalid-login --url http://127.0.0.1:8080 --allow-private-addresses --auth basic:demo.user --since 7d")]
+  HOST_SECRET=demo-password host run invalid-login --since 7d \\
+    --url http://127.0.0.1:8080 --allow-private-addresses \\
+    --auth basic:demo.user")]
 pub struct SimulateArgs {
     /// The port on loopback; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
@@ -260,7 +267,7 @@ pub struct SimulateArgs {
     /// Where to write the authority that signed the certificate.
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_file: Option<PathBuf>,
-    /// How to misbehave, as NAME or NAME=VALUE; may be repeated. `--scenario help` lists the names.
+    /// How to misbehave: NAME or NAME=VALUE, with commas between them; may be repeated. `--scenario help` lists the names.
     #[arg(long = "scenario", value_name = "NAME[=VALUE]")]
     pub scenarios: Vec<String>,
 }

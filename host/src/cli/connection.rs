@@ -66,6 +66,14 @@ fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) 
     settings.auth = auth;
     settings.allow_http = connection.allow_http;
     settings.allow_private_addresses = connection.allow_private_addresses;
+    if let Some(proxy) = &connection.proxy
+        && (!proxy.url.username().is_empty() || proxy.url.password().is_some())
+    {
+        return Err(Failure::usage(format!(
+            "the proxy's URL of connection {name} contains user information"
+        ))
+        .hint("give username and password beside the url"));
+    }
     settings.rate_limit = connection.rate_limit;
     settings.ca_file = connection.ca_file.as_ref().map(|path| config.folder.join(path));
     settings.client_certificate = match (&connection.client_certificate, &connection.client_key) {
@@ -81,6 +89,22 @@ fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) 
             .hint("both are PEM files, and may be the same one"));
         }
     };
+    let files = [
+        &connection.ca_file,
+        &connection.client_certificate,
+        &connection.client_key,
+    ];
+    if let Some(missing) = files
+        .into_iter()
+        .flatten()
+        .map(|path| config.folder.join(path))
+        .find(|path| !path.is_file())
+    {
+        return Err(
+            Failure::usage(format!("connection {name}: there is no file {}", missing.display()))
+                .hint("paths start from the configuration's folder"),
+        );
+    }
     if let Some(timeout) = connection.timeout {
         settings.timeouts.total = timeout;
         settings.timeouts.head = settings.timeouts.head.min(timeout);

@@ -200,6 +200,9 @@ impl From<WindowError> for Failure {
 
 impl From<PluginError> for Failure {
     fn from(error: PluginError) -> Self {
+        if let PluginError::Settings { .. } = &error {
+            return Failure::told(Exit::Usage, &error, Some("mend it under [limits] in host.toml".into()));
+        }
         let exit = match error.blame() {
             Blame::Plugin => Exit::PluginFailed,
             Blame::Remote => Exit::RemoteFailed,

@@ -30,7 +30,10 @@ use crate::config::Config;
 
 /// Parses the arguments of the process, carries them out, and answers with the exit code.
 pub fn main() -> u8 {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     log::start(&cli.talk);
     match execute(&cli) {
         Ok(()) => Exit::Done.code(),
@@ -39,6 +42,54 @@ pub fn main() -> u8 {
             failure.exit.code()
         }
     }
+}
+
+/// Answers arguments that cannot be parsed: help and version on stdout, all else as any other error.
+fn refuse(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        return match print(error.render().ansi().to_string().as_bytes()) {
+            Ok(()) => Exit::Done.code(),
+            Err(failure) => failure.exit.code(),
+        };
+    }
+    let text = error.to_string();
+    if matches!(
+        error.kind(),
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        let _ = anstream::eprint!("{}", error.render().ansi());
+        return Exit::Usage.code();
+    }
+    // The first paragraph is the message; tips and the usage follow.
+    let message: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.trim().is_empty())
+        .map(str::trim)
+        .collect();
+    let message = message.join(" ");
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let usage = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Usage: "))
+        .map(|usage| format!("usage: {usage}"));
+    let hint = tip
+        .map(str::to_string)
+        .or(usage)
+        .unwrap_or_else(|| "`host --help` shows the commands".into());
+    let mut arguments = std::env::args();
+    let json = arguments.any(|argument| argument == "--log-format=json")
+        || std::env::args()
+            .zip(std::env::args().skip(1))
+            .any(|pair| pair == ("--log-format".into(), "json".into()));
+    let format = if json {
+        args::LogFormat::Json
+    } else {
+        args::LogFormat::Text
+    };
+    Failure::usage(message.strip_prefix("error: ").unwrap_or(&message))
+        .hint(hint)
+        .print(format);
+    Exit::Usage.code()
 }
 
 fn execute(cli: &Cli) -> Result<(), Failure> {
@@ -69,6 +120,10 @@ fn load(file: &args::ConfigFile) -> Result<Config, Failure> {
 
 fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     let config = load(file)?;
+    let Some(path) = &config.path else {
+        return Err(Failure::usage("there is no configuration").hint("write host.toml, or name a file with --config"));
+    };
+    plugins::sandbox(&config)?;
     for (name, connection) in &config.connections {
         connection::check(name, connection, &config)?;
     }
@@ -80,7 +135,8 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     }
     print(
         format!(
-            "ok: {} connections, {} sinks, {} plugins\n",
+            "ok: {}: {} connections, {} sinks, {} plugins\n",
+            path.display(),
             config.connections.len(),
             config.sinks.len(),
             config.plugins.len()

@@ -52,7 +52,8 @@ fn load_file(sandbox: &Sandbox, path: &Path) -> Result<Plugin, Failure> {
     Ok(sandbox.load(&bytes, &path.display().to_string())?)
 }
 
-fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
+/// The sandbox with the configured limits.
+pub fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
     let set = &config.limits;
     let default = Limits::default();
     let limits = Limits {

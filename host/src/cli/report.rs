@@ -36,7 +36,10 @@ pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failu
         (Some(text), None) => text
             .parse()
             .map_err(|_| Failure::usage(format!("--now {text:?} is no RFC 3339 instant")))?,
-        (None, None) => Timestamp::now(),
+        // Milliseconds are what plugins and servers know.
+        (None, None) => {
+            Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_else(|_| Timestamp::now())
+        }
     };
     let period = period(args)?;
     let plugin = plugins::load(&config, &args.plugin)?;

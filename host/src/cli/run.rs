@@ -135,7 +135,7 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
             Exit::Partial,
             format!("{} rows were rejected", summary.rejected),
         )
-        .hint("-v logs the first of them; without --strict they are only counted")),
+        .hint("the first of them are logged above; without --strict they are only counted")),
         Ok(()) => Ok(()),
     }
 }

@@ -13,10 +13,7 @@ pub async fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     if args.scenarios.iter().any(|scenario| scenario == "help") {
         return print(help().as_bytes());
     }
-    let mut scenario = Scenario::default();
-    for switch in &args.scenarios {
-        scenario.apply(switch)?;
-    }
+    let scenario: Scenario = args.scenarios.join(",").parse()?;
     let credentials = scenario.credentials.clone();
     let stop = Stop::listen()?;
     let running = Simulator::start(scenario, args.port, args.tls).await?;

@@ -37,7 +37,7 @@ pub enum ConfigError {
         name: String,
     },
     /// A secret cannot be had.
-    #[error("the secret {what} cannot be had: {reason}")]
+    #[error("cannot get the {what}: {reason}")]
     Secret {
         /// What it is for, such as `password of connection epm`.
         what: String,
@@ -65,7 +65,7 @@ impl ConfigError {
             .span()
             .and_then(|span| text.get(..span.start))
             .map(|before| before.matches('\n').count() + 1);
-        let message = error.message().to_string();
+        let message = without_value(error.message());
         let nearest = nearest_known(&message);
         // The list of all known keys is noise where one of them is near.
         let message = match (&nearest, message.split_once(", expected")) {
@@ -108,6 +108,19 @@ impl ConfigError {
             ConfigError::Name { .. } => None,
             ConfigError::Secret { hint, .. } => Some(hint.clone()),
         }
+    }
+}
+
+/// serde names the value that does not fit, and it may be a secret in the wrong place.
+fn without_value(message: &str) -> String {
+    let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
+    match (
+        message.starts_with("invalid type: ") || message.starts_with("invalid value: "),
+        expected,
+    ) {
+        (true, Some(expected)) => format!("a value of the wrong kind stands here, expected {expected}"),
+        (true, None) => "a value of the wrong kind stands here".to_string(),
+        _ => message.to_string(),
     }
 }
 

@@ -47,6 +47,9 @@ pub struct Config {
     /// The folder that relative paths start from: the file's own.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// The file, where there is one.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
 }
 
 /// A remote service.
@@ -337,6 +340,7 @@ impl Config {
         })?;
         let mut config = Config::parse(&text).map_err(|error| error.in_file(path))?;
         config.folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        config.path = Some(path.to_path_buf());
         Ok(config)
     }
 
@@ -378,11 +382,11 @@ fn default_paths() -> Vec<PathBuf> {
 pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let span: jiff::Span = text
         .parse()
-        .map_err(|_| format!("{text:?} is no duration such as 90s, 12h or 7d"))?;
+        .map_err(|_| "this is no duration such as 90s, 12h or 7d".to_string())?;
     let duration = span
         .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| format!("{text:?} is no duration in days or less"))?;
-    std::time::Duration::try_from(duration).map_err(|_| format!("{text:?} is a negative duration"))
+        .map_err(|_| "this is no duration in days or less".to_string())?;
+    std::time::Duration::try_from(duration).map_err(|_| "a duration here is not negative".to_string())
 }
 
 /// Reads an absolute URL; the message does not repeat it, for it may carry a password.
@@ -453,6 +457,22 @@ mod tests {
         let said = format!("{error} {:?} {error:?}", error.hint());
         assert!(said.contains("literal secret"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        for auth in [
+            "auth = { kind = \"basic\", username = \"u\", password = 7312345678 }",
+            "auth = { kind = \"basic\", username = \"u\", password = { command = \"echo 7312345678\" } }",
+            "auth = \"7312345678\"",
+            "proxy = \"http://u:7312345678@proxy:3128\"",
+            "timeout = \"7312345678\"",
+        ] {
+            let text = format!("[connections.epm]\nkind = \"epm\"\nurl = \"https://a.example\"\n{auth}\n");
+            let error = Config::parse(&text).unwrap_err();
+            let said = format!("{error} {:?}", error.hint());
+            assert!(!said.contains("7312345678"), "{auth}: {said}");
+        }
     }
 
     #[test]

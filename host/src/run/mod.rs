@@ -100,6 +100,14 @@ pub struct Run {
     pub stop: CancellationToken,
 }
 
+/// What a sink has taken.
+#[derive(Default, Clone)]
+struct Taken {
+    delivered: u64,
+    /// Its reader has gone.
+    closed: bool,
+}
+
 /// What has been counted so far.
 #[derive(Default)]
 struct Counts {
@@ -107,7 +115,7 @@ struct Counts {
     rejected: u64,
     polls: u64,
     bytes: u64,
-    delivered: Vec<u64>,
+    sinks: Vec<Taken>,
     job: Option<String>,
     /// The time of the latest event, in ms since 1970.
     last_event: Option<i64>,
@@ -119,7 +127,7 @@ impl Run {
     pub async fn execute(mut self) -> (Summary, Result<(), RunError>) {
         let begun = Instant::now();
         let mut counts = Counts {
-            delivered: vec![0; self.sinks.len()],
+            sinks: vec![Taken::default(); self.sinks.len()],
             ..Counts::default()
         };
         let stop = self.stop.clone();
@@ -162,9 +170,15 @@ impl Run {
             index += 1;
         }
         drop(documents);
-        for sink in &mut self.sinks {
-            let name = sink.name().to_string();
-            sink.close().await.map_err(|source| sink_error(name, source))?;
+        for (sink, taken) in self.sinks.iter_mut().zip(&mut counts.sinks) {
+            if taken.closed {
+                continue;
+            }
+            match sink.close().await {
+                Ok(()) => {}
+                Err(SinkError::Closed) => taken.closed = true,
+                Err(source) => return Err(sink_error(sink.name(), source)),
+            }
         }
         if self.description.connection == ConnectionKind::IdentityDomain
             && let Some(notice) = silence::notice(counts.last_event, self.window)
@@ -194,10 +208,10 @@ impl Run {
             events: counts.events,
             rejected: counts.rejected,
             duplicates: 0,
-            sinks: (self.sinks.iter().zip(&counts.delivered))
-                .map(|(sink, delivered)| SinkSummary {
+            sinks: (self.sinks.iter().zip(&counts.sinks))
+                .map(|(sink, taken)| SinkSummary {
                     name: sink.name().to_string(),
-                    delivered: *delivered,
+                    delivered: taken.delivered,
                     retries: 0,
                     dead_lettered: 0,
                 })
@@ -210,7 +224,7 @@ impl Run {
                 job: counts.job,
             },
             usage: UsageSummary {
-                guest_ms: counts.usage.guest.as_secs_f64() * 1e3,
+                guest_ms: (counts.usage.guest.as_secs_f64() * 1e6).round() / 1e3,
                 guest_peak_bytes: counts.usage.peak_bytes,
                 calls: counts.usage.calls,
                 peak_bytes: memory::peak_bytes(),
@@ -246,11 +260,19 @@ async fn deliver_document(
         note_rejects(&batch, counts);
         counts.events += batch.events.len() as u64;
         counts.last_event = counts.last_event.max(batch.events.iter().map(|event| event.time).max());
-        for (sink, delivered) in sinks.iter_mut().zip(&mut counts.delivered) {
-            if let Err(source) = sink.deliver(&batch.events).await {
-                return Err(sink_error(sink.name().to_string(), source));
+        for (sink, taken) in sinks.iter_mut().zip(&mut counts.sinks) {
+            if taken.closed {
+                continue;
             }
-            *delivered += batch.events.len() as u64;
+            match sink.deliver(&batch.events).await {
+                Ok(()) => taken.delivered += batch.events.len() as u64,
+                // Its reader has gone, as `head` does; the others want the rest.
+                Err(SinkError::Closed) => taken.closed = true,
+                Err(source) => return Err(sink_error(sink.name(), source)),
+            }
+        }
+        if counts.sinks.iter().all(|taken| taken.closed) {
+            return Err(RunError::Closed);
         }
         observer.parsed(counts.events, counts.rejected);
     }
@@ -259,10 +281,10 @@ async fn deliver_document(
     Ok(ids)
 }
 
-fn sink_error(name: String, source: SinkError) -> RunError {
-    match source {
-        SinkError::Closed => RunError::Closed,
-        source => RunError::Sink { name, source },
+fn sink_error(name: &str, source: SinkError) -> RunError {
+    RunError::Sink {
+        name: name.to_string(),
+        source,
     }
 }
 

@@ -30,12 +30,18 @@ pub enum WindowError {
         text: String,
     },
     /// It ends before it begins, or at once.
-    #[error("the period ends ({to}) before it begins ({from})")]
+    #[error("the period ends before it begins: at {to}, and begins at {from}")]
     Empty {
         /// Its beginning.
         from: Timestamp,
         /// Its end.
         to: Timestamp,
+    },
+    /// Nothing can have happened in it yet.
+    #[error("the period begins at {from}, which lies in the future")]
+    Future {
+        /// Its beginning.
+        from: Timestamp,
     },
     /// It leaves the calendar.
     #[error("the period is out of range")]
@@ -46,8 +52,9 @@ impl WindowError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            WindowError::Bound { .. } => Some("for example --from 2025-03-10 --to 2025-03-31, or --since 7d".into()),
+            WindowError::Bound { .. } => Some("for example --from 2026-11-01 --to 2026-11-07, or --since 7d".into()),
             WindowError::Empty { .. } => Some("--from must lie before --to and before now".into()),
+            WindowError::Future { .. } => Some("--from must lie before now".into()),
             WindowError::OutOfRange => None,
         }
     }
@@ -112,13 +119,19 @@ impl Period {
                 (from, to)
             }
         };
+        if from >= to {
+            return Err(match self {
+                Period::Between(_, None) => WindowError::Future { from },
+                _ => WindowError::Empty { from, to },
+            });
+        }
+        if from > now {
+            return Err(WindowError::Future { from });
+        }
         let (from, to) = match granularity {
             Granularity::Instant => (from, to),
             Granularity::Day => (start_of(day_of(from))?, end_of_day(to)?),
         };
-        if from >= to {
-            return Err(WindowError::Empty { from, to });
-        }
         Ok(Window { from, to })
     }
 }

@@ -119,7 +119,7 @@ impl SimulatorError {
                 nearest: Some(nearest), ..
             } => Some(format!("did you mean `{nearest}`?")),
             Self::UnknownSwitch { nearest: None, .. } | Self::BadSwitch { .. } => {
-                Some("`host simulate --help` lists the switches".to_owned())
+                Some("`host simulate --scenario help` lists the switches".to_owned())
             }
             Self::Listen { .. } => Some("choose another port, or 0 for a free one".to_owned()),
             Self::Certificate(_) => None,

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -48,6 +48,8 @@ pub struct FileSink {
     path: PathBuf,
     renderer: Renderer,
     buffer: Vec<u8>,
+    /// Bytes of the existing file that this one begins with; none where it takes that file's place.
+    copied: Option<u64>,
     state: State,
 }
 
@@ -87,11 +89,15 @@ impl FileSink {
             .tempfile_in(folder)
             .map_err(create)?;
         let mut renderer = renderer;
+        let mut copied = 0;
         if let Some(mut old) = old {
             let permissions = old.metadata().map_err(create)?.permissions();
             file.as_file().set_permissions(permissions).map_err(create)?;
-            if options.existing == Existing::Extend && io::copy(&mut old, file.as_file_mut()).map_err(create)? > 0 {
-                renderer = renderer.without_header();
+            if options.existing == Existing::Extend {
+                copied = io::copy(&mut old, file.as_file_mut()).map_err(create)?;
+                if copied > 0 {
+                    renderer = renderer.without_header();
+                }
             }
         }
         Ok(FileSink {
@@ -99,6 +105,7 @@ impl FileSink {
             path,
             renderer,
             buffer: Vec::new(),
+            copied: (options.existing == Existing::Extend).then_some(copied),
             state: State::Open(file),
         })
     }
@@ -169,12 +176,19 @@ impl Sink for FileSink {
             source,
         })?;
         let path = self.path.clone();
+        let (copied, headed) = (self.copied, self.renderer.has_header());
         self.with_file(move |mut file, bytes| {
             file.write_all(bytes)?;
+            let folder = File::open(folder_of(&path).unwrap_or(Path::new(".")))?;
+            if let Some(copied) = copied {
+                // Two runs may extend one file at once: one after the other, the later takes over what the earlier added.
+                rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive)?;
+                take_over(file.as_file_mut(), &path, copied, headed)?;
+            }
             file.as_file().sync_all()?;
             file.persist(&path).map_err(|error| error.error)?;
             // The name outlives a crash only once its folder is written.
-            folder_of(&path).map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+            folder.sync_all()?;
             Ok(State::Closed)
         })
         .await
@@ -183,6 +197,21 @@ impl Sink for FileSink {
     async fn abort(&mut self) {
         self.state = State::Ended;
     }
+}
+
+/// Adds what has come into the file at `path` since its first `copied` bytes were copied.
+fn take_over(file: &mut File, path: &Path, copied: u64, headed: bool) -> io::Result<()> {
+    let mut grown = match File::open(path) {
+        Ok(grown) => BufReader::new(grown),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    grown.seek(SeekFrom::Start(copied))?;
+    if headed && copied == 0 {
+        // This file has a header of its own.
+        grown.read_until(b'\n', &mut Vec::new())?;
+    }
+    io::copy(&mut grown, file).map(|_| ())
 }
 
 fn append(mut file: NamedTempFile, bytes: &[u8]) -> io::Result<State> {

@@ -54,6 +54,11 @@ impl Renderer {
         self
     }
 
+    /// Whether its output begins with a line that is no event.
+    pub(super) fn has_header(&self) -> bool {
+        !matches!(self.shape, Shape::Ndjson)
+    }
+
     /// Appends the events to `out`, after the header if they are the first.
     pub fn render(&mut self, events: &[Event], out: &mut Vec<u8>) -> std::io::Result<()> {
         if self.header && !events.is_empty() {
