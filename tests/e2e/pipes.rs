@@ -93,3 +93,49 @@ fn an_interrupted_run_says_so_with_its_exit_code_and_leaves_no_half_file() {
         "{left:?}"
     );
 }
+
+#[test]
+fn a_closed_stdout_takes_nothing_from_another_sink() {
+    let (desk, server) = (desk(), Server::start("rows=500,plain-names"));
+    let url = server.url();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+        .args([
+            "run",
+            "invalid-login",
+            "--url",
+            &url,
+            "--auth",
+            "basic:demo.user",
+            "--allow-private-addresses",
+        ])
+        .args([
+            "--since",
+            "40d",
+            "--sink",
+            "stdout",
+            "--sink",
+            "file:events.ndjson",
+            "--summary",
+            "summary.json",
+        ])
+        .env("HOST_SECRET", PASSWORD)
+        .env("HOME", desk.path())
+        .current_dir(desk.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let summary = std::fs::read(desk.path().join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    let lines = std::fs::read_to_string(desk.path().join("events.ndjson"))
+        .unwrap()
+        .lines()
+        .count();
+    assert_eq!(summary["sinks"][1]["delivered"], lines);
+    assert_eq!(summary["events"], lines);
+    assert!(lines > 10_000);
+}

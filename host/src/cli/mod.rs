@@ -57,7 +57,7 @@ fn refuse(error: &clap::Error) -> u8 {
         error.kind(),
         clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
-        let _ = anstream::eprint!("{}", error.render().ansi());
+        anstream::eprint!("{}", error.render().ansi());
         return Exit::Usage.code();
     }
     // The first paragraph is the message; tips and the usage follow.

@@ -330,6 +330,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn two_sinks_that_extend_one_file_at_once_lose_nothing_of_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        for expected in [1 + 30, 1 + 60] {
+            let extend = FileOptions {
+                existing: Existing::Extend,
+                create_folders: false,
+            };
+            let mut sinks = [create(&path, extend).unwrap(), create(&path, extend).unwrap()];
+            for sink in &mut sinks {
+                sink.deliver(&events(15)).await.unwrap();
+            }
+            for sink in &mut sinks {
+                sink.close().await.unwrap();
+            }
+            assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), expected);
+        }
+        assert_eq!(names(folder.path()), ["x.csv"]);
+    }
+
+    #[tokio::test]
     async fn an_aborted_or_dropped_sink_leaves_the_folder_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
