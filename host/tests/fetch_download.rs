@@ -162,21 +162,72 @@ async fn variants_are_tried_where_no_list_is_to_be_had() {
 #[tokio::test]
 async fn a_name_that_the_job_tells_is_taken_first() {
     for answer in [
-        r#"{"status":0,"items":[{"name":"told.csv"}]}"#,
-        r#"{"status":0,"items":["told.csv"]}"#,
-        r#"{"status":0,"links":[{"rel":"self","href":"x","data":{"fileName":"told.csv"}}]}"#,
+        r#"{"status":0,"items":[{"name":"a-told.csv"}]}"#,
+        r#"{"status":0,"items":["a-told.csv"]}"#,
+        r#"{"status":0,"links":[{"rel":"self","href":"x","data":{"fileName":"a-told.csv"}}]}"#,
     ] {
         let server = server(move |seen, _| match seen.path.as_str() {
             SUBMIT => Some(json(200, answer)),
-            path if path == contents("told.csv") => Some(file()),
+            path if path == contents("a-told.csv") => Some(file()),
             _ => None,
         })
         .await;
         assert_eq!(
             run(&server, "a.csv").await.unwrap().file_name.as_deref(),
-            Some("told.csv")
+            Some("a-told.csv")
         );
         assert_eq!(server.seen().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_the_file_s_own_is_neither_fetched_nor_deleted() {
+    for other in ["Artifact Snapshot", "other.csv", "old/run-7.csv", "inbox/../run-7.csv"] {
+        // The job tells it.
+        let told = server(move |seen, _| match seen.path.as_str() {
+            SUBMIT => Some(json(200, json!({"status": 0, "items": [{"name": other}]}).to_string())),
+            path if path.ends_with("/contents") => Some(file()),
+            _ => None,
+        })
+        .await;
+        let fetched = run(&told, "run-7.csv").await.unwrap();
+        assert_eq!(fetched.cleanup.unwrap().file, "run-7.csv", "{other}");
+        // The list tells it, with or without the job.
+        for items in [json!([]), json!([other])] {
+            let listed = server(move |seen, _| match seen.path.as_str() {
+                SUBMIT => Some(json(200, json!({"status": 0, "items": items}).to_string())),
+                LIST_V2 => Some(listing(&[other])),
+                path if path == contents("run-7.csv") => Some(no_such_file()),
+                path if path.ends_with("/contents") => Some(file()),
+                _ => None,
+            })
+            .await;
+            let error = run(&listed, "run-7.csv").await.unwrap_err();
+            assert_eq!(error.code(), "no-file", "{other}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_no_file_and_stays() {
+    let zip = {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        zip.start_file("a.csv", zip::write::SimpleFileOptions::default())
+            .unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    for (status, body) in [(200, Vec::new()), (204, Vec::new()), (200, zip)] {
+        let shown = (status, body.len());
+        let server = server(move |seen, _| match seen.path.as_str() {
+            LIST_V2 => Some(listing(&["a.csv"])),
+            path if path.ends_with("/contents") => Some(respond(status, "application/octet-stream", body.clone())),
+            _ => None,
+        })
+        .await;
+        let error = run(&server, "a.csv").await.unwrap_err();
+        assert_eq!((error.class(), error.code()), (Class::Failed, "no-file"), "{shown:?}");
+        let deleted = server.lines().iter().any(|line| line.contains("delete"));
+        assert!(!deleted, "{shown:?}");
     }
 }
 

@@ -273,13 +273,26 @@ async fn a_total_that_wanders_ends_in_bounded_time() {
 
 #[tokio::test]
 async fn a_list_without_a_total_is_read_to_its_end() {
-    let ids: Vec<usize> = (0..25).collect();
-    let server = Server::start(move |seen, _| {
-        let (start, count) = position(seen);
-        json(200, json!({"Resources": slice(&ids, start, count)}).to_string())
+    // How many records each page holds at most: a shorter one is not the last.
+    for granted in [&[10][..], &[10, 4], &[3, 10, 1, 10]] {
+        let ids: Vec<usize> = (0..25).collect();
+        let server = Server::start(move |seen, n| {
+            let (start, count) = position(seen);
+            let most = granted[n.min(granted.len() - 1)];
+            json(
+                200,
+                json!({"Resources": slice(&ids, start, count.min(most))}).to_string(),
+            )
+        })
+        .await;
+        assert_eq!(run(&server, scim(10)).await.unwrap(), lines(0..25), "{granted:?}");
+    }
+    let promised = Server::start(|seen, _| match position(seen) {
+        (1, _) => json(200, json!({"Resources": [record(0)]}).to_string()),
+        _ => list(json!(5), vec![]),
     })
     .await;
-    assert_eq!(run(&server, scim(10)).await.unwrap(), lines(0..25));
+    assert_eq!(run(&promised, scim(10)).await.unwrap_err().code(), "incomplete-list");
 }
 
 #[tokio::test]

@@ -503,14 +503,16 @@ async fn an_authority_nobody_trusts_ends_the_run_and_a_named_one_does_not() {
     let (server, ca) = tls(CertificateFlaw::None).await;
     let mut settings = settings(server.url().as_str());
     let (other, other_ca) = tls(CertificateFlaw::None).await;
-    settings.ca_file = Some(other_ca.path().to_owned());
-    let remote = Remote::new(settings.clone()).unwrap();
-    let error = remote
-        .exchange(Request::get(remote.resolve("/").unwrap()))
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), "tls-failed");
-    assert!(error.hint().unwrap().contains("ca-file"));
+    for ca_file in [None, Some(other_ca.path().to_owned())] {
+        settings.ca_file = ca_file;
+        let remote = Remote::new(settings.clone()).unwrap();
+        let error = remote
+            .exchange(Request::get(remote.resolve("/").unwrap()))
+            .await
+            .unwrap_err();
+        assert_eq!((error.code(), remote.counters().requests), ("tls-failed", 1));
+        assert!(error.hint().unwrap().contains("ca-file"));
+    }
     settings.ca_file = Some(ca.path().to_owned());
     let remote = Remote::new(settings).unwrap();
     let outcome = remote

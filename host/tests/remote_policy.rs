@@ -386,6 +386,31 @@ async fn a_body_compressed_unasked_is_refused() {
 }
 
 #[tokio::test]
+async fn the_status_of_a_compressed_failure_decides() {
+    for (status, class, requests) in [
+        (503, Class::Unavailable, 4),
+        (429, Class::Unavailable, 4),
+        (401, Class::Refused, 1),
+        (404, Class::Failed, 1),
+    ] {
+        let server = Server::start(move |_, _| {
+            let mut response = json(status, "\u{1f}x");
+            let gzip = "gzip".parse().unwrap();
+            response.headers_mut().insert("content-encoding", gzip);
+            response
+        })
+        .await;
+        let remote = remote(&server.url());
+        let error = failure(&remote, get(&remote, "/")).await;
+        assert_eq!(
+            (error.class(), error.status().map(|status| status.as_u16())),
+            (class, Some(status))
+        );
+        assert_eq!(server.seen().len(), requests, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn any_status_is_handed_out_once_where_the_caller_reads_it() {
     let server = Server::start(|_, _| json(503, "busy")).await;
     let remote = remote(&server.url());

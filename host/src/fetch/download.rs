@@ -56,7 +56,7 @@ impl Download<'_> {
             Err(error) => return Err(error),
         };
         let name = match &listed {
-            Some(listed) => match files::find(listed, &candidates) {
+            Some(listed) => match files::find(listed, &candidates, asked) {
                 Some(name) => name,
                 None => return Err(refusal),
             },

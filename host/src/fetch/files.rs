@@ -1,7 +1,8 @@
 //! Which files there are on the server, and which of them is the one that a job wrote.
 //!
 //! The names that reports end up with are not documented: a folder may stand before them (`inbox/…`, `inbox\…`), and
-//! what was asked for as CSV may be a ZIP file.
+//! what was asked for as CSV may be a ZIP file. What is found is deleted in the end, so the server does not get to name
+//! just any file: see [`is_own`].
 
 use serde_json::Value;
 use tracing::debug;
@@ -49,7 +50,7 @@ async fn list_at(remote: &Remote, path: &[&str], limits: &Limits) -> Result<Vec<
 
 /// The names under which a job's file may be found, likeliest first: what the job told, what was asked for, variants.
 pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
-    let stem = asked.rsplit_once('.').map_or(asked, |(stem, _)| stem);
+    let stem = stem(asked);
     let variants = [
         asked.to_owned(),
         format!("{asked}.zip"),
@@ -57,7 +58,8 @@ pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
         format!("{stem}.csv"),
     ];
     let mut names: Vec<String> = Vec::new();
-    for name in told.iter().cloned().chain(variants) {
+    let told = told.iter().filter(|name| is_own(name, asked));
+    for name in told.cloned().chain(variants) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -66,13 +68,31 @@ pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
 }
 
 /// The listed file that fits the likeliest candidate: by its full name, else by its name without folders.
-pub(super) fn find(listed: &[String], candidates: &[String]) -> Option<String> {
+pub(super) fn find(listed: &[String], candidates: &[String], asked: &str) -> Option<String> {
+    let own: Vec<&String> = listed.iter().filter(|name| is_own(name, asked)).collect();
     candidates.iter().find_map(|candidate| {
-        let exact = listed.iter().find(|name| *name == candidate);
+        let exact = own.iter().find(|name| **name == candidate);
         exact
-            .or_else(|| listed.iter().find(|name| base(name) == base(candidate)))
-            .cloned()
+            .or_else(|| own.iter().find(|name| base(name) == base(candidate)))
+            .map(|name| (*name).clone())
     })
+}
+
+/// Whether a name can be that of the file asked for: in the folder asked for or the inbox, beginning with the name
+/// asked for but for its ending. Names asked for are unique, so no other file is called so.
+pub(super) fn is_own(name: &str, asked: &str) -> bool {
+    let (folder, base) = name.split_at(name.len() - base(name).len());
+    let (asked_folder, asked) = asked.split_at(asked.len() - self::base(asked).len());
+    let stem = match stem(asked) {
+        "" => asked,
+        stem => stem,
+    };
+    let known = folder == asked_folder || matches!(folder, "" | "inbox/" | "inbox\\");
+    known && !stem.is_empty() && base.starts_with(stem)
+}
+
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// Names of files that an answer mentions.
@@ -125,9 +145,43 @@ mod tests {
             ("RUN.csv", None),
             ("un.csv", None),
         ] {
-            assert_eq!(find(&listed, &candidates(&[], asked)).as_deref(), found, "{asked}");
+            let names = candidates(&[], asked);
+            assert_eq!(find(&listed, &names, asked).as_deref(), found, "{asked}");
         }
-        let both: Vec<String> = ["x/run.csv", "run.csv"].map(String::from).into();
-        assert_eq!(find(&both, &candidates(&[], "run.csv")).as_deref(), Some("run.csv"));
+        for (names, found) in [
+            (vec!["inbox/run.csv", "run.csv"], Some("run.csv")),
+            (vec!["x/run.csv", "inbox/run.zip"], Some("inbox/run.zip")),
+            (vec!["x/run.csv"], None),
+        ] {
+            let names: Vec<String> = names.into_iter().map(String::from).collect();
+            let found_now = find(&names, &candidates(&[], "run.csv"), "run.csv");
+            assert_eq!(found_now.as_deref(), found, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_file_asked_for_is_one_s_own() {
+        for (name, asked, own) in [
+            ("run-7.csv", "run-7.csv", true),
+            ("run-7.csv.zip", "run-7.csv", true),
+            ("run-7_2025.csv", "run-7.csv", true),
+            ("inbox/run-7.zip", "run-7.csv", true),
+            ("inbox\\run-7.zip", "run-7.csv", true),
+            ("run-7.zip", "inbox/run-7.csv", true),
+            ("out/run-7.zip", "out/run-7.csv", true),
+            ("run-6.csv", "run-7.csv", false),
+            ("xrun-7.csv", "run-7.csv", false),
+            ("Artifact Snapshot", "run-7.csv", false),
+            ("out/run-7.csv", "run-7.csv", false),
+            ("inbox/../run-7.csv", "run-7.csv", false),
+            ("inbox/inbox/run-7.csv", "run-7.csv", false),
+            ("/run-7.csv", "run-7.csv", false),
+            ("run-7.csv/other", "run-7.csv", false),
+            ("inbox/", "inbox/", false),
+            ("anything", ".csv", false),
+            ("anything", "", false),
+        ] {
+            assert_eq!(is_own(name, asked), own, "{name} for {asked}");
+        }
     }
 }

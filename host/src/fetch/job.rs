@@ -62,7 +62,7 @@ pub(super) async fn submit(remote: &Remote, job: &plugin::Job, limits: &Limits) 
         let Ok(listed) = files::list(remote, limits).await else {
             return Err(error.into());
         };
-        if files::find(&listed, &files::candidates(&[], &job.file)).is_some() {
+        if files::find(&listed, &files::candidates(&[], &job.file), &job.file).is_some() {
             return Ok(Envelope::done());
         }
         repeated = true;

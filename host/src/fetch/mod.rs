@@ -214,6 +214,12 @@ impl Fetcher {
                 })
             })
             .await?;
+            if document.len() == 0 {
+                return Err(FetchError::NoFile {
+                    file: self.remote.presentable(&downloaded.name, 100),
+                    why: "the file inside is empty".into(),
+                });
+            }
         }
         Ok(Fetched {
             document,
@@ -222,7 +228,8 @@ impl Fetcher {
             job: finished.id,
             polls: finished.polls,
             records: None,
-            cleanup: (!job.keep).then_some(Cleanup { file: downloaded.name }),
+            cleanup: (!job.keep && files::is_own(&downloaded.name, &job.file))
+                .then_some(Cleanup { file: downloaded.name }),
         })
     }
 }

@@ -87,6 +87,29 @@ pub(super) struct AddressRefused {
     pub(super) kind: &'static str,
 }
 
+/// A name that nobody knows.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UnknownName(String);
+
+impl UnknownName {
+    /// Takes what the system's resolver says, if that is what it says. It tells so in words only.
+    fn of(error: &std::io::Error) -> Option<UnknownName> {
+        const WORDS: [&str; 5] = [
+            "Name or service not known",
+            "No address associated with",
+            "Name does not resolve",
+            "nodename nor servname",
+            "No such host is known",
+        ];
+        let text = error.to_string();
+        WORDS
+            .iter()
+            .any(|words| text.contains(words))
+            .then_some(UnknownName(text))
+    }
+}
+
 /// The system's resolver, minus the addresses that the connection may not reach.
 #[derive(Debug, Clone)]
 pub(super) struct GuardedResolver {
@@ -131,7 +154,15 @@ impl Resolve for GuardedResolver {
         let resolver = self.clone();
         Box::pin(async move {
             let host = name.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, 0)).await {
+                Ok(found) => found.collect(),
+                Err(error) => {
+                    return Err(match UnknownName::of(&error) {
+                        Some(unknown) => unknown.into(),
+                        None => error.into(),
+                    });
+                }
+            };
             let admitted: Addrs = Box::new(resolver.admit(host, found)?.into_iter());
             Ok(admitted)
         })
@@ -141,6 +172,29 @@ impl Resolve for GuardedResolver {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_name_is_told_from_passing_trouble() {
+        for (text, unknown) in [
+            ("failed to lookup address information: Name or service not known", true),
+            (
+                "failed to lookup address information: nodename nor servname provided, or not known",
+                true,
+            ),
+            ("No such host is known. (os error 11001)", true),
+            (
+                "failed to lookup address information: Temporary failure in name resolution",
+                false,
+            ),
+            ("connection refused", false),
+        ] {
+            assert_eq!(
+                UnknownName::of(&std::io::Error::other(text)).is_some(),
+                unknown,
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn special_addresses_are_named_in_every_spelling() {

@@ -93,7 +93,10 @@ impl Channel {
             elapsed_ms = began.elapsed().as_millis(),
             "answered"
         );
-        check_encoding(&incoming.headers)?;
+        if incoming.status.is_success() {
+            // Of any other answer the status is what counts.
+            check_encoding(&incoming.headers)?;
+        }
         let has_body = incoming.status != StatusCode::NO_CONTENT && method != Method::HEAD;
         let promised = promised_length(&incoming.headers).filter(|_| has_body);
         // An error's body is only looked at, so its length is nobody's concern.

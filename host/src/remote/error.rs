@@ -127,6 +127,14 @@ pub enum RemoteError {
         /// The operating system's or the proxy's words.
         reason: String,
     },
+    /// The host's name is not known, which will not change by asking again.
+    #[error("cannot connect to {host}: {reason}")]
+    UnknownHost {
+        /// Host and port.
+        host: String,
+        /// The operating system's words.
+        reason: String,
+    },
     /// The TLS handshake failed: certificate, name, protocol.
     #[error("cannot establish TLS with {host}: {reason}")]
     Tls {
@@ -213,6 +221,7 @@ impl RemoteError {
             RemoteError::Refused { .. } | RemoteError::TokenRefused { .. } => Class::Refused,
             RemoteError::Busy { .. }
             | RemoteError::Connect { .. }
+            | RemoteError::UnknownHost { .. }
             | RemoteError::Tls { .. }
             | RemoteError::Timeout { .. }
             | RemoteError::TooSlow { .. }
@@ -238,7 +247,7 @@ impl RemoteError {
             RemoteError::TokenRefused { .. } => "token-refused",
             RemoteError::Status { .. } => "unexpected-status",
             RemoteError::Busy { .. } => "remote-unavailable",
-            RemoteError::Connect { .. } => "connect-failed",
+            RemoteError::Connect { .. } | RemoteError::UnknownHost { .. } => "connect-failed",
             RemoteError::Tls { .. } => "tls-failed",
             RemoteError::Timeout { .. } => "timeout",
             RemoteError::TooSlow { .. } => "too-slow",
@@ -272,7 +281,7 @@ impl RemoteError {
                 return Some(format!("the server asks to wait {} s", after.as_secs().max(1)));
             }
             RemoteError::Busy { .. } => "the daily maintenance may be running; try again later",
-            RemoteError::Connect { .. } => "check the URL, the network and the proxy",
+            RemoteError::Connect { .. } | RemoteError::UnknownHost { .. } => "check the URL, the network and the proxy",
             RemoteError::Tls { .. } => "where a private authority signed the certificate, name it with `ca-file`",
             RemoteError::Timeout { .. } | RemoteError::TooSlow { .. } | RemoteError::Interrupted { .. } => {
                 "try again; a larger `timeout` on the connection may help"
@@ -302,7 +311,7 @@ impl RemoteError {
     /// Whether certainly no byte of the request reached the server.
     pub(crate) fn nothing_sent(&self) -> bool {
         match self {
-            RemoteError::Connect { .. } => true,
+            RemoteError::Connect { .. } | RemoteError::UnknownHost { .. } => true,
             RemoteError::GaveUp { last, .. } => last.nothing_sent(),
             _ => false,
         }
@@ -314,6 +323,28 @@ impl RemoteError {
             RemoteError::Busy { status, .. } => *status != StatusCode::NOT_IMPLEMENTED,
             RemoteError::Connect { .. } | RemoteError::Timeout { .. } | RemoteError::Interrupted { .. } => true,
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_is_that_of_what_failed_last() {
+        let tls = || RemoteError::Tls {
+            host: "h".into(),
+            reason: "UnknownIssuer".into(),
+        };
+        let gave_up = |last| RemoteError::GaveUp {
+            attempts: 4,
+            last: Box::new(last),
+        };
+        let no_token = |cause| RemoteError::NoToken { cause: Box::new(cause) };
+        for error in [tls(), gave_up(tls()), no_token(tls()), no_token(gave_up(tls()))] {
+            assert!(error.hint().unwrap().contains("ca-file"), "{error}");
+            assert!(!error.is_transient(), "{error}");
         }
     }
 }

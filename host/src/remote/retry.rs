@@ -176,6 +176,10 @@ mod tests {
                 host: "h".into(),
                 reason: "expired".into(),
             },
+            RemoteError::UnknownHost {
+                host: "h".into(),
+                reason: "Name or service not known".into(),
+            },
             RemoteError::TooLarge { limit: 1 },
         ] {
             assert!(Backoff::new(policy(), &budget).next(&error, true).is_none(), "{error}");

@@ -11,7 +11,7 @@ use futures_util::stream::BoxStream;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::address::{AddressRefused, GuardedResolver};
+use super::address::{AddressRefused, GuardedResolver, UnknownName};
 use super::error::RemoteError;
 use super::origin::{BaseUrl, Origin};
 use super::settings::Settings;
@@ -111,6 +111,10 @@ fn classify(host: &str, error: &reqwest::Error) -> RemoteError {
                 address: refused.address,
                 kind: refused.kind,
             };
+        }
+        if let Some(unknown) = current.downcast_ref::<UnknownName>() {
+            let reason = super::redact::one_line(&unknown.to_string(), 200);
+            return RemoteError::UnknownHost { host, reason };
         }
         if let Some(tls) = tls_error(current) {
             return RemoteError::Tls { host, reason: tls };

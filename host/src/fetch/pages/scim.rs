@@ -223,11 +223,10 @@ impl Reading<'_> {
         Ok(collector)
     }
 
-    /// A list whose length nobody tells ends with a page that is not full.
+    /// A list whose length nobody tells ends with an empty page: a shorter one may be all that the server grants.
     async fn without_total(&mut self, mut collector: Collector, mut taken: Taken) -> Result<Collector, FetchError> {
-        let size = taken.records;
         let mut next = 1 + taken.records;
-        while taken.records > 0 && taken.records >= size {
+        while taken.records > 0 {
             if self.asked >= self.query.limits.pages {
                 return Err(FetchError::TooManyPages {
                     limit: self.query.limits.pages,
@@ -240,6 +239,10 @@ impl Reading<'_> {
                 return Err(malformed("it repeats records of earlier pages only"));
             }
             next += taken.records;
+            self.total = self.total.max(taken.total.unwrap_or(0));
+        }
+        if collector.count() < self.total {
+            return Err(self.incomplete(&collector));
         }
         Ok(collector)
     }

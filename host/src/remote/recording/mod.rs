@@ -76,6 +76,13 @@ struct Entry {
     request_body: Option<String>,
     status: u16,
     headers: Vec<(String, String)>,
+    /// Whether the body was seen to its end. Recordings that do not say so yet hold whole bodies only.
+    #[serde(default = "whole")]
+    complete: bool,
+}
+
+fn whole() -> bool {
+    true
 }
 
 fn unreadable(folder: &Path, error: &io::Error) -> RemoteError {
@@ -217,6 +224,84 @@ mod tests {
             body(&replay, outgoing(&base, "/gw/b", false)).await.is_err(),
             "every answer is used once"
         );
+    }
+
+    /// Answers with a body that breaks off, and with a whole one when asked again.
+    struct Breaking(std::sync::atomic::AtomicBool);
+
+    #[async_trait]
+    impl Transport for Breaking {
+        async fn execute(&self, _: Outgoing) -> Result<Incoming, RemoteError> {
+            let mut pieces = vec![Ok(Bytes::from_static(b"one "))];
+            if self.0.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                pieces.push(Err(RemoteError::Interrupted { reason: "reset".into() }));
+            } else {
+                pieces.push(Ok(Bytes::from_static(b"two")));
+            }
+            Ok(Incoming {
+                status: StatusCode::OK,
+                headers: HeaderMap::new(),
+                body: stream::iter(pieces).boxed(),
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_broke_off_breaks_off_again() {
+        // The server breaks it off, or whoever reads it stops.
+        for by_server in [true, false] {
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join("r");
+            let base = BaseUrl::parse("https://epm.example.com/").unwrap();
+            let redactor = Arc::new(Redactor::default());
+            redactor.add(SECRET);
+            let inner = Box::new(Breaking(by_server.into()));
+            let recorder = Recorder::create(&folder, &base, &BTreeMap::new(), inner, redactor).unwrap();
+            if by_server {
+                assert!(body(&recorder, outgoing(&base, "/a", false)).await.is_err());
+            } else {
+                let mut incoming = recorder.execute(outgoing(&base, "/a", false)).await.unwrap();
+                incoming.body.next().await.unwrap().unwrap();
+            }
+            let whole = body(&recorder, outgoing(&base, "/a", false)).await.unwrap();
+            assert_eq!(whole, "one two");
+            let mut names: Vec<_> = std::fs::read_dir(&folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            assert_eq!(
+                names,
+                ["0001.body", "0001.json", "0002.body", "0002.json", "recording.json"]
+            );
+
+            let replay = Replay::open(&folder).unwrap();
+            let mut broken = replay.execute(outgoing(&base, "/a", false)).await.unwrap().body;
+            assert_eq!(&broken.next().await.unwrap().unwrap()[..], b"one ");
+            let error = broken.next().await.unwrap().unwrap_err();
+            assert!(matches!(error, RemoteError::Interrupted { .. }), "{error}");
+            assert!(broken.next().await.is_none());
+            let again = body(&replay, outgoing(&base, "/a", false)).await.unwrap();
+            assert_eq!(again, "one two");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_does_not_tell_is_whole() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("r");
+        let (base, recorder) = recorder(&folder);
+        let live = body(&recorder, outgoing(&base, "/gw/a", false)).await.unwrap();
+        let path = folder.join("0001.json");
+        let mut entry: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(
+            entry.as_object_mut().unwrap().remove("complete"),
+            Some(serde_json::Value::Bool(true))
+        );
+        std::fs::write(&path, entry.to_string()).unwrap();
+        let replay = Replay::open(&folder).unwrap();
+        let replayed = body(&replay, outgoing(&base, "/gw/a", false)).await.unwrap();
+        assert_eq!(replayed, live.replace(SECRET, "[redacted]"));
     }
 
     #[tokio::test]

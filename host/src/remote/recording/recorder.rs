@@ -13,11 +13,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use http::header::CONTENT_TYPE;
 
-use super::scrub::{self, Scrubber};
-use super::{CONTENTS, Entry, Recording};
+use super::{CONTENTS, Entry, Recording, scrub};
 use crate::remote::error::RemoteError;
 use crate::remote::origin::BaseUrl;
-use crate::remote::redact::Redactor;
+use crate::remote::redact::{Redactor, Scrubber};
 use crate::remote::transport::{Incoming, Outgoing, Transport};
 
 /// A transport that writes down what passes through it.
@@ -87,42 +86,86 @@ impl Transport for Recorder {
                 .and_then(|body| scrub::body(&self.redactor, body, is_form)),
             status: 0,
             headers: Vec::new(),
+            complete: false,
         };
         let incoming = self.inner.execute(outgoing).await?;
         entry.status = incoming.status.as_u16();
         entry.headers = scrub::headers(&self.redactor, &incoming.headers);
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let head = self.folder.join(format!("{number:04}.json"));
         let written = (|| {
-            let text = serde_json::to_vec_pretty(&entry)?;
-            create(&self.folder.join(format!("{number:04}.json")))?.write_all(&text)?;
+            create(&head)?.write_all(&serde_json::to_vec_pretty(&entry)?)?;
             create(&self.folder.join(format!("{number:04}.body")))
         })();
         let file = written.map_err(|error: io::Error| broken(&self.folder, &error))?;
-        let body = tee(incoming.body, file, Scrubber::new(&self.redactor), self.folder.clone());
+        let tape = Tape {
+            file,
+            scrubber: Some(Scrubber::new(&self.redactor)),
+            entry,
+            head,
+        };
         Ok(Incoming {
             status: incoming.status,
             headers: incoming.headers,
-            body,
+            body: tee(incoming.body, tape, self.folder.clone()),
         })
+    }
+}
+
+/// A body as it is written down. Dropped before its end, it stays marked as broken off.
+struct Tape {
+    file: File,
+    /// None once the end is written.
+    scrubber: Option<Scrubber>,
+    entry: Entry,
+    /// Where the entry is.
+    head: PathBuf,
+}
+
+impl Tape {
+    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        match &mut self.scrubber {
+            Some(scrubber) => self.file.write_all(&scrubber.push(piece)),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        if let Some(scrubber) = self.scrubber.take() {
+            self.file.write_all(&scrubber.finish())?;
+        }
+        self.entry.complete = true;
+        // Renamed, so that there is a readable entry at any time.
+        let part = self.head.with_extension("part");
+        create(&part)?.write_all(&serde_json::to_vec_pretty(&self.entry)?)?;
+        std::fs::rename(&part, &self.head)
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        if let Some(scrubber) = self.scrubber.take() {
+            // What is missing then was not going to be whole anyway.
+            let _ = self.file.write_all(&scrubber.break_off());
+        }
     }
 }
 
 /// Passes a body on and writes it to a file without its secrets.
 fn tee(
     body: BoxStream<'static, Result<Bytes, RemoteError>>,
-    file: File,
-    scrubber: Scrubber,
+    tape: Tape,
     folder: PathBuf,
 ) -> BoxStream<'static, Result<Bytes, RemoteError>> {
-    stream::unfold(Some((body, file, scrubber, folder)), |state| async {
-        let (mut body, mut file, mut scrubber, folder) = state?;
+    stream::unfold(Some((body, tape, folder)), |state| async {
+        let (mut body, mut tape, folder) = state?;
         match body.next().await {
-            Some(Ok(piece)) => match file.write_all(&scrubber.push(&piece)) {
-                Ok(()) => Some((Ok(piece), Some((body, file, scrubber, folder)))),
+            Some(Ok(piece)) => match tape.write(&piece) {
+                Ok(()) => Some((Ok(piece), Some((body, tape, folder)))),
                 Err(error) => Some((Err(broken(&folder, &error)), None)),
             },
             Some(Err(error)) => Some((Err(error), None)),
-            None => match file.write_all(&scrubber.finish()) {
+            None => match tape.finish() {
                 Ok(()) => None,
                 Err(error) => Some((Err(broken(&folder, &error)), None)),
             },

@@ -134,17 +134,21 @@ impl Transport for Replay {
         Ok(Incoming {
             status,
             headers,
-            body: pieces(file, self.folder.clone()),
+            body: pieces(file, self.folder.clone(), entry.complete),
         })
     }
 }
 
-fn pieces(file: File, folder: PathBuf) -> BoxStream<'static, Result<Bytes, RemoteError>> {
-    stream::unfold(Some((file, folder)), |state| async {
+fn pieces(file: File, folder: PathBuf, complete: bool) -> BoxStream<'static, Result<Bytes, RemoteError>> {
+    stream::unfold(Some((file, folder)), move |state| async move {
         let (mut file, folder) = state?;
         let mut piece = vec![0; PIECE];
         match file.read(&mut piece) {
-            Ok(0) => None,
+            Ok(0) if complete => None,
+            Ok(0) => {
+                let reason = "the body broke off here when it was recorded".into();
+                Some((Err(RemoteError::Interrupted { reason }), None))
+            }
             Ok(count) => {
                 piece.truncate(count);
                 Some((Ok(Bytes::from(piece)), Some((file, folder))))

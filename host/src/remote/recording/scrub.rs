@@ -1,6 +1,5 @@
 //! Takes secrets out of what is recorded.
 
-use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use url::form_urlencoded;
 
@@ -73,51 +72,4 @@ fn form(text: &str) -> String {
         clean.append_pair(name, if is_secret(name) { REDACTED } else { value });
     }
     clean.finish()
-}
-
-/// Replaces secrets in a stream of bytes, even those that straddle two pieces.
-pub(super) struct Scrubber {
-    secrets: Vec<SecretString>,
-    held: Vec<u8>,
-    longest: usize,
-}
-
-impl Scrubber {
-    pub(super) fn new(redactor: &Redactor) -> Scrubber {
-        let secrets = redactor.secrets();
-        let longest = secrets
-            .iter()
-            .map(|secret| secret.expose_secret().len())
-            .max()
-            .unwrap_or(0);
-        Scrubber {
-            secrets,
-            held: Vec::new(),
-            longest,
-        }
-    }
-
-    /// Takes the next piece, gives what can be written.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
-        self.held.extend_from_slice(piece);
-        self.replace();
-        // What might be the beginning of a secret waits.
-        let ready = self.held.len().saturating_sub(self.longest.saturating_sub(1));
-        self.held.drain(..ready).collect()
-    }
-
-    /// The rest.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.replace();
-        self.held
-    }
-
-    fn replace(&mut self) {
-        for secret in &self.secrets {
-            let needle = secret.expose_secret().as_bytes();
-            while let Some(at) = self.held.windows(needle.len()).position(|window| window == needle) {
-                self.held.splice(at..at + needle.len(), REDACTED.bytes());
-            }
-        }
-    }
 }
