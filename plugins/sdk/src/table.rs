@@ -3,7 +3,8 @@
 //! A [`Table`] takes bytes and calls back with a [`Row`] for each record below the [header](crate::header). It accepts
 //! what reports are known to contain: a byte order mark, a quoted identifier before the header (on a line of its own, or
 //! joined to the header by a comma), any line ending, quotes with line breaks inside, spaces after commas, blank lines.
-//! A record that does not fit becomes a reject with its line, and the rest of the document goes on.
+//! A record that does not fit becomes a reject with its line, and the rest of the document goes on. Where such a record
+//! ran over several lines, as one with a stray quote does, only its first line is lost: the others are read as rows.
 //!
 //! ```
 //! use plugin_sdk::{Activity, Batch, Event, Outcome, Principal, table::{Column, Row, Table}};
@@ -22,7 +23,8 @@
 //! # Ok::<(), plugin_sdk::Fault>(())
 //! ```
 //!
-//! A document of no bytes, or of a header only, is a report without rows.
+//! A document of no bytes, or of a header only, is a report without rows. One whose last line has no end and too few
+//! cells breaks off there, and [fails](Table::finish).
 
 pub use crate::header::Column;
 
@@ -32,7 +34,7 @@ use csv_core::{ReadFieldResult, Reader};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The longest record, and so the longest cell, in bytes.
+/// The longest record, and so the longest cell, in bytes as they stand in the document.
 pub const MAX_RECORD: usize = 1 << 20;
 /// The most cells in a record.
 pub const MAX_CELLS: usize = 1024;
@@ -58,7 +60,7 @@ pub struct Table {
     discarding: bool,
     record: Option<Record>,
     cells: Cells,
-    /// The first bytes of a record that began in an earlier chunk.
+    /// The bytes of the current record that came in earlier chunks.
     raw: Vec<u8>,
 }
 
@@ -72,15 +74,45 @@ enum Stage {
 #[derive(Clone, Copy)]
 struct Record {
     line: u64,
-    cell: Option<Cell>,
+    cell: Option<Quotes>,
     first_quoted: bool,
+    /// The first line break within quotes.
+    line_break: Option<LineBreak>,
+    /// What makes it a reject whatever follows.
+    flaw: Option<&'static str>,
 }
 
-/// The cell that is being read: whether it began with a quote, and whether the quotes so far make pairs.
 #[derive(Clone, Copy)]
-struct Cell {
-    quoted: bool,
-    open: bool,
+struct LineBreak {
+    /// How many bytes of the record stand before the next line.
+    end: usize,
+    byte: u8,
+}
+
+/// How the quotes of the cell that is being read stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    None,
+    Ahead,
+    Open,
+    /// Closed, with so many blanks behind.
+    Closed(usize),
+    Broken,
+}
+
+/// How a record came to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Line,
+    Document,
+    /// It was given up.
+    Flaw,
+}
+
+/// Where reading goes on: in bytes of earlier chunks, if there are any, and then in the current chunk.
+struct Next<'c> {
+    again: Option<Vec<u8>>,
+    rest: &'c [u8],
 }
 
 /// The cells of a record, one after the other.
@@ -157,6 +189,21 @@ impl Table {
         F: FnMut(&Row<'_>) -> Result<Event, Reason>,
     {
         let mut rest = self.skip_bom(chunk);
+        loop {
+            let next = self.read(rest, batch, &mut event)?;
+            let Some(again) = next.again else { return Ok(()) };
+            // Begins with a row of its own, so nothing earlier can be asked for.
+            self.read(&again, batch, &mut event)?;
+            rest = next.rest;
+        }
+    }
+
+    /// Reads a chunk to its end, or until bytes of earlier chunks must be read again.
+    fn read<'c, F>(&mut self, chunk: &'c [u8], batch: &mut Batch, event: &mut F) -> Result<Next<'c>, Fault>
+    where
+        F: FnMut(&Row<'_>) -> Result<Event, Reason>,
+    {
+        let mut rest = chunk;
         // Where the current record's bytes begin in this chunk.
         let mut begin = rest;
         while let Some(&byte) = rest.first() {
@@ -173,6 +220,8 @@ impl Table {
                             line: self.line,
                             cell: None,
                             first_quoted: byte == b'"',
+                            line_break: None,
+                            flaw: None,
                         });
                         self.after_cr = false;
                         begin = rest;
@@ -182,80 +231,106 @@ impl Table {
                 rest = rest.get(1..).unwrap_or_default();
                 continue;
             };
-            let mut cell = match record.cell {
-                Some(cell) => cell,
-                None if matches!(byte, b' ' | b'\t') => {
-                    rest = rest.get(1..).unwrap_or_default();
-                    continue;
-                }
-                None => Cell {
-                    quoted: byte == b'"',
-                    open: false,
-                },
+            let length = self.raw.len() + begin.len().saturating_sub(rest.len());
+            let ending = if length >= MAX_RECORD {
+                record.flaw.get_or_insert("the record is longer than 1 MiB");
+                Some(Ending::Flaw)
+            } else if record.cell.is_none() && matches!(byte, b' ' | b'\t') {
+                rest = rest.get(1..).unwrap_or_default();
+                continue;
+            } else {
+                let input = rest.get(..MAX_RECORD - length).unwrap_or(rest);
+                let (read, ending) = self.read_cell(&mut record, input, length);
+                rest = rest.get(read..).unwrap_or_default();
+                ending
             };
-            let (result, read, written) = self.reader.read_field(rest, self.cells.free());
-            let (consumed, after) = rest.split_at_checked(read).unwrap_or((rest, &[]));
-            self.cells.used += written;
-            if cell.quoted {
-                for &byte in consumed {
-                    cell.open ^= byte == b'"';
-                    self.count_line(byte);
-                }
+            let Some(ending) = ending else {
+                self.record = Some(record);
+                continue;
+            };
+            let next = self.close(&record, begin, rest, ending, batch, event)?;
+            if next.again.is_some() {
+                return Ok(next);
             }
-            rest = after;
-            record.cell = Some(cell);
-            match result {
-                ReadFieldResult::OutputFull => {
-                    if !self.cells.grow() {
-                        let raw = raw_of(&mut self.raw, begin, rest);
-                        self.give_up(&record, &raw, "the record is longer than 1 MiB", batch)?;
-                        continue;
-                    }
-                }
-                ReadFieldResult::Field { record_end } => {
-                    record.cell = None;
-                    self.cells.end(cell.quoted);
-                    if record_end {
-                        if let (false, Some(&byte)) = (cell.quoted, consumed.last()) {
-                            self.count_line(byte);
-                        }
-                        let raw = raw_of(&mut self.raw, begin, rest);
-                        self.complete(&record, &raw, batch, &mut event)?;
-                        continue;
-                    }
-                    if self.cells.ends.len() >= MAX_CELLS {
-                        let raw = raw_of(&mut self.raw, begin, rest);
-                        self.give_up(&record, &raw, "the record has more than 1024 cells", batch)?;
-                        continue;
-                    }
-                }
-                ReadFieldResult::InputEmpty | ReadFieldResult::End => {}
-            }
-            self.record = Some(record);
+            rest = next.rest;
         }
         if self.record.is_some() {
-            let room = RAW.saturating_sub(self.raw.len()).min(begin.len());
-            self.raw.extend_from_slice(begin.get(..room).unwrap_or_default());
+            self.raw.extend_from_slice(begin);
         }
-        Ok(())
+        Ok(Next { again: None, rest })
     }
 
-    /// Takes note that the document is complete.
+    /// Reads on in a cell whose next byte is the record's at `length`. Says how far, and whether the record is over.
+    fn read_cell(&mut self, record: &mut Record, input: &[u8], length: usize) -> (usize, Option<Ending>) {
+        let quoted = input.first() == Some(&b'"');
+        let mut quotes = record.cell.unwrap_or(if quoted { Quotes::Ahead } else { Quotes::None });
+        let (result, read, written) = self.reader.read_field(input, self.cells.free());
+        let consumed = input.get(..read).unwrap_or(input);
+        self.cells.used += written;
+        if quotes != Quotes::None {
+            for (end, &byte) in (length + 1..).zip(consumed) {
+                quotes = match (quotes, byte) {
+                    (Quotes::Ahead, _) | (Quotes::Closed(0), b'"') => Quotes::Open,
+                    (Quotes::Open, b'"') => Quotes::Closed(0),
+                    (Quotes::Open, b'\r' | b'\n') => {
+                        record.line_break.get_or_insert(LineBreak { end, byte });
+                        Quotes::Open
+                    }
+                    (Quotes::Closed(blanks), b' ' | b'\t') => Quotes::Closed(blanks + 1),
+                    (Quotes::Open, _) | (Quotes::Closed(_), b',' | b'\r' | b'\n') => quotes,
+                    (Quotes::Closed(_), _) => {
+                        record.flaw.get_or_insert("the row has text after a closing quote");
+                        Quotes::Broken
+                    }
+                    (Quotes::None | Quotes::Broken, _) => quotes,
+                };
+                self.count_line(byte);
+            }
+        }
+        record.cell = Some(quotes);
+        let mut ending = None;
+        match result {
+            ReadFieldResult::OutputFull => self.cells.grow(),
+            ReadFieldResult::Field { record_end } => {
+                record.cell = None;
+                self.cells.end(quotes);
+                if record_end {
+                    if let (Quotes::None, Some(&byte)) = (quotes, consumed.last()) {
+                        self.count_line(byte);
+                    }
+                    ending = Some(Ending::Line);
+                } else if self.cells.ends.len() >= MAX_CELLS {
+                    record.flaw.get_or_insert("the record has more than 1024 cells");
+                    ending = Some(Ending::Flaw);
+                } else if let (Some(_), Stage::Rows(header)) = (record.line_break, &self.stage)
+                    && self.cells.ends.len() >= header.width()
+                {
+                    // Not left to the end of the record, so that lines are not read again and again.
+                    record.flaw.get_or_insert("the row has more cells than the header");
+                }
+            }
+            ReadFieldResult::InputEmpty | ReadFieldResult::End => {}
+        }
+        if record.flaw.is_some() && record.line_break.is_some() {
+            ending = Some(Ending::Flaw);
+        }
+        (read, ending)
+    }
+
+    /// Takes note that the document is complete. Fails where it has no header, or breaks off within a row.
     pub fn finish<F>(&mut self, batch: &mut Batch, mut event: F) -> Result<(), Fault>
     where
         F: FnMut(&Row<'_>) -> Result<Event, Reason>,
     {
-        if let Some(record) = self.record {
-            let raw = raw_of(&mut self.raw, &[], &[]);
-            let cell = record.cell.unwrap_or(Cell {
-                quoted: false,
-                open: false,
-            });
-            self.cells.end(cell.quoted);
-            if cell.open {
-                self.give_up(&record, &raw, "the document ends within quotes", batch)?;
-            } else {
-                self.complete(&record, &raw, batch, &mut event)?;
+        while let Some(mut record) = self.record {
+            let quotes = record.cell.unwrap_or(Quotes::None);
+            self.cells.end(quotes);
+            if quotes == Quotes::Open {
+                record.flaw.get_or_insert("the document ends within quotes");
+            }
+            let next = self.close(&record, &[], &[], Ending::Document, batch, &mut event)?;
+            if let Some(again) = next.again {
+                self.read(&again, batch, &mut event)?;
             }
         }
         match &self.stage {
@@ -284,51 +359,98 @@ impl Table {
         rest
     }
 
-    /// Rejects the record and goes on with the next line.
-    fn give_up(&mut self, record: &Record, raw: &[u8], reason: &'static str, batch: &mut Batch) -> Result<(), Fault> {
-        self.record = None;
-        self.cells.clear();
-        self.reader = fresh_reader();
-        self.discarding = true;
-        match &mut self.stage {
-            Stage::Preamble(seen) => not_a_header(seen, 0, Vec::new(), raw),
-            Stage::Rows(_) => {
-                batch.reject(record.line, reason, raw);
-                Ok(())
-            }
-        }
-    }
-
-    fn complete<F>(&mut self, record: &Record, raw: &[u8], batch: &mut Batch, event: &mut F) -> Result<(), Fault>
+    /// Makes an event, a reject or the header of a record whose bytes end where `rest` begins.
+    fn close<'c, F>(
+        &mut self,
+        record: &Record,
+        begin: &'c [u8],
+        rest: &'c [u8],
+        ending: Ending,
+        batch: &mut Batch,
+        event: &mut F,
+    ) -> Result<Next<'c>, Fault>
     where
         F: FnMut(&Row<'_>) -> Result<Event, Reason>,
     {
         self.record = None;
-        let result = match &mut self.stage {
+        let mut earlier = std::mem::take(&mut self.raw);
+        let length = earlier.len() + begin.len().saturating_sub(rest.len());
+        let first_line = record.line_break.map_or(length, |line_break| line_break.end);
+        let mut fits = true;
+        match &mut self.stage {
             Stage::Rows(header) => {
-                match row(header, &self.cells).and_then(|row| event(&row)) {
+                let count = self.cells.ends.len();
+                let read = match record.flaw {
+                    Some(flaw) => Err((flaw.into(), true)),
+                    None if header.fits(count) => row(header, &self.cells)
+                        .and_then(|row| event(&row))
+                        .map_err(|reason| (reason, false)),
+                    None => {
+                        let width = header.width();
+                        let reason = format!("the row has {count} cells where the header has {width}");
+                        Err((reason.into(), true))
+                    }
+                };
+                match read {
                     Ok(event) => batch.events.push(event),
-                    Err(reason) => batch.reject(record.line, reason, raw),
+                    Err((reason, misfit)) => {
+                        fits = !misfit;
+                        if misfit && ending == Ending::Document && record.line_break.is_none() {
+                            let count = match record.flaw {
+                                // Its quotes may be strays, that no cell was cut short by.
+                                Some(_) => earlier.iter().filter(|byte| **byte == b',').count() + 1,
+                                None => count,
+                            };
+                            if !header.fits(count) && count < header.width() {
+                                return Err(breaks_off(record.line));
+                            }
+                        }
+                        let shown = if misfit { first_line } else { length };
+                        batch.reject(record.line, reason, &head(&earlier, begin, shown));
+                    }
                 }
-                Ok(())
             }
             Stage::Preamble(seen) => {
-                let cells = self
-                    .cells
-                    .iter()
-                    .map(|cell| String::from_utf8_lossy(cell).into_owned())
-                    .collect();
-                match Header::find(cells, record.first_quoted, self.columns) {
-                    Match::Header(header) => {
-                        self.stage = Stage::Rows(header);
-                        Ok(())
+                let found = if record.flaw.is_some() {
+                    Match::Short(0, Vec::new())
+                } else {
+                    let cells = self.cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned());
+                    Header::find(cells.collect(), record.first_quoted, self.columns)
+                };
+                match found {
+                    Match::Header(header) => self.stage = Stage::Rows(header),
+                    Match::Short(known, missing) => {
+                        fits = false;
+                        not_a_header(seen, known, missing, &head(&earlier, begin, first_line))?;
                     }
-                    Match::Short(known, missing) => not_a_header(seen, known, missing, raw),
                 }
             }
-        };
+        }
         self.cells.clear();
-        result
+        if ending != Ending::Line || !fits {
+            self.reader = fresh_reader();
+        }
+        if let (false, Some(LineBreak { end, byte })) = (fits, record.line_break) {
+            self.line = record.line + 1;
+            self.after_cr = byte == b'\r';
+            return Ok(match end.checked_sub(earlier.len()) {
+                Some(here) => {
+                    earlier.clear();
+                    self.raw = earlier;
+                    let rest = begin.get(here..).unwrap_or_default();
+                    Next { again: None, rest }
+                }
+                None => {
+                    earlier.drain(..end);
+                    let again = Some(earlier);
+                    Next { again, rest: begin }
+                }
+            });
+        }
+        self.discarding = ending == Ending::Flaw;
+        earlier.clear();
+        self.raw = earlier;
+        Ok(Next { again: None, rest })
     }
 }
 
@@ -339,23 +461,25 @@ fn fresh_reader() -> Reader {
     reader
 }
 
-/// The bytes of a record that ends where `rest` begins, without its line ending.
-fn raw_of<'a>(earlier: &mut Vec<u8>, begin: &'a [u8], rest: &[u8]) -> Cow<'a, [u8]> {
-    let here = begin.get(..begin.len().saturating_sub(rest.len())).unwrap_or_default();
-    if earlier.is_empty() {
-        return Cow::Borrowed(here);
+/// The first bytes of a record, as many as a reject keeps.
+fn head<'a>(earlier: &'a [u8], here: &'a [u8], length: usize) -> Cow<'a, [u8]> {
+    let length = length.min(RAW);
+    match earlier.get(..length) {
+        Some(head) => head.into(),
+        None if earlier.is_empty() => here.get(..length).unwrap_or(here).into(),
+        None => {
+            let here = here.get(..length - earlier.len()).unwrap_or(here);
+            [earlier, here].concat().into()
+        }
     }
-    let mut raw = std::mem::take(earlier);
-    let room = RAW.saturating_sub(raw.len()).min(here.len());
-    raw.extend_from_slice(here.get(..room).unwrap_or_default());
-    Cow::Owned(raw)
 }
 
-fn row<'a>(header: &'a mut Header, cells: &'a Cells) -> Result<Row<'a>, Reason> {
-    let count = cells.ends.len();
-    if !header.fits(count) {
-        return Err(format!("the row has {count} cells where the header has {}", header.width()).into());
-    }
+fn breaks_off(line: u64) -> Fault {
+    Fault::malformed_document(format!("the document breaks off in line {line}"))
+        .hint("fetch it again: what has arrived is only a part of the report")
+}
+
+fn row<'a>(header: &'a Header, cells: &'a Cells) -> Result<Row<'a>, Reason> {
     let text = cells
         .bytes
         .get(..cells.used)
@@ -405,27 +529,25 @@ impl Cells {
         self.bytes.get_mut(self.used..).unwrap_or_default()
     }
 
-    /// Makes room, but not for more than a record may have.
-    fn grow(&mut self) -> bool {
-        let room = self.bytes.len() < MAX_RECORD;
-        if room {
-            self.bytes.resize((self.bytes.len() * 2).min(MAX_RECORD), 0);
-        }
-        room
+    /// Makes room. A record that is full in bytes was given up before its cells are.
+    fn grow(&mut self) {
+        self.bytes.resize((self.bytes.len() * 2).min(MAX_RECORD), 0);
     }
 
-    /// Ends a cell. Spaces around an unquoted one are the writer's style; within quotes they are content.
-    fn end(&mut self, quoted: bool) {
+    /// Ends a cell. Spaces around an unquoted one, or around quotes, are the writer's style; within quotes they are content.
+    fn end(&mut self, quotes: Quotes) {
         let start = self.ends.last().copied().unwrap_or(0);
-        if !quoted {
-            let cell = self.bytes.get(start..self.used).unwrap_or_default();
-            let trimmed = cell
-                .iter()
-                .rev()
-                .take_while(|byte| matches!(byte, b' ' | b'\t'))
-                .count();
-            self.used -= trimmed;
-        }
+        self.used -= match quotes {
+            Quotes::Closed(blanks) => blanks,
+            Quotes::None => {
+                let cell = self.bytes.get(start..self.used).unwrap_or_default();
+                cell.iter()
+                    .rev()
+                    .take_while(|byte| matches!(byte, b' ' | b'\t'))
+                    .count()
+            }
+            _ => 0,
+        };
         self.ends.push(self.used);
     }
 

@@ -190,7 +190,7 @@ fn a_row_that_does_not_fit_is_rejected_with_the_line_it_starts_on() {
 #[test]
 fn lines_are_counted_whatever_ends_them() {
     for ending in ["\n", "\r\n", "\r"] {
-        let document = ["User,Date", "\"a", "b\",1", "", "bad", "c,1", "bad"].join(ending);
+        let document = ["User,Date", "\"a", "b\",1", "", "bad", "c,1", "bad", ""].join(ending);
         let lines: Vec<_> = read(document)
             .unwrap()
             .rejects
@@ -213,6 +213,129 @@ fn a_document_that_ends_within_quotes_does_not_pass_as_whole() {
         ["ada|1", "3: the document ends within quotes"]
     );
     assert_eq!(rows("User,Date\nada,\"1\""), ["ada|1"]);
+}
+
+#[test]
+fn a_stray_quote_costs_its_own_row_only() {
+    const TEXT: &str = "the row has text after a closing quote";
+    const OPEN: &str = "the document ends within quotes";
+    for (body, expected) in [
+        ("\"e,1\nbob,2\n", vec!["bob|2".into(), format!("2: {OPEN}")]),
+        ("bob,2\n\"e,1", vec!["bob|2".into(), format!("3: {OPEN}")]),
+        ("\"e,1\n", vec![format!("2: {OPEN}")]),
+        (
+            "\"e,1\r\n\r\nbob,2\r\nx\r\n",
+            vec![
+                "bob|2".into(),
+                format!("2: {OPEN}"),
+                "5: the row has 1 cells where the header has 2".into(),
+            ],
+        ),
+        ("\"e\"x,1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
+        ("\"e\" \"x\",1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
+        ("\"e\"x,\"1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
+        (
+            "\"e,1\rbob,2\r\"e,3\rcy,4",
+            vec![
+                "bob|2".into(),
+                "cy|4".into(),
+                format!("2: {TEXT}"),
+                format!("4: {OPEN}"),
+            ],
+        ),
+        (
+            "\"e,1\nbob,2\nf\"\ncy,3\n",
+            vec![
+                "bob|2".into(),
+                "cy|3".into(),
+                "2: the row has 1 cells where the header has 2".into(),
+                "4: the row has 1 cells where the header has 2".into(),
+            ],
+        ),
+        (
+            "\"e,1\nbob,2\n\",3,4\ncy,5\n",
+            vec![
+                "bob|2".into(),
+                "cy|5".into(),
+                "2: the row has more cells than the header".into(),
+                format!("4: {OPEN}"),
+            ],
+        ),
+        ("\"e\n2\" ,1\nb\"ob,\"\"\n", vec!["e\n2|1".into(), "b\"ob|-".into()]),
+    ] {
+        let document = format!("User,Date\n{body}");
+        assert_eq!(rows(&document), expected, "{document:?}");
+        let whole = read_in_chunks(document.as_bytes(), usize::MAX);
+        for size in 1..document.len() {
+            assert_eq!(
+                read_in_chunks(document.as_bytes(), size),
+                whole,
+                "{document:?} by {size}"
+            );
+        }
+    }
+}
+
+#[test]
+fn stray_quotes_around_many_rows_do_not_swallow_them() {
+    let good: String = (0..5000)
+        .map(|n| format!("user{n},2025-07-01 10:00:{:02}\r\n", n % 60))
+        .collect();
+    let bad = "\"evil,198.51.100.7\r\n";
+    // More than a record may be long, so that it is given up before the other quote.
+    let far = good.repeat(9);
+    for (body, count, lines) in [
+        (format!("{bad}{good}"), 5000, vec![2]),
+        (format!("{bad}{good}{bad}"), 5000, vec![2, 5003]),
+        (format!("{bad}{good}{bad}{good}"), 10_000, vec![2, 5003]),
+        (format!("{bad}{far}{bad}"), 45_000, vec![2, 45_003]),
+        (format!("{good}{}", bad.repeat(4)), 5000, vec![5002, 5003, 5004, 5005]),
+    ] {
+        let document = format!("User,Date\r\n{body}");
+        let batch = read(&document).unwrap();
+        assert_eq!(batch.events.len(), count);
+        let found: Vec<_> = batch.rejects.iter().map(|reject| reject.line).collect();
+        assert_eq!(found, lines);
+        assert!(batch.rejects.iter().all(|reject| reject.raw == bad.trim_end()));
+        for size in [1, 4096, 65_536, 1_000_003] {
+            let (again, fault) = read_in_chunks(document.as_bytes(), size);
+            assert!(again == batch && fault.is_none(), "chunks of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_stray_quote_before_the_header_does_not_swallow_it() {
+    assert_eq!(rows("\"q8/x=\nUser,Date\nada,1\nbob,2\n"), ["ada|1", "bob|2"]);
+}
+
+#[test]
+fn a_document_that_breaks_off_within_a_row_fails() {
+    for (body, line) in [
+        ("ada", 2),
+        ("ada,1\nbo", 3),
+        ("ada,1\n\"bo", 3),
+        ("ada,1\n\"bo\"", 3),
+        ("ada,\"1\n2\"\r\n\r\nbob", 5),
+        ("\"ada\nbo", 3),
+    ] {
+        let document = format!("User,Date\n{body}");
+        for size in [1, 3, usize::MAX] {
+            let fault = read_in_chunks(document.as_bytes(), size).1.unwrap();
+            let expected = format!("the document breaks off in line {line}");
+            assert_eq!(
+                (fault.kind, fault.message),
+                (FaultKind::MalformedDocument, expected),
+                "{body:?}"
+            );
+        }
+        // Where its line ends, a short row is only that.
+        assert!(read(format!("{document}\n")).is_ok(), "{body:?}");
+    }
+    assert_eq!(
+        rows("User,Date\nada,1,2"),
+        ["2: the row has 3 cells where the header has 2"]
+    );
 }
 
 #[test]
