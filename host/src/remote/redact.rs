@@ -10,7 +10,8 @@ use url::form_urlencoded;
 /// Shorter secrets would shred innocent text: they are taken out only where they stand alone.
 const SHORTEST: usize = 4;
 
-/// What encoders of query values leave alone: RFC 3986 section 2.3, ECMA-262 section 19.2.6, paths of URLs.
+/// What encoders of URLs escape, from the most to the least: all but letters and digits; all but what RFC 3986 section
+/// 2.3 and ECMA-262 section 19.2.6 leave alone; what a path cannot hold.
 const ENCODINGS: [&AsciiSet; 4] = [
     NON_ALPHANUMERIC,
     &UNRESERVED,
