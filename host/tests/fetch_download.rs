@@ -181,8 +181,24 @@ async fn a_name_that_the_job_tells_is_taken_first() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_the_file_s_own_is_neither_fetched_nor_deleted() {
-    for other in ["Artifact Snapshot", "other.csv", "old/run-7.csv", "inbox/../run-7.csv"] {
+async fn a_report_that_the_job_names_otherwise_is_fetched_and_not_deleted() {
+    let server = server(|seen, _| match seen.path.as_str() {
+        SUBMIT => Some(json(
+            200,
+            json!({"status": 0, "items": [{"name": "other.csv"}]}).to_string(),
+        )),
+        path if path == contents("other.csv") => Some(file()),
+        _ => None,
+    })
+    .await;
+    let fetched = run(&server, "run-7.csv").await.unwrap();
+    assert_eq!(text(&fetched), CSV);
+    assert!(fetched.cleanup.is_none());
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_report_s_is_neither_fetched_nor_deleted() {
+    for other in ["Artifact Snapshot", "old/run-7.csv", "inbox/../run-7.csv"] {
         // The job tells it.
         let told = server(move |seen, _| match seen.path.as_str() {
             SUBMIT => Some(json(200, json!({"status": 0, "items": [{"name": other}]}).to_string())),

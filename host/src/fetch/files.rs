@@ -1,8 +1,8 @@
 //! Which files there are on the server, and which of them is the one that a job wrote.
 //!
 //! The names that reports end up with are not documented: a folder may stand before them (`inbox/…`, `inbox\…`), and
-//! what was asked for as CSV may be a ZIP file. What is found is deleted in the end, so the server does not get to name
-//! just any file: see [`is_own`].
+//! what was asked for as CSV may be a ZIP file. A finished job may name its file itself; but what is found is deleted in
+//! the end, so only the name that was asked for decides that: see [`is_own`].
 
 use serde_json::Value;
 use tracing::debug;
@@ -58,7 +58,7 @@ pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
         format!("{stem}.csv"),
     ];
     let mut names: Vec<String> = Vec::new();
-    let told = told.iter().filter(|name| is_own(name, asked));
+    let told = told.iter().filter(|name| is_own(name, asked) || is_report(name));
     for name in told.cloned().chain(variants) {
         if !names.contains(&name) {
             names.push(name);
@@ -69,13 +69,24 @@ pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
 
 /// The listed file that fits the likeliest candidate: by its full name, else by its name without folders.
 pub(super) fn find(listed: &[String], candidates: &[String], asked: &str) -> Option<String> {
-    let own: Vec<&String> = listed.iter().filter(|name| is_own(name, asked)).collect();
+    let named = |name: &str| is_report(name) && candidates.iter().any(|candidate| base(candidate) == base(name));
+    let own: Vec<&String> = listed
+        .iter()
+        .filter(|name| is_own(name, asked) || named(name))
+        .collect();
     candidates.iter().find_map(|candidate| {
         let exact = own.iter().find(|name| **name == candidate);
         exact
             .or_else(|| own.iter().find(|name| base(name) == base(candidate)))
             .map(|name| (*name).clone())
     })
+}
+
+/// Whether a name can be that of a report: a CSV file or an archive in the inbox, and no snapshot.
+fn is_report(name: &str) -> bool {
+    let (folder, base) = name.split_at(name.len() - base(name).len());
+    let ending = base.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    matches!(folder, "" | "inbox/" | "inbox\\") && matches!(ending.as_deref(), Some("csv" | "zip"))
 }
 
 /// Whether a name can be that of the file asked for: in the folder asked for or the inbox, beginning with the name
