@@ -26,13 +26,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("starting");
     let cold = best(3, || {
         let folder = tempfile::tempdir()?;
-        timed(|| load(component, Some(folder.path())))
+        timed(|| load(component, Some(&folder.path().join("cache"))))
     })?;
     line("compile, wrap and load, nothing cached", cold, None);
-    load(component, Some(cache.path()))?;
-    let warm = best(ROUNDS, || timed(|| load(component, Some(cache.path()))))?;
+    load(component, Some(&cache.path().join("cache")))?;
+    let warm = best(ROUNDS, || timed(|| load(component, Some(&cache.path().join("cache")))))?;
     line("load from the cache, engine included", warm, None);
-    let plugin = load(component, Some(cache.path()))?;
+    let plugin = load(component, Some(&cache.path().join("cache")))?;
     let report = plugin.report()?;
     let opened = best(ROUNDS, || {
         let begun = Instant::now();

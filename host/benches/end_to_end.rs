@@ -37,7 +37,7 @@ fn main() -> Result<(), Failure> {
     );
     let mut sizes = vec![(100_000, 0), (1_000_000, 0)];
     if std::env::args().any(|argument| argument == "--gib") {
-        sizes.push((1_000_000, 1024));
+        sizes.push((1_000_000, 1200));
     }
     for (rows, padding) in sizes {
         let scenario: Scenario = format!("rows={},padding={padding},slow-job=0,plain-names", rows / DAYS).parse()?;
