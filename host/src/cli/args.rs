@@ -171,9 +171,13 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub remote: RemoteArgs,
-    /// Where events go: stdout, file:PATH, or a name from the configuration; may be repeated [default: stdout].
+    /// Where events go: stdout, file:PATH, a name from the configuration, or a .wasm sink; may be repeated [default: the
+    /// routes of the configuration, else stdout].
     #[arg(long = "sink", value_name = "NAME|SPEC")]
     pub sinks: Vec<String>,
+    /// The configuration of a .wasm sink named with --sink.
+    #[arg(long, value_name = "JSON", requires = "sinks")]
+    pub sink_config: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub rendering: RenderingArgs,
@@ -309,6 +313,9 @@ pub enum SinkCommand {
 /// `host config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
+    /// Print the JSON Schema of host.toml, for editors.
+    #[command(after_help = "Example:\n  host config schema > host.schema.json")]
+    Schema,
     /// Read the configuration and say what is wrong with it; secrets are not read.
     Check {
         #[command(flatten)]

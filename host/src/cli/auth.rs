@@ -23,6 +23,17 @@ pub fn resolve(name: &str, connection: &Connection, config: &Config) -> Result<A
             });
         }
         config::Auth::Bearer { token } => return Ok(Auth::Bearer(secrets.get(token, "token")?)),
+        config::Auth::Header {
+            name: header,
+            prefix,
+            value,
+        } => {
+            return Ok(Auth::Header {
+                name: header.clone(),
+                prefix: prefix.clone(),
+                value: secrets.get(value, "secret header")?,
+            });
+        }
         config::Auth::ClientCredentials {
             client_id,
             client_secret,
@@ -100,7 +111,7 @@ pub fn resolve(name: &str, connection: &Connection, config: &Config) -> Result<A
         client_id: client_id.clone(),
         client,
         grant,
-        scope: scope.clone().or_else(|| default_scope(connection.kind)),
+        scope: scope.clone().or_else(|| connection.kind.and_then(default_scope)),
     })))
 }
 

@@ -26,8 +26,11 @@ pub async fn check(args: &CheckArgs) -> Result<(), Failure> {
     let mut first = None;
     for name in names {
         let outcome = match (config.connections.get(name), config.sinks.get(name)) {
-            (Some(found), _) => check_connection(&config, name, found.kind).await,
-            (None, Some(sink)) => sinks::probe(&config, name, sink),
+            (Some(found), _) => match found.kind {
+                Some(kind) => check_connection(&config, name, kind).await,
+                None => Err(Failure::usage("it has no kind")),
+            },
+            (None, Some(_)) => sinks::probe(&config, name).await,
             (None, None) => {
                 let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
                 return Err(match nearest(name, all().map(String::as_str)) {

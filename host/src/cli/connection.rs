@@ -23,12 +23,11 @@ pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind
         Some(name) => named(config, name)?,
         None => only_of_kind(config, kind)?,
     };
-    if connection.kind != kind {
-        return Err(Failure::usage(format!(
-            "connection {name} is of kind {}, the plugin needs {kind}",
-            connection.kind
-        ))
-        .hint(format!("choose a connection of kind {kind}")));
+    if let Some(other) = connection.kind.filter(|other| *other != kind) {
+        return Err(
+            Failure::usage(format!("connection {name} is of kind {other}, the plugin needs {kind}"))
+                .hint(format!("choose a connection of kind {kind}")),
+        );
     }
     assemble(name, connection, config)
 }
@@ -37,6 +36,11 @@ pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind
 pub fn of_name(config: &Config, name: &str) -> Result<Settings, Failure> {
     let (name, connection) = named(config, name)?;
     assemble(name, connection, config)
+}
+
+/// The settings of a sink's endpoint; `name` is the sink's.
+pub fn of_endpoint(name: &str, endpoint: &Connection, config: &Config) -> Result<Settings, Failure> {
+    assemble(name, endpoint, config)
 }
 
 fn assemble(name: &str, connection: &Connection, config: &Config) -> Result<Settings, Failure> {
@@ -159,7 +163,7 @@ fn only_of_kind(config: &Config, kind: ConnectionKind) -> Result<(&str, &Connect
     let mut fitting = config
         .connections
         .iter()
-        .filter(|(_, connection)| connection.kind == kind);
+        .filter(|(_, connection)| connection.kind == Some(kind));
     match (fitting.next(), fitting.next()) {
         (Some((name, connection)), None) => Ok((name, connection)),
         (None, _) => Err(Failure::usage(format!("no connection of kind {kind} is configured"))

@@ -58,7 +58,7 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
         settings.auth = auth;
         settings.allow_private_addresses = true;
         let provenance = Arc::new(run::provenance(&report, &settings));
-        let sinks = sinks::open(&report.config, &[], &args.rendering, &provenance)?;
+        let sinks = sinks::open(&report.config, &[], None, &args.rendering, &provenance)?;
         let progress = Arc::new(Progress::start(talk, name));
         let (summary, result) = run::execute(
             report,

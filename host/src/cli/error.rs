@@ -245,6 +245,7 @@ impl From<SinkError> for Failure {
         let exit = match error.class() {
             sink::Class::Usage => Exit::Usage,
             sink::Class::Closed => Exit::Done,
+            sink::Class::Plugin => Exit::PluginFailed,
             _ => Exit::DeliveryFailed,
         };
         Failure::told(exit, &error, error.hint())

@@ -106,6 +106,10 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         }
         Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
         Command::Config(ConfigCommand::Check { config }) => check_config(config),
+        Command::Config(ConfigCommand::Schema) => {
+            let schema = serde_json::to_string_pretty(&crate::config::schema());
+            print((schema.map_err(|error| Failure::new(Exit::Internal, error.to_string()))? + "\n").as_bytes())
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "host", &mut script);
@@ -127,8 +131,8 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     for (name, connection) in &config.connections {
         connection::check(name, connection, &config)?;
     }
-    for sink in config.sinks.values() {
-        sinks::check(sink)?;
+    for (name, sink) in &config.sinks {
+        sinks::check(&config, name, sink)?;
     }
     for name in config.plugins.keys() {
         plugins::load(&config, name)?;

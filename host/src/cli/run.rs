@@ -50,7 +50,13 @@ pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
         );
     }
     let provenance = Arc::new(provenance(&report, &settings));
-    let sinks = sinks::open(&report.config, &args.sinks, &args.rendering, &provenance)?;
+    let sinks = sinks::open(
+        &report.config,
+        &args.sinks,
+        args.sink_config.as_deref(),
+        &args.rendering,
+        &provenance,
+    )?;
     let progress = Arc::new(Progress::start(talk, &report.description.name));
     let (mut summary, result) = execute(
         report,

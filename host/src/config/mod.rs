@@ -11,22 +11,26 @@
 //! ```
 
 mod error;
+mod schema;
 mod secret;
+mod sinks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use crate::event::Encoding;
-use crate::sink::Format;
+use crate::event::Outcome;
 
 pub use error::{ConfigError, nearest};
+pub use schema::schema;
 pub use secret::SecretSource;
+pub use sinks::{FileSink, HttpSink, PluginSink, Sink, SinkKind, SinkRetry, StdoutSink, Transport};
 
 /// The whole file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Remote services by name.
@@ -35,6 +39,12 @@ pub struct Config {
     /// Sinks by name.
     #[serde(default)]
     pub sinks: BTreeMap<String, Sink>,
+    /// Which events go to which sinks, where `--sink` does not say.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Where undeliverable events are kept.
+    #[serde(default)]
+    pub dead_letters: DeadLetters,
     /// Plugins by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, Plugin>,
@@ -52,23 +62,26 @@ pub struct Config {
     pub path: Option<PathBuf>,
 }
 
-/// A remote service.
-#[derive(Debug, Clone, Deserialize)]
+/// A remote service: a connection, or the endpoint of a sink.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Connection {
-    /// What it is.
-    pub kind: ConnectionKind,
+    /// What it is; needed under [connections], and not known of an endpoint.
+    pub kind: Option<ConnectionKind>,
     /// Its base URL; may carry a path prefix.
     #[serde(deserialize_with = "url")]
+    #[schemars(with = "String")]
     pub url: Url,
     /// Who asks.
     #[serde(default)]
     pub auth: Auth,
     /// Where OAuth 2 tokens are issued; without it `/oauth2/v1/token` on the connection's own origin.
     #[serde(default, deserialize_with = "optional_url")]
+    #[schemars(with = "Option<String>")]
     pub token_url: Option<Url>,
     /// Where a device login starts; without it `device` beside the token URL.
     #[serde(default, deserialize_with = "optional_url")]
+    #[schemars(with = "Option<String>")]
     pub device_url: Option<Url>,
     /// Permit `http` to hosts other than loopback.
     #[serde(default)]
@@ -78,6 +91,7 @@ pub struct Connection {
     pub allow_private_addresses: bool,
     /// The time one request may take, as `90s` or `5m`.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub timeout: Option<std::time::Duration>,
     /// Requests a second, at most.
     pub rate_limit: Option<std::num::NonZeroU32>,
@@ -95,11 +109,12 @@ pub struct Connection {
 }
 
 /// An HTTP proxy.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Proxy {
     /// Its address.
     #[serde(deserialize_with = "url")]
+    #[schemars(with = "String")]
     pub url: Url,
     /// The user, where it asks for one.
     pub username: Option<String>,
@@ -108,26 +123,29 @@ pub struct Proxy {
 }
 
 /// When to ask again; what is left out keeps its default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Retry {
     /// Attempts for one request, the first included.
     pub attempts: Option<u32>,
     /// The shortest wait before another attempt, as `500ms`.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub min_delay: Option<std::time::Duration>,
     /// The longest wait of our own choosing.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub max_delay: Option<std::time::Duration>,
     /// From the first attempt to the start of the last.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub max_elapsed: Option<std::time::Duration>,
     /// Repetitions for all requests of a run together.
     pub budget: Option<u32>,
 }
 
 /// What a remote service is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionKind {
     /// Oracle EPM Cloud.
@@ -146,7 +164,7 @@ impl std::fmt::Display for ConnectionKind {
 }
 
 /// Who asks, and how that is proved.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Auth {
     /// Nobody.
@@ -163,6 +181,16 @@ pub enum Auth {
     Bearer {
         /// The token.
         token: SecretSource,
+    },
+    /// A secret in a header of the receiver's own.
+    Header {
+        /// The header's name.
+        name: String,
+        /// What stands before the secret, such as `Splunk `.
+        #[serde(default)]
+        prefix: String,
+        /// The secret.
+        value: SecretSource,
     },
     /// OAuth 2, for the client itself.
     #[serde(rename = "oauth2-client-credentials", rename_all = "kebab-case")]
@@ -226,7 +254,7 @@ pub enum Auth {
 }
 
 /// How a client secret is sent: RFC 6749 section 2.3.1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAuthentication {
     /// In the `Authorization` header.
@@ -236,30 +264,37 @@ pub enum ClientAuthentication {
     Post,
 }
 
-/// A sink.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Sink {
-    /// Standard output.
-    Stdout {
-        /// `ocsf`, `ecs` or `event`.
-        encoding: Option<Encoding>,
-        /// `ndjson`, `csv` or `table`.
-        format: Option<Format>,
-    },
-    /// A file.
-    File {
-        /// Its path; `{report}`, `{connection}` and `{date}` stand for one safe path segment each.
-        path: String,
-        /// `ocsf`, `ecs` or `event`.
-        encoding: Option<Encoding>,
-        /// `ndjson`, `csv` or `table`.
-        format: Option<Format>,
-    },
+/// Which events go to which sinks. What is left out does not restrict; an event goes wherever a route sends it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Route {
+    /// Of these reports: the plugins' names.
+    pub reports: Option<Vec<String>>,
+    /// With one of these labels.
+    pub labels: Option<Vec<String>>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// A CEL condition over the flat event, such as `outcome == "failure" && source_ip != ""`.
+    #[schemars(with = "Option<String>")]
+    pub when: Option<toml::Spanned<String>>,
+    /// Names of sinks, or `stdout`.
+    pub to: Vec<String>,
+}
+
+/// Where undeliverable events are kept, and how many.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DeadLetters {
+    /// The database; by default `$XDG_STATE_HOME/host/dead-letters.db`.
+    pub path: Option<PathBuf>,
+    /// Events, at most.
+    pub events: Option<u64>,
+    /// Bytes of events, at most.
+    pub bytes: Option<u64>,
 }
 
 /// A plugin of the user's own.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Plugin {
     /// The component, relative to the configuration's folder.
@@ -267,7 +302,7 @@ pub struct Plugin {
 }
 
 /// Limits of what is fetched; what is left out keeps its default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fetch {
     /// Bytes of a downloaded file or of an answer that is a document.
@@ -282,15 +317,17 @@ pub struct Fetch {
     pub archive_ratio: Option<u64>,
     /// How long a job may take, as `30m`.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub job_timeout: Option<std::time::Duration>,
 }
 
 /// Limits of the sandbox; each is explained by `host plugin inspect`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     /// Time of one call, as `10s`.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub time: Option<std::time::Duration>,
     /// Bytes of all memories and tables of an instance.
     pub memory: Option<usize>,
@@ -353,7 +390,41 @@ impl Config {
         {
             check_name(what, name)?;
         }
+        config.check_kinds()?;
         Ok(config)
+    }
+}
+
+impl Config {
+    /// A connection has a kind, an endpoint has none.
+    fn check_kinds(&self) -> Result<(), ConfigError> {
+        let wrong = |message: String| ConfigError::Syntax {
+            file: None,
+            line: None,
+            message,
+            nearest: None,
+        };
+        if let Some((name, _)) = self
+            .connections
+            .iter()
+            .find(|(_, connection)| connection.kind.is_none())
+        {
+            return Err(wrong(format!(
+                "connection {name} has no kind, which is epm or identity-domain"
+            )));
+        }
+        let endpoints = self
+            .sinks
+            .iter()
+            .filter_map(|(name, sink)| Some((name, sink.endpoint()?)));
+        for (name, endpoint) in endpoints {
+            if endpoint.kind.is_some() {
+                return Err(wrong(format!(
+                    "the endpoint of sink {name} has a kind, which only connections have"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -435,7 +506,7 @@ mod tests {
         )
         .unwrap();
         let epm = config.connections.get("epm").unwrap();
-        assert_eq!(epm.kind, ConnectionKind::Epm);
+        assert_eq!(epm.kind, Some(ConnectionKind::Epm));
         assert_eq!(epm.timeout, Some(std::time::Duration::from_secs(90)));
         assert!(matches!(
             &epm.auth,
@@ -444,7 +515,7 @@ mod tests {
                 ..
             }
         ));
-        assert!(matches!(config.sinks.get("archive"), Some(Sink::File { .. })));
+        assert!(matches!(config.sinks.get("archive").unwrap().kind, SinkKind::File(_)));
     }
 
     #[test]

@@ -35,6 +35,45 @@ pub enum SecretSource {
     },
 }
 
+impl schemars::JsonSchema for SecretSource {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SecretSource".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Where a secret comes from. A literal is refused.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "properties": { "env": { "type": "string", "description": "An environment variable." } },
+                    "required": ["env"],
+                    "additionalProperties": false
+                },
+                {
+                    "type": "object",
+                    "properties": { "file": { "type": "string", "description": "A file that only its owner may read." } },
+                    "required": ["file"],
+                    "additionalProperties": false
+                },
+                {
+                    "type": "object",
+                    "properties": {
+                        "command": {
+                            "type": "array",
+                            "items": { "type": "string" },
+                            "minItems": 1,
+                            "description": "A program that prints the secret, and its arguments; no shell."
+                        }
+                    },
+                    "required": ["command"],
+                    "additionalProperties": false
+                }
+            ]
+        })
+    }
+}
+
 impl SecretSource {
     /// Gets the secret. `what` says in errors which one it is; `folder` is where relative paths start.
     pub fn resolve(&self, what: &str, folder: &Path) -> Result<SecretString, ConfigError> {

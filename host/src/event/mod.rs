@@ -36,10 +36,10 @@ pub(crate) use attributes::Attributes;
 pub use encoding::{Encoding, UnknownEncoding};
 pub(crate) use time::Rfc3339;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What was done. The cases are those of `activity` in `wit/events.wit`, which documents each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum Activity {
@@ -121,7 +121,7 @@ impl Activity {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum Outcome {
@@ -145,15 +145,15 @@ impl Outcome {
 }
 
 /// An account, as the source writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Principal {
     /// The login name.
     pub name: String,
     /// The source's key for the account.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The name for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
 }
 
@@ -169,7 +169,9 @@ impl Principal {
 }
 
 /// One audit event. Every string is what the source said, and so may be what an attacker typed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// Its own serialised form is how it is kept between runs; what leaves the process is a rendering of [`Encoding`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Event {
     /// The source's id, or the derived one once `id::Ids` has seen the event.
     pub id: Option<String>,
@@ -228,6 +230,34 @@ impl Event {
         }
     }
 
+    /// Bytes of all its strings: what it weighs in a batch, give or take the names of its fields.
+    pub fn bytes(&self) -> usize {
+        let principal = |principal: &Principal| {
+            principal.name.len() + length(principal.id.as_ref()) + length(principal.display_name.as_ref())
+        };
+        fn length(text: Option<&String>) -> usize {
+            text.map_or(0, String::len)
+        }
+        let texts = [
+            &self.id,
+            &self.target,
+            &self.source_ip,
+            &self.user_agent,
+            &self.session,
+            &self.service,
+            &self.action,
+            &self.code,
+            &self.message,
+        ];
+        principal(&self.subject)
+            + self.actor.as_ref().map_or(0, principal)
+            + texts.into_iter().map(|text| length(text.as_ref())).sum::<usize>()
+            + self.labels.iter().map(String::len).sum::<usize>()
+            + (self.attributes.iter())
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>()
+    }
+
     /// The service that recorded the event, or the connection's.
     pub fn service<'a>(&'a self, provenance: &'a Provenance) -> &'a str {
         self.service.as_deref().unwrap_or(&provenance.service)
@@ -255,7 +285,8 @@ pub struct Batch {
 }
 
 /// Which product the events tell of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Product {
     /// Oracle EPM Cloud.
     EpmCloud,
@@ -274,7 +305,7 @@ impl Product {
 }
 
 /// What is true of every event of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The report plugin's name.
     pub report: String,

@@ -7,7 +7,7 @@ use crate::plugin;
 use crate::remote::{Remote, Request};
 
 /// A request below the connection's base URL. What no host would send is the plugin's fault.
-pub(super) fn build(remote: &Remote, planned: &plugin::HttpRequest) -> Result<Request, FetchError> {
+pub(crate) fn build(remote: &Remote, planned: &plugin::HttpRequest) -> Result<Request, FetchError> {
     let refused = |error: crate::remote::RemoteError| FetchError::Plan(error.to_string());
     let mut url = remote.base().join(&planned.path).map_err(refused)?;
     if !planned.query.is_empty() {

@@ -64,11 +64,11 @@ pub(super) fn proxy(proxy: &Proxy) -> Result<reqwest::Proxy, RemoteError> {
     Ok(made)
 }
 
-fn read(setting: &str, path: &Path) -> Result<Vec<u8>, RemoteError> {
+pub(super) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, RemoteError> {
     std::fs::read(path)
         .map_err(|error| RemoteError::settings(format!("{setting}: cannot read {}: {error}", path.display())))
 }
 
-fn unusable(setting: &str, path: &Path, wanted: &str) -> RemoteError {
+pub(super) fn unusable(setting: &str, path: &Path, wanted: &str) -> RemoteError {
     RemoteError::settings(format!("{setting}: {} does not hold {wanted}", path.display()))
 }

@@ -23,7 +23,7 @@ use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
 use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
-use crate::sink::{Sink, SinkError};
+use crate::sink::{Sink, SinkError, Verdict};
 
 pub use summary::{PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary};
 pub use window::{Bound, Period, Window, WindowError};
@@ -265,7 +265,15 @@ async fn deliver_document(
                 continue;
             }
             match sink.deliver(&batch.events).await {
-                Ok(()) => taken.delivered += batch.events.len() as u64,
+                Ok(Verdict::Accepted) => taken.delivered += batch.events.len() as u64,
+                Ok(verdict) => {
+                    let source = SinkError::Unusable {
+                        sink: sink.name().to_owned(),
+                        problem: format!("{verdict:?}"),
+                        hint: None,
+                    };
+                    return Err(sink_error(sink.name(), source));
+                }
                 // Its reader has gone, as `head` does; the others want the rest.
                 Err(SinkError::Closed) => taken.closed = true,
                 Err(source) => return Err(sink_error(sink.name(), source)),

@@ -2,6 +2,9 @@
 
 use std::{io, path::PathBuf};
 
+use crate::plugin::PluginError;
+use crate::remote::{self, RemoteError};
+
 /// Whose turn it is after an error; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,6 +13,8 @@ pub enum Class {
     Usage,
     /// The reader of the output went away, as `head` does. No failure.
     Closed,
+    /// A plugin failed, or refused its configuration.
+    Plugin,
     /// Events were not delivered.
     Delivery,
 }
@@ -63,6 +68,32 @@ pub enum SinkError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The connection to the receiver is configured wrongly.
+    #[error("sink {sink} cannot be used")]
+    Remote {
+        /// The sink's name.
+        sink: String,
+        /// What is wrong.
+        source: Box<RemoteError>,
+    },
+    /// The sink is configured wrongly, or its receiver refuses to serve it.
+    #[error("sink {sink} cannot be used: {problem}")]
+    Unusable {
+        /// The sink's name.
+        sink: String,
+        /// What is wrong.
+        problem: String,
+        /// What the user can do.
+        hint: Option<String>,
+    },
+    /// The sink's plugin cannot be opened.
+    #[error("sink {sink} cannot be used")]
+    Plugin {
+        /// The sink's name.
+        sink: String,
+        /// What it says.
+        source: Box<PluginError>,
+    },
     /// A call came after the sink was closed, aborted or had failed.
     #[error("sink {sink} takes no more events")]
     Ended {
@@ -91,7 +122,12 @@ impl SinkError {
             | SinkError::Placeholder { .. }
             | SinkError::Target { .. }
             | SinkError::Create { .. } => Class::Usage,
-            SinkError::Write { .. } | SinkError::Ended { .. } => Class::Delivery,
+            SinkError::Remote { source, .. } => match source.class() {
+                remote::Class::Usage => Class::Usage,
+                _ => Class::Delivery,
+            },
+            SinkError::Plugin { .. } => Class::Plugin,
+            SinkError::Unusable { .. } | SinkError::Write { .. } | SinkError::Ended { .. } => Class::Delivery,
         }
     }
 
@@ -99,6 +135,9 @@ impl SinkError {
     pub fn hint(&self) -> Option<String> {
         match self {
             SinkError::Closed | SinkError::Ended { .. } => None,
+            SinkError::Remote { source, .. } => source.hint(),
+            SinkError::Plugin { source, .. } => source.hint(),
+            SinkError::Unusable { hint, .. } => hint.clone(),
             SinkError::Spec { .. } => Some(
                 "write stdout, file:PATH, the name of a sink in the configuration, or the path of a .wasm sink".into(),
             ),

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use tempfile::NamedTempFile;
 
-use super::{Renderer, Sink, SinkError};
+use super::{Guarantee, Renderer, Sink, SinkError, Transport, Verdict};
 use crate::event::Event;
 
 /// Rendered bytes that make a write worth a system call.
@@ -152,7 +152,18 @@ impl Sink for FileSink {
         &self.name
     }
 
-    async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError> {
+    fn guarantee(&self) -> Guarantee {
+        match self.copied {
+            None => Guarantee::IdempotentByBatch,
+            Some(_) => Guarantee::AtLeastOnce,
+        }
+    }
+
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        Ok(format!("{} can be written", self.path.display()))
+    }
+
+    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
         for step in events.chunks(STEP) {
             let rendered = self.renderer.render(step, &mut self.buffer);
             rendered.map_err(|source| SinkError::Write {
@@ -163,7 +174,8 @@ impl Sink for FileSink {
                 self.with_file(append).await?;
             }
         }
-        self.with_file(append).await
+        self.with_file(append).await?;
+        Ok(Verdict::Accepted)
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
@@ -196,6 +208,27 @@ impl Sink for FileSink {
 
     async fn abort(&mut self) {
         self.state = State::Ended;
+    }
+}
+
+#[async_trait]
+impl Transport for FileSink {
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        Sink::probe(self).await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<Verdict, SinkError> {
+        self.buffer.extend_from_slice(bytes);
+        self.with_file(append).await?;
+        Ok(Verdict::Accepted)
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        Sink::close(self).await
+    }
+
+    async fn abort(&mut self) {
+        Sink::abort(self).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where events go.
 //!
-//! A [`Sink`] takes events in batches, in order, and answers for each batch when its events are safe with the receiver.
+//! A [`Sink`] takes events in batches, in order, and answers each batch with a [`Verdict`] once its events are safe with
+//! the receiver, or cannot be.
 //! [`SinkSpec`] is what the user typed; [`StdoutSink`] and [`FileSink`] are the sinks for bytes. Both render through a
 //! [`Renderer`], which knows the three formats of [`Format`] and the encodings of [`Encoding`](crate::event::Encoding).
 //!
@@ -30,25 +31,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answer;
 mod cells;
+mod compression;
 mod csv;
 mod error;
 mod file;
 mod format;
+mod http;
+mod key;
+mod plugin;
+mod probe;
 mod renderer;
 mod spec;
 mod stdout;
 mod table;
 mod template;
 pub mod terminal;
+mod transport;
+mod verdict;
 
+pub use compression::Compression;
 pub use error::{Class, SinkError};
 pub use file::{Existing, FileOptions, FileSink};
 pub use format::{Format, UnknownFormat};
+pub use http::{HttpBody, HttpOptions, HttpSink};
+pub use key::idempotency_key;
+pub use plugin::{PluginOptions, PluginSink};
 pub use renderer::Renderer;
 pub use spec::SinkSpec;
 pub use stdout::StdoutSink;
 pub use template::{PathTemplate, Placeholders};
+pub use transport::Transport;
+pub use verdict::{BatchLimits, Guarantee, Rejection, Verdict};
 
 use async_trait::async_trait;
 
@@ -63,9 +78,25 @@ pub trait Sink: Send {
     /// The name in the configuration, or the specification that was typed.
     fn name(&self) -> &str;
 
-    /// Delivers events in order. When it returns, they are written or acknowledged, but may not outlive a crash before
-    /// [`close`](Sink::close).
-    async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError>;
+    /// How many events, and how much of them, it takes at once.
+    fn limits(&self) -> BatchLimits {
+        BatchLimits::default()
+    }
+
+    /// What happens where a batch is delivered twice.
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::AtLeastOnce
+    }
+
+    /// Whether it could take events now: reached, signed in, allowed. Delivers nothing and leaves nothing behind. Says
+    /// in a few words what was found.
+    async fn probe(&mut self) -> Result<String, SinkError>;
+
+    /// Delivers events in order, and says what the receiver made of them. Taken events are written or acknowledged, but
+    /// may not outlive a crash before [`close`](Sink::close).
+    ///
+    /// A receiver that cannot be reached, is busy or refuses is a [`Verdict`]; an error means that this sink is at its end.
+    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError>;
 
     /// Makes everything delivered permanent and visible. No delivery may follow; a second call does nothing. After a
     /// failed, given up or aborted delivery this fails as well: what was delivered is not complete.

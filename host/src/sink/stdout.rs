@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use async_trait::async_trait;
 
-use super::{Renderer, Sink, SinkError};
+use super::{Renderer, Sink, SinkError, Transport, Verdict};
 use crate::event::Event;
 
 /// Rendered bytes that make a write worth a system call.
@@ -88,7 +88,11 @@ impl Sink for StdoutSink {
         &self.name
     }
 
-    async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError> {
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        Ok("standard output".into())
+    }
+
+    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
         for step in events.chunks(STEP) {
             let rendered = self.renderer.render(step, &mut self.buffer);
             rendered.map_err(|error| SinkError::write(&self.name, error))?;
@@ -96,7 +100,8 @@ impl Sink for StdoutSink {
                 self.write(false).await?;
             }
         }
-        self.write(true).await
+        self.write(true).await?;
+        Ok(Verdict::Accepted)
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
@@ -112,6 +117,27 @@ impl Sink for StdoutSink {
 
     async fn abort(&mut self) {
         self.state = State::Ended;
+    }
+}
+
+#[async_trait]
+impl Transport for StdoutSink {
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        Sink::probe(self).await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<Verdict, SinkError> {
+        self.buffer.extend_from_slice(bytes);
+        StdoutSink::write(self, true).await?;
+        Ok(Verdict::Accepted)
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        Sink::close(self).await
+    }
+
+    async fn abort(&mut self) {
+        Sink::abort(self).await;
     }
 }
 

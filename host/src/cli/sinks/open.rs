@@ -1,0 +1,206 @@
+//! One sink of each kind, opened.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::cli::{Exit, Failure, connection, plugins};
+use crate::config::{self, Config, SinkKind, Transport};
+use crate::event::{Encoding, Provenance};
+use crate::plugin::SinkPlugin;
+use crate::remote::Remote;
+use crate::sink::{
+    self, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders, PluginOptions,
+    PluginSink, Renderer, Sink, StdoutSink,
+};
+
+/// What a configured file does: an archive grows, and a second run of the day must not take the first one's events away.
+const GROWING: FileOptions = FileOptions {
+    existing: Existing::Extend,
+    create_folders: true,
+};
+
+/// Opens sinks for the events of one run.
+pub(super) struct Opener<'a> {
+    pub(super) config: &'a Config,
+    pub(super) provenance: &'a Arc<Provenance>,
+    /// Only to look whether it could be used: nothing may stay behind.
+    pub(super) checking: bool,
+}
+
+impl Opener<'_> {
+    /// A sink of the configuration.
+    pub(super) fn configured(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, Failure> {
+        Ok(match &sink.kind {
+            SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default()),
+            SinkKind::File(file) => {
+                let template: PathTemplate = file.path.parse()?;
+                let rendering = (file.format.unwrap_or_default(), file.encoding.unwrap_or_default());
+                self.file(name, &template, &self.config.folder, rendering, GROWING)?
+            }
+            SinkKind::Http(http) => Box::new(self.http(name, http)?),
+            SinkKind::Plugin(plugin) => self.plugin(name, plugin)?,
+        })
+    }
+
+    /// Standard output.
+    pub(super) fn stdout(&self, format: Option<Format>, encoding: Encoding) -> Box<dyn Sink> {
+        let terminal = std::io::stdout().is_terminal();
+        let format = format.unwrap_or(if terminal { Format::Table } else { Format::Ndjson });
+        Box::new(StdoutSink::new(Renderer::new(
+            format,
+            encoding,
+            Arc::clone(self.provenance),
+        )))
+    }
+
+    /// A file.
+    pub(super) fn file(
+        &self,
+        name: &str,
+        template: &PathTemplate,
+        folder: &Path,
+        (format, encoding): (Format, Encoding),
+        options: FileOptions,
+    ) -> Result<Box<dyn Sink>, Failure> {
+        let path = folder.join(self.expand(template));
+        let renderer = Renderer::new(format, encoding, Arc::clone(self.provenance));
+        Ok(Box::new(self.growing_file(name, path, renderer, options)?))
+    }
+
+    fn growing_file(
+        &self,
+        name: &str,
+        path: PathBuf,
+        renderer: Renderer,
+        options: FileOptions,
+    ) -> Result<FileSink, Failure> {
+        if !self.checking {
+            return Ok(FileSink::create(name, &path, renderer, options)?);
+        }
+        // The folder, or the nearest one above it that exists, must take a file.
+        let folder = path
+            .ancestors()
+            .skip(1)
+            .find(|folder| folder.is_dir() || folder.as_os_str().is_empty());
+        let folder = folder
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        Ok(FileSink::create(
+            name,
+            &folder.join(".host-check"),
+            renderer,
+            FileOptions::default(),
+        )?)
+    }
+
+    fn http(&self, name: &str, http: &config::HttpSink) -> Result<HttpSink, Failure> {
+        let default = HttpOptions::default();
+        let options = HttpOptions {
+            encoding: http.encoding.unwrap_or_default(),
+            body: http.body,
+            compression: http.compression,
+            headers: http.headers.clone().into_iter().collect(),
+            batch_events: http.batch_events.map_or(default.batch_events, usize::from),
+            batch_bytes: http.batch_bytes.map_or(default.batch_bytes, usize::from),
+        };
+        let remote = self.endpoint(name, &http.endpoint)?;
+        Ok(HttpSink::new(name, remote, options, Arc::clone(self.provenance))?)
+    }
+
+    fn endpoint(&self, name: &str, endpoint: &config::Connection) -> Result<Arc<Remote>, Failure> {
+        let settings = connection::of_endpoint(name, endpoint, self.config)?;
+        Ok(Arc::new(Remote::new(settings)?))
+    }
+
+    fn plugin(&self, name: &str, plugin: &config::PluginSink) -> Result<Box<dyn Sink>, Failure> {
+        let loaded = load(self.config, &plugin.plugin)?;
+        let transport: Box<dyn sink::Transport> = match &plugin.transport {
+            None | Some(Transport::Stdout) => Box::new(self.raw_stdout()),
+            Some(Transport::File { path }) => {
+                let path = self.config.folder.join(self.expand(&path.parse()?));
+                Box::new(self.growing_file(name, path, self.raw(), GROWING)?)
+            }
+            Some(Transport::Tcp { .. } | Transport::Tls { .. }) => {
+                return Err(Failure::usage("not yet"));
+            }
+        };
+        let options = PluginOptions {
+            config: json(&plugin.config)?,
+            endpoint: match &plugin.endpoint {
+                Some(endpoint) => Some(self.endpoint(name, endpoint)?),
+                None => None,
+            },
+            transport,
+            encoding: plugin.encoding.unwrap_or_default(),
+        };
+        self.open_plugin(name, loaded, options)
+    }
+
+    /// A `.wasm` sink named on the command line: its bytes go to standard output, and it has no endpoint.
+    pub(super) fn ad_hoc_plugin(&self, path: &str, config: &str, encoding: Encoding) -> Result<Box<dyn Sink>, Failure> {
+        let loaded = load(self.config, path)?;
+        let options = PluginOptions {
+            config: config.to_owned(),
+            endpoint: None,
+            transport: Box::new(self.raw_stdout()),
+            encoding,
+        };
+        self.open_plugin(path, loaded, options)
+    }
+
+    fn open_plugin(&self, name: &str, plugin: SinkPlugin, options: PluginOptions) -> Result<Box<dyn Sink>, Failure> {
+        check_config(name, &plugin, &options.config)?;
+        let opened = PluginSink::open(name, plugin, options, Arc::clone(self.provenance))?;
+        Ok(Box::new(opened))
+    }
+
+    /// Bytes as they are: nothing is rendered, so nothing is put before or after them.
+    fn raw(&self) -> Renderer {
+        Renderer::new(Format::Ndjson, Encoding::default(), Arc::clone(self.provenance))
+    }
+
+    fn raw_stdout(&self) -> StdoutSink {
+        StdoutSink::new(self.raw())
+    }
+
+    fn expand(&self, template: &PathTemplate) -> PathBuf {
+        template.expand(&Placeholders {
+            report: &self.provenance.report,
+            connection: &self.provenance.connection,
+            date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
+        })
+    }
+}
+
+fn load(config: &Config, name: &str) -> Result<SinkPlugin, Failure> {
+    Ok(plugins::load(config, name)?.sink()?)
+}
+
+/// Whether a configured plugin can be loaded and its configuration fits.
+pub(super) fn check_plugin(config: &Config, name: &str, plugin: &config::PluginSink) -> Result<(), Failure> {
+    check_config(name, &load(config, &plugin.plugin)?, &json(&plugin.config)?)
+}
+
+/// Holds a configuration against the plugin's schema.
+fn check_config(name: &str, plugin: &SinkPlugin, config: &str) -> Result<(), Failure> {
+    let value = serde_json::from_str(config)
+        .map_err(|error| Failure::usage(format!("the config of sink {name} is no JSON: {error}")))?;
+    let mistakes = plugin.config_mistakes(&value)?;
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    Err(
+        Failure::usage(format!("the config of sink {name} is wrong: {}", lines.join("; "))).hint(format!(
+            "`host plugin inspect {}` shows what it understands",
+            plugin.describe().name
+        )),
+    )
+}
+
+fn json(table: &toml::Table) -> Result<String, Failure> {
+    serde_json::to_string(table).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}

@@ -1,0 +1,144 @@
+//! `[sinks.NAME]`: where events go, as the file says it.
+//!
+//! What all sinks have in common stands in [`Sink`]; each kind has a file of its own beside this one.
+
+mod file;
+mod http;
+mod plugin;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+pub use file::FileSink;
+pub use http::HttpSink;
+pub use plugin::{PluginSink, Transport};
+
+use crate::event::Encoding;
+use crate::sink::Format;
+
+/// A sink.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// What it is.
+    pub kind: SinkKind,
+    /// Whether a run counts as done only once this sink has answered for every event.
+    pub required: bool,
+    /// When to deliver again.
+    pub retry: SinkRetry,
+}
+
+/// What a sink is; `plugin = …` means the kind of that name.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum SinkKind {
+    /// Standard output.
+    Stdout(StdoutSink),
+    /// A file.
+    File(FileSink),
+    /// Any HTTP endpoint that takes JSON.
+    Http(Box<HttpSink>),
+    /// A sink plugin.
+    Plugin(Box<PluginSink>),
+}
+
+/// Standard output.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StdoutSink {
+    /// `ocsf`, `ecs` or `event`.
+    pub encoding: Option<Encoding>,
+    /// `ndjson`, `csv` or `table`.
+    pub format: Option<Format>,
+}
+
+/// When to deliver again; what is left out keeps its default.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SinkRetry {
+    /// The shortest wait before another attempt, as `200ms`.
+    #[serde(default, deserialize_with = "super::duration")]
+    #[schemars(with = "Option<String>")]
+    pub min_delay: Option<std::time::Duration>,
+    /// The longest wait of our own choosing.
+    #[serde(default, deserialize_with = "super::duration")]
+    #[schemars(with = "Option<String>")]
+    pub max_delay: Option<std::time::Duration>,
+    /// How long a batch is tried; after that its events are dead letters.
+    #[serde(default, deserialize_with = "super::duration")]
+    #[schemars(with = "Option<String>")]
+    pub max_elapsed: Option<std::time::Duration>,
+}
+
+impl Sink {
+    /// Where its requests go, where it sends any.
+    pub fn endpoint(&self) -> Option<&super::Connection> {
+        match &self.kind {
+            SinkKind::Http(http) => Some(&http.endpoint),
+            SinkKind::Plugin(plugin) => plugin.endpoint.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Sink {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = toml::Table::deserialize(deserializer)?;
+        let required = match table.remove("required") {
+            Some(value) => value.try_into().map_err(plain)?,
+            None => true,
+        };
+        let retry = match table.remove("retry") {
+            Some(value) => value.try_into().map_err(plain)?,
+            None => SinkRetry::default(),
+        };
+        if table.contains_key("plugin") && !table.contains_key("kind") {
+            table.insert("kind".into(), "plugin".into());
+        }
+        if !table.contains_key("kind") {
+            return Err(D::Error::custom("this sink has no `kind` and no `plugin`"));
+        }
+        Ok(Sink {
+            kind: table.try_into().map_err(plain)?,
+            required,
+            retry,
+        })
+    }
+}
+
+/// The message alone: a value's own rendering of an error quotes its surroundings.
+fn plain<E: serde::de::Error>(error: toml::de::Error) -> E {
+    E::custom(error.message())
+}
+
+impl schemars::JsonSchema for Sink {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Sink".into()
+    }
+
+    /// The kinds' schemas, each with the members that all have; a plugin needs no `kind`.
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let retry = generator.subschema_for::<SinkRetry>();
+        let mut schema = SinkKind::json_schema(generator);
+        let variants = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut);
+        for variant in variants.into_iter().flatten() {
+            let plugin = variant
+                .pointer("/properties/kind/const")
+                .is_some_and(|kind| kind == "plugin");
+            if let Some(properties) = variant.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+                properties.insert(
+                    "required".into(),
+                    serde_json::json!({
+                        "type": "boolean",
+                        "default": true,
+                        "description": "Whether a run counts as done only once this sink has answered for every event."
+                    }),
+                );
+                properties.insert("retry".into(), retry.clone().to_value());
+            }
+            if plugin && let Some(required) = variant.get_mut("required").and_then(serde_json::Value::as_array_mut) {
+                required.retain(|name| name != "kind");
+            }
+        }
+        schema
+    }
+}

@@ -1,0 +1,54 @@
+//! TLS for what is not HTTP: the same authorities and certificates as [`Remote`](super::Remote) uses.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_platform_verifier::Verifier;
+
+use super::error::RemoteError;
+use super::settings::ClientCertificate;
+use super::tls::{read, unusable};
+
+/// A client that trusts the system's authorities and those in the PEM file `ca_file`, and shows `certificate` to a
+/// server that asks for one.
+///
+/// # Errors
+///
+/// Where a file cannot be read or does not hold what it should.
+pub fn client_tls(
+    ca_file: Option<&Path>,
+    certificate: Option<&ClientCertificate>,
+) -> Result<ClientConfig, RemoteError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = match ca_file {
+        Some(path) => certificates("ca-file", path)?,
+        None => Vec::new(),
+    };
+    let refuse = |error: rustls::Error| RemoteError::settings(format!("TLS cannot be set up: {error}"));
+    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(refuse)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refuse)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let Some(client) = certificate else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = certificates("client-certificate", &client.certificate)?;
+    let pem = read("client-key", &client.key)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|_| unusable("client-key", &client.key, "an unencrypted key in PEM form"))?;
+    builder.with_client_auth_cert(chain, key).map_err(refuse)
+}
+
+fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, RemoteError> {
+    let pem = read(setting, path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    certificates
+        .ok()
+        .filter(|certificates| !certificates.is_empty())
+        .ok_or_else(|| unusable(setting, path, "a certificate in PEM form"))
+}

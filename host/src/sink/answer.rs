@@ -1,0 +1,65 @@
+//! What an HTTP answer means for the events that were sent.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+
+use super::Verdict;
+use crate::remote::{Answer, Class, Remote, RemoteError};
+
+/// How much of a receiver's explanation is kept.
+const DETAIL_CHARS: usize = 300;
+
+/// Reads the status by RFC 9110: 2xx took the events, 413 took none because they are too many, 408, 425, 429 and 5xx may
+/// take them later, and everything else never will.
+pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
+    let status = answer.status;
+    if status.is_success() {
+        return Verdict::Accepted;
+    }
+    let detail = remote.presentable(&String::from_utf8_lossy(&answer.body), DETAIL_CHARS);
+    let reason = match detail.as_str() {
+        "" => format!("status {status}"),
+        detail => format!("status {status}: {detail}"),
+    };
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Verdict::TooLarge { reason },
+        StatusCode::NOT_IMPLEMENTED => Verdict::Refused { reason },
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => Verdict::Retry {
+            after: retry_after(answer),
+            reason,
+        },
+        status if status.is_server_error() => Verdict::Retry {
+            after: retry_after(answer),
+            reason,
+        },
+        _ => Verdict::Refused { reason },
+    }
+}
+
+/// A request that was not answered: the network may mend, the settings will not.
+pub(super) fn unanswered(error: &RemoteError) -> Verdict {
+    let reason = in_one_line(error);
+    match error.class() {
+        Class::Unavailable => Verdict::Retry { after: None, reason },
+        _ => Verdict::Refused { reason },
+    }
+}
+
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    crate::remote::retry_after(&answer.headers, SystemTime::now())
+}
+
+/// An error with what caused it.
+pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,28 @@
+//! The name of a batch.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::event::Event;
+
+/// The idempotency key of a batch: 32 hexadecimal digits, the same for the same events in the same order wherever and
+/// whenever they are delivered.
+pub fn idempotency_key(events: &[Event]) -> String {
+    let mut hash = Sha256::new();
+    for event in events {
+        match &event.id {
+            Some(id) => {
+                hash.update(id.len().to_le_bytes());
+                hash.update(id);
+            }
+            // Only events that never went through a run have none.
+            None => hash.update(event.time.to_le_bytes()),
+        }
+    }
+    let digest = hash.finalize();
+    digest.iter().take(16).fold(String::with_capacity(32), |mut key, byte| {
+        let _ = write!(key, "{byte:02x}");
+        key
+    })
+}

@@ -1,0 +1,301 @@
+//! A sink plugin: it says what to send and how to read the answer, and the host does the rest.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::StatusCode;
+
+use super::answer::{self, in_one_line};
+use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Transport, Verdict, idempotency_key, probe};
+use crate::event::{Encoding, Event, Provenance};
+use crate::fetch::build_request;
+use crate::plugin::{self, Encoder, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
+use crate::remote::{Answer, Remote};
+
+/// What a [`PluginSink`] is allowed, and told.
+pub struct PluginOptions {
+    /// A JSON text that fits the plugin's schema.
+    pub config: String,
+    /// The one endpoint that its requests go to.
+    pub endpoint: Option<Arc<Remote>>,
+    /// Where its bytes go.
+    pub transport: Box<dyn Transport>,
+    /// What documents look like, where it wants documents.
+    pub encoding: Encoding,
+}
+
+/// Delivers through a component. The component never sees a credential, an address or another batch's memory of a crash:
+/// after a failure a fresh instance takes over, and only the batch that it failed on is refused.
+pub struct PluginSink {
+    name: String,
+    plugin: SinkPlugin,
+    options: PluginOptions,
+    provenance: Arc<Provenance>,
+    encoder: Option<Encoder>,
+    /// A batch of which some deliveries were already accepted.
+    pending: Option<Pending>,
+    ended: bool,
+}
+
+/// What the plugin made of a batch.
+struct Pending {
+    key: String,
+    deliveries: Vec<plugin::Delivery>,
+    /// The first that was not accepted yet.
+    next: usize,
+    rejections: Vec<Rejection>,
+}
+
+/// What came of one delivery.
+enum Step {
+    Done(Vec<Rejection>),
+    Stop(Verdict),
+}
+
+impl PluginSink {
+    /// Opens the plugin with its configuration.
+    ///
+    /// # Errors
+    ///
+    /// Where the plugin refuses the configuration or fails.
+    pub fn open(
+        name: impl Into<String>,
+        plugin: SinkPlugin,
+        options: PluginOptions,
+        provenance: Arc<Provenance>,
+    ) -> Result<Self, SinkError> {
+        let name = name.into();
+        let encoder = plugin.open(&options.config).map_err(|source| SinkError::Plugin {
+            sink: name.clone(),
+            source: Box::new(source),
+        })?;
+        Ok(PluginSink {
+            name,
+            plugin,
+            options,
+            provenance,
+            encoder: Some(encoder),
+            pending: None,
+            ended: false,
+        })
+    }
+
+    fn payload(&self, events: &[Event]) -> Payload {
+        match self.plugin.describe().input {
+            Input::Events => Payload::Events(events.iter().map(Item::from).collect()),
+            Input::Documents => Payload::Documents(events.iter().map(|event| self.document(event)).collect()),
+        }
+    }
+
+    fn document(&self, event: &Event) -> JsonItem {
+        let mut json = Vec::new();
+        self.options.encoding.write(event, &self.provenance, &mut json);
+        JsonItem {
+            id: event.id.clone().unwrap_or_default(),
+            json: String::from_utf8_lossy(&json).into_owned(),
+        }
+    }
+
+    /// Calls the plugin where it does no harm that it takes its time. After a failure the instance is gone.
+    async fn call<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Encoder) -> Result<T, PluginError> + Send + 'static,
+    ) -> Result<T, PluginError> {
+        let mut encoder = match self.encoder.take() {
+            Some(encoder) => encoder,
+            None => self.plugin.open(&self.options.config)?,
+        };
+        let called = tokio::task::spawn_blocking(move || {
+            let result = work(&mut encoder);
+            (encoder, result)
+        });
+        let (encoder, result) = called.await.map_err(|_| PluginError::Closed {
+            label: self.name.clone(),
+        })?;
+        if matches!(result, Ok(_) | Err(PluginError::Fault(_))) {
+            self.encoder = Some(encoder);
+        }
+        result
+    }
+
+    /// What is to be sent for a batch: what is left of it, where it came before.
+    async fn prepare(&mut self, events: &[Event]) -> Result<Pending, PluginError> {
+        let key = idempotency_key(events);
+        // A fresh instance knows nothing of an earlier one's deliveries, so it encodes again.
+        if let Some(pending) = self.pending.take().filter(|pending| pending.key == key)
+            && self.encoder.is_some()
+        {
+            return Ok(pending);
+        }
+        let payload = self.payload(events);
+        let deliveries = self.call(move |encoder| encoder.encode(&payload)).await?;
+        Ok(Pending {
+            key,
+            deliveries,
+            next: 0,
+            rejections: Vec::new(),
+        })
+    }
+
+    async fn carry_out(&mut self, pending: &mut Pending, items: usize) -> Result<Verdict, SinkError> {
+        while let Some(delivery) = pending.deliveries.get(pending.next) {
+            let step = match delivery {
+                plugin::Delivery::Http(request) => self.send(request, pending.next, items).await,
+                plugin::Delivery::Bytes(bytes) => match self.options.transport.write(bytes).await? {
+                    Verdict::Accepted => Step::Done(Vec::new()),
+                    verdict => Step::Stop(verdict),
+                },
+            };
+            match step {
+                Step::Done(rejections) => pending.rejections.extend(rejections),
+                Step::Stop(verdict) => return Ok(verdict),
+            }
+            pending.next += 1;
+        }
+        let mut rejections = std::mem::take(&mut pending.rejections);
+        rejections.sort_by_key(|rejection| rejection.index);
+        rejections.dedup_by_key(|rejection| rejection.index);
+        Ok(match rejections.is_empty() {
+            true => Verdict::Accepted,
+            false => Verdict::Rejected(rejections),
+        })
+    }
+
+    async fn send(&mut self, described: &plugin::HttpRequest, number: usize, items: usize) -> Step {
+        let refused = |reason: String| Step::Stop(Verdict::Refused { reason });
+        let Some(remote) = &self.options.endpoint else {
+            return refused("the plugin sends a request, and the sink has no `endpoint`".into());
+        };
+        let request = match build_request(remote, described) {
+            Ok(request) => request.any_status(),
+            Err(error) => return refused(in_one_line(&error)),
+        };
+        let answer = match remote.exchange(request).await {
+            Ok(answer) => answer,
+            Err(error) => return Step::Stop(answer::unanswered(&error)),
+        };
+        // Splitting is the host's: the plugin sees one batch at a time.
+        if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
+            return Step::Stop(answer::verdict(remote, &answer));
+        }
+        let told = answer::verdict(remote, &answer);
+        let response = response(answer);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let verdict = self.call(move |encoder| encoder.verdict(number, items, response)).await;
+        match verdict {
+            Err(error) => refused(in_one_line(&error)),
+            Ok(plugin::Verdict::Accepted) => Step::Done(Vec::new()),
+            Ok(plugin::Verdict::Rejected(rejections)) => Step::Done(
+                rejections
+                    .into_iter()
+                    .map(|rejection| Rejection {
+                        index: usize::try_from(rejection.index).unwrap_or(usize::MAX),
+                        reason: rejection.reason,
+                    })
+                    .collect(),
+            ),
+            Ok(plugin::Verdict::Refused(reason)) => refused(reason),
+            Ok(plugin::Verdict::Retry(wait)) => {
+                let (after, reason) = match told {
+                    Verdict::Retry { after, reason } => (after, reason),
+                    _ => (None, "the plugin asks for another attempt".into()),
+                };
+                let wait = wait.map(std::time::Duration::from_millis);
+                Step::Stop(Verdict::Retry {
+                    after: wait.or(after),
+                    reason,
+                })
+            }
+        }
+    }
+}
+
+fn response(answer: Answer) -> plugin::HttpResponse {
+    let headers = answer.headers.iter().filter_map(|(name, value)| {
+        let value = value.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    });
+    plugin::HttpResponse {
+        status: answer.status.as_u16(),
+        headers: headers.collect(),
+        body: answer.body.to_vec(),
+    }
+}
+
+#[async_trait]
+impl Sink for PluginSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn limits(&self) -> BatchLimits {
+        let about = self.plugin.describe();
+        let default = BatchLimits::default();
+        BatchLimits {
+            events: about
+                .batch_events
+                .and_then(|events| usize::try_from(events).ok())
+                .unwrap_or(1000),
+            bytes: about
+                .batch_bytes
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .unwrap_or(default.bytes),
+            gather: self.options.endpoint.is_some(),
+        }
+    }
+
+    /// What a plugin's receiver does with a repeated batch only the plugin's author knows.
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::AtLeastOnce
+    }
+
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        match &self.options.endpoint {
+            Some(remote) => probe::options(&self.name, remote).await,
+            None => self.options.transport.probe().await,
+        }
+    }
+
+    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
+        if self.ended {
+            return Err(SinkError::Ended {
+                sink: self.name.clone(),
+            });
+        }
+        if events.is_empty() {
+            return Ok(Verdict::Accepted);
+        }
+        let mut pending = match self.prepare(events).await {
+            Ok(pending) => pending,
+            Err(error) => {
+                return Ok(Verdict::Refused {
+                    reason: in_one_line(&error),
+                });
+            }
+        };
+        let verdict = self.carry_out(&mut pending, events.len()).await;
+        if matches!(verdict, Ok(Verdict::Retry { .. })) {
+            self.pending = Some(pending);
+        }
+        if verdict.is_err() {
+            self.ended = true;
+        }
+        verdict
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        if let Some(mut encoder) = self.encoder.take()
+            && let Err(error) = encoder.close()
+        {
+            // Everything was delivered before; that it cannot tidy up costs nothing.
+            tracing::warn!(sink = %self.name, "{}", in_one_line(&error));
+        }
+        self.ended = true;
+        self.options.transport.close().await
+    }
+
+    async fn abort(&mut self) {
+        self.ended = true;
+        self.options.transport.abort().await;
+    }
+}

@@ -1,0 +1,73 @@
+//! What a receiver makes of a batch, and what a sink promises about batches.
+
+use std::time::Duration;
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every event was taken.
+    Accepted,
+    /// These were refused for good, the others taken. No event is named twice.
+    Rejected(Vec<Rejection>),
+    /// Nothing is certain: deliver the same batch again.
+    Retry {
+        /// Not before; none leaves the wait to the caller.
+        after: Option<Duration>,
+        /// What happened, in one line without the events' content.
+        reason: String,
+    },
+    /// Too much at once: deliver it in smaller batches. A single event that is too large is refused for good.
+    TooLarge {
+        /// What the receiver said, in one line.
+        reason: String,
+    },
+    /// Every event was refused for good.
+    Refused {
+        /// What the receiver said, in one line.
+        reason: String,
+    },
+}
+
+/// An event that the receiver will never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// How much a sink takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Events, at most; never 0.
+    pub events: usize,
+    /// Bytes of their strings, at most, as [`Event::bytes`](crate::event::Event::bytes) counts them. An event that is
+    /// larger comes alone.
+    pub bytes: usize,
+    /// Wait for a full batch, or the end of the run: for receivers where each delivery costs a round trip or an object.
+    pub gather: bool,
+}
+
+impl Default for BatchLimits {
+    /// What comes from the parser goes on as it is.
+    fn default() -> Self {
+        BatchLimits {
+            events: 10_000,
+            bytes: 8 << 20,
+            gather: false,
+        }
+    }
+}
+
+/// What happens where the same batch is delivered twice, as after a lost answer or a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guarantee {
+    /// The receiver knows events by their id: an event is there once, however batches are cut.
+    IdempotentById,
+    /// The receiver knows batches by their key, or appears complete in one step: the same batch is there once.
+    IdempotentByBatch,
+    /// Events may be there twice, then with the same id.
+    AtLeastOnce,
+}
