@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use tempfile::NamedTempFile;
 
-use super::{Guarantee, Renderer, Sink, SinkError, Transport, Verdict};
+use super::{Guarantee, Renderer, Sink, SinkError, Verdict};
 use crate::event::Event;
 
 /// Rendered bytes that make a write worth a system call.
@@ -212,7 +212,7 @@ impl Sink for FileSink {
 }
 
 #[async_trait]
-impl Transport for FileSink {
+impl super::Transport for FileSink {
     async fn probe(&mut self) -> Result<String, SinkError> {
         Sink::probe(self).await
     }

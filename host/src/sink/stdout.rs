@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use async_trait::async_trait;
 
-use super::{Renderer, Sink, SinkError, Transport, Verdict};
+use super::{Renderer, Sink, SinkError, Verdict};
 use crate::event::Event;
 
 /// Rendered bytes that make a write worth a system call.
@@ -121,7 +121,7 @@ impl Sink for StdoutSink {
 }
 
 #[async_trait]
-impl Transport for StdoutSink {
+impl super::Transport for StdoutSink {
     async fn probe(&mut self) -> Result<String, SinkError> {
         Sink::probe(self).await
     }
