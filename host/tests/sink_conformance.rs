@@ -333,7 +333,7 @@ async fn a_delivery_given_up_ends_the_sink() {
             let mut delivery = pin!(subject.sink.deliver(&events));
             match delivery.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Pending => break,
-                Poll::Ready(done) => done.unwrap(),
+                Poll::Ready(done) => drop(done.unwrap()),
             }
         }
         assert!(
