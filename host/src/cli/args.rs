@@ -97,6 +97,9 @@ pub enum Command {
     /// Look at sinks.
     #[command(subcommand)]
     Sink(SinkCommand),
+    /// Look at events that a sink did not take, and deliver them again.
+    #[command(subcommand)]
+    DeadLetter(DeadLetterCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -162,7 +165,7 @@ pub struct PlanArgs {
 Exit codes:
   0 done      1 internal error   2 usage           3 refused
   4 unavailable                  5 remote failed   6 plugin failed
-  7 delivery failed              8 rows rejected under --strict
+  7 delivery failed              8 some events are dead letters, or rows were rejected under --strict
   130 interrupted, 143 terminated")]
 pub struct RunArgs {
     #[command(flatten)]
@@ -307,6 +310,72 @@ pub enum SinkCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         config: ConfigFile,
+    },
+}
+
+/// Which dead letters are meant.
+#[derive(Debug, Clone, Args)]
+pub struct Letters {
+    /// Only of this sink.
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// Only of this report.
+    #[arg(long, value_name = "NAME")]
+    pub report: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// `host dead-letter`.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetterCommand {
+    /// List dead letters, oldest first, without their events.
+    #[command(
+        after_help = "Examples:\n  host dead-letter list --sink siem\n  host dead-letter list --json | jq -r .reason | sort | uniq -c"
+    )]
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: Letters,
+        /// So many at most [default: 100].
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// One JSON object a line, all of them.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one dead letter with its event, as JSON.
+    #[command(after_help = "Example:\n  host dead-letter show 17")]
+    Show {
+        /// Its number.
+        number: i64,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: Letters,
+    },
+    /// Deliver dead letters to their sinks again; what is taken is forgotten, the rest stays (exit 8).
+    #[command(
+        after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18"
+    )]
+    Replay {
+        /// Their numbers [default: all].
+        numbers: Vec<i64>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: Letters,
+    },
+    /// Forget dead letters. Their events are then gone.
+    #[command(after_help = "Examples:\n  host dead-letter drop 17 18\n  host dead-letter drop --sink siem")]
+    Drop {
+        /// Their numbers.
+        numbers: Vec<i64>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: Letters,
     },
 }
 

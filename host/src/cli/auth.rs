@@ -176,13 +176,9 @@ impl Secrets<'_> {
 
 /// Where the refresh token of a connection is kept: `$XDG_STATE_HOME/host/tokens`.
 fn token_file(name: &str) -> Result<PathBuf, Failure> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local").join("state"));
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(home);
+    let state = super::state_folder();
     let state = state.ok_or_else(|| {
         Failure::usage("there is no place to keep a refresh token").hint("set $XDG_STATE_HOME or $HOME")
     })?;
-    Ok(state.join("host").join("tokens").join(format!("{name}.json")))
+    Ok(state.join("tokens").join(format!("{name}.json")))
 }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::args::{ConfigFile, DemoArgs, ReportArgs, Talk};
 use super::progress::Progress;
+use super::sinks::Wanted;
 use super::stop::Stop;
 use super::{Failure, auth, report, run, sinks};
 use crate::config;
@@ -58,7 +59,12 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
         settings.auth = auth;
         settings.allow_private_addresses = true;
         let provenance = Arc::new(run::provenance(&report, &settings));
-        let sinks = sinks::open(&report.config, &[], None, &args.rendering, &provenance)?;
+        let wanted = Wanted {
+            names: &["stdout".to_owned()],
+            plugin_config: None,
+            rendering: &args.rendering,
+        };
+        let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let progress = Arc::new(Progress::start(talk, name));
         let (summary, result) = run::execute(
             report,

@@ -11,6 +11,7 @@ use crate::plugin::{Blame, PluginError};
 use crate::remote::{Class, RemoteError};
 use crate::run::{RunError, WindowError};
 use crate::simulator::SimulatorError;
+use crate::sink::dead_letters::DeadLetterError;
 use crate::sink::{self, SinkError};
 
 /// The exit codes; `docs/scripting.md` is the same table for people.
@@ -252,6 +253,12 @@ impl From<SinkError> for Failure {
     }
 }
 
+impl From<DeadLetterError> for Failure {
+    fn from(error: DeadLetterError) -> Self {
+        Failure::told(Exit::DeliveryFailed, &error, error.hint())
+    }
+}
+
 impl From<SimulatorError> for Failure {
     fn from(error: SimulatorError) -> Self {
         let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
@@ -269,6 +276,11 @@ impl From<RunError> for Failure {
                 let message = failure.message.map(|message| format!("sink {name}: {message}"));
                 Failure { message, ..failure }
             }
+            error @ RunError::Undelivered { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
+                .hint("mend the sink, then run the same period again"),
+            error @ RunError::DeadLettered { .. } => Failure::new(Exit::Partial, error.to_string()).hint(
+                "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
+            ),
             RunError::Closed => Failure::silent(Exit::Done),
             RunError::Stopped => Failure::silent(Exit::Interrupted),
             RunError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),

@@ -5,6 +5,7 @@ pub mod args;
 mod auth;
 mod check;
 mod connection;
+mod dead_letters;
 mod demo;
 mod error;
 mod inspection;
@@ -20,6 +21,7 @@ mod sinks;
 mod stop;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
 
@@ -105,6 +107,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
             plugins::inspect(&load(config)?, plugin, *json)
         }
         Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
+        Command::DeadLetter(command) => block_on(dead_letters::run(command)),
         Command::Config(ConfigCommand::Check { config }) => check_config(config),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema());
@@ -147,6 +150,16 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
         )
         .as_bytes(),
     )
+}
+
+/// What must outlive a run: `$XDG_STATE_HOME/host`, else `~/.local/state/host`.
+fn state_folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local").join("state"));
+    std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(home)
+        .map(|state| state.join("host"))
 }
 
 /// Writes data to stdout. A reader that went away is no failure.

@@ -12,6 +12,7 @@ use super::error::hint;
 use super::progress::Progress;
 use super::recording::{self, Notes};
 use super::report::{self, Report};
+use super::sinks::{Opened, Wanted};
 use super::stop::Stop;
 use super::{Exit, Failure, connection, print, sinks};
 use crate::config;
@@ -20,7 +21,6 @@ use crate::fetch::{self, Fetcher};
 use crate::plugin::ConnectionKind;
 use crate::remote::{Exchange, Remote, Settings};
 use crate::run::{Run, RunError, Summary};
-use crate::sink::Sink;
 
 /// `host run`.
 pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
@@ -50,13 +50,12 @@ pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
         );
     }
     let provenance = Arc::new(provenance(&report, &settings));
-    let sinks = sinks::open(
-        &report.config,
-        &args.sinks,
-        args.sink_config.as_deref(),
-        &args.rendering,
-        &provenance,
-    )?;
+    let wanted = Wanted {
+        names: &args.sinks,
+        plugin_config: args.sink_config.as_deref(),
+        rendering: &args.rendering,
+    };
+    let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
     let progress = Arc::new(Progress::start(talk, &report.description.name));
     let (mut summary, result) = execute(
         report,
@@ -93,7 +92,7 @@ pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
 pub async fn execute(
     report: Report,
     settings: Settings,
-    sinks: Vec<Box<dyn Sink>>,
+    sinks: Opened,
     provenance: Arc<Provenance>,
     progress: Arc<Progress>,
     stop: CancellationToken,
@@ -108,7 +107,8 @@ pub async fn execute(
         request: report.request,
         window: report.window,
         fetcher,
-        sinks,
+        outlets: sinks.outlets,
+        router: sinks.router,
         provenance,
         observer: progress,
         stop,

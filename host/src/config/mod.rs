@@ -11,6 +11,7 @@
 //! ```
 
 mod error;
+mod route;
 mod schema;
 mod secret;
 mod sinks;
@@ -22,9 +23,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use crate::event::Outcome;
-
 pub use error::{ConfigError, nearest};
+pub use route::Route;
 pub use schema::schema;
 pub use secret::SecretSource;
 pub use sinks::{FileSink, HttpSink, PluginSink, Sink, SinkKind, SinkRetry, StdoutSink, Transport};
@@ -264,23 +264,6 @@ pub enum ClientAuthentication {
     Post,
 }
 
-/// Which events go to which sinks. What is left out does not restrict; an event goes wherever a route sends it.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Route {
-    /// Of these reports: the plugins' names.
-    pub reports: Option<Vec<String>>,
-    /// With one of these labels.
-    pub labels: Option<Vec<String>>,
-    /// With this outcome.
-    pub outcome: Option<Outcome>,
-    /// A CEL condition over the flat event, such as `outcome == "failure" && source_ip != ""`.
-    #[schemars(with = "Option<String>")]
-    pub when: Option<toml::Spanned<String>>,
-    /// Names of sinks, or `stdout`.
-    pub to: Vec<String>,
-}
-
 /// Where undeliverable events are kept, and how many.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -391,6 +374,7 @@ impl Config {
             check_name(what, name)?;
         }
         config.check_kinds()?;
+        config.check_routes(text)?;
         Ok(config)
     }
 }

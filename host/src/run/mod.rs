@@ -4,9 +4,11 @@
 //! whatever happens, beside the [`RunError`] that ended it early. A document is parsed on a thread of its own while the
 //! next one is fetched and the last batch delivered; channels between them are short, so memory stays flat.
 
+mod fan_out;
 mod memory;
 mod parse;
 pub mod probe;
+pub mod route;
 mod silence;
 mod summary;
 mod window;
@@ -23,8 +25,12 @@ use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
 use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
-use crate::sink::{Sink, SinkError, Verdict};
+use crate::sink::{SinkError, in_one_line};
 
+use fan_out::{Count, Ending, FanOut};
+use route::Router;
+
+pub use fan_out::Outlet;
 pub use summary::{PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary};
 pub use window::{Bound, Period, Window, WindowError};
 
@@ -52,6 +58,24 @@ pub enum RunError {
         name: String,
         /// Why.
         source: SinkError,
+    },
+    /// Events of a required sink were neither delivered nor set aside.
+    #[error("sink {name}: {events} events are neither delivered nor kept as dead letters: {reason}")]
+    Undelivered {
+        /// The sink's name.
+        name: String,
+        /// How many.
+        events: u64,
+        /// Why they could not be kept.
+        reason: String,
+    },
+    /// Everything was delivered but for dead letters of required sinks.
+    #[error("{events} events went to the dead letters of {}", sinks.join(", "))]
+    DeadLettered {
+        /// The sinks.
+        sinks: Vec<String>,
+        /// How many.
+        events: u64,
     },
     /// The spooled document could not be read back.
     #[error("cannot read the spooled document: {0}")]
@@ -90,22 +114,16 @@ pub struct Run {
     pub window: Window,
     /// Carries out fetches.
     pub fetcher: Fetcher,
-    /// Where the events go.
-    pub sinks: Vec<Box<dyn Sink>>,
+    /// Where events go.
+    pub outlets: Vec<Outlet>,
+    /// Which of them where.
+    pub router: Router,
     /// What is true of all events.
     pub provenance: Arc<Provenance>,
     /// Told about the course of the run.
     pub observer: Arc<dyn Observer>,
     /// Cancelled when the run shall stop.
     pub stop: CancellationToken,
-}
-
-/// What a sink has taken.
-#[derive(Default, Clone)]
-struct Taken {
-    delivered: u64,
-    /// Its reader has gone.
-    closed: bool,
 }
 
 /// What has been counted so far.
@@ -115,7 +133,6 @@ struct Counts {
     rejected: u64,
     polls: u64,
     bytes: u64,
-    sinks: Vec<Taken>,
     job: Option<String>,
     /// The time of the latest event, in ms since 1970.
     last_event: Option<i64>,
@@ -126,19 +143,19 @@ impl Run {
     /// Carries the run out. The summary's `exit` is 0; the caller knows the code of an error.
     pub async fn execute(mut self) -> (Summary, Result<(), RunError>) {
         let begun = Instant::now();
-        let mut counts = Counts {
-            sinks: vec![Taken::default(); self.sinks.len()],
-            ..Counts::default()
-        };
+        let mut counts = Counts::default();
         let stop = self.stop.clone();
+        let outlets = std::mem::take(&mut self.outlets);
+        let router = std::mem::replace(&mut self.router, Router::All);
+        let mut sinks = FanOut::start(outlets, router, Arc::clone(&self.provenance));
         let result = tokio::select! {
-            result = self.deliver_all(&mut counts) => result,
+            result = self.deliver_all(&mut counts, &mut sinks) => result,
             () = stop.cancelled() => Err(RunError::Stopped),
         };
-        (self.summary(counts, begun.elapsed()), result)
+        (self.summary(counts, &sinks, begun.elapsed()), result)
     }
 
-    async fn deliver_all(&mut self, counts: &mut Counts) -> Result<(), RunError> {
+    async fn deliver_all(&mut self, counts: &mut Counts, sinks: &mut FanOut) -> Result<(), RunError> {
         let mut report = self.plugin.report()?;
         let plan = report.plan(&self.request)?;
         tracing::info!(fetches = plan.len(), "planned");
@@ -162,36 +179,39 @@ impl Run {
                 index,
                 fetched,
                 ids,
-                &mut self.sinks,
+                sinks,
                 &*self.observer,
                 counts,
             )
             .await?;
             index += 1;
+            if sinks.is_over() {
+                break;
+            }
         }
         drop(documents);
-        for (sink, taken) in self.sinks.iter_mut().zip(&mut counts.sinks) {
-            if taken.closed {
-                continue;
-            }
-            match sink.close().await {
-                Ok(()) => {}
-                Err(SinkError::Closed) => taken.closed = true,
-                Err(source) => return Err(sink_error(sink.name(), source)),
-            }
-        }
+        let endings = sinks.close().await;
         if self.description.connection == ConnectionKind::IdentityDomain
             && let Some(notice) = silence::notice(counts.last_event, self.window)
         {
             tracing::warn!("{notice}");
         }
-        for cleanup in cleanups {
-            self.fetcher.clean_up(&cleanup).await;
+        if sinks.unrouted() > 0 {
+            tracing::warn!(
+                events = sinks.unrouted(),
+                "no route takes these events: they go nowhere"
+            );
         }
-        Ok(())
+        let settled = settled(endings, &sinks.counts());
+        if matches!(settled, Ok(()) | Err(RunError::DeadLettered { .. })) {
+            for cleanup in cleanups {
+                self.fetcher.clean_up(&cleanup).await;
+            }
+        }
+        settled
     }
 
-    fn summary(&self, counts: Counts, duration: Duration) -> Summary {
+    fn summary(&self, counts: Counts, sinks: &FanOut, duration: Duration) -> Summary {
         let remote = self.fetcher.counters();
         Summary {
             run_id: self.id.clone(),
@@ -208,12 +228,15 @@ impl Run {
             events: counts.events,
             rejected: counts.rejected,
             duplicates: 0,
-            sinks: (self.sinks.iter().zip(&counts.sinks))
-                .map(|(sink, taken)| SinkSummary {
-                    name: sink.name().to_string(),
-                    delivered: taken.delivered,
-                    retries: 0,
-                    dead_lettered: 0,
+            unrouted: sinks.unrouted(),
+            sinks: (sinks.counts().into_iter())
+                .map(|count| SinkSummary {
+                    name: count.name,
+                    delivered: count.delivered,
+                    retries: count.retries,
+                    dead_lettered: count.dead_lettered,
+                    undelivered: count.undelivered,
+                    guarantee: count.guarantee,
                 })
                 .collect(),
             remote: RemoteSummary {
@@ -243,7 +266,7 @@ async fn deliver_document(
     index: u32,
     fetched: Fetched,
     ids: Ids,
-    sinks: &mut [Box<dyn Sink>],
+    sinks: &mut FanOut,
     observer: &dyn Observer,
     counts: &mut Counts,
 ) -> Result<Ids, RunError> {
@@ -260,40 +283,66 @@ async fn deliver_document(
         note_rejects(&batch, counts);
         counts.events += batch.events.len() as u64;
         counts.last_event = counts.last_event.max(batch.events.iter().map(|event| event.time).max());
-        for (sink, taken) in sinks.iter_mut().zip(&mut counts.sinks) {
-            if taken.closed {
-                continue;
-            }
-            match sink.deliver(&batch.events).await {
-                Ok(Verdict::Accepted) => taken.delivered += batch.events.len() as u64,
-                Ok(verdict) => {
-                    let source = SinkError::Unusable {
-                        sink: sink.name().to_owned(),
-                        problem: format!("{verdict:?}"),
-                        hint: None,
-                    };
-                    return Err(sink_error(sink.name(), source));
-                }
-                // Its reader has gone, as `head` does; the others want the rest.
-                Err(SinkError::Closed) => taken.closed = true,
-                Err(source) => return Err(sink_error(sink.name(), source)),
-            }
-        }
-        if counts.sinks.iter().all(|taken| taken.closed) {
-            return Err(RunError::Closed);
+        sinks.send(batch.events).await;
+        // What each of them ran into comes out when they are closed.
+        if sinks.is_over() {
+            break;
         }
         observer.parsed(counts.events, counts.rejected);
     }
+    // A parser that still has something to say must not wait for a listener.
+    drop(batches);
     let (ids, usage) = parsing.await.map_err(|error| RunError::Internal(error.to_string()))??;
     counts.usage.add(usage);
     Ok(ids)
 }
 
-fn sink_error(name: &str, source: SinkError) -> RunError {
-    RunError::Sink {
-        name: name.to_string(),
-        source,
+/// What the endings of all sinks mean for the run.
+fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
+    let mut closed = 0;
+    let mut first = None;
+    let mut dead = Vec::new();
+    let sinks = endings.len();
+    for (ending, count) in endings.into_iter().zip(counts) {
+        let failed = match ending.result {
+            Err(SinkError::Closed) => {
+                closed += 1;
+                None
+            }
+            Err(source) => Some(RunError::Sink {
+                name: ending.name.clone(),
+                source,
+            }),
+            Ok(()) if count.undelivered > 0 => Some(RunError::Undelivered {
+                name: ending.name.clone(),
+                events: count.undelivered,
+                reason: ending.trouble.unwrap_or_default(),
+            }),
+            Ok(()) => None,
+        };
+        match failed {
+            Some(error) if ending.required && first.is_none() => first = Some(error),
+            Some(error) if ending.required => tracing::error!("{}", in_one_line(&error)),
+            Some(error) => {
+                tracing::warn!("{}; it is not required, so the run goes on", in_one_line(&error));
+            }
+            None if ending.required && count.dead_lettered > 0 => dead.push((ending.name, count.dead_lettered)),
+            None => {}
+        }
     }
+    if let Some(error) = first {
+        return Err(error);
+    }
+    if sinks > 0 && closed == sinks {
+        return Err(RunError::Closed);
+    }
+    if dead.is_empty() {
+        return Ok(());
+    }
+    Err(RunError::DeadLettered {
+        events: dead.iter().map(|(_, events)| events).sum(),
+        sinks: dead.into_iter().map(|(name, _)| name).collect(),
+    })
 }
 
 /// Rejected rows are counted all and logged only at first: a file of nothing else must not flood the log.

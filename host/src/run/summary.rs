@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::sink::Guarantee;
+
 /// The summary of a run. `docs/scripting.md` explains each field.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
@@ -20,6 +22,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Events dropped because they were delivered before.
     pub duplicates: u64,
+    /// Events that no route took.
+    pub unrouted: u64,
     /// Each sink.
     pub sinks: Vec<SinkSummary>,
     /// The exchange with the server.
@@ -63,6 +67,10 @@ pub struct SinkSummary {
     pub retries: u64,
     /// Events set aside as dead letters.
     pub dead_lettered: u64,
+    /// Events neither acknowledged nor set aside.
+    pub undelivered: u64,
+    /// What happens where a batch is delivered twice.
+    pub guarantee: Guarantee,
 }
 
 /// The exchange with the server.

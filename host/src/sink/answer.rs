@@ -51,7 +51,7 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
 }
 
 /// An error with what caused it.
-pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
+pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -7,57 +7,183 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::RenderingArgs;
-use super::{Failure, print};
+use super::{Failure, dead_letters, print};
 use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
-use crate::sink::{Existing, FileOptions, PathTemplate, Sink, SinkSpec};
+use crate::run::Outlet;
+use crate::run::route::Router;
+use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, PathTemplate, Remains, SinkSpec};
 
 use open::Opener;
 
-/// Opens the sinks that were asked for; none asked for means stdout. Whatever speaks against one is found here, before
-/// the server is asked for anything.
+/// The sinks of a run, and which events go where.
+pub struct Opened {
+    /// The sinks, opened.
+    pub outlets: Vec<Outlet>,
+    /// The ways to them.
+    pub router: Router,
+}
+
+/// What sinks are opened for.
+pub struct Wanted<'a> {
+    /// What was named with `--sink`.
+    pub names: &'a [String],
+    /// The configuration of a `.wasm` sink.
+    pub plugin_config: Option<&'a str>,
+    /// How standard output and ad-hoc files are written.
+    pub rendering: &'a RenderingArgs,
+}
+
+/// Opens the sinks that were asked for; none asked for means those of the configuration's routes, else stdout. Whatever
+/// speaks against one is found here, before the server is asked for anything.
 pub fn open(
     config: &Config,
-    asked: &[String],
-    sink_config: Option<&str>,
-    rendering: &RenderingArgs,
+    wanted: &Wanted<'_>,
+    run_id: &str,
     provenance: &Arc<Provenance>,
-) -> Result<Vec<Box<dyn Sink>>, Failure> {
-    let stdout = ["stdout".to_string()];
-    let asked = if asked.is_empty() { &stdout } else { asked };
-    let opener = Opener {
-        config,
-        provenance,
-        checking: false,
+) -> Result<Opened, Failure> {
+    let mut opening = Opening {
+        opener: Opener {
+            config,
+            provenance,
+            checking: false,
+        },
+        wanted,
+        remains: remains(config, run_id, provenance),
+        outlets: Vec::new(),
+        plugins: 0,
     };
-    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-    let mut plugins = 0;
-    for text in asked {
-        if sinks.iter().any(|sink| sink.name() == text) {
-            return Err(Failure::usage(format!("sink {text} is named twice")).hint("name it once"));
+    let router = if !wanted.names.is_empty() {
+        for text in wanted.names {
+            if opening.place(text).is_some() {
+                return Err(Failure::usage(format!("sink {text} is named twice")).hint("name it once"));
+            }
+            opening.add(text)?;
         }
-        sinks.push(match text.parse::<SinkSpec>()? {
-            SinkSpec::Stdout => opener.stdout(rendering.format, rendering.encoding),
+        Router::All
+    } else if config.routes.is_empty() {
+        opening.add("stdout")?;
+        Router::All
+    } else {
+        opening.routes(&config.routes)?
+    };
+    if wanted.plugin_config.is_some() && opening.plugins == 0 {
+        return Err(Failure::usage("--sink-config is for a .wasm sink, and none is named")
+            .hint("a configured sink has its `config` in host.toml"));
+    }
+    Ok(Opened {
+        outlets: opening.outlets,
+        router,
+    })
+}
+
+/// Where events go that a sink does not take.
+pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> Remains {
+    Remains {
+        dead_letters: Arc::new(dead_letters::store(config)),
+        run_id: run_id.to_owned(),
+        provenance: Arc::clone(provenance),
+    }
+}
+
+/// The sinks of a run as they are opened.
+struct Opening<'a> {
+    opener: Opener<'a>,
+    wanted: &'a Wanted<'a>,
+    remains: Remains,
+    outlets: Vec<Outlet>,
+    /// How many `.wasm` sinks were named.
+    plugins: usize,
+}
+
+impl Opening<'_> {
+    fn place(&self, name: &str) -> Option<usize> {
+        self.outlets.iter().position(|outlet| outlet.delivery.name() == name)
+    }
+
+    /// Opens a sink as `--sink` and `to` name it, and says its place.
+    fn add(&mut self, text: &str) -> Result<usize, Failure> {
+        let rendering = self.wanted.rendering;
+        let opener = &self.opener;
+        let (sink, set) = match text.parse::<SinkSpec>()? {
+            SinkSpec::Stdout => (opener.stdout(rendering.format, rendering.encoding), None),
             SinkSpec::File(template) => {
                 let format = rendering.format.unwrap_or_default();
                 let options = FileOptions {
                     existing: Existing::Replace,
                     create_folders: false,
                 };
-                opener.file(text, &template, Path::new(""), (format, rendering.encoding), options)?
+                let rendering = (format, rendering.encoding);
+                (opener.file(text, &template, Path::new(""), rendering, options)?, None)
             }
-            SinkSpec::Named(name) => opener.configured(&name, named(config, &name)?)?,
+            SinkSpec::Named(name) => {
+                let set = named(opener.config, &name)?;
+                (opener.configured(&name, set)?, Some(set))
+            }
             SinkSpec::Plugin(_) => {
-                plugins += 1;
-                opener.ad_hoc_plugin(text, sink_config.unwrap_or("{}"), rendering.encoding)?
+                self.plugins += 1;
+                let config = self.wanted.plugin_config.unwrap_or("{}");
+                (opener.ad_hoc_plugin(text, config, rendering.encoding)?, None)
             }
+        };
+        self.outlets.push(Outlet {
+            delivery: Delivery::new(sink, policy(set), self.remains.clone()),
+            required: set.is_none_or(|set| set.required),
         });
+        Ok(self.outlets.len() - 1)
     }
-    if sink_config.is_some() && plugins == 0 {
-        return Err(Failure::usage("--sink-config is for a .wasm sink, and none is named")
-            .hint("a configured sink has its `config` in host.toml"));
+
+    /// Opens the sinks of the routes that this report's events can take.
+    fn routes(&mut self, routes: &[config::Route]) -> Result<Router, Failure> {
+        let report = &self.opener.provenance.report;
+        let mut ways = Vec::new();
+        for (number, set) in routes.iter().enumerate() {
+            let mut route = set
+                .compile()
+                .map_err(|error| Failure::usage(format!("routes[{number}].when, column {}: {error}", error.column)))?;
+            if !route.serves(report) {
+                continue;
+            }
+            for name in &set.to {
+                let place = match self.place(name) {
+                    Some(place) => place,
+                    None => self.add(name)?,
+                };
+                route.to.push(place);
+            }
+            ways.push(route);
+        }
+        Ok(Router::Routes(ways))
     }
-    Ok(sinks)
+}
+
+/// When a configured sink is tried again.
+pub fn policy(set: Option<&config::Sink>) -> DeliveryPolicy {
+    let default = DeliveryPolicy::default();
+    let Some(set) = set.map(|set| &set.retry) else {
+        return default;
+    };
+    DeliveryPolicy {
+        min_delay: set.min_delay.unwrap_or(default.min_delay),
+        max_delay: set.max_delay.unwrap_or(default.max_delay),
+        max_elapsed: set.max_elapsed.unwrap_or(default.max_elapsed),
+    }
+}
+
+/// Opens one configured sink for events kept earlier.
+pub fn reopen(config: &Config, name: &str, provenance: &Arc<Provenance>, run_id: &str) -> Result<Delivery, Failure> {
+    let set = named(config, name)?;
+    let opener = Opener {
+        config,
+        provenance,
+        checking: false,
+    };
+    let sink = opener.configured(name, set)?;
+    Ok(Delivery::new(
+        sink,
+        policy(Some(set)),
+        remains(config, run_id, provenance),
+    ))
 }
 
 fn named<'a>(config: &'a Config, name: &str) -> Result<&'a config::Sink, Failure> {

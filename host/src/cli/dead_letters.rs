@@ -1,0 +1,207 @@
+//! `host dead-letter`.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::args::{DeadLetterCommand, Letters};
+use super::{Exit, Failure, print, sinks};
+use crate::config::Config;
+use crate::event::Encoding;
+use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetters, Selection};
+
+/// Letters that are delivered together.
+const REPLAYED: usize = 1000;
+/// Letters that `list` shows unless told otherwise.
+const LISTED: usize = 100;
+
+/// The store of the configuration, else `$XDG_STATE_HOME/host/dead-letters.db`.
+pub fn store(config: &Config) -> DeadLetters {
+    let set = &config.dead_letters;
+    let default = Bounds::default();
+    let bounds = Bounds {
+        events: set.events.unwrap_or(default.events),
+        bytes: set.bytes.unwrap_or(default.bytes),
+    };
+    let path = match &set.path {
+        Some(path) => config.folder.join(path),
+        // Without a home they stay where the user is: anywhere is better than nowhere.
+        None => super::state_folder()
+            .unwrap_or_else(|| PathBuf::from("."))
+            .join("dead-letters.db"),
+    };
+    DeadLetters::at(path, bounds)
+}
+
+/// Carries out a subcommand.
+pub async fn run(command: &DeadLetterCommand) -> Result<(), Failure> {
+    match command {
+        DeadLetterCommand::List { letters, limit, json } => list(letters, *limit, *json),
+        DeadLetterCommand::Show { number, letters } => show(*number, letters),
+        DeadLetterCommand::Replay { numbers, letters } => replay(numbers, letters).await,
+        DeadLetterCommand::Drop { numbers, all, letters } => forget(numbers, *all, letters),
+    }
+}
+
+fn load(letters: &Letters) -> Result<(Config, DeadLetters), Failure> {
+    let config = Config::load(letters.config.config.as_deref())?;
+    let store = store(&config);
+    Ok((config, store))
+}
+
+fn selection(letters: &Letters, numbers: &[i64]) -> Selection {
+    Selection {
+        sink: letters.sink.clone(),
+        report: letters.report.clone(),
+        numbers: numbers.to_vec(),
+    }
+}
+
+fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<(), Failure> {
+    let (_, store) = load(letters)?;
+    let selection = selection(letters, &[]);
+    let most = limit.unwrap_or(if json { usize::MAX >> 1 } else { LISTED });
+    let entries = store.list(&selection, most)?;
+    let mut text = String::new();
+    if json {
+        for entry in &entries {
+            text += &serde_json::to_string(entry).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+            text.push('\n');
+        }
+        return print(text.as_bytes());
+    }
+    if entries.is_empty() {
+        return print(b"no dead letters\n");
+    }
+    let _ = writeln!(
+        text,
+        "{:>8}  {:<16} {:<16} {:<20} {:>8}  REASON",
+        "NUMBER", "SINK", "REPORT", "LAST ATTEMPT", "ATTEMPTS"
+    );
+    for entry in &entries {
+        let reason: String = entry.reason.chars().filter(|c| !c.is_control()).collect();
+        let _ = writeln!(
+            text,
+            "{:>8}  {:<16} {:<16} {:<20} {:>8}  {reason}",
+            entry.number,
+            entry.sink,
+            entry.report,
+            entry.last_attempt.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            entry.attempts
+        );
+    }
+    let total = store.count(&selection)?;
+    if total > entries.len() as u64 {
+        let _ = writeln!(text, "… {} of {total}; --limit shows more, --json all", entries.len());
+    }
+    print(text.as_bytes())
+}
+
+fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
+    let (_, store) = load(letters)?;
+    let found = store.read(&selection(letters, &[number]), 0, 1)?;
+    let Some(letter) = found.first() else {
+        return Err(
+            Failure::usage(format!("there is no dead letter {number}")).hint("`host dead-letter list` shows them")
+        );
+    };
+    let mut event = Vec::new();
+    Encoding::Event.write(&letter.event, &letter.provenance, &mut event);
+    let text: Result<String, serde_json::Error> = (|| {
+        let mut object = serde_json::to_value(&letter.entry)?;
+        if let Some(object) = object.as_object_mut() {
+            object.insert("event".into(), serde_json::from_slice(&event)?);
+        }
+        serde_json::to_string_pretty(&object)
+    })();
+    let text = text.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    print((text + "\n").as_bytes())
+}
+
+/// Delivers letters again, and forgets those that were taken. The others stay, with what happened now.
+async fn replay(numbers: &[i64], letters: &Letters) -> Result<(), Failure> {
+    let (config, store) = load(letters)?;
+    let selection = selection(letters, numbers);
+    let mut after = 0;
+    let (mut delivered, mut kept, mut failed) = (0, 0, None);
+    loop {
+        let batch = store.read(&selection, after, REPLAYED)?;
+        let Some(last) = batch.last() else { break };
+        after = last.entry.number;
+        for group in batch.chunk_by(|a, b| a.entry.sink == b.entry.sink && a.provenance == b.provenance) {
+            match deliver(&config, &store, group).await {
+                Ok(taken) => {
+                    delivered += taken;
+                    kept += group.len() as u64 - taken;
+                }
+                Err(failure) => {
+                    kept += group.len() as u64;
+                    failed.get_or_insert(failure);
+                }
+            }
+        }
+    }
+    print(format!("{delivered} delivered, {kept} still dead letters\n").as_bytes())?;
+    match failed {
+        Some(failure) => Err(failure),
+        None if kept > 0 => Err(
+            Failure::new(Exit::Partial, format!("{kept} events are still dead letters"))
+                .hint("`host dead-letter list` says why"),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Delivers letters of one sink and one origin; says how many it took.
+async fn deliver(config: &Config, store: &DeadLetters, group: &[DeadLetter]) -> Result<u64, Failure> {
+    let Some(first) = group.first() else { return Ok(0) };
+    let provenance = Arc::new(first.provenance.clone());
+    let mut delivery = sinks::reopen(config, &first.entry.sink, &provenance, &first.entry.run_id)?;
+    let events: Vec<_> = group.iter().map(|letter| letter.event.clone()).collect();
+    let before = times_kept(store, group)?;
+    let tally = delivery.tally();
+    delivery.deliver(&events).await?;
+    delivery.close().await?;
+    if tally.delivered() + tally.dead_lettered() != events.len() as u64 {
+        let trouble = delivery.trouble().unwrap_or("the sink did not answer for every event");
+        return Err(Failure::new(
+            Exit::DeliveryFailed,
+            format!("sink {}: {trouble}", first.entry.sink),
+        ));
+    }
+    // What was refused again has put itself back; the rest is done.
+    let after = times_kept(store, group)?;
+    let done: Vec<i64> = (after.iter())
+        .filter(|(number, times)| before.get(number) == Some(times))
+        .map(|(number, _)| *number)
+        .collect();
+    if done.is_empty() {
+        return Ok(0);
+    }
+    let selection = Selection {
+        numbers: done,
+        ..Selection::default()
+    };
+    Ok(store.remove(&selection)?)
+}
+
+/// How often each letter of a group was set aside.
+fn times_kept(store: &DeadLetters, group: &[DeadLetter]) -> Result<HashMap<i64, u32>, Failure> {
+    let selection = Selection {
+        numbers: group.iter().map(|letter| letter.entry.number).collect(),
+        ..Selection::default()
+    };
+    let entries = store.list(&selection, group.len())?;
+    Ok(entries.iter().map(|entry| (entry.number, entry.times_kept)).collect())
+}
+
+fn forget(numbers: &[i64], all: bool, letters: &Letters) -> Result<(), Failure> {
+    if numbers.is_empty() && letters.sink.is_none() && letters.report.is_none() && !all {
+        return Err(Failure::usage("this would drop every dead letter")
+            .hint("give numbers, --sink or --report, or --all if that is meant"));
+    }
+    let (_, store) = load(letters)?;
+    let dropped = store.remove(&selection(letters, numbers))?;
+    print(format!("{dropped} dropped\n").as_bytes())
+}

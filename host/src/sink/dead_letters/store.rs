@@ -1,0 +1,441 @@
+//! The store: one SQLite file.
+
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use super::{Bounds, DeadLetter, DeadLetterError, Entry, Selection, Undelivered, schema};
+use crate::event::Provenance;
+
+/// How long another process may hold the file.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The dead letters of all sinks. The file is made when the first letter comes.
+#[derive(Debug)]
+pub struct DeadLetters {
+    path: PathBuf,
+    bounds: Bounds,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl DeadLetters {
+    /// The store in this file; nothing is opened yet.
+    pub fn at(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
+        DeadLetters {
+            path: path.into(),
+            bounds,
+            connection: Mutex::new(None),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps events for a sink, all of them or none. One that is there already gets the new reason and attempts.
+    ///
+    /// # Errors
+    ///
+    /// [`DeadLetterError::Full`] where they do not fit; otherwise the file cannot be used.
+    pub fn add(
+        &self,
+        sink: &str,
+        run_id: &str,
+        provenance: &Provenance,
+        letters: &[Undelivered<'_>],
+    ) -> Result<(), DeadLetterError> {
+        let mut opened = self.open()?;
+        let Some(connection) = opened.as_mut() else {
+            return Ok(());
+        };
+        let (events, bytes) = self.database(put(connection, sink, run_id, provenance, letters, self.bounds))?;
+        if events > self.bounds.events || bytes > self.bounds.bytes {
+            return Err(DeadLetterError::Full {
+                events,
+                most_events: self.bounds.events,
+                bytes,
+                most_bytes: self.bounds.bytes,
+            });
+        }
+        Ok(())
+    }
+
+    /// What happened to the selected letters, oldest first, so many at most.
+    pub fn list(&self, selection: &Selection, most: usize) -> Result<Vec<Entry>, DeadLetterError> {
+        let opened = self.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(Vec::new());
+        };
+        let (condition, values) = selection.condition();
+        let query = format!("SELECT {ENTRY} FROM letter WHERE {condition} ORDER BY number LIMIT {most}");
+        self.database((|| {
+            let mut statement = connection.prepare(&query)?;
+            statement.query_map(params_from_iter(values), entry)?.collect()
+        })())
+    }
+
+    /// How many letters are selected.
+    pub fn count(&self, selection: &Selection) -> Result<u64, DeadLetterError> {
+        let opened = self.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(0);
+        };
+        let (condition, values) = selection.condition();
+        let query = format!("SELECT count(*) FROM letter WHERE {condition}");
+        self.database(connection.query_row(&query, params_from_iter(values), |row| unsigned(row, 0)))
+    }
+
+    /// The selected letters after number `after`, oldest first, so many at most, with their events.
+    pub fn read(&self, selection: &Selection, after: i64, most: usize) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        let opened = self.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(Vec::new());
+        };
+        let (condition, values) = selection.condition();
+        let query = format!(
+            "SELECT {ENTRY}, provenance.json, event FROM letter JOIN provenance ON provenance.id = letter.provenance \
+             WHERE {condition} AND number > {after} ORDER BY number LIMIT {most}"
+        );
+        self.database((|| {
+            let mut statement = connection.prepare(&query)?;
+            statement.query_map(params_from_iter(values), letter)?.collect()
+        })())
+    }
+
+    /// Forgets letters: they were delivered, or are not wanted. Says how many there were.
+    pub fn remove(&self, selection: &Selection) -> Result<u64, DeadLetterError> {
+        let opened = self.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(0);
+        };
+        let (condition, values) = selection.condition();
+        let query = format!("DELETE FROM letter WHERE {condition}");
+        let removed = self.database(connection.execute(&query, params_from_iter(values)))?;
+        Ok(removed as u64)
+    }
+
+    fn open(&self) -> Result<MutexGuard<'_, Option<Connection>>, DeadLetterError> {
+        let mut opened = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if opened.is_none() {
+            *opened = Some(self.connect()?);
+        }
+        Ok(opened)
+    }
+
+    /// Where there is no file, there are no letters, and reading them makes none.
+    fn open_existing(&self) -> Result<MutexGuard<'_, Option<Connection>>, DeadLetterError> {
+        if self.path.exists() {
+            return self.open();
+        }
+        Ok(self.connection.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn connect(&self) -> Result<Connection, DeadLetterError> {
+        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|source| DeadLetterError::Folder {
+                path: self.path.clone(),
+                source,
+            })?;
+        }
+        // Events name people and their addresses: nobody else may read them, from the first byte on.
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&self.path);
+        file.map_err(|source| DeadLetterError::Folder {
+            path: self.path.clone(),
+            source,
+        })?;
+        let prepared = self.database((|| {
+            let mut connection = Connection::open(&self.path)?;
+            connection.busy_timeout(BUSY)?;
+            schema::prepare(&mut connection).map(|known| known.map(|()| connection))
+        })())?;
+        prepared.map_err(|problem| DeadLetterError::Foreign {
+            path: self.path.clone(),
+            problem,
+        })
+    }
+
+    fn database<T>(&self, result: Result<T, rusqlite::Error>) -> Result<T, DeadLetterError> {
+        result.map_err(|source| DeadLetterError::Database {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// The columns of an [`Entry`], in its order.
+const ENTRY: &str =
+    "number, sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, times_kept, run_id";
+
+/// Inserts and says how much there is then; what goes over the bounds is taken back.
+fn put(
+    connection: &mut Connection,
+    sink: &str,
+    run_id: &str,
+    provenance: &Provenance,
+    letters: &[Undelivered<'_>],
+    bounds: Bounds,
+) -> Result<(u64, u64), rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let shared = json(provenance)?;
+    transaction.execute("INSERT OR IGNORE INTO provenance (json) VALUES (?1)", [&shared])?;
+    let shared: i64 =
+        transaction.query_row("SELECT id FROM provenance WHERE json = ?1", [&shared], |row| row.get(0))?;
+    {
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO letter (sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, \
+             run_id, provenance, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT DO UPDATE SET reason = excluded.reason, last_attempt = excluded.last_attempt, \
+             attempts = attempts + excluded.attempts, times_kept = times_kept + 1",
+        )?;
+        for letter in letters {
+            insert.execute(params![
+                sink,
+                provenance.report,
+                provenance.connection,
+                letter.event.id.as_deref().unwrap_or_default(),
+                letter.reason,
+                letter.first_attempt.as_millisecond(),
+                letter.last_attempt.as_millisecond(),
+                letter.attempts,
+                run_id,
+                shared,
+                json(letter.event)?,
+            ])?;
+        }
+    }
+    let totals = transaction.query_row("SELECT events, bytes FROM total", [], |row| {
+        Ok((unsigned(row, 0)?, unsigned(row, 1)?))
+    })?;
+    if totals.0 <= bounds.events && totals.1 <= bounds.bytes {
+        transaction.commit()?;
+        return Ok(totals);
+    }
+    transaction.rollback()?;
+    Ok(totals)
+}
+
+/// A count: SQLite's integers have a sign.
+fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, rusqlite::Error> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+impl Selection {
+    fn condition(&self) -> (String, Vec<String>) {
+        let mut conditions = vec!["true".to_owned()];
+        let mut values = Vec::new();
+        for (column, value) in [("sink", &self.sink), ("report", &self.report)] {
+            if let Some(value) = value {
+                values.push(value.clone());
+                conditions.push(format!("{column} = ?{}", values.len()));
+            }
+        }
+        if !self.numbers.is_empty() {
+            let numbers: Vec<String> = self.numbers.iter().map(i64::to_string).collect();
+            conditions.push(format!("number IN ({})", numbers.join(", ")));
+        }
+        (conditions.join(" AND "), values)
+    }
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+    let time = |column: usize| -> Result<Timestamp, rusqlite::Error> {
+        Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or_default())
+    };
+    Ok(Entry {
+        number: row.get(0)?,
+        sink: row.get(1)?,
+        report: row.get(2)?,
+        connection: row.get(3)?,
+        event_id: row.get(4)?,
+        reason: row.get(5)?,
+        first_attempt: time(6)?,
+        last_attempt: time(7)?,
+        attempts: row.get(8)?,
+        times_kept: row.get(9)?,
+        run_id: row.get(10)?,
+    })
+}
+
+fn letter(row: &Row<'_>) -> Result<DeadLetter, rusqlite::Error> {
+    fn parse<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, rusqlite::Error> {
+        let text: String = row.get(column)?;
+        serde_json::from_str(&text).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+        })
+    }
+    Ok(DeadLetter {
+        entry: entry(row)?,
+        provenance: parse(row, 11)?,
+        event: parse(row, 12)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Activity, Event, Outcome, samples};
+
+    fn event(id: &str) -> Event {
+        Event {
+            id: Some(id.into()),
+            ..samples::full(Activity::Logon, Outcome::Failure)
+        }
+    }
+
+    fn add(store: &DeadLetters, sink: &str, events: &[Event], reason: &str) -> Result<(), DeadLetterError> {
+        let letters: Vec<_> = events
+            .iter()
+            .map(|event| Undelivered {
+                event,
+                reason,
+                first_attempt: Timestamp::UNIX_EPOCH,
+                last_attempt: Timestamp::UNIX_EPOCH,
+                attempts: 1,
+            })
+            .collect();
+        store.add(sink, "run", &samples::epm(), &letters)
+    }
+
+    #[test]
+    fn a_letter_comes_back_as_it_went_in_after_the_file_was_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a").join("letters.db");
+        add(
+            &DeadLetters::at(&path, Bounds::default()),
+            "siem",
+            &[event("1"), event("2")],
+            "down",
+        )
+        .unwrap();
+
+        let store = DeadLetters::at(&path, Bounds::default());
+        let read = store.read(&Selection::default(), 0, 10).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0].event, event("1"));
+        assert_eq!(read[0].provenance, samples::epm());
+        assert_eq!(
+            (read[0].entry.sink.as_str(), read[0].entry.reason.as_str()),
+            ("siem", "down")
+        );
+        assert_eq!(
+            store
+                .read(&Selection::default(), read[0].entry.number, 10)
+                .unwrap()
+                .len(),
+            1
+        );
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "others may not read it");
+    }
+
+    #[test]
+    fn an_event_is_kept_once_a_sink_with_its_attempts_added_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DeadLetters::at(folder.path().join("x.db"), Bounds::default());
+        add(&store, "a", &[event("1")], "first").unwrap();
+        add(&store, "a", &[event("1")], "second").unwrap();
+        add(&store, "b", &[event("1")], "first").unwrap();
+        let entries = store.list(&Selection::default(), 10).unwrap();
+        let seen: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.sink.as_str(), entry.reason.as_str(), entry.attempts))
+            .collect();
+        assert_eq!(seen, [("a", "second", 2), ("b", "first", 1)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = Bounds {
+            events: 2,
+            ..Bounds::default()
+        };
+        let store = DeadLetters::at(folder.path().join("x.db"), bounds);
+        add(&store, "a", &[event("1")], "x").unwrap();
+        let error = add(&store, "a", &[event("2"), event("3")], "x").unwrap_err();
+        assert!(matches!(error, DeadLetterError::Full { .. }), "{error}");
+        assert_eq!(store.count(&Selection::default()).unwrap(), 1);
+        store.remove(&Selection::default()).unwrap();
+        add(&store, "a", &[event("2"), event("3")], "x").unwrap();
+
+        let bounds = Bounds {
+            bytes: 10,
+            ..Bounds::default()
+        };
+        let store = DeadLetters::at(folder.path().join("y.db"), bounds);
+        assert!(matches!(
+            add(&store, "a", &[event("1")], "x"),
+            Err(DeadLetterError::Full { .. })
+        ));
+    }
+
+    #[test]
+    fn letters_are_selected_by_sink_report_and_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DeadLetters::at(folder.path().join("x.db"), Bounds::default());
+        add(&store, "a", &[event("1"), event("2")], "x").unwrap();
+        add(&store, "b'; DROP TABLE letter; --", &[event("1")], "x").unwrap();
+        let of = |sink: &str| Selection {
+            sink: Some(sink.into()),
+            ..Selection::default()
+        };
+        assert_eq!(store.count(&of("a")).unwrap(), 2);
+        assert_eq!(store.count(&of("b'; DROP TABLE letter; --")).unwrap(), 1);
+        let numbers = Selection {
+            numbers: vec![2],
+            ..of("a")
+        };
+        assert_eq!(store.remove(&numbers).unwrap(), 1);
+        assert_eq!(store.count(&of("a")).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_store_without_letters_has_no_file_and_another_database_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let store = DeadLetters::at(&path, Bounds::default());
+        assert_eq!(store.count(&Selection::default()).unwrap(), 0);
+        assert!(!path.exists());
+
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("CREATE TABLE mine (x)").unwrap();
+        drop(other);
+        let error = add(&store, "a", &[event("1")], "x").unwrap_err();
+        assert!(matches!(error, DeadLetterError::Foreign { .. }), "{error}");
+
+        std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
+        let store = DeadLetters::at(&path, Bounds::default());
+        assert!(matches!(
+            add(&store, "a", &[event("1")], "x"),
+            Err(DeadLetterError::Database { .. })
+        ));
+    }
+
+    #[test]
+    fn a_later_version_s_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        add(&DeadLetters::at(&path, Bounds::default()), "a", &[event("1")], "x").unwrap();
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
+        let error = DeadLetters::at(&path, Bounds::default())
+            .count(&Selection::default())
+            .unwrap_err();
+        assert!(error.to_string().contains("version 99"), "{error}");
+    }
+}

@@ -1,0 +1,362 @@
+//! From events to a sink's verdicts, until each event is delivered or a dead letter.
+//!
+//! A [`Delivery`] is a sink with its retry policy. It cuts and gathers events into the batches that the sink takes,
+//! repeats what may succeed later, halves what is too large, and sets aside what is refused for good. After a batch was
+//! given up, the sink counts as down: what follows becomes dead letters at once, but for an attempt now and then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::dead_letters::{DeadLetters, Undelivered};
+use super::{BatchLimits, Rejection, Sink, SinkError, Verdict};
+use crate::event::{Event, Provenance};
+
+/// When a batch is delivered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryPolicy {
+    /// The shortest wait before another attempt. Default 200 ms.
+    pub min_delay: Duration,
+    /// The longest wait of our own choosing; also how often a sink that is down is tried. Default 10 s.
+    pub max_delay: Duration,
+    /// From the first attempt of a batch to the start of the last. Default 60 s; a longer wait that the receiver asks for
+    /// ends the attempts.
+    pub max_elapsed: Duration,
+}
+
+impl Default for DeliveryPolicy {
+    fn default() -> Self {
+        DeliveryPolicy {
+            min_delay: Duration::from_millis(200),
+            max_delay: Duration::from_secs(10),
+            max_elapsed: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What came of a sink's events; readable while they are under way.
+#[derive(Debug, Default)]
+pub struct Tally {
+    delivered: AtomicU64,
+    retries: AtomicU64,
+    dead_lettered: AtomicU64,
+    undelivered: AtomicU64,
+    closed: AtomicBool,
+}
+
+impl Tally {
+    /// Events that the receiver has taken.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that were repeated.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Events set aside.
+    pub fn dead_lettered(&self) -> u64 {
+        self.dead_lettered.load(Ordering::Relaxed)
+    }
+
+    /// Events neither taken nor set aside.
+    pub fn undelivered(&self) -> u64 {
+        self.undelivered.load(Ordering::Relaxed)
+    }
+
+    /// Whether the reader of the output has gone, as `head` does.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    fn add(counter: &AtomicU64, count: usize) {
+        counter.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+/// Where events go that cannot be delivered.
+#[derive(Debug, Clone)]
+pub struct Remains {
+    /// The store.
+    pub dead_letters: Arc<DeadLetters>,
+    /// The run that the events come from.
+    pub run_id: String,
+    /// What is true of all its events.
+    pub provenance: Arc<Provenance>,
+}
+
+/// A sink, its batches, its retries, and what came of them.
+pub struct Delivery {
+    sink: Box<dyn Sink>,
+    policy: DeliveryPolicy,
+    remains: Remains,
+    limits: BatchLimits,
+    gathered: Vec<Event>,
+    gathered_bytes: usize,
+    /// When the sink was found to be down or last tried since, and why.
+    down: Option<(Instant, String)>,
+    tally: Arc<Tally>,
+    /// The first thing that kept an event from being a dead letter.
+    trouble: Option<String>,
+}
+
+/// What became of a batch after all attempts.
+enum Outcome {
+    Accepted,
+    Rejected(Vec<Rejection>),
+    Refused(String),
+    TooLarge(String),
+}
+
+/// The attempts of one batch.
+struct Attempts {
+    count: u32,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Delivery {
+    /// Deliveries to `sink`.
+    pub fn new(sink: Box<dyn Sink>, policy: DeliveryPolicy, remains: Remains) -> Self {
+        let limits = sink.limits();
+        Delivery {
+            sink,
+            policy,
+            remains,
+            limits,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            down: None,
+            tally: Arc::default(),
+            trouble: None,
+        }
+    }
+
+    /// The sink's name.
+    pub fn name(&self) -> &str {
+        self.sink.name()
+    }
+
+    /// What the sink promises.
+    pub fn guarantee(&self) -> super::Guarantee {
+        self.sink.guarantee()
+    }
+
+    /// What has come of the events so far.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+
+    /// Takes events, in order. Those of a sink that gathers may wait for more.
+    ///
+    /// # Errors
+    ///
+    /// Where the sink is at its end. Events taken and not in the [`Tally`] then are undelivered.
+    pub async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError> {
+        if !self.limits.gather {
+            let mut rest = events;
+            while !rest.is_empty() {
+                let (batch, after) = rest.split_at(fitting(rest, self.limits, 0, 0));
+                self.settle(batch).await?;
+                rest = after;
+            }
+            return Ok(());
+        }
+        let mut rest = events;
+        while !rest.is_empty() {
+            let fit = fitting(rest, self.limits, self.gathered.len(), self.gathered_bytes);
+            let (now, after) = rest.split_at(fit);
+            self.gathered_bytes += now.iter().map(Event::bytes).sum::<usize>();
+            self.gathered.extend_from_slice(now);
+            if !after.is_empty() || self.gathered.len() >= self.limits.events {
+                self.flush().await?;
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Delivers what was gathered, and completes the sink.
+    ///
+    /// # Errors
+    ///
+    /// Where the sink is at its end. What it had taken may then be incomplete.
+    pub async fn close(&mut self) -> Result<(), SinkError> {
+        self.flush().await?;
+        self.sink.close().await
+    }
+
+    /// Gives the sink up.
+    pub async fn abort(&mut self) {
+        self.sink.abort().await;
+    }
+
+    /// Why events could not even be set aside, where that happened.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        let batch = std::mem::take(&mut self.gathered);
+        self.gathered_bytes = 0;
+        let settled = self.settle(&batch).await;
+        // The room is used again.
+        self.gathered = batch;
+        self.gathered.clear();
+        settled
+    }
+
+    /// Delivers one batch, in halves where it is too large.
+    async fn settle(&mut self, batch: &[Event]) -> Result<(), SinkError> {
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let mut attempts = Attempts {
+                count: 0,
+                first: Timestamp::now(),
+                last: Timestamp::now(),
+            };
+            match self.attempt(part, &mut attempts).await? {
+                Outcome::Accepted => Tally::add(&self.tally.delivered, part.len()),
+                Outcome::Rejected(rejections) => {
+                    let refused = rejections
+                        .iter()
+                        .filter_map(|rejection| Some((part.get(rejection.index)?, rejection.reason.as_str())));
+                    let refused: Vec<_> = refused.collect();
+                    Tally::add(&self.tally.delivered, part.len() - refused.len());
+                    self.set_aside(refused, &attempts);
+                }
+                Outcome::Refused(reason) => {
+                    let refused = part.iter().map(|event| (event, reason.as_str())).collect();
+                    self.set_aside(refused, &attempts);
+                }
+                Outcome::TooLarge(reason) => match part.len() {
+                    1 => {
+                        let refused = part.iter().map(|event| (event, reason.as_str())).collect();
+                        self.set_aside(refused, &attempts);
+                    }
+                    length => {
+                        let (first, second) = part.split_at(length / 2);
+                        parts.push(second);
+                        parts.push(first);
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers a batch until there is an outcome.
+    async fn attempt(&mut self, batch: &[Event], attempts: &mut Attempts) -> Result<Outcome, SinkError> {
+        if let Some((tried, reason)) = &self.down
+            && tried.elapsed() < self.policy.max_delay
+        {
+            return Ok(Outcome::Refused(format!("the sink is down: {reason}")));
+        }
+        let started = Instant::now();
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(self.policy.min_delay)
+            .with_max_delay(self.policy.max_delay)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        loop {
+            attempts.count += 1;
+            attempts.last = Timestamp::now();
+            let verdict = match self.sink.deliver(batch).await {
+                Err(SinkError::Closed) => {
+                    self.tally.closed.store(true, Ordering::Relaxed);
+                    return Err(SinkError::Closed);
+                }
+                result => result?,
+            };
+            let (after, reason) = match verdict {
+                Verdict::Retry { after, reason } => (after, reason),
+                Verdict::Accepted => {
+                    self.down = None;
+                    return Ok(Outcome::Accepted);
+                }
+                Verdict::Rejected(rejections) => {
+                    self.down = None;
+                    return Ok(Outcome::Rejected(rejections));
+                }
+                Verdict::TooLarge { reason } => return Ok(Outcome::TooLarge(reason)),
+                Verdict::Refused { reason } => return Ok(Outcome::Refused(reason)),
+            };
+            let wait = waits.next().unwrap_or(self.policy.max_delay);
+            let wait = after.map_or(wait, |after| after.max(self.policy.min_delay));
+            let was_down = self.down.is_some();
+            if was_down || started.elapsed().saturating_add(wait) > self.policy.max_elapsed {
+                if !was_down {
+                    tracing::warn!(sink = %self.sink.name(), attempts = attempts.count, "the sink is down: {reason}");
+                }
+                self.down = Some((Instant::now(), reason.clone()));
+                return Ok(Outcome::Refused(format!("given up: {reason}")));
+            }
+            tracing::debug!(sink = %self.sink.name(), wait_ms = wait.as_millis() as u64, "delivering again: {reason}");
+            self.tally.retries.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Keeps events that were refused, each with its reason.
+    fn set_aside(&mut self, refused: Vec<(&Event, &str)>, attempts: &Attempts) {
+        if refused.is_empty() {
+            return;
+        }
+        let letters: Vec<_> = refused
+            .iter()
+            .map(|&(event, reason)| Undelivered {
+                event,
+                reason,
+                first_attempt: attempts.first,
+                last_attempt: attempts.last,
+                attempts: attempts.count,
+            })
+            .collect();
+        let Remains {
+            dead_letters,
+            run_id,
+            provenance,
+        } = &self.remains;
+        // This waits for the disk; the other sinks' tasks go on, on other threads.
+        let kept = dead_letters.add(self.sink.name(), run_id, provenance, &letters);
+        match kept {
+            Ok(()) => {
+                if self.tally.dead_lettered() == 0 {
+                    let reason = letters.first().map(|letter| letter.reason).unwrap_or_default();
+                    tracing::warn!(sink = %self.sink.name(), "events go to the dead letters: {reason}");
+                }
+                Tally::add(&self.tally.dead_lettered, letters.len());
+            }
+            Err(error) => {
+                let text = super::answer::in_one_line(&error);
+                tracing::error!(sink = %self.sink.name(), events = letters.len(), "not delivered and not kept: {text}");
+                Tally::add(&self.tally.undelivered, letters.len());
+                self.trouble.get_or_insert(text);
+            }
+        }
+    }
+}
+
+/// How many of the events fit into a batch that already holds so many; at least one where it is empty.
+fn fitting(events: &[Event], limits: BatchLimits, held: usize, held_bytes: usize) -> usize {
+    let mut bytes = held_bytes;
+    let mut count = 0;
+    for event in events {
+        bytes = bytes.saturating_add(event.bytes());
+        let total = held + count;
+        if total >= limits.events.max(1) || (total > 0 && bytes > limits.bytes) {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
