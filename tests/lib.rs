@@ -1,6 +1,8 @@
 //! What every end-to-end test starts from: a [`Desk`] (a fresh folder, a clean environment and the command) and a
 //! [`Server`] (the simulator, on a free port).
 
+mod receiver;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -10,6 +12,8 @@ use host::simulator::{Running, Scenario, Simulator};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+pub use receiver::{Received, Receiver, Reply};
 
 /// A fresh folder, and the binary in an environment that knows nothing else.
 pub struct Desk {

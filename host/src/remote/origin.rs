@@ -81,6 +81,8 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     url: Url,
+    /// As it was given, perhaps without the last slash.
+    given: Url,
     origin: Origin,
 }
 
@@ -123,10 +125,11 @@ impl BaseUrl {
                 "give the base address only",
             ));
         }
+        let given = url.clone();
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        Ok(BaseUrl { url, origin })
+        Ok(BaseUrl { url, given, origin })
     }
 
     /// The URL; its path ends in a slash.
@@ -139,7 +142,8 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// A URL below the base, each segment percent-encoded; no segments give the base itself.
+    /// A URL below the base, each segment percent-encoded; no segments give the base as it was typed, with
+    /// a slash at its end or without.
     pub fn join<S: AsRef<str>>(&self, segments: impl IntoIterator<Item = S>) -> Result<Url, RemoteError> {
         let mut url = self.url.clone();
         let mut any = false;
@@ -158,7 +162,7 @@ impl BaseUrl {
                 any = true;
             }
         }
-        Ok(if any { url } else { self.url.clone() })
+        Ok(if any { url } else { self.given.clone() })
     }
 
     /// A link that the server handed out, if it stays on the origin. White space around it is ignored.

@@ -92,7 +92,8 @@ impl HttpSink {
             HttpBody::Ndjson => "application/x-ndjson",
             HttpBody::Array => "application/json",
         };
-        let mut request = Request::new(Method::POST, self.remote.base().url().clone())
+        let url = self.remote.base().join::<&str>([]).map_err(settings)?;
+        let mut request = Request::new(Method::POST, url)
             .any_status()
             .body(media_type, body)
             .map_err(settings)?;

@@ -75,7 +75,11 @@ impl Guest for Plugin {
 
 impl GuestEncoder for Hostile {
     fn open(config: String) -> Result<Encoder, Fault> {
-        let behaviour = config.trim_matches(['{', '}', '"']).to_owned();
+        // Either a JSON string, or an object with one member.
+        let behaviour = match config.split('"').nth(3) {
+            Some(value) => value.to_owned(),
+            None => config.trim_matches(['{', '}', '"']).to_owned(),
+        };
         match behaviour.as_str() {
             "open-fault" => return Err(fault("bad configuration")),
             "open-trap" => panic!("as asked"),
@@ -149,7 +153,7 @@ impl GuestEncoder for Hostile {
         match self.behaviour.as_str() {
             "verdict-trap" => panic!("as asked"),
             "verdict-loop" => spin(),
-            "reject-nobody-there" => return rejected(&[2]),
+            "reject-nobody-there" => return rejected(&[1_000_000]),
             "reject-twice" => return rejected(&[0, 0]),
             "echo" => return Verdict::Refused(format!("{delivery} {:?} {}", response.headers, response.body.len())),
             _ => {}

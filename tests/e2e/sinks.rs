@@ -1,0 +1,487 @@
+//! Several sinks at once: routes, receivers that fail, hostile plugins, dead letters. Whatever happens, each event is
+//! counted once.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+
+use super::{PASSWORD, desk};
+
+const SECRET: &str = "demo-secret";
+/// Retries that a test can wait for.
+const QUICK: &str = "retry = { min-delay = \"10ms\", max-delay = \"50ms\", max-elapsed = \"1s\" }";
+
+fn configuration(server: &Server, sinks: &str) -> String {
+    let url = server.url();
+    format!(
+        "[connections.epm]\nkind = \"epm\"\nurl = \"{url}\"\nallow-private-addresses = true\n\
+         auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n\
+         [connections.domain]\nkind = \"identity-domain\"\nurl = \"{url}\"\nallow-private-addresses = true\n\
+         auth = {{ kind = \"oauth2-client-credentials\", client-id = \"demo-client\", client-secret = {{ env = \"SECRET\" }} }}\n\
+         {sinks}"
+    )
+}
+
+fn http(name: &str, url: &str, more: &str) -> String {
+    format!(
+        "[sinks.{name}]\nkind = \"http\"\nendpoint = {{ url = \"{url}\", allow-private-addresses = true, timeout = \"1s\", retry = {{ attempts = 1 }} }}\n{QUICK}\n{more}\n"
+    )
+}
+
+fn host(desk: &Desk, arguments: &[&str]) -> Output {
+    let mut command = desk.host(arguments);
+    command.env("EPM_PASSWORD", PASSWORD).env("SECRET", SECRET);
+    command.output().unwrap()
+}
+
+/// Runs a report with a summary; gives the summary and the exit code.
+fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
+    let mut arguments = vec!["run", report, "--since", "7d", "--summary", "summary.json"];
+    arguments.extend(more);
+    let output = host(desk, &arguments);
+    let summary =
+        std::fs::read(desk.path().join("summary.json")).unwrap_or_else(|_| panic!("no summary: {}", stderr(&output)));
+    (serde_json::from_slice(&summary).unwrap(), output)
+}
+
+fn sink<'a>(summary: &'a Value, name: &str) -> &'a Value {
+    let sinks = summary["sinks"].as_array().unwrap();
+    sinks
+        .iter()
+        .find(|sink| sink["name"] == name)
+        .unwrap_or_else(|| panic!("{name}: {summary}"))
+}
+
+fn uids(values: &[Value]) -> Vec<String> {
+    values
+        .iter()
+        .map(|value| value["metadata"]["uid"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn file(desk: &Desk, name: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(desk.path().join(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
+    let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
+    let port = free_port();
+    let sinks = [
+        "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n".to_owned(),
+        http("up", &up.url(), ""),
+        http("down", &format!("http://127.0.0.1:{port}"), ""),
+    ];
+    desk.write("host.toml", configuration(&server, &sinks.concat()));
+    let (summary, output) = run(
+        &desk,
+        "audit-events",
+        &["--sink", "archive", "--sink", "up", "--sink", "down"],
+    );
+    assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("host dead-letter replay"),
+        "{}",
+        stderr(&output)
+    );
+    let events = summary["events"].as_u64().unwrap();
+    assert!(events > 10);
+    for name in ["archive", "up"] {
+        assert_eq!(sink(&summary, name)["delivered"], events);
+        assert_eq!(sink(&summary, name)["dead_lettered"], 0);
+    }
+    assert_eq!(sink(&summary, "down")["delivered"], 0);
+    assert_eq!(sink(&summary, "down")["dead_lettered"], events);
+    let expected = uids(&file(&desk, "archive.ndjson"));
+    assert_eq!(uids(&up.taken()), expected);
+
+    let listed = json_lines(&host(&desk, &["dead-letter", "list", "--json"]));
+    assert_eq!(listed.len() as u64, events);
+    assert!(
+        listed
+            .iter()
+            .all(|letter| letter["sink"] == "down" && letter["attempts"].is_u64())
+    );
+    let number = listed[0]["number"].to_string();
+    let shown: Value = serde_json::from_slice(&host(&desk, &["dead-letter", "show", &number]).stdout).unwrap();
+    assert_eq!(shown["event"]["id"], expected[0].as_str());
+
+    // Still down: nothing is lost by trying.
+    let vain = host(&desk, &["dead-letter", "replay"]);
+    assert_eq!(vain.status.code(), Some(8), "{}", stderr(&vain));
+    assert_eq!(
+        json_lines(&host(&desk, &["dead-letter", "list", "--json"])).len() as u64,
+        events
+    );
+
+    let back = Receiver::with(port, |_| Reply::status(200));
+    let replayed = host(&desk, &["dead-letter", "replay", "--sink", "down"]);
+    assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
+    assert_eq!(uids(&back.taken()), expected);
+    assert_eq!(stdout(&host(&desk, &["dead-letter", "list"])), "no dead letters\n");
+}
+
+#[test]
+fn a_sink_that_is_not_required_fails_no_run() {
+    let (desk, server) = (desk(), Server::start(""));
+    let down = http("down", &format!("http://127.0.0.1:{}", free_port()), "required = false");
+    desk.write("host.toml", configuration(&server, &down));
+    let (summary, output) = run(&desk, "user-login", &["--sink", "file:x.ndjson", "--sink", "down"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(sink(&summary, "down")["dead_lettered"], summary["events"]);
+}
+
+#[test]
+fn events_go_where_routes_send_them() {
+    let (desk, server, siem) = (desk(), Server::start(""), Receiver::start());
+    let sinks = http("siem", &siem.url(), "")
+        + "[sinks.archive]\nkind = \"file\"\npath = \"{report}.ndjson\"\n"
+        + "[sinks.never]\nkind = \"file\"\npath = \"never.ndjson\"\n"
+        + "[[routes]]\nreports = [\"audit-events\"]\nwhen = 'outcome == \"failure\" && !source_ip.startsWith(\"10.\")'\nto = [\"siem\"]\n"
+        + "[[routes]]\nto = [\"archive\"]\n"
+        + "[[routes]]\nreports = [\"user-audit\"]\nto = [\"never\"]\n";
+    desk.write("host.toml", configuration(&server, &sinks));
+    let (summary, output) = run(&desk, "audit-events", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+    let archived = file(&desk, "audit-events.ndjson");
+    assert_eq!(archived.len() as u64, summary["events"].as_u64().unwrap());
+    let failures: Vec<Value> = (archived.iter())
+        .filter(|event| event["status_id"] == 2)
+        .filter(|event| {
+            !event["src_endpoint"]["ip"]
+                .as_str()
+                .unwrap_or_default()
+                .starts_with("10.")
+        })
+        .cloned()
+        .collect();
+    assert!(!failures.is_empty() && failures.len() < archived.len());
+    assert_eq!(uids(&siem.taken()), uids(&failures));
+    assert!(
+        !desk.path().join("never.ndjson").exists(),
+        "no event of this report can get there"
+    );
+
+    // What is named goes before routes.
+    let (summary, output) = run(&desk, "audit-events", &["--sink", "stdout"]);
+    assert_eq!(json_lines(&output).len() as u64, summary["events"].as_u64().unwrap());
+    assert_eq!(summary["sinks"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_event_that_no_route_takes_is_counted() {
+    let (desk, server) = (desk(), Server::start(""));
+    let sinks = "[[routes]]\noutcome = \"failure\"\nto = [\"stdout\"]\n";
+    desk.write("host.toml", configuration(&server, sinks));
+    let (summary, output) = run(&desk, "user-login", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(summary["unrouted"], summary["events"]);
+    assert!(stderr(&output).contains("no route"), "{}", stderr(&output));
+}
+
+/// How a receiver behaves: a name, its answers, and whether events get through in the end.
+type Behaviour = (&'static str, fn(usize, usize) -> Reply, bool);
+
+#[test]
+fn whatever_a_receiver_answers_each_event_is_delivered_or_a_dead_letter() {
+    let behaviours: [Behaviour; 9] = [
+        ("400", |_, _| Reply::status(400), false),
+        ("401", |_, _| Reply::status(401), false),
+        ("403", |_, _| Reply::status(403), false),
+        ("404", |_, _| Reply::status(404), false),
+        ("500 for ever", |_, _| Reply::status(500), false),
+        (
+            "503, then fine",
+            |request, _| Reply::status(if request < 3 { 503 } else { 200 }),
+            true,
+        ),
+        (
+            "429 with a wait",
+            |request, _| match request {
+                0 => Reply {
+                    headers: vec![("retry-after", "0".to_owned())],
+                    ..Reply::status(429)
+                },
+                _ => Reply::status(200),
+            },
+            true,
+        ),
+        (
+            "413 for more than five",
+            |_, lines| Reply::status(if lines > 5 { 413 } else { 200 }),
+            true,
+        ),
+        (
+            "a redirect elsewhere",
+            |_, _| Reply {
+                headers: vec![("location", "http://127.0.0.2:1/".to_owned())],
+                ..Reply::status(307)
+            },
+            false,
+        ),
+    ];
+    for (name, answer, through) in behaviours {
+        let (desk, server) = (desk(), Server::start(""));
+        let mut requests = 0;
+        let receiver = Receiver::with(0, move |received| {
+            requests += 1;
+            let lines = received.body.iter().filter(|byte| **byte == b'\n').count();
+            answer(requests - 1, lines)
+        });
+        desk.write("host.toml", configuration(&server, &http("siem", &receiver.url(), "")));
+        let (summary, output) = run(&desk, "user-login", &["--sink", "siem"]);
+        let events = summary["events"].as_u64().unwrap();
+        let counts = sink(&summary, "siem");
+        assert_eq!(
+            output.status.code(),
+            Some(if through { 0 } else { 8 }),
+            "{name}: {}",
+            stderr(&output)
+        );
+        let taken = uids(&receiver.taken());
+        assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), taken.len(), "{name}");
+        assert_eq!(counts["delivered"], taken.len() as u64, "{name}");
+        assert_eq!(
+            counts["delivered"].as_u64().unwrap() + counts["dead_lettered"].as_u64().unwrap(),
+            events,
+            "{name}"
+        );
+        assert_eq!(counts["undelivered"], 0, "{name}");
+        let letters = json_lines(&host(&desk, &["dead-letter", "list", "--json"]));
+        assert_eq!(counts["dead_lettered"], letters.len() as u64, "{name}");
+    }
+}
+
+#[test]
+fn receivers_that_reset_or_hang_cost_no_event() {
+    for hang in [false, true] {
+        let (desk, server) = (desk(), Server::start(""));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let mut held = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 64]);
+                if hang {
+                    held.push(stream);
+                }
+            }
+        });
+        desk.write("host.toml", configuration(&server, &http("siem", &url, "")));
+        let (summary, output) = run(&desk, "user-login", &["--sink", "siem", "--sink", "file:all.ndjson"]);
+        assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+        assert_eq!(sink(&summary, "siem")["dead_lettered"], summary["events"]);
+        assert_eq!(
+            file(&desk, "all.ndjson").len() as u64,
+            summary["events"].as_u64().unwrap()
+        );
+    }
+}
+
+#[test]
+fn what_fits_neither_sink_nor_dead_letters_fails_the_run() {
+    let (desk, server) = (desk(), Server::start(""));
+    let down = http("down", &format!("http://127.0.0.1:{}", free_port()), "");
+    desk.write(
+        "host.toml",
+        configuration(&server, &(down + "[dead-letters]\nevents = 3\n")),
+    );
+    let (summary, output) = run(&desk, "user-login", &["--sink", "down"]);
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    assert_eq!(sink(&summary, "down")["undelivered"], summary["events"]);
+    assert!(stderr(&output).contains("full"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_body_is_compressed_and_carries_its_key_and_the_credential() {
+    let (desk, server, receiver) = (desk(), Server::start(""), Receiver::start());
+    let endpoint = format!(
+        "[sinks.siem]\nkind = \"http\"\nbody = \"array\"\ncompression = \"gzip\"\nencoding = \"event\"\nheaders = {{ X-Team = \"blue\" }}\n\
+         endpoint = {{ url = \"{}/in\", allow-private-addresses = true, auth = {{ kind = \"header\", name = \"X-Token\", prefix = \"Key \", value = {{ env = \"SECRET\" }} }} }}\n",
+        receiver.url()
+    );
+    desk.write("host.toml", configuration(&server, &endpoint));
+    let (summary, output) = run(&desk, "user-login", &["--sink", "siem", "-vv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!stderr(&output).contains(SECRET));
+    let requests = receiver.received();
+    let [request] = requests.as_slice() else {
+        panic!("{} requests", requests.len())
+    };
+    let header = |name: &str| {
+        request
+            .headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(request.path, "/in");
+    assert_eq!(header("content-encoding").as_deref(), Some("gzip"));
+    assert_eq!(header("content-type").as_deref(), Some("application/json"));
+    assert_eq!(header("x-token").as_deref(), Some("Key demo-secret"));
+    assert_eq!(header("x-team").as_deref(), Some("blue"));
+    assert_eq!(header("idempotency-key").unwrap().len(), 32);
+    let mut gzip = Command::new("gzip")
+        .arg("-dc")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut gzip.stdin.take().unwrap(), &request.body).unwrap();
+    let body: Value = serde_json::from_slice(&gzip.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(
+        body.as_array().unwrap().len() as u64,
+        summary["events"].as_u64().unwrap()
+    );
+}
+
+/// The sink plugin that misbehaves as its configuration says.
+fn hostile_plugin() -> &'static Path {
+    static WASM: OnceLock<PathBuf> = OnceLock::new();
+    WASM.get_or_init(|| {
+        // Where the built-in plugins were built, and with them most of what this one needs.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugins");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--profile",
+            "plugin",
+            "--target",
+            "wasm32-unknown-unknown",
+        ]);
+        cargo.args(["--package", "hostile-sink", "--target-dir"]).arg(&target);
+        for variable in [
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+        ] {
+            cargo.env_remove(variable);
+        }
+        assert!(cargo.status().unwrap().success());
+        target.join("wasm32-unknown-unknown/plugin/hostile_sink.wasm")
+    })
+}
+
+#[test]
+fn a_hostile_sink_plugin_costs_its_own_batch_and_nothing_else() {
+    let wasm = hostile_plugin();
+    let server = Server::start("");
+    // behaviour, what the dead letters say
+    let cases = [
+        ("encode-trap", "crashed"),
+        ("encode-loop", "limit `time`"),
+        ("encode-fault", "cannot encode"),
+        ("hoard", "limit `memory`"),
+        ("many", "limit"),
+        ("huge", "limit"),
+        ("huge-request", "limit"),
+        ("escape", "path"),
+        ("absolute", "path"),
+        ("credential", "uthorization"),
+        ("smuggle", "header"),
+        ("smuggle-name", "header"),
+        ("verdict-trap", "crashed"),
+        ("verdict-loop", "limit `time`"),
+        ("reject-nobody-there", "rejects item"),
+        ("reject-twice", "rejects item"),
+    ];
+    for (behaviour, said) in cases {
+        let (desk, receiver) = (desk(), Receiver::with(0, |_| Reply::status(207)));
+        let sinks = format!(
+            "[limits]\ntime = \"2s\"\nmemory = 67108864\n[sinks.mine]\nplugin = \"{}\"\nconfig = {{ behaviour = \"{behaviour}\" }}\n\
+             endpoint = {{ url = \"{}/base\", allow-private-addresses = true }}\n",
+            wasm.display(),
+            receiver.url()
+        );
+        desk.write("host.toml", configuration(&server, &sinks));
+        let (summary, output) = run(&desk, "user-login", &["--sink", "mine", "--sink", "file:all.ndjson"]);
+        assert_eq!(output.status.code(), Some(8), "{behaviour}: {}", stderr(&output));
+        let events = summary["events"].as_u64().unwrap();
+        assert_eq!(sink(&summary, "mine")["dead_lettered"], events, "{behaviour}");
+        assert_eq!(file(&desk, "all.ndjson").len() as u64, events, "{behaviour}");
+        let letters = json_lines(&host(&desk, &["dead-letter", "list", "--json"]));
+        let reason = letters[0]["reason"].as_str().unwrap();
+        assert!(reason.contains(said), "{behaviour}: {reason}");
+        let outside = receiver
+            .received()
+            .iter()
+            .any(|request| !request.path.starts_with("/base/"));
+        assert!(!outside, "{behaviour}");
+    }
+}
+
+#[test]
+fn a_plugin_s_item_rejections_are_the_only_dead_letters() {
+    let (desk, server, receiver) = (desk(), Server::start(""), Receiver::with(0, |_| Reply::status(207)));
+    let sinks = format!(
+        "[sinks.mine]\nplugin = \"{}\"\nendpoint = {{ url = \"{}\", allow-private-addresses = true }}\n",
+        hostile_plugin().display(),
+        receiver.url()
+    );
+    desk.write("host.toml", configuration(&server, &sinks));
+    let (summary, output) = run(&desk, "user-login", &["--sink", "mine"]);
+    assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+    let batches = receiver.received().len() as u64;
+    let counts = sink(&summary, "mine");
+    assert_eq!(counts["dead_lettered"], batches);
+    assert_eq!(
+        counts["delivered"].as_u64().unwrap() + batches,
+        summary["events"].as_u64().unwrap()
+    );
+}
+
+#[test]
+fn a_plugin_s_configuration_is_held_against_its_schema() {
+    let (desk, server) = (desk(), Server::start(""));
+    let sinks = format!("[sinks.mine]\nplugin = \"{}\"\n", hostile_plugin().display());
+    desk.write("host.toml", configuration(&server, &sinks));
+    let output = host(
+        &desk,
+        &[
+            "run",
+            "user-login",
+            "--since",
+            "1d",
+            "--sink",
+            hostile_plugin().to_str().unwrap(),
+            "--sink-config",
+            "[1]",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("is not of type \"object\""),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(server.seen().len(), 0, "nothing was sent");
+}
+
+#[test]
+fn dropping_dead_letters_says_how_many_and_never_all_by_accident() {
+    let (desk, server) = (desk(), Server::start(""));
+    let down = http("down", &format!("http://127.0.0.1:{}", free_port()), "");
+    desk.write("host.toml", configuration(&server, &down));
+    let (summary, _) = run(&desk, "user-login", &["--sink", "down"]);
+    let careless = host(&desk, &["dead-letter", "drop"]);
+    assert_eq!(careless.status.code(), Some(2));
+    let dropped = host(&desk, &["dead-letter", "drop", "--sink", "down"]);
+    assert_eq!(stdout(&dropped), format!("{} dropped\n", summary["events"]));
+}

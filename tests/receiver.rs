@@ -1,0 +1,155 @@
+//! An HTTP server that takes what sinks send, remembers it, and answers as it is told.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::IntoResponse;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Its method.
+    pub method: Method,
+    /// Its path.
+    pub path: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+    /// The status that it was answered with.
+    pub status: u16,
+}
+
+/// What a request is answered with.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Reply {
+    /// A status and nothing else.
+    pub fn status(status: u16) -> Reply {
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
+}
+
+type Answers = dyn FnMut(&Received) -> Reply + Send;
+
+struct Desk {
+    received: Mutex<Vec<Received>>,
+    answers: Mutex<Box<Answers>>,
+}
+
+/// The server, on a free port until it is dropped.
+pub struct Receiver {
+    desk: Arc<Desk>,
+    port: u16,
+    _runtime: Runtime,
+}
+
+impl Receiver {
+    /// Takes everything with 200.
+    pub fn start() -> Receiver {
+        Receiver::with(0, |_| Reply::status(200))
+    }
+
+    /// Listens on a port, 0 for a free one, and answers as the function says.
+    pub fn with(port: u16, answers: impl FnMut(&Received) -> Reply + Send + 'static) -> Receiver {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let desk = Arc::new(Desk {
+            received: Mutex::default(),
+            answers: Mutex::new(Box::new(answers)),
+        });
+        let app = Router::new()
+            .fallback(take)
+            .layer(DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&desk));
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(("127.0.0.1", port)))
+            .expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        runtime.spawn(async move { axum::serve(listener, app).await });
+        Receiver {
+            desk,
+            port,
+            _runtime: runtime,
+        }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Every request so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.desk.received.lock().expect("requests").clone()
+    }
+
+    /// The JSON lines of all bodies that were taken, in order.
+    pub fn taken(&self) -> Vec<Value> {
+        let mut values = Vec::new();
+        for request in self.received().iter().filter(|request| request.status == 200) {
+            let text = std::str::from_utf8(&request.body).expect("UTF-8");
+            values.extend(
+                text.lines()
+                    .map(|line| serde_json::from_str::<Value>(line).expect("a JSON line")),
+            );
+        }
+        values
+    }
+}
+
+async fn take(
+    State(desk): State<Arc<Desk>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> impl IntoResponse {
+    let mut received = Received {
+        method,
+        path: uri.path().to_owned(),
+        headers,
+        body,
+        status: 0,
+    };
+    let reply = (desk.answers.lock().expect("answers"))(&received);
+    received.status = reply.status;
+    desk.received.lock().expect("requests").push(received);
+    let headers: HeaderMap = reply
+        .headers
+        .into_iter()
+        .map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_str(&value).expect("a header"),
+            )
+        })
+        .collect();
+    let status = StatusCode::from_u16(reply.status).expect("a status");
+    (status, headers, reply.body)
+}
