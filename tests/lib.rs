@@ -1,6 +1,7 @@
 //! What every end-to-end test starts from: a [`Desk`] (a fresh folder, a clean environment and the command) and a
 //! [`Server`] (the simulator, on a free port).
 
+pub mod conformance;
 mod receiver;
 
 use std::ffi::OsStr;

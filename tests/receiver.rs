@@ -109,6 +109,11 @@ impl Receiver {
         self.desk.received.lock().expect("requests").clone()
     }
 
+    /// Forgets every request.
+    pub fn clear(&self) {
+        self.desk.received.lock().expect("requests").clear();
+    }
+
     /// The JSON lines of all bodies that were taken, in order.
     pub fn taken(&self) -> Vec<Value> {
         let mut values = Vec::new();

@@ -349,7 +349,7 @@ fn a_body_is_compressed_and_carries_its_key_and_the_credential() {
 }
 
 /// The sink plugin that misbehaves as its configuration says.
-fn hostile_plugin() -> &'static Path {
+pub fn hostile_plugin() -> &'static Path {
     static WASM: OnceLock<PathBuf> = OnceLock::new();
     WASM.get_or_init(|| {
         // Where the built-in plugins were built, and with them most of what this one needs.

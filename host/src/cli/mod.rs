@@ -27,6 +27,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand};
 pub use error::{Exit, Failure};
+pub use sinks::open_alone as open_sink;
 
 use crate::config::Config;
 

@@ -12,7 +12,7 @@ use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
 use crate::run::Outlet;
 use crate::run::route::Router;
-use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, PathTemplate, Remains, SinkSpec};
+use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, PathTemplate, Remains, Sink, SinkSpec};
 
 use open::Opener;
 
@@ -168,6 +168,20 @@ pub fn policy(set: Option<&config::Sink>) -> DeliveryPolicy {
         max_delay: set.max_delay.unwrap_or(default.max_delay),
         max_elapsed: set.max_elapsed.unwrap_or(default.max_elapsed),
     }
+}
+
+/// Opens one configured sink by itself, without retries.
+///
+/// # Errors
+///
+/// Where it is not configured, or cannot be as it is.
+pub fn open_alone(config: &Config, name: &str, provenance: &Arc<Provenance>) -> Result<Box<dyn Sink>, Failure> {
+    let opener = Opener {
+        config,
+        provenance,
+        checking: false,
+    };
+    opener.configured(name, named(config, name)?)
 }
 
 /// Opens one configured sink for events kept earlier.
