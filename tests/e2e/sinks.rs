@@ -348,6 +348,53 @@ fn a_body_is_compressed_and_carries_its_key_and_the_credential() {
     );
 }
 
+#[test]
+fn a_secret_path_reaches_the_receiver_and_nobody_else() {
+    for status in [200, 404, 500] {
+        let (desk, server, receiver) = (
+            desk(),
+            Server::start(""),
+            Receiver::with(0, move |_| Reply::status(status)),
+        );
+        let sinks = format!(
+            "[sinks.hook]\nkind = \"http\"\n{QUICK}\nendpoint = {{ url = \"{}/services\", allow-private-addresses = true, auth = {{ kind = \"path\", value = {{ env = \"HOOK\" }} }} }}\n",
+            receiver.url()
+        );
+        desk.write("host.toml", configuration(&server, &sinks));
+        let mut command = desk.host([
+            "run",
+            "user-login",
+            "--since",
+            "7d",
+            "--sink",
+            "hook",
+            "-vvv",
+            "--summary",
+            "-",
+        ]);
+        let output = command
+            .env("EPM_PASSWORD", PASSWORD)
+            .env("HOOK", "T01/canary-9d2/x")
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(if status == 200 { 0 } else { 8 }),
+            "{}",
+            stderr(&output)
+        );
+        assert!(
+            receiver
+                .received()
+                .iter()
+                .all(|request| request.path == "/services/T01/canary-9d2/x")
+        );
+        assert!(!stderr(&output).contains("canary-9d2"), "{}", stderr(&output));
+        let letters = stdout(&host(&desk, &["dead-letter", "list", "--json"]));
+        assert!(!letters.contains("canary-9d2"));
+    }
+}
+
 /// The sink plugin that misbehaves as its configuration says.
 pub fn hostile_plugin() -> &'static Path {
     static WASM: OnceLock<PathBuf> = OnceLock::new();

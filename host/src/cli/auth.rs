@@ -23,6 +23,7 @@ pub fn resolve(name: &str, connection: &Connection, config: &Config) -> Result<A
             });
         }
         config::Auth::Bearer { token } => return Ok(Auth::Bearer(secrets.get(token, "token")?)),
+        config::Auth::Path { value } => return Ok(Auth::Path(secrets.get(value, "secret path")?)),
         config::Auth::Header {
             name: header,
             prefix,

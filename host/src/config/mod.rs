@@ -192,6 +192,11 @@ pub enum Auth {
         /// The secret.
         value: SecretSource,
     },
+    /// A secret path below the URL, as incoming webhooks have it.
+    Path {
+        /// The path.
+        value: SecretSource,
+    },
     /// OAuth 2, for the client itself.
     #[serde(rename = "oauth2-client-credentials", rename_all = "kebab-case")]
     ClientCredentials {

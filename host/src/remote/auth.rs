@@ -37,6 +37,8 @@ pub enum Auth {
         /// The secret.
         value: SecretString,
     },
+    /// A path below the base URL that only those who may send know, as incoming webhooks have it.
+    Path(SecretString),
     /// RFC 6749: a token that the host obtains.
     OAuth2(Box<OAuth2>),
 }
@@ -89,7 +91,8 @@ impl Authorizer {
 
     fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
         let (name, value) = match auth {
-            Auth::None | Auth::OAuth2(_) => return Ok(Authorizer::Anonymous),
+            // A secret path is part of the base URL.
+            Auth::None | Auth::Path(_) | Auth::OAuth2(_) => return Ok(Authorizer::Anonymous),
             Auth::Basic { username, password } => {
                 if username.contains(':') {
                     return Err(RemoteError::settings(

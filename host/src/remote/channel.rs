@@ -75,7 +75,8 @@ impl Channel {
         let incoming = match answered {
             Ok(Ok(incoming)) => incoming,
             Ok(Err(error)) => {
-                debug!(connection = %self.name, %method, path = url.path(), "{error}");
+                let path = self.redactor.clean(url.path());
+                debug!(connection = %self.name, %method, path, "{error}");
                 return Err(error);
             }
             Err(_) => {
@@ -88,7 +89,7 @@ impl Channel {
         debug!(
             connection = %self.name,
             %method,
-            path = url.path(),
+            path = self.redactor.clean(url.path()),
             status = incoming.status.as_u16(),
             elapsed_ms = began.elapsed().as_millis(),
             "answered"

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 use tracing::debug;
 use url::Url;
 
-use super::auth::Authorizer;
+use super::auth::{Auth, Authorizer};
 use super::channel::{Channel, Retry};
 use super::counters::Counters;
 use super::error::RemoteError;
@@ -57,8 +57,15 @@ impl Remote {
                 authorizer: Authorizer::Anonymous,
             });
         }
-        let base = BaseUrl::new(settings.base.clone())?;
+        let mut base = BaseUrl::new(settings.base.clone())?;
         transport::admit(&settings, &base)?;
+        if let Auth::Path(secret) = &settings.auth {
+            let secret = secret.expose_secret().trim_matches('/');
+            redactor.add(secret);
+            // What is wrong with a segment must not be said with the segment.
+            let joined = base.join(secret.split('/'));
+            base = BaseUrl::new(joined.map_err(|_| RemoteError::settings("the secret path is no path"))?)?;
+        }
         if let Some((_, password)) = settings.proxy.as_ref().and_then(|proxy| proxy.credentials.as_ref()) {
             redactor.add(password.expose_secret());
         }
@@ -170,7 +177,8 @@ impl Remote {
                 });
             };
             let target = self.base.resolve_from(response.url(), location)?;
-            debug!(connection = %self.name(), path = target.path(), %status, "redirected");
+            let path = self.channel.redactor.clean(target.path());
+            debug!(connection = %self.name(), path, %status, "redirected");
             current = Some(request.redirected(status, target)?);
         }
         Err(RemoteError::Redirect {

@@ -103,7 +103,6 @@ impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.status)
-            .field("path", &self.url.path())
             .finish_non_exhaustive()
     }
 }
