@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Talk, When};
 use crate::fetch;
-use crate::run::Observer;
+use crate::run::{Observer, SinkProgress};
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
 pub struct Progress {
@@ -90,5 +90,14 @@ impl Observer for Progress {
         };
         self.bar
             .set_message(format!("{} events{rejected}", indicatif::HumanCount(events)));
+    }
+
+    fn delivering(&self, sinks: &[SinkProgress]) {
+        let each = sinks.iter().map(|sink| {
+            let (settled, routed) = (indicatif::HumanCount(sink.settled), indicatif::HumanCount(sink.routed));
+            format!("{} {settled}/{routed}", sink.name)
+        });
+        let each: Vec<String> = each.collect();
+        self.bar.set_message(format!("delivered: {}", each.join(", ")));
     }
 }

@@ -4,10 +4,12 @@
 //! than its queue is full; what becomes of each event is in the sinks' [`Tally`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::Observer;
 use super::route::Router;
 use crate::event::{Event, Provenance};
 use crate::sink::{Delivery, Guarantee, SinkError, Tally};
@@ -22,6 +24,20 @@ pub struct Outlet {
     /// Whether the run is done only once it has answered for every event.
     pub required: bool,
 }
+
+/// How far a sink is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkProgress {
+    /// Its name.
+    pub name: String,
+    /// Events sent its way so far.
+    pub routed: u64,
+    /// Of these, delivered or set aside.
+    pub settled: u64,
+}
+
+/// How often it is looked how far the sinks are, once that is all there is to do.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What a sink's task is told.
 enum Order {
@@ -39,7 +55,7 @@ struct Lane {
     /// Events sent its way.
     routed: u64,
     queue: Option<mpsc::Sender<Order>>,
-    task: Option<JoinHandle<(Delivery, Result<(), SinkError>)>>,
+    task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkError>)>>,
 }
 
 /// What became of a sink.
@@ -83,7 +99,7 @@ impl FanOut {
                 tally: outlet.delivery.tally(),
                 routed: 0,
                 queue: Some(queue),
-                task: Some(tokio::spawn(work(outlet.delivery, orders))),
+                task: Some(AbortOnDropHandle::new(tokio::spawn(work(outlet.delivery, orders)))),
             }
         });
         FanOut {
@@ -141,19 +157,41 @@ impl FanOut {
         self.lanes.iter().all(|lane| lane.queue.is_none())
     }
 
+    /// Whether there is more than one sink.
+    pub(super) fn several(&self) -> bool {
+        self.lanes.len() > 1
+    }
+
+    /// How far every sink is.
+    pub(super) fn progress(&self) -> Vec<SinkProgress> {
+        let progress = |lane: &Lane| SinkProgress {
+            name: lane.name.clone(),
+            routed: lane.routed,
+            settled: lane.tally.delivered() + lane.tally.dead_lettered() + lane.tally.undelivered(),
+        };
+        self.lanes.iter().map(progress).collect()
+    }
+
     /// Tells every sink to complete, and waits until all have.
-    pub(super) async fn close(&mut self) -> Vec<Ending> {
+    pub(super) async fn close(&mut self, observer: &dyn Observer) -> Vec<Ending> {
         for lane in &mut self.lanes {
             if let Some(queue) = lane.queue.take() {
-                // Its task may have ended, and says why below.
-                let _ = queue.send(Order::Close).await;
+                // A full queue must not keep the others from completing. Its task may have ended, and says why below.
+                tokio::spawn(async move { queue.send(Order::Close).await });
             }
         }
         let mut endings = Vec::new();
-        for lane in &mut self.lanes {
-            let Some(task) = &mut lane.task else { continue };
-            let ended = task.await;
-            lane.task = None;
+        for place in 0..self.lanes.len() {
+            let Some(mut task) = self.lanes.get_mut(place).and_then(|lane| lane.task.take()) else {
+                continue;
+            };
+            let ended = loop {
+                match tokio::time::timeout(LOOK, &mut task).await {
+                    Ok(ended) => break ended,
+                    Err(_) => observer.delivering(&self.progress()),
+                }
+            };
+            let Some(lane) = self.lanes.get(place) else { continue };
             let (trouble, result) = match ended {
                 Ok((delivery, result)) => (delivery.trouble().map(str::to_owned), result),
                 Err(_) => (
@@ -195,16 +233,6 @@ impl FanOut {
             }
         };
         self.lanes.iter().map(count).collect()
-    }
-}
-
-impl Drop for FanOut {
-    fn drop(&mut self) {
-        for lane in &self.lanes {
-            if let Some(task) = &lane.task {
-                task.abort();
-            }
-        }
     }
 }
 

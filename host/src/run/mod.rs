@@ -30,7 +30,7 @@ use crate::sink::{SinkError, in_one_line};
 use fan_out::{Count, Ending, FanOut};
 use route::Router;
 
-pub use fan_out::Outlet;
+pub use fan_out::{Outlet, SinkProgress};
 pub use summary::{PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary};
 pub use window::{Bound, Period, Window, WindowError};
 
@@ -98,6 +98,8 @@ pub enum RunError {
 pub trait Observer: Send + Sync {
     /// So many events and rejected rows have come out of the parser in all.
     fn parsed(&self, _events: u64, _rejected: u64) {}
+    /// How far each sink is, while there is more than one or they are all that is left to wait for.
+    fn delivering(&self, _sinks: &[SinkProgress]) {}
 }
 
 /// Everything a run needs, decided and opened.
@@ -190,7 +192,7 @@ impl Run {
             }
         }
         drop(documents);
-        let endings = sinks.close().await;
+        let endings = sinks.close(&*self.observer).await;
         if self.description.connection == ConnectionKind::IdentityDomain
             && let Some(notice) = silence::notice(counts.last_event, self.window)
         {
@@ -289,6 +291,9 @@ async fn deliver_document(
             break;
         }
         observer.parsed(counts.events, counts.rejected);
+        if sinks.several() {
+            observer.delivering(&sinks.progress());
+        }
     }
     // A parser that still has something to say must not wait for a listener.
     drop(batches);
