@@ -37,7 +37,7 @@ pub fn open(
             return Err(Failure::usage(format!("sink {text} is named twice")).hint("name it once"));
         }
         sinks.push(match text.parse::<SinkSpec>()? {
-            SinkSpec::Stdout => opener.stdout(rendering.format, rendering.encoding),
+            SinkSpec::Stdout => opener.stdout(rendering.format, rendering.encoding)?,
             SinkSpec::File(template) => {
                 let format = rendering.format.unwrap_or_default();
                 let options = FileOptions {

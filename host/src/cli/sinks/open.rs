@@ -34,7 +34,7 @@ impl Opener<'_> {
     /// A sink of the configuration.
     pub(super) fn configured(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, Failure> {
         Ok(match &sink.kind {
-            SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default()),
+            SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default())?,
             SinkKind::File(file) => {
                 let template: PathTemplate = file.path.parse()?;
                 let rendering = (file.format.unwrap_or_default(), file.encoding.unwrap_or_default());
@@ -46,14 +46,15 @@ impl Opener<'_> {
     }
 
     /// Standard output.
-    pub(super) fn stdout(&self, format: Option<Format>, encoding: Encoding) -> Box<dyn Sink> {
+    pub(super) fn stdout(&self, format: Option<Format>, encoding: Encoding) -> Result<Box<dyn Sink>, Failure> {
         let terminal = std::io::stdout().is_terminal();
         let format = format.unwrap_or(if terminal { Format::Table } else { Format::Ndjson });
-        Box::new(StdoutSink::new(Renderer::new(
-            format,
-            encoding,
-            Arc::clone(self.provenance),
-        )))
+        if terminal && format == Format::Parquet {
+            return Err(Failure::usage("Parquet is not for a terminal")
+                .hint("redirect standard output, or write --sink file:PATH.parquet"));
+        }
+        let renderer = Renderer::new(format, encoding, Arc::clone(self.provenance));
+        Ok(Box::new(StdoutSink::new(renderer)))
     }
 
     /// A file.

@@ -100,6 +100,11 @@ impl FileSink {
         if let Some(mut old) = old {
             let permissions = old.metadata().map_err(create)?.permissions();
             file.as_file().set_permissions(permissions).map_err(create)?;
+            if options.existing == Existing::Extend && !renderer.can_extend() {
+                let problem = "it is there already, and a file of this format cannot grow";
+                let hint = "choose a path that each run makes anew, or the format ndjson or csv";
+                return Err(SinkError::Target { path, problem, hint });
+            }
             if options.existing == Existing::Extend {
                 copied = io::copy(&mut old, file.as_file_mut()).map_err(create)?;
                 if copied > 0 {

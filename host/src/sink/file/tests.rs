@@ -110,6 +110,22 @@ async fn an_extended_file_has_one_header() {
     assert_eq!(text.matches("id,time,").count(), 1);
 }
 
+#[test]
+fn a_file_that_cannot_grow_is_not_extended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    fs::write(&path, "before").unwrap();
+    let renderer = || Renderer::new(Format::Parquet, Encoding::Event, Arc::new(samples::epm()));
+    let options = FileOptions {
+        existing: Existing::Extend,
+        ..NEVER
+    };
+    let error = FileSink::create("archive", &path, renderer(), options).unwrap_err();
+    assert_eq!(error.class(), Class::Usage);
+    assert_eq!(names(folder.path()), ["x.parquet"]);
+    assert!(FileSink::create("archive", &path, renderer(), NEVER).is_ok());
+}
+
 #[tokio::test]
 async fn a_link_stays_and_its_file_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
