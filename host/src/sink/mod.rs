@@ -54,7 +54,7 @@ mod verdict;
 
 pub use compression::Compression;
 pub use error::{Class, SinkError};
-pub use file::{Existing, FileOptions, FileSink};
+pub use file::{Completed, Existing, FileOptions, FileSink, Rotation, UselessRotation};
 pub use format::{Format, UnknownFormat};
 pub use http::{HttpBody, HttpOptions, HttpSink};
 pub use key::idempotency_key;

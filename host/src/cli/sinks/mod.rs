@@ -10,7 +10,7 @@ use super::args::RenderingArgs;
 use super::{Failure, print};
 use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
-use crate::sink::{Existing, FileOptions, PathTemplate, Sink, SinkSpec};
+use crate::sink::{FileOptions, PathTemplate, Sink, SinkSpec};
 
 use open::Opener;
 
@@ -40,10 +40,7 @@ pub fn open(
             SinkSpec::Stdout => opener.stdout(rendering.format, rendering.encoding)?,
             SinkSpec::File(template) => {
                 let format = rendering.format.unwrap_or_default();
-                let options = FileOptions {
-                    existing: Existing::Replace,
-                    create_folders: false,
-                };
+                let options = FileOptions::default();
                 opener.file(text, &template, Path::new(""), (format, rendering.encoding), options)?
             }
             SinkSpec::Named(name) => opener.configured(&name, named(config, &name)?)?,

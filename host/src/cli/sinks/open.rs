@@ -12,14 +12,17 @@ use crate::event::{Encoding, Provenance};
 use crate::plugin::SinkPlugin;
 use crate::remote::Remote;
 use crate::sink::{
-    self, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders, PluginOptions,
-    PluginSink, Renderer, Sink, StdoutSink,
+    self, Compression, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders,
+    PluginOptions, PluginSink, Renderer, Sink, StdoutSink,
 };
 
 /// What a configured file does: an archive grows, and a second run of the day must not take the first one's events away.
 const GROWING: FileOptions = FileOptions {
     existing: Existing::Extend,
     create_folders: true,
+    compression: Compression::None,
+    rotation: None,
+    raw: false,
 };
 
 /// Opens sinks for the events of one run.
@@ -122,7 +125,8 @@ impl Opener<'_> {
             None | Some(Transport::Stdout) => Box::new(self.raw_stdout()),
             Some(Transport::File { path }) => {
                 let path = self.config.folder.join(self.expand(&path.parse()?));
-                Box::new(self.growing_file(name, path, self.raw(), GROWING)?)
+                let raw = FileOptions { raw: true, ..GROWING };
+                Box::new(self.growing_file(name, path, self.raw(), raw)?)
             }
             Some(Transport::Tcp { .. } | Transport::Tls { .. }) => {
                 return Err(Failure::usage("not yet"));

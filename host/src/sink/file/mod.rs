@@ -1,24 +1,34 @@
-//! A file that appears complete or not at all.
+//! Files that appear complete or not at all.
+//!
+//! A [`FileSink`] writes to a partial file and gives it its name when it is complete: once, at the end, or by its
+//! [`Rotation`] again and again.
 
+mod delivery;
+mod extension;
+mod opening;
+mod options;
 mod partial;
+mod rotation;
 mod target;
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    fs::File,
+    io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use async_trait::async_trait;
-use tempfile::NamedTempFile;
+use jiff::Timestamp;
 
 use self::{
-    partial::{append, take_over},
-    target::{folder_of, resolve},
+    partial::Partial,
+    rotation::{Clock, Series},
 };
-use super::{Guarantee, Renderer, Sink, SinkError, Verdict};
+use super::{Compression, Renderer, SinkError};
 use crate::event::Event;
+
+pub use options::{Completed, Existing, FileOptions};
+pub use rotation::{Rotation, UselessRotation};
 
 /// Rendered bytes that make a write worth a system call.
 const WRITE: usize = 256 * 1024;
@@ -26,221 +36,240 @@ const WRITE: usize = 256 * 1024;
 /// Events rendered between two looks at how much there is to write.
 const STEP: usize = 64;
 
-/// What happens to a file that is already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Existing {
-    /// The new one takes its place.
-    #[default]
-    Replace,
-    /// The new one begins with its content, so that it seems to grow.
-    Extend,
-}
-
-/// How a file is made.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct FileOptions {
-    /// What happens to a file that is already there.
-    pub existing: Existing,
-    /// Make missing folders on the way; otherwise they are an error.
-    pub create_folders: bool,
-}
-
 /// Writes events to a file. They go to a temporary file in the same folder, which takes the name in one step when the
 /// sink is closed; without [`close`](Sink::close) the folder stays as it was.
 ///
 /// A symbolic link stays, and the file it leads to is replaced. Permissions of a file already there are kept.
+///
+/// With a [`Rotation`] the path is that of a series: files that are complete have a time and a number before their
+/// extensions, and stay whatever happens to the one under way. Without events there is no file.
 #[derive(Debug)]
 pub struct FileSink {
     name: String,
     path: PathBuf,
+    folder: PathBuf,
+    options: FileOptions,
     renderer: Renderer,
     buffer: Vec<u8>,
     /// Bytes of the existing file that this one begins with; none where it takes that file's place.
     copied: Option<u64>,
+    series: Option<Series>,
+    clock: Clock,
+    /// Something was delivered to the file under way; how much of it is on disk, and how many events that were.
+    used: bool,
+    size: u64,
+    events: u64,
+    completed: Completed,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    Open(NamedTempFile),
+    Open(Box<Partial>),
+    /// The last file is complete, the next one has not begun.
+    Between,
     /// A write is under way, failed or was given up half way, or the sink was aborted: there will be no file.
     Ended,
     Closed,
 }
 
+/// What work on the file leaves behind.
+struct Left {
+    state: State,
+    /// The number of a file that was completed.
+    number: Option<u64>,
+}
+
+impl From<State> for Left {
+    fn from(state: State) -> Self {
+        Left { state, number: None }
+    }
+}
+
 impl FileSink {
-    /// Begins a file. Whatever speaks against `path` is found here, before any event.
-    pub fn create(
-        name: impl Into<String>,
-        path: &Path,
-        renderer: Renderer,
-        options: FileOptions,
-    ) -> Result<Self, SinkError> {
-        let (path, folder) = resolve(path, options.create_folders)?;
-        let create = |source| SinkError::Create {
-            path: path.clone(),
-            source,
-        };
-        let old = match File::open(&path) {
-            Ok(file) => Some(file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // A file that may be replaced need not be readable.
-            Err(_) if options.existing == Existing::Replace => None,
-            Err(error) => return Err(create(error)),
-        };
-        let mut file = tempfile::Builder::new()
-            .prefix(".host-")
-            .suffix(".partial")
-            // As for any new file: the umask has the last word.
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(create)?;
-        let mut renderer = renderer;
-        let mut copied = 0;
-        if let Some(mut old) = old {
-            let permissions = old.metadata().map_err(create)?.permissions();
-            file.as_file().set_permissions(permissions).map_err(create)?;
-            if options.existing == Existing::Extend && !renderer.can_extend() {
-                let problem = "it is there already, and a file of this format cannot grow";
-                let hint = "choose a path that each run makes anew, or the format ndjson or csv";
-                return Err(SinkError::Target { path, problem, hint });
-            }
-            if options.existing == Existing::Extend {
-                copied = io::copy(&mut old, file.as_file_mut()).map_err(create)?;
-                if copied > 0 {
-                    renderer = renderer.without_header();
-                }
-            }
-        }
-        Ok(FileSink {
-            name: name.into(),
-            path,
-            renderer,
-            buffer: Vec::new(),
-            copied: (options.existing == Existing::Extend).then_some(copied),
-            state: State::Open(file),
-        })
+    /// Rotates by another clock than the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Clock(Arc::new(clock));
+        self
     }
 
-    /// The file that will be there, links followed.
+    /// The file that will be there, links followed; the one that rotated files are named after.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Carries out `work` on the file where blocking does no harm. After an error the file is gone.
-    async fn with_file(
-        &mut self,
-        work: impl FnOnce(NamedTempFile, &[u8]) -> io::Result<State> + Send + 'static,
-    ) -> Result<(), SinkError> {
-        let ended = || SinkError::Ended {
+    /// What a rotating sink has completed so far. It stays, whatever comes.
+    pub fn completed(&self) -> Completed {
+        self.completed
+    }
+
+    fn ended(&self) -> SinkError {
+        SinkError::Ended {
             sink: self.name.clone(),
-        };
-        let file = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(file) => file,
-            state => {
-                self.state = state;
-                return Err(ended());
-            }
+        }
+    }
+
+    fn write_error(&self, source: io::Error) -> SinkError {
+        SinkError::Write {
+            sink: self.name.clone(),
+            source,
+        }
+    }
+
+    fn takes_events(&self) -> Result<(), SinkError> {
+        match self.state {
+            State::Open(_) | State::Between => Ok(()),
+            State::Ended | State::Closed => Err(self.ended()),
+        }
+    }
+
+    /// Carries out `work` on the file, a new one if none is under way, where blocking does no harm. After an error the
+    /// file is gone.
+    async fn with_file<L: Into<Left>>(
+        &mut self,
+        work: impl FnOnce(Box<Partial>, &[u8]) -> io::Result<L> + Send + 'static,
+    ) -> Result<Option<u64>, SinkError> {
+        self.takes_events()?;
+        let (folder, compression) = (self.folder.clone(), self.options.compression);
+        let open = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Open(partial) => Some(partial),
+            _ => None,
         };
         let buffer = std::mem::take(&mut self.buffer);
         let task = tokio::task::spawn_blocking(move || {
-            let result = work(file, &buffer);
+            let carry_out = || -> io::Result<(Left, u64)> {
+                let partial = match open {
+                    Some(partial) => partial,
+                    None => Box::new(Partial::create(&folder, compression)?),
+                };
+                let left: Left = work(partial, &buffer)?.into();
+                let size = match &left.state {
+                    State::Open(partial) => partial.size()?,
+                    _ => 0,
+                };
+                Ok((left, size))
+            };
+            let result = carry_out();
             (buffer, result)
         });
-        let (mut buffer, result) = task.await.map_err(|_| ended())?;
-        self.state = result.map_err(|source| SinkError::Write {
-            sink: self.name.clone(),
-            source,
-        })?;
+        let (mut buffer, result) = task.await.map_err(|_| self.ended())?;
+        let (left, size) = result.map_err(|source| self.write_error(source))?;
+        self.state = left.state;
+        self.size = size;
         buffer.clear();
         self.buffer = buffer;
+        Ok(left.number)
+    }
+
+    /// Writes what is rendered.
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        self.takes_events()?;
+        if !self.buffer.is_empty() {
+            self.with_file(|mut partial, bytes| {
+                partial.write(bytes)?;
+                Ok(State::Open(partial))
+            })
+            .await?;
+        }
         Ok(())
     }
-}
 
-#[async_trait]
-impl Sink for FileSink {
-    fn name(&self) -> &str {
-        &self.name
+    fn render(&mut self, events: &[Event]) -> Result<(), SinkError> {
+        self.begin();
+        let rendered = self.renderer.render(events, &mut self.buffer);
+        self.events += events.len() as u64;
+        self.or_end(rendered)
     }
 
-    fn guarantee(&self) -> Guarantee {
-        match self.copied {
-            None => Guarantee::IdempotentByBatch,
-            Some(_) => Guarantee::AtLeastOnce,
+    fn or_end(&mut self, rendered: io::Result<()>) -> Result<(), SinkError> {
+        rendered.map_err(|source| {
+            // Half an event may be in the buffer.
+            self.state = State::Ended;
+            self.write_error(source)
+        })
+    }
+
+    /// Something comes, perhaps the first of a file.
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.used, true)
+            && let Some(series) = &mut self.series
+        {
+            series.begin((self.clock.0)());
         }
     }
 
-    async fn probe(&mut self) -> Result<String, SinkError> {
-        Ok(format!("{} can be written", self.path.display()))
+    /// Completes the file under way where its period is over.
+    async fn turn(&mut self) -> Result<(), SinkError> {
+        let over = (self.series.as_ref()).is_some_and(|series| self.used && series.is_over((self.clock.0)()));
+        if over { self.complete().await } else { Ok(()) }
     }
 
-    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        for step in events.chunks(STEP) {
-            let rendered = self.renderer.render(step, &mut self.buffer);
-            rendered.map_err(|source| SinkError::Write {
-                sink: self.name.clone(),
-                source,
-            })?;
-            if self.buffer.len() >= WRITE {
-                self.with_file(append).await?;
-            }
-        }
-        self.with_file(append).await?;
-        Ok(Verdict::Accepted)
+    /// Whether the file under way is as large as it may be. What waits to be compressed does not count.
+    fn is_full(&self) -> bool {
+        let buffered = match self.options.compression {
+            Compression::None => self.buffer.len() + self.renderer.pending(),
+            Compression::Gzip | Compression::Zstd => 0,
+        };
+        let size = self.size.saturating_add(buffered as u64);
+        self.used && self.series.as_ref().is_some_and(|series| series.is_full(size))
     }
 
-    async fn close(&mut self) -> Result<(), SinkError> {
-        if matches!(self.state, State::Closed) {
-            return Ok(());
-        }
+    /// Gives the file under way its place in the series.
+    async fn complete(&mut self) -> Result<(), SinkError> {
         let rendered = self.renderer.finish(&mut self.buffer);
-        rendered.map_err(|source| SinkError::Write {
-            sink: self.name.clone(),
-            source,
-        })?;
-        let path = self.path.clone();
-        let (copied, headed) = (self.copied, self.renderer.has_header());
-        self.with_file(move |mut file, bytes| {
-            file.write_all(bytes)?;
-            let folder = File::open(folder_of(&path).unwrap_or(Path::new(".")))?;
+        self.or_end(rendered)?;
+        let Some(series) = self.series.clone() else {
+            return Err(self.ended());
+        };
+        let number = self
+            .with_file(move |mut partial, bytes| {
+                partial.write(bytes)?;
+                Ok(Left {
+                    number: Some(series.persist(partial.finish()?)?),
+                    state: State::Between,
+                })
+            })
+            .await?;
+        if let (Some(series), Some(number)) = (&mut self.series, number) {
+            series.took(number);
+        }
+        self.completed.files += 1;
+        self.completed.events += std::mem::take(&mut self.events);
+        self.used = false;
+        self.renderer = self.renderer.fresh();
+        Ok(())
+    }
+
+    /// Gives the only file its name.
+    async fn place(&mut self) -> Result<(), SinkError> {
+        let rendered = self.renderer.finish(&mut self.buffer);
+        self.or_end(rendered)?;
+        let (path, folder, compression) = (self.path.clone(), self.folder.clone(), self.options.compression);
+        let (copied, headed, grows) = (self.copied, self.renderer.has_header(), self.renderer.can_extend());
+        self.with_file(move |mut partial, bytes| {
+            partial.write(bytes)?;
+            let mut file = partial.finish()?;
+            let folder = File::open(folder)?;
             if let Some(copied) = copied {
                 // Two runs may extend one file at once: one after the other, the later takes over what the earlier added.
                 rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive)?;
-                take_over(file.as_file_mut(), &path, copied, headed)?;
+                if grows {
+                    extension::take_over(file.as_file_mut(), &path, copied, headed, compression)?;
+                }
             }
             file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
+            if copied.is_some() && !grows {
+                file.persist_noclobber(&path).map_err(|error| error.error)?;
+            } else {
+                file.persist(&path).map_err(|error| error.error)?;
+            }
             // The name outlives a crash only once its folder is written.
             folder.sync_all()?;
             Ok(State::Closed)
         })
-        .await
-    }
-
-    async fn abort(&mut self) {
-        self.state = State::Ended;
-    }
-}
-
-#[async_trait]
-impl super::Transport for FileSink {
-    async fn probe(&mut self) -> Result<String, SinkError> {
-        Sink::probe(self).await
-    }
-
-    async fn write(&mut self, bytes: &[u8]) -> Result<Verdict, SinkError> {
-        self.buffer.extend_from_slice(bytes);
-        self.with_file(append).await?;
-        Ok(Verdict::Accepted)
-    }
-
-    async fn close(&mut self) -> Result<(), SinkError> {
-        Sink::close(self).await
-    }
-
-    async fn abort(&mut self) {
-        Sink::abort(self).await;
+        .await?;
+        Ok(())
     }
 }
 

@@ -1,14 +1,26 @@
-use std::{os::unix::fs::symlink, sync::Arc};
+//! What a file is like from outside.
+
+mod compressed;
+mod rotating;
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    sync::Arc,
+};
 
 use super::*;
 use crate::{
     event::{Activity, Encoding, Outcome, samples},
-    sink::{Class, Format},
+    sink::{Class, Format, Sink},
 };
 
 const NEVER: FileOptions = FileOptions {
     existing: Existing::Replace,
     create_folders: false,
+    compression: Compression::None,
+    rotation: None,
+    raw: false,
 };
 
 fn create(path: &Path, options: FileOptions) -> Result<FileSink, SinkError> {
@@ -50,7 +62,7 @@ async fn two_sinks_that_extend_one_file_at_once_lose_nothing_of_each_other() {
     for expected in [1 + 30, 1 + 60] {
         let extend = FileOptions {
             existing: Existing::Extend,
-            create_folders: false,
+            ..NEVER
         };
         let mut sinks = [create(&path, extend).unwrap(), create(&path, extend).unwrap()];
         for sink in &mut sinks {
