@@ -1,6 +1,7 @@
 //! The rules of `host/src/sink/README.md`, held to every sink in every format and encoding.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "what a test does not expect fails it"
 )]
@@ -16,9 +17,14 @@ use std::{
     thread::JoinHandle,
 };
 
+use bytes::Bytes;
 use host::{
     event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance},
     sink::{Class, FileOptions, FileSink, Format, Renderer, Sink, SinkError, StdoutSink},
+};
+use parquet::{
+    file::reader::{FileReader, SerializedFileReader},
+    record::{Field, Row},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -101,20 +107,19 @@ impl Subject {
     }
 
     /// Lets go of the sink and reads what is at the far end; nothing where there is no file.
-    fn received(self) -> Option<String> {
+    fn received(self) -> Option<Vec<u8>> {
         drop(self.sink);
-        let bytes = match self.far {
-            Far::Stream(read) => read.join().unwrap(),
+        match self.far {
+            Far::Stream(read) => Some(read.join().unwrap()),
             Far::File(folder) => {
                 assert!(
                     fs::read_dir(&folder)
                         .unwrap()
                         .all(|entry| entry.unwrap().file_name() == "out")
                 );
-                fs::read(path(&folder)).ok()?
+                fs::read(path(&folder)).ok()
             }
-        };
-        Some(String::from_utf8(bytes).unwrap())
+        }
     }
 }
 
@@ -135,11 +140,21 @@ fn numbered_range(range: std::ops::Range<usize>) -> Vec<Event> {
 }
 
 /// The subjects in an output, read as its format says.
-fn subjects_in(format: Format, encoding: Encoding, text: &str) -> Vec<String> {
+fn subjects_in(format: Format, encoding: Encoding, bytes: &[u8]) -> Vec<String> {
     let dotted = match encoding {
         Encoding::Event => "subject",
         Encoding::Ocsf | Encoding::Ecs => "user.name",
     };
+    if format == Format::Parquet {
+        let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).unwrap();
+        let subject = |row: Row| member(&row, dotted);
+        return reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(|row| subject(row.unwrap()))
+            .collect();
+    }
+    let text = std::str::from_utf8(bytes).unwrap();
     match format {
         Format::Ndjson => {
             let pointer = format!("/{}", dotted.replace('.', "/"));
@@ -161,13 +176,23 @@ fn subjects_in(format: Format, encoding: Encoding, text: &str) -> Vec<String> {
                 .map(|record| record.unwrap()[column].to_owned())
                 .collect()
         }
-        Format::Table => {
+        _ => {
             let mut lines = text.split_terminator('\n');
             let start = lines.next().map_or(0, |header| header.find("SUBJECT").unwrap());
             lines
                 .map(|line| line.chars().skip(start).take_while(|c| *c != ' ').collect())
                 .collect()
         }
+    }
+}
+
+/// The text at a dotted name.
+fn member(row: &Row, dotted: &str) -> String {
+    let (name, rest) = dotted.split_once('.').unwrap_or((dotted, ""));
+    match row.get_column_iter().find(|(column, _)| *column == name).unwrap().1 {
+        Field::Group(group) => member(group, rest),
+        Field::Str(text) => text.clone(),
+        other => panic!("{dotted} is {other}"),
     }
 }
 
@@ -182,22 +207,26 @@ async fn events_come_out_once_and_in_order() {
         }
         subject.sink.close().await.unwrap();
         let (label, format, encoding) = (subject.label(), subject.format, subject.encoding);
-        let text = subject.received().unwrap();
+        let bytes = subject.received().unwrap();
         let expected: Vec<_> = (0..next).map(|number| number.to_string()).collect();
-        assert!(subjects_in(format, encoding, &text) == expected, "{label}");
+        assert!(subjects_in(format, encoding, &bytes) == expected, "{label}");
     }
 }
 
 #[tokio::test]
 async fn a_delivery_waits_for_no_other() {
-    for format in Format::ALL {
+    // A Parquet file cannot be read before it is complete.
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::Parquet) {
         let (mut reader, mut sink) = stream(format, Encoding::Ocsf);
         sink.deliver(&numbered_range(0..3)).await.unwrap();
         // The stream stays open: what can be read now was written by the delivery.
         let mut bytes = vec![0; 1 << 16];
         let length = reader.read(&mut bytes).unwrap();
-        let text = std::str::from_utf8(&bytes[..length]).unwrap();
-        assert_eq!(subjects_in(format, Encoding::Ocsf, text), ["0", "1", "2"], "{format}");
+        assert_eq!(
+            subjects_in(format, Encoding::Ocsf, &bytes[..length]),
+            ["0", "1", "2"],
+            "{format}"
+        );
     }
 }
 
@@ -246,11 +275,11 @@ async fn hostile_text_stays_data() {
         subject.sink.deliver(&events).await.unwrap();
         subject.sink.close().await.unwrap();
         let (label, format, encoding) = (subject.label(), subject.format, subject.encoding);
-        let text = subject.received().unwrap();
+        let bytes = subject.received().unwrap();
         match format {
-            Format::Ndjson => assert_eq!(subjects_in(format, encoding, &text), texts, "{label}"),
+            Format::Ndjson | Format::Parquet => assert_eq!(subjects_in(format, encoding, &bytes), texts, "{label}"),
             Format::Csv => {
-                let read = subjects_in(format, encoding, &text);
+                let read = subjects_in(format, encoding, &bytes);
                 assert_eq!(read.len(), texts.len(), "{label}");
                 for (read, text) in read.iter().zip(texts) {
                     assert!(
@@ -261,6 +290,7 @@ async fn hostile_text_stays_data() {
                 }
             }
             Format::Table => {
+                let text = String::from_utf8(bytes).unwrap();
                 assert_eq!(text.lines().count(), texts.len() + 1, "{label}");
                 let obeyed =
                     |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202e}' | '\u{2066}' | '\u{2028}'));
@@ -292,13 +322,13 @@ async fn no_events_are_a_proper_output() {
     for mut subject in subjects() {
         subject.sink.deliver(&[]).await.unwrap();
         subject.sink.close().await.unwrap();
-        let (label, format) = (subject.label(), subject.format);
-        let text = subject.received().unwrap();
-        assert_eq!(
-            text.lines().count(),
-            usize::from(format == Format::Csv),
-            "{label}: {text}"
-        );
+        let (label, format, encoding) = (subject.label(), subject.format, subject.encoding);
+        let bytes = subject.received().unwrap();
+        match format {
+            Format::Ndjson | Format::Table => assert_eq!(bytes, b"", "{label}"),
+            Format::Csv => assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1, "{label}"),
+            Format::Parquet => assert!(subjects_in(format, encoding, &bytes).is_empty(), "{label}"),
+        }
     }
 }
 
@@ -314,13 +344,17 @@ async fn abort_leaves_no_trace() {
         assert!(matches!(subject.sink.close().await, Err(SinkError::Ended { .. })));
         let (format, encoding, label) = (subject.format, subject.encoding, subject.label());
         match subject.received() {
-            Some(text) => assert_eq!(subjects_in(format, encoding, &text), ["0", "1"], "{label}"),
+            // Nothing that could be mistaken for a whole file.
+            Some(bytes) if format == Format::Parquet => {
+                assert!(!bytes.ends_with(b"PAR1") || bytes.len() == 4, "{label}")
+            }
+            Some(bytes) => assert_eq!(subjects_in(format, encoding, &bytes), ["0", "1"], "{label}"),
             None => assert!(label.starts_with("file"), "{label}"),
         }
     }
     for subject in subjects() {
         let label = subject.label();
-        assert_eq!(subject.received().unwrap_or_default(), "", "{label}");
+        assert_eq!(subject.received().unwrap_or_default(), b"", "{label}");
     }
 }
 
@@ -359,7 +393,9 @@ async fn a_closed_stream_is_told_apart() {
             let (reader, mut sink) = stream(format, encoding);
             sink.deliver(&numbered_range(0..1)).await.unwrap();
             drop(reader);
-            for _ in 0..2 {
+            // What is not written yet meets the closed stream later: a row group, or at last the end of the file.
+            let writes = if format == Format::Parquet { 0 } else { 2 };
+            for _ in 0..writes {
                 let error = sink.deliver(&numbered_range(1..2)).await.unwrap_err();
                 assert_eq!((error.class(), error.hint()), (Class::Closed, None));
             }

@@ -7,7 +7,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use serde::{Serialize, Serializer, ser::SerializeSeq};
+use serde::{Serialize, Serializer};
 
 use super::{Activity, Event, Principal, Provenance, attributes::Attributes, time::Rfc3339};
 
@@ -275,15 +275,16 @@ impl Serialize for Dataset<'_> {
 /// Up to two strings as an array, without the second where it equals the first.
 pub(crate) struct Distinct<'a>(pub(crate) &'a str, pub(crate) Option<&'a str>);
 
+impl<'a> Distinct<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let first = self.0;
+        std::iter::once(first).chain(self.1.filter(|second| *second != first))
+    }
+}
+
 impl Serialize for Distinct<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let second = self.1.filter(|second| *second != self.0);
-        let mut list = serializer.serialize_seq(Some(1 + usize::from(second.is_some())))?;
-        list.serialize_element(self.0)?;
-        if let Some(second) = second {
-            list.serialize_element(second)?;
-        }
-        list.end()
+        serializer.collect_seq(self.iter())
     }
 }
 

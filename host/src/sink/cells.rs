@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use crate::event::{
-    Attributes, Encoding, Event, Provenance,
+    Activity, Attributes, Encoding, Event, Outcome, Principal, Provenance, Rfc3339,
     ecs::{Distinct, Ecs},
     flat::Flat,
     ocsf::Ocsf,
@@ -15,13 +15,19 @@ use crate::event::{
 /// What stands in a column.
 pub(crate) enum Cell<'a> {
     Text(Option<&'a str>),
-    Number(i64),
+    Number(Option<i64>),
+    Time(Rfc3339),
     Shown(Option<&'a dyn Display>),
-    /// JSON from here on.
     List(&'a [&'a str]),
     Labels(&'a [String]),
     Distinct(&'a Distinct<'a>),
     Attributes(&'a Attributes<'a>),
+}
+
+/// The columns of an encoding: any event will do, since neither names nor kinds depend on it.
+pub(crate) fn columns(encoding: Encoding, provenance: &Provenance, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
+    let event = Event::new(0, Activity::Other, Outcome::Unknown, Principal::named(""));
+    for_each(encoding, &event, provenance, cell);
 }
 
 /// Calls `cell` for every column of the event, in order, with the column's name.
@@ -40,7 +46,7 @@ pub(crate) fn for_each(
 
 fn flat(event: &Flat<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("id", Cell::Text(event.id));
-    cell("time", Cell::Shown(Some(&event.time)));
+    cell("time", Cell::Time(event.time));
     cell("activity", Cell::Text(Some(event.activity)));
     cell("outcome", Cell::Text(Some(event.outcome)));
     cell("subject", Cell::Text(Some(event.subject)));
@@ -72,16 +78,16 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     let entity_user = entity.and_then(|entity| entity.user.as_ref());
     let ip = event.src_endpoint.as_ref().and_then(|endpoint| endpoint.ip.as_ref());
     let svc_name = event.dst_endpoint.as_ref().and_then(|endpoint| endpoint.svc_name);
-    cell("time", Cell::Number(event.time));
-    cell("class_uid", Cell::Number(event.class_uid.into()));
+    cell("time", Cell::Number(Some(event.time)));
+    cell("class_uid", Cell::Number(Some(event.class_uid.into())));
     cell("class_name", Cell::Text(Some(event.class_name)));
-    cell("category_uid", Cell::Number(event.category_uid.into()));
-    cell("activity_id", Cell::Number(event.activity_id.into()));
+    cell("category_uid", Cell::Number(Some(event.category_uid.into())));
+    cell("activity_id", Cell::Number(Some(event.activity_id.into())));
     cell("activity_name", Cell::Text(Some(event.activity_name)));
-    cell("type_uid", Cell::Number(event.type_uid.into()));
-    cell("severity_id", Cell::Number(event.severity_id.into()));
+    cell("type_uid", Cell::Number(Some(event.type_uid.into())));
+    cell("severity_id", Cell::Number(Some(event.severity_id.into())));
     cell("severity", Cell::Text(Some(event.severity)));
-    cell("status_id", Cell::Number(event.status_id.into()));
+    cell("status_id", Cell::Number(Some(event.status_id.into())));
     cell("status", Cell::Text(Some(event.status)));
     cell("status_code", Cell::Text(event.status_code));
     cell("status_detail", Cell::Text(event.status_detail));
@@ -121,7 +127,7 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("entity.name", Cell::Text(entity.map(|entity| entity.name)));
     cell(
         "entity.type_id",
-        Cell::Shown(entity.map(|entity| &entity.type_id as &dyn Display)),
+        Cell::Number(entity.map(|entity| entity.type_id.into())),
     );
     cell("entity.type", Cell::Text(entity.map(|entity| entity.r#type)));
     cell("entity.user.name", Cell::Text(entity_user.map(|user| user.name)));
@@ -147,7 +153,7 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
 fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     let target = event.user.target.as_ref();
     let source = event.source.as_ref();
-    cell("@timestamp", Cell::Shown(Some(&event.timestamp)));
+    cell("@timestamp", Cell::Time(event.timestamp));
     cell("ecs.version", Cell::Text(Some(event.ecs.version)));
     cell("event.kind", Cell::Text(Some(event.event.kind)));
     cell("event.category", Cell::List(&event.event.category));
@@ -207,7 +213,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::event::{Activity, Outcome, samples};
+    use crate::event::samples;
 
     /// The dotted names of all members that are not objects; what lies under `stop` is one member.
     fn members(prefix: &str, value: &Value, stop: &str, names: &mut BTreeSet<String>) {

@@ -18,12 +18,9 @@ pub(crate) struct Csv {
 
 impl Csv {
     pub(crate) fn header(&mut self, encoding: Encoding, provenance: &Provenance, out: &mut Vec<u8>) -> csv::Result<()> {
-        use crate::event::{Activity, Outcome, Principal};
-        // Any event will do: the columns do not depend on it.
-        let event = Event::new(0, Activity::Other, Outcome::Unknown, Principal::named(""));
         let mut writer = writer(out);
         let mut result = Ok(());
-        cells::for_each(encoding, &event, provenance, &mut |name, _| {
+        cells::columns(encoding, provenance, &mut |name, _| {
             if result.is_ok() {
                 result = writer.write_field(name);
             }
@@ -56,13 +53,14 @@ impl Csv {
     fn field(&mut self, cell: Cell<'_>, writer: &mut csv::Writer<&mut Vec<u8>>) -> csv::Result<()> {
         self.cell.clear();
         match cell {
-            Cell::Text(None) | Cell::Shown(None) | Cell::List([]) | Cell::Labels([]) => {}
+            Cell::Text(None) | Cell::Number(None) | Cell::Shown(None) | Cell::List([]) | Cell::Labels([]) => {}
             Cell::Text(Some(text)) if runs(text) => {
                 self.cell.push(b'\'');
                 self.cell.extend_from_slice(text.as_bytes());
             }
             Cell::Text(Some(text)) => return writer.write_field(text),
-            Cell::Number(number) => write!(self.cell, "{number}")?,
+            Cell::Number(Some(number)) => write!(self.cell, "{number}")?,
+            Cell::Time(time) => write!(self.cell, "{time}")?,
             Cell::Shown(Some(shown)) => write!(self.cell, "{shown}")?,
             Cell::List(list) => self.json(list)?,
             Cell::Labels(list) => self.json(list)?,

@@ -17,11 +17,13 @@ pub enum Format {
     Csv,
     /// Aligned columns for people.
     Table,
+    /// Apache Parquet: columns with types, compressed by Snappy. Readable only once complete.
+    Parquet,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 3] = [Format::Ndjson, Format::Csv, Format::Table];
+    pub const ALL: [Format; 4] = [Format::Ndjson, Format::Csv, Format::Table, Format::Parquet];
 
     /// The name on the command line and in the configuration.
     pub fn name(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Format {
             Format::Ndjson => "ndjson",
             Format::Csv => "csv",
             Format::Table => "table",
+            Format::Parquet => "parquet",
         }
     }
 }
@@ -41,7 +44,7 @@ impl fmt::Display for Format {
 
 /// A name that is no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format {0:?}: it is one of ndjson, csv, table")]
+#[error("unknown format {0:?}: it is one of ndjson, csv, table, parquet")]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
@@ -71,7 +74,7 @@ mod tests {
         let error = "NDJSON".parse::<Format>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#"unknown format "NDJSON": it is one of ndjson, csv, table"#
+            r#"unknown format "NDJSON": it is one of ndjson, csv, table, parquet"#
         );
     }
 }

@@ -3,7 +3,7 @@
 //! A [`Sink`] takes events in batches, in order, and answers each batch with a [`Verdict`] once its events are safe with
 //! the receiver, or cannot be.
 //! [`SinkSpec`] is what the user typed; [`StdoutSink`] and [`FileSink`] are the sinks for bytes. Both render through a
-//! [`Renderer`], which knows the three formats of [`Format`] and the encodings of [`Encoding`](crate::event::Encoding).
+//! [`Renderer`], which knows the formats of [`Format`] and the encodings of [`Encoding`](crate::event::Encoding).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -42,6 +42,7 @@ mod file;
 mod format;
 mod http;
 mod key;
+mod parquet;
 mod plugin;
 mod probe;
 mod renderer;
@@ -58,10 +59,11 @@ pub use compression::Compression;
 pub use dead_letters::DeadLetters;
 pub use delivery::{Delivery, DeliveryPolicy, Remains, Tally};
 pub use error::{Class, SinkError};
-pub use file::{Existing, FileOptions, FileSink};
+pub use file::{Completed, Existing, FileOptions, FileSink, Rotation, UselessRotation};
 pub use format::{Format, UnknownFormat};
 pub use http::{HttpBody, HttpOptions, HttpSink};
 pub use key::idempotency_key;
+pub use parquet::Pages;
 pub use plugin::{PluginOptions, PluginSink};
 pub use renderer::Renderer;
 pub use spec::SinkSpec;

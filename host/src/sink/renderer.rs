@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Format, csv::Csv, table::Table, terminal};
+use super::{
+    Format,
+    csv::Csv,
+    parquet::{Pages, Parquet},
+    table::Table,
+    terminal,
+};
 use crate::event::{Encoding, Event, Provenance};
 
 /// Turns the events of one run into the bytes of one output. The encoding does not matter to a table.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Renderer {
     encoding: Encoding,
     provenance: Arc<Provenance>,
@@ -15,11 +21,12 @@ pub struct Renderer {
     header: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Shape {
     Ndjson,
     Csv(Csv),
     Table(Table, String),
+    Parquet(Box<Parquet>),
 }
 
 impl Renderer {
@@ -29,6 +36,7 @@ impl Renderer {
             Format::Ndjson => Shape::Ndjson,
             Format::Csv => Shape::Csv(Csv::default()),
             Format::Table => Shape::Table(Table::new(terminal::columns()), String::new()),
+            Format::Parquet => Shape::Parquet(Box::new(Parquet::new(Pages::default()))),
         };
         Renderer {
             encoding,
@@ -47,6 +55,39 @@ impl Renderer {
         self
     }
 
+    /// A Parquet file whose pages are compressed so.
+    #[must_use]
+    pub fn with_pages(mut self, pages: Pages) -> Self {
+        if let Shape::Parquet(parquet) = &mut self.shape {
+            **parquet = Parquet::new(pages);
+        }
+        self
+    }
+
+    /// A renderer for another output of the same kind.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Renderer {
+            encoding: self.encoding,
+            provenance: Arc::clone(&self.provenance),
+            shape: match &self.shape {
+                Shape::Ndjson => Shape::Ndjson,
+                Shape::Csv(_) => Shape::Csv(Csv::default()),
+                Shape::Table(table, _) => Shape::Table(table.clone(), String::new()),
+                Shape::Parquet(parquet) => Shape::Parquet(Box::new(Parquet::new(parquet.pages()))),
+            },
+            header: true,
+        }
+    }
+
+    /// Bytes of events that are still to be rendered: those of a Parquet file's row group.
+    pub(super) fn pending(&self) -> usize {
+        match &self.shape {
+            Shape::Parquet(parquet) => parquet.pending(),
+            _ => 0,
+        }
+    }
+
     /// For an output that already begins with a header.
     #[must_use]
     pub fn without_header(mut self) -> Self {
@@ -56,7 +97,12 @@ impl Renderer {
 
     /// Whether its output begins with a line that is no event.
     pub(super) fn has_header(&self) -> bool {
-        !matches!(self.shape, Shape::Ndjson)
+        matches!(self.shape, Shape::Csv(_) | Shape::Table(..))
+    }
+
+    /// Whether an output may begin with what an earlier renderer wrote.
+    pub fn can_extend(&self) -> bool {
+        !matches!(self.shape, Shape::Parquet(_))
     }
 
     /// Appends the events to `out`, after the header if they are the first.
@@ -77,22 +123,24 @@ impl Renderer {
                     table.write(event, &self.provenance, time, out);
                 }
             }
+            Shape::Parquet(parquet) => parquet.write(self.encoding, events, &self.provenance, out)?,
         }
         Ok(())
     }
 
-    /// Appends what a complete output still needs: CSV has its header even without events.
+    /// Appends what a complete output still needs: a CSV header even without events, the end of a Parquet file.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
-        if self.header && matches!(self.shape, Shape::Csv(_)) {
-            self.write_header(out)?;
+        match &mut self.shape {
+            Shape::Csv(_) if self.header => self.write_header(out),
+            Shape::Parquet(parquet) => parquet.finish(self.encoding, &self.provenance, out),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn write_header(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
         self.header = false;
         match &mut self.shape {
-            Shape::Ndjson => {}
+            Shape::Ndjson | Shape::Parquet(_) => {}
             Shape::Csv(csv) => csv.header(self.encoding, &self.provenance, out)?,
             Shape::Table(table, _) => table.header(out),
         }

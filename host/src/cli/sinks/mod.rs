@@ -12,7 +12,7 @@ use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
 use crate::run::Outlet;
 use crate::run::route::Router;
-use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, PathTemplate, Remains, Sink, SinkSpec};
+use crate::sink::{Delivery, DeliveryPolicy, FileOptions, PathTemplate, Remains, Sink, SinkSpec};
 
 use open::Opener;
 
@@ -106,14 +106,11 @@ impl Opening<'_> {
         let rendering = self.wanted.rendering;
         let opener = &self.opener;
         let (sink, set) = match text.parse::<SinkSpec>()? {
-            SinkSpec::Stdout => (opener.stdout(rendering.format, rendering.encoding), None),
+            SinkSpec::Stdout => (opener.stdout(rendering.format, rendering.encoding)?, None),
             SinkSpec::File(template) => {
                 let format = rendering.format.unwrap_or_default();
-                let options = FileOptions {
-                    existing: Existing::Replace,
-                    create_folders: false,
-                };
                 let rendering = (format, rendering.encoding);
+                let options = FileOptions::default();
                 (opener.file(text, &template, Path::new(""), rendering, options)?, None)
             }
             SinkSpec::Named(name) => {

@@ -12,14 +12,17 @@ use crate::event::{Encoding, Provenance};
 use crate::plugin::SinkPlugin;
 use crate::remote::Remote;
 use crate::sink::{
-    self, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders, PluginOptions,
-    PluginSink, Renderer, Sink, StdoutSink,
+    self, Compression, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders,
+    PluginOptions, PluginSink, Renderer, Sink, StdoutSink,
 };
 
 /// What a configured file does: an archive grows, and a second run of the day must not take the first one's events away.
 const GROWING: FileOptions = FileOptions {
     existing: Existing::Extend,
     create_folders: true,
+    compression: Compression::None,
+    rotation: None,
+    raw: false,
 };
 
 /// Opens sinks for the events of one run.
@@ -34,7 +37,7 @@ impl Opener<'_> {
     /// A sink of the configuration.
     pub(super) fn configured(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, Failure> {
         Ok(match &sink.kind {
-            SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default()),
+            SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default())?,
             SinkKind::File(file) => {
                 let template: PathTemplate = file.path.parse()?;
                 let rendering = (file.format.unwrap_or_default(), file.encoding.unwrap_or_default());
@@ -46,14 +49,15 @@ impl Opener<'_> {
     }
 
     /// Standard output.
-    pub(super) fn stdout(&self, format: Option<Format>, encoding: Encoding) -> Box<dyn Sink> {
+    pub(super) fn stdout(&self, format: Option<Format>, encoding: Encoding) -> Result<Box<dyn Sink>, Failure> {
         let terminal = std::io::stdout().is_terminal();
         let format = format.unwrap_or(if terminal { Format::Table } else { Format::Ndjson });
-        Box::new(StdoutSink::new(Renderer::new(
-            format,
-            encoding,
-            Arc::clone(self.provenance),
-        )))
+        if terminal && format == Format::Parquet {
+            return Err(Failure::usage("Parquet is not for a terminal")
+                .hint("redirect standard output, or write --sink file:PATH.parquet"));
+        }
+        let renderer = Renderer::new(format, encoding, Arc::clone(self.provenance));
+        Ok(Box::new(StdoutSink::new(renderer)))
     }
 
     /// A file.
@@ -121,7 +125,8 @@ impl Opener<'_> {
             None | Some(Transport::Stdout) => Box::new(self.raw_stdout()),
             Some(Transport::File { path }) => {
                 let path = self.config.folder.join(self.expand(&path.parse()?));
-                Box::new(self.growing_file(name, path, self.raw(), GROWING)?)
+                let raw = FileOptions { raw: true, ..GROWING };
+                Box::new(self.growing_file(name, path, self.raw(), raw)?)
             }
             Some(Transport::Tcp { .. } | Transport::Tls { .. }) => {
                 return Err(Failure::usage("not yet"));

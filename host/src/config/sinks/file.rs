@@ -13,6 +13,6 @@ pub struct FileSink {
     pub path: String,
     /// `ocsf`, `ecs` or `event`.
     pub encoding: Option<Encoding>,
-    /// `ndjson`, `csv` or `table`.
+    /// `ndjson`, `csv`, `table` or `parquet`.
     pub format: Option<Format>,
 }

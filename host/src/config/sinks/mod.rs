@@ -47,7 +47,7 @@ pub enum SinkKind {
 pub struct StdoutSink {
     /// `ocsf`, `ecs` or `event`.
     pub encoding: Option<Encoding>,
-    /// `ndjson`, `csv` or `table`.
+    /// `ndjson`, `csv`, `table` or `parquet`.
     pub format: Option<Format>,
 }
 
