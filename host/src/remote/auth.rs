@@ -87,7 +87,8 @@ impl Authorizer {
         }
     }
 
-    fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
+    /// The same for what needs nobody to be asked; OAuth 2 does.
+    pub(super) fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
         let (name, value) = match auth {
             Auth::None | Auth::OAuth2(_) => return Ok(Authorizer::Anonymous),
             Auth::Basic { username, password } => {
