@@ -191,6 +191,8 @@ impl Transport for StreamTransport {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::net::TcpListener;
 
     use super::*;
@@ -259,5 +261,55 @@ mod tests {
         let error = transport.close().await.unwrap_err();
         assert!(error.to_string().contains("cannot write to sink s"), "{error}");
         assert_ne!(error.class(), crate::sink::Class::Closed);
+    }
+
+    /// A TLS server for `localhost`, and what trusts it.
+    fn tls() -> (tokio_rustls::TlsAcceptor, Arc<rustls::ClientConfig>) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        std::fs::write(&ca, certificate.pem()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        let client = crate::remote::client_tls(Some(&ca), None).unwrap();
+        (Arc::new(server).into(), Arc::new(client))
+    }
+
+    #[tokio::test]
+    async fn tls_ends_with_a_goodbye_and_trusts_nobody_unknown() {
+        let (acceptor, trusting) = tls();
+        let (_, suspicious) = tls();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = format!("localhost:{}", listener.local_addr().unwrap().port());
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            assert!(acceptor.accept(stream).await.is_err());
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let mut bytes = Vec::new();
+            // Without the goodbye this would be an error.
+            stream.read_to_end(&mut bytes).await.unwrap();
+            bytes
+        });
+        let dialer = |tls| Dialer::new(place.parse().unwrap(), Some(tls)).unwrap();
+        let refused = StreamTransport::new("s", dialer(suspicious)).write(b"secret\n").await;
+        let verdict = refused.unwrap();
+        assert!(
+            matches!(&verdict, Verdict::Retry { reason, .. } if reason.contains("cannot establish TLS")),
+            "{verdict:?}"
+        );
+        let mut transport = StreamTransport::new("s", dialer(trusting));
+        assert_eq!(transport.write(b"a\n").await.unwrap(), Verdict::Accepted);
+        assert_eq!(transport.write(b"b\n").await.unwrap(), Verdict::Accepted);
+        transport.close().await.unwrap();
+        assert_eq!(server.await.unwrap(), b"a\nb\n");
     }
 }

@@ -141,3 +141,97 @@ impl Opener<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::cli::sinks::nobody;
+    use crate::config::SinkKind;
+    use crate::sink::Verdict;
+
+    fn config(sink: &str) -> Config {
+        Config::parse(&format!("[sinks.s]\n{sink}\n")).unwrap()
+    }
+
+    fn transport(config: &Config) -> Result<Box<dyn sink::Transport>, Failure> {
+        let SinkKind::Plugin(plugin) = &config.sinks["s"].kind else {
+            panic!("no plugin");
+        };
+        let provenance = nobody();
+        let opener = Opener {
+            config,
+            provenance: &provenance,
+            checking: false,
+        };
+        opener.network_transport("s", plugin.transport.as_ref().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_plugin_s_bytes_go_where_its_transport_says() {
+        for (kind, more, expected) in [
+            ("tcp", "", "a line\n"),
+            ("syslog", ", facility = \"audit\"", " check - a line"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let config = config(&format!(
+                "plugin = \"cef\"\ntransport = {{ kind = \"{kind}\", address = \"{address}\"{more} }}"
+            ));
+            let mut transport = transport(&config).unwrap();
+            let reader = std::thread::spawn(move || std::io::read_to_string(listener.accept().unwrap().0).unwrap());
+            assert_eq!(transport.write(b"a line\n").await.unwrap(), Verdict::Accepted);
+            transport.close().await.unwrap();
+            let text = reader.join().unwrap();
+            assert!(text.ends_with(expected), "{kind}: {text:?}");
+            assert_eq!(kind == "syslog", text.contains("<109>1 "), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_a_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("none.pem").display().to_string();
+        for (transport_of, said) in [
+            ("kind = \"syslog\", encoding = \"ocsf\"", "has an encoding"),
+            ("kind = \"syslog\", ca-file = \"ca.pem\"", "files for TLS"),
+            ("kind = \"tls\", client-key = \"key.pem\"", "only one of"),
+            (
+                "kind = \"syslog\", transport = \"tls\", client-certificate = \"a.pem\"",
+                "only one of",
+            ),
+            (&format!("kind = \"tls\", ca-file = \"{missing}\""), "cannot read"),
+        ] {
+            let config = config(&format!(
+                "plugin = \"cef\"\ntransport = {{ address = \"localhost:514\", {transport_of} }}"
+            ));
+            let failure = transport(&config).err().unwrap();
+            assert_eq!(failure.exit, Exit::Usage);
+            let message = failure.message.unwrap();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_address_or_facility_is_found_when_the_file_is_read() {
+        for (sink, said) in [
+            ("kind = \"syslog\"\naddress = \"siem.example.com\"", "HOST:PORT"),
+            (
+                "kind = \"syslog\"\naddress = \"s:1\"\nfacility = \"secret\"",
+                "facility",
+            ),
+            (
+                "kind = \"syslog\"\naddress = \"s:1\"\ntransport = \"http\"",
+                "transport",
+            ),
+            (
+                "kind = \"otlp\"\nendpoint = { url = \"https://o\" }\nprotocol = \"json\"",
+                "protocol",
+            ),
+        ] {
+            let error = Config::parse(&format!("[sinks.s]\n{sink}\n")).unwrap_err().to_string();
+            assert!(error.contains(said) || error.contains("unknown variant"), "{error}");
+        }
+    }
+}
