@@ -54,7 +54,9 @@ impl Link {
             in_time(stream.write_all(&piece)).await?;
         }
         in_time(stream.flush()).await?;
-        look(&mut stream).await.map_err(|error| broke(&error))?;
+        look(&mut stream)
+            .await
+            .map_err(|error| RemoteError::interrupted(&error))?;
         self.open = Some(Open(stream));
         Ok(())
     }
@@ -73,7 +75,7 @@ impl Link {
     /// Connects, and takes leave at once.
     pub(super) async fn probe(&mut self) -> Result<String, RemoteError> {
         self.open = Some(Open(self.ready().await?));
-        self.finish().await.map_err(|error| broke(&error))?;
+        self.finish().await.map_err(|error| RemoteError::interrupted(&error))?;
         Ok(format!("connected to {}", self.dialer.place()))
     }
 
@@ -124,17 +126,11 @@ async fn look(stream: &mut Stream) -> io::Result<()> {
 
 async fn in_time(write: impl Future<Output = io::Result<()>>) -> Result<(), RemoteError> {
     match timeout(WRITE, write).await {
-        Ok(result) => result.map_err(|error| broke(&error)),
+        Ok(result) => result.map_err(|error| RemoteError::interrupted(&error)),
         Err(_) => Err(RemoteError::Timeout {
             what: "a write",
             after: WRITE,
         }),
-    }
-}
-
-pub(super) fn broke(error: &io::Error) -> RemoteError {
-    RemoteError::Interrupted {
-        reason: error.to_string(),
     }
 }
 

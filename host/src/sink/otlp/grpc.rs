@@ -92,14 +92,10 @@ fn unanswered(status: &Status) -> Option<Verdict> {
         if let Some(error) = current.downcast_ref::<RemoteError>() {
             return Some(answer::unanswered(error));
         }
-        match current.source() {
-            Some(deeper) => cause = Some(deeper),
-            None => {
-                return Some(answer::unanswered(&RemoteError::Interrupted {
-                    reason: current.to_string(),
-                }));
-            }
-        }
+        cause = current.source();
+    }
+    if let Some(cause) = status.source() {
+        return Some(answer::unanswered(&RemoteError::interrupted(cause)));
     }
     // These have no cause: the channel gave up, and a stream that ended without saying how.
     let unsaid = ["Service was not ready", "protocol error: missing grpc-status"];

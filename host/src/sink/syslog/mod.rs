@@ -95,7 +95,15 @@ pub struct SyslogSink {
     most: usize,
     encoding: Encoding,
     provenance: Arc<Provenance>,
-    ended: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// A delivery is under way, or was given up half way.
+    Unfinished,
+    Closed,
 }
 
 impl SyslogSink {
@@ -108,7 +116,7 @@ impl SyslogSink {
             most: options.most(),
             encoding: options.encoding,
             provenance,
-            ended: false,
+            state: State::Open,
         }
     }
 
@@ -134,18 +142,17 @@ impl Sink for SyslogSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.ended {
+        if self.state != State::Open {
             return Err(self.end());
         }
         if events.is_empty() {
             return Ok(Verdict::Accepted);
         }
-        // Until it is over: a delivery given up half way must not be taken for a whole one.
-        self.ended = true;
+        self.state = State::Unfinished;
         let (header, encoding, provenance) = (&self.header, self.encoding, &self.provenance);
         let messages = events.iter().map(|event| header.event(event, encoding, provenance));
         let sent = self.wire.send(messages, self.most).await;
-        self.ended = false;
+        self.state = State::Open;
         Ok(match sent {
             Ok(rejections) if rejections.is_empty() => Verdict::Accepted,
             Ok(rejections) => Verdict::Rejected(rejections),
@@ -154,7 +161,10 @@ impl Sink for SyslogSink {
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        self.ended = true;
+        if self.state == State::Unfinished {
+            return Err(self.end());
+        }
+        self.state = State::Closed;
         self.wire.finish().await.map_err(|source| SinkError::Write {
             sink: self.name.clone(),
             source,
@@ -162,7 +172,7 @@ impl Sink for SyslogSink {
     }
 
     async fn abort(&mut self) {
-        self.ended = true;
+        self.state = State::Unfinished;
         self.wire.drop_connection();
     }
 }

@@ -109,15 +109,20 @@ async fn a_delivery_given_up_ends_the_sink() {
         // Nobody reads, so this cannot come to its end.
         let delivery = sink.deliver(&events);
         tokio::pin!(delivery);
+        let begun = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.readable().await.unwrap();
+        };
         tokio::select! {
             _ = &mut delivery => panic!("it came to its end"),
-            accepted = listener.accept() => drop(accepted.unwrap().0.readable().await),
+            () = begun => {}
         }
     }
     assert!(matches!(
         sink.deliver(&[named("a")]).await,
         Err(SinkError::Ended { .. })
     ));
+    assert!(matches!(sink.close().await, Err(SinkError::Ended { .. })));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tokio::net::UdpSocket;
 
 use crate::remote::{Dialer, RemoteError};
 use crate::sink::Rejection;
-use crate::sink::stream::{Link, PIECE, broke};
+use crate::sink::stream::{Link, PIECE};
 
 /// The most bytes that a UDP datagram over IPv4 can carry.
 pub(super) const DATAGRAM: usize = 65_507;
@@ -63,12 +63,12 @@ impl Wire {
                             index,
                             reason: format!("a message of {} bytes fits no datagram", message.len()),
                         }),
-                        Err(error) => return Err(broke(&error)),
+                        Err(error) => return Err(RemoteError::interrupted(&error)),
                     }
                 }
                 // Where nobody listens the other machine may say so.
                 if let Ok(Some(error)) | Err(error) = open.take_error() {
-                    return Err(broke(&error));
+                    return Err(RemoteError::interrupted(&error));
                 }
                 *socket = Some(open);
             }
