@@ -1,16 +1,20 @@
-//! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`] and
-//! [`oauth_server`]. Each test starts its own, on a free port and from a folder of its own, and ends it.
+//! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`],
+//! [`oauth_server`], [`rsyslog`] and [`collector`]. Each test starts its own, on a free port and from a folder of its own, and ends it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod certificates;
+mod collector;
 mod nginx;
 mod oauth_server;
 mod process;
+mod rsyslog;
 mod squid;
 
 mod gateway;
 mod oauth2;
+mod otlp;
 mod proxy;
+mod syslog;
 mod tls;
 
 use std::path::Path;

@@ -8,11 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to start, or to write what it was sent.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The pause between two attempts to connect.
-const PAUSE: Duration = Duration::from_millis(10);
+/// The pause between two looks.
+pub const PAUSE: Duration = Duration::from_millis(10);
 
 /// A running server.
 pub struct Process {

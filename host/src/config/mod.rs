@@ -27,7 +27,9 @@ pub use error::{ConfigError, nearest};
 pub use route::Route;
 pub use schema::schema;
 pub use secret::SecretSource;
-pub use sinks::{FileSink, HttpSink, PluginSink, Sink, SinkKind, SinkRetry, StdoutSink, Transport};
+pub use sinks::{
+    FileSink, HttpSink, OtlpSink, PluginSink, Sink, SinkKind, SinkRetry, StdoutSink, SyslogSink, Transport,
+};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -78,6 +78,8 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// A name all of whose addresses are refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{host} leads to {address}, a {kind} address")]
@@ -147,23 +149,27 @@ impl GuardedResolver {
             _ => Ok(admitted),
         }
     }
+
+    /// The addresses of a name, or the one that it is, without those that may not be reached.
+    pub(super) async fn lookup(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, BoxError> {
+        let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
+            Ok(found) => found.collect(),
+            Err(error) => {
+                return Err(match UnknownName::of(&error) {
+                    Some(unknown) => unknown.into(),
+                    None => error.into(),
+                });
+            }
+        };
+        Ok(self.admit(host, found)?)
+    }
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let host = name.as_str();
-            let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, 0)).await {
-                Ok(found) => found.collect(),
-                Err(error) => {
-                    return Err(match UnknownName::of(&error) {
-                        Some(unknown) => unknown.into(),
-                        None => error.into(),
-                    });
-                }
-            };
-            let admitted: Addrs = Box::new(resolver.admit(host, found)?.into_iter());
+            let admitted: Addrs = Box::new(resolver.lookup(name.as_str(), 0).await?.into_iter());
             Ok(admitted)
         })
     }

@@ -89,7 +89,8 @@ impl Authorizer {
         }
     }
 
-    fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
+    /// The same for what needs nobody to be asked; OAuth 2 does.
+    pub(super) fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
         let (name, value) = match auth {
             // A secret path is part of the base URL.
             Auth::None | Auth::Path(_) | Auth::OAuth2(_) => return Ok(Authorizer::Anonymous),

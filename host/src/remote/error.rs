@@ -214,6 +214,13 @@ impl RemoteError {
         }
     }
 
+    /// A connection that broke, in the words of what is at the bottom of the error.
+    pub(crate) fn interrupted(error: &(dyn std::error::Error + 'static)) -> Self {
+        RemoteError::Interrupted {
+            reason: super::transport::innermost(error),
+        }
+    }
+
     /// Whose move is next.
     pub fn class(&self) -> Class {
         match self {

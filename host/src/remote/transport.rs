@@ -140,7 +140,7 @@ fn classify(host: &str, error: &reqwest::Error) -> RemoteError {
 }
 
 /// TLS errors hide inside I/O errors, which may hide in others, and do not show them as their source.
-fn tls_error(error: &(dyn StdError + 'static)) -> Option<String> {
+pub(super) fn tls_error(error: &(dyn StdError + 'static)) -> Option<String> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(super::redact::one_line(&tls.to_string(), 200));
     }
@@ -149,7 +149,7 @@ fn tls_error(error: &(dyn StdError + 'static)) -> Option<String> {
 }
 
 /// The message at the bottom of the chain: what the operating system or the protocol library said.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     let mut current = error;
     while let Some(source) = current.source() {
         current = source;

@@ -1,5 +1,6 @@
 //! From `--sink` and `[sinks]` to opened sinks.
 
+mod network;
 mod open;
 
 use std::fmt::Write;
@@ -240,6 +241,7 @@ pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fai
             file.path.parse::<PathTemplate>()?;
         }
         SinkKind::Plugin(plugin) => open::check_plugin(config, name, plugin)?,
+        SinkKind::Syslog(syslog) => network::check(config, name, syslog)?,
         _ => {}
     }
     if let Some(endpoint) = sink.endpoint() {
@@ -257,6 +259,8 @@ pub fn list(config: &Config) -> Result<(), Failure> {
             SinkKind::Stdout(_) => "standard output".to_string(),
             SinkKind::File(file) => format!("file {}, extended", file.path),
             SinkKind::Http(http) => format!("http {}", http.endpoint.url),
+            SinkKind::Otlp(otlp) => format!("otlp {}", otlp.endpoint.url),
+            SinkKind::Syslog(syslog) => format!("syslog {}", syslog.address),
             SinkKind::Plugin(plugin) => match &plugin.endpoint {
                 Some(endpoint) => format!("plugin {} to {}", plugin.plugin, endpoint.url),
                 None => format!("plugin {}", plugin.plugin),

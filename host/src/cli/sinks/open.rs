@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::network;
 use crate::cli::{Exit, Failure, connection, plugins};
 use crate::config::{self, Config, SinkKind, Transport};
 use crate::event::{Encoding, Provenance};
@@ -44,6 +45,8 @@ impl Opener<'_> {
                 self.file(name, &template, &self.config.folder, rendering, GROWING)?
             }
             SinkKind::Http(http) => Box::new(self.http(name, http)?),
+            SinkKind::Otlp(otlp) => Box::new(self.otlp(name, otlp)?),
+            SinkKind::Syslog(syslog) => Box::new(self.syslog(name, syslog)?),
             SinkKind::Plugin(plugin) => self.plugin(name, plugin)?,
         })
     }
@@ -128,9 +131,7 @@ impl Opener<'_> {
                 let raw = FileOptions { raw: true, ..GROWING };
                 Box::new(self.growing_file(name, path, self.raw(), raw)?)
             }
-            Some(Transport::Tcp { .. } | Transport::Tls { .. }) => {
-                return Err(Failure::usage("not yet"));
-            }
+            Some(network) => self.network_transport(name, network)?,
         };
         let options = PluginOptions {
             config: json(&plugin.config)?,
@@ -186,6 +187,9 @@ fn load(config: &Config, name: &str) -> Result<SinkPlugin, Failure> {
 
 /// Whether a configured plugin can be loaded and its configuration fits.
 pub(super) fn check_plugin(config: &Config, name: &str, plugin: &config::PluginSink) -> Result<(), Failure> {
+    if let Some(Transport::Syslog(syslog)) = &plugin.transport {
+        network::check(config, name, syslog)?;
+    }
     check_config(name, &load(config, &plugin.plugin)?, &json(&plugin.config)?)
 }
 

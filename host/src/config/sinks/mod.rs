@@ -4,14 +4,18 @@
 
 mod file;
 mod http;
+mod otlp;
 mod plugin;
+mod syslog;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 pub use file::FileSink;
 pub use http::HttpSink;
+pub use otlp::OtlpSink;
 pub use plugin::{PluginSink, Transport};
+pub use syslog::SyslogSink;
 
 use crate::event::Encoding;
 use crate::sink::Format;
@@ -37,6 +41,10 @@ pub enum SinkKind {
     File(FileSink),
     /// Any HTTP endpoint that takes JSON.
     Http(Box<HttpSink>),
+    /// An OpenTelemetry collector.
+    Otlp(Box<OtlpSink>),
+    /// A syslog receiver.
+    Syslog(Box<SyslogSink>),
     /// A sink plugin.
     Plugin(Box<PluginSink>),
 }
@@ -74,6 +82,7 @@ impl Sink {
     pub fn endpoint(&self) -> Option<&super::Connection> {
         match &self.kind {
             SinkKind::Http(http) => Some(&http.endpoint),
+            SinkKind::Otlp(otlp) => Some(&otlp.endpoint),
             SinkKind::Plugin(plugin) => plugin.endpoint.as_ref(),
             _ => None,
         }

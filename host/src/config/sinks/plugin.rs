@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use super::SyslogSink;
 use crate::config::Connection;
 use crate::event::Encoding;
+use crate::remote::HostPort;
 
 /// A sink plugin.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -37,13 +39,20 @@ pub enum Transport {
     /// A TCP connection.
     Tcp {
         /// `HOST:PORT`.
-        address: String,
+        address: HostPort,
     },
     /// A TCP connection with TLS.
+    #[serde(rename_all = "kebab-case")]
     Tls {
         /// `HOST:PORT`.
-        address: String,
+        address: HostPort,
         /// PEM file of authorities to trust besides the system's.
         ca_file: Option<std::path::PathBuf>,
+        /// PEM file to show a receiver that asks for a certificate.
+        client_certificate: Option<std::path::PathBuf>,
+        /// PEM file with the key of that certificate.
+        client_key: Option<std::path::PathBuf>,
     },
+    /// A syslog receiver: each line of the plugin is one message.
+    Syslog(Box<SyslogSink>),
 }

@@ -1,0 +1,237 @@
+//! Sinks and transports that speak their own protocol: syslog, OTLP, plain TCP and TLS.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::open::Opener;
+use crate::cli::{Exit, Failure, connection};
+use crate::config::{self, Config, Transport};
+use crate::remote::{ClientCertificate, Dialer, HostPort, client_tls};
+use crate::sink::{self, Carrier, OtlpOptions, OtlpSink, StreamTransport, SyslogOptions, SyslogSink, SyslogTransport};
+
+/// The files of a connection with TLS, as configured.
+struct TlsFiles<'a> {
+    ca_file: &'a Option<PathBuf>,
+    client_certificate: &'a Option<PathBuf>,
+    client_key: &'a Option<PathBuf>,
+}
+
+impl<'a> TlsFiles<'a> {
+    fn of(syslog: &'a config::SyslogSink) -> TlsFiles<'a> {
+        TlsFiles {
+            ca_file: &syslog.ca_file,
+            client_certificate: &syslog.client_certificate,
+            client_key: &syslog.client_key,
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.ca_file.is_some() || self.client_certificate.is_some() || self.client_key.is_some()
+    }
+
+    fn dialer(&self, config: &Config, name: &str, place: &HostPort) -> Result<Dialer, Failure> {
+        let certificate = match (self.client_certificate, self.client_key) {
+            (Some(certificate), Some(key)) => Some(ClientCertificate {
+                certificate: config.folder.join(certificate),
+                key: config.folder.join(key),
+            }),
+            (None, None) => None,
+            _ => {
+                return Err(
+                    Failure::usage(format!("sink {name} has only one of client-certificate and client-key"))
+                        .hint("both are PEM files, and may be the same one"),
+                );
+            }
+        };
+        let ca_file = self.ca_file.as_ref().map(|path| config.folder.join(path));
+        let tls = client_tls(ca_file.as_deref(), certificate.as_ref())?;
+        Ok(Dialer::new(place.clone(), Some(Arc::new(tls)))?)
+    }
+}
+
+/// Whether a syslog receiver is configured so that it can be asked.
+pub(super) fn check(config: &Config, name: &str, syslog: &config::SyslogSink) -> Result<(), Failure> {
+    syslog_dialer(config, name, syslog).map(|_| ())
+}
+
+fn syslog_dialer(config: &Config, name: &str, syslog: &config::SyslogSink) -> Result<Dialer, Failure> {
+    let files = TlsFiles::of(syslog);
+    if syslog.transport == Carrier::Tls {
+        return files.dialer(config, name, &syslog.address);
+    }
+    if files.any() {
+        return Err(
+            Failure::usage(format!("sink {name} has files for TLS and does not use it"))
+                .hint("set transport = \"tls\", or leave out ca-file, client-certificate and client-key"),
+        );
+    }
+    Ok(Dialer::new(syslog.address.clone(), None)?)
+}
+
+fn syslog_options(config: &Config, name: &str, syslog: &config::SyslogSink) -> Result<SyslogOptions, Failure> {
+    Ok(SyslogOptions {
+        dialer: syslog_dialer(config, name, syslog)?,
+        carrier: syslog.transport,
+        facility: syslog.facility,
+        app_name: syslog
+            .app_name
+            .clone()
+            .unwrap_or_else(|| SyslogOptions::APP_NAME.into()),
+        hostname: syslog.hostname.clone(),
+        max_message: syslog.max_message.map(usize::from),
+        encoding: syslog.encoding.unwrap_or_default(),
+    })
+}
+
+impl Opener<'_> {
+    pub(super) fn syslog(&self, name: &str, syslog: &config::SyslogSink) -> Result<SyslogSink, Failure> {
+        let options = syslog_options(self.config, name, syslog)?;
+        Ok(SyslogSink::new(name, &options, Arc::clone(self.provenance)))
+    }
+
+    pub(super) fn otlp(&self, name: &str, otlp: &config::OtlpSink) -> Result<OtlpSink, Failure> {
+        let default = OtlpOptions::default();
+        let options = OtlpOptions {
+            protocol: otlp.protocol,
+            compression: otlp.compression,
+            encoding: otlp.encoding.unwrap_or_default(),
+            batch_events: otlp.batch_events.map_or(default.batch_events, usize::from),
+        };
+        let settings = connection::of_endpoint(name, &otlp.endpoint, self.config)?;
+        Ok(OtlpSink::new(name, settings, options, Arc::clone(self.provenance))?)
+    }
+
+    /// Where the bytes of a plugin go, where that is over the network.
+    pub(super) fn network_transport(
+        &self,
+        name: &str,
+        transport: &Transport,
+    ) -> Result<Box<dyn sink::Transport>, Failure> {
+        Ok(match transport {
+            Transport::Tcp { address } => Box::new(StreamTransport::new(name, Dialer::new(address.clone(), None)?)),
+            Transport::Tls {
+                address,
+                ca_file,
+                client_certificate,
+                client_key,
+            } => {
+                let files = TlsFiles {
+                    ca_file,
+                    client_certificate,
+                    client_key,
+                };
+                Box::new(StreamTransport::new(name, files.dialer(self.config, name, address)?))
+            }
+            Transport::Syslog(syslog) => {
+                if syslog.encoding.is_some() {
+                    return Err(Failure::usage(format!(
+                        "the transport of sink {name} has an encoding, which the plugin decides"
+                    ))
+                    .hint("leave it out"));
+                }
+                let options = syslog_options(self.config, name, syslog)?;
+                Box::new(SyslogTransport::new(name, &options, self.provenance))
+            }
+            Transport::Stdout | Transport::File { .. } => {
+                return Err(Failure::new(
+                    Exit::Internal,
+                    format!("the transport of sink {name} is no network"),
+                ));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::cli::sinks::nobody;
+    use crate::config::SinkKind;
+    use crate::sink::Verdict;
+
+    fn config(sink: &str) -> Config {
+        Config::parse(&format!("[sinks.s]\n{sink}\n")).unwrap()
+    }
+
+    fn transport(config: &Config) -> Result<Box<dyn sink::Transport>, Failure> {
+        let SinkKind::Plugin(plugin) = &config.sinks["s"].kind else {
+            panic!("no plugin");
+        };
+        let provenance = nobody();
+        let opener = Opener {
+            config,
+            provenance: &provenance,
+            checking: false,
+        };
+        opener.network_transport("s", plugin.transport.as_ref().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_plugin_s_bytes_go_where_its_transport_says() {
+        for (kind, more, expected) in [
+            ("tcp", "", "a line\n"),
+            ("syslog", ", facility = \"audit\"", " check - a line"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let config = config(&format!(
+                "plugin = \"cef\"\ntransport = {{ kind = \"{kind}\", address = \"{address}\"{more} }}"
+            ));
+            let mut transport = transport(&config).unwrap();
+            let reader = std::thread::spawn(move || std::io::read_to_string(listener.accept().unwrap().0).unwrap());
+            assert_eq!(transport.write(b"a line\n").await.unwrap(), Verdict::Accepted);
+            transport.close().await.unwrap();
+            let text = reader.join().unwrap();
+            assert!(text.ends_with(expected), "{kind}: {text:?}");
+            assert_eq!(kind == "syslog", text.contains("<109>1 "), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_a_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("none.pem").display().to_string();
+        for (transport_of, said) in [
+            ("kind = \"syslog\", encoding = \"ocsf\"", "has an encoding"),
+            ("kind = \"syslog\", ca-file = \"ca.pem\"", "files for TLS"),
+            ("kind = \"tls\", client-key = \"key.pem\"", "only one of"),
+            (
+                "kind = \"syslog\", transport = \"tls\", client-certificate = \"a.pem\"",
+                "only one of",
+            ),
+            (&format!("kind = \"tls\", ca-file = \"{missing}\""), "cannot read"),
+        ] {
+            let config = config(&format!(
+                "plugin = \"cef\"\ntransport = {{ address = \"localhost:514\", {transport_of} }}"
+            ));
+            let failure = transport(&config).err().unwrap();
+            assert_eq!(failure.exit, Exit::Usage);
+            let message = failure.message.unwrap();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_address_or_facility_is_found_when_the_file_is_read() {
+        for (sink, said) in [
+            ("kind = \"syslog\"\naddress = \"siem.example.com\"", "HOST:PORT"),
+            (
+                "kind = \"syslog\"\naddress = \"s:1\"\nfacility = \"secret\"",
+                "facility",
+            ),
+            (
+                "kind = \"syslog\"\naddress = \"s:1\"\ntransport = \"http\"",
+                "transport",
+            ),
+            (
+                "kind = \"otlp\"\nendpoint = { url = \"https://o\" }\nprotocol = \"json\"",
+                "protocol",
+            ),
+        ] {
+            let error = Config::parse(&format!("[sinks.s]\n{sink}\n")).unwrap_err().to_string();
+            assert!(error.contains(said) || error.contains("unknown variant"), "{error}");
+        }
+    }
+}
