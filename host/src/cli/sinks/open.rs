@@ -41,6 +41,9 @@ impl Opener<'_> {
                 self.file(name, &template, &self.config.folder, rendering, GROWING)?
             }
             SinkKind::Http(http) => Box::new(self.http(name, http)?),
+            SinkKind::Nats(nats) => Box::new(self.nats(name, nats)?),
+            SinkKind::Postgres(postgres) => Box::new(self.postgres(name, postgres)?),
+            SinkKind::ObjectStore(store) => Box::new(self.object_store(name, store)?),
             SinkKind::Plugin(plugin) => self.plugin(name, plugin)?,
         })
     }

@@ -4,14 +4,20 @@
 
 mod file;
 mod http;
+mod nats;
+mod object_store;
 mod plugin;
+mod postgres;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 pub use file::FileSink;
 pub use http::HttpSink;
+pub use nats::{NatsAuth, NatsSink};
+pub use object_store::ObjectStoreSink;
 pub use plugin::{PluginSink, Transport};
+pub use postgres::PostgresSink;
 
 use crate::event::Encoding;
 use crate::sink::Format;
@@ -37,6 +43,12 @@ pub enum SinkKind {
     File(FileSink),
     /// Any HTTP endpoint that takes JSON.
     Http(Box<HttpSink>),
+    /// A stream of NATS JetStream.
+    Nats(Box<NatsSink>),
+    /// A table of PostgreSQL.
+    Postgres(Box<PostgresSink>),
+    /// A bucket, or a folder of objects.
+    ObjectStore(Box<ObjectStoreSink>),
     /// A sink plugin.
     Plugin(Box<PluginSink>),
 }
