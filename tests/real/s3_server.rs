@@ -97,10 +97,14 @@ impl S3Server {
 
     /// The body of an answer that must be a success. Which service is meant stands where a signature would.
     fn ask(&self, method: &str, path: &str, service: &str, body: &str) -> Vec<u8> {
+        let media_type = match service {
+            "iam" => "application/x-www-form-urlencoded",
+            _ => "text/plain",
+        };
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\nContent-Length: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\n\
+             Content-Type: {media_type}\r\n\
              Authorization: AWS4-HMAC-SHA256 Credential=x/20250101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=x\r\n\r\n{body}",
             self.port,
             body.len()
