@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use host::event::Encoding;
+use host::sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, Sink, SubjectTemplate, Verdict};
+use tokio::runtime::Runtime;
+
 use super::certificates::Authority;
 use super::desk;
 use super::nats_server::{NatsServer, USER};
-use super::past::{Past, SECRET};
+use super::past::{Past, SECRET, event, provenance};
 
 fn sink(server: &NatsServer, more: &str) -> String {
     format!(
@@ -109,4 +113,61 @@ fn an_encrypted_server_is_believed_only_with_its_authority() {
     past.configure(&desk, &format!("{encrypted}ca-file = \"ca.pem\"\n"));
     past.deliver(&desk);
     assert_eq!(sorted(&ids(&server)), past.ids(&desk));
+}
+
+/// The sink itself, for what a run of ordinary events does not show.
+fn direct(server: &NatsServer) -> NatsSink {
+    let options = NatsOptions {
+        url: NatsUrl::parse(&format!("nats://{}", server.address())).unwrap(),
+        auth: NatsAuth::None,
+        tls: host::remote::client_tls(None, None).unwrap(),
+        subject: SubjectTemplate::default(),
+        stream: Some("AUDIT".into()),
+        create_stream: true,
+        encoding: Encoding::Event,
+        batch_events: 2,
+    };
+    NatsSink::new("bus", options, provenance())
+}
+
+#[test]
+#[ignore = "needs nats-server"]
+fn only_the_message_that_is_too_large_is_refused() {
+    let server = NatsServer::start();
+    let events = [
+        event("1", "a"),
+        event("2", "b\r\nNats-Msg-Id: 1"),
+        event("3", &"x".repeat(100_000)),
+        event("4", "d"),
+        event("id\r\nNats-Rollup: all", "e"),
+    ];
+    let verdict = Runtime::new()
+        .unwrap()
+        .block_on(direct(&server).deliver(&events))
+        .unwrap();
+    let Verdict::Rejected(rejections) = verdict else {
+        panic!("{verdict:?}");
+    };
+    let indices: Vec<_> = rejections.iter().map(|rejection| rejection.index).collect();
+    assert_eq!(indices, [2]);
+    let found: Vec<_> = server.messages("AUDIT").into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(found[..3], ["1", "2", "4"]);
+    assert_eq!(found[3].len(), 64);
+}
+
+#[test]
+#[ignore = "needs nats-server"]
+fn a_server_that_goes_and_comes_back_has_everything_once() {
+    let mut server = NatsServer::start();
+    let runtime = Runtime::new().unwrap();
+    let mut sink = direct(&server);
+    let (first, second) = ([event("1", "a"), event("2", "b")], [event("2", "b"), event("3", "c")]);
+    assert_eq!(runtime.block_on(sink.deliver(&first)).unwrap(), Verdict::Accepted);
+    server.halt();
+    let verdict = runtime.block_on(sink.deliver(&second)).unwrap();
+    assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+    server.resume();
+    assert_eq!(runtime.block_on(sink.deliver(&second)).unwrap(), Verdict::Accepted);
+    let found: Vec<_> = server.messages("AUDIT").into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(found, ["1", "2", "3"]);
 }

@@ -1,8 +1,10 @@
-//! [`Past`]: events that are the same on every run, and a run that delivers them to a sink.
+//! [`Past`]: events that are the same on every run, and a run that delivers them to a sink; and events made by hand.
 
 use std::collections::BTreeSet;
 use std::process::Output;
+use std::sync::Arc;
 
+use host::event::{Activity, Event, Outcome, Principal, Product, Provenance};
 use tests::{Desk, Server, json_lines, stderr, stdout};
 
 use super::{PASSWORD, connect};
@@ -12,6 +14,29 @@ const NOW: &str = "2026-03-05T12:00:00Z";
 
 /// What the tests' sinks ask for.
 pub const SECRET: &str = "canary-51c2-sink-secret";
+
+/// What sinks are told of the events of [`event`].
+pub fn provenance() -> Arc<Provenance> {
+    Arc::new(Provenance {
+        report: "user-login".into(),
+        connection: "epm".into(),
+        service: "epm.example.com".into(),
+        product: Product::EpmCloud,
+    })
+}
+
+/// An event of that id, in which somebody typed that text.
+pub fn event(id: &str, typed: &str) -> Event {
+    let mut event = Event::new(
+        1_741_608_000_123,
+        Activity::Logon,
+        Outcome::Failure,
+        Principal::named(typed),
+    );
+    event.id = Some(id.to_owned());
+    event.attributes = vec![("typed".into(), typed.to_owned())];
+    event
+}
 
 /// The simulator, with a clock that stands still.
 pub struct Past {

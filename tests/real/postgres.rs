@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use host::event::Encoding;
+use host::sink::{PostgresOptions, PostgresSink, PostgresUrl, Sink, TableName, Verdict};
+use tokio::runtime::Runtime;
+
 use super::certificates::Authority;
 use super::desk;
-use super::past::{Past, SECRET};
+use super::past::{Past, SECRET, event, provenance};
 use super::postgres_server::{DATABASE, PostgresServer, USER};
 
 fn sink(server: &PostgresServer, more: &str) -> String {
@@ -117,4 +121,84 @@ fn an_encrypted_server_is_believed_only_with_its_authority() {
     let plain = PostgresServer::start(SECRET);
     past.configure(&desk, &sink(&plain, "tls = \"require\""));
     past.assert_refused(&desk, "does not support TLS");
+}
+
+/// The sink itself, for what a run of ordinary events does not show.
+fn direct(server: &PostgresServer) -> PostgresSink {
+    let options = PostgresOptions {
+        url: PostgresUrl::parse(&format!("postgres://{USER}@127.0.0.1:{}/{DATABASE}", server.port())).unwrap(),
+        password: Some(SECRET.to_owned().into()),
+        encryption: None,
+        tls: host::remote::client_tls(None, None).unwrap(),
+        table: TableName::default(),
+        create_table: true,
+        encoding: Encoding::Event,
+        batch_events: 1000,
+    };
+    PostgresSink::new("db", options, provenance())
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn one_event_that_cannot_be_kept_is_found_and_the_others_are_kept() {
+    let server = PostgresServer::start(SECRET);
+    let runtime = Runtime::new().unwrap();
+    let mut sink = direct(&server);
+    let mut deliver = |events: &[_]| runtime.block_on(sink.deliver(events)).unwrap();
+    let mut impossible = event("never", "a");
+    impossible.time = i64::MAX;
+    let batch = [event("1", "a"), impossible.clone(), event("2", "b")];
+    assert!(matches!(deliver(&batch), Verdict::TooLarge { .. }));
+    let Verdict::Refused { reason } = deliver(&[impossible]) else {
+        panic!("an event of no time");
+    };
+    assert!(reason.contains("SQLSTATE 22008"), "{reason}");
+    // An id that fits into no index.
+    let noise: String = (0..20_000)
+        .map(|number| format!("{:x}", number * 2_654_435_761_u64))
+        .collect();
+    assert!(matches!(deliver(&[event(&noise, "a")]), Verdict::Refused { .. }));
+    assert_eq!(deliver(&batch[..1]), Verdict::Accepted);
+    assert_eq!(deliver(&batch[2..]), Verdict::Accepted);
+    assert_eq!(sorted(&ids(&server, "audit_events")), sorted(&["1".into(), "2".into()]));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn what_an_attacker_typed_is_kept_but_for_its_nul() {
+    let server = PostgresServer::start(SECRET);
+    let typed = "'); drop table audit_events; --\0\\u0000{\"}";
+    let batch = [event("1\0", typed), event("2", typed), event("2", typed)];
+    let verdict = Runtime::new()
+        .unwrap()
+        .block_on(direct(&server).deliver(&batch))
+        .unwrap();
+    assert_eq!(verdict, Verdict::Accepted);
+    let rows = server.ask(
+        USER,
+        DATABASE,
+        "select distinct id, subject, event->'attributes'->>'typed' from audit_events order by id",
+    );
+    let kept = typed.replace('\0', "\u{fffd}");
+    assert_eq!(rows, [format!("1\u{fffd}|{kept}|{kept}"), format!("2|{kept}|{kept}")]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_connection_that_was_ended_is_opened_again() {
+    let server = PostgresServer::start(SECRET);
+    let runtime = Runtime::new().unwrap();
+    let mut sink = direct(&server);
+    assert_eq!(
+        runtime.block_on(sink.deliver(&[event("1", "a")])).unwrap(),
+        Verdict::Accepted
+    );
+    server.ask(
+        "postgres",
+        "postgres",
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'host'",
+    );
+    let again = (0..3).find(|_| runtime.block_on(sink.deliver(&[event("2", "b")])).unwrap() == Verdict::Accepted);
+    assert!(again.is_some());
+    assert_eq!(ids(&server, "audit_events").len(), 2);
 }

@@ -76,3 +76,40 @@ fn auth(config: &Config, name: &str, auth: &config::NatsAuth) -> Result<NatsAuth
         config::NatsAuth::Nkey { seed } => NatsAuth::NKey(secret("seed", seed)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SinkKind;
+
+    fn problem(settings: &str) -> Option<String> {
+        let config: Config = toml::from_str(&format!("[sinks.x]\nkind = \"nats\"\n{settings}")).unwrap();
+        let SinkKind::Nats(set) = &config.sinks["x"].kind else {
+            panic!("another kind");
+        };
+        check(&config, "x", set).err().map(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn what_cannot_work_is_found_without_a_secret() {
+        assert_eq!(
+            problem(
+                "url = \"nats://bus:4222\"\nsubject = \"a.{report}\"\nauth = { kind = \"token\", token = { env = \"NOT_SET\" } }"
+            ),
+            None
+        );
+        for (settings, words) in [
+            ("url = \"nats://u:hunter2@bus\"", "user information"),
+            ("url = \"bus:4222\"", "nats://"),
+            ("url = \"tls://bus\"\nsubject = \"a.*\"", "wildcard"),
+            ("url = \"tls://bus\"\nstream = \"a.b\"", "no name of a stream"),
+            ("url = \"tls://bus\"\ncreate-stream = true", "needs a `stream`"),
+            ("url = \"tls://bus\"\nca-file = \"absent.pem\"", "there is no file"),
+            ("url = \"tls://bus\"\nclient-key = \"k.pem\"", "only one of"),
+        ] {
+            let problem = problem(settings).unwrap();
+            assert!(problem.contains(words), "{settings}: {problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+}

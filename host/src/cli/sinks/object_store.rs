@@ -107,6 +107,42 @@ fn folder(url: &str) -> Result<PathBuf, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SinkKind;
+
+    fn problem(settings: &str) -> Option<String> {
+        let config: Config = toml::from_str(&format!("[sinks.x]\nkind = \"object-store\"\n{settings}")).unwrap();
+        let SinkKind::ObjectStore(set) = &config.sinks["x"].kind else {
+            panic!("another kind");
+        };
+        check(&config, "x", set).err().map(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn what_cannot_work_is_found_without_a_secret() {
+        assert_eq!(problem("url = \"archive\""), None);
+        for (settings, words) in [
+            ("url = \"s3://id:hunter2@audit/x\"", "more than s3://BUCKET/PREFIX"),
+            ("url = \"s3://audit\"", "needs `access-key-id`"),
+            ("url = \"gs://audit\"", "none of s3://"),
+            ("url = \"archive\"\nformat = \"table\"", "for people"),
+            (
+                "url = \"s3://au_dit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nregion = \"x.y\"",
+                "no region",
+            ),
+            (
+                "url = \"s3://audit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nendpoint = \"http://s3.example.com\"",
+                "plain http",
+            ),
+            (
+                "url = \"s3://audit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nendpoint = \"https://127.0.0.1\"",
+                "127.0.0.1",
+            ),
+        ] {
+            let problem = problem(settings).unwrap();
+            assert!(problem.contains(words), "{settings}: {problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
 
     #[test]
     fn buckets_folders_and_paths_are_told_apart() {

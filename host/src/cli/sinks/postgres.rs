@@ -62,3 +62,38 @@ pub(super) fn check(
     )?;
     Ok((url, table))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SinkKind;
+
+    fn problem(settings: &str) -> Option<String> {
+        let config: Config = toml::from_str(&format!("[sinks.x]\nkind = \"postgres\"\n{settings}")).unwrap();
+        let SinkKind::Postgres(set) = &config.sinks["x"].kind else {
+            panic!("another kind");
+        };
+        check(&config, "x", set).err().map(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn what_cannot_work_is_found_without_a_secret() {
+        assert_eq!(
+            problem("url = \"postgres://audit@db/siem\"\ntls = \"prefer\"\npassword = { env = \"NOT_SET\" }"),
+            None
+        );
+        for (settings, words) in [
+            ("url = \"postgres://audit:hunter2@db/siem\"", "contains a password"),
+            ("url = \"postgres://audit@db/siem?password=hunter2\"", "parameters"),
+            ("url = \"postgres://audit@db/siem\"\ntable = \"a b\"", "names no table"),
+            (
+                "url = \"postgres://audit@db/siem\"\nca-file = \"absent.pem\"",
+                "there is no file",
+            ),
+        ] {
+            let problem = problem(settings).unwrap();
+            assert!(problem.contains(words), "{settings}: {problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+}

@@ -16,7 +16,7 @@ pub struct PostgresSink {
     pub url: String,
     /// The user's password, where the server asks for one.
     pub password: Option<SecretSource>,
-    /// `disable`, `prefer` or `require`; `require` unless set, and `prefer` for a server on this machine.
+    /// `disable`, `prefer` or `require`; `require` unless set, and `disable` for a server on this machine.
     pub tls: Option<PostgresTls>,
     /// PEM file of authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,

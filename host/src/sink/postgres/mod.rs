@@ -28,7 +28,7 @@ pub use session::PostgresTls;
 pub use table::{BadTableName, TableName};
 
 /// How long one delivery may take, connecting included.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(75);
 
 /// How a [`PostgresSink`] connects and writes.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct PostgresOptions {
     pub url: PostgresUrl,
     /// The user's password, where the server asks for one.
     pub password: Option<SecretString>,
-    /// Whether the connection is encrypted; unless set it must be, but for a server on this machine.
+    /// Whether the connection is encrypted; unless set it is, but for a server on this machine.
     pub encryption: Option<PostgresTls>,
     /// Whom to trust, for an encrypted connection.
     pub tls: ClientConfig,
@@ -74,8 +74,9 @@ impl PostgresSink {
 
     async fn open(&self) -> Result<Session, Trouble> {
         let options = &self.options;
+        // What listens on this machine often has a certificate that nobody signed, and nothing leaves the machine.
         let encryption = options.encryption.unwrap_or(match options.url.is_local() {
-            true => PostgresTls::Prefer,
+            true => PostgresTls::Disable,
             false => PostgresTls::Require,
         });
         Session::open(&options.url, options.password.as_ref(), encryption, options.tls.clone()).await
