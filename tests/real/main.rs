@@ -1,18 +1,26 @@
-//! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`],
-//! [`oauth_server`], [`rsyslog`] and [`collector`]. Each test starts its own, on a free port and from a folder of its own, and ends it.
+//! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`], [`oauth_server`],
+//! [`rsyslog`], [`collector`], [`nats_server`], [`postgres_server`] and [`s3_server`]. Each test starts its own, on a free
+//! port and from a folder of its own, and ends it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod certificates;
 mod collector;
+mod nats_server;
 mod nginx;
 mod oauth_server;
+mod postgres_server;
 mod process;
 mod rsyslog;
+mod s3_server;
 mod squid;
 
 mod gateway;
+mod nats;
 mod oauth2;
+mod object_store;
 mod otlp;
+mod past;
+mod postgres;
 mod proxy;
 mod syslog;
 mod tls;

@@ -200,7 +200,7 @@ fn detail_text(detail: &Option<String>) -> String {
 }
 
 impl RemoteError {
-    pub(super) fn settings(message: impl Into<String>) -> Self {
+    pub(crate) fn settings(message: impl Into<String>) -> Self {
         RemoteError::Settings {
             message: message.into(),
             hint: None,

@@ -74,19 +74,18 @@ impl Network {
         })?;
         Ok(Network { client })
     }
-}
 
-#[async_trait]
-impl Transport for Network {
-    async fn execute(&self, outgoing: Outgoing) -> Result<Incoming, RemoteError> {
-        let host = Origin::of(&outgoing.url)
-            .map(|origin| origin.authority())
-            .unwrap_or_default();
-        let mut request = self
-            .client
-            .request(outgoing.method, outgoing.url)
-            .headers(outgoing.headers);
-        if let Some(body) = outgoing.body {
+    /// One request and the head of its answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Option<reqwest::Body>,
+    ) -> Result<Incoming, RemoteError> {
+        let host = Origin::of(&url).map(|origin| origin.authority()).unwrap_or_default();
+        let mut request = self.client.request(method, url).headers(headers);
+        if let Some(body) = body {
             request = request.body(body);
         }
         let response = request.send().await.map_err(|error| classify(&host, &error))?;
@@ -97,6 +96,14 @@ impl Transport for Network {
             .map(move |piece| piece.map_err(|error| classify(&host, &error)))
             .boxed();
         Ok(Incoming { status, headers, body })
+    }
+}
+
+#[async_trait]
+impl Transport for Network {
+    async fn execute(&self, outgoing: Outgoing) -> Result<Incoming, RemoteError> {
+        let body = outgoing.body.map(reqwest::Body::from);
+        self.send(outgoing.method, outgoing.url, outgoing.headers, body).await
     }
 }
 

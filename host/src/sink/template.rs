@@ -88,12 +88,12 @@ impl FromStr for PathTemplate {
     }
 }
 
-enum Piece<'a> {
+pub(super) enum Piece<'a> {
     Text(&'a str),
     Placeholder(&'a str),
 }
 
-fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
+pub(super) fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = template;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -112,7 +112,7 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
 }
 
 /// The value as a part of one path segment.
-fn segment(value: &str) -> String {
+pub(super) fn segment(value: &str) -> String {
     let mut safe = String::new();
     for c in value.chars() {
         let dot = c == '.' && !safe.is_empty() && !safe.ends_with('.');

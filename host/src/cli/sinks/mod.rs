@@ -1,7 +1,11 @@
 //! From `--sink` and `[sinks]` to opened sinks.
 
+mod nats;
 mod network;
+mod object_store;
 mod open;
+mod postgres;
+mod tls;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -242,6 +246,9 @@ pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fai
         }
         SinkKind::Plugin(plugin) => open::check_plugin(config, name, plugin)?,
         SinkKind::Syslog(syslog) => network::check(config, name, syslog)?,
+        SinkKind::Nats(nats) => drop(nats::check(config, name, nats)?),
+        SinkKind::Postgres(postgres) => drop(postgres::check(config, name, postgres)?),
+        SinkKind::ObjectStore(store) => drop(object_store::check(config, name, store)?),
         _ => {}
     }
     if let Some(endpoint) = sink.endpoint() {
@@ -261,6 +268,19 @@ pub fn list(config: &Config) -> Result<(), Failure> {
             SinkKind::Http(http) => format!("http {}", http.endpoint.url),
             SinkKind::Otlp(otlp) => format!("otlp {}", otlp.endpoint.url),
             SinkKind::Syslog(syslog) => format!("syslog {}", syslog.address),
+            // A URL that does not pass may hold a password.
+            SinkKind::Nats(nats) => match nats::check(config, name, nats) {
+                Ok((url, _)) => format!("nats {url}"),
+                Err(_) => "nats".into(),
+            },
+            SinkKind::Postgres(postgres) => match postgres::check(config, name, postgres) {
+                Ok((url, table)) => format!("postgres {url}, table {table}"),
+                Err(_) => "postgres".into(),
+            },
+            SinkKind::ObjectStore(store) => match object_store::check(config, name, store) {
+                Ok(_) => format!("objects below {}", store.url),
+                Err(_) => "objects".into(),
+            },
             SinkKind::Plugin(plugin) => match &plugin.endpoint {
                 Some(endpoint) => format!("plugin {} to {}", plugin.plugin, endpoint.url),
                 None => format!("plugin {}", plugin.plugin),

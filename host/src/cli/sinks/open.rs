@@ -47,6 +47,9 @@ impl Opener<'_> {
             SinkKind::Http(http) => Box::new(self.http(name, http)?),
             SinkKind::Otlp(otlp) => Box::new(self.otlp(name, otlp)?),
             SinkKind::Syslog(syslog) => Box::new(self.syslog(name, syslog)?),
+            SinkKind::Nats(nats) => Box::new(self.nats(name, nats)?),
+            SinkKind::Postgres(postgres) => Box::new(self.postgres(name, postgres)?),
+            SinkKind::ObjectStore(store) => Box::new(self.object_store(name, store)?),
             SinkKind::Plugin(plugin) => self.plugin(name, plugin)?,
         })
     }

@@ -4,8 +4,11 @@
 
 mod file;
 mod http;
+mod nats;
+mod object_store;
 mod otlp;
 mod plugin;
+mod postgres;
 mod syslog;
 
 use serde::de::Error as _;
@@ -13,8 +16,11 @@ use serde::{Deserialize, Deserializer};
 
 pub use file::FileSink;
 pub use http::HttpSink;
+pub use nats::{NatsAuth, NatsSink};
+pub use object_store::ObjectStoreSink;
 pub use otlp::OtlpSink;
 pub use plugin::{PluginSink, Transport};
+pub use postgres::PostgresSink;
 pub use syslog::SyslogSink;
 
 use crate::event::Encoding;
@@ -45,6 +51,12 @@ pub enum SinkKind {
     Otlp(Box<OtlpSink>),
     /// A syslog receiver.
     Syslog(Box<SyslogSink>),
+    /// A stream of NATS JetStream.
+    Nats(Box<NatsSink>),
+    /// A table of PostgreSQL.
+    Postgres(Box<PostgresSink>),
+    /// A bucket, or a folder of objects.
+    ObjectStore(Box<ObjectStoreSink>),
     /// A sink plugin.
     Plugin(Box<PluginSink>),
 }

@@ -1,0 +1,99 @@
+//! From `kind = "postgres"` to a sink.
+
+use std::sync::Arc;
+
+use super::open::Opener;
+use super::tls;
+use crate::cli::Failure;
+use crate::config::{self, Config};
+use crate::sink::{BadTableName, PostgresOptions, PostgresSink, PostgresUrl, TableName};
+
+/// Rows in one statement, where the configuration does not say.
+const BATCH: usize = 1000;
+
+impl Opener<'_> {
+    /// A table of PostgreSQL.
+    pub(super) fn postgres(&self, name: &str, postgres: &config::PostgresSink) -> Result<PostgresSink, Failure> {
+        let (url, table) = check(self.config, name, postgres)?;
+        let password = match &postgres.password {
+            Some(source) => Some(source.resolve(&format!("password of sink {name}"), &self.config.folder)?),
+            None => None,
+        };
+        let options = PostgresOptions {
+            url,
+            password,
+            encryption: postgres.tls,
+            tls: tls::client(
+                self.config,
+                &postgres.ca_file,
+                &postgres.client_certificate,
+                &postgres.client_key,
+            )?,
+            table,
+            create_table: postgres.create_table,
+            encoding: postgres.encoding.unwrap_or_default(),
+            batch_events: postgres.batch_events.map_or(BATCH, usize::from),
+        };
+        Ok(PostgresSink::new(name, options, Arc::clone(self.provenance)))
+    }
+}
+
+/// What can be checked without a secret.
+pub(super) fn check(
+    config: &Config,
+    name: &str,
+    postgres: &config::PostgresSink,
+) -> Result<(PostgresUrl, TableName), Failure> {
+    let usage = |problem: String| Failure::usage(format!("sink {name}: {problem}"));
+    let url = PostgresUrl::parse(&postgres.url)
+        .map_err(|problem| usage(problem.into()).hint("write postgres://USER@HOST:PORT/DATABASE"))?;
+    let table = match &postgres.table {
+        Some(table) => table
+            .parse()
+            .map_err(|problem: BadTableName| usage(problem.to_string()))?,
+        None => TableName::default(),
+    };
+    tls::check(
+        config,
+        name,
+        &postgres.ca_file,
+        &postgres.client_certificate,
+        &postgres.client_key,
+    )?;
+    Ok((url, table))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SinkKind;
+
+    fn problem(settings: &str) -> Option<String> {
+        let config: Config = toml::from_str(&format!("[sinks.x]\nkind = \"postgres\"\n{settings}")).unwrap();
+        let SinkKind::Postgres(set) = &config.sinks["x"].kind else {
+            panic!("another kind");
+        };
+        check(&config, "x", set).err().map(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn what_cannot_work_is_found_without_a_secret() {
+        assert_eq!(
+            problem("url = \"postgres://audit@db/siem\"\ntls = \"prefer\"\npassword = { env = \"NOT_SET\" }"),
+            None
+        );
+        for (settings, words) in [
+            ("url = \"postgres://audit:hunter2@db/siem\"", "contains a password"),
+            ("url = \"postgres://audit@db/siem?password=hunter2\"", "parameters"),
+            ("url = \"postgres://audit@db/siem\"\ntable = \"a b\"", "names no table"),
+            (
+                "url = \"postgres://audit@db/siem\"\nca-file = \"absent.pem\"",
+                "there is no file",
+            ),
+        ] {
+            let problem = problem(settings).unwrap();
+            assert!(problem.contains(words), "{settings}: {problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+}

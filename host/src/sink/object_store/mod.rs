@@ -1,0 +1,248 @@
+//! An archive of objects: files of a folder, or objects of a bucket of S3.
+//!
+//! [`ObjectStoreSink`] makes a batch one object for each UTC day in it, below partitions that query engines know
+//! (`report=…/connection=…/date=…/`). An object appears complete or not at all, and its name comes from the events in
+//! it: the same batch is there once, however often it is delivered.
+
+mod meaning;
+mod objects;
+mod place;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+use super::trouble::Trouble;
+use super::{BatchLimits, Compression, Format, Guarantee, Renderer, Sink, SinkError, Verdict};
+use crate::event::{Encoding, Event, Provenance};
+use meaning::Failure;
+
+pub use place::{Bucket, Place};
+
+/// How an [`ObjectStoreSink`] writes.
+#[derive(Debug, Clone)]
+pub struct ObjectStoreOptions {
+    /// Where.
+    pub place: Place,
+    /// Below what, in it: names between slashes.
+    pub prefix: String,
+    /// How events follow each other in an object.
+    pub format: Format,
+    /// What an event looks like.
+    pub encoding: Encoding,
+    /// How an object is compressed.
+    pub compression: Compression,
+    /// Events in one object, at most. Default 10,000.
+    pub batch_events: usize,
+    /// Bytes of events in one object, at most, before compression. Default 16 MiB.
+    pub batch_bytes: usize,
+}
+
+impl ObjectStoreOptions {
+    /// The defaults for a place.
+    pub fn new(place: Place) -> ObjectStoreOptions {
+        ObjectStoreOptions {
+            place,
+            prefix: String::new(),
+            format: Format::default(),
+            encoding: Encoding::default(),
+            compression: Compression::Gzip,
+            batch_events: 10_000,
+            batch_bytes: 16 << 20,
+        }
+    }
+
+    /// What the names of objects end in, as `.ndjson.gz`.
+    fn suffix(&self) -> String {
+        format!(".{}{}", self.format.name(), self.compression.suffix())
+    }
+}
+
+/// Puts batches of events into a folder or a bucket.
+pub struct ObjectStoreSink {
+    name: String,
+    options: ObjectStoreOptions,
+    prefix: Path,
+    provenance: Arc<Provenance>,
+    store: Option<Arc<dyn ObjectStore>>,
+    /// The store has said that it cannot put only what is not there yet.
+    unconditional: bool,
+    ended: bool,
+}
+
+impl ObjectStoreSink {
+    /// A sink for a place. Neither asks nor writes anything yet.
+    ///
+    /// # Errors
+    ///
+    /// Where the bucket, the prefix or the way to it cannot be used.
+    pub fn new(
+        name: impl Into<String>,
+        options: ObjectStoreOptions,
+        provenance: Arc<Provenance>,
+    ) -> Result<ObjectStoreSink, SinkError> {
+        let name = name.into();
+        let prefix = Path::parse(&options.prefix).map_err(|_| SinkError::Unusable {
+            sink: name.clone(),
+            problem: format!("{:?} is no prefix of objects", options.prefix),
+            hint: Some("write names between slashes".into()),
+        })?;
+        let store = options.place.bucket(&name).map_err(|source| SinkError::Remote {
+            sink: name.clone(),
+            source: Box::new(source),
+        })?;
+        Ok(ObjectStoreSink {
+            name,
+            options,
+            prefix,
+            provenance,
+            store,
+            unconditional: false,
+            ended: false,
+        })
+    }
+
+    async fn store(&mut self) -> Result<Arc<dyn ObjectStore>, Trouble> {
+        if let Some(store) = &self.store {
+            return Ok(Arc::clone(store));
+        }
+        let store = match &self.options.place {
+            Place::Folder(path) => place::folder(path).await?,
+            Place::Bucket(_) => return Err(Trouble::lasting("the bucket was not opened")),
+        };
+        self.store = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    fn object(&self, events: &[Event]) -> std::io::Result<Vec<u8>> {
+        let options = &self.options;
+        let mut renderer = Renderer::new(options.format, options.encoding, Arc::clone(&self.provenance));
+        let mut bytes = Vec::with_capacity(events.len() * 1024);
+        renderer.render(events, &mut bytes)?;
+        renderer.finish(&mut bytes)?;
+        options.compression.compress(bytes)
+    }
+
+    async fn put(&mut self, key: &Path, bytes: Vec<u8>) -> Result<(), Trouble> {
+        let store = self.store().await?;
+        let payload = PutPayload::from(bytes);
+        if !self.unconditional {
+            let create = PutOptions::from(PutMode::Create);
+            match store.put_opts(key, payload.clone(), create).await {
+                Ok(_) => return Ok(()),
+                Err(error) => match meaning::of(&error) {
+                    Failure::There => return Ok(()),
+                    Failure::Trouble(trouble) => return Err(trouble),
+                    // Its name comes from its content: putting it over itself changes nothing.
+                    Failure::Unconditional => self.unconditional = true,
+                },
+            }
+        }
+        match store.put(key, payload).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(meaning::trouble(&error)),
+        }
+    }
+
+    async fn put_all(&mut self, events: &[Event]) -> Result<Result<(), Trouble>, SinkError> {
+        for (day, events) in objects::by_day(events) {
+            let key = objects::key(&self.prefix, &self.provenance, &day, &events, &self.options.suffix());
+            let bytes = self.object(&events);
+            let bytes = bytes.map_err(|error| SinkError::write(&self.name, error))?;
+            if let Err(trouble) = self.put(&key, bytes).await {
+                return Ok(Err(trouble));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Asks for an object that is not there: whoever is told so was let in.
+    async fn look(&self, store: &dyn ObjectStore) -> Result<String, Trouble> {
+        let absent = self.prefix.clone().join(".host-check");
+        match store.get(&absent).await {
+            Ok(_) => Ok("reached".into()),
+            Err(error) => {
+                let refusal = meaning::refusal(&error);
+                let code = refusal.and_then(|refusal| refusal.code.as_deref());
+                match (code, refusal.map(|refusal| refusal.status)) {
+                    (Some("NoSuchBucket"), _) => Err(meaning::trouble(&error)),
+                    (_, Some(StatusCode::NOT_FOUND)) => Ok("reached, the bucket is there".into()),
+                    (Some("AccessDenied"), _) => {
+                        Ok("reached, but reading is forbidden; whether writing is shows in a run".into())
+                    }
+                    _ => Err(meaning::trouble(&error)),
+                }
+            }
+        }
+    }
+}
+
+/// Whether the folder, or the nearest one above it that exists, takes a file.
+fn look_at_folder(path: &std::path::Path) -> Result<String, Trouble> {
+    let folder = path
+        .ancestors()
+        .find(|folder| folder.is_dir())
+        .unwrap_or(std::path::Path::new("."));
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(format!("{} can be written", folder.display())),
+        Err(error) => Err(Trouble::lasting(format!(
+            "cannot write to {}: {error}",
+            folder.display()
+        ))),
+    }
+}
+
+#[async_trait]
+impl Sink for ObjectStoreSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn limits(&self) -> BatchLimits {
+        BatchLimits {
+            events: self.options.batch_events,
+            bytes: self.options.batch_bytes,
+            gather: true,
+        }
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::IdempotentByBatch
+    }
+
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        let looked = match (&self.options.place, &self.store) {
+            (Place::Bucket(_), Some(store)) => self.look(store.as_ref()).await,
+            (Place::Folder(path), _) => look_at_folder(path),
+            (Place::Bucket(_), None) => Err(Trouble::lasting("the bucket was not opened")),
+        };
+        looked.map_err(|trouble| trouble.unusable(&self.name))
+    }
+
+    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
+        if self.ended {
+            return Err(SinkError::Ended {
+                sink: self.name.clone(),
+            });
+        }
+        Ok(match self.put_all(events).await? {
+            Ok(()) => Verdict::Accepted,
+            Err(trouble) => trouble.verdict(),
+        })
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        self.ended = true;
+        Ok(())
+    }
+
+    async fn abort(&mut self) {
+        self.ended = true;
+    }
+}
+
+#[cfg(test)]
+mod tests;

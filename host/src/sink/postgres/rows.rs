@@ -1,0 +1,150 @@
+//! Events as columns of values.
+
+use std::borrow::Cow;
+
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::event::{Encoding, Event, Provenance};
+use crate::sink::idempotency_key;
+
+/// What stands for the one character that PostgreSQL keeps in no text.
+const REPLACEMENT: &str = "\u{fffd}";
+
+/// The values of a batch, an array a column.
+#[derive(Default)]
+pub(super) struct Rows<'a> {
+    report: Cow<'a, str>,
+    connection: Cow<'a, str>,
+    ids: Vec<Cow<'a, str>>,
+    times: Vec<i64>,
+    activities: Vec<&'static str>,
+    outcomes: Vec<&'static str>,
+    subjects: Vec<Cow<'a, str>>,
+    actors: Vec<Option<Cow<'a, str>>>,
+    targets: Vec<Option<Cow<'a, str>>>,
+    source_ips: Vec<Option<Cow<'a, str>>>,
+    documents: Vec<String>,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of the events.
+    pub(super) fn of(events: &'a [Event], encoding: Encoding, provenance: &'a Provenance) -> Rows<'a> {
+        let mut rows = Rows {
+            report: text(&provenance.report),
+            connection: text(&provenance.connection),
+            ..Rows::default()
+        };
+        let optional = |value: &'a Option<String>| value.as_deref().map(text);
+        for event in events {
+            rows.ids.push(match &event.id {
+                Some(id) => text(id),
+                // Only events that never went through a run have none.
+                None => Cow::Owned(idempotency_key(std::slice::from_ref(event))),
+            });
+            rows.times.push(event.time);
+            rows.activities.push(event.activity.name());
+            rows.outcomes.push(event.outcome.name());
+            rows.subjects.push(text(&event.subject.name));
+            rows.actors.push(event.actor.as_ref().map(|actor| text(&actor.name)));
+            rows.targets.push(optional(&event.target));
+            rows.source_ips.push(optional(&event.source_ip));
+            let mut json = Vec::with_capacity(1024);
+            encoding.write(event, provenance, &mut json);
+            rows.documents.push(document(&json));
+        }
+        rows
+    }
+
+    /// The parameters of [`TableName::insertion`](super::table::TableName::insertion).
+    pub(super) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 11] {
+        [
+            (&self.report, Type::TEXT),
+            (&self.connection, Type::TEXT),
+            (&self.ids, Type::TEXT_ARRAY),
+            (&self.times, Type::INT8_ARRAY),
+            (&self.activities, Type::TEXT_ARRAY),
+            (&self.outcomes, Type::TEXT_ARRAY),
+            (&self.subjects, Type::TEXT_ARRAY),
+            (&self.actors, Type::TEXT_ARRAY),
+            (&self.targets, Type::TEXT_ARRAY),
+            (&self.source_ips, Type::TEXT_ARRAY),
+            (&self.documents, Type::TEXT_ARRAY),
+        ]
+    }
+}
+
+/// The text as PostgreSQL can keep it.
+fn text(value: &str) -> Cow<'_, str> {
+    match value.contains('\0') {
+        true => Cow::Owned(value.replace('\0', REPLACEMENT)),
+        false => Cow::Borrowed(value),
+    }
+}
+
+/// The JSON as a jsonb can keep it: a NUL character stands there escaped.
+fn document(json: &[u8]) -> String {
+    const NUL: &str = "\\u0000";
+    let json = String::from_utf8_lossy(json);
+    let mut clean = String::with_capacity(json.len());
+    let mut rest = json.as_ref();
+    while let Some(place) = rest.find('\\') {
+        let (before, escape) = rest.split_at(place);
+        clean.push_str(before);
+        rest = match escape.strip_prefix(NUL) {
+            Some(after) => {
+                clean.push_str(REPLACEMENT);
+                after
+            }
+            None => {
+                // The character after a backslash belongs to it: an escaped backslash begins no escape.
+                let end = escape.chars().take(2).map(char::len_utf8).sum();
+                let (pair, after) = escape.split_at(end);
+                clean.push_str(pair);
+                after
+            }
+        };
+    }
+    clean.push_str(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::samples;
+
+    #[test]
+    fn a_nul_is_replaced_and_what_looks_like_one_is_not() {
+        for value in ["a\0b", "\0", "\\u0000", "\\\\u0000", "\\\0", "plain", "\"\\", "\\\\"] {
+            let json = serde_json::to_vec(value).unwrap();
+            let kept: String = serde_json::from_str(&document(&json)).unwrap();
+            assert_eq!(kept, value.replace('\0', REPLACEMENT), "{value:?}");
+            assert_eq!(text(value), value.replace('\0', REPLACEMENT));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_survives_but_for_its_nul(value in any::<String>()) {
+            let json = serde_json::to_vec(&value).unwrap();
+            let kept: String = serde_json::from_str(&document(&json)).unwrap();
+            prop_assert_eq!(kept, value.replace('\0', REPLACEMENT));
+        }
+
+        #[test]
+        fn every_event_is_one_row(events in proptest::collection::vec(samples::event(), 0..5)) {
+            let provenance = samples::epm();
+            for encoding in Encoding::ALL {
+                let rows = Rows::of(&events, encoding, &provenance);
+                prop_assert_eq!(rows.documents.len(), events.len());
+                prop_assert_eq!(rows.ids.len(), events.len());
+                for document in &rows.documents {
+                    prop_assert!(!document.contains('\0'));
+                    prop_assert!(serde_json::from_str::<serde_json::Value>(document).is_ok());
+                }
+            }
+        }
+    }
+}

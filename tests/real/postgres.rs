@@ -1,0 +1,204 @@
+//! Events in a table of PostgreSQL.
+
+use std::collections::BTreeSet;
+
+use host::event::Encoding;
+use host::sink::{PostgresOptions, PostgresSink, PostgresUrl, Sink, TableName, Verdict};
+use tokio::runtime::Runtime;
+
+use super::certificates::Authority;
+use super::desk;
+use super::past::{Past, SECRET, event, provenance};
+use super::postgres_server::{DATABASE, PostgresServer, USER};
+
+fn sink(server: &PostgresServer, more: &str) -> String {
+    format!(
+        "kind = \"postgres\"\nurl = \"postgres://{USER}@localhost:{}/{DATABASE}\"\n\
+         password = {{ env = \"SINK_SECRET\" }}\nencoding = \"event\"\n{more}\n",
+        server.port()
+    )
+}
+
+fn ids(server: &PostgresServer, table: &str) -> Vec<String> {
+    server.ask(USER, DATABASE, &format!("select id from {table}"))
+}
+
+fn sorted(ids: &[String]) -> BTreeSet<String> {
+    ids.iter().cloned().collect()
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn every_event_is_a_row_once_however_often_it_is_delivered() {
+    let (past, desk, server) = (Past::new(), desk(), PostgresServer::start(SECRET));
+    past.configure(&desk, &sink(&server, "create-table = true\nbatch-events = 100"));
+    past.assert_usable(&desk, "will be created");
+    for _ in 0..2 {
+        past.deliver(&desk);
+        let found = ids(&server, "audit_events");
+        assert_eq!(sorted(&found), past.ids(&desk));
+        assert_eq!(sorted(&found).len(), found.len());
+    }
+    past.assert_usable(&desk, "table audit_events is there");
+    let odd = server.ask(
+        USER,
+        DATABASE,
+        "select count(*) from audit_events where event->>'id' <> id \
+         or to_char(time at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') <> event->>'time' \
+         or subject <> event->'subject'->>'name' and subject <> event->>'subject' \
+         or (report, connection, activity, outcome) <> ('invalid-login', 'epm', 'logon', 'failure')",
+    );
+    assert_eq!(odd, ["0"]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_socket_and_a_schema_will_do() {
+    let (past, desk, server) = (Past::new(), desk(), PostgresServer::start(SECRET));
+    server.ask(USER, DATABASE, "create schema \"Siem\"");
+    let socket = server.socket().to_str().unwrap().replace('/', "%2F");
+    let by_socket = sink(&server, "create-table = true\ntable = \"Siem.Audit-Events\"").replace(
+        &format!("localhost:{}", server.port()),
+        &format!("{socket}:{}", server.port()),
+    );
+    past.configure(&desk, &by_socket);
+    past.deliver(&desk);
+    assert_eq!(sorted(&ids(&server, "\"Siem\".\"Audit-Events\"")), past.ids(&desk));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn what_the_database_refuses_is_told() {
+    let (past, desk, server) = (Past::new(), desk(), PostgresServer::start(SECRET));
+    past.configure(&desk, &sink(&server, ""));
+    past.assert_refused(&desk, "create-table = true");
+
+    server.ask(
+        "postgres",
+        DATABASE,
+        "create table forbidden (id text primary key, time timestamptz, report text, connection text, activity text, \
+         outcome text, subject text, actor text, target text, source_ip text, event jsonb)",
+    );
+    past.configure(&desk, &sink(&server, "table = \"forbidden\""));
+    past.assert_refused(&desk, "INSERT and SELECT");
+
+    past.configure(&desk, &sink(&server, "").replace(USER, "nobody"));
+    past.assert_refused(&desk, "28P01");
+    past.configure(&desk, &sink(&server, "").replace("/siem", "/elsewhere"));
+    past.assert_refused(&desk, "elsewhere");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_row_that_breaks_a_rule_of_the_table_is_told_without_its_content() {
+    let (past, desk, server) = (Past::new(), desk(), PostgresServer::start(SECRET));
+    past.configure(&desk, &sink(&server, "create-table = true"));
+    past.deliver(&desk);
+    server.ask(USER, DATABASE, "truncate audit_events");
+    server.ask(
+        USER,
+        DATABASE,
+        "alter table audit_events add constraint nobody_fails check (outcome <> 'failure')",
+    );
+    past.assert_undelivered(&desk, "SQLSTATE 23514, constraint nobody_fails");
+    assert_eq!(ids(&server, "audit_events").len(), 0);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn an_encrypted_server_is_believed_only_with_its_authority() {
+    let (past, desk) = (Past::new(), desk());
+    let authority = Authority::new("A private authority");
+    let server = PostgresServer::with_tls(SECRET, &authority.server("localhost"));
+    let encrypted = sink(&server, "create-table = true\ntls = \"require\"");
+    past.configure(&desk, &encrypted);
+    past.assert_refused(&desk, "certificate");
+    desk.write("ca.pem", &authority.pem);
+    past.configure(&desk, &format!("{encrypted}ca-file = \"ca.pem\"\n"));
+    past.deliver(&desk);
+    assert_eq!(sorted(&ids(&server, "audit_events")), past.ids(&desk));
+
+    let plain = PostgresServer::start(SECRET);
+    past.configure(&desk, &sink(&plain, "tls = \"require\""));
+    past.assert_refused(&desk, "does not support TLS");
+}
+
+/// The sink itself, for what a run of ordinary events does not show.
+fn direct(server: &PostgresServer) -> PostgresSink {
+    let options = PostgresOptions {
+        url: PostgresUrl::parse(&format!("postgres://{USER}@127.0.0.1:{}/{DATABASE}", server.port())).unwrap(),
+        password: Some(SECRET.to_owned().into()),
+        encryption: None,
+        tls: host::remote::client_tls(None, None).unwrap(),
+        table: TableName::default(),
+        create_table: true,
+        encoding: Encoding::Event,
+        batch_events: 1000,
+    };
+    PostgresSink::new("db", options, provenance())
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn one_event_that_cannot_be_kept_is_found_and_the_others_are_kept() {
+    let server = PostgresServer::start(SECRET);
+    let runtime = Runtime::new().unwrap();
+    let mut sink = direct(&server);
+    let mut deliver = |events: &[_]| runtime.block_on(sink.deliver(events)).unwrap();
+    let mut impossible = event("never", "a");
+    impossible.time = i64::MAX;
+    let batch = [event("1", "a"), impossible.clone(), event("2", "b")];
+    assert!(matches!(deliver(&batch), Verdict::TooLarge { .. }));
+    let Verdict::Refused { reason } = deliver(&[impossible]) else {
+        panic!("an event of no time");
+    };
+    assert!(reason.contains("SQLSTATE 22008"), "{reason}");
+    // An id that fits into no index.
+    let noise: String = (0..20_000)
+        .map(|number| format!("{:x}", number * 2_654_435_761_u64))
+        .collect();
+    assert!(matches!(deliver(&[event(&noise, "a")]), Verdict::Refused { .. }));
+    assert_eq!(deliver(&batch[..1]), Verdict::Accepted);
+    assert_eq!(deliver(&batch[2..]), Verdict::Accepted);
+    assert_eq!(sorted(&ids(&server, "audit_events")), sorted(&["1".into(), "2".into()]));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn what_an_attacker_typed_is_kept_but_for_its_nul() {
+    let server = PostgresServer::start(SECRET);
+    let typed = "'); drop table audit_events; --\0\\u0000{\"}";
+    let batch = [event("1\0", typed), event("2", typed), event("2", typed)];
+    let verdict = Runtime::new()
+        .unwrap()
+        .block_on(direct(&server).deliver(&batch))
+        .unwrap();
+    assert_eq!(verdict, Verdict::Accepted);
+    let rows = server.ask(
+        USER,
+        DATABASE,
+        "select distinct id, subject, event->'attributes'->>'typed' from audit_events order by id",
+    );
+    let kept = typed.replace('\0', "\u{fffd}");
+    assert_eq!(rows, [format!("1\u{fffd}|{kept}|{kept}"), format!("2|{kept}|{kept}")]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_connection_that_was_ended_is_opened_again() {
+    let server = PostgresServer::start(SECRET);
+    let runtime = Runtime::new().unwrap();
+    let mut sink = direct(&server);
+    assert_eq!(
+        runtime.block_on(sink.deliver(&[event("1", "a")])).unwrap(),
+        Verdict::Accepted
+    );
+    server.ask(
+        "postgres",
+        "postgres",
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'host'",
+    );
+    let again = (0..3).find(|_| runtime.block_on(sink.deliver(&[event("2", "b")])).unwrap() == Verdict::Accepted);
+    assert!(again.is_some());
+    assert_eq!(ids(&server, "audit_events").len(), 2);
+}
