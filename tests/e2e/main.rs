@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod commands;
+mod files;
 mod hostile_server;
 mod invalid_login;
 mod pipes;

@@ -27,7 +27,7 @@ use crate::event::Outcome;
 pub use error::{ConfigError, nearest};
 pub use schema::schema;
 pub use secret::SecretSource;
-pub use sinks::{FileSink, HttpSink, PluginSink, Sink, SinkKind, SinkRetry, StdoutSink, Transport};
+pub use sinks::{FileSink, HttpSink, PluginSink, Rotate, Sink, SinkKind, SinkRetry, StdoutSink, Transport};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -1,9 +1,9 @@
 //! From `--sink` and `[sinks]` to opened sinks.
 
+mod file;
 mod open;
 
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::args::RenderingArgs;
@@ -12,6 +12,7 @@ use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
 use crate::sink::{FileOptions, PathTemplate, Sink, SinkSpec};
 
+use file::Layout;
 use open::Opener;
 
 /// Opens the sinks that were asked for; none asked for means stdout. Whatever speaks against one is found here, before
@@ -39,9 +40,9 @@ pub fn open(
         sinks.push(match text.parse::<SinkSpec>()? {
             SinkSpec::Stdout => opener.stdout(rendering.format, rendering.encoding)?,
             SinkSpec::File(template) => {
-                let format = rendering.format.unwrap_or_default();
-                let options = FileOptions::default();
-                opener.file(text, &template, Path::new(""), (format, rendering.encoding), options)?
+                let layout = Layout::of(&template.to_string(), rendering.format, None)?;
+                let path = opener.expand(&template);
+                opener.file(text, path, &layout, rendering.encoding, FileOptions::default())?
             }
             SinkSpec::Named(name) => opener.configured(&name, named(config, &name)?)?,
             SinkSpec::Plugin(_) => {
@@ -98,6 +99,8 @@ pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fai
     match &sink.kind {
         SinkKind::File(file) => {
             file.path.parse::<PathTemplate>()?;
+            Layout::of_configured(file)?;
+            file::rotation(name, file)?;
         }
         SinkKind::Plugin(plugin) => open::check_plugin(config, name, plugin)?,
         _ => {}
@@ -115,6 +118,7 @@ pub fn list(config: &Config) -> Result<(), Failure> {
     for (name, sink) in &config.sinks {
         let about = match &sink.kind {
             SinkKind::Stdout(_) => "standard output".to_string(),
+            SinkKind::File(file) if file.rotate.is_some() => format!("file {}, rotated", file.path),
             SinkKind::File(file) => format!("file {}, extended", file.path),
             SinkKind::Http(http) => format!("http {}", http.endpoint.url),
             SinkKind::Plugin(plugin) => match &plugin.endpoint {

@@ -9,7 +9,7 @@ mod plugin;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-pub use file::FileSink;
+pub use file::{FileSink, Rotate};
 pub use http::HttpSink;
 pub use plugin::{PluginSink, Transport};
 
