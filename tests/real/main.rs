@@ -1,5 +1,6 @@
 //! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`] and
-//! [`oauth_server`]. Each test starts its own, on a free port and from a folder of its own, and ends it.
+//! [`oauth_server`]. Each test starts its own, on a free port and from a folder of its own, and ends it. What the binary
+//! leaves in files is read by Python libraries that nobody here wrote either.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod certificates;
@@ -8,6 +9,7 @@ mod oauth_server;
 mod process;
 mod squid;
 
+mod archive;
 mod gateway;
 mod oauth2;
 mod proxy;
