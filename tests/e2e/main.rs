@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod conformance;
+mod files;
 mod hostile_server;
 mod invalid_login;
 mod pipes;

@@ -1,6 +1,7 @@
 //! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`], [`oauth_server`],
 //! [`rsyslog`], [`collector`], [`nats_server`], [`postgres_server`] and [`s3_server`]. Each test starts its own, on a free
-//! port and from a folder of its own, and ends it.
+//! port and from a folder of its own, and ends it. What the binary leaves in files is read by Python libraries that nobody
+//! here wrote either.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod certificates;
@@ -14,6 +15,7 @@ mod rsyslog;
 mod s3_server;
 mod squid;
 
+mod archive;
 mod gateway;
 mod nats;
 mod oauth2;

@@ -159,6 +159,7 @@ pub struct PlanArgs {
   host run invalid-login --since 7d
   host run invalid-login --since 30d --sink file:failed.ndjson
   host run invalid-login --connection epm --format csv > failed.csv
+  host run audit-events --since 1d --sink file:audit.parquet --sink file:audit.ndjson.gz
   HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
     --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
 
@@ -174,8 +175,8 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub remote: RemoteArgs,
-    /// Where events go: stdout, file:PATH, a name from the configuration, or a .wasm sink; may be repeated [default: the
-    /// routes of the configuration, else stdout].
+    /// Where events go: stdout, file:PATH, a name from the configuration, or a .wasm sink; may be repeated. A PATH ending
+    /// in .gz or .zst is compressed [default: the routes of the configuration, else stdout].
     #[arg(long = "sink", value_name = "NAME|SPEC")]
     pub sinks: Vec<String>,
     /// The configuration of a .wasm sink named with --sink.
@@ -204,7 +205,7 @@ pub struct RenderingArgs {
     /// The shape of an event: OCSF 1.8.0, ECS, or the flat event.
     #[arg(long, value_enum, default_value_t, value_name = "ENCODING")]
     pub encoding: Encoding,
-    /// How events are laid out [default: ndjson, on a terminal table].
+    /// How events are laid out [default: what a file's name ends in (.csv, .parquet), on a terminal table, else ndjson].
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<Format>,
 }

@@ -28,8 +28,8 @@ pub use route::Route;
 pub use schema::schema;
 pub use secret::SecretSource;
 pub use sinks::{
-    FileSink, HttpSink, NatsAuth, NatsSink, ObjectStoreSink, OtlpSink, PluginSink, PostgresSink, Sink, SinkKind,
-    SinkRetry, StdoutSink, SyslogSink, Transport,
+    FileSink, HttpSink, NatsAuth, NatsSink, ObjectStoreSink, OtlpSink, PluginSink, PostgresSink, Rotate, Sink,
+    SinkKind, SinkRetry, StdoutSink, SyslogSink, Transport,
 };
 
 /// The whole file.

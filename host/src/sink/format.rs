@@ -34,6 +34,13 @@ impl Format {
             Format::Parquet => "parquet",
         }
     }
+
+    /// What the end of a file's name says, where it says something.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Format::Ndjson, Format::Csv, Format::Parquet]
+            .into_iter()
+            .find(|format| name.strip_suffix(format.name()).is_some_and(|stem| stem.ends_with('.')))
+    }
 }
 
 impl fmt::Display for Format {

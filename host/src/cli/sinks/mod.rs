@@ -1,5 +1,6 @@
 //! From `--sink` and `[sinks]` to opened sinks.
 
+mod file;
 mod nats;
 mod network;
 mod object_store;
@@ -8,7 +9,6 @@ mod postgres;
 mod tls;
 
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::args::RenderingArgs;
@@ -19,6 +19,7 @@ use crate::run::Outlet;
 use crate::run::route::Router;
 use crate::sink::{Delivery, DeliveryPolicy, FileOptions, PathTemplate, Remains, Sink, SinkSpec};
 
+use file::Layout;
 use open::Opener;
 
 /// The sinks of a run, and which events go where.
@@ -113,10 +114,10 @@ impl Opening<'_> {
         let (sink, set) = match text.parse::<SinkSpec>()? {
             SinkSpec::Stdout => (opener.stdout(rendering.format, rendering.encoding)?, None),
             SinkSpec::File(template) => {
-                let format = rendering.format.unwrap_or_default();
-                let rendering = (format, rendering.encoding);
-                let options = FileOptions::default();
-                (opener.file(text, &template, Path::new(""), rendering, options)?, None)
+                let layout = Layout::of(&template.to_string(), rendering.format, None)?;
+                let path = opener.expand(&template);
+                let opened = opener.file(text, path, &layout, rendering.encoding, FileOptions::default())?;
+                (opened, None)
             }
             SinkSpec::Named(name) => {
                 let set = named(opener.config, &name)?;
@@ -243,6 +244,8 @@ pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fai
     match &sink.kind {
         SinkKind::File(file) => {
             file.path.parse::<PathTemplate>()?;
+            Layout::of_configured(file)?;
+            file::rotation(name, file)?;
         }
         SinkKind::Plugin(plugin) => open::check_plugin(config, name, plugin)?,
         SinkKind::Syslog(syslog) => network::check(config, name, syslog)?,
@@ -264,6 +267,7 @@ pub fn list(config: &Config) -> Result<(), Failure> {
     for (name, sink) in &config.sinks {
         let about = match &sink.kind {
             SinkKind::Stdout(_) => "standard output".to_string(),
+            SinkKind::File(file) if file.rotate.is_some() => format!("file {}, rotated", file.path),
             SinkKind::File(file) => format!("file {}, extended", file.path),
             SinkKind::Http(http) => format!("http {}", http.endpoint.url),
             SinkKind::Otlp(otlp) => format!("otlp {}", otlp.endpoint.url),

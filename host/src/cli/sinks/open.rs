@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::file::Layout;
 use super::network;
 use crate::cli::{Exit, Failure, connection, plugins};
 use crate::config::{self, Config, SinkKind, Transport};
@@ -40,9 +41,13 @@ impl Opener<'_> {
         Ok(match &sink.kind {
             SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default())?,
             SinkKind::File(file) => {
-                let template: PathTemplate = file.path.parse()?;
-                let rendering = (file.format.unwrap_or_default(), file.encoding.unwrap_or_default());
-                self.file(name, &template, &self.config.folder, rendering, GROWING)?
+                let path = self.config.folder.join(self.expand(&file.path.parse()?));
+                let options = FileOptions {
+                    rotation: super::file::rotation(name, file)?,
+                    ..GROWING
+                };
+                let layout = Layout::of_configured(file)?;
+                self.file(name, path, &layout, file.encoding.unwrap_or_default(), options)?
             }
             SinkKind::Http(http) => Box::new(self.http(name, http)?),
             SinkKind::Otlp(otlp) => Box::new(self.otlp(name, otlp)?),
@@ -70,13 +75,16 @@ impl Opener<'_> {
     pub(super) fn file(
         &self,
         name: &str,
-        template: &PathTemplate,
-        folder: &Path,
-        (format, encoding): (Format, Encoding),
+        path: PathBuf,
+        layout: &Layout,
+        encoding: Encoding,
         options: FileOptions,
     ) -> Result<Box<dyn Sink>, Failure> {
-        let path = folder.join(self.expand(template));
-        let renderer = Renderer::new(format, encoding, Arc::clone(self.provenance));
+        let renderer = Renderer::new(layout.format, encoding, Arc::clone(self.provenance)).with_pages(layout.pages);
+        let options = FileOptions {
+            compression: layout.compression,
+            ..options
+        };
         Ok(Box::new(self.growing_file(name, path, renderer, options)?))
     }
 
@@ -175,7 +183,8 @@ impl Opener<'_> {
         StdoutSink::new(self.raw())
     }
 
-    fn expand(&self, template: &PathTemplate) -> PathBuf {
+    /// The path with its placeholders filled in.
+    pub(super) fn expand(&self, template: &PathTemplate) -> PathBuf {
         template.expand(&Placeholders {
             report: &self.provenance.report,
             connection: &self.provenance.connection,
@@ -215,4 +224,53 @@ fn check_config(name: &str, plugin: &SinkPlugin, config: &str) -> Result<(), Fai
 
 fn json(table: &toml::Table) -> Result<String, Failure> {
     serde_json::to_string(table).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Product;
+
+    /// Every file below a folder.
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn hostile_names_of_reports_and_connections_stay_below_the_configured_folder() {
+        for rotate in ["", "rotate = { every = \"1h\" }"] {
+            for name in ["../../x", "..", "/etc/x", "a/../../../b", ".hidden", "x\u{0}y", "", "."] {
+                let outer = tempfile::tempdir().unwrap();
+                let mut config = Config::parse(&format!(
+                    "[sinks.archive]\nkind = \"file\"\npath = \"inner/{{connection}}/{{report}}.ndjson\"\n{rotate}\n"
+                ))
+                .unwrap();
+                config.folder = outer.path().join("a/b");
+                let provenance = Arc::new(Provenance {
+                    report: name.into(),
+                    connection: name.into(),
+                    service: "epm.example.com".into(),
+                    product: Product::EpmCloud,
+                });
+                let opener = Opener {
+                    config: &config,
+                    provenance: &provenance,
+                    checking: false,
+                };
+                let mut sink = opener
+                    .configured("archive", config.sinks.get("archive").unwrap())
+                    .unwrap();
+                let event = crate::event::samples::full(crate::event::Activity::Logon, crate::event::Outcome::Success);
+                sink.deliver(&[event]).await.unwrap();
+                sink.close().await.unwrap();
+                let files = files(outer.path());
+                assert_eq!(files.len(), 1, "{name:?}");
+                let below = files[0].strip_prefix(config.folder.join("inner")).unwrap();
+                assert_eq!(below.components().count(), 2, "{name:?}: {}", below.display());
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ mod syslog;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-pub use file::FileSink;
+pub use file::{FileSink, Rotate};
 pub use http::HttpSink;
 pub use nats::{NatsAuth, NatsSink};
 pub use object_store::ObjectStoreSink;

@@ -1,0 +1,152 @@
+//! Files: what their names decide, how they follow each other, and where they may lie.
+
+use std::path::{Path, PathBuf};
+
+use tests::{Desk, Server, stderr};
+
+use super::{PASSWORD, desk, run};
+
+/// Every file below a folder, sorted, relative to it.
+fn files(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, &mut found);
+    found.sort();
+    let relative = |path: PathBuf| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+    found.into_iter().map(relative).collect()
+}
+
+/// A configuration with one connection of that name and one sink.
+fn configure(desk: &Desk, server: &Server, connection: &str, sink: &str) {
+    let url = server.url();
+    desk.write(
+        "host.toml",
+        format!(
+            "[connections.\"{connection}\"]\nkind = \"epm\"\nurl = \"{url}\"\nallow-private-addresses = true\n\
+             auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n\
+             [sinks.archive]\nkind = \"file\"\n{sink}\n"
+        ),
+    );
+}
+
+fn run_configured(desk: &Desk) -> std::process::Output {
+    let mut command = desk.host(["run", "user-login", "--since", "7d", "--sink", "archive"]);
+    command.env("EPM_PASSWORD", PASSWORD).output().unwrap()
+}
+
+#[test]
+fn the_name_of_a_file_decides_its_format_and_compression() {
+    let (desk, server) = (desk(), Server::start(""));
+    let sinks = ["a.csv", "a.ndjson.gz", "a.csv.zst", "a.parquet", "a"].map(|name| format!("file:{name}"));
+    let mut more = vec!["--since", "7d", "--sink", "stdout"];
+    for sink in &sinks {
+        more.extend(["--sink", sink]);
+    }
+    let output = run(&desk, &server, "user-login", &more).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let first = |name: &str, count: usize| std::fs::read(desk.path().join(name)).unwrap()[..count].to_vec();
+    assert_eq!(first("a.csv", 5), b"time,");
+    assert_eq!(first("a.ndjson.gz", 2), [0x1f, 0x8b]);
+    assert_eq!(first("a.csv.zst", 4), [0x28, 0xb5, 0x2f, 0xfd]);
+    assert_eq!(first("a.parquet", 4), b"PAR1");
+    assert_eq!(std::fs::read(desk.path().join("a")).unwrap(), output.stdout);
+}
+
+#[test]
+fn parquet_goes_into_a_pipe_whole() {
+    let (desk, server) = (desk(), Server::start(""));
+    let output = run(&desk, &server, "user-login", &["--since", "7d", "--format", "parquet"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(output.stdout.starts_with(b"PAR1") && output.stdout.ends_with(b"PAR1"));
+}
+
+#[test]
+fn a_parquet_file_that_would_be_compressed_twice_is_refused_before_anything_is_sent() {
+    let (desk, server) = (desk(), Server::start(""));
+    let output = run(
+        &desk,
+        &server,
+        "user-login",
+        &["--since", "7d", "--sink", "file:x.parquet.gz"],
+    )
+    .output()
+    .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("hint: write x.parquet"), "{}", stderr(&output));
+    assert!(server.seen().is_empty());
+}
+
+#[test]
+fn runs_that_rotate_leave_one_file_each() {
+    let (desk, server) = (desk(), Server::start(""));
+    configure(
+        &desk,
+        &server,
+        "epm",
+        "path = \"archive/{report}.ndjson\"\nrotate = { every = \"365d\" }",
+    );
+    for _ in 0..2 {
+        let output = run_configured(&desk);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let files = files(&desk.path().join("archive"));
+    assert_eq!(files.len(), 2, "{files:?}");
+    for (number, file) in files.iter().enumerate() {
+        assert!(file.starts_with("user-login.20"), "{file}");
+        assert!(file.ends_with(&format!("T00-00-00Z.{number:06}.ndjson")), "{file}");
+    }
+}
+
+#[test]
+fn a_rotation_that_never_comes_is_a_mistake_of_the_configuration() {
+    let (desk, server) = (desk(), Server::start(""));
+    for sink in [
+        "path = \"x.ndjson\"\nrotate = {}",
+        "path = \"x.ndjson\"\nrotate = { every = \"1500ms\" }",
+        "path = \"x.ndjson\"\nrotate = { bytes = 0 }",
+        "path = \"x.parquet\"\ncompression = \"gzip\"",
+    ] {
+        configure(&desk, &server, "epm", sink);
+        let output = desk.host(["config", "check"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{sink}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_configured_parquet_file_is_made_once_and_not_extended() {
+    let (desk, server) = (desk(), Server::start(""));
+    configure(&desk, &server, "epm", "path = \"archive/{date}.parquet\"");
+    assert!(run_configured(&desk).status.success());
+    let requests = server.seen().len();
+    let output = run_configured(&desk);
+    // Past midnight UTC the second run makes a file of its own.
+    if output.status.code() != Some(0) {
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("cannot grow"), "{}", stderr(&output));
+        assert_eq!(server.seen().len(), requests);
+    }
+}
+
+#[test]
+fn a_hostile_connection_name_is_refused_before_anything_is_sent_or_written() {
+    let (desk, server) = (desk(), Server::start(""));
+    for connection in ["../../x", "..", "/etc/x", "a/../../../b", ".hidden"] {
+        let sink = "path = \"deep/{connection}/{report}.ndjson\"";
+        configure(&desk, &server, connection, sink);
+        let output = run_configured(&desk);
+        assert_eq!(output.status.code(), Some(2), "{connection}: {}", stderr(&output));
+    }
+    assert!(server.seen().is_empty());
+    assert_eq!(files(desk.path()), ["host.toml"]);
+}
