@@ -92,7 +92,7 @@ impl HttpSink {
             HttpBody::Ndjson => "application/x-ndjson",
             HttpBody::Array => "application/json",
         };
-        let mut request = Request::new(Method::POST, self.remote.base().url().clone())
+        let mut request = Request::new(Method::POST, self.remote.base().itself().clone())
             .any_status()
             .body(media_type, body)
             .map_err(settings)?;
