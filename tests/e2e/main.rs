@@ -8,6 +8,7 @@ mod invalid_login;
 mod pipes;
 mod reports;
 mod secrets;
+mod sink_plugins;
 
 use assert_cmd::Command;
 use tests::{Desk, Server};
