@@ -10,6 +10,7 @@ mod invalid_login;
 mod pipes;
 mod reports;
 mod secrets;
+mod sink_plugins;
 mod sinks;
 
 use assert_cmd::Command;

@@ -9,9 +9,9 @@ use super::args::{ConfigFile, DemoArgs, ReportArgs, Talk};
 use super::progress::Progress;
 use super::sinks::Wanted;
 use super::stop::Stop;
-use super::{Failure, auth, report, run, sinks};
-use crate::config;
-use crate::plugin::{BUILT_IN, ConnectionKind};
+use super::{Failure, auth, plugins, report, run, sinks};
+use crate::config::{self, Config};
+use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Auth, Settings};
 use crate::run::RunError;
 use crate::simulator::{Scenario, Simulator};
@@ -33,7 +33,7 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             running.url()
         ),
     );
-    for (name, _) in BUILT_IN {
+    for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
         say(talk, &format!("\n$ host run {name} --since {SINCE}\n"));
         let asked = ReportArgs {
             plugin: name.to_string(),

@@ -1,8 +1,10 @@
 //! What a plugin is, for people.
 
+mod settings;
+
 use std::fmt::Write;
 
-use crate::plugin::Inspection;
+use crate::plugin::{Inspection, Limits};
 
 /// The lines of `host plugin inspect`.
 pub fn render(about: &Inspection) -> String {
@@ -53,12 +55,55 @@ pub fn render(about: &Inspection) -> String {
     }
     if let Some(sink) = &about.sink {
         line("input", sink.input);
-        line("config", &sink.config_schema.to_string());
-    }
-    if let Ok(serde_json::Value::Object(limits)) = serde_json::to_value(&about.limits) {
-        for (name, value) in limits {
-            line("limit", &format!("{name} {value}"));
+        if let Some(events) = sink.batch_events {
+            line("batch", &format!("{events} events at most"));
+        }
+        if let Some(bytes) = sink.batch_bytes {
+            line("batch", &format!("{bytes} bytes at most"));
+        }
+        for row in settings::table(&sink.config_schema) {
+            line("config", &row);
         }
     }
+    for (name, amount, unit) in limits(&about.limits) {
+        line("limit", &format!("{name:<9} {amount} {unit}"));
+    }
     text
+}
+
+/// Every limit by its name in the configuration, with its unit.
+fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
+    let Limits {
+        time,
+        memory,
+        stack,
+        memories,
+        tables,
+        handles,
+        returned,
+        records,
+        event,
+        fetches,
+        request,
+        log,
+        log_lines,
+        component,
+    } = limits;
+    let wide = |amount: &usize| u128::try_from(*amount).unwrap_or(u128::MAX);
+    [
+        ("time", time.as_millis(), "ms a call"),
+        ("memory", wide(memory), "bytes"),
+        ("stack", wide(stack), "bytes"),
+        ("memories", u128::from(*memories), "memories"),
+        ("tables", u128::from(*tables), "tables"),
+        ("handles", wide(handles), "handles at a time"),
+        ("returned", wide(returned), "bytes an answer"),
+        ("records", wide(records), "events and rejects an answer"),
+        ("event", wide(event), "bytes an event"),
+        ("fetches", wide(fetches), "fetches a plan, or deliveries a payload"),
+        ("request", wide(request), "bytes a request or delivery"),
+        ("log", wide(log), "bytes"),
+        ("log-lines", wide(log_lines), "lines"),
+        ("component", wide(component), "bytes of the file"),
+    ]
 }

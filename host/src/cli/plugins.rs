@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, inspection, print};
 use crate::config::{Config, nearest};
-use crate::plugin::{BUILT_IN, Limits, Plugin, Sandbox, built_in};
+use crate::plugin::{BUILT_IN, Inspection, Limits, Plugin, PluginKind, Sandbox, built_in};
 
 /// The largest file that is taken for a plugin, in bytes.
 const MAX_WASM_BYTES: u64 = 64 * 1024 * 1024;
@@ -32,6 +32,19 @@ pub fn load(config: &Config, name: &str) -> Result<Plugin, Failure> {
         None => "`host plugin list` shows the plugins; a path to a .wasm file works too".to_string(),
     };
     Err(Failure::usage(format!("there is no plugin {name:?}")).hint(hint))
+}
+
+/// The built-in plugins of a kind, in the order of their names; each is asked what it is.
+pub fn built_in_of(config: &Config, kind: PluginKind) -> Result<Vec<(&'static str, Inspection)>, Failure> {
+    let sandbox = sandbox(config)?;
+    let mut found = Vec::new();
+    for (name, component) in BUILT_IN {
+        let plugin = sandbox.load(component, name)?;
+        if plugin.kind() == kind {
+            found.push((*name, plugin.inspect()));
+        }
+    }
+    Ok(found)
 }
 
 fn load_file(sandbox: &Sandbox, path: &Path) -> Result<Plugin, Failure> {
@@ -98,8 +111,10 @@ pub fn list(config: &Config) -> Result<(), Failure> {
         };
         let _ = writeln!(
             text,
-            "{name:<16} {:<8} {origin:<11} {}{deprecated}",
-            about.version, about.summary
+            "{name:<16} {:<6} {:<8} {origin:<11} {}{deprecated}",
+            about.kind.interface(),
+            about.version,
+            about.summary
         );
     }
     print(text.as_bytes())

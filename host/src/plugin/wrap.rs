@@ -21,6 +21,9 @@ const WORLD_SECTION: &str = "component-type";
 const ENCODING_SECTION: &str = "wit-component-encoding";
 const UTF8: u8 = 0;
 
+/// How many worlds are looked at: two for each of the SDK's bindings, and a few more.
+const MAX_WORLDS: usize = 8;
+
 const HINT: &str = "a core module must be built for wasm32-unknown-unknown with the bindings of the WIT package; \
                     of any other, give the component";
 
@@ -47,8 +50,8 @@ fn module(reason: impl Into<String>) -> Unwrappable {
 
 /// Wraps a core module.
 pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable> {
-    let Parts { code, world } = take_apart(wasm)?;
-    let Fit { kind, version, imports } = fit::fit(engine, &declared_world(engine, world)?)?;
+    let Parts { code, worlds } = take_apart(wasm)?;
+    let Fit { kind, version, imports } = fit::fit(engine, &world_of(engine, &worlds)?)?;
     if let Some(function) = imports.first() {
         return Err(module(format!(
             "a core module may import nothing, and it imports `{function}`"
@@ -74,8 +77,8 @@ fn encode(mut code: Vec<u8>, resolve: &Resolve, world: WorldId) -> Result<Vec<u8
 struct Parts<'a> {
     /// The module without any custom section but the one that names functions.
     code: Vec<u8>,
-    /// The world it says it was built for.
-    world: &'a [u8],
+    /// The worlds it says it was built for.
+    worlds: Vec<&'a [u8]>,
 }
 
 /// Validates the module, and splits it.
@@ -116,13 +119,29 @@ fn take_apart(wasm: &[u8]) -> Result<Parts<'_>, Unwrappable> {
         }
         copied = end;
     }
-    match worlds.as_slice() {
-        [world] => Ok(Parts { code, world }),
-        [] => Err(module(
-            "it is a core module that does not say which world it was built for",
-        )),
-        _ => Err(module("it is a core module that was built for several worlds at once")),
+    Ok(Parts { code, worlds })
+}
+
+/// The one world that the module implements. Each set of bindings that was linked in leaves its world; those that were
+/// not exported leave it without exports.
+fn world_of(engine: &Engine, sections: &[&[u8]]) -> Result<types::Component, Unwrappable> {
+    let several = || module("it is a core module that was built for several worlds at once");
+    if sections.len() > MAX_WORLDS {
+        return Err(several());
     }
+    let (mut exported, mut others) = (Vec::new(), Vec::new());
+    for section in sections {
+        let world = declared_world(engine, section)?;
+        let exports = world.exports(engine).next().is_some();
+        if exports { &mut exported } else { &mut others }.push(world);
+    }
+    if exported.len() > 1 {
+        return Err(several());
+    }
+    exported
+        .pop()
+        .or(others.pop())
+        .ok_or_else(|| module("it is a core module that does not say which world it was built for"))
 }
 
 /// The world is written down as a component that exports a type, in which the world stands as the only export.

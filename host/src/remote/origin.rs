@@ -81,8 +81,7 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     url: Url,
-    /// As it was given, perhaps without the last slash.
-    given: Url,
+    written: Url,
     origin: Origin,
 }
 
@@ -125,11 +124,11 @@ impl BaseUrl {
                 "give the base address only",
             ));
         }
-        let given = url.clone();
+        let written = url.clone();
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        Ok(BaseUrl { url, given, origin })
+        Ok(BaseUrl { url, written, origin })
     }
 
     /// The URL; its path ends in a slash.
@@ -137,13 +136,17 @@ impl BaseUrl {
         &self.url
     }
 
+    /// The URL as it was written: for requests to itself, which a slash more could lead elsewhere.
+    pub fn itself(&self) -> &Url {
+        &self.written
+    }
+
     /// Where credentials may go.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// A URL below the base, each segment percent-encoded; no segments give the base as it was typed, with
-    /// a slash at its end or without.
+    /// A URL below the base, each segment percent-encoded; no segments give the base as it was written.
     pub fn join<S: AsRef<str>>(&self, segments: impl IntoIterator<Item = S>) -> Result<Url, RemoteError> {
         let mut url = self.url.clone();
         let mut any = false;
@@ -162,7 +165,7 @@ impl BaseUrl {
                 any = true;
             }
         }
-        Ok(if any { url } else { self.given.clone() })
+        Ok(if any { url } else { self.written.clone() })
     }
 
     /// A link that the server handed out, if it stays on the origin. White space around it is ignored.
@@ -301,6 +304,19 @@ mod tests {
             base.join::<&str>([]).unwrap().as_str(),
             "https://gw.example.com:8443/epm/"
         );
+    }
+
+    #[test]
+    fn a_request_to_the_base_itself_goes_where_it_was_written_to_go() {
+        for text in [
+            "https://hooks.example.com/services/T0/x",
+            "https://hooks.example.com/services/T0/x/",
+        ] {
+            let base = BaseUrl::parse(text).unwrap();
+            assert_eq!(base.join::<&str>([]).unwrap().as_str(), text);
+            assert_eq!(base.itself().as_str(), text);
+            assert_eq!(base.join(["y"]).unwrap().path(), "/services/T0/x/y");
+        }
     }
 
     #[test]

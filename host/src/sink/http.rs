@@ -92,8 +92,7 @@ impl HttpSink {
             HttpBody::Ndjson => "application/x-ndjson",
             HttpBody::Array => "application/json",
         };
-        let url = self.remote.base().join::<&str>([]).map_err(settings)?;
-        let mut request = Request::new(Method::POST, url)
+        let mut request = Request::new(Method::POST, self.remote.base().itself().clone())
             .any_status()
             .body(media_type, body)
             .map_err(settings)?;

@@ -7,7 +7,7 @@ use crate::remote::{Remote, Request};
 
 /// Asks for the options of the endpoint (RFC 9110 section 9.3.7): any answer but a refused credential shows that it is there.
 pub(super) async fn options(sink: &str, remote: &Remote) -> Result<String, SinkError> {
-    let request = Request::new(Method::OPTIONS, remote.base().url().clone()).any_status();
+    let request = Request::new(Method::OPTIONS, remote.base().itself().clone()).any_status();
     let answer = remote.exchange(request).await.map_err(|source| SinkError::Remote {
         sink: sink.to_owned(),
         source: Box::new(source),

@@ -315,3 +315,42 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
         bytes[place..place + to.len()].copy_from_slice(to);
     }
 }
+
+#[test]
+fn every_built_in_sink_explains_its_settings_and_takes_its_own_examples() {
+    let sandbox = sandbox(Limits::default());
+    let plugins = BUILT_IN
+        .iter()
+        .map(|(name, component)| sandbox.load(component, name).unwrap());
+    let sinks: Vec<_> = plugins.filter(|plugin| plugin.kind() == PluginKind::Sink).collect();
+    assert_eq!(sinks.len(), 4);
+    for plugin in sinks {
+        let name = plugin.name().to_owned();
+        let schema = plugin.inspect().sink.unwrap().config_schema;
+        assert_eq!(
+            schema["$schema"], "https://json-schema.org/draft/2020-12/schema",
+            "{name}"
+        );
+        assert_eq!(schema["additionalProperties"], false, "{name}");
+        for (setting, about) in schema["properties"].as_object().unwrap() {
+            assert!(
+                about["title"].is_string() && about["description"].is_string(),
+                "{name}: {setting}"
+            );
+        }
+        let sink = plugin.sink().unwrap();
+        let mistakes = |config: &str| sink.config_mistakes(&serde_json::from_str(config).unwrap()).unwrap();
+        assert_eq!(mistakes("{}"), [], "{name}");
+        assert_eq!(mistakes(r#"{"no-such-setting": 1}"#).len(), 1, "{name}");
+        sink.open("{}").unwrap();
+        let cases = format!("{}/../plugins/{name}/tests", env!("CARGO_MANIFEST_DIR"));
+        let configs = std::fs::read_dir(cases)
+            .unwrap()
+            .map(|case| case.unwrap().path().join("config.json"));
+        for config in configs.filter(|config| config.is_file()) {
+            let config = std::fs::read_to_string(config).unwrap();
+            assert_eq!(mistakes(&config), [], "{name}: {config}");
+            sink.open(&config).unwrap();
+        }
+    }
+}

@@ -104,11 +104,6 @@ fn sign_in(user: Option<&str>, time: Option<&str>, outcome: Outcome) -> Result<E
     let user = user.ok_or("the row names no user")?;
     let time = time::parse(time.ok_or("the row has no time")?)?;
     let mut event = Event::new(time, Activity::Logon, outcome, Principal::named(user));
-    let label = match outcome {
-        Outcome::Success => "success",
-        Outcome::Failure => "failure",
-        Outcome::Unknown => "unknown",
-    };
-    event.labels = vec!["authentication".into(), label.into()];
+    event.labels = vec!["authentication".into(), outcome.name().into()];
     Ok(event)
 }

@@ -34,6 +34,12 @@ impl HttpRequest {
         self
     }
 
+    /// Adds a header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
     /// Sets the body.
     pub fn body(mut self, body: Body) -> Self {
         self.body = Some(body);
@@ -121,9 +127,79 @@ impl Fault {
         Self::new(FaultKind::MalformedDocument, message)
     }
 
+    /// The plugin met a case that its author did not know.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::Internal, message)
+    }
+
     /// Adds what the user can do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+impl Activity {
+    /// The name that WIT gives it, such as `account-create`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activity::Logon => "logon",
+            Activity::Logoff => "logoff",
+            Activity::AccountCreate => "account-create",
+            Activity::AccountUpdate => "account-update",
+            Activity::AccountEnable => "account-enable",
+            Activity::AccountDisable => "account-disable",
+            Activity::AccountDelete => "account-delete",
+            Activity::AccountLock => "account-lock",
+            Activity::AccountUnlock => "account-unlock",
+            Activity::PasswordChange => "password-change",
+            Activity::PasswordReset => "password-reset",
+            Activity::RoleAssign => "role-assign",
+            Activity::RoleRevoke => "role-revoke",
+            Activity::GroupCreate => "group-create",
+            Activity::GroupUpdate => "group-update",
+            Activity::GroupDelete => "group-delete",
+            Activity::GroupAddMember => "group-add-member",
+            Activity::GroupRemoveMember => "group-remove-member",
+            Activity::ApplicationAccess => "application-access",
+            Activity::AuthenticationOther => "authentication-other",
+            Activity::Other => "other",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Activity; 21] = [
+        Activity::Logon,
+        Activity::Logoff,
+        Activity::AccountCreate,
+        Activity::AccountUpdate,
+        Activity::AccountEnable,
+        Activity::AccountDisable,
+        Activity::AccountDelete,
+        Activity::AccountLock,
+        Activity::AccountUnlock,
+        Activity::PasswordChange,
+        Activity::PasswordReset,
+        Activity::RoleAssign,
+        Activity::RoleRevoke,
+        Activity::GroupCreate,
+        Activity::GroupUpdate,
+        Activity::GroupDelete,
+        Activity::GroupAddMember,
+        Activity::GroupRemoveMember,
+        Activity::ApplicationAccess,
+        Activity::AuthenticationOther,
+        Activity::Other,
+    ];
+}
+
+impl Outcome {
+    /// The name that WIT gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+            Outcome::Unknown => "unknown",
+        }
     }
 }

@@ -10,6 +10,36 @@
 //!
 //! A plugin's `tests/golden.rs` is one call of [`check`]. Every document is parsed whole, byte by byte, and in chunks of
 //! seven bytes; all three must agree. `BLESS=1 cargo test` writes `expected.ndjson` anew: read the difference.
+//!
+//! For a sink plugin it is one call of [`check_sink`], and a case is other files:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `input.ndjson` | one event a line, see below; for a sink with the input `documents` one document a line, exactly as it goes into the sink, with its id in `metadata.uid`, `event.id` or `id` |
+//! | `config.json` | optional: the configuration; `{}` where there is none |
+//! | `response.json` | optional: `{"status": 200, "headers": {"retry-after": "5"}, "body": "…"}`, the answer to each HTTP delivery |
+//! | `expected.json` | an array of deliveries; with a `response.json`, `{"deliveries": […], "verdicts": […]}`; where the sink fails, `{"fault": {"kind", "message", "hint", "code"}}` |
+//!
+//! An **event** is an object with the fields of `wit/events.wit` under their own names: `id`, `time` (milliseconds since
+//! 1970), `activity`, `outcome`, `subject` and `actor` (`{"name", "id", "display-name"}`), `target`, `source-ip`,
+//! `user-agent`, `session`, `service`, `action`, `code`, `message`, `labels`, and `attributes`, an object or a list of
+//! pairs. `id`, `time`, `activity`, `outcome` and `subject` must be there; what is left out or `null` the source did not
+//! say; any other name is a mistake.
+//!
+//! A **delivery** is `{"bytes": "text"}`, or `{"http": {"method", "path", "query", "headers", "body"}}` with the method in
+//! capitals, `path` a list, `query` and `headers` lists of pairs, and the body `null`, `{"json": "text"}`,
+//! `{"form": [[name, value]]}` or `{"other": [type, "text"]}`. Bytes that are no UTF-8 are a list of numbers.
+//!
+//! A **verdict**, one for each HTTP delivery, is `"accepted"`, `{"retry": milliseconds or null}`,
+//! `{"rejected": [{"index", "reason"}]}` or `{"refused": "reason"}`.
+//!
+//! Every case is encoded by two instances, and both must agree.
+
+mod event;
+mod sink;
+
+pub use event::event_of_json;
+pub use sink::check_sink;
 
 use crate::{Batch, Document, Event, Fault, Fetch, Parse, Principal, Reject, Report, Request, Window};
 use serde_json::{Map, Value, json};
@@ -20,16 +50,20 @@ use std::path::{Path, PathBuf};
 ///
 /// # Panics
 /// Where a case differs, cannot be read, or where there is none.
-#[allow(clippy::panic)]
 pub fn check<R: Report>(manifest: &str) {
-    let mut wrong = Vec::new();
+    each(manifest, |folder, input| check_case::<R>(folder, input));
+}
+
+/// Runs a check on every case.
+#[allow(clippy::panic)]
+fn each(manifest: &str, check: impl Fn(&Path, &Path) -> Result<(), String>) {
     let cases = cases(&Path::new(manifest).join("tests"));
     assert!(!cases.is_empty(), "no case in {manifest}/tests");
-    for (folder, input) in cases {
-        if let Err(error) = check_case::<R>(&folder, &input) {
-            wrong.push(format!("{}: {error}", folder.display()));
-        }
-    }
+    let failed = |(folder, input): (PathBuf, PathBuf)| {
+        let error = check(&folder, &input).err()?;
+        Some(format!("{}: {error}", folder.display()))
+    };
+    let wrong: Vec<String> = cases.into_iter().filter_map(failed).collect();
     if !wrong.is_empty() {
         panic!("{}\n\nBLESS=1 accepts what is found now", wrong.join("\n\n"));
     }
@@ -71,11 +105,15 @@ fn check_case<R: Report>(folder: &Path, input: &Path) -> Result<(), String> {
             return Err(format!("chunks of {size} give other events than the whole document"));
         }
     }
-    let path = folder.join("expected.ndjson");
+    compare(&folder.join("expected.ndjson"), &found)
+}
+
+/// Holds what was found against what was expected, or blesses it.
+fn compare(path: &Path, found: &str) -> Result<(), String> {
     if std::env::var_os("BLESS").is_some() {
-        return fs::write(&path, found).map_err(|error| error.to_string());
+        return fs::write(path, found).map_err(|error| error.to_string());
     }
-    let expected = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let expected = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     if expected == found {
         Ok(())
     } else {
@@ -97,14 +135,16 @@ fn parse<R: Report>(document: &Document, bytes: &[u8], size: usize) -> String {
         .rejects
         .iter()
         .map(|reject: &Reject| json!({"reject": {"line": reject.line, "reason": reject.reason, "raw": reject.raw}}));
-    let fault = outcome.err().map(|fault: Fault| {
-        json!({"fault": {"kind": case(&fault.kind), "message": fault.message, "hint": fault.hint, "code": fault.code}})
-    });
+    let fault = outcome.err().map(|fault| fault_json(&fault));
     events
         .chain(rejects)
         .chain(fault)
         .map(|line| format!("{line}\n"))
         .collect()
+}
+
+fn fault_json(fault: &Fault) -> Value {
+    json!({"fault": {"kind": case(&fault.kind), "message": fault.message, "hint": fault.hint, "code": fault.code}})
 }
 
 /// The flat form: members that say nothing are left out.

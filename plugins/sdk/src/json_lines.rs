@@ -175,7 +175,7 @@ pub fn string(json: &str) -> Option<String> {
 }
 
 /// A JSON text without the white space between its tokens.
-pub(crate) fn compact(json: &str) -> String {
+pub fn compact(json: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
     let kept = json.chars().filter(|&c| {
         let keep = quoted || !c.is_ascii_whitespace();

@@ -62,11 +62,15 @@
 //! [`time`] for the ways to write a time, and [`access`] for rows that say who came from where and when. For plans there
 //! are [`window`], where a report is asked for by the day, [`scim`], where it is a query, and [`parameters`].
 //!
-//! Plugins are pure: no clock, network, file or environment. What they need stands in the [`Request`].
+//! A sink plugin implements [`Sink`], and names itself in [`export_sink!`]; the example stands there. [`answer`] reads
+//! what receivers say.
+//!
+//! Plugins are pure: no clock, network, file or environment. What they need stands in their arguments.
 
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod answer;
 mod build;
 #[cfg(feature = "golden")]
 pub mod golden;
@@ -74,6 +78,7 @@ mod header;
 pub mod json_lines;
 pub mod parameters;
 pub mod scim;
+pub mod sink;
 pub mod table;
 pub mod time;
 pub mod window;
@@ -92,6 +97,24 @@ pub mod bindings {
     });
 }
 
+// A component exports one of the two worlds; the types that both speak of are the ones above.
+#[doc(hidden)]
+#[allow(missing_docs, unsafe_code, clippy::all)]
+pub mod sink_bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "sink-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_sink_bindings",
+        default_bindings_module: "plugin_sdk::sink_bindings",
+        with: {
+            "audit:plugin/events@0.1.0": crate::bindings::audit::plugin::events,
+            "audit:plugin/http@0.1.0": crate::bindings::audit::plugin::http,
+        },
+        additional_derives: [PartialEq],
+    });
+}
+
 pub use bindings::audit::plugin::events::{
     Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject, Timestamp,
 };
@@ -99,6 +122,10 @@ pub use bindings::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method}
 pub use bindings::exports::audit::plugin::report::{
     Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, Pages, Paging, Parameter,
     Request, Window,
+};
+pub use sink::{Sink, config};
+pub use sink_bindings::exports::audit::plugin::sink::{
+    Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };
 
 /// A report: says what to fetch, and opens a parser for each document that came of it.

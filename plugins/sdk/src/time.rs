@@ -39,6 +39,22 @@ pub fn rfc3339(time: Timestamp) -> Option<String> {
     ))
 }
 
+/// A time as RFC 3164 (section 4.1.2) has it in the header of a syslog message, in UTC: `Jul  3 11:34:33`.
+pub fn rfc3164(time: Timestamp) -> Option<String> {
+    let utc = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(time).ok()?);
+    let month = MONTHS.get(usize::try_from(utc.month()).ok()?.checked_sub(1)?)?;
+    Some(format!(
+        "{month} {:>2} {:02}:{:02}:{:02}",
+        utc.day(),
+        utc.hour(),
+        utc.minute(),
+        utc.second()
+    ))
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 const UNKNOWN_FORM: &str = "the time is in no known form";
 const NO_SUCH_TIME: &str = "the time does not exist";
 const NO_CLOCK: &str = "the time has no time of day";
@@ -226,6 +242,13 @@ mod tests {
     /// By jiff's own reader of RFC 3339.
     fn at(rfc3339: &str) -> Timestamp {
         rfc3339.parse::<jiff::Timestamp>().unwrap().as_millisecond()
+    }
+
+    #[test]
+    fn a_syslog_time_has_its_day_in_two_columns() {
+        assert_eq!(rfc3164(at("2025-07-03T11:34:33Z")).as_deref(), Some("Jul  3 11:34:33"));
+        assert_eq!(rfc3164(at("1969-12-31T23:59:59Z")).as_deref(), Some("Dec 31 23:59:59"));
+        assert_eq!(rfc3164(Timestamp::MAX), None);
     }
 
     #[test]

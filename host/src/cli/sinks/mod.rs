@@ -12,9 +12,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::args::RenderingArgs;
-use super::{Failure, dead_letters, print};
+use super::{Failure, dead_letters, plugins, print};
 use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
+use crate::plugin::{PluginKind, built_in};
 use crate::run::Outlet;
 use crate::run::route::Router;
 use crate::sink::{Delivery, DeliveryPolicy, FileOptions, PathTemplate, Remains, Sink, SinkSpec};
@@ -209,6 +210,11 @@ fn named<'a>(config: &'a Config, name: &str) -> Result<&'a config::Sink, Failure
 
 fn unknown(config: &Config, name: &str) -> Failure {
     let failure = Failure::usage(format!("there is no sink {name:?}"));
+    if built_in(name).is_some() {
+        return failure.hint(format!(
+            "a plugin becomes a sink under [sinks] in host.toml: plugin = {name:?}"
+        ));
+    }
     match nearest(name, config.sinks.keys().map(String::as_str).chain(["stdout"])) {
         Some(known) => failure.hint(format!("did you mean `{known}`?")),
         None => failure.hint("name stdout, file:PATH, the path of a .wasm sink, or add it under [sinks] in host.toml"),
@@ -264,6 +270,9 @@ pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fai
 pub fn list(config: &Config) -> Result<(), Failure> {
     let mut text = String::from("stdout           standard output\nfile:PATH        a file, replaced as a whole\n");
     text += "PATH.wasm        a sink plugin, its bytes to standard output\n";
+    for (name, about) in plugins::built_in_of(config, PluginKind::Sink)? {
+        let _ = writeln!(text, "{name:<16} built-in plugin for [sinks]: {}", about.summary);
+    }
     for (name, sink) in &config.sinks {
         let about = match &sink.kind {
             SinkKind::Stdout(_) => "standard output".to_string(),

@@ -1,0 +1,6 @@
+//! The cases beside this file.
+
+#[test]
+fn every_payload_gives_the_expected_deliveries() {
+    plugin_sdk::golden::check_sink::<elastic_bulk::ElasticBulk>(env!("CARGO_MANIFEST_DIR"));
+}

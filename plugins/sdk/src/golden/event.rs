@@ -1,0 +1,140 @@
+//! Events as the lines of a sink's `input.ndjson`.
+
+use crate::{Activity, Event, Outcome, Principal};
+use serde_json::{Map, Value};
+
+/// The event of a JSON object, as the page of the module above describes it.
+///
+/// # Errors
+///
+/// What is wrong with it, in a few words.
+pub fn event_of_json(json: &str) -> Result<Event, String> {
+    let mut members = Members::of(serde_json::from_str(json).map_err(|error| error.to_string())?)?;
+    let time = members.value("time").and_then(|time| time.as_i64());
+    let activity = members.text("activity")?;
+    let outcome = members.text("outcome")?;
+    let event = Event {
+        id: members.text("id")?,
+        time: time.ok_or("`time` is no number of milliseconds")?,
+        activity: Activity::ALL
+            .into_iter()
+            .find(|known| activity.as_deref() == Some(known.name()))
+            .ok_or("no such `activity`")?,
+        outcome: [Outcome::Success, Outcome::Failure, Outcome::Unknown]
+            .into_iter()
+            .find(|known| outcome.as_deref() == Some(known.name()))
+            .ok_or("no such `outcome`")?,
+        subject: members.principal("subject")?.ok_or("there is no `subject`")?,
+        actor: members.principal("actor")?,
+        target: members.text("target")?,
+        source_ip: members.text("source-ip")?,
+        user_agent: members.text("user-agent")?,
+        session: members.text("session")?,
+        service: members.text("service")?,
+        action: members.text("action")?,
+        code: members.text("code")?,
+        message: members.text("message")?,
+        labels: match members.value("labels") {
+            Some(labels) => serde_json::from_value(labels).map_err(|_| "`labels` is no list of texts")?,
+            None => Vec::new(),
+        },
+        attributes: match members.value("attributes") {
+            Some(Value::Object(pairs)) => pairs
+                .into_iter()
+                .map(|(name, value)| Ok((name, text("attributes", value)?)))
+                .collect::<Result<_, String>>()?,
+            Some(pairs) => serde_json::from_value(pairs).map_err(|_| "`attributes` is no list of pairs")?,
+            None => Vec::new(),
+        },
+    };
+    members.none_left()?;
+    Ok(event)
+}
+
+struct Members(Map<String, Value>);
+
+impl Members {
+    fn of(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Object(members) => Ok(Members(members)),
+            _ => Err("it is no object".into()),
+        }
+    }
+
+    fn value(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, name: &str) -> Result<Option<String>, String> {
+        self.value(name).map(|value| text(name, value)).transpose()
+    }
+
+    fn principal(&mut self, name: &str) -> Result<Option<Principal>, String> {
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
+        let mut members = Members::of(value).map_err(|error| format!("`{name}`: {error}"))?;
+        let principal = Principal {
+            name: members.text("name")?.ok_or(format!("`{name}` has no `name`"))?,
+            id: members.text("id")?,
+            display_name: members.text("display-name")?,
+        };
+        members.none_left()?;
+        Ok(Some(principal))
+    }
+
+    fn none_left(self) -> Result<(), String> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(format!("an event has no `{name}`")),
+        }
+    }
+}
+
+fn text(name: &str, value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(format!("`{name}` is no text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read_field_by_field() {
+        let json = r#"{"id": "e1", "time": -5, "activity": "role-assign", "outcome": "failure",
+            "subject": {"name": "anna", "id": "7", "display-name": "Anna"}, "actor": {"name": "root"}, "target": "admin",
+            "source-ip": "192.0.2.1", "user-agent": "ua", "session": "s", "service": "sso", "action": "a", "code": "c",
+            "message": null, "labels": ["x"], "attributes": [["n", "1"], ["n", "2"]]}"#;
+        let event = event_of_json(json).unwrap();
+        assert_eq!(
+            (event.time, event.activity, event.outcome),
+            (-5, Activity::RoleAssign, Outcome::Failure)
+        );
+        assert_eq!(event.subject.display_name.as_deref(), Some("Anna"));
+        assert_eq!(event.actor.map(|actor| actor.name).as_deref(), Some("root"));
+        assert_eq!((event.source_ip.as_deref(), event.message), (Some("192.0.2.1"), None));
+        assert_eq!(event.attributes.len(), 2);
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        for (json, problem) in [
+            (r#"[]"#, "it is no object"),
+            (r#"{"time": "now"}"#, "`time` is no number of milliseconds"),
+            (r#"{"time": 1, "activity": "Logon"}"#, "no such `activity`"),
+            (
+                r#"{"time": 1, "activity": "logon", "outcome": "success"}"#,
+                "there is no `subject`",
+            ),
+            (
+                r#"{"time": 1, "activity": "logon", "outcome": "success", "subject": {"name": "a"}, "source_ip": "x"}"#,
+                "an event has no `source_ip`",
+            ),
+        ] {
+            assert_eq!(event_of_json(json), Err(problem.into()), "{json}");
+        }
+    }
+}

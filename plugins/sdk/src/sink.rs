@@ -1,0 +1,133 @@
+//! The sink's side: the trait, and the glue that makes it a component's export.
+
+use crate::{Delivery, Fault, HttpResponse, Payload, SinkDescription, Verdict};
+use serde_core::de::DeserializeOwned;
+
+/// A sink: says what to send for events, and how to read the answers. The host sends, retries and keeps count.
+///
+/// ```
+/// use plugin_sdk::*;
+///
+/// struct Lines;
+///
+/// impl Sink for Lines {
+///     fn describe() -> SinkDescription {
+///         SinkDescription {
+///             name: "lines".into(),
+///             version: env!("CARGO_PKG_VERSION").into(),
+///             summary: "Login names, one a line".into(),
+///             config_schema: r#"{"type": "object", "additionalProperties": false}"#.into(),
+///             input: Input::Events,
+///             batch_events: None,
+///             batch_bytes: None,
+///         }
+///     }
+///     fn open(_config: &str) -> Result<Self, Fault> {
+///         Ok(Lines)
+///     }
+///     fn encode(&mut self, payload: Payload) -> Result<Vec<Delivery>, Fault> {
+///         let names = payload.events()?.into_iter().map(|item| item.event.subject.name + "\n");
+///         Ok(vec![Delivery::Bytes(names.collect::<String>().into_bytes())])
+///     }
+/// }
+///
+/// export_sink!(Lines);
+/// # fn main() {}
+/// ```
+pub trait Sink: Sized + 'static {
+    /// Says what the sink is; the same at every call.
+    fn describe() -> SinkDescription;
+
+    /// Opens the sink with a configuration that fits the description's schema, a JSON text; [`config`] reads it.
+    fn open(config: &str) -> Result<Self, Fault>;
+
+    /// Says what to send for one payload. Deliveries are carried out in order, each once the one before was accepted.
+    fn encode(&mut self, payload: Payload) -> Result<Vec<Delivery>, Fault>;
+
+    /// Reads the answer to the `delivery`-th delivery of the last [`encode`](Sink::encode), counted from 0. By its
+    /// status, unless the sink knows better.
+    fn verdict(&mut self, _delivery: u32, response: HttpResponse) -> Verdict {
+        Verdict::from_status(&response)
+    }
+}
+
+/// The configuration as a type of the sink's own.
+///
+/// # Errors
+///
+/// Where it does not fit the type: the schema promised less than the type asks for.
+pub fn config<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::invalid_request(format!("the configuration is wrong: {error}")))
+}
+
+impl Payload {
+    /// The typed events that a sink with the input `events` is given.
+    ///
+    /// # Errors
+    ///
+    /// Where there are documents instead, which the host never sends to such a sink.
+    pub fn events(self) -> Result<Vec<crate::Item>, Fault> {
+        match self {
+            Payload::Events(items) => Ok(items),
+            Payload::Documents(_) => Err(Fault::internal("documents came instead of events")),
+        }
+    }
+
+    /// The JSON texts that a sink with the input `documents` is given.
+    ///
+    /// # Errors
+    ///
+    /// Where there are events instead, which the host never sends to such a sink.
+    pub fn documents(self) -> Result<Vec<crate::JsonItem>, Fault> {
+        match self {
+            Payload::Documents(items) => Ok(items),
+            Payload::Events(_) => Err(Fault::internal("events came instead of documents")),
+        }
+    }
+}
+
+/// The glue between the trait and the bindings.
+#[doc(hidden)]
+pub mod glue {
+    use super::*;
+    use crate::sink_bindings::exports::audit::plugin::sink;
+    use std::cell::RefCell;
+    use std::marker::PhantomData;
+
+    pub struct Component<S>(PhantomData<S>);
+
+    impl<S: Sink> sink::Guest for Component<S> {
+        type Encoder = Encoder<S>;
+        fn describe() -> SinkDescription {
+            S::describe()
+        }
+    }
+
+    pub struct Encoder<S>(RefCell<S>);
+
+    impl<S: Sink> sink::GuestEncoder for Encoder<S> {
+        fn open(config: String) -> Result<sink::Encoder, Fault> {
+            let opened = S::open(&config)?;
+            Ok(sink::Encoder::new(Encoder(RefCell::new(opened))))
+        }
+        fn encode(&self, payload: Payload) -> Result<Vec<Delivery>, Fault> {
+            self.0.borrow_mut().encode(payload)
+        }
+        fn verdict(&self, delivery: u32, response: HttpResponse) -> Verdict {
+            self.0.borrow_mut().verdict(delivery, response)
+        }
+    }
+}
+
+/// Makes a [`Sink`] the component's export. Once in a crate; does nothing in a native build, so that tests can link
+/// several plugins.
+#[macro_export]
+macro_rules! export_sink {
+    ($sink:ty) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            type Exported = $crate::sink::glue::Component<$sink>;
+    $crate::sink_bindings::export_sink_bindings!(Exported with_types_in $crate::sink_bindings);
+        };
+    };
+}

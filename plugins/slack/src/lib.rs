@@ -1,0 +1,166 @@
+//! A digest for people: one Slack message a batch, to an incoming webhook.
+//!
+//! The message is posted to the sink's endpoint itself, whose URL is the webhook's: keep it secret. It says how many
+//! events there were and of what kind, who and which addresses failed most, and the latest events one by one. Sources:
+//! "Sending messages using incoming webhooks", "Formatting text for app surfaces" and "Block Kit" of Slack's developer
+//! pages; the limits are 50 blocks a message and 3000 characters a text.
+//!
+//! Whoever fails to sign in chooses the user name that is shown here: [`text`] keeps it from pinging, linking or
+//! pretending to be the rest of the message.
+
+mod digest;
+mod text;
+
+use plugin_sdk::*;
+use serde::{Deserialize, Serialize};
+
+/// The sink.
+pub struct Slack {
+    config: Config,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Config {
+    title: String,
+    top: usize,
+    lines: usize,
+    failures_only: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            title: "Identity audit".into(),
+            top: 5,
+            lines: 10,
+            failures_only: true,
+        }
+    }
+}
+
+/// A message. Names and links in it are left alone.
+#[derive(Serialize)]
+struct Message {
+    /// For notifications: counts only, nothing that an attacker chose.
+    text: String,
+    mrkdwn: bool,
+    parse: &'static str,
+    link_names: bool,
+    unfurl_links: bool,
+    unfurl_media: bool,
+    blocks: Vec<Block>,
+}
+
+#[derive(Serialize)]
+struct Block {
+    r#type: &'static str,
+    text: Text,
+}
+
+/// `verbatim` keeps Slack from making links and mentions of plain words.
+#[derive(Serialize)]
+struct Text {
+    r#type: &'static str,
+    verbatim: bool,
+    text: String,
+}
+
+impl Sink for Slack {
+    fn describe() -> SinkDescription {
+        SinkDescription {
+            name: "slack".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            summary: "A digest for a Slack channel, one message a batch".into(),
+            config_schema: include_str!("../config.schema.json").into(),
+            input: Input::Events,
+            // A webhook takes about one message a second.
+            batch_events: Some(10_000),
+            batch_bytes: None,
+        }
+    }
+
+    fn open(config: &str) -> Result<Self, Fault> {
+        Ok(Slack {
+            config: plugin_sdk::config(config)?,
+        })
+    }
+
+    fn encode(&mut self, payload: Payload) -> Result<Vec<Delivery>, Fault> {
+        let events: Vec<Event> = payload.events()?.into_iter().map(|item| item.event).collect();
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let message = self.message(&events);
+        let json = serde_json::to_string(&message).map_err(|error| Fault::internal(error.to_string()))?;
+        let request = HttpRequest::post([""; 0]).body(Body::Json(json));
+        Ok(vec![Delivery::Http(request)])
+    }
+
+    /// Slack answers in words: `ok`, or why not, such as `invalid_payload`, `action_prohibited`, `no_service` or
+    /// `channel_is_archived`.
+    fn verdict(&mut self, _delivery: u32, response: HttpResponse) -> Verdict {
+        match Verdict::from_status(&response) {
+            Verdict::Accepted if !matches!(response.body.trim_ascii(), b"ok" | b"") => {
+                Verdict::Refused(format!("the answer is not Slack's: {}", response.reason()))
+            }
+            verdict => verdict,
+        }
+    }
+}
+
+impl Slack {
+    fn message(&self, events: &[Event]) -> Message {
+        let sections = digest::sections(&self.config, events);
+        Message {
+            text: digest::counts(events),
+            mrkdwn: false,
+            parse: "none",
+            link_names: false,
+            unfurl_links: false,
+            unfurl_media: false,
+            blocks: text::fitting(sections)
+                .into_iter()
+                .map(|text| Block {
+                    r#type: "section",
+                    text: Text {
+                        r#type: "mrkdwn",
+                        verbatim: true,
+                        text,
+                    },
+                })
+                .collect(),
+        }
+    }
+}
+
+export_sink!(Slack);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slacks_answers_are_read() {
+        let read = |status, body: &str| {
+            let response = HttpResponse {
+                status,
+                headers: vec![("retry-after".into(), "30".into())],
+                body: body.into(),
+            };
+            Slack::open("{}").unwrap().verdict(0, response)
+        };
+        assert_eq!(read(200, "ok"), Verdict::Accepted);
+        assert_eq!(read(429, "rate_limited"), Verdict::Retry(Some(30_000)));
+        assert_eq!(read(500, "rollup_error"), Verdict::Retry(Some(30_000)));
+        for (status, body) in [
+            (400, "invalid_payload"),
+            (403, "action_prohibited"),
+            (404, "no_service"),
+            (410, "channel_is_archived"),
+        ] {
+            assert_eq!(read(status, body), Verdict::Refused(format!("status {status}: {body}")));
+        }
+        assert!(matches!(read(200, "<html>"), Verdict::Refused(_)));
+    }
+}
