@@ -8,6 +8,7 @@ mod invalid_login;
 mod pipes;
 mod reports;
 mod secrets;
+mod workshop;
 
 use assert_cmd::Command;
 use tests::{Desk, Server};

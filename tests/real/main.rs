@@ -1,5 +1,6 @@
-//! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`] and
-//! [`oauth_server`]. Each test starts its own, on a free port and from a folder of its own, and ends it.
+//! End-to-end tests of the real binary against programs that nobody here wrote: the servers [`nginx`], [`squid`] and
+//! [`oauth_server`], and the toolchains that [`workshop`] makes plugins with. Each test starts its own, on a free port and
+//! from a folder of its own, and ends it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod certificates;
@@ -12,6 +13,7 @@ mod gateway;
 mod oauth2;
 mod proxy;
 mod tls;
+mod workshop;
 
 use std::path::Path;
 use std::process::Output;
