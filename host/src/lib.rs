@@ -12,6 +12,7 @@
 //! | 2 | [`sink`] | where events go |
 //! | 3 | [`run`] | one run, from plan to summary |
 //! | 4 | [`simulator`] | the local stand-in for the servers |
+//! | 4 | [`workshop`] | new plugins: templates, build, golden cases, conformance |
 //! | 5 | [`config`], [`cli`] | what the user typed, validated, and one call into the floors below |
 #![deny(missing_docs)]
 
@@ -24,3 +25,4 @@ pub mod remote;
 pub mod run;
 pub mod simulator;
 pub mod sink;
+pub mod workshop;

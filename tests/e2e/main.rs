@@ -12,6 +12,7 @@ mod reports;
 mod secrets;
 mod sink_plugins;
 mod sinks;
+mod workshop;
 
 use assert_cmd::Command;
 use tests::{Desk, Server};

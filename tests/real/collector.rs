@@ -11,7 +11,7 @@ use super::certificates::Certified;
 use super::process::{Process, free_port};
 use super::rsyslog::await_lines;
 
-/// What `tests/real/requirements.txt` names is installed here.
+/// What `.ci/requirements.txt` names is installed here.
 fn python(file: &str) -> PathBuf {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/venv")).join(file);
     assert!(

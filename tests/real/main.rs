@@ -1,7 +1,7 @@
 //! End-to-end tests of the real binary against servers that nobody here wrote: [`nginx`], [`squid`], [`oauth_server`],
 //! [`rsyslog`], [`collector`], [`nats_server`], [`postgres_server`] and [`s3_server`]. Each test starts its own, on a free
 //! port and from a folder of its own, and ends it. What the binary leaves in files is read by Python libraries that nobody
-//! here wrote either.
+//! here wrote either, and [`workshop`] makes plugins with their languages' own toolchains.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod certificates;
@@ -26,6 +26,7 @@ mod postgres;
 mod proxy;
 mod syslog;
 mod tls;
+mod workshop;
 
 use std::path::Path;
 use std::process::Output;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::event::Encoding;
+use crate::plugin::PluginKind;
 use crate::sink::Format;
+use crate::workshop::Language;
 
 /// Pull identity-audit reports out of Oracle EPM Cloud and identity domains as standard security events.
 #[derive(Debug, Parser)]
@@ -91,7 +93,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Sign in from another device; keeps the refresh token.
     Login(LoginArgs),
-    /// Look at plugins.
+    /// Look at plugins, and make them.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Look at sinks.
@@ -301,6 +303,134 @@ pub enum PluginCommand {
         #[allow(missing_docs)]
         config: ConfigFile,
     },
+    /// Start a new plugin in Rust, Python or JavaScript.
+    New(NewArgs),
+    /// Build a plugin's component.
+    Build(BuildArgs),
+    /// Run a plugin's cases in the sandbox, and what any plugin must do.
+    Test(TestArgs),
+    /// Say whether a component fits this host, and why not.
+    Check(CheckPluginArgs),
+}
+
+/// `host plugin new`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  host plugin new sink hello --lang python
+  cd hello
+  host plugin build && host plugin test
+  host run user-login --since 1d --sink ./hello.wasm")]
+pub struct NewArgs {
+    /// What it shall be.
+    #[arg(value_enum)]
+    pub kind: NewKind,
+    /// Its name, lower-case words joined by hyphens; the folder is named so too.
+    pub name: String,
+    /// The language to write it in.
+    #[arg(long, value_enum, default_value_t = Lang::Rust, value_name = "LANGUAGE")]
+    pub lang: Lang,
+}
+
+/// What a new plugin shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NewKind {
+    /// Says what to fetch, and turns it into events.
+    Report,
+    /// Says what to send for events.
+    Sink,
+}
+
+impl From<NewKind> for PluginKind {
+    fn from(kind: NewKind) -> Self {
+        match kind {
+            NewKind::Report => PluginKind::Report,
+            NewKind::Sink => PluginKind::Sink,
+        }
+    }
+}
+
+/// The languages that there are templates for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// Small and fast; needs cargo.
+    Rust,
+    /// Needs componentize-py.
+    Python,
+    /// Needs Node.js.
+    #[value(name = "javascript", alias = "js")]
+    JavaScript,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Rust => Language::Rust,
+            Lang::Python => Language::Python,
+            Lang::JavaScript => Language::JavaScript,
+        }
+    }
+}
+
+/// `host plugin build`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  host plugin build
+  host plugin build ~/plugins/hello -v")]
+pub struct BuildArgs {
+    /// The project's folder.
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Leave WASI in, so that what a Python or JavaScript plugin prints reaches the log (-v).
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// `host plugin test`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  host plugin test
+  host plugin test --watch
+  host plugin test --case two-events --bless
+  host plugin test plugins/user-login --component user-login
+
+Prints a line for each check; exits with 6 where one failed.")]
+pub struct TestArgs {
+    /// The project's folder.
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Only that case of tests/.
+    #[arg(long, value_name = "NAME")]
+    pub case: Option<String>,
+    /// Write what is found as what is expected; read the difference before you commit it.
+    #[arg(long)]
+    pub bless: bool,
+    /// Do it again whenever a file changes.
+    #[arg(long)]
+    pub watch: bool,
+    /// Test this plugin against the folder's cases, and build nothing.
+    #[arg(long, value_name = "PLUGIN")]
+    pub component: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// `host plugin check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  host plugin check ./hello.wasm
+  host plugin check invalid-login
+
+Prints a line for each finding; exits with 6 where one failed.")]
+pub struct CheckPluginArgs {
+    /// A path, a built-in name, or a name under [plugins].
+    pub plugin: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
 }
 
 /// `host sink`.

@@ -19,6 +19,7 @@ mod run;
 mod simulate;
 mod sinks;
 mod stop;
+mod workshop;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -107,6 +108,10 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {
             plugins::inspect(&load(config)?, plugin, *json)
         }
+        Command::Plugin(PluginCommand::New(args)) => workshop::new(args),
+        Command::Plugin(PluginCommand::Build(args)) => workshop::build(args, &cli.talk),
+        Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
+        Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
         Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
         Command::DeadLetter(command) => block_on(dead_letters::run(command)),
         Command::Config(ConfigCommand::Check { config }) => check_config(config),

@@ -1,5 +1,6 @@
 //! Finding a plugin by what the user typed, and showing what it is.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -13,15 +14,21 @@ const MAX_WASM_BYTES: u64 = 64 * 1024 * 1024;
 /// Loads the plugin of a built-in name, a configured name, or a path, within the configured limits.
 pub fn load(config: &Config, name: &str) -> Result<Plugin, Failure> {
     let sandbox = sandbox(config)?;
+    let (bytes, label) = read(config, name)?;
+    Ok(sandbox.load(&bytes, &label)?)
+}
+
+/// The file of such a plugin, and the label that errors know it by.
+pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String), Failure> {
     if let Some(plugin) = config.plugins.get(name) {
-        return load_file(&sandbox, &config.folder.join(&plugin.path));
+        return read_file(&config.folder.join(&plugin.path));
     }
     if let Some(component) = built_in(name) {
-        return Ok(sandbox.load(component, name)?);
+        return Ok((Cow::Borrowed(component), name.to_string()));
     }
     let path = Path::new(name);
     if path.extension().is_some_and(|extension| extension == "wasm") || path.components().count() > 1 {
-        return load_file(&sandbox, path);
+        return read_file(path);
     }
     let known = BUILT_IN
         .iter()
@@ -47,7 +54,13 @@ pub fn built_in_of(config: &Config, kind: PluginKind) -> Result<Vec<(&'static st
     Ok(found)
 }
 
-fn load_file(sandbox: &Sandbox, path: &Path) -> Result<Plugin, Failure> {
+/// Loads the plugin in a file.
+pub fn load_file(sandbox: &Sandbox, path: &Path) -> Result<Plugin, Failure> {
+    let (bytes, label) = read_file(path)?;
+    Ok(sandbox.load(&bytes, &label)?)
+}
+
+fn read_file(path: &Path) -> Result<(Cow<'static, [u8]>, String), Failure> {
     let unreadable = |reason: String| {
         Failure::new(
             Exit::PluginFailed,
@@ -62,7 +75,7 @@ fn load_file(sandbox: &Sandbox, path: &Path) -> Result<Plugin, Failure> {
         return Err(unreadable(format!("it is larger than {MAX_WASM_BYTES} bytes")));
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    Ok(sandbox.load(&bytes, &path.display().to_string())?)
+    Ok((Cow::Owned(bytes), path.display().to_string()))
 }
 
 /// The sandbox with the configured limits.

@@ -51,6 +51,7 @@ pub use built_in::{BUILT_IN, built_in};
 pub use error::{Blame, PluginError};
 pub use inspect::{Inspection, PluginKind};
 pub use limits::{Limits, Usage};
+pub use offer::WIT;
 pub use report::{Parser, ReportPlugin};
 pub use sandbox::{Plugin, Sandbox};
 pub use schema::ConfigMistake;

@@ -9,7 +9,8 @@ use super::PluginKind;
 /// The package that both sides must speak.
 pub(super) const PACKAGE: &str = "audit:plugin";
 
-const SOURCES: &[(&str, &str)] = &[
+/// The package's files, by name: what a plugin is built against.
+pub const WIT: &[(&str, &str)] = &[
     ("events.wit", include_str!("../../../wit/events.wit")),
     ("http.wit", include_str!("../../../wit/http.wit")),
     ("report.wit", include_str!("../../../wit/report.wit")),
@@ -41,7 +42,7 @@ impl Offer {
 
     fn read(change: impl Fn(&str) -> String) -> Option<Offer> {
         let mut sources = SourceMap::new();
-        for (path, text) in SOURCES {
+        for (path, text) in WIT {
             sources.push_str(path, change(text));
         }
         let mut resolve = Resolve::default();
@@ -117,7 +118,7 @@ mod tests {
             .filter(|name| name.ends_with(".wit"))
             .collect();
         files.sort();
-        assert_eq!(files, SOURCES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        assert_eq!(files, WIT.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         let offer = Offer::get().unwrap();
         for kind in [PluginKind::Report, PluginKind::Sink] {
             assert!(

@@ -85,6 +85,18 @@ impl Sandbox {
         })
     }
 
+    /// The component that a core module is wrapped as; a component comes back as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sandbox::load`], where the bytes are neither.
+    pub fn componentize(&self, wasm: &[u8], label: &str) -> Result<Vec<u8>, PluginError> {
+        if wasmparser::Parser::is_component(wasm) {
+            return Ok(wasm.to_owned());
+        }
+        self.wrap(wasm, &plain(label))
+    }
+
     /// The limits that every plugin of this sandbox runs under.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -108,10 +120,7 @@ impl Sandbox {
         let bytes = if is_component {
             wasm
         } else {
-            wrapped = wrap::wrap(&self.engine, wasm).map_err(|error| match error {
-                Unwrappable::Module { reason, hint } => load(reason, Some(hint)),
-                Unwrappable::World(misfit) => incompatible(label, misfit),
-            })?;
+            wrapped = self.wrap(wasm, label)?;
             &wrapped
         };
         let component = Component::from_binary(&self.engine, bytes).map_err(|error| {
@@ -124,6 +133,17 @@ impl Sandbox {
             cache.put(digest, &component);
         }
         Ok(component)
+    }
+
+    fn wrap(&self, wasm: &[u8], label: &str) -> Result<Vec<u8>, PluginError> {
+        wrap::wrap(&self.engine, wasm).map_err(|error| match error {
+            Unwrappable::Module { reason, hint } => PluginError::Load {
+                label: label.to_owned(),
+                reason: plain(&reason),
+                hint: Some(hint.to_owned()),
+            },
+            Unwrappable::World(misfit) => incompatible(label, misfit),
+        })
     }
 
     fn check_resources(&self, component: &Component, label: &str) -> Result<(), PluginError> {
@@ -285,6 +305,19 @@ impl Plugin {
     /// What there is to know about it.
     pub fn inspect(&self) -> Inspection {
         Inspection::new(&self.loaded)
+    }
+
+    /// Asks it for its description once more, in a new instance: whether it says the same again.
+    ///
+    /// # Errors
+    ///
+    /// Those of a call.
+    pub fn describes_itself_alike(&self) -> Result<bool, PluginError> {
+        let core = &self.loaded.core;
+        match &self.loaded.role {
+            Role::Report { code, about } => Ok(describe::report(core, code)? == *about),
+            Role::Sink { code, about } => Ok(describe::sink(core, code)? == *about),
+        }
     }
 
     /// Its report face.
