@@ -197,12 +197,14 @@ fn what_a_python_plugin_prints_reaches_the_log_of_a_debug_build() {
     let desk = desk();
     let folder = new(&desk, "sink", &PYTHON);
     let path = folder.join(PYTHON.source);
-    let source = fs::read_to_string(&path).unwrap();
+    let source = fs::read_to_string(&path)
+        .unwrap()
+        .replace("import json\n", "import json\nimport sys\n");
     fs::write(
         &path,
         source.replace(
             "        event = item.event\n",
-            "        event = item.event\n        print(\"seen\", item.id)\n",
+            "        event = item.event\n        print(\"seen\", item.id, file=sys.stderr)\n",
         ),
     )
     .unwrap();

@@ -380,7 +380,7 @@ pub struct BuildArgs {
     /// The project's folder.
     #[arg(default_value = ".", value_name = "DIR")]
     pub folder: PathBuf,
-    /// Leave WASI in, so that what a Python or JavaScript plugin prints reaches the log (-v).
+    /// Leave WASI in, so that `host plugin test -v` shows what a Python plugin writes to stderr, and its tracebacks.
     #[arg(long)]
     pub debug: bool,
     #[command(flatten)]

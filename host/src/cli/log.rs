@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Color, LogFormat, Talk};
 
 /// Starts logging for the process. Only our own messages get louder with `-v`: those of libraries may quote what they
-/// send.
-pub fn start(talk: &Talk) {
+/// send. What plugins print gets louder only where they are given test data.
+pub fn start(talk: &Talk, plugins_too: bool) {
     let level = match (talk.quiet, talk.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
@@ -26,7 +26,8 @@ pub fn start(talk: &Talk) {
         Color::Never => anstream::ColorChoice::Never.write_global(),
         Color::Auto => {}
     }
-    let filter = EnvFilter::new(format!("error,host={level}"));
+    let plugins = if plugins_too { level } else { "error" };
+    let filter = EnvFilter::new(format!("error,host={level},plugin={plugins}"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

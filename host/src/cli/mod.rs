@@ -38,7 +38,8 @@ pub fn main() -> u8 {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    log::start(&cli.talk);
+    let testing = matches!(cli.command, Command::Plugin(PluginCommand::Test(_)));
+    log::start(&cli.talk, testing);
     match execute(&cli) {
         Ok(()) => Exit::Done.code(),
         Err(failure) => {

@@ -63,10 +63,18 @@ fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &Talk) -> 
             Ok(built)
         }
         Err(error) => {
-            if let WorkshopError::Build { output, .. } = &error {
-                tell(output);
+            let output = match &error {
+                WorkshopError::Build { output, .. } => output.clone(),
+                _ => String::new(),
+            };
+            if talk.log_format == LogFormat::Text {
+                tell(&output);
+                return Err(error.into());
             }
-            Err(error.into())
+            // A line of JSON has it all.
+            let failure = Failure::from(error);
+            let message = failure.message.map(|message| format!("{message}: {output}"));
+            Err(Failure { message, ..failure })
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn crashed(what: &str) -> impl Fn(PluginError) -> Failed + '_ {
         let hint = match error {
             PluginError::Trap { .. } => {
                 "no input may end the plugin: answer with a fault, a reject or a refusal; `host plugin build --debug` and \
-                 `host plugin test -v` show what the plugin prints"
+                 `host plugin test -v` show what a Python plugin prints"
                     .to_owned()
             }
             _ => hint,

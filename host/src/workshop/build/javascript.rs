@@ -4,16 +4,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Options, tool, world};
+use super::{tool, world};
 use crate::workshop::{Project, WorkshopError};
 
 const TOOL: &str = "componentize-js";
 
-pub(super) fn build(
-    project: &Project,
-    options: Options,
-    progress: &mut dyn FnMut(&str),
-) -> Result<(Vec<u8>, String), WorkshopError> {
+pub(super) fn build(project: &Project, progress: &mut dyn FnMut(&str)) -> Result<(Vec<u8>, String), WorkshopError> {
     let (world, module) = world(project)?;
     if tool::find("node", &[]).is_none() {
         return Err(missing("node"));
@@ -36,11 +32,8 @@ pub(super) fn build(
     let mut command = Command::new(program);
     command.arg(format!("src/{module}.js"));
     command.args(["--wit", "wit", "--world-name", &world, "--disable"]);
-    if !options.debug {
-        command.arg("stdio");
-    }
     command
-        .args(["random", "clocks", "http", "fetch-event", "--out"])
+        .args(["stdio", "random", "clocks", "http", "fetch-event", "--out"])
         .arg(&out);
     let output = tool::run(project, TOOL, &mut command, || missing("node"))?;
     // Some mistakes it prints without failing.

@@ -15,7 +15,7 @@ use crate::plugin::{Inspection, Plugin, PluginKind, Sandbox};
 /// How to build.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Leave WASI in, so that what the plugin prints reaches the log. Rust plugins have none to leave.
+    /// Leave WASI in, so that what a Python plugin prints reaches the log. Other languages have none to leave.
     pub debug: bool,
 }
 
@@ -50,7 +50,7 @@ pub fn build(
     let (wasm, output) = match project.language {
         Language::Rust => rust::build(project, progress)?,
         Language::Python => python::build(project, options, progress)?,
-        Language::JavaScript => javascript::build(project, options, progress)?,
+        Language::JavaScript => javascript::build(project, progress)?,
     };
     let tool = began.elapsed();
     let component = sandbox.componentize(&wasm, &project.name)?;
