@@ -104,7 +104,6 @@ fn read(folder: &Path, files: &mut Vec<(String, Vec<u8>)>) {
 }
 
 #[test]
-#[ignore = "needs nothing, and stands beside the bucket"]
 fn a_folder_holds_the_same_objects() {
     let (past, desk) = (Past::new(), desk());
     past.configure(

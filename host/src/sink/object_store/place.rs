@@ -15,7 +15,7 @@ use crate::sink::answer::in_one_line;
 use crate::sink::trouble::Trouble;
 
 /// How long one request may take, its upload included.
-const REQUEST: Duration = Duration::from_secs(300);
+const REQUEST: Duration = Duration::from_secs(120);
 
 /// Where objects are kept.
 #[derive(Debug, Clone)]
