@@ -39,6 +39,9 @@ pub struct SinkProgress {
 /// How often it is looked how far the sinks are, once that is all there is to do.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long a sink that is given up may take.
+const LETTING_GO: Duration = Duration::from_secs(3);
+
 /// What a sink's task is told.
 enum Order {
     Deliver(Arc<Vec<Event>>),
@@ -77,7 +80,7 @@ pub(super) struct Count {
     pub(super) undelivered: u64,
 }
 
-/// All sinks of a run. Dropping it gives them up.
+/// All sinks of a run.
 pub(super) struct FanOut {
     lanes: Vec<Lane>,
     router: Router,
@@ -209,6 +212,17 @@ impl FanOut {
             });
         }
         endings
+    }
+
+    /// Gives up every sink that is still under way, and waits until they have let go of what they hold.
+    pub(super) async fn give_up(&mut self) {
+        for lane in &mut self.lanes {
+            lane.queue = None;
+            let Some(task) = lane.task.take() else { continue };
+            task.abort();
+            // A write that hangs in the system must not hold the process.
+            let _ = tokio::time::timeout(LETTING_GO, task).await;
+        }
     }
 
     /// How many events no route took.

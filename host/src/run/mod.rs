@@ -154,6 +154,7 @@ impl Run {
             result = self.deliver_all(&mut counts, &mut sinks) => result,
             () = stop.cancelled() => Err(RunError::Stopped),
         };
+        sinks.give_up().await;
         (self.summary(counts, &sinks, begun.elapsed()), result)
     }
 
