@@ -33,7 +33,7 @@ pub(super) struct Partial {
 enum Stage {
     /// Nothing of its own was written: there is no gzip member or zstd frame yet.
     Untouched(NamedTempFile),
-    Begun(Encoder<NamedTempFile>),
+    Begun(Box<Encoder<NamedTempFile>>),
     Lost,
 }
 
@@ -104,9 +104,9 @@ impl Partial {
         }
     }
 
-    fn begin(&mut self) -> io::Result<Encoder<NamedTempFile>> {
+    fn begin(&mut self) -> io::Result<Box<Encoder<NamedTempFile>>> {
         match std::mem::replace(&mut self.stage, Stage::Lost) {
-            Stage::Untouched(file) => self.compression.encoder(file),
+            Stage::Untouched(file) => self.compression.encoder(file).map(Box::new),
             Stage::Begun(encoder) => Ok(encoder),
             Stage::Lost => Err(io::ErrorKind::InvalidInput.into()),
         }

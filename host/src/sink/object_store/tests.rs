@@ -155,7 +155,8 @@ async fn an_answer_means_what_s3_means_by_it() {
     let accepted = |verdict: &Verdict| *verdict == Verdict::Accepted;
     let refused = |words: &'static str| move |verdict: &Verdict| matches!(verdict, Verdict::Refused { reason } if reason.contains(words) && !reason.contains("Sign"));
     let retried = |verdict: &Verdict| matches!(verdict, Verdict::Retry { .. });
-    let cases: Vec<(u16, &'static str, Box<dyn Fn(&Verdict) -> bool>)> = vec![
+    type Expected = Box<dyn Fn(&Verdict) -> bool>;
+    let cases: Vec<(u16, &'static str, Expected)> = vec![
         (200, "", Box::new(accepted)),
         (412, "", Box::new(accepted)),
         (304, "", Box::new(accepted)),

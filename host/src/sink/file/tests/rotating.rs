@@ -123,7 +123,7 @@ async fn a_number_is_not_used_again_by_a_run_whose_files_are_moved_away() {
     for number in 0..3 {
         sink.deliver(&events(1)).await.unwrap();
         let name = format!("x.2025-03-10T13-00-00Z.{number:06}.csv");
-        assert_eq!(names(folder.path()), [name.clone()]);
+        assert_eq!(names(folder.path()), std::slice::from_ref(&name));
         fs::remove_file(folder.path().join(name)).unwrap();
     }
 }
