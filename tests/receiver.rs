@@ -1,5 +1,6 @@
 //! An HTTP server that takes what sinks send, remembers it, and answers as it is told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -51,6 +52,7 @@ type Answers = dyn FnMut(&Received) -> Reply + Send;
 
 struct Desk {
     received: Mutex<Vec<Received>>,
+    forgetful: AtomicBool,
     answers: Mutex<Box<Answers>>,
 }
 
@@ -76,6 +78,7 @@ impl Receiver {
             .expect("a runtime");
         let desk = Arc::new(Desk {
             received: Mutex::default(),
+            forgetful: AtomicBool::new(false),
             answers: Mutex::new(Box::new(answers)),
         });
         let app = Router::new()
@@ -109,7 +112,12 @@ impl Receiver {
         self.desk.received.lock().expect("requests").clone()
     }
 
-    /// Forgets every request.
+    /// Remembers nothing from now on: for a great many requests.
+    pub fn forget(&self) {
+        self.desk.forgetful.store(true, Ordering::Relaxed);
+    }
+
+    /// Forgets every request so far.
     pub fn clear(&self) {
         self.desk.received.lock().expect("requests").clear();
     }
@@ -144,7 +152,9 @@ async fn take(
     };
     let reply = (desk.answers.lock().expect("answers"))(&received);
     received.status = reply.status;
-    desk.received.lock().expect("requests").push(received);
+    if !desk.forgetful.load(Ordering::Relaxed) {
+        desk.received.lock().expect("requests").push(received);
+    }
     let headers: HeaderMap = reply
         .headers
         .into_iter()
