@@ -6,6 +6,7 @@ mod commands;
 mod conformance;
 mod hostile_server;
 mod invalid_login;
+mod ledger;
 mod pipes;
 mod reports;
 mod secrets;

@@ -12,6 +12,7 @@ use crate::run::Observer;
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
 pub struct Progress {
+    talk: Talk,
     bar: ProgressBar,
     job: Mutex<Option<String>>,
 }
@@ -32,6 +33,7 @@ impl Progress {
         bar.set_message("asking");
         bar.enable_steady_tick(Duration::from_millis(100));
         Progress {
+            talk: talk.clone(),
             bar,
             job: Mutex::new(None),
         }
@@ -90,5 +92,9 @@ impl Observer for Progress {
         };
         self.bar
             .set_message(format!("{} events{rejected}", indicatif::HumanCount(events)));
+    }
+
+    fn resuming(&self, what: &str) {
+        self.bar.suspend(|| super::error::note(what, &self.talk));
     }
 }

@@ -50,6 +50,9 @@ pub struct InFlight {
     pub clock: Timestamp,
     /// SHA-256 of the plugin that planned it.
     pub plugin: String,
+    /// Whether events that were delivered before are to be delivered again: the user named the period.
+    #[serde(default)]
+    pub again: bool,
     /// What the plugin planned, in order; empty until it has.
     pub fetches: Vec<FetchState>,
     /// Whether sinks may have got some of its events.
@@ -303,6 +306,7 @@ mod tests {
             settled,
             clock: settled,
             plugin: String::new(),
+            again: false,
             fetches: Vec::new(),
             delivering: false,
         }
