@@ -45,7 +45,14 @@ impl Desk {
 
     /// The command, not yet run.
     pub fn host<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = Command::from_std(self.process(arguments));
+        command.timeout(std::time::Duration::from_secs(120));
+        command
+    }
+
+    /// The command, for a test that starts it and does something else.
+    pub fn process<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.binary);
         command
             .current_dir(self.path())
             .env_clear()
@@ -54,7 +61,6 @@ impl Desk {
             .args(arguments);
         // Compiled plugins are shared by all tests of a run: the cache is safe for that, and it saves minutes.
         command.env("XDG_CACHE_HOME", self.binary.with_file_name("e2e-cache"));
-        command.timeout(std::time::Duration::from_secs(120));
         command
     }
 }

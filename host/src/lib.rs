@@ -8,6 +8,7 @@
 //! | 0 | [`event`] | the audit event, its stable id, its renderings |
 //! | 1 | [`plugin`] | the sandbox: engine, limits, load and inspect; knows no HTTP |
 //! | 1 | [`remote`] | HTTP: client, auth, retry, origin and address rules |
+//! | 1 | [`ledger`] | durable progress: what is committed, what is in flight |
 //! | 2 | [`fetch`] | call, job, pages, download, spool |
 //! | 2 | [`sink`] | where events go |
 //! | 3 | [`run`] | one run, from plan to summary |
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod event;
 pub mod fetch;
+pub mod ledger;
 pub mod plugin;
 pub mod remote;
 pub mod run;

@@ -7,6 +7,7 @@ mod conformance;
 mod files;
 mod hostile_server;
 mod invalid_login;
+mod ledger;
 mod pipes;
 mod reports;
 mod secrets;

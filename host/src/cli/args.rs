@@ -102,6 +102,11 @@ pub enum Command {
     /// Look at events that a sink did not take, and deliver them again.
     #[command(subcommand)]
     DeadLetter(DeadLetterCommand),
+    /// Look at what is committed, in flight and missing; forget it.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// List the periods of a report that were never committed.
+    Gaps(GapsArgs),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -135,7 +140,7 @@ pub struct ReportArgs {
     /// Last day, inclusive, or the instant before which the period ends [default: now].
     #[arg(long, value_name = "TIME", requires = "from")]
     pub to: Option<String>,
-    /// A period that ends now: 7d, 12h, 90m. Without any period: today.
+    /// A period that ends now: 7d, 12h, 90m. Without any period: what is due since the last run, without a ledger today.
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
     pub since: Option<String>,
     /// A parameter of the plugin; may be repeated.
@@ -144,6 +149,13 @@ pub struct ReportArgs {
     /// The clock, for tests and replays.
     #[arg(long, value_name = "TIME", hide = true, env = "HOST_NOW", hide_env = true)]
     pub now: Option<String>,
+}
+
+impl ReportArgs {
+    /// Whether no period was named.
+    pub fn is_open(&self) -> bool {
+        self.from.is_none() && self.since.is_none()
+    }
 }
 
 /// `host plan`.
@@ -159,6 +171,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   host run invalid-login --since 7d
+  host run invalid-login --sink siem            # what is due since the last run
   host run invalid-login --since 30d --sink file:failed.ndjson
   host run invalid-login --connection epm --format csv > failed.csv
   host run audit-events --since 1d --sink file:audit.parquet --sink file:audit.ndjson.gz
@@ -187,6 +200,10 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub rendering: RenderingArgs,
+    /// Where progress is kept: a file, or none [default: `path` under [ledger], else $XDG_STATE_HOME/host/ledger.db; with
+    /// --url, --record or --replay: none].
+    #[arg(long, value_name = "PATH|none")]
+    pub ledger: Option<String>,
     /// Write the exchange with the server into this new folder, secrets replaced.
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     pub record: Option<PathBuf>,
@@ -508,6 +525,83 @@ pub enum DeadLetterCommand {
         #[allow(missing_docs)]
         letters: Letters,
     },
+}
+
+/// Which ledger is meant.
+#[derive(Debug, Clone, Args)]
+pub struct LedgerFile {
+    /// The ledger [default: `path` under [ledger], else $XDG_STATE_HOME/host/ledger.db].
+    #[arg(long, value_name = "PATH")]
+    pub ledger: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// Which streams are meant.
+#[derive(Debug, Clone, Args)]
+pub struct StreamArgs {
+    /// The report's name.
+    pub report: String,
+    /// Only of this connection.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: LedgerFile,
+}
+
+/// `host ledger`.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// List the streams: report, connection, watermark, windows in flight, gaps.
+    #[command(after_help = "Examples:\n  host ledger list\n  host ledger list --json | jq -r .watermark")]
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        file: LedgerFile,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is known of a report's streams, as JSON: what is covered, windows and their state, each sink's progress.
+    #[command(after_help = "Example:\n  host ledger show user-login --connection epm")]
+    Show {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        stream: StreamArgs,
+    },
+    /// Forget a report's streams: the next run begins with today, and may deliver events again with the same ids. Nothing
+    /// changes on the server or at sinks.
+    #[command(after_help = "Example:\n  host ledger reset user-login --connection epm")]
+    Reset {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        stream: StreamArgs,
+    },
+}
+
+/// `host gaps`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  host gaps user-login
+  host gaps user-login --from 2026-01-01 --json
+
+From the ledger alone: no server is asked. Without --from, from the first period that was ever asked for; without --to, to
+the last. `lost` means that the server no longer had the period when it was to be asked for.")]
+pub struct GapsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub stream: StreamArgs,
+    /// First day (YYYY-MM-DD) or instant (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Last day, inclusive, or the instant before which it ends.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `host config`.

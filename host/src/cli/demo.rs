@@ -73,6 +73,7 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             provenance,
             Arc::clone(&progress),
             stop.token.clone(),
+            None,
         )
         .await?;
         progress.finish();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::args::{LogFormat, Talk};
 use crate::config::ConfigError;
 use crate::fetch::FetchError;
+use crate::ledger::LedgerError;
 use crate::plugin::{Blame, PluginError};
 use crate::remote::{Class, RemoteError};
 use crate::run::{RunError, WindowError};
@@ -180,6 +181,21 @@ pub fn hint(text: &str, talk: &Talk) {
     };
 }
 
+/// Prints what goes on where nothing is wrong and nothing to be done.
+pub fn note(text: &str, talk: &Talk) {
+    if talk.quiet {
+        return;
+    }
+    let mut stderr = anstream::stderr().lock();
+    let _ = match talk.log_format {
+        LogFormat::Text => writeln!(stderr, "{}", visible(text)),
+        LogFormat::Json => {
+            let line = serde_json::json!({ "level": "info", "message": text });
+            writeln!(stderr, "{line}")
+        }
+    };
+}
+
 /// One line, in which no foreign text can move the cursor or fake a second line.
 fn visible(text: &str) -> String {
     text.chars()
@@ -259,6 +275,20 @@ impl From<DeadLetterError> for Failure {
     }
 }
 
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let exit = match error {
+            LedgerError::Internal(_) => Exit::Internal,
+            // Said before anything was sent; a run that meets it later says so by its own code.
+            _ => Exit::Usage,
+        };
+        Failure {
+            code: "ledger",
+            ..Failure::told(exit, &error, error.hint())
+        }
+    }
+}
+
 impl From<SimulatorError> for Failure {
     fn from(error: SimulatorError) -> Self {
         let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
@@ -269,7 +299,14 @@ impl From<SimulatorError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Plugin(error) => error.into(),
+            RunError::Plugin(error) | RunError::Plan(error) => error.into(),
+            RunError::Ledger(error) => Failure {
+                exit: Exit::Internal,
+                ..error.into()
+            },
+            RunError::Window(error) => error.into(),
+            error @ RunError::Changed { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
+                .hint("run again: the window is delivered from its start, with the same ids"),
             RunError::Fetch(error) => error.into(),
             RunError::Sink { name, source } => {
                 let failure = Failure::told(Exit::DeliveryFailed, &source, source.hint());

@@ -9,6 +9,7 @@ mod dead_letters;
 mod demo;
 mod error;
 mod inspection;
+mod ledger;
 mod log;
 mod login;
 mod plugins;
@@ -115,6 +116,8 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
         Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
         Command::DeadLetter(command) => block_on(dead_letters::run(command)),
+        Command::Ledger(command) => block_on(ledger::run(command)),
+        Command::Gaps(args) => block_on(ledger::gaps(args)),
         Command::Config(ConfigCommand::Check { config }) => check_config(config),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema());

@@ -12,6 +12,7 @@ use crate::run::{Observer, SinkProgress};
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
 pub struct Progress {
+    talk: Talk,
     bar: ProgressBar,
     job: Mutex<Option<String>>,
 }
@@ -32,6 +33,7 @@ impl Progress {
         bar.set_message("asking");
         bar.enable_steady_tick(Duration::from_millis(100));
         Progress {
+            talk: talk.clone(),
             bar,
             job: Mutex::new(None),
         }
@@ -99,5 +101,9 @@ impl Observer for Progress {
         });
         let each: Vec<String> = each.collect();
         self.bar.set_message(format!("delivered: {}", each.join(", ")));
+    }
+
+    fn resuming(&self, what: &str) {
+        self.bar.suspend(|| super::error::note(what, &self.talk));
     }
 }

@@ -14,13 +14,13 @@ use super::recording::{self, Notes};
 use super::report::{self, Report};
 use super::sinks::{Opened, Wanted};
 use super::stop::Stop;
-use super::{Exit, Failure, connection, print, sinks};
+use super::{Exit, Failure, connection, ledger, print, sinks};
 use crate::config;
 use crate::event::{Product, Provenance};
 use crate::fetch::{self, Fetcher};
 use crate::plugin::ConnectionKind;
 use crate::remote::{Exchange, Remote, Settings};
-use crate::run::{Run, RunError, Summary};
+use crate::run::{Keeping, Run, RunError, Summary};
 
 /// `host run`.
 pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
@@ -56,6 +56,10 @@ pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
         rendering: &args.rendering,
     };
     let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
+    let keeping = match ledger::file(args, &report.config)? {
+        Some(path) => Some(ledger::keeping(path, &report, &provenance, args.report.is_open()).await?),
+        None => None,
+    };
     let progress = Arc::new(Progress::start(talk, &report.description.name));
     let (mut summary, result) = execute(
         report,
@@ -64,6 +68,7 @@ pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
         provenance,
         Arc::clone(&progress),
         stop.token.clone(),
+        keeping,
     )
     .await?;
     progress.finish();
@@ -96,6 +101,7 @@ pub async fn execute(
     provenance: Arc<Provenance>,
     progress: Arc<Progress>,
     stop: CancellationToken,
+    keeping: Option<Keeping>,
 ) -> Result<(Summary, Result<(), RunError>), Failure> {
     let remote = Arc::new(Remote::new(settings)?);
     let watcher: Arc<dyn fetch::Progress> = progress.clone();
@@ -112,6 +118,7 @@ pub async fn execute(
         provenance,
         observer: progress,
         stop,
+        keeping,
     };
     Ok(run.execute().await)
 }

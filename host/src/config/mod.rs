@@ -48,6 +48,9 @@ pub struct Config {
     /// Where undeliverable events are kept.
     #[serde(default)]
     pub dead_letters: DeadLetters,
+    /// Where progress is kept.
+    #[serde(default)]
+    pub ledger: Ledger,
     /// Plugins by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, Plugin>,
@@ -282,6 +285,19 @@ pub struct DeadLetters {
     pub events: Option<u64>,
     /// Bytes of events, at most.
     pub bytes: Option<u64>,
+}
+
+/// Where progress is kept, and how late a source may be.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Ledger {
+    /// The database; by default `$XDG_STATE_HOME/host/ledger.db`.
+    pub path: Option<PathBuf>,
+    /// How long after an event it may still be missing at the source, as `15m`: runs that go on from the watermark stop so
+    /// long before now.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub lag: Option<std::time::Duration>,
 }
 
 /// A plugin of the user's own.

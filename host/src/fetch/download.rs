@@ -114,7 +114,13 @@ impl Download<'_> {
             .repeatable(true);
         let answer = self.remote.exchange(request).await?;
         let submitted = Envelope::read(self.remote, "the download", &answer.body)?.check()?;
-        let finished = job::wait(self.remote, submitted, self.limits, &()).await?;
+        let preparation = job::Running {
+            remote: self.remote,
+            limits: self.limits,
+            progress: &(),
+            journal: &(),
+        };
+        let finished = preparation.wait(submitted).await?;
         let Some(link) = finished.envelope.link(DOWNLOAD_LINK) else {
             return Err(FetchError::Malformed {
                 what: "the download",

@@ -89,6 +89,9 @@ pub enum FetchError {
     /// The plugin planned a request that is not allowed.
     #[error("the plugin planned a request that is refused: {0}")]
     Plan(String),
+    /// What was reached could not be kept.
+    #[error("progress cannot be kept")]
+    Journal(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The spool cannot be written or read.
     #[error("the spool folder failed: {0}")]
     Spool(#[from] io::Error),
@@ -120,7 +123,7 @@ impl FetchError {
             | FetchError::TooManyPages { .. }
             | FetchError::TooLarge { .. } => Class::Failed,
             FetchError::Plan(_) => Class::Plugin,
-            FetchError::Spool(_) => Class::Internal,
+            FetchError::Journal(_) | FetchError::Spool(_) => Class::Internal,
         }
     }
 
@@ -137,6 +140,7 @@ impl FetchError {
             FetchError::Incomplete { .. } => "incomplete-list",
             FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "fetch-limit",
             FetchError::Plan(_) => "plan-refused",
+            FetchError::Journal(_) => "ledger-failed",
             FetchError::Spool(_) => "spool-failed",
         }
     }
@@ -170,6 +174,7 @@ impl FetchError {
             FetchError::Spool(_) => "check the free space and the permissions of the spool folder",
             FetchError::Archive { .. }
             | FetchError::JobFailed { .. }
+            | FetchError::Journal(_)
             | FetchError::Malformed { .. }
             | FetchError::Plan(_) => return None,
         };

@@ -4,15 +4,17 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::StatusCode;
+use jiff::Timestamp;
 use url::Url;
 
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
+use super::journal::{Journal, Point};
 use super::limits::Limits;
 use super::progress::Progress;
 use super::{files, request};
 use crate::plugin;
-use crate::remote::{Remote, RemoteError, Request};
+use crate::remote::{Class, Remote, RemoteError, Request};
 
 const JOB_STATUS: &str = "Job Status";
 
@@ -22,129 +24,206 @@ const FILE_EXISTS: &str = "EPMCSS-20685";
 /// A status that is not there yet although its job was just created: how often to look again.
 const MISSING: u32 = 3;
 
+/// How often a file is looked for that an earlier process may have asked for.
+const LOOKS: u32 = 3;
+
 /// A job that ended well.
 #[derive(Debug)]
 pub(super) struct Finished {
     /// The job's id, where there was a job to poll.
     pub(super) id: Option<String>,
     pub(super) polls: u64,
-    /// The last answer: it may name the file.
+    /// The files that the last answer names.
+    pub(super) told: Vec<String>,
+    /// The last answer.
     pub(super) envelope: Envelope,
 }
 
-/// Submits a job.
-///
-/// A request whose answer was lost may have created a job all the same. So it is not simply sent again: first the
-/// server is asked whether the job's file is there. Where the server does not tell, the failure is final.
-pub(super) async fn submit(remote: &Remote, job: &plugin::Job, limits: &Limits) -> Result<Envelope, FetchError> {
-    let request = request::build(remote, &job.submit)?
-        .header("accept", "application/json")
-        .map_err(|error| FetchError::Plan(error.to_string()))?
-        .limit(limits.control_bytes)
-        .repeatable(false);
-    let mut retry = remote.retry();
-    let mut repeated = false;
-    loop {
-        let error = match remote.exchange(request.clone()).await {
-            Ok(answer) => {
-                return match Envelope::read(remote, "the submission", &answer.body)?.check() {
-                    // So the lost answer was to a job that ran, and has ended since.
-                    Err(error) if repeated && error.remote_code() == Some(FILE_EXISTS) => Ok(Envelope::done()),
-                    outcome => outcome,
-                };
-            }
-            Err(error) if error.is_transient() && !error.nothing_sent() => error,
-            Err(error) => return Err(error.into()),
-        };
-        if !retry.wait(&error, true).await {
-            return Err(error.into());
-        }
-        let Ok(listed) = files::list(remote, limits).await else {
-            return Err(error.into());
-        };
-        if files::find(&listed, &files::candidates(&[], &job.file), &job.file).is_some() {
-            return Ok(Envelope::done());
-        }
-        repeated = true;
-    }
+/// What it takes to run a job.
+#[derive(Clone, Copy)]
+pub(super) struct Running<'a> {
+    pub(super) remote: &'a Remote,
+    pub(super) limits: &'a Limits,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) journal: &'a dyn Journal,
 }
 
-/// Waits for a submitted job.
-pub(super) async fn wait(
-    remote: &Remote,
-    submitted: Envelope,
-    limits: &Limits,
-    progress: &dyn Progress,
-) -> Result<Finished, FetchError> {
-    if submitted.status == Status::Done {
-        return Ok(Finished {
-            id: None,
-            polls: 0,
-            envelope: submitted,
-        });
-    }
-    let Some(link) = submitted.link(JOB_STATUS) else {
-        return Err(FetchError::Malformed {
-            what: "the submission",
-            why: format!("the job is in progress, but there is no link `{JOB_STATUS}`"),
-        });
-    };
-    let link = remote.resolve(link)?;
-    progress.submitted(&relative(&link));
-    poll(remote, link, limits, progress).await
-}
-
-/// Polls a job until it ends.
-pub(super) async fn poll(
-    remote: &Remote,
-    mut link: Url,
-    limits: &Limits,
-    progress: &dyn Progress,
-) -> Result<Finished, FetchError> {
-    let started = Instant::now();
-    let id = id(&link);
-    let mut waits = ExponentialBuilder::default()
-        .with_min_delay(limits.polling.first)
-        .with_max_delay(limits.polling.longest)
-        .with_factor(1.5)
-        .without_max_times()
-        .build();
-    let (mut polls, mut missing) = (0, 0);
-    loop {
-        let wait = jittered(waits.next().unwrap_or(limits.polling.longest));
-        let timeout = FetchError::JobTimeout {
-            after: limits.polling.total,
-            polls,
-        };
-        if started.elapsed().saturating_add(wait) > limits.polling.total {
-            return Err(timeout);
-        }
-        tokio::time::sleep(wait).await;
-        polls += 1;
-        progress.polled(polls);
-        let request = Request::get(link.clone())
+impl Running<'_> {
+    /// Submits a job. With `again`, an earlier process may have done so and not lived to tell.
+    ///
+    /// A request whose answer was lost may have created a job all the same. So it is not simply sent again: first the
+    /// server is asked whether the job's file is there. Where the server does not tell, the failure is final; but for a
+    /// lost process there is nobody to tell, so the job is submitted again under the same name, and that is counted.
+    pub(super) async fn submit(self, job: &plugin::Job, again: bool) -> Result<Envelope, FetchError> {
+        let Running { remote, limits, .. } = self;
+        let request = request::build(remote, &job.submit)?
             .header("accept", "application/json")
             .map_err(|error| FetchError::Plan(error.to_string()))?
-            .limit(limits.control_bytes);
-        let answer = match remote.exchange(request).await {
-            Err(RemoteError::Status {
-                status: StatusCode::NOT_FOUND,
-                ..
-            }) if polls <= u64::from(MISSING) && missing < MISSING => {
-                missing += 1;
-                continue;
+            .limit(limits.control_bytes)
+            .repeatable(false);
+        if again {
+            if self.is_there_soon(job).await? {
+                return Ok(Envelope::done());
             }
-            answer => answer?,
-        };
-        missing = MISSING;
-        let envelope = Envelope::read(remote, "the job's status", &answer.body)?.check()?;
-        if envelope.status == Status::Done {
-            return Ok(Finished { id, polls, envelope });
+            self.journal.unsure();
+        } else {
+            self.reached(Point::Submitting).await?;
         }
-        if let Some(next) = envelope.link(JOB_STATUS) {
-            link = remote.resolve(next)?;
+        let mut retry = remote.retry();
+        let mut repeated = again;
+        loop {
+            let error = match remote.exchange(request.clone()).await {
+                Ok(answer) => {
+                    return match Envelope::read(remote, "the submission", &answer.body)?.check() {
+                        // So the lost answer was to a job that ran, and has ended since.
+                        Err(error) if repeated && error.remote_code() == Some(FILE_EXISTS) => Ok(Envelope::done()),
+                        outcome => outcome,
+                    };
+                }
+                Err(error) if error.is_transient() && !error.nothing_sent() => error,
+                Err(error) => {
+                    if error.nothing_sent() && !repeated {
+                        self.reached(Point::Start).await?;
+                    }
+                    return Err(error.into());
+                }
+            };
+            if !retry.wait(&error, true).await {
+                return Err(error.into());
+            }
+            let Ok(listed) = files::list(remote, limits).await else {
+                return Err(error.into());
+            };
+            if files::find(&listed, &files::candidates(&[], &job.file), &job.file).is_some() {
+                return Ok(Envelope::done());
+            }
+            repeated = true;
         }
     }
+
+    /// Whether the job's file is on the server, now or after a few looks: the job may still be at work.
+    async fn is_there_soon(self, job: &plugin::Job) -> Result<bool, FetchError> {
+        let names = files::candidates(&[], &job.file);
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(self.limits.polling.first * 2_u32.pow(look)).await;
+            }
+            match files::list(self.remote, self.limits).await {
+                Ok(listed) if files::find(&listed, &names, &job.file).is_some() => return Ok(true),
+                Ok(_) => {}
+                // This server does not tell.
+                Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for a submitted job.
+    pub(super) async fn wait(self, submitted: Envelope) -> Result<Finished, FetchError> {
+        if submitted.status == Status::Done {
+            return self.finished(None, 0, submitted).await;
+        }
+        let Some(link) = submitted.link(JOB_STATUS) else {
+            return Err(FetchError::Malformed {
+                what: "the submission",
+                why: format!("the job is in progress, but there is no link `{JOB_STATUS}`"),
+            });
+        };
+        let link = self.remote.resolve(link)?;
+        self.reached(Point::Submitted { link: relative(&link) }).await?;
+        self.progress.submitted(&relative(&link));
+        self.poll(link, 0, None).await
+    }
+
+    /// Polls a job until it ends: one that was asked so many times before, and shall not be asked again before `next`.
+    pub(super) async fn poll(
+        self,
+        mut link: Url,
+        before: u64,
+        next: Option<Timestamp>,
+    ) -> Result<Finished, FetchError> {
+        let Running { remote, limits, .. } = self;
+        let started = Instant::now();
+        let id = id(&link);
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(limits.polling.first)
+            .with_max_delay(limits.polling.longest)
+            .with_factor(1.5)
+            .without_max_times()
+            .build();
+        let (mut polls, mut missing) = (before, 0);
+        let mut appointed = next.map(|next| until(next).min(limits.polling.longest));
+        loop {
+            let wait = match appointed.take() {
+                Some(wait) => wait,
+                None => jittered(waits.next().unwrap_or(limits.polling.longest)),
+            };
+            let timeout = FetchError::JobTimeout {
+                after: limits.polling.total,
+                polls,
+            };
+            if started.elapsed().saturating_add(wait) > limits.polling.total {
+                return Err(timeout);
+            }
+            if polls > before {
+                let now = Timestamp::now();
+                let next = now.checked_add(wait).unwrap_or(now);
+                let link = relative(&link);
+                self.reached(Point::Waiting { link, polls, next }).await?;
+            }
+            tokio::time::sleep(wait).await;
+            polls += 1;
+            self.progress.polled(polls);
+            let request = Request::get(link.clone())
+                .header("accept", "application/json")
+                .map_err(|error| FetchError::Plan(error.to_string()))?
+                .limit(limits.control_bytes);
+            let answer = match remote.exchange(request).await {
+                Err(RemoteError::Status {
+                    status: StatusCode::NOT_FOUND,
+                    ..
+                }) if polls <= u64::from(MISSING) && missing < MISSING => {
+                    missing += 1;
+                    continue;
+                }
+                answer => answer?,
+            };
+            missing = MISSING;
+            let envelope = Envelope::read(remote, "the job's status", &answer.body)?.check()?;
+            if envelope.status == Status::Done {
+                return self.finished(id, polls, envelope).await;
+            }
+            if let Some(next) = envelope.link(JOB_STATUS) {
+                link = remote.resolve(next)?;
+            }
+        }
+    }
+
+    async fn finished(self, id: Option<String>, polls: u64, envelope: Envelope) -> Result<Finished, FetchError> {
+        let told = files::told(&envelope);
+        let ready = Point::Ready {
+            job: id.clone(),
+            polls,
+            files: told.clone(),
+        };
+        self.reached(ready).await?;
+        Ok(Finished {
+            id,
+            polls,
+            told,
+            envelope,
+        })
+    }
+
+    async fn reached(self, point: Point) -> Result<(), FetchError> {
+        self.journal.reached(point).await.map_err(FetchError::Journal)
+    }
+}
+
+/// How long until an instant; nothing where it has passed.
+fn until(instant: Timestamp) -> Duration {
+    Duration::try_from(instant.duration_since(Timestamp::now())).unwrap_or_default()
 }
 
 /// What identifies a job to people: the last part of its status link.

@@ -26,6 +26,7 @@ mod envelope;
 mod error;
 mod files;
 mod job;
+mod journal;
 mod limits;
 mod pages;
 mod progress;
@@ -43,6 +44,7 @@ use crate::remote::{Counters, Remote};
 pub use archive::ArchiveError;
 pub use cleanup::Cleanup;
 pub use error::FetchError;
+pub use journal::{Journal, Point};
 pub use limits::{ArchiveLimits, Limits, Polling};
 pub use progress::Progress;
 pub(crate) use request::build as build_request;
@@ -77,6 +79,28 @@ impl Fetched {
     /// Bytes.
     pub fn len(&self) -> u64 {
         self.document.len()
+    }
+
+    /// Writes the document to a named file, and goes on with that. It is on disk once this returns; says its SHA-256 as
+    /// hexadecimal digits. Blocks.
+    pub fn keep(&mut self, folder: &Path, name: &str) -> std::io::Result<String> {
+        let (document, sha256) = self.document.keep(folder, name)?;
+        self.document = document;
+        Ok(sha256)
+    }
+
+    /// Takes up a document that was kept; none where the file is gone or no longer what it was. Blocks.
+    pub fn reopen(path: &Path, length: u64, sha256: &str) -> std::io::Result<Option<Fetched>> {
+        let document = Spooled::reopen(path, length, sha256)?;
+        Ok(document.map(|document| Fetched {
+            document,
+            file_name: None,
+            extension: None,
+            job: None,
+            polls: 0,
+            records: None,
+            cleanup: None,
+        }))
     }
 
     /// Whether there are no bytes.
@@ -119,18 +143,28 @@ impl Fetcher {
 
     /// Carries out one fetch.
     pub async fn fetch(&self, fetch: &plugin::Fetch) -> Result<Fetched, FetchError> {
+        self.fetch_from(fetch, Point::Start, &()).await
+    }
+
+    /// Carries out one fetch from the point that an earlier process reached, and keeps how far it is. Only jobs have
+    /// points on the way; everything else is asked again.
+    pub async fn fetch_from(
+        &self,
+        fetch: &plugin::Fetch,
+        from: Point,
+        journal: &dyn Journal,
+    ) -> Result<Fetched, FetchError> {
         match fetch {
             plugin::Fetch::Call(call) => self.call(call).await,
-            plugin::Fetch::Job(job) => self.job(job).await,
+            plugin::Fetch::Job(job) => self.job(job, from, journal).await,
             plugin::Fetch::Pages(pages) => self.pages(pages).await,
         }
     }
 
     /// Goes on with a job that an earlier run submitted: `link` is what [`Progress::submitted`] was told.
     pub async fn adopt(&self, job: &plugin::Job, link: &str) -> Result<Fetched, FetchError> {
-        let link = self.remote.resolve(link)?;
-        let finished = job::poll(&self.remote, link, &self.limits, &*self.progress).await?;
-        self.collect(job, finished).await
+        let link = link.to_owned();
+        self.job(job, Point::Submitted { link }, &()).await
     }
 
     /// Removes what a fetch left on the server. That it is still there is worth a warning, not a failed run.
@@ -185,9 +219,27 @@ impl Fetcher {
         })
     }
 
-    async fn job(&self, job: &plugin::Job) -> Result<Fetched, FetchError> {
-        let submitted = job::submit(&self.remote, job, &self.limits).await?;
-        let finished = job::wait(&self.remote, submitted, &self.limits, &*self.progress).await?;
+    async fn job(&self, job: &plugin::Job, from: Point, journal: &dyn Journal) -> Result<Fetched, FetchError> {
+        let run = job::Running {
+            remote: &self.remote,
+            limits: &self.limits,
+            progress: &*self.progress,
+            journal,
+        };
+        let finished = match from {
+            Point::Start | Point::Submitting => {
+                let submitted = run.submit(job, from == Point::Submitting).await?;
+                run.wait(submitted).await?
+            }
+            Point::Submitted { link } => run.poll(self.remote.resolve(&link)?, 0, None).await?,
+            Point::Waiting { link, polls, next } => run.poll(self.remote.resolve(&link)?, polls, Some(next)).await?,
+            Point::Ready { job, polls, files } => job::Finished {
+                id: job,
+                polls,
+                told: files,
+                envelope: envelope::Envelope::done(),
+            },
+        };
         self.collect(job, finished).await
     }
 
@@ -199,7 +251,7 @@ impl Fetcher {
             limits: &self.limits,
             progress: &*self.progress,
         };
-        let downloaded = download.run(&files::told(&finished.envelope), &job.file).await?;
+        let downloaded = download.run(&finished.told, &job.file).await?;
         let mut document = downloaded.file;
         let mut file_name = downloaded.name.clone();
         if document.head(4)? == archive::SIGNATURE {

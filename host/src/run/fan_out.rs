@@ -3,13 +3,17 @@
 //! Every sink has a task and a short queue. A sink that is slow, down or at its end holds nobody else back for longer
 //! than its queue is full; what becomes of each event is in the sinks' [`Tally`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Observer;
+use super::book::Book;
+use super::mark::{Mark, MarkError};
 use super::route::Router;
 use crate::event::{Event, Provenance};
 use crate::sink::{Delivery, Guarantee, SinkError, Tally};
@@ -44,7 +48,11 @@ const LETTING_GO: Duration = Duration::from_secs(3);
 
 /// What a sink's task is told.
 enum Order {
+    /// A window begins; these are in flight.
+    Begin(Arc<str>, Arc<BTreeSet<String>>),
     Deliver(Arc<Vec<Event>>),
+    /// The window's events are all sent: answer for them, and say whether that is durable.
+    Settle(oneshot::Sender<bool>),
     /// Everything was sent: complete the sink. A queue that ends without this gives the sink up.
     Close,
 }
@@ -57,15 +65,39 @@ struct Lane {
     tally: Arc<Tally>,
     /// Events sent its way.
     routed: u64,
+    /// Of these, those that it answered for in a run that was cut short.
+    before: Arc<AtomicU64>,
     queue: Option<mpsc::Sender<Order>>,
-    task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkError>)>>,
+    task: Option<AbortOnDropHandle<(Delivery, Result<(), LaneError>)>>,
+}
+
+/// Why a sink's task ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LaneError {
+    /// The sink is at its end.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Its progress is not what it was, or cannot be kept.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
+}
+
+/// Whether required sinks have answered for all events of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// All of them, durably.
+    Safe,
+    /// All of them, but what some have taken is safe only once they are closed.
+    AtClose,
+    /// Not all of them.
+    Failed,
 }
 
 /// What became of a sink.
 pub(super) struct Ending {
     pub(super) name: String,
     pub(super) required: bool,
-    pub(super) result: Result<(), SinkError>,
+    pub(super) result: Result<(), LaneError>,
     /// Why events could not be set aside.
     pub(super) trouble: Option<String>,
 }
@@ -75,6 +107,7 @@ pub(super) struct Count {
     pub(super) name: String,
     pub(super) guarantee: Guarantee,
     pub(super) delivered: u64,
+    pub(super) before: u64,
     pub(super) retries: u64,
     pub(super) dead_lettered: u64,
     pub(super) undelivered: u64,
@@ -91,18 +124,33 @@ pub(super) struct FanOut {
 }
 
 impl FanOut {
-    /// Starts a task for each sink.
-    pub(super) fn start(outlets: Vec<Outlet>, router: Router, provenance: Arc<Provenance>) -> Self {
+    /// Starts a task for each sink; with a book, each keeps how far it is.
+    pub(super) fn start(
+        outlets: Vec<Outlet>,
+        router: Router,
+        provenance: Arc<Provenance>,
+        book: Option<&Book>,
+    ) -> Self {
         let lanes = outlets.into_iter().map(|outlet| {
             let (queue, orders) = mpsc::channel(QUEUE);
+            let before = Arc::default();
+            let mark = book.filter(|_| outlet.delivery.is_durable()).map(|book| {
+                let name = outlet.delivery.name();
+                Mark::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before))
+            });
             Lane {
                 name: outlet.delivery.name().to_owned(),
                 required: outlet.required,
                 guarantee: outlet.delivery.guarantee(),
                 tally: outlet.delivery.tally(),
                 routed: 0,
+                before,
                 queue: Some(queue),
-                task: Some(AbortOnDropHandle::new(tokio::spawn(work(outlet.delivery, orders)))),
+                task: Some(AbortOnDropHandle::new(tokio::spawn(work(
+                    outlet.delivery,
+                    orders,
+                    mark,
+                )))),
             }
         });
         FanOut {
@@ -112,6 +160,51 @@ impl FanOut {
             chosen: Vec::new(),
             unrouted: 0,
         }
+    }
+
+    /// Tells every sink that a window begins.
+    pub(super) async fn begin(&mut self, window: &str, in_flight: BTreeSet<String>) {
+        let (window, in_flight) = (Arc::<str>::from(window), Arc::new(in_flight));
+        for lane in &mut self.lanes {
+            let order = Order::Begin(Arc::clone(&window), Arc::clone(&in_flight));
+            if let Some(queue) = &lane.queue
+                && queue.send(order).await.is_err()
+            {
+                lane.queue = None;
+            }
+        }
+    }
+
+    /// Waits until every sink has answered for all that was sent to it, and says what that is worth.
+    pub(super) async fn settle(&mut self) -> Standing {
+        let mut asked = Vec::new();
+        for lane in &mut self.lanes {
+            let (sender, answer) = oneshot::channel();
+            if let Some(queue) = &lane.queue
+                && queue.send(Order::Settle(sender)).await.is_err()
+            {
+                lane.queue = None;
+            }
+            asked.push(answer);
+        }
+        let mut standing = Standing::Safe;
+        for (lane, answer) in self.lanes.iter_mut().zip(asked) {
+            let durable = answer.await;
+            if durable.is_err() {
+                lane.queue = None;
+            }
+            let undelivered = lane.tally.undelivered() > 0;
+            match durable {
+                _ if !lane.required => {}
+                // Its reader has what it wanted; what that means is decided at the end.
+                Err(_) if lane.tally.is_closed() => standing = worse(standing, Standing::AtClose),
+                Err(_) => standing = Standing::Failed,
+                Ok(_) if undelivered => standing = Standing::Failed,
+                Ok(true) => {}
+                Ok(false) => standing = worse(standing, Standing::AtClose),
+            }
+        }
+        standing
     }
 
     /// Sends events on their ways, waiting where a queue is full.
@@ -199,9 +292,9 @@ impl FanOut {
                 Ok((delivery, result)) => (delivery.trouble().map(str::to_owned), result),
                 Err(_) => (
                     None,
-                    Err(SinkError::Ended {
+                    Err(LaneError::Sink(SinkError::Ended {
                         sink: lane.name.clone(),
-                    }),
+                    })),
                 ),
             };
             endings.push(Ending {
@@ -234,15 +327,17 @@ impl FanOut {
     pub(super) fn counts(&self) -> Vec<Count> {
         let count = |lane: &Lane| {
             let (delivered, dead_lettered) = (lane.tally.delivered(), lane.tally.dead_lettered());
+            let before = lane.before.load(Ordering::Relaxed);
             Count {
                 name: lane.name.clone(),
                 guarantee: lane.guarantee,
                 delivered,
+                before,
                 retries: lane.tally.retries(),
                 dead_lettered,
                 undelivered: match lane.tally.is_closed() {
                     true => 0,
-                    false => lane.routed.saturating_sub(delivered + dead_lettered),
+                    false => lane.routed.saturating_sub(delivered + dead_lettered + before),
                 },
             }
         };
@@ -250,14 +345,39 @@ impl FanOut {
     }
 }
 
-/// Carries out a sink's orders.
-async fn work(mut delivery: Delivery, mut orders: mpsc::Receiver<Order>) -> (Delivery, Result<(), SinkError>) {
+/// The worse of two standings.
+fn worse(one: Standing, other: Standing) -> Standing {
+    match (one, other) {
+        (Standing::Failed, _) | (_, Standing::Failed) => Standing::Failed,
+        (Standing::AtClose, _) | (_, Standing::AtClose) => Standing::AtClose,
+        (Standing::Safe, Standing::Safe) => Standing::Safe,
+    }
+}
+
+/// Carries out a sink's orders, until it is closed, given up or at its end.
+async fn work(
+    mut delivery: Delivery,
+    mut orders: mpsc::Receiver<Order>,
+    mut mark: Option<Mark>,
+) -> (Delivery, Result<(), LaneError>) {
     loop {
         let result = match orders.recv().await {
-            Some(Order::Deliver(events)) => delivery.deliver(&events).await,
+            Some(Order::Begin(window, in_flight)) => match &mut mark {
+                Some(mark) => mark.begin(&window, &in_flight).await.map_err(LaneError::from),
+                None => Ok(()),
+            },
+            Some(Order::Deliver(events)) => deliver(&mut delivery, &mut mark, &events).await,
+            Some(Order::Settle(answer)) => {
+                let settled = settle(&mut delivery, &mut mark).await;
+                if settled.is_ok() {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(delivery.is_durable());
+                }
+                settled
+            }
             Some(Order::Close) => {
                 let result = delivery.close().await;
-                return (delivery, result);
+                return (delivery, result.map_err(LaneError::from));
             }
             None => {
                 delivery.abort().await;
@@ -268,4 +388,37 @@ async fn work(mut delivery: Delivery, mut orders: mpsc::Receiver<Order>) -> (Del
             return (delivery, result);
         }
     }
+}
+
+/// Delivers, batch by batch, and keeps after each how far the sink is.
+async fn deliver(delivery: &mut Delivery, mark: &mut Option<Mark>, events: &[Event]) -> Result<(), LaneError> {
+    let Some(mark) = mark else {
+        return Ok(delivery.deliver(events).await?);
+    };
+    let mut rest = mark.pass(events).await?;
+    while !rest.is_empty() {
+        let before = delivery.answered();
+        let taken = delivery.take(rest).await?;
+        let (batch, after) = rest.split_at(taken.min(rest.len()));
+        mark.took(batch);
+        // A batch is answered for as a whole, so now nothing is gathered.
+        if delivery.answered() > before && is_clean(delivery) {
+            mark.answered().await?;
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+async fn settle(delivery: &mut Delivery, mark: &mut Option<Mark>) -> Result<(), LaneError> {
+    delivery.flush().await?;
+    match mark {
+        Some(mark) if is_clean(delivery) => Ok(mark.answered().await?),
+        _ => Ok(()),
+    }
+}
+
+/// Whether nothing was lost on the way. After that, the next run delivers from there on.
+fn is_clean(delivery: &Delivery) -> bool {
+    delivery.tally().undelivered() == 0
 }

@@ -3,35 +3,52 @@
 //! A [`Run`] is everything that was decided beforehand; [`Run::execute`] carries it out and answers with a [`Summary`]
 //! whatever happens, beside the [`RunError`] that ended it early. A document is parsed on a thread of its own while the
 //! next one is fetched and the last batch delivered; channels between them are short, so memory stays flat.
+//!
+//! With [`Keeping`], a run may be cut short at any instant, and the next one carries on.
 
+mod book;
 mod fan_out;
+mod kept;
+mod mark;
 mod memory;
+mod overlap;
 mod parse;
 pub mod probe;
 pub mod route;
+mod schedule;
 mod silence;
 mod summary;
 mod window;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
-use crate::fetch::{FetchError, Fetched, Fetcher};
+use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher};
+use crate::ledger::LedgerError;
 use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
 use crate::sink::{SinkError, in_one_line};
 
-use fan_out::{Count, Ending, FanOut};
+use fan_out::{Count, Ending, FanOut, LaneError};
+use kept::Course;
+use mark::MarkError;
+use overlap::Overlap;
 use route::Router;
 
+pub use book::Book;
 pub use fan_out::{Outlet, SinkProgress};
-pub use summary::{PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary};
+pub use kept::Keeping;
+pub use summary::{
+    GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
+};
 pub use window::{Bound, Period, Window, WindowError};
 
 /// Documents fetched ahead of the one that is parsed.
@@ -48,6 +65,21 @@ pub enum RunError {
     /// The plugin failed.
     #[error(transparent)]
     Plugin(#[from] PluginError),
+    /// The plugin refused to plan, or planned what is not allowed.
+    #[error(transparent)]
+    Plan(PluginError),
+    /// The progress cannot be read or kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A sink was given other events than those it has answered for.
+    #[error("sink {name}: the window's events are not those of the run that was cut short")]
+    Changed {
+        /// The sink's name.
+        name: String,
+    },
+    /// The windows cannot be computed.
+    #[error(transparent)]
+    Window(#[from] WindowError),
     /// Fetching failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -100,6 +132,9 @@ pub trait Observer: Send + Sync {
     fn parsed(&self, _events: u64, _rejected: u64) {}
     /// How far each sink is, while there is more than one or they are all that is left to wait for.
     fn delivering(&self, _sinks: &[SinkProgress]) {}
+
+    /// Something that an earlier run did not end is taken up again.
+    fn resuming(&self, _what: &str) {}
 }
 
 /// Everything a run needs, decided and opened.
@@ -126,6 +161,8 @@ pub struct Run {
     pub observer: Arc<dyn Observer>,
     /// Cancelled when the run shall stop.
     pub stop: CancellationToken,
+    /// Where progress is kept, if it is.
+    pub keeping: Option<Keeping>,
 }
 
 /// What has been counted so far.
@@ -133,6 +170,8 @@ pub struct Run {
 struct Counts {
     events: u64,
     rejected: u64,
+    duplicates: u64,
+    ledger: kept::Tally,
     polls: u64,
     bytes: u64,
     job: Option<String>,
@@ -149,53 +188,45 @@ impl Run {
         let stop = self.stop.clone();
         let outlets = std::mem::take(&mut self.outlets);
         let router = std::mem::replace(&mut self.router, Router::All);
-        let mut sinks = FanOut::start(outlets, router, Arc::clone(&self.provenance));
+        let mut sinks = FanOut::start(
+            outlets,
+            router,
+            Arc::clone(&self.provenance),
+            self.keeping.as_ref().map(|keeping| &keeping.book),
+        );
         let result = tokio::select! {
             result = self.deliver_all(&mut counts, &mut sinks) => result,
             () = stop.cancelled() => Err(RunError::Stopped),
         };
         sinks.give_up().await;
-        (self.summary(counts, &sinks, begun.elapsed()), result)
+        let watermark = match &self.keeping {
+            Some(keeping) => keeping.book.record().await.watermark,
+            None => None,
+        };
+        (self.summary(counts, &sinks, begun.elapsed(), watermark), result)
     }
 
-    async fn deliver_all(&mut self, counts: &mut Counts, sinks: &mut FanOut) -> Result<(), RunError> {
+    async fn deliver_all(&self, counts: &mut Counts, sinks: &mut FanOut) -> Result<(), RunError> {
         let mut report = self.plugin.report()?;
-        let plan = report.plan(&self.request)?;
-        tracing::info!(fetches = plan.len(), "planned");
-        let fetcher = &self.fetcher;
-        let mut documents = stream::iter(plan.iter())
-            .map(|fetch| fetcher.fetch(fetch))
-            .buffered(FETCH_AHEAD);
-        let mut ids = Ids::new(&self.provenance.report, &self.provenance.connection);
         let mut cleanups = Vec::new();
-        let mut index = 0;
-        while let Some(mut fetched) = documents.try_next().await? {
-            counts.polls += fetched.polls;
-            counts.bytes += fetched.len();
-            if counts.job.is_none() {
-                counts.job = fetched.job.take();
-            }
-            cleanups.extend(fetched.cleanup.take());
-            ids = deliver_document(
-                &mut report,
-                &self.request,
-                index,
-                fetched,
-                ids,
-                sinks,
-                &*self.observer,
-                counts,
-            )
-            .await?;
-            index += 1;
-            if sinks.is_over() {
-                break;
+        let mut pending = Vec::new();
+        match &self.keeping {
+            Some(keeping) => pending = self.deliver_windows(keeping, &mut report, counts, sinks).await?,
+            None => {
+                let plan = report.plan(&self.request).map_err(RunError::Plan)?;
+                tracing::info!(fetches = plan.len(), "planned");
+                let documents = stream::iter(plan.iter())
+                    .map(|fetch| async move { Ok(self.fetcher.fetch(fetch).await?) })
+                    .buffered(FETCH_AHEAD);
+                cleanups = self
+                    .deliver_documents(&mut report, &self.request, documents, None, counts, sinks)
+                    .await?;
             }
         }
-        drop(documents);
         let endings = sinks.close(&*self.observer).await;
+        let window = counts.ledger.hull.unwrap_or(self.window);
         if self.description.connection == ConnectionKind::IdentityDomain
-            && let Some(notice) = silence::notice(counts.last_event, self.window)
+            && let Some(notice) = silence::notice(counts.last_event, window)
         {
             tracing::warn!("{notice}");
         }
@@ -210,12 +241,71 @@ impl Run {
             for cleanup in cleanups {
                 self.fetcher.clean_up(&cleanup).await;
             }
+            if let Some(keeping) = &self.keeping {
+                for done in pending {
+                    self.commit(keeping, done).await?;
+                }
+            }
         }
         settled
     }
 
-    fn summary(&self, counts: Counts, sinks: &FanOut, duration: Duration) -> Summary {
+    /// Parses documents as they come, and sends their events on. Says what may be removed from the server once these are
+    /// answered for.
+    async fn deliver_documents(
+        &self,
+        report: &mut ReportPlugin,
+        request: &plugin::Request,
+        documents: impl Stream<Item = Result<Fetched, RunError>>,
+        mut course: Option<&mut Course<'_>>,
+        counts: &mut Counts,
+        sinks: &mut FanOut,
+    ) -> Result<Vec<Cleanup>, RunError> {
+        let mut documents = std::pin::pin!(documents);
+        let mut ids = Ids::new(&self.provenance.report, &self.provenance.connection);
+        let mut cleanups = Vec::new();
+        let mut index = 0;
+        while let Some(mut fetched) = documents.try_next().await? {
+            counts.polls += fetched.polls;
+            counts.bytes += fetched.len();
+            if counts.job.is_none() {
+                counts.job = fetched.job.take();
+            }
+            cleanups.extend(fetched.cleanup.take());
+            if let Some(course) = &mut course {
+                course.begin().await?;
+            }
+            ids = deliver_document(
+                report,
+                request,
+                index,
+                fetched,
+                ids,
+                course.as_deref_mut().map(|course| &mut course.overlap),
+                sinks,
+                &*self.observer,
+                counts,
+            )
+            .await?;
+            index += 1;
+            if sinks.is_over() {
+                break;
+            }
+        }
+        Ok(cleanups)
+    }
+
+    fn summary(&self, counts: Counts, sinks: &FanOut, duration: Duration, watermark: Option<Timestamp>) -> Summary {
         let remote = self.fetcher.counters();
+        let window = match (counts.ledger.hull, &self.keeping) {
+            (Some(hull), _) => hull,
+            // Nothing was due.
+            (None, Some(keeping)) if keeping.incremental => {
+                let at = watermark.unwrap_or(self.window.from);
+                Window { from: at, to: at }
+            }
+            _ => self.window,
+        };
         Summary {
             run_id: self.id.clone(),
             plugin: PluginSummary {
@@ -225,17 +315,18 @@ impl Run {
             },
             connection: self.provenance.connection.clone(),
             window: WindowSummary {
-                from: self.window.from,
-                to: self.window.to,
+                from: window.from,
+                to: window.to,
             },
             events: counts.events,
             rejected: counts.rejected,
-            duplicates: 0,
+            duplicates: counts.duplicates,
             unrouted: sinks.unrouted(),
             sinks: (sinks.counts().into_iter())
                 .map(|count| SinkSummary {
                     name: count.name,
                     delivered: count.delivered,
+                    delivered_before: count.before,
                     retries: count.retries,
                     dead_lettered: count.dead_lettered,
                     undelivered: count.undelivered,
@@ -255,6 +346,18 @@ impl Run {
                 calls: counts.usage.calls,
                 peak_bytes: memory::peak_bytes(),
             },
+            ledger: self.keeping.as_ref().map(|_| LedgerSummary {
+                windows: counts.ledger.windows,
+                resumed: counts.ledger.resumed,
+                unsure: counts.ledger.unsure.load(Ordering::Relaxed),
+                watermark,
+                gaps: (counts.ledger.lost.iter())
+                    .map(|gap| GapSummary {
+                        from: gap.from,
+                        to: gap.to,
+                    })
+                    .collect(),
+            }),
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             exit: 0,
         }
@@ -269,6 +372,7 @@ async fn deliver_document(
     index: u32,
     fetched: Fetched,
     ids: Ids,
+    mut overlap: Option<&mut Overlap>,
     sinks: &mut FanOut,
     observer: &dyn Observer,
     counts: &mut Counts,
@@ -282,10 +386,13 @@ async fn deliver_document(
     let parser = report.parser(document)?;
     let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
     let parsing = tokio::task::spawn_blocking(move || parse::parse(parser, &fetched, ids, &sender));
-    while let Some(batch) = batches.recv().await {
+    while let Some(mut batch) = batches.recv().await {
         note_rejects(&batch, counts);
         counts.events += batch.events.len() as u64;
         counts.last_event = counts.last_event.max(batch.events.iter().map(|event| event.time).max());
+        if let Some(overlap) = &mut overlap {
+            overlap.sift(&mut batch.events);
+        }
         sinks.send(batch.events).await;
         // What each of them ran into comes out when they are closed.
         if sinks.is_over() {
@@ -311,11 +418,15 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
     let sinks = endings.len();
     for (ending, count) in endings.into_iter().zip(counts) {
         let failed = match ending.result {
-            Err(SinkError::Closed) => {
+            Err(LaneError::Sink(SinkError::Closed)) => {
                 closed += 1;
                 None
             }
-            Err(source) => Some(RunError::Sink {
+            Err(LaneError::Mark(MarkError::Ledger(source))) => Some(RunError::Ledger(source)),
+            Err(LaneError::Mark(MarkError::Changed)) => Some(RunError::Changed {
+                name: ending.name.clone(),
+            }),
+            Err(LaneError::Sink(source)) => Some(RunError::Sink {
                 name: ending.name.clone(),
                 source,
             }),

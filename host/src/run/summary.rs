@@ -28,6 +28,9 @@ pub struct Summary {
     pub sinks: Vec<SinkSummary>,
     /// The exchange with the server.
     pub remote: RemoteSummary,
+    /// What was kept; absent without a ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerSummary>,
     /// What the plugin used.
     pub usage: UsageSummary,
     /// From start to end, in ms.
@@ -63,6 +66,8 @@ pub struct SinkSummary {
     pub name: String,
     /// Events it has acknowledged.
     pub delivered: u64,
+    /// Events that it had acknowledged in a run that was cut short, and that were not delivered again.
+    pub delivered_before: u64,
     /// Deliveries that were repeated.
     pub retries: u64,
     /// Events set aside as dead letters.
@@ -87,6 +92,30 @@ pub struct RemoteSummary {
     /// The job on the server, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+}
+
+/// What a run did with the ledger.
+#[derive(Debug, Clone, Serialize)]
+pub struct LedgerSummary {
+    /// Windows worked on.
+    pub windows: u64,
+    /// Of these, windows that an earlier run had begun.
+    pub resumed: u64,
+    /// Jobs that may exist twice on the server, because it does not tell what became of the first.
+    pub unsure: u64,
+    /// Everything before is committed or lost.
+    pub watermark: Option<Timestamp>,
+    /// Periods found to be lost: the server no longer has them.
+    pub gaps: Vec<GapSummary>,
+}
+
+/// A half-open period in UTC that was never committed.
+#[derive(Debug, Clone, Serialize)]
+pub struct GapSummary {
+    /// The first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
 }
 
 /// What the plugin used.

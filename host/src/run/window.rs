@@ -145,18 +145,18 @@ impl From<Window> for plugin::Window {
     }
 }
 
-fn day_of(instant: Timestamp) -> Date {
+pub(super) fn day_of(instant: Timestamp) -> Date {
     instant.to_zoned(TimeZone::UTC).date()
 }
 
-fn start_of(day: Date) -> Result<Timestamp, WindowError> {
+pub(super) fn start_of(day: Date) -> Result<Timestamp, WindowError> {
     day.to_zoned(TimeZone::UTC)
         .map(|zoned| zoned.timestamp())
         .map_err(|_| WindowError::OutOfRange)
 }
 
 /// The first midnight that is not before `instant`.
-fn end_of_day(instant: Timestamp) -> Result<Timestamp, WindowError> {
+pub(super) fn end_of_day(instant: Timestamp) -> Result<Timestamp, WindowError> {
     let midnight = start_of(day_of(instant))?;
     if midnight == instant {
         return Ok(instant);

@@ -98,6 +98,8 @@ pub struct Delivery {
     limits: BatchLimits,
     gathered: Vec<Event>,
     gathered_bytes: usize,
+    /// Events answered for in one way or another, from the first on.
+    answered: u64,
     /// When the sink was found to be down or last tried since, and why.
     down: Option<(Instant, String)>,
     tally: Arc<Tally>,
@@ -131,6 +133,7 @@ impl Delivery {
             limits,
             gathered: Vec::new(),
             gathered_bytes: 0,
+            answered: 0,
             down: None,
             tally: Arc::default(),
             trouble: None,
@@ -147,6 +150,17 @@ impl Delivery {
         self.sink.guarantee()
     }
 
+    /// Whether answered events outlive a crash before the sink is closed.
+    pub fn is_durable(&self) -> bool {
+        self.sink.is_durable()
+    }
+
+    /// How many of the events taken are answered for: delivered, set aside, or counted as undelivered. What is gathered
+    /// for a batch is not.
+    pub fn answered(&self) -> u64 {
+        self.answered
+    }
+
     /// What has come of the events so far.
     pub fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
@@ -158,27 +172,35 @@ impl Delivery {
     ///
     /// Where the sink is at its end. Events taken and not in the [`Tally`] then are undelivered.
     pub async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError> {
-        if !self.limits.gather {
-            let mut rest = events;
-            while !rest.is_empty() {
-                let (batch, after) = rest.split_at(fitting(rest, self.limits, 0, 0));
-                self.settle(batch).await?;
-                rest = after;
-            }
-            return Ok(());
-        }
         let mut rest = events;
         while !rest.is_empty() {
-            let fit = fitting(rest, self.limits, self.gathered.len(), self.gathered_bytes);
-            let (now, after) = rest.split_at(fit);
-            self.gathered_bytes += now.iter().map(Event::bytes).sum::<usize>();
-            self.gathered.extend_from_slice(now);
-            if !after.is_empty() || self.gathered.len() >= self.limits.events {
-                self.flush().await?;
-            }
-            rest = after;
+            let taken = self.take(rest).await?;
+            rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Takes events from the front, up to where a batch is full and delivered; says how many. Where batches end depends
+    /// on the events alone, from the first or from the end of any batch on, and never on time.
+    ///
+    /// # Errors
+    ///
+    /// As [`deliver`](Delivery::deliver).
+    pub async fn take(&mut self, events: &[Event]) -> Result<usize, SinkError> {
+        if !self.limits.gather {
+            let (batch, _) = events.split_at(fitting(events, self.limits, 0, 0));
+            self.settle(batch).await?;
+            self.answered += batch.len() as u64;
+            return Ok(batch.len());
+        }
+        let fit = fitting(events, self.limits, self.gathered.len(), self.gathered_bytes);
+        let (now, after) = events.split_at(fit);
+        self.gathered_bytes += now.iter().map(Event::bytes).sum::<usize>();
+        self.gathered.extend_from_slice(now);
+        if !after.is_empty() || self.gathered.len() >= self.limits.events {
+            self.flush().await?;
+        }
+        Ok(fit)
     }
 
     /// Delivers what was gathered, and completes the sink.
@@ -201,10 +223,18 @@ impl Delivery {
         self.trouble.as_deref()
     }
 
-    async fn flush(&mut self) -> Result<(), SinkError> {
+    /// Delivers what was gathered.
+    ///
+    /// # Errors
+    ///
+    /// As [`deliver`](Delivery::deliver).
+    pub async fn flush(&mut self) -> Result<(), SinkError> {
         let batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         let settled = self.settle(&batch).await;
+        if settled.is_ok() {
+            self.answered += batch.len() as u64;
+        }
         // The room is used again.
         self.gathered = batch;
         self.gathered.clear();

@@ -141,6 +141,10 @@ impl Sink for HttpSink {
         Guarantee::IdempotentByBatch
     }
 
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     /// Asks for the options of the URL: any answer but a refused credential shows that it is there.
     async fn probe(&mut self) -> Result<String, SinkError> {
         super::probe::options(&self.name, &self.remote).await

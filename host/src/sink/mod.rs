@@ -108,6 +108,12 @@ pub trait Sink: Send {
         Guarantee::AtLeastOnce
     }
 
+    /// Whether events outlive a crash as soon as their delivery is answered, and not only once the sink is closed.
+    /// Where they do, a run that was cut short goes on after them instead of delivering them again.
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     /// Whether it could take events now: reached, signed in, allowed. Delivers nothing and leaves nothing behind. Says
     /// in a few words what was found.
     async fn probe(&mut self) -> Result<String, SinkError>;

@@ -249,6 +249,11 @@ impl Sink for PluginSink {
         Guarantee::AtLeastOnce
     }
 
+    /// With an endpoint, what it answered for; bytes wait in their transport for its close.
+    fn is_durable(&self) -> bool {
+        self.options.endpoint.is_some()
+    }
+
     async fn probe(&mut self) -> Result<String, SinkError> {
         match &self.options.endpoint {
             Some(remote) => probe::options(&self.name, remote).await,

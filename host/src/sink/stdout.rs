@@ -88,6 +88,11 @@ impl Sink for StdoutSink {
         &self.name
     }
 
+    /// Whoever reads has it; but what has a header begins anew in every process.
+    fn is_durable(&self) -> bool {
+        !self.renderer.has_header()
+    }
+
     async fn probe(&mut self) -> Result<String, SinkError> {
         Ok("standard output".into())
     }

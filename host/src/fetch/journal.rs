@@ -1,0 +1,55 @@
+//! What a fetch writes down before it goes on, so that another process can take it up.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+/// How far a fetch is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Point {
+    /// Nothing was sent.
+    #[default]
+    Start,
+    /// The request that creates the job is about to be sent, or was.
+    Submitting,
+    /// The job exists.
+    Submitted {
+        /// Where its status can be asked, relative to the origin.
+        link: String,
+    },
+    /// The job was still running when it was asked.
+    Waiting {
+        /// Where its status can be asked.
+        link: String,
+        /// How often it was asked.
+        polls: u64,
+        /// When it is asked next.
+        next: Timestamp,
+    },
+    /// The job ended well: its file is on the server.
+    Ready {
+        /// The job's id.
+        job: Option<String>,
+        /// How often it was asked.
+        polls: u64,
+        /// The files that its last answer named.
+        files: Vec<String>,
+    },
+}
+
+/// Keeps how far a fetch is. The fetch goes on once it is kept, and fails where it cannot be.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// The fetch is so far. Between this and the next point, it may end at any instant.
+    async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Whether a job was created cannot be known, so it is created once more.
+    fn unsure(&self) {}
+}
+
+/// Nothing is kept.
+#[async_trait]
+impl Journal for () {
+    async fn reached(&self, _: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! Why progress cannot be read or kept.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+/// Why progress cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The database cannot be used.
+    #[error("cannot use the ledger {}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The file, its folder or a lock beside it cannot be made.
+    #[error("cannot make {}", path.display())]
+    Folder {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A later version wrote the database, or it is something else.
+    #[error("{} is no ledger of this version: {problem}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What speaks against it.
+        problem: String,
+    },
+    /// A document says what it cannot say.
+    #[error("the ledger's entry {key} cannot be used: {problem}")]
+    Document {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Somebody else changed the document in the meantime.
+    #[error("the ledger's entry {key} was changed by another process")]
+    Conflict {
+        /// Its key.
+        key: String,
+    },
+    /// Another process works on the stream.
+    #[error("another run of {what} is under way")]
+    Claimed {
+        /// The stream, or its key.
+        what: String,
+    },
+    /// A thread of ours died.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl LedgerError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            LedgerError::Database { source, .. } => match source.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    "another process holds it; try again".into()
+                }
+                Some(ErrorCode::DiskFull) => "free space on the device; nothing that was committed is lost".into(),
+                Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                    "it and its folder must be writable; choose another file with --ledger".into()
+                }
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    "restore it from a backup, or move it away to begin anew: the first run then covers today, and events may \
+                     be delivered again with the same ids"
+                        .into()
+                }
+                _ => "choose another file with --ledger, or run without one: --ledger none".into(),
+            },
+            LedgerError::Folder { .. } => "choose another file with --ledger, or run without one: --ledger none".into(),
+            LedgerError::Foreign { .. } => "use the version that wrote it, or another file with --ledger".into(),
+            LedgerError::Document { .. } => "`host ledger reset` forgets what is known of the stream".into(),
+            LedgerError::Conflict { .. } => "run again: it goes on from what is there".into(),
+            LedgerError::Claimed { .. } => "wait for it to end; two runs of one stream never work at once".into(),
+            LedgerError::Internal(_) => return None,
+        })
+    }
+}

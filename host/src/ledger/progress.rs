@@ -1,0 +1,50 @@
+//! How far a sink is in the windows in flight. It changes with every batch, so it has a document of its own.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::LedgerError;
+
+/// How far a sink is in a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Of the events that go its way, so many from the start are answered for.
+    pub events: u64,
+    /// Of these, the batches.
+    pub batches: u64,
+    /// The id of the last of them: what is there in its place after a restart must be the same.
+    pub last: Option<String>,
+}
+
+/// How far a sink is in each window in flight, by the window's name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The sink's name.
+    pub sink: String,
+    /// The windows.
+    pub windows: BTreeMap<String, Reached>,
+}
+
+impl Progress {
+    /// Reads a document.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none of ours.
+    pub fn decode(key: &str, json: &str) -> Result<Progress, LedgerError> {
+        serde_json::from_str(json).map_err(|error| LedgerError::Document {
+            key: key.to_owned(),
+            problem: error.to_string(),
+        })
+    }
+
+    /// The document.
+    ///
+    /// # Errors
+    ///
+    /// None that is known.
+    pub fn encode(&self) -> Result<String, LedgerError> {
+        serde_json::to_string(self).map_err(|error| LedgerError::Internal(error.to_string()))
+    }
+}

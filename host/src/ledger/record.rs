@@ -1,0 +1,478 @@
+//! What is known of a stream: whatever must change together, in one document.
+//!
+//! A window's life: it is *planned*; each of its fetches goes through the arrows of [`FetchState`] until its document is
+//! *spooled*; then the window is *delivering*, and in the end *committed*, that is gone from the windows in flight and
+//! part of what is covered, or *dead*, gone without being covered. Each arrow is one change of the record.
+
+use jiff::civil::Date;
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use super::interval::{merged, without};
+use super::{Interval, LedgerError, Recent, Stream};
+
+/// Changes when an older program could not read the record.
+const FORM: u32 = 1;
+/// Dead windows that are remembered, the latest ones.
+const DEAD: usize = 20;
+
+/// What is known of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this form.
+    pub form: u32,
+    /// Whom it is about.
+    pub stream: Stream,
+    /// Everything before is committed, or lost; the next run begins here. None before the first commit.
+    pub watermark: Option<Timestamp>,
+    /// What was committed, in as few intervals as possible.
+    pub covered: Vec<Interval>,
+    /// What the server no longer had when it was to be asked for.
+    pub lost: Vec<Interval>,
+    /// Windows begun and not ended, oldest first.
+    pub windows: Vec<InFlight>,
+    /// Windows given up lately.
+    pub dead: Vec<Dead>,
+    /// Ids of events committed, for the days that may be asked for again.
+    pub recent: Recent,
+}
+
+/// A window begun and not ended. What is fixed here makes the plugin plan the same again: same files, same requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// Unique; files on the server are called so.
+    pub name: String,
+    /// What is asked for.
+    pub period: Interval,
+    /// Up to here it counts as covered once committed; what is later may still change at the source.
+    pub settled: Timestamp,
+    /// The host's clock when it was planned.
+    pub clock: Timestamp,
+    /// SHA-256 of the plugin that planned it.
+    pub plugin: String,
+    /// Whether events that were delivered before are to be delivered again: the user named the period.
+    #[serde(default)]
+    pub again: bool,
+    /// What the plugin planned, in order; empty until it has.
+    pub fetches: Vec<FetchState>,
+    /// Whether sinks may have got some of its events.
+    pub delivering: bool,
+}
+
+/// How far one fetch of a window is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum FetchState {
+    /// Nothing was sent.
+    Planned,
+    /// The request that creates the job is about to be sent, or was. The file's name is fixed.
+    Submitting,
+    /// The job exists.
+    Submitted {
+        /// Where its status can be asked, relative to the origin.
+        link: String,
+    },
+    /// The job was still running when it was asked last.
+    Waiting {
+        /// Where its status can be asked.
+        link: String,
+        /// How often it was asked.
+        polls: u64,
+        /// When it is asked next.
+        next: Timestamp,
+    },
+    /// The job ended well: its file is on the server.
+    Ready {
+        /// The job's id.
+        job: Option<String>,
+        /// How often it was asked.
+        polls: u64,
+        /// The files that its last answer named.
+        files: Vec<String>,
+    },
+    /// The document is here.
+    Spooled(Kept),
+}
+
+impl FetchState {
+    /// The state's name.
+    pub fn word(&self) -> &'static str {
+        match self {
+            FetchState::Planned => "planned",
+            FetchState::Submitting => "submitting",
+            FetchState::Submitted { .. } => "submitted",
+            FetchState::Waiting { .. } => "waiting",
+            FetchState::Ready { .. } => "ready",
+            FetchState::Spooled(_) => "spooled",
+        }
+    }
+}
+
+/// A document in the ledger's spool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its file in the spool folder.
+    pub file: String,
+    /// Bytes.
+    pub length: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+    /// The name of the file on the server, where it came as one.
+    pub name: Option<String>,
+    /// The job that wrote it.
+    pub job: Option<String>,
+    /// What is to be removed from the server after the commit.
+    pub cleanup: Option<String>,
+}
+
+/// A window given up. Its period is not covered, so it is asked for again under another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dead {
+    /// The window's name.
+    pub name: String,
+    /// What was asked for.
+    pub period: Interval,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+impl InFlight {
+    /// The name of its state: that of its least advanced fetch, until events are on their way.
+    pub fn state(&self) -> &'static str {
+        if self.delivering {
+            return "delivering";
+        }
+        let rank = |state: &FetchState| match state {
+            FetchState::Planned => 0,
+            FetchState::Submitting => 1,
+            FetchState::Submitted { .. } => 2,
+            FetchState::Waiting { .. } => 3,
+            FetchState::Ready { .. } => 4,
+            FetchState::Spooled(_) => 5,
+        };
+        let behind = self.fetches.iter().min_by_key(|state| rank(state));
+        behind.map_or("planned", FetchState::word)
+    }
+}
+
+impl Record {
+    /// Nothing is known of the stream.
+    pub fn new(stream: Stream) -> Record {
+        Record {
+            form: FORM,
+            stream,
+            watermark: None,
+            covered: Vec::new(),
+            lost: Vec::new(),
+            windows: Vec::new(),
+            dead: Vec::new(),
+            recent: Recent::default(),
+        }
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none of ours, or a later version's.
+    pub fn decode(key: &str, json: &str) -> Result<Record, LedgerError> {
+        #[derive(Deserialize)]
+        struct Form {
+            form: u32,
+        }
+        let wrong = |problem: String| LedgerError::Document {
+            key: key.to_owned(),
+            problem,
+        };
+        let Form { form } = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+        if form > FORM {
+            return Err(wrong(format!("it has form {form}, this program knows {FORM}")));
+        }
+        serde_json::from_str(json).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// The document.
+    ///
+    /// # Errors
+    ///
+    /// None that is known.
+    pub fn encode(&self) -> Result<String, LedgerError> {
+        serde_json::to_string(self).map_err(|error| LedgerError::Internal(error.to_string()))
+    }
+
+    /// The window of that name.
+    pub fn window_mut(&mut self, name: &str) -> Option<&mut InFlight> {
+        self.windows.iter_mut().find(|window| window.name == name)
+    }
+
+    /// Ends a window well: it is covered, the watermark moves, and `ids` are those of its events that were new.
+    pub fn commit(&mut self, name: &str, ids: Recent) {
+        let Some(place) = self.windows.iter().position(|window| window.name == name) else {
+            return;
+        };
+        let window = self.windows.remove(place);
+        let settled = window.settled.clamp(window.period.from, window.period.to);
+        self.covered.push(Interval::new(window.period.from, settled));
+        self.covered = merged(std::mem::take(&mut self.covered));
+        self.recent.extend(ids);
+        self.lift(settled);
+    }
+
+    /// Ends a window badly.
+    pub fn give_up(&mut self, name: &str, reason: String, at: Timestamp) {
+        let Some(place) = self.windows.iter().position(|window| window.name == name) else {
+            return;
+        };
+        let window = self.windows.remove(place);
+        self.dead.push(Dead {
+            name: window.name,
+            period: window.period,
+            at,
+            reason,
+        });
+        let older = self.dead.len().saturating_sub(DEAD);
+        self.dead.drain(..older);
+    }
+
+    /// Notes what can never be asked for again.
+    pub fn lose(&mut self, interval: Interval) {
+        self.lost.push(interval);
+        self.lost = merged(std::mem::take(&mut self.lost));
+        if self.watermark.is_some() {
+            self.lift(interval.to);
+        }
+    }
+
+    /// Moves the watermark over everything that is covered or lost from where it is; it begins at `first`.
+    fn lift(&mut self, first: Timestamp) {
+        let mark = self.watermark.unwrap_or(first);
+        let gone = merged([self.covered.as_slice(), self.lost.as_slice()].concat());
+        let around = gone
+            .iter()
+            .find(|interval| interval.from <= mark && mark <= interval.to);
+        let mark = around.map_or(mark, |interval| interval.to);
+        self.watermark = Some(mark);
+        // An open day is asked for again as a whole, so its ids are needed until the watermark leaves it.
+        self.recent.forget_before(day_of(mark));
+    }
+
+    /// What between two instants was never committed, in order.
+    pub fn missing(&self, between: Interval) -> Vec<Interval> {
+        without(between, &self.covered)
+    }
+
+    /// What a run up to `end` has to ask for, in order: from the watermark on, without what is covered.
+    pub fn due(&self, end: Timestamp) -> Vec<Interval> {
+        let Some(from) = self.watermark else { return Vec::new() };
+        let gone = [self.covered.as_slice(), self.lost.as_slice()].concat();
+        without(Interval::new(from, end), &gone)
+    }
+
+    /// Periods between the first and the last that was ever asked for that were not committed, lost ones included.
+    pub fn gaps(&self) -> Vec<Interval> {
+        let known = merged([self.covered.as_slice(), self.lost.as_slice()].concat());
+        match (known.first(), known.last()) {
+            (Some(first), Some(last)) => self.missing(Interval::new(first.from, last.to)),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The UTC day of an instant.
+fn day_of(instant: Timestamp) -> Date {
+    instant.to_zoned(TimeZone::UTC).date()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn interval(from: &str, to: &str) -> Interval {
+        Interval::new(at(from), at(to))
+    }
+
+    fn window(name: &str, period: Interval, settled: Timestamp) -> InFlight {
+        InFlight {
+            name: name.into(),
+            period,
+            settled,
+            clock: settled,
+            plugin: String::new(),
+            again: false,
+            fetches: Vec::new(),
+            delivering: false,
+        }
+    }
+
+    fn record() -> Record {
+        Record::new(Stream::new("epm", "user-login", &[]))
+    }
+
+    fn committed(record: &mut Record, period: Interval, settled: Timestamp) {
+        record.windows.push(window("w", period, settled));
+        record.commit("w", Recent::default());
+    }
+
+    #[test]
+    fn a_commit_moves_the_watermark_to_what_is_settled_and_no_further() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        committed(&mut record, day, at("2025-03-31T15:15:00Z"));
+        assert_eq!(record.watermark, Some(at("2025-03-31T15:15:00Z")));
+        assert_eq!(
+            record.due(at("2025-03-31T16:00:00Z")),
+            [interval("2025-03-31T15:15:00Z", "2025-03-31T16:00:00Z")]
+        );
+        assert!(
+            record.due(at("2025-03-31T15:00:00Z")).is_empty(),
+            "a clock that went back"
+        );
+        // Just after midnight nothing of the day is settled, and the watermark does not lie before it.
+        let mut record = super::tests::record();
+        committed(&mut record, day, at("2025-03-30T23:50:00Z"));
+        assert_eq!(record.watermark, Some(day.from));
+    }
+
+    #[test]
+    fn a_window_ahead_leaves_the_watermark_until_the_gap_is_closed() {
+        let mut record = record();
+        let end = at("2025-12-01T00:00:00Z");
+        committed(
+            &mut record,
+            interval("2025-03-01T00:00:00Z", "2025-03-02T00:00:00Z"),
+            end,
+        );
+        committed(
+            &mut record,
+            interval("2025-03-03T00:00:00Z", "2025-03-05T00:00:00Z"),
+            end,
+        );
+        assert_eq!(record.watermark, Some(at("2025-03-02T00:00:00Z")));
+        let gap = interval("2025-03-02T00:00:00Z", "2025-03-03T00:00:00Z");
+        assert_eq!(record.gaps(), [gap]);
+        assert_eq!(
+            record.due(at("2025-03-06T00:00:00Z")),
+            [gap, interval("2025-03-05T00:00:00Z", "2025-03-06T00:00:00Z")]
+        );
+        committed(&mut record, gap, end);
+        assert_eq!(record.watermark, Some(at("2025-03-05T00:00:00Z")));
+        assert!(record.gaps().is_empty());
+    }
+
+    #[test]
+    fn what_is_lost_is_passed_over_and_stays_a_gap() {
+        let mut record = record();
+        let end = at("2025-12-01T00:00:00Z");
+        committed(
+            &mut record,
+            interval("2025-03-01T00:00:00Z", "2025-03-02T00:00:00Z"),
+            end,
+        );
+        let gap = interval("2025-03-02T00:00:00Z", "2025-04-01T00:00:00Z");
+        record.lose(gap);
+        assert_eq!(record.watermark, Some(gap.to));
+        assert_eq!(record.gaps(), [gap]);
+    }
+
+    #[test]
+    fn ids_are_kept_for_the_open_day_only() {
+        let mut record = record();
+        let period = interval("2025-03-30T00:00:00Z", "2025-04-01T00:00:00Z");
+        record.windows.push(window("w", period, at("2025-03-31T12:00:00Z")));
+        let mut ids = Recent::default();
+        let days: [Date; 2] = ["2025-03-30".parse().unwrap(), "2025-03-31".parse().unwrap()];
+        days.iter().for_each(|day| {
+            ids.note(*day, "x");
+        });
+        record.commit("w", ids);
+        assert_eq!(record.recent.days().collect::<Vec<_>>(), [(days[1], 1)]);
+    }
+
+    #[test]
+    fn a_window_given_up_is_not_covered() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        for number in 0..30 {
+            record.windows.push(window(&number.to_string(), day, day.to));
+            record.give_up(&number.to_string(), "refused".into(), day.to);
+        }
+        assert_eq!(
+            (record.watermark, record.covered.len(), record.windows.len()),
+            (None, 0, 0)
+        );
+        assert_eq!((record.dead.len(), record.dead[DEAD - 1].name.as_str()), (DEAD, "29"));
+    }
+
+    #[test]
+    fn a_record_survives_the_journey_through_json_and_a_later_form_is_refused() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        let mut begun = window("w", day, day.to);
+        begun.fetches = vec![
+            FetchState::Planned,
+            FetchState::Submitted { link: "/jobs/1".into() },
+            FetchState::Waiting {
+                link: "/jobs/1".into(),
+                polls: 3,
+                next: day.from,
+            },
+            FetchState::Spooled(Kept {
+                file: "w-0".into(),
+                length: 7,
+                sha256: "00".into(),
+                name: None,
+                job: Some("1".into()),
+                cleanup: None,
+            }),
+        ];
+        assert_eq!(begun.state(), "planned");
+        record.windows.push(begun);
+        record.recent.note("2025-03-31".parse().unwrap(), "x");
+        let json = record.encode().unwrap();
+        assert_eq!(Record::decode("k", &json).unwrap(), record);
+        let later = json.replacen("\"form\":1", "\"form\":2", 1);
+        let error = Record::decode("k", &later).unwrap_err();
+        assert!(error.to_string().contains("form 2"), "{error}");
+        assert!(Record::decode("k", "{}").is_err());
+    }
+
+    proptest! {
+        /// Windows of whole hours, committed, given up or lost in any order: no instant before the watermark was never
+        /// answered for, and what is due and what is gone are everything.
+        #[test]
+        fn nothing_before_the_watermark_is_forgotten(steps in vec((0_i64..50, 1_i64..10, 0_u8..4, 0_i64..60), 1..30)) {
+            let hour = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+            let mut record = record();
+            for (number, (from, length, what, settled)) in steps.into_iter().enumerate() {
+                let name = number.to_string();
+                let period = Interval::new(hour(from), hour(from + length));
+                record.windows.push(window(&name, period, hour(settled)));
+                match what {
+                    0 => record.give_up(&name, String::new(), hour(0)),
+                    1 => {
+                        record.give_up(&name, String::new(), hour(0));
+                        record.lose(period);
+                    }
+                    _ => record.commit(&name, Recent::default()),
+                }
+                let Some(mark) = record.watermark else { continue };
+                let end = hour(70);
+                let gone = merged([record.covered.clone(), record.lost.clone()].concat());
+                let due = record.due(end);
+                prop_assert!(due.iter().all(|interval| interval.from >= mark));
+                let all = merged([due, gone.clone()].concat());
+                prop_assert!(without(Interval::new(mark, end), &all).is_empty());
+                let back = Record::decode("k", &record.encode().unwrap()).unwrap();
+                prop_assert_eq!(&back, &record);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The tables, and how older ones become today's.
+
+use rusqlite::Connection;
+
+/// `PRAGMA application_id`: tells the file from any other database. The letters `hlg1`.
+const APPLICATION: i32 = 0x686c_6731;
+
+/// Each step leads to the version after its place.
+const STEPS: &[&str] = &["
+    CREATE TABLE document (
+        key TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        json TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- Of the last change of any document: a revision never comes twice.
+    CREATE TABLE latest (revision INTEGER NOT NULL) STRICT;
+    INSERT INTO latest VALUES (0);
+"];
+
+/// Brings a new or older database to today's version.
+///
+/// # Errors
+///
+/// A sentence where the file is something else or newer; otherwise what SQLite says.
+pub(super) fn prepare(connection: &mut Connection) -> Result<Result<(), String>, rusqlite::Error> {
+    migrate(connection, STEPS)
+}
+
+fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<Result<(), String>, rusqlite::Error> {
+    // Before anything is written: another program's file stays as it is.
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION && tables > 0 {
+        return Ok(Err("it is another program's database".into()));
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = usize::try_from(version).ok().and_then(|version| steps.get(version..));
+    let Some(missing) = known else {
+        return Ok(Err(format!(
+            "it has version {version}, this program knows {}",
+            steps.len()
+        )));
+    };
+    if !missing.is_empty() {
+        for step in missing {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", steps.len() as i64)?;
+    }
+    transaction.commit()?;
+    Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(connection: &Connection) -> i64 {
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap()
+    }
+
+    #[test]
+    fn every_older_version_becomes_today_s_and_keeps_its_documents() {
+        let later = [
+            STEPS,
+            &["ALTER TABLE document ADD COLUMN later TEXT NOT NULL DEFAULT 'x'"],
+        ]
+        .concat();
+        for known in 1..later.len() {
+            let mut connection = Connection::open_in_memory().unwrap();
+            migrate(&mut connection, &later[..known]).unwrap().unwrap();
+            assert_eq!(version(&connection), known as i64);
+            connection
+                .execute_batch("INSERT INTO document (key, revision, json) VALUES ('k', 1, '{}')")
+                .unwrap();
+            migrate(&mut connection, &later).unwrap().unwrap();
+            assert_eq!(version(&connection), later.len() as i64);
+            let kept: String = connection
+                .query_row("SELECT json FROM document", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(kept, "{}");
+            // Twice is once.
+            migrate(&mut connection, &later).unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_version_before_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        prepare(&mut connection).unwrap().unwrap();
+        let broken = [STEPS, &["CREATE TABLE more (x); CREATE TABLE document (x)"]].concat();
+        assert!(migrate(&mut connection, &broken).is_err());
+        assert_eq!(version(&connection), STEPS.len() as i64);
+        let more: u32 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'more'", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(more, 0);
+        prepare(&mut connection).unwrap().unwrap();
+    }
+}

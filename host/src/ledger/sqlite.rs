@@ -1,0 +1,331 @@
+//! The ledger as one SQLite file, with a lock file for each stream beside it.
+
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+
+use super::{Claim, Document, Ledger, LedgerError, Revision, schema};
+
+/// How long another process may hold the file for a change.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// A ledger in a file.
+#[derive(Debug, Clone)]
+pub struct SqliteLedger {
+    path: PathBuf,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl SqliteLedger {
+    /// Opens the file; makes it, and the folders to it, where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be used: no rights, no room, not a ledger, of a later version.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, LedgerError> {
+        let path = path.into();
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            make_folder(folder)?;
+        }
+        // It names people's connections and holds what ids are made of: nobody else's business.
+        let made = File::options().append(true).create(true).mode(0o600).open(&path);
+        made.map_err(|source| LedgerError::Folder {
+            path: path.clone(),
+            source,
+        })?;
+        let failed = |source| LedgerError::Database {
+            path: path.clone(),
+            source,
+        };
+        let opened = (|| {
+            let mut connection = Connection::open(&path)?;
+            connection.busy_timeout(BUSY)?;
+            schema::prepare(&mut connection).map(|known| known.map(|()| connection))
+        })();
+        let connection = opened.map_err(failed)?.map_err(|problem| LedgerError::Foreign {
+            path: path.clone(),
+            problem,
+        })?;
+        Ok(SqliteLedger {
+            path,
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A folder beside the file, for what belongs to it: `ledger.db` has `ledger.db-NAME`.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(format!("-{name}"));
+        PathBuf::from(path)
+    }
+
+    /// Works with the database on a thread where waiting for the disk does no harm.
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let connection = Arc::clone(&self.connection);
+        let worked = tokio::task::spawn_blocking(move || {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut connection)
+        });
+        match worked.await {
+            Ok(result) => result.map_err(|source| LedgerError::Database {
+                path: self.path.clone(),
+                source,
+            }),
+            Err(error) => Err(LedgerError::Internal(error.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn load(&self, key: &str) -> Result<Option<Document>, LedgerError> {
+        let key = key.to_owned();
+        self.work(move |connection| {
+            connection
+                .query_row(
+                    "SELECT key, revision, json FROM document WHERE key = ?1",
+                    [key],
+                    document,
+                )
+                .optional()
+        })
+        .await
+    }
+
+    async fn swap(&self, key: &str, expected: Option<Revision>, json: &str) -> Result<Revision, LedgerError> {
+        let (name, json) = (key.to_owned(), json.to_owned());
+        let swapped = self.work(move |connection| swap(connection, &name, expected, Some(&json)));
+        swapped
+            .await?
+            .ok_or_else(|| LedgerError::Conflict { key: key.to_owned() })
+    }
+
+    async fn remove(&self, key: &str, expected: Revision) -> Result<(), LedgerError> {
+        let name = key.to_owned();
+        let removed = self.work(move |connection| swap(connection, &name, Some(expected), None));
+        match removed.await? {
+            Some(_) => Ok(()),
+            None => Err(LedgerError::Conflict { key: key.to_owned() }),
+        }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Document>, LedgerError> {
+        let prefix = prefix.to_owned();
+        self.work(move |connection| {
+            let query = "SELECT key, revision, json FROM document WHERE substr(key, 1, ?1) = ?2 ORDER BY key";
+            let mut statement = connection.prepare(query)?;
+            let length = prefix.chars().count() as i64;
+            statement.query_map(params![length, prefix], document)?.collect()
+        })
+        .await
+    }
+
+    async fn claim(&self, key: &str) -> Result<Claim, LedgerError> {
+        let folder = self.beside("locks");
+        make_folder(&folder)?;
+        let path = folder.join(key);
+        let failed = |source| LedgerError::Folder {
+            path: path.clone(),
+            source,
+        };
+        // The system gives the lock free with the process, however that ends; the file stays.
+        let file = File::options().append(true).create(true).mode(0o600).open(&path);
+        let file = file.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Box::new(file)),
+            Err(TryLockError::WouldBlock) => Err(LedgerError::Claimed { what: key.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+/// Changes a document, or removes it, where the revision is the expected one; else says none.
+fn swap(
+    connection: &mut Connection,
+    key: &str,
+    expected: Option<Revision>,
+    json: Option<&str>,
+) -> Result<Option<Revision>, rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: Option<i64> = transaction
+        .prepare_cached("SELECT revision FROM document WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    if found.map(|revision| revision as Revision) != expected {
+        return Ok(None);
+    }
+    let revision: i64 = transaction
+        .prepare_cached("UPDATE latest SET revision = revision + 1 RETURNING revision")?
+        .query_row([], |row| row.get(0))?;
+    match json {
+        Some(json) => {
+            let query = "INSERT INTO document VALUES (?1, ?2, ?3) \
+                         ON CONFLICT DO UPDATE SET revision = excluded.revision, json = excluded.json";
+            transaction
+                .prepare_cached(query)?
+                .execute(params![key, revision, json])?
+        }
+        None => transaction.execute("DELETE FROM document WHERE key = ?1", [key])?,
+    };
+    transaction.commit()?;
+    Ok(Some(revision as Revision))
+}
+
+fn document(row: &Row<'_>) -> Result<Document, rusqlite::Error> {
+    Ok(Document {
+        key: row.get(0)?,
+        revision: row.get::<_, i64>(1)? as Revision,
+        json: row.get(2)?,
+    })
+}
+
+/// A folder for its owner only, where it is not there yet.
+fn make_folder(folder: &Path) -> Result<(), LedgerError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| LedgerError::Folder {
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_written_is_there_for_the_next_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/ledger.db");
+        let revision = {
+            let ledger = SqliteLedger::open(&path).unwrap();
+            ledger.swap("stream.a", None, "{}").await.unwrap()
+        };
+        let ledger = SqliteLedger::open(&path).unwrap();
+        assert_eq!(ledger.load("stream.a").await.unwrap().unwrap().revision, revision);
+        assert!(ledger.swap("stream.a", Some(revision), "[]").await.unwrap() > revision);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let settings = ledger
+            .work(|connection| {
+                let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+                let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+                Ok((journal, synchronous))
+            })
+            .await
+            .unwrap();
+        assert_eq!(settings, ("wal".to_owned(), 2));
+    }
+
+    #[tokio::test]
+    async fn two_connections_that_change_one_document_never_both_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        SqliteLedger::open(&path).unwrap().swap("k", None, "0").await.unwrap();
+        let count = |path: PathBuf| async move {
+            let ledger = SqliteLedger::open(path).unwrap();
+            let mut won = 0_u32;
+            while won < 50 {
+                let found = ledger.load("k").await.unwrap().unwrap();
+                let next = (found.json.parse::<u32>().unwrap() + 1).to_string();
+                match ledger.swap("k", Some(found.revision), &next).await {
+                    Ok(_) => won += 1,
+                    Err(LedgerError::Conflict { .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        };
+        let others: Vec<_> = (0..3).map(|_| tokio::spawn(count(path.clone()))).collect();
+        for other in others {
+            other.await.unwrap();
+        }
+        let ledger = SqliteLedger::open(&path).unwrap();
+        assert_eq!(ledger.load("k").await.unwrap().unwrap().json, "150");
+    }
+
+    #[test]
+    fn what_is_no_ledger_is_refused_with_a_hint_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("CREATE TABLE mine (x)").unwrap();
+        drop(other);
+        let before = std::fs::read(&path).unwrap();
+        let error = SqliteLedger::open(&path).unwrap_err();
+        assert!(matches!(error, LedgerError::Foreign { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+
+        std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
+        let error = SqliteLedger::open(&path).unwrap_err();
+        assert!(error.hint().unwrap().contains("backup"), "{error:?}");
+    }
+
+    #[test]
+    fn a_later_version_s_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        drop(SqliteLedger::open(&path).unwrap());
+        let raw = Connection::open(&path).unwrap();
+        raw.pragma_update(None, "user_version", 99).unwrap();
+        let error = SqliteLedger::open(&path).unwrap_err();
+        assert!(error.to_string().contains("version 99"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_with_torn_pages_is_an_error_with_a_hint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        {
+            let ledger = SqliteLedger::open(&path).unwrap();
+            for number in 0..200 {
+                let json = "\"".to_owned() + &"x".repeat(500) + "\"";
+                ledger.swap(&format!("stream.{number}"), None, &json).await.unwrap();
+            }
+        }
+        let mut bytes = std::fs::read(&path).unwrap();
+        let half = bytes.len() / 2;
+        for byte in bytes.iter_mut().skip(4096).take(half) {
+            *byte = 0x5a;
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let listed = match SqliteLedger::open(&path) {
+            Ok(ledger) => ledger.list("stream.").await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        let error = listed.unwrap_err();
+        assert!(error.hint().unwrap().contains("backup"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_may_not_be_written_is_an_error_with_a_hint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        drop(SqliteLedger::open(&path).unwrap());
+        let ledger = SqliteLedger::open(&path).unwrap();
+        // Rights do not stop root, so the connection itself is made to read only.
+        ledger
+            .work(|connection| connection.pragma_update(None, "query_only", true))
+            .await
+            .unwrap();
+        let error = ledger.swap("k", None, "{}").await.unwrap_err();
+        assert!(error.hint().unwrap().contains("writable"), "{error:?}");
+
+        std::fs::create_dir(folder.path().join("folder.db")).unwrap();
+        let error = SqliteLedger::open(folder.path().join("folder.db")).unwrap_err();
+        assert!(error.hint().unwrap().contains("--ledger"), "{error:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! What progress is kept for.
+
+use std::fmt::{self, Write};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A report of a connection, with its parameters: what a watermark belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// The connection's name.
+    pub connection: String,
+    /// The report plugin's name.
+    pub report: String,
+    /// The parameters by name, in the order of their names.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Stream {
+    /// The stream of these; the order of parameters of different names plays no part.
+    pub fn new(connection: &str, report: &str, parameters: &[(String, String)]) -> Stream {
+        let mut parameters = parameters.to_vec();
+        parameters.sort_by(|a, b| a.0.cmp(&b.0));
+        Stream {
+            connection: connection.to_owned(),
+            report: report.to_owned(),
+            parameters,
+        }
+    }
+
+    /// The key of its record.
+    pub fn key(&self) -> String {
+        format!("{PREFIX}{}", self.digest())
+    }
+
+    /// The key of a sink's progress in it.
+    pub fn progress_key(&self, sink: &str) -> String {
+        format!("progress.{}.{}", self.digest(), hex(&Sha256::digest(sink)))
+    }
+
+    /// What the keys of all its sinks' progress begin with.
+    pub fn progress_prefix(&self) -> String {
+        format!("progress.{}.", self.digest())
+    }
+
+    fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut put = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        put(&self.connection);
+        put(&self.report);
+        for (name, value) in &self.parameters {
+            put(name);
+            put(value);
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// What the keys of all records begin with.
+pub(super) const PREFIX: &str = "stream.";
+
+impl Stream {
+    /// What the keys of all records begin with.
+    pub const KEYS: &'static str = PREFIX;
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.report, self.connection)?;
+        for (name, value) in &self.parameters {
+            write!(f, " {name}={}", value.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest
+        .iter()
+        .take(16)
+        .fold(String::with_capacity(32), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_its_connection_report_and_parameters() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let one = Stream::new("epm", "user-login", &[pair("a", "1"), pair("b", "2")]);
+        let same = Stream::new("epm", "user-login", &[pair("b", "2"), pair("a", "1")]);
+        assert_eq!(one.key(), same.key());
+        for other in [
+            Stream::new("epm", "user-login", &[pair("a", "1")]),
+            Stream::new("epm2", "user-login", &one.parameters),
+            Stream::new("epm", "user-audit", &one.parameters),
+            Stream::new("epm", "user-login", &[pair("a", "1b"), pair("", "2")]),
+        ] {
+            assert_ne!(one.key(), other.key(), "{other}");
+        }
+        assert!(one.progress_key("../x y").starts_with(&one.progress_prefix()));
+        assert!(
+            one.progress_key("../x y")
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'.')
+        );
+    }
+}

@@ -1,0 +1,312 @@
+//! Which windows a run asks for: what is due since the watermark, or the period that was named, cut to what the server
+//! takes at once.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::window::{Window, WindowError, day_of, end_of_day, start_of};
+use crate::ledger::{Interval, Record, merged};
+use crate::plugin::Granularity;
+
+/// What decides about windows besides the record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// The host's clock.
+    pub(super) now: Timestamp,
+    /// How long after an event it may still be missing at the source.
+    pub(super) lag: Duration,
+    pub(super) granularity: Granularity,
+    /// How many days back the server can be asked.
+    pub(super) retention_days: Option<u32>,
+    /// The longest window of one request, in days.
+    pub(super) window_days: Option<u32>,
+}
+
+/// A window to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Planned {
+    pub(super) window: Window,
+    /// Up to here it counts as covered once committed.
+    pub(super) settled: Timestamp,
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Schedule {
+    /// Where a stream begins that has no watermark yet.
+    pub(super) begin: Option<Timestamp>,
+    /// In order.
+    pub(super) windows: Vec<Planned>,
+    /// What was due and is no longer kept by the server.
+    pub(super) lost: Vec<Interval>,
+}
+
+impl Rules {
+    /// What is due since the watermark. A stream without one begins with today.
+    pub(super) fn due(&self, record: &Record) -> Result<Schedule, WindowError> {
+        let end = self.settled()?;
+        let today = start_of(day_of(self.now))?;
+        let due = match record.watermark {
+            Some(_) => record.due(end),
+            None => {
+                let end = match self.granularity {
+                    Granularity::Day => end_of_day(self.now.max(after(today)?))?,
+                    Granularity::Instant => end,
+                };
+                merged(vec![Interval::new(today, end)])
+            }
+        };
+        let oldest = match self.retention_days {
+            Some(days) => Some(match self.granularity {
+                Granularity::Day => back(today, days)?,
+                Granularity::Instant => back(self.now, days)?,
+            }),
+            None => None,
+        };
+        let mut schedule = Schedule {
+            begin: record.watermark.is_none().then_some(today),
+            ..Schedule::default()
+        };
+        let mut wanted = Vec::new();
+        for interval in due {
+            let from = oldest.map_or(interval.from, |oldest| interval.from.max(oldest));
+            let gone = Interval::new(interval.from, from.min(interval.to));
+            if !gone.is_empty() {
+                schedule.lost.push(gone);
+            }
+            wanted.push(Interval::new(from, interval.to));
+        }
+        schedule.windows = self.cut(wanted, end)?;
+        Ok(schedule)
+    }
+
+    /// The windows of a period that was named.
+    pub(super) fn period(&self, period: Window) -> Result<Schedule, WindowError> {
+        let windows = self.cut(vec![Interval::new(period.from, period.to)], self.settled()?)?;
+        Ok(Schedule {
+            windows,
+            ..Schedule::default()
+        })
+    }
+
+    /// Before this instant the source is complete.
+    fn settled(&self) -> Result<Timestamp, WindowError> {
+        let lag = SignedDuration::try_from(self.lag).map_err(|_| WindowError::OutOfRange)?;
+        self.now.checked_sub(lag).map_err(|_| WindowError::OutOfRange)
+    }
+
+    /// Moves intervals out to what the source can be asked for, and cuts them to what it takes at once.
+    fn cut(&self, wanted: Vec<Interval>, settled: Timestamp) -> Result<Vec<Planned>, WindowError> {
+        let wanted = merged(wanted);
+        let whole = match self.granularity {
+            Granularity::Instant => wanted,
+            Granularity::Day => {
+                let days = wanted.into_iter().map(|interval| {
+                    Ok(Interval::new(
+                        start_of(day_of(interval.from))?,
+                        end_of_day(interval.to)?,
+                    ))
+                });
+                merged(days.collect::<Result<_, WindowError>>()?)
+            }
+        };
+        let mut windows = Vec::new();
+        for interval in whole {
+            let mut from = interval.from;
+            while from < interval.to {
+                let to = match self.window_days {
+                    Some(days) => forth(from, days)?.min(interval.to),
+                    None => interval.to,
+                };
+                windows.push(Planned {
+                    window: Window { from, to },
+                    settled: settled.clamp(from, to),
+                });
+                from = to;
+            }
+        }
+        Ok(windows)
+    }
+}
+
+/// A UTC day has 24 hours.
+fn days(count: u32) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(count))
+}
+
+fn back(from: Timestamp, count: u32) -> Result<Timestamp, WindowError> {
+    from.checked_sub(days(count)).map_err(|_| WindowError::OutOfRange)
+}
+
+fn forth(from: Timestamp, count: u32) -> Result<Timestamp, WindowError> {
+    from.checked_add(days(count.max(1)))
+        .map_err(|_| WindowError::OutOfRange)
+}
+
+/// The next millisecond: an instant at midnight belongs to the day that begins.
+fn after(instant: Timestamp) -> Result<Timestamp, WindowError> {
+    instant
+        .checked_add(SignedDuration::from_millis(1))
+        .map_err(|_| WindowError::OutOfRange)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::ledger::{InFlight, Recent, Stream, without};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn rules(now: Timestamp, granularity: Granularity) -> Rules {
+        Rules {
+            now,
+            lag: Duration::from_secs(900),
+            granularity,
+            retention_days: Some(90),
+            window_days: Some(30),
+        }
+    }
+
+    fn record() -> Record {
+        Record::new(Stream::new("epm", "user-login", &[]))
+    }
+
+    fn commit(record: &mut Record, planned: Planned) {
+        record.windows.push(InFlight {
+            name: "w".into(),
+            period: Interval::new(planned.window.from, planned.window.to),
+            settled: planned.settled,
+            clock: planned.settled,
+            plugin: String::new(),
+            again: false,
+            fetches: Vec::new(),
+            delivering: false,
+        });
+        record.commit("w", Recent::default());
+    }
+
+    #[test]
+    fn the_first_run_covers_today() {
+        let now = at("2025-03-31T15:30:00Z");
+        let first = |granularity| rules(now, granularity).due(&record()).unwrap().windows;
+        let day = first(Granularity::Day);
+        assert_eq!(
+            (day[0].window.from, day[0].window.to, day[0].settled),
+            (
+                at("2025-03-31T00:00:00Z"),
+                at("2025-04-01T00:00:00Z"),
+                at("2025-03-31T15:15:00Z")
+            )
+        );
+        let instant = first(Granularity::Instant);
+        assert_eq!(
+            (instant[0].window.from, instant[0].window.to),
+            (at("2025-03-31T00:00:00Z"), at("2025-03-31T15:15:00Z"))
+        );
+        // So shortly after midnight nothing is settled, but the day that begins is the one to ask for.
+        let midnight = rules(at("2025-03-31T00:00:00Z"), Granularity::Day);
+        assert_eq!(
+            midnight.due(&record()).unwrap().windows[0].window.from,
+            at("2025-03-31T00:00:00Z")
+        );
+        let early = rules(at("2025-03-31T00:05:00Z"), Granularity::Instant);
+        assert!(early.due(&record()).unwrap().windows.is_empty());
+    }
+
+    #[test]
+    fn a_source_that_knows_only_days_is_asked_for_the_open_day_again() {
+        let mut record = record();
+        let morning = rules(at("2025-03-31T15:30:00Z"), Granularity::Day);
+        let planned = morning.due(&record).unwrap().windows[0];
+        commit(&mut record, planned);
+        let evening = rules(at("2025-03-31T20:00:00Z"), Granularity::Day);
+        let again = evening.due(&record).unwrap().windows;
+        assert_eq!(again.len(), 1);
+        assert_eq!(
+            (again[0].window.from, again[0].window.to),
+            (at("2025-03-31T00:00:00Z"), at("2025-04-01T00:00:00Z"))
+        );
+        commit(&mut record, again[0]);
+        // Until the lag is over, the day that has ended is asked for once more.
+        let next = rules(at("2025-04-01T00:05:00Z"), Granularity::Day)
+            .due(&record)
+            .unwrap();
+        assert_eq!(next.windows[0].window.to, at("2025-04-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_watermark_that_the_server_no_longer_reaches_is_a_gap() {
+        let mut record = record();
+        let first = rules(at("2025-01-01T12:00:00Z"), Granularity::Day);
+        let planned = first.due(&record).unwrap().windows[0];
+        commit(&mut record, planned);
+        let late = rules(at("2025-06-01T12:00:00Z"), Granularity::Day)
+            .due(&record)
+            .unwrap();
+        let oldest = at("2025-03-03T00:00:00Z");
+        assert_eq!(late.lost, [Interval::new(at("2025-01-01T11:45:00Z"), oldest)]);
+        assert_eq!(late.windows[0].window.from, oldest);
+        assert_eq!(late.windows.len(), 4, "91 days in windows of 30");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_asks_for_nothing() {
+        let mut record = record();
+        let now = rules(at("2025-03-31T15:30:00Z"), Granularity::Instant);
+        let planned = now.due(&record).unwrap().windows[0];
+        commit(&mut record, planned);
+        for earlier in ["2025-03-31T15:30:00Z", "2025-03-31T12:00:00Z", "2024-01-01T00:00:00Z"] {
+            let back = rules(at(earlier), Granularity::Instant).due(&record).unwrap();
+            assert_eq!(back, Schedule::default(), "{earlier}");
+        }
+    }
+
+    proptest! {
+        /// Runs at any times, over leap days, month ends and changes of DST elsewhere: no gap, no overlap but of whole
+        /// days, no window longer than allowed, nothing from the future counted as covered.
+        #[test]
+        fn runs_leave_no_gap(
+            start in 1_700_000_000_i64..1_800_000_000,
+            steps in vec(1_i64..4_000_000, 1..12),
+            day in any::<bool>(),
+            window_days in proptest::option::of(1_u32..40),
+        ) {
+            let granularity = if day { Granularity::Day } else { Granularity::Instant };
+            let mut record = record();
+            let mut now = Timestamp::from_second(start).unwrap();
+            let first = start_of(day_of(now)).unwrap();
+            for step in steps {
+                let rules = Rules { retention_days: None, window_days, ..rules(now, granularity) };
+                let schedule = rules.due(&record).unwrap();
+                record.watermark = record.watermark.or(schedule.begin);
+                prop_assert!(schedule.lost.is_empty());
+                for pair in schedule.windows.windows(2) {
+                    prop_assert!(pair[0].window.to <= pair[1].window.from);
+                }
+                for planned in schedule.windows {
+                    let Window { from, to } = planned.window;
+                    prop_assert!(from < to && planned.settled <= to);
+                    if let Some(days) = window_days {
+                        prop_assert!(to.duration_since(from) <= super::days(days));
+                    }
+                    if day {
+                        prop_assert_eq!((start_of(day_of(from)).unwrap(), end_of_day(to).unwrap()), (from, to));
+                    }
+                    commit(&mut record, planned);
+                }
+                let end = rules.settled().unwrap();
+                if end > first {
+                    prop_assert!(without(Interval::new(first, end), &record.covered).is_empty());
+                    prop_assert_eq!(record.watermark, Some(end));
+                }
+                prop_assert!(record.covered.iter().all(|covered| covered.to <= end.max(first)));
+                now = now.checked_add(SignedDuration::from_secs(step)).unwrap();
+            }
+        }
+    }
+}
