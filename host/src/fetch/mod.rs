@@ -45,6 +45,7 @@ pub use cleanup::Cleanup;
 pub use error::FetchError;
 pub use limits::{ArchiveLimits, Limits, Polling};
 pub use progress::Progress;
+pub(crate) use records::compact;
 pub(crate) use request::build as build_request;
 pub use spool::SpoolReader;
 
