@@ -47,6 +47,7 @@ pub use error::FetchError;
 pub use journal::{Journal, Point};
 pub use limits::{ArchiveLimits, Limits, Polling};
 pub use progress::Progress;
+pub(crate) use records::compact;
 pub(crate) use request::build as build_request;
 pub use spool::SpoolReader;
 

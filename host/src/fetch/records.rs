@@ -126,7 +126,7 @@ pub(super) fn split(
 }
 
 /// A JSON text without white space between its tokens; so it is one line.
-pub(super) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
     let bytes = json.as_bytes();
     let (mut from, mut in_string, mut escaped) = (0, false, false);
     for (at, byte) in bytes.iter().enumerate() {

@@ -1,44 +1,16 @@
 //! Golden tests: a folder of documents beside what a plugin makes of them.
 //!
-//! Each folder in a plugin's `tests/` that holds an `input.*` is a case:
+//! Each folder in a plugin's `tests/` that holds an `input.*` is a case. The files of a case, and all that may stand in
+//! them, are described in `docs/plugin-workshop.md` under "The cases of a report" and "The cases of a sink": `host plugin
+//! test` reads and writes the same, in the sandbox and for plugins in any language.
 //!
-//! | file | holds |
-//! |---|---|
-//! | `input.csv`, `input.json`, … | the document, byte for byte as the server sends it |
-//! | `request.json` | optional: any of `now`, `from`, `to` (RFC 3339), `parameters` (name to text or texts), `fetch` |
-//! | `expected.ndjson` | one line for each event, then each reject, then the fault if there was one |
-//!
-//! A plugin's `tests/golden.rs` is one call of [`check`]. Every document is parsed whole, byte by byte, and in chunks of
-//! seven bytes; all three must agree. `BLESS=1 cargo test` writes `expected.ndjson` anew: read the difference.
-//!
-//! For a sink plugin it is one call of [`check_sink`], and a case is other files:
-//!
-//! | file | holds |
-//! |---|---|
-//! | `input.ndjson` | one event a line, see below; for a sink with the input `documents` one document a line, exactly as it goes into the sink, with its id in `metadata.uid`, `event.id` or `id` |
-//! | `config.json` | optional: the configuration; `{}` where there is none |
-//! | `response.json` | optional: `{"status": 200, "headers": {"retry-after": "5"}, "body": "…"}`, the answer to each HTTP delivery |
-//! | `expected.json` | an array of deliveries; with a `response.json`, `{"deliveries": […], "verdicts": […]}`; where the sink fails, `{"fault": {"kind", "message", "hint", "code"}}` |
-//!
-//! An **event** is an object with the fields of `wit/events.wit` under their own names: `id`, `time` (milliseconds since
-//! 1970), `activity`, `outcome`, `subject` and `actor` (`{"name", "id", "display-name"}`), `target`, `source-ip`,
-//! `user-agent`, `session`, `service`, `action`, `code`, `message`, `labels`, and `attributes`, an object or a list of
-//! pairs. `id`, `time`, `activity`, `outcome` and `subject` must be there; what is left out or `null` the source did not
-//! say; any other name is a mistake.
-//!
-//! A **delivery** is `{"bytes": "text"}`, or `{"http": {"method", "path", "query", "headers", "body"}}` with the method in
-//! capitals, `path` a list, `query` and `headers` lists of pairs, and the body `null`, `{"json": "text"}`,
-//! `{"form": [[name, value]]}` or `{"other": [type, "text"]}`. Bytes that are no UTF-8 are a list of numbers.
-//!
-//! A **verdict**, one for each HTTP delivery, is `"accepted"`, `{"retry": milliseconds or null}`,
-//! `{"rejected": [{"index", "reason"}]}` or `{"refused": "reason"}`.
-//!
-//! Every case is encoded by two instances, and both must agree.
+//! A plugin's `tests/golden.rs` is one call of [`check`] for a report, of [`check_sink`] for a sink. `BLESS=1 cargo test`
+//! writes what is found as what is expected: read the difference.
 
 mod event;
 mod sink;
 
-pub use event::event_of_json;
+use event::event_of_json;
 pub use sink::check_sink;
 
 use crate::{Batch, Document, Event, Fault, Fetch, Parse, Principal, Reject, Report, Request, Window};
@@ -92,12 +64,11 @@ fn check_case<R: Report>(folder: &Path, input: &Path) -> Result<(), String> {
         .ok()
         .and_then(|index| plan.get(index))
         .ok_or("no such fetch")?;
-    let records = match fetch {
-        Fetch::Call(call) => call.records.as_deref(),
-        Fetch::Pages(pages) => pages.records.as_deref(),
-        Fetch::Job(_) => None,
+    let bytes = match fetch {
+        Fetch::Call(call) if call.records.is_some() => one_record_a_line(&bytes, call.records.as_deref())?,
+        Fetch::Pages(pages) => one_record_a_line(&bytes, pages.records.as_deref())?,
+        Fetch::Call(_) | Fetch::Job(_) => bytes,
     };
-    let bytes = records.map_or(Ok(bytes.clone()), |member| one_record_a_line(&bytes, member))?;
 
     let found = parse::<R>(&document, &bytes, usize::MAX);
     for size in [1, 7] {
@@ -108,16 +79,43 @@ fn check_case<R: Report>(folder: &Path, input: &Path) -> Result<(), String> {
     compare(&folder.join("expected.ndjson"), &found)
 }
 
-/// Holds what was found against what was expected, or blesses it.
+/// Holds what was found against what was expected, or blesses it. The order of members, and white space, say nothing.
 fn compare(path: &Path, found: &str) -> Result<(), String> {
+    let values = |text: &str| -> Option<Vec<Value>> {
+        let values = serde_json::Deserializer::from_str(text).into_iter();
+        values.collect::<Result<_, _>>().ok()
+    };
+    let expected = optional(path)?;
+    let same = |expected: &String| values(expected).is_some_and(|expected| Some(expected) == values(found));
+    if expected.as_ref().is_some_and(same) {
+        return Ok(());
+    }
     if std::env::var_os("BLESS").is_some() {
         return fs::write(path, found).map_err(|error| error.to_string());
     }
-    let expected = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    if expected == found {
-        Ok(())
-    } else {
-        Err(format!("found\n{found}where this was expected\n{expected}"))
+    match expected {
+        Some(expected) => Err(format!("found\n{found}where this was expected\n{expected}")),
+        None => Err(format!("there is no {} yet; found\n{found}", path.display())),
+    }
+}
+
+fn optional(path: &Path) -> Result<Option<String>, String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// The members of a case's optional JSON object, all of them known.
+fn members(folder: &Path, name: &str, known: &[&str]) -> Result<Option<Map<String, Value>>, String> {
+    let Some(text) = optional(&folder.join(name))? else {
+        return Ok(None);
+    };
+    let members: Map<String, Value> = serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
+    match members.keys().find(|member| !known.contains(&member.as_str())) {
+        Some(unknown) => Err(format!("{name}: unknown member {unknown}")),
+        None => Ok(Some(members)),
     }
 }
 
@@ -207,15 +205,13 @@ fn case(value: &impl std::fmt::Debug) -> String {
 }
 
 fn document(folder: &Path) -> Result<Document, String> {
-    let text = match fs::read_to_string(folder.join("request.json")) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".into(),
-        Err(error) => return Err(format!("request.json: {error}")),
-    };
-    let given: Map<String, Value> = serde_json::from_str(&text).map_err(|error| format!("request.json: {error}"))?;
+    let known = ["now", "from", "to", "parameters", "fetch"];
+    let given = members(folder, "request.json", &known)?.unwrap_or_default();
+    let wrong = |what: &str| format!("request.json: {what}");
     let time = |name: &str, default: &str| {
-        let text = given.get(name).and_then(Value::as_str).unwrap_or(default);
-        let time: jiff::Timestamp = text.parse().map_err(|error| format!("request.json: {name}: {error}"))?;
+        let text = given.get(name).map_or(Some(default), Value::as_str);
+        let time = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let time = time.ok_or_else(|| wrong(&format!("{name} is no time in RFC 3339")))?;
         Ok::<_, String>(time.as_millisecond())
     };
     let window = Window {
@@ -224,17 +220,15 @@ fn document(folder: &Path) -> Result<Document, String> {
     };
     let mut parameters = Vec::new();
     for (name, value) in given.get("parameters").and_then(Value::as_object).into_iter().flatten() {
-        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        let texts = values.iter().filter_map(Value::as_str);
-        parameters.extend(texts.map(|text| (name.clone(), text.to_string())));
+        for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+            let text = value
+                .as_str()
+                .ok_or_else(|| wrong(&format!("the parameter {name} is no text")))?;
+            parameters.push((name.clone(), text.to_string()));
+        }
     }
     let now = time("now", "2025-07-04T12:00:00Z")?;
-    let fetch = given
-        .get("fetch")
-        .and_then(Value::as_u64)
-        .unwrap_or(0)
-        .try_into()
-        .map_err(|_| "fetch is too large")?;
+    let fetch = given.get("fetch").map_or(Some(0), Value::as_u64);
     let request = Request {
         window,
         now,
@@ -242,27 +236,29 @@ fn document(folder: &Path) -> Result<Document, String> {
         unique_name: "golden-1".into(),
     };
     Ok(Document {
-        fetch,
+        fetch: fetch
+            .and_then(|fetch| fetch.try_into().ok())
+            .ok_or_else(|| wrong("fetch is no number of one"))?,
         request,
         file_name: None,
         length: None,
     })
 }
 
-/// The records of an envelope as the host hands them over: one a line, without the white space between tokens.
-fn one_record_a_line(body: &[u8], member: &str) -> Result<Vec<u8>, String> {
+/// Records as the host hands them over: one a line, without the white space between tokens. They are an array, or a
+/// member of an envelope.
+fn one_record_a_line(body: &[u8], member: Option<&str>) -> Result<Vec<u8>, String> {
     use serde_json::value::RawValue;
-    type Members<'a> = std::collections::HashMap<String, &'a RawValue>;
-    let envelope: Members = serde_json::from_slice(body).map_err(|error| format!("input: {error}"))?;
-    let array = envelope.get(member).ok_or(format!("input: no member {member}"))?;
-    let records: Vec<&RawValue> = serde_json::from_str(array.get()).map_err(|error| format!("input: {error}"))?;
-    Ok(records
+    let wrong = |error: serde_json::Error| format!("input: {error}");
+    let mut records: &RawValue = serde_json::from_slice(body).map_err(wrong)?;
+    if let Some(member) = member {
+        let envelope: std::collections::HashMap<String, &RawValue> =
+            serde_json::from_str(records.get()).map_err(wrong)?;
+        records = envelope.get(member).ok_or(format!("input: no member {member}"))?;
+    }
+    let records: Vec<&RawValue> = serde_json::from_str(records.get()).map_err(wrong)?;
+    let lines = records
         .iter()
-        .flat_map(|record| {
-            crate::json_lines::compact(record.get())
-                .into_bytes()
-                .into_iter()
-                .chain([b'\n'])
-        })
-        .collect())
+        .map(|record| crate::json_lines::compact(record.get()) + "\n");
+    Ok(lines.collect::<String>().into_bytes())
 }

@@ -158,11 +158,21 @@ impl Tried<'_> {
             if places.iter().all(Option::is_none) {
                 continue;
             }
-            if let Some(missing) = places.iter().position(Option::is_none) {
-                return failed(
-                    format!("event {missing} of a payload is not sent"),
-                    "send every event of a payload",
-                );
+            let mut digest = false;
+            for (missing, _) in places.iter().enumerate().filter(|(_, place)| place.is_none()) {
+                let mut others = events.clone();
+                others.remove(missing);
+                // A digest counts what it does not name: without the event it says something else.
+                if self.encode("encode", &others)? == sent {
+                    return failed(
+                        format!("event {missing} of a payload is not sent"),
+                        "send every event of a payload",
+                    );
+                }
+                digest = true;
+            }
+            if digest {
+                return Ok(Found::Skipped("it counts events that it does not name".to_owned()));
             }
             if !places.is_sorted() {
                 return failed(

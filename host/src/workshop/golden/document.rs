@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
+use crate::fetch::compact;
 use crate::plugin::Fetch;
 
 /// What the host makes of a body: where the plan asks for records, one a line.
@@ -33,23 +34,10 @@ fn array(json: &[u8]) -> Result<Vec<u8>, String> {
     let records: Vec<&RawValue> = serde_json::from_slice(json).map_err(|error| error.to_string())?;
     let mut lines = Vec::with_capacity(json.len());
     for record in records {
-        lines.extend(compact(record.get()).into_bytes());
+        compact(record.get(), &mut lines).map_err(|error| error.to_string())?;
         lines.push(b'\n');
     }
     Ok(lines)
-}
-
-/// A JSON text without the white space between its tokens.
-fn compact(json: &str) -> String {
-    let (mut quoted, mut escaped) = (false, false);
-    json.chars()
-        .filter(|&c| {
-            let keep = quoted || !c.is_ascii_whitespace();
-            quoted ^= c == '"' && !escaped;
-            escaped = quoted && c == '\\' && !escaped;
-            keep
-        })
-        .collect()
 }
 
 #[cfg(test)]

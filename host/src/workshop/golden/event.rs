@@ -67,10 +67,8 @@ struct Line {
     action: Option<String>,
     code: Option<String>,
     message: Option<String>,
-    #[serde(default)]
-    labels: Vec<String>,
-    #[serde(default)]
-    attributes: Attributes,
+    labels: Option<Vec<String>>,
+    attributes: Option<Attributes>,
 }
 
 #[derive(Deserialize)]
@@ -95,12 +93,6 @@ struct Account {
 enum Attributes {
     Pairs(Vec<(String, String)>),
     Object(std::collections::BTreeMap<String, String>),
-}
-
-impl Default for Attributes {
-    fn default() -> Self {
-        Attributes::Pairs(Vec::new())
-    }
 }
 
 impl From<Account> for Principal {
@@ -134,10 +126,11 @@ pub(super) fn read(line: &str) -> Result<Event, String> {
         action: line.action,
         code: line.code,
         message: line.message,
-        labels: line.labels,
+        labels: line.labels.unwrap_or_default(),
         attributes: match line.attributes {
-            Attributes::Pairs(pairs) => pairs,
-            Attributes::Object(members) => members.into_iter().collect(),
+            Some(Attributes::Pairs(pairs)) => pairs,
+            Some(Attributes::Object(members)) => members.into_iter().collect(),
+            None => Vec::new(),
         },
     })
 }

@@ -1,5 +1,6 @@
 //! Golden cases: folders below `tests/`, each with what a plugin is given and what must come of it.
 
+mod delivery;
 mod diff;
 mod document;
 mod event;

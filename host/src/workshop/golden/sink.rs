@@ -1,17 +1,15 @@
 //! A sink's case: a configuration, events and an answer, and the deliveries and verdicts that must come of them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use base64::Engine as _;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::report::fault_value;
-use super::{event, input, optional, settle, unreadable};
-use crate::plugin::{
-    Body, Delivery, HttpRequest, HttpResponse, Input, Item, JsonItem, Method, Payload, PluginError, SinkPlugin, Verdict,
-};
+use super::{delivery, event, input, optional, settle, unreadable};
+use crate::plugin::{Delivery, HttpResponse, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
 use crate::workshop::findings::{Failed, Found, crashed};
 
 /// A case, read.
@@ -19,7 +17,8 @@ pub(in crate::workshop) struct Case {
     /// A JSON text.
     pub(in crate::workshop) config: String,
     payload: Items,
-    response: HttpResponse,
+    /// Without one no delivery is answered, and there is no verdict.
+    response: Option<HttpResponse>,
 }
 
 enum Items {
@@ -32,7 +31,7 @@ enum Items {
 struct Answer {
     status: u16,
     #[serde(default)]
-    headers: Map<String, Value>,
+    headers: BTreeMap<String, String>,
     #[serde(default)]
     body: String,
 }
@@ -43,14 +42,10 @@ impl Case {
         let config = optional(&folder.join("config.json"))?.unwrap_or_else(|| "{}".to_owned());
         check_config(plugin, &config)?;
         let path = folder.join("response.json");
-        let answer = match optional(&path)? {
-            Some(text) => serde_json::from_str(&text).map_err(|error| unreadable(&path, error))?,
-            None => Answer {
-                status: 200,
-                headers: Map::new(),
-                body: String::new(),
-            },
-        };
+        let answer = optional(&path)?
+            .map(|text| serde_json::from_str::<Answer>(&text))
+            .transpose()
+            .map_err(|error| unreadable(&path, error))?;
         let path = input(folder).ok_or_else(|| unreadable(&folder.join("input.ndjson"), "it is gone"))?;
         let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
@@ -75,7 +70,7 @@ impl Case {
         Ok(Case {
             config,
             payload,
-            response: answer.response(),
+            response: answer.map(Answer::response),
         })
     }
 
@@ -87,30 +82,33 @@ impl Case {
         let expected = optional(&path)?;
         let value = expected.as_deref().map(serde_json::from_str::<Value>).transpose();
         let value = match value {
-            Ok(value) => value.map(uniform),
+            Ok(value) => value,
             Err(_) if bless => None,
             Err(error) => return Err(unreadable(&path, error)),
         };
-        let same = value.as_ref() == Some(&uniform(found));
+        let same = value.as_ref() == Some(&found);
         // Shown as it would be blessed: the order of members and white space are no matter.
         let expected = value.map(|value| format!("{value:#}\n"));
         settle(&path, expected.as_deref(), &text, same, bless)
     }
 
-    /// The deliveries, and a verdict on each that is a request.
+    /// The deliveries, the verdicts where there are any, and the fault if there was one.
     fn found(&self, plugin: &SinkPlugin) -> Result<Value, PluginError> {
         let (mut deliveries, mut verdicts) = (Vec::new(), Vec::new());
         let outcome = self.deliver(plugin, &mut deliveries, &mut verdicts);
-        let mut found = json!({"deliveries": deliveries, "verdicts": verdicts});
+        let mut found = Map::from_iter([("deliveries".to_owned(), deliveries.into())]);
+        if !verdicts.is_empty() {
+            found.insert("verdicts".to_owned(), verdicts.into());
+        }
         match outcome {
             Err(PluginError::Fault(fault)) => {
-                if let (Some(found), Value::Object(fault)) = (found.as_object_mut(), fault_value(&fault)) {
+                if let Value::Object(fault) = fault_value(&fault) {
                     found.extend(fault);
                 }
             }
             other => other?,
         }
-        Ok(found)
+        Ok(found.into())
     }
 
     fn deliver(
@@ -138,12 +136,12 @@ impl Case {
         };
         let mut encoder = plugin.open(&self.config)?;
         for (items, payload) in payloads {
-            for (number, delivery) in encoder.encode(&payload)?.iter().enumerate() {
-                deliveries.push(delivery_value(delivery));
-                if let Delivery::Http(_) = delivery {
+            for (number, sent) in encoder.encode(&payload)?.iter().enumerate() {
+                deliveries.push(delivery::written(sent));
+                if let (Delivery::Http(_), Some(response)) = (sent, &self.response) {
                     let number = u32::try_from(number).unwrap_or(u32::MAX);
-                    let verdict = encoder.verdict(number, items, self.response.clone())?;
-                    verdicts.push(verdict_value(&verdict));
+                    let verdict = encoder.verdict(number, items, response.clone())?;
+                    verdicts.push(delivery::verdict(&verdict));
                 }
             }
         }
@@ -167,12 +165,11 @@ fn check_config(plugin: &SinkPlugin, config: &str) -> Result<(), Failed> {
     }
 }
 
+/// With the id that its encoding has (OCSF, ECS, the flat event), else the number of its line.
 fn document(line: &str, number: usize) -> Result<JsonItem, String> {
     let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let id = value
-        .pointer("/metadata/uid")
-        .or_else(|| value.get("id"))
-        .and_then(Value::as_str);
+    let mut places = ["/metadata/uid", "/event/id", "/id"].into_iter();
+    let id = places.find_map(|place| value.pointer(place)?.as_str());
     Ok(JsonItem {
         id: id.map_or_else(|| number.to_string(), str::to_owned),
         json: line.to_owned(),
@@ -181,105 +178,15 @@ fn document(line: &str, number: usize) -> Result<JsonItem, String> {
 
 impl Answer {
     fn response(self) -> HttpResponse {
-        let headers = self.headers.into_iter().map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            (name, text)
-        });
+        let headers = self.headers.into_iter();
         HttpResponse {
             status: self.status,
-            headers: headers.collect(),
+            headers: headers
+                .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                .collect(),
             body: self.body.into_bytes(),
         }
     }
-}
-
-/// How a delivery is written down.
-fn delivery_value(delivery: &Delivery) -> Value {
-    match delivery {
-        Delivery::Http(request) => json!({"http": request_value(request)}),
-        Delivery::Bytes(bytes) => bytes_value(bytes, "bytes"),
-    }
-}
-
-fn request_value(request: &HttpRequest) -> Value {
-    let method = match request.method {
-        Method::Get => "get",
-        Method::Post => "post",
-        Method::Put => "put",
-        Method::Patch => "patch",
-        Method::Delete => "delete",
-    };
-    let body = match &request.body {
-        None => Value::Null,
-        Some(Body::Form(fields)) => json!({"form": fields}),
-        // The host has checked that it is one; a reader sees its members.
-        Some(Body::Json(text)) => json!({"json": serde_json::from_str(text).unwrap_or(Value::Null)}),
-        Some(Body::Other((kind, bytes))) => {
-            let mut value = bytes_value(bytes, "text");
-            if let Some(members) = value.as_object_mut() {
-                members.insert("type".to_owned(), kind.clone().into());
-            }
-            value
-        }
-    };
-    json!({
-        "method": method,
-        "path": request.path,
-        "query": request.query,
-        "headers": request.headers,
-        "body": body,
-    })
-}
-
-/// Text where it is some, else base64.
-fn bytes_value(bytes: &[u8], name: &str) -> Value {
-    let (name, text) = match std::str::from_utf8(bytes) {
-        Ok(text) => (name.to_owned(), text.to_owned()),
-        Err(_) => (
-            "base64".to_owned(),
-            base64::engine::general_purpose::STANDARD.encode(bytes),
-        ),
-    };
-    Value::Object(Map::from_iter([(name, text.into())]))
-}
-
-fn verdict_value(verdict: &Verdict) -> Value {
-    match verdict {
-        Verdict::Accepted => json!("accepted"),
-        Verdict::Retry(wait) => json!({"retry": wait}),
-        Verdict::Rejected(rejections) => {
-            let rejections = rejections.iter();
-            let list = rejections.map(|rejection| json!({"index": rejection.index, "reason": rejection.reason}));
-            json!({"rejected": list.collect::<Vec<_>>()})
-        }
-        Verdict::Refused(reason) => json!({"refused": reason}),
-    }
-}
-
-/// One spelling of what may be written in several: query and headers as an object, a method in capitals, and members of a
-/// request left out that hold nothing.
-fn uniform(mut value: Value) -> Value {
-    let deliveries = value.get_mut("deliveries").and_then(Value::as_array_mut);
-    for request in deliveries
-        .into_iter()
-        .flatten()
-        .filter_map(|delivery| delivery.get_mut("http"))
-    {
-        let Some(request) = request.as_object_mut() else {
-            continue;
-        };
-        for name in ["query", "headers"] {
-            let pairs = request.entry(name).or_insert_with(|| json!([]));
-            if let Value::Object(members) = pairs {
-                *pairs = members.iter().map(|(name, value)| json!([name, value])).collect();
-            }
-        }
-        request.entry("body").or_insert(Value::Null);
-        if let Some(Value::String(method)) = request.get_mut("method") {
-            method.make_ascii_lowercase();
-        }
-    }
-    value
 }
 
 #[cfg(test)]
@@ -287,53 +194,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_delivery_and_verdict_has_one_way_to_be_written() {
-        let request = |body| {
-            Delivery::Http(HttpRequest {
-                method: Method::Post,
-                path: vec!["a".into(), "b c".into()],
-                query: vec![("q".into(), "1".into())],
-                headers: vec![],
-                body,
-            })
-        };
-        assert_eq!(
-            delivery_value(&request(Some(Body::Json("{\"a\":1}".into())))),
-            json!({"http": {"method": "post", "path": ["a", "b c"], "query": [["q", "1"]], "headers": [],
-                "body": {"json": {"a": 1}}}})
-        );
-        let body = |body| delivery_value(&request(body))["http"]["body"].clone();
-        assert_eq!(body(None), Value::Null);
-        assert_eq!(
-            body(Some(Body::Form(vec![("k".into(), "v".into())]))),
-            json!({"form": [["k", "v"]]})
-        );
-        assert_eq!(
-            body(Some(Body::Other(("text/plain".into(), b"x".to_vec())))),
-            json!({"type": "text/plain", "text": "x"})
-        );
-        assert_eq!(
-            delivery_value(&Delivery::Bytes(b"x\n".to_vec())),
-            json!({"bytes": "x\n"})
-        );
-        assert_eq!(delivery_value(&Delivery::Bytes(vec![0xff])), json!({"base64": "/w=="}));
-        assert_eq!(verdict_value(&Verdict::Accepted), json!("accepted"));
-        assert_eq!(verdict_value(&Verdict::Retry(None)), json!({"retry": null}));
-        assert_eq!(verdict_value(&Verdict::Refused("no".into())), json!({"refused": "no"}));
-    }
-
-    #[test]
-    fn an_expectation_may_leave_out_what_is_empty_and_write_pairs_as_an_object() {
-        let short = json!({"deliveries": [{"http": {"method": "POST", "path": ["a"], "query": {"q": "1"}}}]});
-        let whole = json!({"deliveries": [{"http":
-            {"method": "post", "path": ["a"], "query": [["q", "1"]], "headers": [], "body": null}}]});
-        assert_eq!(uniform(short), uniform(whole));
-    }
-
-    #[test]
     fn a_documents_id_is_the_one_that_its_encoding_has() {
         assert_eq!(document(r#"{"metadata":{"uid":"u"},"id":"i"}"#, 1).unwrap().id, "u");
-        assert_eq!(document(r#"{"id":"i"}"#, 1).unwrap().id, "i");
+        assert_eq!(document(r#"{"event":{"id":"e"},"id":"i"}"#, 1).unwrap().id, "e");
+        assert_eq!(document(r#"{"event":"x","id":"i"}"#, 1).unwrap().id, "i");
         assert_eq!(document("{}", 7).unwrap().id, "7");
         assert!(document("{", 1).is_err());
     }

@@ -3,19 +3,18 @@
 use crate::{Activity, Event, Outcome, Principal};
 use serde_json::{Map, Value};
 
-/// The event of a JSON object, as the page of the module above describes it.
-///
-/// # Errors
-///
-/// What is wrong with it, in a few words.
-pub fn event_of_json(json: &str) -> Result<Event, String> {
+/// The event of a JSON object, or what is wrong with it.
+pub(super) fn event_of_json(json: &str) -> Result<Event, String> {
     let mut members = Members::of(serde_json::from_str(json).map_err(|error| error.to_string())?)?;
-    let time = members.value("time").and_then(|time| time.as_i64());
+    let time = members.value("time").and_then(|time| match time.as_str() {
+        Some(text) => Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()),
+        None => time.as_i64(),
+    });
     let activity = members.text("activity")?;
     let outcome = members.text("outcome")?;
     let event = Event {
         id: members.text("id")?,
-        time: time.ok_or("`time` is no number of milliseconds")?,
+        time: time.ok_or("`time` is neither milliseconds nor RFC 3339")?,
         activity: Activity::ALL
             .into_iter()
             .find(|known| activity.as_deref() == Some(known.name()))
@@ -51,12 +50,18 @@ pub fn event_of_json(json: &str) -> Result<Event, String> {
     Ok(event)
 }
 
+/// By the names of `wit/events.wit`; the flat event spells them with an underscore.
 struct Members(Map<String, Value>);
 
 impl Members {
     fn of(value: Value) -> Result<Self, String> {
         match value {
-            Value::Object(members) => Ok(Members(members)),
+            Value::Object(members) => {
+                let members = members.into_iter();
+                Ok(Members(
+                    members.map(|(name, value)| (name.replace('_', "-"), value)).collect(),
+                ))
+            }
             _ => Err("it is no object".into()),
         }
     }
@@ -120,18 +125,27 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_a_report_is_expected_to_give_is_an_event_too() {
+        let wit = r#"{"time": 1000, "activity": "logon", "outcome": "success", "source-ip": "192.0.2.1",
+            "subject": {"name": "a", "display-name": "A"}, "attributes": {"a": "1"}}"#;
+        let flat = r#"{"time": "1970-01-01T00:00:01Z", "activity": "logon", "outcome": "success", "labels": [],
+            "source_ip": "192.0.2.1", "subject": {"name": "a", "display_name": "A"}, "attributes": [["a", "1"]]}"#;
+        assert_eq!(event_of_json(wit).unwrap(), event_of_json(flat).unwrap());
+    }
+
+    #[test]
     fn a_mistake_is_named() {
         for (json, problem) in [
             (r#"[]"#, "it is no object"),
-            (r#"{"time": "now"}"#, "`time` is no number of milliseconds"),
+            (r#"{"time": "now"}"#, "`time` is neither milliseconds nor RFC 3339"),
             (r#"{"time": 1, "activity": "Logon"}"#, "no such `activity`"),
             (
                 r#"{"time": 1, "activity": "logon", "outcome": "success"}"#,
                 "there is no `subject`",
             ),
             (
-                r#"{"time": 1, "activity": "logon", "outcome": "success", "subject": {"name": "a"}, "source_ip": "x"}"#,
-                "an event has no `source_ip`",
+                r#"{"time": 1, "activity": "logon", "outcome": "success", "subject": {"name": "a"}, "ip": "x"}"#,
+                "an event has no `ip`",
             ),
         ] {
             assert_eq!(event_of_json(json), Err(problem.into()), "{json}");

@@ -1,12 +1,13 @@
 //! Golden tests of sink plugins.
 
-use super::{case, compare, each, event_of_json, fault_json};
+use super::{case, compare, each, event_of_json, fault_json, members, optional};
 use crate::{Body, Delivery, Fault, HttpResponse, Input, Item, JsonItem, Payload, Sink, Verdict};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
 
-/// Runs every case of the sink plugin in the folder `manifest`, which a test names as `env!("CARGO_MANIFEST_DIR")`.
+/// Runs every case of the sink plugin in the folder `manifest`, which a test names as `env!("CARGO_MANIFEST_DIR")`. Two
+/// instances encode each, and must agree.
 ///
 /// # Panics
 /// Where a case differs, cannot be read, or where there is none.
@@ -17,99 +18,130 @@ pub fn check_sink<S: Sink>(manifest: &str) {
 fn check_case<S: Sink>(folder: &Path, input: &Path) -> Result<(), String> {
     let text = fs::read_to_string(input).map_err(|error| format!("{}: {error}", input.display()))?;
     let config = optional(&folder.join("config.json"))?.unwrap_or("{}".into());
-    let response = optional(&folder.join("response.json"))?
-        .map(|text| response(&text))
+    let response = members(folder, "response.json", &["status", "headers", "body"])?
+        .map(response)
         .transpose()?;
-    let payload = payload(S::describe().input, &text)?;
-    let found = encode::<S>(&config, payload.clone(), response.as_ref());
-    if encode::<S>(&config, payload, response.as_ref()) != found {
+    let payloads = payloads::<S>(&text)?;
+    let found = found::<S>(&config, &payloads, response.as_ref())?;
+    if self::found::<S>(&config, &payloads, response.as_ref())? != found {
         return Err("two instances disagree".into());
     }
-    let found = found.unwrap_or_else(|fault| fault_json(&fault));
-    let path = folder.join("expected.json");
-    // The order of members, and white space, say nothing.
-    let expected = optional(&path)?.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    if expected.as_ref() == Some(&found) {
-        return Ok(());
-    }
-    let found = serde_json::to_string_pretty(&found).map_err(|error| error.to_string())?;
-    compare(&path, &format!("{found}\n"))
+    compare(&folder.join("expected.json"), &format!("{found:#}\n"))
 }
 
-fn optional(path: &Path) -> Result<Option<String>, String> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{}: {error}", path.display())),
-    }
-}
-
-fn payload(input: Input, text: &str) -> Result<Payload, String> {
-    let lines = || (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    match input {
-        Input::Events => lines()
-            .map(|(number, line)| {
-                let event = event_of_json(line).map_err(|error| format!("line {number}: {error}"))?;
-                let id = event.id.clone().ok_or(format!("line {number}: there is no `id`"))?;
+/// The lines of `input.ndjson`, no more at once than the sink takes.
+fn payloads<S: Sink>(text: &str) -> Result<Vec<Payload>, String> {
+    let description = S::describe();
+    let most = description.batch_events.and_then(|most| usize::try_from(most).ok());
+    let most = most.unwrap_or(usize::MAX).max(1);
+    let lines: Vec<(usize, &str)> = (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+        .collect();
+    let at = |number: usize| move |reason: String| format!("line {number}: {reason}");
+    let payload = |lines: &[(usize, &str)]| match description.input {
+        Input::Events => {
+            let item = |&(number, line): &(usize, &str)| {
+                let mut event = event_of_json(line).map_err(at(number))?;
+                let id = event.id.get_or_insert_with(|| number.to_string()).clone();
                 Ok(Item { id, event })
-            })
-            .collect::<Result<_, _>>()
-            .map(Payload::Events),
-        Input::Documents => lines()
-            .map(|(number, line)| {
-                let id = id_of_document(line).ok_or(format!("line {number}: no object with an id"))?;
-                Ok(JsonItem { id, json: line.into() })
-            })
-            .collect::<Result<_, _>>()
-            .map(Payload::Documents),
-    }
+            };
+            lines.iter().map(item).collect::<Result<_, _>>().map(Payload::Events)
+        }
+        Input::Documents => {
+            let item = |&(number, line): &(usize, &str)| {
+                let id = id_of_document(line).map_err(at(number))?;
+                Ok(JsonItem {
+                    id: id.unwrap_or_else(|| number.to_string()),
+                    json: line.into(),
+                })
+            };
+            lines.iter().map(item).collect::<Result<_, _>>().map(Payload::Documents)
+        }
+    };
+    lines.chunks(most).map(payload).collect()
 }
 
 /// Where the encodings keep it: OCSF, ECS, the flat event.
-fn id_of_document(json: &str) -> Option<String> {
-    let document: Value = serde_json::from_str(json).ok()?;
-    let id = ["/metadata/uid", "/event/id", "/id"]
-        .iter()
-        .find_map(|place| document.pointer(place)?.as_str())?;
-    Some(id.into())
+fn id_of_document(json: &str) -> Result<Option<String>, String> {
+    let document: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut places = ["/metadata/uid", "/event/id", "/id"].iter();
+    Ok(places.find_map(|place| Some(document.pointer(place)?.as_str()?.to_string())))
 }
 
-fn encode<S: Sink>(config: &str, payload: Payload, response: Option<&HttpResponse>) -> Result<Value, Fault> {
+fn found<S: Sink>(config: &str, payloads: &[Payload], response: Option<&HttpResponse>) -> Result<Value, String> {
+    let (mut deliveries, mut verdicts) = (Vec::new(), Vec::new());
+    let outcome = deliver::<S>(config, payloads, response, &mut deliveries, &mut verdicts);
+    let deliveries = deliveries.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
+    let mut found = Map::from_iter([("deliveries".into(), deliveries.into())]);
+    if !verdicts.is_empty() {
+        found.insert("verdicts".into(), verdicts.iter().map(verdict).collect());
+    }
+    if let Err(Value::Object(fault)) = outcome.map_err(|fault| fault_json(&fault)) {
+        found.extend(fault);
+    }
+    Ok(found.into())
+}
+
+fn deliver<S: Sink>(
+    config: &str,
+    payloads: &[Payload],
+    response: Option<&HttpResponse>,
+    deliveries: &mut Vec<Delivery>,
+    verdicts: &mut Vec<Verdict>,
+) -> Result<(), Fault> {
     let mut sink = S::open(config)?;
-    let deliveries = sink.encode(payload)?;
-    let written: Vec<Value> = deliveries.iter().map(delivery).collect();
-    let Some(response) = response else {
-        return Ok(written.into());
-    };
-    let verdicts: Vec<Value> = (0..)
-        .zip(&deliveries)
-        .filter(|(_, delivery)| matches!(delivery, Delivery::Http(_)))
-        .map(|(number, _)| verdict(&sink.verdict(number, response.clone())))
-        .collect();
-    Ok(json!({"deliveries": written, "verdicts": verdicts}))
+    for payload in payloads {
+        let sent = sink.encode(payload.clone())?;
+        let requests = (0..)
+            .zip(&sent)
+            .filter(|(_, delivery)| matches!(delivery, Delivery::Http(_)));
+        if let Some(response) = response {
+            verdicts.extend(requests.map(|(number, _)| sink.verdict(number, response.clone())));
+        }
+        deliveries.extend(sent);
+    }
+    Ok(())
 }
 
-fn delivery(delivery: &Delivery) -> Value {
+fn delivery(delivery: &Delivery) -> Result<Value, String> {
     let request = match delivery {
-        Delivery::Bytes(bytes) => return json!({"bytes": text(bytes)}),
+        Delivery::Bytes(bytes) => return Ok(Map::from_iter([text("bytes", bytes)]).into()),
         Delivery::Http(request) => request,
     };
-    let body = request.body.as_ref().map(|body| match body {
-        Body::Form(pairs) => json!({"form": pairs}),
-        Body::Json(json) => json!({"json": json}),
-        Body::Other((media_type, bytes)) => json!({"other": [media_type, text(bytes)]}),
-    });
-    json!({"http": {
-        "method": case(&request.method).to_ascii_uppercase(),
-        "path": request.path,
-        "query": request.query,
-        "headers": request.headers,
-        "body": body,
-    }})
+    let mut written = Map::new();
+    written.insert("method".into(), case(&request.method).to_ascii_uppercase().into());
+    written.insert("path".into(), json!(request.path));
+    for (name, pairs) in [("query", &request.query), ("headers", &request.headers)] {
+        if !pairs.is_empty() {
+            written.insert(name.into(), json!(pairs));
+        }
+    }
+    if let Some(body) = &request.body {
+        let body = match body {
+            Body::Form(pairs) => json!({"form": pairs}),
+            Body::Json(json) => {
+                let value: Value = serde_json::from_str(json).map_err(|error| format!("a JSON body: {error}"))?;
+                json!({"json": value})
+            }
+            Body::Other((media_type, bytes)) => {
+                Map::from_iter([("type".into(), media_type.clone().into()), text("text", bytes)]).into()
+            }
+        };
+        written.insert("body".into(), body);
+    }
+    Ok(json!({"http": written}))
 }
 
-fn text(bytes: &[u8]) -> Value {
-    std::str::from_utf8(bytes).map_or(json!(bytes), Value::from)
+/// The member that holds the bytes: text, or `hex` where they are none.
+fn text(name: &str, bytes: &[u8]) -> (String, Value) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (name.into(), text.into()),
+        Err(_) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            ("hex".into(), digits.into())
+        }
+    }
 }
 
 fn verdict(verdict: &Verdict) -> Value {
@@ -126,17 +158,21 @@ fn verdict(verdict: &Verdict) -> Value {
     }
 }
 
-fn response(json: &str) -> Result<HttpResponse, String> {
+fn response(given: Map<String, Value>) -> Result<HttpResponse, String> {
     let wrong = |what: &str| format!("response.json: {what}");
-    let given: Value = serde_json::from_str(json).map_err(|error| wrong(&error.to_string()))?;
     let status = given.get("status").and_then(Value::as_u64);
-    let headers = given.get("headers").and_then(Value::as_object).into_iter().flatten();
-    let header = |(name, value): (&String, &Value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_string()));
+    let headers = given.get("headers").cloned().unwrap_or(json!({}));
+    let headers: std::collections::BTreeMap<String, String> =
+        serde_json::from_value(headers).map_err(|_| wrong("`headers` is no object of texts"))?;
+    let body = given.get("body").map_or(Some(""), Value::as_str);
     Ok(HttpResponse {
         status: status
             .and_then(|status| status.try_into().ok())
-            .ok_or_else(|| wrong("no `status`"))?,
-        headers: headers.filter_map(header).collect(),
-        body: given.get("body").and_then(Value::as_str).unwrap_or_default().into(),
+            .ok_or_else(|| wrong("`status` is no status"))?,
+        headers: headers
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect(),
+        body: body.ok_or_else(|| wrong("`body` is no text"))?.into(),
     })
 }

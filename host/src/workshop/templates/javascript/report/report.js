@@ -31,7 +31,7 @@ class Parser {
   keep(bytes) {
     this.partial.push(bytes);
     this.length += bytes.length;
-    // What is thrown must be a fault of the WIT package; anything else ends the plugin.
+    // What is thrown on purpose is a fault of the WIT package.
     if (this.length > LINE_BYTES) {
       throw { kind: 'malformed-document', message: `line ${this.count + 1} is too long` };
     }
@@ -75,6 +75,22 @@ function event(line) {
   };
 }
 
+// Anything thrown but a fault ends the plugin without a word. So an Error becomes a fault that says what and where.
+function guarded(method) {
+  return function (...given) {
+    try {
+      return method.apply(this, given);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const where = error.stack.split('\n')[0].replace(/^.*@/, '');
+      throw { kind: 'internal', message: `${error} (${where})` };
+    }
+  };
+}
+
+Parser.prototype.push = guarded(Parser.prototype.push);
+Parser.prototype.finish = guarded(Parser.prototype.finish);
+
 export const report = {
   describe() {
     return {
@@ -86,9 +102,9 @@ export const report = {
       parameters: [],
     };
   },
-  plan(_request) {
+  plan: guarded((_request) => {
     const request = { method: 'get', path: ['sign-ins.csv'], query: [], headers: [] };
     return [{ tag: 'call', val: { request } }];
-  },
+  }),
   Parser,
 };

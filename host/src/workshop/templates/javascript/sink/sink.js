@@ -15,7 +15,7 @@ class Encoder {
 
   static open(config) {
     const settings = parsed(config);
-    // What is thrown must be a fault of the WIT package; anything else ends the plugin.
+    // What is thrown on purpose is a fault of the WIT package.
     if (settings === null || typeof settings !== 'object' || Array.isArray(settings)) {
       throw { kind: 'invalid-request', message: 'the configuration is no JSON object' };
     }
@@ -56,6 +56,22 @@ function parsed(text) {
     return null;
   }
 }
+
+// Anything thrown but a fault ends the plugin without a word. So an Error becomes a fault that says what and where.
+function guarded(method) {
+  return function (...given) {
+    try {
+      return method.apply(this, given);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const where = error.stack.split('\n')[0].replace(/^.*@/, '');
+      throw { kind: 'internal', message: `${error} (${where})` };
+    }
+  };
+}
+
+Encoder.open = guarded(Encoder.open);
+Encoder.prototype.encode = guarded(Encoder.prototype.encode);
 
 export const sink = {
   describe() {
