@@ -16,11 +16,13 @@ mod s3_server;
 mod squid;
 
 mod archive;
+mod conformance;
 mod gateway;
 mod nats;
 mod oauth2;
 mod object_store;
 mod otlp;
+mod outage;
 mod past;
 mod postgres;
 mod proxy;

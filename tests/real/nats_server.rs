@@ -134,12 +134,24 @@ impl NatsServer {
         });
     }
 
-    /// Subject, message id and content of everything in a stream, in order.
+    /// Removes a stream, where there is one, and what it knows of ids.
+    pub fn delete_stream(&self, name: &str) {
+        self.runtime.block_on(async {
+            let _ = self.jetstream().await.delete_stream(name).await;
+        });
+    }
+
+    /// Subject, message id and content of everything in a stream, in order; nothing where there is no such stream.
     pub fn messages(&self, stream: &str) -> Vec<(String, String, Value)> {
         self.runtime.block_on(async {
-            let mut stream = self.jetstream().await.get_stream(stream).await.unwrap();
-            let state = stream.info().await.unwrap().state.clone();
             let mut messages = Vec::new();
+            let Ok(mut stream) = self.jetstream().await.get_stream(stream).await else {
+                return messages;
+            };
+            let state = stream.info().await.unwrap().state.clone();
+            if state.messages == 0 {
+                return messages;
+            }
             for sequence in state.first_sequence..=state.last_sequence {
                 let message = stream.get_raw_message(sequence).await.unwrap();
                 let id = message.headers.get("Nats-Msg-Id").unwrap().to_string();

@@ -23,7 +23,8 @@ pub struct PostgresServer {
     folder: TempDir,
     port: u16,
     password: String,
-    _process: Process,
+    settings: Vec<String>,
+    process: Option<Process>,
 }
 
 impl PostgresServer {
@@ -67,35 +68,22 @@ impl PostgresServer {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-        let port = free_port();
-        let mut command = tool("postgres");
-        command
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(path)
-            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "fsync=off"])
-            .current_dir(path);
+        let mut settings = vec!["fsync=off".to_owned()];
         if let Some(identity) = identity {
             let certificate = write("server.pem", &identity.certificate);
             let key = write("server.key", &identity.key);
-            let mut set = |name: &str, value: &str| {
-                command.arg("-c").arg(format!("{name}={value}"));
-            };
-            set("ssl", "on");
-            set("ssl_cert_file", certificate.to_str().unwrap());
-            set("ssl_key_file", key.to_str().unwrap());
+            settings.push("ssl=on".to_owned());
+            settings.push(format!("ssl_cert_file={}", certificate.display()));
+            settings.push(format!("ssl_key_file={}", key.display()));
         }
-        let process = Process::start(&mut command, port, &path.join("said.log"));
-        let server = PostgresServer {
+        let mut server = PostgresServer {
             folder,
-            port,
+            port: free_port(),
             password: password.to_owned(),
-            _process: process,
+            settings,
+            process: None,
         };
-        // It answers before it is ready.
-        let ready = (0..200).any(|_| server.psql("postgres", "postgres", "select 1").status.success());
-        assert!(ready, "PostgreSQL does not become ready");
+        server.resume();
         server.ask(
             "postgres",
             "postgres",
@@ -107,6 +95,36 @@ impl PostgresServer {
             &format!("create database {DATABASE} owner {USER}"),
         );
         server
+    }
+
+    /// Ends the server; what it stored stays.
+    pub fn halt(&mut self) {
+        // Killed, it would leave shared memory and processes behind for a while.
+        let mut command = tool("pg_ctl");
+        command
+            .args(["stop", "--silent", "--mode=immediate", "--pgdata"])
+            .arg(self.folder.path().join("data"))
+            .current_dir(self.folder.path());
+        let _ = command.status();
+        self.process = None;
+    }
+
+    /// Starts the server at the same port, with what it stored.
+    pub fn resume(&mut self) {
+        let path = self.folder.path();
+        let mut command = tool("postgres");
+        command
+            .arg("-D")
+            .arg(path.join("data"))
+            .arg("-k")
+            .arg(path)
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
+            .current_dir(path);
+        self.process = Some(Process::start(&mut command, self.port, &path.join("said.log")));
+        // It answers before it is ready.
+        let ready = (0..200).any(|_| self.psql("postgres", "postgres", "select 1").status.success());
+        assert!(ready, "PostgreSQL does not become ready");
     }
 
     /// The port of loopback that it listens at.
@@ -140,13 +158,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // Killed, it would leave shared memory and processes behind for a while.
-        let mut command = tool("pg_ctl");
-        command
-            .args(["stop", "--silent", "--mode=immediate", "--pgdata"])
-            .arg(self.folder.path().join("data"))
-            .current_dir(self.folder.path());
-        let _ = command.status();
+        self.halt();
     }
 }
 

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
@@ -84,8 +85,14 @@ impl Network {
         body: Option<reqwest::Body>,
     ) -> Result<Incoming, RemoteError> {
         let host = Origin::of(&url).map(|origin| origin.authority()).unwrap_or_default();
+        let takes_body = method == Method::POST || method == Method::PUT;
         let mut request = self.client.request(method, url).headers(headers);
         if let Some(body) = body {
+            // The client says nothing of a body without bytes, and a strict server would not know that none comes
+            // (RFC 9110 section 8.6).
+            if body.as_bytes().is_some_and(<[u8]>::is_empty) && takes_body {
+                request = request.header(CONTENT_LENGTH, 0);
+            }
             request = request.body(body);
         }
         let response = request.send().await.map_err(|error| classify(&host, &error))?;

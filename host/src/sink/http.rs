@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use super::life::Life;
 use super::{BatchLimits, Compression, Guarantee, Sink, SinkError, Verdict, answer, idempotency_key};
 use crate::event::{Encoding, Event, Provenance};
 use crate::remote::{Remote, Request};
@@ -57,7 +58,7 @@ pub struct HttpSink {
     remote: Arc<Remote>,
     options: HttpOptions,
     provenance: Arc<Provenance>,
-    ended: bool,
+    life: Life,
 }
 
 impl HttpSink {
@@ -77,7 +78,7 @@ impl HttpSink {
             remote,
             options,
             provenance,
-            ended: false,
+            life: Life::default(),
         };
         sink.request(Vec::new())?;
         Ok(sink)
@@ -151,12 +152,9 @@ impl Sink for HttpSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.ended {
-            return Err(SinkError::Ended {
-                sink: self.name.clone(),
-            });
-        }
+        self.life.begin(&self.name)?;
         if events.is_empty() {
+            self.life.answered();
             return Ok(Verdict::Accepted);
         }
         let bytes = self.encode(events);
@@ -167,18 +165,19 @@ impl Sink for HttpSink {
             sink: self.name.clone(),
             source: Box::new(source),
         })?;
-        Ok(match self.remote.exchange(request).await {
+        let verdict = match self.remote.exchange(request).await {
             Ok(answer) => answer::verdict(&self.remote, &answer),
             Err(error) => answer::unanswered(&error),
-        })
+        };
+        self.life.answered();
+        Ok(verdict)
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        self.ended = true;
-        Ok(())
+        self.life.close(&self.name)
     }
 
     async fn abort(&mut self) {
-        self.ended = true;
+        self.life.give_up();
     }
 }

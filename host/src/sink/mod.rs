@@ -42,6 +42,7 @@ mod file;
 mod format;
 mod http;
 mod key;
+mod life;
 mod nats;
 mod object_store;
 mod otlp;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 
 use super::answer::{self, in_one_line};
+use super::life::Life;
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Transport, Verdict, idempotency_key, probe};
 use crate::event::{Encoding, Event, Provenance};
 use crate::fetch::build_request;
@@ -34,7 +35,7 @@ pub struct PluginSink {
     encoder: Option<Encoder>,
     /// A batch of which some deliveries were already accepted.
     pending: Option<Pending>,
-    ended: bool,
+    life: Life,
 }
 
 /// What the plugin made of a batch.
@@ -76,7 +77,7 @@ impl PluginSink {
             provenance,
             encoder: Some(encoder),
             pending: None,
-            ended: false,
+            life: Life::default(),
         })
     }
 
@@ -262,45 +263,41 @@ impl Sink for PluginSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.ended {
-            return Err(SinkError::Ended {
-                sink: self.name.clone(),
-            });
-        }
+        self.life.begin(&self.name)?;
         if events.is_empty() {
+            self.life.answered();
             return Ok(Verdict::Accepted);
         }
         let mut pending = match self.prepare(events).await {
             Ok(pending) => pending,
             Err(error) => {
+                self.life.answered();
                 return Ok(Verdict::Refused {
                     reason: in_one_line(&error),
                 });
             }
         };
-        let verdict = self.carry_out(&mut pending, events.len()).await;
-        if matches!(verdict, Ok(Verdict::Retry { .. })) {
+        let verdict = self.carry_out(&mut pending, events.len()).await?;
+        if matches!(verdict, Verdict::Retry { .. }) {
             self.pending = Some(pending);
         }
-        if verdict.is_err() {
-            self.ended = true;
-        }
-        verdict
+        self.life.answered();
+        Ok(verdict)
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
+        self.life.close(&self.name)?;
         if let Some(mut encoder) = self.encoder.take()
             && let Err(error) = encoder.close()
         {
             // Everything was delivered before; that it cannot tidy up costs nothing.
             tracing::warn!(sink = %self.name, "{}", in_one_line(&error));
         }
-        self.ended = true;
         self.options.transport.close().await
     }
 
     async fn abort(&mut self) {
-        self.ended = true;
+        self.life.give_up();
         self.options.transport.abort().await;
     }
 }

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
+use super::life::Life;
 use super::trouble::Trouble;
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Verdict};
 use crate::event::{Encoding, Event, Provenance};
@@ -57,7 +58,7 @@ pub struct NatsSink {
     subject: String,
     provenance: Arc<Provenance>,
     context: Option<Context>,
-    ended: bool,
+    life: Life,
 }
 
 impl NatsSink {
@@ -69,7 +70,7 @@ impl NatsSink {
             options,
             provenance,
             context: None,
-            ended: false,
+            life: Life::default(),
         }
     }
 
@@ -215,15 +216,13 @@ impl Sink for NatsSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.ended {
-            return Err(SinkError::Ended {
-                sink: self.name.clone(),
-            });
-        }
+        self.life.begin(&self.name)?;
         if events.is_empty() {
+            self.life.answered();
             return Ok(Verdict::Accepted);
         }
         let published = tokio::time::timeout(PATIENCE, self.publish(events)).await;
+        self.life.answered();
         let rejections = match published {
             Ok(Ok(rejections)) => rejections,
             failed => {
@@ -243,13 +242,13 @@ impl Sink for NatsSink {
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        self.ended = true;
+        self.life.close(&self.name)?;
         self.context = None;
         Ok(())
     }
 
     async fn abort(&mut self) {
-        self.ended = true;
+        self.life.give_up();
         self.context = None;
     }
 }

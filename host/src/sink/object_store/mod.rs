@@ -15,6 +15,7 @@ use http::StatusCode;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+use super::life::Life;
 use super::trouble::Trouble;
 use super::{BatchLimits, Compression, Format, Guarantee, Renderer, Sink, SinkError, Verdict};
 use crate::event::{Encoding, Event, Provenance};
@@ -70,7 +71,7 @@ pub struct ObjectStoreSink {
     store: Option<Arc<dyn ObjectStore>>,
     /// The store has said that it cannot put only what is not there yet.
     unconditional: bool,
-    ended: bool,
+    life: Life,
 }
 
 impl ObjectStoreSink {
@@ -101,7 +102,7 @@ impl ObjectStoreSink {
             provenance,
             store,
             unconditional: false,
-            ended: false,
+            life: Life::default(),
         })
     }
 
@@ -223,24 +224,21 @@ impl Sink for ObjectStoreSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.ended {
-            return Err(SinkError::Ended {
-                sink: self.name.clone(),
-            });
-        }
-        Ok(match self.put_all(events).await? {
+        self.life.begin(&self.name)?;
+        let put = self.put_all(events).await?;
+        self.life.answered();
+        Ok(match put {
             Ok(()) => Verdict::Accepted,
             Err(trouble) => trouble.verdict(),
         })
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        self.ended = true;
-        Ok(())
+        self.life.close(&self.name)
     }
 
     async fn abort(&mut self) {
-        self.ended = true;
+        self.life.give_up();
     }
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::grpc::Grpc;
 use self::http::Http;
+use super::life::Life;
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use crate::event::{Encoding, Event, Provenance};
 use crate::remote::{Remote, Settings};
@@ -81,7 +82,7 @@ pub struct OtlpSink {
     encoding: Encoding,
     batch_events: usize,
     provenance: Arc<Provenance>,
-    ended: bool,
+    life: Life,
 }
 
 enum Wire {
@@ -125,7 +126,7 @@ impl OtlpSink {
             encoding: options.encoding,
             batch_events: options.batch_events,
             provenance,
-            ended: false,
+            life: Life::default(),
         })
     }
 }
@@ -163,23 +164,21 @@ impl Sink for OtlpSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.ended {
-            return Err(SinkError::Ended {
-                sink: self.name.clone(),
-            });
-        }
+        self.life.begin(&self.name)?;
         if events.is_empty() {
+            self.life.answered();
             return Ok(Verdict::Accepted);
         }
-        Ok(self.wire.export(events, self.encoding, &self.provenance).await)
+        let verdict = self.wire.export(events, self.encoding, &self.provenance).await;
+        self.life.answered();
+        Ok(verdict)
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        self.ended = true;
-        Ok(())
+        self.life.close(&self.name)
     }
 
     async fn abort(&mut self) {
-        self.ended = true;
+        self.life.give_up();
     }
 }

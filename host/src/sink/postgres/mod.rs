@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use secrecy::SecretString;
 
+use super::life::Life;
 use super::trouble::Trouble;
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use crate::event::{Encoding, Event, Provenance};
@@ -57,7 +58,7 @@ pub struct PostgresSink {
     options: PostgresOptions,
     provenance: Arc<Provenance>,
     session: Option<Session>,
-    ended: bool,
+    life: Life,
 }
 
 impl PostgresSink {
@@ -68,7 +69,7 @@ impl PostgresSink {
             options,
             provenance,
             session: None,
-            ended: false,
+            life: Life::default(),
         }
     }
 
@@ -156,15 +157,13 @@ impl Sink for PostgresSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.ended {
-            return Err(SinkError::Ended {
-                sink: self.name.clone(),
-            });
-        }
+        self.life.begin(&self.name)?;
         if events.is_empty() {
+            self.life.answered();
             return Ok(Verdict::Accepted);
         }
         let inserted = tokio::time::timeout(PATIENCE, self.insert(events)).await;
+        self.life.answered();
         Ok(match inserted {
             Ok(Ok(())) => Verdict::Accepted,
             Ok(Err(Failure::Trouble(trouble))) => trouble.verdict(),
@@ -176,13 +175,13 @@ impl Sink for PostgresSink {
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        self.ended = true;
+        self.life.close(&self.name)?;
         self.session = None;
         Ok(())
     }
 
     async fn abort(&mut self) {
-        self.ended = true;
+        self.life.give_up();
         self.session = None;
     }
 }

@@ -22,6 +22,7 @@ pub use transport::SyslogTransport;
 
 use self::message::Header;
 use self::wire::{DATAGRAM, Wire};
+use super::life::Life;
 use super::stream::failed;
 use super::{Guarantee, Sink, SinkError, Verdict, answer};
 use crate::event::{Encoding, Event, Provenance};
@@ -95,15 +96,7 @@ pub struct SyslogSink {
     most: usize,
     encoding: Encoding,
     provenance: Arc<Provenance>,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// A delivery is under way, or was given up half way.
-    Unfinished,
-    Closed,
+    life: Life,
 }
 
 impl SyslogSink {
@@ -116,13 +109,7 @@ impl SyslogSink {
             most: options.most(),
             encoding: options.encoding,
             provenance,
-            state: State::Open,
-        }
-    }
-
-    fn end(&self) -> SinkError {
-        SinkError::Ended {
-            sink: self.name.clone(),
+            life: Life::default(),
         }
     }
 }
@@ -142,17 +129,15 @@ impl Sink for SyslogSink {
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
-        if self.state != State::Open {
-            return Err(self.end());
-        }
+        self.life.begin(&self.name)?;
         if events.is_empty() {
+            self.life.answered();
             return Ok(Verdict::Accepted);
         }
-        self.state = State::Unfinished;
         let (header, encoding, provenance) = (&self.header, self.encoding, &self.provenance);
         let messages = events.iter().map(|event| header.event(event, encoding, provenance));
         let sent = self.wire.send(messages, self.most).await;
-        self.state = State::Open;
+        self.life.answered();
         Ok(match sent {
             Ok(rejections) if rejections.is_empty() => Verdict::Accepted,
             Ok(rejections) => Verdict::Rejected(rejections),
@@ -161,10 +146,7 @@ impl Sink for SyslogSink {
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {
-        if self.state == State::Unfinished {
-            return Err(self.end());
-        }
-        self.state = State::Closed;
+        self.life.close(&self.name)?;
         self.wire.finish().await.map_err(|source| SinkError::Write {
             sink: self.name.clone(),
             source,
@@ -172,7 +154,7 @@ impl Sink for SyslogSink {
     }
 
     async fn abort(&mut self) {
-        self.state = State::Unfinished;
+        self.life.give_up();
         self.wire.drop_connection();
     }
 }

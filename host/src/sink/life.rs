@@ -1,0 +1,86 @@
+//! Where a sink whose receiver answers is in its life: [`Life`].
+
+use super::SinkError;
+
+/// What a sink may still do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Life {
+    /// Takes events.
+    #[default]
+    Open,
+    /// A delivery is under way; where nobody waits for it any more, it was given up or has failed.
+    Unfinished,
+    /// Everything that it took is permanent.
+    Closed,
+}
+
+impl Life {
+    /// Begins a delivery. Until it is [answered](Life::answered) the sink of that name is at its end: a future that is
+    /// dropped leaves it there.
+    ///
+    /// # Errors
+    ///
+    /// Where it takes no more events.
+    pub(super) fn begin(&mut self, sink: &str) -> Result<(), SinkError> {
+        if *self != Life::Open {
+            return Err(ended(sink));
+        }
+        *self = Life::Unfinished;
+        Ok(())
+    }
+
+    /// The delivery has its verdict, whichever it is.
+    pub(super) fn answered(&mut self) {
+        *self = Life::Open;
+    }
+
+    /// Closes the sink of that name; a second time does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where it was given up or has failed: what it took is not complete.
+    pub(super) fn close(&mut self, sink: &str) -> Result<(), SinkError> {
+        if *self == Life::Unfinished {
+            return Err(ended(sink));
+        }
+        *self = Life::Closed;
+        Ok(())
+    }
+
+    /// Gives it up, unless it is closed already.
+    pub(super) fn give_up(&mut self) {
+        if *self == Life::Open {
+            *self = Life::Unfinished;
+        }
+    }
+}
+
+fn ended(sink: &str) -> SinkError {
+    SinkError::Ended { sink: sink.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_that_nobody_waits_for_is_the_end() {
+        let mut life = Life::default();
+        life.begin("s").unwrap();
+        assert!(life.begin("s").is_err() && life.close("s").is_err());
+        life.answered();
+        life.begin("s").unwrap();
+    }
+
+    #[test]
+    fn a_closed_sink_stays_closed_and_one_given_up_is_never_complete() {
+        let mut life = Life::default();
+        life.close("s").unwrap();
+        life.give_up();
+        life.close("s").unwrap();
+        assert!(life.begin("s").is_err());
+        let mut life = Life::default();
+        life.give_up();
+        assert!(life.close("s").is_err() && life.begin("s").is_err());
+    }
+}
