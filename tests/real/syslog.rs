@@ -95,7 +95,7 @@ fn events_arrive_over_tls_and_both_sides_know_each_other() {
 
 #[test]
 #[ignore = "needs rsyslog"]
-fn a_receiver_that_is_not_there_is_a_failed_delivery() {
+fn the_events_of_a_receiver_that_is_not_there_are_dead_letters() {
     let server = Server::start("");
     let desk = desk();
     let sink = format!(
@@ -103,6 +103,6 @@ fn a_receiver_that_is_not_there_is_a_failed_delivery() {
         free_port()
     );
     let output = deliver(&desk, &server, &sink);
-    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
     assert!(stderr(&output).contains("refused"), "{}", stderr(&output));
 }
