@@ -17,9 +17,19 @@
 //! | 5 | [`config`], [`cli`] | what the user typed, validated, and one call into the floors below |
 #![deny(missing_docs)]
 
+/// A place where a test ends the process; nothing unless built with the feature `failpoints`.
+macro_rules! failpoint {
+    ($($name:tt)+) => {
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reached(&format!($($name)+));
+    };
+}
+
 pub mod cli;
 pub mod config;
 pub mod event;
+#[cfg(feature = "failpoints")]
+mod failpoint;
 pub mod fetch;
 pub mod ledger;
 pub mod plugin;

@@ -448,3 +448,56 @@ fn a_named_period_is_delivered_whole_and_counts_as_covered() {
     assert!(next["duplicates"].as_u64().unwrap() > 0);
     assert_eq!(receiver.taken().len(), 0);
 }
+
+#[test]
+fn a_backfill_asks_for_what_is_missing_and_the_second_time_for_nothing() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let now = "2026-03-05T22:00:00Z";
+    let server = Server::start(&format!("rows=60,plain-names,now={now}"));
+    configure(&desk, &server, &receiver.url(), "");
+    run(
+        &desk,
+        "user-login",
+        &[
+            "--from",
+            "2026-03-02",
+            "--to",
+            "2026-03-02",
+            "--now",
+            now,
+            "--sink",
+            "siem",
+        ],
+    );
+    let backfill = |more: &[&str]| {
+        let period = [
+            "backfill",
+            "user-login",
+            "--from",
+            "2026-03-01",
+            "--to",
+            "2026-03-04",
+            "--now",
+            now,
+        ];
+        host(
+            &desk,
+            &[&period[..], &["--sink", "siem", "--summary", "summary.json"], more].concat(),
+        )
+    };
+    for (windows, said) in [(3, "3 of 3 windows"), (0, "")] {
+        let output = backfill(&[]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        let summary = std::fs::read(desk.path().join("summary.json")).unwrap();
+        let summary: Value = serde_json::from_slice(&summary).unwrap();
+        assert_eq!(summary["ledger"]["windows"], windows);
+    }
+    let period = ["--from", "2026-03-01", "--to", "2026-03-04", "--now", now];
+    assert_eq!(once(&receiver), expected(&desk, "user-login", &period));
+    assert_eq!(stdout(&host(&desk, &["gaps", "user-login"])), "no gaps\n");
+    for wrong in [["--ledger", "none"], ["--window", "90m"]] {
+        let output = backfill(&wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}: {}", stderr(&output));
+    }
+}

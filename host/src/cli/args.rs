@@ -78,11 +78,38 @@ pub enum Color {
     Never,
 }
 
+/// What stands below the options of `host run`.
+const RUN: &str = "Examples:
+  host run invalid-login --since 7d
+  host run invalid-login --sink siem            # what is due since the last run
+  host run invalid-login --since 30d --sink file:failed.ndjson
+  host run invalid-login --connection epm --format csv > failed.csv
+  HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
+    --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
+
+Exit codes:
+  0 done      1 internal error   2 usage           3 refused
+  4 unavailable                  5 remote failed   6 plugin failed
+  7 delivery failed              8 some events are dead letters, or rows were rejected under --strict
+  130 interrupted, 143 terminated";
+
+/// What stands below the options of `host backfill`.
+const BACKFILL: &str = "Examples:
+  host backfill user-login --from 2026-01-01 --to 2026-03-31 --sink siem
+  host backfill audit-events --from 2026-01-01 --to 2026-03-31 --window 7d --sink siem
+
+Stopped or killed, the same command goes on with the window it was in. What is committed already is not asked for again;
+`host gaps` lists what is not. A file gets its name, and its windows are committed, when the whole backfill is done.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Fetch one report, transform it, deliver the events.
+    #[command(after_help = RUN)]
     Run(Box<RunArgs>),
+    /// Run what of a period was never committed, window by window; goes on where it was stopped.
+    #[command(after_help = BACKFILL)]
+    Backfill(Box<BackfillArgs>),
     /// Print what a run would fetch; send nothing.
     Plan(Box<PlanArgs>),
     /// Start the simulator, run every built-in report against it, show the events, stop.
@@ -169,20 +196,6 @@ pub struct PlanArgs {
 
 /// `host run`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  host run invalid-login --since 7d
-  host run invalid-login --sink siem            # what is due since the last run
-  host run invalid-login --since 30d --sink file:failed.ndjson
-  host run invalid-login --connection epm --format csv > failed.csv
-  host run audit-events --since 1d --sink file:audit.parquet --sink file:audit.ndjson.gz
-  HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
-    --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
-
-Exit codes:
-  0 done      1 internal error   2 usage           3 refused
-  4 unavailable                  5 remote failed   6 plugin failed
-  7 delivery failed              8 some events are dead letters, or rows were rejected under --strict
-  130 interrupted, 143 terminated")]
 pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -216,6 +229,17 @@ pub struct RunArgs {
     /// Write the run summary as one JSON object; `-` makes it the last line of stderr.
     #[arg(long, value_name = "FILE|-")]
     pub summary: Option<String>,
+}
+
+/// `host backfill`.
+#[derive(Debug, Args)]
+pub struct BackfillArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub run: RunArgs,
+    /// The longest window, in whole days; the server's own limit holds too.
+    #[arg(long, value_name = "DURATION", default_value = "1d")]
+    pub window: String,
 }
 
 /// How events are written to stdout and files.

@@ -15,7 +15,7 @@ use super::{Exit, Failure, print};
 use crate::config::{Config, nearest};
 use crate::event::Provenance;
 use crate::ledger::{Document, Interval, Ledger, Progress, Record, SqliteLedger, Stream};
-use crate::run::{Book, Bound, Keeping};
+use crate::run::{Book, Bound, Keeping, Wanted};
 
 /// How long after an event it may still be missing at the source, unless the configuration says otherwise.
 const LAG: Duration = Duration::from_secs(15 * 60);
@@ -47,7 +47,7 @@ pub async fn keeping(
     path: PathBuf,
     report: &Report,
     provenance: &Provenance,
-    incremental: bool,
+    wanted: Wanted,
 ) -> Result<Keeping, Failure> {
     let ledger = SqliteLedger::open(path)?;
     let spool = ledger.beside("spool");
@@ -55,7 +55,7 @@ pub async fn keeping(
     Ok(Keeping {
         book: Book::open(Arc::new(ledger), stream, spool).await?,
         lag: report.config.ledger.lag.unwrap_or(LAG),
-        incremental,
+        wanted,
     })
 }
 

@@ -101,6 +101,7 @@ fn refuse(error: &clap::Error) -> u8 {
 fn execute(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Run(args) => block_on(run::run(args, &cli.talk)),
+        Command::Backfill(args) => block_on(run::backfill(args, &cli.talk)),
         Command::Plan(args) => run::plan(args),
         Command::Demo(args) => block_on(demo::demo(args, &cli.talk)),
         Command::Check(args) => block_on(check::check(args)),

@@ -103,6 +103,21 @@ impl Observer for Progress {
         self.bar.set_message(format!("delivered: {}", each.join(", ")));
     }
 
+    fn windows(&self, done: usize, of: usize, elapsed: Duration) {
+        if of < 2 {
+            return;
+        }
+        let left = match (u32::try_from(done), u32::try_from(of.saturating_sub(done))) {
+            (Ok(done), Ok(left)) if done > 0 && left > 0 => {
+                let estimate = (elapsed / done).saturating_mul(left);
+                format!(", about {} left", indicatif::HumanDuration(estimate))
+            }
+            _ => String::new(),
+        };
+        let text = format!("{done} of {of} windows{left}");
+        self.bar.suspend(|| super::error::note(&text, &self.talk));
+    }
+
     fn resuming(&self, what: &str) {
         self.bar.suspend(|| super::error::note(what, &self.talk));
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{PlanArgs, RunArgs, Talk};
+use super::args::{BackfillArgs, PlanArgs, RunArgs, Talk};
 use super::error::hint;
 use super::progress::Progress;
 use super::recording::{self, Notes};
 use super::report::{self, Report};
-use super::sinks::{Opened, Wanted};
+use super::sinks::{Opened, Wanted as Named};
 use super::stop::Stop;
 use super::{Exit, Failure, connection, ledger, print, sinks};
 use crate::config;
@@ -20,10 +20,38 @@ use crate::event::{Product, Provenance};
 use crate::fetch::{self, Fetcher};
 use crate::plugin::ConnectionKind;
 use crate::remote::{Exchange, Remote, Settings};
-use crate::run::{Keeping, Run, RunError, Summary};
+use crate::run::{Keeping, Run, RunError, Summary, Wanted};
+
+/// Seconds.
+const DAY: u64 = 86_400;
 
 /// `host run`.
 pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
+    let wanted = if args.report.is_open() {
+        Wanted::Due
+    } else {
+        Wanted::Period
+    };
+    carry_out(args, wanted, talk).await
+}
+
+/// `host backfill`: a run of what is missing.
+pub async fn backfill(args: &BackfillArgs, talk: &Talk) -> Result<(), Failure> {
+    let wrong = |reason: &str| Failure::usage(format!("--window: {reason}")).hint("for example --window 1d");
+    let window = config::parse_duration(&args.window).map_err(|reason| wrong(&reason))?;
+    let days = match window.as_secs() {
+        seconds if seconds > 0 && seconds.is_multiple_of(DAY) => u32::try_from(seconds / DAY).ok(),
+        _ => None,
+    };
+    let days = days.ok_or_else(|| wrong("a window is one or more whole days"))?;
+    if args.run.report.is_open() {
+        return Err(Failure::usage("a backfill needs a period").hint("give --from and --to"));
+    }
+    let wanted = Wanted::Missing { days };
+    carry_out(&args.run, wanted, talk).await
+}
+
+async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Failure> {
     let stop = Stop::listen()?;
     let notes = args.replay.as_deref().map(Notes::read).transpose()?;
     let report = report::prepare(&args.report, notes.as_ref())?;
@@ -50,14 +78,19 @@ pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
         );
     }
     let provenance = Arc::new(provenance(&report, &settings));
-    let wanted = Wanted {
+    let named = Named {
         names: &args.sinks,
         plugin_config: args.sink_config.as_deref(),
         rendering: &args.rendering,
     };
-    let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
+    let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
     let keeping = match ledger::file(args, &report.config)? {
-        Some(path) => Some(ledger::keeping(path, &report, &provenance, args.report.is_open()).await?),
+        Some(path) => Some(ledger::keeping(path, &report, &provenance, wanted).await?),
+        None if matches!(wanted, Wanted::Missing { .. }) => {
+            return Err(
+                Failure::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")
+            );
+        }
         None => None,
     };
     let progress = Arc::new(Progress::start(talk, &report.description.name));

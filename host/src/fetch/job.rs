@@ -72,7 +72,10 @@ impl Running<'_> {
         let mut retry = remote.retry();
         let mut repeated = again;
         loop {
-            let error = match remote.exchange(request.clone()).await {
+            failpoint!("post.before");
+            let answer = remote.exchange(request.clone()).await;
+            failpoint!("post.after");
+            let error = match answer {
                 Ok(answer) => {
                     return match Envelope::read(remote, "the submission", &answer.body)?.check() {
                         // So the lost answer was to a job that ran, and has ended since.
@@ -179,7 +182,10 @@ impl Running<'_> {
                 .header("accept", "application/json")
                 .map_err(|error| FetchError::Plan(error.to_string()))?
                 .limit(limits.control_bytes);
-            let answer = match remote.exchange(request).await {
+            failpoint!("poll.before");
+            let answer = remote.exchange(request).await;
+            failpoint!("poll.after");
+            let answer = match answer {
                 Err(RemoteError::Status {
                     status: StatusCode::NOT_FOUND,
                     ..

@@ -252,7 +252,9 @@ impl Fetcher {
             limits: &self.limits,
             progress: &*self.progress,
         };
+        failpoint!("download.before");
         let downloaded = download.run(&finished.told, &job.file).await?;
+        failpoint!("download.after");
         let mut document = downloaded.file;
         let mut file_name = downloaded.name.clone();
         if document.head(4)? == archive::SIGNATURE {

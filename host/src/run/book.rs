@@ -74,12 +74,18 @@ impl Book {
         self.state.lock().await.record.clone()
     }
 
-    /// Changes the record. Where the change cannot be kept, the record stays as it was.
+    /// Changes the record; `what` names the change in tests. Where the change cannot be kept, the record stays as it was.
     ///
     /// The work is a task of its own: fetches that run ahead are not looked at while a document is delivered, and one
     /// that held the record meanwhile, or stood next in line for it, would hold up the delivery for good.
-    pub(super) async fn change(&self, change: impl FnOnce(&mut Record) + Send + 'static) -> Result<(), LedgerError> {
+    pub(super) async fn change(
+        &self,
+        what: &'static str,
+        change: impl FnOnce(&mut Record) + Send + 'static,
+    ) -> Result<(), LedgerError> {
         let (ledger, key, state) = (Arc::clone(&self.ledger), self.stream.key(), Arc::clone(&self.state));
+        #[cfg(not(feature = "failpoints"))]
+        let _ = what;
         let task = tokio::spawn(async move {
             let mut state = state.lock().await;
             let mut record = state.record.clone();
@@ -87,7 +93,9 @@ impl Book {
             if record == state.record {
                 return Ok(());
             }
+            failpoint!("{what}.before");
             let revision = ledger.swap(&key, state.revision, &record.encode()?).await?;
+            failpoint!("{what}.after");
             *state = State {
                 record,
                 revision: Some(revision),
@@ -103,7 +111,8 @@ impl Book {
     /// Ends a window well, and forgets its documents.
     pub(super) async fn commit(&self, name: &str, ids: Recent) -> Result<(), LedgerError> {
         let name = name.to_owned();
-        self.change(move |record| record.commit(&name, ids)).await?;
+        self.change("committed", move |record| record.commit(&name, ids))
+            .await?;
         self.sweep().await;
         Ok(())
     }
@@ -111,7 +120,7 @@ impl Book {
     /// Ends a window badly: its period is still to be asked for.
     pub(super) async fn give_up(&self, name: &str, reason: String) -> Result<(), LedgerError> {
         let name = name.to_owned();
-        self.change(move |record| record.give_up(&name, reason, Timestamp::now()))
+        self.change("dead", move |record| record.give_up(&name, reason, Timestamp::now()))
             .await?;
         self.sweep().await;
         Ok(())
@@ -144,7 +153,9 @@ impl Book {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
             if name.starts_with(&prefix) && !needed.contains(&name) {
+                failpoint!("sweep.before");
                 let _ = std::fs::remove_file(entry.path());
+                failpoint!("sweep.after");
             }
         }
     }
@@ -213,7 +224,9 @@ impl Errand<'_> {
         let (folder, file) = (self.book.spool.clone(), self.book.file(&self.window.name, self.place));
         let name = file.clone();
         let kept = tokio::task::spawn_blocking(move || {
+            failpoint!("keep.before");
             let sha256 = fetched.keep(&folder, &name);
+            failpoint!("keep.after");
             (fetched, sha256)
         });
         let (fetched, sha256) = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;
@@ -230,14 +243,14 @@ impl Errand<'_> {
     }
 
     async fn reach(&self, state: FetchState) -> Result<(), LedgerError> {
-        let (name, place) = (self.window.name.clone(), self.place);
+        let (name, place, word) = (self.window.name.clone(), self.place, state.word());
         let change = move |record: &mut Record| {
             let window = record.window_mut(&name);
             if let Some(fetch) = window.and_then(|window| window.fetches.get_mut(place)) {
                 *fetch = state;
             }
         };
-        self.book.change(change).await
+        self.book.change(word, change).await
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -29,8 +29,22 @@ pub struct Keeping {
     pub book: Book,
     /// How long after an event it may still be missing at the source.
     pub lag: Duration,
-    /// Whether to go on from the watermark; otherwise the period of the run is what is asked for.
-    pub incremental: bool,
+    /// What is asked for besides the windows in flight.
+    pub wanted: Wanted,
+}
+
+/// What a run with a ledger asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// What is due since the watermark.
+    Due,
+    /// The period of the run, whatever was committed of it.
+    Period,
+    /// What of the period of the run was never committed, in windows of at most so many days.
+    Missing {
+        /// Days.
+        days: u32,
+    },
 }
 
 /// What a run did with the ledger.
@@ -79,7 +93,7 @@ impl Course<'_> {
                     window.delivering = true;
                 }
             };
-            self.book.change(change).await?;
+            self.book.change("delivering", change).await?;
         }
         self.begun = true;
         Ok(())
@@ -118,13 +132,14 @@ impl Run {
                 "GAP: the server no longer has this period, and it was never committed; `host gaps` lists it"
             );
             let lost = *lost;
-            keeping.book.change(move |record| record.lose(lost)).await?;
+            keeping.book.change("lost", move |record| record.lose(lost)).await?;
             counts.ledger.lost.push(lost);
         }
         if let Some(begin) = schedule.begin {
             let begin = move |record: &mut Record| record.watermark = record.watermark.or(Some(begin));
-            keeping.book.change(begin).await?;
+            keeping.book.change("begun", begin).await?;
         }
+        let (begun, all) = (Instant::now(), schedule.windows.len());
         for (number, planned) in schedule.windows.into_iter().enumerate() {
             if adopted.contains(&Interval::new(planned.window.from, planned.window.to)) {
                 continue;
@@ -135,6 +150,7 @@ impl Run {
                 Step::AtClose(done) => pending.push(done),
                 Step::Over => break,
             }
+            self.observer.windows(number + 1, all, begun.elapsed());
         }
         Ok(pending)
     }
@@ -148,7 +164,7 @@ impl Run {
             retention_days: self.description.retention_days,
             window_days: self.description.window_days,
         };
-        if !keeping.incremental {
+        if keeping.wanted == Wanted::Period {
             return Ok(rules.period(self.window)?);
         }
         let mut record = keeping.book.record().await;
@@ -159,7 +175,10 @@ impl Run {
             record.windows.push(window);
             record.commit(&name, Recent::default());
         }
-        Ok(rules.due(&record)?)
+        Ok(match keeping.wanted {
+            Wanted::Missing { days } => rules.missing(&record, self.window, days)?,
+            _ => rules.due(&record)?,
+        })
     }
 
     fn clock(&self) -> Timestamp {
@@ -178,12 +197,15 @@ impl Run {
             settled: planned.settled,
             clock: self.clock(),
             plugin: self.plugin.digest().to_string(),
-            again: !keeping.incremental,
+            again: keeping.wanted == Wanted::Period,
             fetches: Vec::new(),
             delivering: false,
         };
         let begun = window.clone();
-        keeping.book.change(move |record| record.windows.push(begun)).await?;
+        keeping
+            .book
+            .change("planned", move |record| record.windows.push(begun))
+            .await?;
         Ok(window)
     }
 
@@ -243,7 +265,7 @@ impl Run {
                     window.fetches = fetches;
                 }
             };
-            book.change(change).await?;
+            book.change("fetches", change).await?;
         } else if window.fetches.len() != plan.len() {
             let reason = "the plugin plans this window differently than when it was begun";
             tracing::warn!(window = %window.name, "{reason}: it is given up, and its period asked for anew");
@@ -290,7 +312,10 @@ impl Run {
             ids: std::mem::take(&mut course.overlap.new),
             cleanups: delivered?,
         };
-        Ok(match sinks.settle().await {
+        failpoint!("settle.before");
+        let standing = sinks.settle().await;
+        failpoint!("settle.after");
+        Ok(match standing {
             Standing::Safe => {
                 self.commit(keeping, done).await?;
                 Step::Committed
@@ -304,7 +329,9 @@ impl Run {
     pub(super) async fn commit(&self, keeping: &Keeping, done: Done) -> Result<(), RunError> {
         keeping.book.commit(&done.name, done.ids).await?;
         for cleanup in &done.cleanups {
+            failpoint!("cleanup.before");
             self.fetcher.clean_up(cleanup).await;
+            failpoint!("cleanup.after");
         }
         Ok(())
     }

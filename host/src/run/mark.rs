@@ -113,7 +113,9 @@ impl Mark {
 
     async fn keep(&mut self) -> Result<(), MarkError> {
         let json = self.progress.encode()?;
+        failpoint!("mark.before");
         self.revision = Some(self.ledger.swap(&self.key, self.revision, &json).await?);
+        failpoint!("mark.after");
         Ok(())
     }
 }

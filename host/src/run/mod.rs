@@ -45,7 +45,7 @@ use route::Router;
 
 pub use book::Book;
 pub use fan_out::{Outlet, SinkProgress};
-pub use kept::Keeping;
+pub use kept::{Keeping, Wanted};
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
@@ -135,6 +135,9 @@ pub trait Observer: Send + Sync {
 
     /// Something that an earlier run did not end is taken up again.
     fn resuming(&self, _what: &str) {}
+
+    /// So many windows of so many are done, after so long.
+    fn windows(&self, _done: usize, _of: usize, _elapsed: Duration) {}
 }
 
 /// Everything a run needs, decided and opened.
@@ -223,7 +226,9 @@ impl Run {
                     .await?;
             }
         }
+        failpoint!("close.before");
         let endings = sinks.close(&*self.observer).await;
+        failpoint!("close.after");
         let window = counts.ledger.hull.unwrap_or(self.window);
         if self.description.connection == ConnectionKind::IdentityDomain
             && let Some(notice) = silence::notice(counts.last_event, window)
@@ -300,7 +305,7 @@ impl Run {
         let window = match (counts.ledger.hull, &self.keeping) {
             (Some(hull), _) => hull,
             // Nothing was due.
-            (None, Some(keeping)) if keeping.incremental => {
+            (None, Some(keeping)) if keeping.wanted == Wanted::Due => {
                 let at = watermark.unwrap_or(self.window.from);
                 Window { from: at, to: at }
             }

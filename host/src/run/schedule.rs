@@ -90,6 +90,19 @@ impl Rules {
         })
     }
 
+    /// What of a period was never committed, in windows of at most so many days.
+    pub(super) fn missing(&self, record: &Record, period: Window, days: u32) -> Result<Schedule, WindowError> {
+        let rules = Rules {
+            window_days: Some(self.window_days.map_or(days, |most| most.min(days))),
+            ..*self
+        };
+        let missing = record.missing(Interval::new(period.from, period.to));
+        Ok(Schedule {
+            windows: rules.cut(missing, self.settled()?)?,
+            ..Schedule::default()
+        })
+    }
+
     /// Before this instant the source is complete.
     fn settled(&self) -> Result<Timestamp, WindowError> {
         let lag = SignedDuration::try_from(self.lag).map_err(|_| WindowError::OutOfRange)?;
@@ -252,6 +265,33 @@ mod tests {
         assert_eq!(late.lost, [Interval::new(at("2025-01-01T11:45:00Z"), oldest)]);
         assert_eq!(late.windows[0].window.from, oldest);
         assert_eq!(late.windows.len(), 4, "91 days in windows of 30");
+    }
+
+    #[test]
+    fn a_backfill_asks_only_for_what_is_missing_in_windows_of_its_own() {
+        let mut record = record();
+        let rules = rules(at("2025-06-01T12:00:00Z"), Granularity::Day);
+        let window = |from: &str, to: &str| Window {
+            from: at(from),
+            to: at(to),
+        };
+        let covered = rules
+            .period(window("2025-05-03T00:00:00Z", "2025-05-06T00:00:00Z"))
+            .unwrap();
+        commit(&mut record, covered.windows[0]);
+        let period = window("2025-05-01T00:00:00Z", "2025-05-09T00:00:00Z");
+        let planned = rules.missing(&record, period, 2).unwrap().windows;
+        let days: Vec<_> = planned.iter().map(|planned| planned.window).collect();
+        assert_eq!(
+            days,
+            [
+                window("2025-05-01T00:00:00Z", "2025-05-03T00:00:00Z"),
+                window("2025-05-06T00:00:00Z", "2025-05-08T00:00:00Z"),
+                window("2025-05-08T00:00:00Z", "2025-05-09T00:00:00Z"),
+            ]
+        );
+        planned.into_iter().for_each(|planned| commit(&mut record, planned));
+        assert!(rules.missing(&record, period, 2).unwrap().windows.is_empty());
     }
 
     #[test]

@@ -300,7 +300,10 @@ impl Delivery {
         loop {
             attempts.count += 1;
             attempts.last = Timestamp::now();
-            let verdict = match self.sink.deliver(batch).await {
+            failpoint!("send.before");
+            let answer = self.sink.deliver(batch).await;
+            failpoint!("send.after");
+            let verdict = match answer {
                 Err(SinkError::Closed) => {
                     self.tally.closed.store(true, Ordering::Relaxed);
                     return Err(SinkError::Closed);

@@ -204,6 +204,10 @@ impl Sink for NatsSink {
     }
 
     /// Within the stream's duplicate window.
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     fn guarantee(&self) -> Guarantee {
         Guarantee::IdempotentById
     }

@@ -210,6 +210,10 @@ impl Sink for ObjectStoreSink {
         }
     }
 
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     fn guarantee(&self) -> Guarantee {
         Guarantee::IdempotentByBatch
     }

@@ -145,6 +145,10 @@ impl Sink for PostgresSink {
         }
     }
 
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     fn guarantee(&self) -> Guarantee {
         Guarantee::IdempotentById
     }
