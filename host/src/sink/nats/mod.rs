@@ -203,11 +203,11 @@ impl Sink for NatsSink {
         }
     }
 
-    /// Within the stream's duplicate window.
     fn is_durable(&self) -> bool {
         true
     }
 
+    /// Within the stream's duplicate window.
     fn guarantee(&self) -> Guarantee {
         Guarantee::IdempotentById
     }

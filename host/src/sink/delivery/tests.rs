@@ -1,0 +1,315 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::event::{Activity, Outcome as EventOutcome, Principal, samples};
+use crate::sink::dead_letters::{Bounds, Selection};
+
+/// A receiver that answers by a script, then accepts; it remembers what it took.
+#[derive(Clone, Default)]
+struct Receiver(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    script: VecDeque<Verdict>,
+    /// Every batch with more events than this is too large.
+    room: Option<usize>,
+    /// Refuses events with these subjects.
+    poison: Vec<String>,
+    taken: Vec<String>,
+    batches: Vec<usize>,
+}
+
+struct Scripted(Receiver, BatchLimits);
+
+#[async_trait]
+impl Sink for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+    fn limits(&self) -> BatchLimits {
+        self.1
+    }
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        Ok(String::new())
+    }
+    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
+        let mut inner = self.0.0.lock().unwrap();
+        inner.batches.push(events.len());
+        if inner.room.is_some_and(|room| events.len() > room) {
+            return Ok(Verdict::TooLarge { reason: "413".into() });
+        }
+        if let Some(verdict) = inner.script.pop_front() {
+            return Ok(verdict);
+        }
+        let mut rejections = Vec::new();
+        for (index, event) in events.iter().enumerate() {
+            match inner.poison.contains(&event.subject.name) {
+                true => rejections.push(Rejection {
+                    index,
+                    reason: "poison".into(),
+                }),
+                false => inner.taken.push(event.subject.name.clone()),
+            }
+        }
+        Ok(match rejections.is_empty() {
+            true => Verdict::Accepted,
+            false => Verdict::Rejected(rejections),
+        })
+    }
+    async fn close(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+struct Bench {
+    receiver: Receiver,
+    delivery: Delivery,
+    dead_letters: Arc<DeadLetters>,
+    _folder: tempfile::TempDir,
+}
+
+fn bench(limits: BatchLimits, bounds: Bounds) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let dead_letters = Arc::new(DeadLetters::at(folder.path().join("x.db"), bounds));
+    let receiver = Receiver::default();
+    let remains = Remains {
+        dead_letters: Arc::clone(&dead_letters),
+        run_id: "run".into(),
+        provenance: Arc::new(samples::epm()),
+    };
+    let sink = Box::new(Scripted(receiver.clone(), limits));
+    Bench {
+        delivery: Delivery::new(sink, DeliveryPolicy::default(), remains),
+        receiver,
+        dead_letters,
+        _folder: folder,
+    }
+}
+
+fn events(range: std::ops::Range<usize>) -> Vec<Event> {
+    range
+        .map(|number| Event {
+            id: Some(format!("id-{number}")),
+            ..Event::new(
+                0,
+                Activity::Logon,
+                EventOutcome::Failure,
+                Principal::named(number.to_string()),
+            )
+        })
+        .collect()
+}
+
+fn names(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+fn retry(after: Option<u64>) -> Verdict {
+    Verdict::Retry {
+        after: after.map(Duration::from_secs),
+        reason: "busy".into(),
+    }
+}
+
+fn small(events: usize, gather: bool) -> BatchLimits {
+    BatchLimits {
+        events,
+        bytes: 1 << 20,
+        gather,
+    }
+}
+
+impl Bench {
+    /// Delivered, retried, dead-lettered, undelivered.
+    fn counts(&self) -> (u64, u64, u64, u64) {
+        let tally = self.delivery.tally();
+        (
+            tally.delivered(),
+            tally.retries(),
+            tally.dead_lettered(),
+            tally.undelivered(),
+        )
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let entries = self.dead_letters.list(&Selection::default(), 1000).unwrap();
+        entries.into_iter().map(|entry| entry.reason).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_are_cut_and_gathered_in_order() {
+    for (limits, sizes, expected) in [
+        (small(3, false), vec![7, 1], vec![3, 3, 1, 1]),
+        (small(3, true), vec![1, 1, 3, 1, 1], vec![3, 3, 1]),
+        (small(100, true), vec![0, 5, 0], vec![5]),
+    ] {
+        let mut bench = bench(limits, Bounds::default());
+        let mut next = 0;
+        for size in sizes {
+            bench.delivery.deliver(&events(next..next + size)).await.unwrap();
+            next += size;
+        }
+        bench.delivery.close().await.unwrap();
+        let inner = bench.receiver.0.lock().unwrap();
+        assert_eq!(inner.batches, expected);
+        assert_eq!(inner.taken, names(0..next));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_weighs_no_more_than_its_limit_but_for_one_heavy_event() {
+    let limits = BatchLimits {
+        events: 100,
+        bytes: 1000,
+        gather: true,
+    };
+    let mut bench = bench(limits, Bounds::default());
+    let mut heavy = events(0..6);
+    for (event, weight) in heavy.iter_mut().zip([400, 400, 400, 5000, 10, 10]) {
+        event.message = Some("x".repeat(weight));
+    }
+    bench.delivery.deliver(&heavy).await.unwrap();
+    bench.delivery.close().await.unwrap();
+    assert_eq!(bench.receiver.0.lock().unwrap().batches, [2, 1, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_receiver_is_asked_again_no_sooner_than_it_says() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    bench.receiver.0.lock().unwrap().script = [retry(None), retry(Some(20)), retry(None)].into();
+    let begun = Instant::now();
+    bench.delivery.deliver(&events(0..4)).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(20));
+    assert_eq!(bench.counts(), (4, 3, 0, 0));
+    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(0..4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    bench.receiver.0.lock().unwrap().script = vec![retry(None); 1000].into();
+    let begun = Instant::now();
+    for batch in 0..100 {
+        bench
+            .delivery
+            .deliver(&events(batch * 10..batch * 10 + 10))
+            .await
+            .unwrap();
+    }
+    assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
+    let (delivered, _, dead, undelivered) = bench.counts();
+    assert_eq!((delivered, dead, undelivered), (0, 1000, 0));
+    assert!(bench.reasons().iter().all(|reason| reason.contains("busy")));
+
+    // It is back: the next attempt, due after the longest wait, finds out.
+    bench.receiver.0.lock().unwrap().script.clear();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    bench.delivery.deliver(&events(1000..1010)).await.unwrap();
+    bench.delivery.deliver(&events(1010..1020)).await.unwrap();
+    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(1000..1020));
+    assert_eq!(bench.dead_letters.count(&Selection::default()).unwrap(), 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_longer_than_the_budget_is_not_begun() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    bench.receiver.0.lock().unwrap().script = [retry(Some(3600))].into();
+    let begun = Instant::now();
+    bench.delivery.deliver(&events(0..2)).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(bench.counts(), (0, 0, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_is_halved_until_it_fits_and_keeps_its_order() {
+    let mut bench = bench(small(100, false), Bounds::default());
+    bench.receiver.0.lock().unwrap().room = Some(3);
+    bench.delivery.deliver(&events(0..20)).await.unwrap();
+    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(0..20));
+    bench.receiver.0.lock().unwrap().room = Some(0);
+    bench.delivery.deliver(&events(20..23)).await.unwrap();
+    assert_eq!(bench.counts(), (20, 0, 3, 0));
+    assert_eq!(bench.reasons(), ["413"; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_rejected_events_are_set_aside() {
+    let mut bench = bench(small(10, true), Bounds::default());
+    bench.receiver.0.lock().unwrap().poison = vec!["3".into(), "11".into()];
+    bench.delivery.deliver(&events(0..15)).await.unwrap();
+    bench.delivery.close().await.unwrap();
+    assert_eq!(bench.counts(), (13, 0, 2, 0));
+    let letters = bench.dead_letters.read(&Selection::default(), 0, 10).unwrap();
+    let kept: Vec<_> = letters
+        .iter()
+        .map(|letter| letter.event.subject.name.as_str())
+        .collect();
+    assert_eq!(kept, ["3", "11"]);
+    assert_eq!(bench.reasons(), ["poison"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_even_be_set_aside_is_counted_and_said() {
+    let bounds = Bounds {
+        events: 1,
+        ..Bounds::default()
+    };
+    let mut bench = bench(small(10, false), bounds);
+    let refused = Verdict::Refused {
+        reason: "status 401".into(),
+    };
+    bench.receiver.0.lock().unwrap().script = [refused].into();
+    bench.delivery.deliver(&events(0..5)).await.unwrap();
+    bench.delivery.deliver(&events(5..7)).await.unwrap();
+    assert_eq!(bench.counts(), (2, 0, 0, 5));
+    assert!(bench.delivery.trouble().unwrap().contains("full"));
+}
+
+proptest::proptest! {
+    /// Whatever the receiver answers, each event is delivered or set aside, exactly once.
+    #[test]
+    fn every_event_is_counted_exactly_once(
+        answers in proptest::collection::vec(0_u8..6, 0..60),
+        sizes in proptest::collection::vec(0_usize..30, 1..12),
+        room in proptest::option::of(0_usize..12),
+        gather: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut bench = bench(small(8, gather), Bounds::default());
+            {
+                let mut inner = bench.receiver.0.lock().unwrap();
+                inner.room = room;
+                inner.poison = names(0..3);
+                inner.script = answers
+                    .iter()
+                    .filter_map(|answer| match answer {
+                        0 => Some(retry(None)),
+                        1 => Some(retry(Some(30))),
+                        2 => Some(retry(Some(3600))),
+                        3 => Some(Verdict::Refused { reason: "no".into() }),
+                        4 => Some(Verdict::TooLarge { reason: "big".into() }),
+                        _ => None,
+                    })
+                    .collect();
+            }
+            let mut next = 0;
+            for size in sizes {
+                bench.delivery.deliver(&events(next..next + size)).await.unwrap();
+                next += size;
+            }
+            bench.delivery.close().await.unwrap();
+            let (delivered, _, dead, undelivered) = bench.counts();
+            let letters = bench.dead_letters.read(&Selection::default(), 0, 10_000).unwrap();
+            let mut all = bench.receiver.0.lock().unwrap().taken.clone();
+            assert_eq!((delivered, dead, undelivered), (all.len() as u64, letters.len() as u64, 0));
+            all.extend(letters.into_iter().map(|letter| letter.event.subject.name));
+            all.sort_by_key(|name| name.parse::<usize>().unwrap());
+            assert_eq!(all, names(0..next));
+        });
+    }
+}
