@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::open::Opener;
+use super::tls;
 use crate::cli::{Exit, Failure, connection};
 use crate::config::{self, Config, Transport};
-use crate::remote::{ClientCertificate, Dialer, HostPort, client_tls};
+use crate::remote::{Dialer, HostPort};
 use crate::sink::{self, Carrier, OtlpOptions, OtlpSink, StreamTransport, SyslogOptions, SyslogSink, SyslogTransport};
 
 /// The files of a connection with TLS, as configured.
@@ -30,21 +31,9 @@ impl<'a> TlsFiles<'a> {
     }
 
     fn dialer(&self, config: &Config, name: &str, place: &HostPort) -> Result<Dialer, Failure> {
-        let certificate = match (self.client_certificate, self.client_key) {
-            (Some(certificate), Some(key)) => Some(ClientCertificate {
-                certificate: config.folder.join(certificate),
-                key: config.folder.join(key),
-            }),
-            (None, None) => None,
-            _ => {
-                return Err(
-                    Failure::usage(format!("sink {name} has only one of client-certificate and client-key"))
-                        .hint("both are PEM files, and may be the same one"),
-                );
-            }
-        };
-        let ca_file = self.ca_file.as_ref().map(|path| config.folder.join(path));
-        let tls = client_tls(ca_file.as_deref(), certificate.as_ref())?;
+        let (ca_file, certificate, key) = (self.ca_file, self.client_certificate, self.client_key);
+        tls::check(config, name, ca_file, certificate, key)?;
+        let tls = tls::client(config, ca_file, certificate, key)?;
         Ok(Dialer::new(place.clone(), Some(Arc::new(tls)))?)
     }
 }
@@ -201,7 +190,7 @@ mod tests {
                 "kind = \"syslog\", transport = \"tls\", client-certificate = \"a.pem\"",
                 "only one of",
             ),
-            (&format!("kind = \"tls\", ca-file = \"{missing}\""), "cannot read"),
+            (&format!("kind = \"tls\", ca-file = \"{missing}\""), "there is no file"),
         ] {
             let config = config(&format!(
                 "plugin = \"cef\"\ntransport = {{ address = \"localhost:514\", {transport_of} }}"
