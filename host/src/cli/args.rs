@@ -121,21 +121,33 @@ pub enum Command {
     /// Sign in from another device; keeps the refresh token.
     Login(LoginArgs),
     /// Look at plugins, and make them.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host plugin inspect invalid-login\n  host plugin new sink hello --lang python"
+    )]
     Plugin(PluginCommand),
     /// Look at sinks.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  host sink list")]
     Sink(SinkCommand),
     /// Look at events that a sink did not take, and deliver them again.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host dead-letter list\n  host dead-letter replay --sink siem"
+    )]
     DeadLetter(DeadLetterCommand),
     /// Look at what is committed, in flight and missing; forget it.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host ledger list\n  host ledger show user-login --connection epm"
+    )]
     Ledger(LedgerCommand),
     /// List the periods of a report that were never committed.
     Gaps(GapsArgs),
     /// Look at the configuration.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host config check\n  host config schema > host.schema.json"
+    )]
     Config(ConfigCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  host completions bash > ~/.local/share/bash-completion/completions/host")]
@@ -168,7 +180,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "TIME", requires = "from")]
     pub to: Option<String>,
     /// A period that ends now: 7d, 12h, 90m. Without any period: what is due since the last run, without a ledger today.
-    #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, conflicts_with_all = ["from", "to"])]
     pub since: Option<String>,
     /// A parameter of the plugin; may be repeated.
     #[arg(long = "param", value_name = "KEY=VALUE")]
@@ -327,6 +339,7 @@ pub struct SimulateArgs {
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// List the built-in and the configured plugins.
+    #[command(after_help = "Example:\n  host plugin list")]
     List {
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -478,6 +491,7 @@ pub struct CheckPluginArgs {
 #[derive(Debug, Subcommand)]
 pub enum SinkCommand {
     /// List the sinks that --sink understands, and the configured ones.
+    #[command(after_help = "Example:\n  host sink list --config host.toml")]
     List {
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -635,6 +649,7 @@ pub enum ConfigCommand {
     #[command(after_help = "Example:\n  host config schema > host.schema.json")]
     Schema,
     /// Read the configuration and say what is wrong with it; secrets are not read.
+    #[command(after_help = "Example:\n  host config check --config host.toml")]
     Check {
         #[command(flatten)]
         #[allow(missing_docs)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::{Exit, Failure, print, sinks};
 use crate::config::Config;
 use crate::event::Encoding;
 use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetters, Selection};
+use crate::sink::terminal;
 
 /// Letters that are delivered together.
 const REPLAYED: usize = 1000;
@@ -116,7 +118,11 @@ fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
         serde_json::to_string_pretty(&object)
     })();
     let text = text.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-    print((text + "\n").as_bytes())
+    let mut text = (text + "\n").into_bytes();
+    if std::io::stdout().is_terminal() {
+        terminal::defuse(&mut text, true);
+    }
+    print(&text)
 }
 
 /// Delivers letters again, and forgets those that were taken. The others stay, with what happened now.

@@ -20,6 +20,7 @@ mod run;
 mod simulate;
 mod sinks;
 mod stop;
+mod summary;
 mod workshop;
 
 use std::io::Write;
@@ -53,7 +54,12 @@ pub fn main() -> u8 {
 /// Answers arguments that cannot be parsed: help and version on stdout, all else as any other error.
 fn refuse(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
-        return match print(error.render().ansi().to_string().as_bytes()) {
+        let rendered = error.render();
+        let text = match coloured(&std::io::stdout()) {
+            true => rendered.ansi().to_string(),
+            false => rendered.to_string(),
+        };
+        return match print(text.as_bytes()) {
             Ok(()) => Exit::Done.code(),
             Err(failure) => failure.exit.code(),
         };
@@ -63,7 +69,11 @@ fn refuse(error: &clap::Error) -> u8 {
         error.kind(),
         clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
-        anstream::eprint!("{}", error.render().ansi());
+        let rendered = error.render();
+        match coloured(&std::io::stderr()) {
+            true => eprint!("{}", rendered.ansi()),
+            false => eprint!("{rendered}"),
+        }
         return Exit::Usage.code();
     }
     // The first paragraph is the message; tips and the usage follow.
@@ -81,21 +91,46 @@ fn refuse(error: &clap::Error) -> u8 {
     let hint = tip
         .map(str::to_string)
         .or(usage)
-        .unwrap_or_else(|| "`host --help` shows the commands".into());
-    let mut arguments = std::env::args();
-    let json = arguments.any(|argument| argument == "--log-format=json")
-        || std::env::args()
-            .zip(std::env::args().skip(1))
-            .any(|pair| pair == ("--log-format".into(), "json".into()));
-    let format = if json {
-        args::LogFormat::Json
-    } else {
-        args::LogFormat::Text
+        .unwrap_or_else(|| format!("`{}` shows what can be typed", help_of(std::env::args().skip(1))));
+    let format = match is_typed("--log-format", "json") {
+        true => args::LogFormat::Json,
+        false => args::LogFormat::Text,
     };
     Failure::usage(message.strip_prefix("error: ").unwrap_or(&message))
         .hint(hint)
         .print(format);
     Exit::Usage.code()
+}
+
+/// Whether an option was typed with a value, where arguments as a whole make no sense.
+fn is_typed(option: &str, value: &str) -> bool {
+    let joined = format!("{option}={value}");
+    let arguments: Vec<_> = std::env::args_os().collect();
+    arguments.iter().any(|argument| argument.as_os_str() == joined.as_str())
+        || arguments.windows(2).any(|pair| pair == [option, value])
+}
+
+/// Whether help goes to this stream in colour.
+fn coloured(stream: &impl anstream::stream::RawStream) -> bool {
+    match (is_typed("--color", "always"), is_typed("--color", "never")) {
+        (true, _) => true,
+        (_, true) => false,
+        _ => anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never,
+    }
+}
+
+/// The command that explains the one that was typed.
+fn help_of(arguments: impl Iterator<Item = String>) -> String {
+    let mut command = <Cli as clap::CommandFactory>::command();
+    let mut words = vec!["host".to_owned()];
+    for argument in arguments {
+        let Some(inner) = command.find_subcommand(&argument).cloned() else {
+            break;
+        };
+        words.push(argument);
+        command = inner;
+    }
+    words.join(" ") + " --help"
 }
 
 fn execute(cli: &Cli) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ use super::recording::{self, Notes};
 use super::report::{self, Report};
 use super::sinks::{Opened, Wanted as Named};
 use super::stop::Stop;
+use super::summary::Target;
 use super::{Exit, Failure, connection, ledger, print, sinks};
 use crate::config;
 use crate::event::{Product, Provenance};
@@ -93,6 +94,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         }
         None => None,
     };
+    let target = args.summary.as_deref().map(Target::open).transpose()?;
     let progress = Arc::new(Progress::start(talk, &report.description.name));
     let (mut summary, result) = execute(
         report,
@@ -110,7 +112,10 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
     if result.is_ok() {
         tell(&summary, talk);
     }
-    write_summary(&summary, args.summary.as_deref(), result)
+    match target {
+        Some(target) => target.write(&summary, result),
+        None => result,
+    }
 }
 
 /// What is true of all events of a run.
@@ -205,29 +210,6 @@ pub fn tell(summary: &Summary, talk: &Talk) {
         summary.window.to,
         summary.duration_ms
     );
-}
-
-/// Writes the summary where the user wants it. A failure of the run goes first: with `-` the summary is the last line.
-fn write_summary(summary: &Summary, target: Option<&str>, result: Result<(), Failure>) -> Result<(), Failure> {
-    let Some(target) = target else { return result };
-    let line = json(summary)? + "\n";
-    if target == "-" {
-        return result
-            .map_err(|failure| Failure {
-                after: Some(line.clone()),
-                ..failure
-            })
-            .inspect(|()| {
-                let _ = std::io::stderr().write_all(line.as_bytes());
-            });
-    }
-    let written = std::fs::write(target, &line).map_err(|error| {
-        Failure::new(
-            Exit::DeliveryFailed,
-            format!("cannot write the summary {target}: {error}"),
-        )
-    });
-    result.and(written)
 }
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::place;
+
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -67,10 +69,21 @@ impl ConfigError {
             .map(|before| before.matches('\n').count() + 1);
         let message = without_value(error.message());
         let nearest = nearest_known(&message);
+        let key = place::wrong_key(text);
         // The list of all known keys is noise where one of them is near.
         let message = match (&nearest, message.split_once(", expected")) {
             (Some(_), Some((start, _))) => start.to_string(),
             _ => message,
+        };
+        let (line, message) = match key {
+            Some(key) => {
+                let steps: Vec<&str> = key.iter().map(String::as_str).collect();
+                (
+                    place::line_of(text, &steps).or(line),
+                    format!("{}: {message}", key.join(".")),
+                )
+            }
+            None => (line, message),
         };
         ConfigError::Syntax {
             file: None,

@@ -11,6 +11,7 @@
 //! ```
 
 mod error;
+mod place;
 mod route;
 mod schema;
 mod secret;
@@ -398,6 +399,7 @@ impl Config {
             check_name(what, name)?;
         }
         config.check_kinds()?;
+        config.check_values(text)?;
         config.check_routes(text)?;
         Ok(config)
     }
@@ -431,6 +433,31 @@ impl Config {
                     "the endpoint of sink {name} has a kind, which only connections have"
                 )));
             }
+        }
+        Ok(())
+    }
+}
+
+/// A source that is later than this loses its events' place in any report.
+const LONGEST_LAG: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+
+impl Config {
+    /// What can be read and still not be meant.
+    fn check_values(&self, text: &str) -> Result<(), ConfigError> {
+        let wrong = |path: &[&str], message: &str| ConfigError::Syntax {
+            file: None,
+            line: place::line_of(text, path),
+            message: format!("{}: {message}", path.join(".")),
+            nearest: None,
+        };
+        if self.ledger.lag.is_some_and(|lag| lag > LONGEST_LAG) {
+            return Err(wrong(&["ledger", "lag"], "a lag is at most 30 days"));
+        }
+        if self.sinks.contains_key("stdout") {
+            return Err(wrong(
+                &["sinks", "stdout"],
+                "`stdout` is a sink already; give this one another name",
+            ));
         }
         Ok(())
     }
@@ -568,6 +595,17 @@ mod tests {
             Config::parse("[plugins.\"../x\"]\npath = \"a\"\n"),
             Err(ConfigError::Name { .. })
         ));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_at_its_line() {
+        for (text, line, part) in [
+            ("[ledger]\nlag = \"900000000000s\"\n", 2, "at most 30 days"),
+            ("[sinks.stdout]\nkind = \"file\"\npath = \"x\"\n", 1, "another name"),
+        ] {
+            let said = Config::parse(text).unwrap_err().to_string();
+            assert!(said.contains(part) && said.contains(&format!("line {line}")), "{said}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Config, ConfigError, nearest};
+use super::{Config, ConfigError, nearest, place};
 use crate::event::Outcome;
 use crate::plugin::BUILT_IN;
 use crate::run::route::{self, Condition, ConditionError};
@@ -47,7 +47,7 @@ impl Config {
         for (number, route) in self.routes.iter().enumerate() {
             let wrong = |key: &str, message: String, nearest: Option<String>| ConfigError::Syntax {
                 file: None,
-                line: None,
+                line: place::line_of(text, &["routes", &number.to_string(), key]),
                 message: format!("routes[{number}].{key}: {message}"),
                 nearest,
             };
@@ -144,14 +144,14 @@ mod tests {
             ),
             (
                 "to = [\"archiv\"]",
-                None,
+                Some(4),
                 "there is no sink \"archiv\"",
                 Some("archive"),
             ),
-            ("to = []", None, "leads nowhere", None),
+            ("to = []", Some(4), "leads nowhere", None),
             (
                 "reports = [\"user-logn\"]\nto = [\"archive\"]",
-                None,
+                Some(4),
                 "there is no report",
                 Some("user-login"),
             ),

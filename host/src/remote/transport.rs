@@ -147,6 +147,11 @@ fn classify(host: &str, error: &reqwest::Error) -> RemoteError {
         }
         return RemoteError::Connect { host, reason };
     }
+    // hyper's words; its error has a method for it only where the crate itself is at hand.
+    if reason == "message head is too large" {
+        let reason = "the head of the answer is too large".into();
+        return RemoteError::Malformed { reason };
+    }
     if error.is_builder() {
         return RemoteError::Malformed { reason };
     }

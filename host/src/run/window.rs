@@ -55,7 +55,7 @@ impl WindowError {
             WindowError::Bound { .. } => Some("for example --from 2026-11-01 --to 2026-11-07, or --since 7d".into()),
             WindowError::Empty { .. } => Some("--from must lie before --to and before now".into()),
             WindowError::Future { .. } => Some("--from must lie before now".into()),
-            WindowError::OutOfRange => None,
+            WindowError::OutOfRange => Some("periods lie between the years 1 and 9999".into()),
         }
     }
 }

@@ -95,6 +95,11 @@ impl Renderer {
         self
     }
 
+    /// Whether its output is a JSON object a line.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.shape, Shape::Ndjson)
+    }
+
     /// Whether its output begins with a line that is no event.
     pub(super) fn has_header(&self) -> bool {
         matches!(self.shape, Shape::Csv(_) | Shape::Table(..))

@@ -1,10 +1,10 @@
 //! The process's own output, or any other stream of bytes.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use async_trait::async_trait;
 
-use super::{Renderer, Sink, SinkError, Verdict};
+use super::{Renderer, Sink, SinkError, Verdict, terminal};
 use crate::event::Event;
 
 /// Rendered bytes that make a write worth a system call.
@@ -20,6 +20,8 @@ pub struct StdoutSink {
     name: String,
     renderer: Renderer,
     buffer: Vec<u8>,
+    /// A terminal reads it, which obeys control characters.
+    terminal: bool,
     state: State,
 }
 
@@ -34,7 +36,12 @@ enum State {
 impl StdoutSink {
     /// For the process's standard output.
     pub fn new(renderer: Renderer) -> Self {
-        Self::to("stdout", Box::new(io::stdout()), renderer)
+        let stdout = io::stdout();
+        let terminal = stdout.is_terminal();
+        StdoutSink {
+            terminal,
+            ..Self::to("stdout", Box::new(stdout), renderer)
+        }
     }
 
     /// For another stream.
@@ -43,6 +50,7 @@ impl StdoutSink {
             name: name.into(),
             renderer,
             buffer: Vec::new(),
+            terminal: false,
             state: State::Open(stream),
         }
     }
@@ -59,7 +67,10 @@ impl StdoutSink {
                 return Err(if closed_by_reader { SinkError::Closed } else { ended() });
             }
         };
-        let buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if self.terminal {
+            terminal::defuse(&mut buffer, self.renderer.is_json());
+        }
         // A full pipe blocks; that must not stop the other tasks.
         let task = tokio::task::spawn_blocking(move || {
             let result = stream

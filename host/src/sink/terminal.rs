@@ -3,14 +3,15 @@
 //! A login name is whatever somebody typed into a form, so it may hold escape sequences that move the cursor or retitle
 //! the window, and characters that make a line read backwards.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use unicode_width::UnicodeWidthChar;
 
-/// Columns where there is no terminal to ask.
-const COLUMNS: usize = 120;
+/// Columns where there is no terminal to ask: a file or a pager need not fit a screen.
+const COLUMNS: usize = 200;
 
-/// The width of the terminal behind stdout, in columns; 120 where stdout is none.
+/// The width of the terminal behind stdout, in columns; 200 where stdout is none.
 pub fn columns() -> usize {
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {
@@ -30,6 +31,28 @@ pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     visible(text).for_each(|c| out.push(c));
     out
+}
+
+/// Takes out of rendered bytes what a terminal obeys or hides: in JSON, where such characters stand only within strings,
+/// as escapes, elsewhere altogether.
+pub(crate) fn defuse(bytes: &mut Vec<u8>, json: bool) {
+    let harmful = |c: char| (c.is_control() && c != '\n') || is_invisible(c);
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if !text.contains(harmful) {
+        return;
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !harmful(c) {
+            safe.push(c);
+        } else if json {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing into a String cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        }
+    }
+    *bytes = safe.into_bytes();
 }
 
 /// Appends as much of the text as fits into `columns`, made printable. What is cut is told by `…`.
@@ -168,6 +191,22 @@ mod tests {
             assert_eq!(push_cut(&mut out, text, columns), used, "{text} in {columns}");
             assert_eq!(out, format!("|{shown}"));
         }
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_in_json_and_gone_elsewhere() {
+        let text = "{\"user\":\"a\u{9b}31mb\u{7f}\u{202e}c\u{e0041}\u{1f600}\"}\n";
+        let mut json = text.as_bytes().to_vec();
+        defuse(&mut json, true);
+        assert_eq!(
+            std::str::from_utf8(&json).unwrap(),
+            "{\"user\":\"a\\u009b31mb\\u007f\\u202ec\\udb40\\udc41\u{1f600}\"}\n"
+        );
+        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(value, serde_json::from_str::<serde_json::Value>(text).unwrap());
+        let mut csv = "a\u{9b}b\nc\n".as_bytes().to_vec();
+        defuse(&mut csv, false);
+        assert_eq!(csv, b"ab\nc\n");
     }
 
     proptest! {

@@ -242,7 +242,12 @@ pub async fn probe(config: &Config, name: &str) -> Result<String, Failure> {
     let mut sink = opener.configured(name, named(config, name)?)?;
     let found = sink.probe().await;
     sink.abort().await;
-    Ok(found?)
+    let found = found?;
+    // What was written to is a file that nobody configured.
+    Ok(match &named(config, name)?.kind {
+        SinkKind::File(file) => format!("{} can be written", file.path),
+        _ => found,
+    })
 }
 
 /// Checks a configured sink without opening it and without its secrets.

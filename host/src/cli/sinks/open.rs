@@ -15,7 +15,7 @@ use crate::plugin::SinkPlugin;
 use crate::remote::Remote;
 use crate::sink::{
     self, Compression, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders,
-    PluginOptions, PluginSink, Renderer, Sink, StdoutSink,
+    PluginOptions, PluginSink, Renderer, Sink, SinkError, StdoutSink,
 };
 
 /// What a configured file does: an archive grows, and a second run of the day must not take the first one's events away.
@@ -106,12 +106,16 @@ impl Opener<'_> {
         let folder = folder
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        Ok(FileSink::create(
-            name,
-            &folder.join(".host-check"),
-            renderer,
-            FileOptions::default(),
-        )?)
+        let probe = folder.join(".host-check");
+        FileSink::create(name, &probe, renderer, FileOptions::default()).map_err(|error| match &error {
+            SinkError::Create { source, .. } => {
+                let said = format!("no file can be made in {}: {}", folder.display(), source.kind());
+                let failure = Failure::new(Exit::Usage, said);
+                let hint = error.hint();
+                Failure { hint, ..failure }
+            }
+            _ => error.into(),
+        })
     }
 
     fn http(&self, name: &str, http: &config::HttpSink) -> Result<HttpSink, Failure> {
@@ -129,7 +133,11 @@ impl Opener<'_> {
     }
 
     fn endpoint(&self, name: &str, endpoint: &config::Connection) -> Result<Arc<Remote>, Failure> {
-        let settings = connection::of_endpoint(name, endpoint, self.config)?;
+        let mut settings = connection::of_endpoint(name, endpoint, self.config)?;
+        if self.checking {
+            // Whoever asks whether it is there wants to know now.
+            settings.retry.attempts = 1;
+        }
         Ok(Arc::new(Remote::new(settings)?))
     }
 

@@ -39,6 +39,10 @@ pub const NAMES: &[&str] = &[
     "connection",
 ];
 
+/// Bytes of a condition, and macros that loop within one another: an event shall not take longer than its delivery.
+const LONGEST: usize = 4096;
+const LOOPS: usize = 2;
+
 /// A compiled condition.
 pub struct Condition {
     program: Program,
@@ -65,16 +69,30 @@ pub struct ConditionError {
 impl Condition {
     /// Compiles a condition, and tries it on an event to see that it yields true or false.
     pub fn compile(source: &str) -> Result<Self, ConditionError> {
+        let at_start = |problem: String| ConditionError {
+            line: 1,
+            column: 1,
+            problem,
+            unknown: None,
+        };
+        if source.len() > LONGEST {
+            return Err(at_start(format!("it is longer than {LONGEST} bytes")));
+        }
         let program = Program::compile(source).map_err(|errors| {
             let first = errors.errors.first();
             let (line, column) = first.map_or((1, 1), |error| error.pos);
             ConditionError {
                 line: usize::try_from(line).unwrap_or(1).max(1),
                 column: usize::try_from(column).unwrap_or(1).max(1),
-                problem: first.map_or_else(|| "it cannot be read".into(), |error| error.msg.clone()),
+                problem: first.map_or_else(|| "it cannot be read".into(), |error| unreadable(&error.msg)),
                 unknown: None,
             }
         })?;
+        if loops(program.expression()) > LOOPS {
+            return Err(at_start(format!(
+                "more than {LOOPS} of all, exists, map and filter stand in one another"
+            )));
+        }
         let mut unknown = None;
         let mut names = Vec::new();
         walk(
@@ -110,7 +128,7 @@ impl Condition {
             ))),
             // An event may lack what this one has, and the reverse; what no event has is a mistake.
             Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Ok(condition),
-            Err(error) => Err(at_all(error.to_string())),
+            Err(error) => Err(at_all(one_line(&error.to_string()))),
         }
     }
 
@@ -140,6 +158,64 @@ impl Condition {
             context.add_variable_from_value(*name, value(&flat, name));
         }
         self.program.execute(&context)
+    }
+}
+
+/// What the parser's words mean to whoever wrote the condition.
+fn unreadable(said: &str) -> String {
+    if said.contains("token recognition error at: '=") {
+        return "a lone `=` is nothing; `==` compares".into();
+    }
+    // What stands there otherwise is the parser's own state.
+    match said.contains("ParseError") {
+        true if said.contains("ecursion") => "it is nested too deeply".into(),
+        true => "it cannot be read".into(),
+        false => one_line(said),
+    }
+}
+
+/// A message of several lines, without the pictures that some libraries draw.
+fn one_line(said: &str) -> String {
+    let parts: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && *line != "^")
+        .collect();
+    parts.join(" ")
+}
+
+/// How deep macros that loop stand in one another.
+fn loops(expression: &IdedExpr) -> usize {
+    let deepest = |parts: &mut dyn Iterator<Item = &IdedExpr>| parts.map(loops).max().unwrap_or(0);
+    match &expression.expr {
+        Expr::Comprehension(inner) => {
+            let parts: [&IdedExpr; 5] = [
+                &inner.iter_range,
+                &inner.accu_init,
+                &inner.loop_cond,
+                &inner.loop_step,
+                &inner.result,
+            ];
+            1 + deepest(&mut parts.into_iter())
+        }
+        Expr::Call(call) => deepest(&mut call.target.as_deref().into_iter().chain(&call.args)),
+        Expr::List(list) => deepest(&mut list.elements.iter()),
+        Expr::Select(select) => loops(&select.operand),
+        Expr::Map(map) => map.entries.iter().map(|entry| loops_of(&entry.expr)).max().unwrap_or(0),
+        Expr::Struct(made) => made
+            .entries
+            .iter()
+            .map(|entry| loops_of(&entry.expr))
+            .max()
+            .unwrap_or(0),
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => 0,
+    }
+}
+
+fn loops_of(entry: &EntryExpr) -> usize {
+    match entry {
+        EntryExpr::StructField(field) => loops(&field.value),
+        EntryExpr::MapEntry(entry) => loops(&entry.key).max(loops(&entry.value)),
     }
 }
 
@@ -285,6 +361,28 @@ mod tests {
     fn holds(source: &str) -> bool {
         let event = samples::full(Activity::Logon, Outcome::Failure);
         Condition::compile(source).unwrap().holds(&event, &samples::domain())
+    }
+
+    #[test]
+    fn a_condition_that_would_take_long_or_cannot_be_read_is_refused_in_one_line() {
+        let nested = (0..3).fold("true".to_owned(), |inner, n| format!("[1, 2, 3].all(x{n}, {inner})"));
+        let long = format!("id != \"{}\"", "a".repeat(LONGEST));
+        let deep = format!("{}true{}", "(".repeat(600), ")".repeat(600));
+        for (source, part) in [
+            (nested.as_str(), "stand in one another"),
+            (&long, "longer than"),
+            (&deep, ""),
+            ("outcome = \"x\"", "`==`"),
+            ("subject.matches(\"(\")", "regex"),
+        ] {
+            let problem = Condition::compile(source).unwrap_err().problem;
+            assert!(problem.contains(part), "{problem}");
+            assert!(
+                !problem.contains('\n') && !problem.contains("ParseError {"),
+                "{problem}"
+            );
+        }
+        assert!(Condition::compile("labels.exists(a, labels.exists(b, a != b))").is_ok());
     }
 
     #[test]
