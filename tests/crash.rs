@@ -1,6 +1,7 @@
 //! The process ends where it hurts, and the next run carries on: nothing lost, nothing doubled, no second job.
 //!
-//! `walk` ends it at every named place in turn. `random` kills it at random times, as often as `CRASHES` says (100):
+//! `walk` ends it at every named place in turn, `walk_with_windows_ahead` at some of them while several windows are in
+//! flight. `random` kills it at random times, as often as `CRASHES` says (100):
 //! `CRASHES=1000 cargo test -p tests --test crash -- --ignored --nocapture`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -38,6 +39,24 @@ const PLACES: [&str; 20] = [
     "committed",
     "sweep",
     "cleanup",
+];
+
+/// Places where several windows are in flight, and how often each is passed before the process ends there.
+const AHEAD: [(&str, u32); 14] = [
+    ("planned.after", 2),
+    ("fetches.before", 1),
+    ("submitting.after", 1),
+    ("post.before", 1),
+    ("submitted.after", 2),
+    ("poll.after", 2),
+    ("waiting.after", 1),
+    ("ready.after", 1),
+    ("keep.after", 1),
+    ("spooled.before", 2),
+    ("delivering.after", 1),
+    ("committed.before", 1),
+    ("committed.after", 0),
+    ("sweep.after", 1),
 ];
 
 /// A desk with a configuration for the server, and a sink that knows batches by their key.
@@ -88,23 +107,33 @@ impl Scene {
         output.status
     }
 
-    /// What the sink has must be what the server had, once each by the batches' keys.
-    fn check(&self, report: &str, what: &str) {
+    /// A backfill of four days, three of them in flight at once, to the end. Says how many jobs may be there twice.
+    fn backfill(&self, failpoints: &str) -> Option<usize> {
+        let period = ["--from", "2026-03-02", "--to", "2026-03-05", "--now", NOW];
+        let mut command = self.desk.process(["backfill", "invalid-login", "--windows-ahead", "3"]);
+        command
+            .args(period)
+            .args(["--sink", "siem", "-q", "--summary", "summary.json"])
+            .env("EPM_PASSWORD", "demo-password")
+            .env("HOST_FAILPOINT", failpoints);
+        let output = command.output().unwrap();
+        if output.status.code().is_none() {
+            return None;
+        }
+        assert!(output.status.success(), "{failpoints}: {}", stderr(&output));
+        let summary = std::fs::read(self.desk.path().join("summary.json")).unwrap();
+        let summary: Value = serde_json::from_slice(&summary).unwrap();
+        Some(summary["ledger"]["unsure"].as_u64().unwrap() as usize)
+    }
+
+    /// What the sink has must be what the server had since that day, once each by the batches' keys.
+    fn check(&self, report: &str, from: &str, what: &str) {
         let end = if report == "audit-events" {
             "2026-03-05T21:45:00Z"
         } else {
             "2026-03-05"
         };
-        let period = [
-            "--ledger",
-            "none",
-            "--sink",
-            "stdout",
-            "--from",
-            "2026-03-05",
-            "--to",
-            end,
-        ];
+        let period = ["--ledger", "none", "--sink", "stdout", "--from", from, "--to", end];
         let served = self.command(report, &period).output().unwrap();
         assert!(served.status.success(), "{}", stderr(&served));
         let uid = |event: &Value| event["metadata"]["uid"].as_str().unwrap().to_owned();
@@ -160,7 +189,7 @@ fn walk() {
                             assert!(scene.run(report, "").success());
                             let what = format!("{report} at {place} after {before}");
                             let jobs = scene.jobs();
-                            scene.check(report, &what);
+                            scene.check(report, "2026-03-05", &what);
                             // Between a POST and the record of its answer, nobody can know.
                             let unsure = ["post.after", "submitted.before"].contains(&place.as_str());
                             assert!(jobs <= 1 + usize::from(unsure), "{what}: {jobs} jobs");
@@ -175,6 +204,39 @@ fn walk() {
     // A job that is done when it is asked for the second time is written down as waiting once.
     assert!(missed.is_empty(), "never reached: {missed:?}");
     println!("{} places", met.len());
+}
+
+#[test]
+fn walk_with_windows_ahead() {
+    let (next, twice) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((place, before)) = AHEAD.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (scene, what) = (Scene::new(), format!("{place} after {before}"));
+                    assert_eq!(
+                        scene.backfill(&format!("{place}:{before}")),
+                        None,
+                        "{what}: never reached"
+                    );
+                    let unsure = scene.backfill("").expect("the end");
+                    let second = scene.jobs().saturating_sub(4);
+                    scene.check("invalid-login", "2026-03-02", &what);
+                    // While one window is at the place, another may be between a POST and the record of its answer.
+                    assert!(
+                        second <= unsure,
+                        "{what}: {second} jobs created a second time, {unsure} said"
+                    );
+                    twice.fetch_add(second, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    println!(
+        "{} places, {} jobs created a second time",
+        AHEAD.len(),
+        twice.into_inner()
+    );
 }
 
 #[test]
@@ -203,7 +265,7 @@ fn random() {
         }
         assert!(scene.run(report, "").success());
         second_jobs += scene.jobs().saturating_sub(1);
-        scene.check(report, &format!("{report}, round {rounds}"));
+        scene.check(report, "2026-03-05", &format!("{report}, round {rounds}"));
     }
     println!("{kills} kills in {rounds} streams: 0 lost, 0 doubled, {second_jobs} jobs created a second time");
 }

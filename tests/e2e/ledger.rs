@@ -1,6 +1,6 @@
 //! Runs that go on where the last one ended, however it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -500,4 +500,75 @@ fn a_backfill_asks_for_what_is_missing_and_the_second_time_for_nothing() {
         let output = backfill(&wrong);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}: {}", stderr(&output));
     }
+}
+
+const FOUR_DAYS: [&str; 6] = [
+    "--from",
+    "2026-03-02",
+    "--to",
+    "2026-03-05",
+    "--now",
+    "2026-03-05T22:00:00Z",
+];
+
+#[test]
+fn jobs_of_several_windows_are_waited_for_at_once_and_all_taken_up_by_the_next_run() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let server = Server::start("rows=60,plain-names,slow-job=4,now=2026-03-05T22:00:00Z");
+    configure(&desk, &server, &receiver.url(), "");
+    let begin = ["backfill", "invalid-login", "--sink", "siem"];
+    let mut child = spawn(&desk, &[&begin[..], &FOUR_DAYS, &["--windows-ahead", "4"]].concat());
+    wait_until("four jobs", || submissions(&server) == 4);
+    let under_way = || {
+        let shown: Value = serde_json::from_str(&stdout(&host(&desk, &["ledger", "show", "invalid-login"]))).unwrap();
+        let windows = shown["windows"].as_array().unwrap();
+        let states = windows.iter().map(|window| window["state"].as_str().unwrap());
+        states.filter(|state| ["submitted", "waiting"].contains(state)).count()
+    };
+    wait_until("four links", || under_way() == 4);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(receiver.received().len(), 0);
+    let asked = server.seen().len();
+
+    // However few windows may be begun: those that are in flight are all asked for.
+    let more = ["--windows-ahead", "1", "--summary", "summary.json"];
+    let output = host(&desk, &[&begin[..], &FOUR_DAYS, &more].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("4 of 4 windows"), "{}", stderr(&output));
+    let seen = server.seen().split_off(asked);
+    let before = seen.iter().take_while(|request| !request.contains("contents"));
+    let jobs: BTreeSet<_> = before.filter(|request| request.contains("/jobs/")).collect();
+    assert_eq!(jobs.len(), 4, "{seen:?}");
+    assert_eq!(submissions(&server), 4);
+    assert_eq!(once(&receiver), expected(&desk, "invalid-login", &FOUR_DAYS));
+    // Delivered in the windows' order, whatever order the jobs ended in.
+    let days: Vec<i64> = receiver
+        .taken()
+        .iter()
+        .map(|event| event["time"].as_i64().unwrap() / 86_400_000)
+        .collect();
+    assert!(days.is_sorted(), "{days:?}");
+}
+
+#[test]
+fn a_window_that_fails_for_good_leaves_the_others_to_the_next_run() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let server = Server::start("rows=60,plain-names,submit:400=1@1,now=2026-03-05T22:00:00Z");
+    configure(&desk, &server, &receiver.url(), "");
+    let backfill = [&["backfill", "invalid-login", "--sink", "siem"][..], &FOUR_DAYS].concat();
+    let failed = host(&desk, &backfill);
+    assert_eq!(failed.status.code(), Some(5), "{}", stderr(&failed));
+    let shown: Value = serde_json::from_str(&stdout(&host(&desk, &["ledger", "show", "invalid-login"]))).unwrap();
+    assert_eq!(shown["dead"].as_array().unwrap().len(), 1, "{shown}");
+
+    let again = host(&desk, &backfill);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert_eq!(
+        submissions(&server),
+        5,
+        "only the one that was refused is asked for again"
+    );
+    assert_eq!(once(&receiver), expected(&desk, "invalid-login", &FOUR_DAYS));
+    assert_eq!(stdout(&host(&desk, &["gaps", "invalid-login"])), "no gaps\n");
 }

@@ -98,8 +98,9 @@ const BACKFILL: &str = "Examples:
   host backfill user-login --from 2026-01-01 --to 2026-03-31 --sink siem
   host backfill audit-events --from 2026-01-01 --to 2026-03-31 --window 7d --sink siem
 
-Stopped or killed, the same command goes on with the window it was in. What is committed already is not asked for again;
-`host gaps` lists what is not. A file gets its name, and its windows are committed, when the whole backfill is done.";
+Several windows are fetched at once and delivered one after another (--windows-ahead). Stopped or killed, the same command
+goes on with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A
+file gets its name, and its windows are committed, when the whole backfill is done.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -229,6 +230,10 @@ pub struct RunArgs {
     /// --url, --record or --replay: none].
     #[arg(long, value_name = "PATH|none")]
     pub ledger: Option<String>,
+    /// Windows that are asked for at once, with a ledger: up to 10000. They are delivered one after another [default:
+    /// `windows-ahead` under [ledger], else 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub windows_ahead: Option<u16>,
     /// Write the exchange with the server into this new folder, secrets replaced.
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     pub record: Option<PathBuf>,

@@ -19,6 +19,8 @@ use crate::run::{Book, Bound, Keeping, Wanted};
 
 /// How long after an event it may still be missing at the source, unless the configuration says otherwise.
 const LAG: Duration = Duration::from_secs(15 * 60);
+/// Windows in flight at once, unless said otherwise.
+const WINDOWS_AHEAD: u16 = 4;
 
 /// The ledger of a run: what was named, else the configuration's, else `$XDG_STATE_HOME/host/ledger.db`. A server that
 /// was named on the command line, and a recording, leave no progress unless asked to.
@@ -48,13 +50,17 @@ pub async fn keeping(
     report: &Report,
     provenance: &Provenance,
     wanted: Wanted,
+    windows_ahead: Option<u16>,
 ) -> Result<Keeping, Failure> {
     let ledger = SqliteLedger::open(path)?;
     let spool = ledger.beside("spool");
     let stream = Stream::new(&provenance.connection, &provenance.report, &report.request.parameters);
     Ok(Keeping {
-        book: Book::open(Arc::new(ledger), stream, spool).await?,
+        book: Arc::new(Book::open(Arc::new(ledger), stream, spool).await?),
         lag: report.config.ledger.lag.unwrap_or(LAG),
+        windows_ahead: (windows_ahead.or(report.config.ledger.windows_ahead))
+            .unwrap_or(WINDOWS_AHEAD)
+            .into(),
         wanted,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +16,10 @@ pub struct Progress {
     talk: Talk,
     bar: ProgressBar,
     job: Mutex<Option<String>>,
+    /// Windows in flight.
+    windows: AtomicUsize,
+    /// Polls of all jobs.
+    polls: AtomicU64,
 }
 
 impl Progress {
@@ -36,6 +41,8 @@ impl Progress {
             talk: talk.clone(),
             bar,
             job: Mutex::new(None),
+            windows: AtomicUsize::new(0),
+            polls: AtomicU64::new(0),
         }
     }
 
@@ -57,6 +64,13 @@ impl fetch::Progress for Progress {
     }
 
     fn polled(&self, polls: u64) {
+        let all = self.polls.fetch_add(1, Ordering::Relaxed) + 1;
+        let windows = self.windows.load(Ordering::Relaxed);
+        if windows > 1 {
+            self.bar
+                .set_message(format!("waiting for {windows} windows, asked {all} times"));
+            return;
+        }
         let job = self.job.lock().ok().and_then(|job| job.clone()).unwrap_or_default();
         self.bar
             .set_message(format!("waiting for job {job}, asked {polls} times"));
@@ -101,6 +115,10 @@ impl Observer for Progress {
         });
         let each: Vec<String> = each.collect();
         self.bar.set_message(format!("delivered: {}", each.join(", ")));
+    }
+
+    fn under_way(&self, windows: usize) {
+        self.windows.store(windows, Ordering::Relaxed);
     }
 
     fn windows(&self, done: usize, of: usize, elapsed: Duration) {

@@ -86,7 +86,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
     };
     let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
     let keeping = match ledger::file(args, &report.config)? {
-        Some(path) => Some(ledger::keeping(path, &report, &provenance, wanted).await?),
+        Some(path) => Some(ledger::keeping(path, &report, &provenance, wanted, args.windows_ahead).await?),
         None if matches!(wanted, Wanted::Missing { .. }) => {
             return Err(
                 Failure::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")
@@ -143,7 +143,12 @@ pub async fn execute(
 ) -> Result<(Summary, Result<(), RunError>), Failure> {
     let remote = Arc::new(Remote::new(settings)?);
     let watcher: Arc<dyn fetch::Progress> = progress.clone();
-    let fetcher = Fetcher::new(remote, &spool_folder(), limits(&report.config.fetch), watcher);
+    let fetcher = Arc::new(Fetcher::new(
+        remote,
+        &spool_folder(),
+        limits(&report.config.fetch),
+        watcher,
+    ));
     let run = Run {
         id: report.run_id,
         plugin: report.plugin,

@@ -299,6 +299,10 @@ pub struct Ledger {
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub lag: Option<std::time::Duration>,
+    /// Windows that are asked for at once; they are delivered one after another. 4 unless said.
+    #[serde(default, deserialize_with = "windows")]
+    #[schemars(with = "Option<u16>", range(min = 1, max = 10_000))]
+    pub windows_ahead: Option<u16>,
 }
 
 /// A plugin of the user's own.
@@ -520,6 +524,13 @@ fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
+fn windows<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    match u16::deserialize(deserializer)? {
+        windows @ 1..=10_000 => Ok(Some(windows)),
+        _ => Err(serde::de::Error::custom("windows-ahead is a number from 1 to 10000")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -605,6 +616,15 @@ mod tests {
         ] {
             let said = Config::parse(text).unwrap_err().to_string();
             assert!(said.contains(part) && said.contains(&format!("line {line}")), "{said}");
+        }
+    }
+
+    #[test]
+    fn windows_ahead_are_one_to_ten_thousand() {
+        let ledger = |windows: &str| Config::parse(&format!("[ledger]\nwindows-ahead = {windows}\n"));
+        assert_eq!(ledger("5000").unwrap().ledger.windows_ahead, Some(5000));
+        for wrong in ["0", "10001", "70000", "-1", "\"4\""] {
+            assert!(ledger(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -7,6 +7,7 @@
 use http::Method;
 use tracing::debug;
 
+use super::crowd::Crowd;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
 use super::limits::Limits;
@@ -38,6 +39,7 @@ pub(super) struct Download<'a> {
     pub(super) spool: &'a Spool,
     pub(super) limits: &'a Limits,
     pub(super) progress: &'a dyn Progress,
+    pub(super) crowd: &'a Crowd,
 }
 
 impl Download<'_> {
@@ -119,6 +121,7 @@ impl Download<'_> {
             limits: self.limits,
             progress: &(),
             journal: &(),
+            crowd: self.crowd,
         };
         let finished = preparation.wait(submitted).await?;
         let Some(link) = finished.envelope.link(DOWNLOAD_LINK) else {

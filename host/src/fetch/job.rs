@@ -7,6 +7,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use url::Url;
 
+use super::crowd::Crowd;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
 use super::journal::{Journal, Point};
@@ -46,6 +47,8 @@ pub(super) struct Running<'a> {
     pub(super) limits: &'a Limits,
     pub(super) progress: &'a dyn Progress,
     pub(super) journal: &'a dyn Journal,
+    /// The jobs that are waited for besides.
+    pub(super) crowd: &'a Crowd,
 }
 
 impl Running<'_> {
@@ -156,11 +159,18 @@ impl Running<'_> {
             .without_max_times()
             .build();
         let (mut polls, mut missing) = (before, 0);
-        let mut appointed = next.map(|next| until(next).min(limits.polling.longest));
+        let longest = limits.polling.longest;
+        let member = self.crowd.join();
+        let mut appointed = Some(match next.map(until) {
+            // Whoever takes up many jobs at once does not ask for all of them at once.
+            Some(Duration::ZERO) => member.stagger(longest),
+            Some(wait) => wait.min(longest),
+            None => jittered(waits.next().unwrap_or(longest)).saturating_add(member.stagger(longest)),
+        });
         loop {
             let wait = match appointed.take() {
                 Some(wait) => wait,
-                None => jittered(waits.next().unwrap_or(limits.polling.longest)),
+                None => jittered(member.paced(waits.next().unwrap_or(longest), longest)),
             };
             let timeout = FetchError::JobTimeout {
                 after: limits.polling.total,
@@ -183,7 +193,8 @@ impl Running<'_> {
                 .map_err(|error| FetchError::Plan(error.to_string()))?
                 .limit(limits.control_bytes);
             failpoint!("poll.before");
-            let answer = remote.exchange(request).await;
+            // In memory while it is under way, not while thousands of jobs are only waited for.
+            let answer = Box::pin(remote.exchange(request)).await;
             failpoint!("poll.after");
             let answer = match answer {
                 Err(RemoteError::Status {

@@ -21,6 +21,7 @@
 
 mod archive;
 mod cleanup;
+mod crowd;
 mod download;
 mod envelope;
 mod error;
@@ -90,8 +91,9 @@ impl Fetched {
         Ok(sha256)
     }
 
-    /// Takes up a document that was kept; none where the file is gone or no longer what it was. Blocks.
-    pub fn reopen(path: &Path, length: u64, sha256: &str) -> std::io::Result<Option<Fetched>> {
+    /// Takes up a document that was kept; none where the file is gone or no longer what it was. The length is always
+    /// looked at, the content where its SHA-256 is given. Blocks.
+    pub fn reopen(path: &Path, length: u64, sha256: Option<&str>) -> std::io::Result<Option<Fetched>> {
         let document = Spooled::reopen(path, length, sha256)?;
         Ok(document.map(|document| Fetched {
             document,
@@ -116,6 +118,7 @@ pub struct Fetcher {
     spool: Spool,
     limits: Limits,
     progress: progress::Listener,
+    crowd: crowd::Crowd,
 }
 
 impl std::fmt::Debug for Fetcher {
@@ -134,6 +137,7 @@ impl Fetcher {
             spool: Spool::new(spool),
             limits,
             progress,
+            crowd: crowd::Crowd::default(),
         }
     }
 
@@ -156,9 +160,9 @@ impl Fetcher {
         journal: &dyn Journal,
     ) -> Result<Fetched, FetchError> {
         match fetch {
-            plugin::Fetch::Call(call) => self.call(call).await,
+            plugin::Fetch::Call(call) => Box::pin(self.call(call)).await,
             plugin::Fetch::Job(job) => self.job(job, from, journal).await,
-            plugin::Fetch::Pages(pages) => self.pages(pages).await,
+            plugin::Fetch::Pages(pages) => Box::pin(self.pages(pages)).await,
         }
     }
 
@@ -226,10 +230,12 @@ impl Fetcher {
             limits: &self.limits,
             progress: &*self.progress,
             journal,
+            crowd: &self.crowd,
         };
         let finished = match from {
             Point::Start | Point::Submitting => {
-                let submitted = run.submit(job, from == Point::Submitting).await?;
+                // In boxes, so that a job that is waited for holds no room for what comes before and after.
+                let submitted = Box::pin(run.submit(job, from == Point::Submitting)).await?;
                 run.wait(submitted).await?
             }
             Point::Submitted { link } => run.poll(self.remote.resolve(&link)?, 0, None).await?,
@@ -241,7 +247,7 @@ impl Fetcher {
                 envelope: envelope::Envelope::done(),
             },
         };
-        self.collect(job, finished).await
+        Box::pin(self.collect(job, finished)).await
     }
 
     /// Downloads what a finished job wrote, and opens it where it is an archive.
@@ -251,6 +257,7 @@ impl Fetcher {
             spool: &self.spool,
             limits: &self.limits,
             progress: &*self.progress,
+            crowd: &self.crowd,
         };
         failpoint!("download.before");
         let downloaded = download.run(&finished.told, &job.file).await?;

@@ -73,8 +73,9 @@ impl Spooled {
     /// Copies it to a file with a name, and that is the document from then on: on disk once this returns. Says its
     /// SHA-256.
     pub(super) fn keep(&self, folder: &Path, name: &str) -> io::Result<(Spooled, String)> {
+        // Whoever tidies up after a crash knows it by its name.
         let mut file = tempfile::Builder::new()
-            .prefix(".host-")
+            .prefix(&format!("{name}."))
             .suffix(".partial")
             .tempfile_in(folder)?;
         let sha256 = digest(&mut self.reader(), file.as_file_mut())?;
@@ -86,7 +87,7 @@ impl Spooled {
     }
 
     /// Takes up a file that was kept, if it is still what it was.
-    pub(super) fn reopen(path: &Path, length: u64, sha256: &str) -> io::Result<Option<Spooled>> {
+    pub(super) fn reopen(path: &Path, length: u64, sha256: Option<&str>) -> io::Result<Option<Spooled>> {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -96,10 +97,12 @@ impl Spooled {
             length: file.metadata()?.len(),
             file: Arc::new(file),
         };
-        if spooled.length != length || digest(&mut spooled.reader(), &mut io::sink())? != sha256 {
-            return Ok(None);
-        }
-        Ok(Some(spooled))
+        let same = spooled.length == length
+            && match sha256 {
+                Some(sha256) => digest(&mut spooled.reader(), &mut io::sink())? == sha256,
+                None => true,
+            };
+        Ok(same.then_some(spooled))
     }
 
     /// The first bytes.
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!(kept.head(3).unwrap(), b"012");
         let path = folder.path().join("kept");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        let reopened = |length, sha256: &str| Spooled::reopen(&path, length, sha256).unwrap();
+        let reopened = |length, sha256: &str| Spooled::reopen(&path, length, Some(sha256)).unwrap();
         assert_eq!(reopened(10, &sha256).unwrap().head(20).unwrap(), b"0123456789");
         assert!(reopened(9, &sha256).is_none());
         std::fs::write(&path, b"012345678x").unwrap();

@@ -1,6 +1,7 @@
 //! Why progress cannot be read or kept.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
@@ -52,6 +53,9 @@ pub enum LedgerError {
         /// The stream, or its key.
         what: String,
     },
+    /// The write of several changes failed.
+    #[error(transparent)]
+    Shared(Arc<LedgerError>),
     /// A thread of ours died.
     #[error("internal error: {0}")]
     Internal(String),
@@ -81,6 +85,7 @@ impl LedgerError {
             LedgerError::Document { .. } => "`host ledger reset` forgets what is known of the stream".into(),
             LedgerError::Conflict { .. } => "run again: it goes on from what is there".into(),
             LedgerError::Claimed { .. } => "wait for it to end; two runs of one stream never work at once".into(),
+            LedgerError::Shared(error) => return error.hint(),
             LedgerError::Internal(_) => return None,
         })
     }

@@ -9,6 +9,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
+use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use super::counters::Tally;
@@ -19,12 +20,16 @@ use super::retry::{Backoff, Budget};
 use super::settings::{RetryPolicy, Settings, Timeouts};
 use super::transport::{Outgoing, Transport};
 
+/// Requests under way at once, bodies included: however much is to be asked, connections and descriptors are few.
+const AT_ONCE: usize = 64;
+
 /// The transport of a connection, with its patience, its pace and its secrets.
 pub(super) struct Channel {
     pub(super) name: String,
     pub(super) redactor: Arc<Redactor>,
     pub(super) tally: Arc<Tally>,
     transport: Box<dyn Transport>,
+    places: Arc<Semaphore>,
     limiter: Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>,
     budget: Budget,
     retry: RetryPolicy,
@@ -38,6 +43,7 @@ impl Channel {
             redactor,
             tally: Arc::default(),
             transport,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
             limiter: settings.rate_limit.map(limiter),
             budget: Budget::new(settings.retry.budget),
             retry: settings.retry,
@@ -50,7 +56,8 @@ impl Channel {
         Instant::now() + self.timeouts.total
     }
 
-    /// One request and the head of its answer.
+    /// One request and the head of its answer. Until the answer is dropped, it takes one of the few places: whoever holds
+    /// it must not wait for another one.
     pub(super) async fn once(
         &self,
         mut outgoing: Outgoing,
@@ -65,6 +72,8 @@ impl Channel {
         outgoing
             .headers
             .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // Nobody closes it.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         if let Some(limiter) = &self.limiter {
             limiter.until_ready().await;
         }
@@ -110,7 +119,7 @@ impl Channel {
             deadline,
             self.tally.clone(),
         )?;
-        Ok(Response::new(incoming.status, incoming.headers, url, body))
+        Ok(Response::new(incoming.status, incoming.headers, url, body, place))
     }
 
     /// The retry policy for one thing.

@@ -208,6 +208,8 @@ impl Remote {
                 Some(credential)
                     if response.status() == StatusCode::UNAUTHORIZED && !renewed && credential.is_renewable() =>
                 {
+                    // The new token is asked for over the same channel.
+                    drop(response);
                     self.authorizer.renew(&credential).await;
                     renewed = true;
                 }

@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use super::counters::Tally;
@@ -20,15 +21,24 @@ pub struct Response {
     headers: HeaderMap,
     url: Url,
     body: Body,
+    /// Among the requests that are under way.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Response {
-    pub(super) fn new(status: StatusCode, headers: HeaderMap, url: Url, body: Body) -> Response {
+    pub(super) fn new(
+        status: StatusCode,
+        headers: HeaderMap,
+        url: Url,
+        body: Body,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Response {
         Response {
             status,
             headers,
             url,
             body,
+            place,
         }
     }
 
@@ -75,6 +85,7 @@ impl Response {
     /// The head, and the body read to its end.
     pub(super) async fn buffered(mut self) -> Result<Answer, RemoteError> {
         let body = self.body.collect().await?;
+        drop(self.place);
         Ok(Answer {
             status: self.status,
             headers: self.headers,

@@ -1,19 +1,21 @@
-//! A run with a ledger: first the windows that an earlier run did not end, then those that are due; each is committed
-//! once every required sink has answered for its events.
+//! A run with a ledger: first the windows that an earlier run did not end, then those that are due. Several are fetched at
+//! once and delivered in order; each is committed once every required sink has answered for its events.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeSet, VecDeque};
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::book::{Book, Errand};
+use super::ahead::{Ahead, Underway};
+use super::book::Book;
 use super::fan_out::{FanOut, Standing};
 use super::overlap::Overlap;
 use super::schedule::{Planned, Rules, Schedule};
 use super::window::Window;
-use super::{Counts, FETCH_AHEAD, Run, RunError};
+use super::{Counts, Run, RunError};
 use crate::fetch::{Cleanup, FetchError};
 use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record};
 use crate::plugin::{self, Blame, ReportPlugin};
@@ -22,13 +24,17 @@ use crate::sink::in_one_line;
 
 /// After so long, a job that does not end is given up.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+/// Windows that are taken up again and named one by one.
+const RESUMED_TOLD: usize = 10;
 
 /// How a run keeps its progress.
 pub struct Keeping {
     /// The stream's record.
-    pub book: Book,
+    pub book: Arc<Book>,
     /// How long after an event it may still be missing at the source.
     pub lag: Duration,
+    /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
+    pub windows_ahead: usize,
     /// What is asked for besides the windows in flight.
     pub wanted: Wanted,
 }
@@ -52,7 +58,7 @@ pub enum Wanted {
 pub(super) struct Tally {
     pub(super) windows: u64,
     pub(super) resumed: u64,
-    pub(super) unsure: AtomicU64,
+    pub(super) unsure: u64,
     pub(super) lost: Vec<Interval>,
     /// From the first to the last window.
     pub(super) hull: Option<Window>,
@@ -69,8 +75,6 @@ pub(super) struct Done {
 enum Step {
     Committed,
     AtClose(Done),
-    /// The plugin plans it differently by now: its period is asked for anew.
-    GivenUp,
     /// A sink did not take all of it: the run ends.
     Over,
 }
@@ -101,7 +105,8 @@ impl Course<'_> {
 }
 
 impl Run {
-    /// Carries out all windows. Those it answers with are to be committed once the sinks are closed well.
+    /// Carries out all windows: fetched ahead, delivered one after another. Those it answers with are to be committed once
+    /// the sinks are closed well.
     pub(super) async fn deliver_windows(
         &self,
         keeping: &Keeping,
@@ -109,22 +114,9 @@ impl Run {
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<Vec<Done>, RunError> {
-        let mut pending = Vec::new();
-        let mut adopted = Vec::new();
-        for window in keeping.book.record().await.windows {
-            self.observer.resuming(&resumed(&window));
-            counts.ledger.resumed += 1;
-            match self.window(keeping, &window, report, counts, sinks).await? {
-                Step::Committed => adopted.push(window.period),
-                Step::AtClose(done) => {
-                    adopted.push(window.period);
-                    pending.push(done);
-                }
-                Step::GivenUp => {}
-                Step::Over => return Ok(pending),
-            }
-        }
-        let schedule = self.schedule(keeping, &adopted).await?;
+        let mut ahead = Ahead::new(&self.fetcher, &keeping.book);
+        let adopted = self.adopt(keeping, report, counts, &mut ahead).await?;
+        let schedule = self.schedule(keeping, &adopted)?;
         for lost in &schedule.lost {
             tracing::warn!(
                 from = %lost.from,
@@ -139,24 +131,76 @@ impl Run {
             let begin = move |record: &mut Record| record.watermark = record.watermark.or(Some(begin));
             keeping.book.change("begun", begin).await?;
         }
-        let (begun, all) = (Instant::now(), schedule.windows.len());
-        for (number, planned) in schedule.windows.into_iter().enumerate() {
-            if adopted.contains(&Interval::new(planned.window.from, planned.window.to)) {
-                continue;
+        let fresh = |planned: &Planned| !adopted.contains(&Interval::new(planned.window.from, planned.window.to));
+        let mut todo: VecDeque<_> = schedule.windows.into_iter().filter(fresh).enumerate().collect();
+        let (begun, all, mut done) = (Instant::now(), ahead.len() + todo.len(), 0);
+        let mut pending = Vec::new();
+        loop {
+            while ahead.len() < keeping.windows_ahead
+                && !ahead.has_failed()
+                && let Some((number, planned)) = todo.pop_front()
+            {
+                self.begin(keeping, self.in_flight(keeping, number, planned), report, &mut ahead);
             }
-            let window = self.plan_window(keeping, number, planned).await?;
-            match self.window(keeping, &window, report, counts, sinks).await? {
-                Step::Committed | Step::GivenUp => {}
-                Step::AtClose(done) => pending.push(done),
-                Step::Over => break,
+            self.observer.under_way(ahead.len());
+            let Some(mut underway) = ahead.next() else { break };
+            let step = self
+                .window(keeping, &mut underway, &pending, report, counts, sinks)
+                .await;
+            counts.ledger.unsure = ahead.gate.unsure.load(Ordering::Relaxed);
+            match step {
+                Ok(Step::Committed) => {}
+                Ok(Step::AtClose(done)) => pending.push(done),
+                Ok(Step::Over) => {
+                    give_up_failed(keeping, ahead).await;
+                    break;
+                }
+                Err(error) => {
+                    give_up_failed(keeping, ahead).await;
+                    return Err(error);
+                }
             }
-            self.observer.windows(number + 1, all, begun.elapsed());
+            done += 1;
+            self.observer.windows(done, all, begun.elapsed());
         }
         Ok(pending)
     }
 
+    /// Takes up all windows that an earlier run did not end, at once. Answers with their periods.
+    async fn adopt(
+        &self,
+        keeping: &Keeping,
+        report: &mut ReportPlugin,
+        counts: &mut Counts,
+        ahead: &mut Ahead,
+    ) -> Result<Vec<Interval>, RunError> {
+        let mut adopted = Vec::new();
+        let record = keeping.book.record();
+        for (number, window) in record.windows.iter().enumerate() {
+            if number < RESUMED_TOLD || record.windows.len() == RESUMED_TOLD + 1 {
+                self.observer.resuming(&resumed(window));
+            } else if number == RESUMED_TOLD {
+                let more = record.windows.len() - RESUMED_TOLD;
+                self.observer.resuming(&format!("resuming {more} more windows"));
+            }
+            counts.ledger.resumed += 1;
+            match report.plan(&self.request_for(window)) {
+                Ok(plan) if !window.fetches.is_empty() && window.fetches.len() != plan.len() => {
+                    let reason = "the plugin plans this window differently than when it was begun";
+                    tracing::warn!(window = %window.name, "{reason}: it is given up, and its period asked for anew");
+                    keeping.book.give_up(&window.name, reason.into()).await?;
+                    continue;
+                }
+                Ok(plan) => begin_fetches(keeping, window.clone(), plan, ready(Ok(())), ahead),
+                Err(error) => ahead.refuse(window.clone(), RunError::Plan(error)),
+            }
+            adopted.push(window.period);
+        }
+        Ok(adopted)
+    }
+
     /// What there is to ask for, after what was adopted.
-    async fn schedule(&self, keeping: &Keeping, adopted: &[Interval]) -> Result<Schedule, RunError> {
+    fn schedule(&self, keeping: &Keeping, adopted: &[Interval]) -> Result<Schedule, RunError> {
         let rules = Rules {
             now: self.clock(),
             lag: keeping.lag,
@@ -167,8 +211,8 @@ impl Run {
         if keeping.wanted == Wanted::Period {
             return Ok(rules.period(self.window)?);
         }
-        let mut record = keeping.book.record().await;
-        // Windows that are committed at the end of this run are due no more.
+        let mut record = Record::clone(&keeping.book.record());
+        // Windows that are committed by this run are due no more.
         let waiting: Vec<InFlight> = std::mem::take(&mut record.windows);
         for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
             let name = window.name.clone();
@@ -185,13 +229,13 @@ impl Run {
         Timestamp::from_millisecond(self.request.now).unwrap_or_else(|_| Timestamp::now())
     }
 
-    /// Writes a window down.
-    async fn plan_window(&self, keeping: &Keeping, number: usize, planned: Planned) -> Result<InFlight, RunError> {
+    /// A window to begin.
+    fn in_flight(&self, keeping: &Keeping, number: usize, planned: Planned) -> InFlight {
         let name = match number {
             0 => self.request.unique_name.clone(),
             number => format!("{}-{number}", self.request.unique_name),
         };
-        let window = InFlight {
+        InFlight {
             name,
             period: Interval::new(planned.window.from, planned.window.to),
             settled: planned.settled,
@@ -200,52 +244,22 @@ impl Run {
             again: keeping.wanted == Wanted::Period,
             fetches: Vec::new(),
             delivering: false,
-        };
-        let begun = window.clone();
-        keeping
-            .book
-            .change("planned", move |record| record.windows.push(begun))
-            .await?;
-        Ok(window)
-    }
-
-    async fn window(
-        &self,
-        keeping: &Keeping,
-        window: &InFlight,
-        report: &mut ReportPlugin,
-        counts: &mut Counts,
-        sinks: &mut FanOut,
-    ) -> Result<Step, RunError> {
-        counts.ledger.windows += 1;
-        let Interval { from, to } = window.period;
-        counts.ledger.hull = Some(match counts.ledger.hull {
-            Some(hull) => Window {
-                from: hull.from.min(from),
-                to: hull.to.max(to),
-            },
-            None => Window { from, to },
-        });
-        let step = self.carry_out(keeping, window, report, counts, sinks).await;
-        if let Err(error) = &step
-            && is_final(error, window)
-        {
-            let reason = in_one_line(error);
-            keeping.book.give_up(&window.name, reason).await?;
         }
-        step
     }
 
-    async fn carry_out(
-        &self,
-        keeping: &Keeping,
-        window: &InFlight,
-        report: &mut ReportPlugin,
-        counts: &mut Counts,
-        sinks: &mut FanOut,
-    ) -> Result<Step, RunError> {
-        let book = &keeping.book;
-        let request = plugin::Request {
+    /// Begins a window: writes it down, then begins its fetches.
+    fn begin(&self, keeping: &Keeping, window: InFlight, report: &mut ReportPlugin, ahead: &mut Ahead) {
+        let begun = window.clone();
+        let written = keeping.book.change("planned", move |record| record.windows.push(begun));
+        match report.plan(&self.request_for(&window)) {
+            Ok(plan) => begin_fetches(keeping, window, plan, written, ahead),
+            Err(error) => ahead.refuse(window, RunError::Plan(error)),
+        }
+    }
+
+    /// What the plugin is asked for a window.
+    fn request_for(&self, window: &InFlight) -> plugin::Request {
+        plugin::Request {
             window: plugin::Window {
                 from: window.period.from.as_millisecond(),
                 to: window.period.to.as_millisecond(),
@@ -253,60 +267,68 @@ impl Run {
             now: window.clock.as_millisecond(),
             parameters: self.request.parameters.clone(),
             unique_name: window.name.clone(),
-        };
-        let plan = report.plan(&request).map_err(RunError::Plan)?;
-        let mut window = window.clone();
-        if window.fetches.is_empty() {
-            window.fetches = vec![FetchState::Planned; plan.len()];
-            let fetches = window.fetches.clone();
-            let name = window.name.clone();
-            let change = move |record: &mut Record| {
-                if let Some(window) = record.window_mut(&name) {
-                    window.fetches = fetches;
-                }
-            };
-            book.change("fetches", change).await?;
-        } else if window.fetches.len() != plan.len() {
-            let reason = "the plugin plans this window differently than when it was begun";
-            tracing::warn!(window = %window.name, "{reason}: it is given up, and its period asked for anew");
-            book.give_up(&window.name, reason.into()).await?;
-            return Ok(Step::GivenUp);
         }
-        tracing::info!(window = %window.name, fetches = plan.len(), "planned");
-        let record = book.record().await;
-        let in_flight: BTreeSet<String> = record.windows.iter().map(|window| window.name.clone()).collect();
+    }
+
+    async fn window(
+        &self,
+        keeping: &Keeping,
+        underway: &mut Underway,
+        pending: &[Done],
+        report: &mut ReportPlugin,
+        counts: &mut Counts,
+        sinks: &mut FanOut,
+    ) -> Result<Step, RunError> {
+        counts.ledger.windows += 1;
+        let Interval { from, to } = underway.window.period;
+        counts.ledger.hull = Some(match counts.ledger.hull {
+            Some(hull) => Window {
+                from: hull.from.min(from),
+                to: hull.to.max(to),
+            },
+            None => Window { from, to },
+        });
+        let step = self.deliver(keeping, underway, pending, report, counts, sinks).await;
+        if let Err(error) = &step
+            && is_final(error, &underway.window)
+        {
+            let reason = in_one_line(error);
+            keeping.book.give_up(&underway.window.name, reason).await?;
+        }
+        step
+    }
+
+    async fn deliver(
+        &self,
+        keeping: &Keeping,
+        underway: &mut Underway,
+        pending: &[Done],
+        report: &mut ReportPlugin,
+        counts: &mut Counts,
+        sinks: &mut FanOut,
+    ) -> Result<Step, RunError> {
+        let (book, window) = (&*keeping.book, Arc::clone(&underway.window));
+        let record = book.record();
+        // Only windows whose events are on their way can have progress at a sink.
+        let delivering = record.windows.iter().filter(|window| window.delivering);
+        let mut in_flight: BTreeSet<String> = delivering.map(|window| window.name.clone()).collect();
+        in_flight.insert(window.name.clone());
         sinks.begin(&window.name, in_flight).await;
+        let mut known = record.recent.clone();
+        // Those will have been committed before this one is.
+        pending.iter().for_each(|done| known.extend(done.ids.clone()));
         let mut course = Course {
             book,
             window: &window,
             begun: false,
-            overlap: Overlap::new(&window, self.description.granularity, record.recent),
+            overlap: Overlap::new(&window, self.description.granularity, known),
         };
-        let unsure = AtomicU64::new(0);
-        let (unsure_jobs, asked) = (&unsure, &window);
-        let documents = stream::iter(plan.iter().enumerate())
-            .map(|(place, fetch)| async move {
-                let errand = Errand {
-                    book,
-                    window: asked,
-                    place,
-                    unsure: unsure_jobs,
-                };
-                if let Some(fetched) = errand.kept().await? {
-                    return Ok(fetched);
-                }
-                let fetched = self.fetcher.fetch_from(fetch, errand.point(), &errand).await;
-                errand.keep(fetched.map_err(of_fetch)?).await
-            })
-            .buffered(FETCH_AHEAD);
+        let request = self.request_for(&window);
+        let documents = underway.documents(book);
         let delivered = self
             .deliver_documents(report, &request, documents, Some(&mut course), counts, sinks)
             .await;
         counts.duplicates += course.overlap.duplicates;
-        counts
-            .ledger
-            .unsure
-            .fetch_add(unsure.load(Ordering::Relaxed), Ordering::Relaxed);
         let done = Done {
             name: window.name.clone(),
             ids: std::mem::take(&mut course.overlap.new),
@@ -337,14 +359,43 @@ impl Run {
     }
 }
 
-/// A ledger's error comes back out of a fetch in a box.
-fn of_fetch(error: FetchError) -> RunError {
-    match error {
-        FetchError::Journal(source) => match source.downcast::<LedgerError>() {
-            Ok(error) => RunError::Ledger(*error),
-            Err(source) => RunError::Internal(source.to_string()),
-        },
-        error => RunError::Fetch(error),
+/// Begins the fetches of a window, once it is `written` down; what it consists of is written now where it is not yet.
+fn begin_fetches(
+    keeping: &Keeping,
+    mut window: InFlight,
+    plan: Vec<plugin::Fetch>,
+    written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
+    ahead: &mut Ahead,
+) {
+    tracing::info!(window = %window.name, fetches = plan.len(), "planned");
+    let change = window.fetches.is_empty().then(|| {
+        window.fetches = vec![FetchState::Planned; plan.len()];
+        let (fetches, name) = (window.fetches.clone(), window.name.clone());
+        keeping.book.change("fetches", move |record: &mut Record| {
+            if let Some(window) = record.window_mut(&name) {
+                window.fetches = fetches;
+            }
+        })
+    });
+    ahead.begin(window, plan, async move {
+        written.await?;
+        match change {
+            Some(change) => change.await,
+            None => Ok(()),
+        }
+    });
+}
+
+/// Ends what is under way because the run ends. A window that has failed for good is given up; all others stay in flight.
+async fn give_up_failed(keeping: &Keeping, ahead: Ahead) {
+    for (window, error) in ahead.let_go().await {
+        let reason = in_one_line(&error);
+        tracing::warn!(window = %window.name, "{reason}");
+        if is_final(&error, &window)
+            && let Err(error) = keeping.book.give_up(&window.name, reason).await
+        {
+            tracing::warn!(window = %window.name, "{}", in_one_line(&error));
+        }
     }
 }
 

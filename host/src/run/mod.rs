@@ -6,7 +6,10 @@
 //!
 //! With [`Keeping`], a run may be cut short at any instant, and the next one carries on.
 
+mod ahead;
 mod book;
+mod changes;
+mod errand;
 mod fan_out;
 mod kept;
 mod mark;
@@ -21,7 +24,6 @@ mod summary;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
@@ -136,6 +138,9 @@ pub trait Observer: Send + Sync {
     /// Something that an earlier run did not end is taken up again.
     fn resuming(&self, _what: &str) {}
 
+    /// So many windows are in flight.
+    fn under_way(&self, _windows: usize) {}
+
     /// So many windows of so many are done, after so long.
     fn windows(&self, _done: usize, _of: usize, _elapsed: Duration) {}
 }
@@ -153,7 +158,7 @@ pub struct Run {
     /// The period, as the summary shows it.
     pub window: Window,
     /// Carries out fetches.
-    pub fetcher: Fetcher,
+    pub fetcher: Arc<Fetcher>,
     /// Where events go.
     pub outlets: Vec<Outlet>,
     /// Which of them where.
@@ -195,7 +200,7 @@ impl Run {
             outlets,
             router,
             Arc::clone(&self.provenance),
-            self.keeping.as_ref().map(|keeping| &keeping.book),
+            self.keeping.as_ref().map(|keeping| &*keeping.book),
         );
         let result = tokio::select! {
             result = self.deliver_all(&mut counts, &mut sinks) => result,
@@ -203,7 +208,7 @@ impl Run {
         };
         sinks.give_up().await;
         let watermark = match &self.keeping {
-            Some(keeping) => keeping.book.record().await.watermark,
+            Some(keeping) => keeping.book.record().watermark,
             None => None,
         };
         (self.summary(counts, &sinks, begun.elapsed(), watermark), result)
@@ -354,7 +359,7 @@ impl Run {
             ledger: self.keeping.as_ref().map(|_| LedgerSummary {
                 windows: counts.ledger.windows,
                 resumed: counts.ledger.resumed,
-                unsure: counts.ledger.unsure.load(Ordering::Relaxed),
+                unsure: counts.ledger.unsure,
                 watermark,
                 gaps: (counts.ledger.lost.iter())
                     .map(|gap| GapSummary {

@@ -1,6 +1,7 @@
 //! What the environment remembers between requests: jobs and files. Files hold no bytes, only what to write them from.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
 use super::scenario::ArchiveStyle;
 
@@ -41,6 +42,8 @@ pub(super) struct File {
 pub(super) struct Job {
     /// How often it still answers that it is in progress.
     pub(super) polls_left: u64,
+    /// Before then it answers so however often it is asked.
+    pub(super) until: Option<Instant>,
     pub(super) work: Work,
 }
 
@@ -78,11 +81,14 @@ impl Desk {
         id
     }
 
-    /// How a job stands, which moves it on by one poll. A job that is done leaves its file.
+    /// How a job stands, which moves it on by one poll once its time is over. A job that is done leaves its file.
     pub(super) fn poll(&mut self, id: &str) -> Standing {
         let Some(job) = self.jobs.get_mut(id) else {
             return Standing::Unknown;
         };
+        if job.until.is_some_and(|until| Instant::now() < until) {
+            return Standing::InProgress;
+        }
         if let Some(left) = job.polls_left.checked_sub(1) {
             job.polls_left = left;
             return Standing::InProgress;
@@ -96,6 +102,7 @@ impl Desk {
             Some(Job {
                 polls_left: 0,
                 work: Work::Offer(file),
+                ..
             }) => file.clone(),
             _ => None,
         }
@@ -170,6 +177,7 @@ mod tests {
         let mut desk = Desk::default();
         let id = desk.submit(Job {
             polls_left: 2,
+            until: None,
             work: Work::Write(file("a.csv", false)),
         });
         assert_eq!(id.len(), 16);
@@ -182,10 +190,29 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_takes_time_is_in_progress_until_then_however_often_it_is_asked() {
+        let mut desk = Desk::default();
+        let id = desk.submit(Job {
+            polls_left: 0,
+            until: Some(Instant::now() + std::time::Duration::from_secs(3600)),
+            work: Work::Write(file("a.csv", false)),
+        });
+        assert!((0..9).all(|_| desk.poll(&id) == Standing::InProgress));
+        let id = desk.submit(Job {
+            polls_left: 1,
+            until: Some(Instant::now()),
+            work: Work::Write(file("a.csv", false)),
+        });
+        assert_eq!(desk.poll(&id), Standing::InProgress);
+        assert_eq!(desk.poll(&id), Standing::Done(Work::Write(file("a.csv", false))));
+    }
+
+    #[test]
     fn an_offer_stands_until_it_is_withdrawn() {
         let mut desk = Desk::default();
         let id = desk.submit(Job {
             polls_left: 1,
+            until: None,
             work: Work::Offer(Some(file("a.csv", true))),
         });
         assert_eq!(desk.offered(&id), None, "not ready");

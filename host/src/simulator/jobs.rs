@@ -1,6 +1,7 @@
 //! Jobs: how they are taken on, and how they answer when they are asked how they stand.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -49,6 +50,7 @@ pub(super) fn submit(site: &Site, caller: &Caller, me: Value, board: &Board, fil
     }
     let id = site.desk().submit(Job {
         polls_left: scenario.slow_job,
+        until: (!scenario.job_time.is_zero()).then(|| Instant::now() + scenario.job_time),
         work: Work::Write(file),
     });
     answer::job(scenario, &in_progress(site, caller, me, &board.path(&id)), -1, None)
@@ -58,6 +60,7 @@ pub(super) fn submit(site: &Site, caller: &Caller, me: Value, board: &Board, fil
 pub(super) fn offer(site: &Site, caller: &Caller, me: Value, file: Option<File>) -> Response {
     let id = site.desk().submit(Job {
         polls_left: site.scenario.slow_job,
+        until: None,
         work: Work::Offer(file),
     });
     answer::job(

@@ -39,6 +39,8 @@ pub struct Scenario {
 
     /// How often a job answers "in progress" before it is done.
     pub slow_job: u64,
+    /// For how long a job that writes a report answers so, however often it is asked.
+    pub job_time: Duration,
     /// Jobs end with this status and text.
     pub fail_job: Option<Failure>,
     /// The request that should create a job answers with this status and text instead.
@@ -122,6 +124,7 @@ impl Default for Scenario {
                 ..documented
             },
             slow_job: 1,
+            job_time: Duration::ZERO,
             fail_job: None,
             refuse_job: None,
             done_at_once: false,

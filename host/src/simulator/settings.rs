@@ -1,5 +1,7 @@
 //! The switches about callers, the data, jobs, files and connections.
 
+use std::time::Duration;
+
 use super::scenario::{
     Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Failure, Layout, Preamble, Ranges, TimeStyle,
 };
@@ -58,6 +60,10 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
     (switch("slow-job", "N", "a job is in progress for N polls"), |s, v| {
         number(v).map(|v| s.slow_job = v)
     }),
+    (
+        switch("job-time", "SECONDS", "before its polls count, a job takes so long"),
+        |s, v| number::<u32>(v).map(|v| s.job_time = Duration::from_secs(v.into())),
+    ),
     (
         optional("fail-job", "STATUS", "a job ends with this status, 1 if not said"),
         |s, v| failure(v, s.fail_job.take()).map(|v| s.fail_job = Some(v)),

@@ -1,0 +1,176 @@
+//! The windows under way, in the order in which they are delivered. Each is fetched by a task of its own, so that jobs are
+//! waited for and documents come while an earlier window is delivered; what it takes meanwhile is small.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::book::Book;
+use super::errand::{Brought, Errand, Gate};
+use super::{FETCH_AHEAD, RunError};
+use crate::fetch::{Fetched, Fetcher};
+use crate::ledger::{InFlight, LedgerError};
+use crate::plugin;
+
+/// How long a run that ends early waits for requests that create jobs.
+const LETTING_GO: Duration = Duration::from_secs(30);
+
+/// A window whose fetches are under way, or done.
+pub(super) struct Underway {
+    pub(super) window: Arc<InFlight>,
+    documents: mpsc::UnboundedReceiver<Result<Brought, RunError>>,
+    /// Documents that are still to come.
+    left: usize,
+    _task: Option<AbortOnDropHandle<()>>,
+}
+
+impl Underway {
+    /// The documents as they come, in the plan's order.
+    pub(super) fn documents<'a>(&'a mut self, book: &'a Book) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
+        stream::unfold(self, move |underway| async move {
+            let brought = match underway.documents.recv().await {
+                Some(brought) => brought,
+                None if underway.left == 0 => return None,
+                // It has nobody else to tell.
+                None => {
+                    underway.left = 0;
+                    Err(RunError::Internal("a fetch broke off".into()))
+                }
+            };
+            let fetched = match brought {
+                Ok(brought) => {
+                    underway.left = underway.left.saturating_sub(1);
+                    brought.open(book).await
+                }
+                Err(error) => {
+                    underway.left = 0;
+                    Err(error)
+                }
+            };
+            Some((fetched, underway))
+        })
+    }
+
+    /// The failure that its fetches have ended with by now.
+    fn failure(&mut self) -> Option<RunError> {
+        while let Ok(brought) = self.documents.try_recv() {
+            if let Err(error) = brought {
+                return Some(error);
+            }
+        }
+        None
+    }
+}
+
+/// The windows under way.
+pub(super) struct Ahead {
+    fetcher: Arc<Fetcher>,
+    book: Arc<Book>,
+    pub(super) gate: Arc<Gate>,
+    failed: Arc<AtomicBool>,
+    queue: VecDeque<Underway>,
+}
+
+impl Ahead {
+    pub(super) fn new(fetcher: &Arc<Fetcher>, book: &Arc<Book>) -> Ahead {
+        Ahead {
+            fetcher: Arc::clone(fetcher),
+            book: Arc::clone(book),
+            gate: Arc::default(),
+            failed: Arc::default(),
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// How many windows there are.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether one of them has failed: then the run ends with it, and begins no others.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Begins a window's fetches, once it is `written` down.
+    pub(super) fn begin(
+        &mut self,
+        window: InFlight,
+        plan: Vec<plugin::Fetch>,
+        written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
+    ) {
+        let window = Arc::new(window);
+        let (sender, documents) = mpsc::unbounded_channel();
+        let left = plan.len();
+        let (fetcher, book, gate) = (
+            Arc::clone(&self.fetcher),
+            Arc::clone(&self.book),
+            Arc::clone(&self.gate),
+        );
+        let (failed, of) = (Arc::clone(&self.failed), Arc::clone(&window));
+        let task = tokio::spawn(async move {
+            if let Err(error) = written.await {
+                failed.store(true, Ordering::Relaxed);
+                let _ = sender.send(Err(error.into()));
+                return;
+            }
+            let (fetcher, book, gate, of) = (&fetcher, &book, &gate, &of);
+            let mut documents = stream::iter(plan.into_iter().enumerate())
+                .map(|(place, fetch)| async move {
+                    let errand = Errand::new(book, gate, of, place);
+                    errand.carry_out(fetcher, &fetch).await
+                })
+                .buffered(FETCH_AHEAD);
+            while let Some(brought) = documents.next().await {
+                let over = brought.is_err();
+                failed.fetch_or(over, Ordering::Relaxed);
+                if sender.send(brought).is_err() || over {
+                    return;
+                }
+            }
+        });
+        self.queue.push_back(Underway {
+            window,
+            documents,
+            left,
+            _task: Some(AbortOnDropHandle::new(task)),
+        });
+    }
+
+    /// Takes up a window that fails when its turn comes.
+    pub(super) fn refuse(&mut self, window: InFlight, error: RunError) {
+        let (sender, documents) = mpsc::unbounded_channel();
+        let _ = sender.send(Err(error));
+        self.failed.store(true, Ordering::Relaxed);
+        self.queue.push_back(Underway {
+            window: Arc::new(window),
+            documents,
+            left: 1,
+            _task: None,
+        });
+    }
+
+    /// The window whose turn it is.
+    pub(super) fn next(&mut self) -> Option<Underway> {
+        self.queue.pop_front()
+    }
+
+    /// Lets go of the windows that are left: they stay in flight, and the next run takes them up. A request that creates a
+    /// job is not broken off, so that nobody has to wonder whether there is one. Answers with those that have failed.
+    pub(super) async fn let_go(mut self) -> Vec<(Arc<InFlight>, RunError)> {
+        let closed = tokio::time::timeout(LETTING_GO, self.gate.close()).await;
+        let failed = self.queue.iter_mut().filter_map(|underway| {
+            let error = underway.failure()?;
+            Some((Arc::clone(&underway.window), error))
+        });
+        let failed = failed.collect();
+        self.queue.clear();
+        drop(closed);
+        failed
+    }
+}
