@@ -108,11 +108,14 @@ impl Book {
         }
     }
 
-    /// Ends a window well, and forgets its documents.
-    pub(super) async fn commit(&self, name: &str, ids: Recent) -> Result<(), LedgerError> {
-        let name = name.to_owned();
-        self.change("committed", move |record| record.commit(&name, ids))
-            .await?;
+    /// Ends windows well, all or none of them, and forgets their documents.
+    pub(super) async fn commit(&self, windows: Vec<(String, Recent)>) -> Result<(), LedgerError> {
+        let commit = move |record: &mut Record| {
+            for (name, ids) in windows {
+                record.commit(&name, ids);
+            }
+        };
+        self.change("committed", commit).await?;
         self.sweep().await;
         Ok(())
     }
@@ -269,10 +272,5 @@ impl Journal for Errand<'_> {
 
     fn unsure(&self) {
         self.unsure.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        tracing::warn!(
-            window = %self.window.name,
-            "the last run ended while it submitted the job, and the server does not tell whether there is one: submitted again \
-             under the same name"
-        );
     }
 }
