@@ -56,6 +56,15 @@ impl fetch::Progress for Progress {
         }
     }
 
+    fn searching(&self, file: &str, longest: Duration) {
+        let text = format!(
+            "a job may have been submitted without an answer: looking for its file {file}, for {} at most",
+            indicatif::HumanDuration(longest)
+        );
+        self.bar.suspend(|| super::error::note(&text, &self.talk));
+        self.bar.set_message(format!("looking for {file}"));
+    }
+
     fn polled(&self, polls: u64) {
         let job = self.job.lock().ok().and_then(|job| job.clone()).unwrap_or_default();
         self.bar

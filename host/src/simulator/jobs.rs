@@ -44,22 +44,16 @@ pub(super) fn submit(site: &Site, caller: &Caller, me: Value, board: &Board, fil
         return answer::job(scenario, &[me], refusal.status, Some(&text));
     }
     if scenario.done_at_once && scenario.fail_job.is_none() {
-        site.desk().store(file);
+        site.desk().write_at_once(file);
         return answer::job(scenario, &[me], 0, None);
     }
-    let id = site.desk().submit(Job {
-        polls_left: scenario.slow_job,
-        work: Work::Write(file),
-    });
+    let id = site.desk().submit(Job::new(scenario.slow_job, Work::Write(file)));
     answer::job(scenario, &in_progress(site, caller, me, &board.path(&id)), -1, None)
 }
 
 /// Takes a job on that makes a file ready to be downloaded.
 pub(super) fn offer(site: &Site, caller: &Caller, me: Value, file: Option<File>) -> Response {
-    let id = site.desk().submit(Job {
-        polls_left: site.scenario.slow_job,
-        work: Work::Offer(file),
-    });
+    let id = (site.desk()).submit(Job::new(site.scenario.slow_job, Work::Offer(file)));
     answer::job(
         &site.scenario,
         &in_progress(site, caller, me, &format!("{DOWNLOADS}/{id}")),
@@ -124,21 +118,22 @@ fn poll(site: &Site, caller: &Caller, id: &str, path: &str) -> Response {
                 let text = failure.text.clone().unwrap_or_else(|| insufficient(file.table.report));
                 answer::job(scenario, &[me], failure.status, Some(&text))
             }
-            None => written(site, caller, path, file),
+            None => {
+                site.desk().complete(id);
+                written(site, caller, path, &file)
+            }
         },
     }
 }
 
-fn written(site: &Site, caller: &Caller, path: &str, file: File) -> Response {
+fn written(site: &Site, caller: &Caller, path: &str, file: &File) -> Response {
     let scenario = &site.scenario;
     let href = caller.href(path, scenario);
     if file.table.archive.is_none() || scenario.archive_name != ArchiveName::Job {
-        site.desk().store(file);
         return answer::job(scenario, &[link("self", &href, "GET", Value::Null)], 0, None);
     }
     let me = link("self", &href, "GET", json!({ "fileName": file.name }));
     let items = json!([{ "name": file.name, "type": "EXTERNAL" }]);
-    site.desk().store(file);
     answer::json(
         StatusCode::OK,
         &json!({ "links": [me], "status": 0, "details": null, "items": items }),
