@@ -4,11 +4,12 @@
 mod remote_support;
 
 use std::io::Read as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::response::Response;
-use host::fetch::{FetchError, Fetched, Fetcher, Limits, Polling};
+use host::fetch::{FetchError, Fetched, Fetcher, Journal, Limits, Point, Polling};
 use host::plugin::{Fetch, HttpRequest, Job, Method};
 use host::remote::Class;
 use remote_support::*;
@@ -75,20 +76,51 @@ async fn server(answer: impl Fn(&Seen, usize) -> Option<Response> + Send + Sync 
 }
 
 async fn run(server: &Server, file: &str) -> Result<Fetched, FetchError> {
+    let unsure = Unsure::default();
+    run_from(server, file, Point::Start, Duration::ZERO, &unsure).await
+}
+
+async fn run_from(
+    server: &Server,
+    file: &str,
+    from: Point,
+    search: Duration,
+    unsure: &Unsure,
+) -> Result<Fetched, FetchError> {
     let spool = tempfile::tempdir().unwrap();
     let polling = Polling {
         first: Duration::from_millis(1),
         longest: Duration::from_millis(2),
         total: Duration::from_secs(20),
+        search,
     };
     let limits = Limits {
         polling,
         ..Limits::default()
     };
     let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(()));
-    fetcher.fetch(&job(file)).await.inspect_err(|error| {
+    fetcher.fetch_from(&job(file), from, unsure).await.inspect_err(|error| {
         assert_secret_free(&format!("{error} {error:?} {:?}", error.hint()));
     })
+}
+
+/// Counts the jobs of which nobody knows whether there are two.
+#[derive(Default)]
+struct Unsure(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Journal for Unsure {
+    async fn reached(&self, _: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
+    }
+
+    fn unsure(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn submissions(server: &Server) -> usize {
+    server.lines().iter().filter(|line| line.contains(SUBMIT)).count()
 }
 
 fn text(fetched: &Fetched) -> String {
@@ -526,6 +558,62 @@ async fn a_job_that_was_not_created_is_submitted_again() {
             format!("POST {SUBMIT}")
         ]
     );
+}
+
+/// A server on which the answer to the first submission is lost, and the file is listed from the so manieth look on.
+async fn lossy(looks: Option<usize>) -> Server {
+    let (seen_lists, seen_posts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    server(move |seen, _| match seen.path.as_str() {
+        SUBMIT if seen_posts.fetch_add(1, Ordering::Relaxed) == 0 => Some(json(502, "{}")),
+        LIST_V2 => {
+            let look = seen_lists.fetch_add(1, Ordering::Relaxed) + 1;
+            let there = looks.is_some_and(|looks| look >= looks);
+            Some(listing(if there { &["inbox/a.csv"] } else { &[] }))
+        }
+        path if path.ends_with("/contents") => Some(file()),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_file_of_a_job_that_may_be_at_work_is_waited_for() {
+    for from in [Point::Start, Point::Submitting] {
+        let (server, unsure) = (lossy(Some(6)).await, Unsure::default());
+        let sent = usize::from(from == Point::Start);
+        let patient = Duration::from_secs(60);
+        let fetched = run_from(&server, "a.csv", from, patient, &unsure).await.unwrap();
+        assert_eq!(text(&fetched), CSV);
+        assert_eq!((submissions(&server), unsure.0.into_inner()), (sent, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_file_does_not_come_is_submitted_again_and_counted() {
+    for from in [Point::Start, Point::Submitting] {
+        let (server, unsure) = (lossy(None).await, Unsure::default());
+        let short = Duration::from_millis(20);
+        let fetched = run_from(&server, "a.csv", from, short, &unsure).await.unwrap();
+        assert_eq!(text(&fetched), CSV);
+        // To begin with, nobody knows; then the answer to the first request of this process is lost.
+        let counted = unsure.0.into_inner();
+        assert_eq!(submissions(&server), 2);
+        assert!((1..=2).contains(&counted), "{counted}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_files_are_listed_nobody_waits_for_one() {
+    let (server, unsure) = (
+        server(|seen, _| seen.path.ends_with("/contents").then(file)).await,
+        Unsure::default(),
+    );
+    let endless = Duration::MAX;
+    let fetched = run_from(&server, "a.csv", Point::Submitting, endless, &unsure)
+        .await
+        .unwrap();
+    assert_eq!(text(&fetched), CSV);
+    assert_eq!((submissions(&server), unsure.0.into_inner()), (1, 1));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ fn limits() -> Limits {
             first: Duration::from_millis(1),
             longest: Duration::from_millis(2),
             total: Duration::from_secs(20),
+            search: Duration::ZERO,
         },
         ..Limits::default()
     }

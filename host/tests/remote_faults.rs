@@ -378,6 +378,7 @@ async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), Str
         first: Duration::from_millis(1),
         longest: Duration::from_millis(2),
         total: Duration::from_secs(10),
+        search: Duration::ZERO,
     };
     let limits = Limits {
         polling,

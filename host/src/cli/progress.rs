@@ -63,6 +63,15 @@ impl fetch::Progress for Progress {
         }
     }
 
+    fn searching(&self, file: &str, longest: Duration) {
+        let text = format!(
+            "a job may have been submitted without an answer: looking for its file {file}, for {} at most",
+            indicatif::HumanDuration(longest)
+        );
+        self.bar.suspend(|| super::error::note(&text, &self.talk));
+        self.bar.set_message(format!("looking for {file}"));
+    }
+
     fn polled(&self, polls: u64) {
         let all = self.polls.fetch_add(1, Ordering::Relaxed) + 1;
         let windows = self.windows.load(Ordering::Relaxed);

@@ -174,6 +174,7 @@ fn limits(set: &config::Fetch) -> fetch::Limits {
     limits.archive.total_bytes = set.archive_bytes.unwrap_or(limits.archive.total_bytes);
     limits.archive.ratio = set.archive_ratio.unwrap_or(limits.archive.ratio);
     limits.polling.total = set.job_timeout.unwrap_or(limits.polling.total);
+    limits.polling.search = set.job_search.unwrap_or(limits.polling.search);
     limits
 }
 

@@ -331,6 +331,10 @@ pub struct Fetch {
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub job_timeout: Option<std::time::Duration>,
+    /// How long the file of a job is looked for whose submission got no answer, before another is submitted, as `10m`.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub job_search: Option<std::time::Duration>,
 }
 
 /// Limits of the sandbox; each is explained by `host plugin inspect`.

@@ -25,9 +25,6 @@ const FILE_EXISTS: &str = "EPMCSS-20685";
 /// A status that is not there yet although its job was just created: how often to look again.
 const MISSING: u32 = 3;
 
-/// How often a file is looked for that an earlier process may have asked for.
-const LOOKS: u32 = 3;
-
 /// A job that ended well.
 #[derive(Debug)]
 pub(super) struct Finished {
@@ -54,9 +51,10 @@ pub(super) struct Running<'a> {
 impl Running<'_> {
     /// Submits a job. With `again`, an earlier process may have done so and not lived to tell.
     ///
-    /// A request whose answer was lost may have created a job all the same. So it is not simply sent again: first the
-    /// server is asked whether the job's file is there. Where the server does not tell, the failure is final; but for a
-    /// lost process there is nobody to tell, so the job is submitted again under the same name, and that is counted.
+    /// A request whose answer was lost may have created a job all the same, and a job goes on whether anybody asks for it
+    /// or not. So it is not simply sent again: first its file is looked for, as long as a job may take. Where the
+    /// server does not tell, the failure is final; but for a lost process there is nobody to tell, so the job is submitted
+    /// again under the same name, and that is counted.
     pub(super) async fn submit(self, job: &plugin::Job, again: bool) -> Result<Envelope, FetchError> {
         let Running { remote, limits, .. } = self;
         let request = request::build(remote, &job.submit)?
@@ -65,10 +63,10 @@ impl Running<'_> {
             .limit(limits.control_bytes)
             .repeatable(false);
         if again {
-            if self.is_there_soon(job).await? {
+            if self.search(job, limits.polling.search).await? == Some(true) {
                 return Ok(Envelope::done());
             }
-            self.journal.unsure();
+            self.unsure(job);
         } else {
             self.reached(Point::Submitting).await?;
         }
@@ -97,32 +95,69 @@ impl Running<'_> {
             if !retry.wait(&error, true).await {
                 return Err(error.into());
             }
-            let Ok(listed) = files::list(remote, limits).await else {
-                return Err(error.into());
+            let turned_away = matches!(
+                error.status(),
+                Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            );
+            let longest = if turned_away {
+                Duration::ZERO
+            } else {
+                limits.polling.search
             };
-            if files::find(&listed, &files::candidates(&[], &job.file), &job.file).is_some() {
-                return Ok(Envelope::done());
+            match self.search(job, longest).await {
+                Ok(Some(true)) => return Ok(Envelope::done()),
+                Ok(Some(false)) if turned_away => {}
+                Ok(Some(false)) => self.unsure(job),
+                Ok(None) | Err(_) => return Err(error.into()),
             }
             repeated = true;
         }
     }
 
-    /// Whether the job's file is on the server, now or after a few looks: the job may still be at work.
-    async fn is_there_soon(self, job: &plugin::Job) -> Result<bool, FetchError> {
+    /// Whether the job's file is on the server, or appears there in time; none where the server does not tell.
+    async fn search(self, job: &plugin::Job, longest: Duration) -> Result<Option<bool>, FetchError> {
         let names = files::candidates(&[], &job.file);
-        for look in 0..LOOKS {
-            if look > 0 {
-                tokio::time::sleep(self.limits.polling.first * 2_u32.pow(look)).await;
-            }
+        let (started, mut waits, mut told) = (Instant::now(), self.waits(), false);
+        loop {
             match files::list(self.remote, self.limits).await {
-                Ok(listed) if files::find(&listed, &names, &job.file).is_some() => return Ok(true),
+                Ok(listed) if files::find(&listed, &names, &job.file).is_some() => return Ok(Some(true)),
                 Ok(_) => {}
-                // This server does not tell.
-                Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => return Ok(false),
+                Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => return Ok(None),
                 Err(error) => return Err(error),
             }
+            let left = longest.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Ok(Some(false));
+            }
+            if !std::mem::replace(&mut told, true) {
+                self.progress.searching(&self.shown(job), longest);
+            }
+            let wait = jittered(waits.next().unwrap_or(self.limits.polling.longest));
+            tokio::time::sleep(wait.min(left)).await;
         }
-        Ok(false)
+    }
+
+    fn unsure(self, job: &plugin::Job) {
+        self.journal.unsure();
+        self.progress.warned(&format!(
+            "a job may have been submitted without an answer, and its file {} did not appear: submitted again under the same \
+             name",
+            self.shown(job)
+        ));
+    }
+
+    fn shown(self, job: &plugin::Job) -> String {
+        self.remote.presentable(&job.file, 100)
+    }
+
+    /// The waits between two questions.
+    fn waits(self) -> impl Iterator<Item = Duration> {
+        ExponentialBuilder::default()
+            .with_min_delay(self.limits.polling.first)
+            .with_max_delay(self.limits.polling.longest)
+            .with_factor(1.5)
+            .without_max_times()
+            .build()
     }
 
     /// Waits for a submitted job.
@@ -152,12 +187,7 @@ impl Running<'_> {
         let Running { remote, limits, .. } = self;
         let started = Instant::now();
         let id = id(&link);
-        let mut waits = ExponentialBuilder::default()
-            .with_min_delay(limits.polling.first)
-            .with_max_delay(limits.polling.longest)
-            .with_factor(1.5)
-            .without_max_times()
-            .build();
+        let mut waits = self.waits();
         let (mut polls, mut missing) = (before, 0);
         let longest = limits.polling.longest;
         let member = self.crowd.join();

@@ -42,7 +42,7 @@ pub trait Journal: Send + Sync {
     /// The fetch is so far. Between this and the next point, it may end at any instant.
     async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-    /// Whether a job was created cannot be known, so it is created once more.
+    /// Whether a job was created cannot be known, and its file did not appear, so it is created once more.
     fn unsure(&self) {}
 }
 

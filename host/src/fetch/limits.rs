@@ -74,6 +74,8 @@ pub struct Polling {
     pub longest: Duration,
     /// For the whole job. Default 30 min.
     pub total: Duration,
+    /// How long the file of a job is looked for where nobody knows whether the job exists. Default 10 min.
+    pub search: Duration,
 }
 
 impl Default for Polling {
@@ -82,6 +84,7 @@ impl Default for Polling {
             first: Duration::from_millis(500),
             longest: Duration::from_secs(20),
             total: Duration::from_secs(1800),
+            search: Duration::from_secs(600),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a fetch tells about itself while it runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Hears how a fetch gets on. Every method does nothing unless implemented; none may block.
 pub trait Progress: Send + Sync {
@@ -8,6 +9,11 @@ pub trait Progress: Send + Sync {
     /// needs to adopt the job.
     fn submitted(&self, link: &str) {
         let _ = link;
+    }
+
+    /// Nobody knows whether a job exists that writes this file: it is looked for, so long at most.
+    fn searching(&self, file: &str, longest: Duration) {
+        let _ = (file, longest);
     }
 
     /// The job's status was asked so many times.

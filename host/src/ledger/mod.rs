@@ -39,7 +39,7 @@ mod stream;
 
 pub use error::LedgerError;
 pub use interval::{Interval, merged, without};
-pub use progress::{Progress, Reached};
+pub use progress::{Intent, Progress, Reached};
 pub use recent::{Recent, RecentIds};
 pub use record::{Dead, FetchState, InFlight, Kept, Record};
 pub use sqlite::SqliteLedger;

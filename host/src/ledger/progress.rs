@@ -24,6 +24,24 @@ pub struct Progress {
     pub sink: String,
     /// The windows.
     pub windows: BTreeMap<String, Reached>,
+    /// What was about to appear when the sink was last heard of: whether it did can be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+}
+
+/// Bytes that a sink was about to show in a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The file's absolute path; what is not printable ASCII is percent-encoded.
+    pub path: String,
+    /// Where in the file the bytes begin.
+    pub offset: u64,
+    /// How many.
+    pub length: u64,
+    /// Their SHA-256, hexadecimal.
+    pub sha256: String,
+    /// How far the sink is in these windows, if the bytes are there.
+    pub windows: BTreeMap<String, Reached>,
 }
 
 impl Progress {

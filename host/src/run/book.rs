@@ -81,11 +81,15 @@ impl Book {
         self.changes.change(what, change)
     }
 
-    /// Ends a window well, and forgets its documents.
-    pub(super) async fn commit(&self, name: &str, ids: Recent) -> Result<(), LedgerError> {
-        let (files, name) = (self.files_of(name), name.to_owned());
-        self.change("committed", move |record| record.commit(&name, ids))
-            .await?;
+    /// Ends windows well, all or none of them, and forgets their documents.
+    pub(super) async fn commit(&self, windows: Vec<(String, Recent)>) -> Result<(), LedgerError> {
+        let files: Vec<String> = windows.iter().flat_map(|(name, _)| self.files_of(name)).collect();
+        let commit = move |record: &mut Record| {
+            for (name, ids) in windows {
+                record.commit(&name, ids);
+            }
+        };
+        self.change("committed", commit).await?;
         self.remove(files);
         Ok(())
     }

@@ -226,11 +226,6 @@ impl Journal for Errand {
 
     fn unsure(&self) {
         self.gate.unsure.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(
-            window = %self.window.name,
-            "the last run ended while it submitted the job, and the server does not tell whether there is one: submitted again \
-             under the same name"
-        );
     }
 }
 

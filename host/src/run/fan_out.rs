@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Observer;
 use super::book::Book;
-use super::mark::{Mark, MarkError};
+use super::mark::{Keeper, Mark, MarkError};
 use super::route::Router;
 use crate::event::{Event, Provenance};
 use crate::sink::{Delivery, Guarantee, SinkError, Tally};
@@ -76,10 +76,23 @@ struct Lane {
 pub(super) enum LaneError {
     /// The sink is at its end.
     #[error(transparent)]
-    Sink(#[from] SinkError),
+    Sink(SinkError),
     /// Its progress is not what it was, or cannot be kept.
     #[error(transparent)]
     Mark(#[from] MarkError),
+}
+
+impl From<SinkError> for LaneError {
+    /// What the mark said to the sink comes back as its own.
+    fn from(error: SinkError) -> Self {
+        match error {
+            SinkError::Journal { sink, source } => match source.downcast::<MarkError>() {
+                Ok(error) => LaneError::Mark(*error),
+                Err(source) => LaneError::Sink(SinkError::Journal { sink, source }),
+            },
+            error => LaneError::Sink(error),
+        }
+    }
 }
 
 /// Whether required sinks have answered for all events of a window.
@@ -131,12 +144,16 @@ impl FanOut {
         provenance: Arc<Provenance>,
         book: Option<&Book>,
     ) -> Self {
-        let lanes = outlets.into_iter().map(|outlet| {
+        let lanes = outlets.into_iter().map(|mut outlet| {
             let (queue, orders) = mpsc::channel(QUEUE);
             let before = Arc::default();
-            let mark = book.filter(|_| outlet.delivery.is_durable()).map(|book| {
+            let mark = book.and_then(|book| {
                 let name = outlet.delivery.name();
-                Mark::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before))
+                let mark = Mark::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before));
+                let keeper = Keeper::new(mark);
+                // Whose answers are not final may still seal what it has taken.
+                let kept = outlet.delivery.is_durable() || outlet.delivery.seal_with(Arc::new(keeper.clone()));
+                kept.then_some(keeper)
             });
             Lane {
                 name: outlet.delivery.name().to_owned(),
@@ -358,23 +375,28 @@ fn worse(one: Standing, other: Standing) -> Standing {
 async fn work(
     mut delivery: Delivery,
     mut orders: mpsc::Receiver<Order>,
-    mut mark: Option<Mark>,
+    mark: Option<Keeper>,
 ) -> (Delivery, Result<(), LaneError>) {
     loop {
         let result = match orders.recv().await {
-            Some(Order::Begin(window, in_flight)) => match &mut mark {
-                Some(mark) => mark.begin(&window, &in_flight).await.map_err(LaneError::from),
+            Some(Order::Begin(window, in_flight)) => match &mark {
+                Some(mark) => mark
+                    .lock()
+                    .await
+                    .begin(&window, &in_flight)
+                    .await
+                    .map_err(LaneError::from),
                 None => Ok(()),
             },
-            Some(Order::Deliver(events)) => deliver(&mut delivery, &mut mark, &events).await,
-            Some(Order::Settle(answer)) => {
-                let settled = settle(&mut delivery, &mut mark).await;
-                if settled.is_ok() {
+            Some(Order::Deliver(events)) => deliver(&mut delivery, mark.as_ref(), &events).await,
+            Some(Order::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
+                Ok(durable) => {
                     // Whoever asked may have gone.
-                    let _ = answer.send(delivery.is_durable());
+                    let _ = answer.send(durable);
+                    Ok(())
                 }
-                settled
-            }
+                Err(error) => Err(error),
+            },
             Some(Order::Close) => {
                 let result = delivery.close().await;
                 return (delivery, result.map_err(LaneError::from));
@@ -391,18 +413,20 @@ async fn work(
 }
 
 /// Delivers, batch by batch, and keeps after each how far the sink is.
-async fn deliver(delivery: &mut Delivery, mark: &mut Option<Mark>, events: &[Event]) -> Result<(), LaneError> {
+async fn deliver(delivery: &mut Delivery, mark: Option<&Keeper>, events: &[Event]) -> Result<(), LaneError> {
     let Some(mark) = mark else {
         return Ok(delivery.deliver(events).await?);
     };
-    let mut rest = mark.pass(events).await?;
+    let mut rest = mark.lock().await.pass(events).await?;
     while !rest.is_empty() {
         let before = delivery.answered();
+        // While the sink is at work it may seal, and then the mark is its own.
         let taken = delivery.take(rest).await?;
         let (batch, after) = rest.split_at(taken.min(rest.len()));
+        let mut mark = mark.lock().await;
         mark.took(batch);
         // A batch is answered for as a whole, so now nothing is gathered.
-        if delivery.answered() > before && is_clean(delivery) {
+        if delivery.is_durable() && delivery.answered() > before && is_clean(delivery) {
             mark.answered().await?;
         }
         rest = after;
@@ -410,12 +434,15 @@ async fn deliver(delivery: &mut Delivery, mark: &mut Option<Mark>, events: &[Eve
     Ok(())
 }
 
-async fn settle(delivery: &mut Delivery, mark: &mut Option<Mark>) -> Result<(), LaneError> {
+/// Delivers what was gathered. Says whether everything of the window outlives a crash.
+async fn settle(delivery: &mut Delivery, mark: Option<&Keeper>) -> Result<bool, LaneError> {
     delivery.flush().await?;
     match mark {
-        Some(mark) if is_clean(delivery) => Ok(mark.answered().await?),
-        _ => Ok(()),
+        Some(mark) if !delivery.is_durable() => return Ok(mark.lock().await.is_answered()),
+        Some(mark) if is_clean(delivery) => mark.lock().await.answered().await?,
+        _ => {}
     }
+    Ok(delivery.is_durable())
 }
 
 /// Whether nothing was lost on the way. After that, the next run delivers from there on.

@@ -339,7 +339,7 @@ impl Run {
         failpoint!("settle.after");
         Ok(match standing {
             Standing::Safe => {
-                self.commit(keeping, done).await?;
+                self.commit(keeping, vec![done]).await?;
                 Step::Committed
             }
             Standing::AtClose if !sinks.is_over() => Step::AtClose(done),
@@ -347,10 +347,15 @@ impl Run {
         })
     }
 
-    /// Commits a window; only then is its file removed from the server.
-    pub(super) async fn commit(&self, keeping: &Keeping, done: Done) -> Result<(), RunError> {
-        keeping.book.commit(&done.name, done.ids).await?;
-        for cleanup in &done.cleanups {
+    /// Commits windows, in one step: a file that holds several is made anew from all of them or not at all. Only then are
+    /// their files removed from the server.
+    pub(super) async fn commit(&self, keeping: &Keeping, done: Vec<Done>) -> Result<(), RunError> {
+        let (windows, cleanups): (Vec<_>, Vec<_>) = done
+            .into_iter()
+            .map(|done| ((done.name, done.ids), done.cleanups))
+            .unzip();
+        keeping.book.commit(windows).await?;
+        for cleanup in cleanups.iter().flatten() {
             failpoint!("cleanup.before");
             self.fetcher.clean_up(cleanup).await;
             failpoint!("cleanup.after");

@@ -252,9 +252,7 @@ impl Run {
                 self.fetcher.clean_up(&cleanup).await;
             }
             if let Some(keeping) = &self.keeping {
-                for done in pending {
-                    self.commit(keeping, done).await?;
-                }
+                self.commit(keeping, pending).await?;
             }
         }
         settled
@@ -435,6 +433,13 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
             Err(LaneError::Mark(MarkError::Ledger(source))) => Some(RunError::Ledger(source)),
             Err(LaneError::Mark(MarkError::Changed)) => Some(RunError::Changed {
                 name: ending.name.clone(),
+            }),
+            Err(LaneError::Mark(error @ MarkError::Unseen { .. })) => Some(RunError::Sink {
+                name: ending.name.clone(),
+                source: SinkError::Journal {
+                    sink: ending.name.clone(),
+                    source: Box::new(error),
+                },
             }),
             Err(LaneError::Sink(source)) => Some(RunError::Sink {
                 name: ending.name.clone(),

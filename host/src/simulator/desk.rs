@@ -1,7 +1,7 @@
 //! What the environment remembers between requests: jobs and files. Files hold no bytes, only what to write them from.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::scenario::ArchiveStyle;
 
@@ -45,6 +45,32 @@ pub(super) struct Job {
     /// Before then it answers so however often it is asked.
     pub(super) until: Option<Instant>,
     pub(super) work: Work,
+    /// Its file is in its place, or was.
+    pub(super) stored: bool,
+}
+
+impl Job {
+    /// One that was just created.
+    pub(super) fn new(polls_left: u64, work: Work) -> Self {
+        Self {
+            polls_left,
+            until: None,
+            work,
+            stored: false,
+        }
+    }
+
+    /// One whose polls count only after so long.
+    pub(super) fn taking(self, time: Duration) -> Self {
+        Self {
+            until: (!time.is_zero()).then(|| Instant::now() + time),
+            ..self
+        }
+    }
+
+    fn is_early(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// What a job does.
@@ -70,23 +96,67 @@ pub(super) struct Desk {
     jobs: HashMap<String, Job>,
     files: BTreeMap<String, File>,
     created: u64,
+    /// Of the jobs, those that write a report.
+    reports: u64,
 }
 
 impl Desk {
     /// Takes a job on and answers with its id: 16 digits, like the vendor's.
     pub(super) fn submit(&mut self, job: Job) -> String {
         self.created += 1;
+        if matches!(job.work, Work::Write(_)) {
+            self.reports += 1;
+        }
         let id = (7_234_359_469_022_000 + self.created).to_string();
         self.jobs.insert(id.clone(), job);
         id
     }
 
-    /// How a job stands, which moves it on by one poll once its time is over. A job that is done leaves its file.
+    /// How many jobs were created that write a report.
+    pub(super) fn reports(&self) -> u64 {
+        self.reports
+    }
+
+    /// A job that is done at once leaves its file.
+    pub(super) fn write_at_once(&mut self, file: File) {
+        self.reports += 1;
+        self.store(file);
+    }
+
+    /// Time passes: jobs get on whether anybody asks for them or not, as by one poll each. Those that are done leave their
+    /// files, unless they `fail`.
+    pub(super) fn pass(&mut self, fail: bool) {
+        let mut done = Vec::new();
+        for (id, job) in &mut self.jobs {
+            match job.polls_left.checked_sub(1) {
+                _ if !matches!(job.work, Work::Write(_)) || job.is_early() => {}
+                Some(left) => job.polls_left = left,
+                None if !fail => done.push(id.clone()),
+                None => {}
+            }
+        }
+        for id in done {
+            self.complete(&id);
+        }
+    }
+
+    /// A finished job's file is put in its place, the first time.
+    pub(super) fn complete(&mut self, id: &str) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        if let Work::Write(file) = &job.work
+            && !std::mem::replace(&mut job.stored, true)
+        {
+            let file = file.clone();
+            self.store(file);
+        }
+    }
+
+    /// How a job stands, which moves it on by one poll once its time is over.
     pub(super) fn poll(&mut self, id: &str) -> Standing {
         let Some(job) = self.jobs.get_mut(id) else {
             return Standing::Unknown;
         };
-        if job.until.is_some_and(|until| Instant::now() < until) {
+        if job.is_early() {
             return Standing::InProgress;
         }
         if let Some(left) = job.polls_left.checked_sub(1) {
@@ -175,11 +245,7 @@ mod tests {
     #[test]
     fn a_job_is_done_after_its_polls() {
         let mut desk = Desk::default();
-        let id = desk.submit(Job {
-            polls_left: 2,
-            until: None,
-            work: Work::Write(file("a.csv", false)),
-        });
+        let id = desk.submit(Job::new(2, Work::Write(file("a.csv", false))));
         assert_eq!(id.len(), 16);
         assert_eq!(
             [desk.poll(&id), desk.poll(&id)],
@@ -192,29 +258,39 @@ mod tests {
     #[test]
     fn a_job_that_takes_time_is_in_progress_until_then_however_often_it_is_asked() {
         let mut desk = Desk::default();
-        let id = desk.submit(Job {
-            polls_left: 0,
-            until: Some(Instant::now() + std::time::Duration::from_secs(3600)),
-            work: Work::Write(file("a.csv", false)),
-        });
+        let job = |polls| Job::new(polls, Work::Write(file("a.csv", false)));
+        let id = desk.submit(job(0).taking(Duration::from_secs(3600)));
+        desk.pass(false);
         assert!((0..9).all(|_| desk.poll(&id) == Standing::InProgress));
-        let id = desk.submit(Job {
-            polls_left: 1,
-            until: Some(Instant::now()),
-            work: Work::Write(file("a.csv", false)),
-        });
+        assert!(!desk.holds("a.csv"));
+        let id = desk.submit(job(1).taking(Duration::from_nanos(1)));
+        while desk.jobs.get(&id).is_some_and(|job| job.is_early()) {}
         assert_eq!(desk.poll(&id), Standing::InProgress);
         assert_eq!(desk.poll(&id), Standing::Done(Work::Write(file("a.csv", false))));
     }
 
     #[test]
+    fn a_job_goes_on_while_nobody_asks_and_leaves_its_file_once() {
+        for fail in [false, true] {
+            let mut desk = Desk::default();
+            let id = desk.submit(Job::new(2, Work::Write(file("a.csv", false))));
+            desk.pass(fail);
+            desk.pass(fail);
+            assert!(!desk.holds("a.csv"));
+            desk.pass(fail);
+            assert_eq!(desk.holds("a.csv"), !fail);
+            assert_eq!(desk.poll(&id), Standing::Done(Work::Write(file("a.csv", false))));
+            desk.remove("a.csv", false);
+            desk.pass(fail);
+            assert!(!desk.holds("a.csv"), "it was deleted");
+            assert_eq!(desk.reports(), 1);
+        }
+    }
+
+    #[test]
     fn an_offer_stands_until_it_is_withdrawn() {
         let mut desk = Desk::default();
-        let id = desk.submit(Job {
-            polls_left: 1,
-            until: None,
-            work: Work::Offer(Some(file("a.csv", true))),
-        });
+        let id = desk.submit(Job::new(1, Work::Offer(Some(file("a.csv", true)))));
         assert_eq!(desk.offered(&id), None, "not ready");
         desk.poll(&id);
         assert_eq!(desk.offered(&id), Some(file("a.csv", true)));

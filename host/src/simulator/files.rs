@@ -111,9 +111,13 @@ pub(super) async fn list_v2(State(site): State<Arc<Site>>, Extension(caller): Ex
     list(&site, &caller, LIST_V2)
 }
 
-/// Sizes and times are JSON strings; a snapshot has neither.
+/// Sizes and times are JSON strings; a snapshot has neither. Whoever looks again and again sees jobs get on.
 fn list(site: &Site, caller: &Caller, path: &str) -> Response {
-    let files: Vec<File> = site.desk().files().cloned().collect();
+    let files: Vec<File> = {
+        let mut desk = site.desk();
+        desk.pass(site.scenario.fail_job.is_some());
+        desk.files().cloned().collect()
+    };
     let snapshot = json!({ "name": "Artifact Snapshot", "type": "LCM", "size": null, "lastmodifiedtime": null });
     let items: Vec<Value> = std::iter::once(snapshot)
         .chain(files.iter().map(|file| {

@@ -1,13 +1,11 @@
 //! Jobs: how they are taken on, and how they answer when they are asked how they stand.
 
-use std::sync::Arc;
-use std::time::Instant;
-
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 use super::answer::{self, Caller, link};
 use super::desk::{File, Job, Standing, Work};
@@ -45,24 +43,18 @@ pub(super) fn submit(site: &Site, caller: &Caller, me: Value, board: &Board, fil
         return answer::job(scenario, &[me], refusal.status, Some(&text));
     }
     if scenario.done_at_once && scenario.fail_job.is_none() {
-        site.desk().store(file);
+        site.desk().write_at_once(file);
         return answer::job(scenario, &[me], 0, None);
     }
-    let id = site.desk().submit(Job {
-        polls_left: scenario.slow_job,
-        until: (!scenario.job_time.is_zero()).then(|| Instant::now() + scenario.job_time),
-        work: Work::Write(file),
-    });
+    let id = site
+        .desk()
+        .submit(Job::new(scenario.slow_job, Work::Write(file)).taking(scenario.job_time));
     answer::job(scenario, &in_progress(site, caller, me, &board.path(&id)), -1, None)
 }
 
 /// Takes a job on that makes a file ready to be downloaded.
 pub(super) fn offer(site: &Site, caller: &Caller, me: Value, file: Option<File>) -> Response {
-    let id = site.desk().submit(Job {
-        polls_left: site.scenario.slow_job,
-        until: None,
-        work: Work::Offer(file),
-    });
+    let id = (site.desk()).submit(Job::new(site.scenario.slow_job, Work::Offer(file)));
     answer::job(
         &site.scenario,
         &in_progress(site, caller, me, &format!("{DOWNLOADS}/{id}")),
@@ -127,21 +119,22 @@ fn poll(site: &Site, caller: &Caller, id: &str, path: &str) -> Response {
                 let text = failure.text.clone().unwrap_or_else(|| insufficient(file.table.report));
                 answer::job(scenario, &[me], failure.status, Some(&text))
             }
-            None => written(site, caller, path, file),
+            None => {
+                site.desk().complete(id);
+                written(site, caller, path, &file)
+            }
         },
     }
 }
 
-fn written(site: &Site, caller: &Caller, path: &str, file: File) -> Response {
+fn written(site: &Site, caller: &Caller, path: &str, file: &File) -> Response {
     let scenario = &site.scenario;
     let href = caller.href(path, scenario);
     if file.table.archive.is_none() || scenario.archive_name != ArchiveName::Job {
-        site.desk().store(file);
         return answer::job(scenario, &[link("self", &href, "GET", Value::Null)], 0, None);
     }
     let me = link("self", &href, "GET", json!({ "fileName": file.name }));
     let items = json!([{ "name": file.name, "type": "EXTERNAL" }]);
-    site.desk().store(file);
     answer::json(
         StatusCode::OK,
         &json!({ "links": [me], "status": 0, "details": null, "items": items }),

@@ -205,6 +205,11 @@ impl Running {
         self.site.seen()
     }
 
+    /// How many jobs were created that write a report.
+    pub fn report_jobs(&self) -> u64 {
+        self.site.desk().reports()
+    }
+
     /// Lets requests end for half a second, then closes every connection.
     pub async fn stop(mut self) {
         self.handle.graceful_shutdown(Some(GRACE));

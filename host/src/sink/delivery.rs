@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::dead_letters::{DeadLetters, Undelivered};
-use super::{BatchLimits, Rejection, Sink, SinkError, Verdict};
+use super::{BatchLimits, Journal, Rejection, Sink, SinkError, Verdict};
 use crate::event::{Event, Provenance};
 
 /// When a batch is delivered again.
@@ -153,6 +153,11 @@ impl Delivery {
     /// Whether answered events outlive a crash before the sink is closed.
     pub fn is_durable(&self) -> bool {
         self.sink.is_durable()
+    }
+
+    /// Has the sink keep what it seals in the journal; says whether it seals anything. To be asked before any delivery.
+    pub fn seal_with(&mut self, journal: Arc<dyn Journal>) -> bool {
+        self.sink.seal_with(journal)
     }
 
     /// How many of the events taken are answered for: delivered, set aside, or counted as undelivered. What is gathered

@@ -94,6 +94,14 @@ pub enum SinkError {
         /// What it says.
         source: Box<PluginError>,
     },
+    /// What it is about to do, or has done, cannot be kept.
+    #[error("sink {sink} cannot keep its progress")]
+    Journal {
+        /// The sink's name.
+        sink: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A call came after the sink was closed, aborted or had failed.
     #[error("sink {sink} takes no more events")]
     Ended {
@@ -127,14 +135,17 @@ impl SinkError {
                 _ => Class::Delivery,
             },
             SinkError::Plugin { .. } => Class::Plugin,
-            SinkError::Unusable { .. } | SinkError::Write { .. } | SinkError::Ended { .. } => Class::Delivery,
+            SinkError::Unusable { .. }
+            | SinkError::Write { .. }
+            | SinkError::Journal { .. }
+            | SinkError::Ended { .. } => Class::Delivery,
         }
     }
 
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            SinkError::Closed | SinkError::Ended { .. } => None,
+            SinkError::Closed | SinkError::Journal { .. } | SinkError::Ended { .. } => None,
             SinkError::Remote { source, .. } => source.hint(),
             SinkError::Plugin { source, .. } => source.hint(),
             SinkError::Unusable { hint, .. } => hint.clone(),

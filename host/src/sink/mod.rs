@@ -51,6 +51,7 @@ mod plugin;
 mod postgres;
 mod probe;
 mod renderer;
+mod seal;
 mod spec;
 mod stdout;
 mod stream;
@@ -78,6 +79,7 @@ pub use parquet::Pages;
 pub use plugin::{PluginOptions, PluginSink};
 pub use postgres::{BadTableName, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName};
 pub use renderer::Renderer;
+pub use seal::{Journal, Seal};
 pub use spec::SinkSpec;
 pub use stdout::StdoutSink;
 pub use stream::StreamTransport;
@@ -85,6 +87,8 @@ pub use syslog::{Carrier, Facility, SyslogOptions, SyslogSink, SyslogTransport};
 pub use template::{PathTemplate, Placeholders};
 pub use transport::Transport;
 pub use verdict::{BatchLimits, Guarantee, Rejection, Verdict};
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -112,6 +116,13 @@ pub trait Sink: Send {
     /// Whether events outlive a crash as soon as their delivery is answered, and not only once the sink is closed.
     /// Where they do, a run that was cut short goes on after them instead of delivering them again.
     fn is_durable(&self) -> bool {
+        false
+    }
+
+    /// Where its output appears under a name, in one step or in several: tells the journal of each step before and after,
+    /// from the first event on. What is sealed so outlives a crash, whether the sink is closed or not. Says whether it
+    /// is such a sink.
+    fn seal_with(&mut self, _journal: Arc<dyn Journal>) -> bool {
         false
     }
 

@@ -66,7 +66,8 @@ impl Default for BatchLimits {
 pub enum Guarantee {
     /// The receiver knows events by their id: an event is there once, however batches are cut.
     IdempotentById,
-    /// The receiver knows batches by their key, or appears complete in one step: the same batch is there once.
+    /// The receiver knows batches by their key, or what is there appeared in one step and can be told: the same batch is
+    /// there once.
     IdempotentByBatch,
     /// Events may be there twice, then with the same id.
     AtLeastOnce,

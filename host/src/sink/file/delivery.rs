@@ -1,11 +1,13 @@
 //! A file as a [`Sink`] of events, and as a [`Transport`] of a plugin's bytes.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::{Completed, FileSink, STEP, State, WRITE};
+use super::{Completed, FileSink, STEP, State, Told, WRITE};
 use crate::{
     event::Event,
-    sink::{Guarantee, Sink, SinkError, Transport, Verdict},
+    sink::{Guarantee, Journal, Sink, SinkError, Transport, Verdict},
 };
 
 #[async_trait]
@@ -15,10 +17,23 @@ impl Sink for FileSink {
     }
 
     fn guarantee(&self) -> Guarantee {
-        match (&self.series, self.copied) {
-            (None, None) => Guarantee::IdempotentByBatch,
+        match (&self.series, self.copied, &self.journal) {
+            (None, None, _) | (_, _, Some(_)) => Guarantee::IdempotentByBatch,
             _ => Guarantee::AtLeastOnce,
         }
+    }
+
+    fn seal_with(&mut self, journal: Arc<dyn Journal>) -> bool {
+        // A file that takes another's place as a whole is the same however often it does.
+        if self.series.is_none() && self.copied.is_none() {
+            return false;
+        }
+        self.journal = Some(Told(journal));
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Open(partial) => State::Open(Box::new(partial.hashed(true))),
+            state => state,
+        };
+        true
     }
 
     async fn probe(&mut self) -> Result<String, SinkError> {

@@ -3,10 +3,35 @@
 use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
+use super::{
+    naming::Growth,
+    partial::{Finished, Partial},
+};
 use crate::sink::Compression;
+
+/// The file whose content another one begins with, as it was then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Grown {
+    /// Bytes that were copied.
+    pub(super) length: u64,
+    /// Which file it was, where there was one.
+    identity: Option<(u64, u64)>,
+}
+
+impl Grown {
+    /// That file, of which so many bytes were copied.
+    pub(super) fn of(file: &File, length: u64) -> io::Result<Self> {
+        let about = file.metadata()?;
+        Ok(Grown {
+            length,
+            identity: Some((about.dev(), about.ino())),
+        })
+    }
+}
 
 /// Whether a file is there whose content is compressed in another way: nobody could read what is added to it.
 pub(super) fn differs(file: &mut File, compression: Compression) -> io::Result<bool> {
@@ -16,28 +41,48 @@ pub(super) fn differs(file: &mut File, compression: Compression) -> io::Result<b
     Ok(!first.is_empty() && Compression::of_content(&first) != compression)
 }
 
-/// Adds what has come into the file at `path` since its first `copied` bytes were copied.
-pub(super) fn take_over(
-    file: &mut File,
-    path: &Path,
-    copied: u64,
-    headed: bool,
-    compression: Compression,
-) -> io::Result<()> {
-    let mut grown = match File::open(path) {
-        Ok(grown) => BufReader::new(grown),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+/// The finished file, or where another run has extended the one at `path` since, its own bytes behind what is there now:
+/// bytes that somebody may have seen stay where they are.
+pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Growth) -> io::Result<Finished> {
+    let Growth {
+        begun,
+        headed,
+        compression,
+        ..
+    } = growth;
+    let mut now = match File::open(path) {
+        Ok(now) => now,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(finished),
         Err(error) => return Err(error),
     };
-    grown.seek(SeekFrom::Start(copied))?;
-    if headed && copied == 0 {
-        // This file has a header of its own, which may lie within a compressed member.
-        let mut lines = BufReader::new(compression.decoder(grown)?);
-        lines.read_until(b'\n', &mut Vec::new())?;
-        let mut encoder = compression.encoder(file)?;
-        io::copy(&mut lines, &mut encoder)?;
-        encoder.finish()?;
-        return Ok(());
+    let about = now.metadata()?;
+    if about.len() == 0 || Grown::of(&now, about.len())? == begun {
+        return Ok(finished);
     }
-    io::copy(&mut grown, file).map(|_| ())
+    let mut partial = Partial::create(folder, compression)?;
+    partial.set_permissions(about.permissions())?;
+    let offset = partial.extend(&mut now)?;
+    let mut own = finished.file.reopen()?;
+    own.seek(SeekFrom::Start(finished.offset))?;
+    if headed && begun.length == 0 {
+        // It has a header of its own, which may lie within a compressed member.
+        let mut partial = partial.hashed(finished.sha256.is_some());
+        let mut lines = BufReader::new(compression.decoder(BufReader::new(own))?);
+        lines.read_until(b'\n', &mut Vec::new())?;
+        loop {
+            let bytes = lines.fill_buf()?;
+            let read = bytes.len();
+            if read == 0 {
+                return partial.finish();
+            }
+            partial.write(bytes)?;
+            lines.consume(read);
+        }
+    }
+    partial.extend(&mut own)?;
+    Ok(Finished {
+        file: partial.finish()?.file,
+        offset,
+        ..finished
+    })
 }

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod extension;
+mod naming;
 mod opening;
 mod options;
 mod partial;
@@ -12,8 +13,7 @@ mod rotation;
 mod target;
 
 use std::{
-    fs::File,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,10 +21,12 @@ use std::{
 use jiff::Timestamp;
 
 use self::{
+    extension::Grown,
+    naming::{Growth, Named, Nameless},
     partial::Partial,
     rotation::{Clock, Series},
 };
-use super::{Compression, Renderer, SinkError};
+use super::{Compression, Journal, Renderer, SinkError};
 use crate::event::Event;
 
 pub use options::{Completed, Existing, FileOptions};
@@ -51,16 +53,29 @@ pub struct FileSink {
     options: FileOptions,
     renderer: Renderer,
     buffer: Vec<u8>,
-    /// Bytes of the existing file that this one begins with; none where it takes that file's place.
-    copied: Option<u64>,
+    /// What this file begins with of an existing one; none where it takes that file's place.
+    copied: Option<Grown>,
     series: Option<Series>,
     clock: Clock,
     /// Something was delivered to the file under way; how much of it is on disk, and how many events that were.
     used: bool,
     size: u64,
     events: u64,
+    /// The id of the last event.
+    last: Option<String>,
+    /// Who is told what appears.
+    journal: Option<Told>,
     completed: Completed,
     state: State,
+}
+
+#[derive(Clone)]
+struct Told(Arc<dyn Journal>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
 }
 
 #[derive(Debug)]
@@ -71,19 +86,6 @@ enum State {
     /// A write is under way, failed or was given up half way, or the sink was aborted: there will be no file.
     Ended,
     Closed,
-}
-
-/// What work on the file leaves behind.
-struct Left {
-    state: State,
-    /// The number of a file that was completed.
-    number: Option<u64>,
-}
-
-impl From<State> for Left {
-    fn from(state: State) -> Self {
-        Left { state, number: None }
-    }
 }
 
 impl FileSink {
@@ -126,40 +128,40 @@ impl FileSink {
 
     /// Carries out `work` on the file, a new one if none is under way, where blocking does no harm. After an error the
     /// file is gone.
-    async fn with_file<L: Into<Left>>(
+    async fn with_file<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(Box<Partial>, &[u8]) -> io::Result<L> + Send + 'static,
-    ) -> Result<Option<u64>, SinkError> {
+        work: impl FnOnce(Box<Partial>, &[u8]) -> io::Result<(State, T)> + Send + 'static,
+    ) -> Result<T, SinkError> {
         self.takes_events()?;
-        let (folder, compression) = (self.folder.clone(), self.options.compression);
+        let (folder, compression, hashed) = (self.folder.clone(), self.options.compression, self.journal.is_some());
         let open = match std::mem::replace(&mut self.state, State::Ended) {
             State::Open(partial) => Some(partial),
             _ => None,
         };
         let buffer = std::mem::take(&mut self.buffer);
         let task = tokio::task::spawn_blocking(move || {
-            let carry_out = || -> io::Result<(Left, u64)> {
+            let carry_out = || -> io::Result<(State, u64, T)> {
                 let partial = match open {
                     Some(partial) => partial,
-                    None => Box::new(Partial::create(&folder, compression)?),
+                    None => Box::new(Partial::create(&folder, compression)?.hashed(hashed)),
                 };
-                let left: Left = work(partial, &buffer)?.into();
-                let size = match &left.state {
+                let (state, left) = work(partial, &buffer)?;
+                let size = match &state {
                     State::Open(partial) => partial.size()?,
                     _ => 0,
                 };
-                Ok((left, size))
+                Ok((state, size, left))
             };
             let result = carry_out();
             (buffer, result)
         });
         let (mut buffer, result) = task.await.map_err(|_| self.ended())?;
-        let (left, size) = result.map_err(|source| self.write_error(source))?;
-        self.state = left.state;
+        let (state, size, left) = result.map_err(|source| self.write_error(source))?;
+        self.state = state;
         self.size = size;
         buffer.clear();
         self.buffer = buffer;
-        Ok(left.number)
+        Ok(left)
     }
 
     /// Writes what is rendered.
@@ -168,7 +170,7 @@ impl FileSink {
         if !self.buffer.is_empty() {
             self.with_file(|mut partial, bytes| {
                 partial.write(bytes)?;
-                Ok(State::Open(partial))
+                Ok((State::Open(partial), ()))
             })
             .await?;
         }
@@ -179,6 +181,11 @@ impl FileSink {
         self.begin();
         let rendered = self.renderer.render(events, &mut self.buffer);
         self.events += events.len() as u64;
+        if self.journal.is_some()
+            && let Some(last) = events.last()
+        {
+            self.last.clone_from(&last.id);
+        }
         self.or_end(rendered)
     }
 
@@ -222,15 +229,14 @@ impl FileSink {
         let Some(series) = self.series.clone() else {
             return Err(self.ended());
         };
-        let number = self
+        let folder = self.folder.clone();
+        let nameless = self
             .with_file(move |mut partial, bytes| {
                 partial.write(bytes)?;
-                Ok(Left {
-                    number: Some(series.persist(partial.finish()?)?),
-                    state: State::Between,
-                })
+                Ok((State::Ended, Nameless::next(partial.finish()?, series, &folder)?))
             })
             .await?;
+        let number = self.appear(nameless).await?;
         if let (Some(series), Some(number)) = (&mut self.series, number) {
             series.took(number);
         }
@@ -238,6 +244,7 @@ impl FileSink {
         self.completed.events += std::mem::take(&mut self.events);
         self.used = false;
         self.renderer = self.renderer.fresh();
+        self.state = State::Between;
         Ok(())
     }
 
@@ -245,31 +252,53 @@ impl FileSink {
     async fn place(&mut self) -> Result<(), SinkError> {
         let rendered = self.renderer.finish(&mut self.buffer);
         self.or_end(rendered)?;
-        let (path, folder, compression) = (self.path.clone(), self.folder.clone(), self.options.compression);
-        let (copied, headed, grows) = (self.copied, self.renderer.has_header(), self.renderer.can_extend());
-        self.with_file(move |mut partial, bytes| {
-            partial.write(bytes)?;
-            let mut file = partial.finish()?;
-            let folder = File::open(folder)?;
-            if let Some(copied) = copied {
-                // Two runs may extend one file at once: one after the other, the later takes over what the earlier added.
-                rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive)?;
-                if grows {
-                    extension::take_over(file.as_file_mut(), &path, copied, headed, compression)?;
+        let (path, folder) = (self.path.clone(), self.folder.clone());
+        let growth = self.copied.map(|begun| Growth {
+            begun,
+            possible: self.renderer.can_extend(),
+            headed: self.renderer.has_header(),
+            compression: self.options.compression,
+        });
+        let nameless = self
+            .with_file(move |mut partial, bytes| {
+                partial.write(bytes)?;
+                Ok((State::Ended, Nameless::only(partial.finish()?, path, &folder, growth)?))
+            })
+            .await?;
+        self.appear(nameless).await?;
+        self.state = State::Closed;
+        Ok(())
+    }
+
+    /// Gives a file its name, and tells the journal before and after, where there are events in it. Says its number.
+    async fn appear(&mut self, mut nameless: Nameless) -> Result<Option<u64>, SinkError> {
+        let journal = self.journal.as_ref().filter(|_| self.events > 0);
+        let kept = |source| SinkError::Journal {
+            sink: self.name.clone(),
+            source,
+        };
+        loop {
+            if let Some(Told(journal)) = journal {
+                let events = self.completed.events + self.events;
+                let seal = nameless.seal(events, self.last.clone());
+                if let Some(seal) = seal.map_err(|source| self.write_error(source))? {
+                    journal.intend(&seal).await.map_err(kept)?;
                 }
             }
-            file.as_file().sync_all()?;
-            if copied.is_some() && !grows {
-                file.persist_noclobber(&path).map_err(|error| error.error)?;
-            } else {
-                file.persist(&path).map_err(|error| error.error)?;
+            let named = tokio::task::spawn_blocking(move || nameless.name()).await;
+            match named
+                .map_err(|_| self.ended())?
+                .map_err(|source| self.write_error(source))?
+            {
+                Named::Taken(next) => nameless = next,
+                Named::Yes(number) => {
+                    if let Some(Told(journal)) = journal {
+                        journal.confirm().await.map_err(kept)?;
+                    }
+                    return Ok(number);
+                }
             }
-            // The name outlives a crash only once its folder is written.
-            folder.sync_all()?;
-            Ok(State::Closed)
-        })
-        .await?;
-        Ok(())
+        }
     }
 }
 

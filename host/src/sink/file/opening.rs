@@ -3,7 +3,8 @@
 use std::{fs::File, io, path::Path};
 
 use super::{
-    Existing, FileOptions, FileSink, State, extension,
+    Existing, FileOptions, FileSink, State,
+    extension::{self, Grown},
     options::Completed,
     partial::{self, Partial},
     rotation::{Clock, Series},
@@ -35,13 +36,13 @@ impl FileSink {
             };
             series = Some(names);
         } else {
-            copied = (options.existing == Existing::Extend).then_some(0);
+            copied = (options.existing == Existing::Extend).then(Grown::default);
             if let Some(old) = old(&path, options.existing).map_err(create)? {
                 let permissions = old.metadata().map_err(create)?.permissions();
                 partial.set_permissions(permissions).map_err(create)?;
                 if let Some(copied) = &mut copied {
                     *copied = extend(&mut partial, old, &path, &renderer, options)?;
-                    if *copied > 0 {
+                    if copied.length > 0 {
                         renderer = renderer.without_header();
                     }
                 }
@@ -60,6 +61,8 @@ impl FileSink {
             used: false,
             size: 0,
             events: 0,
+            last: None,
+            journal: None,
             completed: Completed::default(),
             state: State::Open(Box::new(partial)),
         })
@@ -77,14 +80,14 @@ fn old(path: &Path, existing: Existing) -> io::Result<Option<File>> {
     }
 }
 
-/// Begins the file with the content of the old one, and says how many bytes that are.
+/// Begins the file with the content of the old one, and says what that was.
 fn extend(
     partial: &mut Partial,
     mut old: File,
     path: &Path,
     renderer: &Renderer,
     options: FileOptions,
-) -> Result<u64, SinkError> {
+) -> Result<Grown, SinkError> {
     let create = |source| SinkError::Create {
         path: path.to_owned(),
         source,
@@ -99,7 +102,8 @@ fn extend(
         let hint = "choose another path, or the compression that the file has";
         return Err(refused(path, problem, hint));
     }
-    partial.extend(&mut old).map_err(create)
+    let copied = partial.extend(&mut old).map_err(create)?;
+    Grown::of(&old, copied).map_err(create)
 }
 
 fn refused(path: &Path, problem: &'static str, hint: &'static str) -> SinkError {

@@ -2,73 +2,126 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
-    time::{Duration, SystemTime},
 };
 
+use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::sink::{Compression, compression::Encoder};
+use crate::sink::{Compression, compression::Encoder, seal::hex};
 
 const PREFIX: &str = ".host-";
 const SUFFIX: &str = ".partial";
 
-/// How long a partial file is left alone whatever its lock says: between a file's creation and its lock there is a moment.
-const SPARED: Duration = Duration::from_secs(60 * 60);
+/// How often a file is made that another process takes for abandoned before it is locked.
+const ATTEMPTS: u32 = 8;
 
 /// A file under way. As long as it is, this process holds its lock (`flock`), so that another can tell it from one that
 /// a killed process left behind.
 #[derive(Debug)]
 pub(super) struct Partial {
     compression: Compression,
-    /// What it begins with is another file's content.
-    extends: bool,
+    /// Bytes of other files that it begins with.
+    before: u64,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
     /// Nothing of its own was written: there is no gzip member or zstd frame yet.
-    Untouched(NamedTempFile),
-    Begun(Box<Encoder<NamedTempFile>>),
+    Untouched(Own),
+    Begun(Box<Encoder<Own>>),
     Lost,
+}
+
+/// The file, and what is written to it besides the content of others.
+#[derive(Debug)]
+struct Own {
+    file: NamedTempFile,
+    length: u64,
+    /// Where somebody wants to know.
+    hash: Option<Sha256>,
+}
+
+impl Write for Own {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.length += written as u64;
+        if let (Some(hash), Some(bytes)) = (&mut self.hash, bytes.get(..written)) {
+            hash.update(bytes);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A file that holds all that it shall.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) file: NamedTempFile,
+    /// Where its own bytes begin.
+    pub(super) offset: u64,
+    /// How many.
+    pub(super) length: u64,
+    /// Their SHA-256, hexadecimal, where somebody wants to know.
+    pub(super) sha256: Option<String>,
 }
 
 impl Partial {
     /// An empty one.
     pub(super) fn create(folder: &Path, compression: Compression) -> io::Result<Self> {
-        let file = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .suffix(SUFFIX)
-            // As for any new file: the umask has the last word.
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
-        // Where a file system knows no locks, nobody else gets this one either, and so nobody removes the file.
-        let _ = file.as_file().try_lock();
-        Ok(Partial {
-            compression,
-            extends: false,
-            stage: Stage::Untouched(file),
-        })
+        for _ in 0..ATTEMPTS {
+            let file = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .suffix(SUFFIX)
+                // As for any new file: the umask has the last word.
+                .permissions(fs::Permissions::from_mode(0o666))
+                .tempfile_in(folder)?;
+            if is_held(file.as_file())? {
+                let own = Own {
+                    file,
+                    length: 0,
+                    hash: None,
+                };
+                return Ok(Partial {
+                    compression,
+                    before: 0,
+                    stage: Stage::Untouched(own),
+                });
+            }
+        }
+        Err(io::ErrorKind::ResourceBusy.into())
+    }
+
+    /// From the first of its own bytes on, also their hash is wanted.
+    #[must_use]
+    pub(super) fn hashed(mut self, wanted: bool) -> Self {
+        if let Stage::Untouched(own) = &mut self.stage {
+            own.hash = wanted.then(Sha256::new);
+        }
+        self
     }
 
     /// The same permissions as those of a file that it will take the place of.
     pub(super) fn set_permissions(&self, permissions: fs::Permissions) -> io::Result<()> {
         match &self.stage {
-            Stage::Untouched(file) => file.as_file().set_permissions(permissions),
+            Stage::Untouched(own) => own.file.as_file().set_permissions(permissions),
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 
-    /// Begins with the content of another file, as it is. Says how many bytes that were.
+    /// Begins with the content of another file, as it is from its position on. Says how many bytes that were.
     pub(super) fn extend(&mut self, other: &mut File) -> io::Result<u64> {
         match &mut self.stage {
-            Stage::Untouched(file) => {
-                let copied = io::copy(other, file.as_file_mut())?;
-                self.extends = copied > 0;
+            Stage::Untouched(own) => {
+                let copied = io::copy(other, own.file.as_file_mut())?;
+                self.before += copied;
                 Ok(copied)
             }
             _ => Err(io::ErrorKind::InvalidInput.into()),
@@ -88,40 +141,57 @@ impl Partial {
 
     /// Bytes on disk; a few may still wait to be compressed.
     pub(super) fn size(&self) -> io::Result<u64> {
-        let file = match &self.stage {
-            Stage::Untouched(file) => file,
+        let own = match &self.stage {
+            Stage::Untouched(own) => own,
             Stage::Begun(encoder) => encoder.get_ref(),
             Stage::Lost => return Err(io::ErrorKind::InvalidInput.into()),
         };
-        Ok(file.as_file().metadata()?.len())
+        Ok(own.file.as_file().metadata()?.len())
     }
 
     /// Ends what compression began. Nothing is compressed to a proper nothing, but an extended file needs none of it.
-    pub(super) fn finish(mut self) -> io::Result<NamedTempFile> {
-        match self.stage {
-            Stage::Untouched(file) if self.extends => Ok(file),
-            _ => self.begin()?.finish(),
-        }
+    pub(super) fn finish(mut self) -> io::Result<Finished> {
+        let own = match self.stage {
+            Stage::Untouched(own) if self.before > 0 => own,
+            _ => self.begin()?.finish()?,
+        };
+        Ok(Finished {
+            file: own.file,
+            offset: self.before,
+            length: own.length,
+            sha256: own.hash.map(|hash| hex(&hash.finalize())),
+        })
     }
 
-    fn begin(&mut self) -> io::Result<Box<Encoder<NamedTempFile>>> {
+    fn begin(&mut self) -> io::Result<Box<Encoder<Own>>> {
         match std::mem::replace(&mut self.stage, Stage::Lost) {
-            Stage::Untouched(file) => self.compression.encoder(file).map(Box::new),
+            Stage::Untouched(own) => self.compression.encoder(own).map(Box::new),
             Stage::Begun(encoder) => Ok(encoder),
             Stage::Lost => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 }
 
+/// Takes the lock of a new file. Not where a process that sweeps had the file first, and removes it or has done so.
+fn is_held(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(false),
+        // Where a file system knows no locks, nobody else gets this one either, and so nobody removes the file.
+        Err(TryLockError::Error(_)) => Ok(true),
+        Ok(()) => Ok(file.metadata()?.nlink() > 0),
+    }
+}
+
 /// Removes the partial files in a folder that no living process holds. What cannot be looked at stays.
 pub(super) fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if is_partial(&entry.file_name()) && is_abandoned(&entry.path()).unwrap_or(false) {
-            match fs::remove_file(entry.path()) {
-                Ok(()) => tracing::debug!(file = %entry.path().display(), "removed what a killed run left"),
-                Err(error) => tracing::debug!(file = %entry.path().display(), %error, "cannot remove it"),
-            }
+    for entry in entries.flatten().filter(|entry| is_partial(&entry.file_name())) {
+        let path = entry.path();
+        // The lock is held until the file is gone, so that whoever just made it notices.
+        let Ok(Some(_lock)) = abandoned(&path) else { continue };
+        match fs::remove_file(&path) {
+            Ok(()) => tracing::debug!(file = %path.display(), "removed what a killed run left"),
+            Err(error) => tracing::debug!(file = %path.display(), %error, "cannot remove it"),
         }
     }
 }
@@ -131,11 +201,11 @@ fn is_partial(name: &OsStr) -> bool {
     name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes()) && name.len() > PREFIX.len() + SUFFIX.len()
 }
 
-fn is_abandoned(path: &Path) -> io::Result<bool> {
+/// The file with its lock, where nobody else holds that.
+fn abandoned(path: &Path) -> io::Result<Option<File>> {
     let entry = fs::symlink_metadata(path)?;
-    let age = SystemTime::now().duration_since(entry.modified()?).unwrap_or_default();
-    if !entry.is_file() || age < SPARED {
-        return Ok(false);
+    if !entry.is_file() {
+        return Ok(None);
     }
     let nonblocking = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = OpenOptions::new()
@@ -143,8 +213,9 @@ fn is_abandoned(path: &Path) -> io::Result<bool> {
         .custom_flags(nonblocking.bits().cast_signed())
         .open(path)?;
     let locked = file.metadata()?;
-    // The lock is of use only on what the name still leads to; it goes with `file`.
-    Ok(file.try_lock().is_ok() && (locked.dev(), locked.ino()) == (entry.dev(), entry.ino()))
+    // The lock is of use only on what the name still leads to.
+    let same = (locked.dev(), locked.ino()) == (entry.dev(), entry.ino());
+    Ok((same && file.try_lock().is_ok()).then_some(file))
 }
 
 #[cfg(test)]
@@ -153,25 +224,22 @@ mod tests {
 
     use super::*;
 
-    fn left(folder: &Path, name: &str, age: Duration) -> File {
-        let file = File::create(folder.join(name)).unwrap();
-        file.set_modified(SystemTime::now() - age).unwrap();
-        file
-    }
-
     #[test]
     fn what_a_killed_run_left_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let old = SPARED * 2;
-        left(folder, ".host-abandoned.partial", old);
-        left(folder, ".host-young.partial", Duration::ZERO);
-        left(folder, ".host-.partial", old);
-        left(folder, "host-x.partial", old);
-        left(folder, ".host-x.ndjson", old);
+        let left = |name: &str| File::create(folder.join(name)).unwrap();
+        for name in [
+            ".host-abandoned.partial",
+            ".host-.partial",
+            "host-x.partial",
+            ".host-x.ndjson",
+        ] {
+            left(name);
+        }
         fs::create_dir(folder.join(".host-folder.partial")).unwrap();
         symlink("host-x.partial", folder.join(".host-link.partial")).unwrap();
-        let held = left(folder, ".host-held.partial", old);
+        let held = left(".host-held.partial");
         held.lock().unwrap();
         sweep(folder);
         let mut names: Vec<_> = fs::read_dir(folder)
@@ -187,7 +255,6 @@ mod tests {
                 ".host-held.partial",
                 ".host-link.partial",
                 ".host-x.ndjson",
-                ".host-young.partial",
                 "host-x.partial",
             ]
         );
@@ -197,20 +264,68 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_file_is_held_while_it_is_written_however_old_it_is() {
+    fn a_file_that_is_swept_before_it_is_locked_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = || NamedTempFile::new_in(folder.path()).unwrap();
+        let removed = new();
+        fs::remove_file(removed.path()).unwrap();
+        assert!(!is_held(removed.as_file()).unwrap());
+        let taken = new();
+        let sweeper = File::open(taken.path()).unwrap();
+        sweeper.lock().unwrap();
+        assert!(!is_held(taken.as_file()).unwrap());
+        assert!(is_held(new().as_file()).unwrap());
+    }
+
+    #[test]
+    fn files_made_while_others_sweep_are_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let sweeping = || {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    sweep(folder.path());
+                }
+            };
+            scope.spawn(sweeping);
+            scope.spawn(sweeping);
+            for _ in 0..500 {
+                let partial = Partial::create(folder.path(), Compression::None).unwrap();
+                let finished = partial.finish().unwrap();
+                assert!(finished.file.path().exists());
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_partial_file_is_held_while_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let mut partial = Partial::create(folder.path(), compression).unwrap();
             partial.write(b"text").unwrap();
-            let Stage::Begun(encoder) = &partial.stage else {
-                panic!()
-            };
-            let path = encoder.get_ref().path().to_owned();
-            let old = SystemTime::now() - SPARED * 2;
-            encoder.get_ref().as_file().set_modified(old).unwrap();
             sweep(folder.path());
-            assert!(path.exists());
+            assert!(partial.finish().unwrap().file.path().exists());
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn its_own_bytes_are_told_from_those_it_begins_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::write(&path, "before").unwrap();
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let mut partial = Partial::create(folder.path(), compression).unwrap().hashed(true);
+            partial.extend(&mut File::open(&path).unwrap()).unwrap();
+            partial.write(b"first ").unwrap();
+            partial.write(b"second").unwrap();
+            let finished = partial.finish().unwrap();
+            let content = fs::read(finished.file.path()).unwrap();
+            let (before, own) = content.split_at(6);
+            assert_eq!((before, finished.offset), (&b"before"[..], 6));
+            assert_eq!(finished.length, own.len() as u64);
+            assert_eq!(finished.sha256.unwrap(), hex(&Sha256::digest(own)), "{compression:?}");
+        }
     }
 }

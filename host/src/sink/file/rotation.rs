@@ -10,7 +10,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tempfile::NamedTempFile;
 
 /// The most bytes of a file name on the file systems that matter.
 const NAME_BYTES: usize = 255;
@@ -130,22 +129,15 @@ impl Series {
         self.rotation.bytes.is_some_and(|most| bytes >= most)
     }
 
-    /// Gives the file the next name of its stamp that is free, and writes both to disk. Says which number it was.
-    pub(super) fn persist(&self, mut file: NamedTempFile) -> io::Result<u64> {
-        file.as_file().sync_all()?;
-        let mut number = self.free()?.max(self.next);
-        loop {
-            match file.persist_noclobber(self.folder.join(self.name(self.stamp, number))) {
-                Ok(_) => break,
-                // Another run was faster.
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
-                Err(error) => return Err(error.error),
-            }
-            number = number.checked_add(1).ok_or(io::ErrorKind::AlreadyExists)?;
-        }
-        // The name outlives a crash only once its folder is written.
-        fs::File::open(&self.folder)?.sync_all()?;
-        Ok(number)
+    /// The next path of its stamp that is free, and its number. Another run may be faster.
+    pub(super) fn next(&self) -> io::Result<(PathBuf, u64)> {
+        let number = self.free()?.max(self.next);
+        Ok((self.path(number), number))
+    }
+
+    /// The path of that number.
+    pub(super) fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(self.name(self.stamp, number))
     }
 
     /// That number is taken, also once somebody has moved the file away.

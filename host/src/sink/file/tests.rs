@@ -2,6 +2,7 @@
 
 mod compressed;
 mod rotating;
+mod sealed;
 
 use std::{
     fs,

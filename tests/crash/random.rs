@@ -1,0 +1,252 @@
+//! `kill -9` at random times.
+
+use std::fs::File;
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::held::{self, Held, Seen};
+use super::scene::{FILES, Scene, summary};
+
+/// What goes wrong at the server, besides the kills; each stream gets two of them.
+const FAULTS: [&str; 16] = [
+    "slow-job=3",
+    "latency=15",
+    "submit:503=1",
+    "submit:cut=1",
+    "poll:503=1",
+    "poll:429=1@1",
+    "poll:cut=1",
+    "list:503=1",
+    "download:503=1",
+    "download:cut=1",
+    "download:429=1",
+    "call:503=1",
+    "call:cut=1",
+    "page:429=1@1",
+    "page:cut=1",
+    "token:503=1",
+];
+
+/// Numbers that are the same for the same seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.throw(from.len() as u64)).unwrap()]
+    }
+}
+
+/// What all streams came to.
+#[derive(Debug, Default)]
+struct Toll {
+    streams: u64,
+    kills: u64,
+    lost: usize,
+    doubled: usize,
+    repeated: usize,
+    second_jobs: u64,
+    unsure: u64,
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+#[ignore = "as many kills as CRASHES says, or as fit into CRASH_SECONDS"]
+fn random() {
+    let seconds = number("CRASH_SECONDS");
+    let wanted = number("CRASHES").unwrap_or(if seconds.is_some() { u64::MAX } else { 100 });
+    let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let seed = number("CRASH_SEED").unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.unwrap().as_secs()
+    });
+    let at_once = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
+    let (next, typical, toll) = (AtomicU64::new(seed), AtomicU64::new(1000), Mutex::new(Toll::default()));
+    let goes_on = || toll.lock().unwrap().kills < wanted && end.is_none_or(|end| Instant::now() < end);
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while goes_on() {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let again = Repeat(seed);
+                    stream(seed, &typical, &toll);
+                    std::mem::forget(again);
+                }
+            });
+        }
+    });
+    let Toll {
+        streams,
+        kills,
+        lost,
+        doubled,
+        repeated,
+        second_jobs,
+        unsure,
+    } = toll.into_inner().unwrap();
+    println!(
+        "{kills} kills in {streams} streams: {lost} lost, {doubled} doubled, {repeated} batches repeated where nobody can tell, \
+         {second_jobs} second jobs ({unsure} counted as unsure); CRASH_SEED={seed}"
+    );
+}
+
+/// Says how to see it again, where a stream fails.
+struct Repeat(u64);
+
+impl Drop for Repeat {
+    fn drop(&mut self) {
+        eprintln!("to repeat: CRASH_SEED={} CRASHES=1", self.0);
+    }
+}
+
+/// How a stream is run: a report, over one window or several.
+struct Course {
+    report: &'static str,
+    arguments: Vec<&'static str>,
+    from: &'static str,
+    windows: u64,
+}
+
+fn course(dice: &mut Dice) -> Course {
+    let report = dice.pick(&["user-login", "invalid-login", "user-audit", "audit-events"]);
+    match dice.throw(3) {
+        0 => {
+            let to = if report == "audit-events" {
+                "2026-03-05T21:45:00Z"
+            } else {
+                "2026-03-05"
+            };
+            let mut arguments = vec!["backfill", report, "--from", "2026-03-03", "--to", to, "--window", "1d"];
+            arguments.extend(["--summary", "summary.json"]);
+            Course {
+                report,
+                arguments,
+                from: "2026-03-03",
+                windows: 3,
+            }
+        }
+        _ => Course {
+            report,
+            arguments: vec!["run", report, "--summary", "summary.json"],
+            from: "2026-03-05",
+            windows: 1,
+        },
+    }
+}
+
+/// One stream: runs that are killed, one that is not, and a look at what came of them.
+fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
+    let mut dice = Dice(seed);
+    let Course {
+        report,
+        arguments,
+        from,
+        windows,
+    } = course(&mut dice);
+    let faults = [dice.pick(&FAULTS), dice.pick(&FAULTS)];
+    let to_stdout = dice.throw(2) == 0;
+    let scene = Scene::new(&format!("retry-after=0,{}", faults.join(",")));
+    let what = format!("{report} {} {faults:?}", arguments[0]);
+
+    let mut sinks = vec!["keyed", "plain"];
+    sinks.extend(FILES);
+    if to_stdout {
+        sinks.push("stdout");
+    }
+    let mut outputs = Vec::new();
+    let mut start = || -> Child {
+        let path = scene.desk.path().join(format!("stdout-{}", outputs.len()));
+        let mut command = scene.command(&arguments, &sinks);
+        command.stdout(File::create(&path).unwrap());
+        command.stderr(File::create(scene.desk.path().join("stderr")).unwrap());
+        outputs.push(path);
+        command.stdin(Stdio::null()).spawn().unwrap()
+    };
+
+    let (mut kills, mut seen) = (0, Seen::default());
+    for _ in 0..2 + dice.throw(4) {
+        let mut child = start();
+        // A little longer than a run takes: the time is what the test is about.
+        std::thread::sleep(Duration::from_micros(
+            dice.throw(typical.load(Ordering::Relaxed) * 1200),
+        ));
+        child.kill().unwrap();
+        kills += u64::from(child.wait().unwrap().code().is_none());
+        seen = scene.look(&seen);
+    }
+    let begun = Instant::now();
+    let ended = start().wait().unwrap();
+    let said = std::fs::read_to_string(scene.desk.path().join("stderr")).unwrap();
+    assert!(ended.success(), "{what}: {said}");
+    typical.store(begun.elapsed().as_millis().try_into().unwrap(), Ordering::Relaxed);
+    scene.look(&seen);
+    assert_eq!(held::leftovers(&scene.files()), 0, "{what}");
+
+    let unsure = summary(&scene.desk.path().join("summary.json"))["ledger"]["unsure"]
+        .as_u64()
+        .unwrap();
+    let wanted = if ["invalid-login", "user-audit"].contains(&report) {
+        windows
+    } else {
+        0
+    };
+    let second_jobs = scene.jobs() - wanted;
+    assert!(
+        second_jobs <= unsure,
+        "{what}: {second_jobs} second jobs, {unsure} unsure"
+    );
+
+    let served = scene.served(report, from);
+    let (mut lost, mut doubled) = (0, 0);
+    for sink in ["keyed", "plain"].into_iter().chain(FILES) {
+        let held = scene.held(sink);
+        assert_eq!((held.lost(&served), held.doubled()), (0, 0), "{what}: {sink}");
+        assert_eq!(held, served, "{what}: {sink}");
+        lost += held.lost(&served);
+        doubled += held.doubled();
+    }
+    // Whoever does not know keys has at most one batch a kill twice, and as it was.
+    let bodies = scene.plain.received();
+    let different: std::collections::HashSet<_> = bodies.iter().map(|request| &request.body).collect();
+    let repeated = bodies.len() - different.len();
+    assert!(
+        repeated as u64 <= kills,
+        "{what}: {repeated} batches came again after {kills} kills"
+    );
+    if to_stdout {
+        let mut printed = Held::default();
+        for output in outputs {
+            let text = String::from_utf8(std::fs::read(output).unwrap()).unwrap();
+            // The last line of a run that was killed may be torn.
+            let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+            printed.add(held::in_lines(whole));
+        }
+        assert_eq!(
+            (printed.lost(&served), printed.events()),
+            (0, served.events()),
+            "{what}: stdout"
+        );
+        assert!(printed.most() <= 1 + kills, "{what}: stdout");
+        lost += printed.lost(&served);
+    }
+    let mut toll = toll.lock().unwrap();
+    toll.streams += 1;
+    toll.kills += kills;
+    toll.lost += lost;
+    toll.doubled += doubled;
+    toll.repeated += repeated;
+    toll.second_jobs += second_jobs;
+    toll.unsure += unsure;
+}
