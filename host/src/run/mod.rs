@@ -44,7 +44,7 @@ use overlap::Overlap;
 use route::Router;
 
 pub use book::Book;
-pub use fan_out::{Outlet, SinkProgress};
+pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use kept::{Keeping, Wanted};
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
