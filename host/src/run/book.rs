@@ -219,6 +219,11 @@ impl Errand<'_> {
         }
     }
 
+    /// Whether going on means to ask the server for rows, and not only for a job or a file that is there.
+    pub(super) fn is_to_be_asked(&self) -> bool {
+        matches!(self.point(), Point::Start | Point::Submitting)
+    }
+
     /// Keeps a document that was fetched.
     pub(super) async fn keep(&self, mut fetched: Fetched) -> Result<Fetched, RunError> {
         let (folder, file) = (self.book.spool.clone(), self.book.file(&self.window.name, self.place));

@@ -12,7 +12,7 @@ use super::book::{Book, Errand};
 use super::fan_out::{FanOut, Standing};
 use super::overlap::Overlap;
 use super::schedule::{Planned, Rules, Schedule};
-use super::window::Window;
+use super::window::{Window, WindowError};
 use super::{Counts, FETCH_AHEAD, Run, RunError};
 use crate::fetch::{Cleanup, FetchError};
 use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record};
@@ -111,7 +111,12 @@ impl Run {
     ) -> Result<Vec<Done>, RunError> {
         let mut pending = Vec::new();
         let mut adopted = Vec::new();
+        let rules = self.rules(keeping);
         for window in keeping.book.record().await.windows {
+            if !rules.reaches(window.period)? && is_to_be_asked(&window) {
+                keeping.book.give_up(&window.name, GONE.into()).await?;
+                continue;
+            }
             self.observer.resuming(&resumed(&window));
             counts.ledger.resumed += 1;
             match self.window(keeping, &window, report, counts, sinks).await? {
@@ -124,7 +129,13 @@ impl Run {
                 Step::Over => return Ok(pending),
             }
         }
-        let schedule = self.schedule(keeping, &adopted).await?;
+        let schedule = after_adoption(
+            &rules,
+            keeping.wanted,
+            self.window,
+            keeping.book.record().await,
+            &adopted,
+        )?;
         for lost in &schedule.lost {
             tracing::warn!(
                 from = %lost.from,
@@ -155,30 +166,14 @@ impl Run {
         Ok(pending)
     }
 
-    /// What there is to ask for, after what was adopted.
-    async fn schedule(&self, keeping: &Keeping, adopted: &[Interval]) -> Result<Schedule, RunError> {
-        let rules = Rules {
+    fn rules(&self, keeping: &Keeping) -> Rules {
+        Rules {
             now: self.clock(),
             lag: keeping.lag,
             granularity: self.description.granularity,
             retention_days: self.description.retention_days,
             window_days: self.description.window_days,
-        };
-        if keeping.wanted == Wanted::Period {
-            return Ok(rules.period(self.window)?);
         }
-        let mut record = keeping.book.record().await;
-        // Windows that are committed at the end of this run are due no more.
-        let waiting: Vec<InFlight> = std::mem::take(&mut record.windows);
-        for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
-            let name = window.name.clone();
-            record.windows.push(window);
-            record.commit(&name, Recent::default());
-        }
-        Ok(match keeping.wanted {
-            Wanted::Missing { days } => rules.missing(&record, self.window, days)?,
-            _ => rules.due(&record)?,
-        })
     }
 
     fn clock(&self) -> Timestamp {
@@ -284,6 +279,7 @@ impl Run {
         };
         let unsure = AtomicU64::new(0);
         let (unsure_jobs, asked) = (&unsure, &window);
+        let reached = self.rules(keeping).reaches(window.period)?;
         let documents = stream::iter(plan.iter().enumerate())
             .map(|(place, fetch)| async move {
                 let errand = Errand {
@@ -294,6 +290,10 @@ impl Run {
                 };
                 if let Some(fetched) = errand.kept().await? {
                     return Ok(fetched);
+                }
+                // Its document is lost, and the server would leave out without a word what it no longer has.
+                if !reached && !asked.again && errand.is_to_be_asked() {
+                    return Err(RunError::Gone);
                 }
                 let fetched = self.fetcher.fetch_from(fetch, errand.point(), &errand).await;
                 errand.keep(fetched.map_err(of_fetch)?).await
@@ -337,6 +337,37 @@ impl Run {
     }
 }
 
+/// Why a window is given up whose period the server no longer keeps.
+const GONE: &str = "the server no longer has all of its period";
+
+/// Whether some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
+pub(super) fn is_to_be_asked(window: &InFlight) -> bool {
+    let open = |fetch: &FetchState| matches!(fetch, FetchState::Planned | FetchState::Submitting);
+    !window.again && (window.fetches.is_empty() || window.fetches.iter().any(open))
+}
+
+/// What there is to ask for; the adopted windows are committed, or will be at the end of this run.
+pub(super) fn after_adoption(
+    rules: &Rules,
+    wanted: Wanted,
+    period: Window,
+    mut record: Record,
+    adopted: &[Interval],
+) -> Result<Schedule, WindowError> {
+    // Windows that are committed at the end of this run are due no more.
+    let waiting: Vec<InFlight> = std::mem::take(&mut record.windows);
+    for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
+        let name = window.name.clone();
+        record.windows.push(window);
+        record.commit(&name, Recent::default());
+    }
+    match wanted {
+        Wanted::Period => rules.period(period),
+        Wanted::Missing { days } => rules.missing(&record, period, days),
+        Wanted::Due => rules.due(&record),
+    }
+}
+
 /// A ledger's error comes back out of a fetch in a box.
 fn of_fetch(error: FetchError) -> RunError {
     match error {
@@ -349,9 +380,9 @@ fn of_fetch(error: FetchError) -> RunError {
 }
 
 /// Whether another attempt with the same job and the same document would fail the same way.
-fn is_final(error: &RunError, window: &InFlight) -> bool {
+pub(super) fn is_final(error: &RunError, window: &InFlight) -> bool {
     match error {
-        RunError::Plan(_) => true,
+        RunError::Plan(_) | RunError::Gone => true,
         RunError::Plugin(error) => error.blame() == Blame::Remote,
         RunError::Fetch(FetchError::JobTimeout { .. }) => Timestamp::now().duration_since(window.clock) > PATIENCE,
         RunError::Fetch(error) => matches!(error.class(), Class::Failed | Class::Plugin),

@@ -77,6 +77,9 @@ pub enum RunError {
         /// The sink's name.
         name: String,
     },
+    /// A window's document is lost, and the server no longer has all of its period.
+    #[error("a document is lost that the server can no longer give in full: its window is given up")]
+    Gone,
     /// The windows cannot be computed.
     #[error(transparent)]
     Window(#[from] WindowError),

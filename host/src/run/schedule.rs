@@ -57,13 +57,7 @@ impl Rules {
                 merged(vec![Interval::new(today, end)])
             }
         };
-        let oldest = match self.retention_days {
-            Some(days) => Some(match self.granularity {
-                Granularity::Day => back(today, days)?,
-                Granularity::Instant => back(self.now, days)?,
-            }),
-            None => None,
-        };
+        let oldest = self.oldest()?;
         let mut schedule = Schedule {
             begin: record.watermark.is_none().then_some(today),
             ..Schedule::default()
@@ -101,6 +95,22 @@ impl Rules {
             windows: rules.cut(missing, self.settled()?)?,
             ..Schedule::default()
         })
+    }
+
+    /// Whether the server still has all of a period.
+    pub(super) fn reaches(&self, period: Interval) -> Result<bool, WindowError> {
+        Ok(self.oldest()?.is_none_or(|oldest| oldest <= period.from))
+    }
+
+    /// The first instant that the server can be asked for.
+    fn oldest(&self) -> Result<Option<Timestamp>, WindowError> {
+        let Some(days) = self.retention_days else {
+            return Ok(None);
+        };
+        Ok(Some(match self.granularity {
+            Granularity::Day => back(start_of(day_of(self.now))?, days)?,
+            Granularity::Instant => back(self.now, days)?,
+        }))
     }
 
     /// Before this instant the source is complete.
@@ -265,6 +275,23 @@ mod tests {
         assert_eq!(late.lost, [Interval::new(at("2025-01-01T11:45:00Z"), oldest)]);
         assert_eq!(late.windows[0].window.from, oldest);
         assert_eq!(late.windows.len(), 4, "91 days in windows of 30");
+    }
+
+    #[test]
+    fn a_period_is_reached_as_long_as_the_server_keeps_all_of_it() {
+        let now = at("2025-06-01T12:00:00Z");
+        let period = |from: &str| Interval::new(at(from), at("2025-04-01T00:00:00Z"));
+        let day = rules(now, Granularity::Day);
+        assert!(day.reaches(period("2025-03-03T00:00:00Z")).unwrap());
+        assert!(!day.reaches(period("2025-03-02T00:00:00Z")).unwrap());
+        let instant = rules(now, Granularity::Instant);
+        assert!(instant.reaches(period("2025-03-03T12:00:00Z")).unwrap());
+        assert!(!instant.reaches(period("2025-03-03T11:59:59.999Z")).unwrap());
+        let forever = Rules {
+            retention_days: None,
+            ..day
+        };
+        assert!(forever.reaches(period("1970-01-01T00:00:00Z")).unwrap());
     }
 
     #[test]
