@@ -7,6 +7,8 @@
 //! With [`Keeping`], a run may be cut short at any instant, and the next one carries on.
 
 mod book;
+#[cfg(test)]
+mod calendar;
 mod fan_out;
 mod kept;
 mod mark;
