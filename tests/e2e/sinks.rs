@@ -144,6 +144,48 @@ fn a_sink_that_is_not_required_fails_no_run() {
 }
 
 #[test]
+fn a_sink_that_others_need_not_wait_for_is_asked_to_wait_in_vain() {
+    let (desk, server) = (desk(), Server::start(""));
+    let down = http("down", "http://127.0.0.1:1", "required = false\nwhen-down = \"wait\"");
+    desk.write("host.toml", configuration(&server, &down));
+    let refused = host(&desk, &["config", "check"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("when-down"), "{}", stderr(&refused));
+}
+
+#[test]
+fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
+    let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
+    let port = free_port();
+    let down = format!("http://127.0.0.1:{port}");
+    let sinks = http("up", &up.url(), "") + &http("down", &down, "when-down = \"wait\"");
+    desk.write("host.toml", configuration(&server, &sinks));
+    let both = ["--sink", "up", "--sink", "down"];
+    let (summary, output) = run(&desk, "user-login", &both);
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    assert_eq!(
+        sink(&summary, "up")["delivered"],
+        summary["events"],
+        "nobody is held back"
+    );
+    assert_eq!(sink(&summary, "down")["undelivered"], summary["events"]);
+    let asked = || {
+        let seen = server.seen();
+        seen.iter().filter(|request| request.contains("/reports")).count()
+    };
+    let before = asked();
+
+    let back = Receiver::with(port, |_| Reply::status(200));
+    let (summary, output) = run(&desk, "user-login", &both);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(asked(), before, "the report is here");
+    assert_eq!(summary["ledger"]["resumed"], 1);
+    assert_eq!(sink(&summary, "up")["delivered"], 0, "it has them");
+    assert_eq!(uids(&back.taken()), uids(&up.taken()));
+    assert_eq!(stdout(&host(&desk, &["dead-letter", "list"])), "no dead letters\n");
+}
+
+#[test]
 fn events_go_where_routes_send_them() {
     let (desk, server, siem) = (desk(), Server::start(""), Receiver::start());
     let sinks = http("siem", &siem.url(), "")
@@ -241,7 +283,8 @@ fn whatever_a_receiver_answers_each_event_is_delivered_or_a_dead_letter() {
             let lines = received.body.iter().filter(|byte| **byte == b'\n').count();
             answer(requests - 1, lines)
         });
-        desk.write("host.toml", configuration(&server, &http("siem", &receiver.url(), "")));
+        let siem = http("siem", &receiver.url(), "when-down = \"dead-letters\"");
+        desk.write("host.toml", configuration(&server, &siem));
         let (summary, output) = run(&desk, "user-login", &["--sink", "siem"]);
         let events = summary["events"].as_u64().unwrap();
         let counts = sink(&summary, "siem");
@@ -295,7 +338,8 @@ fn receivers_that_reset_or_hang_cost_no_event() {
 #[test]
 fn what_fits_neither_sink_nor_dead_letters_fails_the_run() {
     let (desk, server) = (desk(), Server::start(""));
-    let down = http("down", &format!("http://127.0.0.1:{}", free_port()), "");
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let down = http("down", &url, "when-down = \"dead-letters\"");
     desk.write(
         "host.toml",
         configuration(&server, &(down + "[dead-letters]\nevents = 3\n")),
@@ -350,7 +394,7 @@ fn a_body_is_compressed_and_carries_its_key_and_the_credential() {
 
 #[test]
 fn a_secret_path_reaches_the_receiver_and_nobody_else() {
-    for status in [200, 404, 500] {
+    for (status, exit) in [(200, 0), (404, 8), (500, 7)] {
         let (desk, server, receiver) = (
             desk(),
             Server::start(""),
@@ -377,12 +421,7 @@ fn a_secret_path_reaches_the_receiver_and_nobody_else() {
             .env("HOOK", "T01/canary-9d2/x")
             .output()
             .unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(if status == 200 { 0 } else { 8 }),
-            "{}",
-            stderr(&output)
-        );
+        assert_eq!(output.status.code(), Some(exit), "{}", stderr(&output));
         assert!(
             receiver
                 .received()
@@ -524,7 +563,8 @@ fn a_plugin_s_configuration_is_held_against_its_schema() {
 #[test]
 fn dropping_dead_letters_says_how_many_and_never_all_by_accident() {
     let (desk, server) = (desk(), Server::start(""));
-    let down = http("down", &format!("http://127.0.0.1:{}", free_port()), "");
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let down = http("down", &url, "when-down = \"dead-letters\"");
     desk.write("host.toml", configuration(&server, &down));
     let (summary, _) = run(&desk, "user-login", &["--sink", "down"]);
     let careless = host(&desk, &["dead-letter", "drop"]);

@@ -307,6 +307,8 @@ impl From<RunError> for Failure {
             RunError::Window(error) => error.into(),
             error @ RunError::Changed { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
                 .hint("run again: the window is delivered from its start, with the same ids"),
+            error @ RunError::Gone => Failure::new(Exit::RemoteFailed, error.to_string())
+                .hint("run again: it goes on with what there is, and `host gaps` lists what is lost"),
             RunError::Fetch(error) => error.into(),
             RunError::Sink { name, source } => {
                 let failure = Failure::told(Exit::DeliveryFailed, &source, source.hint());

@@ -97,13 +97,16 @@ impl Ahead {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Begins a window's fetches, once it is `written` down.
+    /// Begins a window's fetches, once it is `written` down. Where the server no longer has all of its period, it is not
+    /// `reached`.
     pub(super) fn begin(
         &mut self,
         window: InFlight,
         plan: Vec<plugin::Fetch>,
+        reached: bool,
         written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
     ) {
+        let whole = reached || window.again;
         let window = Arc::new(window);
         let (sender, documents) = mpsc::unbounded_channel();
         let left = plan.len();
@@ -122,7 +125,7 @@ impl Ahead {
             let (fetcher, book, gate, of) = (&fetcher, &book, &gate, &of);
             let mut documents = stream::iter(plan.into_iter().enumerate())
                 .map(|(place, fetch)| async move {
-                    let errand = Errand::new(book, gate, of, place);
+                    let errand = Errand::new(book, gate, of, place, whole);
                     errand.carry_out(fetcher, &fetch).await
                 })
                 .buffered(FETCH_AHEAD);

@@ -77,18 +77,21 @@ pub(super) struct Errand {
     window: Arc<InFlight>,
     /// Which of the plan's fetches.
     place: usize,
+    /// Whether the server can still be asked for it.
+    whole: bool,
     /// While it is at work.
     at_work: Mutex<Option<OwnedSemaphorePermit>>,
     submitting: Mutex<Option<OwnedRwLockReadGuard<()>>>,
 }
 
 impl Errand {
-    pub(super) fn new(book: &Arc<Book>, gate: &Arc<Gate>, window: &Arc<InFlight>, place: usize) -> Errand {
+    pub(super) fn new(book: &Arc<Book>, gate: &Arc<Gate>, window: &Arc<InFlight>, place: usize, whole: bool) -> Errand {
         Errand {
             book: Arc::clone(book),
             gate: Arc::clone(gate),
             window: Arc::clone(window),
             place,
+            whole,
             at_work: Mutex::default(),
             submitting: Mutex::default(),
         }
@@ -102,6 +105,10 @@ impl Errand {
         }
         if let Some(kept) = self.kept().await? {
             return Ok(Brought { kept, polls: 0 });
+        }
+        // Its document is lost, and the server would leave out without a word what it no longer has.
+        if !self.whole && matches!(point, Point::Start | Point::Submitting) {
+            return Err(RunError::Gone);
         }
         if point == Point::Submitting {
             self.begin_submitting().await;

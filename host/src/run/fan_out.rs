@@ -27,6 +27,18 @@ pub struct Outlet {
     pub delivery: Delivery,
     /// Whether the run is done only once it has answered for every event.
     pub required: bool,
+    /// What becomes of its events while it is down; none leaves that to the run.
+    pub when_down: Option<WhenDown>,
+}
+
+/// What becomes of a sink's events while its receiver is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenDown {
+    /// The window stays in flight, and the next run goes on there. It takes a ledger and a sink that is required.
+    Wait,
+    /// They are set aside, and the other sinks go on.
+    DeadLetters,
 }
 
 /// How far a sink is.
@@ -144,6 +156,7 @@ impl FanOut {
         provenance: Arc<Provenance>,
         book: Option<&Book>,
     ) -> Self {
+        let alone = outlets.len() == 1;
         let lanes = outlets.into_iter().map(|mut outlet| {
             let (queue, orders) = mpsc::channel(QUEUE);
             let before = Arc::default();
@@ -155,6 +168,14 @@ impl FanOut {
                 let kept = outlet.delivery.is_durable() || outlet.delivery.seal_with(Arc::new(keeper.clone()));
                 kept.then_some(keeper)
             });
+            // Where there are others, one that is down must not hold them up.
+            let waits = match outlet.when_down {
+                Some(set) => set == WhenDown::Wait,
+                None => alone,
+            };
+            if waits && outlet.required && mark.is_some() {
+                outlet.delivery.wait_when_down();
+            }
             Lane {
                 name: outlet.delivery.name().to_owned(),
                 required: outlet.required,

@@ -14,7 +14,7 @@ use super::book::Book;
 use super::fan_out::{FanOut, Standing};
 use super::overlap::Overlap;
 use super::schedule::{Planned, Rules, Schedule};
-use super::window::Window;
+use super::window::{Window, WindowError};
 use super::{Counts, Run, RunError};
 use crate::fetch::{Cleanup, FetchError};
 use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record};
@@ -116,7 +116,13 @@ impl Run {
     ) -> Result<Vec<Done>, RunError> {
         let mut ahead = Ahead::new(&self.fetcher, &keeping.book);
         let adopted = self.adopt(keeping, report, counts, &mut ahead).await?;
-        let schedule = self.schedule(keeping, &adopted)?;
+        let schedule = after_adoption(
+            &self.rules(keeping),
+            keeping.wanted,
+            self.window,
+            Record::clone(&keeping.book.record()),
+            &adopted,
+        )?;
         for lost in &schedule.lost {
             tracing::warn!(
                 from = %lost.from,
@@ -175,8 +181,13 @@ impl Run {
         ahead: &mut Ahead,
     ) -> Result<Vec<Interval>, RunError> {
         let mut adopted = Vec::new();
-        let record = keeping.book.record();
+        let (record, rules) = (keeping.book.record(), self.rules(keeping));
         for (number, window) in record.windows.iter().enumerate() {
+            let reached = rules.reaches(window.period)?;
+            if !reached && is_to_be_asked(window) {
+                keeping.book.give_up(&window.name, GONE.into()).await?;
+                continue;
+            }
             if number < RESUMED_TOLD || record.windows.len() == RESUMED_TOLD + 1 {
                 self.observer.resuming(&resumed(window));
             } else if number == RESUMED_TOLD {
@@ -191,7 +202,7 @@ impl Run {
                     keeping.book.give_up(&window.name, reason.into()).await?;
                     continue;
                 }
-                Ok(plan) => begin_fetches(keeping, window.clone(), plan, ready(Ok(())), ahead),
+                Ok(plan) => begin_fetches(keeping, window.clone(), plan, reached, ready(Ok(())), ahead),
                 Err(error) => ahead.refuse(window.clone(), RunError::Plan(error)),
             }
             adopted.push(window.period);
@@ -199,30 +210,14 @@ impl Run {
         Ok(adopted)
     }
 
-    /// What there is to ask for, after what was adopted.
-    fn schedule(&self, keeping: &Keeping, adopted: &[Interval]) -> Result<Schedule, RunError> {
-        let rules = Rules {
+    fn rules(&self, keeping: &Keeping) -> Rules {
+        Rules {
             now: self.clock(),
             lag: keeping.lag,
             granularity: self.description.granularity,
             retention_days: self.description.retention_days,
             window_days: self.description.window_days,
-        };
-        if keeping.wanted == Wanted::Period {
-            return Ok(rules.period(self.window)?);
         }
-        let mut record = Record::clone(&keeping.book.record());
-        // Windows that are committed by this run are due no more.
-        let waiting: Vec<InFlight> = std::mem::take(&mut record.windows);
-        for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
-            let name = window.name.clone();
-            record.windows.push(window);
-            record.commit(&name, Recent::default());
-        }
-        Ok(match keeping.wanted {
-            Wanted::Missing { days } => rules.missing(&record, self.window, days)?,
-            _ => rules.due(&record)?,
-        })
     }
 
     fn clock(&self) -> Timestamp {
@@ -252,7 +247,7 @@ impl Run {
         let begun = window.clone();
         let written = keeping.book.change("planned", move |record| record.windows.push(begun));
         match report.plan(&self.request_for(&window)) {
-            Ok(plan) => begin_fetches(keeping, window, plan, written, ahead),
+            Ok(plan) => begin_fetches(keeping, window, plan, true, written, ahead),
             Err(error) => ahead.refuse(window, RunError::Plan(error)),
         }
     }
@@ -369,6 +364,7 @@ fn begin_fetches(
     keeping: &Keeping,
     mut window: InFlight,
     plan: Vec<plugin::Fetch>,
+    reached: bool,
     written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
     ahead: &mut Ahead,
 ) {
@@ -382,7 +378,7 @@ fn begin_fetches(
             }
         })
     });
-    ahead.begin(window, plan, async move {
+    ahead.begin(window, plan, reached, async move {
         written.await?;
         match change {
             Some(change) => change.await,
@@ -404,10 +400,41 @@ async fn give_up_failed(keeping: &Keeping, ahead: Ahead) {
     }
 }
 
+/// Why a window is given up whose period the server no longer keeps.
+const GONE: &str = "the server no longer has all of its period";
+
+/// Whether some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
+pub(super) fn is_to_be_asked(window: &InFlight) -> bool {
+    let open = |fetch: &FetchState| matches!(fetch, FetchState::Planned | FetchState::Submitting);
+    !window.again && (window.fetches.is_empty() || window.fetches.iter().any(open))
+}
+
+/// What there is to ask for; the adopted windows are committed, or will be at the end of this run.
+pub(super) fn after_adoption(
+    rules: &Rules,
+    wanted: Wanted,
+    period: Window,
+    mut record: Record,
+    adopted: &[Interval],
+) -> Result<Schedule, WindowError> {
+    // Windows that are committed at the end of this run are due no more.
+    let waiting: Vec<InFlight> = std::mem::take(&mut record.windows);
+    for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
+        let name = window.name.clone();
+        record.windows.push(window);
+        record.commit(&name, Recent::default());
+    }
+    match wanted {
+        Wanted::Period => rules.period(period),
+        Wanted::Missing { days } => rules.missing(&record, period, days),
+        Wanted::Due => rules.due(&record),
+    }
+}
+
 /// Whether another attempt with the same job and the same document would fail the same way.
-fn is_final(error: &RunError, window: &InFlight) -> bool {
+pub(super) fn is_final(error: &RunError, window: &InFlight) -> bool {
     match error {
-        RunError::Plan(_) => true,
+        RunError::Plan(_) | RunError::Gone => true,
         RunError::Plugin(error) => error.blame() == Blame::Remote,
         RunError::Fetch(FetchError::JobTimeout { .. }) => Timestamp::now().duration_since(window.clock) > PATIENCE,
         RunError::Fetch(error) => matches!(error.class(), Class::Failed | Class::Plugin),

@@ -185,8 +185,14 @@ impl Mark {
     /// The sink has answered for everything that went to it so far. Returns when that is durable.
     pub(super) async fn answered(&mut self) -> Result<(), MarkError> {
         let reached = self.progress.windows.entry(self.window.clone()).or_default();
-        if self.seen <= reached.events {
+        if self.seen == reached.events {
             return Ok(());
+        }
+        if self.seen < reached.events {
+            // All of the window came by, and it is less than before: so it is another one.
+            self.progress.windows.remove(&self.window);
+            self.keep("mark").await?;
+            return Err(MarkError::Changed);
         }
         *reached = Reached {
             events: self.seen,
@@ -342,6 +348,20 @@ mod tests {
         assert!(matches!(error, MarkError::Changed));
         let mut next = mark(&ledger, &before).await;
         assert_eq!(next.pass(&events(1..9)).await.unwrap().len(), 8);
+    }
+
+    #[tokio::test]
+    async fn fewer_events_than_before_are_noticed_and_the_window_begins_anew() {
+        let (ledger, before) = (MemoryLedger::default(), Arc::default());
+        let mut first = mark(&ledger, &before).await;
+        first.took(&events(0..4));
+        first.answered().await.unwrap();
+        let mut less = mark(&ledger, &before).await;
+        let all = events(10..13);
+        assert!(less.pass(&all).await.unwrap().is_empty());
+        assert!(matches!(less.answered().await, Err(MarkError::Changed)));
+        let mut next = mark(&ledger, &before).await;
+        assert_eq!(next.pass(&all).await.unwrap().len(), 3);
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@
 
 mod ahead;
 mod book;
+#[cfg(test)]
+mod calendar;
 mod changes;
 mod errand;
 mod fan_out;
@@ -46,7 +48,7 @@ use overlap::Overlap;
 use route::Router;
 
 pub use book::Book;
-pub use fan_out::{Outlet, SinkProgress};
+pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use kept::{Keeping, Wanted};
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
@@ -79,6 +81,9 @@ pub enum RunError {
         /// The sink's name.
         name: String,
     },
+    /// A window's document is lost, and the server no longer has all of its period.
+    #[error("a document is lost that the server can no longer give in full: its window is given up")]
+    Gone,
     /// The windows cannot be computed.
     #[error(transparent)]
     Window(#[from] WindowError),

@@ -57,13 +57,7 @@ impl Rules {
                 merged(vec![Interval::new(today, end)])
             }
         };
-        let oldest = match self.retention_days {
-            Some(days) => Some(match self.granularity {
-                Granularity::Day => back(today, days)?,
-                Granularity::Instant => back(self.now, days)?,
-            }),
-            None => None,
-        };
+        let oldest = self.oldest()?;
         let mut schedule = Schedule {
             begin: record.watermark.is_none().then_some(today),
             ..Schedule::default()
@@ -101,6 +95,22 @@ impl Rules {
             windows: rules.cut(missing, self.settled()?)?,
             ..Schedule::default()
         })
+    }
+
+    /// Whether the server still has all of a period.
+    pub(super) fn reaches(&self, period: Interval) -> Result<bool, WindowError> {
+        Ok(self.oldest()?.is_none_or(|oldest| oldest <= period.from))
+    }
+
+    /// The first instant that the server can be asked for.
+    fn oldest(&self) -> Result<Option<Timestamp>, WindowError> {
+        let Some(days) = self.retention_days else {
+            return Ok(None);
+        };
+        Ok(Some(match self.granularity {
+            Granularity::Day => back(start_of(day_of(self.now))?, days)?,
+            Granularity::Instant => back(self.now, days)?,
+        }))
     }
 
     /// Before this instant the source is complete.
@@ -170,6 +180,8 @@ mod tests {
 
     use super::*;
     use crate::ledger::{InFlight, Recent, Stream, without};
+    use crate::run::calendar::{notable_day, time_of_day};
+    use crate::run::window::{Bound, Period};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -268,6 +280,23 @@ mod tests {
     }
 
     #[test]
+    fn a_period_is_reached_as_long_as_the_server_keeps_all_of_it() {
+        let now = at("2025-06-01T12:00:00Z");
+        let period = |from: &str| Interval::new(at(from), at("2025-04-01T00:00:00Z"));
+        let day = rules(now, Granularity::Day);
+        assert!(day.reaches(period("2025-03-03T00:00:00Z")).unwrap());
+        assert!(!day.reaches(period("2025-03-02T00:00:00Z")).unwrap());
+        let instant = rules(now, Granularity::Instant);
+        assert!(instant.reaches(period("2025-03-03T12:00:00Z")).unwrap());
+        assert!(!instant.reaches(period("2025-03-03T11:59:59.999Z")).unwrap());
+        let forever = Rules {
+            retention_days: None,
+            ..day
+        };
+        assert!(forever.reaches(period("1970-01-01T00:00:00Z")).unwrap());
+    }
+
+    #[test]
     fn a_backfill_asks_only_for_what_is_missing_in_windows_of_its_own() {
         let mut record = record();
         let rules = rules(at("2025-06-01T12:00:00Z"), Granularity::Day);
@@ -306,19 +335,37 @@ mod tests {
         }
     }
 
+    /// Instants in ms: any in those years, and those at which calendars go wrong, or shortly before.
+    fn instant() -> impl Strategy<Value = i64> {
+        prop_oneof![
+            1 => 1_700_000_000_000_i64..1_800_000_000_000,
+            4 => (notable_day(), time_of_day(), -2_i64..=0).prop_map(|(day, time, days)| day + time + days * 86_400_000),
+        ]
+    }
+
+    /// Ms until the next run.
+    fn step() -> impl Strategy<Value = i64> {
+        prop_oneof![
+            2 => 1_i64..4_000_000_000,
+            1 => Just(1),
+            2 => (0_i64..4, time_of_day()).prop_map(|(days, time)| days * 86_400_000 + time.max(1)),
+            2 => (1_i64..32).prop_map(|days| days * 86_400_000),
+        ]
+    }
+
     proptest! {
         /// Runs at any times, over leap days, month ends and changes of DST elsewhere: no gap, no overlap but of whole
         /// days, no window longer than allowed, nothing from the future counted as covered.
         #[test]
         fn runs_leave_no_gap(
-            start in 1_700_000_000_i64..1_800_000_000,
-            steps in vec(1_i64..4_000_000, 1..12),
+            start in instant(),
+            steps in vec(step(), 1..12),
             day in any::<bool>(),
             window_days in proptest::option::of(1_u32..40),
         ) {
             let granularity = if day { Granularity::Day } else { Granularity::Instant };
             let mut record = record();
-            let mut now = Timestamp::from_second(start).unwrap();
+            let mut now = Timestamp::from_millisecond(start).unwrap();
             let first = start_of(day_of(now)).unwrap();
             for step in steps {
                 let rules = Rules { retention_days: None, window_days, ..rules(now, granularity) };
@@ -345,8 +392,56 @@ mod tests {
                     prop_assert_eq!(record.watermark, Some(end));
                 }
                 prop_assert!(record.covered.iter().all(|covered| covered.to <= end.max(first)));
-                now = now.checked_add(SignedDuration::from_secs(step)).unwrap();
+                now = now.checked_add(SignedDuration::from_millis(step)).unwrap();
             }
+        }
+
+        /// A period that is named in days or instants, over the same dates: its windows are the period, one after the
+        /// other, none longer than allowed; a backfill's are what of it is missing.
+        #[test]
+        fn a_period_is_cut_without_gap_or_overlap(
+            start in instant(),
+            length in step(),
+            hole in (0_i64..40, 1_i64..10),
+            in_days in any::<bool>(),
+            day in any::<bool>(),
+            window_days in proptest::option::of(1_u32..40),
+        ) {
+            let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
+            let granularity = if day { Granularity::Day } else { Granularity::Instant };
+            let now = at(start + length + 1);
+            let bound = |ms: i64| if in_days { Bound::Day(day_of(at(ms))) } else { Bound::Instant(at(ms)) };
+            let period = Period::Between(bound(start), Some(bound(start + length))).window(now, granularity).unwrap();
+            prop_assert!(period.from <= at(start) && period.to >= at(start + length));
+            if in_days {
+                let last = day_of(at(start + length));
+                prop_assert_eq!(period.to, start_of(last.tomorrow().unwrap()).unwrap());
+                prop_assert_eq!(day_of(period.from), day_of(at(start)));
+            }
+            let rules = Rules { window_days, ..rules(now, granularity) };
+            let mut next = period.from;
+            for planned in rules.period(period).unwrap().windows {
+                prop_assert_eq!(planned.window.from, next);
+                prop_assert!(planned.window.to > next);
+                if let Some(days) = window_days {
+                    prop_assert!(planned.window.to.duration_since(next) <= super::days(days));
+                }
+                next = planned.window.to;
+            }
+            prop_assert_eq!(next, period.to);
+
+            let mut record = record();
+            let from = period.from.checked_add(days(hole.0 as u32)).unwrap();
+            let covered = Window { from, to: from.checked_add(days(hole.1 as u32)).unwrap() };
+            commit(&mut record, Planned { window: covered, settled: covered.to });
+            let missing = rules.missing(&record, period, 3).unwrap().windows;
+            for planned in &missing {
+                prop_assert!(planned.window.to.duration_since(planned.window.from) <= super::days(3));
+                commit(&mut record, *planned);
+            }
+            let end = rules.settled().unwrap().min(period.to);
+            prop_assert!(end <= period.from || record.missing(Interval::new(period.from, end)).is_empty());
+            prop_assert!(missing.windows(2).all(|pair| pair[0].window.to <= pair[1].window.from));
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A [`Delivery`] is a sink with its retry policy. It cuts and gathers events into the batches that the sink takes,
 //! repeats what may succeed later, halves what is too large, and sets aside what is refused for good. After a batch was
-//! given up, the sink counts as down: what follows becomes dead letters at once, but for an attempt now and then.
+//! given up, the sink counts as down: what follows becomes dead letters at once, but for an attempt now and then. A
+//! delivery whose events are kept elsewhere [waits](Delivery::wait_when_down) instead: it ends there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -102,6 +103,8 @@ pub struct Delivery {
     answered: u64,
     /// When the sink was found to be down or last tried since, and why.
     down: Option<(Instant, String)>,
+    /// Whether a sink that is down ends the delivery.
+    waits: bool,
     tally: Arc<Tally>,
     /// The first thing that kept an event from being a dead letter.
     trouble: Option<String>,
@@ -135,9 +138,16 @@ impl Delivery {
             gathered_bytes: 0,
             answered: 0,
             down: None,
+            waits: false,
             tally: Arc::default(),
             trouble: None,
         }
+    }
+
+    /// From now on a receiver that is down ends the delivery with [`SinkError::Down`], and its events become no dead
+    /// letters: whoever has them delivers them another time.
+    pub fn wait_when_down(&mut self) {
+        self.waits = true;
     }
 
     /// The sink's name.
@@ -332,6 +342,9 @@ impl Delivery {
             let wait = after.map_or(wait, |after| after.max(self.policy.min_delay));
             let was_down = self.down.is_some();
             if was_down || started.elapsed().saturating_add(wait) > self.policy.max_elapsed {
+                if self.waits {
+                    return Err(SinkError::Down { reason });
+                }
                 if !was_down {
                     tracing::warn!(sink = %self.sink.name(), attempts = attempts.count, "the sink is down: {reason}");
                 }

@@ -102,6 +102,12 @@ pub enum SinkError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The receiver did not come back in time, and its events wait for another run.
+    #[error("the receiver is down: {reason}")]
+    Down {
+        /// What the last attempt met, in one line.
+        reason: String,
+    },
     /// A call came after the sink was closed, aborted or had failed.
     #[error("sink {sink} takes no more events")]
     Ended {
@@ -138,6 +144,7 @@ impl SinkError {
             SinkError::Unusable { .. }
             | SinkError::Write { .. }
             | SinkError::Journal { .. }
+            | SinkError::Down { .. }
             | SinkError::Ended { .. } => Class::Delivery,
         }
     }
@@ -149,6 +156,9 @@ impl SinkError {
             SinkError::Remote { source, .. } => source.hint(),
             SinkError::Plugin { source, .. } => source.hint(),
             SinkError::Unusable { hint, .. } => hint.clone(),
+            SinkError::Down { .. } => {
+                Some("nothing is lost: the events wait, and the next run delivers them once it is back".into())
+            }
             SinkError::Spec { .. } => Some(
                 "write stdout, file:PATH, the name of a sink in the configuration, or the path of a .wasm sink".into(),
             ),

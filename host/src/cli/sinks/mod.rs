@@ -133,6 +133,7 @@ impl Opening<'_> {
         self.outlets.push(Outlet {
             delivery: Delivery::new(sink, policy(set), self.remains.clone()),
             required: set.is_none_or(|set| set.required),
+            when_down: set.and_then(|set| set.when_down),
         });
         Ok(self.outlets.len() - 1)
     }

@@ -24,6 +24,7 @@ pub use postgres::PostgresSink;
 pub use syslog::SyslogSink;
 
 use crate::event::Encoding;
+use crate::run::WhenDown;
 use crate::sink::Format;
 
 /// A sink.
@@ -33,6 +34,8 @@ pub struct Sink {
     pub kind: SinkKind,
     /// Whether a run counts as done only once this sink has answered for every event.
     pub required: bool,
+    /// What becomes of its events while it is down.
+    pub when_down: Option<WhenDown>,
     /// When to deliver again.
     pub retry: SinkRetry,
 }
@@ -83,7 +86,7 @@ pub struct SinkRetry {
     #[serde(default, deserialize_with = "super::duration")]
     #[schemars(with = "Option<String>")]
     pub max_delay: Option<std::time::Duration>,
-    /// How long a batch is tried; after that its events are dead letters.
+    /// How long a batch is tried; after that the sink counts as down.
     #[serde(default, deserialize_with = "super::duration")]
     #[schemars(with = "Option<String>")]
     pub max_elapsed: Option<std::time::Duration>,
@@ -108,6 +111,15 @@ impl<'de> Deserialize<'de> for Sink {
             Some(value) => value.try_into().map_err(plain)?,
             None => true,
         };
+        let when_down: Option<WhenDown> = match table.remove("when-down") {
+            Some(value) => Some(value.try_into().map_err(plain)?),
+            None => None,
+        };
+        if when_down == Some(WhenDown::Wait) && !required {
+            return Err(D::Error::custom(
+                "a sink with `required = false` holds nothing up, so it cannot have `when-down = \"wait\"`",
+            ));
+        }
         let retry = match table.remove("retry") {
             Some(value) => value.try_into().map_err(plain)?,
             None => SinkRetry::default(),
@@ -121,6 +133,7 @@ impl<'de> Deserialize<'de> for Sink {
         Ok(Sink {
             kind: table.try_into().map_err(plain)?,
             required,
+            when_down,
             retry,
         })
     }
@@ -139,6 +152,7 @@ impl schemars::JsonSchema for Sink {
     /// The kinds' schemas, each with the members that all have; a plugin needs no `kind`.
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let retry = generator.subschema_for::<SinkRetry>();
+        let when_down = generator.subschema_for::<WhenDown>();
         let mut schema = SinkKind::json_schema(generator);
         let variants = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut);
         for variant in variants.into_iter().flatten() {
@@ -154,6 +168,7 @@ impl schemars::JsonSchema for Sink {
                         "description": "Whether a run counts as done only once this sink has answered for every event."
                     }),
                 );
+                properties.insert("when-down".into(), when_down.clone().to_value());
                 properties.insert("retry".into(), retry.clone().to_value());
             }
             if plugin && let Some(required) = variant.get_mut("required").and_then(serde_json::Value::as_array_mut) {

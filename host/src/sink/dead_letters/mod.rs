@@ -1,4 +1,4 @@
-//! Events that a sink refused for good, or could not be given in time.
+//! Events that a sink refused for good, or could not be given in time where nobody keeps them for it.
 //!
 //! [`DeadLetters`] keeps each with its sink, the reason, the times of the attempts and what is true of its run, so that
 //! it can be delivered later as if nothing had happened. An event is kept once for each sink. The store is bounded: what

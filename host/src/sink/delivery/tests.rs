@@ -215,6 +215,34 @@ async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_aside() {
+    for gather in [false, true] {
+        let mut bench = bench(small(10, gather), Bounds::default());
+        bench.delivery.wait_when_down();
+        let mut script = VecDeque::from(vec![Verdict::Accepted; 2]);
+        script.extend(vec![retry(None); 1000]);
+        bench.receiver.0.lock().unwrap().script = script;
+        let begun = Instant::now();
+        let error = bench.delivery.deliver(&events(0..100)).await.unwrap_err();
+        assert!(
+            matches!(&error, SinkError::Down { reason } if reason == "busy"),
+            "{error:?}"
+        );
+        assert!(error.hint().unwrap().contains("next run"));
+        assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
+        assert_eq!(bench.delivery.answered(), 20, "where the next run goes on");
+        assert_eq!(bench.dead_letters.count(&Selection::default()).unwrap(), 0);
+    }
+    // What is refused for good would be refused again.
+    let mut bench = bench(small(10, false), Bounds::default());
+    bench.delivery.wait_when_down();
+    let refused = Verdict::Refused { reason: "401".into() };
+    bench.receiver.0.lock().unwrap().script = [refused].into();
+    bench.delivery.deliver(&events(0..20)).await.unwrap();
+    assert_eq!(bench.counts(), (10, 0, 10, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_longer_than_the_budget_is_not_begun() {
     let mut bench = bench(small(10, false), Bounds::default());
     bench.receiver.0.lock().unwrap().script = [retry(Some(3600))].into();
