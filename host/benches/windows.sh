@@ -8,7 +8,7 @@ set -euo pipefail
 windows=${1:-5000} seconds=${2:-300} profile=${3:-release}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 target=$(cd "$root" && cargo metadata --format-version 1 --no-deps --offline | jq -r .target_directory)
-host=$target/$profile/host
+host=${HOST:-$target/$profile/host}
 (cd "$root" && cargo build --quiet --locked --profile plugin --target wasm32-unknown-unknown --package any-day --target-dir "$target/plugins")
 folder=$(mktemp -d)
 cd "$folder"
@@ -65,7 +65,7 @@ backfill second &
 child=$!
 wait $child
 child=
-first_done=$(answered second.log '/contents$' | head -1)
+first_done=$(answered second.log "/contents$" | sed -n 1p)
 echo "second run: $(($(date +%s) - begun)) s, $(jq -r '"\(.ledger.windows) windows, \(.ledger.resumed) resumed, \(.ledger.unsure) unsure, peak \(.usage.peak_bytes / 1048576 | floor) MiB"' second.json)"
 echo "polls until the first job is done: $(answered second.log '/jobs/' | awk -v to="$first_done" '$0 < to' | spread)"
 echo "jobs created: $(cat first.log second.log | jq -rR 'fromjson? | select(.message == "answered" and .method == "POST" and (.path | test("invalidloginreport"))) | .timestamp' | wc -l)"
