@@ -188,10 +188,16 @@ impl Errand<'_> {
         };
         let (path, length, sha256) = (self.book.spool.join(&kept.file), kept.length, kept.sha256.clone());
         let reopened = tokio::task::spawn_blocking(move || Fetched::reopen(&path, length, &sha256)).await;
-        let reopened = reopened.map_err(|error| RunError::Internal(error.to_string()))??;
-        let Some(mut fetched) = reopened else {
-            tracing::warn!(file = %kept.file, "the spooled document is gone or damaged: it is fetched again");
-            return Ok(None);
+        let mut fetched = match reopened.map_err(|error| RunError::Internal(error.to_string()))? {
+            Ok(Some(fetched)) => fetched,
+            Ok(None) => {
+                tracing::warn!(file = %kept.file, "the spooled document is gone or damaged: it is fetched again");
+                return Ok(None);
+            }
+            Err(error) => {
+                tracing::warn!(file = %kept.file, %error, "the spooled document cannot be read: it is fetched again");
+                return Ok(None);
+            }
         };
         fetched.file_name.clone_from(&kept.name);
         fetched.job.clone_from(&kept.job);
@@ -233,7 +239,10 @@ impl Errand<'_> {
         let state = FetchState::Spooled(Kept {
             file,
             length: fetched.len(),
-            sha256: sha256?,
+            sha256: sha256.map_err(|source| RunError::Keep {
+                folder: self.book.spool.clone(),
+                source,
+            })?,
             name: fetched.file_name.clone(),
             job: fetched.job.clone(),
             cleanup: fetched.cleanup.as_ref().map(|cleanup| cleanup.file.clone()),
