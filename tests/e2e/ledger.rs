@@ -15,7 +15,7 @@ const REPORTS: [&str; 4] = ["user-login", "invalid-login", "user-audit", "audit-
 const BATCH: usize = 7;
 
 /// Connections to the server, and an HTTP sink `siem`.
-fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
+pub(super) fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
     let url = server.url();
     desk.write(
         "host.toml",
@@ -32,7 +32,7 @@ fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
     );
 }
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+pub(super) fn host(desk: &Desk, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     command.output().unwrap()
@@ -45,7 +45,7 @@ fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
 }
 
 /// A run that succeeds; its summary.
-fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
+pub(super) fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
     let mut arguments = vec!["run", report, "--summary", "summary.json"];
     arguments.extend(more);
     let output = host(desk, &arguments);
@@ -60,7 +60,7 @@ fn uid(event: &Value) -> String {
 
 /// Events by id, and how often each was taken; the same batch under the same key counts once, as it does for a receiver
 /// that knows keys.
-fn once(receiver: &Receiver) -> BTreeMap<String, u32> {
+pub(super) fn once(receiver: &Receiver) -> BTreeMap<String, u32> {
     let mut batches = BTreeMap::new();
     for request in receiver.received().into_iter().filter(|request| request.status == 200) {
         let key = request.headers["idempotency-key"].to_str().unwrap().to_owned();
@@ -79,7 +79,7 @@ fn once(receiver: &Receiver) -> BTreeMap<String, u32> {
     events
 }
 
-fn expected(desk: &Desk, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
+pub(super) fn expected(desk: &Desk, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
     let mut arguments = vec!["run", report, "--ledger", "none", "--sink", "stdout"];
     arguments.extend(period);
     let output = host(desk, &arguments);
@@ -89,7 +89,7 @@ fn expected(desk: &Desk, report: &str, period: &[&str]) -> BTreeMap<String, u32>
     events.iter().map(|event| (uid(event), 1)).collect()
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
@@ -98,7 +98,7 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// The requests that create a report's job.
-fn submissions(server: &Server) -> usize {
+pub(super) fn submissions(server: &Server) -> usize {
     let creates = |request: &&String| {
         request.starts_with("POST") && (request.contains("invalidloginreport") || request.contains("/reports"))
     };

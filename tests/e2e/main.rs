@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod conformance;
+mod damage;
 mod files;
 mod hostile_server;
 mod invalid_login;
@@ -13,6 +14,7 @@ mod reports;
 mod secrets;
 mod sink_plugins;
 mod sinks;
+mod stopping;
 mod workshop;
 
 use assert_cmd::Command;

@@ -17,6 +17,7 @@ mod squid;
 
 mod archive;
 mod conformance;
+mod disk;
 mod gateway;
 mod nats;
 mod oauth2;

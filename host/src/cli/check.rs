@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, Talk};
 use super::error::exit_of;
+use super::stop::Stop;
 use super::{Failure, connection, print, sinks};
 use crate::config::{Config, ConnectionKind, nearest};
 use crate::plugin;
@@ -12,7 +13,8 @@ use crate::remote::Remote;
 use crate::run::probe;
 
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
-pub async fn check(args: &CheckArgs) -> Result<(), Failure> {
+pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
+    let _stop = Stop::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
     let all = || config.connections.keys().chain(config.sinks.keys());
     let names: Vec<&String> = if args.names.is_empty() {

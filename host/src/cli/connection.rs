@@ -232,7 +232,7 @@ fn secret_of(what: &str) -> Result<SecretString, Failure> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(missing());
     }
-    match rpassword::prompt_password(format!("{what}: ")) {
+    match super::stop::asking(|| rpassword::prompt_password(format!("{what}: "))) {
         Ok(secret) if !secret.is_empty() => Ok(SecretString::from(secret)),
         _ => Err(missing()),
     }

@@ -6,7 +6,8 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{DeadLetterCommand, Letters};
+use super::args::{DeadLetterCommand, Letters, Talk};
+use super::stop::Stop;
 use super::{Exit, Failure, print, sinks};
 use crate::config::Config;
 use crate::event::Encoding;
@@ -37,11 +38,11 @@ pub fn store(config: &Config) -> DeadLetters {
 }
 
 /// Carries out a subcommand.
-pub async fn run(command: &DeadLetterCommand) -> Result<(), Failure> {
+pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure> {
     match command {
         DeadLetterCommand::List { letters, limit, json } => list(letters, *limit, *json),
         DeadLetterCommand::Show { number, letters } => show(*number, letters),
-        DeadLetterCommand::Replay { numbers, letters } => replay(numbers, letters).await,
+        DeadLetterCommand::Replay { numbers, letters } => replay(numbers, letters, talk).await,
         DeadLetterCommand::Drop { numbers, all, letters } => forget(numbers, *all, letters),
     }
 }
@@ -126,16 +127,21 @@ fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
 }
 
 /// Delivers letters again, and forgets those that were taken. The others stay, with what happened now.
-async fn replay(numbers: &[i64], letters: &Letters) -> Result<(), Failure> {
+async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), Failure> {
+    let stop = Stop::listen(talk)?;
     let (config, store) = load(letters)?;
     let selection = selection(letters, numbers);
     let mut after = 0;
     let (mut delivered, mut kept, mut failed) = (0, 0, None);
-    loop {
+    stop.hold("what was not delivered is still a dead letter");
+    while !stop.token.is_cancelled() {
         let batch = store.read(&selection, after, REPLAYED)?;
         let Some(last) = batch.last() else { break };
         after = last.entry.number;
         for group in batch.chunk_by(|a, b| a.entry.sink == b.entry.sink && a.provenance == b.provenance) {
+            if stop.token.is_cancelled() {
+                break;
+            }
             match deliver(&config, &store, group).await {
                 Ok(taken) => {
                     delivered += taken;
@@ -148,7 +154,13 @@ async fn replay(numbers: &[i64], letters: &Letters) -> Result<(), Failure> {
             }
         }
     }
+    if stop.token.is_cancelled() {
+        kept = store.count(&selection)?;
+    }
     print(format!("{delivered} delivered, {kept} still dead letters\n").as_bytes())?;
+    if stop.token.is_cancelled() {
+        return Err(stop.failure());
+    }
     match failed {
         Some(failure) => Err(failure),
         None if kept > 0 => Err(

@@ -21,10 +21,11 @@ const SINCE: &str = "7d";
 
 /// Runs the demo.
 pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
-    let stop = Stop::listen()?;
+    let stop = Stop::listen(talk)?;
     let scenario = Scenario::default();
     let people = scenario.credentials.clone();
     let client = scenario.oauth.clone();
+    stop.hold("the demo keeps nothing");
     let running = Simulator::start(scenario, 0, false).await?;
     say(
         talk,
@@ -86,7 +87,7 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
                 ),
             ),
             Err(RunError::Closed) => break,
-            Err(RunError::Stopped) => return Err(Failure::silent(stop.exit())),
+            Err(RunError::Stopped) => return Err(stop.failure()),
             Err(error) => return Err(error.into()),
         }
     }

@@ -40,7 +40,7 @@ impl Exit {
     }
 
     /// The word that stands in JSON errors.
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Exit::Done => "done",
             Exit::Internal => "internal",
@@ -316,12 +316,20 @@ impl From<RunError> for Failure {
                 Failure { message, ..failure }
             }
             error @ RunError::Undelivered { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
-                .hint("mend the sink, then run the same period again"),
+                .hint("mend the sink, or make room for dead letters, then run again"),
             error @ RunError::DeadLettered { .. } => Failure::new(Exit::Partial, error.to_string()).hint(
                 "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
             ),
             RunError::Closed => Failure::silent(Exit::Done),
             RunError::Stopped => Failure::silent(Exit::Interrupted),
+            error @ RunError::Keep { .. } => Failure {
+                code: "spool-failed",
+                ..Failure::told(
+                    Exit::Internal,
+                    &error,
+                    Some("make room there, and let it be writable; the next run goes on from here".into()),
+                )
+            },
             RunError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
             error @ (RunError::Spool(_) | RunError::Internal(_)) => Failure::new(Exit::Internal, error.to_string()),
         }

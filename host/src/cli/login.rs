@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
-use super::args::LoginArgs;
+use super::args::{LoginArgs, Talk};
 use super::stop::Stop;
 use super::{Failure, connection};
 use crate::config::Config;
 use crate::remote::DeviceLogin;
 
 /// Signs a person in from another device and keeps the refresh token.
-pub async fn login(args: &LoginArgs) -> Result<(), Failure> {
-    let stop = Stop::listen()?;
+pub async fn login(args: &LoginArgs, talk: &Talk) -> Result<(), Failure> {
+    let _stop = Stop::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
     let settings = connection::of_name(&config, &args.connection)?;
     let login = DeviceLogin::start(&settings).await?;
@@ -23,10 +23,7 @@ pub async fn login(args: &LoginArgs) -> Result<(), Failure> {
     let code: String = prompt.user_code.chars().filter(|c| !c.is_control()).collect();
     let minutes = prompt.expires_in.as_secs() / 60;
     let _ = writeln!(stderr, "and enter the code {code} within {minutes} minutes.");
-    tokio::select! {
-        signed_in = login.wait() => signed_in?,
-        () = stop.token.cancelled() => return Err(Failure::silent(stop.exit())),
-    }
+    login.wait().await?;
     let _ = writeln!(
         stderr,
         "Signed in: {} can be used until its refresh token goes unused too long.",

@@ -139,9 +139,9 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Backfill(args) => block_on(run::backfill(args, &cli.talk)),
         Command::Plan(args) => run::plan(args),
         Command::Demo(args) => block_on(demo::demo(args, &cli.talk)),
-        Command::Check(args) => block_on(check::check(args)),
-        Command::Login(args) => block_on(login::login(args)),
-        Command::Simulate(args) => block_on(simulate::simulate(args)),
+        Command::Check(args) => block_on(check::check(args, &cli.talk)),
+        Command::Login(args) => block_on(login::login(args, &cli.talk)),
+        Command::Simulate(args) => block_on(simulate::simulate(args, &cli.talk)),
         Command::Plugin(PluginCommand::List { config }) => plugins::list(&load(config)?),
         Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {
             plugins::inspect(&load(config)?, plugin, *json)
@@ -151,7 +151,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
         Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
-        Command::DeadLetter(command) => block_on(dead_letters::run(command)),
+        Command::DeadLetter(command) => block_on(dead_letters::run(command, &cli.talk)),
         Command::Ledger(command) => block_on(ledger::run(command)),
         Command::Gaps(args) => block_on(ledger::gaps(args)),
         Command::Config(ConfigCommand::Check { config }) => check_config(config),
@@ -225,7 +225,10 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot start: {error}")))?;
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(async {
+        stop::outlive_file_size_limit();
+        work.await
+    });
     // A thread that waits for the terminal or a full pipe must not hold the process back.
     runtime.shutdown_background();
     result

@@ -80,9 +80,10 @@ impl fetch::Progress for Progress {
                 .set_message(format!("waiting for {windows} windows, asked {all} times"));
             return;
         }
-        let job = self.job.lock().ok().and_then(|job| job.clone()).unwrap_or_default();
-        self.bar
-            .set_message(format!("waiting for job {job}, asked {polls} times"));
+        let job = self.job.lock().ok().and_then(|job| job.clone());
+        // A job that an earlier run submitted was named when it was taken up.
+        let job = job.map_or("the job".to_owned(), |job| format!("job {job}"));
+        self.bar.set_message(format!("waiting for {job}, asked {polls} times"));
     }
 
     fn received(&self, bytes: u64, total: Option<u64>) {

@@ -18,7 +18,7 @@ use super::summary::Target;
 use super::{Exit, Failure, connection, ledger, print, sinks};
 use crate::config;
 use crate::event::{Product, Provenance};
-use crate::fetch::{self, Fetcher};
+use crate::fetch::{self, FetchError, Fetcher};
 use crate::plugin::ConnectionKind;
 use crate::remote::{Exchange, Remote, Settings};
 use crate::run::{Keeping, Run, RunError, Summary, Wanted};
@@ -53,7 +53,7 @@ pub async fn backfill(args: &BackfillArgs, talk: &Talk) -> Result<(), Failure> {
 }
 
 async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Failure> {
-    let stop = Stop::listen()?;
+    let stop = Stop::listen(talk)?;
     let notes = args.replay.as_deref().map(Notes::read).transpose()?;
     let report = report::prepare(&args.report, notes.as_ref())?;
     let mut settings = match (&args.replay, &notes) {
@@ -95,6 +95,10 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         None => None,
     };
     let target = args.summary.as_deref().map(Target::open).transpose()?;
+    stop.hold(match keeping {
+        Some(_) => "what is reached is in the ledger: run again, and it goes on from there",
+        None => "without a ledger nothing is kept: the next run begins anew",
+    });
     let progress = Arc::new(Progress::start(talk, &report.description.name));
     let (mut summary, result) = execute(
         report,
@@ -185,8 +189,13 @@ fn spool_folder() -> PathBuf {
 
 fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: &Stop) -> Result<(), Failure> {
     match result {
-        Err(RunError::Stopped) => Err(Failure::silent(stop.exit())),
+        Err(RunError::Stopped) => Err(stopped(summary, stop)),
         Err(RunError::Closed) => Ok(()),
+        Err(error @ RunError::Fetch(FetchError::Spool(_))) => {
+            let folder = spool_folder();
+            let hint = format!("{} must be writable and have room for the report", folder.display());
+            Err(Failure::from(error).hint(hint))
+        }
         Err(error) => Err(error.into()),
         Ok(()) if strict && summary.rejected > 0 => Err(Failure::new(
             Exit::Partial,
@@ -194,6 +203,21 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
         )
         .hint("the first of them are logged above; without --strict they are only counted")),
         Ok(()) => Ok(()),
+    }
+}
+
+/// The end of a run that a signal cut short, with what there is to go on with.
+fn stopped(summary: &Summary, stop: &Stop) -> Failure {
+    let failure = stop.failure();
+    let in_flight = match summary.ledger.as_ref().map(|ledger| ledger.in_flight) {
+        None => return failure,
+        Some(0) => "no window is in flight".to_owned(),
+        Some(1) => "1 window is in flight".to_owned(),
+        Some(more) => format!("{more} windows are in flight"),
+    };
+    Failure {
+        message: failure.message.map(|message| format!("{message}; {in_flight}")),
+        ..failure
     }
 }
 

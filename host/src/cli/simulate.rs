@@ -3,24 +3,25 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use super::args::SimulateArgs;
+use super::args::{SimulateArgs, Talk};
 use super::stop::Stop;
 use super::{Failure, print};
 use crate::simulator::{Scenario, Simulator};
 
 /// Starts the simulator, prints its URL to stdout, and serves until it is told to stop.
-pub async fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
+pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {
     if args.scenarios.iter().any(|scenario| scenario == "help") {
         return print(help().as_bytes());
     }
     let scenario: Scenario = args.scenarios.join(",").parse()?;
     let credentials = scenario.credentials.clone();
-    let stop = Stop::listen()?;
+    let stop = Stop::listen(talk)?;
     let running = Simulator::start(scenario, args.port, args.tls).await?;
     if let (Some(path), Some(pem)) = (&args.ca_file, running.ca_pem()) {
         std::fs::write(path, pem)
             .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
     }
+    stop.hold("the simulator keeps nothing");
     print(format!("{}\n", running.url()).as_bytes())?;
     let _ = writeln!(
         anstream::stderr(),

@@ -1,12 +1,32 @@
 //! Ctrl-C and SIGTERM.
+//!
+//! The first signal asks: what is under way is finished, what is reached is kept. A second one ends the process at once,
+//! and so does [`PATIENCE`], whatever still holds it. The signals are heard on a thread of their own, so that neither a
+//! guest that never returns nor a disk that hangs can keep them from being heard.
 
-use std::sync::Arc;
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::args::Talk;
+use super::error::note;
 use super::{Exit, Failure};
+
+/// How long the process may take to end after the first signal.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// After so long it is said that it takes a moment.
+const SILENCE: Duration = Duration::from_millis(300);
+/// How long the last words may take: whoever reads stderr may be what hangs.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// `SIGXFSZ`: a file would have become larger than the process may write.
+const FILE_SIZE: i32 = 25;
 
 /// Cancelled by the first signal; a second one ends the process at once.
 #[derive(Clone)]
@@ -14,42 +34,149 @@ pub struct Stop {
     /// Cancelled when the process shall stop.
     pub token: CancellationToken,
     code: Arc<AtomicU8>,
+    /// What there is to be finished, said as what becomes of it.
+    held: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Stop {
-    /// Starts to listen. Must be called inside the runtime.
-    pub fn listen() -> Result<Stop, Failure> {
-        let failed =
-            |error: std::io::Error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}"));
-        let mut interrupts = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut terminations = signal(SignalKind::terminate()).map_err(failed)?;
+    /// Starts to listen. Until there is something to [finish](Stop::hold), a signal ends the process at once.
+    pub fn listen(talk: &Talk) -> Result<Stop, Failure> {
         let stop = Stop {
             token: CancellationToken::new(),
             code: Arc::new(AtomicU8::new(Exit::Interrupted.code())),
+            held: Arc::default(),
         };
-        let handle = stop.clone();
-        tokio::spawn(async move {
-            loop {
-                let exit = tokio::select! {
-                    _ = interrupts.recv() => Exit::Interrupted,
-                    _ = terminations.recv() => Exit::Terminated,
-                };
-                if handle.token.is_cancelled() {
-                    std::process::exit(i32::from(exit.code()));
-                }
-                handle.code.store(exit.code(), Ordering::Relaxed);
-                handle.token.cancel();
+        let (ready, begun) = mpsc::channel();
+        let (listening, talk) = (stop.clone(), talk.clone());
+        let thread = std::thread::Builder::new().name("signals".into());
+        let started = thread.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(listening.watch(&talk, &ready)),
+                Err(error) => drop(ready.send(Err(error))),
             }
         });
+        let failed = |error: io::Error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}"));
+        started.map_err(failed)?;
+        let begun = begun.recv().unwrap_or_else(|error| Err(io::Error::other(error)));
+        begun.map_err(failed)?;
         Ok(stop)
     }
 
+    /// From now on there is something to finish; `kept` says what becomes of it where that is cut short.
+    pub fn hold(&self, kept: &'static str) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    }
+
+    /// The end of a command that a signal cut short.
+    pub fn failure(&self) -> Failure {
+        let exit = self.exit();
+        let failure = Failure::new(exit, exit.word());
+        match *self.held.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(kept) => failure.hint(kept),
+            None => failure,
+        }
+    }
+
     /// The exit that belongs to the signal that came.
-    pub fn exit(&self) -> Exit {
+    fn exit(&self) -> Exit {
         if self.code.load(Ordering::Relaxed) == Exit::Terminated.code() {
             Exit::Terminated
         } else {
             Exit::Interrupted
         }
     }
+
+    async fn watch(self, talk: &Talk, ready: &mpsc::Sender<io::Result<()>>) {
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        let _ = ready.send(Ok(()));
+        let first = signals.next().await;
+        self.code.store(first.code(), Ordering::Relaxed);
+        self.token.cancel();
+        let end_by = Instant::now() + PATIENCE;
+        if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            end(first);
+        }
+        tokio::select! {
+            second = signals.next() => end(second),
+            () = sleep(SILENCE) => {
+                let talk = talk.clone();
+                aside(move || note("stopping; a second signal ends at once", &talk));
+            }
+        }
+        tokio::select! {
+            second = signals.next() => end(second),
+            () = sleep_until(end_by) => {
+                let (failure, format) = (self.failure(), talk.log_format);
+                let _ = aside(move || failure.print(format)).recv_timeout(LAST_WORDS);
+                end(first);
+            }
+        }
+    }
+}
+
+/// Both signals.
+struct Signals {
+    interrupts: Signal,
+    terminations: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Signals> {
+        Ok(Signals {
+            interrupts: signal(SignalKind::interrupt())?,
+            terminations: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupts.recv() => Exit::Interrupted,
+            _ = self.terminations.recv() => Exit::Terminated,
+        }
+    }
+}
+
+/// Says something where that may take for ever.
+fn aside(say: impl FnOnce() + Send + 'static) -> mpsc::Receiver<()> {
+    let (said, done) = mpsc::channel();
+    // Without a thread there is nothing to be said.
+    let _ = std::thread::Builder::new().spawn(move || {
+        say();
+        let _ = said.send(());
+    });
+    done
+}
+
+/// The terminal as it was before a secret was asked for.
+static ASKING: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+/// Asks for a secret. A signal meanwhile leaves the terminal as it was.
+pub fn asking<T>(ask: impl FnOnce() -> T) -> T {
+    let asking = || ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    *asking() = File::open("/dev/tty")
+        .ok()
+        .and_then(|terminal| tcgetattr(&terminal).ok().map(|state| (terminal, state)));
+    let answer = ask();
+    *asking() = None;
+    answer
+}
+
+/// Ends the process at once: everything that counts is on disk already.
+fn end(exit: Exit) -> ! {
+    let asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((terminal, state)) = asking {
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &state);
+    }
+    std::process::exit(i32::from(exit.code()))
+}
+
+/// Makes a write beyond the limit on file sizes an error like that of a full disk; otherwise it ends the process. Must be
+/// called inside the runtime.
+pub fn outlive_file_size_limit() {
+    // Where it cannot be listened for, it does what it always did.
+    let _ = signal(SignalKind::from_raw(FILE_SIZE));
 }

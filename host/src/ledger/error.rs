@@ -33,6 +33,14 @@ pub enum LedgerError {
         /// What speaks against it.
         problem: String,
     },
+    /// The file is not what was written to it.
+    #[error("the ledger {} is damaged: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
     /// A document says what it cannot say.
     #[error("the ledger's entry {key} cannot be used: {problem}")]
     Document {
@@ -61,6 +69,10 @@ pub enum LedgerError {
     Internal(String),
 }
 
+/// What can be done where the file cannot be believed.
+const BEGIN_ANEW: &str = "restore it from a backup, or move it away to begin anew: the first run then covers today, and events \
+                          may be delivered again with the same ids";
+
 impl LedgerError {
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
@@ -73,15 +85,15 @@ impl LedgerError {
                 Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                     "it and its folder must be writable; choose another file with --ledger".into()
                 }
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                    "restore it from a backup, or move it away to begin anew: the first run then covers today, and events may \
-                     be delivered again with the same ids"
-                        .into()
+                Some(ErrorCode::SystemIoFailure) => {
+                    "see whether its device is full or failing; nothing that was committed is lost".into()
                 }
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => BEGIN_ANEW.into(),
                 _ => "choose another file with --ledger, or run without one: --ledger none".into(),
             },
             LedgerError::Folder { .. } => "choose another file with --ledger, or run without one: --ledger none".into(),
             LedgerError::Foreign { .. } => "use the version that wrote it, or another file with --ledger".into(),
+            LedgerError::Damaged { .. } => BEGIN_ANEW.into(),
             LedgerError::Document { .. } => "`host ledger reset` forgets what is known of the stream".into(),
             LedgerError::Conflict { .. } => "run again: it goes on from what is there".into(),
             LedgerError::Claimed { .. } => "wait for it to end; two runs of one stream never work at once".into(),

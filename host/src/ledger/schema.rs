@@ -6,7 +6,8 @@ use rusqlite::Connection;
 const APPLICATION: i32 = 0x686c_6731;
 
 /// Each step leads to the version after its place.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE document (
         key TEXT PRIMARY KEY,
         revision INTEGER NOT NULL,
@@ -15,23 +16,45 @@ const STEPS: &[&str] = &["
     -- Of the last change of any document: a revision never comes twice.
     CREATE TABLE latest (revision INTEGER NOT NULL) STRICT;
     INSERT INTO latest VALUES (0);
-"];
+",
+    "
+    -- Of the key, the revision and the text; none where version 1 wrote the document.
+    ALTER TABLE document ADD COLUMN checksum INTEGER;
+",
+];
 
-/// Brings a new or older database to today's version.
+/// Why a file is not taken as a ledger.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It is something else, or of a later version.
+    Foreign(String),
+    /// It is not what was written.
+    Damaged(String),
+}
+
+/// Brings an older database to today's version, and an empty one where it may be: `new` says that none was there before.
 ///
 /// # Errors
 ///
-/// A sentence where the file is something else or newer; otherwise what SQLite says.
-pub(super) fn prepare(connection: &mut Connection) -> Result<Result<(), String>, rusqlite::Error> {
-    migrate(connection, STEPS)
+/// A sentence where the file is something else, newer or damaged; otherwise what SQLite says.
+pub(super) fn prepare(connection: &mut Connection, new: bool) -> Result<Result<(), Refusal>, rusqlite::Error> {
+    migrate(connection, STEPS, new)
 }
 
-fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<Result<(), String>, rusqlite::Error> {
+fn migrate(connection: &mut Connection, steps: &[&str], new: bool) -> Result<Result<(), Refusal>, rusqlite::Error> {
     // Before anything is written: another program's file stays as it is.
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION && tables > 0 {
-        return Ok(Err("it is another program's database".into()));
+        return Ok(Err(Refusal::Foreign("it is another program's database".into())));
+    }
+    if tables == 0 && !new {
+        return Ok(Err(Refusal::Damaged("it is empty, and was not before".into())));
+    }
+    // A page that is not what it was may never be looked at again, or only once it hurts.
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Ok(Err(Refusal::Damaged(found.lines().collect::<Vec<_>>().join(" "))));
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -39,10 +62,10 @@ fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<Result<(), Str
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = usize::try_from(version).ok().and_then(|version| steps.get(version..));
     let Some(missing) = known else {
-        return Ok(Err(format!(
+        return Ok(Err(Refusal::Foreign(format!(
             "it has version {version}, this program knows {}",
             steps.len()
-        )));
+        ))));
     };
     if !missing.is_empty() {
         for step in missing {
@@ -74,28 +97,28 @@ mod tests {
         .concat();
         for known in 1..later.len() {
             let mut connection = Connection::open_in_memory().unwrap();
-            migrate(&mut connection, &later[..known]).unwrap().unwrap();
+            migrate(&mut connection, &later[..known], true).unwrap().unwrap();
             assert_eq!(version(&connection), known as i64);
             connection
                 .execute_batch("INSERT INTO document (key, revision, json) VALUES ('k', 1, '{}')")
                 .unwrap();
-            migrate(&mut connection, &later).unwrap().unwrap();
+            migrate(&mut connection, &later, true).unwrap().unwrap();
             assert_eq!(version(&connection), later.len() as i64);
             let kept: String = connection
                 .query_row("SELECT json FROM document", [], |row| row.get(0))
                 .unwrap();
             assert_eq!(kept, "{}");
             // Twice is once.
-            migrate(&mut connection, &later).unwrap().unwrap();
+            migrate(&mut connection, &later, true).unwrap().unwrap();
         }
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_version_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
-        prepare(&mut connection).unwrap().unwrap();
+        prepare(&mut connection, true).unwrap().unwrap();
         let broken = [STEPS, &["CREATE TABLE more (x); CREATE TABLE document (x)"]].concat();
-        assert!(migrate(&mut connection, &broken).is_err());
+        assert!(migrate(&mut connection, &broken, true).is_err());
         assert_eq!(version(&connection), STEPS.len() as i64);
         let more: u32 = connection
             .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'more'", [], |row| {
@@ -103,6 +126,6 @@ mod tests {
             })
             .unwrap();
         assert_eq!(more, 0);
-        prepare(&mut connection).unwrap().unwrap();
+        prepare(&mut connection, true).unwrap().unwrap();
     }
 }

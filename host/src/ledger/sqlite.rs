@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use flate2::Crc;
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 
+use super::schema::Refusal;
 use super::{Claim, Document, Ledger, LedgerError, Revision, schema};
 
 /// How long another process may hold the file for a change.
@@ -32,6 +34,9 @@ impl SqliteLedger {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder)?;
         }
+        let claimed = beside(&path, "locks");
+        let claimed = std::fs::read_dir(claimed).is_ok_and(|mut locks| locks.next().is_some());
+        let new = !claimed || !path.exists();
         // It names people's connections and holds what ids are made of: nobody else's business.
         let made = File::options().append(true).create(true).mode(0o600).open(&path);
         made.map_err(|source| LedgerError::Folder {
@@ -45,11 +50,17 @@ impl SqliteLedger {
         let opened = (|| {
             let mut connection = Connection::open(&path)?;
             connection.busy_timeout(BUSY)?;
-            schema::prepare(&mut connection).map(|known| known.map(|()| connection))
+            schema::prepare(&mut connection, new).map(|known| known.map(|()| connection))
         })();
-        let connection = opened.map_err(failed)?.map_err(|problem| LedgerError::Foreign {
-            path: path.clone(),
-            problem,
+        let connection = opened.map_err(failed)?.map_err(|refusal| match refusal {
+            Refusal::Foreign(problem) => LedgerError::Foreign {
+                path: path.clone(),
+                problem,
+            },
+            Refusal::Damaged(problem) => LedgerError::Damaged {
+                path: path.clone(),
+                problem,
+            },
         })?;
         Ok(SqliteLedger {
             path,
@@ -64,9 +75,19 @@ impl SqliteLedger {
 
     /// A folder beside the file, for what belongs to it: `ledger.db` has `ledger.db-NAME`.
     pub fn beside(&self, name: &str) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(format!("-{name}"));
-        PathBuf::from(path)
+        beside(&self.path, name)
+    }
+
+    /// What was read, where it is what was written.
+    fn sound(&self, Row { document, checksum }: Row) -> Result<Document, LedgerError> {
+        let written = checksum.is_none_or(|checksum| checksum == sum(&document.key, document.revision, &document.json));
+        if written {
+            return Ok(document);
+        }
+        Err(LedgerError::Damaged {
+            path: self.path.clone(),
+            problem: format!("the entry {} is not what was written", document.key),
+        })
     }
 
     /// Works with the database on a thread where waiting for the disk does no harm.
@@ -93,21 +114,19 @@ impl SqliteLedger {
 impl Ledger for SqliteLedger {
     async fn load(&self, key: &str) -> Result<Option<Document>, LedgerError> {
         let key = key.to_owned();
-        self.work(move |connection| {
-            connection
-                .query_row(
-                    "SELECT key, revision, json FROM document WHERE key = ?1",
-                    [key],
-                    document,
-                )
-                .optional()
-        })
-        .await
+        let query = "SELECT key, revision, json, checksum FROM document WHERE key = ?1";
+        let found = self.work(move |connection| connection.query_row(query, [key], row).optional());
+        found.await?.map(|row| self.sound(row)).transpose()
     }
 
     async fn swap(&self, key: &str, expected: Option<Revision>, json: &str) -> Result<Revision, LedgerError> {
         let (name, json) = (key.to_owned(), json.to_owned());
-        let swapped = self.work(move |connection| swap(connection, &name, expected, Some(&json)));
+        let swapped = self.work(move |connection| match swap(connection, &name, expected, Some(&json)) {
+            Err(error) if has_no_room(&error) && reuse_room(connection) => {
+                swap(connection, &name, expected, Some(&json))
+            }
+            swapped => swapped,
+        });
         swapped
             .await?
             .ok_or_else(|| LedgerError::Conflict { key: key.to_owned() })
@@ -124,13 +143,14 @@ impl Ledger for SqliteLedger {
 
     async fn list(&self, prefix: &str) -> Result<Vec<Document>, LedgerError> {
         let prefix = prefix.to_owned();
-        self.work(move |connection| {
-            let query = "SELECT key, revision, json FROM document WHERE substr(key, 1, ?1) = ?2 ORDER BY key";
+        let found = self.work(move |connection| {
+            let query = "SELECT key, revision, json, checksum FROM document WHERE substr(key, 1, ?1) = ?2 ORDER BY key";
             let mut statement = connection.prepare(query)?;
             let length = prefix.chars().count() as i64;
-            statement.query_map(params![length, prefix], document)?.collect()
-        })
-        .await
+            let rows = statement.query_map(params![length, prefix], row)?;
+            rows.collect::<Result<Vec<_>, _>>()
+        });
+        found.await?.into_iter().map(|row| self.sound(row)).collect()
     }
 
     async fn claim(&self, key: &str) -> Result<Claim, LedgerError> {
@@ -150,6 +170,21 @@ impl Ledger for SqliteLedger {
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
+}
+
+/// Whether a change failed because a file could not grow: the device is full, or the file as large as it may be.
+fn has_no_room(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+    )
+}
+
+/// Makes room for the next changes where the last ones stand, without any file growing: what becomes of a job that was
+/// just submitted can then be kept on a full device too.
+fn reuse_room(connection: &Connection) -> bool {
+    let busy: Result<i64, _> = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0));
+    matches!(busy, Ok(0))
 }
 
 /// Changes a document, or removes it, where the revision is the expected one; else says none.
@@ -172,11 +207,13 @@ fn swap(
         .query_row([], |row| row.get(0))?;
     match json {
         Some(json) => {
-            let query = "INSERT INTO document VALUES (?1, ?2, ?3) \
-                         ON CONFLICT DO UPDATE SET revision = excluded.revision, json = excluded.json";
+            let query = "INSERT INTO document (key, revision, json, checksum) VALUES (?1, ?2, ?3, ?4) \
+                         ON CONFLICT DO UPDATE \
+                         SET revision = excluded.revision, json = excluded.json, checksum = excluded.checksum";
+            let checksum = sum(key, revision as Revision, json);
             transaction
                 .prepare_cached(query)?
-                .execute(params![key, revision, json])?
+                .execute(params![key, revision, json, checksum])?
         }
         None => transaction.execute("DELETE FROM document WHERE key = ?1", [key])?,
     };
@@ -184,12 +221,41 @@ fn swap(
     Ok(Some(revision as Revision))
 }
 
-fn document(row: &Row<'_>) -> Result<Document, rusqlite::Error> {
-    Ok(Document {
-        key: row.get(0)?,
-        revision: row.get::<_, i64>(1)? as Revision,
-        json: row.get(2)?,
+/// A document as it stands in the file.
+struct Row {
+    document: Document,
+    checksum: Option<u32>,
+}
+
+fn row(row: &rusqlite::Row<'_>) -> Result<Row, rusqlite::Error> {
+    // What is no text any more is found by its checksum.
+    let text = |place| -> Result<String, rusqlite::Error> {
+        Ok(String::from_utf8_lossy(row.get_ref(place)?.as_bytes()?).into_owned())
+    };
+    Ok(Row {
+        document: Document {
+            key: text(0)?,
+            revision: row.get::<_, i64>(1)? as Revision,
+            json: text(2)?,
+        },
+        checksum: row.get(3)?,
     })
+}
+
+/// Tells what was written from what a failing disk makes of it, within a page as well.
+fn sum(key: &str, revision: Revision, json: &str) -> u32 {
+    let mut crc = Crc::new();
+    for part in [key.as_bytes(), &revision.to_le_bytes(), json.as_bytes()] {
+        crc.update(part);
+    }
+    crc.sum()
+}
+
+/// `ledger.db` has `ledger.db-NAME`.
+fn beside(path: &Path, name: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(format!("-{name}"));
+    PathBuf::from(path)
 }
 
 /// A folder for its owner only, where it is not there yet.
@@ -308,6 +374,50 @@ mod tests {
         };
         let error = listed.unwrap_err();
         assert!(error.hint().unwrap().contains("backup"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_document_that_is_not_what_was_written_is_an_error_with_a_hint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let ledger = SqliteLedger::open(&path).unwrap();
+        let revision = ledger
+            .swap("stream.a", None, r#"{"watermark":"2026-03-05"}"#)
+            .await
+            .unwrap();
+        drop(ledger);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let place = bytes.windows(10).position(|part| part == b"2026-03-05").unwrap();
+        bytes[place + 9] = b'9';
+        std::fs::write(&path, bytes).unwrap();
+        let ledger = SqliteLedger::open(&path).unwrap();
+        for result in [
+            ledger.load("stream.a").await.map(|_| ()),
+            ledger.list("stream.").await.map(|_| ()),
+        ] {
+            let error = result.unwrap_err();
+            assert!(error.hint().unwrap().contains("backup"), "{error:?}");
+        }
+        // Written anew, it is sound again.
+        ledger.swap("stream.a", Some(revision), "{}").await.unwrap();
+        assert_eq!(ledger.load("stream.a").await.unwrap().unwrap().json, "{}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_emptied_is_not_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        std::fs::write(&path, "").unwrap();
+        let ledger = SqliteLedger::open(&path).unwrap();
+        drop(ledger.claim("stream.a").await.unwrap());
+        drop(ledger);
+        std::fs::write(&path, "").unwrap();
+        let error = SqliteLedger::open(&path).unwrap_err();
+        assert!(error.hint().unwrap().contains("backup"), "{error:?}");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "left alone");
+        // Moved away, it may begin anew.
+        std::fs::remove_file(&path).unwrap();
+        SqliteLedger::open(&path).unwrap();
     }
 
     #[tokio::test]

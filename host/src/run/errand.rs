@@ -125,10 +125,16 @@ impl Errand {
             return Ok(None);
         };
         // Descriptors are few, so it is opened again when its turn comes.
-        if reopen(&self.book, kept, Some(kept.sha256.clone())).await?.is_some() {
-            return Ok(Some(kept.clone()));
+        match reopen(&self.book, kept, Some(kept.sha256.clone())).await {
+            Ok(Some(_)) => return Ok(Some(kept.clone())),
+            Ok(None) => {
+                tracing::warn!(file = %kept.file, "the spooled document is gone or damaged: it is fetched again");
+            }
+            Err(RunError::Spool(error)) => {
+                tracing::warn!(file = %kept.file, %error, "the spooled document cannot be read: it is fetched again");
+            }
+            Err(error) => return Err(error),
         }
-        tracing::warn!(file = %kept.file, "the spooled document is gone or damaged: it is fetched again");
         Ok(None)
     }
 
@@ -172,7 +178,11 @@ impl Errand {
                 cleanup: fetched.cleanup.map(|cleanup| cleanup.file),
             })
         });
-        let kept = kept.await.map_err(|error| RunError::Internal(error.to_string()))??;
+        let kept = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;
+        let kept = kept.map_err(|source| RunError::Keep {
+            folder: self.book.spool().to_owned(),
+            source,
+        })?;
         self.reach(FetchState::Spooled(kept.clone())).await?;
         Ok(kept)
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Observer;
@@ -55,8 +56,11 @@ pub struct SinkProgress {
 /// How often it is looked how far the sinks are, once that is all there is to do.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How long a sink that is given up may take.
-const LETTING_GO: Duration = Duration::from_secs(3);
+/// How long a sink that is given up may take to be told what became of the batch under way.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+
+/// How long it may take to let go of what it holds.
+const LETTING_GO: Duration = Duration::from_secs(1);
 
 /// What a sink's task is told.
 enum Order {
@@ -80,6 +84,8 @@ struct Lane {
     /// Of these, those that it answered for in a run that was cut short.
     before: Arc<AtomicU64>,
     queue: Option<mpsc::Sender<Order>>,
+    /// Whether it keeps how far it is, so that the answer to the batch under way is worth waiting for.
+    marked: bool,
     task: Option<AbortOnDropHandle<(Delivery, Result<(), LaneError>)>>,
 }
 
@@ -92,6 +98,9 @@ pub(super) enum LaneError {
     /// Its progress is not what it was, or cannot be kept.
     #[error(transparent)]
     Mark(#[from] MarkError),
+    /// It was given up between two batches.
+    #[error("given up")]
+    GivenUp,
 }
 
 impl From<SinkError> for LaneError {
@@ -146,6 +155,8 @@ pub(super) struct FanOut {
     chosen: Vec<bool>,
     /// Events that no route took.
     unrouted: u64,
+    /// Cancelled when sinks shall begin no further batch.
+    enough: CancellationToken,
 }
 
 impl FanOut {
@@ -157,6 +168,7 @@ impl FanOut {
         book: Option<&Book>,
     ) -> Self {
         let alone = outlets.len() == 1;
+        let enough = CancellationToken::new();
         let lanes = outlets.into_iter().map(|mut outlet| {
             let (queue, orders) = mpsc::channel(QUEUE);
             let before = Arc::default();
@@ -184,10 +196,12 @@ impl FanOut {
                 routed: 0,
                 before,
                 queue: Some(queue),
+                marked: mark.is_some(),
                 task: Some(AbortOnDropHandle::new(tokio::spawn(work(
                     outlet.delivery,
                     orders,
                     mark,
+                    enough.clone(),
                 )))),
             }
         });
@@ -197,6 +211,7 @@ impl FanOut {
             provenance,
             chosen: Vec::new(),
             unrouted: 0,
+            enough,
         }
     }
 
@@ -345,15 +360,23 @@ impl FanOut {
         endings
     }
 
-    /// Gives up every sink that is still under way, and waits until they have let go of what they hold.
+    /// Gives up every sink that is still under way, all at once, and waits until they have let go of what they hold. One
+    /// that keeps how far it is may hear the answer to its batch, so that the next run need not send it again.
     pub(super) async fn give_up(&mut self) {
-        for lane in &mut self.lanes {
+        self.enough.cancel();
+        let tasks = self.lanes.iter_mut().filter_map(|lane| {
             lane.queue = None;
-            let Some(task) = lane.task.take() else { continue };
+            Some((lane.marked, lane.task.take()?))
+        });
+        let ended = tasks.map(|(marked, mut task)| async move {
+            if marked && tokio::time::timeout(LAST_ANSWER, &mut task).await.is_ok() {
+                return;
+            }
             task.abort();
             // A write that hangs in the system must not hold the process.
             let _ = tokio::time::timeout(LETTING_GO, task).await;
-        }
+        });
+        futures_util::future::join_all(ended).await;
     }
 
     /// How many events no route took.
@@ -397,9 +420,15 @@ async fn work(
     mut delivery: Delivery,
     mut orders: mpsc::Receiver<Order>,
     mark: Option<Keeper>,
+    enough: CancellationToken,
 ) -> (Delivery, Result<(), LaneError>) {
     loop {
-        let result = match orders.recv().await {
+        let order = tokio::select! {
+            biased;
+            () = enough.cancelled() => None,
+            order = orders.recv() => order,
+        };
+        let result = match order {
             Some(Order::Begin(window, in_flight)) => match &mark {
                 Some(mark) => mark
                     .lock()
@@ -409,7 +438,7 @@ async fn work(
                     .map_err(LaneError::from),
                 None => Ok(()),
             },
-            Some(Order::Deliver(events)) => deliver(&mut delivery, mark.as_ref(), &events).await,
+            Some(Order::Deliver(events)) => deliver(&mut delivery, mark.as_ref(), &events, &enough).await,
             Some(Order::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
                 Ok(durable) => {
                     // Whoever asked may have gone.
@@ -434,12 +463,20 @@ async fn work(
 }
 
 /// Delivers, batch by batch, and keeps after each how far the sink is.
-async fn deliver(delivery: &mut Delivery, mark: Option<&Keeper>, events: &[Event]) -> Result<(), LaneError> {
+async fn deliver(
+    delivery: &mut Delivery,
+    mark: Option<&Keeper>,
+    events: &[Event],
+    enough: &CancellationToken,
+) -> Result<(), LaneError> {
     let Some(mark) = mark else {
         return Ok(delivery.deliver(events).await?);
     };
     let mut rest = mark.lock().await.pass(events).await?;
     while !rest.is_empty() {
+        if enough.is_cancelled() {
+            return Err(LaneError::GivenUp);
+        }
         let before = delivery.answered();
         // While the sink is at work it may seal, and then the mark is its own.
         let taken = delivery.take(rest).await?;

@@ -25,11 +25,11 @@ mod silence;
 mod summary;
 mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -37,12 +37,12 @@ use tokio_util::sync::CancellationToken;
 use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
 use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Record};
 use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
 use crate::sink::{SinkError, in_one_line};
 
 use fan_out::{Count, Ending, FanOut, LaneError};
-use kept::Course;
+use kept::{Course, Done};
 use mark::MarkError;
 use overlap::Overlap;
 use route::Router;
@@ -61,6 +61,9 @@ const FETCH_AHEAD: usize = 4;
 const BATCHES_AHEAD: usize = 4;
 /// Rejected rows that are written to the log, one by one.
 const REJECTS_LOGGED: u64 = 5;
+
+/// How long a run that is told to stop while its sinks complete may go on, because then nothing is left to do.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// Why a run ended early.
 #[derive(Debug, Error)]
@@ -115,6 +118,14 @@ pub enum RunError {
         sinks: Vec<String>,
         /// How many.
         events: u64,
+    },
+    /// A document cannot be kept until its window is committed.
+    #[error("cannot keep the document in {}", folder.display())]
+    Keep {
+        /// The spool beside the ledger.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// The spooled document could not be read back.
     #[error("cannot read the spooled document: {0}")]
@@ -193,6 +204,20 @@ struct Counts {
     usage: plugin::Usage,
 }
 
+/// Everything that there was, sent to the sinks and not yet safe.
+struct Delivered {
+    /// What may then be removed from the server.
+    cleanups: Vec<Cleanup>,
+    /// Windows to commit.
+    pending: Vec<Done>,
+}
+
+/// Over when the run was told to stop, and had its time to end all the same.
+async fn late(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(ENDING).await;
+}
+
 impl Run {
     /// Carries the run out. The summary's `exit` is 0; the caller knows the code of an error.
     pub async fn execute(mut self) -> (Summary, Result<(), RunError>) {
@@ -207,19 +232,29 @@ impl Run {
             Arc::clone(&self.provenance),
             self.keeping.as_ref().map(|keeping| &*keeping.book),
         );
-        let result = tokio::select! {
-            result = self.deliver_all(&mut counts, &mut sinks) => result,
+        let delivered = tokio::select! {
+            biased;
             () = stop.cancelled() => Err(RunError::Stopped),
+            delivered = self.deliver_all(&mut counts, &mut sinks) => delivered,
+        };
+        let result = match delivered {
+            // So near the end, to end is the better way to stop.
+            Ok(delivered) => tokio::select! {
+                result = self.complete(delivered, &counts, &mut sinks) => result,
+                () = late(&stop) => Err(RunError::Stopped),
+            },
+            Err(error) => Err(error),
         };
         sinks.give_up().await;
-        let watermark = match &self.keeping {
-            Some(keeping) => keeping.book.record().watermark,
+        let record = match &self.keeping {
+            Some(keeping) => Some(keeping.book.record()),
             None => None,
         };
-        (self.summary(counts, &sinks, begun.elapsed(), watermark), result)
+        (self.summary(counts, &sinks, begun.elapsed(), record), result)
     }
 
-    async fn deliver_all(&self, counts: &mut Counts, sinks: &mut FanOut) -> Result<(), RunError> {
+    /// Delivers everything that there is.
+    async fn deliver_all(&self, counts: &mut Counts, sinks: &mut FanOut) -> Result<Delivered, RunError> {
         let mut report = self.plugin.report()?;
         let mut cleanups = Vec::new();
         let mut pending = Vec::new();
@@ -236,6 +271,11 @@ impl Run {
                     .await?;
             }
         }
+        Ok(Delivered { cleanups, pending })
+    }
+
+    /// Closes the sinks, and commits what is safe only then.
+    async fn complete(&self, delivered: Delivered, counts: &Counts, sinks: &mut FanOut) -> Result<(), RunError> {
         failpoint!("close.before");
         let endings = sinks.close(&*self.observer).await;
         failpoint!("close.after");
@@ -253,11 +293,11 @@ impl Run {
         }
         let settled = settled(endings, &sinks.counts());
         if matches!(settled, Ok(()) | Err(RunError::DeadLettered { .. })) {
-            for cleanup in cleanups {
+            for cleanup in delivered.cleanups {
                 self.fetcher.clean_up(&cleanup).await;
             }
             if let Some(keeping) = &self.keeping {
-                self.commit(keeping, pending).await?;
+                self.commit(keeping, delivered.pending).await?;
             }
         }
         settled
@@ -308,7 +348,8 @@ impl Run {
         Ok(cleanups)
     }
 
-    fn summary(&self, counts: Counts, sinks: &FanOut, duration: Duration, watermark: Option<Timestamp>) -> Summary {
+    fn summary(&self, counts: Counts, sinks: &FanOut, duration: Duration, record: Option<Arc<Record>>) -> Summary {
+        let watermark = record.as_ref().and_then(|record| record.watermark);
         let remote = self.fetcher.counters();
         let window = match (counts.ledger.hull, &self.keeping) {
             (Some(hull), _) => hull,
@@ -363,6 +404,7 @@ impl Run {
                 windows: counts.ledger.windows,
                 resumed: counts.ledger.resumed,
                 unsure: counts.ledger.unsure,
+                in_flight: record.map_or(0, |record| record.windows.len() as u64),
                 watermark,
                 gaps: (counts.ledger.lost.iter())
                     .map(|gap| GapSummary {
@@ -435,6 +477,7 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
                 closed += 1;
                 None
             }
+            Err(LaneError::GivenUp) => Some(RunError::Stopped),
             Err(LaneError::Mark(MarkError::Ledger(source))) => Some(RunError::Ledger(source)),
             Err(LaneError::Mark(MarkError::Changed)) => Some(RunError::Changed {
                 name: ending.name.clone(),

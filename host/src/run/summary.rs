@@ -103,6 +103,8 @@ pub struct LedgerSummary {
     pub resumed: u64,
     /// Jobs that may exist twice on the server, because it does not tell what became of the first.
     pub unsure: u64,
+    /// Windows that the next run takes up.
+    pub in_flight: u64,
     /// Everything before is committed or lost.
     pub watermark: Option<Timestamp>,
     /// Periods found to be lost: the server no longer has them.

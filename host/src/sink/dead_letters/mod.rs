@@ -150,6 +150,12 @@ impl DeadLetterError {
             DeadLetterError::Database { source, .. } => match source.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DatabaseBusy) => "another process holds it; try again".into(),
                 Some(rusqlite::ErrorCode::DiskFull) => "free space on the device".into(),
+                Some(rusqlite::ErrorCode::SystemIoFailure) => {
+                    "see whether its device is full or failing; letters that are kept stay".into()
+                }
+                Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+                    "restore it from a backup, or move it away: new letters then go to a new file".into()
+                }
                 _ => "choose another file with `path` under [dead-letters]".into(),
             },
             DeadLetterError::Folder { .. } | DeadLetterError::Foreign { .. } => {

@@ -43,16 +43,17 @@ const STEPS: &[&str] = &["
 ///
 /// A sentence where the file is something else or newer; otherwise what SQLite says.
 pub(super) fn prepare(connection: &mut Connection) -> Result<Result<(), String>, rusqlite::Error> {
+    // Before anything is written: another program's file stays as it is.
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION && tables > 0 {
+        return Ok(Err("it is another program's database".into()));
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let application: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION && tables > 0 {
-        return Ok(Err("it is another program's database".into()));
-    }
     let known = usize::try_from(version).ok().and_then(|version| STEPS.get(version..));
     let Some(steps) = known else {
         return Ok(Err(format!(

@@ -1,0 +1,259 @@
+//! SIGTERM and Ctrl-C: the process ends by itself, says what is kept, and the next run carries on.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver as Gate, Sender, channel};
+use std::time::Duration;
+
+use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+
+use super::ledger::{configure, expected, once, run, submissions, wait_until};
+use super::{PASSWORD, desk};
+
+const NOW: &str = "2026-03-05T22:00:00Z";
+/// The bound of a test against hanging, far beyond what any of it takes.
+const FOR_EVER: Duration = Duration::from_secs(60);
+
+fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
+    let mut command = desk.process(arguments);
+    command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
+    let command = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Ends a process as a supervisor does, and holds it to its word: the exit code, and a line that says what is kept.
+fn stop(child: Child, name: &str) -> String {
+    signal(&child, name);
+    let output = child.wait_with_output().unwrap();
+    let (code, word) = if name == "-INT" {
+        (130, "interrupted")
+    } else {
+        (143, "terminated")
+    };
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(&format!("error: {word}")), "{said}");
+    said
+}
+
+fn listed(desk: &Desk) -> serde_json::Value {
+    json_lines(&desk.host(["ledger", "list", "--json"]).output().unwrap())[0].clone()
+}
+
+/// A receiver that says what arrives, and answers once for each word it is given, or always once nobody can give one.
+fn hanging() -> (Receiver, Gate<()>, Sender<()>) {
+    let (arrived, arrivals) = channel();
+    let (release, gate): (_, Gate<()>) = channel();
+    let receiver = Receiver::with(0, move |_| {
+        // Whoever waits for it may have seen enough.
+        let _ = arrived.send(());
+        let _ = gate.recv_timeout(FOR_EVER);
+        Reply::status(200)
+    });
+    (receiver, arrivals, release)
+}
+
+#[test]
+fn a_run_that_is_stopped_while_it_waits_for_a_job_goes_on_with_that_job() {
+    for name in ["-TERM", "-INT"] {
+        let (desk, receiver) = (desk(), Receiver::start());
+        let server = Server::start(&format!("rows=60,plain-names,slow-job=3,now={NOW}"));
+        configure(&desk, &server, &receiver.url(), "");
+        let more = ["--now", NOW, "--sink", "siem"];
+        let child = spawn(&desk, &[&["run", "invalid-login"][..], &more].concat());
+        let polled = || server.seen().iter().any(|request| request.contains("/jobs/"));
+        wait_until("a poll", polled);
+        let said = stop(child, name);
+        assert!(
+            said.contains("1 window is in flight") && said.contains("run again"),
+            "{said}"
+        );
+        assert_eq!(listed(&desk)["in_flight"], 1);
+
+        let (summary, output) = run(&desk, "invalid-login", &more);
+        assert!(stderr(&output).contains("resuming job "), "{}", stderr(&output));
+        assert_eq!(summary["ledger"]["in_flight"], 0);
+        assert_eq!(submissions(&server), 1, "{:?}", server.seen());
+        let period = ["--from", "2026-03-05", "--now", NOW];
+        assert_eq!(once(&receiver), expected(&desk, "invalid-login", &period));
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_while_a_download_stalls_downloads_again_and_asks_for_no_second_job() {
+    // No answer at all, and one that never comes to its end.
+    for stall in ["download:hang=1", "download:drip=1,drip-interval=20000"] {
+        let (desk, receiver) = (desk(), Receiver::start());
+        let server = Server::start(&format!("rows=60,plain-names,{stall},now={NOW}"));
+        configure(&desk, &server, &receiver.url(), "");
+        let more = ["--now", NOW, "--sink", "siem"];
+        let child = spawn(&desk, &[&["run", "invalid-login"][..], &more].concat());
+        let asked = || {
+            let seen = server.seen();
+            seen.iter()
+                .any(|request| request.contains("/contents") || request.contains("/files/download"))
+        };
+        wait_until("a download", asked);
+        stop(child, "-TERM");
+        assert_eq!(receiver.received().len(), 0);
+
+        run(&desk, "invalid-login", &more);
+        assert_eq!(submissions(&server), 1, "{stall}: {:?}", server.seen());
+        let period = ["--from", "2026-03-05", "--now", NOW];
+        assert_eq!(once(&receiver), expected(&desk, "invalid-login", &period), "{stall}");
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_while_a_sink_hangs_goes_on_with_the_batch_that_was_under_way() {
+    let desk = desk();
+    let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
+    let (receiver, arrivals, release) = hanging();
+    let more = ["--now", NOW, "--sink", "siem", "--sink", "archive"];
+    configure(&desk, &server, &receiver.url(), "");
+    let child = spawn(&desk, &[&["run", "invalid-login"][..], &more].concat());
+    // Three batches are answered for, and the fourth is not.
+    for _ in 0..3 {
+        arrivals.recv_timeout(FOR_EVER).unwrap();
+        release.send(()).unwrap();
+    }
+    arrivals.recv_timeout(FOR_EVER).unwrap();
+    let said = stop(child, "-INT");
+    assert!(said.contains("1 window is in flight"), "{said}");
+    assert!(!desk.path().join("archive.ndjson").exists());
+
+    drop(release);
+    let (summary, _) = run(&desk, "invalid-login", &more);
+    let before = summary["sinks"][0]["delivered_before"].as_u64().unwrap();
+    assert!(before > 0, "what was answered for is not sent again: {summary}");
+    assert_eq!(submissions(&server), 1, "{:?}", server.seen());
+    let all = expected(&desk, "invalid-login", &["--from", "2026-03-05", "--now", NOW]);
+    assert_eq!(once(&receiver), all);
+    let archive = std::fs::read_to_string(desk.path().join("archive.ndjson")).unwrap();
+    assert_eq!(archive.lines().count(), all.len());
+}
+
+#[test]
+fn a_batch_that_is_answered_while_the_run_stops_is_not_sent_again() {
+    let desk = desk();
+    let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
+    let (receiver, arrivals, release) = hanging();
+    configure(&desk, &server, &receiver.url(), "");
+    let more = ["--now", NOW, "--sink", "siem"];
+    let mut child = spawn(&desk, &[&["run", "user-login"][..], &more].concat());
+    arrivals.recv_timeout(FOR_EVER).unwrap();
+    release.send(()).unwrap();
+    arrivals.recv_timeout(FOR_EVER).unwrap();
+    signal(&child, "-TERM");
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("a second signal ends at once") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    // The signal was heard, and the second batch is answered all the same.
+    release.send(()).unwrap();
+    lines.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{said}");
+    assert_eq!(receiver.received().len(), 2, "and no third is begun");
+    drop(release);
+
+    run(&desk, "user-login", &more);
+    let keys = receiver.received().into_iter();
+    let keys = keys.map(|request| request.headers["idempotency-key"].to_str().unwrap().to_owned());
+    let mut keys: Vec<_> = keys.collect();
+    let all = keys.len();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), all, "each batch came once");
+    let period = ["--from", "2026-03-05", "--now", NOW];
+    assert_eq!(once(&receiver), expected(&desk, "user-login", &period));
+}
+
+#[test]
+fn a_backfill_that_is_stopped_between_windows_goes_on_with_the_next_and_asks_for_one_job_each() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
+    configure(&desk, &server, &receiver.url(), "");
+    let backfill = [
+        "backfill",
+        "invalid-login",
+        "--from",
+        "2026-03-01",
+        "--to",
+        "2026-03-04",
+        "--now",
+        NOW,
+        "--sink",
+        "siem",
+    ];
+    let mut child = spawn(&desk, &backfill);
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("1 of 4 windows") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    signal(&child, "-TERM");
+    lines.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{said}");
+    let committed = once(&receiver).len();
+    assert!(committed > 0);
+
+    let mut command = desk.host(backfill);
+    let output: Output = command
+        .env("EPM_PASSWORD", PASSWORD)
+        .env("SECRET", "demo-secret")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(submissions(&server), 4, "{:?}", server.seen());
+    let period = ["--from", "2026-03-01", "--to", "2026-03-04", "--now", NOW];
+    assert_eq!(once(&receiver), expected(&desk, "invalid-login", &period));
+    let gaps = desk.host(["gaps", "invalid-login", "--from", "2026-03-01"]).output();
+    assert_eq!(stdout(&gaps.unwrap()), "no gaps\n");
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let desk = desk();
+    let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
+    let (receiver, arrivals, _release) = hanging();
+    configure(&desk, &server, &receiver.url(), "");
+    let mut child = spawn(&desk, &["run", "user-login", "--now", NOW, "--sink", "siem"]);
+    arrivals.recv_timeout(FOR_EVER).unwrap();
+    signal(&child, "-INT");
+    // Heard, and something goes on all the same.
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("a second signal ends at once") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143), "the code of the second");
+}
+
+#[test]
+fn a_reader_of_stderr_that_hangs_does_not_hold_the_process() {
+    let desk = desk();
+    let server = Server::start(&format!("slow-job=1000000,now={NOW}"));
+    configure(&desk, &server, "http://127.0.0.1:9", "");
+    // A pipe that nobody reads, and that takes no byte more.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[b'.'; 64 * 1024]).unwrap();
+    let mut command = desk.process(["run", "invalid-login", "--now", NOW, "--sink", "siem", "-v"]);
+    command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
+    let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+    wait_until("a window", || {
+        stdout(&desk.host(["ledger", "list", "--json"]).output().unwrap()).contains("\"in_flight\":1")
+    });
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    drop(reader);
+}
