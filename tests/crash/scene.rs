@@ -97,11 +97,7 @@ impl Scene {
     }
 
     /// What the server has of a period, once each.
-    pub fn served(&self, report: &str, from: &str) -> Held {
-        let to = match report {
-            "audit-events" => "2026-03-05T21:45:00Z",
-            _ => "2026-03-05",
-        };
+    pub fn served(&self, report: &str, [from, to]: [&str; 2]) -> Held {
         let arguments = ["run", report, "--ledger", "none", "--from", from, "--to", to];
         let output = self
             .command(&arguments, &["stdout"])
@@ -134,6 +130,14 @@ impl Scene {
     /// How many jobs there were that write a report.
     pub fn jobs(&self) -> u64 {
         self.server.running().report_jobs()
+    }
+}
+
+/// The day that a run without a period is about, as far as it is asked for.
+pub fn today(report: &str) -> [&'static str; 2] {
+    match report {
+        "audit-events" => ["2026-03-05", "2026-03-05T21:45:00Z"],
+        _ => ["2026-03-05", "2026-03-05"],
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tests::stderr;
 
 use super::held::{self, Seen};
-use super::scene::{FILES, Scene, summary};
+use super::scene::{FILES, Scene, summary, today};
 
 /// Each is a place before and a place after.
 const PLACES: [&str; 24] = [
@@ -95,7 +95,7 @@ fn batches(report: &str, step: &Step) -> bool {
     let what = format!("{report} at {} after {}", step.place, step.times);
     assert_eq!(scene.jobs(), u64::from(report == "invalid-login"), "{what}");
     let held = scene.held("keyed");
-    assert_eq!(held, scene.served(report, "2026-03-05"), "{what}");
+    assert_eq!(held, scene.served(report, today(report)), "{what}");
     true
 }
 
@@ -118,7 +118,7 @@ fn files(report: &str, step: &Step) -> bool {
     scene.look(&before);
     assert_eq!(scene.jobs() - jobs, 1, "{what}");
     assert_eq!(held::leftovers(&scene.files()), 0, "{what}");
-    let served = scene.served(report, "2026-03-04");
+    let served = scene.served(report, ["2026-03-04", "2026-03-05"]);
     for file in FILES {
         assert_eq!(scene.held(file), served, "{what}: {file}");
     }

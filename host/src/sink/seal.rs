@@ -107,7 +107,7 @@ mod tests {
             ("xyztext", true),
             ("text", false),
             ("abcTEXT", false),
-            ("ab text", false),
+            ("abtext.", false),
         ] {
             fs::write(&path, content).unwrap();
             assert_eq!(seal.is_there().unwrap(), there, "{content}");
