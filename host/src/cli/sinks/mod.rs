@@ -18,7 +18,7 @@ use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
 use crate::run::Outlet;
 use crate::run::route::Router;
-use crate::sink::{Delivery, DeliveryPolicy, FileOptions, PathTemplate, Remains, Sink, SinkSpec};
+use crate::sink::{Delivery, DeliveryPolicy, FileOptions, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
 
 use file::Layout;
 use open::Opener;
@@ -231,8 +231,8 @@ fn nobody() -> Arc<Provenance> {
     })
 }
 
-/// Whether a configured sink could take events now; leaves nothing behind.
-pub async fn probe(config: &Config, name: &str) -> Result<String, Failure> {
+/// Whether a configured sink could take events now, and what it promises; leaves nothing behind.
+pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), Failure> {
     let provenance = nobody();
     let opener = Opener {
         config,
@@ -240,9 +240,9 @@ pub async fn probe(config: &Config, name: &str) -> Result<String, Failure> {
         checking: true,
     };
     let mut sink = opener.configured(name, named(config, name)?)?;
-    let found = sink.probe().await;
+    let (found, guarantee) = (sink.probe().await, sink.guarantee());
     sink.abort().await;
-    Ok(found?)
+    Ok((found?, guarantee))
 }
 
 /// Checks a configured sink without opening it and without its secrets.
