@@ -14,6 +14,7 @@ mod reports;
 mod secrets;
 mod sink_plugins;
 mod sinks;
+mod slow_demo;
 mod stopping;
 mod workshop;
 

@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod simulate;
 mod sinks;
+mod slow_demo;
 mod stop;
 mod workshop;
 
