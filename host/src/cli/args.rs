@@ -187,11 +187,26 @@ impl ReportArgs {
 
 /// `host plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  host plan invalid-login --since 7d")]
+#[command(after_help = "Examples:
+  host plan invalid-login --since 7d
+  host plan audit-events --since 7d --format json | jq .")]
 pub struct PlanArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub report: ReportArgs,
+    /// How requests are laid out: text for people, one JSON object a line for programs [default: on a terminal text, else
+    /// json].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+}
+
+/// How a plan is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// A line a request.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// `host run`.
