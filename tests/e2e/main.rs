@@ -10,6 +10,7 @@ mod hostile_server;
 mod invalid_login;
 mod ledger;
 mod pipes;
+mod readme;
 mod reports;
 mod secrets;
 mod sink_plugins;
