@@ -46,6 +46,54 @@ fn a_plan_sends_nothing_and_prints_json() {
 }
 
 #[test]
+fn a_plan_for_people_has_a_line_for_each_request() {
+    let desk = desk();
+    for (report, line) in [
+        (
+            "invalid-login",
+            "job    POST   /interop/rest/security/v1/invalidloginreport",
+        ),
+        (
+            "user-login",
+            "call   GET    /interop/rest/security/v1/report/userloginreport?",
+        ),
+        ("audit-events", "pages  GET    /admin/v1/AuditEvents?"),
+    ] {
+        let arguments = ["plan", report, "--from", "2025-03-10", "--to", "2025-03-31"];
+        let run = |format: &[&str]| {
+            let mut command = desk.host(arguments);
+            let output = command
+                .args(["--now", "2025-04-02T00:00:00Z"])
+                .args(format)
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", stderr(&output));
+            stdout(&output)
+        };
+        let text = run(&["--format", "text"]);
+        let json = run(&["--format", "json"]);
+        assert_eq!(text.lines().count(), 1 + json.lines().count(), "{text}");
+        assert!(text.lines().nth(1).unwrap().starts_with(line), "{text}");
+        assert!(text.contains("2025-03-10") && text.contains("2025-03-31"), "{text}");
+        let files = json.lines().filter_map(|line| {
+            let fetch: Value = serde_json::from_str(line).unwrap();
+            fetch
+                .pointer("/job/file")
+                .or(fetch.get("file"))
+                .map(|file| file.as_str().unwrap().to_owned())
+        });
+        for file in files {
+            // The name has a random part, so the two runs differ in it.
+            let (start, _) = file.rsplit_once('-').unwrap();
+            assert!(text.contains(&format!("-> file {start}")), "{text}");
+        }
+        // A pipe keeps what programs read.
+        assert_eq!(run(&[]).lines().count(), json.lines().count());
+        serde_json::from_str::<Value>(run(&[]).lines().next().unwrap()).unwrap();
+    }
+}
+
+#[test]
 fn no_built_in_plugin_imports_a_function() {
     let desk = desk();
     for (name, _) in host::plugin::BUILT_IN {

@@ -10,10 +10,12 @@ mod hostile_server;
 mod invalid_login;
 mod ledger;
 mod pipes;
+mod readme;
 mod reports;
 mod secrets;
 mod sink_plugins;
 mod sinks;
+mod slow_demo;
 mod stopping;
 mod workshop;
 

@@ -76,6 +76,24 @@ fn free_port() -> u16 {
 }
 
 #[test]
+fn check_says_what_each_sink_promises() {
+    let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
+    let more = "[sinks.out]\nkind = \"stdout\"\n";
+    let sinks = http("siem", &up.url(), "") + more;
+    desk.write("host.toml", configuration(&server, &sinks));
+    let output = host(&desk, &["check", "siem", "out"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let text = stdout(&output);
+    for (sink, guarantee) in [("siem", "idempotent-by-batch"), ("out", "at-least-once")] {
+        let line = text.lines().find(|line| line.starts_with(&format!("ok      {sink}: ")));
+        assert!(line.unwrap().ends_with(&format!("; guarantee: {guarantee}")), "{text}");
+    }
+    // The same word as in the summary of a run.
+    let (summary, _) = run(&desk, "user-login", &["--sink", "siem"]);
+    assert_eq!(sink(&summary, "siem")["guarantee"], "idempotent-by-batch");
+}
+
+#[test]
 fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
     let port = free_port();

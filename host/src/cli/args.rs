@@ -200,11 +200,26 @@ impl ReportArgs {
 
 /// `host plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  host plan invalid-login --since 7d")]
+#[command(after_help = "Examples:
+  host plan invalid-login --since 7d
+  host plan audit-events --since 7d --format json | jq .")]
 pub struct PlanArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub report: ReportArgs,
+    /// How requests are laid out: text for people, one JSON object a line for programs [default: on a terminal text, else
+    /// json].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+}
+
+/// How a plan is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// A line a request.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// `host run`.
@@ -311,8 +326,19 @@ pub struct LoginArgs {
 
 /// `host demo`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  host demo | jq -r .user.name | sort | uniq -c")]
+#[command(after_help = "Examples:
+  host demo | jq -r .user.name | sort | uniq -c
+  host demo --slow        # kill it, and run it again
+
+With --slow, events go to files, and stdout shows what these hold once every report is done: events, those that are there
+twice, and the jobs that the server was asked for. The simulator is a process of its own for 15 minutes at most.")]
 pub struct DemoArgs {
+    /// Let jobs take ten seconds, and keep what is reached: killed in any way, the same command goes on.
+    #[arg(long, conflicts_with_all = ["encoding", "format"])]
+    pub slow: bool,
+    /// The clock, for tests.
+    #[arg(long, value_name = "TIME", hide = true, requires = "slow")]
+    pub now: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub rendering: RenderingArgs,
@@ -335,6 +361,9 @@ pub struct SimulateArgs {
     /// Where to write the authority that signed the certificate.
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_file: Option<PathBuf>,
+    /// Stop after so long.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub lifetime: Option<String>,
     /// How to misbehave: NAME or NAME=VALUE, with commas between them; may be repeated. `--scenario help` lists the names.
     #[arg(long = "scenario", value_name = "NAME[=VALUE]")]
     pub scenarios: Vec<String>,

@@ -32,7 +32,9 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
                 Some(kind) => check_connection(&config, name, kind).await,
                 None => Err(Failure::usage("it has no kind")),
             },
-            (None, Some(_)) => sinks::probe(&config, name).await,
+            (None, Some(_)) => sinks::probe(&config, name)
+                .await
+                .map(|(found, guarantee)| format!("{found}; guarantee: {guarantee}")),
             (None, None) => {
                 let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
                 return Err(match nearest(name, all().map(String::as_str)) {

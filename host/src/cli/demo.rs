@@ -9,7 +9,7 @@ use super::args::{ConfigFile, DemoArgs, ReportArgs, Talk};
 use super::progress::Progress;
 use super::sinks::Wanted;
 use super::stop::Stop;
-use super::{Failure, auth, plugins, report, run, sinks};
+use super::{Failure, auth, plugins, report, run, sinks, slow_demo};
 use crate::config::{self, Config};
 use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Auth, Settings};
@@ -21,12 +21,13 @@ const SINCE: &str = "7d";
 
 /// Runs the demo.
 pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
+    if args.slow {
+        return slow_demo::demo(args, talk).await;
+    }
     let stop = Stop::listen(talk)?;
     let scenario = Scenario::default();
-    let people = scenario.credentials.clone();
-    let client = scenario.oauth.clone();
     stop.hold("the demo keeps nothing");
-    let running = Simulator::start(scenario, 0, false).await?;
+    let running = Simulator::start(scenario.clone(), 0, false).await?;
     say(
         talk,
         &format!(
@@ -46,18 +47,8 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             now: None,
         };
         let report = report::prepare(&asked, None)?;
-        let auth = match report.description.connection {
-            ConnectionKind::Epm => Auth::Basic {
-                username: people.user.clone(),
-                password: SecretString::from(people.password.as_str()),
-            },
-            ConnectionKind::IdentityDomain => {
-                let secret = SecretString::from(client.client_secret.as_str());
-                auth::client_credentials(&client.client_id, secret, config::ConnectionKind::IdentityDomain)
-            }
-        };
         let mut settings = Settings::new("demo", running.url());
-        settings.auth = auth;
+        settings.auth = authorization(&scenario, report.description.connection);
         settings.allow_private_addresses = true;
         let provenance = Arc::new(run::provenance(&report, &settings));
         let wanted = Wanted {
@@ -95,7 +86,23 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
     Ok(())
 }
 
-fn say(talk: &Talk, text: &str) {
+/// How to come in to a simulator.
+pub fn authorization(scenario: &Scenario, kind: ConnectionKind) -> Auth {
+    let (people, client) = (&scenario.credentials, &scenario.oauth);
+    match kind {
+        ConnectionKind::Epm => Auth::Basic {
+            username: people.user.clone(),
+            password: SecretString::from(people.password.as_str()),
+        },
+        ConnectionKind::IdentityDomain => {
+            let secret = SecretString::from(client.client_secret.as_str());
+            auth::client_credentials(&client.client_id, secret, config::ConnectionKind::IdentityDomain)
+        }
+    }
+}
+
+/// Tells the story, on stderr.
+pub fn say(talk: &Talk, text: &str) {
     if !talk.quiet {
         let _ = anstream::stderr().write_all(text.as_bytes());
     }

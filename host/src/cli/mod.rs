@@ -12,6 +12,7 @@ mod inspection;
 mod ledger;
 mod log;
 mod login;
+mod plan;
 mod plugins;
 mod progress;
 mod recording;
@@ -19,6 +20,7 @@ mod report;
 mod run;
 mod simulate;
 mod sinks;
+mod slow_demo;
 mod stop;
 mod summary;
 mod workshop;
@@ -137,7 +139,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Run(args) => block_on(run::run(args, &cli.talk)),
         Command::Backfill(args) => block_on(run::backfill(args, &cli.talk)),
-        Command::Plan(args) => run::plan(args),
+        Command::Plan(args) => plan::plan(args),
         Command::Demo(args) => block_on(demo::demo(args, &cli.talk)),
         Command::Check(args) => block_on(check::check(args, &cli.talk)),
         Command::Login(args) => block_on(login::login(args, &cli.talk)),

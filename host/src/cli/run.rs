@@ -1,4 +1,4 @@
-//! `host run` and `host plan`.
+//! `host run` and `host backfill`.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{BackfillArgs, PlanArgs, RunArgs, Talk};
+use super::args::{BackfillArgs, RunArgs, Talk};
 use super::error::hint;
 use super::progress::Progress;
 use super::recording::{self, Notes};
@@ -15,7 +15,7 @@ use super::report::{self, Report};
 use super::sinks::{Opened, Wanted as Named};
 use super::stop::Stop;
 use super::summary::Target;
-use super::{Exit, Failure, connection, ledger, print, sinks};
+use super::{Exit, Failure, connection, ledger, sinks};
 use crate::config;
 use crate::event::{Product, Provenance};
 use crate::fetch::{self, FetchError, Fetcher};
@@ -244,16 +244,4 @@ pub fn tell(summary: &Summary, talk: &Talk) {
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
-}
-
-/// `host plan`.
-pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
-    let report = report::prepare(&args.report, None)?;
-    let fetches = report.plugin.report()?.plan(&report.request)?;
-    let mut text = String::new();
-    for fetch in &fetches {
-        text += &json(fetch)?;
-        text.push('\n');
-    }
-    print(text.as_bytes())
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::time::Duration;
 
 use super::args::{SimulateArgs, Talk};
 use super::stop::Stop;
 use super::{Failure, print};
+use crate::config;
 use crate::simulator::{Scenario, Simulator};
 
 /// Starts the simulator, prints its URL to stdout, and serves until it is told to stop.
@@ -15,6 +17,11 @@ pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {
     }
     let scenario: Scenario = args.scenarios.join(",").parse()?;
     let credentials = scenario.credentials.clone();
+    let lifetime = match &args.lifetime {
+        Some(text) => config::parse_duration(text)
+            .map_err(|reason| Failure::usage(format!("--for: {reason}")).hint("for example --for 15m"))?,
+        None => Duration::MAX,
+    };
     let stop = Stop::listen(talk)?;
     let running = Simulator::start(scenario, args.port, args.tls).await?;
     if let (Some(path), Some(pem)) = (&args.ca_file, running.ca_pem()) {
@@ -29,7 +36,8 @@ pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {
         credentials.user,
         credentials.password
     );
-    stop.token.cancelled().await;
+    // Over with the signal, or with its time.
+    let _ = tokio::time::timeout(lifetime, stop.token.cancelled()).await;
     running.stop().await;
     Ok(())
 }

@@ -18,6 +18,7 @@
 //! # Ok::<(), host::simulator::SimulatorError>(()) }).unwrap();
 //! ```
 
+mod about;
 mod answer;
 mod archive;
 mod audit_events;
@@ -231,6 +232,7 @@ fn router(site: &Arc<Site>) -> Router {
     let routes = Router::new()
         .merge(epm())
         .merge(identity_domain())
+        .route("/simulator", get(about::about))
         .fallback(|request: Request| async move { answer::refusal(StatusCode::NOT_FOUND, request.uri().path()) })
         .layer(from_fn_with_state(Arc::clone(site), front::front))
         .with_state(Arc::clone(site));

@@ -49,6 +49,8 @@ pub(super) struct Site {
     pub(super) history: History,
     pub(super) faults: Faults,
     pub(super) tls: bool,
+    /// When it began: no other has begun at the same nanosecond.
+    pub(super) since: Timestamp,
     turns: AtomicU64,
     desk: Mutex<Desk>,
     tokens: Mutex<Tokens>,
@@ -62,6 +64,7 @@ impl Site {
             history: History::new(scenario.seed, scenario.rows, scenario.hostile_names),
             faults: Faults::new(&scenario.faults),
             tls,
+            since: Timestamp::now(),
             turns: AtomicU64::new(0),
             desk: Mutex::default(),
             tokens: Mutex::new(Tokens::new(

@@ -72,3 +72,13 @@ pub enum Guarantee {
     /// Events may be there twice, then with the same id.
     AtLeastOnce,
 }
+
+impl std::fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Guarantee::IdempotentById => "idempotent-by-id",
+            Guarantee::IdempotentByBatch => "idempotent-by-batch",
+            Guarantee::AtLeastOnce => "at-least-once",
+        })
+    }
+}

@@ -18,7 +18,7 @@ use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
 use crate::run::Outlet;
 use crate::run::route::Router;
-use crate::sink::{Delivery, DeliveryPolicy, FileOptions, PathTemplate, Remains, Sink, SinkSpec};
+use crate::sink::{Delivery, DeliveryPolicy, FileOptions, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
 
 use file::Layout;
 use open::Opener;
@@ -232,8 +232,8 @@ fn nobody() -> Arc<Provenance> {
     })
 }
 
-/// Whether a configured sink could take events now; leaves nothing behind.
-pub async fn probe(config: &Config, name: &str) -> Result<String, Failure> {
+/// Whether a configured sink could take events now, and what it promises; leaves nothing behind.
+pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), Failure> {
     let provenance = nobody();
     let opener = Opener {
         config,
@@ -241,14 +241,15 @@ pub async fn probe(config: &Config, name: &str) -> Result<String, Failure> {
         checking: true,
     };
     let mut sink = opener.configured(name, named(config, name)?)?;
-    let found = sink.probe().await;
+    let (found, guarantee) = (sink.probe().await, sink.guarantee());
     sink.abort().await;
     let found = found?;
     // What was written to is a file that nobody configured.
-    Ok(match &named(config, name)?.kind {
+    let found = match &named(config, name)?.kind {
         SinkKind::File(file) => format!("{} can be written", file.path),
         _ => found,
-    })
+    };
+    Ok((found, guarantee))
 }
 
 /// Checks a configured sink without opening it and without its secrets.
