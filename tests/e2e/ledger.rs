@@ -15,7 +15,7 @@ const REPORTS: [&str; 4] = ["user-login", "invalid-login", "user-audit", "audit-
 const BATCH: usize = 7;
 
 /// Connections to the server, and an HTTP sink `siem`.
-fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
+pub fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
     let url = server.url();
     desk.write(
         "host.toml",
@@ -32,20 +32,20 @@ fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
     );
 }
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+pub fn host(desk: &Desk, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     command.output().unwrap()
 }
 
-fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
+pub fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
     let mut command = desk.process(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// A run that succeeds; its summary.
-fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
+pub fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
     let mut arguments = vec!["run", report, "--summary", "summary.json"];
     arguments.extend(more);
     let output = host(desk, &arguments);
@@ -54,7 +54,7 @@ fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
     (serde_json::from_slice(&summary).unwrap(), output)
 }
 
-fn uid(event: &Value) -> String {
+pub fn uid(event: &Value) -> String {
     event["metadata"]["uid"].as_str().unwrap().to_owned()
 }
 
@@ -89,7 +89,7 @@ fn expected(desk: &Desk, report: &str, period: &[&str]) -> BTreeMap<String, u32>
     events.iter().map(|event| (uid(event), 1)).collect()
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(begun.elapsed() < Duration::from_secs(60), "{what}");

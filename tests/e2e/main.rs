@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod conformance;
+mod dead_letters;
 mod files;
 mod hostile_server;
 mod invalid_login;

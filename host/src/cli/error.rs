@@ -271,7 +271,11 @@ impl From<SinkError> for Failure {
 
 impl From<DeadLetterError> for Failure {
     fn from(error: DeadLetterError) -> Self {
-        Failure::told(Exit::DeliveryFailed, &error, error.hint())
+        // Said by a command before anything was sent; a run that cannot keep a letter counts it as undelivered.
+        Failure {
+            code: "dead-letters",
+            ..Failure::told(Exit::Usage, &error, error.hint())
+        }
     }
 }
 
