@@ -9,6 +9,7 @@ mod files;
 mod hostile_server;
 mod invalid_login;
 mod ledger;
+mod ledger_edges;
 mod pipes;
 mod reports;
 mod secrets;

@@ -309,6 +309,13 @@ impl From<RunError> for Failure {
                 ..error.into()
             },
             RunError::Window(error) => error.into(),
+            RunError::Ahead { ref report, .. } => {
+                let hint = format!(
+                    "set the clock right; if it is, it was ahead in an earlier run: `host ledger reset {report}` begins anew with \
+                     today, and `host run {report} --from DAY` gets what was passed over"
+                );
+                Failure::usage(error.to_string()).hint(hint)
+            }
             error @ RunError::Changed { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
                 .hint("run again: the window is delivered from its start, with the same ids"),
             RunError::Fetch(error) => error.into(),

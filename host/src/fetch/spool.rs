@@ -74,7 +74,8 @@ impl Spooled {
     /// SHA-256.
     pub(super) fn keep(&self, folder: &Path, name: &str) -> io::Result<(Spooled, String)> {
         let mut file = tempfile::Builder::new()
-            .prefix(".host-")
+            // What a kill leaves of it can be told by its name.
+            .prefix(&format!(".{name}."))
             .suffix(".partial")
             .tempfile_in(folder)?;
         let sha256 = digest(&mut self.reader(), file.as_file_mut())?;

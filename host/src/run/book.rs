@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::RunError;
 use crate::fetch::{Cleanup, Fetched, Journal, Point};
 use crate::ledger::{
-    Claim, Document, FetchState, InFlight, Kept, Ledger, LedgerError, Recent, Record, Revision, Stream,
+    Claim, Document, FetchState, InFlight, Kept, Ledger, LedgerError, Recent, Record, Revision, Stream, spool,
 };
 
 /// A stream of a ledger, claimed.
@@ -48,6 +48,12 @@ impl Book {
             None => (Record::new(stream.clone()), None),
         };
         make_folder(&spool)?;
+        // What a killed run had begun to write; nobody else writes documents of this stream now.
+        for document in spool::documents(&spool, Some(&stream)) {
+            if !document.finished {
+                let _ = std::fs::remove_file(&document.path);
+            }
+        }
         let book = Book {
             ledger,
             stream,
@@ -132,8 +138,7 @@ impl Book {
     }
 
     fn prefix(&self) -> String {
-        let key = self.stream.key();
-        format!("{}.", key.strip_prefix(Stream::KEYS).unwrap_or(&key))
+        self.stream.spool_prefix()
     }
 
     /// Removes this stream's files that no window in flight needs. What cannot be removed now is removed some time.

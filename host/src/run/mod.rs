@@ -7,6 +7,7 @@
 //! With [`Keeping`], a run may be cut short at any instant, and the next one carries on.
 
 mod book;
+mod clock;
 mod fan_out;
 mod kept;
 mod mark;
@@ -76,6 +77,20 @@ pub enum RunError {
     Changed {
         /// The sink's name.
         name: String,
+    },
+    /// The watermark lies in the future, so nothing would be due for long.
+    #[error(
+        "the ledger is ahead of the clock: {report} of {connection} is committed up to {watermark}, and it is {now} now"
+    )]
+    Ahead {
+        /// The report's name.
+        report: String,
+        /// The connection's name.
+        connection: String,
+        /// The watermark.
+        watermark: Timestamp,
+        /// The clock.
+        now: Timestamp,
     },
     /// The windows cannot be computed.
     #[error(transparent)]
@@ -210,6 +225,9 @@ impl Run {
     }
 
     async fn deliver_all(&self, counts: &mut Counts, sinks: &mut FanOut) -> Result<(), RunError> {
+        if let Some(keeping) = &self.keeping {
+            self.check_clock(keeping).await?;
+        }
         let mut report = self.plugin.report()?;
         let mut cleanups = Vec::new();
         let mut pending = Vec::new();
