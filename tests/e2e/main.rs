@@ -11,6 +11,7 @@ mod invalid_login;
 mod ledger;
 mod ledger_edges;
 mod pipes;
+mod plugin_deliveries;
 mod reports;
 mod secrets;
 mod sink_plugins;
