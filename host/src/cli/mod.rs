@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod simulate;
 mod sinks;
+mod stdout;
 mod stop;
 mod workshop;
 
