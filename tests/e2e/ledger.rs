@@ -38,7 +38,7 @@ pub(super) fn host(desk: &Desk, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
+pub fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
     let mut command = desk.process(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
@@ -54,7 +54,7 @@ pub(super) fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
     (serde_json::from_slice(&summary).unwrap(), output)
 }
 
-fn uid(event: &Value) -> String {
+pub fn uid(event: &Value) -> String {
     event["metadata"]["uid"].as_str().unwrap().to_owned()
 }
 

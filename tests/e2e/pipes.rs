@@ -139,3 +139,47 @@ fn a_closed_stdout_takes_nothing_from_another_sink() {
     assert_eq!(summary["events"], lines);
     assert!(lines > 10_000);
 }
+
+#[test]
+fn a_stdout_that_was_never_open_is_refused_and_dev_null_is_not() {
+    let (desk, server) = (desk(), Server::start(""));
+    let url = server.url();
+    let run = |redirection: &str, sink: &str| {
+        std::process::Command::new("sh")
+            .args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")])
+            .arg(env!("CARGO_BIN_EXE_host-under-test"))
+            .args(["run", "invalid-login", "--url", &url, "--auth", "basic:demo.user"])
+            .args([
+                "--allow-private-addresses",
+                "--since",
+                "7d",
+                "--ledger",
+                "l.db",
+                "--sink",
+                sink,
+            ])
+            .env("HOST_SECRET", PASSWORD)
+            .env("HOME", desk.path())
+            .current_dir(desk.path())
+            .output()
+            .unwrap()
+    };
+    let closed = run(">&-", "stdout");
+    assert_eq!(closed.status.code(), Some(2), "{}", stderr(&closed));
+    assert!(
+        stderr(&closed).contains("standard output is closed"),
+        "{}",
+        stderr(&closed)
+    );
+    assert_eq!(server.seen().len(), 0, "nothing was sent");
+    assert!(!desk.path().join("l.db").exists());
+    // Other sinks do without, and whoever chose /dev/null, to write or to read and write, has chosen it.
+    for (redirection, sink) in [
+        (">&-", "file:x.ndjson"),
+        (">/dev/null", "stdout"),
+        ("1<>/dev/null", "stdout"),
+    ] {
+        let output = run(redirection, sink);
+        assert_eq!(output.status.code(), Some(0), "{redirection}: {}", stderr(&output));
+    }
+}

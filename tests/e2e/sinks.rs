@@ -365,7 +365,13 @@ fn what_fits_neither_sink_nor_dead_letters_fails_the_run() {
     let (summary, output) = run(&desk, "user-login", &["--sink", "down"]);
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
     assert_eq!(sink(&summary, "down")["undelivered"], summary["events"]);
-    assert!(stderr(&output).contains("full"), "{}", stderr(&output));
+    let said = stderr(&output);
+    let room = format!("no room for {} more events", summary["events"]);
+    assert!(said.contains(&room) && said.contains("hold 0 of 3 events"), "{said}");
+    assert!(
+        said.contains("dead-letter replay") && said.contains("raise `events`"),
+        "{said}"
+    );
 }
 
 #[test]

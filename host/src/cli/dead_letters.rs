@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::{DeadLetterCommand, Letters, Talk};
 use super::stop::Stop;
 use super::{Exit, Failure, print, sinks};
-use crate::config::Config;
+use crate::config::{Config, nearest};
 use crate::event::Encoding;
-use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetters, Selection};
+use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetterError, DeadLetters, Selection};
 use crate::sink::terminal;
 
 /// Letters that are delivered together.
@@ -19,7 +18,7 @@ const REPLAYED: usize = 1000;
 /// Letters that `list` shows unless told otherwise.
 const LISTED: usize = 100;
 
-/// The store of the configuration, else `$XDG_STATE_HOME/host/dead-letters.db`.
+/// The store of the configuration, else `$XDG_STATE_HOME/host/dead-letters.db`; without a home, none.
 pub fn store(config: &Config) -> DeadLetters {
     let set = &config.dead_letters;
     let default = Bounds::default();
@@ -28,13 +27,21 @@ pub fn store(config: &Config) -> DeadLetters {
         bytes: set.bytes.unwrap_or(default.bytes),
     };
     let path = match &set.path {
-        Some(path) => config.folder.join(path),
-        // Without a home they stay where the user is: anywhere is better than nowhere.
-        None => super::state_folder()
-            .unwrap_or_else(|| PathBuf::from("."))
-            .join("dead-letters.db"),
+        Some(path) => Some(config.folder.join(path)),
+        None => super::state_folder().map(|folder| folder.join("dead-letters.db")),
     };
-    DeadLetters::at(path, bounds)
+    match path {
+        Some(path) => DeadLetters::at(path, bounds),
+        None => DeadLetters::nowhere(bounds),
+    }
+}
+
+/// Refuses to go on where letters cannot be kept.
+pub fn need_place(store: &DeadLetters) -> Result<(), Failure> {
+    match store.path() {
+        Some(_) => Ok(()),
+        None => Err(DeadLetterError::Nowhere.into()),
+    }
 }
 
 /// Carries out a subcommand.
@@ -50,7 +57,36 @@ pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure
 fn load(letters: &Letters) -> Result<(Config, DeadLetters), Failure> {
     let config = Config::load(letters.config.config.as_deref())?;
     let store = store(&config);
+    need_place(&store)?;
+    if let Some(name) = &letters.sink
+        && !config.sinks.contains_key(name)
+    {
+        let stored = store.sinks()?;
+        if !stored.contains(name) {
+            let known = config.sinks.keys().chain(&stored).map(String::as_str);
+            let hint = match nearest(name, known) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => "`host dead-letter list` shows what there is".to_owned(),
+            };
+            let what = format!("there is no sink {name:?}, and no dead letter of one");
+            return Err(Failure::usage(what).hint(hint));
+        }
+    }
     Ok((config, store))
+}
+
+/// Refuses numbers of which there is no letter.
+fn check_numbers(store: &DeadLetters, selection: &Selection) -> Result<(), Failure> {
+    if selection.numbers.is_empty() {
+        return Ok(());
+    }
+    let there = store.list(selection, selection.numbers.len())?;
+    let missing = (selection.numbers.iter()).find(|number| !there.iter().any(|entry| entry.number == **number));
+    missing.map_or(Ok(()), |number| Err(unknown(*number)))
+}
+
+fn unknown(number: i64) -> Failure {
+    Failure::usage(format!("there is no dead letter {number}")).hint("`host dead-letter list` shows them")
 }
 
 fn selection(letters: &Letters, numbers: &[i64]) -> Selection {
@@ -104,11 +140,7 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<(), Failu
 fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
     let (_, store) = load(letters)?;
     let found = store.read(&selection(letters, &[number]), 0, 1)?;
-    let Some(letter) = found.first() else {
-        return Err(
-            Failure::usage(format!("there is no dead letter {number}")).hint("`host dead-letter list` shows them")
-        );
-    };
+    let letter = found.first().ok_or_else(|| unknown(number))?;
     let mut event = Vec::new();
     Encoding::Event.write(&letter.event, &letter.provenance, &mut event);
     let text: Result<String, serde_json::Error> = (|| {
@@ -130,7 +162,9 @@ fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
 async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), Failure> {
     let stop = Stop::listen(talk)?;
     let (config, store) = load(letters)?;
+    let _claim = store.claim()?;
     let selection = selection(letters, numbers);
+    check_numbers(&store, &selection)?;
     let mut after = 0;
     let (mut delivered, mut kept, mut failed) = (0, 0, None);
     stop.hold("what was not delivered is still a dead letter");
@@ -143,12 +177,12 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
                 break;
             }
             match deliver(&config, &store, group).await {
-                Ok(taken) => {
+                Ok((taken, refused)) => {
                     delivered += taken;
-                    kept += group.len() as u64 - taken;
+                    kept += refused;
                 }
                 Err(failure) => {
-                    kept += group.len() as u64;
+                    kept += times_kept(&store, group).map_or(group.len(), |there| there.len()) as u64;
                     failed.get_or_insert(failure);
                 }
             }
@@ -171,9 +205,9 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
     }
 }
 
-/// Delivers letters of one sink and one origin; says how many it took.
-async fn deliver(config: &Config, store: &DeadLetters, group: &[DeadLetter]) -> Result<u64, Failure> {
-    let Some(first) = group.first() else { return Ok(0) };
+/// Delivers letters of one sink and one origin; says how many it took, and how many it refused again.
+async fn deliver(config: &Config, store: &DeadLetters, group: &[DeadLetter]) -> Result<(u64, u64), Failure> {
+    let Some(first) = group.first() else { return Ok((0, 0)) };
     let provenance = Arc::new(first.provenance.clone());
     let mut delivery = sinks::reopen(config, &first.entry.sink, &provenance, &first.entry.run_id)?;
     let events: Vec<_> = group.iter().map(|letter| letter.event.clone()).collect();
@@ -189,23 +223,31 @@ async fn deliver(config: &Config, store: &DeadLetters, group: &[DeadLetter]) -> 
         ));
     }
     // What was refused again has put itself back; the rest is done.
-    let after = times_kept(store, group)?;
+    let after = times_kept(store, group).map_err(after_sending)?;
     let done: Vec<i64> = (after.iter())
         .filter(|(number, times)| before.get(number) == Some(times))
         .map(|(number, _)| *number)
         .collect();
-    if done.is_empty() {
-        return Ok(0);
+    if !done.is_empty() {
+        let selection = Selection {
+            numbers: done,
+            ..Selection::default()
+        };
+        store.remove(&selection).map_err(after_sending)?;
     }
-    let selection = Selection {
-        numbers: done,
-        ..Selection::default()
-    };
-    Ok(store.remove(&selection)?)
+    Ok((tally.delivered(), tally.dead_lettered()))
 }
 
-/// How often each letter of a group was set aside.
-fn times_kept(store: &DeadLetters, group: &[DeadLetter]) -> Result<HashMap<i64, u32>, Failure> {
+/// The store fails when the receiver has events already: they are delivered, and still letters.
+fn after_sending(error: DeadLetterError) -> Failure {
+    Failure {
+        exit: Exit::DeliveryFailed,
+        ..error.into()
+    }
+}
+
+/// How often each letter of a group that is still there was set aside.
+fn times_kept(store: &DeadLetters, group: &[DeadLetter]) -> Result<HashMap<i64, u32>, DeadLetterError> {
     let selection = Selection {
         numbers: group.iter().map(|letter| letter.entry.number).collect(),
         ..Selection::default()
@@ -220,6 +262,8 @@ fn forget(numbers: &[i64], all: bool, letters: &Letters) -> Result<(), Failure> 
             .hint("give numbers, --sink or --report, or --all if that is meant"));
     }
     let (_, store) = load(letters)?;
-    let dropped = store.remove(&selection(letters, numbers))?;
+    let selection = selection(letters, numbers);
+    check_numbers(&store, &selection)?;
+    let dropped = store.remove(&selection)?;
     print(format!("{dropped} dropped\n").as_bytes())
 }

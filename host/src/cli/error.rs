@@ -271,7 +271,11 @@ impl From<SinkError> for Failure {
 
 impl From<DeadLetterError> for Failure {
     fn from(error: DeadLetterError) -> Self {
-        Failure::told(Exit::DeliveryFailed, &error, error.hint())
+        // Said by a command before anything was sent; a run that cannot keep a letter counts it as undelivered.
+        Failure {
+            code: "dead-letters",
+            ..Failure::told(Exit::Usage, &error, error.hint())
+        }
     }
 }
 
@@ -305,6 +309,13 @@ impl From<RunError> for Failure {
                 ..error.into()
             },
             RunError::Window(error) => error.into(),
+            RunError::Ahead { ref report, .. } => {
+                let hint = format!(
+                    "set the clock right; if it is, it was ahead in an earlier run: `host ledger reset {report}` begins anew with \
+                     today, and `host run {report} --from DAY` gets what was passed over"
+                );
+                Failure::usage(error.to_string()).hint(hint)
+            }
             error @ RunError::Changed { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
                 .hint("run again: the window is delivered from its start, with the same ids"),
             error @ RunError::Gone => Failure::new(Exit::RemoteFailed, error.to_string())

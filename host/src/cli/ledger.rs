@@ -1,7 +1,7 @@
 //! `host ledger` and `host gaps`; and the ledger of `host run`.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::report::Report;
 use super::{Exit, Failure, print};
 use crate::config::{Config, nearest};
 use crate::event::Provenance;
-use crate::ledger::{Document, Interval, Ledger, Progress, Record, SqliteLedger, Stream};
-use crate::run::{Book, Bound, Keeping, Wanted};
+use crate::ledger::{Document, Interval, Ledger, Progress, Record, SqliteLedger, Stream, spool};
+use crate::run::{Book, Bound, Keeping, Wanted, WindowError};
 
 /// How long after an event it may still be missing at the source, unless the configuration says otherwise.
 const LAG: Duration = Duration::from_secs(15 * 60);
@@ -33,15 +33,19 @@ pub fn file(args: &RunArgs, config: &Config) -> Result<Option<PathBuf>, Failure>
             .hint("leave out --ledger, or --record and --replay")),
         Some(path) => Ok(Some(PathBuf::from(path))),
         None if recorded || args.remote.url.is_some() => Ok(None),
-        None => Ok(default(config)),
+        None => default(config).map(Some),
     }
 }
 
-fn default(config: &Config) -> Option<PathBuf> {
-    match &config.ledger.path {
-        Some(path) => Some(config.folder.join(path)),
-        None => super::state_folder().map(|folder| folder.join("ledger.db")),
+fn default(config: &Config) -> Result<PathBuf, Failure> {
+    if let Some(path) = &config.ledger.path {
+        return Ok(config.folder.join(path));
     }
+    let folder = super::state_folder().ok_or_else(|| {
+        Failure::usage("there is no place for the ledger: neither HOME nor XDG_STATE_HOME names a folder")
+            .hint("name a file with --ledger, or with `path` under [ledger]; --ledger none keeps no progress")
+    })?;
+    Ok(folder.join("ledger.db"))
 }
 
 /// Claims a run's stream.
@@ -83,7 +87,7 @@ fn open(file: &LedgerFile) -> Result<Option<SqliteLedger>, Failure> {
                 .hint("`host run` with --ledger makes one"));
         }
         Some(path) => Some(path.clone()),
-        None => default(&config).filter(|path| path.exists()),
+        None => Some(default(&config)?).filter(|path| path.exists()),
     };
     Ok(path.map(SqliteLedger::open).transpose()?)
 }
@@ -135,24 +139,26 @@ async fn opened(args: &StreamArgs) -> Result<(SqliteLedger, Vec<(Document, Recor
 }
 
 async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
-    let found = match open(file)? {
-        Some(ledger) => records(&ledger).await?,
-        None => Vec::new(),
+    let (found, folder) = match open(file)? {
+        Some(ledger) => (records(&ledger).await?, ledger.beside("spool")),
+        None => (Vec::new(), PathBuf::new()),
     };
     let mut text = String::new();
     if json {
         for (_, record) in &found {
-            text += &line(&entry(record))?;
+            text += &line(&entry(record, &folder))?;
         }
         return print(text.as_bytes());
     }
     if found.is_empty() {
-        return print(b"nothing is known of any stream\n");
+        text += "nothing is known of any stream\n";
+        text += &left(&folder, &found);
+        return print(text.as_bytes());
     }
     let _ = writeln!(
         text,
-        "{:<16} {:<20} {:<20} {:>9} {:>5}  PARAMETERS",
-        "REPORT", "CONNECTION", "WATERMARK", "IN FLIGHT", "GAPS"
+        "{:<16} {:<20} {:<20} {:>9} {:>7} {:>5}  PARAMETERS",
+        "REPORT", "CONNECTION", "WATERMARK", "IN FLIGHT", "SPOOLED", "GAPS"
     );
     for (_, record) in &found {
         let parameters = record.stream.parameters.iter();
@@ -161,25 +167,43 @@ async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
             .collect();
         let _ = writeln!(
             text,
-            "{:<16} {:<20} {:<20} {:>9} {:>5}  {}",
+            "{:<16} {:<20} {:<20} {:>9} {:>7} {:>5}  {}",
             record.stream.report,
             record.stream.connection,
             record.watermark.map_or("-".into(), seconds),
             record.windows.len(),
+            spool::documents(&folder, Some(&record.stream)).len(),
             record.gaps().len(),
             parameters.join(" ")
         );
     }
+    text += &left(&folder, &found);
     print(text.as_bytes())
 }
 
-fn entry(record: &Record) -> Value {
+/// A line about documents in the spool that belong to none of the streams, where there are any.
+fn left(folder: &Path, found: &[(Document, Record)]) -> String {
+    let of = |stream: &Stream| spool::documents(folder, Some(stream)).len();
+    let known: usize = found.iter().map(|(_, record)| of(&record.stream)).sum();
+    match spool::documents(folder, None).len().saturating_sub(known) {
+        0 => String::new(),
+        left => format!(
+            "{left} files of no stream are left in {}: they can be removed\n",
+            folder.display()
+        ),
+    }
+}
+
+fn entry(record: &Record, folder: &Path) -> Value {
+    let spooled = spool::documents(folder, Some(&record.stream));
+    let bytes: u64 = spooled.iter().map(|document| document.bytes).sum();
     json!({
         "report": record.stream.report,
         "connection": record.stream.connection,
         "parameters": record.stream.parameters,
         "watermark": record.watermark,
         "in_flight": record.windows.len(),
+        "spooled": { "documents": spooled.len(), "bytes": bytes },
         "gaps": record.gaps(),
     })
 }
@@ -231,6 +255,7 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
 
 async fn reset(args: &StreamArgs) -> Result<(), Failure> {
     let (ledger, found) = opened(args).await?;
+    let folder = ledger.beside("spool");
     let mut text = String::new();
     for (document, record) in &found {
         // Not under the feet of a run.
@@ -239,6 +264,16 @@ async fn reset(args: &StreamArgs) -> Result<(), Failure> {
             ledger.remove(&progress.key, progress.revision).await?;
         }
         ledger.remove(&document.key, document.revision).await?;
+        // Nothing of what was fetched stays behind; a removal that a kill cut short is made up for by the next run.
+        for document in spool::documents(&folder, Some(&record.stream)) {
+            std::fs::remove_file(&document.path).map_err(|error| {
+                let path = document.path.display();
+                Failure::usage(format!(
+                    "the stream is forgotten, but {path} cannot be removed: {error}"
+                ))
+                .hint("remove it: it holds report data")
+            })?;
+        }
         let _ = writeln!(text, "forgotten: {}", record.stream);
     }
     print(text.as_bytes())
@@ -246,9 +281,14 @@ async fn reset(args: &StreamArgs) -> Result<(), Failure> {
 
 /// `host gaps`.
 pub async fn gaps(args: &GapsArgs) -> Result<(), Failure> {
-    let (_, found) = opened(&args.stream).await?;
     let from = bound("--from", args.from.as_deref(), false)?;
     let to = bound("--to", args.to.as_deref(), true)?;
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        return Err(WindowError::Empty { from, to }.into());
+    }
+    let (_, found) = opened(&args.stream).await?;
     let mut text = String::new();
     for (_, record) in &found {
         for gap in missing(record, from, to) {

@@ -21,6 +21,7 @@ mod run;
 mod simulate;
 mod sinks;
 mod slow_demo;
+mod stdout;
 mod stop;
 mod summary;
 mod workshop;
@@ -200,14 +201,15 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     )
 }
 
-/// What must outlive a run: `$XDG_STATE_HOME/host`, else `~/.local/state/host`.
+/// What must outlive a run: `$XDG_STATE_HOME/host`, else `~/.local/state/host`; none without a home, as under systemd.
 fn state_folder() -> Option<PathBuf> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local").join("state"));
-    std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(home)
-        .map(|state| state.join("host"))
+    let folder = |variable: &str| {
+        std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let home = || folder("HOME").map(|home| home.join(".local").join("state"));
+    folder("XDG_STATE_HOME").or_else(home).map(|state| state.join("host"))
 }
 
 /// Writes data to stdout. A reader that went away is no failure.

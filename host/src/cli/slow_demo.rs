@@ -204,7 +204,7 @@ impl Stage {
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let missing = Wanted::Missing { days: DAYS };
-        let mut keeping = ledger::keeping(self.ledger(), &report, &provenance, missing).await?;
+        let mut keeping = ledger::keeping(self.ledger(), &report, &provenance, missing, None).await?;
         // The days are over, and the simulator knows them from the start.
         keeping.lag = Duration::ZERO;
         let progress = Arc::new(Progress::start(talk, name));

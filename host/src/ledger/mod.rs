@@ -34,6 +34,7 @@ mod progress;
 mod recent;
 mod record;
 mod schema;
+pub mod spool;
 mod sqlite;
 mod stream;
 

@@ -43,6 +43,11 @@ impl SqliteLedger {
             path: path.clone(),
             source,
         })?;
+        // Whatever names lead to it, it is one file with one set of locks and one spool.
+        let path = std::fs::canonicalize(&path).map_err(|source| LedgerError::Folder {
+            path: path.clone(),
+            source,
+        })?;
         let failed = |source| LedgerError::Database {
             path: path.clone(),
             source,
@@ -295,6 +300,20 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(settings, ("wal".to_owned(), 2));
+    }
+
+    #[tokio::test]
+    async fn two_names_of_one_file_share_its_claims_and_its_spool() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("l.db"), folder.path().join("m.db"));
+        std::os::unix::fs::symlink("l.db", &link).unwrap();
+        // Also where the link is there first.
+        let linked = SqliteLedger::open(&link).unwrap();
+        let ledger = SqliteLedger::open(&path).unwrap();
+        let _claim = linked.claim("stream.a").await.unwrap();
+        let claimed = ledger.claim("stream.a").await.map(|_| ());
+        assert!(matches!(claimed, Err(LedgerError::Claimed { .. })), "{claimed:?}");
+        assert_eq!(linked.beside("spool"), ledger.beside("spool"));
     }
 
     #[tokio::test]

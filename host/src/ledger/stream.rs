@@ -43,6 +43,11 @@ impl Stream {
         format!("progress.{}.", self.digest())
     }
 
+    /// What the names of all its documents in the spool begin with.
+    pub fn spool_prefix(&self) -> String {
+        format!("{}.", self.digest())
+    }
+
     fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let mut put = |text: &str| {

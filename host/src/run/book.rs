@@ -109,8 +109,7 @@ impl Book {
     }
 
     fn prefix(&self) -> String {
-        let key = self.stream.key();
-        format!("{}.", key.strip_prefix(Stream::KEYS).unwrap_or(&key))
+        self.stream.spool_prefix()
     }
 
     fn files_of(&self, window: &str) -> Vec<String> {

@@ -220,7 +220,7 @@ impl Run {
         }
     }
 
-    fn clock(&self) -> Timestamp {
+    pub(super) fn clock(&self) -> Timestamp {
         Timestamp::from_millisecond(self.request.now).unwrap_or_else(|_| Timestamp::now())
     }
 

@@ -11,6 +11,7 @@ mod book;
 #[cfg(test)]
 mod calendar;
 mod changes;
+mod clock;
 mod errand;
 mod fan_out;
 mod kept;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -87,6 +89,20 @@ pub enum RunError {
     /// A window's document is lost, and the server no longer has all of its period.
     #[error("a document is lost that the server can no longer give in full: its window is given up")]
     Gone,
+    /// The watermark lies in the future, so nothing would be due for long.
+    #[error(
+        "the ledger is ahead of the clock: {report} of {connection} is committed up to {watermark}, and it is {now} now"
+    )]
+    Ahead {
+        /// The report's name.
+        report: String,
+        /// The connection's name.
+        connection: String,
+        /// The watermark.
+        watermark: Timestamp,
+        /// The clock.
+        now: Timestamp,
+    },
     /// The windows cannot be computed.
     #[error(transparent)]
     Window(#[from] WindowError),
@@ -255,6 +271,9 @@ impl Run {
 
     /// Delivers everything that there is.
     async fn deliver_all(&self, counts: &mut Counts, sinks: &mut FanOut) -> Result<Delivered, RunError> {
+        if let Some(keeping) = &self.keeping {
+            self.check_clock(keeping)?;
+        }
         let mut report = self.plugin.report()?;
         let mut cleanups = Vec::new();
         let mut pending = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::window::{Window, WindowError, day_of, end_of_day, start_of};
+use super::window::{Window, WindowError, after, day_of, end_of_day, start_of};
 use crate::ledger::{Interval, Record, merged};
 use crate::plugin::Granularity;
 
@@ -164,13 +164,6 @@ fn back(from: Timestamp, count: u32) -> Result<Timestamp, WindowError> {
 
 fn forth(from: Timestamp, count: u32) -> Result<Timestamp, WindowError> {
     from.checked_add(days(count.max(1)))
-        .map_err(|_| WindowError::OutOfRange)
-}
-
-/// The next millisecond: an instant at midnight belongs to the day that begins.
-fn after(instant: Timestamp) -> Result<Timestamp, WindowError> {
-    instant
-        .checked_add(SignedDuration::from_millis(1))
         .map_err(|_| WindowError::OutOfRange)
 }
 

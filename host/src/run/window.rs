@@ -101,7 +101,11 @@ impl Period {
     /// The window that the period means now. For a source that knows only days, its bounds move out to whole days.
     pub fn window(self, now: Timestamp, granularity: Granularity) -> Result<Window, WindowError> {
         let (from, to) = match self {
-            Period::Today => (start_of(day_of(now))?, now),
+            Period::Today => {
+                let midnight = start_of(day_of(now))?;
+                // At midnight the day that begins is meant, though nothing has happened in it yet.
+                (midnight, now.max(after(midnight)?))
+            }
             Period::Since(duration) => {
                 let duration = SignedDuration::try_from(duration).map_err(|_| WindowError::OutOfRange)?;
                 (now.checked_sub(duration).map_err(|_| WindowError::OutOfRange)?, now)
@@ -152,6 +156,13 @@ pub(super) fn day_of(instant: Timestamp) -> Date {
 pub(super) fn start_of(day: Date) -> Result<Timestamp, WindowError> {
     day.to_zoned(TimeZone::UTC)
         .map(|zoned| zoned.timestamp())
+        .map_err(|_| WindowError::OutOfRange)
+}
+
+/// The next millisecond: an instant at midnight belongs to the day that begins.
+pub(super) fn after(instant: Timestamp) -> Result<Timestamp, WindowError> {
+    instant
+        .checked_add(SignedDuration::from_millis(1))
         .map_err(|_| WindowError::OutOfRange)
 }
 
@@ -213,6 +224,15 @@ mod tests {
         assert_eq!(window(week, Granularity::Instant), exact);
         let today = ("2025-03-31T00:00:00Z".to_string(), "2025-04-01T00:00:00Z".to_string());
         assert_eq!(window(Period::Today, Granularity::Day), today);
+    }
+
+    #[test]
+    fn at_midnight_today_is_the_day_that_begins() {
+        let midnight = at("2025-03-31T00:00:00Z");
+        let whole = Period::Today.window(midnight, Granularity::Day).unwrap();
+        assert_eq!((whole.from, whole.to), (midnight, at("2025-04-01T00:00:00Z")));
+        let exact = Period::Today.window(midnight, Granularity::Instant).unwrap();
+        assert_eq!((exact.from, exact.to), (midnight, at("2025-03-31T00:00:00.001Z")));
     }
 
     #[test]

@@ -388,7 +388,10 @@ impl Delivery {
                 Tally::add(&self.tally.dead_lettered, letters.len());
             }
             Err(error) => {
-                let text = super::answer::in_one_line(&error);
+                let mut text = super::answer::in_one_line(&error);
+                if let Some(hint) = error.hint() {
+                    text = format!("{text}; {hint}");
+                }
                 tracing::error!(sink = %self.sink.name(), events = letters.len(), "not delivered and not kept: {text}");
                 Tally::add(&self.tally.undelivered, letters.len());
                 self.trouble.get_or_insert(text);

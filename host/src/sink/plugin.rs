@@ -149,7 +149,8 @@ impl PluginSink {
             };
             match step {
                 Step::Done(rejections) => pending.rejections.extend(rejections),
-                Step::Stop(verdict) => return Ok(verdict),
+                Step::Stop(verdict) if pending.next == 0 => return Ok(verdict),
+                Step::Stop(verdict) => return Ok(self.in_the_middle(pending, items, verdict)),
             }
             pending.next += 1;
         }
@@ -160,6 +161,47 @@ impl PluginSink {
             true => Verdict::Accepted,
             false => Verdict::Rejected(rejections),
         })
+    }
+
+    /// What a verdict means after earlier deliveries of the batch were taken. Which events those held, only the plugin
+    /// knows; so nothing is said to be delivered, and whoever looks at what is left is told that some of it may be.
+    fn in_the_middle(&self, pending: &mut Pending, items: usize, verdict: Verdict) -> Verdict {
+        let (taken, all) = (pending.next, pending.deliveries.len());
+        let told = |reason: String| {
+            format!(
+                "{reason} (after {taken} of {all} deliveries of the batch were taken: this event may be in one of them)"
+            )
+        };
+        match verdict {
+            Verdict::Refused { reason } => {
+                let reason = told(reason);
+                let mut known = std::mem::take(&mut pending.rejections);
+                known.sort_by_key(|rejection| rejection.index);
+                known.dedup_by_key(|rejection| rejection.index);
+                let mut known = known.into_iter().peekable();
+                let rejections = (0..items).map(|index| match known.next_if(|known| known.index == index) {
+                    Some(known) => known,
+                    None => Rejection {
+                        index,
+                        reason: reason.clone(),
+                    },
+                });
+                Verdict::Rejected(rejections.collect())
+            }
+            Verdict::Retry { after, reason } => Verdict::Retry {
+                after,
+                reason: told(reason),
+            },
+            Verdict::TooLarge { reason } => {
+                tracing::warn!(
+                    sink = %self.name,
+                    "{taken} of {all} deliveries of a batch were taken, and the next one is too large: the batch is sent again \
+                     in halves, so that some events come twice, with the same ids"
+                );
+                Verdict::TooLarge { reason: told(reason) }
+            }
+            verdict => verdict,
+        }
     }
 
     async fn send(&mut self, described: &plugin::HttpRequest, number: usize, items: usize) -> Step {

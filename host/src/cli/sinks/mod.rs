@@ -122,10 +122,14 @@ impl Opening<'_> {
             }
             SinkSpec::Named(name) => {
                 let set = named(opener.config, &name)?;
+                if !matches!(set.kind, SinkKind::Stdout(_) | SinkKind::File(_)) {
+                    dead_letters::need_place(&self.remains.dead_letters)?;
+                }
                 (opener.configured(&name, set)?, Some(set))
             }
             SinkSpec::Plugin(_) => {
                 self.plugins += 1;
+                dead_letters::need_place(&self.remains.dead_letters)?;
                 let config = self.wanted.plugin_config.unwrap_or("{}");
                 (opener.ad_hoc_plugin(text, config, rendering.encoding)?, None)
             }

@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::file::Layout;
 use super::network;
-use crate::cli::{Exit, Failure, connection, plugins};
+use crate::cli::{Exit, Failure, connection, plugins, stdout};
 use crate::config::{self, Config, SinkKind, Transport};
 use crate::event::{Encoding, Provenance};
 use crate::plugin::SinkPlugin;
@@ -61,6 +61,7 @@ impl Opener<'_> {
 
     /// Standard output.
     pub(super) fn stdout(&self, format: Option<Format>, encoding: Encoding) -> Result<Box<dyn Sink>, Failure> {
+        stdout::check()?;
         let terminal = std::io::stdout().is_terminal();
         let format = format.unwrap_or(if terminal { Format::Table } else { Format::Ndjson });
         if terminal && format == Format::Parquet {
@@ -144,7 +145,12 @@ impl Opener<'_> {
     fn plugin(&self, name: &str, plugin: &config::PluginSink) -> Result<Box<dyn Sink>, Failure> {
         let loaded = load(self.config, &plugin.plugin)?;
         let transport: Box<dyn sink::Transport> = match &plugin.transport {
-            None | Some(Transport::Stdout) => Box::new(self.raw_stdout()),
+            // With an endpoint it may never be written to.
+            None if plugin.endpoint.is_some() => Box::new(self.raw_stdout()),
+            None | Some(Transport::Stdout) => {
+                stdout::check()?;
+                Box::new(self.raw_stdout())
+            }
             Some(Transport::File { path }) => {
                 let path = self.config.folder.join(self.expand(&path.parse()?));
                 let raw = FileOptions { raw: true, ..GROWING };
@@ -166,6 +172,7 @@ impl Opener<'_> {
 
     /// A `.wasm` sink named on the command line: its bytes go to standard output, and it has no endpoint.
     pub(super) fn ad_hoc_plugin(&self, path: &str, config: &str, encoding: Encoding) -> Result<Box<dyn Sink>, Failure> {
+        stdout::check()?;
         let loaded = load(self.config, path)?;
         let options = PluginOptions {
             config: config.to_owned(),

@@ -1,9 +1,10 @@
 //! Events that a sink refused for good, or could not be given in time where nobody keeps them for it.
 //!
 //! [`DeadLetters`] keeps each with its sink, the reason, the times of the attempts and what is true of its run, so that
-//! it can be delivered later as if nothing had happened. An event is kept once for each sink. The store is bounded: what
-//! does not fit is refused, and whoever wanted to put it there says so.
+//! it can be delivered later as if nothing had happened. An event is kept once for each sink; another event of the same id is
+//! another letter. The store is bounded: what does not fit is refused, and whoever wanted to put it there says so.
 
+mod claim;
 mod schema;
 mod store;
 
@@ -103,8 +104,15 @@ pub struct Selection {
 #[non_exhaustive]
 pub enum DeadLetterError {
     /// There is no room.
-    #[error("the dead letters are full: {events} events of {most_events}, {bytes} bytes of {most_bytes}")]
+    #[error(
+        "the dead letters have no room for {more_events} more events of {more_bytes} bytes: they hold {events} of \
+         {most_events} events, {bytes} of {most_bytes} bytes"
+    )]
     Full {
+        /// Events that were to be added.
+        more_events: u64,
+        /// Bytes that were to be added.
+        more_bytes: u64,
         /// Events there.
         events: u64,
         /// Events allowed.
@@ -113,6 +121,15 @@ pub enum DeadLetterError {
         bytes: u64,
         /// Bytes allowed.
         most_bytes: u64,
+    },
+    /// No file was named, and there is none to take by default.
+    #[error("there is no place for dead letters: neither HOME nor XDG_STATE_HOME names a folder")]
+    Nowhere,
+    /// Another process delivers them.
+    #[error("another replay of the dead letters in {} is under way", path.display())]
+    Claimed {
+        /// The file.
+        path: PathBuf,
     },
     /// The database cannot be used.
     #[error("cannot use the dead letters in {}", path.display())]
@@ -158,6 +175,8 @@ impl DeadLetterError {
                 }
                 _ => "choose another file with `path` under [dead-letters]".into(),
             },
+            DeadLetterError::Nowhere => "name a file with `path` under [dead-letters]".into(),
+            DeadLetterError::Claimed { .. } => "wait for it to end; two replays would deliver the same events".into(),
             DeadLetterError::Folder { .. } | DeadLetterError::Foreign { .. } => {
                 "choose another file with `path` under [dead-letters]".into()
             }

@@ -1,12 +1,29 @@
 //! The tables, and how older ones become today's.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use sha2::{Digest as _, Sha256};
 
 /// `PRAGMA application_id`: tells the file from any other database. The letters `hdl1`.
 const APPLICATION: i32 = 0x6864_6c31;
 
+/// What leads to the next version.
+#[derive(Clone, Copy)]
+struct Step {
+    sql: &'static str,
+    /// What SQL alone cannot do.
+    then: Option<fn(&Transaction<'_>) -> Result<(), rusqlite::Error>>,
+}
+
 /// Each step leads to the version after its place.
-const STEPS: &[&str] = &["
+const STEPS: &[Step] = &[
+    Step { sql: FIRST, then: None },
+    Step {
+        sql: BY_CONTENT,
+        then: Some(digests),
+    },
+];
+
+const FIRST: &str = "
     CREATE TABLE provenance (
         id INTEGER PRIMARY KEY,
         json TEXT NOT NULL UNIQUE
@@ -35,7 +52,61 @@ const STEPS: &[&str] = &["
     CREATE TRIGGER letter_removed AFTER DELETE ON letter BEGIN
         UPDATE total SET events = events - 1, bytes = bytes - length(CAST(OLD.event AS BLOB));
     END;
-"];
+";
+
+/// Events that share an id and say different things are letters of their own.
+const BY_CONTENT: &str = "
+    CREATE TABLE letter_by_content (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        sink TEXT NOT NULL,
+        report TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        first_attempt INTEGER NOT NULL, -- ms since 1970
+        last_attempt INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        times_kept INTEGER NOT NULL DEFAULT 1,
+        run_id TEXT NOT NULL,
+        provenance INTEGER NOT NULL REFERENCES provenance (id),
+        event TEXT NOT NULL,
+        digest BLOB NOT NULL, -- SHA-256 of the event
+        UNIQUE (sink, connection, report, event_id, digest)
+    ) STRICT;
+    INSERT INTO letter_by_content SELECT number, sink, report, connection, event_id, reason, first_attempt,
+        last_attempt, attempts, times_kept, run_id, provenance, event, x'' FROM letter;
+    -- A number is not used again.
+    DELETE FROM sqlite_sequence WHERE name = 'letter_by_content';
+    INSERT INTO sqlite_sequence SELECT 'letter_by_content', seq FROM sqlite_sequence WHERE name = 'letter';
+    DROP TABLE letter;
+    ALTER TABLE letter_by_content RENAME TO letter;
+    CREATE TRIGGER letter_added AFTER INSERT ON letter BEGIN
+        UPDATE total SET events = events + 1, bytes = bytes + length(CAST(NEW.event AS BLOB));
+    END;
+    CREATE TRIGGER letter_removed AFTER DELETE ON letter BEGIN
+        UPDATE total SET events = events - 1, bytes = bytes - length(CAST(OLD.event AS BLOB));
+    END;
+";
+
+/// The digest of an event as it is kept.
+pub(super) fn digest(event: &str) -> [u8; 32] {
+    Sha256::digest(event).into()
+}
+
+fn digests(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    let mut next = transaction.prepare("SELECT number, event FROM letter WHERE number > ?1 ORDER BY number LIMIT 1")?;
+    let mut set = transaction.prepare("UPDATE letter SET digest = ?2 WHERE number = ?1")?;
+    let mut after = 0_i64;
+    let mut following = |after: i64| {
+        let row = next.query_row([after], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
+        row.optional()
+    };
+    while let Some((number, event)) = following(after)? {
+        set.execute(params![number, digest(&event)])?;
+        after = number;
+    }
+    Ok(())
+}
 
 /// Brings a new or older database to today's version.
 ///
@@ -43,6 +114,10 @@ const STEPS: &[&str] = &["
 ///
 /// A sentence where the file is something else or newer; otherwise what SQLite says.
 pub(super) fn prepare(connection: &mut Connection) -> Result<Result<(), String>, rusqlite::Error> {
+    migrate(connection, STEPS)
+}
+
+fn migrate(connection: &mut Connection, steps: &[Step]) -> Result<Result<(), String>, rusqlite::Error> {
     // Before anything is written: another program's file stays as it is.
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -54,20 +129,88 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<Result<(), String>,
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = usize::try_from(version).ok().and_then(|version| STEPS.get(version..));
-    let Some(steps) = known else {
+    let known = usize::try_from(version).ok().and_then(|version| steps.get(version..));
+    let Some(missing) = known else {
         return Ok(Err(format!(
             "it has version {version}, this program knows {}",
-            STEPS.len()
+            steps.len()
         )));
     };
-    if !steps.is_empty() {
-        for step in steps {
-            transaction.execute_batch(step)?;
+    if !missing.is_empty() {
+        for step in missing {
+            transaction.execute_batch(step.sql)?;
+            if let Some(then) = step.then {
+                then(&transaction)?;
+            }
         }
         transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
+        transaction.pragma_update(None, "user_version", steps.len() as i64)?;
     }
     transaction.commit()?;
     Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An insert as the version of that many steps knows it.
+    fn put(connection: &Connection, version: usize, event: &str) -> Result<usize, rusqlite::Error> {
+        let (column, value) = if version == 1 { ("", "") } else { (", digest", ", ?2") };
+        let query = format!(
+            "INSERT INTO letter (sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, \
+             run_id, provenance, event{column}) VALUES ('siem', 'r', 'c', 'same', 'down', 1, 2, 3, 'run', 1, ?1{value})"
+        );
+        match version {
+            1 => connection.execute(&query, [event]),
+            _ => connection.execute(&query, params![event, digest(event)]),
+        }
+    }
+
+    #[test]
+    fn the_first_version_s_letters_keep_all_they_have_and_gain_a_digest() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &STEPS[..1]).unwrap().unwrap();
+        connection
+            .execute("INSERT INTO provenance VALUES (1, '{}')", [])
+            .unwrap();
+        put(&connection, 1, "gone").unwrap();
+        connection.execute("DELETE FROM letter", []).unwrap();
+        put(&connection, 1, "kept").unwrap();
+        assert!(put(&connection, 1, "other").is_err(), "by id alone");
+
+        prepare(&mut connection).unwrap().unwrap();
+        let row = connection.query_row("SELECT number, attempts, event, digest FROM letter", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        });
+        let row: (i64, u32, String, [u8; 32]) = row.unwrap();
+        assert_eq!(row, (2, 3, "kept".to_owned(), digest("kept")));
+        put(&connection, 2, "other").unwrap();
+        assert!(put(&connection, 2, "kept").is_err());
+        connection.execute("DELETE FROM letter WHERE number = 2", []).unwrap();
+        let totals = connection.query_row("SELECT events, bytes FROM total", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+        let totals: (u32, u32) = totals.unwrap();
+        assert_eq!(totals, (1, 5));
+        // Twice is once.
+        prepare(&mut connection).unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_number_is_not_used_again_after_the_change_of_the_table() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &STEPS[..1]).unwrap().unwrap();
+        connection
+            .execute("INSERT INTO provenance VALUES (1, '{}')", [])
+            .unwrap();
+        put(&connection, 1, "gone").unwrap();
+        connection.execute("DELETE FROM letter", []).unwrap();
+        prepare(&mut connection).unwrap().unwrap();
+        put(&connection, 2, "new").unwrap();
+        let number: i64 = connection
+            .query_row("SELECT number FROM letter", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(number, 2);
+    }
 }

@@ -17,7 +17,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// The dead letters of all sinks. The file is made when the first letter comes.
 #[derive(Debug)]
 pub struct DeadLetters {
-    path: PathBuf,
+    path: Option<PathBuf>,
     bounds: Bounds,
     connection: Mutex<Option<Connection>>,
 }
@@ -26,15 +26,24 @@ impl DeadLetters {
     /// The store in this file; nothing is opened yet.
     pub fn at(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
         DeadLetters {
-            path: path.into(),
+            path: Some(path.into()),
+            bounds,
+            connection: Mutex::new(None),
+        }
+    }
+
+    /// No store: there are no letters, and none can be kept.
+    pub fn nowhere(bounds: Bounds) -> Self {
+        DeadLetters {
+            path: None,
             bounds,
             connection: Mutex::new(None),
         }
     }
 
     /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Keeps events for a sink, all of them or none. One that is there already gets the new reason and attempts.
@@ -53,16 +62,30 @@ impl DeadLetters {
         let Some(connection) = opened.as_mut() else {
             return Ok(());
         };
-        let (events, bytes) = self.database(put(connection, sink, run_id, provenance, letters, self.bounds))?;
-        if events > self.bounds.events || bytes > self.bounds.bytes {
-            return Err(DeadLetterError::Full {
-                events,
-                most_events: self.bounds.events,
-                bytes,
-                most_bytes: self.bounds.bytes,
-            });
+        let (before, after) = self.database(put(connection, sink, run_id, provenance, letters, self.bounds))?;
+        if after.fits(self.bounds) {
+            return Ok(());
         }
-        Ok(())
+        Err(DeadLetterError::Full {
+            more_events: after.events.saturating_sub(before.events),
+            more_bytes: after.bytes.saturating_sub(before.bytes),
+            events: before.events,
+            most_events: self.bounds.events,
+            bytes: before.bytes,
+            most_bytes: self.bounds.bytes,
+        })
+    }
+
+    /// The sinks that letters are kept for.
+    pub fn sinks(&self) -> Result<Vec<String>, DeadLetterError> {
+        let opened = self.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(Vec::new());
+        };
+        self.database((|| {
+            let mut statement = connection.prepare("SELECT DISTINCT sink FROM letter ORDER BY sink")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })())
     }
 
     /// What happened to the selected letters, oldest first, so many at most.
@@ -129,16 +152,17 @@ impl DeadLetters {
 
     /// Where there is no file, there are no letters, and reading them makes none.
     fn open_existing(&self) -> Result<MutexGuard<'_, Option<Connection>>, DeadLetterError> {
-        if self.path.exists() {
+        if self.path.as_ref().is_some_and(|path| path.exists()) {
             return self.open();
         }
         Ok(self.connection.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn connect(&self) -> Result<Connection, DeadLetterError> {
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let path = self.path.as_ref().ok_or(DeadLetterError::Nowhere)?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|source| DeadLetterError::Folder {
-                path: self.path.clone(),
+                path: path.clone(),
                 source,
             })?;
         }
@@ -147,27 +171,49 @@ impl DeadLetters {
             .append(true)
             .create(true)
             .mode(0o600)
-            .open(&self.path);
+            .open(path);
         file.map_err(|source| DeadLetterError::Folder {
-            path: self.path.clone(),
+            path: path.clone(),
             source,
         })?;
         let prepared = self.database((|| {
-            let mut connection = Connection::open(&self.path)?;
+            let mut connection = Connection::open(path)?;
             connection.busy_timeout(BUSY)?;
             schema::prepare(&mut connection).map(|known| known.map(|()| connection))
         })())?;
         prepared.map_err(|problem| DeadLetterError::Foreign {
-            path: self.path.clone(),
+            path: path.clone(),
             problem,
         })
     }
 
     fn database<T>(&self, result: Result<T, rusqlite::Error>) -> Result<T, DeadLetterError> {
         result.map_err(|source| DeadLetterError::Database {
-            path: self.path.clone(),
+            path: self.path.clone().unwrap_or_default(),
             source,
         })
+    }
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy)]
+struct Total {
+    events: u64,
+    bytes: u64,
+}
+
+impl Total {
+    fn of(connection: &Connection) -> Result<Total, rusqlite::Error> {
+        connection.query_row("SELECT events, bytes FROM total", [], |row| {
+            Ok(Total {
+                events: unsigned(row, 0)?,
+                bytes: unsigned(row, 1)?,
+            })
+        })
+    }
+
+    fn fits(self, bounds: Bounds) -> bool {
+        self.events <= bounds.events && self.bytes <= bounds.bytes
     }
 }
 
@@ -175,7 +221,7 @@ impl DeadLetters {
 const ENTRY: &str =
     "number, sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, times_kept, run_id";
 
-/// Inserts and says how much there is then; what goes over the bounds is taken back.
+/// Inserts, and says how much there was and is then; what goes over the bounds is taken back.
 fn put(
     connection: &mut Connection,
     sink: &str,
@@ -183,8 +229,9 @@ fn put(
     provenance: &Provenance,
     letters: &[Undelivered<'_>],
     bounds: Bounds,
-) -> Result<(u64, u64), rusqlite::Error> {
+) -> Result<(Total, Total), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let before = Total::of(&transaction)?;
     let shared = json(provenance)?;
     transaction.execute("INSERT OR IGNORE INTO provenance (json) VALUES (?1)", [&shared])?;
     let shared: i64 =
@@ -192,11 +239,12 @@ fn put(
     {
         let mut insert = transaction.prepare_cached(
             "INSERT INTO letter (sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, \
-             run_id, provenance, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             run_id, provenance, event, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
              ON CONFLICT DO UPDATE SET reason = excluded.reason, last_attempt = excluded.last_attempt, \
              attempts = attempts + excluded.attempts, times_kept = times_kept + 1",
         )?;
         for letter in letters {
+            let event = json(letter.event)?;
             insert.execute(params![
                 sink,
                 provenance.report,
@@ -208,19 +256,18 @@ fn put(
                 letter.attempts,
                 run_id,
                 shared,
-                json(letter.event)?,
+                event,
+                schema::digest(&event),
             ])?;
         }
     }
-    let totals = transaction.query_row("SELECT events, bytes FROM total", [], |row| {
-        Ok((unsigned(row, 0)?, unsigned(row, 1)?))
-    })?;
-    if totals.0 <= bounds.events && totals.1 <= bounds.bytes {
+    let after = Total::of(&transaction)?;
+    if after.fits(bounds) {
         transaction.commit()?;
-        return Ok(totals);
+    } else {
+        transaction.rollback()?;
     }
-    transaction.rollback()?;
-    Ok(totals)
+    Ok((before, after))
 }
 
 /// A count: SQLite's integers have a sign.
@@ -357,6 +404,41 @@ mod tests {
     }
 
     #[test]
+    fn events_of_one_id_that_say_different_things_are_letters_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DeadLetters::at(folder.path().join("x.db"), Bounds::default());
+        let events: Vec<_> = (0..5).map(|time| Event { time, ..event("same") }).collect();
+        add(&store, "a", &events, "first").unwrap();
+        assert_eq!(store.count(&Selection::default()).unwrap(), 5);
+        // What was read back is the letter that it was.
+        let read = store.read(&Selection::default(), 0, 10).unwrap();
+        let read: Vec<_> = read.into_iter().map(|letter| letter.event).collect();
+        assert_eq!(read, events);
+        add(&store, "a", &read, "second").unwrap();
+        let entries = store.list(&Selection::default(), 10).unwrap();
+        assert_eq!(entries.len(), 5);
+        assert!(entries.iter().all(|entry| entry.times_kept == 2));
+    }
+
+    #[test]
+    fn one_holder_at_a_time_claims_the_letters_whatever_name_leads_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let store = DeadLetters::at(&path, Bounds::default());
+        assert!(store.claim().unwrap().is_none());
+        add(&store, "a", &[event("1")], "x").unwrap();
+        let link = folder.path().join("y.db");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let claim = store.claim().unwrap();
+        for path in [&path, &link] {
+            let error = DeadLetters::at(path, Bounds::default()).claim().unwrap_err();
+            assert!(matches!(error, DeadLetterError::Claimed { .. }), "{error}");
+        }
+        drop(claim);
+        assert!(store.claim().unwrap().is_some());
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
         let folder = tempfile::tempdir().unwrap();
         let bounds = Bounds {
@@ -366,7 +448,11 @@ mod tests {
         let store = DeadLetters::at(folder.path().join("x.db"), bounds);
         add(&store, "a", &[event("1")], "x").unwrap();
         let error = add(&store, "a", &[event("2"), event("3")], "x").unwrap_err();
-        assert!(matches!(error, DeadLetterError::Full { .. }), "{error}");
+        let said = error.to_string();
+        assert!(
+            said.contains("no room for 2 more events") && said.contains("hold 1 of 2 events"),
+            "{said}"
+        );
         assert_eq!(store.count(&Selection::default()).unwrap(), 1);
         store.remove(&Selection::default()).unwrap();
         add(&store, "a", &[event("2"), event("3")], "x").unwrap();
@@ -413,8 +499,10 @@ mod tests {
         let other = Connection::open(&path).unwrap();
         other.execute_batch("CREATE TABLE mine (x)").unwrap();
         drop(other);
+        let before = std::fs::read(&path).unwrap();
         let error = add(&store, "a", &[event("1")], "x").unwrap_err();
         assert!(matches!(error, DeadLetterError::Foreign { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
 
         std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
         let store = DeadLetters::at(&path, Bounds::default());

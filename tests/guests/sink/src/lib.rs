@@ -133,11 +133,17 @@ impl GuestEncoder for Hostile {
                     Payload::Events(items) => items.into_iter().map(|item| item.id).collect(),
                     Payload::Documents(items) => items.into_iter().map(|item| item.id).collect(),
                 };
-                let body = Some(Body::Other(("text/plain".into(), ids.join("\n").into_bytes())));
-                Delivery::Http(HttpRequest {
-                    body,
-                    ..request(&["ingest"])
-                })
+                let of = |ids: &[String]| {
+                    let body = Some(Body::Other(("text/plain".into(), ids.join("\n").into_bytes())));
+                    Delivery::Http(HttpRequest {
+                        body,
+                        ..request(&["ingest"])
+                    })
+                };
+                if self.behaviour == "thirds" {
+                    return Ok(ids.chunks(ids.len().div_ceil(3)).map(of).collect());
+                }
+                of(&ids)
             }
         }])
     }
