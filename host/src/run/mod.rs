@@ -10,6 +10,8 @@ mod book;
 #[cfg(test)]
 mod calendar;
 mod fan_out;
+#[cfg(test)]
+mod histories;
 mod kept;
 mod mark;
 mod memory;
