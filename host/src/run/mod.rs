@@ -14,6 +14,8 @@ mod changes;
 mod clock;
 mod errand;
 mod fan_out;
+#[cfg(test)]
+mod histories;
 mod kept;
 mod mark;
 mod memory;
