@@ -259,7 +259,7 @@ fn scratch() -> tempfile::TempDir {
 
 #[test]
 fn whatever_happens_nothing_is_lost_doubled_or_forgotten() {
-    let seen = live_all("a ledger in memory", 2000, 1, |_| {
+    let seen = live_all("a ledger in memory", 1000, 1, |_| {
         let ledger = MemoryLedger::default();
         Box::new(move || -> Arc<dyn Ledger> { Arc::new(ledger.clone()) })
     });

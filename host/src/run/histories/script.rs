@@ -160,7 +160,7 @@ fn run() -> impl Strategy<Value = Run> {
     let skew = prop_oneof![
         14 => Just(0),
         2 => -3 * DAY..0,
-        1 => -400 * DAY..0,
+        1 => -30 * DAY..0,
         2 => 1..2 * DAY,
         1 => 1..30 * DAY,
     ];
