@@ -4,7 +4,6 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{BackfillArgs, RunArgs, Talk};
@@ -240,8 +239,4 @@ pub fn tell(summary: &Summary, talk: &Talk) {
         summary.window.to,
         summary.duration_ms
     );
-}
-
-fn json(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::book::Book;
-use super::errand::{Brought, Errand, Gate};
+use super::errand::{Brought, Errand, Gate, of_fetch};
 use super::{FETCH_AHEAD, RunError};
 use crate::fetch::{Fetched, Fetcher};
 use crate::ledger::{InFlight, LedgerError};
@@ -126,7 +126,8 @@ impl Ahead {
             let mut documents = stream::iter(plan.into_iter().enumerate())
                 .map(|(place, fetch)| async move {
                     let errand = Errand::new(book, gate, of, place, whole);
-                    errand.carry_out(fetcher, &fetch).await
+                    let from = async |point| fetcher.fetch_from(&fetch, point, &errand).await.map_err(of_fetch);
+                    errand.carry_out(from).await
                 })
                 .buffered(FETCH_AHEAD);
             while let Some(brought) = documents.next().await {

@@ -8,9 +8,8 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePer
 
 use super::RunError;
 use super::book::Book;
-use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher, Journal, Point};
+use crate::fetch::{Cleanup, FetchError, Fetched, Journal, Point};
 use crate::ledger::{FetchState, InFlight, Kept, LedgerError, Record};
-use crate::plugin;
 
 /// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
 const AT_WORK: usize = 16;
@@ -74,9 +73,9 @@ async fn reopen(book: &Book, kept: &Kept, sha256: Option<String>) -> Result<Opti
 pub(super) struct Errand {
     book: Arc<Book>,
     gate: Arc<Gate>,
-    window: Arc<InFlight>,
+    pub(super) window: Arc<InFlight>,
     /// Which of the plan's fetches.
-    place: usize,
+    pub(super) place: usize,
     /// Whether the server can still be asked for it.
     whole: bool,
     /// While it is at work.
@@ -97,8 +96,11 @@ impl Errand {
         }
     }
 
-    /// Brings the document, from wherever an earlier run left it.
-    pub(super) async fn carry_out(&self, fetcher: &Fetcher, fetch: &plugin::Fetch) -> Result<Brought, RunError> {
+    /// Brings the document, from wherever an earlier run left it; where it has to be fetched, `fetch` does so from that point.
+    pub(super) async fn carry_out(
+        &self,
+        fetch: impl AsyncFnOnce(Point) -> Result<Fetched, RunError>,
+    ) -> Result<Brought, RunError> {
         let point = self.point();
         if !matches!(point, Point::Submitted { .. } | Point::Waiting { .. }) {
             self.begin_work().await;
@@ -113,7 +115,7 @@ impl Errand {
         if point == Point::Submitting {
             self.begin_submitting().await;
         }
-        let fetched = fetcher.fetch_from(fetch, point, self).await.map_err(of_fetch)?;
+        let fetched = fetch(point).await?;
         let polls = fetched.polls;
         let kept = self.keep(fetched).await?;
         Ok(Brought { kept, polls })
@@ -139,7 +141,7 @@ impl Errand {
     }
 
     /// From where to go on.
-    fn point(&self) -> Point {
+    pub(super) fn point(&self) -> Point {
         match self.window.fetches.get(self.place) {
             None | Some(FetchState::Planned) => Point::Start,
             // A document that is lost may still lie on the server under its fixed name.
@@ -247,7 +249,7 @@ impl Journal for Errand {
 }
 
 /// A ledger's error comes back out of a fetch in a box.
-fn of_fetch(error: FetchError) -> RunError {
+pub(super) fn of_fetch(error: FetchError) -> RunError {
     match error {
         FetchError::Journal(source) => match source.downcast::<LedgerError>() {
             Ok(error) => RunError::Ledger(*error),

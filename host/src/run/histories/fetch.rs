@@ -13,21 +13,22 @@ use super::world::{MINUTE, Status, at, lock};
 use crate::fetch::{FetchError, Fetched, Journal as _, Point};
 use crate::ledger::{InFlight, LedgerError};
 use crate::run::RunError;
-use crate::run::book::{Book, Errand};
+use crate::run::book::Book;
+use crate::run::errand::Errand;
 
 /// What an earlier process was about to write down about a job when it was thought dead.
 pub(super) struct Late {
     book: Arc<Book>,
     life: Life,
-    window: InFlight,
+    window: Arc<InFlight>,
     place: usize,
     point: Point,
 }
 
 impl Process<'_> {
     /// As `fetch/job.rs` does it.
-    pub(super) async fn fetch(&self, book: &Arc<Book>, errand: &Errand<'_>) -> Result<Fetched, RunError> {
-        let (window, place) = (errand.window, errand.place);
+    pub(super) async fn fetch(&self, book: &Arc<Book>, errand: &Errand) -> Result<Fetched, RunError> {
+        let (window, place) = (&*errand.window, errand.place);
         if !self.setting.jobs {
             self.life.step()?;
             let rows = lock(&self.world).rows(window, place);
@@ -106,16 +107,10 @@ impl Process<'_> {
         self.document(&rows)
     }
 
-    async fn reached(&self, book: &Arc<Book>, errand: &Errand<'_>, point: Point) -> Result<(), RunError> {
+    async fn reached(&self, book: &Arc<Book>, errand: &Errand, point: Point) -> Result<(), RunError> {
         let late = self.late.lock().unwrap().take();
         if let Some(late) = late {
-            let unsure = AtomicU64::new(0);
-            let errand = Errand {
-                book: &late.book,
-                window: &late.window,
-                place: late.place,
-                unsure: &unsure,
-            };
+            let errand = Errand::new(&late.book, &Arc::default(), &late.window, late.place, true);
             late.life.revive();
             let said = errand.reached(late.point).await;
             lock(&self.world).seen.note(match said {
@@ -126,7 +121,7 @@ impl Process<'_> {
         *self.last.lock().unwrap() = Some(Late {
             book: Arc::clone(book),
             life: self.life.clone(),
-            window: errand.window.clone(),
+            window: Arc::clone(&errand.window),
             place: errand.place,
             point: point.clone(),
         });
@@ -148,7 +143,7 @@ impl Process<'_> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = self.spool.with_file_name(format!("incoming-{number}"));
         std::fs::File::create(&path)?.write_all(text.as_bytes())?;
-        let fetched = Fetched::reopen(&path, text.len() as u64, &sha256)?;
+        let fetched = Fetched::reopen(&path, text.len() as u64, Some(&sha256))?;
         std::fs::remove_file(&path)?;
         fetched.ok_or_else(|| RunError::Internal("a document that is none".into()))
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use super::script::{Run, Setting};
 use super::world::{Shared, at, id, lock};
 use crate::event::{Activity, Event, Outcome, Principal, samples};
 use crate::ledger::{FetchState, InFlight, Interval, Recent, Record, Stream};
-use crate::run::book::{Book, Errand};
+use crate::run::book::Book;
+use crate::run::errand::{Errand, Gate};
 use crate::run::fan_out::{FanOut, Outlet, Standing, WhenDown};
 use crate::run::kept::{Wanted, after_adoption, is_final, is_to_be_asked};
 use crate::run::overlap::Overlap;
@@ -120,24 +121,21 @@ impl Process<'_> {
         if let Some(failed) = endings.into_iter().find(|ending| ending.result.is_err()) {
             return Err(RunError::Internal(format!("{}: {:?}", failed.name, failed.result)));
         }
-        for done in pending {
-            self.commit(book, done).await?;
-        }
-        Ok(())
+        self.commit(book, pending).await
     }
 
     async fn windows(&self, book: &Arc<Book>, sinks: &mut FanOut) -> Result<Vec<Done>, RunError> {
         let now = lock(&self.world).truth + self.run.skew;
         let (mut pending, mut adopted) = (Vec::new(), Vec::new());
         let rules = self.rules();
-        for window in book.record().await.windows {
+        for window in book.record().windows.clone() {
             if !rules.reaches(window.period)? && is_to_be_asked(&window) {
                 lock(&self.world).seen.note("out of reach");
                 book.give_up(&window.name, "out of reach".into()).await?;
                 continue;
             }
             lock(&self.world).seen.note("window resumed");
-            match self.window(book, &window, sinks).await? {
+            match self.window(book, &window, &pending, sinks).await? {
                 Step::Committed => adopted.push(window.period),
                 Step::AtClose(done) => {
                     adopted.push(window.period);
@@ -148,7 +146,7 @@ impl Process<'_> {
             }
         }
         let (wanted, period) = self.run.asks(now);
-        let schedule = after_adoption(&rules, wanted, period, book.record().await, &adopted)?;
+        let schedule = after_adoption(&rules, wanted, period, Record::clone(&book.record()), &adopted)?;
         for lost in schedule.lost {
             lock(&self.world).seen.note("gap");
             book.change("lost", move |record| record.lose(lost)).await?;
@@ -174,7 +172,7 @@ impl Process<'_> {
             };
             let begun = window.clone();
             book.change("planned", move |record| record.windows.push(begun)).await?;
-            match self.window(book, &window, sinks).await? {
+            match self.window(book, &window, &pending, sinks).await? {
                 Step::Committed | Step::GivenUp => {}
                 Step::AtClose(done) => pending.push(done),
                 Step::Over => break,
@@ -193,8 +191,14 @@ impl Process<'_> {
         }
     }
 
-    async fn window(&self, book: &Arc<Book>, window: &InFlight, sinks: &mut FanOut) -> Result<Step, RunError> {
-        let step = self.through(book, window, sinks).await;
+    async fn window(
+        &self,
+        book: &Arc<Book>,
+        window: &InFlight,
+        pending: &[Done],
+        sinks: &mut FanOut,
+    ) -> Result<Step, RunError> {
+        let step = self.through(book, window, pending, sinks).await;
         if let Err(error) = &step
             && is_final(error, window)
         {
@@ -203,7 +207,13 @@ impl Process<'_> {
         step
     }
 
-    async fn through(&self, book: &Arc<Book>, window: &InFlight, sinks: &mut FanOut) -> Result<Step, RunError> {
+    async fn through(
+        &self,
+        book: &Arc<Book>,
+        window: &InFlight,
+        pending: &[Done],
+        sinks: &mut FanOut,
+    ) -> Result<Step, RunError> {
         let mut window = window.clone();
         let planned = self.run.places.unwrap_or(self.setting.places);
         if window.fetches.is_empty() {
@@ -220,32 +230,32 @@ impl Process<'_> {
             book.give_up(&window.name, "another plan".into()).await?;
             return Ok(Step::GivenUp);
         }
-        let record = book.record().await;
+        let record = book.record();
         let in_flight: BTreeSet<String> = record.windows.iter().map(|window| window.name.clone()).collect();
         sinks.begin(&window.name, in_flight).await;
-        let mut overlap = Overlap::new(&window, self.setting.granularity, record.recent);
-        let unsure = AtomicU64::new(0);
-        let (unsure, asked) = (&unsure, &window);
-        let reached = self.rules().reaches(window.period)?;
+        let mut known = record.recent.clone();
+        pending.iter().for_each(|done| known.extend(done.ids.clone()));
+        let mut overlap = Overlap::new(&window, self.setting.granularity, known);
+        let gate = Arc::<Gate>::default();
+        let asked = Arc::new(window.clone());
+        let whole = self.rules().reaches(window.period)? || window.again;
+        let (gate, asked) = (&gate, &asked);
         let places = 0..window.fetches.len();
         let documents = stream::iter(places)
             .map(|place| async move {
-                let errand = Errand {
-                    book,
-                    window: asked,
-                    place,
-                    unsure,
-                };
-                if let Some(fetched) = errand.kept().await? {
+                let errand = Errand::new(book, gate, asked, place, whole);
+                let fetched = AtomicBool::new(false);
+                let brought = errand.carry_out(async |_| {
+                    fetched.store(true, Ordering::Relaxed);
+                    let document = self.fetch(book, &errand).await?;
+                    self.life.step()?;
+                    Ok(document)
+                });
+                let brought = brought.await?;
+                if !fetched.into_inner() {
                     lock(&self.world).seen.note("document taken up");
-                    return Ok(fetched);
                 }
-                if !reached && !asked.again && errand.is_to_be_asked() {
-                    return Err(RunError::Gone);
-                }
-                let fetched = self.fetch(book, &errand).await?;
-                self.life.step()?;
-                errand.keep(fetched).await
+                brought.open(book).await
             })
             .buffered(FETCH_AHEAD);
         let mut documents = std::pin::pin!(documents);
@@ -286,7 +296,7 @@ impl Process<'_> {
         };
         Ok(match sinks.settle().await {
             Standing::Safe => {
-                self.commit(book, done).await?;
+                self.commit(book, vec![done]).await?;
                 Step::Committed
             }
             Standing::AtClose if !sinks.is_over() => Step::AtClose(done),
@@ -294,9 +304,11 @@ impl Process<'_> {
         })
     }
 
-    async fn commit(&self, book: &Book, done: Done) -> Result<(), RunError> {
-        book.commit(&done.name, done.ids).await?;
-        for file in done.files {
+    async fn commit(&self, book: &Book, done: Vec<Done>) -> Result<(), RunError> {
+        let (windows, files): (Vec<_>, Vec<_>) =
+            done.into_iter().map(|done| ((done.name, done.ids), done.files)).unzip();
+        book.commit(windows).await?;
+        for file in files.into_iter().flatten() {
             self.life.step()?;
             lock(&self.world).delete(&file);
         }
