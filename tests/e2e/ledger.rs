@@ -552,29 +552,6 @@ fn jobs_of_several_windows_are_waited_for_at_once_and_all_taken_up_by_the_next_r
 }
 
 #[test]
-fn a_day_that_is_taken_up_and_asked_for_again_in_one_run_is_in_a_file_once() {
-    let desk = desk();
-    let server = Server::start("rows=60,plain-names,slow-job=2,now=2026-03-05T22:00:00Z");
-    configure(&desk, &server, "http://127.0.0.1:9", "");
-    let at = |now| ["run", "invalid-login", "--sink", "archive", "--now", now];
-    let mut child = spawn(&desk, &at("2026-03-05T12:00:00Z"));
-    wait_until("a job", || submissions(&server) == 1);
-    child.kill().unwrap();
-    child.wait().unwrap();
-
-    let more = ["--sink", "archive", "--now", "2026-03-05T20:00:00Z"];
-    let (summary, _) = run(&desk, "invalid-login", &more);
-    assert_eq!(summary["ledger"]["windows"], 2, "{summary}");
-    let archive = std::fs::read_to_string(desk.path().join("archive.ndjson")).unwrap();
-    let uids: Vec<String> = archive
-        .lines()
-        .map(|line| uid(&serde_json::from_str(line).unwrap()))
-        .collect();
-    assert_eq!(uids.len(), uids.iter().collect::<BTreeSet<_>>().len());
-    assert_eq!(summary["duplicates"].as_u64().unwrap() as usize, uids.len());
-}
-
-#[test]
 fn a_window_that_fails_for_good_leaves_the_others_to_the_next_run() {
     let (desk, receiver) = (desk(), Receiver::start());
     let server = Server::start("rows=60,plain-names,submit:400=1@1,now=2026-03-05T22:00:00Z");
