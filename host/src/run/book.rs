@@ -4,12 +4,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::changes::Changes;
 use crate::ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream};
+
+/// From so many windows on, notes about waiting for jobs are gathered, and for so long.
+const MANY: usize = 32;
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A stream of a ledger, claimed.
 pub struct Book {
@@ -78,7 +83,20 @@ impl Book {
         what: &'static str,
         change: impl FnOnce(&mut Record) + Send + 'static,
     ) -> BoxFuture<'static, Result<(), LedgerError>> {
-        self.changes.change(what, change)
+        self.changes.change(what, Duration::ZERO, change)
+    }
+
+    /// Notes how far a window is that goes on waiting: not urgent where there are many, for each write is of them all.
+    pub(super) fn note(
+        &self,
+        what: &'static str,
+        change: impl FnOnce(&mut Record) + Send + 'static,
+    ) -> BoxFuture<'static, Result<(), LedgerError>> {
+        let patience = match self.record().windows.len() {
+            0..MANY => Duration::ZERO,
+            _ => PATIENCE,
+        };
+        self.changes.change(what, patience, change)
     }
 
     /// Ends windows well, all or none of them, and forgets their documents.

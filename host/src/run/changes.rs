@@ -1,6 +1,7 @@
 //! A record that many change at once: what is asked for while it is being written is written together after that.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -48,17 +49,24 @@ impl Changes {
 
     /// Asks for a change; what this answers with ends when the change is durable, or cannot be: then the record is as it
     /// was. Changes are made in the order of these calls, whether or not anybody waits for them: the work is a task of
-    /// its own, so that nobody who is not looked at holds up the others.
+    /// its own, so that nobody who is not looked at holds up the others. One that is not urgent is written with the next
+    /// that is, after `patience` at the latest.
     pub(super) fn change(
         self: &Arc<Self>,
         what: &'static str,
+        patience: Duration,
         make: impl FnOnce(&mut Record) + Send + 'static,
     ) -> BoxFuture<'static, Result<(), LedgerError>> {
         let (answer, answered) = oneshot::channel();
         let make = Box::new(make);
         lock(&self.asked).push(Change { what, make, answer });
         let changes = Arc::clone(self);
-        tokio::spawn(async move { changes.write().await });
+        tokio::spawn(async move {
+            if !patience.is_zero() {
+                tokio::time::sleep(patience).await;
+            }
+            changes.write().await;
+        });
         let durable = async move {
             let gone = |_| Err(LedgerError::Internal("a change of the record broke off".into()));
             answered.await.unwrap_or_else(gone)
@@ -187,7 +195,7 @@ mod tests {
     fn hour(changes: &Arc<Changes>, hour: i64) -> impl Future<Output = Result<(), LedgerError>> + use<> {
         let at = |hour: i64| jiff::Timestamp::from_second(hour * 3600).unwrap();
         let interval = Interval::new(at(2 * hour), at(2 * hour + 1));
-        changes.change("lost", move |record| record.lose(interval))
+        changes.change("lost", Duration::ZERO, move |record| record.lose(interval))
     }
 
     /// Until a write is under way that took everything asked for so far.
@@ -240,6 +248,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_change_that_is_not_urgent_is_written_with_the_next_one_that_is() {
+        let (ledger, changes) = scene();
+        ledger.turns.add_permits(2);
+        let begin = move |record: &mut Record| record.watermark = Some(jiff::Timestamp::UNIX_EPOCH);
+        let patient = changes.change("begun", Duration::from_secs(3600), begin);
+        assert_eq!(changes.record().watermark, None);
+        hour(&changes, 1).await.unwrap();
+        patient.await.unwrap();
+        assert_eq!(ledger.swaps.load(Ordering::Relaxed), 1);
+        assert!(kept(&ledger).await.watermark.is_some());
+    }
+
+    #[tokio::test]
     async fn a_change_is_made_also_when_nobody_waits_for_it_and_nothing_is_written_for_no_change() {
         let (ledger, changes) = scene();
         ledger.turns.add_permits(2);
@@ -247,7 +268,7 @@ mod tests {
         hour(&changes, 1).await.unwrap();
         assert_eq!(kept(&ledger).await.lost.len(), 2);
         let swaps = ledger.swaps.load(Ordering::Relaxed);
-        changes.change("nothing", |_| ()).await.unwrap();
+        changes.change("nothing", Duration::ZERO, |_| ()).await.unwrap();
         assert_eq!(ledger.swaps.load(Ordering::Relaxed), swaps);
     }
 }

@@ -191,13 +191,17 @@ impl Errand {
 
     async fn reach(&self, state: FetchState) -> Result<(), LedgerError> {
         let (name, place, word) = (self.window.name.clone(), self.place, state.word());
+        let waiting = matches!(state, FetchState::Waiting { .. });
         let change = move |record: &mut Record| {
             let window = record.window_mut(&name);
             if let Some(fetch) = window.and_then(|window| window.fetches.get_mut(place)) {
                 *fetch = state;
             }
         };
-        self.book.change(word, change).await
+        match waiting {
+            true => self.book.note(word, change).await,
+            false => self.book.change(word, change).await,
+        }
     }
 
     async fn begin_work(&self) {
