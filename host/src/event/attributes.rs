@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
+use super::json;
+
 /// More attributes than this are looked up in a hash table, so that a hostile row costs linear time.
 const SMALL: usize = 64;
 
@@ -41,6 +43,45 @@ impl<'a> Attributes<'a> {
             .chain(misplaced)
     }
 
+    /// Appends the object, as it is serialized.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        let mut first = true;
+        let mut name = |out: &mut Vec<u8>, name: &str| {
+            if !std::mem::replace(&mut first, false) {
+                out.push(b',');
+            }
+            json::text(out, name);
+            out.push(b':');
+        };
+        if self.may_repeat() {
+            for (each, values) in self.gathered() {
+                name(out, each);
+                match values.as_slice() {
+                    [value] => json::text(out, value),
+                    values => json::texts(out, values.iter().copied()),
+                }
+            }
+        } else {
+            for (each, value) in self.entries() {
+                name(out, each);
+                json::text(out, value);
+            }
+        }
+        out.push(b'}');
+    }
+
+    /// The values of every name, in the order of first appearance.
+    fn gathered(&self) -> Vec<(&'a str, Vec<&'a str>)> {
+        let mut values: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (name, value) in self.entries() {
+            values.entry(name).or_default().push(value);
+        }
+        self.entries()
+            .filter_map(|(name, _)| Some((name, values.remove(name)?)))
+            .collect()
+    }
+
     /// Whether a name may come twice. A false positive costs only the slower path.
     fn may_repeat(&self) -> bool {
         if self.listed.len() > SMALL {
@@ -67,15 +108,10 @@ impl Serialize for Attributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if self.may_repeat() {
-            let mut values: HashMap<&str, Vec<&str>> = HashMap::new();
-            for (name, value) in self.entries() {
-                values.entry(name).or_default().push(value);
-            }
-            for (name, _) in self.entries() {
-                match values.remove(name).as_deref() {
-                    Some([value]) => map.serialize_entry(name, value)?,
-                    Some(values) => map.serialize_entry(name, values)?,
-                    None => {}
+            for (name, values) in self.gathered() {
+                match values.as_slice() {
+                    [value] => map.serialize_entry(name, value)?,
+                    values => map.serialize_entry(name, values)?,
                 }
             }
         } else {
@@ -96,11 +132,15 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .collect();
-        serde_json::to_string(&Attributes {
+        let attributes = Attributes {
             listed: &listed,
             misplaced,
-        })
-        .unwrap()
+        };
+        let serialized = serde_json::to_string(&attributes).unwrap();
+        let mut written = Vec::new();
+        attributes.write(&mut written);
+        assert_eq!(String::from_utf8(written).unwrap(), serialized);
+        serialized
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! has no field for is under `oracle`, the namespace of this program's own fields: the connection's name, the session,
 //! a target without a place, and the attributes.
 
+mod line;
+
 use std::{fmt, net::IpAddr};
 
 use serde::{Serialize, Serializer};
@@ -163,6 +165,7 @@ pub(crate) struct Own<'a> {
 }
 
 impl<'a> Ecs<'a> {
+    #[inline(always)]
     pub(crate) fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
         let (category, kind) = category_of(event.activity);
         let actor = event.actor.as_ref();

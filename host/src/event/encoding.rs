@@ -36,13 +36,11 @@ impl Encoding {
 
     /// Appends the event to `out` as one JSON object without a line break, neither in it nor after it.
     pub fn write(self, event: &Event, provenance: &Provenance, out: &mut Vec<u8>) {
-        let result = match self {
-            Encoding::Ocsf => serde_json::to_writer(out, &Ocsf::of(event, provenance)),
-            Encoding::Ecs => serde_json::to_writer(out, &Ecs::of(event, provenance)),
-            Encoding::Event => serde_json::to_writer(out, &Flat::of(event, provenance)),
-        };
-        // A Vec takes every write and all keys are strings: nothing is left that could fail.
-        debug_assert!(result.is_ok());
+        match self {
+            Encoding::Ocsf => Ocsf::line(event, provenance, out),
+            Encoding::Ecs => Ecs::of(event, provenance).write(out),
+            Encoding::Event => Flat::of(event, provenance).write(out),
+        }
     }
 }
 
@@ -75,7 +73,35 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::event::samples;
+    use crate::event::{Activity, Outcome, samples};
+
+    /// The lines that `serde_json` writes are the definition.
+    fn defined(encoding: Encoding, event: &Event, provenance: &Provenance) -> String {
+        match encoding {
+            Encoding::Ocsf => serde_json::to_string(&Ocsf::of(event, provenance)),
+            Encoding::Ecs => serde_json::to_string(&Ecs::of(event, provenance)),
+            Encoding::Event => serde_json::to_string(&Flat::of(event, provenance)),
+        }
+        .unwrap()
+    }
+
+    #[test]
+    fn every_activity_and_outcome_is_written_as_defined() {
+        for activity in Activity::ALL {
+            for outcome in Outcome::ALL {
+                for event in [samples::full(activity, outcome), samples::sparse(activity, outcome)] {
+                    for encoding in Encoding::ALL {
+                        let mut line = Vec::new();
+                        encoding.write(&event, &samples::domain(), &mut line);
+                        assert_eq!(
+                            String::from_utf8(line).unwrap(),
+                            defined(encoding, &event, &samples::domain())
+                        );
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn an_encoding_has_one_name_everywhere() {
@@ -99,6 +125,7 @@ mod tests {
             for encoding in Encoding::ALL {
                 let mut line = b"before".to_vec();
                 encoding.write(&event, &provenance, &mut line);
+                prop_assert_eq!(String::from_utf8_lossy(&line), format!("before{}", defined(encoding, &event, &provenance)));
                 let text = std::str::from_utf8(&line).unwrap().strip_prefix("before").unwrap();
                 prop_assert!(!text.contains(['\n', '\r']));
                 let value: Value = serde_json::from_str(text).unwrap();

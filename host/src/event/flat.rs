@@ -3,6 +3,8 @@
 //! Every member is always there, `null` where the source said nothing; `attributes` is an object in which a name that
 //! came more than once has an array of its values. Times are RFC 3339 with milliseconds, in UTC.
 
+mod line;
+
 use serde::Serialize;
 
 use super::{Event, Provenance, attributes::Attributes, time::Rfc3339};
@@ -35,6 +37,7 @@ pub(crate) struct Flat<'a> {
 }
 
 impl<'a> Flat<'a> {
+    #[inline(always)]
     pub(crate) fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
         let actor = event.actor.as_ref();
         Flat {

@@ -40,21 +40,23 @@ impl IdError {
 /// Gives each event of one run of one report its id. Feed it every event, in the report's order.
 #[derive(Debug)]
 pub struct Ids {
-    stream: Sha256,
-    row: Vec<u8>,
+    /// What is hashed: what is the same for all rows of the stream, then the row.
+    hashed: Vec<u8>,
+    /// Where the row begins.
+    row: usize,
     seen: Seen,
 }
 
 impl Ids {
     /// For a stream: the report plugin's name and the connection's.
     pub fn new(report: &str, connection: &str) -> Self {
-        let mut stream = Vec::new();
+        let mut hashed = Vec::new();
         for text in [FORM, report, connection] {
-            put(&mut stream, text);
+            put(&mut hashed, text);
         }
         Ids {
-            stream: Sha256::new_with_prefix(stream),
-            row: Vec::new(),
+            row: hashed.len(),
+            hashed,
             seen: Seen::default(),
         }
     }
@@ -64,8 +66,8 @@ impl Ids {
         if event.id.as_ref().is_some_and(|id| !id.is_empty()) {
             return Ok(());
         }
-        self.row.clear();
-        put_event(&mut self.row, event);
+        self.hashed.truncate(self.row);
+        put_event(&mut self.hashed, event);
         let first = self.digest(0);
         // Sixty-four of the bits tell rows apart. Were two rows of one report ever to share them, the later would count
         // as a repetition and still have an id of its own.
@@ -78,18 +80,21 @@ impl Ids {
             before => self.digest(before),
         };
         event.id = Some(hex(&id));
-        if self.row.capacity() > SCRATCH {
-            self.row = Vec::new();
+        if self.hashed.capacity() > SCRATCH {
+            self.hashed.truncate(self.row);
+            self.hashed.shrink_to_fit();
         }
         Ok(())
     }
 
-    fn digest(&self, before: u64) -> [u8; 16] {
-        let mut digest = self.stream.clone();
-        digest.update(&self.row);
-        digest.update(before.to_le_bytes());
+    /// All at once: the hash function takes whole blocks from where they lie, and keeps nothing in between.
+    fn digest(&mut self, before: u64) -> [u8; 16] {
+        let end = self.hashed.len();
+        self.hashed.extend_from_slice(&before.to_le_bytes());
+        let digest: [u8; 32] = Sha256::digest(&self.hashed).into();
+        self.hashed.truncate(end);
         let mut half = [0; 16];
-        half.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
+        half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         half
     }
 }
@@ -153,19 +158,13 @@ fn put(row: &mut Vec<u8>, text: &str) {
 }
 
 fn hex(bytes: &[u8; 16]) -> String {
-    let digit = |nibble: u8| {
-        char::from(if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'a' + (nibble - 10)
-        })
-    };
-    let mut text = String::with_capacity(32);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    let mut text = [0; 32];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
     }
-    text
+    // Digits are UTF-8.
+    str::from_utf8(&text).map(str::to_owned).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -193,7 +192,7 @@ mod tests {
     /// The definition, with a table of all rows.
     fn naive(events: &[Event]) -> Vec<String> {
         let mut rows: HashMap<Vec<u8>, u64> = HashMap::new();
-        let stream = Ids::new("report", "connection").stream;
+        let stream = Sha256::new_with_prefix(Ids::new("report", "connection").hashed);
         let mut ids = Vec::new();
         for event in events {
             let mut row = Vec::new();
@@ -238,6 +237,18 @@ mod tests {
         event.id = Some(String::new());
         ids.assign(&mut event).unwrap();
         assert_eq!(event.id.map(|id| id.len()), Some(32));
+    }
+
+    #[test]
+    fn a_long_row_gives_its_buffer_back_and_keeps_the_stream() {
+        let mut ids = Ids::new("report", "connection");
+        let mut long = row(0, 0);
+        long.message = Some("x".repeat(2 * SCRATCH));
+        ids.assign(&mut long).unwrap();
+        assert!(ids.hashed.capacity() <= SCRATCH);
+        let mut next = row(1, 0);
+        ids.assign(&mut next).unwrap();
+        assert_eq!(next.id.unwrap(), assigned(&[row(1, 0)])[0]);
     }
 
     #[test]

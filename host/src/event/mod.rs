@@ -27,6 +27,7 @@ pub mod ecs;
 mod encoding;
 pub mod flat;
 pub mod id;
+mod json;
 pub mod ocsf;
 #[cfg(test)]
 pub(crate) mod samples;

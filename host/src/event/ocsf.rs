@@ -10,6 +10,8 @@
 //!   and the session is the actor's;
 //! - Entity Management and the life of a group have no user that changes, so the subject is who did it.
 
+mod line;
+
 use std::{fmt, net::IpAddr};
 
 use serde::{Serialize, Serializer};
@@ -44,6 +46,9 @@ impl Class {
         }
     }
 }
+
+/// The number of an activity that its class has no case for.
+const UNLISTED: u32 = 99;
 
 /// The class, the activity's number in it and its caption. Number 99 is for what the class has no case for; the source's
 /// own name for the event is then the better caption.
@@ -233,6 +238,7 @@ pub(crate) struct Product {
 }
 
 impl<'a> Ocsf<'a> {
+    #[inline(always)]
     pub(crate) fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
         let (class, activity_id, caption) = class_of(event.activity);
         let (severity_id, severity) = match event.outcome {
@@ -257,7 +263,11 @@ impl<'a> Ocsf<'a> {
             class_name: class.name(),
             category_uid: 3,
             activity_id,
-            activity_name: event.action.as_deref().filter(|_| activity_id == 99).unwrap_or(caption),
+            activity_name: event
+                .action
+                .as_deref()
+                .filter(|_| activity_id == UNLISTED)
+                .unwrap_or(caption),
             type_uid: class as u32 * 100 + activity_id,
             severity_id,
             severity,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::Offset};
 use serde::{Serialize, Serializer};
 
 /// 0000-01-01T00:00:00Z: an earlier year does not fit RFC 3339.
@@ -14,10 +14,54 @@ const EARLIEST: i64 = -62_167_219_200_000;
 #[derive(Clone, Copy)]
 pub(crate) struct Rfc3339(pub i64);
 
+impl Rfc3339 {
+    /// Appends the text in quotation marks.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        let time = Offset::UTC.to_datetime(self.time());
+        // Below 10: a remainder.
+        let digit = |number: u16| b'0' + (number % 10) as u8;
+        let year = time.year().unsigned_abs();
+        let [month, day, hour, minute, second] = [time.month(), time.day(), time.hour(), time.minute(), time.second()]
+            .map(|part| u16::from(part.unsigned_abs()));
+        let ms = time.millisecond().unsigned_abs();
+        out.extend_from_slice(&[
+            b'"',
+            digit(year / 1000),
+            digit(year / 100),
+            digit(year / 10),
+            digit(year),
+            b'-',
+            digit(month / 10),
+            digit(month),
+            b'-',
+            digit(day / 10),
+            digit(day),
+            b'T',
+            digit(hour / 10),
+            digit(hour),
+            b':',
+            digit(minute / 10),
+            digit(minute),
+            b':',
+            digit(second / 10),
+            digit(second),
+            b'.',
+            digit(ms / 100),
+            digit(ms / 10),
+            digit(ms),
+            b'Z',
+            b'"',
+        ]);
+    }
+
+    fn time(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.max(EARLIEST)).unwrap_or(Timestamp::MAX)
+    }
+}
+
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = Timestamp::from_millisecond(self.0.max(EARLIEST)).unwrap_or(Timestamp::MAX);
-        write!(f, "{time:.3}")
+        write!(f, "{:.3}", self.time())
     }
 }
 
@@ -29,7 +73,20 @@ impl Serialize for Rfc3339 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_time_is_written_as_it_is_shown(ms in any::<i64>(), near in -62_167_219_200_000..253_402_300_800_000_i64) {
+            for ms in [ms, near] {
+                let mut out = Vec::new();
+                Rfc3339(ms).write(&mut out);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), format!("\"{}\"", Rfc3339(ms)));
+            }
+        }
+    }
 
     #[test]
     fn every_time_has_a_four_digit_year_and_three_decimals() {
@@ -41,6 +98,9 @@ mod tests {
             (i64::MAX, "9999-12-30T22:00:00.999Z"),
         ] {
             assert_eq!(Rfc3339(ms).to_string(), text);
+            let mut out = Vec::new();
+            Rfc3339(ms).write(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("\"{text}\""));
         }
     }
 }

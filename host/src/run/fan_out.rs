@@ -280,25 +280,29 @@ impl FanOut {
         }
     }
 
-    /// What each sink gets of the events; none means all of them.
+    /// What each sink gets of the events; none means all of them, which costs no copy.
     fn shares(&mut self, events: &[Event]) -> Vec<Option<Vec<Event>>> {
         let sinks = self.lanes.len();
         if matches!(self.router, Router::All) {
             return vec![None; sinks];
         }
-        let mut shares = vec![Some(Vec::new()); sinks];
+        let mut ways = Vec::with_capacity(events.len() * sinks);
         for event in events {
             self.router.choose(event, &self.provenance, sinks, &mut self.chosen);
             if !self.chosen.contains(&true) {
                 self.unrouted += 1;
             }
-            for (share, _) in shares.iter_mut().zip(&self.chosen).filter(|(_, chosen)| **chosen) {
-                if let Some(share) = share {
-                    share.push(event.clone());
-                }
-            }
+            ways.extend_from_slice(&self.chosen);
         }
-        shares
+        let share = |sink| {
+            let chosen = || ways.iter().skip(sink).step_by(sinks);
+            if chosen().all(|chosen| *chosen) {
+                return None;
+            }
+            let share = events.iter().zip(chosen()).filter(|(_, chosen)| **chosen);
+            Some(share.map(|(event, _)| event.clone()).collect())
+        };
+        (0..sinks).map(share).collect()
     }
 
     /// Whether no sink takes any more events.

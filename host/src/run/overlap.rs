@@ -1,10 +1,13 @@
 //! Rows that a source answers with again: a day that was still open when it was asked for last.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::Offset};
 
 use crate::event::Event;
 use crate::ledger::{InFlight, Recent};
 use crate::plugin::Granularity;
+
+/// Milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// Sorts the events of one window into new ones and those delivered before.
 pub(super) struct Overlap {
@@ -12,6 +15,9 @@ pub(super) struct Overlap {
     first: Timestamp,
     last: Timestamp,
     settled: Timestamp,
+    settled_day: Date,
+    /// The day of the last row, and its number since 1970.
+    day: Option<(i64, Date)>,
     /// What was committed before this window.
     known: Recent,
     /// What may come again after it.
@@ -28,6 +34,8 @@ impl Overlap {
             first: window.period.from,
             last: Timestamp::from_millisecond(last).unwrap_or(window.period.from),
             settled: window.settled,
+            settled_day: date(window.settled),
+            day: None,
             known: if window.again { Recent::default() } else { known },
             new: Recent::default(),
             duplicates: 0,
@@ -45,13 +53,12 @@ impl Overlap {
         let Some(id) = &event.id else { return true };
         let time = Timestamp::from_millisecond(event.time).unwrap_or(self.first);
         // A row whose time lies outside the window was still answered for it.
-        let day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();
-        let of = day(time.max(self.first).min(self.last));
+        let of = self.day_of(time.max(self.first).min(self.last));
         if self.known.knows(of, id) {
             return false;
         }
         let again = match self.granularity {
-            Granularity::Day => of >= day(self.settled),
+            Granularity::Day => of >= self.settled_day,
             Granularity::Instant => time >= self.settled,
         };
         if again {
@@ -59,6 +66,19 @@ impl Overlap {
         }
         true
     }
+
+    /// Rows come day by day: the calendar is asked once for each.
+    fn day_of(&mut self, time: Timestamp) -> Date {
+        let number = time.as_millisecond().div_euclid(DAY);
+        match self.day {
+            Some((known, day)) if known == number => day,
+            _ => self.day.insert((number, date(time))).1,
+        }
+    }
+}
+
+fn date(time: Timestamp) -> Date {
+    Offset::UTC.to_datetime(time).date()
 }
 
 #[cfg(test)]

@@ -8,8 +8,11 @@ use std::{
 
 use super::IdError;
 
-/// Rows kept in memory before the log goes to a file: 64 KiB of them.
-const LOG_ROWS: usize = 8192;
+/// Bytes of rows kept in memory before the log goes to a file.
+const LOG_BYTES: usize = 64 * 1024;
+
+/// Rows up to this many are looked for one by one: most milliseconds hold one or two.
+const FEW: usize = 16;
 
 /// A report in more sorted stretches than this counts as unsorted.
 const STRETCHES: usize = 64;
@@ -52,13 +55,15 @@ impl Seen {
 /// Rows and how often each came; nearly all come once, so those cost a set's 8 bytes.
 #[derive(Debug, Default)]
 struct Table {
+    /// The first rows; empty once there are more.
+    few: Vec<u64>,
     rows: HashSet<u64>,
     repeated: HashMap<u64, u64>,
 }
 
 impl Table {
     fn count(&mut self, row: u64) -> u64 {
-        if self.rows.insert(row) {
+        if self.insert(row) {
             return 0;
         }
         let times = self.repeated.entry(row).or_default();
@@ -66,7 +71,23 @@ impl Table {
         *times
     }
 
+    /// Whether it is new.
+    fn insert(&mut self, row: u64) -> bool {
+        if self.rows.is_empty() {
+            if self.few.contains(&row) {
+                return false;
+            }
+            if self.few.len() < FEW {
+                self.few.push(row);
+                return true;
+            }
+            self.rows.extend(self.few.drain(..));
+        }
+        self.rows.insert(row)
+    }
+
     fn clear(&mut self) {
+        self.few.clear();
         if self.rows.capacity() > KEEP {
             *self = Table::default();
         } else {
@@ -79,20 +100,19 @@ impl Table {
 /// Every row so far, in case the order breaks.
 #[derive(Debug, Default)]
 struct Log {
-    tail: Vec<u64>,
+    tail: Vec<u8>,
     file: Option<File>,
 }
 
 impl Log {
     fn push(&mut self, row: u64) -> Result<(), IdError> {
-        self.tail.push(row);
-        if self.tail.len() >= LOG_ROWS {
+        self.tail.extend_from_slice(&row.to_le_bytes());
+        if self.tail.len() >= LOG_BYTES {
             let file = match &mut self.file {
                 Some(file) => file,
                 none => none.insert(tempfile::tempfile()?),
             };
-            let bytes: Vec<u8> = self.tail.iter().flat_map(|row| row.to_le_bytes()).collect();
-            file.write_all(&bytes)?;
+            file.write_all(&self.tail)?;
             self.tail.clear();
         }
         Ok(())
@@ -111,7 +131,9 @@ impl Log {
                 }
             }
         }
-        std::mem::take(&mut self.tail).into_iter().for_each(each);
+        let tail = std::mem::take(&mut self.tail);
+        let (rows, _) = tail.as_chunks::<8>();
+        rows.iter().for_each(|row| each(u64::from_le_bytes(*row)));
         Ok(())
     }
 }
@@ -225,7 +247,7 @@ mod tests {
             seen.count((row / 4) as i64, row).unwrap();
         }
         assert!(seen.table.rows.capacity() <= KEEP);
-        assert!(seen.log.tail.capacity() <= LOG_ROWS);
+        assert!(seen.log.tail.capacity() <= LOG_BYTES);
         assert_eq!(seen.order.passed.len(), 0);
     }
 

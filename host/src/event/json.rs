@@ -1,0 +1,196 @@
+//! JSON straight into a buffer, byte for byte what `serde_json` writes of the same values.
+//!
+//! The renderings are nearly all constant text: names of members, punctuation, captions. A serializer looks at every
+//! byte of these for what it has to escape; here they are copied as they stand, and only what comes from outside is
+//! looked at, eight bytes at a time.
+
+/// Appends the text in quotation marks.
+#[inline]
+pub(super) fn text(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    // Once for all three.
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        escape(out, bytes);
+    }
+    out.push(b'"');
+}
+
+/// Appends `before`, which is JSON as it stands, and the text; nothing where there is none.
+#[inline]
+pub(super) fn member(out: &mut Vec<u8>, before: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        raw(out, before);
+        text(out, value);
+    }
+}
+
+/// Like [`member`], but for `null` where there is no text.
+#[inline]
+pub(super) fn nullable(out: &mut Vec<u8>, before: &str, value: Option<&str>) {
+    raw(out, before);
+    match value {
+        Some(value) => text(out, value),
+        None => raw(out, "null"),
+    }
+}
+
+/// Appends `before`, which begins an object, the text and the end of that object.
+#[inline]
+pub(super) fn object(out: &mut Vec<u8>, before: &str, value: &str) {
+    member(out, before, Some(value));
+    out.push(b'}');
+}
+
+/// Appends `before` and a text of which is known that nothing in it needs escaping.
+#[inline]
+pub(super) fn known(out: &mut Vec<u8>, before: &str, value: &str) {
+    debug_assert!(is_plain(value.as_bytes()));
+    raw(out, before);
+    out.push(b'"');
+    raw(out, value);
+    out.push(b'"');
+}
+
+/// Appends JSON as it stands.
+#[inline]
+pub(super) fn raw(out: &mut Vec<u8>, json: &str) {
+    out.extend_from_slice(json.as_bytes());
+}
+
+/// Appends an array of texts.
+#[inline]
+pub(super) fn texts<'a>(out: &mut Vec<u8>, list: impl IntoIterator<Item = &'a str>) {
+    out.push(b'[');
+    for (index, item) in list.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        text(out, item);
+    }
+    out.push(b']');
+}
+
+/// Appends a whole number.
+#[inline]
+pub(super) fn number(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [0; 19];
+    let mut rest = number.unsigned_abs();
+    let mut start = digits.len();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        // Below 10: a remainder.
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start = place;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+const EACH: u64 = u64::MAX / 255;
+
+/// Whether no byte needs escaping: RFC 8259 section 7 names quotation marks, backslashes and what is below a space.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    match bytes.last_chunk::<8>() {
+        // The last eight may be looked at twice.
+        Some(last) => bytes.as_chunks::<8>().0.iter().all(is_plain_word) && is_plain_word(last),
+        None => !bytes.iter().any(|byte| needs_escape(*byte)),
+    }
+}
+
+/// Eight bytes at once. `x - EACH * n` borrows into the top bit of a byte just where that byte is below `n`, and never
+/// without one further down that is; a top bit that was set before does not count.
+#[inline]
+fn is_plain_word(bytes: &[u8; 8]) -> bool {
+    let word = u64::from_le_bytes(*bytes);
+    let below = |word: u64, limit: u8| word.wrapping_sub(EACH * u64::from(limit)) & !word;
+    let found =
+        below(word, b' ') | below(word ^ (EACH * u64::from(b'"')), 1) | below(word ^ (EACH * u64::from(b'\\')), 1);
+    found & (EACH << 7) == 0
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+#[cold]
+fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes {
+        let short = match byte {
+            b'"' | b'\\' => *byte,
+            0x08 => b'b',
+            b'\t' => b't',
+            b'\n' => b'n',
+            0x0c => b'f',
+            b'\r' => b'r',
+            0x00..b' ' => {
+                out.extend_from_slice(b"\\u00");
+                out.push(b'0' + (byte >> 4));
+                out.push(hexadecimal(byte & 15));
+                continue;
+            }
+            _ => {
+                out.push(*byte);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', short]);
+    }
+}
+
+fn hexadecimal(nibble: u8) -> u8 {
+    match nibble {
+        0..10 => b'0' + nibble,
+        _ => b'a' + (nibble - 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn written(value: &str) -> String {
+        let mut out = Vec::new();
+        text(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_serde_json_does_wherever_it_stands() {
+        for code in 0..0x300 {
+            let character = char::from_u32(code).unwrap();
+            for (before, after) in [(0, 0), (0, 7), (3, 4), (7, 0), (7, 1), (0, 8), (8, 0), (20, 3)] {
+                let value = format!("{}{character}{}", "x".repeat(before), "\u{ff}y".repeat(after));
+                assert_eq!(written(&value), serde_json::to_string(&value).unwrap(), "{value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_whole() {
+        for value in [0, 1, 9, 10, -1, 1_741_611_600_000, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            number(&mut out, value);
+            assert_eq!(out, value.to_string().into_bytes());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_written_as_serde_json_does(value in vec(any::<char>(), 0..40)) {
+            let value: String = value.into_iter().collect();
+            prop_assert_eq!(written(&value), serde_json::to_string(&value).unwrap());
+        }
+    }
+}

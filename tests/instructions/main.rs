@@ -1,0 +1,147 @@
+//! Three fixed workloads, one a run: `parse` by the component that is shipped, `encode` as OCSF, and `id`. What an
+//! event of each costs is counted by `.ci/instructions`, which says how.
+
+/// The same source as the library's. That one is compiled for debugging here, and says little about what is shipped.
+#[allow(dead_code, unused_imports)]
+#[path = "../../host/src/event/mod.rs"]
+mod event;
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+
+use event::id::Ids;
+use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
+use host::plugin::{self, Limits, Sandbox, built_in};
+
+/// Events of every workload.
+const EVENTS: usize = 10_000;
+
+const CHUNK_BYTES: usize = 128 * 1024;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let workload = std::env::args().nth(1).unwrap_or_default();
+    let done = match workload.as_str() {
+        "parse" => parse(&csv())?,
+        "encode" => {
+            let mut events = events();
+            give_ids(&mut events)?;
+            let mut line = Vec::with_capacity(64 * 1024);
+            // The first event pays for what is made once.
+            encode(events.get(..1).unwrap_or_default(), &mut line);
+            counted_encode(&events, &mut line)
+        }
+        "id" => counted_id(&mut events())?,
+        other => return Err(format!("{other:?} is none of parse, encode, id").into()),
+    };
+    if done != EVENTS {
+        return Err(format!("{done} events instead of {EVENTS}").into());
+    }
+    println!("{EVENTS}");
+    Ok(())
+}
+
+/// Nothing outside this function is counted.
+#[inline(never)]
+fn counted_encode(events: &[Event], line: &mut Vec<u8>) -> usize {
+    encode(events, line)
+}
+
+/// Nothing outside this function is counted.
+#[inline(never)]
+fn counted_id(events: &mut [Event]) -> Result<usize, Failure> {
+    give_ids(events)
+}
+
+fn encode(events: &[Event], line: &mut Vec<u8>) -> usize {
+    let provenance = Provenance {
+        report: "invalid-login".into(),
+        connection: "epm".into(),
+        service: "epm.example.com".into(),
+        product: Product::EpmCloud,
+    };
+    for event in events {
+        line.clear();
+        Encoding::Ocsf.write(event, &provenance, line);
+        black_box(&line);
+    }
+    events.len()
+}
+
+fn give_ids(events: &mut [Event]) -> Result<usize, Failure> {
+    let mut ids = Ids::new("invalid-login", "epm");
+    for event in &mut *events {
+        ids.assign(event)?;
+    }
+    Ok(black_box(events).len())
+}
+
+/// What the component makes of a text is dropped: the library around it is compiled for debugging, so only the
+/// component's own code counts.
+fn parse(csv: &str) -> Result<usize, Failure> {
+    let component = built_in("invalid-login").ok_or("no such plugin")?;
+    let plugin = Sandbox::new(Limits::default(), None)?.load(component, "invalid-login")?;
+    let document = plugin::Document {
+        fetch: 0,
+        request: plugin::Request {
+            window: plugin::Window { from: 0, to: 0 },
+            now: 0,
+            parameters: vec![],
+            unique_name: "instructions".into(),
+        },
+        file_name: None,
+        length: None,
+    };
+    let mut parser = plugin.report()?.parser(document)?;
+    let mut events = 0;
+    for chunk in csv.as_bytes().chunks(CHUNK_BYTES) {
+        events += parser.push(chunk)?.events.len();
+    }
+    Ok(events + parser.finish()?.events.len())
+}
+
+fn user(row: usize) -> String {
+    format!("user{:04}@example.com", row % 1000)
+}
+
+fn address(row: usize) -> String {
+    format!("198.51.100.{}", row % 250 + 1)
+}
+
+/// Failed sign-ins as the component gives them, three a second.
+fn events() -> Vec<Event> {
+    let event = |row: usize| {
+        let second = i64::try_from(row / 3).unwrap_or_default();
+        let subject = Principal::named(user(row));
+        let mut event = Event::new(
+            1_751_328_000_000 + second * 1000,
+            Activity::Logon,
+            Outcome::Failure,
+            subject,
+        );
+        event.source_ip = Some(address(row));
+        event.service = Some("identity-domain".into());
+        event.labels = vec!["authentication".into(), "failure".into()];
+        event
+    };
+    (0..EVENTS).map(event).collect()
+}
+
+/// The same sign-ins as a report.
+fn csv() -> String {
+    let mut text = String::from("User Name,Remote IP Address,Timestamp\r\n");
+    for row in 0..EVENTS {
+        let second = row / 3;
+        let _ = write!(
+            text,
+            "{},{},\"July 1, 2025 {:02}:{:02}:{:02} UTC\"\r\n",
+            user(row),
+            address(row),
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        );
+    }
+    text
+}
