@@ -23,6 +23,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use crate::remote::Parallel;
+
 pub use error::{ConfigError, nearest};
 pub use route::Route;
 pub use schema::schema;
@@ -101,6 +103,10 @@ pub struct Connection {
     pub timeout: Option<std::time::Duration>,
     /// Requests a second, at most.
     pub rate_limit: Option<std::num::NonZeroU32>,
+    /// Pages of lists that are asked for at once, over all lists of a run: 1 to 32; 4 unless said.
+    #[serde(default, deserialize_with = "parallel")]
+    #[schemars(with = "Option<u8>", range(min = 1, max = 32))]
+    pub parallel_requests: Option<Parallel>,
     /// An HTTP proxy for every request.
     pub proxy: Option<Proxy>,
     /// PEM file of authorities to trust besides the system's.
@@ -493,6 +499,12 @@ fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
+fn parallel<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Parallel>, D::Error> {
+    let requests = u8::deserialize(deserializer)?;
+    let refused = || serde::de::Error::custom(format!("{requests} is not between 1 and {}", Parallel::MOST));
+    Parallel::new(requests).ok_or_else(refused).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -568,6 +580,18 @@ mod tests {
             Config::parse("[plugins.\"../x\"]\npath = \"a\"\n"),
             Err(ConfigError::Name { .. })
         ));
+    }
+
+    #[test]
+    fn requests_at_once_are_bounded() {
+        let read = |number: &str| {
+            let text = format!("[connections.d]\nurl = \"https://d.example\"\nparallel-requests = {number}\n");
+            Config::parse(&text).map(|config| config.connections["d"].parallel_requests)
+        };
+        assert_eq!(read("32").unwrap(), Parallel::new(32));
+        for wrong in ["0", "33", "1000", "-1"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
