@@ -63,6 +63,14 @@ fn configure_large(desk: &Desk, server: &Server, sink: &str, more: &str) {
     std::fs::write(path, text.replace("batch-events = 7", "batch-events = 500")).unwrap();
 }
 
+/// What the sink does not take becomes dead letters, though it is the only one.
+fn set_aside(desk: &Desk) {
+    let path = desk.path().join("host.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let letters = "[sinks.siem]\nwhen-down = \"dead-letters\"\n";
+    std::fs::write(path, text.replace("[sinks.siem]\n", letters)).unwrap();
+}
+
 #[test]
 fn a_ledger_that_cannot_grow_ends_the_run_and_the_next_one_carries_on() {
     let mut failures = 0;
@@ -140,6 +148,7 @@ fn dead_letters_that_have_no_room_hold_the_window_back_until_they_have() {
     let desk = desk();
     let server = Server::start(&format!("rows=2000,plain-names,now={NOW}"));
     configure_large(&desk, &server, "http://127.0.0.1:9", "");
+    set_aside(&desk);
     let more = ["--now", NOW, "--sink", "siem"];
     let failed = confined(&desk, 600, &[&["run", "invalid-login"][..], &more].concat());
     assert_eq!(failed.status.code(), Some(7), "{}", stderr(&failed));
@@ -369,6 +378,7 @@ fn dead_letters_that_are_damaged_hold_the_window_back_until_they_are_mended() {
     let desk = desk();
     let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
     configure(&desk, &server, "http://127.0.0.1:9", "");
+    set_aside(&desk);
     let letters = desk.path().join(".local/state/host/dead-letters.db");
     std::fs::create_dir_all(letters.parent().unwrap()).unwrap();
     std::fs::write(&letters, b"These are my notes, and no database.\n".repeat(200)).unwrap();

@@ -157,7 +157,7 @@ fn what_is_spooled_of_a_stream_goes_with_it() {
     let left = || std::fs::read_dir(&spool).unwrap().count();
     // What a kill leaves of a document while it is written.
     let prefix = host::ledger::Stream::new("epm", "user-login", &[]).spool_prefix();
-    let partial = spool.join(format!(".{prefix}w-0.x.partial"));
+    let partial = spool.join(format!("{prefix}w-0.x.partial"));
     std::fs::write(&partial, "half").unwrap();
     let listed = json_lines(&host(&desk, &["ledger", "list", "--json"]));
     assert_eq!(listed[0]["spooled"]["documents"], 2);
@@ -186,4 +186,25 @@ fn gaps_of_a_period_that_ends_before_it_begins_are_refused() {
     assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
     assert!(stderr(&output).contains("ends before it begins"), "{}", stderr(&output));
     assert_eq!(gaps("2026-03-05", "2026-03-05").status.code(), Some(0));
+}
+
+#[test]
+fn a_file_that_was_named_keeps_what_earlier_runs_delivered() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
+    configure(&desk, &server, &receiver.url(), "");
+    let lines = |file: &str| std::fs::read_to_string(desk.path().join(file)).unwrap().lines().count();
+    let due = ["--now", NOW, "--sink", "file:due.ndjson"];
+    run(&desk, "user-login", &due);
+    let first = lines("due.ndjson");
+    assert!(first > 0);
+    let (summary, _) = run(&desk, "user-login", &due);
+    assert_eq!(summary["sinks"][0]["delivered"], 0);
+    assert_eq!(lines("due.ndjson"), first, "nothing new takes nothing away");
+
+    // A period that is named is delivered whole, so its file is replaced.
+    let period = [&due[..2], &["--from", "2026-03-05", "--sink", "file:period.ndjson"]].concat();
+    run(&desk, "user-login", &period);
+    run(&desk, "user-login", &period);
+    assert_eq!(lines("period.ndjson"), first);
 }

@@ -79,6 +79,7 @@ fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) 
         .hint("give username and password beside the url"));
     }
     settings.rate_limit = connection.rate_limit;
+    settings.parallel = connection.parallel_requests.unwrap_or_default();
     settings.ca_file = connection.ca_file.as_ref().map(|path| config.folder.join(path));
     settings.client_certificate = match (&connection.client_certificate, &connection.client_key) {
         (Some(certificate), Some(key)) => Some(ClientCertificate {

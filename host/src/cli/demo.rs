@@ -55,6 +55,7 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             names: &["stdout".to_owned()],
             plugin_config: None,
             rendering: &args.rendering,
+            extend: false,
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let progress = Arc::new(Progress::start(talk, name));

@@ -78,13 +78,15 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         );
     }
     let provenance = Arc::new(provenance(&report, &settings));
+    let ledger = ledger::file(args, &report.config)?;
     let named = Named {
         names: &args.sinks,
         plugin_config: args.sink_config.as_deref(),
         rendering: &args.rendering,
+        extend: ledger.is_some() && wanted != Wanted::Period,
     };
     let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
-    let keeping = match ledger::file(args, &report.config)? {
+    let keeping = match ledger {
         Some(path) => Some(ledger::keeping(path, &report, &provenance, wanted, args.windows_ahead).await?),
         None if matches!(wanted, Wanted::Missing { .. }) => {
             return Err(

@@ -201,6 +201,7 @@ impl Stage {
                 encoding: Encoding::default(),
                 format: Some(Format::Ndjson),
             },
+            extend: true,
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let missing = Wanted::Missing { days: DAYS };

@@ -24,6 +24,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use crate::remote::Parallel;
+
 pub use error::{ConfigError, nearest};
 pub use route::Route;
 pub use schema::schema;
@@ -102,6 +104,10 @@ pub struct Connection {
     pub timeout: Option<std::time::Duration>,
     /// Requests a second, at most.
     pub rate_limit: Option<std::num::NonZeroU32>,
+    /// Pages of lists that are asked for at once, over all lists of a run: 1 to 32; 4 unless said.
+    #[serde(default, deserialize_with = "parallel")]
+    #[schemars(with = "Option<u8>", range(min = 1, max = 32))]
+    pub parallel_requests: Option<Parallel>,
     /// An HTTP proxy for every request.
     pub proxy: Option<Proxy>,
     /// PEM file of authorities to trust besides the system's.
@@ -535,6 +541,12 @@ fn windows<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u
     }
 }
 
+fn parallel<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Parallel>, D::Error> {
+    let requests = u8::deserialize(deserializer)?;
+    let refused = || serde::de::Error::custom(format!("{requests} is not between 1 and {}", Parallel::MOST));
+    Parallel::new(requests).ok_or_else(refused).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -629,6 +641,18 @@ mod tests {
         assert_eq!(ledger("5000").unwrap().ledger.windows_ahead, Some(5000));
         for wrong in ["0", "10001", "70000", "-1", "\"4\""] {
             assert!(ledger(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn requests_at_once_are_bounded() {
+        let read = |number: &str| {
+            let text = format!("[connections.d]\nurl = \"https://d.example\"\nparallel-requests = {number}\n");
+            Config::parse(&text).map(|config| config.connections["d"].parallel_requests)
+        };
+        assert_eq!(read("32").unwrap(), Parallel::new(32));
+        for wrong in ["0", "33", "1000", "-1"] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! not be: that one prepares the file in a job and offers a link to it.
 
 use http::Method;
+use tokio::task::JoinError;
 use tracing::debug;
 
 use super::crowd::Crowd;
@@ -167,7 +168,12 @@ fn may_be_elsewhere(error: &FetchError) -> bool {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
 ) -> Result<T, FetchError> {
-    match tokio::task::spawn_blocking(work).await {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+/// What a task of ours came to. A panic in it is one here.
+pub(super) fn joined<T>(outcome: Result<Result<T, FetchError>, JoinError>) -> Result<T, FetchError> {
+    match outcome {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

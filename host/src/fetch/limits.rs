@@ -17,8 +17,6 @@ pub struct Limits {
     pub paged_bytes: u64,
     /// Pages of a paged query. Default 100,000.
     pub pages: u64,
-    /// Pages of a paged query that are asked for at a time. Default 3.
-    pub pages_ahead: usize,
     /// What an archive may hold.
     pub archive: ArchiveLimits,
     /// How patiently a job is polled.
@@ -36,7 +34,6 @@ impl Default for Limits {
             page_bytes: 32 * 1024 * 1024,
             paged_bytes: 8 * 1024 * 1024 * 1024,
             pages: 100_000,
-            pages_ahead: 3,
             archive: ArchiveLimits::default(),
             polling: Polling::default(),
             restarts: 3,

@@ -119,6 +119,7 @@ pub struct Fetcher {
     limits: Limits,
     progress: progress::Listener,
     crowd: crowd::Crowd,
+    turns: pages::Turns,
 }
 
 impl std::fmt::Debug for Fetcher {
@@ -133,6 +134,7 @@ impl Fetcher {
     /// `spool` is the folder for temporary files; it is made when first needed, for its owner only.
     pub fn new(remote: Arc<Remote>, spool: &Path, limits: Limits, progress: Arc<dyn Progress>) -> Fetcher {
         Fetcher {
+            turns: pages::Turns::new(remote.parallel()),
             remote,
             spool: Spool::new(spool),
             limits,
@@ -212,7 +214,15 @@ impl Fetcher {
     }
 
     async fn pages(&self, pages: &plugin::Pages) -> Result<Fetched, FetchError> {
-        let collected = pages::run(&self.remote, pages, &self.spool, &self.limits, &*self.progress).await?;
+        let collected = pages::run(
+            &self.remote,
+            pages,
+            &self.spool,
+            &self.limits,
+            &self.turns,
+            &*self.progress,
+        )
+        .await?;
         Ok(Fetched {
             document: collected.lines,
             file_name: None,

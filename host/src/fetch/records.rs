@@ -128,6 +128,9 @@ pub(super) fn split(
 /// A JSON text without white space between its tokens; so it is one line.
 pub(crate) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
     let bytes = json.as_bytes();
+    if is_compact(bytes) {
+        return out.write_all(bytes);
+    }
     let (mut from, mut in_string, mut escaped) = (0, false, false);
     for (at, byte) in bytes.iter().enumerate() {
         if in_string {
@@ -145,6 +148,24 @@ pub(crate) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
         }
     }
     out.write_all(bytes.get(from..).unwrap_or_default())
+}
+
+/// Whether a JSON text surely has no white space between its tokens: what most servers send. Of two neighbouring tokens one
+/// is a bracket, a brace, a comma or a colon, so white space between them has one of these on a side.
+fn is_compact(bytes: &[u8]) -> bool {
+    if [b'\n', b'\r', b'\t'].iter().any(|space| bytes.contains(space)) {
+        return false;
+    }
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| *byte == b' ') {
+        let (before, after) = rest.split_at(at);
+        rest = after.get(1..).unwrap_or_default();
+        let structural = |byte: Option<&u8>, these: &[u8]| byte.is_none_or(|byte| these.contains(byte));
+        if structural(before.last(), b" {[,:") || structural(rest.first(), b" }],:") {
+            return false;
+        }
+    }
+    true
 }
 
 enum Found {
@@ -333,6 +354,29 @@ mod tests {
             lines,
             "{\"a b\":\" x\\\" y \",\"n\":1.0e400,\"big\":12345678901234567890123}\n{}\n7\n"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn white_space_goes_wherever_it_stands_between_tokens(
+            texts in proptest::collection::vec("[a ,:{}\\[\\]\"]{0,5}", 1..4),
+            spaces in proptest::collection::vec("[ \t\r\n]{0,2}", 1..40),
+        ) {
+            let short = serde_json::json!({"a": texts, "b": {"c d": [1, true, null]}}).to_string();
+            let (mut spaces, mut long) = (spaces.iter().cycle(), String::new());
+            let (mut in_string, mut escaped) = (false, false);
+            for c in short.chars() {
+                let between = !in_string && "{}[],:".contains(c);
+                long.extend(spaces.next().filter(|_| between).map(String::as_str));
+                long.push(c);
+                long.extend(spaces.next().filter(|_| between).map(String::as_str));
+                in_string ^= c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+            }
+            let mut compacted = Vec::new();
+            compact(&long, &mut compacted).unwrap();
+            proptest::prop_assert_eq!(String::from_utf8(compacted).unwrap(), short);
+        }
     }
 
     #[test]

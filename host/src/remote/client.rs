@@ -19,7 +19,7 @@ use super::redact::{Redactor, one_line};
 use super::request::{Expect, Request};
 use super::response::{Answer, Response};
 use super::retry::retry_after;
-use super::settings::{Exchange, Settings};
+use super::settings::{Exchange, Parallel, Settings};
 use super::transport::{self, Network, Outgoing, Transport};
 
 const MOST_REDIRECTS: u32 = 5;
@@ -32,6 +32,7 @@ pub struct Remote {
     base: BaseUrl,
     channel: Arc<Channel>,
     authorizer: Authorizer,
+    parallel: Parallel,
 }
 
 impl std::fmt::Debug for Remote {
@@ -55,6 +56,7 @@ impl Remote {
                 base,
                 channel,
                 authorizer: Authorizer::Anonymous,
+                parallel: settings.parallel,
             });
         }
         let mut base = BaseUrl::new(settings.base.clone())?;
@@ -80,6 +82,7 @@ impl Remote {
             base,
             channel,
             authorizer,
+            parallel: settings.parallel,
         })
     }
 
@@ -99,6 +102,11 @@ impl Remote {
     /// Where the connection leads.
     pub fn base(&self) -> &BaseUrl {
         &self.base
+    }
+
+    /// How many requests to send at once where there are several.
+    pub fn parallel(&self) -> Parallel {
+        self.parallel
     }
 
     /// What the connection cost so far.

@@ -57,4 +57,4 @@ pub(crate) use redact::one_line;
 pub use request::Request;
 pub use response::{Answer, Response};
 pub(crate) use retry::retry_after;
-pub use settings::{ClientCertificate, Exchange, Proxy, RetryPolicy, Settings, Timeouts};
+pub use settings::{ClientCertificate, Exchange, Parallel, Proxy, RetryPolicy, Settings, Timeouts};

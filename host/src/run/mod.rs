@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -335,38 +335,57 @@ impl Run {
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<Vec<Cleanup>, RunError> {
-        let mut documents = std::pin::pin!(documents);
-        let mut ids = Ids::new(&self.provenance.report, &self.provenance.connection);
-        let mut cleanups = Vec::new();
-        let mut index = 0;
-        while let Some(mut fetched) = documents.try_next().await? {
-            counts.polls += fetched.polls;
-            counts.bytes += fetched.len();
-            if counts.job.is_none() {
-                counts.job = fetched.job.take();
+        let (sender, mut arrived) = mpsc::channel(1);
+        // Fetches only go on while somebody waits for them, and whoever delivers a document waits for its sinks.
+        let fetching = async move {
+            let mut documents = std::pin::pin!(documents);
+            while let Some(fetched) = documents.next().await {
+                let failed = fetched.is_err();
+                if sender.send(fetched).await.is_err() || failed {
+                    break;
+                }
             }
-            cleanups.extend(fetched.cleanup.take());
-            if let Some(course) = &mut course {
-                course.begin().await?;
+        };
+        let delivering = async move {
+            let mut ids = Ids::new(&self.provenance.report, &self.provenance.connection);
+            let mut cleanups = Vec::new();
+            let mut index = 0;
+            while let Some(mut fetched) = arrived.recv().await.transpose()? {
+                counts.polls += fetched.polls;
+                counts.bytes += fetched.len();
+                if counts.job.is_none() {
+                    counts.job = fetched.job.take();
+                }
+                cleanups.extend(fetched.cleanup.take());
+                if let Some(course) = &mut course {
+                    course.begin().await?;
+                }
+                ids = deliver_document(
+                    report,
+                    request,
+                    index,
+                    fetched,
+                    ids,
+                    course.as_deref_mut().map(|course| &mut course.overlap),
+                    sinks,
+                    &*self.observer,
+                    counts,
+                )
+                .await?;
+                index += 1;
+                if sinks.is_over() {
+                    break;
+                }
             }
-            ids = deliver_document(
-                report,
-                request,
-                index,
-                fetched,
-                ids,
-                course.as_deref_mut().map(|course| &mut course.overlap),
-                sinks,
-                &*self.observer,
-                counts,
-            )
-            .await?;
-            index += 1;
-            if sinks.is_over() {
-                break;
-            }
+            Ok(cleanups)
+        };
+        let mut delivering = std::pin::pin!(delivering);
+        tokio::select! {
+            biased;
+            delivered = &mut delivering => return delivered,
+            () = fetching => {}
         }
-        Ok(cleanups)
+        delivering.await
     }
 
     fn summary(&self, counts: Counts, sinks: &FanOut, duration: Duration, record: Option<Arc<Record>>) -> Summary {

@@ -220,6 +220,24 @@ impl Indexes {
     }
 }
 
+/// Answers as they went out, by who asked for what, so that a server can be played whose work is done elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pages: std::collections::HashMap<String, Bytes>,
+}
+
+impl Kept {
+    fn get(&self, asked: &str) -> Option<Bytes> {
+        self.pages.get(asked).cloned()
+    }
+
+    fn put(&mut self, asked: String, page: &Bytes, most: u64) {
+        if u64::try_from(self.pages.len()).is_ok_and(|pages| pages < most) {
+            self.pages.insert(asked, page.clone());
+        }
+    }
+}
+
 /// One page of matches.
 struct Page {
     total: u64,
@@ -360,8 +378,21 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    let asked = format!("{} {}", caller.base, query.as_deref().unwrap_or_default());
     let query = Query::from_url(query.as_deref(), &site.scenario);
-    answer(site, caller, query, headers).await
+    let most = site.scenario.paging.keep;
+    if most == 0 {
+        return answer(page_text(site, caller, query).await, &headers);
+    }
+    let kept = site.kept().get(&asked);
+    if let Some(page) = kept {
+        return answer(Ok(page), &headers);
+    }
+    let page = page_text(Arc::clone(&site), caller, query).await;
+    if let Ok(page) = &page {
+        site.kept().put(asked, page, most);
+    }
+    answer(page, &headers)
 }
 
 /// `POST /admin/v1/AuditEvents/.search`
@@ -375,7 +406,7 @@ pub(super) async fn search(
         Ok(body) if body.is_object() => Query::read(&body, &site.scenario),
         _ => Err(bad("The body is not a SearchRequest.".to_owned())),
     };
-    answer(site, caller, query, headers).await
+    answer(page_text(site, caller, query).await, &headers)
 }
 
 /// `GET /admin/v1/AuditEvents/{id}`
@@ -387,7 +418,10 @@ pub(super) async fn one(
     let oldest = site.today() - i64::from(site.scenario.retention_days) * DAY;
     let found = site.resources().position(&id).map(|position| site.history.at(position));
     match found.filter(|occurrence| occurrence.time >= oldest && occurrence.time <= site.now()) {
-        Some(occurrence) => scim(StatusCode::OK, &site.resources().resource(&occurrence, &caller.base)),
+        Some(occurrence) => scim(
+            StatusCode::OK,
+            site.resources().resource(&occurrence, &caller.base).to_string(),
+        ),
         None => error(StatusCode::NOT_FOUND, &format!("AuditEvent {id} was not found.")),
     }
 }
@@ -403,23 +437,25 @@ pub(super) async fn schema(Extension(caller): Extension<Caller>, Path(urn): Path
             |name| json!({ "name": name, "type": "string", "multiValued": *name == "schemas", "idcsSearchable": true }),
         )
         .collect();
-    scim(
-        StatusCode::OK,
-        &json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": SCHEMA, "name": "AuditEvent",
-            "attributes": attributes,
-            "meta": { "resourceType": "Schema", "location": format!("{}/admin/v1/Schemas/{SCHEMA}", caller.base) },
-        }),
-    )
+    let schema = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": SCHEMA, "name": "AuditEvent",
+        "attributes": attributes,
+        "meta": { "resourceType": "Schema", "location": format!("{}/admin/v1/Schemas/{SCHEMA}", caller.base) },
+    });
+    scim(StatusCode::OK, schema.to_string())
 }
 
-async fn answer(site: Arc<Site>, caller: Caller, query: Result<Query, Refused>, headers: HeaderMap) -> Response {
+async fn page_text(site: Arc<Site>, caller: Caller, query: Result<Query, Refused>) -> Result<Bytes, Refused> {
     // A filter may have to be held against a million resources.
-    let looked = tokio::task::spawn_blocking(move || look(&site, &caller, query)).await;
-    let mut response = match looked {
-        Ok(Ok(body)) => scim(StatusCode::OK, &body),
-        Ok(Err((status, detail))) => error(status, &detail),
-        Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "The query failed."),
+    let looked = tokio::task::spawn_blocking(move || Ok(look(&site, &caller, query)?.to_string().into()));
+    let failed = || (StatusCode::INTERNAL_SERVER_ERROR, "The query failed.".to_owned());
+    looked.await.unwrap_or_else(|_| Err(failed()))
+}
+
+fn answer(page: Result<Bytes, Refused>, headers: &HeaderMap) -> Response {
+    let mut response = match page {
+        Ok(page) => scim(StatusCode::OK, page),
+        Err((status, detail)) => error(status, &detail),
     };
     let accepts = headers
         .get(header::ACCEPT)
@@ -489,8 +525,8 @@ fn only(attributes: &[String], resource: Value) -> Value {
 }
 
 /// A SCIM answer.
-fn scim(status: StatusCode, body: &Value) -> Response {
-    let mut response = answer::with_type(status, "application/scim+json", Body::from(body.to_string()));
+fn scim(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = answer::with_type(status, "application/scim+json", body.into());
     for name in ["x-oracle-dms-ecid", "opc-request-id"] {
         response.headers_mut().insert(
             HeaderName::from_static(name),
@@ -503,13 +539,11 @@ fn scim(status: StatusCode, body: &Value) -> Response {
 /// A SCIM error; its `status` is a string.
 pub(super) fn error(status: StatusCode, detail: &str) -> Response {
     let extension = "urn:ietf:params:scim:api:oracle:idcs:extension:messages:Error";
-    scim(
-        status,
-        &json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error", extension], "detail": detail,
-            "status": status.as_u16().to_string(), extension: { "messageId": format!("error.common.{}", status.as_u16()) },
-        }),
-    )
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error", extension], "detail": detail,
+        "status": status.as_u16().to_string(), extension: { "messageId": format!("error.common.{}", status.as_u16()) },
+    });
+    scim(status, body.to_string())
 }
 
 /// Any other method.

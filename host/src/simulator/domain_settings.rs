@@ -19,6 +19,10 @@ pub(super) const PAGES: &[(Switch, Apply)] = &[
         |s, v| positive(v).map(|v| s.paging.max_count = v),
     ),
     (
+        switch("keep-pages", "N", "so many pages of AuditEvents are made once only"),
+        |s, v| positive(v).map(|v| s.paging.keep = v),
+    ),
+    (
         switch(
             "totals",
             "KIND",

@@ -345,6 +345,8 @@ impl Absent {
 pub struct Paging {
     /// The most resources on a page.
     pub max_count: u64,
+    /// How many answers are kept as they are, and sent again when the same is asked for.
+    pub keep: u64,
     /// Whether `totalResults` stays the same from page to page.
     pub totals: Totals,
     /// A page holds only half of what was asked for.
@@ -371,6 +373,7 @@ impl Default for Paging {
     fn default() -> Self {
         Self {
             max_count: 1000,
+            keep: 0,
             totals: Totals::Steady,
             short_pages: false,
             lies: false,

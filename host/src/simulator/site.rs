@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::audit_events::Indexes;
+use super::audit_events::{Indexes, Kept};
 use super::desk::Desk;
 use super::fault::Faults;
 use super::history::{DAY, History};
@@ -55,6 +55,7 @@ pub(super) struct Site {
     desk: Mutex<Desk>,
     tokens: Mutex<Tokens>,
     indexes: Mutex<Indexes>,
+    kept: Mutex<Kept>,
     seen: Mutex<VecDeque<Seen>>,
 }
 
@@ -74,6 +75,7 @@ impl Site {
                 &scenario.oauth.client_id,
             )),
             indexes: Mutex::default(),
+            kept: Mutex::default(),
             seen: Mutex::default(),
             scenario,
         }
@@ -89,6 +91,10 @@ impl Site {
 
     pub(super) fn indexes(&self) -> MutexGuard<'_, Indexes> {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn resources(&self) -> Resources {

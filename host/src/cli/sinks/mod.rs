@@ -18,7 +18,7 @@ use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
 use crate::run::Outlet;
 use crate::run::route::Router;
-use crate::sink::{Delivery, DeliveryPolicy, FileOptions, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
+use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
 
 use file::Layout;
 use open::Opener;
@@ -39,6 +39,8 @@ pub struct Wanted<'a> {
     pub plugin_config: Option<&'a str>,
     /// How standard output and ad-hoc files are written.
     pub rendering: &'a RenderingArgs,
+    /// The run delivers only what is new, so a file that was named keeps what earlier runs wrote.
+    pub extend: bool,
 }
 
 /// Opens the sinks that were asked for; none asked for means those of the configuration's routes, else stdout. Whatever
@@ -117,7 +119,14 @@ impl Opening<'_> {
             SinkSpec::File(template) => {
                 let layout = Layout::of(&template.to_string(), rendering.format, None)?;
                 let path = opener.expand(&template);
-                let opened = opener.file(text, path, &layout, rendering.encoding, FileOptions::default())?;
+                let options = match self.wanted.extend {
+                    true => FileOptions {
+                        existing: Existing::Extend,
+                        ..FileOptions::default()
+                    },
+                    false => FileOptions::default(),
+                };
+                let opened = opener.file(text, path, &layout, rendering.encoding, options)?;
                 (opened, None)
             }
             SinkSpec::Named(name) => {
@@ -279,7 +288,9 @@ pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fai
 
 /// `host sink list`.
 pub fn list(config: &Config) -> Result<(), Failure> {
-    let mut text = String::from("stdout           standard output\nfile:PATH        a file, replaced as a whole\n");
+    let mut text = String::from(
+        "stdout           standard output\nfile:PATH        a file; without a ledger, or for a period that is named, replaced as a whole\n",
+    );
     text += "PATH.wasm        a sink plugin, its bytes to standard output\n";
     for (name, about) in plugins::built_in_of(config, PluginKind::Sink)? {
         let _ = writeln!(text, "{name:<16} built-in plugin for [sinks]: {}", about.summary);

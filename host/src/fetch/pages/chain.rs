@@ -45,7 +45,7 @@ impl Next {
 /// Follows from page to page.
 pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next) -> Result<Collector, FetchError> {
     let mut visited = HashSet::from([query.request.url().to_string()]);
-    let mut answer = query.remote.exchange(query.request.clone()).await?;
+    let mut answer = query.ask(query.request.clone()).await?;
     let (mut pages, mut stale) = (1, 0);
     loop {
         let request = next.request(query, &answer)?;
@@ -62,7 +62,7 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
         // The next page is on its way while this one is read.
         let fetch = async {
             match request {
-                Some(request) => query.remote.exchange(request).await.map(Some).map_err(FetchError::from),
+                Some(request) => query.ask(request).await.map(Some),
                 None => Ok(None),
             }
         };

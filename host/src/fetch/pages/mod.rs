@@ -1,15 +1,18 @@
 //! Carries out a paged query: the parser gets one JSON record a line and never sees a page.
 //!
-//! [`scim`] asks for positions in a list, several pages ahead and in order; [`chain`] follows from page to page. Both
-//! hand each [`Page`](page::Page) to a [`Collector`](collector::Collector), which drops repeated records and writes the
+//! [`scim`] asks for positions in a list, several pages [`ahead`] and in order; [`chain`] follows from page to page. Both
+//! take [`Turns`] with the other lists of the run, so that the server is never asked for more at once than agreed. They hand each [`Page`](page::Page) to a [`Collector`](collector::Collector), which drops repeated records and writes the
 //! rest to the spool. A list that changed while it was read is completed where possible, and otherwise refused: a
 //! missing record is worse than a failed run.
 
+mod ahead;
 mod chain;
 mod collector;
 mod link;
 mod page;
 mod scim;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use url::Url;
@@ -20,8 +23,9 @@ use super::limits::Limits;
 use super::progress::Progress;
 use super::spool::{Spool, Spooled};
 use crate::plugin;
-use crate::remote::{Remote, Request};
+use crate::remote::{Answer, Remote, Request};
 
+pub(super) use ahead::Turns;
 use collector::{Collector, Taken};
 
 /// The records of a paged query.
@@ -35,19 +39,21 @@ pub(super) struct Collected {
 
 /// What a query needs at every page.
 struct Query<'a> {
-    remote: &'a Remote,
+    remote: &'a Arc<Remote>,
     limits: &'a Limits,
     progress: &'a dyn Progress,
+    turns: &'a Turns,
     request: Request,
     records: Option<&'a str>,
 }
 
 /// Carries out a paged query.
 pub(super) async fn run(
-    remote: &Remote,
+    remote: &Arc<Remote>,
     pages: &plugin::Pages,
     spool: &Spool,
     limits: &Limits,
+    turns: &Turns,
     progress: &dyn Progress,
 ) -> Result<Collected, FetchError> {
     let request = super::request::build(remote, &pages.request)?
@@ -58,6 +64,7 @@ pub(super) async fn run(
         remote,
         limits,
         progress,
+        turns,
         request,
         records: pages.records.as_deref(),
     };
@@ -77,6 +84,12 @@ pub(super) async fn run(
 }
 
 impl Query<'_> {
+    /// Asks for one page, in its turn.
+    async fn ask(&self, request: Request) -> Result<Answer, FetchError> {
+        let _turn = self.turns.request().await;
+        Ok(self.remote.exchange(request).await?)
+    }
+
     /// Reads a page and keeps what is new in it.
     async fn keep(&self, mut collector: Collector, body: Bytes) -> Result<(Collector, Taken), FetchError> {
         let member = self.records.map(str::to_owned);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -47,7 +47,7 @@ impl<'a> Page<'a> {
 
 /// An object, read.
 struct List<'a> {
-    records: Option<&'a RawValue>,
+    records: Option<Records<'a>>,
     told: Map<String, Value>,
 }
 
@@ -65,18 +65,14 @@ impl<'a> List<'a> {
                 Some(number.ok_or_else(|| malformed("its totalResults is no sensible number".into()))?)
             }
         };
-        match self.records.map(RawValue::get) {
-            Some(list) if list.starts_with('[') => {
-                let records =
-                    serde_json::from_str(list).map_err(|error| malformed(format!("`{member}` is no list: {error}")))?;
-                Ok(Page { records, total })
-            }
+        match self.records {
+            Some(Records::List(records)) => Ok(Page { records, total }),
             // RFC 7644: the member may be missing where the list is empty.
-            None | Some("null") if total == Some(0) => Ok(Page {
+            None | Some(Records::Null) if total == Some(0) => Ok(Page {
                 records: Vec::new(),
                 total,
             }),
-            Some(_) => Err(malformed(format!("`{member}` is no list"))),
+            Some(Records::Null | Records::Other) => Err(malformed(format!("`{member}` is no list"))),
             None => {
                 let (text, code) = envelope::message(&self.told);
                 let text = text.or_else(|| self.told.get("detail").and_then(Value::as_str).map(str::to_owned));
@@ -96,6 +92,66 @@ impl<'a> List<'a> {
                 }
             }
         }
+    }
+}
+
+/// What stands where the records should be.
+enum Records<'a> {
+    List(Vec<&'a RawValue>),
+    Null,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Records<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RecordsVisitor)
+    }
+}
+
+struct RecordsVisitor;
+
+impl<'de> Visitor<'de> for RecordsVisitor {
+    type Value = Records<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Records<'de>, A::Error> {
+        let mut records = Vec::new();
+        while let Some(record) = list.next_element()? {
+            records.push(record);
+        }
+        Ok(Records::List(records))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Records<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Records::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Records<'de>, E> {
+        Ok(Records::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Records<'de>, E> {
+        Ok(Records::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Records<'de>, E> {
+        Ok(Records::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Records<'de>, E> {
+        Ok(Records::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Records<'de>, E> {
+        Ok(Records::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Records<'de>, E> {
+        Ok(Records::Other)
     }
 }
 
@@ -142,45 +198,78 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
     }
 }
 
-/// The value of a record's member as one text, where it is a string or a number.
+/// The value of a record's member as one text, where it is a string or a number. The record is known to be JSON, so nothing
+/// behind the member is read.
 pub(super) fn member_text(record: &RawValue, member: &str) -> Option<String> {
-    let mut deserializer = serde_json::Deserializer::from_str(record.get());
-    KeySeed { member }.deserialize(&mut deserializer).ok().flatten()
+    let mut found = None;
+    let seed = KeySeed {
+        member,
+        found: &mut found,
+    };
+    // It fails once it has found the member: there is no other way to stop in the middle.
+    let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(record.get()));
+    found
 }
 
 struct KeySeed<'m> {
     member: &'m str,
+    found: &'m mut Option<String>,
 }
 
 impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = Option<String>;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for KeySeed<'_> {
-    type Value = Option<String>;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if found.is_none() && key.eq_ignore_ascii_case(self.member) {
-                found = match map.next_value::<Value>()? {
-                    Value::String(text) if !text.is_empty() => Some(text),
-                    Value::Number(number) => Some(number.to_string()),
-                    _ => None,
-                };
-            } else {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(is_member) = map.next_key_seed(Named(self.member))? {
+            if !is_member {
                 map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            *self.found = match map.next_value::<Value>()? {
+                Value::String(text) if !text.is_empty() => Some(text),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            };
+            if self.found.is_some() {
+                return Err(A::Error::custom("found"));
             }
         }
-        Ok(found)
+        Ok(())
+    }
+}
+
+/// Whether a member's name is this one, in any case of letters.
+struct Named<'m>(&'m str);
+
+impl<'de> DeserializeSeed<'de> for Named<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Named<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name.eq_ignore_ascii_case(self.0))
     }
 }
 

@@ -13,10 +13,10 @@
 
 use std::ops::ControlFlow;
 
-use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
+use super::ahead::Ahead;
 use super::collector::{Collector, Taken};
 use super::{Query, with_parameters, without_parameters};
 use crate::fetch::error::FetchError;
@@ -74,9 +74,9 @@ impl Reading<'_> {
     /// The first page. Some domains refuse to sort; their order then has to do.
     async fn first(&mut self) -> Result<Answer, FetchError> {
         self.asked += 1;
-        let refused = match self.query.remote.exchange(self.page(1, self.count)?).await {
-            Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) => error,
-            answer => return Ok(answer?),
+        let refused = match self.query.ask(self.page(1, self.count)?).await {
+            Err(FetchError::Remote(error)) if error.status() == Some(StatusCode::BAD_REQUEST) => error,
+            answer => return answer,
         };
         let Some(url) = without_parameters(self.request.url(), &["sortBy", "sortOrder"]) else {
             return Err(refused.into());
@@ -86,7 +86,7 @@ impl Reading<'_> {
             .warned("the server refuses to sort; reading in its own order");
         self.request = self.request.clone().at(url);
         self.asked += 1;
-        Ok(self.query.remote.exchange(self.page(1, self.count)?).await?)
+        self.query.ask(self.page(1, self.count)?).await
     }
 
     /// The request for records from a position on, counted from 1.
@@ -156,7 +156,7 @@ impl Reading<'_> {
             if self.spend().is_break() {
                 return Err(self.incomplete(&collector));
             }
-            let answer = self.query.remote.exchange(self.page(start + got, missing)?).await?;
+            let answer = self.query.ask(self.page(start + got, missing)?).await?;
             let (kept, more) = self.query.keep(collector, answer.body).await?;
             collector = kept;
             self.note(start, more);
@@ -174,25 +174,17 @@ impl Reading<'_> {
     /// Everything from a position on, several pages at a time.
     async fn rest(&mut self, mut collector: Collector, mut next: u64) -> Result<Collector, FetchError> {
         while next <= self.total {
-            let planned = self.total;
             let affordable = self.allowance().saturating_sub(self.asked);
             let size = self.size.max(1);
-            let mut requests = Vec::new();
-            let mut start = next;
-            while start <= planned && (requests.len() as u64) < affordable {
-                requests.push((start, self.page(start, self.count)?));
-                start += size;
-            }
-            if requests.is_empty() {
+            let pages = (self.total - next).saturating_add(1).div_ceil(size).min(affordable);
+            if pages == 0 {
                 return Err(self.incomplete(&collector));
             }
-            self.asked += requests.len() as u64;
-            let remote = self.query.remote;
-            let mut answers = stream::iter(requests)
-                .map(|(start, request)| async move { (start, remote.exchange(request).await) })
-                .buffered(self.query.limits.pages_ahead.max(1));
-            while let Some((start, answer)) = answers.next().await {
-                let (kept, taken) = self.query.keep(collector, answer?.body).await?;
+            self.asked += pages;
+            let mut ahead = Ahead::new(self.query, next, size, pages);
+            while let Some(arrived) = ahead.next(|start| self.page(start, self.count)).await? {
+                let start = arrived.start;
+                let (kept, taken) = self.query.keep(collector, arrived.body).await?;
                 collector = kept;
                 if !collector.has_key() && taken.records > self.count {
                     return Err(malformed("it holds more records than asked for"));
@@ -202,7 +194,7 @@ impl Reading<'_> {
                 }
                 (collector, _) = self.complete(collector, start, taken).await?;
             }
-            next = start;
+            next = next.saturating_add(size.saturating_mul(pages));
         }
         Ok(collector)
     }
@@ -214,7 +206,7 @@ impl Reading<'_> {
             if !collector.has_key() || start > self.total || self.spend().is_break() {
                 return Err(self.incomplete(&collector));
             }
-            let answer = self.query.remote.exchange(self.page(start, self.count)?).await?;
+            let answer = self.query.ask(self.page(start, self.count)?).await?;
             let (kept, taken) = self.query.keep(collector, answer.body).await?;
             collector = kept;
             self.total = self.total.max(taken.total.unwrap_or(0));
@@ -233,7 +225,7 @@ impl Reading<'_> {
                 });
             }
             self.asked += 1;
-            let answer = self.query.remote.exchange(self.page(next, self.count)?).await?;
+            let answer = self.query.ask(self.page(next, self.count)?).await?;
             (collector, taken) = self.query.keep(collector, answer.body).await?;
             if collector.has_key() && taken.records > 0 && taken.new == 0 {
                 return Err(malformed("it repeats records of earlier pages only"));

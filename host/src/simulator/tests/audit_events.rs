@@ -278,6 +278,19 @@ async fn pages_can_be_wrong_in_many_ways() {
 }
 
 #[tokio::test]
+async fn pages_that_are_kept_say_the_same_again() {
+    let (made, kept) = (start("rows=30").await, start("rows=30,keep-pages=1").await);
+    for page in ["1", "21"] {
+        let asked = [("filter", DAY), ("count", "20"), ("startIndex", page)];
+        let honest = query(&made, &asked).await;
+        for _ in 0..2 {
+            let page = query(&kept, &asked).await;
+            assert_eq!((ids(&page), page.status), (ids(&honest), honest.status));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_million_events_are_counted_and_paged_at_once() {
     let running = start("rows=250000").await;
     let page = query(

@@ -1,0 +1,184 @@
+//! Many connections at once in one process: every one a run of its own with its client, sandbox instance, spool and sink.
+//!
+//! `cargo bench -p host --bench connections`. There is no command that serves several connections yet; this is what the
+//! library does when asked to. The simulator is another process on the same cores and answers after 20 ms.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use host::cli::open_sink;
+use host::config::Config;
+use host::event::{Product, Provenance};
+use host::fetch::{Fetcher, Limits};
+use host::plugin::{self, Plugin, Sandbox, built_in};
+use host::remote::{Auth, Remote, Settings};
+use host::run::route::Router;
+use host::run::{Observer, Outlet, Run, Window};
+use host::simulator::Credentials;
+use host::sink::dead_letters::Bounds;
+use host::sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+type Failure = Box<dyn std::error::Error>;
+
+const DAYS: i64 = 10;
+/// Events of each connection.
+const EVENTS: u64 = 1000;
+
+struct Silent;
+impl Observer for Silent {}
+
+/// Ends with its owner.
+struct Simulator {
+    process: Child,
+    url: Url,
+}
+
+impl Simulator {
+    fn start() -> Result<Simulator, Failure> {
+        let rows = EVENTS / DAYS.unsigned_abs();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_host"))
+            .args(["simulate", "--port", "0", "--scenario"])
+            .arg(format!("rows={rows},latency=20,plain-names"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        let url = line.trim().parse()?;
+        Ok(Simulator { process, url })
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn main() -> Result<(), Failure> {
+    // `cargo test` runs benches too; there is nothing to prove in that.
+    if std::env::args().any(|argument| argument == "--test") {
+        return Ok(());
+    }
+    let simulator = Simulator::start()?;
+    let sandbox = Sandbox::new(plugin::Limits::default(), None)?;
+    let wasm = built_in("user-login").ok_or("no such plugin")?;
+    let plugin = sandbox.load(wasm, "user-login")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    println!("{EVENTS} sign-ins of each connection to a file of its own, all at once in one process");
+    println!(
+        "{:>12} {:>10} {:>12} {:>12} {:>12} {:>12}",
+        "connections", "wall s", "events", "events/s", "CPU s", "peak MiB"
+    );
+    for count in [1, 10, 100, 1000] {
+        let folder = tempfile::tempdir()?;
+        let (before, begun) = (cpu(), Instant::now());
+        let runs = (0..count)
+            .map(|number| run(number, &plugin, &simulator.url, folder.path()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let events = runtime.block_on(async {
+            let tasks: Vec<_> = runs.into_iter().map(|run| tokio::spawn(run.execute())).collect();
+            let mut events = 0;
+            for task in tasks {
+                let (summary, result) = task.await?;
+                result?;
+                events += summary.events;
+            }
+            Ok::<u64, Failure>(events)
+        })?;
+        let wall = begun.elapsed();
+        if events != EVENTS * count {
+            return Err(format!("{events} events from {count} connections").into());
+        }
+        println!(
+            "{count:>12} {:>10.2} {events:>12} {:>12.0} {:>12.2} {:>12.1}",
+            wall.as_secs_f64(),
+            events as f64 / wall.as_secs_f64(),
+            (cpu() - before).as_secs_f64(),
+            peak_mib(),
+        );
+    }
+    Ok(())
+}
+
+fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Failure> {
+    let connection = format!("connection-{number}");
+    let credentials = Credentials::default();
+    let mut settings = Settings::new(&connection, url.clone());
+    settings.allow_private_addresses = true;
+    settings.auth = Auth::Basic {
+        username: credentials.user,
+        password: credentials.password.into(),
+    };
+    let remote = Arc::new(Remote::new(settings)?);
+    let provenance = Arc::new(Provenance {
+        report: "user-login".into(),
+        connection,
+        service: "127.0.0.1".into(),
+        product: Product::EpmCloud,
+    });
+    let mut config = Config::parse("[sinks.it]\nkind = \"file\"\npath = \"{connection}.ndjson\"\n")?;
+    config.folder = folder.to_path_buf();
+    let remains = Remains {
+        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
+        run_id: "bench".into(),
+        provenance: Arc::clone(&provenance),
+    };
+    let sink = open_sink(&config, "it", &provenance).map_err(|failure| format!("{failure:?}"))?;
+    let now = Timestamp::now();
+    let day = SignedDuration::from_hours(24);
+    let today = Timestamp::from_second(now.as_second().div_euclid(86_400) * 86_400)?;
+    let window = Window {
+        from: today.checked_sub(day * i32::try_from(DAYS)?)?,
+        to: today,
+    };
+    Ok(Run {
+        id: format!("bench-{number}"),
+        plugin: plugin.clone(),
+        description: plugin.report()?.describe()?,
+        request: plugin::Request {
+            window: window.into(),
+            now: now.as_millisecond(),
+            parameters: Vec::new(),
+            unique_name: format!("bench-{number}"),
+        },
+        window,
+        fetcher: Fetcher::new(remote, &folder.join("spool"), Limits::default(), Arc::new(())),
+        outlets: vec![Outlet {
+            delivery: Delivery::new(sink, DeliveryPolicy::default(), remains),
+            required: true,
+        }],
+        router: Router::All,
+        provenance,
+        observer: Arc::new(Silent),
+        stop: CancellationToken::new(),
+        keeping: None,
+    })
+}
+
+/// User and system time of this process so far, in hundredths of a second: proc(5).
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(10 * ticks)
+}
+
+/// The most memory that this process had so far.
+fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
+}

@@ -1,0 +1,147 @@
+//! Asks for pages before they are needed, and hands them out in order.
+//!
+//! [`Turns`] is what the lists of a run share: how many pages are asked for at once, and how many may be in memory. Each
+//! page travels as a task of its own, so that its bytes come in while another page is read.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Query;
+use crate::fetch::download::joined;
+use crate::fetch::error::FetchError;
+use crate::remote::{Parallel, Request};
+
+/// Who may ask for a page now, over all lists of a run.
+#[derive(Clone)]
+pub(in crate::fetch) struct Turns {
+    /// Held while a page is asked for.
+    requests: Arc<Semaphore>,
+    /// Held by a page asked for ahead until it was read: twice as many, so that asking goes on while pages are read.
+    room: Arc<Semaphore>,
+}
+
+impl Turns {
+    pub(in crate::fetch) fn new(parallel: Parallel) -> Turns {
+        Turns {
+            requests: Arc::new(Semaphore::new(parallel.get())),
+            room: Arc::new(Semaphore::new(2 * parallel.get())),
+        }
+    }
+
+    /// Waits for a turn. A semaphore fails only when it is closed, which these never are.
+    pub(super) async fn request(&self) -> Option<SemaphorePermit<'_>> {
+        self.requests.acquire().await.ok()
+    }
+
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).acquire_owned().await.ok()
+    }
+
+    fn room_at_once(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_owned().ok()
+    }
+}
+
+/// Pages of one list, asked for ahead of the one that is read.
+///
+/// Room is taken in the list's order and before a page is asked for. So the pages that have it are always the next ones to
+/// be read, and no list waits for room that only its own later pages could give back.
+pub(super) struct Ahead<'a> {
+    query: &'a Query<'a>,
+    next: u64,
+    step: u64,
+    left: u64,
+    waiting: VecDeque<Waiting>,
+}
+
+/// A page on its way.
+struct Waiting {
+    start: u64,
+    room: Option<OwnedSemaphorePermit>,
+    body: AbortOnDropHandle<Result<Bytes, FetchError>>,
+}
+
+/// A page that has come.
+pub(super) struct Arrived {
+    /// The position of its first record.
+    pub(super) start: u64,
+    pub(super) body: Bytes,
+    /// Given back when the page was read.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl<'a> Ahead<'a> {
+    /// For so many pages, so far apart, from a position on.
+    pub(super) fn new(query: &'a Query<'a>, next: u64, step: u64, pages: u64) -> Ahead<'a> {
+        Ahead {
+            query,
+            next,
+            step,
+            left: pages,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// The next page in the list's order, and meanwhile requests for those after it; `page` makes the request for a
+    /// position.
+    pub(super) async fn next(
+        &mut self,
+        page: impl Fn(u64) -> Result<Request, FetchError>,
+    ) -> Result<Option<Arrived>, FetchError> {
+        loop {
+            while self.left > 0
+                && let Some(room) = self.query.turns.room_at_once()
+            {
+                self.ask(Some(room), &page)?;
+            }
+            let Some(front) = self.waiting.front_mut() else {
+                if self.left == 0 {
+                    return Ok(None);
+                }
+                let room = self.query.turns.room().await;
+                self.ask(room, &page)?;
+                continue;
+            };
+            let arrived = tokio::select! {
+                biased;
+                body = &mut front.body => Ok(joined(body)?),
+                room = self.query.turns.room(), if self.left > 0 => Err(room),
+            };
+            match arrived {
+                Err(room) => self.ask(room, &page)?,
+                Ok(body) => {
+                    return Ok(self.waiting.pop_front().map(|front| Arrived {
+                        start: front.start,
+                        body,
+                        _room: front.room,
+                    }));
+                }
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        room: Option<OwnedSemaphorePermit>,
+        page: impl Fn(u64) -> Result<Request, FetchError>,
+    ) -> Result<(), FetchError> {
+        let request = page(self.next)?;
+        let (remote, turns) = (Arc::clone(self.query.remote), self.query.turns.clone());
+        let asked = tokio::spawn(async move {
+            let _turn = turns.request().await;
+            Ok(remote.exchange(request).await?.body)
+        });
+        self.waiting.push_back(Waiting {
+            start: self.next,
+            room,
+            body: AbortOnDropHandle::new(asked),
+        });
+        self.next = self.next.saturating_add(self.step);
+        self.left -= 1;
+        Ok(())
+    }
+}
