@@ -177,7 +177,7 @@ fn ahead(failpoint: &str) {
     assert!(scene.jobs() <= 4 + unsure.unwrap(), "{failpoint}");
     assert_eq!(
         scene.held("keyed"),
-        scene.served("invalid-login", "2026-03-02"),
+        scene.served("invalid-login", ["2026-03-02", "2026-03-05"]),
         "{failpoint}"
     );
 }

@@ -264,10 +264,7 @@ impl Run {
             Err(error) => Err(error),
         };
         sinks.give_up().await;
-        let record = match &self.keeping {
-            Some(keeping) => Some(keeping.book.record()),
-            None => None,
-        };
+        let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
         (self.summary(counts, &sinks, begun.elapsed(), record), result)
     }
 

@@ -203,8 +203,11 @@ fn hurt(spool: &Path, damage: Damage, world: &Shared) {
     }
 }
 
+/// Opens the ledger of a history, as each of its processes does.
+type Opener = Box<dyn Fn() -> Arc<dyn Ledger>>;
+
 /// So many histories in as many threads; what was seen in all of them.
-fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> Box<dyn Fn() -> Arc<dyn Ledger>>) -> Seen {
+fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> Opener) -> Seen {
     let wanted = std::env::var("HISTORIES").map_or(default, |count| count.parse::<u32>().unwrap() / share);
     let threads = 2;
     let seen = Mutex::new(Seen::default());

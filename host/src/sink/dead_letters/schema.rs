@@ -6,12 +6,15 @@ use sha2::{Digest as _, Sha256};
 /// `PRAGMA application_id`: tells the file from any other database. The letters `hdl1`.
 const APPLICATION: i32 = 0x6864_6c31;
 
+/// What SQL alone cannot do.
+type Work = fn(&Transaction<'_>) -> Result<(), rusqlite::Error>;
+
 /// What leads to the next version.
 #[derive(Clone, Copy)]
 struct Step {
     sql: &'static str,
     /// What SQL alone cannot do.
-    then: Option<fn(&Transaction<'_>) -> Result<(), rusqlite::Error>>,
+    then: Option<Work>,
 }
 
 /// Each step leads to the version after its place.
