@@ -77,6 +77,7 @@ pub mod golden;
 mod header;
 pub mod json_lines;
 pub mod parameters;
+mod plain;
 pub mod scim;
 pub mod sink;
 pub mod table;
