@@ -1,4 +1,5 @@
-//! What the sandbox costs: the same plugin code native and as a component, in one run; and what it takes to get there.
+//! What the sandbox costs: the same plugin code native and as a component, in one run, with the answers in either form
+//! and in chunks of several sizes; and what it takes to get there.
 //!
 //! `cargo bench -p host --bench boundary`
 
@@ -10,10 +11,14 @@ use host::event::id::Ids;
 use host::event::{Encoding, Product, Provenance};
 use host::plugin::{self, Limits, Plugin, Sandbox, built_in};
 use plugin_sdk::{Parse, Report};
+use wasmparser::Payload;
+use wit_component::StringEncoding;
+use wit_parser::{Resolve, SourceMap};
 
 const ROWS: usize = 200_000;
 const ROUNDS: usize = 7;
-const CHUNK_BYTES: usize = 128 * 1024;
+/// What a parser may be given at once; `run` gives the second.
+const CHUNKS: [usize; 3] = [64 << 10, 128 << 10, 256 << 10];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `cargo test` runs benches too; there is nothing to prove in that.
@@ -54,26 +59,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let csv = csv();
     println!(
-        "\n{ROWS} rows of {} bytes, best of {ROUNDS}, per event",
+        "\n{ROWS} rows of {} bytes, best of {ROUNDS}, per event; components with all limits on",
         csv.len() / ROWS
     );
-    let native = best(ROUNDS, || timed(|| parse_native(&csv)))?;
-    line("parser, native", per_event(native), None);
-    let guest = best(ROUNDS, || timed(|| parse_component(&plugin, &csv)))?;
-    line(
-        "parser, component, limits on",
-        per_event(guest),
-        Some(ratio(guest, native)),
-    );
-
-    let native_lines = best(ROUNDS, || timed(|| lines_native(&csv)))?;
-    line("CSV to OCSF lines, native", per_event(native_lines), None);
-    let guest_lines = best(ROUNDS, || timed(|| lines_component(&plugin, &csv)))?;
-    line(
-        "CSV to OCSF lines, component, limits on",
-        per_event(guest_lines),
-        Some(ratio(guest_lines, native_lines)),
-    );
+    let typed = Sandbox::new(Limits::default(), None)?.load(&without_packed(component)?, "invalid-login")?;
+    let forms = [("typed", &typed), ("packed", &plugin)];
+    for chunk in CHUNKS {
+        println!("chunks of {} KiB", chunk >> 10);
+        let native = best(ROUNDS, || timed(|| parse_native(&csv, chunk)))?;
+        line("  parser, native", per_event(native), None);
+        for (form, plugin) in forms {
+            let guest = best(ROUNDS, || timed(|| parse_component(plugin, &csv, chunk)))?;
+            let what = format!("  parser, component, {form}");
+            line(&what, per_event(guest), Some(ratio(guest, native)));
+        }
+        let native = best(ROUNDS, || timed(|| lines_native(&csv, chunk)))?;
+        line("  CSV to OCSF lines, native", per_event(native), None);
+        for (form, plugin) in forms {
+            let guest = best(ROUNDS, || timed(|| lines_component(plugin, &csv, chunk)))?;
+            let what = format!("  CSV to OCSF lines, component, {form}");
+            line(&what, per_event(guest), Some(ratio(guest, native)));
+        }
+    }
     Ok(())
 }
 
@@ -82,6 +89,30 @@ type Failure = Box<dyn std::error::Error>;
 fn load(component: &[u8], cache: Option<&std::path::Path>) -> Result<Plugin, Failure> {
     let sandbox = Sandbox::new(Limits::default(), cache.map(Into::into))?;
     Ok(sandbox.load(component, "invalid-login")?)
+}
+
+/// The same plugin without its packed form: its module, wrapped for the plain world.
+fn without_packed(component: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut module = None;
+    for payload in wasmparser::Parser::new(0).parse_all(component) {
+        if let Payload::ModuleSection {
+            unchecked_range: range, ..
+        } = payload?
+        {
+            module = component.get(usize::try_from(range.start)?..usize::try_from(range.end)?);
+            break;
+        }
+    }
+    let mut module = module.ok_or("no module in the component")?.to_vec();
+    let mut sources = SourceMap::new();
+    for (path, text) in plugin::WIT {
+        sources.push_str(path, *text);
+    }
+    let mut resolve = Resolve::default();
+    let package = resolve.push_group(sources.parse().map_err(|(_, error)| error.to_string())?)?;
+    let world = resolve.select_world(&[package], Some("report-plugin"))?;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    Ok(wit_component::ComponentEncoder::default().module(&module)?.encode()?)
 }
 
 fn document() -> plugin::Document {
@@ -116,60 +147,48 @@ fn native_document() -> plugin_sdk::Document {
     }
 }
 
-fn parse_component(plugin: &Plugin, csv: &[u8]) -> Result<usize, Failure> {
+fn parse_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, Failure> {
     let mut parser = plugin.report()?.parser(document())?;
     let mut events = 0;
-    for chunk in csv.chunks(CHUNK_BYTES) {
+    for chunk in csv.chunks(chunk) {
         events += black_box(parser.push(chunk)?).events.len();
     }
     events += parser.finish()?.events.len();
     expect(events)
 }
 
-fn parse_native(csv: &[u8]) -> Result<usize, Failure> {
+fn parse_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
     let mut parser = invalid_login::InvalidLogin::parser(native_document()).map_err(|fault| fault.message)?;
     let mut events = 0;
-    for chunk in csv.chunks(CHUNK_BYTES) {
-        let mut batch = plugin_sdk::Batch {
-            events: vec![],
-            rejects: vec![],
-        };
+    for chunk in csv.chunks(chunk) {
+        let mut batch = plugin_sdk::Batch::default();
         parser.push(chunk, &mut batch).map_err(|fault| fault.message)?;
         events += black_box(batch).events.len();
     }
-    let mut batch = plugin_sdk::Batch {
-        events: vec![],
-        rejects: vec![],
-    };
+    let mut batch = plugin_sdk::Batch::default();
     parser.finish(&mut batch).map_err(|fault| fault.message)?;
     expect(events + batch.events.len())
 }
 
-fn lines_component(plugin: &Plugin, csv: &[u8]) -> Result<usize, Failure> {
+fn lines_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, Failure> {
     let mut parser = plugin.report()?.parser(document())?;
     let mut lines = Lines::new();
-    for chunk in csv.chunks(CHUNK_BYTES) {
+    for chunk in csv.chunks(chunk) {
         lines.write(parser.push(chunk)?.events)?;
     }
     lines.write(parser.finish()?.events)?;
     expect(lines.count)
 }
 
-fn lines_native(csv: &[u8]) -> Result<usize, Failure> {
+fn lines_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
     let mut parser = invalid_login::InvalidLogin::parser(native_document()).map_err(|fault| fault.message)?;
     let mut lines = Lines::new();
-    for chunk in csv.chunks(CHUNK_BYTES) {
-        let mut batch = plugin_sdk::Batch {
-            events: vec![],
-            rejects: vec![],
-        };
+    for chunk in csv.chunks(chunk) {
+        let mut batch = plugin_sdk::Batch::default();
         parser.push(chunk, &mut batch).map_err(|fault| fault.message)?;
         lines.write(batch.events.into_iter().map(owned).collect())?;
     }
-    let mut batch = plugin_sdk::Batch {
-        events: vec![],
-        rejects: vec![],
-    };
+    let mut batch = plugin_sdk::Batch::default();
     parser.finish(&mut batch).map_err(|fault| fault.message)?;
     lines.write(batch.events.into_iter().map(owned).collect())?;
     expect(lines.count)

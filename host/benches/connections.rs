@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use host::cli::open_sink;
 use host::config::Config;
 use host::event::{Product, Provenance};
@@ -84,10 +85,8 @@ fn main() -> Result<(), Failure> {
             .map(|number| run(number, &plugin, &simulator.url, folder.path()))
             .collect::<Result<Vec<_>, _>>()?;
         let events = runtime.block_on(async {
-            let tasks: Vec<_> = runs.into_iter().map(|run| tokio::spawn(run.execute())).collect();
             let mut events = 0;
-            for task in tasks {
-                let (summary, result) = task.await?;
+            for (summary, result) in join_all(runs.into_iter().map(Run::execute)).await {
                 result?;
                 events += summary.events;
             }
@@ -150,10 +149,16 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
             unique_name: format!("bench-{number}"),
         },
         window,
-        fetcher: Fetcher::new(remote, &folder.join("spool"), Limits::default(), Arc::new(())),
+        fetcher: Arc::new(Fetcher::new(
+            remote,
+            &folder.join("spool"),
+            Limits::default(),
+            Arc::new(()),
+        )),
         outlets: vec![Outlet {
             delivery: Delivery::new(sink, DeliveryPolicy::default(), remains),
             required: true,
+            when_down: None,
         }],
         router: Router::All,
         provenance,

@@ -9,6 +9,17 @@ mod report_world {
     });
 }
 
+mod packed_world {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "packed-report-plugin",
+        with: {
+            "audit:plugin/events": super::report_world::audit::plugin::events,
+            "audit:plugin/http": super::report_world::audit::plugin::http,
+        },
+    });
+}
+
 mod sink_world {
     wasmtime::component::bindgen!({
         path: "../wit",
@@ -21,13 +32,15 @@ mod sink_world {
     });
 }
 
+pub(super) use packed_world::exports::audit::plugin::packed;
 pub(super) use report_world::audit::plugin::events;
 pub use report_world::audit::plugin::events::{Fault, FaultKind};
 pub use report_world::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method};
+pub(super) use report_world::exports::audit::plugin::report;
 pub use report_world::exports::audit::plugin::report::{
     Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, Pages, Paging, Parameter,
     Request, Window,
 };
-pub(super) use report_world::{ReportPlugin, ReportPluginPre};
+pub(super) use report_world::{ReportPlugin, ReportPluginIndices};
 pub use sink_world::exports::audit::plugin::sink;
 pub(super) use sink_world::{SinkPlugin, SinkPluginPre};

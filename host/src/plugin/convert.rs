@@ -51,7 +51,7 @@ fn optional(text: &Option<String>) -> usize {
     text.as_ref().map_or(0, String::len)
 }
 
-fn reject(reject: wit::Reject) -> Reject {
+pub(super) fn reject(reject: wit::Reject) -> Reject {
     let wit::Reject { line, reason, mut raw } = reject;
     raw.truncate(raw.floor_char_boundary(RAW_BYTES));
     Reject { line, reason, raw }

@@ -4,9 +4,10 @@
 use serde_json::Value;
 
 use super::PluginError;
-use super::bindings::{Description, Parameter, ReportPluginPre, SinkPluginPre, sink};
+use super::bindings::{Description, Parameter, SinkPluginPre, sink};
 use super::error::Site;
 use super::guest::State;
+use super::report::Code;
 use super::sandbox::Core;
 
 const CALL: &str = "describe";
@@ -14,10 +15,10 @@ const NAME_BYTES: usize = 64;
 const LINE_BYTES: usize = 1000;
 
 /// Asks a report plugin.
-pub(super) fn report(core: &Core, code: &ReportPluginPre<State>) -> Result<Description, PluginError> {
+pub(super) fn report(core: &Core, code: &Code) -> Result<Description, PluginError> {
     let mut guest = core.guest();
     let instance = guest.call("start", |store| code.instantiate(store))?;
-    let about = guest.call(CALL, |store| instance.audit_plugin_report().call_describe(store))?;
+    let about = guest.call(CALL, |store| instance.report().call_describe(store))?;
     check_report(&about).map_err(|reason| guest.site(CALL).rule(reason))?;
     Ok(about)
 }

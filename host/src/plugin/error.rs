@@ -231,6 +231,14 @@ impl Site<'_> {
         }
     }
 
+    pub(super) fn invalid(self, reason: impl Into<String>) -> PluginError {
+        PluginError::InvalidValue {
+            label: self.label.to_owned(),
+            call: self.call,
+            reason: reason.into(),
+        }
+    }
+
     fn trap(self, reason: String) -> PluginError {
         PluginError::Trap {
             label: self.label.to_owned(),
@@ -269,11 +277,7 @@ impl Site<'_> {
                 if reason.contains("fuel allocated for hostcalls has been exhausted") {
                     return self.limit("returned", limits.returned, "bytes");
                 }
-                PluginError::InvalidValue {
-                    label: self.label.to_owned(),
-                    call: self.call,
-                    reason,
-                }
+                self.invalid(reason)
             }
         }
     }

@@ -10,7 +10,7 @@ use wit_parser::{self as wit, Handle, Resolve, TypeDefKind, TypeId};
 
 use super::PluginKind;
 use super::error::plain;
-use super::offer::{Offer, PACKAGE, Version};
+use super::offer::{Offer, PACKAGE, PACKED, Version};
 
 /// Why a component does not fit.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ impl Misfit {
 #[derive(Debug)]
 pub(super) struct Fit {
     pub(super) kind: PluginKind,
+    /// Whether it answers in the packed form too.
+    pub(super) packed: bool,
     /// The version of the package that it was built for; compatible with the host's.
     pub(super) version: Version,
     /// The functions it imports, all from WASI.
@@ -49,9 +51,9 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Fit, Misfit>
     let interface = offer.interface(kind).ok_or_else(unreadable)?;
     let theirs = Theirs::new(engine, &instance);
     let imports = imports(engine, ty)?;
-    if let Err(difference) = compare(&offer.resolve, interface, &theirs) {
-        let reason = format!("the export `{PACKAGE}/{}` differs: {difference}", kind.interface());
-        return Err(match version.older_than(offer.version) {
+    let differing = |interface: &str, difference: String| {
+        let reason = format!("the export `{PACKAGE}/{interface}` differs: {difference}");
+        match version.older_than(offer.version) {
             Some(true) => too_old(reason, version, offer.version),
             Some(false) => too_new(reason, version, offer.version),
             None => Misfit::new(
@@ -61,9 +63,36 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Fit, Misfit>
                     offer.version
                 ),
             ),
-        });
+        }
+    };
+    compare(&offer.resolve, interface, &theirs).map_err(|difference| differing(kind.interface(), difference))?;
+    let packed = match (kind, packed(engine, ty, version)) {
+        (PluginKind::Report, Some(instance)) => {
+            let interface = offer.packed().ok_or_else(unreadable)?;
+            let packed = Theirs {
+                // The parser that it speaks of must be the report's.
+                resources: theirs.resources,
+                ..Theirs::new(engine, &instance)
+            };
+            compare(&offer.resolve, interface, &packed).map_err(|difference| differing(PACKED, difference))?;
+            true
+        }
+        _ => false,
+    };
+    Ok(Fit {
+        kind,
+        packed,
+        version,
+        imports,
+    })
+}
+
+/// What a report plugin may export besides, of the same version as its report.
+fn packed(engine: &Engine, ty: &types::Component, version: Version) -> Option<types::ComponentInstance> {
+    match ty.get_export(engine, &format!("{PACKAGE}/{PACKED}@{version}"))?.ty {
+        ComponentItem::ComponentInstance(instance) => Some(instance),
+        _ => None,
     }
-    Ok(Fit { kind, version, imports })
 }
 
 fn too_old(what: String, plugin: Version, host: Version) -> Misfit {

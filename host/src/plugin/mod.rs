@@ -37,6 +37,7 @@ mod sandbox;
 mod schema;
 mod sink;
 mod ticker;
+mod unpack;
 mod wasi;
 mod wrap;
 

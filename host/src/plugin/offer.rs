@@ -9,6 +9,9 @@ use super::PluginKind;
 /// The package that both sides must speak.
 pub(super) const PACKAGE: &str = "audit:plugin";
 
+/// The interface that a report plugin may export besides its own.
+pub(super) const PACKED: &str = "packed";
+
 /// The package's files, by name: what a plugin is built against.
 pub const WIT: &[(&str, &str)] = &[
     ("events.wit", include_str!("../../../wit/events.wit")),
@@ -58,18 +61,23 @@ impl Offer {
 
     /// The interface that a plugin of that kind exports.
     pub(super) fn interface(&self, kind: PluginKind) -> Option<&Interface> {
-        let id = self
-            .resolve
-            .packages
-            .get(self.package)?
-            .interfaces
-            .get(kind.interface())?;
+        self.named(kind.interface())
+    }
+
+    /// The interface that a report plugin may export besides.
+    pub(super) fn packed(&self) -> Option<&Interface> {
+        self.named(PACKED)
+    }
+
+    fn named(&self, interface: &str) -> Option<&Interface> {
+        let id = self.resolve.packages.get(self.package)?.interfaces.get(interface)?;
         self.resolve.interfaces.get(*id)
     }
 
-    /// The world that a plugin of that kind implements.
-    pub(super) fn world(&self, kind: PluginKind) -> Option<WorldId> {
-        let name = format!("{}-plugin", kind.interface());
+    /// The world that a plugin of that kind implements, with the packed form or without.
+    pub(super) fn world(&self, kind: PluginKind, packed: bool) -> Option<WorldId> {
+        let prefix = if packed { "packed-" } else { "" };
+        let name = format!("{prefix}{}-plugin", kind.interface());
         self.resolve.packages.get(self.package)?.worlds.get(&name).copied()
     }
 }
@@ -122,10 +130,11 @@ mod tests {
         let offer = Offer::get().unwrap();
         for kind in [PluginKind::Report, PluginKind::Sink] {
             assert!(
-                offer.interface(kind).is_some() && offer.world(kind).is_some(),
+                offer.interface(kind).is_some() && offer.world(kind, false).is_some(),
                 "{kind:?}"
             );
         }
+        assert!(offer.packed().is_some() && offer.world(PluginKind::Report, true).is_some());
         assert_eq!(offer.renamed(Version(7, 8, 9)).unwrap().version, Version(7, 8, 9));
     }
 

@@ -2,25 +2,67 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::ResourceAny;
+use wasmtime::Store;
+use wasmtime::component::{InstancePre, ResourceAny};
 
 use crate::event::Batch;
 
-use super::bindings::{self, Description, Document, Fetch, ReportPluginPre, Request};
+use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
 use super::guest::{Guest, State};
 use super::sandbox::Core;
-use super::{PluginError, Usage, convert, plan};
+use super::{PluginError, Usage, convert, plan, unpack};
+
+/// A report plugin's linked component, and where its functions are.
+#[derive(Clone)]
+pub(super) struct Code {
+    linked: InstancePre<State>,
+    report: ReportPluginIndices,
+    /// Where it answers in the packed form.
+    packed: Option<packed::GuestIndices>,
+}
+
+impl Code {
+    pub(super) fn new(linked: InstancePre<State>, packed: bool) -> wasmtime::Result<Code> {
+        Ok(Code {
+            report: ReportPluginIndices::new(&linked)?,
+            packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
+            linked,
+        })
+    }
+
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+        let instance = self.linked.instantiate(&mut *store)?;
+        Ok(Instance {
+            report: self.report.load(&mut *store, &instance)?,
+            packed: (self.packed.as_ref())
+                .map(|packed| packed.load(&mut *store, &instance))
+                .transpose()?,
+        })
+    }
+}
+
+/// One instance's functions.
+pub(super) struct Instance {
+    report: bindings::ReportPlugin,
+    packed: Option<packed::Guest>,
+}
+
+impl Instance {
+    pub(super) fn report(&self) -> &report::Guest {
+        self.report.audit_plugin_report()
+    }
+}
 
 /// A report plugin, ready to be asked.
 pub struct ReportPlugin {
     core: Arc<Core>,
-    code: ReportPluginPre<State>,
+    code: Code,
     about: Description,
     usage: Usage,
 }
 
 impl ReportPlugin {
-    pub(super) fn new(core: Arc<Core>, code: ReportPluginPre<State>, about: Description) -> Self {
+    pub(super) fn new(core: Arc<Core>, code: Code, about: Description) -> Self {
         ReportPlugin {
             core,
             code,
@@ -46,7 +88,7 @@ impl ReportPlugin {
     /// [`PluginError::Fault`] where the plugin refuses the request, [`PluginError::Rule`] where the plan breaks a rule.
     pub fn plan(&mut self, request: &Request) -> Result<Vec<Fetch>, PluginError> {
         let (mut guest, instance) = self.instantiate()?;
-        let answer = guest.call("plan", |store| instance.audit_plugin_report().call_plan(store, request));
+        let answer = guest.call("plan", |store| instance.report().call_plan(store, request));
         self.usage.add(guest.usage());
         let fetches = answer?.map_err(PluginError::from)?;
         plan::check(&fetches, &self.core.limits, guest.site("plan"))?;
@@ -61,10 +103,7 @@ impl ReportPlugin {
     pub fn parser(&self, document: Document) -> Result<Parser, PluginError> {
         let (mut guest, instance) = self.instantiate()?;
         let parser = guest.call("open parser", |store| {
-            instance
-                .audit_plugin_report()
-                .parser()
-                .call_constructor(store, &document)
+            instance.report().parser().call_constructor(store, &document)
         })?;
         Ok(Parser {
             live: Some(Live {
@@ -82,7 +121,7 @@ impl ReportPlugin {
         self.usage
     }
 
-    fn instantiate(&self) -> Result<(Guest, bindings::ReportPlugin), PluginError> {
+    fn instantiate(&self) -> Result<(Guest, Instance), PluginError> {
         let mut guest = self.core.guest();
         let instance = guest.call("start", |store| self.code.instantiate(store))?;
         Ok((guest, instance))
@@ -99,9 +138,15 @@ pub struct Parser {
     core: Arc<Core>,
 }
 
+/// A batch, in the form that the plugin gives it in.
+enum Answer {
+    Typed(bindings::events::Batch),
+    Packed(packed::Batch),
+}
+
 struct Live {
     guest: Guest,
-    instance: bindings::ReportPlugin,
+    instance: Instance,
     parser: ResourceAny,
 }
 
@@ -113,11 +158,12 @@ impl Parser {
     /// [`PluginError::Fault`] where the plugin cannot read the document; otherwise the plugin failed.
     pub fn push(&mut self, chunk: &[u8]) -> Result<Batch, PluginError> {
         let mut live = self.take()?;
-        let answer = live.guest.call("push", |store| {
-            live.instance
-                .audit_plugin_report()
-                .parser()
-                .call_push(store, live.parser, chunk)
+        let answer = live.guest.call("push", |store| match &live.instance.packed {
+            Some(packed) => Ok(packed.call_push(store, live.parser, chunk)?.map(Answer::Packed)),
+            None => {
+                let parser = live.instance.report().parser();
+                Ok(parser.call_push(store, live.parser, chunk)?.map(Answer::Typed))
+            }
         });
         let batch = self.convert(&live, "push", answer)?;
         self.live = Some(live);
@@ -131,11 +177,12 @@ impl Parser {
     /// As [`Parser::push`]; also where the plugin fails while it puts the parser away.
     pub fn finish(&mut self) -> Result<Batch, PluginError> {
         let mut live = self.take()?;
-        let answer = live.guest.call("finish", |store| {
-            live.instance
-                .audit_plugin_report()
-                .parser()
-                .call_finish(store, live.parser)
+        let answer = live.guest.call("finish", |store| match &live.instance.packed {
+            Some(packed) => Ok(packed.call_finish(store, live.parser)?.map(Answer::Packed)),
+            None => {
+                let parser = live.instance.report().parser();
+                Ok(parser.call_finish(store, live.parser)?.map(Answer::Typed))
+            }
         });
         let batch = self.convert(&live, "finish", answer)?;
         let dropped = live
@@ -161,10 +208,13 @@ impl Parser {
         &mut self,
         live: &Live,
         call: &'static str,
-        answer: Result<Result<bindings::events::Batch, bindings::Fault>, PluginError>,
+        answer: Result<Result<Answer, bindings::Fault>, PluginError>,
     ) -> Result<Batch, PluginError> {
         self.usage = live.guest.usage();
-        let batch = answer?.map_err(PluginError::from)?;
-        convert::batch(batch, &self.core.limits, live.guest.site(call))
+        let (limits, site) = (&self.core.limits, live.guest.site(call));
+        match answer?.map_err(PluginError::from)? {
+            Answer::Typed(batch) => convert::batch(batch, limits, site),
+            Answer::Packed(batch) => unpack::batch(batch, limits, site),
+        }
     }
 }

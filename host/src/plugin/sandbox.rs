@@ -6,12 +6,13 @@ use std::sync::Arc;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
 
-use super::bindings::{Description, ReportPluginPre, SinkPluginPre, sink};
+use super::bindings::{Description, SinkPluginPre, sink};
 use super::cache::{self, Cache};
 use super::error::{Site, plain};
 use super::fit::{self, Fit, Misfit};
 use super::guest::{Guest, State};
 use super::inspect::Inspection;
+use super::report::Code;
 use super::wrap::{self, Unwrappable};
 use super::{Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, describe, ticker, wasi};
 
@@ -66,15 +67,16 @@ impl Sandbox {
         let digest = cache::digest(wasm);
         let component = self.component(wasm, &digest, &label)?;
         self.check_resources(&component, &label)?;
-        let Fit { kind, imports, .. } =
-            fit::fit(&self.engine, &component.component_type()).map_err(|misfit| incompatible(&label, misfit))?;
+        let Fit {
+            kind, packed, imports, ..
+        } = fit::fit(&self.engine, &component.component_type()).map_err(|misfit| incompatible(&label, misfit))?;
         let core = Core {
             engine: self.engine.clone(),
             limits: self.limits.clone(),
             label,
             digest,
         };
-        let role = self.link(&component, kind, &core)?;
+        let role = self.link(&component, kind, packed, &core)?;
         Ok(Plugin {
             loaded: Arc::new(Loaded {
                 core: Arc::new(core),
@@ -164,7 +166,7 @@ impl Sandbox {
         Ok(())
     }
 
-    fn link(&self, component: &Component, kind: PluginKind, core: &Core) -> Result<Role, PluginError> {
+    fn link(&self, component: &Component, kind: PluginKind, packed: bool, core: &Core) -> Result<Role, PluginError> {
         let unlinkable = |error: wasmtime::Error| PluginError::Incompatible {
             label: core.label.to_string(),
             reason: plain(&format!("it cannot be linked: {error:#}")),
@@ -175,7 +177,7 @@ impl Sandbox {
         let code = linker.instantiate_pre(component).map_err(unlinkable)?;
         Ok(match kind {
             PluginKind::Report => {
-                let code = ReportPluginPre::new(code).map_err(unlinkable)?;
+                let code = Code::new(code, packed).map_err(unlinkable)?;
                 let about = describe::report(core, &code)?;
                 Role::Report { code, about }
             }
@@ -248,7 +250,7 @@ impl Core {
 /// The linked component, and its own word on what it is, checked.
 pub(super) enum Role {
     Report {
-        code: ReportPluginPre<State>,
+        code: Code,
         about: Description,
     },
     Sink {

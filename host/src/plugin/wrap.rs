@@ -51,7 +51,12 @@ fn module(reason: impl Into<String>) -> Unwrappable {
 /// Wraps a core module.
 pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable> {
     let Parts { code, worlds } = take_apart(wasm)?;
-    let Fit { kind, version, imports } = fit::fit(engine, &world_of(engine, &worlds)?)?;
+    let Fit {
+        kind,
+        packed,
+        version,
+        imports,
+    } = fit::fit(engine, &world_of(engine, &worlds)?)?;
     if let Some(function) = imports.first() {
         return Err(module(format!(
             "a core module may import nothing, and it imports `{function}`"
@@ -61,7 +66,7 @@ pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable>
     let offer = Offer::get()
         .and_then(|offer| offer.renamed(version))
         .ok_or_else(unreadable)?;
-    let world = offer.world(kind).ok_or_else(unreadable)?;
+    let world = offer.world(kind, packed).ok_or_else(unreadable)?;
     encode(code, &offer.resolve, world).map_err(|error| module(format!("it cannot be wrapped as a component: {error}")))
 }
 

@@ -16,6 +16,12 @@ pub fn hostile() -> &'static [u8] {
     WASM.get_or_init(|| build("hostile"))
 }
 
+/// The report plugin that answers in the packed form, as its parameter says.
+pub fn packed() -> &'static [u8] {
+    static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+    WASM.get_or_init(|| build("packed"))
+}
+
 /// The report plugin that uses WASI, as a component.
 pub fn wasi() -> &'static [u8] {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();

@@ -17,7 +17,7 @@ fn limits() -> Limits {
 
 /// What a guest must end with.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum End {
+pub enum End {
     Limit(&'static str),
     Trap(&'static str),
     Value(&'static str),
@@ -25,7 +25,7 @@ enum End {
 }
 
 #[track_caller]
-fn assert_end(error: &PluginError, end: End, case: &str) {
+pub fn assert_end(error: &PluginError, end: End, case: &str) {
     let text = error.to_string();
     let as_wanted = match (error, end) {
         (PluginError::Limit { limit, .. }, End::Limit(wanted)) => *limit == wanted,

@@ -7,6 +7,7 @@ mod guests;
 mod limits;
 mod load;
 mod mutate;
+mod packed;
 mod report;
 mod sink;
 mod wasi;

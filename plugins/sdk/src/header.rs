@@ -20,6 +20,8 @@ pub struct Header {
     headings: Vec<String>,
     /// For each known column, where it stands.
     places: Vec<Option<usize>>,
+    /// For each heading, whether it is no known column's.
+    unplaced: Vec<bool>,
     /// Whether the first heading may be the application identifier, which no row has a cell for.
     identifier: Identifier,
 }
@@ -59,6 +61,7 @@ impl Header {
         if !missing.is_empty() {
             return Match::Short(places.iter().flatten().count(), missing);
         }
+        let unplaced = (0..cells.len()).map(|place| !places.contains(&Some(place))).collect();
         let opaque = quoted && !places.contains(&Some(0)) && cells.first().is_some_and(|cell| is_opaque(cell));
         let identifier = if opaque { Identifier::Perhaps } else { Identifier::No };
         let headings = (1..)
@@ -67,6 +70,7 @@ impl Header {
         Match::Header(Header {
             headings: headings.collect(),
             places,
+            unplaced,
             identifier,
         })
     }
@@ -106,7 +110,7 @@ impl Header {
 
     /// Whether the cell at a place belongs to no known column.
     pub(crate) fn is_unplaced(&self, place: usize) -> bool {
-        !self.places.contains(&Some(place + self.lead()))
+        self.unplaced.get(place + self.lead()).copied().unwrap_or(false)
     }
 }
 

@@ -75,8 +75,12 @@ mod build;
 #[cfg(feature = "golden")]
 pub mod golden;
 mod header;
+#[cfg(any(test, all(target_family = "wasm", target_os = "unknown")))]
+mod heap;
 pub mod json_lines;
+mod pack;
 pub mod parameters;
+mod plain;
 pub mod scim;
 pub mod sink;
 pub mod table;
@@ -88,7 +92,7 @@ pub mod window;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "report-plugin",
+        world: "packed-report-plugin",
         pub_export_macro: true,
         export_macro_name: "export_bindings",
         default_bindings_module: "plugin_sdk::bindings",
@@ -152,7 +156,8 @@ pub trait Parse: 'static {
 #[doc(hidden)]
 pub mod glue {
     use super::*;
-    use crate::bindings::exports::audit::plugin::report;
+    use crate::bindings::exports::audit::plugin::{packed, report};
+    pub use crate::pack::pack;
     use std::cell::RefCell;
     use std::marker::PhantomData;
 
@@ -165,6 +170,21 @@ pub mod glue {
         }
         fn plan(request: Request) -> Result<Vec<Fetch>, Fault> {
             R::plan(request)
+        }
+    }
+
+    impl<R: Report> packed::Guest for Component<R> {
+        fn push(parser: report::ParserBorrow<'_>, chunk: Vec<u8>) -> Result<packed::Batch, Fault> {
+            parser
+                .get::<Parser<R>>()
+                .with(|parser, batch| parser.push(&chunk, batch))
+                .map(pack)
+        }
+        fn finish(parser: report::ParserBorrow<'_>) -> Result<packed::Batch, Fault> {
+            parser
+                .get::<Parser<R>>()
+                .with(|parser, batch| parser.finish(batch))
+                .map(pack)
         }
     }
 

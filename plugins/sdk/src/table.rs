@@ -29,10 +29,10 @@
 pub use crate::header::Column;
 
 use crate::header::{Header, Match};
+use crate::plain::{self, Span};
 use crate::{Batch, Event, Fault};
 use csv_core::{ReadFieldResult, Reader};
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// The longest record, and so the longest cell, in bytes as they stand in the document.
 pub const MAX_RECORD: usize = 1 << 20;
@@ -60,8 +60,12 @@ pub struct Table {
     discarding: bool,
     record: Option<Record>,
     cells: Cells,
+    /// The cells of the row that is being made an event.
+    spans: Vec<Span>,
     /// The bytes of the current record that came in earlier chunks.
     raw: Vec<u8>,
+    /// How many events the last chunk held: about as many as the next one does.
+    expected: usize,
 }
 
 enum Stage {
@@ -126,7 +130,7 @@ struct Cells {
 pub struct Row<'a> {
     header: &'a Header,
     text: &'a str,
-    ends: &'a [usize],
+    spans: &'a [Span],
 }
 
 impl<'a> Row<'a> {
@@ -142,24 +146,16 @@ impl<'a> Row<'a> {
 
     /// Heading and content of the cells that no known column takes, but for empty ones.
     pub fn unplaced(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        (0..self.ends.len())
+        (0..self.spans.len())
             .filter(|place| self.header.is_unplaced(*place))
             .map(|place| (self.header.heading(place), self.at(place)))
             .filter(|(_, cell)| !cell.is_empty())
     }
 
     fn at(&self, place: usize) -> &'a str {
-        self.text.get(range(self.ends, place)).unwrap_or_default()
+        let (start, end) = self.spans.get(place).copied().unwrap_or_default();
+        self.text.get(start..end).unwrap_or_default()
     }
-}
-
-fn range(ends: &[usize], place: usize) -> Range<usize> {
-    let start = place
-        .checked_sub(1)
-        .and_then(|before| ends.get(before))
-        .copied()
-        .unwrap_or(0);
-    start..ends.get(place).copied().unwrap_or(start)
 }
 
 impl Table {
@@ -179,7 +175,9 @@ impl Table {
                 used: 0,
                 ends: Vec::new(),
             },
+            spans: Vec::new(),
             raw: Vec::new(),
+            expected: 0,
         }
     }
 
@@ -189,9 +187,15 @@ impl Table {
         F: FnMut(&Row<'_>) -> Result<Event, Reason>,
     {
         let mut rest = self.skip_bom(chunk);
+        let before = batch.events.len();
+        // No more than the chunk can hold, which may be shorter than the last.
+        batch.events.reserve(self.expected.min(chunk.len() / 16));
         loop {
             let next = self.read(rest, batch, &mut event)?;
-            let Some(again) = next.again else { return Ok(()) };
+            let Some(again) = next.again else {
+                self.expected = batch.events.len().saturating_sub(before);
+                return Ok(());
+            };
             // Begins with a row of its own, so nothing earlier can be asked for.
             self.read(&again, batch, &mut event)?;
             rest = next.rest;
@@ -216,6 +220,11 @@ impl Table {
                     b' ' | b'\t' => self.after_cr = false,
                     _ if self.discarding => self.after_cr = false,
                     _ => {
+                        self.after_cr = false;
+                        if let Some(after) = self.plain_row(rest, batch, event) {
+                            rest = after;
+                            continue;
+                        }
                         self.record = Some(Record {
                             line: self.line,
                             cell: None,
@@ -223,7 +232,6 @@ impl Table {
                             line_break: None,
                             flaw: None,
                         });
-                        self.after_cr = false;
                         begin = rest;
                         continue;
                     }
@@ -258,6 +266,30 @@ impl Table {
             self.raw.extend_from_slice(begin);
         }
         Ok(Next { again: None, rest })
+    }
+
+    /// Makes an event or a reject of the row that `rest` begins with, if it is a plain one that fits. Says what follows.
+    fn plain_row<'c, F>(&mut self, rest: &'c [u8], batch: &mut Batch, event: &mut F) -> Option<&'c [u8]>
+    where
+        F: FnMut(&Row<'_>) -> Result<Event, Reason>,
+    {
+        let Stage::Rows(header) = &mut self.stage else {
+            return None;
+        };
+        let length = plain::split(rest, &mut self.spans)?;
+        if !header.fits(self.spans.len()) {
+            return None;
+        }
+        // Cells end at ASCII, so each is valid where the whole is.
+        let text = std::str::from_utf8(rest.get(..length)?).ok()?;
+        let (record, after) = rest.split_at_checked(length + 1)?;
+        let spans = &self.spans;
+        match event(&Row { header, text, spans }) {
+            Ok(event) => batch.events.push(event),
+            Err(reason) => batch.reject(self.line, reason, &head(&[], record, record.len())),
+        }
+        record.last().iter().for_each(|byte| self.count_line(**byte));
+        Some(after)
     }
 
     /// Reads on in a cell whose next byte is the record's at `length`. Says how far, and whether the record is over.
@@ -382,7 +414,7 @@ impl Table {
                 let count = self.cells.ends.len();
                 let read = match record.flaw {
                     Some(flaw) => Err((flaw.into(), true)),
-                    None if header.fits(count) => row(header, &self.cells)
+                    None if header.fits(count) => row(header, &self.cells, &mut self.spans)
                         .and_then(|row| event(&row))
                         .map_err(|reason| (reason, false)),
                     None => {
@@ -479,18 +511,18 @@ fn breaks_off(line: u64) -> Fault {
         .hint("fetch it again: what has arrived is only a part of the report")
 }
 
-fn row<'a>(header: &'a Header, cells: &'a Cells) -> Result<Row<'a>, Reason> {
+fn row<'a>(header: &'a Header, cells: &'a Cells, spans: &'a mut Vec<Span>) -> Result<Row<'a>, Reason> {
     let text = cells
         .bytes
         .get(..cells.used)
         .and_then(|bytes| std::str::from_utf8(bytes).ok());
     match text {
         // Cells that end within a character could make a valid text together.
-        Some(text) if cells.ends.iter().all(|end| text.is_char_boundary(*end)) => Ok(Row {
-            header,
-            text,
-            ends: &cells.ends,
-        }),
+        Some(text) if cells.ends.iter().all(|end| text.is_char_boundary(*end)) => {
+            spans.clear();
+            spans.extend(cells.spans());
+            Ok(Row { header, text, spans })
+        }
         _ => Err("the row is not valid UTF-8".into()),
     }
 }
@@ -551,8 +583,15 @@ impl Cells {
         self.ends.push(self.used);
     }
 
+    fn spans(&self) -> impl Iterator<Item = Span> {
+        std::iter::once(0)
+            .chain(self.ends.iter().copied())
+            .zip(self.ends.iter().copied())
+    }
+
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.ends.len()).map(|place| self.bytes.get(range(&self.ends, place)).unwrap_or_default())
+        self.spans()
+            .map(|(start, end)| self.bytes.get(start..end).unwrap_or_default())
     }
 
     fn clear(&mut self) {

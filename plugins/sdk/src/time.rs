@@ -12,7 +12,6 @@
 //! without a time of day.
 
 use crate::Timestamp;
-use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 
 /// Milliseconds since 1970 of a time text, or why there are none.
@@ -65,19 +64,22 @@ fn year_first(rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
     rest.expect(b'-')?;
     let month = rest.number(1, 2)?;
     rest.expect(b'-')?;
-    let date = civil_date(year, month, rest.number(1, 2)?)?;
+    let days = civil_date(year, month, rest.number(1, 2)?)?;
     match rest.0 {
         [] => return Err(NO_CLOCK),
         [b'T' | b't' | b' ', after @ ..] => rest.0 = after,
         _ => return Err(UNKNOWN_FORM),
     }
-    let time = rest.clock()?;
+    let clock = rest.clock()?;
     let offset = match rest.0 {
         [sign @ (b'+' | b'-'), h, i, b':', m, n] | [sign @ (b'+' | b'-'), h, i, m, n] => offset(*sign, [h, i, m, n])?,
         [sign @ (b'+' | b'-'), h, i] => offset(*sign, [h, i, &b'0', &b'0'])?,
-        _ => rest.utc()?,
+        _ => {
+            rest.utc()?;
+            0
+        }
     };
-    timestamp(date, time, offset)
+    timestamp(days, clock, offset)
 }
 
 fn month_by_name(rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
@@ -91,34 +93,64 @@ fn month_by_name(rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
         (month, rest.number(1, 2)?)
     };
     rest.separators();
-    let date = civil_date(rest.number(4, 4)?, month, day)?;
+    let days = civil_date(rest.number(4, 4)?, month, day)?;
     rest.separators();
     if rest.0.is_empty() {
         return Err(NO_CLOCK);
     }
-    let time = rest.clock()?;
-    timestamp(date, time, rest.utc()?)
+    let clock = rest.clock()?;
+    rest.utc()?;
+    timestamp(days, clock, 0)
 }
 
-fn civil_date(year: i32, month: i32, day: i32) -> Result<Date, &'static str> {
-    let read = || Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?).ok();
-    read().ok_or(NO_SUCH_TIME)
+/// Days since 1970-01-01 of a date that exists.
+fn civil_date(year: i64, month: i64, day: i64) -> Result<i64, &'static str> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if !(1..=12).contains(&month) || !(1..=length).contains(&day) {
+        return Err(NO_SUCH_TIME);
+    }
+    // Years that begin in March end with the day that only some have; 719,468 days lie between March of year 0 and 1970.
+    let (year, month) = if month < 3 {
+        (year - 1, month + 9)
+    } else {
+        (year, month - 3)
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    Ok(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
 }
 
-fn offset(sign: u8, digits: [&u8; 4]) -> Result<Offset, &'static str> {
+/// Seconds that a time is ahead of UTC, up to those that exist anywhere.
+fn offset(sign: u8, digits: [&u8; 4]) -> Result<i64, &'static str> {
     if !digits.iter().all(|digit| digit.is_ascii_digit()) {
         return Err(UNKNOWN_FORM);
     }
-    let [h, i, m, n] = digits.map(|digit| i32::from(digit - b'0'));
+    let [h, i, m, n] = digits.map(|digit| i64::from(digit - b'0'));
     let seconds = (h * 10 + i) * 3600 + (m * 10 + n) * 60;
-    Offset::from_seconds(if sign == b'-' { -seconds } else { seconds }).map_err(|_| NO_SUCH_TIME)
+    if seconds > i64::from(Offset::MAX.seconds()) {
+        return Err(NO_SUCH_TIME);
+    }
+    Ok(if sign == b'-' { -seconds } else { seconds })
 }
 
-fn timestamp(date: Date, time: Time, offset: Offset) -> Result<Timestamp, &'static str> {
-    let time = offset
-        .to_timestamp(DateTime::from_parts(date, time))
-        .map_err(|_| NO_SUCH_TIME)?;
-    Ok(time.as_millisecond())
+fn timestamp(days: i64, clock: Clock, offset: i64) -> Result<Timestamp, &'static str> {
+    let seconds = days * 86_400 + clock.seconds - offset;
+    if !(jiff::Timestamp::MIN.as_second()..=jiff::Timestamp::MAX.as_second()).contains(&seconds) {
+        return Err(NO_SUCH_TIME);
+    }
+    // What is less than a millisecond is cut off, before 1970 as after.
+    let cut = i64::from(seconds < 0 && clock.nanoseconds % 1_000_000 != 0);
+    Ok(seconds * 1000 + clock.nanoseconds / 1_000_000 + cut)
+}
+
+/// A time of day.
+struct Clock {
+    seconds: i64,
+    nanoseconds: i64,
 }
 
 /// What of a text has not been read.
@@ -126,14 +158,14 @@ struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
     /// A number of `least` to `most` digits, none following.
-    fn number(&mut self, least: usize, most: usize) -> Result<i32, &'static str> {
+    fn number(&mut self, least: usize, most: usize) -> Result<i64, &'static str> {
         let (mut value, mut digits) = (0, 0);
         while let [digit @ b'0'..=b'9', after @ ..] = self.0 {
             digits += 1;
             if digits > most {
                 return Err(UNKNOWN_FORM);
             }
-            value = value * 10 + i32::from(digit - b'0');
+            value = value * 10 + i64::from(digit - b'0');
             self.0 = after;
         }
         if digits < least { Err(UNKNOWN_FORM) } else { Ok(value) }
@@ -156,7 +188,7 @@ impl Rest<'_> {
     }
 
     /// The month that an English name, or at least its first three letters, means.
-    fn month(&mut self) -> Result<i32, &'static str> {
+    fn month(&mut self) -> Result<i64, &'static str> {
         const MONTHS: [&[u8]; 12] = [
             b"january",
             b"february",
@@ -178,31 +210,31 @@ impl Rest<'_> {
             .filter(|(word, _)| word.len() >= 3)
             .ok_or(UNKNOWN_FORM)?;
         self.0 = after;
-        let names = |month: &&[u8]| {
-            month
-                .get(..length)
-                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        // Three letters tell all of them apart.
+        let same_start = |month: &&[u8]| {
+            (month.iter().zip(word).take(3)).all(|(letter, written)| *letter == written.to_ascii_lowercase())
         };
         (1..)
             .zip(&MONTHS)
-            .find(|(_, month)| names(month))
+            .find(|(_, month)| same_start(month))
+            .filter(|(_, month)| (month.get(..length)).is_some_and(|start| start.eq_ignore_ascii_case(word)))
             .map(|(index, _)| index)
             .ok_or(UNKNOWN_FORM)
     }
 
     /// `18:43`, `6:43:21`, `18:43:21.123`, `6:43:21 PM`.
-    fn clock(&mut self) -> Result<Time, &'static str> {
+    fn clock(&mut self) -> Result<Clock, &'static str> {
         let mut hour = self.number(1, 2)?;
         self.expect(b':')?;
         let minute = self.number(2, 2)?;
-        let (mut second, mut nanosecond) = (0, 0);
+        let (mut second, mut nanoseconds) = (0, 0);
         if self.expect(b':').is_ok() {
             second = self.number(2, 2)?;
             if let [b'.' | b',', after @ ..] = self.0 {
                 self.0 = after;
-                nanosecond = self.number(1, 9)?;
+                nanoseconds = self.number(1, 9)?;
                 for _ in after.len() - self.0.len()..9 {
-                    nanosecond *= 10;
+                    nanoseconds *= 10;
                 }
             }
         }
@@ -214,22 +246,19 @@ impl Rest<'_> {
             }
             hour = hour % 12 + if half.eq_ignore_ascii_case(&b'p') { 12 } else { 0 };
         }
-        let time = || {
-            Time::new(
-                hour.try_into().ok()?,
-                minute.try_into().ok()?,
-                second.try_into().ok()?,
-                nanosecond,
-            )
-            .ok()
-        };
-        time().ok_or(NO_SUCH_TIME)
+        if hour > 23 || minute > 59 || second > 59 {
+            return Err(NO_SUCH_TIME);
+        }
+        Ok(Clock {
+            seconds: hour * 3600 + minute * 60 + second,
+            nanoseconds,
+        })
     }
 
     /// The end of a text in UTC, whether it says so or not.
-    fn utc(&self) -> Result<Offset, &'static str> {
+    fn utc(&self) -> Result<(), &'static str> {
         match self.0 {
-            b"" | b"Z" | b"z" | b"UTC" | b"GMT" => Ok(Offset::UTC),
+            b"" | b"Z" | b"z" | b"UTC" | b"GMT" => Ok(()),
             _ => Err(OTHER_ZONE),
         }
     }
@@ -337,6 +366,25 @@ mod tests {
             proptest::prop_assert_eq!(parse(&time.to_string()), Ok(ms));
             proptest::prop_assert_eq!(rfc3339(ms), Some(time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()));
             proptest::prop_assert_eq!(parse(&whole), Ok(ms.div_euclid(1000) * 1000));
+        });
+    }
+
+    #[test]
+    fn every_date_is_jiffs_or_does_not_exist() {
+        proptest::proptest!(|(y in 0_i16..=9999, m in 0_i8..=13, d in 0_i8..=32)| {
+            let days = jiff::civil::Date::new(y, m, d).ok().map(|date| {
+                date.duration_since(jiff::civil::date(1970, 1, 1)).as_hours() / 24
+            });
+            proptest::prop_assert_eq!(civil_date(y.into(), m.into(), d.into()).ok(), days);
+        });
+    }
+
+    #[test]
+    fn a_fraction_and_an_offset_are_read_as_jiff_does() {
+        let text = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{1,9}[+-][0-2][0-9]:[0-5][0-9]";
+        proptest::proptest!(|(text in text)| {
+            let jiff = text.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond());
+            proptest::prop_assert_eq!(parse(&text).ok(), jiff, "{}", text);
         });
     }
 
