@@ -140,9 +140,13 @@ impl Run {
         let fresh = |planned: &Planned| !adopted.contains(&Interval::new(planned.window.from, planned.window.to));
         let mut todo: VecDeque<_> = schedule.windows.into_iter().filter(fresh).enumerate().collect();
         let (begun, all, mut done) = (Instant::now(), ahead.len() + todo.len(), 0);
+        let mut taken_up = ahead.len();
         let mut pending = Vec::new();
         loop {
-            while ahead.len() < keeping.windows_ahead
+            // What is due is asked for anew by each run, so while a window waits for its sinks nothing is begun behind it.
+            let free = taken_up == 0 || keeping.wanted != Wanted::Due;
+            while free
+                && ahead.len() < keeping.windows_ahead
                 && !ahead.has_failed()
                 && let Some((number, planned)) = todo.pop_front()
             {
@@ -150,6 +154,7 @@ impl Run {
             }
             self.observer.under_way(ahead.len());
             let Some(mut underway) = ahead.next() else { break };
+            taken_up = taken_up.saturating_sub(1);
             let step = self
                 .window(keeping, &mut underway, &pending, report, counts, sinks)
                 .await;
