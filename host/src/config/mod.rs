@@ -647,7 +647,8 @@ mod tests {
     #[test]
     fn requests_at_once_are_bounded() {
         let read = |number: &str| {
-            let text = format!("[connections.d]\nkind = \"epm\"\nurl = \"https://d.example\"\nparallel-requests = {number}\n");
+            let text =
+                format!("[connections.d]\nkind = \"epm\"\nurl = \"https://d.example\"\nparallel-requests = {number}\n");
             Config::parse(&text).map(|config| config.connections["d"].parallel_requests)
         };
         assert_eq!(read("32").unwrap(), Parallel::new(32));
