@@ -103,7 +103,7 @@ fn what_a_full_or_read_only_device_holds_back_comes_once_it_is_mended() {
                 &server.url(),
                 &format!(
                     "[dead-letters]\npath = {:?}\n\
-                     [sinks.siem]\nkind = \"http\"\n\
+                     [sinks.siem]\nkind = \"http\"\nwhen-down = \"dead-letters\"\n\
                      endpoint = {{ url = \"http://127.0.0.1:9\", allow-private-addresses = true, retry = {{ attempts = 1 }} }}\n\
                      retry = {{ min-delay = \"10ms\", max-delay = \"20ms\", max-elapsed = \"100ms\" }}\n",
                     at("letters", "device/letters.db", "letters.db")
