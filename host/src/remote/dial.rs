@@ -239,6 +239,7 @@ impl Dialer {
         RemoteError::Tls {
             host: self.place.to_string(),
             reason: tls_error(error).unwrap_or_else(|| innermost(error)),
+            connecting: true,
         }
     }
 }

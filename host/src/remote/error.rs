@@ -142,6 +142,8 @@ pub enum RemoteError {
         host: String,
         /// What the TLS library says.
         reason: String,
+        /// It failed before anything could be sent.
+        connecting: bool,
     },
     /// Nothing, or not everything, arrived in time.
     #[error("{what} took longer than {} s", .after.as_secs_f64())]
@@ -319,6 +321,7 @@ impl RemoteError {
     pub(crate) fn nothing_sent(&self) -> bool {
         match self {
             RemoteError::Connect { .. } | RemoteError::UnknownHost { .. } => true,
+            RemoteError::Tls { connecting, .. } => *connecting,
             RemoteError::GaveUp { last, .. } => last.nothing_sent(),
             _ => false,
         }
@@ -343,6 +346,7 @@ mod tests {
         let tls = || RemoteError::Tls {
             host: "h".into(),
             reason: "UnknownIssuer".into(),
+            connecting: true,
         };
         let gave_up = |last| RemoteError::GaveUp {
             attempts: 4,

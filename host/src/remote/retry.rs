@@ -175,6 +175,7 @@ mod tests {
             RemoteError::Tls {
                 host: "h".into(),
                 reason: "expired".into(),
+                connecting: true,
             },
             RemoteError::UnknownHost {
                 host: "h".into(),

@@ -131,7 +131,11 @@ fn classify(host: &str, error: &reqwest::Error) -> RemoteError {
             return RemoteError::UnknownHost { host, reason };
         }
         if let Some(tls) = tls_error(current) {
-            return RemoteError::Tls { host, reason: tls };
+            return RemoteError::Tls {
+                host,
+                reason: tls,
+                connecting: error.is_connect(),
+            };
         }
         source = current.source();
     }
