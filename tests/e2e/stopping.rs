@@ -88,6 +88,25 @@ fn a_run_that_is_stopped_while_it_waits_for_a_job_goes_on_with_that_job() {
 }
 
 #[test]
+fn a_run_that_is_stopped_while_a_job_is_being_submitted_hears_the_answer_and_goes_on_with_that_job() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    // An answer whose asker has gone is never made, and no job either.
+    let server = Server::start(&format!("rows=60,plain-names,latency=500,now={NOW}"));
+    configure(&desk, &server, &receiver.url(), "");
+    let more = ["--now", NOW, "--sink", "siem"];
+    let child = spawn(&desk, &[&["run", "invalid-login"][..], &more].concat());
+    wait_until("a submission", || submissions(&server) == 1);
+    stop(child, "-TERM");
+
+    let (summary, output) = run(&desk, "invalid-login", &more);
+    assert!(stderr(&output).contains("resuming job "), "{}", stderr(&output));
+    assert_eq!(summary["ledger"]["unsure"], 0);
+    assert_eq!(submissions(&server), 1, "{:?}", server.seen());
+    let period = ["--from", "2026-03-05", "--now", NOW];
+    assert_eq!(once(&receiver), expected(&desk, "invalid-login", &period));
+}
+
+#[test]
 fn a_run_that_is_stopped_while_a_download_stalls_downloads_again_and_asks_for_no_second_job() {
     // No answer at all, and one that never comes to its end.
     for stall in ["download:hang=1", "download:drip=1,drip-interval=20000"] {

@@ -66,6 +66,7 @@ pub async fn keeping(
             .unwrap_or(WINDOWS_AHEAD)
             .into(),
         wanted,
+        replaces: Vec::new(),
     })
 }
 

@@ -79,14 +79,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
     }
     let provenance = Arc::new(provenance(&report, &settings));
     let ledger = ledger::file(args, &report.config)?;
-    let named = Named {
-        names: &args.sinks,
-        plugin_config: args.sink_config.as_deref(),
-        rendering: &args.rendering,
-        extend: ledger.is_some() && wanted != Wanted::Period,
-    };
-    let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
-    let keeping = match ledger {
+    let mut keeping = match ledger {
         Some(path) => Some(ledger::keeping(path, &report, &provenance, wanted, args.windows_ahead).await?),
         None if matches!(wanted, Wanted::Missing { .. }) => {
             return Err(
@@ -95,6 +88,18 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         }
         None => None,
     };
+    let carried_on = keeping.as_ref().map(Keeping::replaced).unwrap_or_default();
+    let named = Named {
+        names: &args.sinks,
+        plugin_config: args.sink_config.as_deref(),
+        rendering: &args.rendering,
+        extend: keeping.is_some() && wanted != Wanted::Period,
+        carried_on: &carried_on,
+    };
+    let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
+    if let (Some(keeping), Wanted::Period) = (&mut keeping, wanted) {
+        keeping.replaces.clone_from(&sinks.replaced);
+    }
     let target = args.summary.as_deref().map(Target::open).transpose()?;
     stop.hold(match keeping {
         Some(_) => "what is reached is in the ledger: run again, and it goes on from there",

@@ -84,9 +84,9 @@ impl Running<'_> {
                         outcome => outcome,
                     };
                 }
-                Err(error) if error.is_transient() && !error.nothing_sent() => error,
+                Err(error) if error.is_transient() && !error.nothing_done() => error,
                 Err(error) => {
-                    if error.nothing_sent() && !repeated {
+                    if error.nothing_done() && !repeated {
                         self.reached(Point::Start).await?;
                     }
                     return Err(error.into());

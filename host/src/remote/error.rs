@@ -317,12 +317,17 @@ impl RemoteError {
         }
     }
 
-    /// Whether certainly no byte of the request reached the server.
-    pub(crate) fn nothing_sent(&self) -> bool {
+    /// Whether the server certainly did nothing with the request: it never got it, or refused whoever asked.
+    pub(crate) fn nothing_done(&self) -> bool {
         match self {
-            RemoteError::Connect { .. } | RemoteError::UnknownHost { .. } => true,
+            RemoteError::Connect { .. }
+            | RemoteError::UnknownHost { .. }
+            | RemoteError::AddressRefused { .. }
+            | RemoteError::Refused { .. }
+            | RemoteError::TokenRefused { .. }
+            | RemoteError::NoToken { .. } => true,
             RemoteError::Tls { connecting, .. } => *connecting,
-            RemoteError::GaveUp { last, .. } => last.nothing_sent(),
+            RemoteError::GaveUp { last, .. } => last.nothing_done(),
             _ => false,
         }
     }

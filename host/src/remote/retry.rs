@@ -57,7 +57,7 @@ impl<'a> Backoff<'a> {
 
     /// How long to wait before the next attempt; none where this failure is final.
     pub(super) fn next(&mut self, error: &RemoteError, repeatable: bool) -> Option<Duration> {
-        let worthwhile = error.is_transient() && (repeatable || error.nothing_sent());
+        let worthwhile = error.is_transient() && (repeatable || error.nothing_done());
         if !worthwhile || self.attempts >= self.policy.attempts {
             return None;
         }

@@ -77,11 +77,11 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    pub(super) fn new(fetcher: &Arc<Fetcher>, book: &Arc<Book>) -> Ahead {
+    pub(super) fn new(fetcher: &Arc<Fetcher>, book: &Arc<Book>, gate: &Arc<Gate>) -> Ahead {
         Ahead {
             fetcher: Arc::clone(fetcher),
             book: Arc::clone(book),
-            gate: Arc::default(),
+            gate: Arc::clone(gate),
             failed: Arc::default(),
             queue: VecDeque::new(),
         }

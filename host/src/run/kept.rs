@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ahead::{Ahead, Underway};
 use super::book::Book;
+use super::errand::Gate;
 use super::fan_out::{FanOut, Standing};
 use super::overlap::Overlap;
 use super::schedule::{Planned, Rules, Schedule};
@@ -37,6 +38,17 @@ pub struct Keeping {
     pub windows_ahead: usize,
     /// What is asked for besides the windows in flight.
     pub wanted: Wanted,
+    /// The files that the run replaces as a whole.
+    pub replaces: Vec<String>,
+}
+
+impl Keeping {
+    /// The files that a run replaces whose windows are in flight.
+    pub fn replaced(&self) -> Vec<String> {
+        let record = self.book.record();
+        let windows = record.windows.iter();
+        windows.flat_map(|window| window.replaces.clone()).collect()
+    }
 }
 
 /// What a run with a ledger asks for.
@@ -110,11 +122,12 @@ impl Run {
     pub(super) async fn deliver_windows(
         &self,
         keeping: &Keeping,
+        gate: &Arc<Gate>,
         report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<Vec<Done>, RunError> {
-        let mut ahead = Ahead::new(&self.fetcher, &keeping.book);
+        let mut ahead = Ahead::new(&self.fetcher, &keeping.book, gate);
         let adopted = self.adopt(keeping, report, counts, &mut ahead).await?;
         let schedule = after_adoption(
             &self.rules(keeping),
@@ -242,6 +255,7 @@ impl Run {
             clock: self.clock(),
             plugin: self.plugin.digest().to_string(),
             again: keeping.wanted == Wanted::Period,
+            replaces: keeping.replaces.clone(),
             fetches: Vec::new(),
             delivering: false,
         }

@@ -35,7 +35,8 @@ use std::time::{Duration, Instant};
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedRwLockWriteGuard, mpsc};
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::id::{IdError, Ids};
@@ -45,6 +46,7 @@ use crate::ledger::{LedgerError, Record};
 use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
 use crate::sink::{SinkError, in_one_line};
 
+use errand::Gate;
 use fan_out::{Count, Ending, FanOut, LaneError};
 use kept::{Course, Done};
 use mark::MarkError;
@@ -68,6 +70,8 @@ const REJECTS_LOGGED: u64 = 5;
 
 /// How long a run that is told to stop while its sinks complete may go on, because then nothing is left to do.
 const ENDING: Duration = Duration::from_secs(2);
+/// How long a run that is told to stop waits for the answers to requests that create jobs.
+const SUBMITTING: Duration = Duration::from_millis(1500);
 
 /// Why a run ended early.
 #[derive(Debug, Error)]
@@ -230,6 +234,13 @@ struct Delivered {
     pending: Vec<Done>,
 }
 
+/// Over when the run was told to stop, and no request that creates a job is under way: broken off, nobody would know
+/// whether there is one. None is begun as long as the answer is held.
+async fn told_to_stop(stop: &CancellationToken, gate: &Gate) -> Result<OwnedRwLockWriteGuard<()>, Elapsed> {
+    stop.cancelled().await;
+    tokio::time::timeout(SUBMITTING, gate.close()).await
+}
+
 /// Over when the run was told to stop, and had its time to end all the same.
 async fn late(stop: &CancellationToken) {
     stop.cancelled().await;
@@ -250,10 +261,11 @@ impl Run {
             Arc::clone(&self.provenance),
             self.keeping.as_ref().map(|keeping| &*keeping.book),
         );
+        let gate = Arc::default();
         let delivered = tokio::select! {
             biased;
-            () = stop.cancelled() => Err(RunError::Stopped),
-            delivered = self.deliver_all(&mut counts, &mut sinks) => delivered,
+            _closed = told_to_stop(&stop, &gate) => Err(RunError::Stopped),
+            delivered = self.deliver_all(&gate, &mut counts, &mut sinks) => delivered,
         };
         let result = match delivered {
             // So near the end, to end is the better way to stop.
@@ -269,7 +281,12 @@ impl Run {
     }
 
     /// Delivers everything that there is.
-    async fn deliver_all(&self, counts: &mut Counts, sinks: &mut FanOut) -> Result<Delivered, RunError> {
+    async fn deliver_all(
+        &self,
+        gate: &Arc<Gate>,
+        counts: &mut Counts,
+        sinks: &mut FanOut,
+    ) -> Result<Delivered, RunError> {
         if let Some(keeping) = &self.keeping {
             self.check_clock(keeping)?;
         }
@@ -277,7 +294,9 @@ impl Run {
         let mut cleanups = Vec::new();
         let mut pending = Vec::new();
         match &self.keeping {
-            Some(keeping) => pending = self.deliver_windows(keeping, &mut report, counts, sinks).await?,
+            Some(keeping) => {
+                pending = self.deliver_windows(keeping, gate, &mut report, counts, sinks).await?;
+            }
             None => {
                 let plan = report.plan(&self.request).map_err(RunError::Plan)?;
                 tracing::info!(fetches = plan.len(), "planned");

@@ -202,6 +202,7 @@ mod tests {
             clock: planned.settled,
             plugin: String::new(),
             again: false,
+            replaces: Vec::new(),
             fetches: Vec::new(),
             delivering: false,
         });
