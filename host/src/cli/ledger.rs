@@ -96,7 +96,7 @@ fn open(file: &LedgerFile) -> Result<Option<SqliteLedger>, Failure> {
 async fn records(ledger: &SqliteLedger) -> Result<Vec<(Document, Record)>, Failure> {
     let mut records = Vec::new();
     for document in ledger.list(Stream::KEYS).await? {
-        let record = Record::decode(&document.key, &document.json)?;
+        let record = Record::decode(&document.key, &document.body)?;
         records.push((document, record));
     }
     records.sort_by(|(_, a), (_, b)| {
@@ -215,7 +215,7 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
     for (document, record) in &found {
         let mut sinks = Vec::new();
         for document in ledger.list(&record.stream.progress_prefix()).await? {
-            let progress = Progress::decode(&document.key, &document.json)?;
+            let progress = Progress::decode(&document.key, &document.body)?;
             let windows = progress
                 .windows
                 .iter()
@@ -229,8 +229,8 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
             })
         });
         // Ids say nothing to anybody; how many there are does.
-        let recent: Vec<Value> = (record.recent.days())
-            .map(|(day, ids)| json!({ "day": day, "ids": ids }))
+        let recent: Vec<Value> = (record.recent.iter())
+            .map(|(day, noted)| json!({ "day": day, "ids": noted.ids }))
             .collect();
         let all = json!({
             "report": record.stream.report,
@@ -265,6 +265,9 @@ async fn reset(args: &StreamArgs) -> Result<(), Failure> {
             ledger.remove(&progress.key, progress.revision).await?;
         }
         ledger.remove(&document.key, document.revision).await?;
+        for ids in ledger.list(&record.stream.ids_prefix()).await? {
+            ledger.remove(&ids.key, ids.revision).await?;
+        }
         // Nothing of what was fetched stays behind; a removal that a kill cut short is made up for by the next run.
         for document in spool::documents(&folder, Some(&record.stream)) {
             std::fs::remove_file(&document.path).map_err(|error| {

@@ -241,7 +241,7 @@ impl Stage {
         let Some(found) = ledger.load(&stream.key()).await? else {
             return Ok(false);
         };
-        let record = Record::decode(&found.key, &found.json)?;
+        let record = Record::decode(&found.key, &found.body)?;
         let period = Interval::new(report.window.from, report.window.to);
         Ok(record.windows.is_empty() && record.missing(period).is_empty())
     }

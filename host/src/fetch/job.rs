@@ -238,6 +238,8 @@ impl Running<'_> {
             };
             missing = MISSING;
             let envelope = Envelope::read(remote, "the job's status", &answer.body)?.check()?;
+            // Thousands may wait for their turn to download.
+            drop(answer);
             if envelope.status == Status::Done {
                 return self.finished(id, polls, envelope).await;
             }

@@ -1,7 +1,9 @@
 //! What every ledger must do, as tests over the trait alone.
 
+use bytes::Bytes;
+
 use super::memory::MemoryLedger;
-use super::{Ledger, LedgerError, SqliteLedger};
+use super::{Document, Ledger, LedgerError, SqliteLedger};
 
 /// A rule, by its name.
 macro_rules! rules {
@@ -37,45 +39,56 @@ fn is_conflict<T>(result: Result<T, LedgerError>) -> bool {
 
 async fn a_document_reads_as_it_was_written(ledger: &dyn Ledger) {
     assert_eq!(ledger.load("stream.a").await.unwrap(), None);
+    // JSON, and what is no text at all.
     let json = format!(r#"{{"text":"ä\u0000'\"; --","long":"{}"}}"#, "x".repeat(3 << 20));
-    let revision = ledger.swap("stream.a", None, &json).await.unwrap();
-    let found = ledger.load("stream.a").await.unwrap().unwrap();
-    assert_eq!(
-        (found.key.as_str(), found.revision, found.json == json),
-        ("stream.a", revision, true)
-    );
+    let bytes: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
+    for (key, body) in [
+        ("stream.a", Bytes::from(json)),
+        ("ids.a.1", bytes.into()),
+        ("nothing", Bytes::new()),
+    ] {
+        let revision = ledger.swap(key, None, body.clone()).await.unwrap();
+        let expected = Document {
+            key: key.into(),
+            revision,
+            body,
+        };
+        // Too long to be shown.
+        assert!(ledger.load(key).await.unwrap().unwrap() == expected, "{key}");
+        assert!(ledger.list(key).await.unwrap() == [expected], "{key}");
+    }
 }
 
 async fn a_change_needs_the_latest_revision(ledger: &dyn Ledger) {
-    let first = ledger.swap("k", None, "1").await.unwrap();
-    let second = ledger.swap("k", Some(first), "2").await.unwrap();
+    let first = ledger.swap("k", None, "1".into()).await.unwrap();
+    let second = ledger.swap("k", Some(first), "2".into()).await.unwrap();
     assert!(second > first);
-    assert!(is_conflict(ledger.swap("k", Some(first), "3").await));
-    assert!(is_conflict(ledger.swap("k", Some(second + 1), "3").await));
+    assert!(is_conflict(ledger.swap("k", Some(first), "3".into()).await));
+    assert!(is_conflict(ledger.swap("k", Some(second + 1), "3".into()).await));
     assert!(is_conflict(ledger.remove("k", first).await));
-    assert_eq!(ledger.load("k").await.unwrap().unwrap().json, "2");
+    assert_eq!(ledger.load("k").await.unwrap().unwrap().body, "2");
 }
 
 async fn a_document_is_made_once(ledger: &dyn Ledger) {
-    let revision = ledger.swap("k", None, "1").await.unwrap();
-    assert!(is_conflict(ledger.swap("k", None, "2").await));
-    assert!(is_conflict(ledger.swap("other", Some(revision), "2").await));
+    let revision = ledger.swap("k", None, "1".into()).await.unwrap();
+    assert!(is_conflict(ledger.swap("k", None, "2".into()).await));
+    assert!(is_conflict(ledger.swap("other", Some(revision), "2".into()).await));
     assert_eq!(ledger.load("other").await.unwrap(), None);
 }
 
 async fn revisions_grow_even_across_a_removal(ledger: &dyn Ledger) {
-    let first = ledger.swap("k", None, "1").await.unwrap();
+    let first = ledger.swap("k", None, "1".into()).await.unwrap();
     ledger.remove("k", first).await.unwrap();
     assert_eq!(ledger.load("k").await.unwrap(), None);
     assert!(is_conflict(ledger.remove("k", first).await));
-    let again = ledger.swap("k", None, "1").await.unwrap();
+    let again = ledger.swap("k", None, "1".into()).await.unwrap();
     assert!(again > first, "whoever still holds {first} must not change the new one");
-    assert!(is_conflict(ledger.swap("k", Some(first), "2").await));
+    assert!(is_conflict(ledger.swap("k", Some(first), "2".into()).await));
 }
 
 async fn documents_are_listed_by_the_start_of_their_key(ledger: &dyn Ledger) {
     for key in ["stream.b", "stream.a", "progress.a.1", "streams", "stream%"] {
-        ledger.swap(key, None, "{}").await.unwrap();
+        ledger.swap(key, None, "{}".into()).await.unwrap();
     }
     let keys = |prefix: &'static str| async move {
         let found = ledger.list(prefix).await.unwrap();
@@ -87,10 +100,10 @@ async fn documents_are_listed_by_the_start_of_their_key(ledger: &dyn Ledger) {
 }
 
 async fn keys_do_not_disturb_each_other(ledger: &dyn Ledger) {
-    let a = ledger.swap("a", None, "1").await.unwrap();
-    ledger.swap("b", None, "1").await.unwrap();
-    ledger.swap("a", Some(a), "2").await.unwrap();
-    assert_eq!(ledger.load("b").await.unwrap().unwrap().json, "1");
+    let a = ledger.swap("a", None, "1".into()).await.unwrap();
+    ledger.swap("b", None, "1".into()).await.unwrap();
+    ledger.swap("a", Some(a), "2".into()).await.unwrap();
+    assert_eq!(ledger.load("b").await.unwrap().unwrap().body, "1");
 }
 
 async fn a_claim_has_one_holder_at_a_time(ledger: &dyn Ledger) {
@@ -105,8 +118,9 @@ async fn a_claim_has_one_holder_at_a_time(ledger: &dyn Ledger) {
 }
 
 async fn of_many_changes_at_once_one_wins(ledger: &dyn Ledger) {
-    let revision = ledger.swap("k", None, "0").await.unwrap();
-    let changes = (0..20).map(|number| async move { ledger.swap("k", Some(revision), &number.to_string()).await });
+    let revision = ledger.swap("k", None, "0".into()).await.unwrap();
+    let changes =
+        (0..20).map(|number| async move { ledger.swap("k", Some(revision), number.to_string().into()).await });
     let outcomes = futures_util::future::join_all(changes).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
     assert!(outcomes.into_iter().filter(Result::is_err).all(is_conflict));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::{Claim, Document, Ledger, LedgerError, Revision};
 
@@ -32,7 +33,7 @@ impl Ledger for MemoryLedger {
         Ok(self.0.lock().unwrap().documents.get(key).cloned())
     }
 
-    async fn swap(&self, key: &str, expected: Option<Revision>, json: &str) -> Result<Revision, LedgerError> {
+    async fn swap(&self, key: &str, expected: Option<Revision>, body: Bytes) -> Result<Revision, LedgerError> {
         let mut inner = self.0.lock().unwrap();
         if inner.documents.get(key).map(|found| found.revision) != expected {
             return Err(LedgerError::Conflict { key: key.into() });
@@ -42,7 +43,7 @@ impl Ledger for MemoryLedger {
         let document = Document {
             key: key.into(),
             revision,
-            json: json.into(),
+            body,
         };
         inner.documents.insert(key.into(), document);
         Ok(revision)

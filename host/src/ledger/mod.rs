@@ -1,12 +1,13 @@
 //! What is committed, what is in flight, how far each sink is: kept so that a run may end at any instant.
 //!
-//! A [`Ledger`] keeps JSON documents by key, each with a revision, and changes one only for whoever knows its latest
+//! A [`Ledger`] keeps documents by key, each with a revision, and changes one only for whoever knows its latest
 //! revision. That is all it does, so that any key-value store with compare-and-swap can stand behind it;
 //! [`SqliteLedger`] is the one that comes with the program. `conformance.rs` is its contract as tests.
 //!
 //! What the documents say is decided here too: the [`Record`] of a [`Stream`] holds whatever must change together (the
-//! watermark, the periods covered, the windows in flight, the ids of recent events), and a [`Progress`] for each sink
-//! holds what changes with every batch.
+//! watermark, the periods covered, the windows in flight), and a [`Progress`] for each sink holds what changes with every
+//! batch. The ids of recent events, which are many, are documents of their own that the record names by their SHA-256
+//! ([`Recent`]): whoever reads the record and what it names reads what was written together.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -17,7 +18,7 @@
 //! let stream = Stream::new("epm", "user-login", &[]);
 //! let _claim = ledger.claim(&stream.key()).await?;
 //! let record = Record::new(stream.clone());
-//! let revision = ledger.swap(&stream.key(), None, &record.encode()?).await?;
+//! let revision = ledger.swap(&stream.key(), None, record.encode()?).await?;
 //! assert_eq!(ledger.load(&stream.key()).await?.map(|document| document.revision), Some(revision));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
@@ -41,12 +42,13 @@ mod stream;
 pub use error::LedgerError;
 pub use interval::{Interval, merged, without};
 pub use progress::{Intent, Progress, Reached};
-pub use recent::{Recent, RecentIds};
+pub use recent::{Fresh, Ids, Noted, Recent};
 pub use record::{Dead, FetchState, InFlight, Kept, Record};
 pub use sqlite::SqliteLedger;
 pub use stream::Stream;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 /// Names one state of one document. A later state has a greater one, also after the document was removed and made anew.
 pub type Revision = u64;
@@ -58,8 +60,8 @@ pub struct Document {
     pub key: String,
     /// What it takes to change it.
     pub revision: Revision,
-    /// A JSON text.
-    pub json: String,
+    /// What it says: JSON, but for ids.
+    pub body: Bytes,
 }
 
 /// Held while a key is claimed; dropping it, or the end of the process, gives the key free.
@@ -79,7 +81,7 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     ///
     /// [`LedgerError::Conflict`] where somebody else was faster; nothing has changed then.
-    async fn swap(&self, key: &str, expected: Option<Revision>, json: &str) -> Result<Revision, LedgerError>;
+    async fn swap(&self, key: &str, expected: Option<Revision>, body: Bytes) -> Result<Revision, LedgerError>;
 
     /// Removes the document if its revision is still `expected`.
     ///

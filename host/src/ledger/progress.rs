@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
@@ -50,8 +51,8 @@ impl Progress {
     /// # Errors
     ///
     /// Where it is none of ours.
-    pub fn decode(key: &str, json: &str) -> Result<Progress, LedgerError> {
-        serde_json::from_str(json).map_err(|error| LedgerError::Document {
+    pub fn decode(key: &str, body: &[u8]) -> Result<Progress, LedgerError> {
+        serde_json::from_slice(body).map_err(|error| LedgerError::Document {
             key: key.to_owned(),
             problem: error.to_string(),
         })
@@ -62,7 +63,8 @@ impl Progress {
     /// # Errors
     ///
     /// None that is known.
-    pub fn encode(&self) -> Result<String, LedgerError> {
-        serde_json::to_string(self).map_err(|error| LedgerError::Internal(error.to_string()))
+    pub fn encode(&self) -> Result<Bytes, LedgerError> {
+        let json = serde_json::to_vec(self).map(Bytes::from);
+        json.map_err(|error| LedgerError::Internal(error.to_string()))
     }
 }

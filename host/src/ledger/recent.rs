@@ -1,92 +1,180 @@
 //! The ids of events delivered lately, by UTC day: a source that knows only days is asked for the open one again, and
 //! what it answered before must not be delivered again.
+//!
+//! While a window is delivered its ids are [`Fresh`]. What was committed is [`Recent`]: the [`Ids`] of a day are one
+//! sorted buffer, in memory as in the ledger, and [`Noted`] is what the record says of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
+use bytes::Bytes;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Bytes kept of an id's SHA-256. With ten million ids in a day, two share all 96 bits once in 10^15 days.
 const KEPT: usize = 12;
 
-/// Ids of one day. As JSON: one text, 16 characters an id.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecentIds(HashSet<[u8; KEPT]>);
+/// What the record says of the ids of one day, which are a document of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// How many there are.
+    pub ids: u64,
+    /// SHA-256 of the document, hexadecimal.
+    pub sha256: String,
+}
 
-impl RecentIds {
+/// Ids of one day, each once and in order. Copies share what they hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids(Bytes);
+
+impl Ids {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.sorted().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-impl Serialize for RecentIds {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // In order, so that the same ids are the same document.
-        let mut ids: Vec<_> = self.0.iter().copied().collect();
-        ids.sort_unstable();
-        serializer.serialize_str(&BASE64_STANDARD_NO_PAD.encode(ids.concat()))
+    /// The document.
+    pub fn encode(&self) -> Bytes {
+        self.0.clone()
     }
-}
 
-impl<'de> Deserialize<'de> for RecentIds {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        let bytes = BASE64_STANDARD_NO_PAD
-            .decode(text.as_bytes())
-            .map_err(|_| D::Error::custom("the ids are no base64"))?;
-        let (ids, rest) = bytes.as_chunks::<KEPT>();
-        if !rest.is_empty() {
-            return Err(D::Error::custom("the ids break off"));
+    /// What the record says of it.
+    pub fn noted(&self) -> Noted {
+        Noted {
+            ids: self.len() as u64,
+            sha256: sha256(&self.0),
         }
-        Ok(RecentIds(ids.iter().copied().collect()))
+    }
+
+    /// Reads a document; none where it is not the one that was noted.
+    pub fn decode(body: Bytes, noted: &Noted) -> Option<Ids> {
+        let ids = Ids(body);
+        (ids.0.len().is_multiple_of(KEPT) && ids.noted() == *noted).then_some(ids)
+    }
+
+    fn sorted(&self) -> &[[u8; KEPT]] {
+        self.0.as_chunks().0
+    }
+
+    fn of(mut ids: Vec<[u8; KEPT]>) -> Ids {
+        ids.sort_unstable();
+        ids.dedup();
+        ids.shrink_to_fit();
+        Ids(ids.into_flattened().into())
+    }
+
+    fn knows(&self, id: &[u8; KEPT]) -> bool {
+        self.sorted().binary_search(id).is_ok()
+    }
+
+    /// Those of both.
+    fn with(&self, other: &Ids) -> Ids {
+        if other.is_empty() {
+            return self.clone();
+        }
+        if self.is_empty() {
+            return other.clone();
+        }
+        let mut both = Vec::with_capacity(self.len() + other.len());
+        let (mut left, mut right) = (self.sorted().iter().peekable(), other.sorted().iter().peekable());
+        while let Some(next) = match (left.peek(), right.peek()) {
+            (Some(a), Some(b)) if a < b => left.next(),
+            (Some(a), Some(b)) if a == b => {
+                right.next();
+                left.next()
+            }
+            (Some(_), None) => left.next(),
+            _ => right.next(),
+        } {
+            both.push(*next);
+        }
+        both.shrink_to_fit();
+        Ids(both.into_flattened().into())
     }
 }
 
-/// Ids by day.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Recent(BTreeMap<Date, RecentIds>);
+/// Ids by day. Copies share what they hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recent(BTreeMap<Date, Ids>);
 
 impl Recent {
-    /// Notes an event's id; says whether it is new.
-    pub fn note(&mut self, day: Date, id: &str) -> bool {
-        self.0.entry(day).or_default().0.insert(short(id))
-    }
-
     /// Whether the event's id was noted for that day.
     pub fn knows(&self, day: Date, id: &str) -> bool {
-        self.0.get(&day).is_some_and(|ids| ids.0.contains(&short(id)))
+        self.0.get(&day).is_some_and(|ids| ids.knows(&short(id)))
+    }
+
+    /// Adds ids of a day.
+    pub fn add(&mut self, day: Date, ids: &Ids) {
+        let known = self.0.entry(day).or_default();
+        *known = known.with(ids);
     }
 
     /// Adds what another one knows.
-    pub fn extend(&mut self, other: Recent) {
-        for (day, ids) in other.0 {
-            self.0.entry(day).or_default().0.extend(ids.0);
-        }
+    pub fn extend(&mut self, other: &Recent) {
+        other.days().for_each(|(day, ids)| self.add(day, ids));
     }
 
-    /// Forgets every day before this one.
-    pub fn forget_before(&mut self, day: Date) {
-        self.0 = self.0.split_off(&day);
+    /// Forgets all other days.
+    pub fn retain(&mut self, wanted: impl Fn(&Date) -> bool) {
+        self.0.retain(|day, _| wanted(day));
     }
 
-    /// The days, and how many ids each has.
-    pub fn days(&self) -> impl Iterator<Item = (Date, usize)> + '_ {
-        self.0.iter().map(|(day, ids)| (*day, ids.len()))
+    /// The ids of a day.
+    pub fn of(&self, day: Date) -> Option<&Ids> {
+        self.0.get(&day)
     }
 
-    /// Whether there is none.
+    /// Day by day.
+    pub fn days(&self) -> impl Iterator<Item = (Date, &Ids)> + '_ {
+        self.0.iter().map(|(day, ids)| (*day, ids))
+    }
+
+    /// Whether there is no day.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Reads what the first form of a record had within it: for each day a text, 16 characters an id.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn of_texts(days: BTreeMap<Date, String>) -> Result<Recent, &'static str> {
+        let read = |text: String| {
+            let bytes = BASE64_STANDARD_NO_PAD
+                .decode(text)
+                .map_err(|_| "the ids are no base64")?;
+            match bytes.as_chunks() {
+                (ids, []) => Ok(Ids::of(ids.to_vec())),
+                _ => Err("the ids break off"),
+            }
+        };
+        let days = days.into_iter().map(|(day, text)| read(text).map(|ids| (day, ids)));
+        days.collect::<Result<_, _>>().map(Recent)
+    }
+}
+
+/// Ids as they come, by day.
+#[derive(Debug, Default)]
+pub struct Fresh(BTreeMap<Date, Vec<[u8; KEPT]>>);
+
+impl Fresh {
+    /// Notes an event's id.
+    pub fn note(&mut self, day: Date, id: &str) {
+        self.0.entry(day).or_default().push(short(id));
+    }
+
+    /// All that came.
+    pub fn collect(self) -> Recent {
+        Recent(self.0.into_iter().map(|(day, ids)| (day, Ids::of(ids))).collect())
     }
 }
 
@@ -98,46 +186,79 @@ fn short(id: &str) -> [u8; KEPT] {
     kept
 }
 
+fn sha256(body: &[u8]) -> String {
+    let digest = Sha256::digest(body);
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
-    #[test]
-    fn ids_survive_the_journey_through_json() {
-        let day: Date = "2025-03-31".parse().unwrap();
-        let mut recent = Recent::default();
-        for number in 0..1000 {
-            assert!(recent.note(day, &number.to_string()));
-            assert!(!recent.note(day, &number.to_string()));
-        }
-        recent.note(day.tomorrow().unwrap(), "x");
-        let json = serde_json::to_string(&recent).unwrap();
-        assert!(json.len() < 1000 * 16 + 100, "{}", json.len());
-        let back: Recent = serde_json::from_str(&json).unwrap();
-        assert_eq!(back, recent);
-        assert!(back.knows(day, "999") && !back.knows(day, "1000") && !back.knows(day.yesterday().unwrap(), "1"));
+    const DAY: Date = jiff::civil::date(2025, 3, 31);
+
+    fn recent(day: Date, ids: impl IntoIterator<Item = u32>) -> Recent {
+        let mut fresh = Fresh::default();
+        ids.into_iter().for_each(|id| fresh.note(day, &id.to_string()));
+        fresh.collect()
     }
 
     #[test]
-    fn what_is_no_list_of_ids_is_refused() {
-        for bad in [
-            r#"{"2025-03-31":"****"}"#,
-            r#"{"2025-03-31":"AAAA"}"#,
-            r#"{"no day":""}"#,
-        ] {
-            assert!(serde_json::from_str::<Recent>(bad).is_err(), "{bad}");
+    fn a_document_of_ids_is_read_only_as_what_was_noted() {
+        let ids = recent(DAY, 0..1000).of(DAY).unwrap().clone();
+        let (body, noted) = (ids.encode(), ids.noted());
+        assert_eq!((body.len(), noted.ids), (12_000, 1000));
+        assert_eq!(Ids::decode(body.clone(), &noted), Some(ids));
+        for bad in [body.slice(..11_999), body.slice(..11_988), Bytes::new()] {
+            assert_eq!(Ids::decode(bad, &noted), None);
         }
+        let mut other = body.to_vec();
+        other[500] ^= 1;
+        assert_eq!(Ids::decode(other.into(), &noted), None);
     }
 
     #[test]
-    fn forgetting_leaves_the_later_days() {
-        let day = |text: &str| text.parse::<Date>().unwrap();
-        let mut recent = Recent::default();
-        for text in ["2025-03-30", "2025-03-31", "2025-04-01"] {
-            recent.note(day(text), "x");
+    fn the_same_ids_are_the_same_document_whatever_their_order() {
+        assert_eq!(recent(DAY, (0..100).rev().chain(20..30)), recent(DAY, 0..100));
+    }
+
+    #[test]
+    fn ids_are_those_of_their_day() {
+        let next = DAY.tomorrow().unwrap();
+        let mut all = recent(DAY, 0..10);
+        all.extend(&recent(next, 5..20));
+        assert!(all.knows(DAY, "9") && !all.knows(DAY, "10") && all.knows(next, "10") && !all.knows(next, "4"));
+        all.retain(|day| *day > DAY);
+        assert!(!all.knows(DAY, "9") && all.knows(next, "10"));
+        assert_eq!(all.days().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_text_of_ids_is_refused() {
+        let read = |text: &str| Recent::of_texts(BTreeMap::from([(DAY, text.to_owned())]));
+        assert!(read("****").is_err() && read("AAAA").is_err());
+        let ids = recent(DAY, 0..10);
+        let text = BASE64_STANDARD_NO_PAD.encode(ids.of(DAY).unwrap().encode());
+        assert_eq!(read(&text).unwrap(), ids);
+    }
+
+    proptest! {
+        #[test]
+        fn ids_of_both_are_those_of_either(a in vec(0_u32..60, 0..40), b in vec(0_u32..60, 0..40)) {
+            let mut both = recent(DAY, a.clone());
+            both.extend(&recent(DAY, b.clone()));
+            let expected: BTreeSet<u32> = a.into_iter().chain(b).collect();
+            prop_assert_eq!(both.of(DAY).map_or(0, Ids::len), expected.len());
+            for id in 0..60 {
+                prop_assert_eq!(both.knows(DAY, &id.to_string()), expected.contains(&id));
+            }
         }
-        recent.forget_before(day("2025-03-31"));
-        assert_eq!(recent.days().count(), 2);
-        assert!(!recent.knows(day("2025-03-30"), "x"));
     }
 }

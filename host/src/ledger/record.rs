@@ -1,18 +1,23 @@
-//! What is known of a stream: whatever must change together, in one document.
+//! What is known of a stream: whatever must change together, in one document. Ids of events are documents of their own that
+//! it names, so that not every change writes them again.
 //!
 //! A window's life: it is *planned*; each of its fetches goes through the arrows of [`FetchState`] until its document is
 //! *spooled*; then the window is *delivering*, and in the end *committed*, that is gone from the windows in flight and
 //! part of what is covered, or *dead*, gone without being covered. Each arrow is one change of the record.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::interval::{merged, without};
-use super::{Interval, LedgerError, Recent, Stream};
+use super::{Interval, LedgerError, Noted, Recent, Stream};
 
-/// Changes when an older program could not read the record.
-const FORM: u32 = 1;
+/// Changes when an older program could not read the record. The first had the ids within it.
+const FORM: u32 = 2;
 /// Dead windows that are remembered, the latest ones.
 const DEAD: usize = 20;
 
@@ -29,12 +34,13 @@ pub struct Record {
     pub covered: Vec<Interval>,
     /// What the server no longer had when it was to be asked for.
     pub lost: Vec<Interval>,
-    /// Windows begun and not ended, oldest first.
-    pub windows: Vec<InFlight>,
+    /// Windows begun and not ended, oldest first. Copies of the record share those that are the same.
+    #[serde(with = "shared")]
+    pub windows: Vec<Arc<InFlight>>,
     /// Windows given up lately.
     pub dead: Vec<Dead>,
-    /// Ids of events committed, for the days that may be asked for again.
-    pub recent: Recent,
+    /// The ids of events committed, for the days that may be asked for again: what is in their documents.
+    pub recent: BTreeMap<Date, Noted>,
 }
 
 /// A window begun and not ended. What is fixed here makes the plugin plan the same again: same files, same requests.
@@ -142,6 +148,12 @@ pub struct Dead {
 }
 
 impl InFlight {
+    /// Whether all its documents are on the spool.
+    pub fn is_here(&self) -> bool {
+        let here = |fetch: &FetchState| matches!(fetch, FetchState::Spooled(_));
+        !self.fetches.is_empty() && self.fetches.iter().all(here)
+    }
+
     /// The name of its state: that of its least advanced fetch, until events are on their way.
     pub fn state(&self) -> &'static str {
         if self.delivering {
@@ -171,7 +183,7 @@ impl Record {
             lost: Vec::new(),
             windows: Vec::new(),
             dead: Vec::new(),
-            recent: Recent::default(),
+            recent: BTreeMap::new(),
         }
     }
 
@@ -180,7 +192,17 @@ impl Record {
     /// # Errors
     ///
     /// Where it is none of ours, or a later version's.
-    pub fn decode(key: &str, json: &str) -> Result<Record, LedgerError> {
+    pub fn decode(key: &str, body: &[u8]) -> Result<Record, LedgerError> {
+        Record::decode_with_ids(key, body).map(|(record, _)| record)
+    }
+
+    /// Reads a document, and the ids that it has within it where an older program wrote it. They are noted as if they were
+    /// documents: whoever writes the record has to write these first.
+    ///
+    /// # Errors
+    ///
+    /// As with [`decode`](Record::decode).
+    pub fn decode_with_ids(key: &str, body: &[u8]) -> Result<(Record, Recent), LedgerError> {
         #[derive(Deserialize)]
         struct Form {
             form: u32,
@@ -189,11 +211,13 @@ impl Record {
             key: key.to_owned(),
             problem,
         };
-        let Form { form } = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
-        if form > FORM {
-            return Err(wrong(format!("it has form {form}, this program knows {FORM}")));
+        let unread = |error: serde_json::Error| wrong(error.to_string());
+        let Form { form } = serde_json::from_slice(body).map_err(unread)?;
+        match form {
+            1 => decode_first(body).map_err(wrong),
+            2..=FORM => Ok((serde_json::from_slice(body).map_err(unread)?, Recent::default())),
+            form => Err(wrong(format!("it has form {form}, this program knows {FORM}"))),
         }
-        serde_json::from_str(json).map_err(|error| wrong(error.to_string()))
     }
 
     /// The document.
@@ -201,17 +225,24 @@ impl Record {
     /// # Errors
     ///
     /// None that is known.
-    pub fn encode(&self) -> Result<String, LedgerError> {
-        serde_json::to_string(self).map_err(|error| LedgerError::Internal(error.to_string()))
+    pub fn encode(&self) -> Result<Bytes, LedgerError> {
+        let json = serde_json::to_vec(self).map(Bytes::from);
+        json.map_err(|error| LedgerError::Internal(error.to_string()))
+    }
+
+    /// The window of that name.
+    pub fn window(&self, name: &str) -> Option<&Arc<InFlight>> {
+        self.windows.iter().find(|window| window.name == name)
     }
 
     /// The window of that name.
     pub fn window_mut(&mut self, name: &str) -> Option<&mut InFlight> {
-        self.windows.iter_mut().find(|window| window.name == name)
+        let window = self.windows.iter_mut().find(|window| window.name == name);
+        window.map(Arc::make_mut)
     }
 
-    /// Ends a window well: it is covered, the watermark moves, and `ids` are those of its events that were new.
-    pub fn commit(&mut self, name: &str, ids: Recent) {
+    /// Ends a window well: it is covered, and the watermark moves. Ids of its events are to be noted before.
+    pub fn commit(&mut self, name: &str) {
         let Some(place) = self.windows.iter().position(|window| window.name == name) else {
             return;
         };
@@ -219,7 +250,6 @@ impl Record {
         let settled = window.settled.clamp(window.period.from, window.period.to);
         self.covered.push(Interval::new(window.period.from, settled));
         self.covered = merged(std::mem::take(&mut self.covered));
-        self.recent.extend(ids);
         self.lift(settled);
     }
 
@@ -230,7 +260,7 @@ impl Record {
         };
         let window = self.windows.remove(place);
         self.dead.push(Dead {
-            name: window.name,
+            name: window.name.clone(),
             period: window.period,
             at,
             reason,
@@ -258,7 +288,7 @@ impl Record {
         let mark = around.map_or(mark, |interval| interval.to);
         self.watermark = Some(mark);
         // An open day is asked for again as a whole, so its ids are needed until the watermark leaves it.
-        self.recent.forget_before(day_of(mark));
+        self.recent = self.recent.split_off(&day_of(mark));
     }
 
     /// What between two instants was never committed, in order.
@@ -283,6 +313,39 @@ impl Record {
     }
 }
 
+/// What the first form says, in today's: ids by day stood within it, as text.
+fn decode_first(body: &[u8]) -> Result<(Record, Recent), String> {
+    let unread = |error: serde_json::Error| error.to_string();
+    let mut json: serde_json::Value = serde_json::from_slice(body).map_err(unread)?;
+    let texts = json.get_mut("recent").map(serde_json::Value::take);
+    let recent = Recent::of_texts(serde_json::from_value(texts.unwrap_or_default()).map_err(unread)?)?;
+    if let Some(json) = json.as_object_mut() {
+        json.insert("form".into(), FORM.into());
+        json.insert("recent".into(), serde_json::Map::new().into());
+    }
+    let mut record: Record = serde_json::from_value(json).map_err(unread)?;
+    record.recent = recent.days().map(|(day, ids)| (day, ids.noted())).collect();
+    Ok((record, recent))
+}
+
+/// What copies of a record share is written out in each.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::InFlight;
+
+    pub(super) fn serialize<S: Serializer>(windows: &[Arc<InFlight>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(windows.iter().map(|window| &**window))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<InFlight>>, D::Error> {
+        let windows = Vec::<InFlight>::deserialize(deserializer)?;
+        Ok(windows.into_iter().map(Arc::new).collect())
+    }
+}
+
 /// The UTC day of an instant.
 fn day_of(instant: Timestamp) -> Date {
     instant.to_zoned(TimeZone::UTC).date()
@@ -293,6 +356,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::ledger::Ids;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -321,8 +385,8 @@ mod tests {
     }
 
     fn committed(record: &mut Record, period: Interval, settled: Timestamp) {
-        record.windows.push(window("w", period, settled));
-        record.commit("w", Recent::default());
+        record.windows.push(window("w", period, settled).into());
+        record.commit("w");
     }
 
     #[test]
@@ -390,14 +454,13 @@ mod tests {
     fn ids_are_kept_for_the_open_day_only() {
         let mut record = record();
         let period = interval("2025-03-30T00:00:00Z", "2025-04-01T00:00:00Z");
-        record.windows.push(window("w", period, at("2025-03-31T12:00:00Z")));
-        let mut ids = Recent::default();
-        let days: [Date; 2] = ["2025-03-30".parse().unwrap(), "2025-03-31".parse().unwrap()];
-        days.iter().for_each(|day| {
-            ids.note(*day, "x");
-        });
-        record.commit("w", ids);
-        assert_eq!(record.recent.days().collect::<Vec<_>>(), [(days[1], 1)]);
+        record
+            .windows
+            .push(window("w", period, at("2025-03-31T12:00:00Z")).into());
+        let days = [jiff::civil::date(2025, 3, 30), jiff::civil::date(2025, 3, 31)];
+        record.recent = BTreeMap::from(days.map(|day| (day, Ids::default().noted())));
+        record.commit("w");
+        assert_eq!(record.recent.into_keys().collect::<Vec<_>>(), [days[1]]);
     }
 
     #[test]
@@ -405,7 +468,7 @@ mod tests {
         let mut record = record();
         let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
         for number in 0..30 {
-            record.windows.push(window(&number.to_string(), day, day.to));
+            record.windows.push(window(&number.to_string(), day, day.to).into());
             record.give_up(&number.to_string(), "refused".into(), day.to);
         }
         assert_eq!(
@@ -438,14 +501,38 @@ mod tests {
             }),
         ];
         assert_eq!(begun.state(), "planned");
-        record.windows.push(begun);
-        record.recent.note("2025-03-31".parse().unwrap(), "x");
+        record.windows.push(begun.into());
+        record
+            .recent
+            .insert(jiff::civil::date(2025, 3, 31), Ids::default().noted());
         let json = record.encode().unwrap();
         assert_eq!(Record::decode("k", &json).unwrap(), record);
-        let later = json.replacen("\"form\":1", "\"form\":2", 1);
-        let error = Record::decode("k", &later).unwrap_err();
-        assert!(error.to_string().contains("form 2"), "{error}");
-        assert!(Record::decode("k", "{}").is_err());
+        let later = str::from_utf8(&json).unwrap().replacen("\"form\":2", "\"form\":3", 1);
+        let error = Record::decode("k", later.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("form 3"), "{error}");
+        assert!(Record::decode("k", b"{}").is_err());
+    }
+
+    #[test]
+    fn a_record_of_the_first_form_says_the_same_and_gives_its_ids() {
+        // As a program of that form wrote it.
+        let first = r#"{"form":1,"stream":{"connection":"epm","report":"user-login","parameters":[]},
+            "watermark":"2025-03-31T15:15:00Z","covered":[{"from":"2025-03-31T00:00:00Z","to":"2025-03-31T15:15:00Z"}],
+            "lost":[],"windows":[{"name":"w","period":{"from":"2025-03-31T00:00:00Z","to":"2025-04-01T00:00:00Z"},
+            "settled":"2025-03-31T16:00:00Z","clock":"2025-03-31T16:15:00Z","plugin":"00","again":false,
+            "fetches":[{"state":"submitted","link":"/jobs/1"}],"delivering":false}],"dead":[],
+            "recent":{"2025-03-31":"LXEWQrcmsEQBYnyp"}}"#;
+        let (record, ids) = Record::decode_with_ids("k", first.as_bytes()).unwrap();
+        let day = jiff::civil::date(2025, 3, 31);
+        assert!(ids.knows(day, "x") && !ids.knows(day, "y"));
+        assert_eq!(record.recent, BTreeMap::from([(day, ids.of(day).unwrap().noted())]));
+        assert_eq!((record.form, record.windows[0].state()), (2, "submitted"));
+        let (again, none) = Record::decode_with_ids("k", &record.encode().unwrap()).unwrap();
+        assert_eq!((again, none), (record, Recent::default()));
+        for bad in ["LXEW", "****"] {
+            let bad = first.replace("LXEWQrcmsEQBYnyp", bad);
+            assert!(Record::decode("k", bad.as_bytes()).is_err());
+        }
     }
 
     proptest! {
@@ -458,14 +545,14 @@ mod tests {
             for (number, (from, length, what, settled)) in steps.into_iter().enumerate() {
                 let name = number.to_string();
                 let period = Interval::new(hour(from), hour(from + length));
-                record.windows.push(window(&name, period, hour(settled)));
+                record.windows.push(window(&name, period, hour(settled)).into());
                 match what {
                     0 => record.give_up(&name, String::new(), hour(0)),
                     1 => {
                         record.give_up(&name, String::new(), hour(0));
                         record.lose(period);
                     }
-                    _ => record.commit(&name, Recent::default()),
+                    _ => record.commit(&name),
                 }
                 let Some(mark) = record.watermark else { continue };
                 let end = hour(70);

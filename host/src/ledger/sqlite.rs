@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use flate2::Crc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 
@@ -85,7 +86,7 @@ impl SqliteLedger {
 
     /// What was read, where it is what was written.
     fn sound(&self, Row { document, checksum }: Row) -> Result<Document, LedgerError> {
-        let written = checksum.is_none_or(|checksum| checksum == sum(&document.key, document.revision, &document.json));
+        let written = checksum.is_none_or(|checksum| checksum == sum(&document.key, document.revision, &document.body));
         if written {
             return Ok(document);
         }
@@ -119,19 +120,14 @@ impl SqliteLedger {
 impl Ledger for SqliteLedger {
     async fn load(&self, key: &str) -> Result<Option<Document>, LedgerError> {
         let key = key.to_owned();
-        let query = "SELECT key, revision, json, checksum FROM document WHERE key = ?1";
+        let query = "SELECT key, revision, checksum, body FROM document WHERE key = ?1";
         let found = self.work(move |connection| connection.query_row(query, [key], row).optional());
         found.await?.map(|row| self.sound(row)).transpose()
     }
 
-    async fn swap(&self, key: &str, expected: Option<Revision>, json: &str) -> Result<Revision, LedgerError> {
-        let (name, json) = (key.to_owned(), json.to_owned());
-        let swapped = self.work(move |connection| match swap(connection, &name, expected, Some(&json)) {
-            Err(error) if has_no_room(&error) && reuse_room(connection) => {
-                swap(connection, &name, expected, Some(&json))
-            }
-            swapped => swapped,
-        });
+    async fn swap(&self, key: &str, expected: Option<Revision>, body: Bytes) -> Result<Revision, LedgerError> {
+        let name = key.to_owned();
+        let swapped = self.work(move |connection| change(connection, &name, expected, Some(&body)));
         swapped
             .await?
             .ok_or_else(|| LedgerError::Conflict { key: key.to_owned() })
@@ -139,7 +135,7 @@ impl Ledger for SqliteLedger {
 
     async fn remove(&self, key: &str, expected: Revision) -> Result<(), LedgerError> {
         let name = key.to_owned();
-        let removed = self.work(move |connection| swap(connection, &name, Some(expected), None));
+        let removed = self.work(move |connection| change(connection, &name, Some(expected), None));
         match removed.await? {
             Some(_) => Ok(()),
             None => Err(LedgerError::Conflict { key: key.to_owned() }),
@@ -149,7 +145,7 @@ impl Ledger for SqliteLedger {
     async fn list(&self, prefix: &str) -> Result<Vec<Document>, LedgerError> {
         let prefix = prefix.to_owned();
         let found = self.work(move |connection| {
-            let query = "SELECT key, revision, json, checksum FROM document WHERE substr(key, 1, ?1) = ?2 ORDER BY key";
+            let query = "SELECT key, revision, checksum, body FROM document WHERE substr(key, 1, ?1) = ?2 ORDER BY key";
             let mut statement = connection.prepare(query)?;
             let length = prefix.chars().count() as i64;
             let rows = statement.query_map(params![length, prefix], row)?;
@@ -193,11 +189,23 @@ fn reuse_room(connection: &Connection) -> bool {
 }
 
 /// Changes a document, or removes it, where the revision is the expected one; else says none.
+fn change(
+    connection: &mut Connection,
+    key: &str,
+    expected: Option<Revision>,
+    body: Option<&[u8]>,
+) -> Result<Option<Revision>, rusqlite::Error> {
+    match swap(connection, key, expected, body) {
+        Err(error) if has_no_room(&error) && reuse_room(connection) => swap(connection, key, expected, body),
+        changed => changed,
+    }
+}
+
 fn swap(
     connection: &mut Connection,
     key: &str,
     expected: Option<Revision>,
-    json: Option<&str>,
+    body: Option<&[u8]>,
 ) -> Result<Option<Revision>, rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: Option<i64> = transaction
@@ -210,15 +218,15 @@ fn swap(
     let revision: i64 = transaction
         .prepare_cached("UPDATE latest SET revision = revision + 1 RETURNING revision")?
         .query_row([], |row| row.get(0))?;
-    match json {
-        Some(json) => {
-            let query = "INSERT INTO document (key, revision, json, checksum) VALUES (?1, ?2, ?3, ?4) \
+    match body {
+        Some(body) => {
+            let query = "INSERT INTO document (key, revision, checksum, body) VALUES (?1, ?2, ?3, ?4) \
                          ON CONFLICT DO UPDATE \
-                         SET revision = excluded.revision, json = excluded.json, checksum = excluded.checksum";
-            let checksum = sum(key, revision as Revision, json);
+                         SET revision = excluded.revision, checksum = excluded.checksum, body = excluded.body";
+            let checksum = sum(key, revision as Revision, body);
             transaction
                 .prepare_cached(query)?
-                .execute(params![key, revision, json, checksum])?
+                .execute(params![key, revision, checksum, body])?
         }
         None => transaction.execute("DELETE FROM document WHERE key = ?1", [key])?,
     };
@@ -233,24 +241,21 @@ struct Row {
 }
 
 fn row(row: &rusqlite::Row<'_>) -> Result<Row, rusqlite::Error> {
-    // What is no text any more is found by its checksum.
-    let text = |place| -> Result<String, rusqlite::Error> {
-        Ok(String::from_utf8_lossy(row.get_ref(place)?.as_bytes()?).into_owned())
-    };
     Ok(Row {
         document: Document {
-            key: text(0)?,
+            // What is no text any more is found by its checksum.
+            key: String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned(),
             revision: row.get::<_, i64>(1)? as Revision,
-            json: text(2)?,
+            body: Bytes::copy_from_slice(row.get_ref(3)?.as_bytes()?),
         },
-        checksum: row.get(3)?,
+        checksum: row.get(2)?,
     })
 }
 
 /// Tells what was written from what a failing disk makes of it, within a page as well.
-fn sum(key: &str, revision: Revision, json: &str) -> u32 {
+fn sum(key: &str, revision: Revision, body: &[u8]) -> u32 {
     let mut crc = Crc::new();
-    for part in [key.as_bytes(), &revision.to_le_bytes(), json.as_bytes()] {
+    for part in [key.as_bytes(), &revision.to_le_bytes(), body] {
         crc.update(part);
     }
     crc.sum()
@@ -284,11 +289,11 @@ mod tests {
         let path = folder.path().join("a/b/ledger.db");
         let revision = {
             let ledger = SqliteLedger::open(&path).unwrap();
-            ledger.swap("stream.a", None, "{}").await.unwrap()
+            ledger.swap("stream.a", None, "{}".into()).await.unwrap()
         };
         let ledger = SqliteLedger::open(&path).unwrap();
         assert_eq!(ledger.load("stream.a").await.unwrap().unwrap().revision, revision);
-        assert!(ledger.swap("stream.a", Some(revision), "[]").await.unwrap() > revision);
+        assert!(ledger.swap("stream.a", Some(revision), "[]".into()).await.unwrap() > revision);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let settings = ledger
@@ -320,14 +325,18 @@ mod tests {
     async fn two_connections_that_change_one_document_never_both_win() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        SqliteLedger::open(&path).unwrap().swap("k", None, "0").await.unwrap();
+        SqliteLedger::open(&path)
+            .unwrap()
+            .swap("k", None, "0".into())
+            .await
+            .unwrap();
         let count = |path: PathBuf| async move {
             let ledger = SqliteLedger::open(path).unwrap();
             let mut won = 0_u32;
             while won < 50 {
                 let found = ledger.load("k").await.unwrap().unwrap();
-                let next = (found.json.parse::<u32>().unwrap() + 1).to_string();
-                match ledger.swap("k", Some(found.revision), &next).await {
+                let next = (str::from_utf8(&found.body).unwrap().parse::<u32>().unwrap() + 1).to_string();
+                match ledger.swap("k", Some(found.revision), next.into()).await {
                     Ok(_) => won += 1,
                     Err(LedgerError::Conflict { .. }) => {}
                     Err(error) => panic!("{error:?}"),
@@ -339,7 +348,7 @@ mod tests {
             other.await.unwrap();
         }
         let ledger = SqliteLedger::open(&path).unwrap();
-        assert_eq!(ledger.load("k").await.unwrap().unwrap().json, "150");
+        assert_eq!(ledger.load("k").await.unwrap().unwrap().body, "150");
     }
 
     #[test]
@@ -371,6 +380,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_older_version_s_documents_are_as_they_were_and_their_checksums_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let json = r#"{"watermark":"2026-03-05"}"#;
+        let old = |checksum: u32| {
+            let _ = std::fs::remove_file(&path);
+            let raw = Connection::open(&path).unwrap();
+            schema::as_of_version(&raw, 2);
+            let row = params!["stream.a", 7, json, checksum];
+            raw.execute("INSERT INTO document VALUES (?1, ?2, ?3, ?4)", row)
+                .unwrap();
+            raw.execute("UPDATE latest SET revision = 7", []).unwrap();
+        };
+        old(sum("stream.a", 7, json.as_bytes()));
+        let ledger = SqliteLedger::open(&path).unwrap();
+        let found = ledger.load("stream.a").await.unwrap().unwrap();
+        assert_eq!((found.revision, &found.body[..]), (7, json.as_bytes()));
+        assert_eq!(ledger.swap("stream.a", Some(7), "{}".into()).await.unwrap(), 8);
+        drop(ledger);
+        // What was damaged before stays so.
+        old(0);
+        let error = SqliteLedger::open(&path).unwrap().load("stream.a").await.unwrap_err();
+        assert!(matches!(error, LedgerError::Damaged { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
     async fn a_file_with_torn_pages_is_an_error_with_a_hint() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
@@ -378,7 +413,10 @@ mod tests {
             let ledger = SqliteLedger::open(&path).unwrap();
             for number in 0..200 {
                 let json = "\"".to_owned() + &"x".repeat(500) + "\"";
-                ledger.swap(&format!("stream.{number}"), None, &json).await.unwrap();
+                ledger
+                    .swap(&format!("stream.{number}"), None, json.into())
+                    .await
+                    .unwrap();
             }
         }
         let mut bytes = std::fs::read(&path).unwrap();
@@ -401,7 +439,7 @@ mod tests {
         let path = folder.path().join("x.db");
         let ledger = SqliteLedger::open(&path).unwrap();
         let revision = ledger
-            .swap("stream.a", None, r#"{"watermark":"2026-03-05"}"#)
+            .swap("stream.a", None, r#"{"watermark":"2026-03-05"}"#.into())
             .await
             .unwrap();
         drop(ledger);
@@ -418,8 +456,8 @@ mod tests {
             assert!(error.hint().unwrap().contains("backup"), "{error:?}");
         }
         // Written anew, it is sound again.
-        ledger.swap("stream.a", Some(revision), "{}").await.unwrap();
-        assert_eq!(ledger.load("stream.a").await.unwrap().unwrap().json, "{}");
+        ledger.swap("stream.a", Some(revision), "{}".into()).await.unwrap();
+        assert_eq!(ledger.load("stream.a").await.unwrap().unwrap().body, "{}");
     }
 
     #[tokio::test]
@@ -450,7 +488,7 @@ mod tests {
             .work(|connection| connection.pragma_update(None, "query_only", true))
             .await
             .unwrap();
-        let error = ledger.swap("k", None, "{}").await.unwrap_err();
+        let error = ledger.swap("k", None, "{}".into()).await.unwrap_err();
         assert!(error.hint().unwrap().contains("writable"), "{error:?}");
 
         std::fs::create_dir(folder.path().join("folder.db")).unwrap();

@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::Noted;
 
 /// A report of a connection, with its parameters: what a watermark belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,16 @@ impl Stream {
     /// What the keys of all its sinks' progress begin with.
     pub fn progress_prefix(&self) -> String {
         format!("progress.{}.", self.digest())
+    }
+
+    /// The key of the ids of one day.
+    pub fn ids_key(&self, day: Date, noted: &Noted) -> String {
+        format!("{}{day}.{}", self.ids_prefix(), noted.sha256)
+    }
+
+    /// What the keys of all its ids begin with.
+    pub fn ids_prefix(&self) -> String {
+        format!("ids.{}.", self.digest())
     }
 
     /// What the names of all its documents in the spool begin with.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::book::Book;
@@ -23,9 +23,9 @@ const LETTING_GO: Duration = Duration::from_secs(30);
 /// A window whose fetches are under way, or done.
 pub(super) struct Underway {
     pub(super) window: Arc<InFlight>,
-    documents: mpsc::UnboundedReceiver<Result<Brought, RunError>>,
-    /// Documents that are still to come.
-    left: usize,
+    /// Those that are still to come, each by a channel of its own: one that takes more has room for dozens from the start,
+    /// and windows may be thousands.
+    documents: VecDeque<oneshot::Receiver<Result<Brought, RunError>>>,
     _task: Option<AbortOnDropHandle<()>>,
 }
 
@@ -33,22 +33,13 @@ impl Underway {
     /// The documents as they come, in the plan's order.
     pub(super) fn documents<'a>(&'a mut self, book: &'a Book) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
         stream::unfold(self, move |underway| async move {
-            let brought = match underway.documents.recv().await {
-                Some(brought) => brought,
-                None if underway.left == 0 => return None,
-                // It has nobody else to tell.
-                None => {
-                    underway.left = 0;
-                    Err(RunError::Internal("a fetch broke off".into()))
-                }
-            };
-            let fetched = match brought {
-                Ok(brought) => {
-                    underway.left = underway.left.saturating_sub(1);
-                    brought.open(book).await
-                }
+            let brought = underway.documents.pop_front()?.await;
+            // It has nobody else to tell.
+            let broke_off = |_| Err(RunError::Internal("a fetch broke off".into()));
+            let fetched = match brought.unwrap_or_else(broke_off) {
+                Ok(brought) => brought.open(book).await,
                 Err(error) => {
-                    underway.left = 0;
+                    underway.documents.clear();
                     Err(error)
                 }
             };
@@ -58,12 +49,8 @@ impl Underway {
 
     /// The failure that its fetches have ended with by now.
     fn failure(&mut self) -> Option<RunError> {
-        while let Ok(brought) = self.documents.try_recv() {
-            if let Err(error) = brought {
-                return Some(error);
-            }
-        }
-        None
+        let mut brought = self.documents.iter_mut().map_while(|document| document.try_recv().ok());
+        brought.find_map(Result::err)
     }
 }
 
@@ -101,15 +88,13 @@ impl Ahead {
     /// `reached`.
     pub(super) fn begin(
         &mut self,
-        window: InFlight,
+        window: Arc<InFlight>,
         plan: Vec<plugin::Fetch>,
         reached: bool,
         written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
     ) {
         let whole = reached || window.again;
-        let window = Arc::new(window);
-        let (sender, documents) = mpsc::unbounded_channel();
-        let left = plan.len();
+        let (mut senders, documents): (VecDeque<_>, _) = plan.iter().map(|_| oneshot::channel()).unzip();
         let (fetcher, book, gate) = (
             Arc::clone(&self.fetcher),
             Arc::clone(&self.book),
@@ -119,7 +104,9 @@ impl Ahead {
         let task = tokio::spawn(async move {
             if let Err(error) = written.await {
                 failed.store(true, Ordering::Relaxed);
-                let _ = sender.send(Err(error.into()));
+                if let Some(sender) = senders.pop_front() {
+                    let _ = sender.send(Err(error.into()));
+                }
                 return;
             }
             let (fetcher, book, gate, of) = (&fetcher, &book, &gate, &of);
@@ -133,7 +120,8 @@ impl Ahead {
             while let Some(brought) = documents.next().await {
                 let over = brought.is_err();
                 failed.fetch_or(over, Ordering::Relaxed);
-                if sender.send(brought).is_err() || over {
+                let taken = senders.pop_front().is_some_and(|sender| sender.send(brought).is_ok());
+                if over || !taken {
                     return;
                 }
             }
@@ -141,22 +129,25 @@ impl Ahead {
         self.queue.push_back(Underway {
             window,
             documents,
-            left,
             _task: Some(AbortOnDropHandle::new(task)),
         });
     }
 
     /// Takes up a window that fails when its turn comes.
-    pub(super) fn refuse(&mut self, window: InFlight, error: RunError) {
-        let (sender, documents) = mpsc::unbounded_channel();
+    pub(super) fn refuse(&mut self, window: Arc<InFlight>, error: RunError) {
+        let (sender, document) = oneshot::channel();
         let _ = sender.send(Err(error));
         self.failed.store(true, Ordering::Relaxed);
         self.queue.push_back(Underway {
-            window: Arc::new(window),
-            documents,
-            left: 1,
+            window,
+            documents: VecDeque::from([document]),
             _task: None,
         });
+    }
+
+    /// The window whose turn comes next.
+    pub(super) fn peek(&self) -> Option<Arc<InFlight>> {
+        self.queue.front().map(|underway| Arc::clone(&underway.window))
     }
 
     /// The window whose turn it is.

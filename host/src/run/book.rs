@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::changes::Changes;
+use super::shelf::Shelf;
 use crate::ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream};
 
 /// From so many windows on, notes about waiting for jobs are gathered, and for so long.
@@ -23,6 +24,8 @@ pub struct Book {
     /// Where documents wait that must outlive the process.
     spool: PathBuf,
     changes: Arc<Changes>,
+    /// Held by whoever commits.
+    shelf: tokio::sync::Mutex<Shelf>,
     _claim: Claim,
 }
 
@@ -40,13 +43,18 @@ impl Book {
             },
             error => error,
         })?;
-        let (record, revision) = match ledger.load(&key).await? {
-            Some(Document { revision, json, .. }) => (Record::decode(&key, &json)?, Some(revision)),
-            None => (Record::new(stream.clone()), None),
+        let (record, revision, within) = match ledger.load(&key).await? {
+            Some(Document { revision, body, .. }) => {
+                let (record, within) = Record::decode_with_ids(&key, &body)?;
+                (record, Some(revision), within)
+            }
+            None => (Record::new(stream.clone()), None, Recent::default()),
         };
         make_folder(&spool)?;
+        let (shelf, revision) = Shelf::open(Arc::clone(&ledger), &record, revision, within).await?;
         let book = Book {
             changes: Arc::new(Changes::new(Arc::clone(&ledger), key, record, revision)),
+            shelf: tokio::sync::Mutex::new(shelf),
             ledger,
             stream,
             spool,
@@ -99,15 +107,35 @@ impl Book {
         self.changes.change(what, patience, change)
     }
 
-    /// Ends windows well, all or none of them, and forgets their documents.
-    pub(super) async fn commit(&self, windows: Vec<(String, Recent)>) -> Result<(), LedgerError> {
+    /// The ids of events that were committed, of the days that may be asked for again.
+    pub(super) async fn known(&self) -> Recent {
+        let record = self.record();
+        let mut known = self.shelf.lock().await.known().clone();
+        known.retain(|day| record.recent.contains_key(day));
+        known
+    }
+
+    /// Ends windows well, all or none of them, and forgets their documents. With them come the ids of their events. Where
+    /// the `next` window is all here, the same change says that it is being delivered: each write is of all windows.
+    pub(super) async fn commit(&self, windows: Vec<(String, Recent)>, next: Option<String>) -> Result<(), LedgerError> {
         let files: Vec<String> = windows.iter().flat_map(|(name, _)| self.files_of(name)).collect();
+        let (mut names, mut ids) = (Vec::new(), Recent::default());
+        for (name, of) in windows {
+            names.push(name);
+            ids.extend(&of);
+        }
+        let mut shelf = self.shelf.lock().await;
+        let added = shelf.add(&ids, &self.record()).await?;
+        let noted = added.noted;
         let commit = move |record: &mut Record| {
-            for (name, ids) in windows {
-                record.commit(&name, ids);
+            record.recent.extend(noted);
+            names.iter().for_each(|name| record.commit(name));
+            if let Some(window) = next.and_then(|next| record.window_mut(&next)) {
+                window.delivering |= window.is_here();
             }
         };
         self.change("committed", commit).await?;
+        shelf.settle(added.recent, &self.record()).await;
         self.remove(files);
         Ok(())
     }
@@ -132,7 +160,7 @@ impl Book {
 
     fn files_of(&self, window: &str) -> Vec<String> {
         let record = self.record();
-        let window = record.windows.iter().find(|found| found.name == window);
+        let window = record.window(window);
         window
             .map(|window| files(window).map(str::to_owned).collect())
             .unwrap_or_default()
@@ -142,7 +170,7 @@ impl Book {
     /// now is not in the record yet.
     fn sweep(&self) {
         let record = self.record();
-        let needed: BTreeSet<&str> = record.windows.iter().flat_map(files).collect();
+        let needed: BTreeSet<&str> = record.windows.iter().flat_map(|window| files(window)).collect();
         let prefix = self.prefix();
         let found = std::fs::read_dir(&self.spool).into_iter().flatten().flatten();
         let names = found.filter_map(|entry| entry.file_name().into_string().ok());

@@ -15,10 +15,18 @@ pub(super) struct Changes {
     key: String,
     /// The record as it was written last.
     record: Mutex<Arc<Record>>,
-    /// In the order in which they were asked for.
-    asked: Mutex<Vec<Change>>,
+    asked: Mutex<Asked>,
     /// What it takes to write the record; whoever holds it writes.
     revision: tokio::sync::Mutex<Option<Revision>>,
+}
+
+/// What is asked for and not yet taken to be written.
+#[derive(Default)]
+struct Asked {
+    /// In the order in which they were asked for.
+    changes: Vec<Change>,
+    /// How many were taken before these.
+    taken: u64,
 }
 
 struct Change {
@@ -59,13 +67,17 @@ impl Changes {
     ) -> BoxFuture<'static, Result<(), LedgerError>> {
         let (answer, answered) = oneshot::channel();
         let make = Box::new(make);
-        lock(&self.asked).push(Change { what, make, answer });
+        let number = {
+            let mut asked = lock(&self.asked);
+            asked.changes.push(Change { what, make, answer });
+            asked.taken + asked.changes.len() as u64
+        };
         let changes = Arc::clone(self);
         tokio::spawn(async move {
             if !patience.is_zero() {
                 tokio::time::sleep(patience).await;
             }
-            changes.write().await;
+            changes.write(number).await;
         });
         let durable = async move {
             let gone = |_| Err(LedgerError::Internal("a change of the record broke off".into()));
@@ -74,13 +86,18 @@ impl Changes {
         durable.boxed()
     }
 
-    /// Makes all changes that are asked for by now, where nobody else has.
-    async fn write(&self) {
+    /// Makes all changes that are asked for by now, where nobody else has made the one of this number. Later ones have
+    /// somebody to see to them, and may still wait for more.
+    async fn write(&self, number: u64) {
         let mut revision = self.revision.lock().await;
-        let asked = std::mem::take(&mut *lock(&self.asked));
-        if asked.is_empty() {
-            return;
-        }
+        let asked = {
+            let mut asked = lock(&self.asked);
+            if asked.taken >= number {
+                return;
+            }
+            asked.taken += asked.changes.len() as u64;
+            std::mem::take(&mut asked.changes)
+        };
         let before = self.record();
         let mut record = Record::clone(&before);
         let mut waiting = Vec::with_capacity(asked.len());
@@ -107,11 +124,11 @@ impl Changes {
         record: &Record,
         waiting: &[(&'static str, Answer)],
     ) -> Result<Revision, LedgerError> {
-        let json = record.encode()?;
+        let body = record.encode()?;
         for (_what, _) in waiting {
             failpoint!("{_what}.before");
         }
-        let revision = self.ledger.swap(&self.key, expected, &json).await?;
+        let revision = self.ledger.swap(&self.key, expected, body).await?;
         for (_what, _) in waiting {
             failpoint!("{_what}.after");
         }
@@ -136,6 +153,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use async_trait::async_trait;
+    use bytes::Bytes;
     use futures_util::future::join_all;
     use tokio::sync::Semaphore;
 
@@ -157,13 +175,13 @@ mod tests {
             self.inner.load(key).await
         }
 
-        async fn swap(&self, key: &str, expected: Option<Revision>, json: &str) -> Result<Revision, LedgerError> {
+        async fn swap(&self, key: &str, expected: Option<Revision>, body: Bytes) -> Result<Revision, LedgerError> {
             self.turns.acquire().await.unwrap().forget();
             self.swaps.fetch_add(1, Ordering::Relaxed);
             if self.full.load(Ordering::Relaxed) {
                 return Err(LedgerError::Conflict { key: key.into() });
             }
-            self.inner.swap(key, expected, json).await
+            self.inner.swap(key, expected, body).await
         }
 
         async fn remove(&self, key: &str, expected: Revision) -> Result<(), LedgerError> {
@@ -200,13 +218,13 @@ mod tests {
 
     /// Until a write is under way that took everything asked for so far.
     async fn under_way(changes: &Changes) {
-        while !lock(&changes.asked).is_empty() {
+        while !lock(&changes.asked).changes.is_empty() {
             tokio::task::yield_now().await;
         }
     }
 
     async fn kept(ledger: &Gated) -> Record {
-        Record::decode("k", &ledger.load("k").await.unwrap().unwrap().json).unwrap()
+        Record::decode("k", &ledger.load("k").await.unwrap().unwrap().body).unwrap()
     }
 
     #[tokio::test]
@@ -258,6 +276,24 @@ mod tests {
         patient.await.unwrap();
         assert_eq!(ledger.swaps.load(Ordering::Relaxed), 1);
         assert!(kept(&ledger).await.watermark.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_that_are_not_urgent_are_gathered_however_many_come() {
+        let (ledger, changes) = scene();
+        ledger.turns.add_permits(100);
+        let mut patient = Vec::new();
+        for number in 0..1000 {
+            let at = |hour: i64| jiff::Timestamp::from_second(hour * 3600).unwrap();
+            let interval = Interval::new(at(2 * number), at(2 * number + 1));
+            let lose = move |record: &mut Record| record.lose(interval);
+            patient.push(changes.change("lost", Duration::from_millis(250), lose));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(join_all(patient).await.into_iter().all(|made| made.is_ok()));
+        assert_eq!(kept(&ledger).await.lost.len(), 1000);
+        let swaps = ledger.swaps.load(Ordering::Relaxed);
+        assert!((4..=5).contains(&swaps), "{swaps}");
     }
 
     #[tokio::test]

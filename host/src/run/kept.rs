@@ -102,7 +102,9 @@ pub(super) struct Course<'a> {
 impl Course<'_> {
     /// The first document is here: from now on sinks may have events of this window.
     pub(super) async fn begin(&mut self) -> Result<(), RunError> {
-        if !self.begun && !self.window.delivering {
+        let record = self.book.record();
+        let marked = (record.window(&self.window.name)).is_some_and(|window| window.delivering);
+        if !self.begun && !marked {
             let name = self.window.name.clone();
             let change = move |record: &mut Record| {
                 if let Some(window) = record.window_mut(&name) {
@@ -168,8 +170,9 @@ impl Run {
             self.observer.under_way(ahead.len());
             let Some(mut underway) = ahead.next() else { break };
             taken_up = taken_up.saturating_sub(1);
+            let next = ahead.peek();
             let step = self
-                .window(keeping, &mut underway, &pending, report, counts, sinks)
+                .window(keeping, &mut underway, next, &pending, report, counts, sinks)
                 .await;
             counts.ledger.unsure = ahead.gate.unsure.load(Ordering::Relaxed);
             match step {
@@ -220,8 +223,8 @@ impl Run {
                     keeping.book.give_up(&window.name, reason.into()).await?;
                     continue;
                 }
-                Ok(plan) => begin_fetches(keeping, window.clone(), plan, reached, ready(Ok(())), ahead),
-                Err(error) => ahead.refuse(window.clone(), RunError::Plan(error)),
+                Ok(plan) => begin_fetches(keeping, Arc::clone(window), plan, reached, ready(Ok(())), ahead),
+                Err(error) => ahead.refuse(Arc::clone(window), RunError::Plan(error)),
             }
             adopted.push(window.period);
         }
@@ -263,7 +266,8 @@ impl Run {
 
     /// Begins a window: writes it down, then begins its fetches.
     fn begin(&self, keeping: &Keeping, window: InFlight, report: &mut ReportPlugin, ahead: &mut Ahead) {
-        let begun = window.clone();
+        let window = Arc::new(window);
+        let begun = Arc::clone(&window);
         let written = keeping.book.change("planned", move |record| record.windows.push(begun));
         match report.plan(&self.request_for(&window)) {
             Ok(plan) => begin_fetches(keeping, window, plan, true, written, ahead),
@@ -284,10 +288,12 @@ impl Run {
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     async fn window(
         &self,
         keeping: &Keeping,
         underway: &mut Underway,
+        next: Option<Arc<InFlight>>,
         pending: &[Done],
         report: &mut ReportPlugin,
         counts: &mut Counts,
@@ -302,7 +308,9 @@ impl Run {
             },
             None => Window { from, to },
         });
-        let step = self.deliver(keeping, underway, pending, report, counts, sinks).await;
+        let step = self
+            .deliver(keeping, underway, next, pending, report, counts, sinks)
+            .await;
         if let Err(error) = &step
             && is_final(error, &underway.window)
         {
@@ -312,10 +320,12 @@ impl Run {
         step
     }
 
+    #[allow(clippy::too_many_arguments)]
     async fn deliver(
         &self,
         keeping: &Keeping,
         underway: &mut Underway,
+        next: Option<Arc<InFlight>>,
         pending: &[Done],
         report: &mut ReportPlugin,
         counts: &mut Counts,
@@ -328,9 +338,9 @@ impl Run {
         let mut in_flight: BTreeSet<String> = delivering.map(|window| window.name.clone()).collect();
         in_flight.insert(window.name.clone());
         sinks.begin(&window.name, in_flight).await;
-        let mut known = record.recent.clone();
+        let mut known = book.known().await;
         // Those will have been committed before this one is.
-        pending.iter().for_each(|done| known.extend(done.ids.clone()));
+        pending.iter().for_each(|done| known.extend(&done.ids));
         let mut course = Course {
             book,
             window: &window,
@@ -345,7 +355,7 @@ impl Run {
         counts.duplicates += course.overlap.duplicates;
         let done = Done {
             name: window.name.clone(),
-            ids: std::mem::take(&mut course.overlap.new),
+            ids: std::mem::take(&mut course.overlap.new).collect(),
             cleanups: delivered?,
         };
         failpoint!("settle.before");
@@ -353,7 +363,7 @@ impl Run {
         failpoint!("settle.after");
         Ok(match standing {
             Standing::Safe => {
-                self.commit(keeping, vec![done]).await?;
+                self.commit(keeping, vec![done], next).await?;
                 Step::Committed
             }
             Standing::AtClose if !sinks.is_over() => Step::AtClose(done),
@@ -362,13 +372,18 @@ impl Run {
     }
 
     /// Commits windows, in one step: a file that holds several is made anew from all of them or not at all. Only then are
-    /// their files removed from the server.
-    pub(super) async fn commit(&self, keeping: &Keeping, done: Vec<Done>) -> Result<(), RunError> {
+    /// their files removed from the server. The `next` one is delivered after that.
+    pub(super) async fn commit(
+        &self,
+        keeping: &Keeping,
+        done: Vec<Done>,
+        next: Option<Arc<InFlight>>,
+    ) -> Result<(), RunError> {
         let (windows, cleanups): (Vec<_>, Vec<_>) = done
             .into_iter()
             .map(|done| ((done.name, done.ids), done.cleanups))
             .unzip();
-        keeping.book.commit(windows).await?;
+        keeping.book.commit(windows, next.map(|next| next.name.clone())).await?;
         for cleanup in cleanups.iter().flatten() {
             failpoint!("cleanup.before");
             self.fetcher.clean_up(cleanup).await;
@@ -381,7 +396,7 @@ impl Run {
 /// Begins the fetches of a window, once it is `written` down; what it consists of is written now where it is not yet.
 fn begin_fetches(
     keeping: &Keeping,
-    mut window: InFlight,
+    mut window: Arc<InFlight>,
     plan: Vec<plugin::Fetch>,
     reached: bool,
     written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
@@ -389,7 +404,7 @@ fn begin_fetches(
 ) {
     tracing::info!(window = %window.name, fetches = plan.len(), "planned");
     let change = window.fetches.is_empty().then(|| {
-        window.fetches = vec![FetchState::Planned; plan.len()];
+        Arc::make_mut(&mut window).fetches = vec![FetchState::Planned; plan.len()];
         let (fetches, name) = (window.fetches.clone(), window.name.clone());
         keeping.book.change("fetches", move |record: &mut Record| {
             if let Some(window) = record.window_mut(&name) {
@@ -437,11 +452,11 @@ pub(super) fn after_adoption(
     adopted: &[Interval],
 ) -> Result<Schedule, WindowError> {
     // Windows that are committed at the end of this run are due no more.
-    let waiting: Vec<InFlight> = std::mem::take(&mut record.windows);
+    let waiting = std::mem::take(&mut record.windows);
     for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
         let name = window.name.clone();
         record.windows.push(window);
-        record.commit(&name, Recent::default());
+        record.commit(&name);
     }
     match wanted {
         Wanted::Period => rules.period(period),

@@ -94,7 +94,7 @@ impl Mark {
     pub(super) async fn begin(&mut self, window: &str, in_flight: &BTreeSet<String>) -> Result<(), MarkError> {
         if !self.loaded {
             if let Some(found) = self.ledger.load(&self.key).await? {
-                self.progress = Progress::decode(&self.key, &found.json)?;
+                self.progress = Progress::decode(&self.key, &found.body)?;
                 self.revision = Some(found.revision);
             }
             self.look().await?;
@@ -254,7 +254,7 @@ impl Mark {
         let _ = what;
         let json = self.progress.encode()?;
         failpoint!("{what}.before");
-        self.revision = Some(self.ledger.swap(&self.key, self.revision, &json).await?);
+        self.revision = Some(self.ledger.swap(&self.key, self.revision, json).await?);
         failpoint!("{what}.after");
         Ok(())
     }
@@ -374,7 +374,7 @@ mod tests {
         first.took(&events(0..1));
         first.answered().await.unwrap();
         let kept = &ledger.list("progress.").await.unwrap()[0];
-        let kept = Progress::decode(&kept.key, &kept.json).unwrap();
+        let kept = Progress::decode(&kept.key, &kept.body).unwrap();
         assert_eq!(kept.windows.keys().collect::<Vec<_>>(), ["v"]);
     }
 
@@ -459,7 +459,7 @@ mod tests {
         let rest = again.pass(&all).await.unwrap().to_vec();
         assert_eq!(rest, all[9..]);
         again.intend(&seal(folder.path(), 1)).await.unwrap();
-        let kept = Progress::decode("", &ledger.list("progress.").await.unwrap()[0].json).unwrap();
+        let kept = Progress::decode("", &ledger.list("progress.").await.unwrap()[0].body).unwrap();
         assert_eq!(kept.intent.unwrap().windows["w"].events, 10);
     }
 

@@ -24,6 +24,7 @@ mod parse;
 pub mod probe;
 pub mod route;
 mod schedule;
+mod shelf;
 mod silence;
 mod summary;
 mod window;
@@ -334,7 +335,7 @@ impl Run {
                 self.fetcher.clean_up(&cleanup).await;
             }
             if let Some(keeping) = &self.keeping {
-                self.commit(keeping, delivered.pending).await?;
+                self.commit(keeping, delivered.pending, None).await?;
             }
         }
         settled

@@ -172,7 +172,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::ledger::{InFlight, Recent, Stream, without};
+    use crate::ledger::{InFlight, Stream, without};
     use crate::run::calendar::{notable_day, time_of_day};
     use crate::run::window::{Bound, Period};
 
@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn commit(record: &mut Record, planned: Planned) {
-        record.windows.push(InFlight {
+        let window = InFlight {
             name: "w".into(),
             period: Interval::new(planned.window.from, planned.window.to),
             settled: planned.settled,
@@ -205,8 +205,9 @@ mod tests {
             replaces: Vec::new(),
             fetches: Vec::new(),
             delivering: false,
-        });
-        record.commit("w", Recent::default());
+        };
+        record.windows.push(window.into());
+        record.commit("w");
     }
 
     #[test]

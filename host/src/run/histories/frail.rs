@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::world::{Shared, lock};
 use crate::event::Event;
-use crate::ledger::{Claim, Document, Ledger, LedgerError, Record, Revision, Stream};
+use crate::ledger::{Claim, Document, Ids, Ledger, LedgerError, Record, Revision, Stream};
 use crate::sink::{BatchLimits, Guarantee, Sink, SinkError, Verdict, idempotency_key};
 
 /// How long a process lives, in steps. Every effect that others can see is one.
@@ -75,6 +76,21 @@ impl Frail {
         }
     }
 
+    /// Whether what the record names is there, and is what it says.
+    async fn look(&self, record: &Record) -> Result<(), LedgerError> {
+        let mut documents = self.ledger.list(&record.stream.ids_prefix()).await?;
+        for (day, noted) in &record.recent {
+            let key = record.stream.ids_key(*day, noted);
+            let place = documents.iter().position(|document| document.key == key);
+            let ids = place.and_then(|place| Ids::decode(documents.swap_remove(place).body, noted));
+            if ids.is_none() {
+                let wrong = format!("the record names ids that are not there: {key}");
+                lock(&self.world).violations.push(wrong);
+            }
+        }
+        Ok(())
+    }
+
     fn failed(&self, what: &'static str) -> LedgerError {
         lock(&self.world).seen.note(what);
         LedgerError::Internal(what.into())
@@ -88,7 +104,7 @@ impl Ledger for Frail {
         self.ledger.load(key).await
     }
 
-    async fn swap(&self, key: &str, expected: Option<Revision>, json: &str) -> Result<Revision, LedgerError> {
+    async fn swap(&self, key: &str, expected: Option<Revision>, body: Bytes) -> Result<Revision, LedgerError> {
         self.life.step()?;
         let glitch = self.glitch();
         if glitch == Some(Glitch::NeverMade) {
@@ -98,10 +114,12 @@ impl Ledger for Frail {
             true => self.ledger.load(key).await?,
             false => None,
         };
-        let revision = self.ledger.swap(key, expected, json).await?;
+        let revision = self.ledger.swap(key, expected, body.clone()).await?;
         if key.starts_with(Stream::KEYS) {
-            let old = before.map(|found| Record::decode(key, &found.json)).transpose()?;
-            lock(&self.world).swapped(old.as_ref(), &Record::decode(key, json)?);
+            let old = before.map(|found| Record::decode(key, &found.body)).transpose()?;
+            let new = Record::decode(key, &body)?;
+            lock(&self.world).swapped(old.as_ref(), &new);
+            self.look(&new).await?;
         }
         if glitch == Some(Glitch::NobodyLearns) {
             return Err(self.failed("a change was made and nobody learned"));
@@ -112,7 +130,13 @@ impl Ledger for Frail {
 
     async fn remove(&self, key: &str, expected: Revision) -> Result<(), LedgerError> {
         self.life.step()?;
-        self.ledger.remove(key, expected).await
+        self.ledger.remove(key, expected).await?;
+        lock(&self.world).seen.note("ids removed");
+        let records = self.ledger.list(Stream::KEYS).await?;
+        for record in &records {
+            self.look(&Record::decode(&record.key, &record.body)?).await?;
+        }
+        self.life.step()
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Document>, LedgerError> {

@@ -92,7 +92,7 @@ impl History {
         }
         let life = Life::of(run.ends);
         let frail = Frail {
-            ledger,
+            ledger: Arc::clone(&ledger),
             life: life.clone(),
             world: Arc::clone(world),
             glitch: Mutex::new(run.glitch),
@@ -113,6 +113,9 @@ impl History {
         if life.is_over() {
             lock(world).seen.note("crash");
         }
+        if unnamed(&ledger).await > 0 {
+            lock(world).seen.note("ids left that no record names");
+        }
         (
             process.last.into_inner().unwrap(),
             result.map_err(|error| format!("{error:?}")),
@@ -126,9 +129,10 @@ impl History {
         world: &Shared,
         spool: &Path,
     ) -> Result<Seen, String> {
-        let key = Stream::new("epm", "user-login", &[]).key();
+        let key = stream().key();
+        let left = unnamed(ledger).await;
         let found = ledger.load(&key).await.unwrap();
-        let record = found.map(|found| Record::decode(&key, &found.json).unwrap());
+        let record = found.map(|found| Record::decode(&key, &found.body).unwrap());
         let mut world = lock(world);
         let asked_again = self.runs.iter().any(|run| run.ask != Ask::Due);
         let clock_off = self.runs.iter().any(|run| run.skew != 0);
@@ -162,6 +166,9 @@ impl History {
             }
             None => wrong.push("there is no record".into()),
         }
+        if left > 0 {
+            wrong.push(format!("{left} documents of ids stay in the ledger"));
+        }
         let left = std::fs::read_dir(spool).unwrap().count();
         if left > 0 {
             wrong.push(format!("{left} documents stay on the spool"));
@@ -176,6 +183,19 @@ impl History {
     fn begun(&self, settled: jiff::Timestamp) -> bool {
         settled.as_millisecond() > (self.begins + self.runs[0].advance).div_euclid(DAY) * DAY
     }
+}
+
+/// The stream of all histories.
+fn stream() -> Stream {
+    Stream::new("epm", "user-login", &[])
+}
+
+/// How many documents of ids there are that the record does not name.
+async fn unnamed(ledger: &Arc<dyn Ledger>) -> usize {
+    let found = ledger.load(&stream().key()).await.unwrap();
+    let recent = found.map(|found| Record::decode(&found.key, &found.body).unwrap().recent);
+    let there = ledger.list(&stream().ids_prefix()).await.unwrap();
+    there.len() - recent.map_or(0, |recent| recent.len())
 }
 
 fn sink_refuses(held: &mut world::Held, refuses: Option<u32>) {
@@ -278,6 +298,8 @@ fn whatever_happens_nothing_is_lost_doubled_or_forgotten() {
         "late answer refused",
         "late answer taken",
         "rows seen before",
+        "ids removed",
+        "ids left that no record names",
         "another plan",
         "window resumed",
         "window given up",

@@ -13,9 +13,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::fetch::Late;
 use super::frail::{Frail, Life, Receiver};
 use super::script::{Run, Setting};
+use super::stream;
 use super::world::{Shared, at, id, lock};
 use crate::event::{Activity, Event, Outcome, Principal, samples};
-use crate::ledger::{FetchState, InFlight, Interval, Recent, Record, Stream};
+use crate::ledger::{FetchState, InFlight, Interval, Recent, Record};
 use crate::run::book::Book;
 use crate::run::errand::{Errand, Gate};
 use crate::run::fan_out::{FanOut, Outlet, Standing, WhenDown};
@@ -70,8 +71,7 @@ enum Step {
 
 impl Process<'_> {
     pub(super) async fn carry_out(&self, ledger: Frail) -> Result<(), RunError> {
-        let stream = Stream::new("epm", "user-login", &[]);
-        let book = Arc::new(Book::open(Arc::new(ledger), stream, self.spool.to_owned()).await?);
+        let book = Arc::new(Book::open(Arc::new(ledger), stream(), self.spool.to_owned()).await?);
         let outlets = (0..self.setting.sinks.len()).map(|place| self.outlet(place)).collect();
         let mut sinks = FanOut::start(outlets, Router::All, Arc::new(samples::epm()), Some(&book));
         let result = self.deliver(&book, &mut sinks).await;
@@ -121,21 +121,23 @@ impl Process<'_> {
         if let Some(failed) = endings.into_iter().find(|ending| ending.result.is_err()) {
             return Err(RunError::Internal(format!("{}: {:?}", failed.name, failed.result)));
         }
-        self.commit(book, pending).await
+        self.commit(book, pending, None).await
     }
 
     async fn windows(&self, book: &Arc<Book>, sinks: &mut FanOut) -> Result<Vec<Done>, RunError> {
         let now = lock(&self.world).truth + self.run.skew;
         let (mut pending, mut adopted) = (Vec::new(), Vec::new());
         let rules = self.rules();
-        for window in book.record().windows.clone() {
-            if !rules.reaches(window.period)? && is_to_be_asked(&window) {
+        let record = book.record();
+        for (place, window) in record.windows.iter().enumerate() {
+            if !rules.reaches(window.period)? && is_to_be_asked(window) {
                 lock(&self.world).seen.note("out of reach");
                 book.give_up(&window.name, "out of reach".into()).await?;
                 continue;
             }
             lock(&self.world).seen.note("window resumed");
-            match self.window(book, &window, &pending, sinks).await? {
+            let next = record.windows.get(place + 1);
+            match self.window(book, window, next, &pending, sinks).await? {
                 Step::Committed => adopted.push(window.period),
                 Step::AtClose(done) => {
                     adopted.push(window.period);
@@ -172,8 +174,9 @@ impl Process<'_> {
                 delivering: false,
             };
             let begun = window.clone();
-            book.change("planned", move |record| record.windows.push(begun)).await?;
-            match self.window(book, &window, &pending, sinks).await? {
+            book.change("planned", move |record| record.windows.push(begun.into()))
+                .await?;
+            match self.window(book, &window, None, &pending, sinks).await? {
                 Step::Committed | Step::GivenUp => {}
                 Step::AtClose(done) => pending.push(done),
                 Step::Over => break,
@@ -196,10 +199,11 @@ impl Process<'_> {
         &self,
         book: &Arc<Book>,
         window: &InFlight,
+        next: Option<&Arc<InFlight>>,
         pending: &[Done],
         sinks: &mut FanOut,
     ) -> Result<Step, RunError> {
-        let step = self.through(book, window, pending, sinks).await;
+        let step = self.through(book, window, next, pending, sinks).await;
         if let Err(error) = &step
             && is_final(error, window)
         {
@@ -212,6 +216,7 @@ impl Process<'_> {
         &self,
         book: &Arc<Book>,
         window: &InFlight,
+        next: Option<&Arc<InFlight>>,
         pending: &[Done],
         sinks: &mut FanOut,
     ) -> Result<Step, RunError> {
@@ -234,8 +239,8 @@ impl Process<'_> {
         let record = book.record();
         let in_flight: BTreeSet<String> = record.windows.iter().map(|window| window.name.clone()).collect();
         sinks.begin(&window.name, in_flight).await;
-        let mut known = record.recent.clone();
-        pending.iter().for_each(|done| known.extend(done.ids.clone()));
+        let mut known = book.known().await;
+        pending.iter().for_each(|done| known.extend(&done.ids));
         let mut overlap = Overlap::new(&window, self.setting.granularity, known);
         let gate = Arc::<Gate>::default();
         let asked = Arc::new(window.clone());
@@ -292,12 +297,12 @@ impl Process<'_> {
         let job = |place: usize| self.setting.jobs.then(|| file(&window.name, place));
         let done = Done {
             name: window.name.clone(),
-            ids: overlap.new,
+            ids: overlap.new.collect(),
             files: (0..window.fetches.len()).filter_map(job).collect(),
         };
         Ok(match sinks.settle().await {
             Standing::Safe => {
-                self.commit(book, vec![done]).await?;
+                self.commit(book, vec![done], next).await?;
                 Step::Committed
             }
             Standing::AtClose if !sinks.is_over() => Step::AtClose(done),
@@ -305,10 +310,10 @@ impl Process<'_> {
         })
     }
 
-    async fn commit(&self, book: &Book, done: Vec<Done>) -> Result<(), RunError> {
+    async fn commit(&self, book: &Book, done: Vec<Done>, next: Option<&Arc<InFlight>>) -> Result<(), RunError> {
         let (windows, files): (Vec<_>, Vec<_>) =
             done.into_iter().map(|done| ((done.name, done.ids), done.files)).unzip();
-        book.commit(windows).await?;
+        book.commit(windows, next.map(|next| next.name.clone())).await?;
         for file in files.into_iter().flatten() {
             self.life.step()?;
             lock(&self.world).delete(&file);
