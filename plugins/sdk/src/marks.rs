@@ -96,10 +96,25 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
     unsafe { str::from_utf8_unchecked(valid) }
 }
 
-/// Without an early end, so that the compiler makes vectors of it.
-#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
+/// Whether all bytes are ASCII.
+#[cfg(target_family = "wasm")]
+#[target_feature(enable = "simd128")]
 fn is_ascii(bytes: &[u8]) -> bool {
-    bytes.iter().fold(0, |all, byte| all | byte) < 0x80
+    use core::arch::wasm32::{u8x16_bitmask, u8x16_splat, v128_load, v128_or};
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let mut all = u8x16_splat(0);
+    for block in blocks {
+        for quarter in block.as_chunks::<16>().0 {
+            // SAFETY: sixteen bytes can be read, and no alignment is asked for.
+            all = v128_or(all, unsafe { v128_load(quarter.as_ptr().cast()) });
+        }
+    }
+    u8x16_bitmask(all) == 0 && rest.is_ascii()
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn is_ascii(bytes: &[u8]) -> bool {
+    bytes.is_ascii()
 }
 
 #[cfg(test)]

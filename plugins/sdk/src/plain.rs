@@ -61,10 +61,10 @@ impl<'a> Records<'a> {
             } else {
                 let first = at;
                 at = self.find(first, |marks| marks.bare)?;
-                let mut end = at;
-                while end > first && self.bytes.get(end - 1).copied().is_some_and(is_blank) {
-                    end -= 1;
-                }
+                let end = match self.bytes.get(at.wrapping_sub(1)) {
+                    Some(b' ' | b'\t') => before_blanks(self.bytes, first, at),
+                    _ => at,
+                };
                 (first, end)
             };
             if at - start >= MOST {
@@ -88,29 +88,48 @@ impl<'a> Records<'a> {
     }
 
     #[inline(always)]
-    fn skip_blanks(&self, mut at: usize) -> usize {
-        while self.bytes.get(at).copied().is_some_and(is_blank) {
-            at += 1;
+    fn skip_blanks(&self, at: usize) -> usize {
+        match self.bytes.get(at) {
+            Some(b' ' | b'\t') => behind_blanks(self.bytes, at),
+            _ => at,
         }
-        at
     }
 
     /// The first mark of a kind from `at` on, which is in the block that was looked at last or behind it.
     #[inline(always)]
-    fn find(&mut self, mut at: usize, kind: impl Fn(Marks) -> u64) -> Option<usize> {
+    fn find(&mut self, at: usize, kind: impl Fn(Marks) -> u64) -> Option<usize> {
+        let ahead = at - self.block;
+        if ahead < BLOCK {
+            let marks = kind(self.marks) >> ahead;
+            if marks != 0 {
+                return Some(at + marks.trailing_zeros() as usize);
+            }
+        }
         loop {
-            let ahead = at - self.block;
+            self.block += BLOCK;
+            self.marks = marks(self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?);
+            let ahead = at.saturating_sub(self.block);
             if ahead < BLOCK {
                 let marks = kind(self.marks) >> ahead;
                 if marks != 0 {
-                    return Some(at + marks.trailing_zeros() as usize);
+                    return Some(self.block + ahead + marks.trailing_zeros() as usize);
                 }
             }
-            self.block += BLOCK;
-            self.marks = marks(self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?);
-            at = at.max(self.block);
         }
     }
+}
+
+// Blanks are rare, and a loop that is not entered still asks whether time is up.
+#[cold]
+fn behind_blanks(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| is_blank(**byte)).count()
+}
+
+#[cold]
+fn before_blanks(bytes: &[u8], first: usize, at: usize) -> usize {
+    let cell = bytes.get(first..at).unwrap_or_default();
+    at - cell.iter().rev().take_while(|byte| is_blank(**byte)).count()
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -292,6 +292,8 @@ impl Table {
 
     /// Makes events and rejects of the rows that `rest` begins with, as long as they are plain ones that fit. Says what
     /// follows.
+    // Apart from the other reader, whose many values would take the registers.
+    #[inline(never)]
     fn plain_rows<'c, F>(&mut self, rest: &'c [u8], valid: &mut Valid<'c>, batch: &mut Batch, event: &mut F) -> &'c [u8]
     where
         F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
