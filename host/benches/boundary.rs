@@ -163,11 +163,11 @@ fn parse_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
     for chunk in csv.chunks(chunk) {
         let mut batch = plugin_sdk::Batch::default();
         parser.push(chunk, &mut batch).map_err(|fault| fault.message)?;
-        events += black_box(batch).events.len();
+        events += black_box(batch).len();
     }
     let mut batch = plugin_sdk::Batch::default();
     parser.finish(&mut batch).map_err(|fault| fault.message)?;
-    expect(events + batch.events.len())
+    expect(events + batch.len())
 }
 
 fn lines_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, Failure> {
@@ -186,11 +186,11 @@ fn lines_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
     for chunk in csv.chunks(chunk) {
         let mut batch = plugin_sdk::Batch::default();
         parser.push(chunk, &mut batch).map_err(|fault| fault.message)?;
-        lines.write(batch.events.into_iter().map(owned).collect())?;
+        lines.write(batch.events().map(owned).collect())?;
     }
     let mut batch = plugin_sdk::Batch::default();
     parser.finish(&mut batch).map_err(|fault| fault.message)?;
-    lines.write(batch.events.into_iter().map(owned).collect())?;
+    lines.write(batch.events().map(owned).collect())?;
     expect(lines.count)
 }
 
@@ -231,9 +231,10 @@ impl Lines {
     }
 }
 
-/// The native parser's events are of the SDK's type; moving them over copies no text.
-fn owned(event: plugin_sdk::Event) -> host::event::Event {
-    let principal = |principal: plugin_sdk::Principal| host::event::Principal {
+/// The native parser's events as the host's, which have their texts for themselves.
+fn owned(event: plugin_sdk::Event<'_>) -> host::event::Event {
+    let event = plugin_sdk::sink::Event::from(event);
+    let principal = |principal: plugin_sdk::sink::Principal| host::event::Principal {
         name: principal.name,
         id: principal.id,
         display_name: principal.display_name,

@@ -131,11 +131,11 @@ fn plugin_cost() {
 
 /// The same event for the same code compiled natively.
 fn twin(event: &Event) -> plugin_sdk::Item {
-    let mut twin = plugin_sdk::Event::new(
+    let mut twin = plugin_sdk::sink::Event::new(
         event.time,
         plugin_sdk::Activity::Logon,
         plugin_sdk::Outcome::Failure,
-        plugin_sdk::Principal::named(event.subject.name.clone()),
+        plugin_sdk::sink::Principal::named(event.subject.name.clone()),
     );
     twin.source_ip = event.source_ip.clone();
     twin.user_agent = event.user_agent.clone();

@@ -5,9 +5,10 @@ use plugin_sdk::access::is_address;
 use plugin_sdk::json_lines::Record;
 use plugin_sdk::table::Reason;
 use plugin_sdk::*;
+use std::borrow::Cow;
 
 /// The event of a resource. Members without a place of their own stay attributes; so does a masked address.
-pub fn event(record: &mut Record<'_>) -> Result<Event, Reason> {
+pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     let time = time::parse(&record.take("timestamp").ok_or("the record has no timestamp")?)?;
     let action = record.take("eventId");
     let (activity, outcome, about) = activity::read(action.as_deref().unwrap_or_default());
@@ -42,7 +43,7 @@ pub fn event(record: &mut Record<'_>) -> Result<Event, Reason> {
 }
 
 /// Who acted: a person by login name, an application by its id. Events of the domain itself may name nobody.
-fn actor(record: &mut Record<'_>) -> Principal {
+fn actor<'r>(record: &mut Record<'r>) -> Principal<'r> {
     let (name, id) = (record.take("actorName"), record.take("actorId"));
     let display_name = record.take("actorDisplayName");
     let name = name
@@ -57,7 +58,7 @@ fn actor(record: &mut Record<'_>) -> Principal {
 }
 
 /// The account that `adminResource…` or `adminRefResource…` names.
-fn account(record: &mut Record<'_>, prefix: &str) -> Option<Principal> {
+fn account<'r>(record: &mut Record<'r>, prefix: &str) -> Option<Principal<'r>> {
     let name = record.take(&format!("{prefix}Name"));
     let id = record.take(&format!("{prefix}Id"));
     Some(Principal {
@@ -69,7 +70,7 @@ fn account(record: &mut Record<'_>, prefix: &str) -> Option<Principal> {
 
 /// The member and the role or group. The resource is the role and the reference its member, unless their types say that
 /// it is the other way round.
-fn member(record: &mut Record<'_>) -> (Option<Principal>, Option<String>) {
+fn member<'r>(record: &mut Record<'r>) -> (Option<Principal<'r>>, Option<Cow<'r, str>>) {
     let is_user = |name| record.get(name).is_some_and(|kind| kind.eq_ignore_ascii_case("User"));
     if is_user("adminResourceType") && !is_user("adminRefResourceType") {
         (account(record, "adminResource"), record.take("adminRefResourceName"))

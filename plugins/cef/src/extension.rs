@@ -12,7 +12,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use plugin_sdk::Event;
+use plugin_sdk::sink::Event;
 
 use crate::text::value;
 

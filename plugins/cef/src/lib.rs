@@ -14,6 +14,7 @@
 mod extension;
 mod text;
 
+use plugin_sdk::sink::Event;
 use plugin_sdk::*;
 use serde::Deserialize;
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use cef::Cef;
-use plugin_sdk::{Activity, Delivery, Event, Item, Outcome, Payload, Principal, Sink};
+use plugin_sdk::sink::{Event, Principal};
+use plugin_sdk::{Activity, Delivery, Item, Outcome, Payload, Sink};
 use proptest::prelude::*;
 
 /// What ends a value or a line, and what escapes it, more often than chance would have it.

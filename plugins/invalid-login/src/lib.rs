@@ -65,7 +65,7 @@ impl Parse for Parser {
     }
 }
 
-fn event(row: &Row<'_>) -> Result<Event, Reason> {
+fn event(row: Row<'_>) -> Result<Event<'_>, Reason> {
     let mut event = access::event(row, Outcome::Failure)?;
     event.service = Some("identity-domain".into());
     Ok(event)

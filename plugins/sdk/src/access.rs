@@ -6,7 +6,8 @@
 use crate::json_lines::Record;
 use crate::table::{Column, Reason, Row};
 use crate::{Activity, Event, Outcome, Principal, time};
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 /// User, address and time; the first and the last must be there.
 pub static COLUMNS: [Column; 3] = [
@@ -66,30 +67,27 @@ const ADDRESS: usize = 1;
 const TIME: usize = 2;
 
 /// The sign-in that a row tells of. An address that is none, a masked one say, stays an attribute under its heading.
-pub fn event(row: &Row<'_>, outcome: Outcome) -> Result<Event, Reason> {
-    let mut event = sign_in(row.cell(USER), row.cell(TIME), outcome)?;
-    if let Some(address) = row.cell(ADDRESS) {
-        if is_address(address) {
-            event.source_ip = Some(address.into());
-        } else {
-            event
-                .attributes
-                .push((row.heading(ADDRESS).unwrap_or("address").into(), address.into()));
-        }
-    }
-    event
-        .attributes
-        .extend(row.unplaced().map(|(heading, cell)| (heading.into(), cell.into())));
+#[inline]
+pub fn event(row: Row<'_>, outcome: Outcome) -> Result<Event<'_>, Reason> {
+    let user = row.cell(USER).map(Cow::Borrowed);
+    let mut event = sign_in(user, row.cell(TIME), outcome)?;
+    let address = row.cell(ADDRESS);
+    event.source_ip = address.filter(|text| is_address(text)).map(Into::into);
+    let other = address.filter(|_| event.source_ip.is_none());
+    let other = other.map(|address| (row.heading(ADDRESS).unwrap_or("address"), address));
+    event.attributes = (other.into_iter().chain(row.unplaced()))
+        .map(|(heading, cell)| (heading.into(), cell.into()))
+        .collect();
     Ok(event)
 }
 
 /// The sign-in that a JSON record tells of; its members go by the spellings of [`COLUMNS`].
-pub fn event_of_record(record: &mut Record<'_>, outcome: Outcome) -> Result<Event, Reason> {
+pub fn event_of_record<'r>(record: &mut Record<'r>, outcome: Outcome) -> Result<Event<'r>, Reason> {
     let [user, address, time] = &COLUMNS;
     let user = user.aliases.iter().find_map(|name| record.take(name));
     let address = address.aliases.iter().find_map(|name| record.take_if(name, is_address));
     let time = time.aliases.iter().find_map(|name| record.take(name));
-    let mut event = sign_in(user.as_deref(), time.as_deref(), outcome)?;
+    let mut event = sign_in(user, time.as_deref(), outcome)?;
     event.source_ip = address;
     event.attributes = record.rest();
     Ok(event)
@@ -97,13 +95,64 @@ pub fn event_of_record(record: &mut Record<'_>, outcome: Outcome) -> Result<Even
 
 /// Whether a text is an IPv4 or IPv6 address and nothing else.
 pub fn is_address(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok()
+    is_ipv4(text.as_bytes()) || text.contains(':') && text.parse::<Ipv6Addr>().is_ok()
 }
 
-fn sign_in(user: Option<&str>, time: Option<&str>, outcome: Outcome) -> Result<Event, Reason> {
+fn is_ipv4(text: &[u8]) -> bool {
+    let after = after_number(text)
+        .and_then(after_dot)
+        .and_then(after_dot)
+        .and_then(after_dot);
+    after.is_some_and(<[u8]>::is_empty)
+}
+
+#[inline]
+fn after_dot(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b'.', number @ ..] => after_number(number),
+        _ => None,
+    }
+}
+
+/// What follows the number up to 255, without leading zeros, that a text begins with.
+#[inline]
+fn after_number(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b'1', b'0'..=b'9', b'0'..=b'9', after @ ..]
+        | [b'2', b'0'..=b'4', b'0'..=b'9', after @ ..]
+        | [b'2', b'5', b'0'..=b'5', after @ ..]
+        | [b'1'..=b'9', b'0'..=b'9', after @ ..]
+        | [b'0'..=b'9', after @ ..] => Some(after),
+        _ => None,
+    }
+}
+
+#[inline]
+fn sign_in<'a>(user: Option<Cow<'a, str>>, time: Option<&str>, outcome: Outcome) -> Result<Event<'a>, Reason> {
     let user = user.ok_or("the row names no user")?;
     let time = time::parse(time.ok_or("the row has no time")?)?;
     let mut event = Event::new(time, Activity::Logon, outcome, Principal::named(user));
     event.labels = vec!["authentication".into(), outcome.name().into()];
     Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::IpAddr;
+
+    proptest! {
+        #[test]
+        fn an_address_is_what_the_standard_library_takes_for_one(
+            text in "[0-9]{1,3}(\\.[0-9]{1,4}){2,4}|(25[0-9]|[01]{0,3})(\\.[0-9]{0,3}){3}|[0-9a-f:.]{0,24}|\\PC{0,12}",
+        ) {
+            prop_assert_eq!(is_address(&text), text.parse::<IpAddr>().is_ok(), "{}", text);
+        }
+
+        #[test]
+        fn every_address_is_one(address: IpAddr) {
+            prop_assert!(is_address(&address.to_string()));
+        }
+    }
 }

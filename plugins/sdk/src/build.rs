@@ -1,9 +1,7 @@
 //! Short ways to build the records of the bindings.
 
+use crate::sink::{Event, Principal};
 use crate::*;
-
-/// How many bytes of a rejected record are kept.
-pub(crate) const MAX_RAW: usize = 4096;
 
 impl HttpRequest {
     /// A request for a path of unencoded segments below the base URL.
@@ -78,31 +76,6 @@ impl Event {
             message: None,
             labels: Vec::new(),
             attributes: Vec::new(),
-        }
-    }
-}
-
-impl Batch {
-    /// Adds a record that is no event: where it starts, why, and its first 4 KiB without the line ending.
-    pub fn reject(&mut self, line: u64, reason: impl Into<String>, raw: &[u8]) {
-        let raw = raw.trim_ascii_end();
-        let mut raw = String::from_utf8_lossy(raw.get(..MAX_RAW).unwrap_or(raw)).into_owned();
-        raw.truncate(raw.floor_char_boundary(MAX_RAW));
-        self.rejects.push(Reject {
-            line,
-            reason: reason.into(),
-            raw,
-        });
-    }
-}
-
-// The type is generated; only derives that all of them can have could be added there.
-#[allow(clippy::derivable_impls)]
-impl Default for Batch {
-    fn default() -> Self {
-        Batch {
-            events: Vec::new(),
-            rejects: Vec::new(),
         }
     }
 }
@@ -194,6 +167,9 @@ impl Activity {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Unknown];
+
     /// The name that WIT gives it.
     pub fn name(self) -> &'static str {
         match self {

@@ -128,7 +128,7 @@ fn parse<R: Report>(document: &Document, bytes: &[u8], size: usize) -> String {
             .try_for_each(|chunk| parser.push(chunk, &mut batch))?;
         parser.finish(&mut batch)
     });
-    let events = batch.events.iter().map(event);
+    let events = batch.events().map(|found| event(&found));
     let rejects = batch
         .rejects
         .iter()
@@ -146,8 +146,8 @@ fn fault_json(fault: &Fault) -> Value {
 }
 
 /// The flat form: members that say nothing are left out.
-fn event(event: &Event) -> Value {
-    let principal = |principal: &Principal| {
+fn event(event: &Event<'_>) -> Value {
+    let principal = |principal: &Principal<'_>| {
         let mut members = Map::new();
         members.insert("name".into(), principal.name.clone().into());
         members.extend(principal.id.clone().map(|id| ("id".into(), id.into())));

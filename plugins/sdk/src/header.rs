@@ -18,10 +18,10 @@ pub struct Column {
 #[derive(Debug)]
 pub struct Header {
     headings: Vec<String>,
-    /// For each known column, where it stands.
-    places: Vec<Option<usize>>,
-    /// For each heading, whether it is no known column's.
-    unplaced: Vec<bool>,
+    /// For each known column, which cell of a row holds it; none does where there is no such column.
+    places: Vec<usize>,
+    /// The headings that are no known column's.
+    unplaced: Vec<usize>,
     /// Whether the first heading may be the application identifier, which no row has a cell for.
     identifier: Identifier,
 }
@@ -61,7 +61,9 @@ impl Header {
         if !missing.is_empty() {
             return Match::Short(places.iter().flatten().count(), missing);
         }
-        let unplaced = (0..cells.len()).map(|place| !places.contains(&Some(place))).collect();
+        let unplaced = (0..cells.len())
+            .filter(|place| !places.contains(&Some(*place)))
+            .collect();
         let opaque = quoted && !places.contains(&Some(0)) && cells.first().is_some_and(|cell| is_opaque(cell));
         let identifier = if opaque { Identifier::Perhaps } else { Identifier::No };
         let headings = (1..)
@@ -69,19 +71,24 @@ impl Header {
             .map(|(n, cell)| if cell.is_empty() { format!("column {n}") } else { cell });
         Match::Header(Header {
             headings: headings.collect(),
-            places,
+            places: places.into_iter().map(|place| place.unwrap_or(usize::MAX)).collect(),
             unplaced,
             identifier,
         })
     }
 
     /// Whether a row of so many cells fits; the first row that could settle what the first heading is does so.
+    #[inline]
     pub(crate) fn fits(&mut self, cells: usize) -> bool {
         let width = self.headings.len();
         if self.identifier == Identifier::Perhaps && (cells == width || cells + 1 == width) {
             self.identifier = if cells == width {
                 Identifier::No
             } else {
+                // No known column is the identifier, so every one has a cell before.
+                self.places
+                    .iter_mut()
+                    .for_each(|place| *place = place.saturating_sub(1));
                 Identifier::Yes
             };
         }
@@ -98,9 +105,10 @@ impl Header {
         usize::from(self.identifier == Identifier::Yes)
     }
 
-    /// Which cell of a row holds a known column.
-    pub(crate) fn place(&self, column: usize) -> Option<usize> {
-        self.places.get(column).copied().flatten()?.checked_sub(self.lead())
+    /// Which cell of a row holds a known column; beyond all of them where the report has none.
+    #[inline]
+    pub(crate) fn place(&self, column: usize) -> usize {
+        self.places.get(column).copied().unwrap_or(usize::MAX)
     }
 
     /// The heading of the cell at a place.
@@ -108,9 +116,11 @@ impl Header {
         self.headings.get(place + self.lead()).map_or("", String::as_str)
     }
 
-    /// Whether the cell at a place belongs to no known column.
-    pub(crate) fn is_unplaced(&self, place: usize) -> bool {
-        self.unplaced.get(place + self.lead()).copied().unwrap_or(false)
+    /// The cells of a row that belong to no known column.
+    pub(crate) fn unplaced(&self) -> impl Iterator<Item = usize> {
+        self.unplaced
+            .iter()
+            .filter_map(|heading| heading.checked_sub(self.lead()))
     }
 }
 

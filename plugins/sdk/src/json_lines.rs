@@ -5,20 +5,20 @@
 //! knows which of them nobody has asked for, so that an event can keep the rest.
 //!
 //! ```
-//! use plugin_sdk::{Activity, Batch, Event, Outcome, Principal, json_lines::{JsonLines, Record}};
+//! use plugin_sdk::{Activity, Batch, Event, Outcome, Principal, json_lines::{JsonLines, Record}, table::Reason};
 //!
-//! let event = |record: &mut Record<'_>| {
+//! fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
 //!     let user = record.take("userName").ok_or("the record names no user")?;
 //!     let mut event = Event::new(0, Activity::Logon, Outcome::Success, Principal::named(user));
 //!     event.attributes = record.rest();
 //!     Ok(event)
-//! };
+//! }
 //! let (mut lines, mut batch) = (JsonLines::new(), Batch::default());
 //! lines.push(b"{\"username\":\"ada\",\"age\":36,\"na", &mut batch, event)?;
 //! lines.push(b"me\":{\"given\": \"Ada\"}}", &mut batch, event)?;
 //! lines.finish(&mut batch, event)?;
 //! let attributes = vec![("age".into(), "36".into()), ("name".into(), r#"{"given":"Ada"}"#.into())];
-//! assert_eq!(batch.events[0].attributes, attributes);
+//! assert_eq!(batch.events().next().unwrap().attributes, attributes);
 //! # Ok::<(), plugin_sdk::Fault>(())
 //! ```
 
@@ -52,7 +52,7 @@ impl JsonLines {
     /// Takes the next bytes.
     pub fn push<F>(&mut self, chunk: &[u8], batch: &mut Batch, mut event: F) -> Result<(), Fault>
     where
-        F: FnMut(&mut Record<'_>) -> Result<Event, Reason>,
+        F: for<'r> FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
     {
         let mut rest = chunk;
         while let Some(length) = rest.iter().position(|byte| *byte == b'\n') {
@@ -83,7 +83,7 @@ impl JsonLines {
     /// Takes note that the document is complete.
     pub fn finish<F>(&mut self, batch: &mut Batch, mut event: F) -> Result<(), Fault>
     where
-        F: FnMut(&mut Record<'_>) -> Result<Event, Reason>,
+        F: for<'r> FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
     {
         let line = std::mem::take(&mut self.partial);
         self.line(&line, batch, &mut event);
@@ -92,7 +92,7 @@ impl JsonLines {
 
     fn line<F>(&mut self, line: &[u8], batch: &mut Batch, event: &mut F)
     where
-        F: FnMut(&mut Record<'_>) -> Result<Event, Reason>,
+        F: for<'r> FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
     {
         if self.discarding || line.trim_ascii().is_empty() {
             return;
@@ -103,7 +103,7 @@ impl JsonLines {
         }
         let read = serde_json::from_slice::<Record<'_>>(line).map_err(|_| "the record is no JSON object".into());
         match read.and_then(|mut record| event(&mut record)) {
-            Ok(event) => batch.events.push(event),
+            Ok(event) => batch.push(event),
             Err(reason) => batch.reject(self.ended + 1, reason, line),
         }
     }
@@ -122,21 +122,22 @@ pub struct Record<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Record<'a> {
     /// A member as [`take`](Self::take) would give it, which stays.
-    pub fn get(&self, name: &str) -> Option<String> {
+    pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         self.0
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .and_then(|(_, value)| text(value))
+            .map(Cow::Owned)
     }
 
     /// Takes a member out, as text: a string's content, or any other value as JSON. Names match whatever their case, as
     /// RFC 7643 section 2.1 wants it. None where there is no such member, or it is `null` or empty.
-    pub fn take(&mut self, name: &str) -> Option<String> {
+    pub fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
         self.take_if(name, |_| true)
     }
 
     /// Takes a member out if its text passes a test, and leaves it for [`rest`](Self::rest) otherwise.
-    pub fn take_if(&mut self, name: &str, test: impl Fn(&str) -> bool) -> Option<String> {
+    pub fn take_if(&mut self, name: &str, test: impl Fn(&str) -> bool) -> Option<Cow<'a, str>> {
         let place = self.0.iter().position(|(known, _)| known.eq_ignore_ascii_case(name))?;
         let text = self
             .0
@@ -144,16 +145,16 @@ impl<'a> Record<'a> {
             .and_then(|(_, value)| text(value))
             .filter(|text| test(text))?;
         self.0.remove(place);
-        Some(text)
+        Some(text.into())
     }
 
     /// What nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`
     /// or empty are left out.
-    pub fn rest(&mut self) -> Vec<(String, String)> {
+    pub fn rest(&mut self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         let members = std::mem::take(&mut self.0);
         members
             .into_iter()
-            .filter_map(|(name, value)| Some((name.into_owned(), text(value)?)))
+            .filter_map(|(name, value)| Some((name, text(value)?.into())))
             .collect()
     }
 }

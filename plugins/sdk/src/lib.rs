@@ -47,8 +47,8 @@
 //!     fn finish(&mut self, batch: &mut Batch) -> Result<(), Fault> {
 //!         let line = std::mem::take(&mut self.partial);
 //!         if !line.is_empty() {
-//!             let name = String::from_utf8_lossy(&line).into_owned();
-//!             batch.events.push(Event::new(0, Activity::Logon, Outcome::Success, Principal::named(name)));
+//!             let name = String::from_utf8_lossy(&line);
+//!             batch.push(Event::new(0, Activity::Logon, Outcome::Success, Principal::named(name)));
 //!         }
 //!         Ok(())
 //!     }
@@ -62,6 +62,8 @@
 //! [`time`] for the ways to write a time, and [`access`] for rows that say who came from where and when. For plans there
 //! are [`window`], where a report is asked for by the day, [`scim`], where it is a query, and [`parameters`].
 //!
+//! An [`Event`] borrows its texts from the document where it can. What is in a [`Batch`] no longer does.
+//!
 //! A sink plugin implements [`Sink`], and names itself in [`export_sink!`]; the example stands there. [`answer`] reads
 //! what receivers say.
 //!
@@ -71,20 +73,24 @@
 
 pub mod access;
 pub mod answer;
+mod batch;
 mod build;
+mod event;
 #[cfg(feature = "golden")]
 pub mod golden;
 mod header;
 #[cfg(any(test, all(target_family = "wasm", target_os = "unknown")))]
 mod heap;
 pub mod json_lines;
-mod pack;
+mod marks;
 pub mod parameters;
 mod plain;
 pub mod scim;
 pub mod sink;
 pub mod table;
+mod text;
 pub mod time;
+mod unpack;
 pub mod window;
 
 #[doc(hidden)]
@@ -119,18 +125,19 @@ pub mod sink_bindings {
     });
 }
 
-pub use bindings::audit::plugin::events::{
-    Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject, Timestamp,
-};
+pub use batch::Batch;
+pub use bindings::audit::plugin::events::{Activity, Fault, FaultKind, Outcome, Reject, Timestamp};
 pub use bindings::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method};
 pub use bindings::exports::audit::plugin::report::{
     Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, Pages, Paging, Parameter,
     Request, Window,
 };
+pub use event::{Event, Principal};
 pub use sink::{Sink, config};
 pub use sink_bindings::exports::audit::plugin::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };
+pub use unpack::Events;
 
 /// A report: says what to fetch, and opens a parser for each document that came of it.
 pub trait Report: 'static {
@@ -156,8 +163,9 @@ pub trait Parse: 'static {
 #[doc(hidden)]
 pub mod glue {
     use super::*;
+    pub use crate::batch::Room;
+    use crate::bindings::audit::plugin::events;
     use crate::bindings::exports::audit::plugin::{packed, report};
-    pub use crate::pack::pack;
     use std::cell::RefCell;
     use std::marker::PhantomData;
 
@@ -178,24 +186,29 @@ pub mod glue {
             parser
                 .get::<Parser<R>>()
                 .with(|parser, batch| parser.push(&chunk, batch))
-                .map(pack)
+                .map(Into::into)
         }
         fn finish(parser: report::ParserBorrow<'_>) -> Result<packed::Batch, Fault> {
             parser
                 .get::<Parser<R>>()
                 .with(|parser, batch| parser.finish(batch))
-                .map(pack)
+                .map(Into::into)
         }
     }
 
     /// A parser that could not be opened answers every call with the fault: a constructor cannot fail.
-    pub struct Parser<R: Report>(RefCell<Result<R::Parser, Fault>>);
+    pub struct Parser<R: Report>(RefCell<(Result<R::Parser, Fault>, Room)>);
 
     impl<R: Report> Parser<R> {
         fn with(&self, call: impl FnOnce(&mut R::Parser, &mut Batch) -> Result<(), Fault>) -> Result<Batch, Fault> {
-            let mut batch = Batch::default();
-            match &mut *self.0.borrow_mut() {
-                Ok(parser) => call(parser, &mut batch).map(|()| batch),
+            let (parser, room) = &mut *self.0.borrow_mut();
+            match parser {
+                Ok(parser) => {
+                    let mut batch = room.batch();
+                    call(parser, &mut batch)?;
+                    *room = batch.room();
+                    Ok(batch)
+                }
                 Err(fault) => Err(fault.clone()),
             }
         }
@@ -203,13 +216,20 @@ pub mod glue {
 
     impl<R: Report> report::GuestParser for Parser<R> {
         fn new(document: Document) -> Self {
-            Parser(RefCell::new(R::parser(document)))
+            Parser(RefCell::new((R::parser(document), Room::default())))
         }
-        fn push(&self, chunk: Vec<u8>) -> Result<Batch, Fault> {
-            self.with(|parser, batch| parser.push(&chunk, batch))
+        fn push(&self, chunk: Vec<u8>) -> Result<events::Batch, Fault> {
+            self.with(|parser, batch| parser.push(&chunk, batch)).map(typed)
         }
-        fn finish(&self) -> Result<Batch, Fault> {
-            self.with(|parser, batch| parser.finish(batch))
+        fn finish(&self) -> Result<events::Batch, Fault> {
+            self.with(|parser, batch| parser.finish(batch)).map(typed)
+        }
+    }
+
+    fn typed(batch: Batch) -> events::Batch {
+        events::Batch {
+            events: batch.events().map(Into::into).collect(),
+            rejects: batch.rejects,
         }
     }
 }

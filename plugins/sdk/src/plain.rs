@@ -2,6 +2,7 @@
 //! cells. Whatever is not so is left to the reader of [`table`](crate::table), which knows every case; what both can read
 //! they read alike.
 
+use crate::marks::{BLOCK, Marks, marks};
 use crate::table::MAX_CELLS;
 
 /// Where a cell stands in its record: its first byte, and the first behind it.
@@ -10,44 +11,125 @@ pub(crate) type Span = (usize, usize);
 /// A record that goes on for longer is not plain, so that little is read twice.
 const MOST: usize = 64 << 10;
 
-/// Splits the record that `bytes` begins with, and says where its line ends; none where the record is not plain.
-pub(crate) fn split(bytes: &[u8], spans: &mut Vec<Span>) -> Option<usize> {
-    spans.clear();
-    let bytes = bytes.get(..MOST).unwrap_or(bytes);
-    let mut at = 0;
-    loop {
-        at += blanks(bytes.get(at..)?);
-        let span = if bytes.get(at) == Some(&b'"') {
-            let start = at + 1;
-            let end = start + find(bytes.get(start..)?, |byte| matches!(byte, b'"' | b'\r' | b'\n'))?;
-            if bytes.get(end) != Some(&b'"') {
+/// The plain records that some bytes begin with, one after the other.
+pub(crate) struct Records<'a> {
+    bytes: &'a [u8],
+    /// Where the next record begins.
+    at: usize,
+    /// Where the block begins that the marks are of.
+    block: usize,
+    marks: Marks,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        Records {
+            bytes,
+            at: 0,
+            block: 0,
+            marks: marks(bytes),
+        }
+    }
+
+    /// Where the next record begins.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The byte that the next record begins with.
+    pub(crate) fn first(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Splits the next record, and says how long it is up to the end of its line; none where it is not plain. The line end
+    /// is one byte, or CR LF.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, spans: &mut Vec<Span>) -> Option<usize> {
+        spans.clear();
+        let start = self.at;
+        let mut at = start;
+        loop {
+            at = self.skip_blanks(at);
+            let span = if self.bytes.get(at) == Some(&b'"') {
+                let first = at + 1;
+                let end = self.find(first, |marks| marks.quoted)?;
+                if self.bytes.get(end) != Some(&b'"') {
+                    return None;
+                }
+                at = self.skip_blanks(end + 1);
+                (first, end)
+            } else {
+                let first = at;
+                at = self.find(first, |marks| marks.bare)?;
+                let end = match self.bytes.get(at.wrapping_sub(1)) {
+                    Some(b' ' | b'\t') => before_blanks(self.bytes, first, at),
+                    _ => at,
+                };
+                (first, end)
+            };
+            if at - start >= MOST {
                 return None;
             }
-            at = end + 1;
-            at += blanks(bytes.get(at..)?);
-            (start, end)
-        } else {
-            let start = at;
-            at += find(bytes.get(start..)?, |byte| matches!(byte, b',' | b'"' | b'\r' | b'\n'))?;
-            let cell = bytes.get(start..at)?;
-            let trailing = cell.iter().rev().take_while(|byte| is_blank(**byte)).count();
-            (start, at - trailing)
-        };
-        spans.push(span);
-        match bytes.get(at)? {
-            b'\r' | b'\n' => return Some(at),
-            b',' if spans.len() < MAX_CELLS => at += 1,
-            _ => return None,
+            spans.push((span.0 - start, span.1 - start));
+            match self.bytes.get(at)? {
+                b',' if spans.len() < MAX_CELLS => at += 1,
+                b'\n' => {
+                    self.at = at + 1;
+                    return Some(at - start);
+                }
+                b'\r' => {
+                    let line_feed = self.bytes.get(at + 1) == Some(&b'\n');
+                    self.at = at + 1 + usize::from(line_feed);
+                    return Some(at - start);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn skip_blanks(&self, at: usize) -> usize {
+        match self.bytes.get(at) {
+            Some(b' ' | b'\t') => behind_blanks(self.bytes, at),
+            _ => at,
+        }
+    }
+
+    /// The first mark of a kind from `at` on, which is in the block that was looked at last or behind it.
+    #[inline(always)]
+    fn find(&mut self, at: usize, kind: impl Fn(Marks) -> u64) -> Option<usize> {
+        let ahead = at - self.block;
+        if ahead < BLOCK {
+            let marks = kind(self.marks) >> ahead;
+            if marks != 0 {
+                return Some(at + marks.trailing_zeros() as usize);
+            }
+        }
+        loop {
+            self.block += BLOCK;
+            self.marks = marks(self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?);
+            let ahead = at.saturating_sub(self.block);
+            if ahead < BLOCK {
+                let marks = kind(self.marks) >> ahead;
+                if marks != 0 {
+                    return Some(self.block + ahead + marks.trailing_zeros() as usize);
+                }
+            }
         }
     }
 }
 
-fn find(bytes: &[u8], test: impl Fn(u8) -> bool) -> Option<usize> {
-    bytes.iter().position(|byte| test(*byte))
+// Blanks are rare, and a loop that is not entered still asks whether time is up.
+#[cold]
+fn behind_blanks(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| is_blank(**byte)).count()
 }
 
-fn blanks(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| is_blank(**byte)).count()
+#[cold]
+fn before_blanks(bytes: &[u8], first: usize, at: usize) -> usize {
+    let cell = bytes.get(first..at).unwrap_or_default();
+    at - cell.iter().rev().take_while(|byte| is_blank(**byte)).count()
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -60,7 +142,7 @@ mod tests {
 
     fn cells(record: &str) -> Option<Vec<&str>> {
         let mut spans = Vec::new();
-        split(record.as_bytes(), &mut spans)?;
+        Records::of(record.as_bytes()).next(&mut spans)?;
         spans.iter().map(|(start, end)| record.get(*start..*end)).collect()
     }
 
@@ -80,10 +162,43 @@ mod tests {
     }
 
     #[test]
+    fn records_follow_each_other_wherever_blocks_end() {
+        for length in 0..200 {
+            let (long, mut spans) = ("x".repeat(length), Vec::new());
+            let rows = [
+                format!("{long},b\r\n"),
+                format!("\"{long}\",\n"),
+                format!(" {long} \r"),
+                format!("a,{long}\r\n"),
+            ];
+            let text = rows.concat();
+            let mut records = Records::of(text.as_bytes());
+            for row in &rows {
+                let (start, found) = (records.at(), records.next(&mut spans));
+                let line = &text[start..];
+                assert_eq!(
+                    found.map(|end| &line[..end]),
+                    Some(row.trim_end_matches(['\r', '\n'])),
+                    "{length}"
+                );
+                let cells: Vec<_> = spans.iter().map(|(start, end)| &line[*start..*end]).collect();
+                let expected = row
+                    .trim_end_matches(['\r', '\n'])
+                    .split(',')
+                    .map(|cell| cell.trim_matches([' ', '"']));
+                assert_eq!(cells, expected.collect::<Vec<_>>(), "{length}");
+            }
+            assert_eq!(records.at(), text.len());
+            assert_eq!(records.next(&mut spans), None);
+        }
+    }
+
+    #[test]
     fn a_record_that_needs_a_closer_look_is_left_alone() {
         for record in [
             "",
             "a,b",
+            "1234567,",
             "a,\"b",
             "a,\"b\"",
             "a,\"b\nc\"\n",

@@ -1,5 +1,6 @@
 //! The sink's side: the trait, and the glue that makes it a component's export.
 
+pub use crate::bindings::audit::plugin::events::{Event, Principal};
 use crate::{Delivery, Fault, HttpResponse, Payload, SinkDescription, Verdict};
 use serde_core::de::DeserializeOwned;
 

@@ -7,19 +7,19 @@
 //! ran over several lines, as one with a stray quote does, only its first line is lost: the others are read as rows.
 //!
 //! ```
-//! use plugin_sdk::{Activity, Batch, Event, Outcome, Principal, table::{Column, Row, Table}};
+//! use plugin_sdk::{Activity, Batch, Event, Outcome, Principal, table::{Column, Reason, Row, Table}};
 //!
 //! static COLUMNS: [Column; 1] = [Column { meaning: "user", aliases: &["username", "user"], required: true }];
 //!
-//! let event = |row: &Row<'_>| {
+//! fn event(row: Row<'_>) -> Result<Event<'_>, Reason> {
 //!     let user = row.cell(0).ok_or("the row names no user")?;
 //!     Ok(Event::new(0, Activity::Logon, Outcome::Success, Principal::named(user)))
-//! };
+//! }
 //! let (mut table, mut batch) = (Table::new(&COLUMNS), Batch::default());
 //! table.push(b"\"4fB=\"\r\nUser Name, City\r\nAda, Lon", &mut batch, event)?;
 //! table.push(b"don\r\n", &mut batch, event)?;
 //! table.finish(&mut batch, event)?;
-//! assert_eq!(batch.events[0].subject.name, "Ada");
+//! assert_eq!(batch.events().next().unwrap().subject.name, "Ada");
 //! # Ok::<(), plugin_sdk::Fault>(())
 //! ```
 //!
@@ -29,7 +29,8 @@
 pub use crate::header::Column;
 
 use crate::header::{Header, Match};
-use crate::plain::{self, Span};
+use crate::marks;
+use crate::plain::{Records, Span};
 use crate::{Batch, Event, Fault};
 use csv_core::{ReadFieldResult, Reader};
 use std::borrow::Cow;
@@ -40,7 +41,7 @@ pub const MAX_RECORD: usize = 1 << 20;
 pub const MAX_CELLS: usize = 1024;
 /// How many records are tried as the header.
 const HEADER_WITHIN: usize = 8;
-const RAW: usize = crate::build::MAX_RAW;
+const RAW: usize = crate::batch::MAX_RAW;
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// Why a row is no event, without the row's content.
@@ -64,8 +65,6 @@ pub struct Table {
     spans: Vec<Span>,
     /// The bytes of the current record that came in earlier chunks.
     raw: Vec<u8>,
-    /// How many events the last chunk held: about as many as the next one does.
-    expected: usize,
 }
 
 enum Stage {
@@ -119,6 +118,29 @@ struct Next<'c> {
     rest: &'c [u8],
 }
 
+/// What of a chunk is known to be UTF-8, so that no byte is tested twice.
+#[derive(Default)]
+struct Valid<'c> {
+    text: &'c str,
+    /// How many bytes of the chunk stand behind it.
+    behind: Option<usize>,
+}
+
+impl<'c> Valid<'c> {
+    /// What `rest`, the end of the chunk, begins with.
+    fn from(&mut self, rest: &'c [u8]) -> &'c str {
+        if self.behind.is_none_or(|behind| rest.len() <= behind) {
+            self.text = marks::text(rest);
+            self.behind = Some(rest.len() - self.text.len());
+        }
+        let behind = self.behind.unwrap_or_default();
+        (self.text.len() + behind)
+            .checked_sub(rest.len())
+            .and_then(|start| self.text.get(start..))
+            .unwrap_or_default()
+    }
+}
+
 /// The cells of a record, one after the other.
 struct Cells {
     bytes: Vec<u8>,
@@ -127,6 +149,7 @@ struct Cells {
 }
 
 /// A row whose cells are UTF-8 and as many as the header has.
+#[derive(Clone, Copy)]
 pub struct Row<'a> {
     header: &'a Header,
     text: &'a str,
@@ -135,23 +158,25 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// The cell of a known column; none where the report has no such column or the cell is empty.
+    #[inline]
     pub fn cell(&self, column: usize) -> Option<&'a str> {
-        Some(self.at(self.header.place(column)?)).filter(|cell| !cell.is_empty())
+        Some(self.at(self.header.place(column))).filter(|cell| !cell.is_empty())
     }
 
     /// The heading of a known column, as the report writes it.
     pub fn heading(&self, column: usize) -> Option<&'a str> {
-        Some(self.header.heading(self.header.place(column)?))
+        let place = Some(self.header.place(column)).filter(|place| *place < self.spans.len())?;
+        Some(self.header.heading(place))
     }
 
     /// Heading and content of the cells that no known column takes, but for empty ones.
-    pub fn unplaced(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        (0..self.spans.len())
-            .filter(|place| self.header.is_unplaced(*place))
-            .map(|place| (self.header.heading(place), self.at(place)))
+    pub fn unplaced(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        (self.header.unplaced())
+            .map(move |place| (self.header.heading(place), self.at(place)))
             .filter(|(_, cell)| !cell.is_empty())
     }
 
+    #[inline]
     fn at(&self, place: usize) -> &'a str {
         let (start, end) = self.spans.get(place).copied().unwrap_or_default();
         self.text.get(start..end).unwrap_or_default()
@@ -175,25 +200,20 @@ impl Table {
                 used: 0,
                 ends: Vec::new(),
             },
-            spans: Vec::new(),
+            spans: Vec::with_capacity(16),
             raw: Vec::new(),
-            expected: 0,
         }
     }
 
     /// Takes the next bytes. Fails where the document has no header, with what stands in its place.
     pub fn push<F>(&mut self, chunk: &[u8], batch: &mut Batch, mut event: F) -> Result<(), Fault>
     where
-        F: FnMut(&Row<'_>) -> Result<Event, Reason>,
+        F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
         let mut rest = self.skip_bom(chunk);
-        let before = batch.events.len();
-        // No more than the chunk can hold, which may be shorter than the last.
-        batch.events.reserve(self.expected.min(chunk.len() / 16));
         loop {
             let next = self.read(rest, batch, &mut event)?;
             let Some(again) = next.again else {
-                self.expected = batch.events.len().saturating_sub(before);
                 return Ok(());
             };
             // Begins with a row of its own, so nothing earlier can be asked for.
@@ -205,13 +225,19 @@ impl Table {
     /// Reads a chunk to its end, or until bytes of earlier chunks must be read again.
     fn read<'c, F>(&mut self, chunk: &'c [u8], batch: &mut Batch, event: &mut F) -> Result<Next<'c>, Fault>
     where
-        F: FnMut(&Row<'_>) -> Result<Event, Reason>,
+        F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
         let mut rest = chunk;
         // Where the current record's bytes begin in this chunk.
         let mut begin = rest;
+        let mut valid = Valid::default();
         while let Some(&byte) = rest.first() {
             let Some(mut record) = self.record else {
+                let after = self.plain_rows(rest, &mut valid, batch, event);
+                if after.len() < rest.len() {
+                    rest = after;
+                    continue;
+                }
                 match byte {
                     b'\n' | b'\r' => {
                         self.count_line(byte);
@@ -221,10 +247,6 @@ impl Table {
                     _ if self.discarding => self.after_cr = false,
                     _ => {
                         self.after_cr = false;
-                        if let Some(after) = self.plain_row(rest, batch, event) {
-                            rest = after;
-                            continue;
-                        }
                         self.record = Some(Record {
                             line: self.line,
                             cell: None,
@@ -268,28 +290,45 @@ impl Table {
         Ok(Next { again: None, rest })
     }
 
-    /// Makes an event or a reject of the row that `rest` begins with, if it is a plain one that fits. Says what follows.
-    fn plain_row<'c, F>(&mut self, rest: &'c [u8], batch: &mut Batch, event: &mut F) -> Option<&'c [u8]>
+    /// Makes events and rejects of the rows that `rest` begins with, as long as they are plain ones that fit. Says what
+    /// follows.
+    // Apart from the other reader, whose many values would take the registers.
+    #[inline(never)]
+    fn plain_rows<'c, F>(&mut self, rest: &'c [u8], valid: &mut Valid<'c>, batch: &mut Batch, event: &mut F) -> &'c [u8]
     where
-        F: FnMut(&Row<'_>) -> Result<Event, Reason>,
+        F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
-        let Stage::Rows(header) = &mut self.stage else {
-            return None;
+        let (Stage::Rows(header), false) = (&mut self.stage, self.discarding) else {
+            return rest;
         };
-        let length = plain::split(rest, &mut self.spans)?;
-        if !header.fits(self.spans.len()) {
-            return None;
+        // Cells end at ASCII, so what is valid before and behind them is valid within.
+        let mut text = valid.from(rest);
+        let mut records = Records::of(rest);
+        let mut done = 0;
+        // What stands between rows, or could, is not for here.
+        while let Some(first) = records.first()
+            && !matches!(first, b'\n' | b'\r' | b' ' | b'\t')
+            && let Some(length) = records.next(&mut self.spans)
+            && header.fits(self.spans.len())
+            && let Some((row, behind)) = text.split_at_checked(records.at() - done)
+        {
+            let (header, spans) = (&*header, self.spans.as_slice());
+            if let Err(reason) = take(
+                Row {
+                    header,
+                    text: row,
+                    spans,
+                },
+                batch,
+                event,
+            ) {
+                batch.reject(self.line, reason, &head(&[], row.as_bytes(), length));
+            }
+            self.line += 1;
+            self.after_cr = row.ends_with('\r');
+            (text, done) = (behind, records.at());
         }
-        // Cells end at ASCII, so each is valid where the whole is.
-        let text = std::str::from_utf8(rest.get(..length)?).ok()?;
-        let (record, after) = rest.split_at_checked(length + 1)?;
-        let spans = &self.spans;
-        match event(&Row { header, text, spans }) {
-            Ok(event) => batch.events.push(event),
-            Err(reason) => batch.reject(self.line, reason, &head(&[], record, record.len())),
-        }
-        record.last().iter().for_each(|byte| self.count_line(**byte));
-        Some(after)
+        rest.get(done..).unwrap_or_default()
     }
 
     /// Reads on in a cell whose next byte is the record's at `length`. Says how far, and whether the record is over.
@@ -352,7 +391,7 @@ impl Table {
     /// Takes note that the document is complete. Fails where it has no header, or breaks off within a row.
     pub fn finish<F>(&mut self, batch: &mut Batch, mut event: F) -> Result<(), Fault>
     where
-        F: FnMut(&Row<'_>) -> Result<Event, Reason>,
+        F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
         while let Some(mut record) = self.record {
             let quotes = record.cell.unwrap_or(Quotes::None);
@@ -402,7 +441,7 @@ impl Table {
         event: &mut F,
     ) -> Result<Next<'c>, Fault>
     where
-        F: FnMut(&Row<'_>) -> Result<Event, Reason>,
+        F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
         self.record = None;
         let mut earlier = std::mem::take(&mut self.raw);
@@ -415,7 +454,7 @@ impl Table {
                 let read = match record.flaw {
                     Some(flaw) => Err((flaw.into(), true)),
                     None if header.fits(count) => row(header, &self.cells, &mut self.spans)
-                        .and_then(|row| event(&row))
+                        .and_then(|row| take(row, batch, event))
                         .map_err(|reason| (reason, false)),
                     None => {
                         let width = header.width();
@@ -423,23 +462,20 @@ impl Table {
                         Err((reason.into(), true))
                     }
                 };
-                match read {
-                    Ok(event) => batch.events.push(event),
-                    Err((reason, misfit)) => {
-                        fits = !misfit;
-                        if misfit && ending == Ending::Document && record.line_break.is_none() {
-                            let count = match record.flaw {
-                                // Its quotes may be strays, that no cell was cut short by.
-                                Some(_) => earlier.iter().filter(|byte| **byte == b',').count() + 1,
-                                None => count,
-                            };
-                            if !header.fits(count) && count < header.width() {
-                                return Err(breaks_off(record.line));
-                            }
+                if let Err((reason, misfit)) = read {
+                    fits = !misfit;
+                    if misfit && ending == Ending::Document && record.line_break.is_none() {
+                        let count = match record.flaw {
+                            // Its quotes may be strays, that no cell was cut short by.
+                            Some(_) => earlier.iter().filter(|byte| **byte == b',').count() + 1,
+                            None => count,
+                        };
+                        if !header.fits(count) && count < header.width() {
+                            return Err(breaks_off(record.line));
                         }
-                        let shown = if misfit { first_line } else { length };
-                        batch.reject(record.line, reason, &head(&earlier, begin, shown));
                     }
+                    let shown = if misfit { first_line } else { length };
+                    batch.reject(record.line, reason, &head(&earlier, begin, shown));
                 }
             }
             Stage::Preamble(seen) => {
@@ -484,6 +520,16 @@ impl Table {
         self.raw = earlier;
         Ok(Next { again: None, rest })
     }
+}
+
+/// Adds the event of a row, or says why there is none. The only place that does: so the parser and what it calls become one
+/// piece of code, in which an event is never put together in memory.
+#[inline(never)]
+fn take<F>(row: Row<'_>, batch: &mut Batch, event: &mut F) -> Result<(), Reason>
+where
+    F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
+{
+    event(row).map(|event| batch.push(event))
 }
 
 /// A reader that will not take away a byte order mark by itself: it would only where the mark is not split by a chunk.

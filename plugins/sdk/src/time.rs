@@ -13,18 +13,33 @@
 
 use crate::Timestamp;
 use jiff::tz::Offset;
+use std::cell::Cell;
 
 /// Milliseconds since 1970 of a time text, or why there are none.
 pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
-    let mut rest = Rest(text.trim().as_bytes());
-    match rest.0 {
-        [] => Err("the time is empty"),
-        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..] => year_first(&mut rest),
-        digits if digits.len() == 13 && digits.iter().all(u8::is_ascii_digit) => {
-            text.trim().parse().map_err(|_| UNKNOWN_FORM)
-        }
-        _ => month_by_name(&mut rest),
+    // Nearly all begin and end with what is no space.
+    let text = match text.as_bytes() {
+        [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
+    };
+    let bytes = text.as_bytes();
+    let last = LAST.get();
+    if let Some(clock) = last.clock_after(bytes)
+        && let Ok(time) = last.form.time(last.days, &mut Rest(clock))
+    {
+        return Ok(time);
     }
+    let mut rest = Rest(bytes);
+    let (form, days) = match bytes {
+        [] => return Err("the time is empty"),
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..] => (Form::YearFirst, rest.year_first()?),
+        digits if digits.len() == 13 && digits.iter().all(u8::is_ascii_digit) => {
+            return text.parse().map_err(|_| UNKNOWN_FORM);
+        }
+        _ => (Form::MonthByName, rest.month_by_name()?),
+    };
+    LAST.set(Date::new(form, days, bytes, rest.0));
+    form.time(days, &mut rest)
 }
 
 /// A time in RFC 3339 with milliseconds, in UTC; none beyond the years 0 to 9999.
@@ -59,48 +74,95 @@ const NO_SUCH_TIME: &str = "the time does not exist";
 const NO_CLOCK: &str = "the time has no time of day";
 const OTHER_ZONE: &str = "the time is in another zone than UTC";
 
-fn year_first(rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
-    let year = rest.number(4, 4)?;
-    rest.expect(b'-')?;
-    let month = rest.number(1, 2)?;
-    rest.expect(b'-')?;
-    let days = civil_date(year, month, rest.number(1, 2)?)?;
-    match rest.0 {
-        [] => return Err(NO_CLOCK),
-        [b'T' | b't' | b' ', after @ ..] => rest.0 = after,
-        _ => return Err(UNKNOWN_FORM),
-    }
-    let clock = rest.clock()?;
-    let offset = match rest.0 {
-        [sign @ (b'+' | b'-'), h, i, b':', m, n] | [sign @ (b'+' | b'-'), h, i, m, n] => offset(*sign, [h, i, m, n])?,
-        [sign @ (b'+' | b'-'), h, i] => offset(*sign, [h, i, &b'0', &b'0'])?,
-        _ => {
-            rest.utc()?;
-            0
-        }
-    };
-    timestamp(days, clock, offset)
+thread_local! {
+    /// The date that was read last: most records have the day of the one before.
+    static LAST: Cell<Date> = const { Cell::new(Date::NONE) };
 }
 
-fn month_by_name(rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
-    let (month, day) = if rest.0.first().is_some_and(u8::is_ascii_digit) {
-        let day = rest.number(1, 2)?;
-        rest.separators();
-        (rest.month()?, day)
-    } else {
-        let month = rest.month()?;
-        rest.separators();
-        (month, rest.number(1, 2)?)
+/// A date as it was written, with all that stood before the time of day.
+#[derive(Clone, Copy)]
+struct Date {
+    form: Form,
+    days: i64,
+    text: [u8; Date::LONGEST],
+    /// None where there is no date.
+    length: usize,
+}
+
+impl Date {
+    const LONGEST: usize = 24;
+    const NONE: Date = Date {
+        form: Form::YearFirst,
+        days: 0,
+        text: [0; Date::LONGEST],
+        length: 0,
     };
-    rest.separators();
-    let days = civil_date(rest.number(4, 4)?, month, day)?;
-    rest.separators();
-    if rest.0.is_empty() {
-        return Err(NO_CLOCK);
+
+    /// The date of a text that `rest` is the end of. One that is written at length is not worth remembering.
+    fn new(form: Form, days: i64, text: &[u8], rest: &[u8]) -> Date {
+        let length = text.len().saturating_sub(rest.len());
+        let mut date = Date {
+            form,
+            days,
+            length,
+            ..Date::NONE
+        };
+        match (date.text.get_mut(..length), text.get(..length)) {
+            // A year would take the digits that follow it for its own.
+            (Some(room), Some(written @ [.., b' ' | b',' | b'-' | b'T' | b't'])) if length >= 8 => {
+                room.copy_from_slice(written);
+            }
+            _ => return Date::NONE,
+        }
+        date
     }
-    let clock = rest.clock()?;
-    rest.utc()?;
-    timestamp(days, clock, 0)
+
+    /// What follows the date, if the text begins with it.
+    #[inline]
+    fn clock_after<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let word = |text: &[u8], at: usize| text.get(at..)?.first_chunk().copied().map(u64::from_le_bytes);
+        let last = self.length.checked_sub(8)?;
+        let clock = text.get(self.length..)?;
+        // Three words reach over all of it.
+        let same = |at: usize| word(text, at) == word(&self.text, at);
+        (same(0) && same(last / 2) && same(last)).then_some(clock)
+    }
+}
+
+/// What may follow a date.
+#[derive(Clone, Copy)]
+enum Form {
+    /// A time of day, and perhaps an offset from UTC.
+    YearFirst,
+    /// A time of day in UTC.
+    MonthByName,
+}
+
+impl Form {
+    /// The time that a date and what follows it make.
+    #[inline]
+    fn time(self, days: i64, rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
+        if let Some(seconds) = rest.whole_clock_in_utc() {
+            return timestamp(
+                days,
+                Clock {
+                    seconds,
+                    nanoseconds: 0,
+                },
+                0,
+            );
+        }
+        let clock = rest.clock()?;
+        let offset = match (self, rest.0) {
+            (_, [] | [b'Z' | b'z'] | [b'U', b'T', b'C'] | [b'G', b'M', b'T']) => 0,
+            (Form::YearFirst, [sign @ (b'+' | b'-'), h, i, b':', m, n] | [sign @ (b'+' | b'-'), h, i, m, n]) => {
+                offset(*sign, [h, i, m, n])?
+            }
+            (Form::YearFirst, [sign @ (b'+' | b'-'), h, i]) => offset(*sign, [h, i, &b'0', &b'0'])?,
+            _ => return Err(OTHER_ZONE),
+        };
+        timestamp(days, clock, offset)
+    }
 }
 
 /// Days since 1970-01-01 of a date that exists.
@@ -157,6 +219,38 @@ struct Clock {
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
+    /// Days since 1970 of a date with the year first, and its separator.
+    fn year_first(&mut self) -> Result<i64, &'static str> {
+        let year = self.number(4, 4)?;
+        self.expect(b'-')?;
+        let month = self.number(1, 2)?;
+        self.expect(b'-')?;
+        let days = civil_date(year, month, self.number(1, 2)?)?;
+        match self.0 {
+            [] => return Err(NO_CLOCK),
+            [b'T' | b't' | b' ', after @ ..] => self.0 = after,
+            _ => return Err(UNKNOWN_FORM),
+        }
+        Ok(days)
+    }
+
+    /// Days since 1970 of a date with the month by its name, and what separates it from the time of day.
+    fn month_by_name(&mut self) -> Result<i64, &'static str> {
+        let (month, day) = if self.0.first().is_some_and(u8::is_ascii_digit) {
+            let day = self.number(1, 2)?;
+            self.separators();
+            (self.month()?, day)
+        } else {
+            let month = self.month()?;
+            self.separators();
+            (month, self.number(1, 2)?)
+        };
+        self.separators();
+        let days = civil_date(self.number(4, 4)?, month, day)?;
+        self.separators();
+        if self.0.is_empty() { Err(NO_CLOCK) } else { Ok(days) }
+    }
+
     /// A number of `least` to `most` digits, none following.
     fn number(&mut self, least: usize, most: usize) -> Result<i64, &'static str> {
         let (mut value, mut digits) = (0, 0);
@@ -189,37 +283,58 @@ impl Rest<'_> {
 
     /// The month that an English name, or at least its first three letters, means.
     fn month(&mut self) -> Result<i64, &'static str> {
-        const MONTHS: [&[u8]; 12] = [
-            b"january",
-            b"february",
-            b"march",
-            b"april",
-            b"may",
-            b"june",
-            b"july",
-            b"august",
-            b"september",
-            b"october",
-            b"november",
-            b"december",
-        ];
-        let length = self.0.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-        let (word, after) = self
-            .0
-            .split_at_checked(length)
-            .filter(|(word, _)| word.len() >= 3)
-            .ok_or(UNKNOWN_FORM)?;
-        self.0 = after;
-        // Three letters tell all of them apart.
-        let same_start = |month: &&[u8]| {
-            (month.iter().zip(word).take(3)).all(|(letter, written)| *letter == written.to_ascii_lowercase())
+        let [a, b, c, after @ ..] = self.0 else {
+            return Err(UNKNOWN_FORM);
         };
-        (1..)
-            .zip(&MONTHS)
-            .find(|(_, month)| same_start(month))
-            .filter(|(_, month)| (month.get(..length)).is_some_and(|start| start.eq_ignore_ascii_case(word)))
-            .map(|(index, _)| index)
-            .ok_or(UNKNOWN_FORM)
+        // Only a letter becomes a small one by this bit.
+        let (month, name): (_, &[u8]) = match [a | 0x20, b | 0x20, c | 0x20] {
+            [b'j', b'a', b'n'] => (1, b"uary"),
+            [b'f', b'e', b'b'] => (2, b"ruary"),
+            [b'm', b'a', b'r'] => (3, b"ch"),
+            [b'a', b'p', b'r'] => (4, b"il"),
+            [b'm', b'a', b'y'] => (5, b""),
+            [b'j', b'u', b'n'] => (6, b"e"),
+            [b'j', b'u', b'l'] => (7, b"y"),
+            [b'a', b'u', b'g'] => (8, b"ust"),
+            [b's', b'e', b'p'] => (9, b"tember"),
+            [b'o', b'c', b't'] => (10, b"ober"),
+            [b'n', b'o', b'v'] => (11, b"ember"),
+            [b'd', b'e', b'c'] => (12, b"ember"),
+            _ => return Err(UNKNOWN_FORM),
+        };
+        self.0 = after;
+        let mut name = name.iter();
+        while let [letter @ (b'a'..=b'z' | b'A'..=b'Z'), after @ ..] = self.0 {
+            if name.next() != Some(&(letter | 0x20)) {
+                return Err(UNKNOWN_FORM);
+            }
+            self.0 = after;
+        }
+        Ok(month)
+    }
+
+    /// The seconds of `18:43:21`, `18:43:21Z` or `18:43:21 UTC`, as nearly all are written, if that is all there is.
+    #[inline]
+    fn whole_clock_in_utc(&self) -> Option<i64> {
+        let (clock, []) = (match self.0 {
+            [clock @ .., b' ', b'U', b'T', b'C'] => clock,
+            [clock @ .., b'Z'] => clock,
+            clock => clock,
+        })
+        .split_first_chunk()?
+        else {
+            return None;
+        };
+        // Each byte's distance from what it is at midnight: up to 9 for a digit, nothing for a colon.
+        let digits = u64::from_le_bytes(*clock) ^ u64::from_le_bytes(*b"00:00:00");
+        let too_much = digits.wrapping_add(u64::from_le_bytes([0x76, 0x76, 0x7f, 0x76, 0x76, 0x7f, 0x76, 0x76]));
+        if (digits | too_much) & 0x8080_8080_8080_8080 != 0 {
+            return None;
+        }
+        // The tens, times ten, come to stand where the ones are.
+        let numbers = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+        let [hour, _, _, minute, _, _, second, _] = numbers.to_le_bytes().map(i64::from);
+        (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
     }
 
     /// `18:43`, `6:43:21`, `18:43:21.123`, `6:43:21 PM`.
@@ -227,15 +342,13 @@ impl Rest<'_> {
         let mut hour = self.number(1, 2)?;
         self.expect(b':')?;
         let minute = self.number(2, 2)?;
-        let (mut second, mut nanoseconds) = (0, 0);
-        if self.expect(b':').is_ok() {
-            second = self.number(2, 2)?;
-            if let [b'.' | b',', after @ ..] = self.0 {
-                self.0 = after;
-                nanoseconds = self.number(1, 9)?;
-                for _ in after.len() - self.0.len()..9 {
-                    nanoseconds *= 10;
-                }
+        let second = self.expect(b':').is_ok().then(|| self.number(2, 2)).transpose()?;
+        let mut nanoseconds = 0;
+        if let (Some(_), [b'.' | b',', after @ ..]) = (second, self.0) {
+            self.0 = after;
+            nanoseconds = self.number(1, 9)?;
+            for _ in after.len() - self.0.len()..9 {
+                nanoseconds *= 10;
             }
         }
         self.0 = self.0.trim_ascii_start();
@@ -246,6 +359,7 @@ impl Rest<'_> {
             }
             hour = hour % 12 + if half.eq_ignore_ascii_case(&b'p') { 12 } else { 0 };
         }
+        let second = second.unwrap_or(0);
         if hour > 23 || minute > 59 || second > 59 {
             return Err(NO_SUCH_TIME);
         }
@@ -253,14 +367,6 @@ impl Rest<'_> {
             seconds: hour * 3600 + minute * 60 + second,
             nanoseconds,
         })
-    }
-
-    /// The end of a text in UTC, whether it says so or not.
-    fn utc(&self) -> Result<(), &'static str> {
-        match self.0 {
-            b"" | b"Z" | b"z" | b"UTC" | b"GMT" => Ok(()),
-            _ => Err(OTHER_ZONE),
-        }
     }
 }
 
@@ -355,6 +461,44 @@ mod tests {
             "9999-12-31T23:59:59-20:00",
         ] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_was_read_before_changes_nothing() {
+        let dates = [
+            "July 1, 2025 ",
+            "July 1, 2025",
+            "July 1, 2025, ",
+            "1-Jul-2025 ",
+            "2025-07-01T",
+            "2025-07-01 ",
+            "2025-07-1 ",
+        ];
+        let clocks = [
+            "10:00:00 UTC",
+            "9:00",
+            "10:00:00+02:00",
+            "+10:00:00",
+            " 10:00:00",
+            "24:00:00",
+            ":10:00:00",
+            "",
+        ];
+        let texts: Vec<_> = dates
+            .iter()
+            .flat_map(|date| clocks.map(|clock| format!("{date}{clock}")))
+            .collect();
+        let fresh = |text: &str| {
+            LAST.set(Date::NONE);
+            parse(text)
+        };
+        for before in &texts {
+            for text in &texts {
+                let expected = fresh(text);
+                let _ = fresh(before);
+                assert_eq!(parse(text), expected, "{before:?}, {text:?}");
+            }
         }
     }
 

@@ -20,7 +20,7 @@ static COLUMNS: [Column; 2] = [
 ];
 
 /// User, time, and the cells of no known column.
-fn event(row: &Row<'_>) -> Result<Event, Reason> {
+fn event(row: Row<'_>) -> Result<Event<'_>, Reason> {
     let user = row.cell(0).ok_or("no user")?;
     let mut event = Event::new(0, Activity::Logon, Outcome::Success, Principal::named(user));
     event.message = row.cell(1).map(Into::into);
@@ -48,7 +48,7 @@ fn read(document: impl AsRef<[u8]>) -> Result<Batch, Fault> {
 /// Each event as `user|time|heading=cell`, each reject as its line and reason.
 fn rows(document: impl AsRef<[u8]>) -> Vec<String> {
     let batch = read(document).unwrap();
-    let event = |event: &Event| {
+    let event = |event: Event<'_>| {
         let rest: String = event
             .attributes
             .iter()
@@ -64,7 +64,7 @@ fn rows(document: impl AsRef<[u8]>) -> Vec<String> {
         .rejects
         .iter()
         .map(|reject| format!("{}: {}", reject.line, reject.reason));
-    batch.events.iter().map(event).chain(rejects).collect()
+    batch.events().map(event).chain(rejects).collect()
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_row_that_does_not_fit_is_rejected_with_the_line_it_starts_on() {
             (9, "no user", ",1"),
         ]
     );
-    assert_eq!(batch.events.len(), 2);
+    assert_eq!(batch.len(), 2);
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn stray_quotes_around_many_rows_do_not_swallow_them() {
     ] {
         let document = format!("User,Date\r\n{body}");
         let batch = read(&document).unwrap();
-        assert_eq!(batch.events.len(), count);
+        assert_eq!(batch.len(), count);
         let found: Vec<_> = batch.rejects.iter().map(|reject| reject.line).collect();
         assert_eq!(found, lines);
         assert!(batch.rejects.iter().all(|reject| reject.raw == bad.trim_end()));
@@ -390,7 +390,7 @@ fn a_record_over_the_limit_is_rejected_and_the_next_line_is_read() {
     ] {
         let document = format!("User,Date\nada,1\n{bad}\nbob,2\n");
         let batch = read(&document).unwrap();
-        let names: Vec<_> = batch.events.iter().map(|event| event.subject.name.as_str()).collect();
+        let names: Vec<_> = batch.events().map(|event| event.subject.name.into_owned()).collect();
         assert_eq!(names, ["ada", "bob"]);
         let [reject] = batch.rejects.as_slice() else {
             panic!("{:?}", batch.rejects)
@@ -432,8 +432,8 @@ proptest! {
 
         let named: Vec<_> = rows.iter().filter(|(user, _, _)| !user.is_empty()).collect();
         prop_assert_eq!(batch.rejects.len(), rows.len() - named.len());
-        prop_assert_eq!(batch.events.len(), named.len());
-        for (event, (user, time, city)) in batch.events.iter().zip(named) {
+        prop_assert_eq!(batch.len(), named.len());
+        for (event, (user, time, city)) in batch.events().zip(named) {
             prop_assert_eq!(&event.subject.name, user);
             prop_assert_eq!(event.message.as_deref().unwrap_or(""), time);
             prop_assert_eq!(event.attributes.first().map_or("", |(_, cell)| cell), city);

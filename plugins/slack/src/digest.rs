@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use plugin_sdk::{Activity, Event, Outcome, time};
+use plugin_sdk::sink::Event;
+use plugin_sdk::{Activity, Outcome, time};
 
 use crate::Config;
 use crate::text::{escape, name};

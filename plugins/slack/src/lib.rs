@@ -11,6 +11,7 @@
 mod digest;
 mod text;
 
+use plugin_sdk::sink::Event;
 use plugin_sdk::*;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 //! Events that an attacker wrote: whatever they say, the message is Slack's JSON, keeps its limits, and pings nobody.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use plugin_sdk::{Activity, Body, Delivery, Event, Item, Outcome, Payload, Principal, Sink};
+use plugin_sdk::sink::{Event, Principal};
+use plugin_sdk::{Activity, Body, Delivery, Item, Outcome, Payload, Sink};
 use proptest::prelude::*;
 use slack::Slack;
 

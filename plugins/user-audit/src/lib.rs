@@ -78,7 +78,7 @@ impl Parse for Parser {
     }
 }
 
-fn event(row: &Row<'_>) -> Result<Event, Reason> {
+fn event(row: Row<'_>) -> Result<Event<'_>, Reason> {
     access::event(row, Outcome::Success)
 }
 

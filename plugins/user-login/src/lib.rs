@@ -100,11 +100,11 @@ impl Parse for Parser {
     }
 }
 
-fn record_event(record: &mut Record<'_>) -> Result<Event, Reason> {
+fn record_event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     access::event_of_record(record, Outcome::Success)
 }
 
-fn row_event(row: &Row<'_>) -> Result<Event, Reason> {
+fn row_event(row: Row<'_>) -> Result<Event<'_>, Reason> {
     access::event(row, Outcome::Success)
 }
 

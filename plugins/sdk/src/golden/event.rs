@@ -1,6 +1,7 @@
 //! Events as the lines of a sink's `input.ndjson`.
 
-use crate::{Activity, Event, Outcome, Principal};
+use crate::sink::{Event, Principal};
+use crate::{Activity, Outcome};
 use serde_json::{Map, Value};
 
 /// The event of a JSON object, or what is wrong with it.

@@ -1,0 +1,125 @@
+//! An event as a report's parser gives it: texts are borrowed from the document wherever they stand there as they are, so
+//! that an ordinary row allocates next to nothing.
+
+use crate::{Activity, Outcome, Timestamp, sink};
+use std::borrow::Cow;
+
+/// An account, as the source writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal<'a> {
+    /// The login name; what a person types to sign in.
+    pub name: Cow<'a, str>,
+    /// The source's key for the account.
+    pub id: Option<Cow<'a, str>>,
+    /// The name for people.
+    pub display_name: Option<Cow<'a, str>>,
+}
+
+/// One audit event. Its texts are `&str` or `String`, whichever is at hand: `.into()` makes a field of either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The source's own id, unique within the stream. Without one the host derives a stable id from the whole record.
+    pub id: Option<Cow<'a, str>>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// What was done.
+    pub activity: Activity,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whom the event is about.
+    pub subject: Principal<'a>,
+    /// Who did it, where that is somebody else than the subject.
+    pub actor: Option<Principal<'a>>,
+    /// The role, group or application concerned.
+    pub target: Option<Cow<'a, str>>,
+    /// The address of the client. What is no IP address (a masked one, say) the host keeps among the attributes.
+    pub source_ip: Option<Cow<'a, str>>,
+    /// The client's `User-Agent`.
+    pub user_agent: Option<Cow<'a, str>>,
+    /// The id of the session.
+    pub session: Option<Cow<'a, str>>,
+    /// The service that recorded the event; without one the host names the connection's host.
+    pub service: Option<Cow<'a, str>>,
+    /// The source's name for this kind of event, such as `sso.session.create.success`.
+    pub action: Option<Cow<'a, str>>,
+    /// The source's code for the outcome, such as `SSO-1001`.
+    pub code: Option<Cow<'a, str>>,
+    /// The source's text for the outcome.
+    pub message: Option<Cow<'a, str>>,
+    /// Words that routes can pick events by.
+    pub labels: Vec<Cow<'a, str>>,
+    /// Everything else that the source said, by its own names, verbatim.
+    pub attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Principal<'a> {
+    /// An account of which only the login name is known.
+    pub fn named(name: impl Into<Cow<'a, str>>) -> Self {
+        Principal {
+            name: name.into(),
+            id: None,
+            display_name: None,
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// An event of which nothing else is known yet.
+    #[inline]
+    pub fn new(time: Timestamp, activity: Activity, outcome: Outcome, subject: Principal<'a>) -> Self {
+        Event {
+            id: None,
+            time,
+            activity,
+            outcome,
+            subject,
+            actor: None,
+            target: None,
+            source_ip: None,
+            user_agent: None,
+            session: None,
+            service: None,
+            action: None,
+            code: None,
+            message: None,
+            labels: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+}
+
+impl From<Principal<'_>> for sink::Principal {
+    fn from(principal: Principal<'_>) -> Self {
+        sink::Principal {
+            name: principal.name.into_owned(),
+            id: principal.id.map(Cow::into_owned),
+            display_name: principal.display_name.map(Cow::into_owned),
+        }
+    }
+}
+
+/// The same event with texts of its own, as the interface has it.
+impl From<Event<'_>> for sink::Event {
+    fn from(event: Event<'_>) -> Self {
+        sink::Event {
+            id: event.id.map(Cow::into_owned),
+            time: event.time,
+            activity: event.activity,
+            outcome: event.outcome,
+            subject: event.subject.into(),
+            actor: event.actor.map(Into::into),
+            target: event.target.map(Cow::into_owned),
+            source_ip: event.source_ip.map(Cow::into_owned),
+            user_agent: event.user_agent.map(Cow::into_owned),
+            session: event.session.map(Cow::into_owned),
+            service: event.service.map(Cow::into_owned),
+            action: event.action.map(Cow::into_owned),
+            code: event.code.map(Cow::into_owned),
+            message: event.message.map(Cow::into_owned),
+            labels: event.labels.into_iter().map(Cow::into_owned).collect(),
+            attributes: (event.attributes.into_iter())
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        }
+    }
+}
