@@ -79,7 +79,7 @@ impl Ids {
             0 => first,
             before => self.digest(before),
         };
-        event.id = Some(hex(&id));
+        put_hex(event.id.get_or_insert_default(), &id);
         if self.hashed.capacity() > SCRATCH {
             self.hashed.truncate(self.row);
             self.hashed.shrink_to_fit();
@@ -157,14 +157,16 @@ fn put(row: &mut Vec<u8>, text: &str) {
     row.extend_from_slice(text.as_bytes());
 }
 
-fn hex(bytes: &[u8; 16]) -> String {
+/// Puts the digits in the place of what was there, in its memory where there is room.
+fn put_hex(text: &mut String, bytes: &[u8; 16]) {
     let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
-    let mut text = [0; 32];
-    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
         *pair = [digit(byte >> 4), digit(byte & 15)];
     }
+    text.clear();
     // Digits are UTF-8.
-    str::from_utf8(&text).map(str::to_owned).unwrap_or_default()
+    text.push_str(str::from_utf8(&digits).unwrap_or_default());
 }
 
 #[cfg(test)]

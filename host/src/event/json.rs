@@ -77,14 +77,16 @@ pub(super) fn texts<'a>(out: &mut Vec<u8>, list: impl IntoIterator<Item = &'a st
 /// Appends a whole number.
 #[inline]
 pub(super) fn number(out: &mut Vec<u8>, number: i64) {
-    let mut digits = [0; 19];
+    let mut digits = [b'0'; 20];
     let mut rest = number.unsigned_abs();
     let mut start = digits.len();
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        // Below 10: a remainder.
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        start = place;
+    // Each division waits for the one before, so there are two digits to each.
+    for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
+        // Below 100: a remainder.
+        let two = (rest % 100) as u8;
+        *pair = [b'0' + two / 10, b'0' + two % 10];
+        rest /= 100;
+        start -= if two < 10 && rest == 0 { 1 } else { 2 };
         if rest == 0 {
             break;
         }
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn numbers_are_written_whole() {
-        for value in [0, 1, 9, 10, -1, 1_741_611_600_000, i64::MAX, i64::MIN] {
+        for value in [0, 1, 9, 10, 99, 100, 1010, -1, 1_741_611_600_000, i64::MAX, i64::MIN] {
             let mut out = Vec::new();
             number(&mut out, value);
             assert_eq!(out, value.to_string().into_bytes());

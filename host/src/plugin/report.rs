@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, ResourceAny};
 
-use crate::event::Batch;
+use crate::event::{Batch, Event};
 
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
 use super::guest::{Guest, State};
@@ -113,6 +113,7 @@ impl ReportPlugin {
             }),
             usage: Usage::default(),
             core: self.core.clone(),
+            used: Vec::new(),
         })
     }
 
@@ -136,6 +137,7 @@ pub struct Parser {
     live: Option<Live>,
     usage: Usage,
     core: Arc<Core>,
+    used: Vec<Event>,
 }
 
 /// A batch, in the form that the plugin gives it in.
@@ -151,6 +153,12 @@ struct Live {
 }
 
 impl Parser {
+    /// Takes events that nobody needs any more, of any parser. Those of the next answer may come in their place, which
+    /// saves allocations; such an event without an id may have an empty one.
+    pub fn reuse(&mut self, events: Vec<Event>) {
+        self.used = events;
+    }
+
     /// Takes the next bytes; 64 to 256 KiB at a time serve best. Records may straddle chunks.
     ///
     /// # Errors
@@ -214,7 +222,7 @@ impl Parser {
         let (limits, site) = (&self.core.limits, live.guest.site(call));
         match answer?.map_err(PluginError::from)? {
             Answer::Typed(batch) => convert::batch(batch, limits, site),
-            Answer::Packed(batch) => unpack::batch(batch, limits, site),
+            Answer::Packed(batch) => unpack::batch(batch, std::mem::take(&mut self.used), limits, site),
         }
     }
 }

@@ -18,8 +18,17 @@ const TARGET: u32 = 1 << 22;
 /// The first bit without a meaning.
 const END: u32 = 1 << 30;
 
-/// Takes a parser's packed answer over, if it adds up and keeps the limits.
-pub(super) fn batch(batch: packed::Batch, limits: &Limits, site: Site<'_>) -> Result<Batch, PluginError> {
+/// Bytes of the id that an event without one is given.
+const DERIVED_ID: usize = 32;
+
+/// Takes a parser's packed answer over, if it adds up and keeps the limits. The events are those that somebody has used, as
+/// far as they go, filled anew: so their strings and lists need no allocation.
+pub(super) fn batch(
+    batch: packed::Batch,
+    used: Vec<Event>,
+    limits: &Limits,
+    site: Site<'_>,
+) -> Result<Batch, PluginError> {
     let packed::Batch {
         text,
         numbers,
@@ -38,19 +47,23 @@ pub(super) fn batch(batch: packed::Batch, limits: &Limits, site: Site<'_>) -> Re
         numbers: &numbers,
         allowed: limits.returned,
     };
-    let returned = || site.limit("returned", limits.returned, "bytes");
-    rest.spend(heads.len(), size_of::<Event>()).map_err(|_| returned())?;
-    let mut events = Vec::with_capacity(heads.len());
-    for (head, time) in heads.into_iter().zip(times) {
+    let failed = |flaw| match flaw {
+        Flaw::TooMuch => site.limit("returned", limits.returned, "bytes"),
+        Flaw::Invalid(reason) => site.invalid(reason),
+    };
+    rest.spend(heads.len(), size_of::<Event>()).map_err(failed)?;
+    // All strings together.
+    rest.spend(text.len(), 1).map_err(failed)?;
+    let mut events = used;
+    resize(&mut events, heads.len(), || {
+        Event::new(0, Activity::Other, Outcome::Unknown, Principal::named(""))
+    });
+    for ((event, head), time) in events.iter_mut().zip(heads).zip(times) {
         let before = rest.text.len();
-        let event = rest.event(head, time).map_err(|flaw| match flaw {
-            Flaw::TooMuch => returned(),
-            Flaw::Invalid(reason) => site.invalid(reason),
-        })?;
+        rest.event(event, head, time).map_err(failed)?;
         if before - rest.text.len() > limits.event {
             return Err(site.limit("event", limits.event, "bytes"));
         }
-        events.push(event);
     }
     if !rest.text.is_empty() || !rest.numbers.is_empty() {
         return Err(site.invalid("the events leave text or numbers over"));
@@ -59,6 +72,18 @@ pub(super) fn batch(batch: packed::Batch, limits: &Limits, site: Site<'_>) -> Re
         events,
         rejects: rejects.into_iter().map(convert::reject).collect(),
     })
+}
+
+/// Whether what has room for so much may take so much less: what a guest gave before must not add up to more than it may
+/// give at once. Twice the room is what a string makes for itself as it grows.
+fn fits(room: usize, length: usize) -> bool {
+    room <= length.saturating_mul(2).saturating_add(32)
+}
+
+/// Makes no more room than it needs.
+fn resize<T>(list: &mut Vec<T>, length: usize, new: impl FnMut() -> T) {
+    list.reserve_exact(length.saturating_sub(list.len()));
+    list.resize_with(length, new);
 }
 
 enum Flaw {
@@ -76,75 +101,94 @@ struct Rest<'a> {
 }
 
 impl Rest<'_> {
-    fn event(&mut self, head: u32, time: i64) -> Result<Event, Flaw> {
+    /// Fills an event, whatever it was before.
+    fn event(&mut self, event: &mut Event, head: u32, time: i64) -> Result<(), Flaw> {
         let [activity, outcome, ..] = head.to_le_bytes();
         if head >= END {
             return Err(Flaw::Invalid("a head has bits without a meaning"));
         }
         let has = |flag: u32| head & flag != 0;
-        let id = self.optional(has(ID))?;
-        let subject = self.principal(has(SUBJECT_ID), has(SUBJECT_DISPLAY_NAME))?;
-        let actor = if has(ACTOR) {
-            Some(self.principal(has(ACTOR_ID), has(ACTOR_DISPLAY_NAME))?)
+        match &mut event.id {
+            // An empty one counts as none, and has room for the one that is derived.
+            Some(id) if !has(ID) && fits(id.capacity(), DERIVED_ID) => id.clear(),
+            id => self.optional(has(ID), id)?,
+        }
+        event.time = time;
+        event.activity =
+            *(Activity::ALL.get(usize::from(activity))).ok_or(Flaw::Invalid("a head has no known activity"))?;
+        event.outcome =
+            *(Outcome::ALL.get(usize::from(outcome))).ok_or(Flaw::Invalid("a head has no known outcome"))?;
+        self.principal(has(SUBJECT_ID), has(SUBJECT_DISPLAY_NAME), &mut event.subject)?;
+        if has(ACTOR) {
+            let actor = event.actor.get_or_insert_with(|| Principal::named(""));
+            self.principal(has(ACTOR_ID), has(ACTOR_DISPLAY_NAME), actor)?;
         } else if has(ACTOR_ID | ACTOR_DISPLAY_NAME) {
             return Err(Flaw::Invalid("a head has fields of an actor that is not there"));
         } else {
-            None
-        };
-        Ok(Event {
-            id,
-            time,
-            activity: *(Activity::ALL.get(usize::from(activity)))
-                .ok_or(Flaw::Invalid("a head has no known activity"))?,
-            outcome: *(Outcome::ALL.get(usize::from(outcome))).ok_or(Flaw::Invalid("a head has no known outcome"))?,
-            subject,
-            actor,
-            target: self.optional(has(TARGET))?,
-            source_ip: self.optional(has(TARGET << 1))?,
-            user_agent: self.optional(has(TARGET << 2))?,
-            session: self.optional(has(TARGET << 3))?,
-            service: self.optional(has(TARGET << 4))?,
-            action: self.optional(has(TARGET << 5))?,
-            code: self.optional(has(TARGET << 6))?,
-            message: self.optional(has(TARGET << 7))?,
-            labels: self.list(1, |rest| rest.string())?,
-            attributes: self.list(2, |rest| Ok((rest.string()?, rest.string()?)))?,
+            event.actor = None;
+        }
+        self.optional(has(TARGET), &mut event.target)?;
+        self.optional(has(TARGET << 1), &mut event.source_ip)?;
+        self.optional(has(TARGET << 2), &mut event.user_agent)?;
+        self.optional(has(TARGET << 3), &mut event.session)?;
+        self.optional(has(TARGET << 4), &mut event.service)?;
+        self.optional(has(TARGET << 5), &mut event.action)?;
+        self.optional(has(TARGET << 6), &mut event.code)?;
+        self.optional(has(TARGET << 7), &mut event.message)?;
+        self.list(1, &mut event.labels, Self::string)?;
+        self.list(2, &mut event.attributes, |rest, (name, value)| {
+            rest.string(name)?;
+            rest.string(value)
         })
     }
 
-    fn principal(&mut self, id: bool, display_name: bool) -> Result<Principal, Flaw> {
-        Ok(Principal {
-            name: self.string()?,
-            id: self.optional(id)?,
-            display_name: self.optional(display_name)?,
-        })
+    fn principal(&mut self, id: bool, display_name: bool, principal: &mut Principal) -> Result<(), Flaw> {
+        self.string(&mut principal.name)?;
+        self.optional(id, &mut principal.id)?;
+        self.optional(display_name, &mut principal.display_name)
     }
 
-    fn optional(&mut self, there: bool) -> Result<Option<String>, Flaw> {
-        if there { self.string().map(Some) } else { Ok(None) }
+    fn optional(&mut self, there: bool, field: &mut Option<String>) -> Result<(), Flaw> {
+        if there {
+            return self.string(field.get_or_insert_default());
+        }
+        *field = None;
+        Ok(())
     }
 
     /// A list of what takes at least so many numbers each.
-    fn list<T>(&mut self, numbers: usize, mut item: impl FnMut(&mut Self) -> Result<T, Flaw>) -> Result<Vec<T>, Flaw> {
+    fn list<T: Default>(
+        &mut self,
+        numbers: usize,
+        list: &mut Vec<T>,
+        item: impl Fn(&mut Self, &mut T) -> Result<(), Flaw>,
+    ) -> Result<(), Flaw> {
         let count = self.number()?;
         if count > self.numbers.len() / numbers {
             return Err(Flaw::Invalid("there are fewer numbers than its lists need"));
         }
         self.spend(count, size_of::<T>())?;
-        let mut list = Vec::with_capacity(count);
-        for _ in 0..count {
-            list.push(item(self)?);
+        if !fits(
+            list.capacity().saturating_mul(size_of::<T>()),
+            count.saturating_mul(size_of::<T>()),
+        ) {
+            *list = Vec::new();
         }
-        Ok(list)
+        resize(list, count, T::default);
+        list.iter_mut().try_for_each(|each| item(self, each))
     }
 
-    fn string(&mut self) -> Result<String, Flaw> {
+    fn string(&mut self, string: &mut String) -> Result<(), Flaw> {
         let length = self.number()?;
-        let (string, rest) = (self.text.split_at_checked(length))
+        let (text, rest) = (self.text.split_at_checked(length))
             .ok_or(Flaw::Invalid("a length ends beyond the text or within a character"))?;
         self.text = rest;
-        self.spend(length, 1)?;
-        Ok(string.to_owned())
+        if !fits(string.capacity(), length) {
+            *string = String::new();
+        }
+        string.clear();
+        string.push_str(text);
+        Ok(())
     }
 
     fn number(&mut self) -> Result<usize, Flaw> {

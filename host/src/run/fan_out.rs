@@ -16,6 +16,7 @@ use super::Observer;
 use super::book::Book;
 use super::mark::{Keeper, Mark, MarkError};
 use super::route::Router;
+use super::used::Used;
 use crate::event::{Event, Provenance};
 use crate::sink::{Delivery, Guarantee, SinkError, Tally};
 
@@ -155,6 +156,7 @@ pub(super) struct FanOut {
     chosen: Vec<bool>,
     /// Events that no route took.
     unrouted: u64,
+    used: Used,
     /// Cancelled when sinks shall begin no further batch.
     enough: CancellationToken,
 }
@@ -169,6 +171,7 @@ impl FanOut {
     ) -> Self {
         let alone = outlets.len() == 1;
         let enough = CancellationToken::new();
+        let used = Used::default();
         let lanes = outlets.into_iter().map(|mut outlet| {
             let (queue, orders) = mpsc::channel(QUEUE);
             let before = Arc::default();
@@ -201,6 +204,7 @@ impl FanOut {
                     outlet.delivery,
                     orders,
                     mark,
+                    used.clone(),
                     enough.clone(),
                 )))),
             }
@@ -211,6 +215,7 @@ impl FanOut {
             provenance,
             chosen: Vec::new(),
             unrouted: 0,
+            used,
             enough,
         }
     }
@@ -278,6 +283,12 @@ impl FanOut {
                 lane.queue = None;
             }
         }
+        self.used.give(everything);
+    }
+
+    /// Where events go that all sinks are done with.
+    pub(super) fn used(&self) -> Used {
+        self.used.clone()
     }
 
     /// What each sink gets of the events; none means all of them, which costs no copy.
@@ -424,6 +435,7 @@ async fn work(
     mut delivery: Delivery,
     mut orders: mpsc::Receiver<Order>,
     mark: Option<Keeper>,
+    used: Used,
     enough: CancellationToken,
 ) -> (Delivery, Result<(), LaneError>) {
     loop {
@@ -442,7 +454,11 @@ async fn work(
                     .map_err(LaneError::from),
                 None => Ok(()),
             },
-            Some(Order::Deliver(events)) => deliver(&mut delivery, mark.as_ref(), &events, &enough).await,
+            Some(Order::Deliver(events)) => {
+                let result = deliver(&mut delivery, mark.as_ref(), &events, &enough).await;
+                used.give(events);
+                result
+            }
             Some(Order::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
                 Ok(durable) => {
                     // Whoever asked may have gone.

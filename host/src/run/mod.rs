@@ -27,6 +27,7 @@ mod schedule;
 mod shelf;
 mod silence;
 mod summary;
+mod used;
 mod window;
 
 use std::path::PathBuf;
@@ -497,7 +498,8 @@ async fn deliver_document(
     };
     let parser = report.parser(document)?;
     let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
-    let parsing = tokio::task::spawn_blocking(move || parse::parse(parser, &fetched, ids, &sender));
+    let used = sinks.used();
+    let parsing = tokio::task::spawn_blocking(move || parse::parse(parser, &fetched, ids, &used, &sender));
     while let Some(mut batch) = batches.recv().await {
         note_rejects(&batch, counts);
         counts.events += batch.events.len() as u64;

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use tokio::sync::mpsc;
 
 use super::RunError;
+use super::used::Used;
 use crate::event::Batch;
 use crate::event::id::Ids;
 use crate::fetch::Fetched;
@@ -18,6 +19,7 @@ pub(super) fn parse(
     mut parser: Parser,
     document: &Fetched,
     mut ids: Ids,
+    used: &Used,
     batches: &mpsc::Sender<Batch>,
 ) -> Result<(Ids, Usage), RunError> {
     let mut file = document.open();
@@ -27,6 +29,9 @@ pub(super) fn parse(
         let part = chunk.get(..filled).unwrap_or_default();
         let last = filled < CHUNK_BYTES;
         if !part.is_empty() {
+            if let Some(events) = used.take() {
+                parser.reuse(events);
+            }
             let batch = parser.push(part)?;
             if !send(batch, &mut ids, batches)? {
                 break;

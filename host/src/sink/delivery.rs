@@ -402,6 +402,9 @@ impl Delivery {
 
 /// How many of the events fit into a batch that already holds so many; at least one where it is empty.
 fn fitting(events: &[Event], limits: BatchLimits, held: usize, held_bytes: usize) -> usize {
+    if limits.bytes == usize::MAX {
+        return limits.events.max(1).saturating_sub(held).min(events.len());
+    }
     let mut bytes = held_bytes;
     let mut count = 0;
     for event in events {

@@ -29,6 +29,47 @@ fn an_answer_that_adds_up_is_its_events() {
 }
 
 #[test]
+fn events_that_were_used_leave_nothing_of_theirs_behind() {
+    let plugin = report(packed(), Limits::default());
+    let long = || Some("x".repeat(100_000));
+    let person = Principal {
+        name: "bert".repeat(1000),
+        id: long(),
+        display_name: long(),
+    };
+    let mut used = Event::new(1, Activity::Logoff, Outcome::Failure, person.clone());
+    used.actor = Some(person);
+    for field in [
+        &mut used.target,
+        &mut used.source_ip,
+        &mut used.user_agent,
+        &mut used.session,
+    ] {
+        *field = long();
+    }
+    for field in [&mut used.service, &mut used.action, &mut used.code, &mut used.message] {
+        *field = long();
+    }
+    used.labels = vec!["label".into(); 1000];
+    used.attributes = vec![("name".into(), "value".into()); 1000];
+    let anna = Event::new(7, Activity::Logon, Outcome::Success, Principal::named("anna"));
+    for (before, after) in [(Some("derived".to_owned()), Some(String::new())), (long(), None)] {
+        used.id = before;
+        let mut parser = plugin.parser(document("")).unwrap();
+        parser.reuse(vec![used.clone(); 3]);
+        let batch = parser.push(b"x").unwrap();
+        let anna = Event {
+            id: after,
+            ..anna.clone()
+        };
+        assert_eq!(batch.events, [anna]);
+        let room = |event: &Event| event.labels.capacity() + event.subject.name.capacity();
+        assert!(batch.events.iter().map(room).sum::<usize>() < 100);
+        assert_eq!(parser.finish().unwrap().events, []);
+    }
+}
+
+#[test]
 fn an_answer_that_does_not_add_up_ends_with_its_reason_and_the_parser_stays_closed() {
     let limits = Limits {
         records: 1000,

@@ -7,13 +7,21 @@ use async_trait::async_trait;
 use super::{Completed, FileSink, STEP, State, Told, WRITE};
 use crate::{
     event::Event,
-    sink::{Guarantee, Journal, Sink, SinkError, Transport, Verdict},
+    sink::{BatchLimits, Guarantee, Journal, Sink, SinkError, Transport, Verdict},
 };
 
 #[async_trait]
 impl Sink for FileSink {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn limits(&self) -> BatchLimits {
+        BatchLimits {
+            // It writes as it renders, and so need not know how much there is.
+            bytes: usize::MAX,
+            ..BatchLimits::default()
+        }
     }
 
     fn guarantee(&self) -> Guarantee {

@@ -32,8 +32,8 @@ use crate::event::Event;
 pub use options::{Completed, Existing, FileOptions};
 pub use rotation::{Rotation, UselessRotation};
 
-/// Rendered bytes that make a write worth a system call.
-const WRITE: usize = 256 * 1024;
+/// Rendered bytes that make a write worth handing to another thread: what comes of one chunk of a report, about.
+const WRITE: usize = 1024 * 1024;
 
 /// Events rendered between two looks at how much there is to write.
 const STEP: usize = 64;
