@@ -15,7 +15,7 @@ pub fn event(record: &mut Record<'_>) -> Result<Event, Reason> {
     let (subject, target) = match about {
         About::Actor if activity == Activity::ApplicationAccess => (None, record.take("ssoApplicationName")),
         About::Actor => (None, None),
-        About::Account => (account(record, "adminResource"), None),
+        About::Account => (account(record, "adminResourceName", "adminResourceId"), None),
         About::Member => member(record),
         About::Group => (None, record.take("adminResourceName")),
     };
@@ -56,10 +56,9 @@ fn actor(record: &mut Record<'_>) -> Principal {
     }
 }
 
-/// The account that `adminResource…` or `adminRefResource…` names.
-fn account(record: &mut Record<'_>, prefix: &str) -> Option<Principal> {
-    let name = record.take(&format!("{prefix}Name"));
-    let id = record.take(&format!("{prefix}Id"));
+/// The account that members of these names tell of.
+fn account(record: &mut Record<'_>, name: &str, id: &str) -> Option<Principal> {
+    let (name, id) = (record.take(name), record.take(id));
     Some(Principal {
         name: name.or_else(|| id.clone())?,
         id,
@@ -72,8 +71,10 @@ fn account(record: &mut Record<'_>, prefix: &str) -> Option<Principal> {
 fn member(record: &mut Record<'_>) -> (Option<Principal>, Option<String>) {
     let is_user = |name| record.get(name).is_some_and(|kind| kind.eq_ignore_ascii_case("User"));
     if is_user("adminResourceType") && !is_user("adminRefResourceType") {
-        (account(record, "adminResource"), record.take("adminRefResourceName"))
+        let account = account(record, "adminResourceName", "adminResourceId");
+        (account, record.take("adminRefResourceName"))
     } else {
-        (account(record, "adminRefResource"), record.take("adminResourceName"))
+        let account = account(record, "adminRefResourceName", "adminRefResourceId");
+        (account, record.take("adminResourceName"))
     }
 }
