@@ -16,7 +16,7 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     let (subject, target) = match about {
         About::Actor if activity == Activity::ApplicationAccess => (None, record.take("ssoApplicationName")),
         About::Actor => (None, None),
-        About::Account => (account(record, "adminResource"), None),
+        About::Account => (account(record, "adminResourceName", "adminResourceId"), None),
         About::Member => member(record),
         About::Group => (None, record.take("adminResourceName")),
     };
@@ -57,10 +57,9 @@ fn actor<'r>(record: &mut Record<'r>) -> Principal<'r> {
     }
 }
 
-/// The account that `adminResource…` or `adminRefResource…` names.
-fn account<'r>(record: &mut Record<'r>, prefix: &str) -> Option<Principal<'r>> {
-    let name = record.take(&format!("{prefix}Name"));
-    let id = record.take(&format!("{prefix}Id"));
+/// The account that members of these names tell of.
+fn account<'r>(record: &mut Record<'r>, name: &str, id: &str) -> Option<Principal<'r>> {
+    let (name, id) = (record.take(name), record.take(id));
     Some(Principal {
         name: name.or_else(|| id.clone())?,
         id,
@@ -73,8 +72,10 @@ fn account<'r>(record: &mut Record<'r>, prefix: &str) -> Option<Principal<'r>> {
 fn member<'r>(record: &mut Record<'r>) -> (Option<Principal<'r>>, Option<Cow<'r, str>>) {
     let is_user = |name| record.get(name).is_some_and(|kind| kind.eq_ignore_ascii_case("User"));
     if is_user("adminResourceType") && !is_user("adminRefResourceType") {
-        (account(record, "adminResource"), record.take("adminRefResourceName"))
+        let account = account(record, "adminResourceName", "adminResourceId");
+        (account, record.take("adminRefResourceName"))
     } else {
-        (account(record, "adminRefResource"), record.take("adminResourceName"))
+        let account = account(record, "adminRefResourceName", "adminRefResourceId");
+        (account, record.take("adminResourceName"))
     }
 }

@@ -24,6 +24,7 @@
 
 use crate::table::Reason;
 use crate::{Batch, Event, Fault};
+use memchr::{memchr, memchr_iter, memchr3};
 use serde_core::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -55,7 +56,7 @@ impl JsonLines {
         F: for<'r> FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
     {
         let mut rest = chunk;
-        while let Some(length) = rest.iter().position(|byte| *byte == b'\n') {
+        while let Some(length) = memchr(b'\n', rest) {
             let (line, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
             rest = after.get(1..).unwrap_or_default();
             if self.partial.is_empty() {
@@ -101,7 +102,11 @@ impl JsonLines {
             batch.reject(self.ended + 1, TOO_LONG, line);
             return;
         }
-        let read = serde_json::from_slice::<Record<'_>>(line).map_err(|_| "the record is no JSON object".into());
+        // Once for the whole line: texts that are cut out of a valid one need no second look.
+        let read = std::str::from_utf8(line)
+            .ok()
+            .and_then(|line| serde_json::from_str::<Record<'_>>(line).ok());
+        let read = read.ok_or_else(|| "the record is no JSON object".into());
         match read.and_then(|mut record| event(&mut record)) {
             Ok(event) => batch.push(event),
             Err(reason) => batch.reject(self.ended + 1, reason, line),
@@ -117,17 +122,14 @@ impl JsonLines {
 
 const TOO_LONG: &str = "the record is longer than 1 MiB";
 
-/// One JSON object, in the order of its members.
-pub struct Record<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// One JSON object, in the order of its members. Those that were taken have no value any more.
+pub struct Record<'a>(Vec<(Cow<'a, str>, Option<&'a RawValue>)>);
 
 impl<'a> Record<'a> {
     /// A member as [`take`](Self::take) would give it, which stays.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.0
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .and_then(|(_, value)| text(value))
-            .map(Cow::Owned)
+        let (_, value) = self.0.iter().find(|member| is_named(member, name))?;
+        text((*value)?)
     }
 
     /// Takes a member out, as text: a string's content, or any other value as JSON. Names match whatever their case, as
@@ -138,35 +140,42 @@ impl<'a> Record<'a> {
 
     /// Takes a member out if its text passes a test, and leaves it for [`rest`](Self::rest) otherwise.
     pub fn take_if(&mut self, name: &str, test: impl Fn(&str) -> bool) -> Option<Cow<'a, str>> {
-        let place = self.0.iter().position(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        let text = self
-            .0
-            .get(place)
-            .and_then(|(_, value)| text(value))
-            .filter(|text| test(text))?;
-        self.0.remove(place);
-        Some(text.into())
+        let (_, value) = self.0.iter_mut().find(|member| is_named(member, name))?;
+        let text = text((*value)?).filter(|text| test(text))?;
+        *value = None;
+        Some(text)
     }
 
     /// What nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`
     /// or empty are left out.
     pub fn rest(&mut self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         let members = std::mem::take(&mut self.0);
-        members
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, text(value)?.into())))
-            .collect()
+        let mut rest = Vec::with_capacity(members.len());
+        for (name, value) in members {
+            if let Some(text) = value.and_then(text) {
+                rest.push((name, text));
+            }
+        }
+        rest
     }
 }
 
-fn text(value: &RawValue) -> Option<String> {
+/// Whether a member is still there and has this name, in any case.
+fn is_named((known, value): &(Cow<'_, str>, Option<&RawValue>), name: &str) -> bool {
+    value.is_some() && known.eq_ignore_ascii_case(name)
+}
+
+fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     let json = value.get();
     match json.as_bytes() {
         b"null" => None,
         b"\"\"" => None,
+        // Without an escape, it says what stands between its quotation marks.
+        [b'"', inner @ .., b'"'] if memchr(b'\\', inner).is_none() => json.get(1..json.len() - 1).map(Cow::Borrowed),
         // A string that is no text, half a surrogate pair say, stays JSON.
-        [b'"', ..] => Some(serde_json::from_str(json).unwrap_or_else(|_| json.into())),
-        _ => Some(compact(json)),
+        [b'"', ..] => Some(string(json).map_or(Cow::Borrowed(json), Cow::Owned)),
+        bytes if is_compact(bytes) => Some(Cow::Borrowed(json)),
+        _ => Some(Cow::Owned(compact(json))),
     }
 }
 
@@ -177,14 +186,32 @@ pub fn string(json: &str) -> Option<String> {
 
 /// A JSON text without the white space between its tokens.
 pub fn compact(json: &str) -> String {
-    let (mut quoted, mut escaped) = (false, false);
-    let kept = json.chars().filter(|&c| {
-        let keep = quoted || !c.is_ascii_whitespace();
-        quoted ^= c == '"' && !escaped;
-        escaped = quoted && c == '\\' && !escaped;
-        keep
-    });
-    kept.collect()
+    if is_compact(json.as_bytes()) {
+        return json.into();
+    }
+    let mut kept = String::with_capacity(json.len());
+    let (mut from, mut quoted, mut escaped) = (0, false, false);
+    for (at, byte) in json.bytes().enumerate() {
+        if !quoted && byte.is_ascii_whitespace() {
+            kept.push_str(json.get(from..at).unwrap_or_default());
+            from = at + 1;
+        }
+        quoted ^= byte == b'"' && !escaped;
+        escaped = quoted && byte == b'\\' && !escaped;
+    }
+    kept.push_str(json.get(from..).unwrap_or_default());
+    kept
+}
+
+/// Whether a JSON text surely has no white space between its tokens: what most servers send. Of two neighbouring tokens one
+/// is a bracket, a brace, a comma or a colon, so white space between them has one of these on a side.
+fn is_compact(json: &[u8]) -> bool {
+    let is_structural = |place: Option<usize>| {
+        let byte = place.and_then(|place| json.get(place));
+        byte.is_none_or(|byte| b" {}[],:".contains(byte))
+    };
+    memchr3(b'\n', b'\r', b'\t', json).is_none()
+        && memchr_iter(b' ', json).all(|at| !is_structural(at.checked_sub(1)) && !is_structural(at.checked_add(1)))
 }
 
 impl<'de> Deserialize<'de> for Record<'de> {
@@ -198,7 +225,7 @@ impl<'de> Deserialize<'de> for Record<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
                 let mut members = Vec::with_capacity(32);
                 while let Some(Name(name)) = map.next_key()? {
-                    members.push((name, map.next_value()?));
+                    members.push((name, Some(map.next_value()?)));
                 }
                 Ok(Record(members))
             }
