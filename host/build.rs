@@ -104,6 +104,8 @@ fn compile(workspace: &Path, target_dir: &Path, names: &[String]) -> Result<(), 
     ] {
         cargo.env_remove(variable);
     }
+    // Every engine that runs components has these instructions; texts are searched with them.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+simd128");
     if !cargo.status()?.success() {
         return Err("the built-in plugins did not compile; the messages above say why".into());
     }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::rc::Rc;
 
+use memchr::memchr2;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -128,44 +129,33 @@ pub(super) fn split(
 /// A JSON text without white space between its tokens; so it is one line.
 pub(crate) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
     let bytes = json.as_bytes();
-    if is_compact(bytes) {
-        return out.write_all(bytes);
-    }
-    let (mut from, mut in_string, mut escaped) = (0, false, false);
-    for (at, byte) in bytes.iter().enumerate() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
+    let (mut from, mut at) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            // Most of a text is within strings, and these are passed over.
+            b'"' => at = end_of_string(bytes, at),
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                out.write_all(bytes.get(from..at - 1).unwrap_or_default())?;
+                from = at;
             }
-        } else if *byte == b'"' {
-            in_string = true;
-        } else if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
-            out.write_all(bytes.get(from..at).unwrap_or_default())?;
-            from = at + 1;
+            _ => {}
         }
     }
     out.write_all(bytes.get(from..).unwrap_or_default())
 }
 
-/// Whether a JSON text surely has no white space between its tokens: what most servers send. Of two neighbouring tokens one
-/// is a bracket, a brace, a comma or a colon, so white space between them has one of these on a side.
-fn is_compact(bytes: &[u8]) -> bool {
-    if [b'\n', b'\r', b'\t'].iter().any(|space| bytes.contains(space)) {
-        return false;
-    }
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| *byte == b' ') {
-        let (before, after) = rest.split_at(at);
-        rest = after.get(1..).unwrap_or_default();
-        let structural = |byte: Option<&u8>, these: &[u8]| byte.is_none_or(|byte| these.contains(byte));
-        if structural(before.last(), b" {[,:") || structural(rest.first(), b" }],:") {
-            return false;
+/// Where the JSON string ends in which `at` is.
+fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found + 1;
+        if bytes.get(at - 1) == Some(&b'"') {
+            return at;
         }
+        // What the backslash escapes.
+        at += 1;
     }
-    true
+    bytes.len()
 }
 
 enum Found {

@@ -40,6 +40,7 @@ use thiserror::Error;
 use tokio::sync::{OwnedRwLockWriteGuard, mpsc};
 use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
@@ -302,8 +303,8 @@ impl Run {
             None => {
                 let plan = report.plan(&self.request).map_err(RunError::Plan)?;
                 tracing::info!(fetches = plan.len(), "planned");
-                let documents = stream::iter(plan.iter())
-                    .map(|fetch| async move { Ok(self.fetcher.fetch(fetch).await?) })
+                let documents = stream::iter(plan)
+                    .map(|fetch| fetched(Arc::clone(&self.fetcher), fetch))
                     .buffered(FETCH_AHEAD);
                 cleanups = self
                     .deliver_documents(&mut report, &self.request, documents, None, counts, sinks)
@@ -474,6 +475,15 @@ impl Run {
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             exit: 0,
         }
+    }
+}
+
+/// Begins a fetch. It is a task of its own, and so goes on while the document before it is waited for.
+fn fetched(fetcher: Arc<Fetcher>, fetch: plugin::Fetch) -> impl Future<Output = Result<Fetched, RunError>> {
+    let task = AbortOnDropHandle::new(tokio::spawn(async move { fetcher.fetch(&fetch).await }));
+    async move {
+        let fetched = task.await.map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(fetched?)
     }
 }
 
