@@ -5,6 +5,7 @@ use std::process::{Child, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use host::ledger::{Ledger as _, SqliteLedger};
 use serde_json::Value;
 use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
 
@@ -458,6 +459,14 @@ fn a_second_run_of_the_same_stream_is_refused_while_the_first_is_at_work() {
     assert!(first.wait().unwrap().success());
 }
 
+/// The keys of all documents in the ledger.
+fn keys(desk: &Desk) -> Vec<String> {
+    let ledger = SqliteLedger::open(desk.path().join(".local/state/host/ledger.db")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let found = runtime.block_on(ledger.list("")).unwrap();
+    found.into_iter().map(|document| document.key).collect()
+}
+
 #[test]
 fn a_stream_can_be_forgotten_and_a_ledger_that_is_none_is_refused() {
     let (desk, receiver) = (desk(), Receiver::start());
@@ -474,10 +483,18 @@ fn a_stream_can_be_forgotten_and_a_ledger_that_is_none_is_refused() {
     let now = ["--now", "2026-03-05T22:00:00Z", "--sink", "siem"];
     run(&desk, "user-login", &now);
     assert!(stdout(&host(&desk, &["ledger", "list"])).contains("2026-03-05T21:45:00Z"));
+    // The ids of the open day are no stream, and go with theirs.
+    assert_eq!(json_lines(&host(&desk, &["ledger", "list", "--json"])).len(), 1);
+    let shown: Value = serde_json::from_slice(&host(&desk, &["ledger", "show", "user-login"]).stdout).unwrap();
+    assert_eq!(shown["recent"][0]["day"], "2026-03-05");
+    assert!(shown["recent"][0]["ids"].as_u64() > Some(0), "{shown}");
+    let kept = keys(&desk);
+    assert_eq!(kept.iter().filter(|key| key.starts_with("ids.")).count(), 1, "{kept:?}");
     let unknown = host(&desk, &["ledger", "show", "user-logn"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr(&unknown).contains("user-login"), "{}", stderr(&unknown));
     assert!(stdout(&host(&desk, &["ledger", "reset", "user-login"])).contains("forgotten: user-login of epm"));
+    assert_eq!(keys(&desk), [""; 0]);
     assert_eq!(
         stdout(&host(&desk, &["ledger", "list"])),
         "nothing is known of any stream\n"

@@ -5,10 +5,15 @@
 //! *spooled*; then the window is *delivering*, and in the end *committed*, that is gone from the windows in flight and
 //! part of what is covered, or *dead*, gone without being covered. Each arrow is one change of the record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{BufWriter, Read as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -18,6 +23,10 @@ use super::{Interval, LedgerError, Noted, Recent, Stream};
 
 /// Changes when an older program could not read the record. The first had the ids within it.
 const FORM: u32 = 2;
+/// With so many windows in flight a document is compressed: each change writes all of them.
+const MANY: usize = 32;
+/// Bytes of text that are compressed at once.
+const BUFFER: usize = 64 * 1024;
 /// Dead windows that are remembered, the latest ones.
 const DEAD: usize = 20;
 
@@ -211,6 +220,7 @@ impl Record {
             key: key.to_owned(),
             problem,
         };
+        let body = &*json(body).map_err(|error| wrong(error.to_string()))?;
         let unread = |error: serde_json::Error| wrong(error.to_string());
         let Form { form } = serde_json::from_slice(body).map_err(unread)?;
         match form {
@@ -220,14 +230,25 @@ impl Record {
         }
     }
 
-    /// The document.
+    /// The document: JSON, compressed where it is long.
     ///
     /// # Errors
     ///
     /// None that is known.
     pub fn encode(&self) -> Result<Bytes, LedgerError> {
-        let json = serde_json::to_vec(self).map(Bytes::from);
-        json.map_err(|error| LedgerError::Internal(error.to_string()))
+        let body = match self.windows.len() {
+            0..MANY => serde_json::to_vec(self).map_err(std::io::Error::from),
+            _ => self.compressed(),
+        };
+        (body.map(Bytes::from)).map_err(|error| LedgerError::Internal(error.to_string()))
+    }
+
+    /// Never whole in memory as text. Names and hashes of windows are much alike, so that little is left of them.
+    fn compressed(&self) -> std::io::Result<Vec<u8>> {
+        let encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        let mut json = BufWriter::with_capacity(BUFFER, encoder);
+        serde_json::to_writer(&mut json, self)?;
+        json.into_inner()?.finish()
     }
 
     /// The window of that name.
@@ -311,6 +332,16 @@ impl Record {
             _ => Vec::new(),
         }
     }
+}
+
+/// The text of a document; what begins with a brace is not compressed.
+fn json(body: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
+    if body.first() == Some(&b'{') {
+        return Ok(Cow::Borrowed(body));
+    }
+    let mut text = Vec::new();
+    ZlibDecoder::new(body).read_to_end(&mut text)?;
+    Ok(Cow::Owned(text))
 }
 
 /// What the first form says, in today's: ids by day stood within it, as text.
@@ -511,6 +542,26 @@ mod tests {
         let error = Record::decode("k", later.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("form 3"), "{error}");
         assert!(Record::decode("k", b"{}").is_err());
+    }
+
+    #[test]
+    fn a_record_of_many_windows_is_short_and_says_the_same() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        for number in 0..1000 {
+            let mut begun = window(&format!("host-20250331T161500Z-{number}"), day, day.to);
+            begun.plugin = "5".repeat(64);
+            begun.fetches = vec![FetchState::Submitted {
+                link: format!("/jobs/{number}"),
+            }];
+            record.windows.push(begun.into());
+        }
+        let body = record.encode().unwrap();
+        assert!(body.len() < 60 * 1000, "{}", body.len());
+        assert_eq!(Record::decode("k", &body).unwrap(), record);
+        for bad in [&body[..body.len() / 2], &body[1..], b"".as_slice()] {
+            assert!(Record::decode("k", bad).is_err());
+        }
     }
 
     #[test]

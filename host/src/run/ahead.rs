@@ -23,9 +23,11 @@ const LETTING_GO: Duration = Duration::from_secs(30);
 /// A window whose fetches are under way, or done.
 pub(super) struct Underway {
     pub(super) window: Arc<InFlight>,
-    /// Those that are still to come, each by a channel of its own: one that takes more has room for dozens from the start,
-    /// and windows may be thousands.
+    /// Each comes by a channel of its own: one that takes more has room for dozens from the start, and windows may be
+    /// thousands. Where none is to come there is one for what may fail.
     documents: VecDeque<oneshot::Receiver<Result<Brought, RunError>>>,
+    /// Documents that are still to come.
+    left: usize,
     _task: Option<AbortOnDropHandle<()>>,
 }
 
@@ -33,11 +35,17 @@ impl Underway {
     /// The documents as they come, in the plan's order.
     pub(super) fn documents<'a>(&'a mut self, book: &'a Book) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
         stream::unfold(self, move |underway| async move {
-            let brought = underway.documents.pop_front()?.await;
-            // It has nobody else to tell.
-            let broke_off = |_| Err(RunError::Internal("a fetch broke off".into()));
-            let fetched = match brought.unwrap_or_else(broke_off) {
-                Ok(brought) => brought.open(book).await,
+            let brought = match underway.documents.pop_front()?.await {
+                Ok(brought) => brought,
+                Err(_) if underway.left == 0 => return None,
+                // It has nobody else to tell.
+                Err(_) => Err(RunError::Internal("a fetch broke off".into())),
+            };
+            let fetched = match brought {
+                Ok(brought) => {
+                    underway.left = underway.left.saturating_sub(1);
+                    brought.open(book).await
+                }
                 Err(error) => {
                     underway.documents.clear();
                     Err(error)
@@ -94,7 +102,9 @@ impl Ahead {
         written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
     ) {
         let whole = reached || window.again;
-        let (mut senders, documents): (VecDeque<_>, _) = plan.iter().map(|_| oneshot::channel()).unzip();
+        let left = plan.len();
+        let channels = std::iter::repeat_with(oneshot::channel).take(left.max(1));
+        let (mut senders, documents): (VecDeque<_>, _) = channels.unzip();
         let (fetcher, book, gate) = (
             Arc::clone(&self.fetcher),
             Arc::clone(&self.book),
@@ -129,6 +139,7 @@ impl Ahead {
         self.queue.push_back(Underway {
             window,
             documents,
+            left,
             _task: Some(AbortOnDropHandle::new(task)),
         });
     }
@@ -141,6 +152,7 @@ impl Ahead {
         self.queue.push_back(Underway {
             window,
             documents: VecDeque::from([document]),
+            left: 1,
             _task: None,
         });
     }
