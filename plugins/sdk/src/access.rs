@@ -106,7 +106,7 @@ fn is_ipv4(text: &[u8]) -> bool {
     after.is_some_and(<[u8]>::is_empty)
 }
 
-#[inline]
+#[inline(always)]
 fn after_dot(text: &[u8]) -> Option<&[u8]> {
     match text {
         [b'.', number @ ..] => after_number(number),
@@ -115,16 +115,16 @@ fn after_dot(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// What follows the number up to 255, without leading zeros, that a text begins with.
-#[inline]
+#[inline(always)]
 fn after_number(text: &[u8]) -> Option<&[u8]> {
-    match text {
-        [b'1', b'0'..=b'9', b'0'..=b'9', after @ ..]
-        | [b'2', b'0'..=b'4', b'0'..=b'9', after @ ..]
-        | [b'2', b'5', b'0'..=b'5', after @ ..]
-        | [b'1'..=b'9', b'0'..=b'9', after @ ..]
-        | [b'0'..=b'9', after @ ..] => Some(after),
-        _ => None,
-    }
+    let digit = |at: usize| Some(u32::from(text.get(at)?.wrapping_sub(b'0'))).filter(|digit| *digit < 10);
+    let length = match (digit(0)?, digit(1), digit(2)) {
+        (0, _, _) | (_, None, _) => 1,
+        (_, _, None) => 2,
+        (hundreds, Some(tens), Some(ones)) if hundreds * 100 + tens * 10 + ones < 256 => 3,
+        _ => return None,
+    };
+    text.get(length..)
 }
 
 #[inline]

@@ -301,31 +301,31 @@ impl Table {
         let (Stage::Rows(header), false) = (&mut self.stage, self.discarding) else {
             return rest;
         };
+        // What stands between rows, or could, is not for here.
+        let is_row = |first: &u8| !matches!(first, b'\n' | b'\r' | b' ' | b'\t');
+        if !rest.first().is_some_and(is_row) {
+            return rest;
+        }
         // Cells end at ASCII, so what is valid before and behind them is valid within.
         let mut text = valid.from(rest);
         let mut records = Records::of(rest);
         let mut done = 0;
-        // What stands between rows, or could, is not for here.
-        while let Some(first) = records.first()
-            && !matches!(first, b'\n' | b'\r' | b' ' | b'\t')
+        while records.first().as_ref().is_some_and(is_row)
             && let Some(length) = records.next(&mut self.spans)
             && header.fits(self.spans.len())
-            && let Some((row, behind)) = text.split_at_checked(records.at() - done)
+            && let Some((line, behind)) = text.split_at_checked(records.at() - done)
         {
             let (header, spans) = (&*header, self.spans.as_slice());
-            if let Err(reason) = take(
-                Row {
-                    header,
-                    text: row,
-                    spans,
-                },
-                batch,
-                event,
-            ) {
-                batch.reject(self.line, reason, &head(&[], row.as_bytes(), length));
+            let row = Row {
+                header,
+                text: line,
+                spans,
+            };
+            if let Err(reason) = take(row, batch, event) {
+                batch.reject(self.line, reason, &head(&[], line.as_bytes(), length));
             }
             self.line += 1;
-            self.after_cr = row.ends_with('\r');
+            self.after_cr = line.ends_with('\r');
             (text, done) = (behind, records.at());
         }
         rest.get(done..).unwrap_or_default()

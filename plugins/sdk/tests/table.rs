@@ -446,6 +446,7 @@ proptest! {
         body in prop::collection::vec(prop_oneof![
             Just(b"ada,1".to_vec()), Just(b"\r\n".to_vec()), Just(b"\n".to_vec()), Just(b"\r".to_vec()),
             Just(b"\"".to_vec()), Just(b",".to_vec()), Just(b" ".to_vec()), Just(b"\xef\xbb\xbf".to_vec()),
+            Just(b"bob,\"July 1, 2025 10:00:00 UTC\"\r\n".to_vec()), "[a-z\u{e9}]{50,70}".prop_map(String::into_bytes),
             prop::collection::vec(any::<u8>(), 0..6),
         ], 0..40),
         size in 1..20usize,
