@@ -36,7 +36,10 @@ impl Progress {
         }
         bar.set_prefix(what.to_string());
         bar.set_message("asking");
-        bar.enable_steady_tick(Duration::from_millis(100));
+        // It takes a thread, which nobody would see at work.
+        if shown {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
         Progress {
             talk: talk.clone(),
             bar,

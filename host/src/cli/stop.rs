@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -46,20 +47,31 @@ impl Stop {
             code: Arc::new(AtomicU8::new(Exit::Interrupted.code())),
             held: Arc::default(),
         };
-        let (ready, begun) = mpsc::channel();
+        let failed = |error: io::Error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}"));
+        let (hand_over, taken) = mpsc::channel::<(Runtime, Signals)>();
         let (listening, talk) = (stop.clone(), talk.clone());
         let thread = std::thread::Builder::new().name("signals".into());
         let started = thread.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            match runtime {
-                Ok(runtime) => runtime.block_on(listening.watch(&talk, &ready)),
-                Err(error) => drop(ready.send(Err(error))),
+            if let Ok((runtime, signals)) = taken.recv() {
+                runtime.block_on(listening.watch(&talk, signals));
             }
         });
-        let failed = |error: io::Error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}"));
         started.map_err(failed)?;
-        let begun = begun.recv().unwrap_or_else(|error| Err(io::Error::other(error)));
-        begun.map_err(failed)?;
+        // Once this is through they are heard, however long the thread takes to start.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed)?;
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::listen()
+        };
+        match signals {
+            Ok(signals) => drop(hand_over.send((runtime, signals))),
+            Err(error) => {
+                // It would wait, which is forbidden where another one runs.
+                runtime.shutdown_background();
+                return Err(failed(error));
+            }
+        }
         Ok(stop)
     }
 
@@ -87,12 +99,7 @@ impl Stop {
         }
     }
 
-    async fn watch(self, talk: &Talk, ready: &mpsc::Sender<io::Result<()>>) {
-        let mut signals = match Signals::listen() {
-            Ok(signals) => signals,
-            Err(error) => return drop(ready.send(Err(error))),
-        };
-        let _ = ready.send(Ok(()));
+    async fn watch(self, talk: &Talk, mut signals: Signals) {
         let first = signals.next().await;
         self.code.store(first.code(), Ordering::Relaxed);
         self.token.cancel();
