@@ -21,10 +21,6 @@ fn uids(values: &[Value]) -> Vec<String> {
         .collect()
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -49,7 +45,7 @@ fn hold_posting(label: &str, first: &str, receiver: &Receiver, ids: &dyn Fn() ->
     hold(Subject {
         label,
         up: configuration(&receiver.url()),
-        down: Some(configuration(&format!("http://127.0.0.1:{}", free_port()))),
+        down: Some(configuration("http://127.0.0.1:9")),
         folder: folder.path(),
         received: &mut || ids(),
         ordered: true,
@@ -204,7 +200,7 @@ fn cef_over_tcp_keeps_the_rules() {
     hold(Subject {
         label: "cef",
         up: configuration(receiver.address.port()),
-        down: Some(configuration(free_port())),
+        down: Some(configuration(9)),
         folder: folder.path(),
         received: &mut || {
             receiver

@@ -154,7 +154,7 @@ fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
 #[test]
 fn a_sink_that_is_not_required_fails_no_run() {
     let (desk, server) = (desk(), Server::start(""));
-    let down = http("down", &format!("http://127.0.0.1:{}", free_port()), "required = false");
+    let down = http("down", "http://127.0.0.1:9", "required = false");
     desk.write("host.toml", configuration(&server, &down));
     let (summary, output) = run(&desk, "user-login", &["--sink", "file:x.ndjson", "--sink", "down"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -356,8 +356,8 @@ fn receivers_that_reset_or_hang_cost_no_event() {
 #[test]
 fn what_fits_neither_sink_nor_dead_letters_fails_the_run() {
     let (desk, server) = (desk(), Server::start(""));
-    let url = format!("http://127.0.0.1:{}", free_port());
-    let down = http("down", &url, "when-down = \"dead-letters\"");
+    let url = "http://127.0.0.1:9";
+    let down = http("down", url, "when-down = \"dead-letters\"");
     desk.write(
         "host.toml",
         configuration(&server, &(down + "[dead-letters]\nevents = 3\n")),
@@ -587,8 +587,8 @@ fn a_plugin_s_configuration_is_held_against_its_schema() {
 #[test]
 fn dropping_dead_letters_says_how_many_and_never_all_by_accident() {
     let (desk, server) = (desk(), Server::start(""));
-    let url = format!("http://127.0.0.1:{}", free_port());
-    let down = http("down", &url, "when-down = \"dead-letters\"");
+    let url = "http://127.0.0.1:9";
+    let down = http("down", url, "when-down = \"dead-letters\"");
     desk.write("host.toml", configuration(&server, &down));
     let (summary, _) = run(&desk, "user-login", &["--sink", "down"]);
     let careless = host(&desk, &["dead-letter", "drop"]);
