@@ -277,7 +277,7 @@ mod tests {
                 .unwrap();
             assert!(book.known().await.knows(DAY, "x"));
             assert_eq!(book.record().watermark, record.watermark);
-            assert_eq!(keys(&ledger).await, [document.clone()]);
+            assert_eq!(keys(&ledger).await, std::slice::from_ref(&document));
             let kept = ledger.load(&key).await.unwrap().unwrap();
             assert!(kept.body.starts_with(br#"{"form":2,"#));
             assert_eq!(Record::decode(&key, &kept.body).unwrap(), record);
