@@ -79,7 +79,7 @@ impl Ids {
             0 => first,
             before => self.digest(before),
         };
-        put_hex(event.id.get_or_insert_default(), &id);
+        put_hex(event.id.get_or_insert_with(|| String::with_capacity(32)), &id);
         if self.hashed.capacity() > SCRATCH {
             self.hashed.truncate(self.row);
             self.hashed.shrink_to_fit();
