@@ -286,59 +286,6 @@ fn a_job_whose_submission_was_refused_is_submitted_once_the_password_is_right() 
 }
 
 #[test]
-fn a_file_that_a_killed_run_was_to_replace_is_replaced_by_the_run_that_carries_it_on_and_no_other_is() {
-    let (desk, receiver) = (desk(), Receiver::start());
-    let server = Server::start("rows=60,plain-names,slow-job=2,now=2026-03-05T22:00:00Z");
-    configure(&desk, &server, &receiver.url(), "");
-    let ids = |name: &str| {
-        let text = std::fs::read_to_string(desk.path().join(name)).unwrap();
-        let lines = text.lines().map(|line| uid(&serde_json::from_str(line).unwrap()));
-        lines.collect::<Vec<_>>()
-    };
-    let jobs = || {
-        server
-            .seen()
-            .iter()
-            .filter(|request| request.contains("/jobs/"))
-            .count()
-    };
-    let now = ["--now", "2026-03-05T22:00:00Z"];
-    let named = [&now[..], &["--from", "2026-03-05", "--sink", "file:day.ndjson"]].concat();
-    run(&desk, "invalid-login", &named);
-    let all = ids("day.ndjson");
-    assert!(!all.is_empty());
-    let killed = || {
-        let before = jobs();
-        let mut child = spawn(&desk, &[&["run", "invalid-login"][..], &named].concat());
-        wait_until("a poll", || jobs() > before);
-        child.kill().unwrap();
-        child.wait().unwrap();
-    };
-
-    killed();
-    run(
-        &desk,
-        "invalid-login",
-        &[&now[..], &["--sink", "file:day.ndjson"]].concat(),
-    );
-    assert_eq!(ids("day.ndjson"), all);
-
-    std::fs::copy(desk.path().join("day.ndjson"), desk.path().join("other.ndjson")).unwrap();
-    killed();
-    run(
-        &desk,
-        "invalid-login",
-        &[&now[..], &["--sink", "file:other.ndjson"]].concat(),
-    );
-    assert_eq!(
-        ids("other.ndjson"),
-        [&all[..], &all[..]].concat(),
-        "nothing that was there is gone"
-    );
-    assert_eq!(ids("day.ndjson"), all);
-}
-
-#[test]
 fn a_sink_that_did_not_answer_holds_back_the_watermark_and_the_cleanup() {
     let (desk, receiver) = (desk(), Receiver::start());
     let server = Server::start("rows=60,plain-names,now=2026-03-05T22:00:00Z");

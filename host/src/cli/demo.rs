@@ -56,7 +56,6 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             plugin_config: None,
             rendering: &args.rendering,
             extend: false,
-            carried_on: &[],
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let progress = Arc::new(Progress::start(talk, name));

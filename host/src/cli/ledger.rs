@@ -66,7 +66,6 @@ pub async fn keeping(
             .unwrap_or(WINDOWS_AHEAD)
             .into(),
         wanted,
-        replaces: Vec::new(),
     })
 }
 
@@ -261,13 +260,10 @@ async fn reset(args: &StreamArgs) -> Result<(), Failure> {
     for (document, record) in &found {
         // Not under the feet of a run.
         let _claim = ledger.claim(&document.key).await?;
-        for progress in ledger.list(&record.stream.progress_prefix()).await? {
-            ledger.remove(&progress.key, progress.revision).await?;
-        }
+        // The record goes last, so that what is cut short can be asked for again; what is damaged goes too.
+        ledger.remove_all(&record.stream.progress_prefix()).await?;
+        ledger.remove_all(&record.stream.ids_prefix()).await?;
         ledger.remove(&document.key, document.revision).await?;
-        for ids in ledger.list(&record.stream.ids_prefix()).await? {
-            ledger.remove(&ids.key, ids.revision).await?;
-        }
         // Nothing of what was fetched stays behind; a removal that a kill cut short is made up for by the next run.
         for document in spool::documents(&folder, Some(&record.stream)) {
             std::fs::remove_file(&document.path).map_err(|error| {

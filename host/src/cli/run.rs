@@ -79,32 +79,22 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
     }
     let provenance = Arc::new(provenance(&report, &settings));
     let ledger = ledger::file(args, &report.config)?;
-    if ledger.is_none() && matches!(wanted, Wanted::Missing { .. }) {
-        return Err(
-            Failure::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")
-        );
-    }
-    let claim = async |path| ledger::keeping(path, &report, &provenance, wanted, args.windows_ahead).await;
-    // One that is there says what is carried on; none is made before it is known that the sinks can be opened.
-    let mut keeping = match &ledger {
-        Some(path) if path.exists() => Some(claim(path.clone()).await?),
-        _ => None,
-    };
-    let carried_on = keeping.as_ref().map(Keeping::replaced).unwrap_or_default();
     let named = Named {
         names: &args.sinks,
         plugin_config: args.sink_config.as_deref(),
         rendering: &args.rendering,
         extend: ledger.is_some() && wanted != Wanted::Period,
-        carried_on: &carried_on,
     };
     let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
-    if let (None, Some(path)) = (&keeping, ledger) {
-        keeping = Some(claim(path).await?);
-    }
-    if let (Some(keeping), Wanted::Period) = (&mut keeping, wanted) {
-        keeping.replaces.clone_from(&sinks.replaced);
-    }
+    let keeping = match ledger {
+        Some(path) => Some(ledger::keeping(path, &report, &provenance, wanted, args.windows_ahead).await?),
+        None if matches!(wanted, Wanted::Missing { .. }) => {
+            return Err(
+                Failure::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")
+            );
+        }
+        None => None,
+    };
     let target = args.summary.as_deref().map(Target::open).transpose()?;
     stop.hold(match keeping {
         Some(_) => "what is reached is in the ledger: run again, and it goes on from there",

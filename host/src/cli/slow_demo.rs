@@ -202,7 +202,6 @@ impl Stage {
                 format: Some(Format::Ndjson),
             },
             extend: true,
-            carried_on: &[],
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let missing = Wanted::Missing { days: DAYS };

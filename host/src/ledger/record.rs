@@ -68,9 +68,6 @@ pub struct InFlight {
     /// Whether events that were delivered before are to be delivered again: the user named the period.
     #[serde(default)]
     pub again: bool,
-    /// The files that the run which began it replaces as a whole; empty unless the user named the period.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replaces: Vec<String>,
     /// What the plugin planned, in order; empty until it has.
     pub fetches: Vec<FetchState>,
     /// Whether sinks may have got some of its events.
@@ -405,7 +402,6 @@ mod tests {
             clock: settled,
             plugin: String::new(),
             again: false,
-            replaces: Vec::new(),
             fetches: Vec::new(),
             delivering: false,
         }

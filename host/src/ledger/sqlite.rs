@@ -96,6 +96,23 @@ impl SqliteLedger {
         })
     }
 
+    /// Removes all documents whose keys begin so, also such as can no longer be read.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    pub async fn remove_all(&self, prefix: &str) -> Result<(), LedgerError> {
+        let prefix = prefix.to_owned();
+        let removed = self.work(move |connection| {
+            let length = prefix.chars().count() as i64;
+            connection.execute(
+                "DELETE FROM document WHERE substr(key, 1, ?1) = ?2",
+                params![length, prefix],
+            )
+        });
+        removed.await.map(|_| ())
+    }
+
     /// Works with the database on a thread where waiting for the disk does no harm.
     async fn work<T: Send + 'static>(
         &self,
@@ -455,9 +472,12 @@ mod tests {
             let error = result.unwrap_err();
             assert!(error.hint().unwrap().contains("backup"), "{error:?}");
         }
-        // Written anew, it is sound again.
-        ledger.swap("stream.a", Some(revision), "{}".into()).await.unwrap();
-        assert_eq!(ledger.load("stream.a").await.unwrap().unwrap().body, "{}");
+        // It can be removed, and nothing else goes with it.
+        ledger.swap("stream.b", None, "{}".into()).await.unwrap();
+        ledger.remove_all("stream.a").await.unwrap();
+        assert_eq!(ledger.list("stream.").await.unwrap().len(), 1);
+        let anew = ledger.swap("stream.a", None, "{}".into()).await.unwrap();
+        assert!(anew > revision);
     }
 
     #[tokio::test]

@@ -173,11 +173,16 @@ impl Remote {
         let deadline = self.channel.deadline();
         let mut current = None;
         for _ in 0..=MOST_REDIRECTS {
+            let first = current.is_none();
             let request = current.as_ref().unwrap_or(request);
-            let response = self.authorized(request, deadline).await?;
+            let redirected = |cause: RemoteError| match first || request.repeatable {
+                true => cause,
+                false => RemoteError::Redirected { cause: Box::new(cause) },
+            };
+            let response = self.authorized(request, deadline).await.map_err(redirected)?;
             let status = response.status();
             if !is_redirect(status) {
-                return self.judge(request, response).await;
+                return self.judge(request, response).await.map_err(redirected);
             }
             let Some(location) = response.header(LOCATION.as_str()) else {
                 return Err(RemoteError::Redirect {

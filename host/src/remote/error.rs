@@ -195,6 +195,13 @@ pub enum RemoteError {
         #[source]
         last: Box<RemoteError>,
     },
+    /// The server redirected a request that must not be sent twice, so it may have carried it out; what came then failed.
+    #[error("{cause}")]
+    Redirected {
+        /// What went wrong at the target.
+        #[source]
+        cause: Box<RemoteError>,
+    },
 }
 
 fn detail_text(detail: &Option<String>) -> String {
@@ -240,7 +247,7 @@ impl RemoteError {
             | RemoteError::Status { .. }
             | RemoteError::TooLarge { .. }
             | RemoteError::Malformed { .. } => Class::Failed,
-            RemoteError::NoToken { cause } => cause.class(),
+            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.class(),
             RemoteError::GaveUp { last, .. } => last.class(),
         }
     }
@@ -263,7 +270,7 @@ impl RemoteError {
             RemoteError::Interrupted { .. } => "connection-broken",
             RemoteError::TooLarge { .. } => "response-limit",
             RemoteError::Malformed { .. } => "malformed-response",
-            RemoteError::NoToken { cause } => cause.code(),
+            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.code(),
             RemoteError::GaveUp { last, .. } => last.code(),
         }
     }
@@ -273,7 +280,7 @@ impl RemoteError {
         let text = match self {
             RemoteError::Settings { hint, .. } => return hint.clone(),
             RemoteError::Refused { hint, .. } | RemoteError::TokenRefused { hint, .. } => return Some(hint.clone()),
-            RemoteError::NoToken { cause } => return cause.hint(),
+            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => return cause.hint(),
             RemoteError::GaveUp { last, .. } => return last.hint(),
             RemoteError::AddressRefused { .. } => {
                 "if that is meant, set `allow-private-addresses = true` on the connection, \
@@ -311,7 +318,7 @@ impl RemoteError {
             | RemoteError::TokenRefused { status, .. }
             | RemoteError::Status { status, .. }
             | RemoteError::Busy { status, .. } => Some(*status),
-            RemoteError::NoToken { cause } => cause.status(),
+            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.status(),
             RemoteError::GaveUp { last, .. } => last.status(),
             _ => None,
         }
@@ -337,6 +344,7 @@ impl RemoteError {
         match self {
             RemoteError::Busy { status, .. } => *status != StatusCode::NOT_IMPLEMENTED,
             RemoteError::Connect { .. } | RemoteError::Timeout { .. } | RemoteError::Interrupted { .. } => true,
+            RemoteError::Redirected { cause } => cause.is_transient(),
             _ => false,
         }
     }
@@ -345,6 +353,23 @@ impl RemoteError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_request_met_after_a_redirect_says_nothing_of_what_was_done_before() {
+        let connect = || RemoteError::Connect {
+            host: "h:1".into(),
+            reason: "refused".into(),
+        };
+        assert!(connect().nothing_done() && connect().is_transient());
+        let redirected = RemoteError::Redirected {
+            cause: Box::new(connect()),
+        };
+        assert!(!redirected.nothing_done() && redirected.is_transient());
+        assert_eq!(
+            (redirected.code(), redirected.class()),
+            ("connect-failed", Class::Unavailable)
+        );
+    }
 
     #[test]
     fn the_hint_is_that_of_what_failed_last() {

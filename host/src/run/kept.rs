@@ -38,17 +38,6 @@ pub struct Keeping {
     pub windows_ahead: usize,
     /// What is asked for besides the windows in flight.
     pub wanted: Wanted,
-    /// The files that the run replaces as a whole.
-    pub replaces: Vec<String>,
-}
-
-impl Keeping {
-    /// The files that a run replaces whose windows are in flight.
-    pub fn replaced(&self) -> Vec<String> {
-        let record = self.book.record();
-        let windows = record.windows.iter();
-        windows.flat_map(|window| window.replaces.clone()).collect()
-    }
 }
 
 /// What a run with a ledger asks for.
@@ -258,7 +247,6 @@ impl Run {
             clock: self.clock(),
             plugin: self.plugin.digest().to_string(),
             again: keeping.wanted == Wanted::Period,
-            replaces: keeping.replaces.clone(),
             fetches: Vec::new(),
             delivering: false,
         }

@@ -96,7 +96,6 @@ mod tests {
             clock: at("2025-03-31T12:15:00Z"),
             plugin: String::new(),
             again,
-            replaces: Vec::new(),
             fetches: Vec::new(),
             delivering: false,
         }

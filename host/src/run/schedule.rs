@@ -202,7 +202,6 @@ mod tests {
             clock: planned.settled,
             plugin: String::new(),
             again: false,
-            replaces: Vec::new(),
             fetches: Vec::new(),
             delivering: false,
         };

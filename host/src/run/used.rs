@@ -1,6 +1,7 @@
 //! Events that all sinks are done with, on their way back to the parser, which fills them again: an event is half a dozen
 //! strings, and to allocate them on one thread and free them on another costs as much as to write the event out.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::Event;
@@ -13,7 +14,7 @@ const EVENTS: usize = 8192;
 
 /// Batches of used events. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Used(Arc<Mutex<Vec<Vec<Event>>>>);
+pub(super) struct Used(Arc<Mutex<VecDeque<Vec<Event>>>>);
 
 impl Used {
     /// Keeps the events, unless there are enough already or somebody else still has them.
@@ -24,13 +25,13 @@ impl Used {
         }
         let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if batches.len() < BATCHES {
-            batches.push(events);
+            batches.push_back(events);
         }
     }
 
-    /// Those given last, which may still lie in a cache.
+    /// Those given first: so each is filled again before long, and gives up what it no longer needs.
     pub(super) fn take(&self) -> Option<Vec<Event>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
@@ -44,13 +45,13 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_last_is_used_first_and_little_is_kept() {
+    fn what_comes_back_first_is_used_first_and_little_is_kept() {
         let used = Used::default();
         for events in 1..=BATCHES + 1 {
             used.give(batch(events));
         }
         let taken = std::iter::from_fn(|| used.take()).map(|events| events.len());
-        assert_eq!(taken.collect::<Vec<_>>(), [4, 3, 2, 1]);
+        assert_eq!(taken.collect::<Vec<_>>(), [1, 2, 3, 4]);
         used.give(batch(EVENTS + 1));
         assert_eq!(used.take(), None);
     }

@@ -29,8 +29,6 @@ pub struct Opened {
     pub outlets: Vec<Outlet>,
     /// The ways to them.
     pub router: Router,
-    /// The ad-hoc files that are replaced as a whole.
-    pub replaced: Vec<String>,
 }
 
 /// What sinks are opened for.
@@ -43,8 +41,6 @@ pub struct Wanted<'a> {
     pub rendering: &'a RenderingArgs,
     /// The run delivers only what is new, so a file that was named keeps what earlier runs wrote.
     pub extend: bool,
-    /// But these are replaced all the same: that is what the run does which is carried on.
-    pub carried_on: &'a [String],
 }
 
 /// Opens the sinks that were asked for; none asked for means those of the configuration's routes, else stdout. Whatever
@@ -64,7 +60,6 @@ pub fn open(
         wanted,
         remains: remains(config, run_id, provenance),
         outlets: Vec::new(),
-        replaced: Vec::new(),
         plugins: 0,
     };
     let router = if !wanted.names.is_empty() {
@@ -88,7 +83,6 @@ pub fn open(
     Ok(Opened {
         outlets: opening.outlets,
         router,
-        replaced: opening.replaced,
     })
 }
 
@@ -107,7 +101,6 @@ struct Opening<'a> {
     wanted: &'a Wanted<'a>,
     remains: Remains,
     outlets: Vec<Outlet>,
-    replaced: Vec<String>,
     /// How many `.wasm` sinks were named.
     plugins: usize,
 }
@@ -127,12 +120,8 @@ impl Opening<'_> {
                 let layout = Layout::of(&template.to_string(), rendering.format, None)?;
                 let path = opener.expand(&template);
                 let mut options = FileOptions::default();
-                let named = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-                let named = named.to_string_lossy().into_owned();
-                if self.wanted.extend && !self.wanted.carried_on.contains(&named) {
+                if self.wanted.extend {
                     options.existing = Existing::Extend;
-                } else {
-                    self.replaced.push(named);
                 }
                 let opened = opener.file(text, path, &layout, rendering.encoding, options)?;
                 (opened, None)

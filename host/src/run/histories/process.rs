@@ -169,7 +169,6 @@ impl Process<'_> {
                 clock: at(now),
                 plugin: String::new(),
                 again: wanted == Wanted::Period,
-                replaces: Vec::new(),
                 fetches: Vec::new(),
                 delivering: false,
             };
