@@ -79,8 +79,6 @@ mod event;
 #[cfg(feature = "golden")]
 pub mod golden;
 mod header;
-#[cfg(any(test, all(target_family = "wasm", target_os = "unknown")))]
-mod heap;
 pub mod json_lines;
 mod marks;
 pub mod parameters;
