@@ -387,7 +387,11 @@ fn a_second_run_of_the_same_stream_is_refused_while_the_first_is_at_work() {
     for refused in [&arguments[..], &["ledger", "reset", "user-login"]] {
         let output = host(&desk, refused);
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-        assert!(stderr(&output).contains("another run"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("another run of user-login of epm"),
+            "{}",
+            stderr(&output)
+        );
     }
     // Another stream of the same ledger is nobody's business.
     let other = host(

@@ -259,7 +259,7 @@ async fn reset(args: &StreamArgs) -> Result<(), Failure> {
     let mut text = String::new();
     for (document, record) in &found {
         // Not under the feet of a run.
-        let _claim = ledger.claim(&document.key).await?;
+        let _claim = record.stream.claim(&ledger).await?;
         // The record goes last, so that what is cut short can be asked for again; what is damaged goes too.
         ledger.remove_all(&record.stream.progress_prefix()).await?;
         ledger.remove_all(&record.stream.ids_prefix()).await?;

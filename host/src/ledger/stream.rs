@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Noted;
+use super::{Claim, Ledger, LedgerError, Noted};
 
 /// A report of a connection, with its parameters: what a watermark belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,18 @@ impl Stream {
             report: report.to_owned(),
             parameters,
         }
+    }
+
+    /// Claims it for one run at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Claimed`] at once, where another run of it is under way.
+    pub async fn claim(&self, ledger: &dyn Ledger) -> Result<Claim, LedgerError> {
+        ledger.claim(&self.key()).await.map_err(|error| match error {
+            LedgerError::Claimed { .. } => LedgerError::Claimed { what: self.to_string() },
+            error => error,
+        })
     }
 
     /// The key of its record.

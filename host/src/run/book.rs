@@ -37,12 +37,7 @@ impl Book {
     /// Where another run of the stream is under way, or the ledger cannot be used.
     pub async fn open(ledger: Arc<dyn Ledger>, stream: Stream, spool: PathBuf) -> Result<Book, LedgerError> {
         let key = stream.key();
-        let claim = ledger.claim(&key).await.map_err(|error| match error {
-            LedgerError::Claimed { .. } => LedgerError::Claimed {
-                what: stream.to_string(),
-            },
-            error => error,
-        })?;
+        let claim = stream.claim(&*ledger).await?;
         let (record, revision, within) = match ledger.load(&key).await? {
             Some(Document { revision, body, .. }) => {
                 let (record, within) = Record::decode_with_ids(&key, &body)?;
