@@ -246,6 +246,24 @@ async fn a_redirected_post_keeps_its_meaning_or_fails() {
 }
 
 #[tokio::test]
+async fn a_refusal_behind_a_redirect_is_not_taken_for_one_of_the_post_itself() {
+    let server = Server::start(|seen, _| match seen.path.as_str() {
+        "/jobs" => redirect(303, "/jobs/77"),
+        _ => json(403, "{}"),
+    })
+    .await;
+    let remote = remote(&server.url());
+    let behind = failure(&remote, post(&remote, "/jobs")).await;
+    assert!(matches!(behind, RemoteError::Redirected { .. }), "{behind:?}");
+    assert_eq!((behind.class(), behind.code()), (Class::Refused, "access-refused"));
+    // Neither where nothing was done before, nor where it may be done again.
+    for request in [post(&remote, "/other"), get(&remote, "/jobs")] {
+        let refused = failure(&remote, request).await;
+        assert!(matches!(refused, RemoteError::Refused { .. }), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_not_read() {
     let server = Server::start(|seen, _| match seen.path.as_str() {
         "/promised" => respond(200, "text/plain", vec![b'x'; 2000]),
