@@ -28,6 +28,7 @@
 #[cfg(test)]
 mod conformance;
 mod error;
+mod form;
 mod interval;
 #[cfg(test)]
 pub(crate) mod memory;
