@@ -1,7 +1,9 @@
-//! Compiled code on disk, so that a plugin is compiled once for a machine and not once for a run.
+//! Compiled code on disk, and how the component fits this host, so that a plugin is compiled and compared with the WIT
+//! package once for a machine and not once for a run.
 //!
-//! An entry's name says which component it was compiled from and by which engine; its last 32 bytes are the SHA-256 of
-//! the rest. The folder belongs to the user alone: who can write there could run anything as that user anyway.
+//! An entry's name says which component it was compiled from, by which engine, and which WIT package it fits. The first
+//! line is the [`Fit`] as JSON, the code follows; the last 32 bytes are the SHA-256 of the rest. The folder belongs to
+//! the user alone: who can write there could run anything as that user anyway.
 
 use std::fs::{self, DirBuilder, File};
 use std::hash::{Hash, Hasher};
@@ -13,16 +15,19 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::fit::Fit;
+use super::offer::WIT;
+
 /// Entries kept; the oldest go first.
 const ENTRIES: usize = 64;
 const SUFFIX: &str = "cwasm";
 const CHECKSUM: usize = 32;
 
-/// A folder of compiled components for one engine.
+/// A folder of compiled components for one engine and one WIT package.
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
-    engine: String,
+    host: String,
 }
 
 impl Cache {
@@ -32,10 +37,10 @@ impl Cache {
             Ok(()) => {
                 let mut hasher = Sha256Hasher(Sha256::new());
                 engine.precompile_compatibility_hash().hash(&mut hasher);
-                let engine = hex(&hasher.0.finalize());
+                WIT.hash(&mut hasher);
                 Some(Cache {
                     folder: folder.to_owned(),
-                    engine,
+                    host: hex(&hasher.0.finalize()),
                 })
             }
             Err(error) => {
@@ -45,8 +50,9 @@ impl Cache {
         }
     }
 
-    /// The component compiled earlier from a file of that digest; `None` where there is none, or none that is whole.
-    pub(super) fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
+    /// The component compiled earlier from a file of that digest, which fits; `None` where there is none, or none that is
+    /// whole.
+    pub(super) fn get(&self, engine: &Engine, digest: &str) -> Option<(Component, Fit)> {
         let path = self.path(digest);
         let mut entry = match read(&path) {
             Ok(entry) => entry,
@@ -56,20 +62,22 @@ impl Cache {
                 return None;
             }
         };
-        let code = entry.len().checked_sub(CHECKSUM)?;
-        let checksum = entry.split_off(code);
+        let end = entry.len().checked_sub(CHECKSUM)?;
+        let checksum = entry.split_off(end);
         if Sha256::digest(&entry).as_slice() != checksum {
             tracing::debug!(path = %path.display(), "compiled plugin is damaged; compiling again");
             return None;
         }
+        let (fit, code) = entry.split_at_checked(entry.iter().position(|byte| *byte == b'\n')? + 1)?;
+        let fit = serde_json::from_slice(fit).ok()?;
         // SAFETY: the bytes must be those that `Component::serialize` gave, unaltered. `put` alone writes entries, and
         // the checksum shows that this one is whole. The folder and the file belong to this user and nobody else can
         // write to them, so an entry could only be forged by someone who can already run code as this user. The
         // engine itself refuses code of another version, other settings or another machine.
         #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(engine, &entry) };
+        let component = unsafe { Component::deserialize(engine, code) };
         match component {
-            Ok(component) => Some(component),
+            Ok(component) => Some((component, fit)),
             Err(error) => {
                 tracing::debug!(path = %path.display(), error = format!("{error:#}"), "compiled plugin is of no use");
                 None
@@ -77,21 +85,18 @@ impl Cache {
         }
     }
 
-    /// Keeps a compiled component. Failing to is no error: the next run compiles again.
-    pub(super) fn put(&self, digest: &str, component: &Component) {
-        let kept = component
-            .serialize()
-            .map_err(io::Error::other)
-            .and_then(|code| self.write(digest, &code));
+    /// Keeps a compiled component that fits. Failing to is no error: the next run compiles again.
+    pub(super) fn put(&self, digest: &str, component: &Component, fit: &Fit) {
+        let kept = entry(component, fit).and_then(|entry| self.write(digest, &entry));
         if let Err(error) = kept {
             tracing::debug!(folder = %self.folder.display(), %error, "cannot keep compiled plugin");
         }
     }
 
-    fn write(&self, digest: &str, code: &[u8]) -> io::Result<()> {
+    fn write(&self, digest: &str, entry: &[u8]) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(code)?;
-        file.write_all(&Sha256::digest(code))?;
+        file.write_all(entry)?;
+        file.write_all(&Sha256::digest(entry))?;
         file.as_file().sync_all()?;
         file.persist(self.path(digest))?;
         self.prune()
@@ -114,9 +119,17 @@ impl Cache {
     }
 
     fn path(&self, digest: &str) -> PathBuf {
-        let engine = self.engine.get(..16).unwrap_or_default();
-        self.folder.join(format!("{digest}-{engine}.{SUFFIX}"))
+        let host = self.host.get(..16).unwrap_or_default();
+        self.folder.join(format!("{digest}-{host}.{SUFFIX}"))
     }
+}
+
+/// What an entry holds but for its checksum.
+fn entry(component: &Component, fit: &Fit) -> io::Result<Vec<u8>> {
+    let mut entry = serde_json::to_vec(fit)?;
+    entry.push(b'\n');
+    entry.extend(component.serialize().map_err(io::Error::other)?);
+    Ok(entry)
 }
 
 /// Makes sure that the folder exists and that nobody else can write to it.
@@ -206,6 +219,8 @@ impl Hasher for Sha256Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::PluginKind;
+    use crate::plugin::offer::Version;
 
     fn setup() -> (tempfile::TempDir, Engine, Cache, Component) {
         let folder = tempfile::tempdir().unwrap();
@@ -215,39 +230,45 @@ mod tests {
         (folder, engine, cache, component)
     }
 
-    fn entry(cache: &Cache) -> PathBuf {
-        cache.path("d")
+    fn fit() -> Fit {
+        Fit {
+            kind: PluginKind::Report,
+            packed: true,
+            version: Version::parse("0.1.0").unwrap(),
+            imports: vec!["wasi:clocks/monotonic-clock@0.2.6#now".into()],
+        }
     }
 
     #[test]
     fn a_component_that_was_kept_comes_back_under_its_digest_only() {
         let (_folder, engine, cache, component) = setup();
-        cache.put("d", &component);
-        assert!(cache.get(&engine, "d").is_some());
+        cache.put("d", &component, &fit());
+        let (_, found) = cache.get(&engine, "d").unwrap();
+        assert_eq!(found, fit());
         assert!(cache.get(&engine, "e").is_none());
     }
 
     #[test]
     fn a_damaged_or_foreign_entry_is_not_used() {
         let (_folder, engine, cache, component) = setup();
-        cache.put("d", &component);
-        let good = fs::read(entry(&cache)).unwrap();
+        cache.put("d", &component, &fit());
+        let good = fs::read(cache.path("d")).unwrap();
         let mut flipped = good.clone();
         flipped[good.len() / 2] ^= 1;
-        let mut foreign = b"\x7fELF anything".to_vec();
-        foreign.extend_from_slice(&Sha256::digest(b"\x7fELF anything"));
+        let checked = |text: &[u8]| [text, Sha256::digest(text).as_slice()].concat();
         for bad in [
             flipped,
             good[..good.len() - 1].to_vec(),
             good[..7].to_vec(),
             vec![],
             vec![0; good.len()],
-            foreign,
+            checked(b"\x7fELF anything"),
+            checked(b"{}\n\x7fELF anything"),
         ] {
-            fs::write(entry(&cache), &bad).unwrap();
+            fs::write(cache.path("d"), &bad).unwrap();
             assert!(cache.get(&engine, "d").is_none());
         }
-        cache.put("d", &component);
+        cache.put("d", &component, &fit());
         assert!(cache.get(&engine, "d").is_some());
     }
 
@@ -255,7 +276,7 @@ mod tests {
     fn only_the_newest_entries_stay() {
         let (_folder, _engine, cache, component) = setup();
         for number in 0..ENTRIES + 5 {
-            cache.put(&number.to_string(), &component);
+            cache.put(&number.to_string(), &component, &fit());
         }
         assert_eq!(fs::read_dir(&cache.folder).unwrap().count(), ENTRIES);
     }
@@ -266,8 +287,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (folder, engine, cache, component) = setup();
         assert_eq!(fs::metadata(&cache.folder).unwrap().permissions().mode() & 0o777, 0o700);
-        cache.put("d", &component);
-        fs::set_permissions(entry(&cache), PermissionsExt::from_mode(0o666)).unwrap();
+        cache.put("d", &component, &fit());
+        fs::set_permissions(cache.path("d"), PermissionsExt::from_mode(0o666)).unwrap();
         assert!(cache.get(&engine, "d").is_none());
         fs::set_permissions(&cache.folder, PermissionsExt::from_mode(0o770)).unwrap();
         assert!(Cache::open(&cache.folder, &engine).is_none());

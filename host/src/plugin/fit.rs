@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{ResourceType, Type};
@@ -29,7 +30,7 @@ impl Misfit {
 }
 
 /// What a component that fits turned out to be.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fit {
     pub(super) kind: PluginKind,
     /// Whether it answers in the packed form too.

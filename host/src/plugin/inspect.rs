@@ -1,6 +1,6 @@
 //! What there is to know about a plugin.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bindings::{Granularity, sink};
@@ -9,7 +9,7 @@ use super::sandbox::{Loaded, Role};
 use super::{ConnectionKind, Limits, Parameter};
 
 /// What a plugin does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PluginKind {
     /// It reads a report.

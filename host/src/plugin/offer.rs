@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use serde::{Deserialize, Serialize};
 use wit_parser::{Interface, PackageId, Resolve, SourceMap, WorldId};
 
 use super::PluginKind;
@@ -82,7 +83,7 @@ impl Offer {
     }
 }
 
-/// The text without the lines that are comments. They are two thirds of it, every run reads it, and comparing needs none.
+/// The text without the lines that are comments. They are two thirds of it, and comparing needs none.
 fn code(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
@@ -93,7 +94,7 @@ fn code(text: &str) -> String {
 }
 
 /// A version's numbers; what follows them does not decide who is older.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Version(u64, u64, u64);
 
 impl Version {

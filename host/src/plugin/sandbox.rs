@@ -65,11 +65,10 @@ impl Sandbox {
             .limit("component", self.limits.component, "bytes"));
         }
         let digest = cache::digest(wasm);
-        let component = self.component(wasm, &digest, &label)?;
-        self.check_resources(&component, &label)?;
+        let (component, fit) = self.component(wasm, &digest, &label)?;
         let Fit {
             kind, packed, imports, ..
-        } = fit::fit(&self.engine, &component.component_type()).map_err(|misfit| incompatible(&label, misfit))?;
+        } = fit;
         let core = Core {
             engine: self.engine.clone(),
             limits: self.limits.clone(),
@@ -104,7 +103,8 @@ impl Sandbox {
         &self.limits
     }
 
-    fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<Component, PluginError> {
+    /// The compiled component, and how it fits.
+    fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<(Component, Fit), PluginError> {
         let load = |reason: String, hint: Option<&str>| PluginError::Load {
             label: label.to_owned(),
             reason: plain(&reason),
@@ -115,8 +115,9 @@ impl Sandbox {
             let (reason, hint) = not_wasm(wasm);
             return Err(load(reason.to_owned(), Some(hint)));
         }
-        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(&self.engine, digest)) {
-            return Ok(component);
+        if let Some((component, fit)) = self.cache.as_ref().and_then(|cache| cache.get(&self.engine, digest)) {
+            self.check_resources(&component, label)?;
+            return Ok((component, fit));
         }
         let wrapped;
         let bytes = if is_component {
@@ -131,10 +132,12 @@ impl Sandbox {
                 Some("the file is damaged, or uses features that this host does not run"),
             )
         })?;
+        self.check_resources(&component, label)?;
+        let fit = fit::fit(&self.engine, &component.component_type()).map_err(|misfit| incompatible(label, misfit))?;
         if let Some(cache) = &self.cache {
-            cache.put(digest, &component);
+            cache.put(digest, &component, &fit);
         }
-        Ok(component)
+        Ok((component, fit))
     }
 
     fn wrap(&self, wasm: &[u8], label: &str) -> Result<Vec<u8>, PluginError> {
