@@ -89,9 +89,7 @@ impl<'a> Attributes<'a> {
         }
         let mut seen = [0_u64; 4];
         for (index, (name, _)) in self.entries().enumerate() {
-            let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
+            let hash = fingerprint(name);
             let bit = 1 << (hash >> 58);
             if let Some(word) = seen.get_mut((hash >> 56 & 3) as usize) {
                 if *word & bit != 0 && self.entries().take(index).any(|(earlier, _)| earlier == name) {
@@ -102,6 +100,16 @@ impl<'a> Attributes<'a> {
         }
         false
     }
+}
+
+/// Tells most names apart in its upper bits, by their lengths and what they begin and end with.
+fn fingerprint(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let ends = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first).rotate_left(20) ^ u64::from_le_bytes(*last),
+        _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    (ends ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl Serialize for Attributes<'_> {

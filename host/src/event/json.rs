@@ -11,10 +11,9 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     // Once for all three.
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    if is_plain(bytes) {
-        out.extend_from_slice(bytes);
-    } else {
-        escape(out, bytes);
+    match first_special(bytes) {
+        None => out.extend_from_slice(bytes),
+        Some(first) => escape(out, bytes, first),
     }
     out.push(b'"');
 }
@@ -48,7 +47,7 @@ pub(super) fn object(out: &mut Vec<u8>, before: &str, value: &str) {
 /// Appends `before` and a text of which is known that nothing in it needs escaping.
 #[inline]
 pub(super) fn known(out: &mut Vec<u8>, before: &str, value: &str) {
-    debug_assert!(is_plain(value.as_bytes()));
+    debug_assert!(first_special(value.as_bytes()).is_none());
     raw(out, before);
     out.push(b'"');
     raw(out, value);
@@ -99,34 +98,47 @@ pub(super) fn number(out: &mut Vec<u8>, number: i64) {
 
 const EACH: u64 = u64::MAX / 255;
 
-/// Whether no byte needs escaping: RFC 8259 section 7 names quotation marks, backslashes and what is below a space.
+/// Where the first byte is that needs escaping: RFC 8259 section 7 names quotation marks, backslashes and what is below a
+/// space.
 #[inline]
-fn is_plain(bytes: &[u8]) -> bool {
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        if let Some(at) = special_in(word) {
+            return Some(8 * index + at);
+        }
+    }
     match bytes.last_chunk::<8>() {
-        // The last eight may be looked at twice.
-        Some(last) => bytes.as_chunks::<8>().0.iter().all(is_plain_word) && is_plain_word(last),
-        None => !bytes.iter().any(|byte| needs_escape(*byte)),
+        // Some of the last eight may be looked at twice.
+        Some(last) => special_in(last).map(|at| bytes.len() - 8 + at),
+        None => bytes.iter().position(|byte| needs_escape(*byte)),
     }
 }
 
 /// Eight bytes at once. `x - EACH * n` borrows into the top bit of a byte just where that byte is below `n`, and never
-/// without one further down that is; a top bit that was set before does not count.
+/// without one further down that is, so the first one found is one; a top bit that was set before does not count.
 #[inline]
-fn is_plain_word(bytes: &[u8; 8]) -> bool {
+fn special_in(bytes: &[u8; 8]) -> Option<usize> {
     let word = u64::from_le_bytes(*bytes);
     let below = |word: u64, limit: u8| word.wrapping_sub(EACH * u64::from(limit)) & !word;
     let found =
         below(word, b' ') | below(word ^ (EACH * u64::from(b'"')), 1) | below(word ^ (EACH * u64::from(b'\\')), 1);
-    found & (EACH << 7) == 0
+    let found = found & (EACH << 7);
+    // At most 7.
+    (found != 0).then_some((found.trailing_zeros() / 8) as usize)
 }
 
 fn needs_escape(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
-#[cold]
-fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
+/// Appends what stands before a byte that needs escaping, that byte escaped, and so on: texts that are JSON themselves
+/// have one every few bytes.
+fn escape(out: &mut Vec<u8>, mut bytes: &[u8], mut first: usize) {
+    loop {
+        let (plain, rest) = bytes.split_at_checked(first).unwrap_or((bytes, &[]));
+        out.extend_from_slice(plain);
+        let Some((byte, rest)) = rest.split_first() else { return };
         let short = match byte {
             b'"' | b'\\' => *byte,
             0x08 => b'b',
@@ -134,18 +146,14 @@ fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
             b'\n' => b'n',
             0x0c => b'f',
             b'\r' => b'r',
-            0x00..b' ' => {
-                out.extend_from_slice(b"\\u00");
-                out.push(b'0' + (byte >> 4));
-                out.push(hexadecimal(byte & 15));
-                continue;
-            }
-            _ => {
-                out.push(*byte);
-                continue;
-            }
+            _ => b'u',
         };
         out.extend_from_slice(&[b'\\', short]);
+        if short == b'u' {
+            out.extend_from_slice(&[b'0', b'0', b'0' + (byte >> 4), hexadecimal(byte & 15)]);
+        }
+        bytes = rest;
+        first = first_special(bytes).unwrap_or(bytes.len());
     }
 }
 
@@ -189,6 +197,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_mix_of_plain_and_special_bytes_is_written_as_serde_json_does(value in "[ -z\\\\\"{}\u{0}-\u{1f}\u{7f}-\u{101}]{0,60}") {
+            prop_assert_eq!(written(&value), serde_json::to_string(&value).unwrap());
+        }
+
         #[test]
         fn any_text_is_written_as_serde_json_does(value in vec(any::<char>(), 0..40)) {
             let value: String = value.into_iter().collect();

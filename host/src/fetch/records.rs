@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::rc::Rc;
 
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2, memchr3};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -129,6 +129,9 @@ pub(super) fn split(
 /// A JSON text without white space between its tokens; so it is one line.
 pub(crate) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
     let bytes = json.as_bytes();
+    if is_compact(bytes) {
+        return out.write_all(bytes);
+    }
     let (mut from, mut at) = (0, 0);
     while let Some(byte) = bytes.get(at) {
         at += 1;
@@ -143,6 +146,17 @@ pub(crate) fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
         }
     }
     out.write_all(bytes.get(from..).unwrap_or_default())
+}
+
+/// Whether a JSON text surely has no white space between its tokens: what most servers send. One of two neighbouring tokens
+/// is a bracket, a brace, a comma or a colon, so white space between them has one of these, or more of it, on a side.
+fn is_compact(json: &[u8]) -> bool {
+    let is_structural = |place: Option<usize>| {
+        let byte = place.and_then(|place| json.get(place));
+        byte.is_none_or(|byte| b" {}[],:".contains(byte))
+    };
+    memchr3(b'\n', b'\r', b'\t', json).is_none()
+        && memchr_iter(b' ', json).all(|at| !is_structural(at.checked_sub(1)) && !is_structural(at.checked_add(1)))
 }
 
 /// Where the JSON string ends in which `at` is.
