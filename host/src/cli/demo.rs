@@ -11,6 +11,7 @@ use super::sinks::Wanted;
 use super::stop::Stop;
 use super::{Failure, auth, plugins, report, run, sinks, slow_demo};
 use crate::config::{self, Config};
+use crate::counted::counted;
 use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Auth, Settings};
 use crate::run::RunError;
@@ -74,8 +75,11 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             Ok(()) => say(
                 talk,
                 &format!(
-                    "{} events, {} rows rejected, {} requests, {} ms\n",
-                    summary.events, summary.rejected, summary.remote.requests, summary.duration_ms
+                    "{}, {}, {}, {} ms\n",
+                    counted(summary.events, "event", "events"),
+                    counted(summary.rejected, "row rejected", "rows rejected"),
+                    counted(summary.remote.requests, "request", "requests"),
+                    summary.duration_ms
                 ),
             ),
             Err(RunError::Closed) => break,

@@ -36,6 +36,7 @@ pub use error::{Exit, Failure};
 pub use sinks::open_alone as open_sink;
 
 use crate::config::Config;
+use crate::counted::counted;
 
 /// Parses the arguments of the process, carries them out, and answers with the exit code.
 pub fn main() -> u8 {
@@ -191,11 +192,11 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     }
     print(
         format!(
-            "ok: {}: {} connections, {} sinks, {} plugins\n",
+            "ok: {}: {}, {}, {}\n",
             path.display(),
-            config.connections.len(),
-            config.sinks.len(),
-            config.plugins.len()
+            counted(config.connections.len(), "connection", "connections"),
+            counted(config.sinks.len(), "sink", "sinks"),
+            counted(config.plugins.len(), "plugin", "plugins")
         )
         .as_bytes(),
     )

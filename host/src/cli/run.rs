@@ -16,6 +16,7 @@ use super::stop::Stop;
 use super::summary::Target;
 use super::{Exit, Failure, connection, ledger, sinks};
 use crate::config;
+use crate::counted::counted;
 use crate::event::{Product, Provenance};
 use crate::fetch::{self, FetchError, Fetcher};
 use crate::plugin::ConnectionKind;
@@ -200,7 +201,7 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
         Err(error) => Err(error.into()),
         Ok(()) if strict && summary.rejected > 0 => Err(Failure::new(
             Exit::Partial,
-            format!("{} rows were rejected", summary.rejected),
+            counted(summary.rejected, "row was rejected", "rows were rejected"),
         )
         .hint("the first of them are logged above; without --strict they are only counted")),
         Ok(()) => Ok(()),
@@ -213,8 +214,7 @@ fn stopped(summary: &Summary, stop: &Stop) -> Failure {
     let in_flight = match summary.ledger.as_ref().map(|ledger| ledger.in_flight) {
         None => return failure,
         Some(0) => "no window is in flight".to_owned(),
-        Some(1) => "1 window is in flight".to_owned(),
-        Some(more) => format!("{more} windows are in flight"),
+        Some(some) => counted(some, "window is in flight", "windows are in flight"),
     };
     Failure {
         message: failure.message.map(|message| format!("{message}; {in_flight}")),
@@ -228,15 +228,15 @@ pub fn tell(summary: &Summary, talk: &Talk) {
         return;
     }
     let rejected = if summary.rejected > 0 {
-        format!(", {} rows rejected", summary.rejected)
+        format!(", {}", counted(summary.rejected, "row rejected", "rows rejected"))
     } else {
         String::new()
     };
     let _ = writeln!(
         anstream::stderr(),
-        "{}: {} events{rejected} from {} to {} in {} ms",
+        "{}: {}{rejected} from {} to {} in {} ms",
         summary.plugin.name,
-        summary.events,
+        counted(summary.events, "event", "events"),
         summary.window.from,
         summary.window.to,
         summary.duration_ms

@@ -29,6 +29,7 @@ use super::sinks::Wanted as Named;
 use super::stop::Stop;
 use super::{Exit, Failure, ledger, plugins, print, report, run, sinks};
 use crate::config::Config;
+use crate::counted::counted;
 use crate::event::{Encoding, Provenance};
 use crate::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
 use crate::plugin::{ConnectionKind, PluginKind};
@@ -224,7 +225,11 @@ impl Stage {
             Ok(()) => {
                 say(
                     talk,
-                    &format!("{} events, {} requests\n", summary.events, summary.remote.requests),
+                    &format!(
+                        "{}, {}\n",
+                        counted(summary.events, "event", "events"),
+                        counted(summary.remote.requests, "request", "requests")
+                    ),
                 );
                 Ok(())
             }
