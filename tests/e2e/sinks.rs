@@ -242,6 +242,35 @@ fn events_go_where_routes_send_them() {
 }
 
 #[test]
+fn an_option_that_no_sink_of_the_run_heeds_is_refused() {
+    let (desk, server) = (desk(), Server::start(""));
+    let sinks = "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n\
+                 [[routes]]\nreports = [\"user-login\"]\nto = [\"archive\"]\n\
+                 [[routes]]\nreports = [\"audit-events\"]\nto = [\"archive\", \"stdout\"]\n";
+    desk.write("host.toml", configuration(&server, sinks));
+    for option in [["--format", "csv"], ["--encoding", "event"]] {
+        for sink in [&[][..], &["--sink", "archive"]] {
+            let arguments = [&["run", "user-login", "--since", "7d"], &option[..], sink].concat();
+            let output = host(&desk, &arguments);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains(&format!("error: {} is for", option[0])), "{said}");
+            assert!(said.contains("hint: ") && said.contains("host.toml"), "{said}");
+        }
+    }
+    assert!(server.seen().is_empty());
+    assert!(!desk.path().join("archive.ndjson").exists());
+    // A route may lead to standard output too.
+    let (summary, output) = run(&desk, "audit-events", &["--format", "csv", "--encoding", "event"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("id,"), "{}", stdout(&output));
+    assert_eq!(
+        file(&desk, "archive.ndjson").len() as u64,
+        summary["events"].as_u64().unwrap()
+    );
+}
+
+#[test]
 fn an_event_that_no_route_takes_is_counted() {
     let (desk, server) = (desk(), Server::start(""));
     let sinks = "[[routes]]\noutcome = \"failure\"\nto = [\"stdout\"]\n";

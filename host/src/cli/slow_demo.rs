@@ -30,7 +30,7 @@ use super::stop::Stop;
 use super::{Exit, Failure, ledger, plugins, print, report, run, sinks};
 use crate::config::Config;
 use crate::counted::counted;
-use crate::event::{Encoding, Provenance};
+use crate::event::Provenance;
 use crate::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
 use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Remote, Request, Settings};
@@ -199,7 +199,7 @@ impl Stage {
             names: &[format!("file:{}", self.events(name).display())],
             plugin_config: None,
             rendering: &RenderingArgs {
-                encoding: Encoding::default(),
+                encoding: None,
                 format: Some(Format::Ndjson),
             },
             extend: true,
