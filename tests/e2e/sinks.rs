@@ -94,6 +94,44 @@ fn check_says_what_each_sink_promises() {
 }
 
 #[test]
+fn check_calls_ok_what_may_take_events_and_nothing_else() {
+    // A status; whether `url` may be where events go, and whether it may be what a plugin's paths begin with.
+    for (status, receiver, base) in [
+        (200, true, true),
+        (204, true, true),
+        (400, true, true),
+        (405, true, true),
+        (501, true, true),
+        (404, false, true),
+        (410, false, true),
+        (401, false, false),
+        (403, false, false),
+        (429, false, false),
+        (500, false, false),
+        (503, false, false),
+    ] {
+        let (desk, up) = (desk(), Receiver::with(0, move |_| Reply::status(status)));
+        let endpoint = format!(
+            "endpoint = {{ url = \"{}\", allow-private-addresses = true }}",
+            up.url()
+        );
+        desk.write(
+            "host.toml",
+            format!("[sinks.http]\nkind = \"http\"\n{endpoint}\n[sinks.hec]\nplugin = \"splunk-hec\"\n{endpoint}\n"),
+        );
+        for (name, good) in [("http", receiver), ("hec", base)] {
+            let output = host(&desk, &["check", name]);
+            let text = stdout(&output);
+            assert_eq!(output.status.code(), Some(if good { 0 } else { 7 }), "{text}");
+            assert!(text.starts_with(if good { "ok " } else { "failed " }), "{text}");
+            assert!(text.contains(&format!("status {status}")), "{text}");
+            assert_eq!(text.contains("only a run can tell"), good && status >= 300, "{text}");
+        }
+        assert!(up.received().iter().all(|request| request.method == "OPTIONS"));
+    }
+}
+
+#[test]
 fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
     let port = free_port();
