@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Desk, Place, Receiver, Reply, Server, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk};
 
@@ -68,11 +68,6 @@ fn uids(values: &[Value]) -> Vec<String> {
 fn file(desk: &Desk, name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(desk.path().join(name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]
@@ -134,11 +129,11 @@ fn check_calls_ok_what_may_take_events_and_nothing_else() {
 #[test]
 fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
-    let port = free_port();
+    let down = Place::take();
     let sinks = [
         "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n".to_owned(),
         http("up", &up.url(), ""),
-        http("down", &format!("http://127.0.0.1:{port}"), ""),
+        http("down", &down.url(), ""),
     ];
     desk.write("host.toml", configuration(&server, &sinks.concat()));
     let (summary, output) = run(
@@ -182,7 +177,7 @@ fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
         events
     );
 
-    let back = Receiver::with(port, |_| Reply::status(200));
+    let back = down.open(|_| Reply::status(200));
     let replayed = host(&desk, &["dead-letter", "replay", "--sink", "down"]);
     assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
     assert_eq!(uids(&back.taken()), expected);
@@ -212,9 +207,8 @@ fn a_sink_that_others_need_not_wait_for_is_asked_to_wait_in_vain() {
 #[test]
 fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
-    let port = free_port();
-    let down = format!("http://127.0.0.1:{port}");
-    let sinks = http("up", &up.url(), "") + &http("down", &down, "when-down = \"wait\"");
+    let down = Place::take();
+    let sinks = http("up", &up.url(), "") + &http("down", &down.url(), "when-down = \"wait\"");
     desk.write("host.toml", configuration(&server, &sinks));
     let both = ["--sink", "up", "--sink", "down"];
     let (summary, output) = run(&desk, "user-login", &both);
@@ -231,7 +225,7 @@ fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     };
     let before = asked();
 
-    let back = Receiver::with(port, |_| Reply::status(200));
+    let back = down.open(|_| Reply::status(200));
     let (summary, output) = run(&desk, "user-login", &both);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(asked(), before, "the report is here");
