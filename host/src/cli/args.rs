@@ -159,7 +159,7 @@ pub enum Command {
 }
 
 /// Where the configuration stands.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ConfigFile {
     /// The configuration [default: $HOST_CONFIG, ./host.toml, $XDG_CONFIG_HOME/host/host.toml].
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env = true)]
@@ -167,7 +167,7 @@ pub struct ConfigFile {
 }
 
 /// Which report, of which period, with which parameters.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ReportArgs {
     /// A built-in report, a name under [plugins] in the configuration, or a path to a .wasm file.
     pub plugin: String,

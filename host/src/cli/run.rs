@@ -4,8 +4,6 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::args::{BackfillArgs, RunArgs, Talk};
 use super::error::hint;
 use super::progress::Progress;
@@ -101,18 +99,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         Some(_) => "what is reached is in the ledger: run again, and it goes on from there",
         None => "without a ledger nothing is kept: the next run begins anew",
     });
-    let progress = Arc::new(Progress::start(talk, &report.description.name));
-    let (mut summary, result) = execute(
-        report,
-        settings,
-        sinks,
-        provenance,
-        Arc::clone(&progress),
-        stop.token.clone(),
-        keeping,
-    )
-    .await?;
-    progress.finish();
+    let (mut summary, result) = execute(report, settings, sinks, provenance, keeping, talk, &stop).await?;
     let result = outcome(result, &summary, args.strict, &stop);
     summary.exit = result.as_ref().err().map_or(Exit::Done, |failure| failure.exit).code();
     if result.is_ok() {
@@ -137,17 +124,18 @@ pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
     }
 }
 
-/// Opens the connection and the spool, and carries the run out.
+/// Opens the connection and the spool, and carries the run out, with its progress on the terminal.
 pub async fn execute(
     report: Report,
     settings: Settings,
     sinks: Opened,
     provenance: Arc<Provenance>,
-    progress: Arc<Progress>,
-    stop: CancellationToken,
     keeping: Option<Keeping>,
+    talk: &Talk,
+    stop: &Stop,
 ) -> Result<(Summary, Result<(), RunError>), Failure> {
     let remote = Arc::new(Remote::new(settings)?);
+    let progress = Arc::new(Progress::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::Progress> = progress.clone();
     let fetcher = Arc::new(Fetcher::new(
         remote,
@@ -165,11 +153,13 @@ pub async fn execute(
         outlets: sinks.outlets,
         router: sinks.router,
         provenance,
-        observer: progress,
-        stop,
+        observer: progress.clone(),
+        stop: stop.token.clone(),
         keeping,
     };
-    Ok(run.execute().await)
+    let done = run.execute().await;
+    progress.finish();
+    Ok(done)
 }
 
 fn limits(set: &config::Fetch) -> fetch::Limits {
