@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-pub use receiver::{Received, Receiver, Reply};
+pub use receiver::{Place, Received, Receiver, Reply};
 
 /// A fresh folder, and the binary in an environment that knows nothing else.
 pub struct Desk {

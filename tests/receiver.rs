@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use serde_json::Value;
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
 /// A request that came.
@@ -56,6 +57,31 @@ struct Desk {
     answers: Mutex<Box<Answers>>,
 }
 
+/// A port that is taken, and refuses connections until a receiver opens there.
+pub struct Place(TcpSocket);
+
+impl Place {
+    /// Takes a free port.
+    pub fn take() -> Place {
+        Place(bound(TcpSocket::new_v4().expect("a socket"), 0))
+    }
+
+    /// The base URL of the receiver that will be there.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("an address"))
+    }
+
+    /// Opens the receiver.
+    pub fn open(self, answers: impl FnMut(&Received) -> Reply + Send + 'static) -> Receiver {
+        Receiver::on(self.0, answers)
+    }
+}
+
+fn bound(socket: TcpSocket, port: u16) -> TcpSocket {
+    socket.bind(([127, 0, 0, 1], port).into()).expect("a port");
+    socket
+}
+
 /// The server, on a free port until it is dropped.
 pub struct Receiver {
     desk: Arc<Desk>,
@@ -71,6 +97,13 @@ impl Receiver {
 
     /// Listens on a port, 0 for a free one, and answers as the function says.
     pub fn with(port: u16, answers: impl FnMut(&Received) -> Reply + Send + 'static) -> Receiver {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // Connections of the one that listened there before may not be over yet.
+        socket.set_reuseaddr(true).expect("an option");
+        Receiver::on(bound(socket, port), answers)
+    }
+
+    fn on(socket: TcpSocket, answers: impl FnMut(&Received) -> Reply + Send + 'static) -> Receiver {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -85,9 +118,7 @@ impl Receiver {
             .fallback(take)
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&desk));
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind(("127.0.0.1", port)))
-            .expect("a port");
+        let listener = runtime.block_on(async { socket.listen(1024) }).expect("a listener");
         let port = listener.local_addr().expect("an address").port();
         runtime.spawn(async move { axum::serve(listener, app).await });
         Receiver {

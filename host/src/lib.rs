@@ -27,6 +27,7 @@ macro_rules! failpoint {
 
 pub mod cli;
 pub mod config;
+mod counted;
 pub mod event;
 #[cfg(feature = "failpoints")]
 mod failpoint;

@@ -94,6 +94,46 @@ fn a_plan_for_people_has_a_line_for_each_request() {
 }
 
 #[test]
+fn options_of_a_run_are_refused_by_a_plan_with_the_reason() {
+    let desk = desk();
+    for option in [
+        &["--url", "https://epm.example.com"][..],
+        &["--url=https://epm.example.com", "--auth", "none"],
+        &["--auth", "none"],
+        &["--connection", "epm"],
+        &["--sink", "stdout"],
+        &["--ledger", "none"],
+        &["--strict"],
+    ] {
+        let output = desk
+            .host([&["plan", "invalid-login"], option].concat())
+            .output()
+            .unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let name = option[0].split('=').next().unwrap();
+        assert!(
+            said.contains(&format!(
+                "hint: `host plan` asks no server and delivers nothing, so it needs no {name}: "
+            )),
+            "{said}"
+        );
+    }
+    // What nobody knows is no value either.
+    for (arguments, hint) in [
+        (
+            &["plan", "invalid-login", "--formt", "json"][..],
+            "a similar argument exists: '--format'",
+        ),
+        (&["plan", "invalid-login", "--zzz"], "usage: host-under-test plan "),
+        (&["gaps", "user-login", "--url", "x"], "usage: host-under-test gaps "),
+    ] {
+        let said = stderr(&desk.host(arguments).output().unwrap());
+        assert!(said.contains(&format!("hint: {hint}")), "{said}");
+    }
+}
+
+#[test]
 fn no_built_in_plugin_imports_a_function() {
     let desk = desk();
     for (name, _) in host::plugin::BUILT_IN {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tests::{Server, json_lines, stderr, stdout};
+use tests::{Place, Server, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk, run};
 
@@ -128,8 +128,8 @@ fn a_job_link_to_another_origin_sends_no_credential() {
 #[test]
 fn a_server_that_is_not_there_is_unavailable() {
     let desk = desk();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let url = format!("http://127.0.0.1:{port}");
+    let nobody = Place::take();
+    let url = nobody.url();
     let mut command = desk.host([
         "run",
         "invalid-login",

@@ -168,7 +168,7 @@ fn what_is_spooled_of_a_stream_goes_with_it() {
 
     // A run tidies up after one that was killed; what is nobody's is shown.
     std::fs::write(&partial, "half").unwrap();
-    assert!(stdout(&host(&desk, &["ledger", "list"])).contains("1 files of no stream"));
+    assert!(stdout(&host(&desk, &["ledger", "list"])).contains("1 file of no stream"));
     configure(&desk, &server, &receiver.url(), "");
     run(&desk, "user-login", &due);
     assert_eq!(left(), 0);

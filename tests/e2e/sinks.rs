@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Desk, Place, Receiver, Reply, Server, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk};
 
@@ -70,11 +70,6 @@ fn file(desk: &Desk, name: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn check_says_what_each_sink_promises() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
@@ -94,13 +89,51 @@ fn check_says_what_each_sink_promises() {
 }
 
 #[test]
+fn check_calls_ok_what_may_take_events_and_nothing_else() {
+    // A status; whether `url` may be where events go, and whether it may be what a plugin's paths begin with.
+    for (status, receiver, base) in [
+        (200, true, true),
+        (204, true, true),
+        (400, true, true),
+        (405, true, true),
+        (501, true, true),
+        (404, false, true),
+        (410, false, true),
+        (401, false, false),
+        (403, false, false),
+        (429, false, false),
+        (500, false, false),
+        (503, false, false),
+    ] {
+        let (desk, up) = (desk(), Receiver::with(0, move |_| Reply::status(status)));
+        let endpoint = format!(
+            "endpoint = {{ url = \"{}\", allow-private-addresses = true }}",
+            up.url()
+        );
+        desk.write(
+            "host.toml",
+            format!("[sinks.http]\nkind = \"http\"\n{endpoint}\n[sinks.hec]\nplugin = \"splunk-hec\"\n{endpoint}\n"),
+        );
+        for (name, good) in [("http", receiver), ("hec", base)] {
+            let output = host(&desk, &["check", name]);
+            let text = stdout(&output);
+            assert_eq!(output.status.code(), Some(if good { 0 } else { 7 }), "{text}");
+            assert!(text.starts_with(if good { "ok " } else { "failed " }), "{text}");
+            assert!(text.contains(&format!("status {status}")), "{text}");
+            assert_eq!(text.contains("only a run can tell"), good && status >= 300, "{text}");
+        }
+        assert!(up.received().iter().all(|request| request.method == "OPTIONS"));
+    }
+}
+
+#[test]
 fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
-    let port = free_port();
+    let down = Place::take();
     let sinks = [
         "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n".to_owned(),
         http("up", &up.url(), ""),
-        http("down", &format!("http://127.0.0.1:{port}"), ""),
+        http("down", &down.url(), ""),
     ];
     desk.write("host.toml", configuration(&server, &sinks.concat()));
     let (summary, output) = run(
@@ -144,7 +177,7 @@ fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
         events
     );
 
-    let back = Receiver::with(port, |_| Reply::status(200));
+    let back = down.open(|_| Reply::status(200));
     let replayed = host(&desk, &["dead-letter", "replay", "--sink", "down"]);
     assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
     assert_eq!(uids(&back.taken()), expected);
@@ -174,9 +207,8 @@ fn a_sink_that_others_need_not_wait_for_is_asked_to_wait_in_vain() {
 #[test]
 fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
-    let port = free_port();
-    let down = format!("http://127.0.0.1:{port}");
-    let sinks = http("up", &up.url(), "") + &http("down", &down, "when-down = \"wait\"");
+    let down = Place::take();
+    let sinks = http("up", &up.url(), "") + &http("down", &down.url(), "when-down = \"wait\"");
     desk.write("host.toml", configuration(&server, &sinks));
     let both = ["--sink", "up", "--sink", "down"];
     let (summary, output) = run(&desk, "user-login", &both);
@@ -193,7 +225,7 @@ fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     };
     let before = asked();
 
-    let back = Receiver::with(port, |_| Reply::status(200));
+    let back = down.open(|_| Reply::status(200));
     let (summary, output) = run(&desk, "user-login", &both);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(asked(), before, "the report is here");
@@ -239,6 +271,35 @@ fn events_go_where_routes_send_them() {
     let (summary, output) = run(&desk, "audit-events", &["--sink", "stdout"]);
     assert_eq!(json_lines(&output).len() as u64, summary["events"].as_u64().unwrap());
     assert_eq!(summary["sinks"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_option_that_no_sink_of_the_run_heeds_is_refused() {
+    let (desk, server) = (desk(), Server::start(""));
+    let sinks = "[sinks.archive]\nkind = \"file\"\npath = \"archive.ndjson\"\n\
+                 [[routes]]\nreports = [\"user-login\"]\nto = [\"archive\"]\n\
+                 [[routes]]\nreports = [\"audit-events\"]\nto = [\"archive\", \"stdout\"]\n";
+    desk.write("host.toml", configuration(&server, sinks));
+    for option in [["--format", "csv"], ["--encoding", "event"]] {
+        for sink in [&[][..], &["--sink", "archive"]] {
+            let arguments = [&["run", "user-login", "--since", "7d"], &option[..], sink].concat();
+            let output = host(&desk, &arguments);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains(&format!("error: {} is for", option[0])), "{said}");
+            assert!(said.contains("hint: ") && said.contains("host.toml"), "{said}");
+        }
+    }
+    assert!(server.seen().is_empty());
+    assert!(!desk.path().join("archive.ndjson").exists());
+    // A route may lead to standard output too.
+    let (summary, output) = run(&desk, "audit-events", &["--format", "csv", "--encoding", "event"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("id,"), "{}", stdout(&output));
+    assert_eq!(
+        file(&desk, "archive.ndjson").len() as u64,
+        summary["events"].as_u64().unwrap()
+    );
 }
 
 #[test]

@@ -159,7 +159,7 @@ pub enum Command {
 }
 
 /// Where the configuration stands.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ConfigFile {
     /// The configuration [default: $HOST_CONFIG, ./host.toml, $XDG_CONFIG_HOME/host/host.toml].
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env = true)]
@@ -167,7 +167,7 @@ pub struct ConfigFile {
 }
 
 /// Which report, of which period, with which parameters.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ReportArgs {
     /// A built-in report, a name under [plugins] in the configuration, or a path to a .wasm file.
     pub plugin: String,
@@ -277,9 +277,9 @@ pub struct BackfillArgs {
 /// How events are written to stdout and files.
 #[derive(Debug, Clone, Args)]
 pub struct RenderingArgs {
-    /// The shape of an event: OCSF 1.8.0, ECS, or the flat event.
-    #[arg(long, value_enum, default_value_t, value_name = "ENCODING")]
-    pub encoding: Encoding,
+    /// The shape of an event: OCSF 1.8.0, ECS, or the flat event [default: ocsf].
+    #[arg(long, value_enum, value_name = "ENCODING")]
+    pub encoding: Option<Encoding>,
     /// How events are laid out [default: what a file's name ends in (.csv, .parquet), on a terminal table, else ndjson].
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<Format>,

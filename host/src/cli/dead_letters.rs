@@ -9,6 +9,7 @@ use super::args::{DeadLetterCommand, Letters, Talk};
 use super::stop::Stop;
 use super::{Exit, Failure, print, sinks};
 use crate::config::{Config, nearest};
+use crate::counted::counted;
 use crate::event::Encoding;
 use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetterError, DeadLetters, Selection};
 use crate::sink::terminal;
@@ -191,16 +192,18 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
     if stop.token.is_cancelled() {
         kept = store.count(&selection)?;
     }
-    print(format!("{delivered} delivered, {kept} still dead letters\n").as_bytes())?;
+    let still = counted(kept, "still a dead letter", "still dead letters");
+    print(format!("{delivered} delivered, {still}\n").as_bytes())?;
     if stop.token.is_cancelled() {
         return Err(stop.failure());
     }
     match failed {
         Some(failure) => Err(failure),
-        None if kept > 0 => Err(
-            Failure::new(Exit::Partial, format!("{kept} events are still dead letters"))
-                .hint("`host dead-letter list` says why"),
-        ),
+        None if kept > 0 => Err(Failure::new(
+            Exit::Partial,
+            counted(kept, "event is still a dead letter", "events are still dead letters"),
+        )
+        .hint("`host dead-letter list` says why")),
         None => Ok(()),
     }
 }

@@ -4,13 +4,14 @@ use std::io::Write;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use url::Url;
 
-use super::args::{ConfigFile, DemoArgs, ReportArgs, Talk};
-use super::progress::Progress;
+use super::args::{DemoArgs, ReportArgs, Talk};
 use super::sinks::Wanted;
 use super::stop::Stop;
 use super::{Failure, auth, plugins, report, run, sinks, slow_demo};
 use crate::config::{self, Config};
+use crate::counted::counted;
 use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Auth, Settings};
 use crate::run::RunError;
@@ -25,9 +26,8 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
         return slow_demo::demo(args, talk).await;
     }
     let stop = Stop::listen(talk)?;
-    let scenario = Scenario::default();
     stop.hold("the demo keeps nothing");
-    let running = Simulator::start(scenario.clone(), 0, false).await?;
+    let running = Simulator::start(Scenario::default(), 0, false).await?;
     say(
         talk,
         &format!(
@@ -39,17 +39,11 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
         say(talk, &format!("\n$ host run {name} --since {SINCE}\n"));
         let asked = ReportArgs {
             plugin: name.to_string(),
-            config: ConfigFile { config: None },
-            from: None,
-            to: None,
             since: Some(SINCE.to_string()),
-            parameters: Vec::new(),
-            now: None,
+            ..ReportArgs::default()
         };
         let report = report::prepare(&asked, None)?;
-        let mut settings = Settings::new("demo", running.url());
-        settings.auth = authorization(&scenario, report.description.connection);
-        settings.allow_private_addresses = true;
+        let settings = connection(running.url(), report.description.connection);
         let provenance = Arc::new(run::provenance(&report, &settings));
         let wanted = Wanted {
             names: &["stdout".to_owned()],
@@ -58,24 +52,16 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             extend: false,
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
-        let progress = Arc::new(Progress::start(talk, name));
-        let (summary, result) = run::execute(
-            report,
-            settings,
-            sinks,
-            provenance,
-            Arc::clone(&progress),
-            stop.token.clone(),
-            None,
-        )
-        .await?;
-        progress.finish();
+        let (summary, result) = run::execute(report, settings, sinks, provenance, None, talk, &stop).await?;
         match result {
             Ok(()) => say(
                 talk,
                 &format!(
-                    "{} events, {} rows rejected, {} requests, {} ms\n",
-                    summary.events, summary.rejected, summary.remote.requests, summary.duration_ms
+                    "{}, {}, {}, {} ms\n",
+                    counted(summary.events, "event", "events"),
+                    counted(summary.rejected, "row rejected", "rows rejected"),
+                    counted(summary.remote.requests, "request", "requests"),
+                    summary.duration_ms
                 ),
             ),
             Err(RunError::Closed) => break,
@@ -87,10 +73,13 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How to come in to a simulator.
-pub fn authorization(scenario: &Scenario, kind: ConnectionKind) -> Auth {
+/// The connection to a simulator, with its credentials.
+pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
+    let scenario = Scenario::default();
     let (people, client) = (&scenario.credentials, &scenario.oauth);
-    match kind {
+    let mut settings = Settings::new("demo", url);
+    settings.allow_private_addresses = true;
+    settings.auth = match kind {
         ConnectionKind::Epm => Auth::Basic {
             username: people.user.clone(),
             password: SecretString::from(people.password.as_str()),
@@ -99,7 +88,8 @@ pub fn authorization(scenario: &Scenario, kind: ConnectionKind) -> Auth {
             let secret = SecretString::from(client.client_secret.as_str());
             auth::client_credentials(&client.client_id, secret, config::ConnectionKind::IdentityDomain)
         }
-    }
+    };
+    settings
 }
 
 /// Tells the story, on stderr.

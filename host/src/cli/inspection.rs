@@ -4,6 +4,7 @@ mod settings;
 
 use std::fmt::Write;
 
+use crate::counted::counted;
 use crate::plugin::{Inspection, Limits};
 
 /// The lines of `host plugin inspect`.
@@ -28,7 +29,7 @@ pub fn render(about: &Inspection) -> String {
         line("connection", report.connection);
         line("granularity", report.granularity);
         if let Some(days) = report.retention_days {
-            line("retention", &format!("{days} days"));
+            line("retention", &counted(days, "day", "days"));
         }
         if let Some(notice) = &report.deprecated {
             line("deprecated", notice);
@@ -56,7 +57,7 @@ pub fn render(about: &Inspection) -> String {
     if let Some(sink) = &about.sink {
         line("input", sink.input);
         if let Some(events) = sink.batch_events {
-            line("batch", &format!("{events} events at most"));
+            line("batch", &counted(events, "event at most", "events at most"));
         }
         if let Some(bytes) = sink.batch_bytes {
             line("batch", &format!("{bytes} bytes at most"));

@@ -13,6 +13,7 @@ use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
 use super::report::Report;
 use super::{Exit, Failure, print};
 use crate::config::{Config, nearest};
+use crate::counted::counted;
 use crate::event::Provenance;
 use crate::ledger::{Document, Interval, Ledger, Progress, Record, SqliteLedger, Stream, spool};
 use crate::run::{Book, Bound, Keeping, Wanted, WindowError};
@@ -188,7 +189,8 @@ fn left(folder: &Path, found: &[(Document, Record)]) -> String {
     match spool::documents(folder, None).len().saturating_sub(known) {
         0 => String::new(),
         left => format!(
-            "{left} files of no stream are left in {}: they can be removed\n",
+            "{} of no stream in {} can be removed\n",
+            counted(left, "file", "files"),
             folder.display()
         ),
     }

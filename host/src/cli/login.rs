@@ -6,6 +6,7 @@ use super::args::{LoginArgs, Talk};
 use super::stop::Stop;
 use super::{Failure, connection};
 use crate::config::Config;
+use crate::counted::counted;
 use crate::remote::DeviceLogin;
 
 /// Signs a person in from another device and keeps the refresh token.
@@ -21,8 +22,8 @@ pub async fn login(args: &LoginArgs, talk: &Talk) -> Result<(), Failure> {
         None => writeln!(stderr, "Open {}", prompt.verification_uri),
     };
     let code: String = prompt.user_code.chars().filter(|c| !c.is_control()).collect();
-    let minutes = prompt.expires_in.as_secs() / 60;
-    let _ = writeln!(stderr, "and enter the code {code} within {minutes} minutes.");
+    let minutes = counted(prompt.expires_in.as_secs() / 60, "minute", "minutes");
+    let _ = writeln!(stderr, "and enter the code {code} within {minutes}.");
     login.wait().await?;
     let _ = writeln!(
         stderr,

@@ -29,6 +29,7 @@ mod workshop;
 use std::io::Write;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand};
@@ -36,6 +37,7 @@ pub use error::{Exit, Failure};
 pub use sinks::open_alone as open_sink;
 
 use crate::config::Config;
+use crate::counted::counted;
 
 /// Parses the arguments of the process, carries them out, and answers with the exit code.
 pub fn main() -> u8 {
@@ -68,10 +70,7 @@ fn refuse(error: &clap::Error) -> u8 {
         };
     }
     let text = error.to_string();
-    if matches!(
-        error.kind(),
-        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    ) {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let rendered = error.render();
         match coloured(&std::io::stderr()) {
             true => eprint!("{}", rendered.ansi()),
@@ -86,13 +85,17 @@ fn refuse(error: &clap::Error) -> u8 {
         .map(str::trim)
         .collect();
     let message = message.join(" ");
-    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    // An option that is not there was hardly meant as a value.
+    let tip = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("tip: "))
+        .find(|tip| !tip.starts_with("to pass "));
     let usage = text
         .lines()
         .find_map(|line| line.strip_prefix("Usage: "))
         .map(|usage| format!("usage: {usage}"));
-    let hint = tip
-        .map(str::to_string)
+    let hint = of_run_alone(error, usage.as_deref())
+        .or(tip.map(str::to_string))
         .or(usage)
         .unwrap_or_else(|| format!("`{}` shows what can be typed", help_of(std::env::args().skip(1))));
     let format = match is_typed("--log-format", "json") {
@@ -103,6 +106,24 @@ fn refuse(error: &clap::Error) -> u8 {
         .hint(hint)
         .print(format);
     Exit::Usage.code()
+}
+
+/// What to do where `host plan` got an option of `host run`: connection, credential, sinks and ledger are nothing to it.
+fn of_run_alone(error: &clap::Error, usage: Option<&str>) -> Option<String> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let name = option.strip_prefix("--")?;
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run")?;
+    let known = run.get_arguments().any(|argument| argument.get_long() == Some(name));
+    // After `usage:` and however the program is called.
+    let planning = error.kind() == ErrorKind::UnknownArgument && usage?.split_whitespace().nth(2) == Some("plan");
+    (known && planning).then(|| {
+        format!(
+            "`host plan` asks no server and delivers nothing, so it needs no {option}: leave it out, or use `host run`"
+        )
+    })
 }
 
 /// Whether an option was typed with a value, where arguments as a whole make no sense.
@@ -191,11 +212,11 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     }
     print(
         format!(
-            "ok: {}: {} connections, {} sinks, {} plugins\n",
+            "ok: {}: {}, {}, {}\n",
             path.display(),
-            config.connections.len(),
-            config.sinks.len(),
-            config.plugins.len()
+            counted(config.connections.len(), "connection", "connections"),
+            counted(config.sinks.len(), "sink", "sinks"),
+            counted(config.plugins.len(), "plugin", "plugins")
         )
         .as_bytes(),
     )

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Talk, When};
+use crate::counted::counted;
 use crate::fetch;
 use crate::run::{Observer, SinkProgress};
 
@@ -77,16 +78,18 @@ impl fetch::Progress for Progress {
 
     fn polled(&self, polls: u64) {
         let all = self.polls.fetch_add(1, Ordering::Relaxed) + 1;
+        let times = |count| counted(count, "time", "times");
         let windows = self.windows.load(Ordering::Relaxed);
         if windows > 1 {
             self.bar
-                .set_message(format!("waiting for {windows} windows, asked {all} times"));
+                .set_message(format!("waiting for {windows} windows, asked {}", times(all)));
             return;
         }
         let job = self.job.lock().ok().and_then(|job| job.clone());
         // A job that an earlier run submitted was named when it was taken up.
         let job = job.map_or("the job".to_owned(), |job| format!("job {job}"));
-        self.bar.set_message(format!("waiting for {job}, asked {polls} times"));
+        self.bar
+            .set_message(format!("waiting for {job}, asked {}", times(polls)));
     }
 
     fn received(&self, bytes: u64, total: Option<u64>) {
@@ -98,11 +101,13 @@ impl fetch::Progress for Progress {
     }
 
     fn records(&self, records: u64, total: Option<u64>) {
-        let of = total
-            .map(|total| format!(" of {}", indicatif::HumanCount(total)))
-            .unwrap_or_default();
-        self.bar
-            .set_message(format!("{}{of} records received", indicatif::HumanCount(records)));
+        let of = total.map(|_| format!("{} of ", indicatif::HumanCount(records)));
+        let all = indicatif::HumanCount(total.unwrap_or(records));
+        self.bar.set_message(format!(
+            "{}{}",
+            of.unwrap_or_default(),
+            counted(all, "record received", "records received")
+        ));
     }
 
     fn warned(&self, message: &str) {
@@ -113,12 +118,12 @@ impl fetch::Progress for Progress {
 impl Observer for Progress {
     fn parsed(&self, events: u64, rejected: u64) {
         let rejected = if rejected > 0 {
-            format!(", {rejected} rows rejected")
+            format!(", {}", counted(rejected, "row rejected", "rows rejected"))
         } else {
             String::new()
         };
-        self.bar
-            .set_message(format!("{} events{rejected}", indicatif::HumanCount(events)));
+        let events = counted(indicatif::HumanCount(events), "event", "events");
+        self.bar.set_message(events + &rejected);
     }
 
     fn delivering(&self, sinks: &[SinkProgress]) {

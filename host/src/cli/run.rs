@@ -4,8 +4,6 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::args::{BackfillArgs, RunArgs, Talk};
 use super::error::hint;
 use super::progress::Progress;
@@ -16,6 +14,7 @@ use super::stop::Stop;
 use super::summary::Target;
 use super::{Exit, Failure, connection, ledger, sinks};
 use crate::config;
+use crate::counted::counted;
 use crate::event::{Product, Provenance};
 use crate::fetch::{self, FetchError, Fetcher};
 use crate::plugin::ConnectionKind;
@@ -100,18 +99,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         Some(_) => "what is reached is in the ledger: run again, and it goes on from there",
         None => "without a ledger nothing is kept: the next run begins anew",
     });
-    let progress = Arc::new(Progress::start(talk, &report.description.name));
-    let (mut summary, result) = execute(
-        report,
-        settings,
-        sinks,
-        provenance,
-        Arc::clone(&progress),
-        stop.token.clone(),
-        keeping,
-    )
-    .await?;
-    progress.finish();
+    let (mut summary, result) = execute(report, settings, sinks, provenance, keeping, talk, &stop).await?;
     let result = outcome(result, &summary, args.strict, &stop);
     summary.exit = result.as_ref().err().map_or(Exit::Done, |failure| failure.exit).code();
     if result.is_ok() {
@@ -136,17 +124,18 @@ pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
     }
 }
 
-/// Opens the connection and the spool, and carries the run out.
+/// Opens the connection and the spool, and carries the run out, with its progress on the terminal.
 pub async fn execute(
     report: Report,
     settings: Settings,
     sinks: Opened,
     provenance: Arc<Provenance>,
-    progress: Arc<Progress>,
-    stop: CancellationToken,
     keeping: Option<Keeping>,
+    talk: &Talk,
+    stop: &Stop,
 ) -> Result<(Summary, Result<(), RunError>), Failure> {
     let remote = Arc::new(Remote::new(settings)?);
+    let progress = Arc::new(Progress::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::Progress> = progress.clone();
     let fetcher = Arc::new(Fetcher::new(
         remote,
@@ -164,11 +153,13 @@ pub async fn execute(
         outlets: sinks.outlets,
         router: sinks.router,
         provenance,
-        observer: progress,
-        stop,
+        observer: progress.clone(),
+        stop: stop.token.clone(),
         keeping,
     };
-    Ok(run.execute().await)
+    let done = run.execute().await;
+    progress.finish();
+    Ok(done)
 }
 
 fn limits(set: &config::Fetch) -> fetch::Limits {
@@ -200,7 +191,7 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
         Err(error) => Err(error.into()),
         Ok(()) if strict && summary.rejected > 0 => Err(Failure::new(
             Exit::Partial,
-            format!("{} rows were rejected", summary.rejected),
+            counted(summary.rejected, "row was rejected", "rows were rejected"),
         )
         .hint("the first of them are logged above; without --strict they are only counted")),
         Ok(()) => Ok(()),
@@ -213,8 +204,7 @@ fn stopped(summary: &Summary, stop: &Stop) -> Failure {
     let in_flight = match summary.ledger.as_ref().map(|ledger| ledger.in_flight) {
         None => return failure,
         Some(0) => "no window is in flight".to_owned(),
-        Some(1) => "1 window is in flight".to_owned(),
-        Some(more) => format!("{more} windows are in flight"),
+        Some(some) => counted(some, "window is in flight", "windows are in flight"),
     };
     Failure {
         message: failure.message.map(|message| format!("{message}; {in_flight}")),
@@ -228,15 +218,15 @@ pub fn tell(summary: &Summary, talk: &Talk) {
         return;
     }
     let rejected = if summary.rejected > 0 {
-        format!(", {} rows rejected", summary.rejected)
+        format!(", {}", counted(summary.rejected, "row rejected", "rows rejected"))
     } else {
         String::new()
     };
     let _ = writeln!(
         anstream::stderr(),
-        "{}: {} events{rejected} from {} to {} in {} ms",
+        "{}: {}{rejected} from {} to {} in {} ms",
         summary.plugin.name,
-        summary.events,
+        counted(summary.events, "event", "events"),
         summary.window.from,
         summary.window.to,
         summary.duration_ms

@@ -20,21 +20,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::process::{Child, Command};
-use url::Url;
 
-use super::args::{ConfigFile, DemoArgs, RenderingArgs, ReportArgs, Talk};
-use super::demo::{authorization, say};
-use super::progress::Progress;
+use super::args::{DemoArgs, RenderingArgs, ReportArgs, Talk};
+use super::demo::{connection, say};
 use super::sinks::Wanted as Named;
 use super::stop::Stop;
 use super::{Exit, Failure, ledger, plugins, print, report, run, sinks};
 use crate::config::Config;
-use crate::event::{Encoding, Provenance};
+use crate::counted::counted;
+use crate::event::Provenance;
 use crate::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
 use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Remote, Request, Settings};
 use crate::run::{RunError, Wanted};
-use crate::simulator::Scenario;
 use crate::sink::Format;
 
 /// How long the simulator waits for somebody to start the demo again.
@@ -180,12 +178,10 @@ impl Stage {
         );
         let asked = ReportArgs {
             plugin: name.to_owned(),
-            config: ConfigFile { config: None },
             from: Some(from.to_string()),
             to: Some(to.to_string()),
-            since: None,
-            parameters: Vec::new(),
             now: self.state.now.clone(),
+            ..ReportArgs::default()
         };
         let report = report::prepare(&asked, None)?;
         let settings = connect(url, report.description.connection)?;
@@ -198,7 +194,7 @@ impl Stage {
             names: &[format!("file:{}", self.events(name).display())],
             plugin_config: None,
             rendering: &RenderingArgs {
-                encoding: Encoding::default(),
+                encoding: None,
                 format: Some(Format::Ndjson),
             },
             extend: true,
@@ -208,23 +204,16 @@ impl Stage {
         let mut keeping = ledger::keeping(self.ledger(), &report, &provenance, missing, None).await?;
         // The days are over, and the simulator knows them from the start.
         keeping.lag = Duration::ZERO;
-        let progress = Arc::new(Progress::start(talk, name));
-        let (summary, result) = run::execute(
-            report,
-            settings,
-            sinks,
-            provenance,
-            Arc::clone(&progress),
-            stop.token.clone(),
-            Some(keeping),
-        )
-        .await?;
-        progress.finish();
+        let (summary, result) = run::execute(report, settings, sinks, provenance, Some(keeping), talk, stop).await?;
         match result {
             Ok(()) => {
                 say(
                     talk,
-                    &format!("{} events, {} requests\n", summary.events, summary.remote.requests),
+                    &format!(
+                        "{}, {}\n",
+                        counted(summary.events, "event", "events"),
+                        counted(summary.remote.requests, "request", "requests")
+                    ),
                 );
                 Ok(())
             }
@@ -375,11 +364,8 @@ async fn ask(url: &str) -> Option<About> {
 }
 
 fn connect(url: &str, kind: ConnectionKind) -> Result<Settings, Failure> {
-    let url: Url = (url.parse()).map_err(|_| Failure::new(Exit::Internal, "the simulator is at no URL".to_owned()))?;
-    let mut settings = Settings::new("demo", url);
-    settings.auth = authorization(&Scenario::default(), kind);
-    settings.allow_private_addresses = true;
-    Ok(settings)
+    let url = (url.parse()).map_err(|_| Failure::new(Exit::Internal, "the simulator is at no URL".to_owned()))?;
+    Ok(connection(url, kind))
 }
 
 /// How many events a file holds, and how many of them it holds for the second time.

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::args::{BuildArgs, CheckPluginArgs, LogFormat, NewArgs, Talk, TestArgs};
 use super::{Exit, Failure, plugins, print};
 use crate::config::Config;
+use crate::counted::counted;
 use crate::plugin::{Plugin, Sandbox};
 use crate::workshop::{self, Built, Finding, Found, Options, Project, Selection, WorkshopError};
 
@@ -14,7 +15,7 @@ use crate::workshop::{self, Built, Finding, Found, Options, Project, Selection, 
 pub fn new(args: &NewArgs) -> Result<(), Failure> {
     let folder = Path::new(&args.name);
     let files = workshop::write_new(folder, &args.name, args.kind.into(), args.lang.into())?;
-    let mut text = format!("wrote {} files to {}/\n", files.len(), args.name);
+    let mut text = format!("wrote {} to {}/\n", counted(files.len(), "file", "files"), args.name);
     let _ = write!(
         text,
         "\nnext:\n  cd {}\n  host plugin build\n  host plugin test\n",
@@ -31,8 +32,7 @@ pub fn build(args: &BuildArgs, talk: &Talk) -> Result<(), Failure> {
     let about = &built.about;
     let imports = match about.imports.len() {
         0 => "imports nothing".to_owned(),
-        1 => "imports 1 function".to_owned(),
-        count => format!("imports {count} functions"),
+        some => format!("imports {}", counted(some, "function", "functions")),
     };
     print(
         format!(
@@ -192,8 +192,10 @@ impl Counts {
     fn outcome(&self) -> Result<(), Failure> {
         match self.failed {
             0 => Ok(()),
-            1 => Err(Failure::new(Exit::PluginFailed, "a check failed")),
-            count => Err(Failure::new(Exit::PluginFailed, format!("{count} checks failed"))),
+            some => Err(Failure::new(
+                Exit::PluginFailed,
+                counted(some, "check failed", "checks failed"),
+            )),
         }
     }
 }

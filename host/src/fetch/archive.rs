@@ -12,6 +12,7 @@ use zip::result::ZipError;
 
 use super::limits::ArchiveLimits;
 use super::spool::{Spool, Spooled};
+use crate::counted::counted;
 
 /// The first bytes of a ZIP file with at least one entry.
 pub(super) const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
@@ -30,7 +31,7 @@ const RATIO_FLOOR: u64 = 1024 * 1024;
 #[non_exhaustive]
 pub enum ArchiveError {
     /// More entries than allowed.
-    #[error("it has more than {limit} entries")]
+    #[error("it has more than {}", counted(.limit, "entry", "entries"))]
     Entries {
         /// The limit.
         limit: u16,

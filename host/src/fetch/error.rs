@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::archive::ArchiveError;
+use crate::counted::counted;
 use crate::remote::{Class, RemoteError};
 
 /// Why a fetch gave no document.
@@ -32,7 +33,7 @@ pub enum FetchError {
         text: String,
     },
     /// The job was still running when the time was up.
-    #[error("the job was still running after {} s and {polls} polls", .after.as_secs())]
+    #[error("the job was still running after {} s and {}", .after.as_secs(), counted(.polls, "poll", "polls"))]
     JobTimeout {
         /// How long the host waited.
         after: Duration,
@@ -73,7 +74,7 @@ pub enum FetchError {
         limit: u64,
     },
     /// A list changed while it was read, or the server miscounts: records are missing.
-    #[error("the list is incomplete: {got} of {total} records could be read")]
+    #[error("the list is incomplete: {got} of {} could be read", counted(.total, "record", "records"))]
     Incomplete {
         /// Records that were read.
         got: u64,

@@ -17,6 +17,7 @@ use super::overlap::Overlap;
 use super::schedule::{Planned, Rules, Schedule};
 use super::window::{Window, WindowError};
 use super::{Counts, Run, RunError};
+use crate::counted::counted;
 use crate::fetch::{Cleanup, FetchError};
 use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record};
 use crate::plugin::{self, Blame, ReportPlugin};
@@ -202,7 +203,8 @@ impl Run {
                 self.observer.resuming(&resumed(window));
             } else if number == RESUMED_TOLD {
                 let more = record.windows.len() - RESUMED_TOLD;
-                self.observer.resuming(&format!("resuming {more} more windows"));
+                let more = counted(more, "more window", "more windows");
+                self.observer.resuming(&format!("resuming {more}"));
             }
             counts.ledger.resumed += 1;
             match report.plan(&self.request_for(window)) {

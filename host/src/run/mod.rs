@@ -42,6 +42,7 @@ use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::counted::counted;
 use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
 use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher};
@@ -127,7 +128,10 @@ pub enum RunError {
         source: SinkError,
     },
     /// Events of a required sink were neither delivered nor set aside.
-    #[error("sink {name}: {events} events are neither delivered nor kept as dead letters: {reason}")]
+    #[error(
+        "sink {name}: {} neither delivered nor kept as dead letters: {reason}",
+        counted(.events, "event is", "events are")
+    )]
     Undelivered {
         /// The sink's name.
         name: String,
@@ -137,7 +141,7 @@ pub enum RunError {
         reason: String,
     },
     /// Everything was delivered but for dead letters of required sinks.
-    #[error("{events} events went to the dead letters of {}", sinks.join(", "))]
+    #[error("{} went to the dead letters of {}", counted(.events, "event", "events"), sinks.join(", "))]
     DeadLettered {
         /// The sinks.
         sinks: Vec<String>,

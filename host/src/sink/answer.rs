@@ -17,11 +17,7 @@ pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
     if status.is_success() {
         return Verdict::Accepted;
     }
-    let detail = remote.presentable(&String::from_utf8_lossy(&answer.body), DETAIL_CHARS);
-    let reason = match detail.as_str() {
-        "" => format!("status {status}"),
-        detail => format!("status {status}: {detail}"),
-    };
+    let reason = reason(remote, answer);
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Verdict::TooLarge { reason },
         StatusCode::NOT_IMPLEMENTED => Verdict::Refused { reason },
@@ -34,6 +30,18 @@ pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
             reason,
         },
         _ => Verdict::Refused { reason },
+    }
+}
+
+/// The status and what the receiver says of it, in one line.
+pub(super) fn reason(remote: &Remote, answer: &Answer) -> String {
+    let status = answer.status;
+    match remote
+        .presentable(&String::from_utf8_lossy(&answer.body), DETAIL_CHARS)
+        .as_str()
+    {
+        "" => format!("status {status}"),
+        detail => format!("status {status}: {detail}"),
     }
 }
 

@@ -7,7 +7,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::life::Life;
-use super::{BatchLimits, Compression, Guarantee, Sink, SinkError, Verdict, answer, idempotency_key};
+use super::{BatchLimits, Compression, Guarantee, Sink, SinkError, Verdict, answer, idempotency_key, probe};
 use crate::event::{Encoding, Event, Provenance};
 use crate::remote::{Remote, Request};
 
@@ -146,9 +146,8 @@ impl Sink for HttpSink {
         true
     }
 
-    /// Asks for the options of the URL: any answer but a refused credential shows that it is there.
     async fn probe(&mut self) -> Result<String, SinkError> {
-        super::probe::options(&self.name, &self.remote).await
+        probe::options(&self.name, &self.remote, probe::Url::Receiver).await
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {

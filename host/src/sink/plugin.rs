@@ -299,7 +299,7 @@ impl Sink for PluginSink {
 
     async fn probe(&mut self) -> Result<String, SinkError> {
         match &self.options.endpoint {
-            Some(remote) => probe::options(&self.name, remote).await,
+            Some(remote) => probe::options(&self.name, remote, probe::Url::Base).await,
             None => self.options.transport.probe().await,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::build::size;
 use super::findings::{Failed, Finding, Found, crashed};
+use crate::counted::counted;
 use crate::plugin::{Inspection, Plugin, PluginError, PluginKind, Sandbox, Usage};
 
 /// Loads a component and tells what was found, one finding a line: the file, the world, the imports, the description, and
@@ -52,8 +53,8 @@ fn imports(about: &Inspection) -> String {
     interfaces.sort();
     interfaces.dedup();
     format!(
-        "{} functions of {}: each answered by the sandbox, none passed through",
-        about.imports.len(),
+        "{} of {}: each answered by the sandbox, none passed through",
+        counted(about.imports.len(), "function", "functions"),
         interfaces.join(", ")
     )
 }

@@ -59,23 +59,10 @@ impl Principal {
 impl Event {
     /// An event of which nothing else is known yet.
     pub fn new(time: Timestamp, activity: Activity, outcome: Outcome, subject: Principal) -> Self {
+        let nobody = crate::Principal::named("");
         Event {
-            id: None,
-            time,
-            activity,
-            outcome,
             subject,
-            actor: None,
-            target: None,
-            source_ip: None,
-            user_agent: None,
-            session: None,
-            service: None,
-            action: None,
-            code: None,
-            message: None,
-            labels: Vec::new(),
-            attributes: Vec::new(),
+            ..crate::Event::new(time, activity, outcome, nobody).into()
         }
     }
 }

@@ -60,6 +60,7 @@ pub fn open(
         wanted,
         remains: remains(config, run_id, provenance),
         outlets: Vec::new(),
+        plain: 0,
         plugins: 0,
     };
     let router = if !wanted.names.is_empty() {
@@ -76,10 +77,7 @@ pub fn open(
     } else {
         opening.routes(&config.routes)?
     };
-    if wanted.plugin_config.is_some() && opening.plugins == 0 {
-        return Err(Failure::usage("--sink-config is for a .wasm sink, and none is named")
-            .hint("a configured sink has its `config` in host.toml"));
-    }
+    opening.refuse_unheeded()?;
     Ok(Opened {
         outlets: opening.outlets,
         router,
@@ -101,6 +99,8 @@ struct Opening<'a> {
     wanted: &'a Wanted<'a>,
     remains: Remains,
     outlets: Vec<Outlet>,
+    /// How many are standard output or a file that was named.
+    plain: usize,
     /// How many `.wasm` sinks were named.
     plugins: usize,
 }
@@ -113,17 +113,22 @@ impl Opening<'_> {
     /// Opens a sink as `--sink` and `to` name it, and says its place.
     fn add(&mut self, text: &str) -> Result<usize, Failure> {
         let rendering = self.wanted.rendering;
+        let encoding = rendering.encoding.unwrap_or_default();
         let opener = &self.opener;
         let (sink, set) = match text.parse::<SinkSpec>()? {
-            SinkSpec::Stdout => (opener.stdout(rendering.format, rendering.encoding)?, None),
+            SinkSpec::Stdout => {
+                self.plain += 1;
+                (opener.stdout(rendering.format, encoding)?, None)
+            }
             SinkSpec::File(template) => {
+                self.plain += 1;
                 let layout = Layout::of(&template.to_string(), rendering.format, None)?;
                 let path = opener.expand(&template);
                 let mut options = FileOptions::default();
                 if self.wanted.extend {
                     options.existing = Existing::Extend;
                 }
-                let opened = opener.file(text, path, &layout, rendering.encoding, options)?;
+                let opened = opener.file(text, path, &layout, encoding, options)?;
                 (opened, None)
             }
             SinkSpec::Named(name) => {
@@ -137,7 +142,7 @@ impl Opening<'_> {
                 self.plugins += 1;
                 dead_letters::need_place(&self.remains.dead_letters)?;
                 let config = self.wanted.plugin_config.unwrap_or("{}");
-                (opener.ad_hoc_plugin(text, config, rendering.encoding)?, None)
+                (opener.ad_hoc_plugin(text, config, encoding)?, None)
             }
         };
         self.outlets.push(Outlet {
@@ -146,6 +151,32 @@ impl Opening<'_> {
             when_down: set.and_then(|set| set.when_down),
         });
         Ok(self.outlets.len() - 1)
+    }
+
+    /// Refuses what was said about sinks of a kind that is not among those of the run.
+    fn refuse_unheeded(&self) -> Result<(), Failure> {
+        let Wanted {
+            plugin_config,
+            rendering,
+            ..
+        } = self.wanted;
+        if plugin_config.is_some() && self.plugins == 0 {
+            return Err(Failure::usage("--sink-config is for a .wasm sink, and none is named")
+                .hint("a configured sink has its `config` in host.toml"));
+        }
+        if rendering.format.is_some() && self.plain == 0 {
+            return Err(
+                Failure::usage("--format is for stdout and file:PATH, and this run writes to neither")
+                    .hint("name one of them with --sink; a configured sink has its `format` in host.toml"),
+            );
+        }
+        if rendering.encoding.is_some() && self.plain + self.plugins == 0 {
+            return Err(Failure::usage(
+                "--encoding is for stdout, file:PATH and .wasm sinks, and this run has none of them",
+            )
+            .hint("name one of them with --sink; a configured sink has its `encoding` in host.toml"));
+        }
+        Ok(())
     }
 
     /// Opens the sinks of the routes that this report's events can take.

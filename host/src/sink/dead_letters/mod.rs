@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::counted::counted;
 use crate::event::{Event, Provenance};
 
 pub use store::DeadLetters;
@@ -105,8 +106,9 @@ pub struct Selection {
 pub enum DeadLetterError {
     /// There is no room.
     #[error(
-        "the dead letters have no room for {more_events} more events of {more_bytes} bytes: they hold {events} of \
-         {most_events} events, {bytes} of {most_bytes} bytes"
+        "the dead letters have no room for {} of {more_bytes} bytes: they hold {events} of {}, {bytes} of {most_bytes} bytes",
+        counted(.more_events, "more event", "more events"),
+        counted(.most_events, "event", "events")
     )]
     Full {
         /// Events that were to be added.
