@@ -1,5 +1,5 @@
-//! Three fixed workloads, one a run: `parse` by the component that is shipped, `encode` as OCSF, and `id`. What an
-//! event of each costs is counted by `.ci/instructions`, which says how.
+//! Fixed workloads, one a run: `parse` and `parse-json` by the components that are shipped, `encode` as OCSF, and `id`.
+//! What an event of each costs is counted by `.ci/instructions`, which says how.
 
 /// The same source as the library's. That one is compiled for debugging here, and says little about what is shipped.
 #[allow(dead_code, unused_imports)]
@@ -23,7 +23,8 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     let workload = std::env::args().nth(1).unwrap_or_default();
     let done = match workload.as_str() {
-        "parse" => parse(&csv())?,
+        "parse" => parse("invalid-login", &csv())?,
+        "parse-json" => parse("audit-events", &resources())?,
         "encode" => {
             let mut events = events();
             give_ids(&mut events)?;
@@ -33,7 +34,7 @@ fn main() -> Result<(), Failure> {
             counted_encode(&events, &mut line)
         }
         "id" => counted_id(&mut events())?,
-        other => return Err(format!("{other:?} is none of parse, encode, id").into()),
+        other => return Err(format!("{other:?} is none of parse, parse-json, encode, id").into()),
     };
     if done != EVENTS {
         return Err(format!("{done} events instead of {EVENTS}").into());
@@ -79,9 +80,9 @@ fn give_ids(events: &mut [Event]) -> Result<usize, Failure> {
 
 /// What the component makes of a text is dropped: the library around it is compiled for debugging, so only the
 /// component's own code counts.
-fn parse(csv: &str) -> Result<usize, Failure> {
-    let component = built_in("invalid-login").ok_or("no such plugin")?;
-    let plugin = Sandbox::new(Limits::default(), None)?.load(component, "invalid-login")?;
+fn parse(report: &str, text: &str) -> Result<usize, Failure> {
+    let component = built_in(report).ok_or("no such plugin")?;
+    let plugin = Sandbox::new(Limits::default(), None)?.load(component, report)?;
     let document = plugin::Document {
         fetch: 0,
         request: plugin::Request {
@@ -95,7 +96,7 @@ fn parse(csv: &str) -> Result<usize, Failure> {
     };
     let mut parser = plugin.report()?.parser(document)?;
     let mut events = 0;
-    for chunk in csv.as_bytes().chunks(CHUNK_BYTES) {
+    for chunk in text.as_bytes().chunks(CHUNK_BYTES) {
         events += parser.push(chunk)?.events.len();
     }
     Ok(events + parser.finish()?.events.len())
@@ -141,6 +142,23 @@ fn csv() -> String {
             second / 3600,
             second / 60 % 60,
             second % 60
+        );
+    }
+    text
+}
+
+/// Sign-ins that failed as resources of an identity domain, one a line: a dozen texts, and objects within them.
+fn resources() -> String {
+    let mut text = String::new();
+    for row in 0..EVENTS {
+        let (user, address, id) = (user(row), address(row), format!("{row:032x}"));
+        let time = format!("2025-07-01T{:02}:{:02}:{:02}.000Z", row / 3600, row / 60 % 60, row % 60);
+        let reference = format!(
+            r#"{{"$ref":"https://idcs.example.com/admin/v1/Users/{id}","display":"{user}","type":"User","value":"{id}"}}"#
+        );
+        let _ = writeln!(
+            text,
+            r#"{{"actorDisplayName":"{user}","actorId":"{id}","actorName":"{user}","actorType":"User","clientIp":"{address}","ecId":"^bb487380a67ca05c","eventId":"sso.authentication.failure","id":"{id}","idcsCreatedBy":{reference},"idcsLastModifiedBy":{reference},"message":"Authentication failure You entered an incorrect user name or password.","meta":{{"created":"{time}","lastModified":"{time}","location":"https://idcs.example.com/admin/v1/AuditEvents/{id}","resourceType":"AuditEvent"}},"quotaCount":0,"rId":"0:1:1:1","reasonValue":"SSO-1001","schemas":["urn:ietf:params:scim:schemas:oracle:idcs:AuditEvent"],"serviceName":"SSO","ssoAuthnLevel":0,"ssoIdentityProvider":"localIDP","ssoUserAgent":"Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0","tenantName":"simulator","timestamp":"{time}"}}"#
         );
     }
     text

@@ -4,7 +4,7 @@ use std::process::Command;
 
 #[test]
 fn every_workload_has_all_its_events() {
-    for workload in ["parse", "encode", "id"] {
+    for workload in ["parse", "parse-json", "encode", "id"] {
         let output = Command::new(env!("CARGO_BIN_EXE_instructions"))
             .arg(workload)
             .output()

@@ -109,6 +109,11 @@ fn a_line_over_the_limit_is_rejected_and_the_next_is_read() {
     }
 }
 
+/// Short ones of few letters, which are alike in length, beginning and end; and long ones.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof!["[abAB]{0,4}", "[ab]{7,18}", "[aAé]{1,9}"]
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -125,6 +130,28 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #[test]
+    fn the_first_member_of_a_name_is_taken_then_the_next(names in prop::collection::vec(name(), 0..40), wanted in name()) {
+        let members = names.iter().enumerate().map(|(at, name)| format!("{name:?}:{at}"));
+        let line = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        let expected: Vec<String> = (names.iter().enumerate())
+            .filter(|(_, name)| name.eq_ignore_ascii_case(&wanted))
+            .map(|(at, _)| at.to_string())
+            .collect();
+        let (mut lines, mut batch, mut taken) = (JsonLines::new(), Batch::default(), Vec::new());
+        lines.push(line.as_bytes(), &mut batch, |_: &mut Record<'_>| unreachable!()).unwrap();
+        let left = std::cell::Cell::new(0);
+        lines.finish(&mut batch, |record: &mut Record<'_>| {
+            while let Some(value) = record.take(&wanted) {
+                taken.push(value.into_owned());
+            }
+            left.set(record.rest().len());
+            Err("seen".into())
+        }).unwrap();
+        prop_assert_eq!(left.get() + taken.len(), names.len());
+        prop_assert_eq!(taken, expected);
+    }
+
     #[test]
     fn what_serde_json_wrote_is_read_back_whatever_the_chunks(
         records in prop::collection::vec(prop::collection::btree_map("[a-z\"\\\\é]{1,5}", value(), 0..5), 0..6),
