@@ -148,6 +148,41 @@ async fn as_many_pages_are_asked_for_at_once_as_allowed_and_no_more() {
 }
 
 #[tokio::test]
+async fn the_list_that_was_begun_first_is_read_first() {
+    let held = Held::start(|_| 60, |_, _| true).await;
+    let spool = tempfile::tempdir().unwrap();
+    let fetcher = held.fetcher(1, spool.path());
+    let (one, other) = tokio::join!(fetch(&fetcher), fetch(&fetcher));
+    assert_eq!((one.unwrap(), other.unwrap()), (lines(60), lines(60)));
+    let asked = held.state.borrow().asked.clone();
+    assert_eq!(asked, [1, 1, 11, 21, 31, 41, 51, 11, 21, 31, 41, 51]);
+}
+
+#[tokio::test]
+async fn a_list_that_is_given_up_lets_the_others_go_ahead() {
+    let held = Held::start(|_| 60, |state, start| start != 11 || state.asked.len() > 3).await;
+    let spool = tempfile::tempdir().unwrap();
+    let fetcher = held.fetcher(2, spool.path());
+    let mut asked = held.state.subscribe();
+    let gone = async {
+        // Both have begun, and the first has asked for more.
+        asked.wait_for(|state| state.asked.len() > 2).await.unwrap();
+    };
+    let (lost, other) = tokio::join!(
+        async {
+            tokio::select! {
+                biased;
+                () = gone => None,
+                read = fetch(&fetcher) => Some(read),
+            }
+        },
+        fetch(&fetcher)
+    );
+    assert!(lost.is_none());
+    assert_eq!(other.unwrap(), lines(60));
+}
+
+#[tokio::test]
 async fn a_page_that_is_late_holds_the_pages_behind_it_to_a_few() {
     // The second page waits for the third, fourth and fifth: as many as there is room for beside it.
     let asked = Arc::new(AtomicUsize::new(0));

@@ -1,12 +1,14 @@
 //! Asks for pages before they are needed, and hands them out in order.
 //!
-//! [`Turns`] is what the lists of a run share: how many pages are asked for at once, and how many may be in memory. Each
-//! page travels as a task of its own, so that its bytes come in while another page is read.
+//! [`Turns`] is what the lists of a run share: how many pages are asked for at once, how many may be in memory, and which
+//! list comes first. Each page travels as a task of its own, so that its bytes come in while another page is read.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -22,6 +24,43 @@ pub(in crate::fetch) struct Turns {
     requests: Arc<Semaphore>,
     /// Held by a page asked for ahead until it was read: twice as many, so that asking goes on while pages are read.
     room: Arc<Semaphore>,
+    /// Ends when the list that was begun last has asked for all its pages.
+    last: Arc<Mutex<Option<oneshot::Receiver<Infallible>>>>,
+}
+
+/// Where a list stands among those of the run. Pages are asked for ahead for one list after the other: so the document
+/// that is needed first is whole first, and not all of them at the same late time.
+pub(super) struct Place {
+    /// Ends when the list before has asked for all its pages.
+    before: Option<oneshot::Receiver<Infallible>>,
+    /// Tells the list behind, when it is dropped.
+    asking: Option<oneshot::Sender<Infallible>>,
+}
+
+impl Place {
+    /// Waits until it is the first.
+    async fn first(&mut self) {
+        if let Some(before) = &mut self.before {
+            // Nothing is ever sent.
+            let _ = before.await;
+        }
+        self.before = None;
+    }
+
+    fn is_first(&mut self) -> bool {
+        if let Some(before) = &mut self.before
+            && matches!(before.try_recv(), Err(TryRecvError::Empty))
+        {
+            return false;
+        }
+        self.before = None;
+        true
+    }
+
+    /// Lets the list behind go ahead.
+    fn pass(&mut self) {
+        self.asking = None;
+    }
 }
 
 impl Turns {
@@ -29,6 +68,16 @@ impl Turns {
         Turns {
             requests: Arc::new(Semaphore::new(parallel.get())),
             room: Arc::new(Semaphore::new(2 * parallel.get())),
+            last: Arc::default(),
+        }
+    }
+
+    /// The place of a list that is begun now: behind all others.
+    pub(super) fn place(&self) -> Place {
+        let (asking, asked) = oneshot::channel();
+        Place {
+            before: self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(asked),
+            asking: Some(asking),
         }
     }
 
@@ -52,6 +101,7 @@ impl Turns {
 /// be read, and no list waits for room that only its own later pages could give back.
 pub(super) struct Ahead<'a> {
     query: &'a Query<'a>,
+    place: &'a mut Place,
     next: u64,
     step: u64,
     left: u64,
@@ -76,9 +126,10 @@ pub(super) struct Arrived {
 
 impl<'a> Ahead<'a> {
     /// For so many pages, so far apart, from a position on.
-    pub(super) fn new(query: &'a Query<'a>, next: u64, step: u64, pages: u64) -> Ahead<'a> {
+    pub(super) fn new(query: &'a Query<'a>, place: &'a mut Place, next: u64, step: u64, pages: u64) -> Ahead<'a> {
         Ahead {
             query,
+            place,
             next,
             step,
             left: pages,
@@ -94,6 +145,7 @@ impl<'a> Ahead<'a> {
     ) -> Result<Option<Arrived>, FetchError> {
         loop {
             while self.left > 0
+                && self.place.is_first()
                 && let Some(room) = self.query.turns.room_at_once()
             {
                 self.ask(Some(room), &page)?;
@@ -102,14 +154,14 @@ impl<'a> Ahead<'a> {
                 if self.left == 0 {
                     return Ok(None);
                 }
-                let room = self.query.turns.room().await;
+                let room = room(self.place, &self.query.turns).await;
                 self.ask(room, &page)?;
                 continue;
             };
             let arrived = tokio::select! {
                 biased;
                 body = &mut front.body => Ok(joined(body)?),
-                room = self.query.turns.room(), if self.left > 0 => Err(room),
+                room = room(self.place, &self.query.turns), if self.left > 0 => Err(room),
             };
             match arrived {
                 Err(room) => self.ask(room, &page)?,
@@ -142,6 +194,14 @@ impl<'a> Ahead<'a> {
         });
         self.next = self.next.saturating_add(self.step);
         self.left -= 1;
+        if self.left == 0 {
+            self.place.pass();
+        }
         Ok(())
     }
+}
+
+async fn room(place: &mut Place, turns: &Turns) -> Option<OwnedSemaphorePermit> {
+    place.first().await;
+    turns.room().await
 }

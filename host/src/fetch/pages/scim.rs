@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Place};
 use super::collector::{Collector, Taken};
 use super::{Query, with_parameters, without_parameters};
 use crate::fetch::error::FetchError;
@@ -37,9 +37,11 @@ pub(super) async fn run(query: &Query<'_>, collector: Collector, count: u64) -> 
         asked: 0,
         trouble: None,
     };
+    let mut place = query.turns.place();
     let first = reading.first().await?;
     let (collector, taken) = query.keep(collector, first.body).await?;
     let Some(total) = taken.total else {
+        drop(place);
         return reading.without_total(collector, taken).await;
     };
     reading.total = total;
@@ -49,7 +51,8 @@ pub(super) async fn run(query: &Query<'_>, collector: Collector, count: u64) -> 
     reading.size = count.max(taken.records);
     let (collector, got) = reading.complete(collector, 1, taken).await?;
     reading.settled = true;
-    let collector = reading.rest(collector, 1 + got).await?;
+    let collector = reading.rest(collector, 1 + got, &mut place).await?;
+    drop(place);
     reading.again(collector).await
 }
 
@@ -172,7 +175,12 @@ impl Reading<'_> {
     }
 
     /// Everything from a position on, several pages at a time.
-    async fn rest(&mut self, mut collector: Collector, mut next: u64) -> Result<Collector, FetchError> {
+    async fn rest(
+        &mut self,
+        mut collector: Collector,
+        mut next: u64,
+        place: &mut Place,
+    ) -> Result<Collector, FetchError> {
         while next <= self.total {
             let affordable = self.allowance().saturating_sub(self.asked);
             let size = self.size.max(1);
@@ -181,7 +189,7 @@ impl Reading<'_> {
                 return Err(self.incomplete(&collector));
             }
             self.asked += pages;
-            let mut ahead = Ahead::new(self.query, next, size, pages);
+            let mut ahead = Ahead::new(self.query, place, next, size, pages);
             while let Some(arrived) = ahead.next(|start| self.page(start, self.count)).await? {
                 let start = arrived.start;
                 let (kept, taken) = self.query.keep(collector, arrived.body).await?;
