@@ -72,12 +72,7 @@ fn main() -> Result<(), Failure> {
     let sandbox = Sandbox::new(plugin::Limits::default(), None)?;
     let wasm = built_in("user-login").ok_or("no such plugin")?;
     let plugin = sandbox.load(wasm, "user-login")?;
-    // A report that is parsed keeps a thread until its sink has taken the events, and a file sink needs another one to
-    // take them: with the 512 that there are otherwise, so many parsers wait for ever.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(2 * 1000 + 512)
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     println!("{EVENTS} sign-ins of each connection to a file of its own, all at once in one process");
     println!(
         "{:>12} {:>10} {:>12} {:>12} {:>12} {:>12}",

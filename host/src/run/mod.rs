@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::{OwnedRwLockWriteGuard, mpsc};
+use tokio::sync::{OwnedRwLockWriteGuard, Semaphore, mpsc};
 use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -69,6 +69,9 @@ pub use window::{Bound, Period, Window, WindowError};
 const FETCH_AHEAD: usize = 4;
 /// Batches parsed ahead of the one that is delivered.
 const BATCHES_AHEAD: usize = 4;
+/// Documents parsed at once by all runs of the process. A parser keeps a thread for blocking work until its sinks have taken
+/// the events, and sinks need such threads themselves: of the 512 that tokio has by default, these may be taken.
+static PARSERS: Semaphore = Semaphore::const_new(256);
 /// Rejected rows that are written to the log, one by one.
 const REJECTS_LOGGED: u64 = 5;
 
@@ -510,10 +513,15 @@ async fn deliver_document(
         file_name: fetched.file_name.clone(),
         length: Some(fetched.len()),
     };
+    // It fails only when it is closed, which it never is.
+    let turn = PARSERS.acquire().await.ok();
     let parser = report.parser(document)?;
     let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
     let used = sinks.used();
-    let parsing = tokio::task::spawn_blocking(move || parse::parse(parser, &fetched, ids, &used, &sender));
+    let parsing = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        parse::parse(parser, &fetched, ids, &used, &sender)
+    });
     while let Some(mut batch) = batches.recv().await {
         note_rejects(&batch, counts);
         counts.events += batch.events.len() as u64;
