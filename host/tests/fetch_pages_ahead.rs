@@ -148,7 +148,7 @@ async fn as_many_pages_are_asked_for_at_once_as_allowed_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_list_that_was_begun_first_is_read_first() {
+async fn lists_are_read_one_after_the_other() {
     let held = Held::start(|_| 60, |_, _| true).await;
     let spool = tempfile::tempdir().unwrap();
     let fetcher = held.fetcher(1, spool.path());

@@ -101,6 +101,7 @@ fn check_calls_ok_what_may_take_events_and_nothing_else() {
         (410, false, true),
         (401, false, false),
         (403, false, false),
+        (407, false, false),
         (429, false, false),
         (500, false, false),
         (503, false, false),

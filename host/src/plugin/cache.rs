@@ -1,9 +1,9 @@
 //! Compiled code on disk, and how the component fits this host, so that a plugin is compiled and compared with the WIT
 //! package once for a machine and not once for a run.
 //!
-//! An entry's name says which component it was compiled from, by which engine, and which WIT package it fits. The first
-//! line is the [`Fit`] as JSON, the code follows; the last 32 bytes are the SHA-256 of the rest. The folder belongs to
-//! the user alone: who can write there could run anything as that user anyway.
+//! An entry's name says which component it was compiled from, by which engine, and what it fits: the WIT package and the
+//! rules of [`fit`](super::fit). The first line is the [`Fit`] as JSON, the code follows; the last 32 bytes are the SHA-256
+//! of the rest. The folder belongs to the user alone: who can write there could run anything as that user anyway.
 
 use std::fs::{self, DirBuilder, File};
 use std::hash::{Hash, Hasher};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::fit::Fit;
+use super::fit::{Fit, RULES};
 use super::offer::WIT;
 
 /// Entries kept; the oldest go first.
@@ -38,6 +38,8 @@ impl Cache {
                 let mut hasher = Sha256Hasher(Sha256::new());
                 engine.precompile_compatibility_hash().hash(&mut hasher);
                 WIT.hash(&mut hasher);
+                // What fits is also a matter of this program's own rules.
+                (env!("CARGO_PKG_VERSION"), RULES).hash(&mut hasher);
                 Some(Cache {
                     folder: folder.to_owned(),
                     host: hex(&hasher.0.finalize()),

@@ -13,6 +13,10 @@ use super::PluginKind;
 use super::error::plain;
 use super::offer::{Offer, PACKAGE, PACKED, Version};
 
+/// To be changed with what fits, or with what is found of a component that does: earlier findings are kept with compiled
+/// code.
+pub(super) const RULES: u32 = 1;
+
 /// Why a component does not fit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Misfit {

@@ -33,9 +33,13 @@ pub(super) async fn options(sink: &str, remote: &Remote, url: Url) -> Result<Str
     let code = answer.status.as_u16();
     match answer.status {
         status if status.is_success() => Ok(format!("reached, status {code}")),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             unusable("the receiver refuses the credential", "check `auth` of the endpoint")
         }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => unusable(
+            "the proxy refuses to let us through",
+            "check the proxy's user name and password",
+        ),
         StatusCode::NOT_FOUND | StatusCode::GONE => match url {
             Url::Receiver => unusable("there is nothing at the URL", "check the path in `url` of the endpoint"),
             Url::Base => Ok(format!(

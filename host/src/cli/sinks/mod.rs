@@ -166,15 +166,15 @@ impl Opening<'_> {
         }
         if rendering.format.is_some() && self.plain == 0 {
             return Err(
-                Failure::usage("--format is for stdout and file:PATH, and this run writes to neither")
+                Failure::usage("--format is for stdout and file:PATH, and none is named")
                     .hint("name one of them with --sink; a configured sink has its `format` in host.toml"),
             );
         }
         if rendering.encoding.is_some() && self.plain + self.plugins == 0 {
-            return Err(Failure::usage(
-                "--encoding is for stdout, file:PATH and .wasm sinks, and this run has none of them",
-            )
-            .hint("name one of them with --sink; a configured sink has its `encoding` in host.toml"));
+            return Err(
+                Failure::usage("--encoding is for stdout, file:PATH and .wasm sinks, and none is named")
+                    .hint("name one of them with --sink; a configured sink has its `encoding` in host.toml"),
+            );
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Asks for pages before they are needed, and hands them out in order.
 //!
 //! [`Turns`] is what the lists of a run share: how many pages are asked for at once, how many may be in memory, and which
-//! list comes first. Each page travels as a task of its own, so that its bytes come in while another page is read.
+//! list is next. Each page travels as a task of its own, so that its bytes come in while another page is read.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -28,8 +28,9 @@ pub(in crate::fetch) struct Turns {
     last: Arc<Mutex<Option<oneshot::Receiver<Infallible>>>>,
 }
 
-/// Where a list stands among those of the run. Pages are asked for ahead for one list after the other: so the document
-/// that is needed first is whole first, and not all of them at the same late time.
+/// Where a list stands among those of the run, in the order in which they were begun. Pages are asked for ahead for one
+/// list after the other: so one document after the other is whole, and not all of them at the same late time. Those behind
+/// wait even while the first list waits for its server, which is theirs too.
 pub(super) struct Place {
     /// Ends when the list before has asked for all its pages.
     before: Option<oneshot::Receiver<Infallible>>,
