@@ -155,14 +155,14 @@ impl<'a> Ahead<'a> {
                 if self.left == 0 {
                     return Ok(None);
                 }
-                let room = room(self.place, &self.query.turns).await;
+                let room = room(self.place, self.query.turns).await;
                 self.ask(room, &page)?;
                 continue;
             };
             let arrived = tokio::select! {
                 biased;
                 body = &mut front.body => Ok(joined(body)?),
-                room = room(self.place, &self.query.turns), if self.left > 0 => Err(room),
+                room = room(self.place, self.query.turns), if self.left > 0 => Err(room),
             };
             match arrived {
                 Err(room) => self.ask(room, &page)?,
