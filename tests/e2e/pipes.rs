@@ -19,6 +19,34 @@ fn stdout_holds_nothing_but_data_however_verbose() {
 }
 
 #[test]
+fn a_stderr_that_takes_nothing_changes_nothing_else() {
+    let (desk, server) = (desk(), Server::start(""));
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for more in [&["-vvv"][..], &["-vvv", "--log-format", "json"]] {
+        let arguments = [&["--since", "7d", "--sink", "file:events.ndjson"][..], more].concat();
+        let mut child = desk.process([
+            "run",
+            "invalid-login",
+            "--url",
+            &server.url(),
+            "--auth",
+            "basic:demo.user",
+        ]);
+        child
+            .arg("--allow-private-addresses")
+            .args(&arguments)
+            .env("HOST_SECRET", PASSWORD);
+        let status = child.stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{more:?}");
+        let events = std::fs::read_to_string(desk.path().join("events.ndjson")).unwrap();
+        assert!(events.lines().count() > 0);
+        std::fs::remove_file(desk.path().join("events.ndjson")).unwrap();
+    }
+    let refused = desk.process(["run"]).stderr(full()).status().unwrap();
+    assert_eq!(refused.code(), Some(2));
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_run_quietly() {
     let (desk, server) = (desk(), Server::start("rows=2000"));
     let url = server.url();

@@ -83,7 +83,7 @@ const RUN: &str = "Examples:
   host run invalid-login --since 7d
   host run invalid-login --sink siem            # what is due since the last run
   host run invalid-login --since 30d --sink file:failed.ndjson
-  host run invalid-login --connection epm --format csv > failed.csv
+  host run invalid-login --connection epm --sink stdout --format csv > failed.csv
   HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
     --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
 
@@ -180,7 +180,7 @@ pub struct ReportArgs {
     /// Last day, inclusive, or the instant before which the period ends [default: now].
     #[arg(long, value_name = "TIME", requires = "from")]
     pub to: Option<String>,
-    /// A period that ends now: 7d, 12h, 90m. Without any period: what is due since the last run, without a ledger today.
+    /// A period that ends now: 7d, 12h, 90m. Without any period: what is due since the last run; without a ledger, and for `host plan`, today.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, conflicts_with_all = ["from", "to"])]
     pub since: Option<String>,
     /// A parameter of the plugin; may be repeated.

@@ -39,7 +39,10 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
                 let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
                 return Err(match nearest(name, all().map(String::as_str)) {
                     Some(known) => failure.hint(format!("did you mean `{known}`?")),
-                    None => failure.hint("`host config check` shows what is configured"),
+                    None => failure.hint(match all().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                        [] => "none is configured: add it to host.toml".to_owned(),
+                        names => format!("there are: {}", names.join(", ")),
+                    }),
                 });
             }
         };

@@ -31,6 +31,8 @@ pub fn start(talk: &Talk, plugins_too: bool) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would say on stderr that stderr takes nothing, and panic over that.
+        .log_internal_errors(false)
         .with_target(false);
     // A second start, as in tests, keeps the first.
     let _ = match talk.log_format {

@@ -72,10 +72,11 @@ fn refuse(error: &clap::Error) -> u8 {
     let text = error.to_string();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let rendered = error.render();
-        match coloured(&std::io::stderr()) {
-            true => eprint!("{}", rendered.ansi()),
-            false => eprint!("{rendered}"),
-        }
+        // `eprint!` would panic where nobody can be told.
+        let _ = match coloured(&std::io::stderr()) {
+            true => write!(std::io::stderr(), "{}", rendered.ansi()),
+            false => write!(std::io::stderr(), "{rendered}"),
+        };
         return Exit::Usage.code();
     }
     // The first paragraph is the message; tips and the usage follow.

@@ -52,7 +52,7 @@ pub fn build(args: &BuildArgs, talk: &Talk) -> Result<(), Failure> {
 fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &Talk) -> Result<Built, Failure> {
     let mut progress = |step: &str| {
         if !talk.quiet && talk.log_format == LogFormat::Text {
-            anstream::eprintln!("{}: {step} …", project.name);
+            let _ = writeln!(anstream::stderr(), "{}: {step} …", project.name);
         }
     };
     match workshop::build(project, sandbox, Options { debug }, &mut progress) {

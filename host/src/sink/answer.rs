@@ -10,8 +10,8 @@ use crate::remote::{Answer, Class, Remote, RemoteError};
 /// How much of a receiver's explanation is kept.
 const DETAIL_CHARS: usize = 300;
 
-/// Reads the status by RFC 9110: 2xx took the events, 413 took none because they are too many, 408, 425, 429 and 5xx may
-/// take them later, and everything else never will.
+/// Reads the status by RFC 9110: 2xx took the events, 413 took none because they are too many, 408, 425, 429 and 5xx but
+/// 501 may take them later, and everything else never will.
 pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
     let status = answer.status;
     if status.is_success() {
