@@ -21,12 +21,8 @@ fn build() -> Result<(), Box<dyn Error>> {
         .parent()
         .ok_or("host/ has no parent folder")?
         .to_path_buf();
-    for watched in ["wit", "plugins", "Cargo.toml", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
-    }
-    println!("cargo::rerun-if-changed=build.rs");
-
     let names = plugin_names(&workspace.join("plugins"))?;
+    watch(&workspace, &names);
     // Beside the profile folders, so that debug and release builds share the guests.
     let target_dir = out.ancestors().nth(4).unwrap_or(&out).join("plugins");
     ensure_target(&workspace)?;
@@ -62,6 +58,18 @@ fn plugin_names(plugins: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Asks Cargo to run this again when something changes that a guest is made of; tests and golden cases are not.
+fn watch(workspace: &Path, names: &[String]) {
+    let plugins = workspace.join("plugins");
+    let crates = names.iter().map(String::as_str).chain(["sdk"]);
+    let sources = crates.flat_map(|name| [plugins.join(name).join("src"), plugins.join(name).join("Cargo.toml")]);
+    let shared = ["wit", "Cargo.toml", "Cargo.lock"].map(|name| workspace.join(name));
+    for watched in sources.chain(shared) {
+        println!("cargo::rerun-if-changed={}", watched.display());
+    }
+    println!("cargo::rerun-if-changed=build.rs");
 }
 
 fn ensure_target(workspace: &Path) -> Result<(), Box<dyn Error>> {
