@@ -9,6 +9,8 @@ use crate::plugin::PluginKind;
 use crate::sink::Format;
 use crate::workshop::Language;
 
+use super::Failure;
+
 /// Pull identity-audit reports out of Oracle EPM Cloud and identity domains as standard security events.
 #[derive(Debug, Parser)]
 #[command(name = "host", version, max_term_width = 100, propagate_version = true)]
@@ -618,9 +620,58 @@ pub struct StreamArgs {
     /// Only of this connection.
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
+    /// Only with these parameters; may be repeated.
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    pub parameters: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub file: LedgerFile,
+}
+
+impl StreamArgs {
+    /// The parameters that were given, by name.
+    pub fn given(&self) -> Result<Vec<(String, String)>, Failure> {
+        let pair = |text: &String| match text.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(Failure::usage(format!("--param {text:?} is not KEY=VALUE"))),
+        };
+        let mut given = self.parameters.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+        given.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(given)
+    }
+}
+
+/// `host ledger reset`.
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub stream: StreamArgs,
+    /// All streams of the report that match; without it only one may.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `host ledger rewind`.
+#[derive(Debug, Args)]
+pub struct RewindArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub stream: StreamArgs,
+    /// The day (YYYY-MM-DD) or instant (RFC 3339) from which the next run asks again.
+    #[arg(long, value_name = "TIME")]
+    pub to: String,
+}
+
+/// `host ledger rename`.
+#[derive(Debug, Args)]
+pub struct RenameArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub stream: StreamArgs,
+    /// The connection's new name.
+    #[arg(long, value_name = "NAME")]
+    pub to: String,
 }
 
 /// `host ledger`.
@@ -643,10 +694,19 @@ pub enum LedgerCommand {
         #[allow(missing_docs)]
         stream: StreamArgs,
     },
-    /// Forget a report's streams: the next run begins with today, and may deliver events again with the same ids. Nothing
-    /// changes on the server or at sinks.
+    /// Forget a stream: the next run begins with today, and may deliver events again with the same ids. Nothing changes on
+    /// the server or at sinks.
     #[command(after_help = "Example:\n  host ledger reset user-login --connection epm")]
-    Reset {
+    Reset(ResetArgs),
+    /// Go back to an instant: the next run asks for everything behind it again, and delivers what was not delivered.
+    #[command(after_help = "Example:\n  host ledger rewind audit-events --connection domain --to 2026-11-11T17:45:00Z")]
+    Rewind(RewindArgs),
+    /// Go on under another name of the connection, from where the stream is and with the same ids.
+    #[command(after_help = "Example:\n  host ledger rename user-login --connection epm --to epm-prod")]
+    Rename(RenameArgs),
+    /// Take another URL of the connection for the same server: the next run notes it.
+    #[command(after_help = "Example:\n  host ledger adopt user-login --connection epm")]
+    Adopt {
         #[command(flatten)]
         #[allow(missing_docs)]
         stream: StreamArgs,

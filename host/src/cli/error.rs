@@ -309,12 +309,27 @@ impl From<RunError> for Failure {
                 ..error.into()
             },
             RunError::Window(error) => error.into(),
-            RunError::Ahead { ref report, .. } => {
+            RunError::Ahead {
+                ref arguments, ref now, ..
+            } => {
                 let hint = format!(
-                    "set the clock right; if it is, it was ahead in an earlier run: `host ledger reset {report}` begins anew with \
-                     today, and `host run {report} --from DAY` gets what was passed over"
+                    "set this machine's clock right if it is slow; if it is right, it was fast in an earlier run: \
+                     `host ledger rewind {arguments} --to {now}` asks for everything since then again"
                 );
                 Failure::usage(error.to_string()).hint(hint)
+            }
+            error @ RunError::Lost { .. } => {
+                let RunError::Lost { report, connection, .. } = &error else {
+                    return Failure::new(Exit::Internal, error.to_string());
+                };
+                let hint = format!(
+                    "it is written down: `host gaps {report} --connection {connection}`; run more often than the server deletes, \
+                     and set `retention` of the connection to what the server keeps"
+                );
+                Failure {
+                    code: "data-lost",
+                    ..Failure::new(Exit::Partial, error.to_string()).hint(hint)
+                }
             }
             error @ RunError::Changed { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
                 .hint("run again: the window is delivered from its start, with the same ids"),

@@ -2,26 +2,17 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
-use super::report::Report;
-use super::{Exit, Failure, print};
+use super::{Exit, Failure, ledger_changes, print};
 use crate::config::{Config, nearest};
 use crate::counted::counted;
-use crate::event::Provenance;
 use crate::ledger::{Document, Interval, Ledger, Progress, Record, SqliteLedger, Stream, spool};
-use crate::run::{Book, Bound, Keeping, Wanted, WindowError};
-
-/// How long after an event it may still be missing at the source, unless the configuration says otherwise.
-const LAG: Duration = Duration::from_secs(15 * 60);
-/// Windows in flight at once, unless said otherwise.
-const WINDOWS_AHEAD: u16 = 4;
+use crate::run::{Bound, WindowError};
 
 /// The ledger of a run: what was named, else the configuration's, else `$XDG_STATE_HOME/host/ledger.db`. A server that
 /// was named on the command line, and a recording, leave no progress unless asked to.
@@ -49,33 +40,15 @@ fn default(config: &Config) -> Result<PathBuf, Failure> {
     Ok(folder.join("ledger.db"))
 }
 
-/// Claims a run's stream.
-pub async fn keeping(
-    path: PathBuf,
-    report: &Report,
-    provenance: &Provenance,
-    wanted: Wanted,
-    windows_ahead: Option<u16>,
-) -> Result<Keeping, Failure> {
-    let ledger = SqliteLedger::open(path)?;
-    let spool = ledger.beside("spool");
-    let stream = Stream::new(&provenance.connection, &provenance.report, &report.request.parameters);
-    Ok(Keeping {
-        book: Arc::new(Book::open(Arc::new(ledger), stream, spool).await?),
-        lag: report.config.ledger.lag.unwrap_or(LAG),
-        windows_ahead: (windows_ahead.or(report.config.ledger.windows_ahead))
-            .unwrap_or(WINDOWS_AHEAD)
-            .into(),
-        wanted,
-    })
-}
-
 /// Carries out a subcommand.
 pub async fn run(command: &LedgerCommand) -> Result<(), Failure> {
     match command {
         LedgerCommand::List { file, json } => list(file, *json).await,
         LedgerCommand::Show { stream } => show(stream).await,
-        LedgerCommand::Reset { stream } => reset(stream).await,
+        LedgerCommand::Reset(args) => ledger_changes::reset(args).await,
+        LedgerCommand::Rewind(args) => ledger_changes::rewind(args).await,
+        LedgerCommand::Rename(args) => ledger_changes::rename(args).await,
+        LedgerCommand::Adopt { stream } => ledger_changes::adopt(stream).await,
     }
 }
 
@@ -109,10 +82,12 @@ async fn records(ledger: &SqliteLedger) -> Result<Vec<(Document, Record)>, Failu
 /// The streams that were named; at least one.
 async fn named(args: &StreamArgs, ledger: &SqliteLedger) -> Result<Vec<(Document, Record)>, Failure> {
     let all = records(ledger).await?;
+    let given = args.given()?;
     let (found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, record)| {
         let stream = &record.stream;
         let of = args.connection.as_ref();
-        stream.report == args.report && of.is_none_or(|connection| *connection == stream.connection)
+        let parameters = given.is_empty() || stream.parameters == given;
+        stream.report == args.report && parameters && of.is_none_or(|connection| *connection == stream.connection)
     });
     if !found.is_empty() {
         return Ok(found);
@@ -131,7 +106,7 @@ fn nothing(args: &StreamArgs) -> Failure {
     Failure::usage(format!("the ledger knows nothing of {}{of}", args.report))
 }
 
-async fn opened(args: &StreamArgs) -> Result<(SqliteLedger, Vec<(Document, Record)>), Failure> {
+pub async fn opened(args: &StreamArgs) -> Result<(SqliteLedger, Vec<(Document, Record)>), Failure> {
     let Some(ledger) = open(&args.file)? else {
         return Err(nothing(args).hint("there is no ledger yet: `host run` makes one"));
     };
@@ -204,6 +179,9 @@ fn entry(record: &Record, folder: &Path) -> Value {
         "connection": record.stream.connection,
         "parameters": record.stream.parameters,
         "watermark": record.watermark,
+        "last_event": record.last_event,
+        "origin": record.origin,
+        "sinks": record.sinks,
         "in_flight": record.windows.len(),
         "spooled": { "documents": spooled.len(), "bytes": bytes },
         "gaps": record.gaps(),
@@ -251,32 +229,6 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
             serde_json::to_string_pretty(&all).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
         text += &shown;
         text.push('\n');
-    }
-    print(text.as_bytes())
-}
-
-async fn reset(args: &StreamArgs) -> Result<(), Failure> {
-    let (ledger, found) = opened(args).await?;
-    let folder = ledger.beside("spool");
-    let mut text = String::new();
-    for (document, record) in &found {
-        // Not under the feet of a run.
-        let _claim = record.stream.claim(&ledger).await?;
-        // The record goes last, so that what is cut short can be asked for again; what is damaged goes too.
-        ledger.remove_all(&record.stream.progress_prefix()).await?;
-        ledger.remove_all(&record.stream.ids_prefix()).await?;
-        ledger.remove(&document.key, document.revision).await?;
-        // Nothing of what was fetched stays behind; a removal that a kill cut short is made up for by the next run.
-        for document in spool::documents(&folder, Some(&record.stream)) {
-            std::fs::remove_file(&document.path).map_err(|error| {
-                let path = document.path.display();
-                Failure::usage(format!(
-                    "the stream is forgotten, but {path} cannot be removed: {error}"
-                ))
-                .hint("remove it: it holds report data")
-            })?;
-        }
-        let _ = writeln!(text, "forgotten: {}", record.stream);
     }
     print(text.as_bytes())
 }
@@ -331,7 +283,7 @@ fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> V
     }
 }
 
-fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Option<Timestamp>, Failure> {
+pub fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Option<Timestamp>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let out_of_range = |_| Failure::usage(format!("{option} is out of range"));
     Ok(Some(match Bound::parse(option, text)? {

@@ -10,6 +10,7 @@ mod demo;
 mod error;
 mod inspection;
 mod ledger;
+mod ledger_changes;
 mod log;
 mod login;
 mod plan;
@@ -23,6 +24,7 @@ mod sinks;
 mod slow_demo;
 mod stdout;
 mod stop;
+mod stream;
 mod summary;
 mod workshop;
 

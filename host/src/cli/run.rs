@@ -12,7 +12,7 @@ use super::report::{self, Report};
 use super::sinks::{Opened, Wanted as Named};
 use super::stop::Stop;
 use super::summary::Target;
-use super::{Exit, Failure, connection, ledger, sinks};
+use super::{Exit, Failure, connection, ledger, sinks, stream};
 use crate::config;
 use crate::counted::counted;
 use crate::event::{Product, Provenance};
@@ -77,7 +77,10 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         );
     }
     let provenance = Arc::new(provenance(&report, &settings));
-    let ledger = ledger::file(args, &report.config)?;
+    let ledger = match ledger::file(args, &report.config)? {
+        Some(path) => stream::open(path, args, &report, &provenance, &settings).await?,
+        None => None,
+    };
     let named = Named {
         names: &args.sinks,
         plugin_config: args.sink_config.as_deref(),
@@ -86,7 +89,10 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
     };
     let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
     let keeping = match ledger {
-        Some(path) => Some(ledger::keeping(path, &report, &provenance, wanted, args.windows_ahead).await?),
+        Some(found) => {
+            let keeping = found.keeping(&report, &settings, wanted, args.windows_ahead, &sinks.outlets);
+            Some(keeping.await?)
+        }
         None if matches!(wanted, Wanted::Missing { .. }) => {
             return Err(
                 Failure::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")

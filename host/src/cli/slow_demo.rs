@@ -25,7 +25,8 @@ use super::args::{DemoArgs, RenderingArgs, ReportArgs, Talk};
 use super::demo::{connection, say};
 use super::sinks::Wanted as Named;
 use super::stop::Stop;
-use super::{Exit, Failure, ledger, plugins, print, report, run, sinks};
+use super::stream::RunStream;
+use super::{Exit, Failure, plugins, print, report, run, sinks, stream};
 use crate::config::Config;
 use crate::counted::counted;
 use crate::event::Provenance;
@@ -201,7 +202,9 @@ impl Stage {
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let missing = Wanted::Missing { days: DAYS };
-        let mut keeping = ledger::keeping(self.ledger(), &report, &provenance, missing, None).await?;
+        let parameters = &report.request.parameters;
+        let found = RunStream::find(self.ledger(), &provenance, parameters, &stream::origin(&settings)).await?;
+        let mut keeping = found.keeping(&report, &settings, missing, None, &sinks.outlets).await?;
         // The days are over, and the simulator knows them from the start.
         keeping.lag = Duration::ZERO;
         let (summary, result) = run::execute(report, settings, sinks, provenance, Some(keeping), talk, stop).await?;
@@ -344,8 +347,9 @@ async fn start(args: &DemoArgs) -> Result<(Child, State), Failure> {
         url,
         process: about.process,
         since: about.since,
-        from: back(DAYS).map_err(out_of_range)?,
-        to: back(1).map_err(out_of_range)?,
+        // Yesterday is not over everywhere until noon.
+        from: back(DAYS + 1).map_err(out_of_range)?,
+        to: back(2).map_err(out_of_range)?,
         now: args.now.clone(),
     };
     Ok((simulator, state))

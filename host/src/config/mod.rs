@@ -119,6 +119,11 @@ pub struct Connection {
     /// When to ask again.
     #[serde(default)]
     pub retry: Retry,
+    /// How long the server keeps what reports are made of, as `90d`: 30 days for an identity domain and for Invalid Login
+    /// unless said, which is Oracle's default, and as long as a report goes back for all others.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub retention: Option<std::time::Duration>,
 }
 
 /// An HTTP proxy.
@@ -309,6 +314,23 @@ pub struct Ledger {
     #[serde(default, deserialize_with = "windows")]
     #[schemars(with = "Option<u16>", range(min = 1, max = 10_000))]
     pub windows_ahead: Option<u16>,
+    /// How far runs look back for events that are stored late, where a source is asked for instants. Unless said: an hour at
+    /// each run, 6 hours once an hour, 48 hours once a day; `[]` looks back never.
+    pub look_back: Option<Vec<LookBackStep>>,
+}
+
+/// A step of the look-back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LookBackStep {
+    /// How far back, as `6h`.
+    #[serde(deserialize_with = "needed_duration")]
+    #[schemars(with = "String")]
+    pub age: std::time::Duration,
+    /// How often, as `1h`; at each run unless said.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub every: Option<std::time::Duration>,
 }
 
 /// A plugin of the user's own.
@@ -467,6 +489,10 @@ impl Config {
         if self.ledger.lag.is_some_and(|lag| lag > LONGEST_LAG) {
             return Err(wrong(&["ledger", "lag"], "a lag is at most 30 days"));
         }
+        let steps = self.ledger.look_back.iter().flatten();
+        if steps.into_iter().any(|step| step.age > LONGEST_LAG) {
+            return Err(wrong(&["ledger", "look-back"], "runs look back 30 days at most"));
+        }
         if self.sinks.contains_key("stdout") {
             return Err(wrong(
                 &["sinks", "stdout"],
@@ -532,6 +558,11 @@ fn optional_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opt
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<std::time::Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn needed_duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<std::time::Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map_err(serde::de::Error::custom)
 }
 
 fn windows<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
@@ -628,6 +659,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused_at_its_line() {
         for (text, line, part) in [
             ("[ledger]\nlag = \"900000000000s\"\n", 2, "at most 30 days"),
+            ("[ledger]\nlook-back = [{ age = \"31d\" }]\n", 2, "30 days at most"),
             ("[sinks.stdout]\nkind = \"file\"\npath = \"x\"\n", 1, "another name"),
         ] {
             let said = Config::parse(text).unwrap_err().to_string();

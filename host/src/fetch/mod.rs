@@ -144,6 +144,11 @@ impl Fetcher {
     }
 
     /// What the connection cost so far.
+    pub fn clock_offset(&self) -> Option<jiff::SignedDuration> {
+        None
+    }
+
+    /// How much was exchanged.
     pub fn counters(&self) -> Counters {
         self.remote.counters()
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
+use super::Stream;
+
 /// Why progress cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,6 +63,18 @@ pub enum LedgerError {
         /// The stream, or its key.
         what: String,
     },
+    /// The stream was collected from another server until now.
+    #[error(
+        "{stream} was collected from {known} until now, and the connection leads to {now}: it may be another tenant's"
+    )]
+    Origin {
+        /// The stream.
+        stream: Box<Stream>,
+        /// The base URL that it was collected from.
+        known: String,
+        /// The base URL that the connection has now.
+        now: String,
+    },
     /// The write of several changes failed.
     #[error(transparent)]
     Shared(Arc<LedgerError>),
@@ -97,6 +111,10 @@ impl LedgerError {
             LedgerError::Document { .. } => "`host ledger reset` forgets what is known of the stream".into(),
             LedgerError::Conflict { .. } => "run again: it goes on from what is there".into(),
             LedgerError::Claimed { .. } => "wait for it to end; two runs of one stream never work at once".into(),
+            LedgerError::Origin { stream, .. } => format!(
+                "give the connection another name, or another ledger, if it is another server; if the same one has moved: host ledger adopt {}",
+                stream.arguments()
+            ),
             LedgerError::Shared(error) => return error.hint(),
             LedgerError::Internal(_) => return None,
         })

@@ -11,8 +11,9 @@ use serde::Deserialize;
 
 use super::{LedgerError, Recent, Record};
 
-/// Changes when an older program could not read the record. The first had the ids within it.
-pub(super) const FORM: u32 = 2;
+/// Changes when an older program could not read the record, or would forget what it does not know. The first had the ids
+/// within it; the second knew of no look-back.
+pub(super) const FORM: u32 = 3;
 /// With so many windows in flight a document is compressed: each change writes all of them.
 const MANY: usize = 32;
 /// Bytes of text that are compressed at once.
@@ -48,7 +49,8 @@ impl Record {
         let Form { form } = serde_json::from_slice(body).map_err(unread)?;
         match form {
             1 => decode_first(body).map_err(wrong),
-            2..=FORM => Ok((serde_json::from_slice(body).map_err(unread)?, Recent::default())),
+            2 => Ok((decode_second(body).map_err(wrong)?, Recent::default())),
+            FORM => Ok((serde_json::from_slice(body).map_err(unread)?, Recent::default())),
             form => Err(wrong(format!("it has form {form}, this program knows {FORM}"))),
         }
     }
@@ -85,6 +87,14 @@ fn json(body: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
     Ok(Cow::Owned(text))
 }
 
+/// What the second form says, in today's: ids of what lies before the watermark were not kept, but for those of an open day.
+fn decode_second(body: &[u8]) -> Result<Record, String> {
+    let mut record: Record = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    record.form = FORM;
+    record.look_back.known_from = record.watermark;
+    Ok(record)
+}
+
 /// What the first form says, in today's: ids by day stood within it, as text.
 fn decode_first(body: &[u8]) -> Result<(Record, Recent), String> {
     let unread = |error: serde_json::Error| error.to_string();
@@ -97,6 +107,7 @@ fn decode_first(body: &[u8]) -> Result<(Record, Recent), String> {
     }
     let mut record: Record = serde_json::from_value(json).map_err(unread)?;
     record.recent = recent.days().map(|(day, ids)| (day, ids.noted())).collect();
+    record.look_back.known_from = record.watermark;
     Ok((record, recent))
 }
 

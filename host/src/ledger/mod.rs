@@ -30,6 +30,7 @@ mod conformance;
 mod error;
 mod form;
 mod interval;
+mod look_back;
 #[cfg(test)]
 pub(crate) mod memory;
 mod progress;
@@ -42,9 +43,10 @@ mod stream;
 
 pub use error::LedgerError;
 pub use interval::{Interval, merged, without};
+pub use look_back::{LookBack, Tier};
 pub use progress::{Intent, Progress, Reached};
-pub use recent::{Fresh, Ids, Noted, Recent};
-pub use record::{Dead, FetchState, InFlight, Kept, Record};
+pub use recent::{Fresh, Ids, Noted, Recent, ShortId};
+pub use record::{Dead, FetchState, InFlight, Kept, Record, WindowEnd};
 pub use sqlite::SqliteLedger;
 pub use stream::Stream;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::{self, FORM};
 use super::interval::{merged, without};
-use super::{Interval, Noted, Stream};
+use super::{Interval, LookBack, Noted, Stream};
 
 /// Dead windows that are remembered, the latest ones.
 const DEAD: usize = 20;
@@ -39,10 +39,28 @@ pub struct Record {
     pub dead: Vec<Dead>,
     /// The ids of events committed, for the days that may be asked for again: what is in their documents.
     pub recent: BTreeMap<Date, Noted>,
+    /// The base URL of the connection that the stream is collected from. None where an older program wrote the record.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// The connection's name in derived ids, where that is another than the stream's: it was renamed.
+    #[serde(default)]
+    pub ids_of: Option<String>,
+    /// The sinks that the stream was collected for last, by name.
+    #[serde(default)]
+    pub sinks: Vec<String>,
+    /// The time of the latest event that was ever committed.
+    #[serde(default)]
+    pub last_event: Option<Timestamp>,
+    /// How far the past was asked for again.
+    #[serde(default)]
+    pub look_back: LookBack,
+    /// Of what is lost, what no run has told of yet.
+    #[serde(default)]
+    pub untold: Vec<Interval>,
 }
 
 /// A window begun and not ended. What is fixed here makes the plugin plan the same again: same files, same requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
     /// Unique; files on the server are called so.
     pub name: String,
@@ -57,6 +75,15 @@ pub struct InFlight {
     /// Whether events that were delivered before are to be delivered again: the user named the period.
     #[serde(default)]
     pub again: bool,
+    /// Where some of the period was asked for before: up to here. An event of that part that nobody knows came late.
+    #[serde(default)]
+    pub asked_until: Option<Timestamp>,
+    /// Where the period begins before what the server is known to keep: up to here it may have deleted events.
+    #[serde(default)]
+    pub doubtful_until: Option<Timestamp>,
+    /// The look-backs that the window carries out, by their ages in seconds.
+    #[serde(default)]
+    pub looks_back: Vec<u64>,
     /// What the plugin planned, in order; empty until it has.
     pub fetches: Vec<FetchState>,
     /// Whether sinks may have got some of its events.
@@ -127,6 +154,22 @@ pub struct Kept {
     pub job: Option<String>,
     /// What is to be removed from the server after the commit.
     pub cleanup: Option<String>,
+    /// The server's clock when it was asked, where the answers told it.
+    #[serde(default)]
+    pub served: Option<Timestamp>,
+}
+
+/// What is known of a window whose events are all answered for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WindowEnd {
+    /// The window's name.
+    pub name: String,
+    /// What lies behind this instant had not happened by the server's clock when it was asked, and is not covered.
+    pub happened_until: Option<Timestamp>,
+    /// The part of the period that the server no longer had.
+    pub lost: Option<Interval>,
+    /// The time of the window's latest event.
+    pub last_event: Option<Timestamp>,
 }
 
 /// A window given up. Its period is not covered, so it is asked for again under another name.
@@ -179,6 +222,12 @@ impl Record {
             windows: Vec::new(),
             dead: Vec::new(),
             recent: BTreeMap::new(),
+            origin: None,
+            ids_of: None,
+            sinks: Vec::new(),
+            last_event: None,
+            look_back: LookBack::default(),
+            untold: Vec::new(),
         }
     }
 
@@ -193,15 +242,26 @@ impl Record {
         window.map(Arc::make_mut)
     }
 
-    /// Ends a window well: it is covered, and the watermark moves. Ids of its events are to be noted before.
-    pub fn commit(&mut self, name: &str) {
-        let Some(place) = self.windows.iter().position(|window| window.name == name) else {
+    /// Ends a window well: it is covered but for what was lost, and the watermark moves. Ids of its events are to be noted
+    /// before.
+    pub fn commit(&mut self, end: &WindowEnd) {
+        let Some(place) = self.windows.iter().position(|window| window.name == end.name) else {
             return;
         };
         let window = self.windows.remove(place);
-        let settled = window.settled.clamp(window.period.from, window.period.to);
-        self.covered.push(Interval::new(window.period.from, settled));
+        let Interval { from, to } = window.period;
+        let happened = end.happened_until.unwrap_or(Timestamp::MAX);
+        let settled = window.settled.min(happened).clamp(from, to);
+        let lost: Vec<_> = end.lost.into_iter().collect();
+        let whole = Interval::new(from, settled);
+        self.covered.extend(without(whole, &lost));
         self.covered = merged(std::mem::take(&mut self.covered));
+        // What an earlier window had is not lost because the server has it no more.
+        let gone = without(whole, &self.covered);
+        gone.into_iter().for_each(|gone| self.add_lost(gone));
+        self.look_back.delivered(from, settled);
+        self.look_back.note(&window.looks_back, window.clock.min(happened));
+        self.last_event = self.last_event.max(end.last_event);
         self.lift(settled);
     }
 
@@ -223,11 +283,17 @@ impl Record {
 
     /// Notes what can never be asked for again.
     pub fn lose(&mut self, interval: Interval) {
-        self.lost.push(interval);
-        self.lost = merged(std::mem::take(&mut self.lost));
+        self.add_lost(interval);
         if self.watermark.is_some() {
             self.lift(interval.to);
         }
+    }
+
+    fn add_lost(&mut self, interval: Interval) {
+        self.untold.extend(without(interval, &self.lost));
+        self.untold = merged(std::mem::take(&mut self.untold));
+        self.lost.push(interval);
+        self.lost = merged(std::mem::take(&mut self.lost));
     }
 
     /// Moves the watermark over everything that is covered or lost from where it is; it begins at `first`.
@@ -240,7 +306,11 @@ impl Record {
         let mark = around.map_or(mark, |interval| interval.to);
         self.watermark = Some(mark);
         // An open day is asked for again as a whole, so its ids are needed until the watermark leaves it.
-        self.recent = self.recent.split_off(&day_of(mark));
+        let day = day_of(self.look_back.keeps_from(mark));
+        self.recent = self.recent.split_off(&day);
+        if let Ok(start) = day.to_zoned(TimeZone::UTC) {
+            self.look_back.forget(start.timestamp());
+        }
     }
 
     /// What between two instants was never committed, in order.
@@ -292,9 +362,14 @@ mod tests {
             settled,
             clock: settled,
             plugin: String::new(),
-            again: false,
-            fetches: Vec::new(),
-            delivering: false,
+            ..InFlight::default()
+        }
+    }
+
+    fn end(name: &str) -> WindowEnd {
+        WindowEnd {
+            name: name.into(),
+            ..WindowEnd::default()
         }
     }
 
@@ -304,7 +379,7 @@ mod tests {
 
     fn committed(record: &mut Record, period: Interval, settled: Timestamp) {
         record.windows.push(window("w", period, settled).into());
-        record.commit("w");
+        record.commit(&end("w"));
     }
 
     #[test]
@@ -377,8 +452,58 @@ mod tests {
             .push(window("w", period, at("2025-03-31T12:00:00Z")).into());
         let days = [jiff::civil::date(2025, 3, 30), jiff::civil::date(2025, 3, 31)];
         record.recent = BTreeMap::from(days.map(|day| (day, Ids::default().noted())));
-        record.commit("w");
+        record.commit(&end("w"));
         assert_eq!(record.recent.into_keys().collect::<Vec<_>>(), [days[1]]);
+    }
+
+    #[test]
+    fn what_the_server_no_longer_had_is_lost_and_not_covered() {
+        let mut record = record();
+        let period = interval("2025-03-01T00:00:00Z", "2025-03-31T00:00:00Z");
+        record.windows.push(window("w", period, period.to).into());
+        let gap = interval("2025-03-01T00:00:00Z", "2025-03-20T00:00:00Z");
+        record.commit(&WindowEnd {
+            lost: Some(gap),
+            ..end("w")
+        });
+        assert_eq!(
+            record.covered,
+            [interval("2025-03-20T00:00:00Z", "2025-03-31T00:00:00Z")]
+        );
+        assert_eq!(
+            (record.lost.as_slice(), record.watermark),
+            ([gap].as_slice(), Some(period.to))
+        );
+        assert_eq!(record.gaps(), [gap]);
+    }
+
+    #[test]
+    fn what_had_not_happened_by_the_servers_clock_is_not_covered() {
+        let mut record = record();
+        let period = interval("2025-03-31T00:00:00Z", "2025-03-31T12:00:00Z");
+        record.windows.push(window("w", period, period.to).into());
+        let server = at("2025-03-31T09:00:00Z");
+        record.commit(&WindowEnd {
+            happened_until: Some(server),
+            ..end("w")
+        });
+        assert_eq!(record.watermark, Some(server));
+    }
+
+    #[test]
+    fn ids_are_kept_as_far_back_as_runs_look() {
+        let mut record = record();
+        record.look_back.depth = 48 * 3600;
+        let day = jiff::civil::date;
+        let first = interval("2025-03-20T00:00:00Z", "2025-03-27T00:00:00Z");
+        committed(&mut record, first, first.to);
+        assert_eq!(record.look_back.known_from, Some(at("2025-03-25T00:00:00Z")));
+        let days = [day(2025, 3, 28), day(2025, 3, 29), day(2025, 3, 31)];
+        record.recent = BTreeMap::from(days.map(|day| (day, Ids::default().noted())));
+        let next = interval("2025-03-27T00:00:00Z", "2025-03-31T12:00:00Z");
+        committed(&mut record, next, next.to);
+        assert_eq!(record.recent.keys().copied().collect::<Vec<_>>(), days[1..]);
+        assert_eq!(record.look_back.known_from, Some(at("2025-03-29T00:00:00Z")));
     }
 
     #[test]
@@ -416,6 +541,7 @@ mod tests {
                 name: None,
                 job: Some("1".into()),
                 cleanup: None,
+                served: None,
             }),
         ];
         assert_eq!(begun.state(), "planned");
@@ -425,9 +551,9 @@ mod tests {
             .insert(jiff::civil::date(2025, 3, 31), Ids::default().noted());
         let json = record.encode().unwrap();
         assert_eq!(Record::decode("k", &json).unwrap(), record);
-        let later = str::from_utf8(&json).unwrap().replacen("\"form\":2", "\"form\":3", 1);
+        let later = str::from_utf8(&json).unwrap().replacen("\"form\":3", "\"form\":4", 1);
         let error = Record::decode("k", later.as_bytes()).unwrap_err();
-        assert!(error.to_string().contains("form 3"), "{error}");
+        assert!(error.to_string().contains("form 4"), "{error}");
         assert!(Record::decode("k", b"{}").is_err());
     }
 
@@ -462,15 +588,25 @@ mod tests {
             "recent":{"2025-03-31":"LXEWQrcmsEQBYnyp"}}"#;
         let (record, ids) = Record::decode_with_ids("k", first.as_bytes()).unwrap();
         let day = jiff::civil::date(2025, 3, 31);
-        assert!(ids.knows(day, "x") && !ids.knows(day, "y"));
+        assert!(ids.knows(&Recent::short("x")) && !ids.knows(&Recent::short("y")));
         assert_eq!(record.recent, BTreeMap::from([(day, ids.of(day).unwrap().noted())]));
-        assert_eq!((record.form, record.windows[0].state()), (2, "submitted"));
+        assert_eq!((record.form, record.windows[0].state()), (3, "submitted"));
         let (again, none) = Record::decode_with_ids("k", &record.encode().unwrap()).unwrap();
         assert_eq!((again, none), (record, Recent::default()));
         for bad in ["LXEW", "****"] {
             let bad = first.replace("LXEWQrcmsEQBYnyp", bad);
             assert!(Record::decode("k", bad.as_bytes()).is_err());
         }
+    }
+
+    #[test]
+    fn a_record_of_the_second_form_looks_back_no_further_than_its_watermark() {
+        // As a program of that form wrote it.
+        let second = r#"{"form":2,"stream":{"connection":"epm","report":"audit-events","parameters":[]},
+            "watermark":"2025-03-31T15:15:00Z","covered":[{"from":"2025-03-31T00:00:00Z","to":"2025-03-31T15:15:00Z"}],
+            "lost":[],"windows":[],"dead":[],"recent":{}}"#;
+        let record = Record::decode("k", second.as_bytes()).unwrap();
+        assert_eq!((record.form, record.look_back.known_from), (3, record.watermark));
     }
 
     proptest! {
@@ -490,7 +626,7 @@ mod tests {
                         record.give_up(&name, String::new(), hour(0));
                         record.lose(period);
                     }
-                    _ => record.commit(&name),
+                    _ => record.commit(&end(&name)),
                 }
                 let Some(mark) = record.watermark else { continue };
                 let end = hour(70);

@@ -73,6 +73,15 @@ impl Stream {
         format!("{}.", self.digest())
     }
 
+    /// What names it, and no other stream, on the command line: the report, `--connection` and each `--param`.
+    pub fn arguments(&self) -> String {
+        let mut words = vec![self.report.clone(), "--connection".into(), self.connection.clone()];
+        for (name, value) in &self.parameters {
+            words.extend(["--param".into(), format!("{name}={value}")]);
+        }
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+
     fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let mut put = |text: &str| {
@@ -107,6 +116,15 @@ impl fmt::Display for Stream {
     }
 }
 
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 fn hex(digest: &[u8]) -> String {
     digest
         .iter()
@@ -135,6 +153,11 @@ mod tests {
         ] {
             assert_ne!(one.key(), other.key(), "{other}");
         }
+        let odd = Stream::new("epm", "user-login", &[pair("userlogin", "o'x $y")]);
+        assert_eq!(
+            odd.arguments(),
+            r"user-login --connection epm --param 'userlogin=o'\''x $y'"
+        );
         assert!(one.progress_key("../x y").starts_with(&one.progress_prefix()));
         assert!(
             one.progress_key("../x y")

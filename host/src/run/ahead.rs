@@ -92,6 +92,11 @@ impl Ahead {
         self.failed.load(Ordering::Relaxed)
     }
 
+    /// Goes on although a window has failed: what it failed of is seen to.
+    pub(super) fn forgive(&self) {
+        self.failed.store(false, Ordering::Relaxed);
+    }
+
     /// Begins a window's fetches, once it is `written` down. Where the server no longer has all of its period, it is not
     /// `reached`.
     pub(super) fn begin(
@@ -123,7 +128,13 @@ impl Ahead {
             let mut documents = stream::iter(plan.into_iter().enumerate())
                 .map(|(place, fetch)| async move {
                     let errand = Errand::new(book, gate, of, place, whole);
-                    let from = async |point| fetcher.fetch_from(&fetch, point, &errand).await.map_err(of_fetch);
+                    let from = async |point| {
+                        let fetched = fetcher.fetch_from(&fetch, point, &errand).await.map_err(of_fetch)?;
+                        let served = fetcher
+                            .clock_offset()
+                            .and_then(|offset| of.clock.checked_add(offset).ok());
+                        Ok((fetched, served))
+                    };
                     errand.carry_out(from).await
                 })
                 .buffered(FETCH_AHEAD);

@@ -11,11 +11,37 @@ use jiff::Timestamp;
 
 use super::changes::Changes;
 use super::shelf::Shelf;
-use crate::ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream};
+use crate::ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd};
 
 /// From so many windows on, notes about waiting for jobs are gathered, and for so long.
 const MANY: usize = 32;
 const PATIENCE: Duration = Duration::from_millis(250);
+
+/// What a run knows of its stream, and the stream's record is to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// The base URL of the connection.
+    pub origin: Option<String>,
+    /// The names of the sinks that get the stream's events.
+    pub sinks: Vec<String>,
+    /// How far runs look back, in seconds.
+    pub depth: u64,
+}
+
+impl StreamFacts {
+    /// Whether a record says all this.
+    fn are_in(&self, record: &Record) -> bool {
+        let mut told = record.clone();
+        self.tell(&mut told);
+        told == *record
+    }
+
+    fn tell(&self, record: &mut Record) {
+        record.origin = record.origin.take().or_else(|| self.origin.clone());
+        record.sinks.clone_from(&self.sinks);
+        record.look_back.depth = self.depth;
+    }
+}
 
 /// A stream of a ledger, claimed.
 pub struct Book {
@@ -34,8 +60,14 @@ impl Book {
     ///
     /// # Errors
     ///
-    /// Where another run of the stream is under way, or the ledger cannot be used.
-    pub async fn open(ledger: Arc<dyn Ledger>, stream: Stream, spool: PathBuf) -> Result<Book, LedgerError> {
+    /// Where another run of the stream is under way, the stream was collected from another server, or the ledger cannot be
+    /// used.
+    pub async fn open(
+        ledger: Arc<dyn Ledger>,
+        stream: Stream,
+        facts: StreamFacts,
+        spool: PathBuf,
+    ) -> Result<Book, LedgerError> {
         let key = stream.key();
         let claim = stream.claim(&*ledger).await?;
         let (record, revision, within) = match ledger.load(&key).await? {
@@ -43,8 +75,22 @@ impl Book {
                 let (record, within) = Record::decode_with_ids(&key, &body)?;
                 (record, Some(revision), within)
             }
-            None => (Record::new(stream.clone()), None, Recent::default()),
+            None => {
+                let mut record = Record::new(stream.clone());
+                facts.tell(&mut record);
+                (record, None, Recent::default())
+            }
         };
+        if let (Some(known), Some(now)) = (&record.origin, &facts.origin)
+            && known != now
+        {
+            return Err(LedgerError::Origin {
+                stream: Box::new(record.stream.clone()),
+                known: known.clone(),
+                now: now.clone(),
+            });
+        }
+        let told = facts.are_in(&record);
         make_folder(&spool)?;
         let (shelf, revision) = Shelf::open(Arc::clone(&ledger), &record, revision, within).await?;
         let book = Book {
@@ -56,6 +102,9 @@ impl Book {
             _claim: claim,
         };
         book.sweep();
+        if !told {
+            book.change("told", move |record| facts.tell(record)).await?;
+        }
         Ok(book)
     }
 
@@ -112,11 +161,15 @@ impl Book {
 
     /// Ends windows well, all or none of them, and forgets their documents. With them come the ids of their events. Where
     /// the `next` window is all here, the same change says that it is being delivered: each write is of all windows.
-    pub(super) async fn commit(&self, windows: Vec<(String, Recent)>, next: Option<String>) -> Result<(), LedgerError> {
-        let files: Vec<String> = windows.iter().flat_map(|(name, _)| self.files_of(name)).collect();
-        let (mut names, mut ids) = (Vec::new(), Recent::default());
-        for (name, of) in windows {
-            names.push(name);
+    pub(super) async fn commit(
+        &self,
+        windows: Vec<(WindowEnd, Recent)>,
+        next: Option<String>,
+    ) -> Result<(), LedgerError> {
+        let files: Vec<String> = windows.iter().flat_map(|(end, _)| self.files_of(&end.name)).collect();
+        let (mut ends, mut ids) = (Vec::new(), Recent::default());
+        for (end, of) in windows {
+            ends.push(end);
             ids.extend(&of);
         }
         let mut shelf = self.shelf.lock().await;
@@ -124,7 +177,7 @@ impl Book {
         let noted = added.noted;
         let commit = move |record: &mut Record| {
             record.recent.extend(noted);
-            names.iter().for_each(|name| record.commit(name));
+            ends.iter().for_each(|end| record.commit(end));
             if let Some(window) = next.and_then(|next| record.window_mut(&next)) {
                 window.delivering |= window.is_here();
             }

@@ -25,6 +25,7 @@ impl Run {
         let error = RunError::Ahead {
             report: self.provenance.report.clone(),
             connection: self.provenance.connection.clone(),
+            arguments: keeping.book.stream().arguments(),
             watermark,
             now,
         };

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
 use super::RunError;
@@ -96,10 +97,11 @@ impl Errand {
         }
     }
 
-    /// Brings the document, from wherever an earlier run left it; where it has to be fetched, `fetch` does so from that point.
+    /// Brings the document, from wherever an earlier run left it; where it has to be fetched, `fetch` does so from that point,
+    /// and says what the server's clock was when the window was planned.
     pub(super) async fn carry_out(
         &self,
-        fetch: impl AsyncFnOnce(Point) -> Result<Fetched, RunError>,
+        fetch: impl AsyncFnOnce(Point) -> Result<(Fetched, Option<Timestamp>), RunError>,
     ) -> Result<Brought, RunError> {
         let point = self.point();
         if !matches!(point, Point::Submitted { .. } | Point::Waiting { .. }) {
@@ -115,9 +117,9 @@ impl Errand {
         if point == Point::Submitting {
             self.begin_submitting().await;
         }
-        let fetched = fetch(point).await?;
+        let (fetched, served) = fetch(point).await?;
         let polls = fetched.polls;
-        let kept = self.keep(fetched).await?;
+        let kept = self.keep(fetched, served).await?;
         Ok(Brought { kept, polls })
     }
 
@@ -161,7 +163,7 @@ impl Errand {
     }
 
     /// Keeps a document that was fetched.
-    async fn keep(&self, mut fetched: Fetched) -> Result<Kept, RunError> {
+    async fn keep(&self, mut fetched: Fetched, served: Option<Timestamp>) -> Result<Kept, RunError> {
         let (folder, file) = (
             self.book.spool().to_owned(),
             self.book.file(&self.window.name, self.place),
@@ -178,6 +180,7 @@ impl Errand {
                 name: fetched.file_name,
                 job: fetched.job,
                 cleanup: fetched.cleanup.map(|cleanup| cleanup.file),
+                served,
             })
         });
         let kept = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;

@@ -13,13 +13,13 @@ use super::ahead::{Ahead, Underway};
 use super::book::Book;
 use super::errand::Gate;
 use super::fan_out::{FanOut, Standing};
-use super::overlap::Overlap;
+use super::overlap::{Late, Overlap};
 use super::schedule::{Planned, Rules, Schedule};
-use super::window::{Window, WindowError};
+use super::window::{Window, WindowError, day_of, start_of};
 use super::{Counts, Run, RunError};
 use crate::counted::counted;
 use crate::fetch::{Cleanup, FetchError};
-use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record};
+use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record, Tier, WindowEnd, without};
 use crate::plugin::{self, Blame, ReportPlugin};
 use crate::remote::Class;
 use crate::sink::in_one_line;
@@ -35,6 +35,10 @@ pub struct Keeping {
     pub book: Arc<Book>,
     /// How long after an event it may still be missing at the source.
     pub lag: Duration,
+    /// How far runs look back for events that are stored late.
+    pub look_back: Vec<Tier>,
+    /// How long the server is known to keep events.
+    pub kept: Option<Duration>,
     /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
     pub windows_ahead: usize,
     /// What is asked for besides the windows in flight.
@@ -62,13 +66,16 @@ pub(super) struct Tally {
     pub(super) resumed: u64,
     pub(super) unsure: u64,
     pub(super) lost: Vec<Interval>,
+    pub(super) late: Late,
+    /// The time of the earliest event that the server still had.
+    pub(super) earliest: Option<Timestamp>,
     /// From the first to the last window.
     pub(super) hull: Option<Window>,
 }
 
 /// A window whose events are all delivered, but not all safely before the sinks are closed.
 pub(super) struct Done {
-    name: String,
+    end: WindowEnd,
     ids: Recent,
     cleanups: Vec<Cleanup>,
 }
@@ -128,13 +135,7 @@ impl Run {
             Record::clone(&keeping.book.record()),
             &adopted,
         )?;
-        for lost in &schedule.lost {
-            tracing::warn!(
-                from = %lost.from,
-                to = %lost.to,
-                "GAP: the server no longer has this period, and it was never committed; `host gaps` lists it"
-            );
-            let lost = *lost;
+        for lost in schedule.lost {
             keeping.book.change("lost", move |record| record.lose(lost)).await?;
             counts.ledger.lost.push(lost);
         }
@@ -144,7 +145,7 @@ impl Run {
         }
         let fresh = |planned: &Planned| !adopted.contains(&Interval::new(planned.window.from, planned.window.to));
         let mut todo: VecDeque<_> = schedule.windows.into_iter().filter(fresh).enumerate().collect();
-        let (begun, all, mut done) = (Instant::now(), ahead.len() + todo.len(), 0);
+        let (begun, mut all, mut done) = (Instant::now(), ahead.len() + todo.len(), 0);
         let mut taken_up = ahead.len();
         let mut pending = Vec::new();
         loop {
@@ -155,7 +156,8 @@ impl Run {
                 && !ahead.has_failed()
                 && let Some((number, planned)) = todo.pop_front()
             {
-                self.begin(keeping, self.in_flight(keeping, number, planned), report, &mut ahead);
+                let again = keeping.wanted == Wanted::Period;
+                self.begin(keeping, self.in_flight(number, planned, again), report, &mut ahead);
             }
             self.observer.under_way(ahead.len());
             let Some(mut underway) = ahead.next() else { break };
@@ -171,6 +173,15 @@ impl Run {
                 Ok(Step::Over) => {
                     give_up_failed(keeping, ahead).await;
                     break;
+                }
+                Err(error) if refused_dates(&error, &underway.window) => {
+                    let rest = pass_over(keeping, &underway.window, &error, counts).await?;
+                    ahead.forgive();
+                    if let Some(rest) = rest {
+                        let window = self.in_flight(all, rest, underway.window.again);
+                        self.begin(keeping, window, report, &mut ahead);
+                        all += 1;
+                    }
                 }
                 Err(error) => {
                     give_up_failed(keeping, ahead).await;
@@ -228,7 +239,9 @@ impl Run {
             lag: keeping.lag,
             granularity: self.description.granularity,
             retention_days: self.description.retention_days,
+            kept: keeping.kept,
             window_days: self.description.window_days,
+            look_back: keeping.look_back.clone(),
         }
     }
 
@@ -237,7 +250,7 @@ impl Run {
     }
 
     /// A window to begin.
-    fn in_flight(&self, keeping: &Keeping, number: usize, planned: Planned) -> InFlight {
+    fn in_flight(&self, number: usize, planned: Planned, again: bool) -> InFlight {
         let name = match number {
             0 => self.request.unique_name.clone(),
             number => format!("{}-{number}", self.request.unique_name),
@@ -248,7 +261,10 @@ impl Run {
             settled: planned.settled,
             clock: self.clock(),
             plugin: self.plugin.digest().to_string(),
-            again: keeping.wanted == Wanted::Period,
+            again,
+            asked_until: planned.asked_until,
+            doubtful_until: planned.doubtful_until,
+            looks_back: planned.looks_back,
             fetches: Vec::new(),
             delivering: false,
         }
@@ -303,6 +319,7 @@ impl Run {
             .await;
         if let Err(error) = &step
             && is_final(error, &underway.window)
+            && !refused_dates(error, &underway.window)
         {
             let reason = in_one_line(error);
             keeping.book.give_up(&underway.window.name, reason).await?;
@@ -335,7 +352,7 @@ impl Run {
             book,
             window: &window,
             begun: false,
-            overlap: Overlap::new(&window, self.description.granularity, known),
+            overlap: Overlap::new(&window, self.description.granularity, record.look_back.depth, known),
         };
         let request = self.request_for(&window);
         let documents = underway.documents(book);
@@ -343,10 +360,13 @@ impl Run {
             .deliver_documents(report, &request, documents, Some(&mut course), counts, sinks)
             .await;
         counts.duplicates += course.overlap.duplicates;
+        counts.ledger.late.add(course.overlap.late);
+        let cleanups = delivered?;
+        let end = self.end_of(keeping, &window, course.overlap.times, counts)?;
         let done = Done {
-            name: window.name.clone(),
+            end,
             ids: std::mem::take(&mut course.overlap.new).collect(),
-            cleanups: delivered?,
+            cleanups,
         };
         failpoint!("settle.before");
         let standing = sinks.settle().await;
@@ -361,6 +381,41 @@ impl Run {
         })
     }
 
+    /// What is known of a window whose documents are all read; the earliest and the latest of their events have these times.
+    fn end_of(
+        &self,
+        keeping: &Keeping,
+        window: &InFlight,
+        times: Option<(i64, i64)>,
+        counts: &mut Counts,
+    ) -> Result<WindowEnd, RunError> {
+        let record = keeping.book.record();
+        let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
+        let (earliest, latest) = times.map_or((None, None), |(earliest, latest)| (time(earliest), time(latest)));
+        counts.ledger.earliest = [counts.ledger.earliest, earliest].into_iter().flatten().min();
+        let lost = gone(window, counts.ledger.earliest);
+        let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
+        counts
+            .ledger
+            .lost
+            .extend(lost.iter().flat_map(|lost| without(*lost, &known)));
+        let fetches = record.window(&window.name).map(|window| window.fetches.as_slice());
+        let served = fetches.unwrap_or_default().iter().filter_map(|fetch| match fetch {
+            FetchState::Spooled(kept) => kept.served,
+            _ => None,
+        });
+        let rules = |now: Timestamp| Rules {
+            now,
+            ..self.rules(keeping)
+        };
+        Ok(WindowEnd {
+            name: window.name.clone(),
+            happened_until: served.min().map(|served| rules(served).settled()).transpose()?,
+            lost,
+            last_event: latest.map(|latest| latest.min(window.period.to)),
+        })
+    }
+
     /// Commits windows, in one step: a file that holds several is made anew from all of them or not at all. Only then are
     /// their files removed from the server. The `next` one is delivered after that.
     pub(super) async fn commit(
@@ -371,7 +426,7 @@ impl Run {
     ) -> Result<(), RunError> {
         let (windows, cleanups): (Vec<_>, Vec<_>) = done
             .into_iter()
-            .map(|done| ((done.name, done.ids), done.cleanups))
+            .map(|done| ((done.end, done.ids), done.cleanups))
             .unzip();
         keeping.book.commit(windows, next.map(|next| next.name.clone())).await?;
         for cleanup in cleanups.iter().flatten() {
@@ -424,6 +479,53 @@ async fn give_up_failed(keeping: &Keeping, ahead: Ahead) {
     }
 }
 
+/// What of a window's period the server had deleted when it was asked: from its beginning to the day of its first event, as
+/// far as the server is not known to keep events.
+fn gone(window: &InFlight, earliest: Option<Timestamp>) -> Option<Interval> {
+    let doubtful = window.doubtful_until?;
+    let first = earliest.and_then(|earliest| start_of(day_of(earliest)).ok());
+    let gone = Interval::new(window.period.from, first.map_or(doubtful, |first| first.min(doubtful)));
+    (!gone.is_empty()).then_some(gone)
+}
+
+/// How EPM Cloud refuses dates that lie further back than it keeps events, among other parameters.
+const REFUSED_PARAMETERS: &str = "EPMCSS-20679";
+
+/// Whether the server refused a window because it begins before what the server keeps.
+fn refused_dates(error: &RunError, window: &InFlight) -> bool {
+    let refused = |error: &FetchError| error.remote_code() == Some(REFUSED_PARAMETERS);
+    window.doubtful_until.is_some() && matches!(error, RunError::Fetch(error) if refused(error))
+}
+
+/// Gives up a window whose dates the server refused: what it does not keep is lost. Answers with the rest of the window.
+async fn pass_over(
+    keeping: &Keeping,
+    window: &InFlight,
+    error: &RunError,
+    counts: &mut Counts,
+) -> Result<Option<Planned>, RunError> {
+    let Some(doubtful) = window.doubtful_until else {
+        return Ok(None);
+    };
+    let Interval { from, to } = window.period;
+    let record = keeping.book.record();
+    let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
+    let lost = without(Interval::new(from, doubtful), &known);
+    let reason = in_one_line(error);
+    tracing::warn!(%from, to = %doubtful, "{reason}: it does not keep events for so long");
+    counts.ledger.lost.extend(&lost);
+    keeping.book.give_up(&window.name, reason).await?;
+    let lose = move |record: &mut Record| lost.into_iter().for_each(|lost| record.lose(lost));
+    keeping.book.change("lost", lose).await?;
+    Ok((doubtful < to).then(|| Planned {
+        window: Window { from: doubtful, to },
+        settled: window.settled.clamp(doubtful, to),
+        asked_until: window.asked_until,
+        doubtful_until: None,
+        looks_back: window.looks_back.clone(),
+    }))
+}
+
 /// Why a window is given up whose period the server no longer keeps.
 const GONE: &str = "the server no longer has all of its period";
 
@@ -444,9 +546,12 @@ pub(super) fn after_adoption(
     // Windows that are committed at the end of this run are due no more.
     let waiting = std::mem::take(&mut record.windows);
     for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
-        let name = window.name.clone();
+        let end = WindowEnd {
+            name: window.name.clone(),
+            ..WindowEnd::default()
+        };
         record.windows.push(window);
-        record.commit(&name);
+        record.commit(&end);
     }
     match wanted {
         Wanted::Period => rules.period(period),

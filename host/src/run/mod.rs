@@ -22,10 +22,12 @@ mod memory;
 mod overlap;
 mod parse;
 pub mod probe;
+mod retention;
 pub mod route;
 mod schedule;
 mod shelf;
 mod silence;
+pub mod streams;
 mod summary;
 mod used;
 mod window;
@@ -46,7 +48,7 @@ use crate::counted::counted;
 use crate::event::id::{IdError, Ids};
 use crate::event::{Batch, Provenance};
 use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher};
-use crate::ledger::{LedgerError, Record};
+use crate::ledger::{Interval, LedgerError, Record};
 use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
 use crate::sink::{SinkError, in_one_line};
 
@@ -57,9 +59,10 @@ use mark::MarkError;
 use overlap::Overlap;
 use route::Router;
 
-pub use book::Book;
+pub use book::{Book, StreamFacts};
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use kept::{Keeping, Wanted};
+pub use retention::kept;
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
@@ -104,17 +107,32 @@ pub enum RunError {
     Gone,
     /// The watermark lies in the future, so nothing would be due for long.
     #[error(
-        "the ledger is ahead of the clock: {report} of {connection} is committed up to {watermark}, and it is {now} now"
+        "{report} of {connection} is marked complete up to {watermark}, but by this machine's clock it is only {now}"
     )]
     Ahead {
         /// The report's name.
         report: String,
         /// The connection's name.
         connection: String,
+        /// What names the stream on the command line.
+        arguments: String,
         /// The watermark.
         watermark: Timestamp,
         /// The clock.
         now: Timestamp,
+    },
+    /// The server no longer had periods that were never collected.
+    #[error(
+        "{report} of {connection}: data is lost: {} was never collected, and the server no longer has it",
+        periods(gaps)
+    )]
+    Lost {
+        /// The report's name.
+        report: String,
+        /// The connection's name.
+        connection: String,
+        /// The periods.
+        gaps: Vec<Interval>,
     },
     /// The windows cannot be computed.
     #[error(transparent)]
@@ -326,12 +344,6 @@ impl Run {
         failpoint!("close.before");
         let endings = sinks.close(&*self.observer).await;
         failpoint!("close.after");
-        let window = counts.ledger.hull.unwrap_or(self.window);
-        if self.description.connection == ConnectionKind::IdentityDomain
-            && let Some(notice) = silence::notice(counts.last_event, window)
-        {
-            tracing::warn!("{notice}");
-        }
         if sinks.unrouted() > 0 {
             tracing::warn!(
                 events = sinks.unrouted(),
@@ -339,15 +351,54 @@ impl Run {
             );
         }
         let settled = settled(endings, &sinks.counts());
-        if matches!(settled, Ok(()) | Err(RunError::DeadLettered { .. })) {
-            for cleanup in delivered.cleanups {
-                self.fetcher.clean_up(&cleanup).await;
-            }
-            if let Some(keeping) = &self.keeping {
-                self.commit(keeping, delivered.pending, None).await?;
+        if !matches!(settled, Ok(()) | Err(RunError::DeadLettered { .. })) {
+            return settled;
+        }
+        for cleanup in delivered.cleanups {
+            self.fetcher.clean_up(&cleanup).await;
+        }
+        let Some(keeping) = &self.keeping else {
+            self.watch(counts.last_event, self.window);
+            return settled;
+        };
+        self.commit(keeping, delivered.pending, None).await?;
+        let record = keeping.book.record();
+        if let Some(watched) = silence::watched(&record) {
+            self.watch(record.last_event.map(Timestamp::as_millisecond), watched);
+        }
+        match (settled, self.tell_lost(keeping).await?) {
+            (settled, None) => settled,
+            (Ok(()), Some(lost)) => Err(lost),
+            (Err(error), Some(lost)) => {
+                tracing::error!("{lost}");
+                Err(error)
             }
         }
-        settled
+    }
+
+    /// Warns where a source that is known to go silent has had no event for suspiciously long.
+    fn watch(&self, last_event: Option<i64>, watched: Window) {
+        if self.description.connection == ConnectionKind::IdentityDomain
+            && let Some(notice) = silence::notice(last_event, watched)
+        {
+            tracing::warn!("{notice}");
+        }
+    }
+
+    /// What is lost and no run has told of: from now on it counts as told.
+    async fn tell_lost(&self, keeping: &Keeping) -> Result<Option<RunError>, RunError> {
+        let gaps = keeping.book.record().untold.clone();
+        if gaps.is_empty() {
+            return Ok(None);
+        }
+        let told = gaps.clone();
+        let change = move |record: &mut Record| record.untold.retain(|gap| !told.contains(gap));
+        keeping.book.change("told", change).await?;
+        Ok(Some(RunError::Lost {
+            report: self.provenance.report.clone(),
+            connection: self.provenance.connection.clone(),
+            gaps,
+        }))
     }
 
     /// Parses documents as they come, and sends their events on. Says what may be removed from the server once these are
@@ -373,7 +424,9 @@ impl Run {
             }
         };
         let delivering = async move {
-            let mut ids = Ids::new(&self.provenance.report, &self.provenance.connection);
+            let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
+            let renamed = record.as_ref().and_then(|record| record.ids_of.as_deref());
+            let mut ids = Ids::new(&self.provenance.report, renamed.unwrap_or(&self.provenance.connection));
             let mut cleanups = Vec::new();
             let mut index = 0;
             while let Some(mut fetched) = arrived.recv().await.transpose()? {
@@ -470,8 +523,11 @@ impl Run {
                 windows: counts.ledger.windows,
                 resumed: counts.ledger.resumed,
                 unsure: counts.ledger.unsure,
-                in_flight: record.map_or(0, |record| record.windows.len() as u64),
+                in_flight: record.as_ref().map_or(0, |record| record.windows.len() as u64),
                 watermark,
+                last_event: record.and_then(|record| record.last_event),
+                late: counts.ledger.late.events,
+                largest_lateness_s: counts.ledger.late.largest.as_secs().try_into().unwrap_or(0),
                 gaps: (counts.ledger.lost.iter())
                     .map(|gap| GapSummary {
                         from: gap.from,
@@ -604,6 +660,16 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
         events: dead.iter().map(|(_, events)| events).sum(),
         sinks: dead.into_iter().map(|(name, _)| name).collect(),
     })
+}
+
+/// Periods for people.
+fn periods(gaps: &[Interval]) -> String {
+    let period = |gap: &Interval| {
+        let [from, to] = [gap.from, gap.to].map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+        let days = gap.to.duration_since(gap.from).as_hours() / 24;
+        format!("{from} to {to} UTC ({})", counted(days.unsigned_abs(), "day", "days"))
+    };
+    gaps.iter().map(period).collect::<Vec<_>>().join(", ")
 }
 
 /// Rejected rows are counted all and logged only at first: a file of nothing else must not flood the log.

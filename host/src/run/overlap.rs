@@ -1,6 +1,6 @@
 //! Rows that a source answers with again: a day that was still open when it was asked for last.
 
-use jiff::{Timestamp, civil::Date, tz::Offset};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 
 use crate::event::Event;
 use crate::ledger::{Fresh, InFlight, Recent};
@@ -9,13 +9,18 @@ use crate::plugin::Granularity;
 /// Milliseconds.
 const DAY: i64 = 86_400_000;
 
+/// By how much a server's clock may be behind this machine's without the ids of its latest events being forgotten.
+const CLOCKS: SignedDuration = SignedDuration::from_hours(24);
+
 /// Sorts the events of one window into new ones and those delivered before.
 pub(super) struct Overlap {
-    granularity: Granularity,
     first: Timestamp,
     last: Timestamp,
-    settled: Timestamp,
-    settled_day: Date,
+    clock: Timestamp,
+    /// Before this instant the window's period was asked for by an earlier one.
+    asked_until: Option<Timestamp>,
+    /// Events of this day and later ones may come again.
+    again_from: Date,
     /// The day of the last row, and its number since 1970.
     day: Option<(i64, Date)>,
     /// What was committed before this window.
@@ -23,27 +28,58 @@ pub(super) struct Overlap {
     /// What may come again after it.
     pub(super) new: Fresh,
     pub(super) duplicates: u64,
+    pub(super) late: Late,
+    /// The times of the earliest and the latest event, in ms since 1970, known ones included.
+    pub(super) times: Option<(i64, i64)>,
+}
+
+/// Events that were stored after the period of their time had been asked for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Late {
+    pub(super) events: u64,
+    /// The longest that one of them may have taken until it could be seen.
+    pub(super) largest: SignedDuration,
+}
+
+impl Late {
+    pub(super) fn add(&mut self, other: Late) {
+        self.events += other.events;
+        self.largest = self.largest.max(other.largest);
+    }
 }
 
 impl Overlap {
-    /// For a window; `known` is what was committed when it began, and stays so until it is.
-    pub(super) fn new(window: &InFlight, granularity: Granularity, known: Recent) -> Overlap {
+    /// For a window; `known` is what was committed when it began, and stays so until it is. Runs look back so many seconds
+    /// behind what is settled.
+    pub(super) fn new(window: &InFlight, granularity: Granularity, depth: u64, known: Recent) -> Overlap {
         let last = window.period.to.as_millisecond().saturating_sub(1);
+        let reach = match granularity {
+            Granularity::Day => SignedDuration::ZERO,
+            Granularity::Instant => {
+                CLOCKS.saturating_add(SignedDuration::from_secs(depth.try_into().unwrap_or(i64::MAX)))
+            }
+        };
         Overlap {
-            granularity,
             first: window.period.from,
             last: Timestamp::from_millisecond(last).unwrap_or(window.period.from),
-            settled: window.settled,
-            settled_day: date(window.settled),
+            clock: window.clock,
+            asked_until: window.asked_until,
+            again_from: date(window.settled.saturating_sub(reach).unwrap_or(Timestamp::MIN)),
             day: None,
             known: if window.again { Recent::default() } else { known },
             new: Fresh::default(),
             duplicates: 0,
+            late: Late::default(),
+            times: None,
         }
     }
 
     /// Takes out what was delivered before, and notes what may come again.
     pub(super) fn sift(&mut self, events: &mut Vec<Event>) {
+        for event in &*events {
+            let (first, last) = self.times.unwrap_or((event.time, event.time));
+            self.times = Some((first.min(event.time), last.max(event.time)));
+        }
         let before = events.len();
         events.retain(|event| self.is_new(event));
         self.duplicates += (before - events.len()) as u64;
@@ -54,14 +90,17 @@ impl Overlap {
         let time = Timestamp::from_millisecond(event.time).unwrap_or(self.first);
         // A row whose time lies outside the window was still answered for it.
         let of = self.day_of(time.max(self.first).min(self.last));
-        if self.known.knows(of, id) {
+        let id = Recent::short(id);
+        if self.known.knows(&id) {
             return false;
         }
-        let again = match self.granularity {
-            Granularity::Day => of >= self.settled_day,
-            Granularity::Instant => time >= self.settled,
-        };
-        if again {
+        if self.asked_until.is_some_and(|asked_until| time < asked_until) {
+            self.late.add(Late {
+                events: 1,
+                largest: self.clock.duration_since(time),
+            });
+        }
+        if of >= self.again_from {
             self.new.note(of, id);
         }
         true
@@ -94,10 +133,8 @@ mod tests {
             period: Interval::new(at("2025-03-30T00:00:00Z"), at("2025-04-01T00:00:00Z")),
             settled: at("2025-03-31T12:00:00Z"),
             clock: at("2025-03-31T12:15:00Z"),
-            plugin: String::new(),
             again,
-            fetches: Vec::new(),
-            delivering: false,
+            ..InFlight::default()
         }
     }
 
@@ -114,7 +151,7 @@ mod tests {
 
     #[test]
     fn only_rows_of_the_open_day_are_remembered_and_dropped_the_next_time() {
-        let mut first = Overlap::new(&window(false), Granularity::Day, Recent::default());
+        let mut first = Overlap::new(&window(false), Granularity::Day, 0, Recent::default());
         let mut events = vec![
             event("a", "2025-03-30T10:00:00Z"),
             event("b", "2025-03-31T10:00:00Z"),
@@ -125,24 +162,59 @@ mod tests {
         let known = first.new.collect();
         assert_eq!(known.days().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), [2]);
 
-        let mut next = Overlap::new(&window(false), Granularity::Day, known.clone());
+        let mut next = Overlap::new(&window(false), Granularity::Day, 0, known.clone());
         let mut again = events.clone();
         again.push(event("c", "2025-03-31T13:00:00Z"));
         next.sift(&mut again);
         assert_eq!((ids(&again), next.duplicates), (vec!["a", "c"], 2));
 
-        let mut named = Overlap::new(&window(true), Granularity::Day, known);
+        let mut named = Overlap::new(&window(true), Granularity::Day, 0, known);
         named.sift(&mut events);
         assert_eq!(events.len(), 3, "a period that the user named is delivered whole");
     }
 
+    /// From a server that cuts days in another zone, a row may come with the window of one day or of two.
     #[test]
-    fn a_source_that_knows_instants_repeats_only_what_was_not_settled() {
-        let mut first = Overlap::new(&window(true), Granularity::Instant, Recent::default());
-        let mut events = vec![event("a", "2025-03-31T11:59:59Z"), event("b", "2025-03-31T12:00:00Z")];
-        first.sift(&mut events);
-        let mut next = Overlap::new(&window(false), Granularity::Instant, first.new.collect());
+    fn a_row_is_known_whatever_window_it_came_with() {
+        let mut first = Overlap::new(&window(false), Granularity::Day, 0, Recent::default());
+        first.sift(&mut vec![event("a", "2025-04-01T02:00:00Z")]);
+        let mut next = InFlight {
+            settled: "2025-04-01T12:00:00Z".parse().unwrap(),
+            ..window(false)
+        };
+        next.period.to = "2025-04-02T00:00:00Z".parse().unwrap();
+        let mut next = Overlap::new(&next, Granularity::Day, 0, first.new.collect());
+        let mut events = vec![event("a", "2025-04-01T02:00:00Z")];
         next.sift(&mut events);
-        assert_eq!(ids(&events), ["a"]);
+        assert_eq!((events.len(), next.duplicates), (0, 1));
+    }
+
+    #[test]
+    fn a_source_that_knows_instants_repeats_what_is_looked_for_again() {
+        let depth = 6 * 3600;
+        let mut first = Overlap::new(&window(true), Granularity::Instant, depth, Recent::default());
+        let mut events = vec![event("a", "2025-03-30T01:00:00Z"), event("b", "2025-03-31T12:00:00Z")];
+        first.sift(&mut events);
+        assert_eq!(
+            (first.late.events, events.len()),
+            (0, 2),
+            "nothing was asked for before"
+        );
+        let again = InFlight {
+            asked_until: Some("2025-03-31T12:00:00Z".parse().unwrap()),
+            ..window(false)
+        };
+        let mut next = Overlap::new(&again, Granularity::Instant, depth, first.new.collect());
+        events.extend([
+            event("late", "2025-03-31T11:00:00Z"),
+            event("new", "2025-03-31T12:00:00Z"),
+        ]);
+        next.sift(&mut events);
+        assert_eq!(ids(&events), ["late", "new"]);
+        let late = Late {
+            events: 1,
+            largest: SignedDuration::from_mins(75),
+        };
+        assert_eq!((next.late, next.duplicates), (late, 2));
     }
 }

@@ -6,11 +6,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::window::{Window, WindowError, after, day_of, end_of_day, start_of};
-use crate::ledger::{Interval, Record, merged};
+use crate::ledger::{Interval, Record, Tier, merged};
 use crate::plugin::Granularity;
 
+/// A server may cut its days in any zone, and the last one ends a day twelve hours after UTC: until then rows may come
+/// for a day.
+const LAST_ZONE: SignedDuration = SignedDuration::from_hours(12);
+
 /// What decides about windows besides the record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Rules {
     /// The host's clock.
     pub(super) now: Timestamp,
@@ -19,16 +23,26 @@ pub(super) struct Rules {
     pub(super) granularity: Granularity,
     /// How many days back the server can be asked.
     pub(super) retention_days: Option<u32>,
+    /// How long the server is known to keep events, where that is less.
+    pub(super) kept: Option<Duration>,
     /// The longest window of one request, in days.
     pub(super) window_days: Option<u32>,
+    /// How far runs look back for events that are stored late, where the source is asked for instants.
+    pub(super) look_back: Vec<Tier>,
 }
 
 /// A window to ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Planned {
     pub(super) window: Window,
     /// Up to here it counts as covered once committed.
     pub(super) settled: Timestamp,
+    /// Up to here it was asked for before.
+    pub(super) asked_until: Option<Timestamp>,
+    /// Up to here the server may have deleted events.
+    pub(super) doubtful_until: Option<Timestamp>,
+    /// The look-backs that it carries out, by their ages in seconds.
+    pub(super) looks_back: Vec<u64>,
 }
 
 /// What a run is to do.
@@ -43,11 +57,13 @@ pub(super) struct Schedule {
 }
 
 impl Rules {
-    /// What is due since the watermark. A stream without one begins with today.
+    /// What is due since the watermark, and what is looked for again behind it. A stream without one begins with today.
     pub(super) fn due(&self, record: &Record) -> Result<Schedule, WindowError> {
-        let end = self.settled()?;
+        let end = self.reported()?;
         let today = start_of(day_of(self.now))?;
         let due = match record.watermark {
+            // The open days are asked for again and again, but not twice at the same time.
+            Some(_) if self.granularity == Granularity::Day && self.was_asked(record) => Vec::new(),
             Some(_) => record.due(end),
             None => {
                 let end = match self.granularity {
@@ -71,13 +87,44 @@ impl Rules {
             }
             wanted.push(Interval::new(from, interval.to));
         }
-        schedule.windows = self.cut(wanted, end)?;
+        let looks_back = match self.granularity {
+            Granularity::Day => vec![0],
+            Granularity::Instant => self.looks_back(record, end, &mut wanted)?,
+        };
+        schedule.windows = self.cut(wanted)?;
+        for planned in &mut schedule.windows {
+            let asked_until = record.watermark.filter(|watermark| planned.window.from < *watermark);
+            // An open day is asked for again because it is open: what is new of it is not late.
+            planned.asked_until = asked_until.filter(|_| self.granularity == Granularity::Instant);
+        }
+        if let Some(last) = schedule.windows.last_mut() {
+            last.looks_back = looks_back;
+        }
         Ok(schedule)
+    }
+
+    /// Adds what is to be looked for again behind the watermark, where anything is asked for at all.
+    fn looks_back(&self, record: &Record, end: Timestamp, wanted: &mut Vec<Interval>) -> Result<Vec<u64>, WindowError> {
+        let Some(watermark) = record.watermark.filter(|watermark| *watermark < end) else {
+            return Ok(Vec::new());
+        };
+        let Some((from, ages)) = record.look_back.due(&self.look_back, self.now, watermark) else {
+            return Ok(Vec::new());
+        };
+        let oldest = self.oldest()?;
+        let from = oldest.map_or(from, |oldest| from.max(oldest));
+        wanted.push(Interval::new(from, watermark));
+        Ok(ages)
+    }
+
+    /// Whether the open days were asked for by a run of this clock, or of a later one.
+    fn was_asked(&self, record: &Record) -> bool {
+        record.look_back.looked.get(&0).is_some_and(|asked| self.now <= *asked)
     }
 
     /// The windows of a period that was named.
     pub(super) fn period(&self, period: Window) -> Result<Schedule, WindowError> {
-        let windows = self.cut(vec![Interval::new(period.from, period.to)], self.settled()?)?;
+        let windows = self.cut(vec![Interval::new(period.from, period.to)])?;
         Ok(Schedule {
             windows,
             ..Schedule::default()
@@ -88,11 +135,11 @@ impl Rules {
     pub(super) fn missing(&self, record: &Record, period: Window, days: u32) -> Result<Schedule, WindowError> {
         let rules = Rules {
             window_days: Some(self.window_days.map_or(days, |most| most.min(days))),
-            ..*self
+            ..self.clone()
         };
         let missing = record.missing(Interval::new(period.from, period.to));
         Ok(Schedule {
-            windows: rules.cut(missing, self.settled()?)?,
+            windows: rules.cut(missing)?,
             ..Schedule::default()
         })
     }
@@ -113,14 +160,35 @@ impl Rules {
         }))
     }
 
-    /// Before this instant the source is complete.
-    fn settled(&self) -> Result<Timestamp, WindowError> {
+    /// Events before this instant can have been stored by now.
+    fn reported(&self) -> Result<Timestamp, WindowError> {
         let lag = SignedDuration::try_from(self.lag).map_err(|_| WindowError::OutOfRange)?;
         self.now.checked_sub(lag).map_err(|_| WindowError::OutOfRange)
     }
 
+    /// Before this instant a period that was asked for is complete, whatever zone the server cuts its days in.
+    pub(super) fn settled(&self) -> Result<Timestamp, WindowError> {
+        let reported = self.reported()?;
+        match self.granularity {
+            Granularity::Instant => Ok(reported),
+            Granularity::Day => reported.checked_sub(LAST_ZONE).map_err(|_| WindowError::OutOfRange),
+        }
+    }
+
+    /// Before this instant the server may have deleted events.
+    fn doubtful(&self) -> Result<Option<Timestamp>, WindowError> {
+        let Some(kept) = self.kept else { return Ok(None) };
+        let kept = SignedDuration::try_from(kept).map_err(|_| WindowError::OutOfRange)?;
+        let oldest = self.now.checked_sub(kept).map_err(|_| WindowError::OutOfRange)?;
+        Ok(Some(match self.granularity {
+            Granularity::Day => start_of(day_of(oldest))?,
+            Granularity::Instant => oldest,
+        }))
+    }
+
     /// Moves intervals out to what the source can be asked for, and cuts them to what it takes at once.
-    fn cut(&self, wanted: Vec<Interval>, settled: Timestamp) -> Result<Vec<Planned>, WindowError> {
+    fn cut(&self, wanted: Vec<Interval>) -> Result<Vec<Planned>, WindowError> {
+        let (settled, doubtful) = (self.settled()?, self.doubtful()?);
         let wanted = merged(wanted);
         let whole = match self.granularity {
             Granularity::Instant => wanted,
@@ -145,6 +213,11 @@ impl Rules {
                 windows.push(Planned {
                     window: Window { from, to },
                     settled: settled.clamp(from, to),
+                    asked_until: None,
+                    doubtful_until: doubtful
+                        .map(|doubtful| doubtful.min(to))
+                        .filter(|doubtful| from < *doubtful),
+                    looks_back: Vec::new(),
                 });
                 from = to;
             }
@@ -172,7 +245,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::ledger::{InFlight, Stream, without};
+    use crate::ledger::{InFlight, Stream, WindowEnd, without};
     use crate::run::calendar::{notable_day, time_of_day};
     use crate::run::window::{Bound, Period};
 
@@ -186,7 +259,9 @@ mod tests {
             lag: Duration::from_secs(900),
             granularity,
             retention_days: Some(90),
+            kept: None,
             window_days: Some(30),
+            look_back: Vec::new(),
         }
     }
 
@@ -194,19 +269,29 @@ mod tests {
         Record::new(Stream::new("epm", "user-login", &[]))
     }
 
-    fn commit(record: &mut Record, planned: Planned) {
+    fn commit(record: &mut Record, now: Timestamp, planned: Planned) {
         let window = InFlight {
             name: "w".into(),
             period: Interval::new(planned.window.from, planned.window.to),
             settled: planned.settled,
-            clock: planned.settled,
-            plugin: String::new(),
-            again: false,
-            fetches: Vec::new(),
-            delivering: false,
+            clock: now,
+            looks_back: planned.looks_back,
+            ..InFlight::default()
         };
         record.windows.push(window.into());
-        record.commit("w");
+        let end = WindowEnd {
+            name: "w".into(),
+            ..WindowEnd::default()
+        };
+        record.commit(&end);
+    }
+
+    fn commit_all(record: &mut Record, rules: &Rules) {
+        let schedule = rules.due(record).unwrap();
+        record.watermark = record.watermark.or(schedule.begin);
+        for planned in schedule.windows {
+            commit(record, rules.now, planned);
+        }
     }
 
     #[test]
@@ -241,8 +326,12 @@ mod tests {
     fn a_source_that_knows_only_days_is_asked_for_the_open_day_again() {
         let mut record = record();
         let morning = rules(at("2025-03-31T15:30:00Z"), Granularity::Day);
-        let planned = morning.due(&record).unwrap().windows[0];
-        commit(&mut record, planned);
+        commit_all(&mut record, &morning);
+        assert_eq!(
+            morning.due(&record).unwrap(),
+            Schedule::default(),
+            "not twice at the same time"
+        );
         let evening = rules(at("2025-03-31T20:00:00Z"), Granularity::Day);
         let again = evening.due(&record).unwrap().windows;
         assert_eq!(again.len(), 1);
@@ -250,7 +339,7 @@ mod tests {
             (again[0].window.from, again[0].window.to),
             (at("2025-03-31T00:00:00Z"), at("2025-04-01T00:00:00Z"))
         );
-        commit(&mut record, again[0]);
+        commit_all(&mut record, &evening);
         // Until the lag is over, the day that has ended is asked for once more.
         let next = rules(at("2025-04-01T00:05:00Z"), Granularity::Day)
             .due(&record)
@@ -258,12 +347,101 @@ mod tests {
         assert_eq!(next.windows[0].window.to, at("2025-04-01T00:00:00Z"));
     }
 
+    /// A server in another zone may put rows of 02:00 UTC into the day before.
+    #[test]
+    fn a_day_is_asked_for_until_it_is_over_everywhere() {
+        let mut record = record();
+        commit_all(&mut record, &rules(at("2025-03-31T15:30:00Z"), Granularity::Day));
+        for (now, first) in [
+            ("2025-04-01T02:30:00Z", "2025-03-31T00:00:00Z"),
+            ("2025-04-01T12:14:00Z", "2025-03-31T00:00:00Z"),
+            ("2025-04-01T12:16:00Z", "2025-03-31T00:00:00Z"),
+            ("2025-04-01T12:17:00Z", "2025-04-01T00:00:00Z"),
+        ] {
+            let rules = rules(at(now), Granularity::Day);
+            let windows = rules.due(&record).unwrap().windows;
+            assert_eq!(windows.len(), 1);
+            assert_eq!(
+                (windows[0].window.from, windows[0].asked_until),
+                (at(first), None),
+                "{now}"
+            );
+            assert_eq!(windows[0].window.to, at("2025-04-02T00:00:00Z"));
+            commit_all(&mut record, &rules);
+        }
+    }
+
+    #[test]
+    fn a_source_that_knows_instants_is_asked_for_the_past_again() {
+        let mut record = record();
+        let hour = Duration::from_secs(3600);
+        record.look_back.depth = 6 * 3600;
+        let looking = |now: &str| Rules {
+            look_back: vec![
+                Tier {
+                    age: hour,
+                    every: Duration::ZERO,
+                },
+                Tier {
+                    age: 6 * hour,
+                    every: hour,
+                },
+            ],
+            ..rules(at(now), Granularity::Instant)
+        };
+        commit_all(&mut record, &looking("2025-03-31T12:00:00Z"));
+        for (now, from) in [
+            ("2025-03-31T12:15:00Z", "2025-03-31T05:45:00Z"),
+            ("2025-03-31T12:30:00Z", "2025-03-31T11:15:00Z"),
+            ("2025-03-31T13:15:00Z", "2025-03-31T06:15:00Z"),
+        ] {
+            let windows = looking(now).due(&record).unwrap().windows;
+            assert_eq!(windows.len(), 1);
+            assert_eq!(
+                (windows[0].window.from, windows[0].asked_until),
+                (at(from), record.watermark),
+                "{now}"
+            );
+            commit_all(&mut record, &looking(now));
+        }
+        // Nothing is asked for where nothing is new, nor what a server no longer has.
+        assert!(looking("2025-03-31T13:15:00Z").due(&record).unwrap().windows.is_empty());
+        let later = Rules {
+            retention_days: Some(1),
+            ..looking("2025-04-01T19:00:00Z")
+        };
+        assert_eq!(
+            later.due(&record).unwrap().windows[0].window.from,
+            at("2025-03-31T19:00:00Z")
+        );
+    }
+
+    #[test]
+    fn what_lies_before_what_the_server_keeps_is_in_doubt() {
+        let kept = |granularity| Rules {
+            kept: Some(Duration::from_secs(30 * 86_400)),
+            ..rules(at("2025-03-31T12:00:00Z"), granularity)
+        };
+        let period = Window {
+            from: at("2025-02-01T00:00:00Z"),
+            to: at("2025-03-31T00:00:00Z"),
+        };
+        let doubts = |granularity| {
+            let windows = kept(granularity).period(period).unwrap().windows;
+            windows
+                .into_iter()
+                .map(|planned| planned.doubtful_until)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(doubts(Granularity::Day), [Some(at("2025-03-01T00:00:00Z")), None]);
+        assert_eq!(doubts(Granularity::Instant), [Some(at("2025-03-01T12:00:00Z")), None]);
+    }
+
     #[test]
     fn a_watermark_that_the_server_no_longer_reaches_is_a_gap() {
         let mut record = record();
         let first = rules(at("2025-01-01T12:00:00Z"), Granularity::Day);
-        let planned = first.due(&record).unwrap().windows[0];
-        commit(&mut record, planned);
+        commit_all(&mut record, &first);
         let late = rules(at("2025-06-01T12:00:00Z"), Granularity::Day)
             .due(&record)
             .unwrap();
@@ -301,7 +479,7 @@ mod tests {
         let covered = rules
             .period(window("2025-05-03T00:00:00Z", "2025-05-06T00:00:00Z"))
             .unwrap();
-        commit(&mut record, covered.windows[0]);
+        commit(&mut record, rules.now, covered.windows[0].clone());
         let period = window("2025-05-01T00:00:00Z", "2025-05-09T00:00:00Z");
         let planned = rules.missing(&record, period, 2).unwrap().windows;
         let days: Vec<_> = planned.iter().map(|planned| planned.window).collect();
@@ -313,7 +491,9 @@ mod tests {
                 window("2025-05-08T00:00:00Z", "2025-05-09T00:00:00Z"),
             ]
         );
-        planned.into_iter().for_each(|planned| commit(&mut record, planned));
+        planned
+            .into_iter()
+            .for_each(|planned| commit(&mut record, rules.now, planned));
         assert!(rules.missing(&record, period, 2).unwrap().windows.is_empty());
     }
 
@@ -321,8 +501,7 @@ mod tests {
     fn a_clock_that_goes_back_asks_for_nothing() {
         let mut record = record();
         let now = rules(at("2025-03-31T15:30:00Z"), Granularity::Instant);
-        let planned = now.due(&record).unwrap().windows[0];
-        commit(&mut record, planned);
+        commit_all(&mut record, &now);
         for earlier in ["2025-03-31T15:30:00Z", "2025-03-31T12:00:00Z", "2024-01-01T00:00:00Z"] {
             let back = rules(at(earlier), Granularity::Instant).due(&record).unwrap();
             assert_eq!(back, Schedule::default(), "{earlier}");
@@ -378,7 +557,7 @@ mod tests {
                     if day {
                         prop_assert_eq!((start_of(day_of(from)).unwrap(), end_of_day(to).unwrap()), (from, to));
                     }
-                    commit(&mut record, planned);
+                    commit(&mut record, now, planned);
                 }
                 let end = rules.settled().unwrap();
                 if end > first {
@@ -427,11 +606,11 @@ mod tests {
             let mut record = record();
             let from = period.from.checked_add(days(hole.0 as u32)).unwrap();
             let covered = Window { from, to: from.checked_add(days(hole.1 as u32)).unwrap() };
-            commit(&mut record, Planned { window: covered, settled: covered.to });
+            commit(&mut record, now, rules.period(covered).unwrap().windows.remove(0));
             let missing = rules.missing(&record, period, 3).unwrap().windows;
             for planned in &missing {
                 prop_assert!(planned.window.to.duration_since(planned.window.from) <= super::days(3));
-                commit(&mut record, *planned);
+                commit(&mut record, now, planned.clone());
             }
             let end = rules.settled().unwrap().min(period.to);
             prop_assert!(end <= period.from || record.missing(Interval::new(period.from, end)).is_empty());

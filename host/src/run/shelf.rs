@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::ledger::memory::MemoryLedger;
     use crate::ledger::{Fresh, SqliteLedger};
-    use crate::run::book::Book;
+    use crate::run::book::{Book, StreamFacts};
 
     const DAY: Date = jiff::civil::date(2025, 3, 31);
 
@@ -169,7 +169,7 @@ mod tests {
 
     fn recent(ids: std::ops::Range<u32>) -> Recent {
         let mut fresh = Fresh::default();
-        ids.for_each(|id| fresh.note(DAY, &id.to_string()));
+        ids.for_each(|id| fresh.note(DAY, Recent::short(&id.to_string())));
         fresh.collect()
     }
 
@@ -272,10 +272,15 @@ mod tests {
         ledger.swap(&document, None, ids.encode()).await.unwrap();
         for _ in 0..2 {
             let spool = tempfile::tempdir().unwrap();
-            let book = Book::open(Arc::clone(&ledger), stream(), spool.path().into())
-                .await
-                .unwrap();
-            assert!(book.known().await.knows(DAY, "x"));
+            let book = Book::open(
+                Arc::clone(&ledger),
+                stream(),
+                StreamFacts::default(),
+                spool.path().into(),
+            )
+            .await
+            .unwrap();
+            assert!(book.known().await.knows(&Recent::short("x")));
             assert_eq!(book.record().watermark, record.watermark);
             assert_eq!(keys(&ledger).await, std::slice::from_ref(&document));
             let kept = ledger.load(&key).await.unwrap().unwrap();
@@ -302,7 +307,7 @@ mod tests {
         let mut bytes = whole.clone();
         bytes[place + 50] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        let error = Book::open(sqlite(), stream(), spool.clone())
+        let error = Book::open(sqlite(), stream(), StreamFacts::default(), spool.clone())
             .await
             .map(|_| ())
             .unwrap_err();
@@ -317,7 +322,7 @@ mod tests {
                 Some(body) => revision = ledger.swap(&found.key, Some(revision), body).await.unwrap(),
                 None => ledger.remove(&found.key, revision).await.unwrap(),
             }
-            let error = Book::open(sqlite(), stream(), spool.clone())
+            let error = Book::open(sqlite(), stream(), StreamFacts::default(), spool.clone())
                 .await
                 .map(|_| ())
                 .unwrap_err();

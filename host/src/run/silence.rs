@@ -6,9 +6,19 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Window;
+use crate::ledger::Record;
 
 /// How long nobody signs in, at most, where people work.
 const SUSPICIOUS: SignedDuration = SignedDuration::from_hours(48);
+
+/// The period in which a stream's events are waited for: from its last one, or its beginning, to what is complete. A run's
+/// own windows say little: they may be minutes long.
+pub(super) fn watched(record: &Record) -> Option<Window> {
+    let to = record.watermark?;
+    let begin = record.covered.iter().map(|covered| covered.from).min()?;
+    let from = record.last_event.unwrap_or(begin).min(to);
+    Some(Window { from, to })
+}
 
 /// What to tell the user where the end of the window holds no event for suspiciously long.
 pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> {
@@ -28,6 +38,19 @@ pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{Interval, Stream};
+
+    #[test]
+    fn silence_is_measured_from_the_last_event_of_the_stream() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let mut record = Record::new(Stream::new("domain", "audit-events", &[]));
+        assert_eq!(watched(&record), None);
+        record.watermark = Some(at("2025-03-08T00:00:00Z"));
+        record.covered = vec![Interval::new(at("2025-03-01T00:00:00Z"), at("2025-03-08T00:00:00Z"))];
+        assert_eq!(watched(&record).unwrap().from, at("2025-03-01T00:00:00Z"));
+        record.last_event = Some(at("2025-03-02T00:00:00Z"));
+        assert_eq!(watched(&record).unwrap().from, at("2025-03-02T00:00:00Z"));
+    }
 
     #[test]
     fn two_days_without_an_event_at_the_end_are_worth_a_warning() {

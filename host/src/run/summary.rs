@@ -107,6 +107,12 @@ pub struct LedgerSummary {
     pub in_flight: u64,
     /// Everything before is committed or lost.
     pub watermark: Option<Timestamp>,
+    /// The time of the latest event of the stream, of all its runs.
+    pub last_event: Option<Timestamp>,
+    /// Events that the server stored after the period of their time had been asked for; they are among `events`.
+    pub late: u64,
+    /// The longest that one of them may have taken to appear, in seconds.
+    pub largest_lateness_s: u64,
     /// Periods found to be lost: the server no longer has them.
     pub gaps: Vec<GapSummary>,
 }

@@ -16,8 +16,9 @@ use super::script::{Run, Setting};
 use super::stream;
 use super::world::{Shared, at, id, lock};
 use crate::event::{Activity, Event, Outcome, Principal, samples};
-use crate::ledger::{FetchState, InFlight, Interval, Recent, Record};
-use crate::run::book::Book;
+use crate::ledger::{FetchState, InFlight, Interval, Recent, Record, Tier, WindowEnd};
+use crate::plugin::Granularity;
+use crate::run::book::{Book, StreamFacts};
 use crate::run::errand::{Errand, Gate};
 use crate::run::fan_out::{FanOut, Outlet, Standing, WhenDown};
 use crate::run::kept::{Wanted, after_adoption, is_final, is_to_be_asked};
@@ -29,6 +30,18 @@ use crate::sink::{BatchLimits, Delivery, DeliveryPolicy, Remains};
 
 /// The lag of all runs.
 pub(super) const LAG: Duration = Duration::from_secs(15 * 60);
+
+/// How far all runs look back.
+const LOOK_BACK: [Tier; 2] = [
+    Tier {
+        age: Duration::from_secs(3600),
+        every: Duration::ZERO,
+    },
+    Tier {
+        age: Duration::from_secs(48 * 3600),
+        every: Duration::from_secs(24 * 3600),
+    },
+];
 
 /// Events come out of the parser in batches of so many.
 const PARSED: usize = 5;
@@ -57,7 +70,7 @@ pub(super) struct Process<'a> {
 }
 
 struct Done {
-    name: String,
+    end: WindowEnd,
     ids: Recent,
     files: Vec<String>,
 }
@@ -71,12 +84,22 @@ enum Step {
 
 impl Process<'_> {
     pub(super) async fn carry_out(&self, ledger: Frail) -> Result<(), RunError> {
-        let book = Arc::new(Book::open(Arc::new(ledger), stream(), self.spool.to_owned()).await?);
+        let book = Arc::new(Book::open(Arc::new(ledger), stream(), self.facts(), self.spool.to_owned()).await?);
         let outlets = (0..self.setting.sinks.len()).map(|place| self.outlet(place)).collect();
         let mut sinks = FanOut::start(outlets, Router::All, Arc::new(samples::epm()), Some(&book));
         let result = self.deliver(&book, &mut sinks).await;
         sinks.give_up().await;
         result
+    }
+
+    fn facts(&self) -> StreamFacts {
+        StreamFacts {
+            depth: match self.setting.granularity {
+                Granularity::Instant => LOOK_BACK.iter().map(|tier| tier.age.as_secs()).max().unwrap(),
+                Granularity::Day => 0,
+            },
+            ..StreamFacts::default()
+        }
     }
 
     fn outlet(&self, place: usize) -> Outlet {
@@ -169,8 +192,10 @@ impl Process<'_> {
                 clock: at(now),
                 plugin: String::new(),
                 again: wanted == Wanted::Period,
-                fetches: Vec::new(),
-                delivering: false,
+                asked_until: planned.asked_until,
+                doubtful_until: planned.doubtful_until,
+                looks_back: planned.looks_back,
+                ..InFlight::default()
             };
             let begun = window.clone();
             book.change("planned", move |record| record.windows.push(begun.into()))
@@ -190,7 +215,9 @@ impl Process<'_> {
             lag: LAG,
             granularity: self.setting.granularity,
             retention_days: self.setting.retention_days,
+            kept: None,
             window_days: self.setting.window_days,
+            look_back: LOOK_BACK.to_vec(),
         }
     }
 
@@ -240,7 +267,7 @@ impl Process<'_> {
         sinks.begin(&window.name, in_flight).await;
         let mut known = book.known().await;
         pending.iter().for_each(|done| known.extend(&done.ids));
-        let mut overlap = Overlap::new(&window, self.setting.granularity, known);
+        let mut overlap = Overlap::new(&window, self.setting.granularity, book.record().look_back.depth, known);
         let gate = Arc::<Gate>::default();
         let asked = Arc::new(window.clone());
         let whole = self.rules().reaches(window.period)? || window.again;
@@ -254,7 +281,7 @@ impl Process<'_> {
                     fetched.store(true, Ordering::Relaxed);
                     let document = self.fetch(book, &errand).await?;
                     self.life.step()?;
-                    Ok(document)
+                    Ok((document, None))
                 });
                 let brought = brought.await?;
                 if !fetched.into_inner() {
@@ -294,8 +321,12 @@ impl Process<'_> {
             lock(&self.world).seen.note("rows seen before");
         }
         let job = |place: usize| self.setting.jobs.then(|| file(&window.name, place));
-        let done = Done {
+        let end = WindowEnd {
             name: window.name.clone(),
+            ..WindowEnd::default()
+        };
+        let done = Done {
+            end,
             ids: overlap.new.collect(),
             files: (0..window.fetches.len()).filter_map(job).collect(),
         };
@@ -311,7 +342,7 @@ impl Process<'_> {
 
     async fn commit(&self, book: &Book, done: Vec<Done>, next: Option<&Arc<InFlight>>) -> Result<(), RunError> {
         let (windows, files): (Vec<_>, Vec<_>) =
-            done.into_iter().map(|done| ((done.name, done.ids), done.files)).unzip();
+            done.into_iter().map(|done| ((done.end, done.ids), done.files)).unzip();
         book.commit(windows, next.map(|next| next.name.clone())).await?;
         for file in files.into_iter().flatten() {
             self.life.step()?;

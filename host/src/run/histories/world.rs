@@ -317,6 +317,23 @@ impl World {
             .collect()
     }
 
+    /// Events that were stored after their time had been asked for, and that not every sink has by now.
+    pub(super) fn stored_late(&mut self, record: &Record) -> Vec<usize> {
+        let stored: Vec<usize> = (self.late.iter().copied())
+            .filter(|event| self.events[*event].time + self.events[*event].delay <= self.truth)
+            .collect();
+        stored.iter().for_each(|event| {
+            self.late.remove(event);
+        });
+        let missing = self.missing(record);
+        for event in &stored {
+            if !missing.contains(event) {
+                self.seen.note("stored late, and delivered");
+            }
+        }
+        missing
+    }
+
     /// What must be so whenever no process is under way.
     pub(super) fn check(&mut self, strict: bool) {
         let doubled: Vec<String> = (self.submissions.iter())

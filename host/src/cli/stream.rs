@@ -1,0 +1,191 @@
+//! The stream of a run: whether it goes on from the ledger, and what the ledger is told of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Failure;
+use super::args::RunArgs;
+use super::report::Report;
+use crate::config::{Config, LookBackStep};
+use crate::event::Provenance;
+use crate::ledger::{SqliteLedger, Tier};
+use crate::plugin::Granularity;
+use crate::remote::Settings;
+use crate::run::streams::{FoundStream, find};
+use crate::run::{Book, Keeping, Outlet, StreamFacts, Wanted, kept};
+
+/// Seconds.
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// How long after an event it may still be missing at the source, unless the configuration says otherwise.
+const LAG: std::time::Duration = std::time::Duration::from_secs(15 * MINUTE);
+/// How far runs look back, and how often, unless the configuration says otherwise: seconds.
+const LOOK_BACK: [(u64, u64); 3] = [(HOUR, 0), (6 * HOUR, HOUR), (48 * HOUR, 24 * HOUR)];
+/// Windows in flight at once, unless said otherwise.
+const WINDOWS_AHEAD: u16 = 4;
+
+/// The ledger of a run, opened, and what it knows of the run's stream.
+pub struct RunStream {
+    ledger: SqliteLedger,
+    found: FoundStream,
+}
+
+/// Opens a run's ledger and finds its stream there. None where the run only looks: it delivers to other sinks than those
+/// that the stream is collected for, and nobody said that it counts.
+pub async fn open(
+    path: PathBuf,
+    args: &RunArgs,
+    report: &Report,
+    provenance: &Provenance,
+    settings: &Settings,
+) -> Result<Option<RunStream>, Failure> {
+    if let Some(sinks) = routed(&report.config, &provenance.report).filter(|sinks| only_looks(args, sinks)) {
+        return Ok(looking(args, provenance, &sinks));
+    }
+    let found = RunStream::find(path, provenance, &report.request.parameters, &origin(settings)).await?;
+    let collected_for = found.found.record.as_ref().map(|record| record.sinks.clone());
+    if let Some(sinks) = collected_for.filter(|sinks| !sinks.is_empty() && only_looks(args, sinks)) {
+        return Ok(looking(args, provenance, &sinks));
+    }
+    Ok(Some(found))
+}
+
+impl RunStream {
+    /// Opens a ledger and finds a stream there, or that there is none yet.
+    pub async fn find(
+        path: PathBuf,
+        provenance: &Provenance,
+        parameters: &[(String, String)],
+        origin: &str,
+    ) -> Result<RunStream, Failure> {
+        let ledger = SqliteLedger::open(path)?;
+        let Provenance { connection, report, .. } = provenance;
+        let found = find(&ledger, connection, report, parameters, Some(origin)).await?;
+        Ok(RunStream { ledger, found })
+    }
+
+    /// Claims the stream for this run.
+    pub async fn keeping(
+        self,
+        report: &Report,
+        settings: &Settings,
+        wanted: Wanted,
+        windows_ahead: Option<u16>,
+        outlets: &[Outlet],
+    ) -> Result<Keeping, Failure> {
+        if self.found.record.is_none() && wanted == Wanted::Due {
+            self.tell_of_others();
+        }
+        let config = &report.config;
+        let look_back = match report.description.granularity {
+            Granularity::Instant => tiers(config.ledger.look_back.as_deref()),
+            Granularity::Day => Vec::new(),
+        };
+        let facts = StreamFacts {
+            origin: Some(origin(settings)),
+            sinks: names(outlets),
+            depth: look_back.iter().map(|tier| tier.age.as_secs()).max().unwrap_or(0),
+        };
+        let spool = self.ledger.beside("spool");
+        let connection = config.connections.get(&settings.name);
+        Ok(Keeping {
+            book: Arc::new(Book::open(Arc::new(self.ledger), self.found.stream, facts, spool).await?),
+            lag: config.ledger.lag.unwrap_or(LAG),
+            kept: kept(
+                &report.description.name,
+                report.description.connection,
+                connection.and_then(|connection| connection.retention),
+            ),
+            look_back,
+            windows_ahead: windows_ahead
+                .or(config.ledger.windows_ahead)
+                .unwrap_or(WINDOWS_AHEAD)
+                .into(),
+            wanted,
+        })
+    }
+
+    /// A stream that begins beside others of the same source may be one of them under another name.
+    fn tell_of_others(&self) {
+        let stream = &self.found.stream;
+        for moved in &self.found.moved {
+            tracing::warn!(
+                "{stream} is new and begins with today; {moved} was collected from the same URL: if the connection was \
+                 renamed, stop here and run `host ledger rename {} --to {}`",
+                moved.arguments(),
+                stream.connection
+            );
+        }
+        for sibling in &self.found.siblings {
+            tracing::warn!(
+                "{stream} is new and begins with today, beside {sibling}; `host backfill {} --from DAY` gets what was before",
+                stream.arguments()
+            );
+        }
+    }
+}
+
+/// The sinks that the configuration's routes give a report's events to; none where it has no routes.
+fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
+    let of = |reports: &Option<Vec<String>>| {
+        reports
+            .as_ref()
+            .is_none_or(|reports| reports.iter().any(|of| of == report))
+    };
+    let routes = config.routes.iter().filter(|route| of(&route.reports));
+    let mut sinks: Vec<String> = routes.flat_map(|route| route.to.iter().cloned()).collect();
+    sinks.sort_unstable();
+    sinks.dedup();
+    (!config.routes.is_empty()).then_some(sinks)
+}
+
+/// Whether a run names other sinks than these, and no ledger.
+fn only_looks(args: &RunArgs, sinks: &[String]) -> bool {
+    let mut named = args.sinks.clone();
+    named.sort_unstable();
+    args.ledger.is_none() && !named.is_empty() && named != sinks
+}
+
+fn looking(args: &RunArgs, provenance: &Provenance, sinks: &[String]) -> Option<RunStream> {
+    let Provenance { report, connection, .. } = provenance;
+    let others = match sinks {
+        [] => "no sink".to_owned(),
+        sinks => sinks.join(", "),
+    };
+    tracing::warn!(
+        "{report} of {connection} is collected for {others}, and this run delivers to {}: it does not count as collected, \
+         and the next run delivers these events too; --ledger FILE makes it count",
+        args.sinks.join(", ")
+    );
+    None
+}
+
+fn names(outlets: &[Outlet]) -> Vec<String> {
+    let mut names: Vec<String> = outlets.iter().map(|outlet| outlet.delivery.name().to_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// What a stream's record keeps of where it is collected from.
+pub fn origin(settings: &Settings) -> String {
+    settings.base.as_str().trim_end_matches('/').to_owned()
+}
+
+fn tiers(configured: Option<&[LookBackStep]>) -> Vec<Tier> {
+    let seconds = std::time::Duration::from_secs;
+    match configured {
+        Some(steps) => (steps.iter())
+            .map(|step| Tier {
+                age: step.age,
+                every: step.every.unwrap_or_default(),
+            })
+            .collect(),
+        None => (LOOK_BACK.iter())
+            .map(|(age, every)| Tier {
+                age: seconds(*age),
+                every: seconds(*every),
+            })
+            .collect(),
+    }
+}
