@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
+use host::ledger::{Ledger as _, Record, SqliteLedger, Stream};
 use host::simulator::{Running, Scenario, Simulator};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -120,6 +121,30 @@ impl Drop for Server {
             self.runtime.block_on(running.stop());
         }
     }
+}
+
+/// A test's server moves to another port whenever it is started: the streams of a ledger take the next URL for theirs.
+pub fn adopt(ledger: &Path) {
+    if !ledger.is_file() {
+        return;
+    }
+    // A ledger that a test has damaged stays as it is.
+    let Ok(ledger) = SqliteLedger::open(ledger) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        for document in ledger.list(Stream::KEYS).await.unwrap_or_default() {
+            let Ok((mut record, within)) = Record::decode_with_ids(&document.key, &document.body) else {
+                continue;
+            };
+            if record.origin.take().is_some() && within.is_empty() {
+                let body = record.encode().expect("a document");
+                let swapped = ledger.swap(&document.key, Some(document.revision), body).await;
+                swapped.expect("no run is under way");
+            }
+        }
+    });
 }
 
 /// stdout as text.

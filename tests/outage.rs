@@ -98,6 +98,7 @@ impl Drop for Silent {
 /// `timeout` is how long the sink waits for an answer.
 fn configure(desk: &Desk, server: &Server, port: u16, other: &str, timeout: &str) {
     let url = server.url();
+    tests::adopt(&desk.path().join(".local/state/host/ledger.db"));
     let retry = format!("timeout = \"{timeout}\", retry = {{ attempts = 1 }}");
     desk.write(
         "host.toml",

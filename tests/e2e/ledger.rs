@@ -18,6 +18,7 @@ const BATCH: usize = 7;
 /// Connections to the server, and an HTTP sink `siem`.
 pub(super) fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
     let url = server.url();
+    tests::adopt(&desk.path().join(".local/state/host/ledger.db"));
     desk.write(
         "host.toml",
         format!(

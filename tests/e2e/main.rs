@@ -7,6 +7,7 @@ mod commands;
 mod conformance;
 mod damage;
 mod dead_letters;
+mod evidence;
 mod files;
 mod hostile_server;
 mod invalid_login;

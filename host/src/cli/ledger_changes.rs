@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::args::{RenameArgs, ResetArgs, RewindArgs, StreamArgs};
 use super::ledger::{bound, opened};
 use super::{Failure, print};
-use crate::ledger::{Document, Ledger, LedgerError, Record, SqliteLedger, Stream, without, Interval, spool};
+use crate::ledger::{Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
 
 /// `host ledger reset`.
 pub async fn reset(args: &ResetArgs) -> Result<(), Failure> {
@@ -54,9 +54,14 @@ pub async fn rewind(args: &RewindArgs) -> Result<(), Failure> {
     let to = bound("--to", Some(&args.to), false)?.unwrap_or(Timestamp::MIN);
     change("rewind", &args.stream, |record| {
         let Some(watermark) = record.watermark.filter(|watermark| to < *watermark) else {
-            let complete = record.watermark.map_or("not begun".to_owned(), |at| format!("complete up to {at}"));
-            return Err(Failure::usage(format!("{} is {complete}: there is nothing behind {to} to rewind", record.stream))
-                .hint("a stream goes back only; `host run` takes it on"));
+            let complete = record
+                .watermark
+                .map_or("not begun".to_owned(), |at| format!("complete up to {at}"));
+            return Err(Failure::usage(format!(
+                "{} is {complete}: there is nothing behind {to} to rewind",
+                record.stream
+            ))
+            .hint("a stream goes back only; `host run` takes it on"));
         };
         rewound(record, to);
         Ok(format!("{} goes on from {to} instead of {watermark}.\n", record.stream))
@@ -68,7 +73,9 @@ pub async fn rewind(args: &RewindArgs) -> Result<(), Failure> {
 fn rewound(record: &mut Record, to: Timestamp) {
     record.watermark = Some(to);
     let behind = Interval::new(to, Timestamp::MAX);
-    record.covered = (record.covered.iter()).flat_map(|covered| without(*covered, &[behind])).collect();
+    record.covered = (record.covered.iter())
+        .flat_map(|covered| without(*covered, &[behind]))
+        .collect();
     let open: Vec<String> = (record.windows.iter())
         .filter(|window| window.settled > to)
         .map(|window| window.name.clone())
@@ -85,7 +92,9 @@ fn rewound(record: &mut Record, to: Timestamp) {
 pub async fn adopt(args: &StreamArgs) -> Result<(), Failure> {
     change("adopt", args, |record| {
         let known = record.origin.take();
-        let before = known.map_or(String::new(), |known| format!(" It was collected from {known} until now."));
+        let before = known.map_or(String::new(), |known| {
+            format!(" It was collected from {known} until now.")
+        });
         Ok(format!(
             "{} takes the server of its next run for its own.{before}\n",
             record.stream
@@ -164,14 +173,13 @@ async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record),
 }
 
 /// The one stream that is meant.
-fn only(
-    command: &str,
-    args: &StreamArgs,
-    mut found: Vec<(Document, Record)>,
-) -> Result<(Document, Record), Failure> {
+fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) -> Result<(Document, Record), Failure> {
     let given = args.given()?;
     if found.len() > 1
-        && let mut exact = found.iter().enumerate().filter(|(_, (_, record))| record.stream.parameters == given)
+        && let mut exact = found
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, record))| record.stream.parameters == given)
         && let Some((place, _)) = exact.next()
         && exact.next().is_none()
         && args.connection.is_some()
@@ -212,7 +220,10 @@ mod tests {
         };
         record.windows = vec![window("old", 2, 4).into(), window("ahead", 20, 22).into()];
         rewound(&mut record, at(10));
-        assert_eq!((record.watermark, record.covered.as_slice()), (Some(at(10)), [Interval::new(at(0), at(10))].as_slice()));
+        assert_eq!(
+            (record.watermark, record.covered.as_slice()),
+            (Some(at(10)), [Interval::new(at(0), at(10))].as_slice())
+        );
         assert_eq!(record.due(at(12)), [Interval::new(at(10), at(12))]);
         assert_eq!(record.look_back.looked[&3600], at(10));
         let open: Vec<_> = record.windows.iter().map(|window| window.name.as_str()).collect();

@@ -39,6 +39,8 @@ mod spool;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use crate::plugin;
 use crate::remote::{Counters, Remote};
 
@@ -144,8 +146,8 @@ impl Fetcher {
     }
 
     /// What the connection cost so far.
-    pub fn clock_offset(&self) -> Option<jiff::SignedDuration> {
-        None
+    pub fn clock_offset(&self) -> Option<SignedDuration> {
+        self.remote.clock_offset()
     }
 
     /// How much was exchanged.

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{self, Caller};
+use super::chance::mix;
 use super::filter::{Filter, Operator, values};
 use super::history::{DAY, Occurrence};
 use super::resource::{Resources, SCHEMA, SEARCHABLE, written};
@@ -112,7 +113,30 @@ struct Selection {
     range: Range<i64>,
     /// What the range does not say already.
     rest: Option<Filter>,
+    /// What is not stored yet.
+    unstored: Option<Unstored>,
 }
+
+/// Events that are stored after their time.
+struct Unstored {
+    now: i64,
+    /// Every so manieth.
+    every: u64,
+}
+
+impl Unstored {
+    /// Whether an event of this time is still to be stored.
+    fn hides(&self, time: i64) -> bool {
+        let drawn = mix(&[time.unsigned_abs()]);
+        let delay = MINUTE + i64::try_from(drawn / self.every % LATEST).unwrap_or(0);
+        drawn.is_multiple_of(self.every) && time + delay > self.now
+    }
+}
+
+/// Milliseconds.
+const MINUTE: i64 = 60_000;
+/// An event that is stored late comes within five hours, in ms after the first minute.
+const LATEST: u64 = 5 * 3_600_000 - 60_000;
 
 impl Selection {
     fn new(query: &Query, site: &Site) -> Result<Self, Refused> {
@@ -124,9 +148,17 @@ impl Selection {
             .silent_since
             .map_or(i64::MAX, Timestamp::as_millisecond)
             .min(site.now());
+        let unstored = site
+            .scenario
+            .stored_late
+            .map(|every| Unstored { now: site.now(), every });
         let mut range = history.position_at(oldest)..history.position_at(newest.max(oldest));
         let Some(text) = &query.filter else {
-            return Ok(Self { range, rest: None });
+            return Ok(Self {
+                range,
+                rest: None,
+                unstored,
+            });
         };
         let filter = Filter::parse(text).map_err(|error| bad(format!("The filter is invalid: {error}.")))?;
         for attribute in filter.attributes() {
@@ -159,10 +191,23 @@ impl Selection {
         Ok(Self {
             range,
             rest: (!rest.is_empty()).then_some(Filter::And(rest)),
+            unstored,
         })
     }
 
+    /// Whether every position of the range matches.
+    fn is_whole(&self) -> bool {
+        self.rest.is_none() && self.unstored.is_none()
+    }
+
     fn matches(&self, resources: Resources, occurrence: &Occurrence, base: &str) -> bool {
+        if self
+            .unstored
+            .as_ref()
+            .is_some_and(|unstored| unstored.hides(occurrence.time))
+        {
+            return false;
+        }
         let Some(filter) = &self.rest else { return true };
         let whole = OnceCell::new();
         filter.matches(&|attribute| match attribute {
@@ -250,7 +295,7 @@ fn page(site: &Site, query: &Query, selection: &Selection, base: &str) -> Result
         query.sort_by.as_deref(),
         None | Some("timestamp" | "meta.created" | "meta.lastmodified")
     );
-    let index = selection.rest.is_some().then(|| index(site, query, selection, base));
+    let index = (!selection.is_whole()).then(|| index(site, query, selection, base));
     let total = match &index {
         Some(index) => index.total,
         None => u64::try_from(selection.range.end - selection.range.start).unwrap_or(0),

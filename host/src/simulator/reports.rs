@@ -49,7 +49,8 @@ pub(super) async fn invalid_login(
     });
     let me = link("self", &caller.href(INVALID_LOGIN, &site.scenario), "POST", data);
     // The vendor's goes back no further; a domain that is said to hold more takes older dates too.
-    let reach = DOMAIN_RETENTION.max(site.scenario.retention_days.into());
+    let longest = || DOMAIN_RETENTION.max(site.scenario.retention_days.into());
+    let reach = site.scenario.reach_days.map_or_else(longest, i64::from);
     match period(&site, Report::InvalidLogin, (from, to), name, reach) {
         Ok(days) => {
             let kept = site.today() - i64::from(site.scenario.retention_days) * DAY;
@@ -153,6 +154,7 @@ fn period(site: &Site, report: Report, dates: (&str, &str), name: &str, retentio
     }
     let days = Days::read(dates.0, dates.1, site.today(), retention).filter(|_| plain_name(name));
     let days = days.ok_or_else(|| insufficient(report))?;
+    let days = days.in_zone(site.scenario.day_zone_hours);
     if site.scenario.refuse_duplicate_names && site.desk().holds(name) {
         return Err(format!("EPMCSS-20685: {}", exists(report, name)));
     }

@@ -27,6 +27,12 @@ pub struct Scenario {
     pub bad_rows: Option<u64>,
     /// How many days the identity domain keeps its data: 30 by default at the vendor's, 90 at most.
     pub retention_days: u16,
+    /// How many days back the Invalid Login Report takes dates; none for the vendor's 90.
+    pub reach_days: Option<u16>,
+    /// How many hours the server's midnight is ahead of UTC's, where EPM Cloud cuts its days.
+    pub day_zone_hours: i8,
+    /// Every so manieth audit event is stored between a minute and five hours after its time.
+    pub stored_late: Option<u64>,
     /// Whether a caller has the roles that reports need.
     pub authorized: bool,
 
@@ -112,6 +118,9 @@ impl Default for Scenario {
             padding: 0,
             bad_rows: None,
             retention_days: 90,
+            reach_days: None,
+            day_zone_hours: 0,
+            stored_late: None,
             authorized: true,
             invalid_login: Layout {
                 columns: ["User Name", "Remote IP Address", "Timestamp"].map(str::to_owned),

@@ -51,6 +51,28 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
         |s, v| number(v).map(|v| s.retention_days = v),
     ),
     (
+        switch("reach", "DAYS", "how far back the Invalid Login Report takes dates"),
+        |s, v| number(v).map(|v| s.reach_days = Some(v)),
+    ),
+    (
+        switch("day-zone", "HOURS", "EPM Cloud's days begin so many hours before UTC's"),
+        |s, v| match number::<i8>(v)? {
+            hours @ -12..=14 => {
+                s.day_zone_hours = hours;
+                Ok(())
+            }
+            _ => Err("takes hours from -12 to 14".to_owned()),
+        },
+    ),
+    (
+        switch(
+            "stored-late",
+            "N",
+            "every Nth audit event is stored a minute to five hours late",
+        ),
+        |s, v| positive(v).map(|v| s.stored_late = Some(v)),
+    ),
+    (
         flag("no-role", "the caller lacks the roles that reports need (EPMCSS-21192)"),
         |s, _| {
             s.authorized = false;

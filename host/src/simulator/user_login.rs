@@ -61,6 +61,7 @@ pub(super) async fn report(
             insufficient(Report::UserLogin).trim_start_matches("EPMCSS-20679: "),
         );
     };
+    let days = days.in_zone(site.scenario.day_zone_hours);
     let mut table = Table {
         report: Report::UserLogin,
         from: days.from,

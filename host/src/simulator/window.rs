@@ -19,7 +19,19 @@ impl Days {
         let fits = last >= from && from >= today - retention * DAY && last <= from + retention * DAY;
         fits.then_some(Self { from, to: last + DAY })
     }
+
+    /// The same days where midnight comes so many hours before UTC's.
+    pub(super) fn in_zone(self, hours: i8) -> Self {
+        let ahead = i64::from(hours) * HOUR;
+        Self {
+            from: self.from - ahead,
+            to: self.to - ahead,
+        }
+    }
 }
+
+/// Milliseconds.
+const HOUR: i64 = DAY / 24;
 
 /// The first moment of a day written `YYYY-MM-DD`, in ms.
 fn first_moment(date: &str) -> Option<i64> {

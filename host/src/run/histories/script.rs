@@ -211,7 +211,11 @@ fn run() -> impl Strategy<Value = Run> {
 }
 
 pub(super) fn history() -> impl Strategy<Value = History> {
-    let event = (0_i64..8, time_of_day(), prop_oneof![4 => Just(0), 4 => 0..15 * MINUTE, 2 => 0..24 * HOUR]);
+    let event = (
+        0_i64..8,
+        time_of_day(),
+        prop_oneof![4 => Just(0), 4 => 0..15 * MINUTE, 2 => 0..24 * HOUR],
+    );
     (
         setting(),
         notable_day(),
