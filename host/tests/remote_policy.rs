@@ -472,3 +472,21 @@ async fn a_url_elsewhere_cannot_be_asked_for() {
     assert_eq!(failure(&remote, Request::get(url)).await.code(), "origin-escape");
     canary.assert_untouched();
 }
+
+fn dated(date: &'static str) -> axum::response::Response {
+    let mut response = json(200, "{}");
+    response.headers_mut().insert("date", date.parse().unwrap());
+    response
+}
+
+#[tokio::test]
+async fn the_offset_of_the_server_s_clock_is_read_from_its_answers() {
+    let server = Server::start(|_, _| dated("Thu, 12 Nov 2026 08:00:00 GMT")).await;
+    let mut settings = settings(&server.url());
+    settings.now = Some("2026-11-12T11:00:00Z".parse().unwrap());
+    let remote = Remote::new(settings).unwrap();
+    assert_eq!(remote.clock_offset(), None);
+    remote.exchange(get(&remote, "/")).await.unwrap();
+    let offset = remote.clock_offset().unwrap();
+    assert_eq!(offset.as_millis(), -3 * 3_600_000 + 500);
+}

@@ -308,6 +308,9 @@ pub struct RemoteArgs {
 pub struct CheckArgs {
     /// Names of connections and sinks [default: all].
     pub names: Vec<String>,
+    /// The clock, for tests.
+    #[arg(long, value_name = "TIME", hide = true, env = "HOST_NOW", hide_env = true)]
+    pub now: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigFile,

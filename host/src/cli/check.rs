@@ -3,13 +3,15 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::args::{CheckArgs, Talk};
 use super::error::exit_of;
 use super::stop::Stop;
-use super::{Failure, connection, print, sinks};
+use super::{Failure, connection, print, report, sinks};
 use crate::config::{Config, ConnectionKind, nearest};
 use crate::plugin;
-use crate::remote::Remote;
+use crate::remote::{Remote, TOLERATED_SKEW, skew_in_words};
 use crate::run::probe;
 
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
@@ -25,11 +27,12 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     if names.is_empty() {
         return Err(Failure::usage("nothing is configured").hint("add a connection to host.toml"));
     }
+    let clock = args.now.as_deref().map(report::clock).transpose()?;
     let mut first = None;
     for name in names {
         let outcome = match (config.connections.get(name), config.sinks.get(name)) {
             (Some(found), _) => match found.kind {
-                Some(kind) => check_connection(&config, name, kind).await,
+                Some(kind) => check_connection(&config, name, kind, clock).await,
                 None => Err(Failure::usage("it has no kind")),
             },
             (None, Some(_)) => sinks::probe(&config, name)
@@ -70,14 +73,34 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
 }
 
-async fn check_connection(config: &Config, name: &str, kind: ConnectionKind) -> Result<String, Failure> {
-    let remote = Arc::new(Remote::new(connection::of_name(config, name)?)?);
+/// What was found, and how far apart the clocks are where that is far.
+fn with_clock(found: String, remote: &Remote) -> String {
+    match remote.clock_offset() {
+        None => format!("{found}; clock: the server tells no time"),
+        Some(offset) if offset.abs() < TOLERATED_SKEW => format!("{found}; clock: within 30 s of the server's"),
+        Some(offset) => format!(
+            "{found}; clock: the server is {} this machine; set this machine's clock right (NTP), \
+             or tell whoever runs the server",
+            skew_in_words(offset)
+        ),
+    }
+}
+
+async fn check_connection(
+    config: &Config,
+    name: &str,
+    kind: ConnectionKind,
+    clock: Option<Timestamp>,
+) -> Result<String, Failure> {
+    let mut settings = connection::of_name(config, name)?;
+    settings.now = clock;
+    let remote = Arc::new(Remote::new(settings)?);
     let kind = match kind {
         ConnectionKind::Epm => plugin::ConnectionKind::Epm,
         ConnectionKind::IdentityDomain => plugin::ConnectionKind::IdentityDomain,
     };
-    match probe::probe(&remote, kind).await {
-        Ok(steps) => Ok(steps.join(", ")),
+    match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
+        Ok(steps) => Ok(with_clock(steps.join(", "), &remote)),
         Err(lack) => {
             let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
             Err(Failure {

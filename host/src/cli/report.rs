@@ -21,6 +21,8 @@ pub struct Report {
     pub window: Window,
     /// The clock.
     pub now: Timestamp,
+    /// The same where it is not this machine's.
+    pub clock: Option<Timestamp>,
     /// The request that it gets.
     pub request: Request,
     /// Names the run; part of the unique name.
@@ -31,16 +33,15 @@ pub struct Report {
 /// what is asked.
 pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
     let config = Config::load(args.config.config.as_deref())?;
-    let now = match (&args.now, notes) {
-        (_, Some(notes)) => notes.now,
-        (Some(text), None) => text
-            .parse()
-            .map_err(|_| Failure::usage(format!("--now {text:?} is no RFC 3339 instant")))?,
-        // Milliseconds are what plugins and servers know.
-        (None, None) => {
-            Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_else(|_| Timestamp::now())
-        }
+    let clock = match (&args.now, notes) {
+        (_, Some(notes)) => Some(notes.now),
+        (Some(text), None) => Some(self::clock(text)?),
+        (None, None) => None,
     };
+    let now = clock.unwrap_or_else(|| {
+        // Milliseconds are what plugins and servers know.
+        Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_else(|_| Timestamp::now())
+    });
     let period = period(args)?;
     let plugin = plugins::load(&config, &args.plugin)?;
     if plugin.kind() != PluginKind::Report {
@@ -75,9 +76,16 @@ pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failu
         description,
         window,
         now,
+        clock,
         request,
         run_id,
     })
+}
+
+/// A clock that stands still.
+pub fn clock(text: &str) -> Result<Timestamp, Failure> {
+    let wrong = |_| Failure::usage(format!("--now {text:?} is no RFC 3339 instant"));
+    text.parse().map_err(wrong)
 }
 
 fn period(args: &ReportArgs) -> Result<Period, Failure> {

@@ -58,6 +58,8 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         (Some(folder), Some(notes)) => recording::replay(folder, notes)?,
         _ => connection::settings(&report.config, &args.remote, report.description.connection)?,
     };
+    settings.watch_clock = true;
+    settings.now = report.clock;
     if let Some(folder) = &args.record {
         let notes = Notes::of(&report, &settings.name)?;
         settings.exchange = Exchange::Record {

@@ -9,15 +9,18 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use super::clock::{ServerClock, in_words};
 use super::counters::Tally;
 use super::error::RemoteError;
+use super::origin::Origin;
 use super::redact::Redactor;
 use super::response::{Body, Response, promised_length};
 use super::retry::{Backoff, Budget};
-use super::settings::{RetryPolicy, Settings, Timeouts};
+use super::settings::{Exchange, RetryPolicy, Settings, Timeouts};
 use super::transport::{Outgoing, Transport};
 
 /// Requests under way at once, bodies included: however much is to be asked, connections and descriptors are few.
@@ -28,6 +31,10 @@ pub(super) struct Channel {
     pub(super) name: String,
     pub(super) redactor: Arc<Redactor>,
     pub(super) tally: Arc<Tally>,
+    pub(super) clock: ServerClock,
+    /// Whose clock is compared; none where nobody's is.
+    compared: Option<Origin>,
+    watch_clock: bool,
     transport: Box<dyn Transport>,
     places: Arc<Semaphore>,
     limiter: Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>,
@@ -42,6 +49,12 @@ impl Channel {
             name: settings.name.clone(),
             redactor,
             tally: Arc::default(),
+            clock: ServerClock::new(settings.now),
+            compared: match settings.exchange {
+                Exchange::Replay(_) => None,
+                Exchange::Live | Exchange::Record { .. } => Origin::of(&settings.base),
+            },
+            watch_clock: settings.watch_clock,
             transport,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             limiter: settings.rate_limit.map(limiter),
@@ -78,7 +91,7 @@ impl Channel {
             limiter.until_ready().await;
         }
         let (method, url) = (outgoing.method.clone(), outgoing.url.clone());
-        let began = Instant::now();
+        let (began, sent) = (Instant::now(), self.clock.now());
         self.tally.sent();
         let answered = tokio::time::timeout(self.timeouts.head, self.transport.execute(outgoing)).await;
         let incoming = match answered {
@@ -103,6 +116,9 @@ impl Channel {
             elapsed_ms = began.elapsed().as_millis(),
             "answered"
         );
+        if self.compared.is_some() && Origin::of(&url) == self.compared {
+            self.compare_clocks(&incoming.headers, sent);
+        }
         if incoming.status.is_success() {
             // Of any other answer the status is what counts.
             check_encoding(&incoming.headers)?;
@@ -120,6 +136,20 @@ impl Channel {
             self.tally.clone(),
         )?;
         Ok(Response::new(incoming.status, incoming.headers, url, body, place))
+    }
+
+    fn compare_clocks(&self, headers: &HeaderMap, sent: Timestamp) {
+        self.clock.note(headers, sent);
+        if self.watch_clock
+            && let Some(offset) = self.clock.news()
+        {
+            warn!(
+                connection = %self.name,
+                "the clock of the server is {} this machine's: what was just written may be missed or asked for again; \
+                 set this machine's clock right (NTP), or tell whoever runs the server",
+                in_words(offset)
+            );
+        }
     }
 
     /// The retry policy for one thing.

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
 use http::header::LOCATION;
+use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 use url::Url;
@@ -112,6 +113,12 @@ impl Remote {
     /// What the connection cost so far.
     pub fn counters(&self) -> Counters {
         self.channel.tally.read()
+    }
+
+    /// What must be added to this machine's clock to get the server's, by the `Date` of its last answers: right to about half
+    /// a second and half of what the quickest answer took. None before the first answer, and for a recording.
+    pub fn clock_offset(&self) -> Option<SignedDuration> {
+        self.channel.clock.offset()
     }
 
     /// A link that the server handed out, if it stays on the connection's origin.

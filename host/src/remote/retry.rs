@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 
+use super::clock::date_of;
 use super::error::RemoteError;
 use super::settings::RetryPolicy;
 
@@ -86,7 +87,7 @@ impl<'a> Backoff<'a> {
     }
 }
 
-/// RFC 9110 section 10.2.3: a number of seconds, or a date.
+/// RFC 9110 section 10.2.3: a number of seconds, or a date, which is one of the server's clock.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -94,6 +95,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))));
     }
     let date = httpdate::parse_http_date(text).ok()?;
+    let now = date_of(headers).unwrap_or(now);
     Some(date.duration_since(now).unwrap_or(Duration::ZERO))
 }
 
@@ -215,5 +217,14 @@ mod tests {
             assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text:?}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_one_of_the_server_s_clock() {
+        let three_hours_ahead = httpdate::parse_http_date("Sun, 06 Nov 1994 11:49:37 GMT").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        headers.insert(RETRY_AFTER, "Sun, 06 Nov 1994 08:50:07 GMT".parse().unwrap());
+        assert_eq!(retry_after(&headers, three_hours_ahead), Some(Duration::from_secs(30)));
     }
 }

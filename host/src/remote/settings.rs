@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
@@ -39,6 +40,10 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// Whether the exchange is written down, or read from where it was.
     pub exchange: Exchange,
+    /// This machine's clock where it is not the real one: it stands still. Waits are real all the same.
+    pub now: Option<Timestamp>,
+    /// Warn, once, where the server's clock differs from this machine's by half a minute or more.
+    pub watch_clock: bool,
 }
 
 impl Settings {
@@ -58,6 +63,8 @@ impl Settings {
             parallel: Parallel::default(),
             retry: RetryPolicy::default(),
             exchange: Exchange::Live,
+            now: None,
+            watch_clock: false,
         }
     }
 }

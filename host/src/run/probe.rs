@@ -30,12 +30,12 @@ pub struct Shortcoming {
     pub class: Class,
 }
 
-/// Tries a connection; answers with the steps that went well.
+/// Tries a connection at the time `now`; answers with the steps that went well.
 ///
 /// # Errors
 ///
 /// The first step that did not.
-pub async fn probe(remote: &Remote, kind: ConnectionKind) -> Result<Vec<&'static str>, Shortcoming> {
+pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Result<Vec<&'static str>, Shortcoming> {
     match kind {
         ConnectionKind::Epm => {
             ask(
@@ -46,7 +46,7 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind) -> Result<Vec<&'static
                 EPM_FILES,
             )
             .await?;
-            let today = Timestamp::now().to_zoned(TimeZone::UTC).date().to_string();
+            let today = now.to_zoned(TimeZone::UTC).date().to_string();
             let path = ["interop", "rest", "security", "v1", "report", "userloginreport"];
             ask(
                 remote,
@@ -59,7 +59,6 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind) -> Result<Vec<&'static
             Ok(vec!["reached", "signed in", "may list files", "may read logins"])
         }
         ConnectionKind::IdentityDomain => {
-            let now = Timestamp::now();
             let filter = format!("timestamp ge \"{now:.3}\"");
             let query = [("count", "1"), ("filter", filter.as_str())];
             ask(remote, "events", &["admin", "v1", "AuditEvents"], &query, DOMAIN_EVENTS).await?;

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{OriginalUri, Request, State};
@@ -23,12 +23,18 @@ use super::site::{Seen, Site};
 /// Headers whose values are not remembered.
 const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
 
-pub(super) async fn front(
-    State(site): State<Arc<Site>>,
-    OriginalUri(uri): OriginalUri,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// An answer with the date that the simulator's clock shows.
+pub(super) async fn front(State(site): State<Arc<Site>>, uri: OriginalUri, request: Request, next: Next) -> Response {
+    let mut response = answered(Arc::clone(&site), uri, request, next).await;
+    // No earlier time has a form.
+    let date = SystemTime::from(site.clock()).max(SystemTime::UNIX_EPOCH);
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(date)) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+async fn answered(site: Arc<Site>, OriginalUri(uri): OriginalUri, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let phase = Phase::of(request.method().as_str(), &path);
     let user = recognise(&site, request.headers(), &path);

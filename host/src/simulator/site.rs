@@ -109,9 +109,14 @@ impl Site {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The simulator's clock.
+    pub(super) fn clock(&self) -> Timestamp {
+        self.scenario.now.unwrap_or_else(Timestamp::now)
+    }
+
     /// The simulator's clock, in ms.
     pub(super) fn now(&self) -> i64 {
-        self.scenario.now.unwrap_or_else(Timestamp::now).as_millisecond()
+        self.clock().as_millisecond()
     }
 
     /// The first millisecond of the simulator's today.

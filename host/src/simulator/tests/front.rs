@@ -220,3 +220,12 @@ async fn a_stopped_simulator_no_longer_listens() {
     running.stop().await;
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
 }
+
+#[tokio::test]
+async fn the_date_of_an_answer_is_that_of_the_simulator_s_clock() {
+    let running = start("now=2026-11-12T08:00:00Z,page:503").await;
+    for path in ["/interop/rest/v2/files/list", "/admin/v1/AuditEvents", "/nowhere"] {
+        let answer = ask(&running, "GET", path).await;
+        assert_eq!(answer.header("date"), Some("Thu, 12 Nov 2026 08:00:00 GMT"), "{path}");
+    }
+}
