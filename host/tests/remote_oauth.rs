@@ -566,3 +566,17 @@ async fn only_connections_that_keep_a_refresh_token_can_sign_in() {
     assert_eq!(error.class(), Class::Usage);
     canary.assert_untouched();
 }
+
+#[tokio::test]
+async fn a_refresh_token_of_another_server_is_not_sent() {
+    let (first, second) = (rotating().await, Canary::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("u.json");
+    let remote = Remote::new(with(&first.url(), refreshing(&store, Some("refresh-0")))).unwrap();
+    api(&remote).await.unwrap();
+    let remote = Remote::new(with(&second.url(), refreshing(&store, None))).unwrap();
+    let error = api(&remote).await.unwrap_err();
+    assert_eq!((error.class(), error.class().exit_code()), (Class::Usage, 2), "{error}");
+    assert!(error.hint().unwrap().contains("host login epm"), "{error}");
+    second.assert_untouched();
+}

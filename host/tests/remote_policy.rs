@@ -490,3 +490,76 @@ async fn the_offset_of_the_server_s_clock_is_read_from_its_answers() {
     let offset = remote.clock_offset().unwrap();
     assert_eq!(offset.as_millis(), -3 * 3_600_000 + 500);
 }
+
+#[tokio::test]
+async fn a_server_that_turns_requests_away_for_a_while_is_waited_out_however_often_it_does() {
+    let server = Server::start(|_, n| json(if n < 12 { 429 } else { 200 }, "{}")).await;
+    let mut settings = settings(&server.url());
+    settings.retry.max_throttled = Duration::from_secs(20);
+    let remote = Remote::new(settings).unwrap();
+    remote.exchange(get(&remote, "/")).await.unwrap();
+    assert_eq!((server.seen().len(), remote.counters().retries), (13, 12));
+}
+
+#[tokio::test]
+async fn a_server_that_turns_every_request_away_is_left_in_the_end() {
+    let server = Server::start(|_, _| json(429, "{}")).await;
+    let remote = remote(&server.url());
+    let error = failure(&remote, get(&remote, "/")).await;
+    assert_eq!(
+        (error.class(), error.status().unwrap().as_u16()),
+        (Class::Unavailable, 429)
+    );
+    assert!(server.seen().len() > 4, "more often than other failures are repeated");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_is_heeded_before_anybody_is_turned_away() {
+    let server = Server::start(|_, n| {
+        let mut response = json(200, "{}");
+        if n == 0 {
+            let headers = response.headers_mut();
+            headers.insert("ratelimit", "\"burst\";r=0;t=1".parse().unwrap());
+            headers.insert("ratelimit-policy", "\"burst\";q=1;w=1".parse().unwrap());
+        }
+        response
+    })
+    .await;
+    let mut settings = settings(&server.url());
+    settings.retry.max_throttled = Duration::from_secs(20);
+    let remote = Remote::new(settings).unwrap();
+    remote.exchange(get(&remote, "/")).await.unwrap();
+    let began = std::time::Instant::now();
+    remote.exchange(get(&remote, "/")).await.unwrap();
+    assert!(began.elapsed() > Duration::from_millis(900));
+    assert_eq!(remote.rate_limit_told().as_deref(), Some("\"burst\";q=1;w=1"));
+}
+
+#[tokio::test]
+async fn what_creates_something_does_not_meet_a_connection_that_a_firewall_forgot() {
+    let scenario = "submit:forgotten,delete:forgotten".parse().unwrap();
+    let server = host::simulator::Simulator::start(scenario, 0, false).await.unwrap();
+    let mut settings = settings(server.url().as_str());
+    settings.auth = host::remote::Auth::Basic {
+        username: "demo.user".into(),
+        password: "demo-password".to_owned().into(),
+    };
+    let remote = Remote::new(settings).unwrap();
+    let list = get(&remote, "/interop/rest/v2/files/list");
+    remote.exchange(list.clone()).await.unwrap();
+    let submit = Request::new(
+        Method::POST,
+        remote.resolve("/interop/rest/security/v1/invalidloginreport").unwrap(),
+    )
+    .body("application/x-www-form-urlencoded", "filename=r.csv")
+    .unwrap();
+    remote.exchange(submit).await.unwrap();
+    remote.exchange(list).await.unwrap();
+    let url = remote
+        .resolve("/interop/rest/11.1.2.3.600/applicationsnapshots/none.csv")
+        .unwrap();
+    let began = std::time::Instant::now();
+    let _ = remote.exchange(Request::new(Method::DELETE, url)).await;
+    assert!(began.elapsed() < Duration::from_secs(4), "it met no silence");
+    assert_eq!(remote.counters().retries, 0);
+}

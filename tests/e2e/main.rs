@@ -22,6 +22,7 @@ mod sink_plugins;
 mod sinks;
 mod slow_demo;
 mod stopping;
+mod throttling;
 mod workshop;
 
 use assert_cmd::Command;

@@ -73,8 +73,12 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
 }
 
-/// What was found, and how far apart the clocks are where that is far.
-fn with_clock(found: String, remote: &Remote) -> String {
+/// What was found, the rate limit where the server tells it, and how far apart the clocks are.
+fn with_server(found: String, remote: &Remote) -> String {
+    let found = match remote.rate_limit_told() {
+        Some(limit) => format!("{found}; rate limit: {limit}"),
+        None => found,
+    };
     match remote.clock_offset() {
         None => format!("{found}; clock: the server tells no time"),
         Some(offset) if offset.abs() < TOLERATED_SKEW => format!("{found}; clock: within 30 s of the server's"),
@@ -100,7 +104,7 @@ async fn check_connection(
         ConnectionKind::IdentityDomain => plugin::ConnectionKind::IdentityDomain,
     };
     match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
-        Ok(steps) => Ok(with_clock(steps.join(", "), &remote)),
+        Ok(steps) => Ok(with_server(steps.join(", "), &remote)),
         Err(lack) => {
             let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
             Err(Failure {

@@ -123,6 +123,7 @@ fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) 
         max_delay: set.max_delay.unwrap_or(default.max_delay),
         max_elapsed: set.max_elapsed.unwrap_or(default.max_elapsed),
         budget: set.budget.unwrap_or(default.budget),
+        max_throttled: set.max_throttled.unwrap_or(default.max_throttled),
     };
     Ok(settings)
 }

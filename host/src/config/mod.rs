@@ -160,6 +160,11 @@ pub struct Retry {
     pub max_elapsed: Option<std::time::Duration>,
     /// Repetitions for all requests of a run together.
     pub budget: Option<u32>,
+    /// How long requests are repeated that the server turns away because there are too many (429), counted from its last
+    /// other answer.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub max_throttled: Option<std::time::Duration>,
 }
 
 /// What a remote service is.

@@ -1,5 +1,7 @@
 //! What a fetch writes down before it goes on, so that another process can take it up.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -41,6 +43,12 @@ pub enum Point {
 pub trait Journal: Send + Sync {
     /// The fetch is so far. Between this and the next point, it may end at any instant.
     async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Where what was read of a list is kept while it is read: the path of the document that it is to become. None where
+    /// nothing is kept.
+    fn place_for_pages(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Whether a job was created cannot be known, and its file did not appear, so it is created once more.
     fn unsure(&self) {}

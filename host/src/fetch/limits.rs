@@ -17,6 +17,8 @@ pub struct Limits {
     pub paged_bytes: u64,
     /// Pages of a paged query. Default 100,000.
     pub pages: u64,
+    /// How often what was read of a long list is kept, so that another process can go on from there. Default 10 s.
+    pub pages_kept: Duration,
     /// What an archive may hold.
     pub archive: ArchiveLimits,
     /// How patiently a job is polled.
@@ -34,6 +36,7 @@ impl Default for Limits {
             page_bytes: 32 * 1024 * 1024,
             paged_bytes: 8 * 1024 * 1024 * 1024,
             pages: 100_000,
+            pages_kept: Duration::from_secs(10),
             archive: ArchiveLimits::default(),
             polling: Polling::default(),
             restarts: 3,

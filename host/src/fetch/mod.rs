@@ -49,6 +49,7 @@ pub use cleanup::Cleanup;
 pub use error::FetchError;
 pub use journal::{Journal, Point};
 pub use limits::{ArchiveLimits, Limits, Polling};
+pub(crate) use pages::kept_files as kept_pages;
 pub use progress::Progress;
 pub(crate) use records::compact;
 pub(crate) use request::build as build_request;
@@ -161,7 +162,8 @@ impl Fetcher {
     }
 
     /// Carries out one fetch from the point that an earlier process reached, and keeps how far it is. Only jobs have
-    /// points on the way; everything else is asked again.
+    /// points on the way; of a list by position, what was read is kept where the journal has a place for it; everything else
+    /// is asked again.
     pub async fn fetch_from(
         &self,
         fetch: &plugin::Fetch,
@@ -171,7 +173,7 @@ impl Fetcher {
         match fetch {
             plugin::Fetch::Call(call) => Box::pin(self.call(call)).await,
             plugin::Fetch::Job(job) => self.job(job, from, journal).await,
-            plugin::Fetch::Pages(pages) => Box::pin(self.pages(pages)).await,
+            plugin::Fetch::Pages(pages) => Box::pin(self.pages(pages, journal)).await,
         }
     }
 
@@ -220,7 +222,7 @@ impl Fetcher {
         })
     }
 
-    async fn pages(&self, pages: &plugin::Pages) -> Result<Fetched, FetchError> {
+    async fn pages(&self, pages: &plugin::Pages, journal: &dyn Journal) -> Result<Fetched, FetchError> {
         let collected = pages::run(
             &self.remote,
             pages,
@@ -228,6 +230,7 @@ impl Fetcher {
             &self.limits,
             &self.turns,
             &*self.progress,
+            journal,
         )
         .await?;
         Ok(Fetched {

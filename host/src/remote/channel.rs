@@ -1,8 +1,8 @@
 //! [`Channel`]: what all requests of a connection share, whether they go to the service or to its token endpoint.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use governor::clock::DefaultClock;
 use governor::state::{InMemoryState, NotKeyed};
@@ -13,11 +13,13 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use super::allowance::{asked_to_wait, exhausted, limit_told};
 use super::clock::{ServerClock, in_words};
 use super::counters::Tally;
 use super::error::RemoteError;
 use super::origin::Origin;
-use super::redact::Redactor;
+use super::pace::{Pace, Turn};
+use super::redact::{Redactor, one_line};
 use super::response::{Body, Response, promised_length};
 use super::retry::{Backoff, Budget};
 use super::settings::{Exchange, RetryPolicy, Settings, Timeouts};
@@ -38,6 +40,9 @@ pub(super) struct Channel {
     transport: Box<dyn Transport>,
     places: Arc<Semaphore>,
     limiter: Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>,
+    pace: Pace,
+    /// The rate limit in the server's words.
+    told: Mutex<Option<String>>,
     budget: Budget,
     retry: RetryPolicy,
     timeouts: Timeouts,
@@ -58,6 +63,8 @@ impl Channel {
             transport,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             limiter: settings.rate_limit.map(limiter),
+            pace: Pace::new(&settings.retry),
+            told: Mutex::default(),
             budget: Budget::new(settings.retry.budget),
             retry: settings.retry,
             timeouts: settings.timeouts,
@@ -85,6 +92,13 @@ impl Channel {
         outgoing
             .headers
             .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // A pause of minutes is not time that the server takes.
+        let asked = Instant::now();
+        let turn = match outgoing.paced {
+            true => Some(self.pace.turn().await),
+            false => None,
+        };
+        let deadline = deadline + asked.elapsed();
         // Nobody closes it.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         if let Some(limiter) = &self.limiter {
@@ -116,6 +130,9 @@ impl Channel {
             elapsed_ms = began.elapsed().as_millis(),
             "answered"
         );
+        if let Some(turn) = turn {
+            self.heed(turn, incoming.status, &incoming.headers);
+        }
         if self.compared.is_some() && Origin::of(&url) == self.compared {
             self.compare_clocks(&incoming.headers, sent);
         }
@@ -138,6 +155,32 @@ impl Channel {
         Ok(Response::new(incoming.status, incoming.headers, url, body, place))
     }
 
+    /// What an answer means for the pace.
+    fn heed(&self, turn: Turn<'_>, status: StatusCode, headers: &HeaderMap) {
+        if let Some(limit) = limit_told(headers) {
+            let limit = one_line(&self.redactor.clean(limit), 100);
+            *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(limit);
+        }
+        let now = SystemTime::now();
+        let name = &self.name;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let asked = asked_to_wait(headers, now);
+            if let Some(pause) = turn.refused(asked) {
+                let wish = asked.map(|_| ", as it asks").unwrap_or_default();
+                let pause = seconds(pause);
+                warn!("{name} takes no more requests for now (429); all requests to it wait {pause}{wish}");
+            }
+        } else if let Some(pause) = turn.passed(exhausted(headers, now)) {
+            let pause = seconds(pause);
+            warn!("{name} says that its rate limit is used up; all requests to it wait {pause}, as it asks");
+        }
+    }
+
+    /// The rate limit in the server's words.
+    pub(super) fn limit_told(&self) -> Option<String> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn compare_clocks(&self, headers: &HeaderMap, sent: Timestamp) {
         self.clock.note(headers, sent);
         if self.watch_clock
@@ -157,6 +200,8 @@ impl Channel {
         Retry {
             channel: self,
             backoff: Backoff::new(self.retry, &self.budget),
+            throttled: 0,
+            turned_away: None,
         }
     }
 }
@@ -169,6 +214,9 @@ fn limiter(per_second: NonZeroU32) -> RateLimiter<NotKeyed, InMemoryState, Defau
 pub(crate) struct Retry<'a> {
     channel: &'a Channel,
     backoff: Backoff<'a>,
+    /// Attempts that were turned away as too many, and when the first one was.
+    throttled: u32,
+    turned_away: Option<Instant>,
 }
 
 impl Retry<'_> {
@@ -177,7 +225,7 @@ impl Retry<'_> {
         if self.wait(&error, repeatable).await {
             return Ok(());
         }
-        Err(match self.backoff.attempts() {
+        Err(match self.backoff.attempts() + self.throttled {
             0 | 1 => error,
             attempts => RemoteError::GaveUp {
                 attempts,
@@ -186,15 +234,43 @@ impl Retry<'_> {
         })
     }
 
-    /// Waits before the next attempt; false where there shall be none.
+    /// Waits before the next attempt; false where there shall be none. Where the server takes no more requests for now, the
+    /// wait is that for the next request's turn.
     pub(crate) async fn wait(&mut self, error: &RemoteError, repeatable: bool) -> bool {
+        if let Some(asked) = error.throttled()
+            && (repeatable || error.nothing_done())
+            && self.backoff.most() > 1
+        {
+            // The server may answer others all the while.
+            let waited = self.turned_away.get_or_insert_with(Instant::now).elapsed();
+            let hopeful = waited <= self.channel.retry.max_throttled && self.channel.pace.is_hopeful(asked);
+            if hopeful {
+                self.throttled += 1;
+                self.channel.tally.repeated();
+            }
+            return hopeful;
+        }
         let Some(wait) = self.backoff.next(error, repeatable) else {
             return false;
         };
-        warn!(connection = %self.channel.name, wait_ms = wait.as_millis(), "{error}; trying again");
+        let name = &self.channel.name;
+        let what = match error {
+            RemoteError::Busy { status, .. } => format!("{name} is unavailable ({})", status.as_u16()),
+            error => format!("{name}: {error}"),
+        };
+        let (next, most) = (self.backoff.attempts(), self.backoff.most());
+        warn!("{what}; next attempt in {} ({next} of {most})", seconds(wait));
         self.channel.tally.repeated();
         tokio::time::sleep(wait).await;
         true
+    }
+}
+
+/// A wait for people: `0.9 s`, `42 s`.
+fn seconds(wait: Duration) -> String {
+    match wait.as_secs() {
+        0..10 => format!("{:.1} s", wait.as_secs_f64()),
+        seconds => format!("{seconds} s"),
     }
 }
 

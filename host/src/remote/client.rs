@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use tracing::debug;
 use url::Url;
 
+use super::allowance::asked_to_wait;
 use super::auth::{Auth, Authorizer};
 use super::channel::{Channel, Retry};
 use super::counters::Counters;
@@ -19,7 +20,6 @@ use super::recording::{self, Recorder, Replay};
 use super::redact::{Redactor, one_line};
 use super::request::{Expect, Request};
 use super::response::{Answer, Response};
-use super::retry::retry_after;
 use super::settings::{Exchange, Parallel, Settings};
 use super::transport::{self, Network, Outgoing, Transport};
 
@@ -119,6 +119,11 @@ impl Remote {
     /// a second and half of what the quickest answer took. None before the first answer, and for a recording.
     pub fn clock_offset(&self) -> Option<SignedDuration> {
         self.channel.clock.offset()
+    }
+
+    /// How many requests the server takes, in its own words, where it says so.
+    pub fn rate_limit_told(&self) -> Option<String> {
+        self.channel.limit_told()
     }
 
     /// A link that the server handed out, if it stays on the connection's origin.
@@ -222,6 +227,8 @@ impl Remote {
                 headers,
                 body: request.body.clone(),
                 confidential: false,
+                paced: request.expect == Expect::Success,
+                fresh: request.is_proven(),
             };
             let response = self.channel.once(outgoing, request.limit, deadline).await?;
             match credential {
@@ -244,7 +251,7 @@ impl Remote {
         if status.is_success() || request.expect == Expect::Any {
             return Ok(response);
         }
-        let retry_after = retry_after(response.headers(), SystemTime::now());
+        let retry_after = asked_to_wait(response.headers(), SystemTime::now());
         let detail = self.channel.redactor.detail(&response.beginning(ERROR_BODY).await);
         Err(match status.as_u16() {
             401 | 403 | 407 => RemoteError::Refused {

@@ -339,6 +339,17 @@ impl RemoteError {
         }
     }
 
+    /// Whether the server turned the request away because there are too many, and for how long, where it says so.
+    pub(crate) fn throttled(&self) -> Option<Option<Duration>> {
+        match self {
+            RemoteError::Busy {
+                status, retry_after, ..
+            } if *status == StatusCode::TOO_MANY_REQUESTS => Some(*retry_after),
+            RemoteError::Redirected { cause } => cause.throttled(),
+            _ => None,
+        }
+    }
+
     /// Whether the same request may fare better a little later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {

@@ -22,6 +22,7 @@
 //! ```
 
 mod address;
+mod allowance;
 mod auth;
 mod channel;
 mod client;
@@ -34,6 +35,7 @@ mod error;
 mod oauth;
 mod object_store;
 mod origin;
+mod pace;
 mod recording;
 mod redact;
 mod request;

@@ -129,6 +129,12 @@ impl Request {
         self
     }
 
+    /// Whether it must not meet a connection that died unnoticed: nobody could tell what became of it. Requests whose caller
+    /// decides about repeating are left to the caller.
+    pub(super) fn is_proven(&self) -> bool {
+        self.expect == Expect::Success && (!self.repeatable || self.method == Method::DELETE)
+    }
+
     /// Whether sending the request twice does no harm.
     pub fn is_repeatable(&self) -> bool {
         self.repeatable

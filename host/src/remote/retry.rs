@@ -51,9 +51,14 @@ impl<'a> Backoff<'a> {
         }
     }
 
-    /// How many attempts there were.
+    /// How many attempts there were, but for those that the server turned away as too many.
     pub(super) fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// How many attempts there may be.
+    pub(super) fn most(&self) -> u32 {
+        self.policy.attempts
     }
 
     /// How long to wait before the next attempt; none where this failure is final.
@@ -111,6 +116,7 @@ mod tests {
             max_delay: Duration::from_millis(100),
             max_elapsed: Duration::from_secs(60),
             budget: 100,
+            max_throttled: Duration::from_secs(120),
         }
     }
 

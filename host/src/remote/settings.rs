@@ -175,6 +175,10 @@ pub struct RetryPolicy {
     pub max_elapsed: Duration,
     /// Repetitions for all requests of a [`super::Remote`] together. Default 100.
     pub budget: u32,
+    /// How long a request is repeated that the server turns away because there are too many (429); and all of them, counted
+    /// from its last other answer. They count neither as attempts nor for the budget, and pauses of the whole connection are the waits
+    /// between them; with a single attempt there are none. Default 10 min; a longer `Retry-After` ends the request.
+    pub max_throttled: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -185,6 +189,7 @@ impl Default for RetryPolicy {
             max_delay: Duration::from_secs(30),
             max_elapsed: Duration::from_secs(600),
             budget: 100,
+            max_throttled: Duration::from_secs(600),
         }
     }
 }

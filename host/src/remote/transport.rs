@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::io;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,6 +28,10 @@ pub(super) struct Outgoing {
     pub(super) body: Option<Bytes>,
     /// Whether request and answer are secret through and through: what goes to a token endpoint.
     pub(super) confidential: bool,
+    /// Whether it waits for its turn, and a 429 is a word to all.
+    pub(super) paced: bool,
+    /// Whether it goes over a connection of its own.
+    pub(super) fresh: bool,
 }
 
 /// Its answer, the body still to come.
@@ -42,12 +48,35 @@ pub(super) trait Transport: Send + Sync {
 
 /// The network, by way of reqwest.
 pub(super) struct Network {
+    /// Keeps connections for the next request.
     client: reqwest::Client,
+    /// Keeps none; made when it is first needed.
+    fresh: OnceLock<reqwest::Client>,
+    settings: Settings,
+    secure: bool,
 }
+
+/// How long a connection without a request is kept. Firewalls and balancers forget connections without a word, the
+/// impatient ones after a minute.
+const KEPT: Duration = Duration::from_secs(15);
+
+/// How often a silent connection is proven while a request waits for its answer: so that whoever stands between does not
+/// forget it, and its end is noticed.
+const PROVEN: Duration = Duration::from_secs(15);
 
 impl Network {
     /// `secure` says whether any URL in play is `https`: reading the system's certificates takes time.
     pub(super) fn new(settings: &Settings, secure: bool) -> Result<Network, RemoteError> {
+        Ok(Network {
+            client: Network::client(settings, secure, true)?,
+            fresh: OnceLock::new(),
+            settings: settings.clone(),
+            secure,
+        })
+    }
+
+    /// A client that keeps connections, or gives each request one of its own.
+    fn client(settings: &Settings, secure: bool, keep: bool) -> Result<reqwest::Client, RemoteError> {
         // A second installation fails and changes nothing, which is what is wanted.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut exempt = HashSet::new();
@@ -57,7 +86,14 @@ impl Network {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(settings.timeouts.connect)
+            .pool_idle_timeout(KEPT)
+            .tcp_keepalive(PROVEN)
+            .tcp_keepalive_interval(PROVEN)
+            .tcp_keepalive_retries(3)
             .tcp_nodelay(true);
+        if !keep {
+            builder = builder.pool_max_idle_per_host(0);
+        }
         builder = match &settings.proxy {
             None => builder.no_proxy(),
             Some(proxy) => {
@@ -67,13 +103,21 @@ impl Network {
         };
         builder = builder.dns_resolver(GuardedResolver::new(settings.allow_private_addresses, exempt));
         builder = super::tls::configure(builder, settings, secure)?;
-        let client = builder.build().map_err(|error| {
+        builder.build().map_err(|error| {
             RemoteError::settings_hint(
                 format!("{}: cannot set up TLS: {}", settings.name, innermost(&error)),
                 "check `ca-file`, `client-certificate` and `client-key`, and that the system has CA certificates",
             )
-        })?;
-        Ok(Network { client })
+        })
+    }
+
+    /// The client that keeps no connection.
+    fn fresh(&self) -> Result<&reqwest::Client, RemoteError> {
+        if let Some(client) = self.fresh.get() {
+            return Ok(client);
+        }
+        let client = Network::client(&self.settings, self.secure, false)?;
+        Ok(self.fresh.get_or_init(|| client))
     }
 
     /// One request and the head of its answer.
@@ -84,9 +128,20 @@ impl Network {
         headers: HeaderMap,
         body: Option<reqwest::Body>,
     ) -> Result<Incoming, RemoteError> {
+        self.send_by(&self.client, method, url, headers, body).await
+    }
+
+    async fn send_by(
+        &self,
+        client: &reqwest::Client,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Option<reqwest::Body>,
+    ) -> Result<Incoming, RemoteError> {
         let host = Origin::of(&url).map(|origin| origin.authority()).unwrap_or_default();
         let takes_body = method == Method::POST || method == Method::PUT;
-        let mut request = self.client.request(method, url).headers(headers);
+        let mut request = client.request(method, url).headers(headers);
         if let Some(body) = body {
             // The client says nothing of a body without bytes, and a strict server would not know that none comes
             // (RFC 9110 section 8.6).
@@ -110,7 +165,12 @@ impl Network {
 impl Transport for Network {
     async fn execute(&self, outgoing: Outgoing) -> Result<Incoming, RemoteError> {
         let body = outgoing.body.map(reqwest::Body::from);
-        self.send(outgoing.method, outgoing.url, outgoing.headers, body).await
+        let client = match outgoing.fresh {
+            true => self.fresh()?,
+            false => &self.client,
+        };
+        self.send_by(client, outgoing.method, outgoing.url, outgoing.headers, body)
+            .await
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::changes::Changes;
 use super::shelf::Shelf;
+use crate::fetch::kept_pages;
 use crate::ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd};
 
 /// From so many windows on, notes about waiting for jobs are gathered, and for so long.
@@ -210,19 +211,33 @@ impl Book {
         let record = self.record();
         let window = record.window(window);
         window
-            .map(|window| files(window).map(str::to_owned).collect())
+            .map(|window| files(window).map(str::to_owned).chain(self.pages_of(window)).collect())
             .unwrap_or_default()
+    }
+
+    /// Where what was read of the lists of a window may be kept that are not whole yet.
+    fn pages_of(&self, window: &InFlight) -> Vec<String> {
+        let unfinished = (window.fetches.iter().enumerate()).filter(|(_, fetch)| matches!(fetch, FetchState::Planned));
+        let files = unfinished.flat_map(|(place, _)| kept_pages(Path::new(&self.file(&window.name, place))));
+        files
+            .filter_map(|file| file.into_os_string().into_string().ok())
+            .collect()
     }
 
     /// Removes this stream's files that no window in flight needs. Only before the first fetch: what is being kept right
     /// now is not in the record yet.
     fn sweep(&self) {
         let record = self.record();
-        let needed: BTreeSet<&str> = record.windows.iter().flat_map(|window| files(window)).collect();
+        let mut needed: BTreeSet<String> = (record.windows.iter())
+            .flat_map(|window| files(window).map(str::to_owned))
+            .collect();
+        for window in &record.windows {
+            needed.extend(self.pages_of(window));
+        }
         let prefix = self.prefix();
         let found = std::fs::read_dir(&self.spool).into_iter().flatten().flatten();
         let names = found.filter_map(|entry| entry.file_name().into_string().ok());
-        self.remove(names.filter(|name| name.starts_with(&prefix) && !needed.contains(name.as_str())));
+        self.remove(names.filter(|name| name.starts_with(&prefix) && !needed.contains(name)));
     }
 
     /// What cannot be removed now is removed some time.

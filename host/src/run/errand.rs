@@ -1,5 +1,6 @@
 //! One fetch of a window in flight: carried out from where an earlier run left it, and written down as it goes on.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +10,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePer
 
 use super::RunError;
 use super::book::Book;
-use crate::fetch::{Cleanup, FetchError, Fetched, Journal, Point};
+use crate::fetch::{Cleanup, FetchError, Fetched, Journal, Point, kept_pages};
 use crate::ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 
 /// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
@@ -189,6 +190,10 @@ impl Errand {
             source,
         })?;
         self.reach(FetchState::Spooled(kept.clone())).await?;
+        for file in kept_pages(&self.book.spool().join(&kept.file)) {
+            // What cannot be removed now is swept some time.
+            let _ = std::fs::remove_file(file);
+        }
         Ok(kept)
     }
 
@@ -248,6 +253,11 @@ impl Journal for Errand {
             self.begin_work().await;
         }
         Ok(())
+    }
+
+    fn place_for_pages(&self) -> Option<PathBuf> {
+        let file = self.book.file(&self.window.name, self.place);
+        Some(self.book.spool().join(file))
     }
 
     fn unsure(&self) {

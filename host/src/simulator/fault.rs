@@ -104,6 +104,8 @@ pub enum FaultKind {
     Drip,
     /// There is no answer.
     Hang,
+    /// There is no answer over a connection that carried a request before, as behind a firewall that forgot it.
+    Forgotten,
     /// 307 to the same path on another server.
     Redirect,
     /// 307 to the same server and path, over `http`.
@@ -118,7 +120,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind but [`Status`](Self::Status) with the name of its switch and what it does.
-    pub(super) const ALL: [(&'static str, Self, &'static str); 16] = [
+    pub(super) const ALL: [(&'static str, Self, &'static str); 17] = [
         ("html", Self::Html, "200 with an HTML page"),
         ("empty", Self::Empty, "200 without a body"),
         ("garbage", Self::Garbage, "200 with bytes that are no text"),
@@ -142,6 +144,11 @@ impl FaultKind {
         ("short", Self::Short, "the answer ends half-way as if it were complete"),
         ("drip", Self::Drip, "the answer comes one byte at a time"),
         ("hang", Self::Hang, "no answer at all"),
+        (
+            "forgotten",
+            Self::Forgotten,
+            "no answer over a connection that carried a request before",
+        ),
         ("redirect", Self::Redirect, "307 to the same path at `elsewhere`"),
         (
             "redirect-http",

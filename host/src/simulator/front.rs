@@ -2,11 +2,12 @@
 //! and turned away if nobody is recognised.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{ConnectInfo, OriginalUri, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -19,6 +20,7 @@ use serde_json::json;
 use super::answer::{self, Caller};
 use super::fault::{FaultKind, Phase};
 use super::site::{Seen, Site};
+use super::throttle::Standing;
 
 /// Headers whose values are not remembered.
 const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
@@ -34,7 +36,7 @@ pub(super) async fn front(State(site): State<Arc<Site>>, uri: OriginalUri, reque
     response
 }
 
-async fn answered(site: Arc<Site>, OriginalUri(uri): OriginalUri, mut request: Request, next: Next) -> Response {
+async fn answered(site: Arc<Site>, OriginalUri(uri): OriginalUri, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let phase = Phase::of(request.method().as_str(), &path);
     let user = recognise(&site, request.headers(), &path);
@@ -59,12 +61,40 @@ async fn answered(site: Arc<Site>, OriginalUri(uri): OriginalUri, mut request: R
     {
         return answer::refusal(StatusCode::NOT_FOUND, &path);
     }
+    let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let used_before = connection.is_some_and(|connection| site.throttle.used_before(connection.0));
+    let standing = site.throttle.next();
+    if let Some(standing) = standing.filter(Standing::is_over) {
+        let mut response = answer::refusal(StatusCode::TOO_MANY_REQUESTS, &path);
+        standing.tell(site.scenario.limit_headers, response.headers_mut());
+        return response;
+    }
     let fault = site.faults.next(phase);
-    if let Some(answer) = instead(fault, &site, phase, &path, &caller, uri.query()).await {
+    if fault == Some(FaultKind::Forgotten) && used_before {
+        std::future::pending::<()>().await;
+    }
+    let mut response = granted(&site, fault, (phase, &path, uri.query()), caller, user, request, next).await;
+    if let Some(standing) = standing {
+        standing.tell(site.scenario.limit_headers, response.headers_mut());
+    }
+    response
+}
+
+/// The answer to a request that the rate limit leaves.
+async fn granted(
+    site: &Arc<Site>,
+    fault: Option<FaultKind>,
+    (phase, path, query): (Phase, &str, Option<&str>),
+    caller: Caller,
+    user: Option<String>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(answer) = instead(fault, site, phase, path, &caller, query).await {
         return answer;
     }
     if user.is_none() && phase != Phase::Token {
-        return answer::refusal(StatusCode::UNAUTHORIZED, &path);
+        return answer::refusal(StatusCode::UNAUTHORIZED, path);
     }
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
@@ -191,7 +221,7 @@ async fn instead(
             let query = query.map(|query| format!("{query}&")).unwrap_or_default();
             redirect(&format!("{}{path}?{query}redirected=1", caller.base))
         }
-        FaultKind::Cut | FaultKind::Short | FaultKind::Drip => return None,
+        FaultKind::Cut | FaultKind::Short | FaultKind::Drip | FaultKind::Forgotten => return None,
     })
 }
 

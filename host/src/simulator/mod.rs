@@ -45,6 +45,7 @@ mod switches;
 mod table;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod tls;
 mod tokens;
 mod user_login;
@@ -73,6 +74,7 @@ pub use scenario::{
 };
 pub use site::Seen;
 pub use switches::Switch;
+pub use throttle::{LimitHeaders, RateLimit};
 
 use site::Site;
 
@@ -151,7 +153,7 @@ impl Simulator {
         let url = Url::parse(&url).map_err(|error| failed(io::Error::other(error)))?;
 
         let site = Arc::new(Site::new(scenario, tls));
-        let service = router(&site).into_make_service();
+        let service = router(&site).into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         let ca_pem = identity.as_ref().map(|identity| identity.ca_pem.clone());
         let server = match identity {

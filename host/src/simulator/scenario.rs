@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::fault::Fault;
+use super::throttle::{LimitHeaders, RateLimit};
 
 /// Everything that can be set. The defaults behave as the vendor's pages say.
 #[derive(Clone, Debug)]
@@ -91,6 +92,10 @@ pub struct Scenario {
 
     /// How long every answer waits.
     pub latency: Duration,
+    /// How many requests are taken, and how often.
+    pub rate_limit: Option<RateLimit>,
+    /// How the limit is told.
+    pub limit_headers: LimitHeaders,
     /// The `Retry-After` header of answers with 429 and 503.
     pub retry_after: Option<String>,
     /// The pause between two bytes of a dripping body.
@@ -155,6 +160,8 @@ impl Default for Scenario {
             paging: Paging::default(),
             oauth: OAuth::default(),
             latency: Duration::ZERO,
+            rate_limit: None,
+            limit_headers: LimitHeaders::None,
             retry_after: None,
             drip_interval: Duration::from_secs(1),
             faults: Vec::new(),

@@ -6,6 +6,7 @@ use super::scenario::{
     Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Failure, Layout, Preamble, Ranges, TimeStyle,
 };
 use super::switches::Switch;
+use super::throttle::LimitHeaders;
 use super::values::{Apply, failure, flag, link, millis, number, one_of, optional, positive, switch, text};
 
 /// The switches about callers, data, jobs and the way there.
@@ -185,6 +186,22 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
     (switch("latency", "MS", "every answer waits so long"), |s, v| {
         millis(v).map(|v| s.latency = v)
     }),
+    (
+        switch(
+            "rate-limit",
+            "N/TIME",
+            "429 for the rest of each 60s, or whatever TIME is, once N requests came in it",
+        ),
+        |s, v| v.parse().map(|v| s.rate_limit = Some(v)),
+    ),
+    (
+        switch(
+            "limit-headers",
+            "KIND",
+            "none, retry-after, fields, x-fields or structured: how the rate limit is told",
+        ),
+        |s, v| one_of(v, &LimitHeaders::ALL).map(|v| s.limit_headers = v),
+    ),
     (
         switch(
             "retry-after",

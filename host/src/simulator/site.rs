@@ -12,6 +12,7 @@ use super::fault::Faults;
 use super::history::{DAY, History};
 use super::resource::Resources;
 use super::scenario::Scenario;
+use super::throttle::Throttle;
 use super::tokens::Tokens;
 
 /// Requests that are remembered; older ones are forgotten.
@@ -48,6 +49,7 @@ pub(super) struct Site {
     pub(super) scenario: Scenario,
     pub(super) history: History,
     pub(super) faults: Faults,
+    pub(super) throttle: Throttle,
     pub(super) tls: bool,
     /// When it began: no other has begun at the same nanosecond.
     pub(super) since: Timestamp,
@@ -64,6 +66,7 @@ impl Site {
         Self {
             history: History::new(scenario.seed, scenario.rows, scenario.hostile_names),
             faults: Faults::new(&scenario.faults),
+            throttle: Throttle::new(scenario.rate_limit),
             tls,
             since: Timestamp::now(),
             turns: AtomicU64::new(0),

@@ -192,6 +192,7 @@ pub fn settings(url: &str) -> Settings {
         max_delay: Duration::from_millis(3),
         max_elapsed: Duration::from_secs(20),
         budget: 50,
+        max_throttled: Duration::from_millis(300),
     };
     settings.timeouts = Timeouts {
         connect: Duration::from_secs(5),

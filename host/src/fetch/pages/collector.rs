@@ -3,7 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
+
+use serde_json::value::RawValue;
 
 use super::Collected;
 use super::page::{Page, member_text};
@@ -91,6 +93,31 @@ impl Collector {
             new,
             total: page.total,
         })
+    }
+
+    /// What it writes, to read it meanwhile.
+    pub(super) fn share(&self) -> io::Result<File> {
+        self.out.get_ref().try_clone()
+    }
+
+    /// Writes everything out; says how many bytes that are.
+    pub(super) fn flushed(&mut self) -> io::Result<u64> {
+        self.out.flush()?;
+        Ok(self.out.get_ref().metadata()?.len())
+    }
+
+    /// Takes a record, in its compact form, that an earlier process kept; gives its key, none where it cannot be one of
+    /// those that were kept.
+    pub(super) fn restore(&mut self, record: &RawValue) -> Result<Option<String>, FetchError> {
+        let key = self.key.as_deref().and_then(|member| member_text(record, member));
+        let Some(key) = key.filter(|key| self.seen.insert(key)) else {
+            return Ok(None);
+        };
+        self.bytes = self.bytes.saturating_add(record.get().len() as u64);
+        self.out.write_all(record.get().as_bytes())?;
+        self.out.write_all(b"\n")?;
+        self.count += 1;
+        Ok(Some(key))
     }
 
     pub(super) fn finish(self) -> Result<Collected, FetchError> {

@@ -6,6 +6,7 @@
 //! missing record is worse than a failed run.
 
 mod ahead;
+mod bookmark;
 mod chain;
 mod collector;
 mod link;
@@ -15,10 +16,12 @@ mod scim;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::download::blocking;
 use super::error::FetchError;
+use super::journal::Journal;
 use super::limits::Limits;
 use super::progress::Progress;
 use super::spool::{Spool, Spooled};
@@ -26,6 +29,8 @@ use crate::plugin;
 use crate::remote::{Answer, Remote, Request};
 
 pub(super) use ahead::Turns;
+pub(crate) use bookmark::files as kept_files;
+use bookmark::{Earlier, Keeper};
 use collector::{Collector, Taken};
 
 /// The records of a paged query.
@@ -45,9 +50,10 @@ struct Query<'a> {
     turns: &'a Turns,
     request: Request,
     records: Option<&'a str>,
+    key: Option<&'a str>,
 }
 
-/// Carries out a paged query.
+/// Carries out a paged query. What is read of a list by position is kept, where the journal says where.
 pub(super) async fn run(
     remote: &Arc<Remote>,
     pages: &plugin::Pages,
@@ -55,6 +61,7 @@ pub(super) async fn run(
     limits: &Limits,
     turns: &Turns,
     progress: &dyn Progress,
+    journal: &dyn Journal,
 ) -> Result<Collected, FetchError> {
     let request = super::request::build(remote, &pages.request)?
         .limit(limits.page_bytes)
@@ -67,10 +74,26 @@ pub(super) async fn run(
         turns,
         request,
         records: pages.records.as_deref(),
+        key: pages.key.as_deref(),
     };
     let collector = Collector::new(spool, pages.key.clone(), limits)?;
     let collector = match &pages.paging {
-        plugin::Paging::Scim(count) => scim::run(&query, collector, (*count).max(1).into()).await?,
+        plugin::Paging::Scim(count) => {
+            let count = (*count).max(1).into();
+            let place = journal.place_for_pages().filter(|_| pages.key.is_some());
+            let (keeper, earlier) = match place {
+                Some(base) => {
+                    let asked = digest(&query, count);
+                    let restored = Collector::new(spool, pages.key.clone(), limits)?;
+                    let every = limits.pages_kept;
+                    let keeper = Keeper::new(&base, asked.clone(), &collector, every)?;
+                    let earlier = blocking(move || Earlier::read(&base, &asked, restored, every)).await?;
+                    (Some(keeper), earlier)
+                }
+                None => (None, None),
+            };
+            scim::run(&query, collector, count, keeper, earlier).await?
+        }
         plugin::Paging::LinkNext => chain::run(&query, collector, &chain::Next::Link).await?,
         plugin::Paging::NextToken((header, parameter)) => {
             let next = chain::Next::Token {
@@ -122,6 +145,24 @@ impl Query<'_> {
             other => other,
         }
     }
+}
+
+/// SHA-256 of what a query asks, as hexadecimal digits.
+fn digest(query: &Query<'_>, count: u64) -> String {
+    let mut hash = Sha256::new();
+    let body = query.request.body_bytes().map(|body| &body[..]);
+    for part in [
+        query.request.method().as_str().as_bytes(),
+        query.request.url().as_str().as_bytes(),
+        body.unwrap_or_default(),
+        query.records.unwrap_or_default().as_bytes(),
+        query.key.unwrap_or_default().as_bytes(),
+        &count.to_be_bytes(),
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The URL with these query parameters, and no others of their names.

@@ -9,6 +9,9 @@
 //! - Records that were removed shift the rest to the left, over the edge of a page: the pages before are read again.
 //! - What is still missing then is an error.
 //!
+//! What was read of a list that had not changed so far is kept for another process, where there is a place for it
+//! ([`bookmark`](super::bookmark)).
+//!
 //! For all this there are [`SPARE`] requests besides the least number that the list takes.
 
 use std::ops::ControlFlow;
@@ -17,16 +20,28 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::ahead::{Ahead, Place};
+use super::bookmark::{Earlier, Keeper, Mark};
 use super::collector::{Collector, Taken};
 use super::{Query, with_parameters, without_parameters};
+use crate::fetch::download::blocking;
 use crate::fetch::error::FetchError;
 use crate::remote::{Answer, Request};
+
+/// The parameters that ask for an order.
+const SORTING: &[&str] = &["sortBy", "sortOrder"];
 
 /// Requests besides the least number that the list takes.
 const SPARE: u64 = 3;
 
-/// Reads a list by position.
-pub(super) async fn run(query: &Query<'_>, collector: Collector, count: u64) -> Result<Collector, FetchError> {
+/// Reads a list by position: from where an earlier process left it, where that is known and the list is still the same. What
+/// is read goes to the keeper, if there is one.
+pub(super) async fn run(
+    query: &Query<'_>,
+    collector: Collector,
+    count: u64,
+    keeper: Option<Keeper>,
+    earlier: Option<Earlier>,
+) -> Result<Collector, FetchError> {
     let mut reading = Reading {
         query,
         request: query.request.clone(),
@@ -36,8 +51,22 @@ pub(super) async fn run(query: &Query<'_>, collector: Collector, count: u64) -> 
         total: 0,
         asked: 0,
         trouble: None,
+        keeper,
     };
     let mut place = query.turns.place();
+    if let Some(earlier) = earlier {
+        if reading.goes_on_from(&earlier).await? {
+            reading.keeper = Some(earlier.keeper);
+            let collector = reading
+                .rest_kept(earlier.collector, earlier.mark.next, &mut place)
+                .await?;
+            drop(place);
+            return reading.again(collector).await;
+        }
+        query
+            .progress
+            .warned("the list has changed since a part of it was read: it is read from its beginning");
+    }
     let first = reading.first().await?;
     let (collector, taken) = query.keep(collector, first.body).await?;
     let Some(total) = taken.total else {
@@ -51,7 +80,7 @@ pub(super) async fn run(query: &Query<'_>, collector: Collector, count: u64) -> 
     reading.size = count.max(taken.records);
     let (collector, got) = reading.complete(collector, 1, taken).await?;
     reading.settled = true;
-    let collector = reading.rest(collector, 1 + got, &mut place).await?;
+    let collector = reading.rest_kept(collector, 1 + got, &mut place).await?;
     drop(place);
     reading.again(collector).await
 }
@@ -71,6 +100,8 @@ struct Reading<'a> {
     asked: u64,
     /// Where the list was first seen to have changed.
     trouble: Option<u64>,
+    /// Keeps what was read, for another process.
+    keeper: Option<Keeper>,
 }
 
 impl Reading<'_> {
@@ -81,7 +112,7 @@ impl Reading<'_> {
             Err(FetchError::Remote(error)) if error.status() == Some(StatusCode::BAD_REQUEST) => error,
             answer => return answer,
         };
-        let Some(url) = without_parameters(self.request.url(), &["sortBy", "sortOrder"]) else {
+        let Some(url) = without_parameters(self.request.url(), SORTING) else {
             return Err(refused.into());
         };
         self.query
@@ -174,6 +205,72 @@ impl Reading<'_> {
         }
     }
 
+    /// Whether the list is still the one that an earlier process read in part; then everything is set to go on.
+    async fn goes_on_from(&mut self, earlier: &Earlier) -> Result<bool, FetchError> {
+        let mark = earlier.mark;
+        let url = without_parameters(self.request.url(), SORTING).filter(|_| !mark.sorted);
+        let request = match url {
+            Some(url) => self.request.clone().at(url),
+            None => self.request.clone(),
+        };
+        let before = std::mem::replace(&mut self.request, request);
+        let (start, count) = earlier.end();
+        self.asked += 1;
+        let answer = self.query.ask(self.page(start, count)?).await?;
+        let key = self.query.key.unwrap_or_default();
+        if !earlier.is_followed_by(&answer.body, self.query.records, key) {
+            self.request = before;
+            self.asked = 0;
+            return Ok(false);
+        }
+        (self.total, self.size, self.settled) = (mark.total, mark.size, true);
+        self.query.progress.records(mark.next - 1, Some(mark.total));
+        Ok(true)
+    }
+
+    /// The same as [`rest`](Reading::rest), and what was read before a failure is kept.
+    async fn rest_kept(&mut self, collector: Collector, next: u64, place: &mut Place) -> Result<Collector, FetchError> {
+        let collector = self.note_reached(collector, next).await?;
+        let outcome = self.rest(collector, next, place).await;
+        if outcome.is_err() {
+            self.save().await;
+        }
+        outcome
+    }
+
+    /// Notes that all before a position were read, where that is so.
+    async fn note_reached(&mut self, mut collector: Collector, next: u64) -> Result<Collector, FetchError> {
+        let steady = self.trouble.is_none() && collector.count() == next - 1 && next - 1 <= self.total;
+        let Some(keeper) = self.keeper.as_mut().filter(|_| steady) else {
+            return Ok(collector);
+        };
+        let flushed = blocking(move || {
+            let bytes = collector.flushed()?;
+            Ok((collector, bytes))
+        });
+        let (collector, bytes) = flushed.await?;
+        keeper.reached(Mark {
+            next,
+            size: self.size,
+            total: self.total,
+            sorted: without_parameters(self.request.url(), SORTING).is_some(),
+            bytes,
+        });
+        Ok(collector)
+    }
+
+    /// Keeps what was read. Where that fails, the list is read all the same.
+    async fn save(&mut self) {
+        if let Some(keeper) = &mut self.keeper
+            && let Err(error) = keeper.save().await
+        {
+            self.query.progress.warned(&format!(
+                "what was read of the list cannot be kept for a later run: {error}"
+            ));
+            self.keeper = None;
+        }
+    }
+
     /// Everything from a position on, several pages at a time.
     async fn rest(
         &mut self,
@@ -190,7 +287,16 @@ impl Reading<'_> {
             }
             self.asked += pages;
             let mut ahead = Ahead::new(self.query, place, next, size, pages);
-            while let Some(arrived) = ahead.next(|start| self.page(start, self.count)).await? {
+            loop {
+                let arrived = tokio::select! {
+                    biased;
+                    arrived = ahead.next(|start| self.page(start, self.count)) => arrived?,
+                    () = due(self.keeper.as_ref()) => {
+                        self.save().await;
+                        continue;
+                    }
+                };
+                let Some(arrived) = arrived else { break };
                 let start = arrived.start;
                 let (kept, taken) = self.query.keep(collector, arrived.body).await?;
                 collector = kept;
@@ -200,7 +306,9 @@ impl Reading<'_> {
                 if collector.has_key() && taken.records > 0 && taken.new == 0 && taken.records >= size {
                     return Err(malformed("it repeats records of earlier pages only"));
                 }
-                (collector, _) = self.complete(collector, start, taken).await?;
+                let got;
+                (collector, got) = self.complete(collector, start, taken).await?;
+                collector = self.note_reached(collector, start.saturating_add(got)).await?;
             }
             next = next.saturating_add(size.saturating_mul(pages));
         }
@@ -257,6 +365,14 @@ impl Reading<'_> {
             got: collector.count(),
             total: self.total,
         }
+    }
+}
+
+/// Waits until what was read is to be kept.
+async fn due(keeper: Option<&Keeper>) {
+    match keeper {
+        Some(keeper) => keeper.due().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::endpoint::{Endpoint, Told};
 use super::source::{blocking, granted, keep, token_url};
-use super::store::Store;
+use super::store::{Issuer, Store};
 use super::{Grant, OAuth2};
 use crate::remote::auth::Auth;
 use crate::remote::channel::Channel;
@@ -131,7 +131,8 @@ impl DeviceLogin {
                             "the scope must include `offline_access`, and the client the refresh token grant",
                         ));
                     };
-                    let store = Store::new(self.store);
+                    let issuer = Issuer::new(&self.endpoint.url, &self.endpoint.client_id);
+                    let store = Store::new(self.store, &self.endpoint.channel.name, issuer);
                     let reserved = blocking(move || store.reserve()).await?;
                     return keep(reserved, refresh, self.initial).await;
                 }

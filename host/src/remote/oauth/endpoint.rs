@@ -13,13 +13,13 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::{ClientAuth, OAuth2};
+use crate::remote::allowance::asked_to_wait;
 use crate::remote::auth::sensitive;
 use crate::remote::channel::Channel;
 use crate::remote::error::RemoteError;
 use crate::remote::origin::BaseUrl;
 use crate::remote::redact::one_line;
 use crate::remote::request::Request;
-use crate::remote::retry::retry_after;
 use crate::remote::settings::Settings;
 use crate::remote::transport::{Outgoing, admit_origin};
 
@@ -104,7 +104,7 @@ impl Endpoint {
     pub(super) async fn ask(&self, fields: &[(&str, &str)], patient: bool, skew: i64) -> Result<Told, RemoteError> {
         let mut retry = self.channel.retry();
         loop {
-            match self.once(fields, skew).await {
+            match self.once(fields, patient, skew).await {
                 Ok(told) => return Ok(told),
                 Err(error) => {
                     // An answer that says "not now" has spent nothing.
@@ -150,17 +150,21 @@ impl Endpoint {
             headers,
             body: Some(form.finish().into()),
             confidential: true,
+            paced: true,
+            fresh: false,
         })
     }
 
-    async fn once(&self, fields: &[(&str, &str)], skew: i64) -> Result<Told, RemoteError> {
-        let outgoing = self.prepare(fields, skew)?;
+    async fn once(&self, fields: &[(&str, &str)], patient: bool, skew: i64) -> Result<Told, RemoteError> {
+        let mut outgoing = self.prepare(fields, skew)?;
+        // What must not be sent twice must not meet a connection that died unnoticed.
+        outgoing.fresh = !patient;
         let response = self
             .channel
             .once(outgoing, Request::DEFAULT_LIMIT, self.channel.deadline())
             .await?;
         let status = response.status();
-        let retry_after = retry_after(response.headers(), SystemTime::now());
+        let retry_after = asked_to_wait(response.headers(), SystemTime::now());
         let skew = skew_of(response.headers());
         if status.is_redirection() {
             // Credentials stay where they were configured to go.

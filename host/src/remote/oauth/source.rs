@@ -12,7 +12,7 @@ use tracing::debug;
 use url::Url;
 
 use super::endpoint::{Denied, Endpoint, Told, seconds_now};
-use super::store::{Reserved, Store};
+use super::store::{Issuer, Reserved, Store};
 use super::{Grant, OAuth2};
 use crate::remote::auth::{Credential, sensitive};
 use crate::remote::channel::Channel;
@@ -175,7 +175,8 @@ impl TokenSource {
     }
 
     async fn refresh(&self, initial: Option<&SecretString>, path: std::path::PathBuf) -> Result<Granted, RemoteError> {
-        let store = Store::new(path);
+        let issuer = Issuer::new(&self.endpoint.url, &self.endpoint.client_id);
+        let store = Store::new(path, &self.endpoint.channel.name, issuer);
         let reserved = blocking(move || store.reserve()).await?;
         let Some(token) = reserved.read(initial)? else {
             return Err(RemoteError::settings_hint(

@@ -159,6 +159,8 @@ mod tests {
             headers,
             body: Some(Bytes::from(format!("a=b&password=hidden&x={SECRET}"))),
             confidential,
+            paced: false,
+            fresh: false,
         }
     }
 
