@@ -6,6 +6,7 @@
 //! | floor | room | holds |
 //! |---|---|---|
 //! | 0 | [`event`] | the audit event, its stable id, its renderings |
+//! | 0 | [`store`] | a file for what waits until somebody decides about it |
 //! | 1 | [`plugin`] | the sandbox: engine, limits, load and inspect; knows no HTTP |
 //! | 1 | [`remote`] | HTTP: client, auth, retry, origin and address rules |
 //! | 1 | [`ledger`] | durable progress: what is committed, what is in flight |
@@ -38,4 +39,5 @@ pub mod remote;
 pub mod run;
 pub mod simulator;
 pub mod sink;
+pub mod store;
 pub mod workshop;
