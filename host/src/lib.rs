@@ -6,9 +6,11 @@
 //! | floor | room | holds |
 //! |---|---|---|
 //! | 0 | [`event`] | the audit event, its stable id, its renderings |
+//! | 0 | [`store`] | a file for what waits until somebody decides about it |
 //! | 1 | [`plugin`] | the sandbox: engine, limits, load and inspect; knows no HTTP |
 //! | 1 | [`remote`] | HTTP: client, auth, retry, origin and address rules |
 //! | 1 | [`ledger`] | durable progress: what is committed, what is in flight |
+//! | 1 | [`rejected`] | rows that became no events, kept until a plugin can read them |
 //! | 2 | [`fetch`] | call, job, pages, download, spool |
 //! | 2 | [`sink`] | where events go |
 //! | 3 | [`run`] | one run, from plan to summary |
@@ -34,8 +36,10 @@ mod failpoint;
 pub mod fetch;
 pub mod ledger;
 pub mod plugin;
+pub mod rejected;
 pub mod remote;
 pub mod run;
 pub mod simulator;
 pub mod sink;
+pub mod store;
 pub mod workshop;

@@ -16,6 +16,7 @@ mod ledger_edges;
 mod pipes;
 mod plugin_deliveries;
 mod readme;
+mod rejected;
 mod reports;
 mod secrets;
 mod sink_plugins;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::event::Encoding;
 use crate::plugin::PluginKind;
+use crate::run::MaxRejected;
 use crate::sink::Format;
 use crate::workshop::Language;
 
@@ -92,7 +93,8 @@ const RUN: &str = "Examples:
 Exit codes:
   0 done      1 internal error   2 usage           3 refused
   4 unavailable                  5 remote failed   6 plugin failed
-  7 delivery failed              8 some events are dead letters, or rows were rejected under --strict
+  7 delivery failed              8 some events are dead letters, rejected rows could not be kept,
+                                   or rows were rejected under --strict
   130 interrupted, 143 terminated";
 
 /// What stands below the options of `host backfill`.
@@ -138,6 +140,12 @@ pub enum Command {
         after_help = "Examples:\n  host dead-letter list\n  host dead-letter replay --sink siem"
     )]
     DeadLetter(DeadLetterCommand),
+    /// Look at rows of reports that no plugin could read, and read them again.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host rejected list\n  host rejected replay --report user-login"
+    )]
+    Rejected(RejectedCommand),
     /// Look at what is committed, in flight and missing; forget it.
     #[command(
         subcommand,
@@ -260,6 +268,11 @@ pub struct RunArgs {
     /// Fail the run (exit 8) where rows were rejected.
     #[arg(long)]
     pub strict: bool,
+    /// The largest share of a document's rows that may be rejected: 5%, 0.1%, or `any`. A document with more does not count:
+    /// exit 5, and the next run reads it again [default: `max-rejected` of the connection, else 100%: one none of whose rows
+    /// became an event].
+    #[arg(long, value_name = "SHARE")]
+    pub max_rejected: Option<MaxRejected>,
     /// Write the run summary as one JSON object; `-` makes it the last line of stderr.
     #[arg(long, value_name = "FILE|-")]
     pub summary: Option<String>,
@@ -601,6 +614,87 @@ pub enum DeadLetterCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         letters: Letters,
+    },
+}
+
+/// Which rejected rows are meant.
+#[derive(Debug, Clone, Args)]
+pub struct Rows {
+    /// Only of this report.
+    #[arg(long, value_name = "NAME")]
+    pub report: Option<String>,
+    /// Only of this connection.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// `host rejected`.
+#[derive(Debug, Subcommand)]
+pub enum RejectedCommand {
+    /// List rejected rows, oldest first, without what they say.
+    #[command(
+        after_help = "Examples:\n  host rejected list --report invalid-login\n  host rejected list --json | jq -r .reason | sort | uniq -c"
+    )]
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: Rows,
+        /// So many at most [default: 100].
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// One JSON object a line, all of them.
+        #[arg(long)]
+        json: bool,
+        /// Exit with 8 where there is any.
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Show one rejected row with what it says and what stands before the first row of its document, as JSON.
+    #[command(after_help = "Example:\n  host rejected show 17")]
+    Show {
+        /// Its number.
+        number: i64,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: Rows,
+    },
+    /// Read rejected rows again with today's plugin, and deliver the events; what is delivered is forgotten, the rest stays
+    /// (exit 8).
+    #[command(
+        after_help = "Examples:\n  host rejected replay\n  host rejected replay --report user-login --sink siem\n  host rejected replay 17 18\n\n\
+                      Each row is read by itself, behind its document's header. An event gets the id that the run which rejected the row would\n\
+                      have given it, so a receiver that knows ids has it once."
+    )]
+    Replay {
+        /// Their numbers [default: all].
+        numbers: Vec<i64>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: Rows,
+        /// Where the events go, as for `host run`; may be repeated [default: the routes of the configuration].
+        #[arg(long = "sink", value_name = "NAME|SPEC")]
+        sinks: Vec<String>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rendering: RenderingArgs,
+        /// Read them with this plugin [default: the one of the same name or path as in the run that rejected them].
+        #[arg(long, value_name = "PLUGIN")]
+        plugin: Option<String>,
+    },
+    /// Forget rejected rows. What they say is then gone.
+    #[command(after_help = "Examples:\n  host rejected drop 17 18\n  host rejected drop --report user-login")]
+    Drop {
+        /// Their numbers.
+        numbers: Vec<i64>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: Rows,
     },
 }
 

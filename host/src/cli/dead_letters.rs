@@ -39,10 +39,7 @@ pub fn store(config: &Config) -> DeadLetters {
 
 /// Refuses to go on where letters cannot be kept.
 pub fn need_place(store: &DeadLetters) -> Result<(), Failure> {
-    match store.path() {
-        Some(_) => Ok(()),
-        None => Err(DeadLetterError::Nowhere.into()),
-    }
+    Ok(store.need_place()?)
 }
 
 /// Carries out a subcommand.

@@ -14,7 +14,7 @@ use crate::config::{self, Config};
 use crate::counted::counted;
 use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Auth, Settings};
-use crate::run::RunError;
+use crate::run::{Rejects, RunError};
 use crate::simulator::{Scenario, Simulator};
 
 /// The period that the demo shows.
@@ -52,7 +52,17 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
             extend: false,
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
-        let (summary, result) = run::execute(report, settings, sinks, provenance, None, talk, &stop).await?;
+        let (summary, result) = run::execute(
+            report,
+            settings,
+            sinks,
+            provenance,
+            None,
+            Rejects::default(),
+            talk,
+            &stop,
+        )
+        .await?;
         match result {
             Ok(()) => say(
                 talk,

@@ -10,10 +10,11 @@ use crate::fetch::FetchError;
 use crate::ledger::LedgerError;
 use crate::plugin::{Blame, PluginError};
 use crate::remote::{Class, RemoteError};
-use crate::run::{RunError, WindowError};
+use crate::run::{RereadError, RunError, WindowError};
 use crate::simulator::SimulatorError;
 use crate::sink::dead_letters::DeadLetterError;
 use crate::sink::{self, SinkError};
+use crate::store::StoreError;
 
 /// The exit codes; `docs/scripting.md` is the same table for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,6 +280,25 @@ impl From<DeadLetterError> for Failure {
     }
 }
 
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        // Said by a command before anything was sent; a run that meets it says so by its own code.
+        Failure {
+            code: "rejected-rows",
+            ..Failure::told(Exit::Usage, &error, Some(error.hint()))
+        }
+    }
+}
+
+impl From<RereadError> for Failure {
+    fn from(error: RereadError) -> Self {
+        match error {
+            RereadError::Plugin(error) => error.into(),
+            RereadError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
+        }
+    }
+}
+
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let exit = match error {
@@ -356,6 +376,26 @@ impl From<RunError> for Failure {
                     Some("make room there, and let it be writable; the next run goes on from here".into()),
                 )
             },
+            RunError::TooManyRejected(error) => Failure {
+                code: "too-many-rejected",
+                ..Failure::told(Exit::RemoteFailed, &error, Some(error.hint()))
+            },
+            RunError::Rejects(error) => Failure {
+                exit: Exit::Internal,
+                ..error.into()
+            },
+            error @ RunError::RowsLost { .. } => Failure {
+                code: "rejected-rows",
+                ..Failure::new(Exit::Partial, error.to_string()).hint(
+                    "`host rejected replay` reads those that are kept, `host rejected drop` makes room; raise `rows` and `bytes` \
+                     or name a `path` under [rejected]",
+                )
+            },
+            error @ RunError::SetAside(_) => Failure::told(
+                Exit::Internal,
+                &error,
+                Some("free space in the folder for temporary files, or name another with TMPDIR".into()),
+            ),
             RunError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
             error @ (RunError::Spool(_) | RunError::Internal(_)) => Failure::new(Exit::Internal, error.to_string()),
         }

@@ -17,6 +17,7 @@ mod plan;
 mod plugins;
 mod progress;
 mod recording;
+mod rejected;
 mod report;
 mod run;
 mod simulate;
@@ -179,6 +180,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
         Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
         Command::DeadLetter(command) => block_on(dead_letters::run(command, &cli.talk)),
+        Command::Rejected(command) => block_on(rejected::run(command, &cli.talk)),
         Command::Ledger(command) => block_on(ledger::run(command)),
         Command::Gaps(args) => block_on(ledger::gaps(args)),
         Command::Config(ConfigCommand::Check { config }) => check_config(config),

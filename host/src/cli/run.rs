@@ -12,14 +12,14 @@ use super::report::{self, Report};
 use super::sinks::{Opened, Wanted as Named};
 use super::stop::Stop;
 use super::summary::Target;
-use super::{Exit, Failure, connection, ledger, sinks, stream};
-use crate::config;
+use super::{Exit, Failure, connection, ledger, rejected, sinks, stream};
+use crate::config::{self, Config};
 use crate::counted::counted;
 use crate::event::{Product, Provenance};
 use crate::fetch::{self, FetchError, Fetcher};
 use crate::plugin::ConnectionKind;
 use crate::remote::{Exchange, Remote, Settings};
-use crate::run::{Keeping, Run, RunError, Summary, Wanted};
+use crate::run::{Keeping, Rejects, Run, RunError, Summary, Wanted};
 
 /// Seconds.
 const DAY: u64 = 86_400;
@@ -107,7 +107,8 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         Some(_) => "what is reached is in the ledger: run again, and it goes on from there",
         None => "without a ledger nothing is kept: the next run begins anew",
     });
-    let (mut summary, result) = execute(report, settings, sinks, provenance, keeping, talk, &stop).await?;
+    let rejects = rejects(args, &report.config, &settings.name);
+    let (mut summary, result) = execute(report, settings, sinks, provenance, keeping, rejects, talk, &stop).await?;
     let result = outcome(result, &summary, args.strict, &stop);
     summary.exit = result.as_ref().err().map_or(Exit::Done, |failure| failure.exit).code();
     if result.is_ok() {
@@ -116,6 +117,18 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
     match target {
         Some(target) => target.write(&summary, result),
         None => result,
+    }
+}
+
+/// What becomes of rows that are no events. A recording holds them itself, so running from one keeps none.
+fn rejects(args: &RunArgs, config: &Config, connection: &str) -> Rejects {
+    let configured = (args.remote.url.is_none() && args.replay.is_none())
+        .then(|| config.connections.get(connection)?.max_rejected)
+        .flatten();
+    Rejects {
+        store: (args.replay.is_none()).then(|| Arc::new(rejected::store(config))),
+        most: args.max_rejected.or(configured).unwrap_or_default(),
+        plugin: rejected::asked(&args.report.plugin, config),
     }
 }
 
@@ -133,12 +146,14 @@ pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
 }
 
 /// Opens the connection and the spool, and carries the run out, with its progress on the terminal.
+#[allow(clippy::too_many_arguments)]
 pub async fn execute(
     report: Report,
     settings: Settings,
     sinks: Opened,
     provenance: Arc<Provenance>,
     keeping: Option<Keeping>,
+    rejects: Rejects,
     talk: &Talk,
     stop: &Stop,
 ) -> Result<(Summary, Result<(), RunError>), Failure> {
@@ -164,6 +179,7 @@ pub async fn execute(
         observer: progress.clone(),
         stop: stop.token.clone(),
         keeping,
+        rejects,
     };
     let done = run.execute().await;
     progress.finish();
@@ -201,7 +217,7 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
             Exit::Partial,
             counted(summary.rejected, "row was rejected", "rows were rejected"),
         )
-        .hint("the first of them are logged above; without --strict they are only counted")),
+        .hint("`host rejected list` shows them; without --strict they fail no run")),
         Ok(()) => Ok(()),
     }
 }

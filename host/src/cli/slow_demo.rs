@@ -33,7 +33,7 @@ use crate::event::Provenance;
 use crate::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
 use crate::plugin::{ConnectionKind, PluginKind};
 use crate::remote::{Remote, Request, Settings};
-use crate::run::{RunError, Wanted};
+use crate::run::{Rejects, RunError, Wanted};
 use crate::sink::Format;
 
 /// How long the simulator waits for somebody to start the demo again.
@@ -207,7 +207,17 @@ impl Stage {
         let mut keeping = found.keeping(&report, &settings, missing, None, &sinks.outlets).await?;
         // The days are over, and the simulator knows them from the start.
         keeping.lag = Duration::ZERO;
-        let (summary, result) = run::execute(report, settings, sinks, provenance, Some(keeping), talk, stop).await?;
+        let (summary, result) = run::execute(
+            report,
+            settings,
+            sinks,
+            provenance,
+            Some(keeping),
+            Rejects::default(),
+            talk,
+            stop,
+        )
+        .await?;
         match result {
             Ok(()) => {
                 say(

@@ -25,6 +25,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::remote::Parallel;
+use crate::run::MaxRejected;
 
 pub use error::{ConfigError, nearest};
 pub use route::Route;
@@ -51,6 +52,9 @@ pub struct Config {
     /// Where undeliverable events are kept.
     #[serde(default)]
     pub dead_letters: DeadLetters,
+    /// Where rejected rows are kept.
+    #[serde(default)]
+    pub rejected: Rejected,
     /// Where progress is kept.
     #[serde(default)]
     pub ledger: Ledger,
@@ -124,6 +128,10 @@ pub struct Connection {
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub retention: Option<std::time::Duration>,
+    /// The largest share of a document's rows that may be rejected, as `5%`, or `any`; with `100%`, the default, a document
+    /// fails only where no row of it became an event.
+    #[schemars(with = "Option<String>")]
+    pub max_rejected: Option<MaxRejected>,
 }
 
 /// An HTTP proxy.
@@ -301,6 +309,18 @@ pub struct DeadLetters {
     /// Events, at most.
     pub events: Option<u64>,
     /// Bytes of events, at most.
+    pub bytes: Option<u64>,
+}
+
+/// Where rows that became no events are kept, and how many.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rejected {
+    /// The database; by default `rejected.db` beside the dead letters.
+    pub path: Option<PathBuf>,
+    /// Rows, at most.
+    pub rows: Option<u64>,
+    /// Bytes of rows, at most.
     pub bytes: Option<u64>,
 }
 
@@ -678,6 +698,20 @@ mod tests {
         assert_eq!(ledger("5000").unwrap().ledger.windows_ahead, Some(5000));
         for wrong in ["0", "10001", "70000", "-1", "\"4\""] {
             assert!(ledger(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_share_of_rejected_rows_is_a_percentage_or_any() {
+        let read = |share: &str| {
+            let text =
+                format!("[connections.d]\nkind = \"epm\"\nurl = \"https://d.example\"\nmax-rejected = {share}\n");
+            Config::parse(&text).map(|config| config.connections["d"].max_rejected)
+        };
+        assert_eq!(read("\"5%\"").unwrap(), Some(MaxRejected::Share(50_000)));
+        assert_eq!(read("\"any\"").unwrap(), Some(MaxRejected::Any));
+        for wrong in ["\"5\"", "0.05", "5", "\"none\""] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -87,6 +87,19 @@ impl Ids {
         Ok(())
     }
 
+    /// Fills `event.id` as [`Ids::assign`] would where so many identical rows had come before; what comes by here is not
+    /// counted.
+    pub fn assign_nth(&mut self, event: &mut Event, before: u64) -> Result<(), IdError> {
+        if event.id.as_ref().is_some_and(|id| !id.is_empty()) {
+            return Ok(());
+        }
+        self.hashed.truncate(self.row);
+        put_event(&mut self.hashed, event);
+        let id = self.digest(before);
+        put_hex(event.id.get_or_insert_with(|| String::with_capacity(32)), &id);
+        Ok(())
+    }
+
     /// All at once: the hash function takes whole blocks from where they lie, and keeps nothing in between.
     fn digest(&mut self, before: u64) -> [u8; 16] {
         let end = self.hashed.len();
@@ -225,6 +238,21 @@ mod tests {
         let full = samples::full(Activity::RoleAssign, Outcome::Success);
         insta::assert_snapshot!(assigned(&[full.clone(), full]).join(" "), @"addfbdbc3999dffb7c56998578d8414d 419e4835bca1ceb7fef2d00e48b8f7fb");
         insta::assert_snapshot!(assigned(&[row(0, 0)]).join(" "), @"9c69cc904117e884166a5347ee7ad275");
+    }
+
+    #[test]
+    fn a_row_that_is_read_later_has_the_id_that_it_would_have_had() {
+        let rows = [row(0, 0), row(0, 0), row(1, 0), row(0, 0)];
+        let mut ids = Ids::new("report", "connection");
+        let late = [(3, 2), (1, 1), (2, 0)].map(|(at, before): (usize, u64)| {
+            let mut event = rows[at].clone();
+            ids.assign_nth(&mut event, before).unwrap();
+            (at, event.id.unwrap())
+        });
+        let whole = assigned(&rows);
+        for (at, id) in late {
+            assert_eq!(id, whole[at]);
+        }
     }
 
     #[test]

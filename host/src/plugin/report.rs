@@ -54,6 +54,7 @@ impl Instance {
 }
 
 /// A report plugin, ready to be asked.
+#[derive(Clone)]
 pub struct ReportPlugin {
     core: Arc<Core>,
     code: Code,
@@ -78,6 +79,11 @@ impl ReportPlugin {
     /// None at present: a plugin that cannot describe itself does not load.
     pub fn describe(&mut self) -> Result<Description, PluginError> {
         Ok(self.about.clone())
+    }
+
+    /// The name in configuration and events.
+    pub fn name(&self) -> &str {
+        &self.about.name
     }
 
     /// What to fetch, in the order of the events. Every request in it has been checked: path segments, header names and

@@ -117,7 +117,7 @@ impl Course<'_> {
 
 impl Run {
     /// Carries out all windows: fetched ahead, delivered one after another. Those it answers with are to be committed once
-    /// the sinks are closed well.
+    /// the sinks are closed well; beside them, why a window stays open that the others did not wait for.
     pub(super) async fn deliver_windows(
         &self,
         keeping: &Keeping,
@@ -125,7 +125,7 @@ impl Run {
         report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
-    ) -> Result<Vec<Done>, RunError> {
+    ) -> Result<(Vec<Done>, Option<RunError>), RunError> {
         let mut ahead = Ahead::new(&self.fetcher, &keeping.book, gate);
         let adopted = self.adopt(keeping, report, counts, &mut ahead).await?;
         let schedule = after_adoption(
@@ -147,7 +147,7 @@ impl Run {
         let mut todo: VecDeque<_> = schedule.windows.into_iter().filter(fresh).enumerate().collect();
         let (begun, mut all, mut done) = (Instant::now(), ahead.len() + todo.len(), 0);
         let mut taken_up = ahead.len();
-        let mut pending = Vec::new();
+        let (mut pending, mut held) = (Vec::new(), None);
         loop {
             // What is due is asked for anew by each run, so while a window waits for its sinks nothing is begun behind it.
             let free = taken_up == 0 || keeping.wanted != Wanted::Due;
@@ -183,6 +183,18 @@ impl Run {
                         all += 1;
                     }
                 }
+                // Its document waits for a plugin that can read it, and the others need not.
+                Err(error @ RunError::TooManyRejected(_)) => {
+                    match &held {
+                        None => held = Some(error),
+                        Some(_) => tracing::error!("{}", in_one_line(&error)),
+                    }
+                    // What there was before it in its window is not to be taken for the next one's.
+                    if sinks.settle().await == Standing::Failed || sinks.is_over() {
+                        give_up_failed(keeping, ahead).await;
+                        break;
+                    }
+                }
                 Err(error) => {
                     give_up_failed(keeping, ahead).await;
                     return Err(error);
@@ -191,7 +203,7 @@ impl Run {
             done += 1;
             self.observer.windows(done, all, begun.elapsed());
         }
-        Ok(pending)
+        Ok((pending, held))
     }
 
     /// Takes up all windows that an earlier run did not end, at once. Answers with their periods.

@@ -6,7 +6,9 @@
 //!
 //! With [`Keeping`], a run may be cut short at any instant, and the next one carries on.
 
+mod again;
 mod ahead;
+mod aside;
 mod book;
 #[cfg(test)]
 mod calendar;
@@ -16,13 +18,16 @@ mod errand;
 mod fan_out;
 #[cfg(test)]
 mod histories;
+mod keep_rejected;
 mod kept;
+mod lines;
 mod mark;
 mod memory;
 mod overlap;
 mod parse;
 pub mod probe;
 mod retention;
+mod reread;
 pub mod route;
 mod schedule;
 mod shelf;
@@ -30,8 +35,10 @@ mod silence;
 pub mod streams;
 mod summary;
 mod used;
+mod verdict;
 mod window;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,21 +58,27 @@ use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher};
 use crate::ledger::{Interval, LedgerError, Record};
 use crate::plugin::{self, ConnectionKind, Plugin, PluginError, ReportPlugin};
 use crate::sink::{SinkError, in_one_line};
+use crate::store::StoreError;
 
 use errand::Gate;
 use fan_out::{Count, Ending, FanOut, LaneError};
+use keep_rejected::Fate;
 use kept::{Course, Done};
 use mark::MarkError;
-use overlap::Overlap;
+use parse::{Known, Reading};
 use route::Router;
 
+pub use again::Again;
 pub use book::{Book, StreamFacts};
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
+pub use keep_rejected::Rejects;
 pub use kept::{Keeping, Wanted};
 pub use retention::kept;
+pub use reread::{Reread, RereadError, reread};
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
+pub use verdict::{MaxRejected, TooManyRejected};
 pub use window::{Bound, Period, Window, WindowError};
 
 /// Documents fetched ahead of the one that is parsed.
@@ -169,6 +182,23 @@ pub enum RunError {
         /// How many.
         events: u64,
     },
+    /// Too many rows of a document are no events: it does not count as delivered.
+    #[error(transparent)]
+    TooManyRejected(Box<TooManyRejected>),
+    /// Rejected rows cannot be kept, for a reason that may pass.
+    #[error(transparent)]
+    Rejects(#[from] StoreError),
+    /// Rejected rows cannot be set aside until their document is read.
+    #[error("cannot set rejected rows aside in a temporary file")]
+    SetAside(#[source] std::io::Error),
+    /// Everything was delivered, but rejected rows are neither delivered nor kept.
+    #[error("{} not kept: {reason}", counted(*.rows, "rejected row was", "rejected rows were"))]
+    RowsLost {
+        /// How many.
+        rows: u64,
+        /// Why.
+        reason: String,
+    },
     /// A document cannot be kept until its window is committed.
     #[error("cannot keep the document in {}", folder.display())]
     Keep {
@@ -237,6 +267,8 @@ pub struct Run {
     pub stop: CancellationToken,
     /// Where progress is kept, if it is.
     pub keeping: Option<Keeping>,
+    /// What becomes of rows that are no events.
+    pub rejects: Rejects,
 }
 
 /// What has been counted so far.
@@ -244,6 +276,7 @@ pub struct Run {
 struct Counts {
     events: u64,
     rejected: u64,
+    fate: Fate,
     duplicates: u64,
     ledger: kept::Tally,
     polls: u64,
@@ -260,6 +293,8 @@ struct Delivered {
     cleanups: Vec<Cleanup>,
     /// Windows to commit.
     pending: Vec<Done>,
+    /// Why a window stays open although others were delivered.
+    held: Option<RunError>,
 }
 
 /// Over when the run was told to stop, and no request that creates a job is under way: broken off, nobody would know
@@ -320,10 +355,10 @@ impl Run {
         }
         let mut report = self.plugin.report()?;
         let mut cleanups = Vec::new();
-        let mut pending = Vec::new();
+        let (mut pending, mut held) = (Vec::new(), None);
         match &self.keeping {
             Some(keeping) => {
-                pending = self.deliver_windows(keeping, gate, &mut report, counts, sinks).await?;
+                (pending, held) = self.deliver_windows(keeping, gate, &mut report, counts, sinks).await?;
             }
             None => {
                 let plan = report.plan(&self.request).map_err(RunError::Plan)?;
@@ -336,7 +371,11 @@ impl Run {
                     .await?;
             }
         }
-        Ok(Delivered { cleanups, pending })
+        Ok(Delivered {
+            cleanups,
+            pending,
+            held,
+        })
     }
 
     /// Closes the sinks, and commits what is safe only then.
@@ -359,21 +398,20 @@ impl Run {
         }
         let Some(keeping) = &self.keeping else {
             self.watch(counts.last_event, self.window);
-            return settled;
+            return settled.and_then(|()| counts.fate.result());
         };
         self.commit(keeping, delivered.pending, None).await?;
         let record = keeping.book.record();
         if let Some(watched) = silence::watched(&record) {
             self.watch(record.last_event.map(Timestamp::as_millisecond), watched);
         }
-        match (settled, self.tell_lost(keeping).await?) {
-            (settled, None) => settled,
-            (Ok(()), Some(lost)) => Err(lost),
-            (Err(error), Some(lost)) => {
-                tracing::error!("{lost}");
-                Err(error)
-            }
-        }
+        // The first of these is what the run ends with; each is said.
+        let lost = self.tell_lost(keeping).await?;
+        let ends = [delivered.held, settled.err(), lost, counts.fate.result().err()];
+        let mut ends = ends.into_iter().flatten();
+        let first = ends.next();
+        ends.for_each(|error| tracing::error!("{}", in_one_line(&error)));
+        first.map_or(Ok(()), Err)
     }
 
     /// Warns where a source that is known to go silent has had no event for suspiciously long.
@@ -426,7 +464,10 @@ impl Run {
         let delivering = async move {
             let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
             let renamed = record.as_ref().and_then(|record| record.ids_of.as_deref());
-            let mut ids = Ids::new(&self.provenance.report, renamed.unwrap_or(&self.provenance.connection));
+            let mut known = Known {
+                ids: Ids::new(&self.provenance.report, renamed.unwrap_or(&self.provenance.connection)),
+                alike: HashMap::new(),
+            };
             let mut cleanups = Vec::new();
             let mut index = 0;
             while let Some(mut fetched) = arrived.recv().await.transpose()? {
@@ -435,22 +476,29 @@ impl Run {
                 if counts.job.is_none() {
                     counts.job = fetched.job.take();
                 }
-                cleanups.extend(fetched.cleanup.take());
+                let cleanup = fetched.cleanup.take();
                 if let Some(course) = &mut course {
                     course.begin().await?;
                 }
-                ids = deliver_document(
-                    report,
-                    request,
-                    index,
-                    fetched,
-                    ids,
-                    course.as_deref_mut().map(|course| &mut course.overlap),
-                    sinks,
-                    &*self.observer,
-                    counts,
-                )
-                .await?;
+                let lost = counts.fate.lost;
+                known = self
+                    .deliver_document(
+                        report,
+                        request,
+                        index,
+                        fetched,
+                        known,
+                        course.as_deref_mut(),
+                        sinks,
+                        counts,
+                    )
+                    .await?;
+                if counts.fate.lost == lost {
+                    cleanups.extend(cleanup);
+                } else if let Some(cleanup) = cleanup {
+                    let file = cleanup.file.escape_debug();
+                    tracing::warn!("{file} stays on the server: rejected rows of it were not kept");
+                }
                 index += 1;
                 if sinks.is_over() {
                     break;
@@ -465,6 +513,74 @@ impl Run {
             () = fetching => {}
         }
         delivering.await
+    }
+
+    /// Parses one document on its own thread, gives each batch to every sink, and keeps what was rejected.
+    #[allow(clippy::too_many_arguments)]
+    async fn deliver_document(
+        &self,
+        report: &mut ReportPlugin,
+        request: &plugin::Request,
+        index: u32,
+        fetched: Fetched,
+        known: Known,
+        mut course: Option<&mut Course<'_>>,
+        sinks: &mut FanOut,
+        counts: &mut Counts,
+    ) -> Result<Known, RunError> {
+        let about = plugin::Document {
+            fetch: index,
+            request: request.clone(),
+            file_name: fetched.file_name.clone(),
+            length: Some(fetched.len()),
+        };
+        let reading = Reading {
+            report: report.clone(),
+            about: about.clone(),
+            most: self.rejects.most,
+            bounds: self.rejects.store.as_ref().map(|store| store.bounds()),
+            waits: course.is_some(),
+        };
+        let origin = self.origin(&about, fetched.job.clone());
+        // It fails only when it is closed, which it never is.
+        let turn = PARSERS.acquire().await.ok();
+        let parser = report.parser(about)?;
+        let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
+        let used = sinks.used();
+        let parsing = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            parse::parse(parser, &reading, &fetched, known, &used, &sender)
+        });
+        while let Some(mut batch) = batches.recv().await {
+            note_rejects(&batch, counts);
+            counts.events += batch.events.len() as u64;
+            counts.last_event = counts.last_event.max(batch.events.iter().map(|event| event.time).max());
+            if let Some(course) = &mut course {
+                course.overlap.sift(&mut batch.events);
+            }
+            sinks.send(batch.events).await;
+            // What each of them ran into comes out when they are closed.
+            if sinks.is_over() {
+                break;
+            }
+            self.observer.parsed(counts.events, counts.rejected);
+            if sinks.several() {
+                self.observer.delivering(&sinks.progress());
+            }
+        }
+        // A parser that still has something to say must not wait for a listener.
+        drop(batches);
+        let parsed = parsing.await.map_err(|error| RunError::Internal(error.to_string()))??;
+        counts.usage.add(parsed.usage);
+        match parsed.rejected {
+            parse::Rejected::Nothing => {}
+            parse::Rejected::Some(aside) => self.keep_rejected(origin, *aside, &mut counts.fate).await?,
+            parse::Rejected::TooMany { why, unseen } => {
+                counts.rejected += unseen;
+                return Err(RunError::TooManyRejected(why));
+            }
+        }
+        Ok(parsed.known)
     }
 
     fn summary(&self, counts: Counts, sinks: &FanOut, duration: Duration, record: Option<Arc<Record>>) -> Summary {
@@ -493,6 +609,7 @@ impl Run {
             },
             events: counts.events,
             rejected: counts.rejected,
+            rejected_kept: counts.fate.kept,
             duplicates: counts.duplicates,
             unrouted: sinks.unrouted(),
             sinks: (sinks.counts().into_iter())
@@ -548,58 +665,6 @@ fn fetched(fetcher: Arc<Fetcher>, fetch: plugin::Fetch) -> impl Future<Output = 
         let fetched = task.await.map_err(|error| RunError::Internal(error.to_string()))?;
         Ok(fetched?)
     }
-}
-
-/// Parses one document on its own thread and gives each batch to every sink.
-#[allow(clippy::too_many_arguments)]
-async fn deliver_document(
-    report: &mut ReportPlugin,
-    request: &plugin::Request,
-    index: u32,
-    fetched: Fetched,
-    ids: Ids,
-    mut overlap: Option<&mut Overlap>,
-    sinks: &mut FanOut,
-    observer: &dyn Observer,
-    counts: &mut Counts,
-) -> Result<Ids, RunError> {
-    let document = plugin::Document {
-        fetch: index,
-        request: request.clone(),
-        file_name: fetched.file_name.clone(),
-        length: Some(fetched.len()),
-    };
-    // It fails only when it is closed, which it never is.
-    let turn = PARSERS.acquire().await.ok();
-    let parser = report.parser(document)?;
-    let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
-    let used = sinks.used();
-    let parsing = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        parse::parse(parser, &fetched, ids, &used, &sender)
-    });
-    while let Some(mut batch) = batches.recv().await {
-        note_rejects(&batch, counts);
-        counts.events += batch.events.len() as u64;
-        counts.last_event = counts.last_event.max(batch.events.iter().map(|event| event.time).max());
-        if let Some(overlap) = &mut overlap {
-            overlap.sift(&mut batch.events);
-        }
-        sinks.send(batch.events).await;
-        // What each of them ran into comes out when they are closed.
-        if sinks.is_over() {
-            break;
-        }
-        observer.parsed(counts.events, counts.rejected);
-        if sinks.several() {
-            observer.delivering(&sinks.progress());
-        }
-    }
-    // A parser that still has something to say must not wait for a listener.
-    drop(batches);
-    let (ids, usage) = parsing.await.map_err(|error| RunError::Internal(error.to_string()))??;
-    counts.usage.add(usage);
-    Ok(ids)
 }
 
 /// What the endings of all sinks mean for the run.
@@ -677,7 +742,7 @@ fn note_rejects(batch: &Batch, counts: &mut Counts) {
     for reject in &batch.rejects {
         counts.rejected += 1;
         if counts.rejected <= REJECTS_LOGGED {
-            tracing::warn!(line = reject.line, reason = %reject.reason.escape_debug(), "row rejected");
+            tracing::warn!("line {} was rejected: {}", reject.line, reject.reason.escape_debug());
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Summary {
     pub events: u64,
     /// Rows that were no events.
     pub rejected: u64,
+    /// Of these, rows that are kept.
+    pub rejected_kept: u64,
     /// Events dropped because they were delivered before.
     pub duplicates: u64,
     /// Events that no route took.

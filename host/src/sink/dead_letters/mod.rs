@@ -4,17 +4,15 @@
 //! it can be delivered later as if nothing had happened. An event is kept once for each sink; another event of the same id is
 //! another letter. The store is bounded: what does not fit is refused, and whoever wanted to put it there says so.
 
-mod claim;
 mod schema;
 mod store;
-
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::counted::counted;
 use crate::event::{Event, Provenance};
+use crate::store::StoreError;
 
 pub use store::DeadLetters;
 
@@ -124,39 +122,9 @@ pub enum DeadLetterError {
         /// Bytes allowed.
         most_bytes: u64,
     },
-    /// No file was named, and there is none to take by default.
-    #[error("there is no place for dead letters: neither HOME nor XDG_STATE_HOME names a folder")]
-    Nowhere,
-    /// Another process delivers them.
-    #[error("another replay of the dead letters in {} is under way", path.display())]
-    Claimed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The database cannot be used.
-    #[error("cannot use the dead letters in {}", path.display())]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-    /// The file or its folder cannot be made.
-    #[error("cannot make {}", path.display())]
-    Folder {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The database was written by a later version, or is something else.
-    #[error("{} is no dead-letter store of this version: {problem}", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// What speaks against it.
-        problem: String,
-    },
+    /// The file cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl DeadLetterError {
@@ -166,22 +134,7 @@ impl DeadLetterError {
             DeadLetterError::Full { .. } => {
                 "mend the sink and run `host dead-letter replay`, drop letters, or raise `events` and `bytes` under [dead-letters]".into()
             }
-            DeadLetterError::Database { source, .. } => match source.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DatabaseBusy) => "another process holds it; try again".into(),
-                Some(rusqlite::ErrorCode::DiskFull) => "free space on the device".into(),
-                Some(rusqlite::ErrorCode::SystemIoFailure) => {
-                    "see whether its device is full or failing; letters that are kept stay".into()
-                }
-                Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-                    "restore it from a backup, or move it away: new letters then go to a new file".into()
-                }
-                _ => "choose another file with `path` under [dead-letters]".into(),
-            },
-            DeadLetterError::Nowhere => "name a file with `path` under [dead-letters]".into(),
-            DeadLetterError::Claimed { .. } => "wait for it to end; two replays would deliver the same events".into(),
-            DeadLetterError::Folder { .. } | DeadLetterError::Foreign { .. } => {
-                "choose another file with `path` under [dead-letters]".into()
-            }
+            DeadLetterError::Store(error) => error.hint(),
         })
     }
 }

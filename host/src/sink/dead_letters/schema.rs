@@ -1,30 +1,28 @@
 //! The tables, and how older ones become today's.
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
+
+use crate::store::{Form, Step};
 
 /// `PRAGMA application_id`: tells the file from any other database. The letters `hdl1`.
 const APPLICATION: i32 = 0x6864_6c31;
 
-/// What SQL alone cannot do.
-type Work = fn(&Transaction<'_>) -> Result<(), rusqlite::Error>;
+/// The form of the file.
+pub(super) const FORM: Form = Form {
+    what: "dead letters",
+    section: "dead-letters",
+    application: APPLICATION,
+    steps: &[
+        FIRST_STEP,
+        Step {
+            sql: BY_CONTENT,
+            then: Some(digests),
+        },
+    ],
+};
 
-/// What leads to the next version.
-#[derive(Clone, Copy)]
-struct Step {
-    sql: &'static str,
-    /// What SQL alone cannot do.
-    then: Option<Work>,
-}
-
-/// Each step leads to the version after its place.
-const STEPS: &[Step] = &[
-    Step { sql: FIRST, then: None },
-    Step {
-        sql: BY_CONTENT,
-        then: Some(digests),
-    },
-];
+const FIRST_STEP: Step = Step { sql: FIRST, then: None };
 
 const FIRST: &str = "
     CREATE TABLE provenance (
@@ -111,51 +109,17 @@ fn digests(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-/// Brings a new or older database to today's version.
-///
-/// # Errors
-///
-/// A sentence where the file is something else or newer; otherwise what SQLite says.
-pub(super) fn prepare(connection: &mut Connection) -> Result<Result<(), String>, rusqlite::Error> {
-    migrate(connection, STEPS)
-}
-
-fn migrate(connection: &mut Connection, steps: &[Step]) -> Result<Result<(), String>, rusqlite::Error> {
-    // Before anything is written: another program's file stays as it is.
-    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION && tables > 0 {
-        return Ok(Err("it is another program's database".into()));
-    }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = usize::try_from(version).ok().and_then(|version| steps.get(version..));
-    let Some(missing) = known else {
-        return Ok(Err(format!(
-            "it has version {version}, this program knows {}",
-            steps.len()
-        )));
-    };
-    if !missing.is_empty() {
-        for step in missing {
-            transaction.execute_batch(step.sql)?;
-            if let Some(then) = step.then {
-                then(&transaction)?;
-            }
-        }
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", steps.len() as i64)?;
-    }
-    transaction.commit()?;
-    Ok(Ok(()))
-}
-
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
+
+    /// The first version.
+    const EARLIER: Form = Form {
+        steps: &[FIRST_STEP],
+        ..FORM
+    };
 
     /// An insert as the version of that many steps knows it.
     fn put(connection: &Connection, version: usize, event: &str) -> Result<usize, rusqlite::Error> {
@@ -173,7 +137,7 @@ mod tests {
     #[test]
     fn the_first_version_s_letters_keep_all_they_have_and_gain_a_digest() {
         let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection, &STEPS[..1]).unwrap().unwrap();
+        EARLIER.prepare(&mut connection).unwrap().unwrap();
         connection
             .execute("INSERT INTO provenance VALUES (1, '{}')", [])
             .unwrap();
@@ -182,7 +146,7 @@ mod tests {
         put(&connection, 1, "kept").unwrap();
         assert!(put(&connection, 1, "other").is_err(), "by id alone");
 
-        prepare(&mut connection).unwrap().unwrap();
+        FORM.prepare(&mut connection).unwrap().unwrap();
         let row = connection.query_row("SELECT number, attempts, event, digest FROM letter", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         });
@@ -197,19 +161,19 @@ mod tests {
         let totals: (u32, u32) = totals.unwrap();
         assert_eq!(totals, (1, 5));
         // Twice is once.
-        prepare(&mut connection).unwrap().unwrap();
+        FORM.prepare(&mut connection).unwrap().unwrap();
     }
 
     #[test]
     fn a_number_is_not_used_again_after_the_change_of_the_table() {
         let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection, &STEPS[..1]).unwrap().unwrap();
+        EARLIER.prepare(&mut connection).unwrap().unwrap();
         connection
             .execute("INSERT INTO provenance VALUES (1, '{}')", [])
             .unwrap();
         put(&connection, 1, "gone").unwrap();
         connection.execute("DELETE FROM letter", []).unwrap();
-        prepare(&mut connection).unwrap().unwrap();
+        FORM.prepare(&mut connection).unwrap().unwrap();
         put(&connection, 2, "new").unwrap();
         let number: i64 = connection
             .query_row("SELECT number FROM letter", [], |row| row.get(0))

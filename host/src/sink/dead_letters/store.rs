@@ -1,49 +1,59 @@
 //! The store: one SQLite file.
 
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::{Bounds, DeadLetter, DeadLetterError, Entry, Selection, Undelivered, schema};
 use crate::event::Provenance;
-
-/// How long another process may hold the file.
-const BUSY: Duration = Duration::from_secs(10);
+use crate::store::{Claim, Store, json, parsed, unsigned};
 
 /// The dead letters of all sinks. The file is made when the first letter comes.
 #[derive(Debug)]
 pub struct DeadLetters {
-    path: Option<PathBuf>,
+    store: Store,
     bounds: Bounds,
-    connection: Mutex<Option<Connection>>,
 }
 
 impl DeadLetters {
     /// The store in this file; nothing is opened yet.
     pub fn at(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
         DeadLetters {
-            path: Some(path.into()),
+            store: Store::at(path, &schema::FORM),
             bounds,
-            connection: Mutex::new(None),
         }
     }
 
     /// No store: there are no letters, and none can be kept.
     pub fn nowhere(bounds: Bounds) -> Self {
         DeadLetters {
-            path: None,
+            store: Store::nowhere(&schema::FORM),
             bounds,
-            connection: Mutex::new(None),
         }
     }
 
     /// The file.
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.store.path()
+    }
+
+    /// Refuses to go on where letters cannot be kept.
+    ///
+    /// # Errors
+    ///
+    /// A store error, where there is no file.
+    pub fn need_place(&self) -> Result<(), DeadLetterError> {
+        Ok(self.store.need_place()?)
+    }
+
+    /// Claims the letters for one holder at a time, in whatever process; none where there is no file, so no letter.
+    ///
+    /// # Errors
+    ///
+    /// A store error at once, where somebody holds them.
+    pub fn claim(&self) -> Result<Option<Claim>, DeadLetterError> {
+        Ok(self.store.claim()?)
     }
 
     /// Keeps events for a sink, all of them or none. One that is there already gets the new reason and attempts.
@@ -58,11 +68,13 @@ impl DeadLetters {
         provenance: &Provenance,
         letters: &[Undelivered<'_>],
     ) -> Result<(), DeadLetterError> {
-        let mut opened = self.open()?;
+        let mut opened = self.store.open()?;
         let Some(connection) = opened.as_mut() else {
             return Ok(());
         };
-        let (before, after) = self.database(put(connection, sink, run_id, provenance, letters, self.bounds))?;
+        let (before, after) = self
+            .store
+            .database(put(connection, sink, run_id, provenance, letters, self.bounds))?;
         if after.fits(self.bounds) {
             return Ok(());
         }
@@ -78,44 +90,45 @@ impl DeadLetters {
 
     /// The sinks that letters are kept for.
     pub fn sinks(&self) -> Result<Vec<String>, DeadLetterError> {
-        let opened = self.open_existing()?;
+        let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
         };
-        self.database((|| {
+        Ok(self.store.database((|| {
             let mut statement = connection.prepare("SELECT DISTINCT sink FROM letter ORDER BY sink")?;
             statement.query_map([], |row| row.get(0))?.collect()
-        })())
+        })())?)
     }
 
     /// What happened to the selected letters, oldest first, so many at most.
     pub fn list(&self, selection: &Selection, most: usize) -> Result<Vec<Entry>, DeadLetterError> {
-        let opened = self.open_existing()?;
+        let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
         };
         let (condition, values) = selection.condition();
         let query = format!("SELECT {ENTRY} FROM letter WHERE {condition} ORDER BY number LIMIT {most}");
-        self.database((|| {
+        Ok(self.store.database((|| {
             let mut statement = connection.prepare(&query)?;
             statement.query_map(params_from_iter(values), entry)?.collect()
-        })())
+        })())?)
     }
 
     /// How many letters are selected.
     pub fn count(&self, selection: &Selection) -> Result<u64, DeadLetterError> {
-        let opened = self.open_existing()?;
+        let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(0);
         };
         let (condition, values) = selection.condition();
         let query = format!("SELECT count(*) FROM letter WHERE {condition}");
-        self.database(connection.query_row(&query, params_from_iter(values), |row| unsigned(row, 0)))
+        let counted = connection.query_row(&query, params_from_iter(values), |row| unsigned(row, 0));
+        Ok(self.store.database(counted)?)
     }
 
     /// The selected letters after number `after`, oldest first, so many at most, with their events.
     pub fn read(&self, selection: &Selection, after: i64, most: usize) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        let opened = self.open_existing()?;
+        let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
         };
@@ -124,74 +137,24 @@ impl DeadLetters {
             "SELECT {ENTRY}, provenance.json, event FROM letter JOIN provenance ON provenance.id = letter.provenance \
              WHERE {condition} AND number > {after} ORDER BY number LIMIT {most}"
         );
-        self.database((|| {
+        Ok(self.store.database((|| {
             let mut statement = connection.prepare(&query)?;
             statement.query_map(params_from_iter(values), letter)?.collect()
-        })())
+        })())?)
     }
 
     /// Forgets letters: they were delivered, or are not wanted. Says how many there were.
     pub fn remove(&self, selection: &Selection) -> Result<u64, DeadLetterError> {
-        let opened = self.open_existing()?;
+        let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(0);
         };
         let (condition, values) = selection.condition();
         let query = format!("DELETE FROM letter WHERE {condition}");
-        let removed = self.database(connection.execute(&query, params_from_iter(values)))?;
+        let removed = self
+            .store
+            .database(connection.execute(&query, params_from_iter(values)))?;
         Ok(removed as u64)
-    }
-
-    fn open(&self) -> Result<MutexGuard<'_, Option<Connection>>, DeadLetterError> {
-        let mut opened = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        if opened.is_none() {
-            *opened = Some(self.connect()?);
-        }
-        Ok(opened)
-    }
-
-    /// Where there is no file, there are no letters, and reading them makes none.
-    fn open_existing(&self) -> Result<MutexGuard<'_, Option<Connection>>, DeadLetterError> {
-        if self.path.as_ref().is_some_and(|path| path.exists()) {
-            return self.open();
-        }
-        Ok(self.connection.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn connect(&self) -> Result<Connection, DeadLetterError> {
-        let path = self.path.as_ref().ok_or(DeadLetterError::Nowhere)?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|source| DeadLetterError::Folder {
-                path: path.clone(),
-                source,
-            })?;
-        }
-        // Events name people and their addresses: nobody else may read them, from the first byte on.
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path);
-        file.map_err(|source| DeadLetterError::Folder {
-            path: path.clone(),
-            source,
-        })?;
-        let prepared = self.database((|| {
-            let mut connection = Connection::open(path)?;
-            connection.busy_timeout(BUSY)?;
-            schema::prepare(&mut connection).map(|known| known.map(|()| connection))
-        })())?;
-        prepared.map_err(|problem| DeadLetterError::Foreign {
-            path: path.clone(),
-            problem,
-        })
-    }
-
-    fn database<T>(&self, result: Result<T, rusqlite::Error>) -> Result<T, DeadLetterError> {
-        result.map_err(|source| DeadLetterError::Database {
-            path: self.path.clone().unwrap_or_default(),
-            source,
-        })
     }
 }
 
@@ -270,15 +233,6 @@ fn put(
     Ok((before, after))
 }
 
-/// A count: SQLite's integers have a sign.
-fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
-    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default())
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String, rusqlite::Error> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
 impl Selection {
     fn condition(&self) -> (String, Vec<String>) {
         let mut conditions = vec!["true".to_owned()];
@@ -317,16 +271,10 @@ fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
 }
 
 fn letter(row: &Row<'_>) -> Result<DeadLetter, rusqlite::Error> {
-    fn parse<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, rusqlite::Error> {
-        let text: String = row.get(column)?;
-        serde_json::from_str(&text).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-        })
-    }
     Ok(DeadLetter {
         entry: entry(row)?,
-        provenance: parse(row, 11)?,
-        event: parse(row, 12)?,
+        provenance: parsed(row, 11)?,
+        event: parsed(row, 12)?,
     })
 }
 
@@ -334,6 +282,7 @@ fn letter(row: &Row<'_>) -> Result<DeadLetter, rusqlite::Error> {
 mod tests {
     use super::*;
     use crate::event::{Activity, Event, Outcome, samples};
+    use crate::store::StoreError;
 
     fn event(id: &str) -> Event {
         Event {
@@ -432,7 +381,10 @@ mod tests {
         let claim = store.claim().unwrap();
         for path in [&path, &link] {
             let error = DeadLetters::at(path, Bounds::default()).claim().unwrap_err();
-            assert!(matches!(error, DeadLetterError::Claimed { .. }), "{error}");
+            assert!(
+                matches!(error, DeadLetterError::Store(StoreError::Claimed { .. })),
+                "{error}"
+            );
         }
         drop(claim);
         assert!(store.claim().unwrap().is_some());
@@ -501,14 +453,17 @@ mod tests {
         drop(other);
         let before = std::fs::read(&path).unwrap();
         let error = add(&store, "a", &[event("1")], "x").unwrap_err();
-        assert!(matches!(error, DeadLetterError::Foreign { .. }), "{error}");
+        assert!(
+            matches!(error, DeadLetterError::Store(StoreError::Foreign { .. })),
+            "{error}"
+        );
         assert_eq!(std::fs::read(&path).unwrap(), before);
 
         std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
         let store = DeadLetters::at(&path, Bounds::default());
         assert!(matches!(
             add(&store, "a", &[event("1")], "x"),
-            Err(DeadLetterError::Database { .. })
+            Err(DeadLetterError::Store(StoreError::Database { .. }))
         ));
     }
 

@@ -1,0 +1,281 @@
+//! Reading a small document at once: the beginning of one, to learn what stands before its rows, and a rejected row again.
+//!
+//! What stands before the first row is the same in any format: the longest run of lines, from the document's start, in which the
+//! plugin finds nothing. A table has its header there, and whatever comes before that; a document of JSON lines has nothing.
+
+use std::io::{self, Read};
+
+use super::lines;
+use crate::event::id::{IdError, Ids};
+use crate::event::{Batch, Event};
+use crate::plugin::{self, PluginError, ReportPlugin};
+use crate::rejected::RejectedRow;
+
+/// Lines that may stand before the first row, at most.
+const LINES: usize = 16;
+/// Bytes of them, at most.
+const BYTES: u64 = 64 * 1024;
+/// What a parser gets at once.
+const CHUNK_BYTES: usize = 128 * 1024;
+
+/// What a plugin makes of a rejected row.
+#[derive(Debug)]
+pub enum Reread {
+    /// Events, with the ids that they would have had.
+    Events(Vec<Event>),
+    /// None, and why.
+    Rejected(String),
+}
+
+/// Why a row cannot be read again at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RereadError {
+    /// The plugin failed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The event cannot be given its id.
+    #[error(transparent)]
+    Ids(#[from] IdError),
+}
+
+/// Reads a rejected row with a plugin, behind what stood before the first row of its document.
+///
+/// An event without an id of its source's gets the one that it would have had in the run that rejected the row: rows of the
+/// same bytes are told apart by how many of them came before. What that run could not know is whether a row that it did
+/// read makes the very same event as this one: then the two have one id.
+///
+/// # Errors
+///
+/// Where the plugin fails, or refuses what it gets in a way that is no reject.
+pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, RereadError> {
+    let mut bytes = row.preamble.clone();
+    bytes.extend_from_slice(&row.raw);
+    bytes.push(b'\n');
+    let origin = &row.origin;
+    let document = plugin::Document {
+        fetch: origin.document.fetch,
+        request: plugin::Request {
+            window: plugin::Window {
+                from: origin.window.from,
+                to: origin.window.to,
+            },
+            now: origin.now,
+            parameters: origin.parameters.clone(),
+            unique_name: origin.document.window.clone(),
+        },
+        file_name: origin.document.file.clone(),
+        length: None,
+    };
+    let batch = match read(report, document, &bytes) {
+        Ok(batch) => batch,
+        // The plugin works, and cannot read this.
+        Err(PluginError::Fault(fault)) => return Ok(Reread::Rejected(fault.message)),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(reject) = batch.rejects.into_iter().next() {
+        return Ok(Reread::Rejected(reject.reason));
+    }
+    let mut events = batch.events;
+    if events.is_empty() {
+        return Ok(Reread::Rejected("the plugin finds no row in it".into()));
+    }
+    let mut ids = Ids::new(&origin.provenance.report, &origin.provenance.connection);
+    let alone = events.clone();
+    for (at, event) in events.iter_mut().enumerate() {
+        let same = |other: &&Event| alone.get(at) == Some(*other);
+        let earlier = alone.iter().take(at).filter(same).count() as u64;
+        let each = alone.iter().filter(same).count() as u64;
+        ids.assign_nth(event, row.before.saturating_mul(each).saturating_add(earlier))?;
+    }
+    Ok(Reread::Events(events))
+}
+
+/// What stands before the first row of a document, with the ends of its lines; empty where that cannot be told.
+pub(super) fn preamble(report: &ReportPlugin, about: &plugin::Document, document: impl Read) -> io::Result<Vec<u8>> {
+    let mut before = Vec::new();
+    for line in lines::head(document, LINES, BYTES)? {
+        let mut bytes = before.clone();
+        bytes.extend_from_slice(&line);
+        if !bytes.ends_with(b"\n") && !bytes.ends_with(b"\r") {
+            bytes.push(b'\n');
+        }
+        let about = plugin::Document {
+            length: None,
+            ..about.clone()
+        };
+        match read(report, about, &bytes) {
+            Ok(batch) if batch.events.is_empty() && batch.rejects.is_empty() => before = bytes,
+            Ok(_) => return Ok(before),
+            // Half of what it needs: a line before the header, say.
+            Err(PluginError::Fault(_)) => before = bytes,
+            Err(_) => return Ok(Vec::new()),
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn read(report: &ReportPlugin, document: plugin::Document, bytes: &[u8]) -> Result<Batch, PluginError> {
+    let mut parser = report.parser(document)?;
+    let mut all = Batch::default();
+    let mut add = |batch: Batch| {
+        all.events.extend(batch.events);
+        all.rejects.extend(batch.rejects);
+    };
+    for chunk in bytes.chunks(CHUNK_BYTES) {
+        add(parser.push(chunk)?);
+    }
+    add(parser.finish()?);
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use super::*;
+    use crate::event::{Product, Provenance};
+    use crate::plugin::{Limits, Plugin, Sandbox, built_in};
+    use crate::rejected::{Document, Entry, Origin, Period, Reader, Window};
+
+    fn report(name: &str) -> ReportPlugin {
+        static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+        let sandbox = SANDBOX.get_or_init(|| Sandbox::new(Limits::default(), None).unwrap());
+        let plugin: Plugin = sandbox.load(built_in(name).unwrap(), name).unwrap();
+        plugin.report().unwrap()
+    }
+
+    fn about() -> plugin::Document {
+        plugin::Document {
+            fetch: 0,
+            request: plugin::Request {
+                window: plugin::Window {
+                    from: 0,
+                    to: 86_400_000,
+                },
+                now: 86_400_000,
+                parameters: Vec::new(),
+                unique_name: "w".into(),
+            },
+            file_name: Some("w.csv".into()),
+            length: None,
+        }
+    }
+
+    fn row(report: &str, preamble: &str, raw: &str, before: u64) -> RejectedRow {
+        let reader = Reader {
+            asked: report.into(),
+            version: "1".into(),
+            sha256: String::new(),
+        };
+        let document = Document {
+            fetch: 0,
+            file: Some("w.csv".into()),
+            job: None,
+            window: "w".into(),
+        };
+        RejectedRow {
+            entry: Entry {
+                number: 1,
+                report: report.into(),
+                connection: "epm".into(),
+                parameters: Vec::new(),
+                line: 2,
+                reason: "x".into(),
+                rejected_at: jiff::Timestamp::UNIX_EPOCH,
+                times_rejected: 1,
+                bytes: raw.len() as u64,
+                whole: true,
+                document: document.clone(),
+                window: Window {
+                    from: jiff::Timestamp::UNIX_EPOCH,
+                    to: jiff::Timestamp::UNIX_EPOCH,
+                },
+                plugin: reader.clone(),
+                run_id: "run".into(),
+            },
+            origin: Origin {
+                provenance: Provenance {
+                    report: report.into(),
+                    connection: "epm".into(),
+                    service: "epm.example.com".into(),
+                    product: Product::EpmCloud,
+                },
+                parameters: Vec::new(),
+                run_id: "run".into(),
+                plugin: reader,
+                document,
+                window: Period {
+                    from: 0,
+                    to: 86_400_000,
+                },
+                now: 86_400_000,
+            },
+            before,
+            preamble: preamble.into(),
+            raw: raw.into(),
+        }
+    }
+
+    #[test]
+    fn what_stands_before_the_first_row_is_found_in_every_form() {
+        let csv = "User Name,Remote IP Address,Timestamp\r\n";
+        let row = "ada,203.0.113.7,\"July 3, 2025 11:34:33 UTC\"\r\n";
+        let odd = "ada,203.0.113.7,some time ago\r\n";
+        let marked = format!("\u{feff}\"4fB=\"\r\n{csv}");
+        let report = report("invalid-login");
+        for (document, before) in [
+            (format!("{csv}{row}{row}"), csv),
+            (format!("{csv}{odd}"), csv),
+            (format!("{marked}{row}"), &marked),
+            // Nothing but a header has no row that it could stand before.
+            (csv.to_owned(), ""),
+            (String::new(), ""),
+        ] {
+            let found = preamble(&report, &about(), document.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(found).unwrap(), before, "{document:?}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_json_lines_has_nothing_before_its_first_row() {
+        let report = self::report("audit-events");
+        let document = "{\"id\":\"1\"}\n{\"id\":\"2\"}\n";
+        assert!(preamble(&report, &about(), document.as_bytes()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn rows_that_can_be_read_now_have_the_ids_that_the_whole_document_gives() {
+        let csv = "User Name,Remote IP Address,Timestamp\n";
+        let line = "ada,203.0.113.7,\"July 3, 2025 11:34:33 UTC\"";
+        let report = report("invalid-login");
+        let mut ids = Ids::new("invalid-login", "epm");
+        let mut whole = read(&report, about(), format!("{csv}{line}\n{line}\n").as_bytes()).unwrap();
+        whole.events.iter_mut().for_each(|event| ids.assign(event).unwrap());
+        assert_eq!(whole.events.len(), 2);
+        assert_ne!(whole.events[0].id, whole.events[1].id);
+        for (before, expected) in whole.events.iter().enumerate() {
+            match reread(&report, &row("invalid-login", csv, line, before as u64)).unwrap() {
+                Reread::Events(events) => assert_eq!(&events, std::slice::from_ref(expected)),
+                Reread::Rejected(reason) => panic!("{reason}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_still_cannot_be_read_says_why() {
+        let csv = "User Name,Remote IP Address,Timestamp\n";
+        let report = report("invalid-login");
+        for (preamble, raw) in [
+            (csv, "ada,203.0.113.7,some time ago"),
+            (csv, "ada"),
+            (csv, ""),
+            ("", "ada"),
+        ] {
+            match reread(&report, &row("invalid-login", preamble, raw, 0)).unwrap() {
+                Reread::Rejected(reason) => assert!(!reason.is_empty()),
+                Reread::Events(events) => panic!("{events:?}"),
+            }
+        }
+    }
+}
