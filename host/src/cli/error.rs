@@ -327,7 +327,19 @@ impl From<RunError> for Failure {
                 Failure { message, ..failure }
             }
             error @ RunError::Undelivered { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
-                .hint("mend the sink, or make room for dead letters, then run again"),
+                .hint(
+                    "fix the sink, or make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
+                     [dead-letters]; then run again",
+                ),
+            error @ RunError::Lost { .. } => Failure {
+                code: "events-lost",
+                ..Failure::new(Exit::Partial, error.to_string())
+            }
+            .hint(
+                "fix the sink, and make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
+                 [dead-letters]; `host run` with --from, --to and --sink asks for the period again and delivers it to that \
+                 sink; with `required = true` the run would have waited for it",
+            ),
             error @ RunError::DeadLettered { .. } => Failure::new(Exit::Partial, error.to_string()).hint(
                 "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
             ),

@@ -17,6 +17,7 @@ mod fan_out;
 #[cfg(test)]
 mod histories;
 mod kept;
+mod loss;
 mod mark;
 mod memory;
 mod overlap;
@@ -60,6 +61,7 @@ use route::Router;
 pub use book::Book;
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use kept::{Keeping, Wanted};
+pub use loss::Loss;
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
@@ -142,6 +144,12 @@ pub enum RunError {
         events: u64,
         /// Why they could not be kept.
         reason: String,
+    },
+    /// Required sinks have answered for everything, and optional ones have not: what was for them is lost.
+    #[error("{}", loss::told(.sinks))]
+    Lost {
+        /// The sinks.
+        sinks: Vec<Loss>,
     },
     /// Everything was delivered but for dead letters of required sinks.
     #[error("{} went to the dead letters of {}", counted(.events, "event", "events"), sinks.join(", "))]
@@ -283,7 +291,13 @@ impl Run {
                 result = self.complete(delivered, &counts, &mut sinks) => result,
                 () = late(&stop) => Err(RunError::Stopped),
             },
-            Err(error) => Err(error),
+            Err(error) => {
+                // Periods that are complete do not come again.
+                for loss in sinks.losses() {
+                    tracing::error!("{loss}");
+                }
+                Err(error)
+            }
         };
         sinks.give_up().await;
         let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
@@ -339,7 +353,10 @@ impl Run {
             );
         }
         let settled = settled(endings, &sinks.counts());
-        if matches!(settled, Ok(()) | Err(RunError::DeadLettered { .. })) {
+        if matches!(
+            settled,
+            Ok(()) | Err(RunError::DeadLettered { .. } | RunError::Lost { .. })
+        ) {
             for cleanup in delivered.cleanups {
                 self.fetcher.clean_up(&cleanup).await;
             }
@@ -445,6 +462,7 @@ impl Run {
             sinks: (sinks.counts().into_iter())
                 .map(|count| SinkSummary {
                     name: count.name,
+                    required: count.required,
                     delivered: count.delivered,
                     delivered_before: count.before,
                     retries: count.retries,
@@ -551,6 +569,7 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
     let mut closed = 0;
     let mut first = None;
     let mut dead = Vec::new();
+    let mut lost = Vec::new();
     let sinks = endings.len();
     for (ending, count) in endings.into_iter().zip(counts) {
         let failed = match ending.result {
@@ -584,6 +603,15 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
         match failed {
             Some(error) if ending.required && first.is_none() => first = Some(error),
             Some(error) if ending.required => tracing::error!("{}", in_one_line(&error)),
+            Some(error) if count.undelivered > 0 => lost.push(Loss {
+                name: ending.name,
+                events: count.undelivered,
+                reason: match error {
+                    RunError::Undelivered { reason, .. } => reason,
+                    RunError::Sink { source, .. } => in_one_line(&source),
+                    error => in_one_line(&error),
+                },
+            }),
             Some(error) => {
                 tracing::warn!("{}; it is not required, so the run goes on", in_one_line(&error));
             }
@@ -592,18 +620,25 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
         }
     }
     if let Some(error) = first {
+        for loss in &lost {
+            tracing::error!("{loss}");
+        }
         return Err(error);
     }
     if sinks > 0 && closed == sinks {
         return Err(RunError::Closed);
     }
-    if dead.is_empty() {
-        return Ok(());
-    }
-    Err(RunError::DeadLettered {
+    let dead = (!dead.is_empty()).then(|| RunError::DeadLettered {
         events: dead.iter().map(|(_, events)| events).sum(),
         sinks: dead.into_iter().map(|(name, _)| name).collect(),
-    })
+    });
+    if lost.is_empty() {
+        return dead.map_or(Ok(()), Err);
+    }
+    if let Some(dead) = dead {
+        tracing::error!("{dead}");
+    }
+    Err(RunError::Lost { sinks: lost })
 }
 
 /// Rejected rows are counted all and logged only at first: a file of nothing else must not flood the log.

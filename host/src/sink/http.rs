@@ -159,7 +159,9 @@ impl Sink for HttpSink {
         let bytes = self.encode(events);
         let compressed = self.options.compression.compress(bytes);
         let body = compressed.map_err(|error| SinkError::write(&self.name, error))?;
-        let request = self.request(body)?.header("idempotency-key", &idempotency_key(events));
+        let request = self
+            .request(body)?
+            .header("idempotency-key", &idempotency_key(events, &self.provenance));
         let request = request.map_err(|source| SinkError::Remote {
             sink: self.name.clone(),
             source: Box::new(source),

@@ -30,7 +30,7 @@ impl Trouble {
     pub(super) fn verdict(self) -> Verdict {
         match self {
             Trouble::Passing(reason) => Verdict::Retry { after: None, reason },
-            Trouble::Lasting(reason) => Verdict::Refused { reason },
+            Trouble::Lasting(reason) => Verdict::Unusable { reason },
         }
     }
 
@@ -57,6 +57,6 @@ mod tests {
         };
         assert!(!reason.contains(['\n', '\r', '\u{1b}']));
         assert!(reason.chars().count() <= REASON_CHARS + 1);
-        assert!(matches!(Trouble::lasting("no").verdict(), Verdict::Refused { reason } if reason == "no"));
+        assert!(matches!(Trouble::lasting("no").verdict(), Verdict::Unusable { reason } if reason == "no"));
     }
 }
