@@ -538,7 +538,7 @@ fn a_body_is_compressed_and_carries_its_key_and_the_credential() {
 
 #[test]
 fn a_secret_path_reaches_the_receiver_and_nobody_else() {
-    for (status, exit) in [(200, 0), (404, 8), (500, 7)] {
+    for (status, exit) in [(200, 0), (404, 7), (400, 8), (500, 7)] {
         let (desk, server, receiver) = (
             desk(),
             Server::start(""),

@@ -100,6 +100,14 @@ impl Failure {
         }
     }
 
+    /// The failure with the place in the configuration that it is about in front.
+    pub fn at(self, place: &str) -> Failure {
+        Failure {
+            message: self.message.map(|message| format!("{place}: {message}")),
+            ..self
+        }
+    }
+
     fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
         let mut message = error.to_string();
         let mut source = error.source();

@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(distinct.len(), identities.len());
         assert_eq!(of("a", "b"), of("a", "b"));
         // What receivers hold must be known again after an update.
-        insta::assert_snapshot!(of("audit-events", "domain"), @"");
+        insta::assert_snapshot!(of("audit-events", "domain"), @"92897b5423e85803214f1b99eb171251");
     }
 
     #[test]

@@ -26,3 +26,26 @@ pub fn idempotency_key(events: &[Event], provenance: &Provenance) -> String {
         key
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Activity, Outcome, samples};
+
+    #[test]
+    fn the_same_ids_of_two_connections_are_two_batches() {
+        let batch = [samples::full(Activity::Logon, Outcome::Success)];
+        let other = Provenance {
+            connection: "test".into(),
+            ..samples::epm()
+        };
+        assert_eq!(
+            idempotency_key(&batch, &samples::epm()),
+            idempotency_key(&batch, &samples::epm())
+        );
+        assert_ne!(
+            idempotency_key(&batch, &samples::epm()),
+            idempotency_key(&batch, &other)
+        );
+    }
+}

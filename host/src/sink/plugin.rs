@@ -317,7 +317,10 @@ impl Sink for PluginSink {
 
     async fn probe(&mut self) -> Result<String, SinkError> {
         match &self.options.endpoint {
-            Some(remote) => probe::options(&self.name, remote, probe::Url::Base).await,
+            Some(remote) => {
+                let base = remote.base().itself().clone();
+                probe::options(&self.name, remote, base, probe::Url::Base).await
+            }
             None => self.options.transport.probe().await,
         }
     }
