@@ -17,6 +17,7 @@ mod readme;
 mod reports;
 mod secrets;
 mod sink_plugins;
+mod sink_settings;
 mod sinks;
 mod slow_demo;
 mod stopping;

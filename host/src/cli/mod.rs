@@ -4,6 +4,7 @@
 pub mod args;
 mod auth;
 mod check;
+mod check_state;
 mod connection;
 mod dead_letters;
 mod demo;

@@ -26,6 +26,14 @@ impl Trouble {
         Trouble::Lasting(remote::one_line(reason.as_ref(), REASON_CHARS))
     }
 
+    /// The same, with the place in front that it was met at.
+    pub(super) fn at(self, place: impl std::fmt::Display) -> Trouble {
+        match self {
+            Trouble::Passing(reason) => Trouble::passing(format!("{place}: {reason}")),
+            Trouble::Lasting(reason) => Trouble::lasting(format!("{place}: {reason}")),
+        }
+    }
+
     /// What it means for a batch.
     pub(super) fn verdict(self) -> Verdict {
         match self {

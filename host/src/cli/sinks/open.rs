@@ -14,14 +14,15 @@ use crate::event::{Encoding, Provenance};
 use crate::plugin::SinkPlugin;
 use crate::remote::Remote;
 use crate::sink::{
-    self, Compression, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders,
-    PluginOptions, PluginSink, Renderer, Sink, SinkError, StdoutSink,
+    self, Compression, Existing, FileMode, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate,
+    Placeholders, PluginOptions, PluginSink, Renderer, Sink, SinkError, StdoutSink,
 };
 
 /// What a configured file does: an archive grows, and a second run of the day must not take the first one's events away.
 const GROWING: FileOptions = FileOptions {
     existing: Existing::Extend,
     create_folders: true,
+    mode: FileMode::PRIVATE,
     compression: Compression::None,
     rotation: None,
     raw: false,
@@ -45,6 +46,7 @@ impl Opener<'_> {
                 let path = self.config.folder.join(self.expand(&template));
                 let options = FileOptions {
                     rotation: super::file::rotation(name, file)?,
+                    mode: file.mode.unwrap_or(GROWING.mode),
                     ..GROWING
                 };
                 let layout = Layout::of_configured(file)?;

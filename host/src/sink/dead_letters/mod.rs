@@ -36,6 +36,19 @@ impl Default for Bounds {
     }
 }
 
+/// How full the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Events there.
+    pub events: u64,
+    /// Events allowed.
+    pub most_events: u64,
+    /// Bytes there.
+    pub bytes: u64,
+    /// Bytes allowed.
+    pub most_bytes: u64,
+}
+
 /// An event and why it could not be delivered.
 #[derive(Debug, Clone, Copy)]
 pub struct Undelivered<'a> {

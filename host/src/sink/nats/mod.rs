@@ -304,7 +304,10 @@ mod tests {
             .port();
         let mut sink = sink(&format!("nats://127.0.0.1:{port}"), None);
         match sink.deliver(&[event()]).await.unwrap() {
-            Verdict::Retry { reason, .. } => assert!(reason.contains("cannot connect"), "{reason}"),
+            Verdict::Retry { reason, .. } => assert!(
+                reason.starts_with(&format!("nats://127.0.0.1:{port}: cannot connect")),
+                "{reason}"
+            ),
             other => panic!("{other:?}"),
         }
         assert!(sink.probe().await.is_err());

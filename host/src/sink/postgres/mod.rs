@@ -82,7 +82,8 @@ impl PostgresSink {
             true => PostgresTls::Disable,
             false => PostgresTls::Require,
         });
-        Session::open(&options.url, options.password.as_ref(), encryption, options.tls.clone()).await
+        let opened = Session::open(&options.url, options.password.as_ref(), encryption, options.tls.clone()).await;
+        opened.map_err(|trouble| trouble.at(&options.url))
     }
 
     async fn insert(&mut self, events: &[Event]) -> Result<(), Failure> {
@@ -238,7 +239,11 @@ mod tests {
         let event = samples::sparse(Activity::Logon, Outcome::Success);
         for _ in 0..2 {
             let verdict = sink.deliver(std::slice::from_ref(&event)).await.unwrap();
-            assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+            let address = format!("siem at 127.0.0.1:{port}: ");
+            assert!(
+                matches!(&verdict, Verdict::Retry { reason, .. } if reason.starts_with(&address)),
+                "{verdict:?}"
+            );
             assert!(sink.probe().await.is_err());
             hanging_up.abort();
         }
