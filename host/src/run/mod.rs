@@ -152,7 +152,12 @@ pub enum RunError {
         sinks: Vec<Loss>,
     },
     /// Everything was delivered but for dead letters of required sinks.
-    #[error("{} went to the dead letters of {}", counted(.events, "event", "events"), sinks.join(", "))]
+    #[error(
+        "{} not delivered and kept as {} of {}",
+        counted(.events, "event was", "events were"),
+        if *.events == 1 { "a dead letter" } else { "dead letters" },
+        sinks.join(", ")
+    )]
     DeadLettered {
         /// The sinks.
         sinks: Vec<String>,
@@ -348,8 +353,8 @@ impl Run {
         }
         if sinks.unrouted() > 0 {
             tracing::warn!(
-                events = sinks.unrouted(),
-                "no route takes these events: they go nowhere"
+                "{} no route and not delivered anywhere; a catch-all under [[routes]] keeps them",
+                counted(sinks.unrouted(), "event matched", "events matched")
             );
         }
         let settled = settled(endings, &sinks.counts());

@@ -392,7 +392,7 @@ impl Delivery {
             Ok(()) => {
                 if self.tally.dead_lettered() == 0 {
                     let reason = letters.first().map(|letter| letter.reason).unwrap_or_default();
-                    tracing::warn!(sink = %self.sink.name(), "events go to the dead letters: {reason}");
+                    tracing::warn!(sink = %self.sink.name(), "events are kept as dead letters: {reason}");
                 }
                 Tally::add(&self.tally.dead_lettered, letters.len());
             }
