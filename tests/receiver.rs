@@ -19,6 +19,8 @@ pub struct Received {
     pub method: Method,
     /// Its path.
     pub path: String,
+    /// What follows the `?`.
+    pub query: String,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
@@ -177,6 +179,7 @@ async fn take(
     let mut received = Received {
         method,
         path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
         headers,
         body,
         status: 0,

@@ -20,6 +20,7 @@ mod rejected;
 mod reports;
 mod secrets;
 mod sink_plugins;
+mod sink_settings;
 mod sinks;
 mod slow_demo;
 mod stopping;

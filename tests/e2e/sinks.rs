@@ -431,9 +431,67 @@ fn what_fits_neither_sink_nor_dead_letters_fails_the_run() {
     let room = format!("no room for {} more events", summary["events"]);
     assert!(said.contains(&room) && said.contains("hold 0 of 3 events"), "{said}");
     assert!(
-        said.contains("dead-letter replay") && said.contains("raise `events`"),
+        said.contains("dead-letter replay") && said.contains("higher `events`"),
         "{said}"
     );
+    assert_eq!(said.matches(&room).count(), 1, "once is enough: {said}");
+}
+
+#[test]
+fn what_an_optional_sink_loses_is_said_as_lost() {
+    let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
+    let sinks = http("up", &up.url(), "") + &http("chat", "http://127.0.0.1:9", "required = false");
+    desk.write(
+        "host.toml",
+        configuration(&server, &(sinks + "[dead-letters]\nevents = 3\n")),
+    );
+    let (summary, output) = run(&desk, "user-login", &["--sink", "up", "--sink", "chat"]);
+    assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+    assert_eq!(summary["exit"], 8);
+    assert_eq!(sink(&summary, "up")["delivered"], summary["events"]);
+    let chat = sink(&summary, "chat");
+    assert_eq!(
+        (&chat["undelivered"], &chat["required"]),
+        (&summary["events"], &Value::from(false))
+    );
+    let said = stderr(&output);
+    let lost = format!("These {} events are lost for chat.", summary["events"]);
+    assert_eq!(said.matches(&lost).count(), 1, "{said}");
+    assert_eq!(said.matches("no room for").count(), 1, "once is enough: {said}");
+    assert!(said.contains("--sink asks for the period again"), "{said}");
+}
+
+#[test]
+fn events_wait_while_the_only_sink_is_unusable() {
+    for status in [401, 403, 404, 407] {
+        let (desk, server) = (desk(), Server::start(""));
+        let refusing = Receiver::with(0, move |_| Reply::status(status));
+        desk.write("host.toml", configuration(&server, &http("siem", &refusing.url(), "")));
+        let (summary, output) = run(&desk, "user-login", &["--sink", "siem"]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(7), "{status}: {said}");
+        assert!(
+            said.contains(&format!("sink siem: it cannot be used: status {status}")),
+            "{said}"
+        );
+        assert!(said.contains("nothing is lost"), "{said}");
+        assert_eq!(
+            refusing.received().len(),
+            1,
+            "a refused credential is not tried again and again"
+        );
+        let siem = sink(&summary, "siem");
+        assert_eq!(
+            (&siem["dead_lettered"], &siem["undelivered"]),
+            (&Value::from(0), &summary["events"])
+        );
+        drop(refusing);
+        let fixed = Receiver::start();
+        desk.write("host.toml", configuration(&server, &http("siem", &fixed.url(), "")));
+        let (_, output) = run(&desk, "user-login", &["--sink", "siem"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(uids(&fixed.taken()).len() as u64, summary["events"].as_u64().unwrap());
+    }
 }
 
 #[test]
@@ -480,7 +538,7 @@ fn a_body_is_compressed_and_carries_its_key_and_the_credential() {
 
 #[test]
 fn a_secret_path_reaches_the_receiver_and_nobody_else() {
-    for (status, exit) in [(200, 0), (404, 8), (500, 7)] {
+    for (status, exit) in [(200, 0), (404, 7), (400, 8), (500, 7)] {
         let (desk, server, receiver) = (
             desk(),
             Server::start(""),

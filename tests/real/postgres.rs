@@ -1,8 +1,9 @@
 //! Events in a table of PostgreSQL.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use host::event::Encoding;
+use host::event::{Encoding, Provenance};
 use host::sink::{PostgresOptions, PostgresSink, PostgresUrl, Sink, TableName, Verdict};
 use tokio::runtime::Runtime;
 
@@ -125,6 +126,11 @@ fn an_encrypted_server_is_believed_only_with_its_authority() {
 
 /// The sink itself, for what a run of ordinary events does not show.
 fn direct(server: &PostgresServer) -> PostgresSink {
+    of_connection(server, "epm")
+}
+
+/// The same, for the events of another connection.
+fn of_connection(server: &PostgresServer, connection: &str) -> PostgresSink {
     let options = PostgresOptions {
         url: PostgresUrl::parse(&format!("postgres://{USER}@127.0.0.1:{}/{DATABASE}", server.port())).unwrap(),
         password: Some(SECRET.to_owned().into()),
@@ -135,7 +141,98 @@ fn direct(server: &PostgresServer) -> PostgresSink {
         encoding: Encoding::Event,
         batch_events: 1000,
     };
-    PostgresSink::new("db", options, provenance())
+    let provenance = Provenance {
+        connection: connection.into(),
+        ..(*provenance()).clone()
+    };
+    PostgresSink::new("db", options, Arc::new(provenance))
+}
+
+/// What a table has besides its key.
+const COLUMNS: &str = "time timestamptz not null, report text not null, connection text not null, activity text not null, \
+     outcome text not null, subject text not null, actor text, target text, source_ip text, event jsonb not null";
+
+/// Delivers the events of two connections, twice and in turn, and says what is in the table: connection and subject.
+fn both_twice(server: &PostgresServer) -> Vec<String> {
+    let runtime = Runtime::new().unwrap();
+    for (connection, typed) in [("epm", "a"), ("test", "b"), ("epm", "a"), ("test", "b")] {
+        let mut sink = of_connection(server, connection);
+        let batch = [event("evt-1", typed), event("evt-2", typed)];
+        assert_eq!(runtime.block_on(sink.deliver(&batch)).unwrap(), Verdict::Accepted);
+    }
+    server.ask(
+        USER,
+        DATABASE,
+        "select connection, subject, event->>'id' from audit_events order by 1, 3",
+    )
+}
+
+const BOTH: [&str; 4] = ["epm|a|evt-1", "epm|a|evt-2", "test|b|evt-1", "test|b|evt-2"];
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn two_connections_may_have_the_same_id() {
+    let server = PostgresServer::start(SECRET);
+    assert_eq!(both_twice(&server), BOTH);
+    assert_eq!(
+        sorted(&ids(&server, "audit_events")),
+        sorted(&["evt-1".into(), "evt-2".into()])
+    );
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_table_whose_key_is_the_id_alone_keeps_its_rows_and_takes_the_other_connection_s() {
+    for key in ["primary key (id)", "primary key (id), unique (connection, report, id)"] {
+        let server = PostgresServer::start(SECRET);
+        let table = format!("create table audit_events (id text, {COLUMNS}, {key})");
+        server.ask(USER, DATABASE, &table);
+        // What an earlier version has put there.
+        server.ask(
+            USER,
+            DATABASE,
+            "insert into audit_events select 'evt-1', to_timestamp(1741608000.123), 'user-login', 'epm', 'logon', 'failure', \
+             'a', null, null, null, '{\"id\": \"evt-1\"}'",
+        );
+        assert_eq!(both_twice(&server), BOTH);
+        let own = server.ask(
+            USER,
+            DATABASE,
+            "select id from audit_events where connection = 'epm' order by 1",
+        );
+        assert_eq!(own, ["evt-1", "evt-2"]);
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_table_that_is_partitioned_by_time_will_do() {
+    for key in ["connection, report, id, time", "id, time"] {
+        let server = PostgresServer::start(SECRET);
+        let table =
+            format!("create table audit_events (id text, {COLUMNS}, primary key ({key})) partition by range (time)");
+        server.ask(USER, DATABASE, &table);
+        server.ask(
+            USER,
+            DATABASE,
+            "create table audit_events_2025 partition of audit_events for values from ('2025-01-01') to ('2026-01-01')",
+        );
+        assert_eq!(both_twice(&server), BOTH, "{key}");
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_table_without_a_key_is_refused_before_anything_is_sent() {
+    let (past, desk, server) = (Past::new(), desk(), PostgresServer::start(SECRET));
+    let table = format!("create table audit_events (id text, {COLUMNS})");
+    server.ask(USER, DATABASE, &table);
+    // None of these can tell whether a row is there.
+    for index in ["(lower(id))", "(id) where id > 'a'", "(id, subject)"] {
+        server.ask(USER, DATABASE, &format!("create unique index on audit_events {index}"));
+    }
+    past.configure(&desk, &sink(&server, ""));
+    past.assert_refused(&desk, "add primary key (connection, report, id)");
 }
 
 #[test]

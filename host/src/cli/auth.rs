@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::Failure;
+use super::connection::Owner;
 use crate::config::{self, ClientAuthentication, Config, Connection, ConnectionKind, SecretSource};
 use crate::remote::{Auth, ClientAuth, Grant, KeyId, OAuth2, SigningKey};
 
@@ -12,8 +13,8 @@ use crate::remote::{Auth, ClientAuth, Grant, KeyId, OAuth2, SigningKey};
 const DOMAIN_SCOPE: &str = "urn:opc:idm:__myscopes__";
 
 /// Reads the secrets that a connection's `auth` names.
-pub fn resolve(name: &str, connection: &Connection, config: &Config) -> Result<Auth, Failure> {
-    let secrets = Secrets { name, config };
+pub fn resolve(owner: Owner<'_>, connection: &Connection, config: &Config) -> Result<Auth, Failure> {
+    let secrets = Secrets { owner, config };
     let (client_id, client, grant, scope) = match &connection.auth {
         config::Auth::None => return Ok(Auth::None),
         config::Auth::Basic { username, password } => {
@@ -49,10 +50,8 @@ pub fn resolve(name: &str, connection: &Connection, config: &Config) -> Result<A
                 (Some(secret), None) => secrets.client(Some(secret), *client_authentication)?,
                 (None, Some(key)) => ClientAuth::Assertion(secrets.key(key, key_id, thumbprint, audience)?),
                 _ => {
-                    return Err(
-                        Failure::usage(format!("connection {name} needs client-secret or private-key"))
-                            .hint("give one of the two"),
-                    );
+                    return Err(Failure::usage(format!("{owner} needs client-secret or private-key"))
+                        .hint("give one of the two"));
                 }
             };
             (client_id, client, Grant::ClientCredentials, scope)
@@ -74,7 +73,7 @@ pub fn resolve(name: &str, connection: &Connection, config: &Config) -> Result<A
                 client,
                 Grant::RefreshToken {
                     initial,
-                    store: token_file(name)?,
+                    store: token_file(owner.name())?,
                 },
                 scope,
             )
@@ -132,15 +131,15 @@ fn default_scope(kind: ConnectionKind) -> Option<String> {
     (kind == ConnectionKind::IdentityDomain).then(|| DOMAIN_SCOPE.to_string())
 }
 
-/// The secrets of one connection.
+/// The secrets of one connection or endpoint.
 struct Secrets<'a> {
-    name: &'a str,
+    owner: Owner<'a>,
     config: &'a Config,
 }
 
 impl Secrets<'_> {
     fn get(&self, source: &SecretSource, what: &str) -> Result<SecretString, Failure> {
-        Ok(source.resolve(&format!("{what} of connection {}", self.name), &self.config.folder)?)
+        Ok(source.resolve(&format!("{} needs its {what}", self.owner), &self.config.folder)?)
     }
 
     fn client(&self, secret: Option<&SecretSource>, sent: ClientAuthentication) -> Result<ClientAuth, Failure> {
@@ -165,10 +164,8 @@ impl Secrets<'_> {
             (Some(alias), None) => KeyId::Alias(alias.clone()),
             (None, Some(thumbprint)) => KeyId::Thumbprint(thumbprint.clone()),
             _ => {
-                return Err(
-                    Failure::usage(format!("connection {} needs key-id or thumbprint", self.name))
-                        .hint("key-id is the alias of the key's certificate on the server; give one of the two"),
-                );
+                return Err(Failure::usage(format!("{} needs key-id or thumbprint", self.owner))
+                    .hint("key-id is the alias of the key's certificate on the server; give one of the two"));
             }
         };
         Ok(SigningKey::new(&self.get(key, "private key")?, id, audience.clone())?)

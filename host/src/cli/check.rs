@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::args::{CheckArgs, Talk};
 use super::error::exit_of;
 use super::stop::Stop;
-use super::{Failure, connection, print, report, sinks};
+use super::{Failure, check_state, connection, print, report, sinks};
 use crate::config::{Config, ConnectionKind, nearest};
 use crate::plugin;
 use crate::remote::{Remote, TOLERATED_SKEW, skew_in_words};
@@ -49,28 +49,41 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
                 });
             }
         };
-        let mut line = String::new();
-        let _ = match &outcome {
-            Ok(steps) => writeln!(line, "ok      {name}: {steps}"),
-            Err(failure) => {
-                let hint = failure
-                    .hint
-                    .as_ref()
-                    .map(|hint| format!("; {hint}"))
-                    .unwrap_or_default();
-                writeln!(
-                    line,
-                    "failed  {name}: {}{hint}",
-                    failure.message.as_deref().unwrap_or_default()
-                )
-            }
-        };
-        print(line.as_bytes())?;
+        say(name, &outcome)?;
         if let (Err(failure), None) = (outcome, &first) {
             first = Some(failure.exit);
         }
     }
+    if args.names.is_empty() {
+        for (name, outcome) in check_state::check(&config) {
+            say(name, &outcome)?;
+            if let (Err(failure), None) = (outcome, &first) {
+                first = Some(failure.exit);
+            }
+        }
+    }
     first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
+}
+
+/// Prints the line of one of them.
+fn say(name: &str, outcome: &Result<String, Failure>) -> Result<(), Failure> {
+    let mut line = String::new();
+    let _ = match outcome {
+        Ok(steps) => writeln!(line, "ok      {name}: {steps}"),
+        Err(failure) => {
+            let hint = failure
+                .hint
+                .as_ref()
+                .map(|hint| format!("; {hint}"))
+                .unwrap_or_default();
+            writeln!(
+                line,
+                "failed  {name}: {}{hint}",
+                failure.message.as_deref().unwrap_or_default()
+            )
+        }
+    };
+    print(line.as_bytes())
 }
 
 /// What was found, the rate limit where the server tells it, and how far apart the clocks are.

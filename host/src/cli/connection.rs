@@ -13,6 +13,41 @@ use crate::remote::{Auth, ClientCertificate, Proxy, Remote, RetryPolicy, Setting
 /// The variable that holds the secret of an ad-hoc connection.
 const SECRET_VARIABLE: &str = "HOST_SECRET";
 
+/// Whose remote service it is, in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// `[connections.NAME]`.
+    Connection(&'a str),
+    /// The endpoint of `[sinks.NAME]`.
+    Sink(&'a str),
+}
+
+impl<'a> Owner<'a> {
+    /// The name, which is the remote service's as well.
+    pub fn name(self) -> &'a str {
+        match self {
+            Owner::Connection(name) | Owner::Sink(name) => name,
+        }
+    }
+
+    /// Where the key stands, as `host.toml line 7: sinks.siem.endpoint.url`.
+    fn place(self, key: &str, config: &Config) -> String {
+        match self {
+            Owner::Connection(name) => config.place(&["connections", name, key]),
+            Owner::Sink(name) => config.place(&["sinks", name, "endpoint", key]),
+        }
+    }
+}
+
+impl std::fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Owner::Connection(name) => write!(f, "connection {name}"),
+            Owner::Sink(name) => write!(f, "sink {name}"),
+        }
+    }
+}
+
 /// Decides which server is asked, and gets the secret for it.
 pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind) -> Result<Settings, Failure> {
     if let Some(url) = &args.url {
@@ -29,54 +64,55 @@ pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind
                 .hint(format!("choose a connection of kind {kind}")),
         );
     }
-    assemble(name, connection, config)
+    assemble(Owner::Connection(name), connection, config)
 }
 
 /// The settings of a configured connection, whatever its kind.
 pub fn of_name(config: &Config, name: &str) -> Result<Settings, Failure> {
     let (name, connection) = named(config, name)?;
-    assemble(name, connection, config)
+    assemble(Owner::Connection(name), connection, config)
 }
 
 /// The settings of a sink's endpoint; `name` is the sink's.
 pub fn of_endpoint(name: &str, endpoint: &Connection, config: &Config) -> Result<Settings, Failure> {
-    assemble(name, endpoint, config)
+    assemble(Owner::Sink(name), endpoint, config)
 }
 
-fn assemble(name: &str, connection: &Connection, config: &Config) -> Result<Settings, Failure> {
+fn assemble(owner: Owner<'_>, connection: &Connection, config: &Config) -> Result<Settings, Failure> {
     // A URL that would never be asked must not cost a secret.
-    check(name, connection, config)?;
-    let auth = auth::resolve(name, connection, config)?;
-    let mut settings = configured(name, connection, auth, config)?;
+    check(owner, connection, config)?;
+    let auth = auth::resolve(owner, connection, config)?;
+    let mut settings = configured(owner, connection, auth, config)?;
     settings.proxy = connection
         .proxy
         .as_ref()
-        .map(|set| proxy(name, set, config))
+        .map(|set| proxy(owner, set, config))
         .transpose()?;
     Ok(settings)
 }
 
 /// Checks what can be checked of a connection without its secret.
-pub fn check(name: &str, connection: &Connection, config: &Config) -> Result<(), Failure> {
-    check_url(&configured(name, connection, Auth::None, config)?)
+pub fn check(owner: Owner<'_>, connection: &Connection, config: &Config) -> Result<(), Failure> {
+    let settings = configured(owner, connection, Auth::None, config)?;
+    check_url(&settings).map_err(|failure| failure.at(&owner.place("url", config)))
 }
 
 fn check_url(settings: &Settings) -> Result<(), Failure> {
     Remote::check(settings).map_err(Failure::from)
 }
 
-fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) -> Result<Settings, Failure> {
-    let mut settings = Settings::new(name, connection.url.clone());
+fn configured(owner: Owner<'_>, connection: &Connection, auth: Auth, config: &Config) -> Result<Settings, Failure> {
+    let mut settings = Settings::new(owner.name(), connection.url.clone());
     settings.auth = auth;
     settings.allow_http = connection.allow_http;
     settings.allow_private_addresses = connection.allow_private_addresses;
     if let Some(proxy) = &connection.proxy
         && (!proxy.url.username().is_empty() || proxy.url.password().is_some())
     {
-        return Err(Failure::usage(format!(
-            "the proxy's URL of connection {name} contains user information"
-        ))
-        .hint("give username and password beside the url"));
+        return Err(
+            Failure::usage(format!("the proxy's URL of {owner} contains user information"))
+                .hint("give username and password beside the url"),
+        );
     }
     settings.rate_limit = connection.rate_limit;
     settings.parallel = connection.parallel_requests.unwrap_or_default();
@@ -88,10 +124,10 @@ fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) 
         }),
         (None, None) => None,
         _ => {
-            return Err(Failure::usage(format!(
-                "connection {name} has only one of client-certificate and client-key"
-            ))
-            .hint("both are PEM files, and may be the same one"));
+            return Err(
+                Failure::usage(format!("{owner} has only one of client-certificate and client-key"))
+                    .hint("both are PEM files, and may be the same one"),
+            );
         }
     };
     let files = [
@@ -106,7 +142,7 @@ fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) 
         .find(|path| !path.is_file())
     {
         return Err(
-            Failure::usage(format!("connection {name}: there is no file {}", missing.display()))
+            Failure::usage(format!("{owner}: there is no file {}", missing.display()))
                 .hint("paths start from the configuration's folder"),
         );
     }
@@ -129,18 +165,18 @@ fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) 
 }
 
 /// The proxy with its password.
-fn proxy(name: &str, proxy: &config::Proxy, config: &Config) -> Result<Proxy, Failure> {
+fn proxy(owner: Owner<'_>, proxy: &config::Proxy, config: &Config) -> Result<Proxy, Failure> {
     let credentials = match (&proxy.username, &proxy.password) {
         (Some(username), Some(password)) => {
-            let password = password.resolve(&format!("proxy password of connection {name}"), &config.folder)?;
+            let password = password.resolve(&format!("{owner} needs its proxy's password"), &config.folder)?;
             Some((username.clone(), password))
         }
         (None, None) => None,
         _ => {
-            return Err(Failure::usage(format!(
-                "the proxy of connection {name} has only one of username and password"
-            ))
-            .hint("give both or neither"));
+            return Err(
+                Failure::usage(format!("the proxy of {owner} has only one of username and password"))
+                    .hint("give both or neither"),
+            );
         }
     };
     Ok(Proxy {

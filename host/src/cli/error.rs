@@ -101,6 +101,14 @@ impl Failure {
         }
     }
 
+    /// The failure with the place in the configuration that it is about in front.
+    pub fn at(self, place: &str) -> Failure {
+        Failure {
+            message: self.message.map(|message| format!("{place}: {message}")),
+            ..self
+        }
+    }
+
     fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
         let mut message = error.to_string();
         let mut source = error.source();
@@ -338,10 +346,11 @@ impl From<RunError> for Failure {
                 );
                 Failure::usage(error.to_string()).hint(hint)
             }
-            error @ RunError::Lost { .. } => {
-                let RunError::Lost { report, connection, .. } = &error else {
-                    return Failure::new(Exit::Internal, error.to_string());
-                };
+            RunError::Gap {
+                ref report,
+                ref connection,
+                ..
+            } => {
                 let hint = format!(
                     "it is written down: `host gaps {report} --connection {connection}`; run more often than the server deletes, \
                      and set `retention` of the connection to what the server keeps"
@@ -362,7 +371,19 @@ impl From<RunError> for Failure {
                 Failure { message, ..failure }
             }
             error @ RunError::Undelivered { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
-                .hint("mend the sink, or make room for dead letters, then run again"),
+                .hint(
+                    "fix the sink, or make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
+                     [dead-letters]; then run again",
+                ),
+            error @ RunError::Lost { .. } => Failure {
+                code: "events-lost",
+                ..Failure::new(Exit::Partial, error.to_string())
+            }
+            .hint(
+                "fix the sink, and make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
+                 [dead-letters]; `host run` with --from, --to and --sink asks for the period again and delivers it to that \
+                 sink; with `required = true` the run would have waited for it",
+            ),
             error @ RunError::DeadLettered { .. } => Failure::new(Exit::Partial, error.to_string()).hint(
                 "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
             ),

@@ -5,7 +5,8 @@ mod settings;
 use std::fmt::Write;
 
 use crate::counted::counted;
-use crate::plugin::{Inspection, Limits};
+use crate::plugin::{Inspection, Limits, built_in};
+use crate::run::route::repertoire;
 
 /// The lines of `host plugin inspect`.
 pub fn render(about: &Inspection) -> String {
@@ -36,6 +37,13 @@ pub fn render(about: &Inspection) -> String {
         }
         if let Some(successor) = &report.successor {
             line("successor", successor);
+        }
+        if let Some(known) = built_in(&about.name).and_then(|_| repertoire::of(&about.name)) {
+            let outcomes: Vec<&str> = known.outcomes.iter().map(|outcome| outcome.name()).collect();
+            let activities: Vec<&str> = known.activities.iter().map(|activity| activity.name()).collect();
+            line("labels", &known.labels.join(", "));
+            line("outcomes", &outcomes.join(", "));
+            line("activities", &activities.join(", "));
         }
         for parameter in &report.parameters {
             let values = if parameter.values.is_empty() {

@@ -29,7 +29,8 @@ pub fn file(args: &RunArgs, config: &Config) -> Result<Option<PathBuf>, Failure>
     }
 }
 
-fn default(config: &Config) -> Result<PathBuf, Failure> {
+/// The configured ledger, or the one in the state folder.
+pub fn default(config: &Config) -> Result<PathBuf, Failure> {
     if let Some(path) = &config.ledger.path {
         return Ok(config.folder.join(path));
     }

@@ -4,6 +4,7 @@
 pub mod args;
 mod auth;
 mod check;
+mod check_state;
 mod connection;
 mod dead_letters;
 mod demo;
@@ -207,13 +208,20 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     };
     plugins::sandbox(&config)?;
     for (name, connection) in &config.connections {
-        connection::check(name, connection, &config)?;
+        connection::check(connection::Owner::Connection(name), connection, &config)?;
     }
     for (name, sink) in &config.sinks {
         sinks::check(&config, name, sink)?;
     }
     for name in config.plugins.keys() {
         plugins::load(&config, name)?;
+    }
+    let mut remarks = config.remarks();
+    for (name, sink) in &config.sinks {
+        remarks.extend(sinks::remark(&config, name, sink));
+    }
+    for remark in remarks {
+        print(format!("remark: {remark}\n").as_bytes())?;
     }
     print(
         format!(

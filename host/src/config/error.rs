@@ -39,7 +39,7 @@ pub enum ConfigError {
         name: String,
     },
     /// A secret cannot be had.
-    #[error("cannot get the {what}: {reason}")]
+    #[error("{what}: {reason}")]
     Secret {
         /// What it is for, such as `password of connection epm`.
         what: String,
@@ -115,9 +115,9 @@ impl ConfigError {
                 nearest: Some(nearest), ..
             } => Some(format!("did you mean `{nearest}`?")),
             ConfigError::Syntax { message, .. } if message.contains("literal secret") => {
-                Some("write { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }".into())
+                Some("write { env = \"NAME\" }, { file = \"PATH\" }, { credential = \"NAME\" } or { command = [\"PROGRAM\", …] }".into())
             }
-            ConfigError::Syntax { .. } => Some("docs/configuration.md lists every key".into()),
+            ConfigError::Syntax { .. } => Some("`host config schema` prints every key with what it means".into()),
             ConfigError::Name { .. } => None,
             ConfigError::Secret { hint, .. } => Some(hint.clone()),
         }

@@ -12,6 +12,7 @@
 
 mod error;
 mod place;
+mod remark;
 mod route;
 mod schema;
 mod secret;
@@ -73,6 +74,9 @@ pub struct Config {
     /// The file, where there is one.
     #[serde(skip)]
     pub path: Option<PathBuf>,
+    /// The text that it was read from, for the places of what is found out later.
+    #[serde(skip)]
+    text: String,
 }
 
 /// A remote service: a connection, or the endpoint of a sink.
@@ -452,7 +456,8 @@ impl Config {
 
     /// Parses the text of a configuration.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
-        let config: Config = toml::from_str(text).map_err(|error| ConfigError::syntax(text, &error))?;
+        let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::syntax(text, &error))?;
+        config.text = text.to_owned();
         for (what, name) in (config.connections.keys().map(|name| ("connection", name)))
             .chain(config.sinks.keys().map(|name| ("sink", name)))
             .chain(config.plugins.keys().map(|name| ("plugin", name)))
@@ -467,6 +472,19 @@ impl Config {
 }
 
 impl Config {
+    /// Where a key stands, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
+    /// is not known is left out.
+    pub fn place(&self, key: &[&str]) -> String {
+        let file = self.path.as_ref().map(|path| path.display().to_string());
+        let line = place::line_of(&self.text, key).map(|line| format!("line {line}"));
+        let before: Vec<String> = [file, line].into_iter().flatten().collect();
+        let key = key.join(".");
+        match before.is_empty() {
+            true => key,
+            false => format!("{}: {key}", before.join(" ")),
+        }
+    }
+
     /// A connection has a kind, an endpoint has none.
     fn check_kinds(&self) -> Result<(), ConfigError> {
         let wrong = |message: String| ConfigError::Syntax {

@@ -23,10 +23,16 @@ pub enum SecretSource {
         /// Its name.
         name: String,
     },
-    /// A file that only its owner may read; one trailing line break is not part of the secret.
+    /// A file that not everybody may read; one trailing line break is not part of the secret.
     File {
         /// Its path.
         path: PathBuf,
+    },
+    /// A credential that the service manager hands over: a file of `$CREDENTIALS_DIRECTORY`, as of `LoadCredential=` in a
+    /// unit of systemd (systemd.exec(5), "Credentials").
+    Credential {
+        /// Its name.
+        name: String,
     },
     /// A program that prints the secret.
     Command {
@@ -52,8 +58,20 @@ impl schemars::JsonSchema for SecretSource {
                 },
                 {
                     "type": "object",
-                    "properties": { "file": { "type": "string", "description": "A file that only its owner may read." } },
+                    "properties": { "file": { "type": "string", "description": "A file that not everybody may read." } },
                     "required": ["file"],
+                    "additionalProperties": false
+                },
+                {
+                    "type": "object",
+                    "properties": {
+                        "credential": {
+                            "type": "string",
+                            "pattern": "^[^/]+$",
+                            "description": "A file of $CREDENTIALS_DIRECTORY, where systemd puts what LoadCredential= names."
+                        }
+                    },
+                    "required": ["credential"],
                     "additionalProperties": false
                 },
                 {
@@ -91,12 +109,18 @@ impl SecretSource {
             })?,
             SecretSource::File { path } => {
                 let path = folder.join(path);
-                read_file(&path).map_err(|reason| {
+                read_file(&path, &Trusted::of_this_process())
+                    .map_err(|refusal| failed(refusal.reason, &refusal.hint))?
+            }
+            SecretSource::Credential { name } => {
+                let trusted = Trusted::of_this_process();
+                let path = trusted.credential(name).map_err(|reason| {
                     failed(
-                        format!("{}: {reason}", path.display()),
-                        "the file must exist and have mode 0600 or 0400",
+                        reason,
+                        "under systemd write LoadCredential=NAME:PATH in the unit; elsewhere use { file = … } or { env = … }",
                     )
-                })?
+                })?;
+                read_file(&path, &trusted).map_err(|refusal| failed(refusal.reason, &refusal.hint))?
             }
             SecretSource::Command { argv } => run_command(argv).map_err(|reason| {
                 failed(
@@ -114,17 +138,83 @@ impl SecretSource {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    let mode = metadata.permissions().mode() & 0o777;
+/// Where a secret file may have any mode: whoever makes these folders lets nobody else in.
+#[derive(Debug, Default)]
+struct Trusted {
+    /// `$CREDENTIALS_DIRECTORY`.
+    credentials: Option<PathBuf>,
+    /// Where containers get their secrets.
+    secrets: PathBuf,
+}
+
+impl Trusted {
+    fn of_this_process() -> Trusted {
+        Trusted {
+            credentials: std::env::var_os("CREDENTIALS_DIRECTORY")
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute()),
+            secrets: "/run/secrets".into(),
+        }
+    }
+
+    /// The file of a credential.
+    fn credential(&self, name: &str) -> Result<PathBuf, String> {
+        let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
+        match &self.credentials {
+            _ if !plain => Err("a credential is named without a folder".into()),
+            Some(folder) => Ok(folder.join(name)),
+            None => Err(format!(
+                "there is no credential {name}: $CREDENTIALS_DIRECTORY is not set"
+            )),
+        }
+    }
+
+    /// Whether the file lies there, links followed.
+    fn holds(&self, path: &Path) -> bool {
+        let Ok(path) = path.canonicalize() else { return false };
+        [Some(&self.secrets), self.credentials.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|folder| folder.canonicalize().ok())
+            .any(|folder| path.starts_with(folder))
+    }
+}
+
+/// Why a file gives no secret, and what helps.
+struct Refusal {
+    reason: String,
+    hint: String,
+}
+
+/// Reads a secret that its owner and perhaps its group may read: Kubernetes with `fsGroup` makes files 0440 whatever was
+/// asked for, systemd's credentials are 0440 with an access list, and Docker's secrets below `/run/secrets` are 0444.
+fn read_file(path: &Path, trusted: &Trusted) -> Result<String, Refusal> {
+    let shown = path.display();
+    let refused = |reason: String, hint: String| Refusal { reason, hint };
+    let unreadable = |error: String| {
+        let hint = format!("the file must exist, and the user who runs host must be allowed to read {shown}");
+        refused(format!("{shown}: {error}"), hint)
+    };
+    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() {
-        return Err("it is no plain file".into());
+        return Err(unreadable("it is not a regular file".into()));
     }
-    if mode & 0o077 != 0 {
-        return Err(format!("others may read it (mode {mode:04o})"));
+    let mode = metadata.permissions().mode() & 0o777;
+    let open_to = [
+        (0o002, "may be written by every user", "chmod o="),
+        (0o005, "is readable by every user", "chmod o="),
+        (0o020, "may be written by its group", "chmod g-w"),
+    ];
+    if let Some((_, what, command)) = open_to.into_iter().find(|(bits, ..)| mode & bits != 0)
+        && !trusted.holds(path)
+    {
+        return Err(refused(
+            format!("{shown} {what} (mode {mode:04o})"),
+            format!("{command} {shown}; only its owner may write a secret, and only its owner and group may read it"),
+        ));
     }
-    read_limited(file)
+    read_limited(file).map_err(unreadable)
 }
 
 fn run_command(argv: &[String]) -> Result<String, String> {
@@ -171,7 +261,7 @@ impl<'de> Visitor<'de> for SourceVisitor {
     type Value = SecretSource;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{ env = … }, { file = … } or { command = […] }")
+        f.write_str("{ env = … }, { file = … }, { credential = … } or { command = […] }")
     }
 
     // The default would quote the value.
@@ -180,10 +270,10 @@ impl<'de> Visitor<'de> for SourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
-        const KNOWN: &[&str] = &["env", "file", "command"];
+        const KNOWN: &[&str] = &["env", "file", "credential", "command"];
         let key: String = map
             .next_key()?
-            .ok_or_else(|| de::Error::custom("a secret needs env, file or command"))?;
+            .ok_or_else(|| de::Error::custom("a secret needs env, file, credential or command"))?;
         let source = match key.as_str() {
             "env" => SecretSource::Env {
                 name: map.next_value()?,
@@ -191,13 +281,18 @@ impl<'de> Visitor<'de> for SourceVisitor {
             "file" => SecretSource::File {
                 path: map.next_value()?,
             },
+            "credential" => SecretSource::Credential {
+                name: map.next_value()?,
+            },
             "command" => SecretSource::Command {
                 argv: map.next_value()?,
             },
             other => return Err(de::Error::unknown_field(other, KNOWN)),
         };
         if map.next_key::<String>()?.is_some() {
-            return Err(de::Error::custom("a secret comes from one place: env, file or command"));
+            return Err(de::Error::custom(
+                "a secret comes from one place: env, file, credential or command",
+            ));
         }
         Ok(source)
     }
@@ -209,20 +304,93 @@ mod tests {
     use secrecy::ExposeSecret;
     use std::fs;
 
-    #[test]
-    fn a_file_that_others_may_read_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
+    fn file(folder: &Path, mode: u32) -> PathBuf {
+        let path = folder.join("secret");
+        let _ = fs::remove_file(&path);
         fs::write(&path, "s3cret\n").unwrap();
-        let source = SecretSource::File { path: "secret".into() };
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let refused = source.resolve("password", folder.path()).unwrap_err().to_string();
-        assert!(refused.contains("mode 0644"), "{refused}");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(
-            source.resolve("password", folder.path()).unwrap().expose_secret(),
-            "s3cret"
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_is_refused_that_others_may_read_or_its_group_may_write() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, said) in [
+            (0o600, None),
+            (0o400, None),
+            (0o640, None),
+            (0o440, None),
+            (0o644, Some("is readable by every user (mode 0644)")),
+            (0o604, Some("is readable by every user (mode 0604)")),
+            (0o401, Some("is readable by every user (mode 0401)")),
+            (0o602, Some("may be written by every user (mode 0602)")),
+            (0o660, Some("may be written by its group (mode 0660)")),
+            (0o420, Some("may be written by its group (mode 0420)")),
+        ] {
+            let path = file(folder.path(), mode);
+            let source = SecretSource::File { path: "secret".into() };
+            match (source.resolve("password", folder.path()), said) {
+                (Ok(secret), None) => assert_eq!(secret.expose_secret(), "s3cret"),
+                (Err(error), Some(said)) => {
+                    assert!(error.to_string().contains(said), "{error}");
+                    let hint = error.hint().unwrap();
+                    assert!(
+                        hint.contains("chmod") && hint.contains(path.to_str().unwrap()),
+                        "{hint}"
+                    );
+                }
+                (outcome, _) => panic!("{mode:o}: {outcome:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_service_manager_hands_over_may_have_any_mode() {
+        let (credentials, secrets, elsewhere) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
         );
+        let trusted = Trusted {
+            credentials: Some(credentials.path().into()),
+            secrets: secrets.path().into(),
+        };
+        for folder in [&credentials, &secrets] {
+            let path = file(folder.path(), 0o444);
+            assert!(read_file(&path, &trusted).is_ok());
+            // Kubernetes shows a secret through links.
+            let link = elsewhere.path().join("link");
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert!(read_file(&link, &trusted).is_ok());
+        }
+        // A name that only looks as if it lay there.
+        let outside = file(elsewhere.path(), 0o444);
+        let roundabout = credentials
+            .path()
+            .join("..")
+            .join(outside.strip_prefix(outside.ancestors().nth(2).unwrap()).unwrap());
+        assert!(read_file(&roundabout, &trusted).is_err());
+    }
+
+    #[test]
+    fn a_credential_is_a_file_of_its_folder_and_of_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let trusted = Trusted {
+            credentials: Some(folder.path().into()),
+            ..Trusted::default()
+        };
+        assert_eq!(trusted.credential("epm"), Ok(folder.path().join("epm")));
+        for name in ["", ".", "..", "../epm", "/etc/passwd", "a/b", "a\0"] {
+            assert!(trusted.credential(name).is_err(), "{name:?}");
+        }
+        let none = Trusted::default().credential("epm").unwrap_err();
+        assert!(none.contains("$CREDENTIALS_DIRECTORY is not set"), "{none}");
+        let config = crate::config::Config::parse(
+            "[connections.epm]\nkind = \"epm\"\nurl = \"https://a.example\"\n\
+             auth = { kind = \"bearer\", token = { credential = \"epm\" } }",
+        );
+        assert!(config.is_ok(), "{config:?}");
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Ids {
 
     /// Fills `event.id` unless the source gave one; an empty one counts as none.
     pub fn assign(&mut self, event: &mut Event) -> Result<(), IdError> {
-        if event.id.as_ref().is_some_and(|id| !id.is_empty()) {
+        event.id_is_derived = event.id.as_ref().is_none_or(String::is_empty);
+        if !event.id_is_derived {
             return Ok(());
         }
         self.hashed.truncate(self.row);
@@ -165,13 +166,13 @@ fn put_option(row: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-fn put(row: &mut Vec<u8>, text: &str) {
+pub(super) fn put(row: &mut Vec<u8>, text: &str) {
     row.extend_from_slice(&(text.len() as u64).to_le_bytes());
     row.extend_from_slice(text.as_bytes());
 }
 
 /// Puts the digits in the place of what was there, in its memory where there is room.
-fn put_hex(text: &mut String, bytes: &[u8; 16]) {
+pub(super) fn put_hex(text: &mut String, bytes: &[u8; 16]) {
     let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
     let mut digits = [0; 32];
     for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {

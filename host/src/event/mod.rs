@@ -27,6 +27,7 @@ pub mod ecs;
 mod encoding;
 pub mod flat;
 pub mod id;
+mod identity;
 mod json;
 pub mod ocsf;
 #[cfg(test)]
@@ -176,6 +177,9 @@ impl Principal {
 pub struct Event {
     /// The source's id, or the derived one once `id::Ids` has seen the event.
     pub id: Option<String>,
+    /// Whether the id was derived, and so holds the stream already: see [`identity`](Event::identity).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub id_is_derived: bool,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub time: i64,
     /// What was done.
@@ -213,6 +217,7 @@ impl Event {
     pub fn new(time: i64, activity: Activity, outcome: Outcome, subject: Principal) -> Self {
         Event {
             id: None,
+            id_is_derived: false,
             time,
             activity,
             outcome,

@@ -9,6 +9,7 @@ use super::{Activity, Event, Outcome, Principal, Product, Provenance};
 pub(crate) fn full(activity: Activity, outcome: Outcome) -> Event {
     Event {
         id: Some("ecaae86c21fc4df69cfaa80448fc9478".into()),
+        id_is_derived: false,
         time: 1_525_902_954_890,
         activity,
         outcome,
@@ -103,6 +104,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             let mut next = || texts.next().flatten();
             Event {
                 id: next(),
+                id_is_derived: false,
                 time,
                 activity,
                 outcome,

@@ -60,6 +60,7 @@ pub(super) fn reject(reject: wit::Reject) -> Reject {
 fn event(event: wit::Event) -> Event {
     Event {
         id: event.id,
+        id_is_derived: false,
         time: event.time,
         activity: activity(event.activity),
         outcome: outcome(event.outcome),
@@ -205,6 +206,7 @@ mod tests {
         };
         let whole = Event {
             id: text("e1"),
+            id_is_derived: false,
             time: -1,
             activity: Activity::GroupUpdate,
             outcome: Outcome::Unknown,
@@ -230,6 +232,7 @@ mod tests {
     fn the_strings_of_an_event_are_counted_all_together() {
         let whole = Event {
             id: Some("1234".into()),
+            id_is_derived: false,
             time: 0,
             activity: Activity::Other,
             outcome: Outcome::Success,

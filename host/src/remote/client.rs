@@ -136,6 +136,11 @@ impl Remote {
         self.base.resolve_from(found_at, link)
     }
 
+    /// From now on the text counts as a secret of the connection, and is said to nobody.
+    pub(crate) fn keep_secret(&self, text: &str) {
+        self.channel.redactor.add(text);
+    }
+
     /// The text without the connection's secrets, on one line, cut to so many characters.
     pub fn presentable(&self, text: &str, most: usize) -> String {
         one_line(&self.channel.redactor.clean(text), most)

@@ -142,7 +142,7 @@ mod tests {
             Err(RemoteError::AddressRefused { .. })
         ));
         let plain = Direct::new(&settings("http://collector.example:4317"), b"h2").unwrap_err();
-        assert!(plain.to_string().contains("plain http"), "{plain}");
+        assert!(plain.to_string().contains("uses http"), "{plain}");
     }
 
     #[test]

@@ -246,8 +246,8 @@ pub(super) fn admit(settings: &Settings, base: &BaseUrl) -> Result<(), RemoteErr
     let loopback = origin.is_loopback();
     if base.url().scheme() == "http" && !loopback && !settings.allow_http {
         return Err(RemoteError::settings_hint(
-            format!("{origin} is plain http: credentials would travel readable"),
-            "use https, or set `allow-http = true` on the connection",
+            format!("{origin} uses http: credentials would be sent unencrypted"),
+            "use https, or set `allow-http = true` beside the url",
         ));
     }
     admit_origin(settings, origin)

@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Observer;
 use super::book::Book;
+use super::loss::Loss;
 use super::mark::{Keeper, Mark, MarkError};
 use super::route::Router;
 use super::used::Used;
@@ -140,6 +141,7 @@ pub(super) struct Ending {
 /// A sink's counts, for the summary.
 pub(super) struct Count {
     pub(super) name: String,
+    pub(super) required: bool,
     pub(super) guarantee: Guarantee,
     pub(super) delivered: u64,
     pub(super) before: u64,
@@ -394,6 +396,16 @@ impl FanOut {
         futures_util::future::join_all(ended).await;
     }
 
+    /// What sinks that are not required could neither deliver nor set aside so far.
+    pub(super) fn losses(&self) -> impl Iterator<Item = Loss> {
+        let lost = |lane: &&Lane| !lane.required && lane.tally.undelivered() > 0;
+        self.lanes.iter().filter(lost).map(|lane| Loss {
+            name: lane.name.clone(),
+            events: lane.tally.undelivered(),
+            reason: "they could not be set aside as dead letters".into(),
+        })
+    }
+
     /// How many events no route took.
     pub(super) fn unrouted(&self) -> u64 {
         self.unrouted
@@ -406,6 +418,7 @@ impl FanOut {
             let before = lane.before.load(Ordering::Relaxed);
             Count {
                 name: lane.name.clone(),
+                required: lane.required,
                 guarantee: lane.guarantee,
                 delivered,
                 before,

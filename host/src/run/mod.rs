@@ -21,6 +21,7 @@ mod histories;
 mod keep_rejected;
 mod kept;
 mod lines;
+mod loss;
 mod mark;
 mod memory;
 mod overlap;
@@ -75,6 +76,7 @@ pub use keep_rejected::Rejects;
 pub use kept::{Keeping, Wanted};
 pub use retention::kept;
 pub use reread::{Reread, RereadError, reread};
+pub use loss::Loss;
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
@@ -139,7 +141,7 @@ pub enum RunError {
         "{report} of {connection}: data is lost: {} was never collected, and the server no longer has it",
         periods(gaps)
     )]
-    Lost {
+    Gap {
         /// The report's name.
         report: String,
         /// The connection's name.
@@ -174,8 +176,19 @@ pub enum RunError {
         /// Why they could not be kept.
         reason: String,
     },
+    /// Required sinks have answered for everything, and optional ones have not: what was for them is lost.
+    #[error("{}", loss::told(.sinks))]
+    Lost {
+        /// The sinks.
+        sinks: Vec<Loss>,
+    },
     /// Everything was delivered but for dead letters of required sinks.
-    #[error("{} went to the dead letters of {}", counted(.events, "event", "events"), sinks.join(", "))]
+    #[error(
+        "{} not delivered and kept as {} of {}",
+        counted(.events, "event was", "events were"),
+        if *.events == 1 { "a dead letter" } else { "dead letters" },
+        sinks.join(", ")
+    )]
     DeadLettered {
         /// The sinks.
         sinks: Vec<String>,
@@ -336,7 +349,13 @@ impl Run {
                 result = self.complete(delivered, &counts, &mut sinks) => result,
                 () = late(&stop) => Err(RunError::Stopped),
             },
-            Err(error) => Err(error),
+            Err(error) => {
+                // Periods that are complete do not come again.
+                for loss in sinks.losses() {
+                    tracing::error!("{loss}");
+                }
+                Err(error)
+            }
         };
         sinks.give_up().await;
         let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
@@ -385,12 +404,16 @@ impl Run {
         failpoint!("close.after");
         if sinks.unrouted() > 0 {
             tracing::warn!(
-                events = sinks.unrouted(),
-                "no route takes these events: they go nowhere"
+                "{} no route and not delivered anywhere; a catch-all under [[routes]] keeps them",
+                counted(sinks.unrouted(), "event matched", "events matched")
             );
         }
         let settled = settled(endings, &sinks.counts());
-        if !matches!(settled, Ok(()) | Err(RunError::DeadLettered { .. })) {
+        let goes_on = matches!(
+            settled,
+            Ok(()) | Err(RunError::DeadLettered { .. } | RunError::Lost { .. })
+        );
+        if !goes_on {
             return settled;
         }
         for cleanup in delivered.cleanups {
@@ -432,7 +455,7 @@ impl Run {
         let told = gaps.clone();
         let change = move |record: &mut Record| record.untold.retain(|gap| !told.contains(gap));
         keeping.book.change("told", change).await?;
-        Ok(Some(RunError::Lost {
+        Ok(Some(RunError::Gap {
             report: self.provenance.report.clone(),
             connection: self.provenance.connection.clone(),
             gaps,
@@ -615,6 +638,7 @@ impl Run {
             sinks: (sinks.counts().into_iter())
                 .map(|count| SinkSummary {
                     name: count.name,
+                    required: count.required,
                     delivered: count.delivered,
                     delivered_before: count.before,
                     retries: count.retries,
@@ -672,6 +696,7 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
     let mut closed = 0;
     let mut first = None;
     let mut dead = Vec::new();
+    let mut lost = Vec::new();
     let sinks = endings.len();
     for (ending, count) in endings.into_iter().zip(counts) {
         let failed = match ending.result {
@@ -705,6 +730,15 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
         match failed {
             Some(error) if ending.required && first.is_none() => first = Some(error),
             Some(error) if ending.required => tracing::error!("{}", in_one_line(&error)),
+            Some(error) if count.undelivered > 0 => lost.push(Loss {
+                name: ending.name,
+                events: count.undelivered,
+                reason: match error {
+                    RunError::Undelivered { reason, .. } => reason,
+                    RunError::Sink { source, .. } => in_one_line(&source),
+                    error => in_one_line(&error),
+                },
+            }),
             Some(error) => {
                 tracing::warn!("{}; it is not required, so the run goes on", in_one_line(&error));
             }
@@ -713,18 +747,25 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
         }
     }
     if let Some(error) = first {
+        for loss in &lost {
+            tracing::error!("{loss}");
+        }
         return Err(error);
     }
     if sinks > 0 && closed == sinks {
         return Err(RunError::Closed);
     }
-    if dead.is_empty() {
-        return Ok(());
-    }
-    Err(RunError::DeadLettered {
+    let dead = (!dead.is_empty()).then(|| RunError::DeadLettered {
         events: dead.iter().map(|(_, events)| events).sum(),
         sinks: dead.into_iter().map(|(name, _)| name).collect(),
-    })
+    });
+    if lost.is_empty() {
+        return dead.map_or(Ok(()), Err);
+    }
+    if let Some(dead) = dead {
+        tracing::error!("{dead}");
+    }
+    Err(RunError::Lost { sinks: lost })
 }
 
 /// Periods for people.

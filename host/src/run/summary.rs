@@ -66,6 +66,8 @@ pub struct WindowSummary {
 pub struct SinkSummary {
     /// Its name.
     pub name: String,
+    /// Whether the run is done only once it has answered for every event; what one that is not leaves `undelivered` is lost.
+    pub required: bool,
     /// Events it has acknowledged.
     pub delivered: u64,
     /// Events that it had acknowledged in a run that was cut short, and that were not delivered again.

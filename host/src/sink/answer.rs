@@ -10,8 +10,9 @@ use crate::remote::{Answer, Class, Remote, RemoteError};
 /// How much of a receiver's explanation is kept.
 const DETAIL_CHARS: usize = 300;
 
-/// Reads the status by RFC 9110: 2xx took the events, 413 took none because they are too many, 408, 425, 429 and 5xx but
-/// 501 may take them later, and everything else never will.
+/// Reads the status by RFC 9110: 2xx took the events, 413 took none because they are too many, 408, 425, 429 and most of
+/// 5xx may take them later. What says nothing of the events but of the way to the receiver (a refused credential, nothing
+/// at the URL, a redirect to a sign-in page) makes the sink [unusable](Verdict::Unusable). Everything else refuses them.
 pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
     let status = answer.status;
     if status.is_success() {
@@ -20,7 +21,7 @@ pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
     let reason = reason(remote, answer);
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Verdict::TooLarge { reason },
-        StatusCode::NOT_IMPLEMENTED => Verdict::Refused { reason },
+        status if is_of_the_way(status) => Verdict::Unusable { reason },
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => Verdict::Retry {
             after: retry_after(answer),
             reason,
@@ -31,6 +32,29 @@ pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
         },
         _ => Verdict::Refused { reason },
     }
+}
+
+/// Whether a status is about the request as all requests of the sink are, whatever events are in it: RFC 9110 section 15,
+/// RFC 6585 for 511, RFC 7725 for 451. An item that these name would be named for each batch alike.
+fn is_of_the_way(status: StatusCode) -> bool {
+    status.is_redirection()
+        || matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::PAYMENT_REQUIRED
+                | StatusCode::FORBIDDEN
+                | StatusCode::NOT_FOUND
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                | StatusCode::GONE
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+                | StatusCode::MISDIRECTED_REQUEST
+                | StatusCode::UPGRADE_REQUIRED
+                | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS
+                | StatusCode::NOT_IMPLEMENTED
+                | StatusCode::HTTP_VERSION_NOT_SUPPORTED
+                | StatusCode::NETWORK_AUTHENTICATION_REQUIRED
+        )
 }
 
 /// The status and what the receiver says of it, in one line.
@@ -45,12 +69,13 @@ pub(super) fn reason(remote: &Remote, answer: &Answer) -> String {
     }
 }
 
-/// A request that was not answered: the network may mend, the settings will not.
+/// A request that was not answered: the network may come back by itself, while settings, certificates and a credential that
+/// is refused stay as they are until somebody changes them.
 pub(super) fn unanswered(error: &RemoteError) -> Verdict {
     let reason = in_one_line(error);
     match error.class() {
         Class::Unavailable => Verdict::Retry { after: None, reason },
-        _ => Verdict::Refused { reason },
+        _ => Verdict::Unusable { reason },
     }
 }
 

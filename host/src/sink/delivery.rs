@@ -2,7 +2,7 @@
 //!
 //! A [`Delivery`] is a sink with its retry policy. It cuts and gathers events into the batches that the sink takes,
 //! repeats what may succeed later, halves what is too large, and sets aside what is refused for good. After a batch was
-//! given up, the sink counts as down: what follows becomes dead letters at once, but for an attempt now and then. A
+//! given up, or where the sink is unusable as it is, it counts as down: what follows becomes dead letters at once, but for an attempt now and then. A
 //! delivery whose events are kept elsewhere [waits](Delivery::wait_when_down) instead: it ends there.
 
 use std::sync::Arc;
@@ -144,8 +144,8 @@ impl Delivery {
         }
     }
 
-    /// From now on a receiver that is down ends the delivery with [`SinkError::Down`], and its events become no dead
-    /// letters: whoever has them delivers them another time.
+    /// From now on a receiver that is down ends the delivery with [`SinkError::Down`], one that is unusable with
+    /// [`SinkError::Shut`], and its events become no dead letters: whoever has them delivers them another time.
     pub fn wait_when_down(&mut self) {
         self.waits = true;
     }
@@ -337,6 +337,15 @@ impl Delivery {
                 }
                 Verdict::TooLarge { reason } => return Ok(Outcome::TooLarge(reason)),
                 Verdict::Refused { reason } => return Ok(Outcome::Refused(reason)),
+                // Asking again changes nothing, and a credential that is tried too often may be locked.
+                Verdict::Unusable { reason } if self.waits => return Err(SinkError::Shut { reason }),
+                Verdict::Unusable { reason } => {
+                    if self.down.is_none() {
+                        tracing::warn!(sink = %self.sink.name(), "the sink cannot be used: {reason}");
+                    }
+                    self.down = Some((Instant::now(), reason.clone()));
+                    return Ok(Outcome::Refused(reason));
+                }
             };
             let wait = waits.next().unwrap_or(self.policy.max_delay);
             let wait = after.map_or(wait, |after| after.max(self.policy.min_delay));
@@ -383,16 +392,14 @@ impl Delivery {
             Ok(()) => {
                 if self.tally.dead_lettered() == 0 {
                     let reason = letters.first().map(|letter| letter.reason).unwrap_or_default();
-                    tracing::warn!(sink = %self.sink.name(), "events go to the dead letters: {reason}");
+                    tracing::warn!(sink = %self.sink.name(), "events are kept as dead letters: {reason}");
                 }
                 Tally::add(&self.tally.dead_lettered, letters.len());
             }
             Err(error) => {
-                let mut text = super::answer::in_one_line(&error);
-                if let Some(hint) = error.hint() {
-                    text = format!("{text}; {hint}");
-                }
-                tracing::error!(sink = %self.sink.name(), events = letters.len(), "not delivered and not kept: {text}");
+                // Whoever asks at the end says how many they were, and what can be done.
+                let text = super::answer::in_one_line(&error);
+                tracing::debug!(sink = %self.sink.name(), events = letters.len(), "not delivered and not kept: {text}");
                 Tally::add(&self.tally.undelivered, letters.len());
                 self.trouble.get_or_insert(text);
             }

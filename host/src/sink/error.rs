@@ -108,6 +108,12 @@ pub enum SinkError {
         /// What the last attempt met, in one line.
         reason: String,
     },
+    /// The receiver takes nothing until somebody changes something, and its events wait for another run.
+    #[error("it cannot be used: {reason}")]
+    Shut {
+        /// What it says, in one line.
+        reason: String,
+    },
     /// A call came after the sink was closed, aborted or had failed.
     #[error("sink {sink} takes no more events")]
     Ended {
@@ -145,6 +151,7 @@ impl SinkError {
             | SinkError::Write { .. }
             | SinkError::Journal { .. }
             | SinkError::Down { .. }
+            | SinkError::Shut { .. }
             | SinkError::Ended { .. } => Class::Delivery,
         }
     }
@@ -159,6 +166,11 @@ impl SinkError {
             SinkError::Down { .. } => {
                 Some("nothing is lost: the events wait, and the next run delivers them once it is back".into())
             }
+            SinkError::Shut { .. } => Some(
+                "nothing is lost: the events wait; fix the credential, the address or what else it names, and the next run \
+                 delivers them"
+                    .into(),
+            ),
             SinkError::Spec { .. } => Some(
                 "write stdout, file:PATH, the name of a sink in the configuration, or the path of a .wasm sink".into(),
             ),

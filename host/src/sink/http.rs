@@ -37,6 +37,8 @@ pub struct HttpOptions {
     pub batch_events: usize,
     /// Bytes of events in one request, at most, before compression. Default 4 MiB.
     pub batch_bytes: usize,
+    /// What follows the `?` in the URL, as it is written there. It may hold secrets.
+    pub query: Option<String>,
 }
 
 impl Default for HttpOptions {
@@ -48,11 +50,12 @@ impl Default for HttpOptions {
             headers: Vec::new(),
             batch_events: 1000,
             batch_bytes: 4 << 20,
+            query: None,
         }
     }
 }
 
-/// Posts batches of events to one URL, each with its key in `Idempotency-Key`.
+/// Posts batches of events to one URL, its query included, each with its key in `Idempotency-Key`.
 pub struct HttpSink {
     name: String,
     remote: Arc<Remote>,
@@ -80,8 +83,24 @@ impl HttpSink {
             provenance,
             life: Life::default(),
         };
+        // A receiver may say the address back, and a signature in it is as good as a password.
+        let query = sink.options.query.as_deref().unwrap_or_default();
+        for (_, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            sink.remote.keep_secret(&value);
+        }
+        for part in query.split('&') {
+            sink.remote
+                .keep_secret(part.split_once('=').map_or(part, |(_, value)| value));
+        }
         sink.request(Vec::new())?;
         Ok(sink)
+    }
+
+    /// The whole address.
+    fn url(&self) -> url::Url {
+        let mut url = self.remote.base().itself().clone();
+        url.set_query(self.options.query.as_deref());
+        url
     }
 
     fn request(&self, body: Vec<u8>) -> Result<Request, SinkError> {
@@ -93,7 +112,7 @@ impl HttpSink {
             HttpBody::Ndjson => "application/x-ndjson",
             HttpBody::Array => "application/json",
         };
-        let mut request = Request::new(Method::POST, self.remote.base().itself().clone())
+        let mut request = Request::new(Method::POST, self.url())
             .any_status()
             .body(media_type, body)
             .map_err(settings)?;
@@ -147,7 +166,7 @@ impl Sink for HttpSink {
     }
 
     async fn probe(&mut self) -> Result<String, SinkError> {
-        probe::options(&self.name, &self.remote, probe::Url::Receiver).await
+        probe::options(&self.name, &self.remote, self.url(), probe::Url::Receiver).await
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
@@ -159,7 +178,9 @@ impl Sink for HttpSink {
         let bytes = self.encode(events);
         let compressed = self.options.compression.compress(bytes);
         let body = compressed.map_err(|error| SinkError::write(&self.name, error))?;
-        let request = self.request(body)?.header("idempotency-key", &idempotency_key(events));
+        let request = self
+            .request(body)?
+            .header("idempotency-key", &idempotency_key(events, &self.provenance));
         let request = request.map_err(|source| SinkError::Remote {
             sink: self.name.clone(),
             source: Box::new(source),

@@ -68,7 +68,7 @@ pub use compression::Compression;
 pub use dead_letters::DeadLetters;
 pub use delivery::{Delivery, DeliveryPolicy, Remains, Tally};
 pub use error::{Class, SinkError};
-pub use file::{Completed, Existing, FileOptions, FileSink, Rotation, UselessRotation};
+pub use file::{Completed, Existing, FileMode, FileOptions, FileSink, Rotation, UselessRotation};
 pub use format::{Format, UnknownFormat};
 pub use http::{HttpBody, HttpOptions, HttpSink};
 pub use key::idempotency_key;

@@ -83,16 +83,28 @@ impl PluginSink {
 
     fn payload(&self, events: &[Event]) -> Payload {
         match self.plugin.describe().input {
-            Input::Events => Payload::Events(events.iter().map(Item::from).collect()),
+            Input::Events => Payload::Events(events.iter().map(|event| self.item(event)).collect()),
             Input::Documents => Payload::Documents(events.iter().map(|event| self.document(event)).collect()),
         }
+    }
+
+    /// What the receiver is to know it by is in `id`; the event keeps the id of its source.
+    fn item(&self, event: &Event) -> Item {
+        Item {
+            id: self.identity(event),
+            ..Item::from(event)
+        }
+    }
+
+    fn identity(&self, event: &Event) -> String {
+        event.identity(&self.provenance).unwrap_or_default().into_owned()
     }
 
     fn document(&self, event: &Event) -> JsonItem {
         let mut json = Vec::new();
         self.options.encoding.write(event, &self.provenance, &mut json);
         JsonItem {
-            id: event.id.clone().unwrap_or_default(),
+            id: self.identity(event),
             json: String::from_utf8_lossy(&json).into_owned(),
         }
     }
@@ -121,7 +133,7 @@ impl PluginSink {
 
     /// What is to be sent for a batch: what is left of it, where it came before.
     async fn prepare(&mut self, events: &[Event]) -> Result<Pending, PluginError> {
-        let key = idempotency_key(events);
+        let key = idempotency_key(events, &self.provenance);
         // A fresh instance knows nothing of an earlier one's deliveries, so it encodes again.
         if let Some(pending) = self.pending.take().filter(|pending| pending.key == key)
             && self.encoder.is_some()
@@ -192,6 +204,7 @@ impl PluginSink {
                 after,
                 reason: told(reason),
             },
+            Verdict::Unusable { reason } => Verdict::Unusable { reason: told(reason) },
             Verdict::TooLarge { reason } => {
                 tracing::warn!(
                     sink = %self.name,
@@ -206,8 +219,9 @@ impl PluginSink {
 
     async fn send(&mut self, described: &plugin::HttpRequest, number: usize, items: usize) -> Step {
         let refused = |reason: String| Step::Stop(Verdict::Refused { reason });
+        let unusable = |reason: String| Step::Stop(Verdict::Unusable { reason });
         let Some(remote) = &self.options.endpoint else {
-            return refused("the plugin sends a request, and the sink has no `endpoint`".into());
+            return unusable("the plugin sends a request, and the sink has no `endpoint`".into());
         };
         let request = match build_request(remote, described) {
             Ok(request) => request.any_status(),
@@ -237,7 +251,11 @@ impl PluginSink {
                     })
                     .collect(),
             ),
-            Ok(plugin::Verdict::Refused(reason)) => refused(reason),
+            // A plugin has no word for a receiver that refuses everybody; the status has.
+            Ok(plugin::Verdict::Refused(reason)) => match told {
+                Verdict::Unusable { .. } => unusable(reason),
+                _ => refused(reason),
+            },
             Ok(plugin::Verdict::Retry(wait)) => {
                 let (after, reason) = match told {
                     Verdict::Retry { after, reason } => (after, reason),
@@ -299,7 +317,10 @@ impl Sink for PluginSink {
 
     async fn probe(&mut self) -> Result<String, SinkError> {
         match &self.options.endpoint {
-            Some(remote) => probe::options(&self.name, remote, probe::Url::Base).await,
+            Some(remote) => {
+                let base = remote.base().itself().clone();
+                probe::options(&self.name, remote, base, probe::Url::Base).await
+            }
             None => self.options.transport.probe().await,
         }
     }

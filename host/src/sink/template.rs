@@ -42,6 +42,11 @@ impl PathTemplate {
         path.into()
     }
 
+    /// Whether the path has the placeholder of that name.
+    pub fn has(&self, name: &str) -> bool {
+        pieces(&self.0).any(|piece| matches!(piece, Piece::Placeholder(found) if found == name))
+    }
+
     /// Whether the path has a placeholder.
     pub fn varies(&self) -> bool {
         pieces(&self.0).any(|piece| matches!(piece, Piece::Placeholder(_)))

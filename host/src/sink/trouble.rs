@@ -26,11 +26,19 @@ impl Trouble {
         Trouble::Lasting(remote::one_line(reason.as_ref(), REASON_CHARS))
     }
 
+    /// The same, with the place in front that it was met at.
+    pub(super) fn at(self, place: impl std::fmt::Display) -> Trouble {
+        match self {
+            Trouble::Passing(reason) => Trouble::passing(format!("{place}: {reason}")),
+            Trouble::Lasting(reason) => Trouble::lasting(format!("{place}: {reason}")),
+        }
+    }
+
     /// What it means for a batch.
     pub(super) fn verdict(self) -> Verdict {
         match self {
             Trouble::Passing(reason) => Verdict::Retry { after: None, reason },
-            Trouble::Lasting(reason) => Verdict::Refused { reason },
+            Trouble::Lasting(reason) => Verdict::Unusable { reason },
         }
     }
 
@@ -57,6 +65,6 @@ mod tests {
         };
         assert!(!reason.contains(['\n', '\r', '\u{1b}']));
         assert!(reason.chars().count() <= REASON_CHARS + 1);
-        assert!(matches!(Trouble::lasting("no").verdict(), Verdict::Refused { reason } if reason == "no"));
+        assert!(matches!(Trouble::lasting("no").verdict(), Verdict::Unusable { reason } if reason == "no"));
     }
 }

@@ -21,6 +21,12 @@ pub enum Verdict {
         /// What the receiver said, in one line.
         reason: String,
     },
+    /// The sink can take nothing until somebody changes something: a credential that ran out, a wrong address, a missing
+    /// table. None of the events is at fault, and all may be delivered once that is done.
+    Unusable {
+        /// What is wrong, in one line.
+        reason: String,
+    },
     /// Every event was refused for good.
     Refused {
         /// What the receiver said, in one line.

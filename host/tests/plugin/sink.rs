@@ -28,6 +28,7 @@ fn quick() -> Limits {
 
 fn event(id: &str) -> Event {
     Event {
+        id_is_derived: false,
         id: Some(id.into()),
         time: 0,
         activity: Activity::Logon,

@@ -2,7 +2,7 @@
 
 use crate::cli::Failure;
 use crate::config;
-use crate::sink::{Compression, Format, Pages, Rotation};
+use crate::sink::{Compression, Format, Pages, PathTemplate, Rotation};
 
 /// What is decided about a file before it is opened.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +62,28 @@ pub(super) fn rotation(name: &str, file: &config::FileSink) -> Result<Option<Rot
     })?))
 }
 
+/// Refuses a file that could be written by one run alone: Parquet cannot grow, and its path is the same each time.
+pub(super) fn growth(file: &config::FileSink, template: &PathTemplate, layout: &Layout) -> Result<(), Failure> {
+    if layout.format != Format::Parquet || file.rotate.is_some() || template.has("date") {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!(
+        "{} would be written by the first run alone: a Parquet file cannot grow",
+        file.path
+    ));
+    Err(failure.hint("set `rotate`, which gives each run files of its own, or write ndjson or csv"))
+}
+
+/// What is no mistake of a file, and yet hardly meant.
+pub(super) fn remark(file: &config::FileSink) -> Option<String> {
+    let layout = Layout::of_configured(file).ok()?;
+    (layout.format == Format::Parquet && file.rotate.is_none()).then(|| {
+        "a Parquet file cannot grow, so that only the first run of a day can write this one; `rotate` gives each run files of \
+         its own"
+            .to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +104,23 @@ mod tests {
         }
         let layout = Layout::of("x.csv.gz", Some(Format::Ndjson), Some(Plain)).unwrap();
         assert_eq!((layout.format, layout.compression), (Format::Ndjson, Plain));
+    }
+
+    #[test]
+    fn a_parquet_file_needs_a_new_name_for_each_run() {
+        for (settings, refused, remarked) in [
+            ("path = \"x.parquet\"", true, true),
+            ("path = \"{report}.parquet\"", true, true),
+            ("path = \"x\"\nformat = \"parquet\"", true, true),
+            ("path = \"{date}.parquet\"", false, true),
+            ("path = \"x.parquet\"\nrotate = { every = \"1d\" }", false, false),
+            ("path = \"x.ndjson\"", false, false),
+        ] {
+            let file: config::FileSink = toml::from_str(settings).unwrap();
+            let (template, layout) = (file.path.parse().unwrap(), Layout::of_configured(&file).unwrap());
+            assert_eq!(growth(&file, &template, &layout).is_err(), refused, "{settings}");
+            assert_eq!(remark(&file).is_some(), remarked, "{settings}");
+        }
     }
 
     #[test]

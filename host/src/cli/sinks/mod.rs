@@ -12,6 +12,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::args::RenderingArgs;
+use super::connection::{self, Owner};
 use super::{Failure, dead_letters, plugins, print};
 use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
@@ -281,6 +282,7 @@ pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), F
         provenance: &provenance,
         checking: true,
     };
+    check(config, name, named(config, name)?)?;
     let mut sink = opener.configured(name, named(config, name)?)?;
     let (found, guarantee) = (sink.probe().await, sink.guarantee());
     sink.abort().await;
@@ -293,13 +295,37 @@ pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), F
     Ok((found, guarantee))
 }
 
-/// Checks a configured sink without opening it and without its secrets.
+/// Checks a configured sink without opening it and without its secrets. What is wrong is said with its place in the file.
 pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Failure> {
+    check_kind(config, name, sink).map_err(|failure| placed(config, name, failure))
+}
+
+/// The failure with the place of the sink, unless a more exact one stands there already.
+fn placed(config: &Config, name: &str, failure: Failure) -> Failure {
+    let message = failure.message.as_deref().unwrap_or_default();
+    if message.contains(&format!("sinks.{name}")) {
+        return failure;
+    }
+    let own = format!("sink {name}: ");
+    Failure {
+        message: Some(message.strip_prefix(&own).unwrap_or(message).to_owned()),
+        ..failure
+    }
+    .at(&config.place(&["sinks", name]))
+}
+
+fn check_kind(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Failure> {
     match &sink.kind {
         SinkKind::File(file) => {
-            file.path.parse::<PathTemplate>()?;
-            Layout::of_configured(file)?;
+            let at = |failure: Failure| failure.at(&config.place(&["sinks", name, "path"]));
+            let template = file.path.parse::<PathTemplate>().map_err(|error| at(error.into()))?;
+            let layout = Layout::of_configured(file).map_err(at)?;
             file::rotation(name, file)?;
+            file::growth(file, &template, &layout).map_err(at)?;
+        }
+        SinkKind::Http(http) => {
+            let (endpoint, _) = open::without_query(&http.endpoint);
+            return connection::check(Owner::Sink(name), &endpoint, config);
         }
         SinkKind::Plugin(plugin) => open::check_plugin(config, name, plugin)?,
         SinkKind::Syslog(syslog) => network::check(config, name, syslog)?,
@@ -309,9 +335,42 @@ pub fn check(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fai
         _ => {}
     }
     if let Some(endpoint) = sink.endpoint() {
-        super::connection::check(name, endpoint, config)?;
+        connection::check(Owner::Sink(name), endpoint, config)?;
     }
     Ok(())
+}
+
+/// What is no mistake of a sink, and yet hardly meant.
+pub fn remark(config: &Config, name: &str, sink: &config::Sink) -> Option<String> {
+    match &sink.kind {
+        SinkKind::File(file) => {
+            let remark = file::remark(file)?;
+            Some(format!("{}: {remark}", config.place(&["sinks", name, "path"])))
+        }
+        _ => None,
+    }
+}
+
+/// The kinds of [sinks] that are no plugins.
+const KINDS: [(&str, &str); 8] = [
+    ("stdout", "standard output"),
+    ("file", "a file that grows, or a series of files"),
+    ("http", "any HTTP endpoint that takes JSON"),
+    ("otlp", "an OpenTelemetry collector"),
+    ("syslog", "a syslog receiver, RFC 5424"),
+    ("nats", "a stream of NATS JetStream"),
+    ("postgres", "a table of PostgreSQL"),
+    ("object-store", "a bucket of S3, or a folder of objects"),
+];
+
+/// The URL without its query, which may hold secrets.
+fn shown(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    match url.query() {
+        Some(_) => format!("{shown}?…"),
+        None => shown.into(),
+    }
 }
 
 /// `host sink list`.
@@ -320,6 +379,9 @@ pub fn list(config: &Config) -> Result<(), Failure> {
         "stdout           standard output\nfile:PATH        a file; without a ledger, or for a period that is named, replaced as a whole\n",
     );
     text += "PATH.wasm        a sink plugin, its bytes to standard output\n";
+    for (kind, about) in KINDS {
+        let _ = writeln!(text, "{kind:<16} kind for [sinks]: {about}");
+    }
     for (name, about) in plugins::built_in_of(config, PluginKind::Sink)? {
         let _ = writeln!(text, "{name:<16} built-in plugin for [sinks]: {}", about.summary);
     }
@@ -328,8 +390,8 @@ pub fn list(config: &Config) -> Result<(), Failure> {
             SinkKind::Stdout(_) => "standard output".to_string(),
             SinkKind::File(file) if file.rotate.is_some() => format!("file {}, rotated", file.path),
             SinkKind::File(file) => format!("file {}, extended", file.path),
-            SinkKind::Http(http) => format!("http {}", http.endpoint.url),
-            SinkKind::Otlp(otlp) => format!("otlp {}", otlp.endpoint.url),
+            SinkKind::Http(http) => format!("http {}", shown(&http.endpoint.url)),
+            SinkKind::Otlp(otlp) => format!("otlp {}", shown(&otlp.endpoint.url)),
             SinkKind::Syslog(syslog) => format!("syslog {}", syslog.address),
             // A URL that does not pass may hold a password.
             SinkKind::Nats(nats) => match nats::check(config, name, nats) {
@@ -345,7 +407,7 @@ pub fn list(config: &Config) -> Result<(), Failure> {
                 Err(_) => "objects".into(),
             },
             SinkKind::Plugin(plugin) => match &plugin.endpoint {
-                Some(endpoint) => format!("plugin {} to {}", plugin.plugin, endpoint.url),
+                Some(endpoint) => format!("plugin {} to {}", plugin.plugin, shown(&endpoint.url)),
                 None => format!("plugin {}", plugin.plugin),
             },
         };

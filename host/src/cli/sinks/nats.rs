@@ -61,7 +61,8 @@ pub(super) fn check(
 }
 
 fn auth(config: &Config, name: &str, auth: &config::NatsAuth) -> Result<NatsAuth, Failure> {
-    let secret = |what: &str, source: &SecretSource| source.resolve(&format!("{what} of sink {name}"), &config.folder);
+    let secret =
+        |what: &str, source: &SecretSource| source.resolve(&format!("sink {name} needs its {what}"), &config.folder);
     Ok(match auth {
         config::NatsAuth::None => NatsAuth::None,
         config::NatsAuth::User { username, password } => NatsAuth::User {

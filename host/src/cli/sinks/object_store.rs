@@ -19,7 +19,7 @@ impl Opener<'_> {
         let (mut place, prefix) = check(self.config, name, set)?;
         if let Place::Bucket(bucket) = &mut place {
             let secret = |what: &str, source: &config::SecretSource| {
-                source.resolve(&format!("{what} of sink {name}"), &self.config.folder)
+                source.resolve(&format!("sink {name} needs its {what}"), &self.config.folder)
             };
             if let Some(source) = &set.secret_access_key {
                 bucket.secret_access_key = secret("secret access key", source)?;
@@ -131,7 +131,7 @@ mod tests {
             ),
             (
                 "url = \"s3://audit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nendpoint = \"http://s3.example.com\"",
-                "plain http",
+                "uses http",
             ),
             (
                 "url = \"s3://audit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nendpoint = \"https://127.0.0.1\"",

@@ -14,14 +14,15 @@ use crate::event::{Encoding, Provenance};
 use crate::plugin::SinkPlugin;
 use crate::remote::Remote;
 use crate::sink::{
-    self, Compression, Existing, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate, Placeholders,
-    PluginOptions, PluginSink, Renderer, Sink, SinkError, StdoutSink,
+    self, Compression, Existing, FileMode, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate,
+    Placeholders, PluginOptions, PluginSink, Renderer, Sink, SinkError, StdoutSink,
 };
 
 /// What a configured file does: an archive grows, and a second run of the day must not take the first one's events away.
 const GROWING: FileOptions = FileOptions {
     existing: Existing::Extend,
     create_folders: true,
+    mode: FileMode::PRIVATE,
     compression: Compression::None,
     rotation: None,
     raw: false,
@@ -41,9 +42,11 @@ impl Opener<'_> {
         Ok(match &sink.kind {
             SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default())?,
             SinkKind::File(file) => {
-                let path = self.config.folder.join(self.expand(&file.path.parse()?));
+                let template = self.template(&["sinks", name, "path"], &file.path)?;
+                let path = self.config.folder.join(self.expand(&template));
                 let options = FileOptions {
                     rotation: super::file::rotation(name, file)?,
+                    mode: file.mode.unwrap_or(GROWING.mode),
                     ..GROWING
                 };
                 let layout = Layout::of_configured(file)?;
@@ -128,8 +131,11 @@ impl Opener<'_> {
             headers: http.headers.clone().into_iter().collect(),
             batch_events: http.batch_events.map_or(default.batch_events, usize::from),
             batch_bytes: http.batch_bytes.map_or(default.batch_bytes, usize::from),
+            query: None,
         };
-        let remote = self.endpoint(name, &http.endpoint)?;
+        let (endpoint, query) = without_query(&http.endpoint);
+        let remote = self.endpoint(name, &endpoint)?;
+        let options = HttpOptions { query, ..options };
         Ok(HttpSink::new(name, remote, options, Arc::clone(self.provenance))?)
     }
 
@@ -152,7 +158,8 @@ impl Opener<'_> {
                 Box::new(self.raw_stdout())
             }
             Some(Transport::File { path }) => {
-                let path = self.config.folder.join(self.expand(&path.parse()?));
+                let template = self.template(&["sinks", name, "transport", "path"], path)?;
+                let path = self.config.folder.join(self.expand(&template));
                 let raw = FileOptions { raw: true, ..GROWING };
                 Box::new(self.growing_file(name, path, self.raw(), raw)?)
             }
@@ -198,6 +205,12 @@ impl Opener<'_> {
         StdoutSink::new(self.raw())
     }
 
+    /// The path that stands at that key of the configuration.
+    fn template(&self, key: &[&str], path: &str) -> Result<PathTemplate, Failure> {
+        path.parse()
+            .map_err(|error: SinkError| Failure::from(error).at(&self.config.place(key)))
+    }
+
     /// The path with its placeholders filled in.
     pub(super) fn expand(&self, template: &PathTemplate) -> PathBuf {
         template.expand(&Placeholders {
@@ -206,6 +219,14 @@ impl Opener<'_> {
             date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
         })
     }
+}
+
+/// The endpoint of an `http` sink apart from the query of its URL, which goes with every request as it is written.
+pub(super) fn without_query(endpoint: &config::Connection) -> (config::Connection, Option<String>) {
+    let mut endpoint = endpoint.clone();
+    let query = endpoint.url.query().map(str::to_owned);
+    endpoint.url.set_query(None);
+    (endpoint, query)
 }
 
 fn load(config: &Config, name: &str) -> Result<SinkPlugin, Failure> {

@@ -16,7 +16,7 @@ impl Opener<'_> {
     pub(super) fn postgres(&self, name: &str, postgres: &config::PostgresSink) -> Result<PostgresSink, Failure> {
         let (url, table) = check(self.config, name, postgres)?;
         let password = match &postgres.password {
-            Some(source) => Some(source.resolve(&format!("password of sink {name}"), &self.config.folder)?),
+            Some(source) => Some(source.resolve(&format!("sink {name} needs its password"), &self.config.folder)?),
             None => None,
         };
         let options = PostgresOptions {

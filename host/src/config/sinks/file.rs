@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::event::Encoding;
-use crate::sink::{Compression, Format};
+use crate::sink::{Compression, FileMode, Format};
 
 /// A file that grows, or a series of files.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -18,6 +18,8 @@ pub struct FileSink {
     /// `none`, `gzip` or `zstd`; by default what the path ends in. The pages of a Parquet file are compressed by Snappy
     /// unless this says `none` or `zstd`.
     pub compression: Option<Compression>,
+    /// Who may read and write the files that are made, as octal digits; `0640` unless set. The umask may take from it.
+    pub mode: Option<FileMode>,
     /// Complete a file now and then, and begin another; its name gets a time and a number.
     pub rotate: Option<Rotate>,
 }

@@ -194,7 +194,10 @@ impl Sink for Receiver {
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
         self.life.step().map_err(|_| self.gone())?;
         let numbers = events.iter().filter_map(|event| event.subject.name.parse().ok());
-        let batch = (idempotency_key(events), numbers.collect());
+        let batch = (
+            idempotency_key(events, &crate::event::samples::epm()),
+            numbers.collect(),
+        );
         if self.at_close {
             self.waiting.push(batch);
             return Ok(Verdict::Accepted);

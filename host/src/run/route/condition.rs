@@ -151,6 +151,11 @@ impl Condition {
         }
     }
 
+    /// Every comparison of a member with a fixed text.
+    pub fn comparisons(&self) -> Vec<super::Comparison> {
+        super::comparison::all(self.program.expression())
+    }
+
     fn evaluate(&self, event: &Event, provenance: &Provenance) -> Result<Value, ExecutionError> {
         let flat = Flat::of(event, provenance);
         let mut context = self.context.new_inner_scope();

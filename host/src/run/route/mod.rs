@@ -3,9 +3,13 @@
 //! A [`Route`] names sinks and what it asks of an event; an event goes wherever any route sends it, once. A [`Router`]
 //! is the routes of a run, with places in the list of its sinks for names.
 
+mod comparison;
 mod condition;
+pub mod repertoire;
 
+pub use comparison::Comparison;
 pub use condition::{Condition, ConditionError, NAMES};
+pub use repertoire::Repertoire;
 
 use crate::event::{Event, Outcome, Provenance};
 

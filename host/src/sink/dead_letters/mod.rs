@@ -34,6 +34,19 @@ impl Default for Bounds {
     }
 }
 
+/// How full the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Events there.
+    pub events: u64,
+    /// Events allowed.
+    pub most_events: u64,
+    /// Bytes there.
+    pub bytes: u64,
+    /// Bytes allowed.
+    pub most_bytes: u64,
+}
+
 /// An event and why it could not be delivered.
 #[derive(Debug, Clone, Copy)]
 pub struct Undelivered<'a> {
@@ -132,7 +145,7 @@ impl DeadLetterError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             DeadLetterError::Full { .. } => {
-                "mend the sink and run `host dead-letter replay`, drop letters, or raise `events` and `bytes` under [dead-letters]".into()
+                "fix the sink and run `host dead-letter replay`, drop letters, or raise `events` and `bytes` under [dead-letters]".into()
             }
             DeadLetterError::Store(error) => error.hint(),
         })

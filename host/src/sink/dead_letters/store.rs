@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
-use super::{Bounds, DeadLetter, DeadLetterError, Entry, Selection, Undelivered, schema};
+use super::{Bounds, DeadLetter, DeadLetterError, Entry, Fill, Selection, Undelivered, schema};
 use crate::event::Provenance;
 use crate::store::{Claim, Store, json, parsed, unsigned};
 
@@ -124,6 +124,21 @@ impl DeadLetters {
         let query = format!("SELECT count(*) FROM letter WHERE {condition}");
         let counted = connection.query_row(&query, params_from_iter(values), |row| unsigned(row, 0));
         Ok(self.store.database(counted)?)
+    }
+
+    /// How much is kept, and how much may be.
+    pub fn fill(&self) -> Result<Fill, DeadLetterError> {
+        let opened = self.open_existing()?;
+        let total = match opened.as_ref() {
+            Some(connection) => self.database(Total::of(connection))?,
+            None => Total { events: 0, bytes: 0 },
+        };
+        Ok(Fill {
+            events: total.events,
+            most_events: self.bounds.events,
+            bytes: total.bytes,
+            most_bytes: self.bounds.bytes,
+        })
     }
 
     /// The selected letters after number `after`, oldest first, so many at most, with their events.

@@ -11,7 +11,7 @@ use super::{
     naming::Growth,
     partial::{Finished, Partial},
 };
-use crate::sink::Compression;
+use crate::sink::{Compression, FileMode};
 
 /// The file whose content another one begins with, as it was then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Gr
     if about.len() == 0 || Grown::of(&now, about.len())? == begun {
         return Ok(finished);
     }
-    let mut partial = Partial::create(folder, compression)?;
+    let mut partial = Partial::create(folder, compression, FileMode::PRIVATE)?;
     partial.set_permissions(about.permissions())?;
     let offset = partial.extend(&mut now)?;
     let mut own = finished.file.reopen()?;

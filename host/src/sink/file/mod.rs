@@ -5,6 +5,7 @@
 
 mod delivery;
 mod extension;
+mod mode;
 mod naming;
 mod opening;
 mod options;
@@ -29,6 +30,7 @@ use self::{
 use super::{Compression, Journal, Renderer, SinkError};
 use crate::event::Event;
 
+pub use mode::FileMode;
 pub use options::{Completed, Existing, FileOptions};
 pub use rotation::{Rotation, UselessRotation};
 
@@ -133,7 +135,8 @@ impl FileSink {
         work: impl FnOnce(Box<Partial>, &[u8]) -> io::Result<(State, T)> + Send + 'static,
     ) -> Result<T, SinkError> {
         self.takes_events()?;
-        let (folder, compression, hashed) = (self.folder.clone(), self.options.compression, self.journal.is_some());
+        let (folder, compression, mode) = (self.folder.clone(), self.options.compression, self.options.mode);
+        let hashed = self.journal.is_some();
         let open = match std::mem::replace(&mut self.state, State::Ended) {
             State::Open(partial) => Some(partial),
             _ => None,
@@ -143,7 +146,7 @@ impl FileSink {
             let carry_out = || -> io::Result<(State, u64, T)> {
                 let partial = match open {
                     Some(partial) => partial,
-                    None => Box::new(Partial::create(&folder, compression)?.hashed(hashed)),
+                    None => Box::new(Partial::create(&folder, compression, mode)?.hashed(hashed)),
                 };
                 let (state, left) = work(partial, &buffer)?;
                 let size = match &state {

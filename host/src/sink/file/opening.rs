@@ -26,7 +26,7 @@ impl FileSink {
             path: path.clone(),
             source,
         };
-        let mut partial = Partial::create(&folder, options.compression).map_err(create)?;
+        let mut partial = Partial::create(&folder, options.compression, options.mode).map_err(create)?;
         let mut copied = None;
         let mut series = None;
         if let Some(rotation) = options.rotation {

@@ -1,6 +1,6 @@
 //! How files are made, and what has become of them.
 
-use super::Rotation;
+use super::{FileMode, Rotation};
 use crate::sink::Compression;
 
 /// What happens to a file that is already there.
@@ -20,6 +20,8 @@ pub struct FileOptions {
     pub existing: Existing,
     /// Make missing folders on the way; otherwise they are an error.
     pub create_folders: bool,
+    /// Who may read it, where it is not there already.
+    pub mode: FileMode,
     /// How the file is compressed. An extended one gets another gzip member or zstd frame.
     pub compression: Compression,
     /// When the next file begins; none for a single one.

@@ -11,6 +11,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use super::FileMode;
 use crate::sink::{Compression, compression::Encoder, seal::hex};
 
 const PREFIX: &str = ".host-";
@@ -74,14 +75,13 @@ pub(super) struct Finished {
 }
 
 impl Partial {
-    /// An empty one.
-    pub(super) fn create(folder: &Path, compression: Compression) -> io::Result<Self> {
+    /// An empty one, which only those may read whom the mode and the umask let.
+    pub(super) fn create(folder: &Path, compression: Compression, mode: FileMode) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let file = tempfile::Builder::new()
                 .prefix(PREFIX)
                 .suffix(SUFFIX)
-                // As for any new file: the umask has the last word.
-                .permissions(fs::Permissions::from_mode(0o666))
+                .permissions(fs::Permissions::from_mode(mode.bits()))
                 .tempfile_in(folder)?;
             if is_held(file.as_file())? {
                 let own = Own {
@@ -290,7 +290,7 @@ mod tests {
             scope.spawn(sweeping);
             scope.spawn(sweeping);
             for _ in 0..500 {
-                let partial = Partial::create(folder.path(), Compression::None).unwrap();
+                let partial = Partial::create(folder.path(), Compression::None, FileMode::default()).unwrap();
                 let finished = partial.finish().unwrap();
                 assert!(finished.file.path().exists());
             }
@@ -302,7 +302,7 @@ mod tests {
     fn a_partial_file_is_held_while_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            let mut partial = Partial::create(folder.path(), compression).unwrap();
+            let mut partial = Partial::create(folder.path(), compression, FileMode::default()).unwrap();
             partial.write(b"text").unwrap();
             sweep(folder.path());
             assert!(partial.finish().unwrap().file.path().exists());
@@ -316,7 +316,9 @@ mod tests {
         let path = folder.path().join("x");
         fs::write(&path, "before").unwrap();
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            let mut partial = Partial::create(folder.path(), compression).unwrap().hashed(true);
+            let mut partial = Partial::create(folder.path(), compression, FileMode::default())
+                .unwrap()
+                .hashed(true);
             partial.extend(&mut File::open(&path).unwrap()).unwrap();
             partial.write(b"first ").unwrap();
             partial.write(b"second").unwrap();

@@ -19,6 +19,7 @@ use crate::{
 const NEVER: FileOptions = FileOptions {
     existing: Existing::Replace,
     create_folders: false,
+    mode: FileMode::PRIVATE,
     compression: Compression::None,
     rotation: None,
     raw: false,

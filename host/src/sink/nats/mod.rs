@@ -1,7 +1,7 @@
 //! NATS JetStream: one message an event, each acknowledged by the stream that keeps it.
 //!
 //! [`NatsSink`] publishes a batch without waiting between messages and then waits for every acknowledgement. A message
-//! carries its event's id in `Nats-Msg-Id`, by which the stream drops what comes again within its duplicate window.
+//! carries its event's identity in `Nats-Msg-Id`, by which the stream drops what comes again within its duplicate window.
 
 mod server;
 mod subject;
@@ -123,8 +123,8 @@ impl NatsSink {
         let mut payload = Vec::with_capacity(1024);
         self.options.encoding.write(event, &self.provenance, &mut payload);
         let mut message = PublishMessage::build().payload(payload.into());
-        if let Some(id) = &event.id {
-            message = message.message_id(message_id(id));
+        if let Some(identity) = event.identity(&self.provenance) {
+            message = message.message_id(message_id(&identity));
         }
         if let Some(stream) = &self.options.stream {
             message = message.expected_stream(stream);
@@ -304,7 +304,10 @@ mod tests {
             .port();
         let mut sink = sink(&format!("nats://127.0.0.1:{port}"), None);
         match sink.deliver(&[event()]).await.unwrap() {
-            Verdict::Retry { reason, .. } => assert!(reason.contains("cannot connect"), "{reason}"),
+            Verdict::Retry { reason, .. } => assert!(
+                reason.starts_with(&format!("nats://127.0.0.1:{port}: cannot connect")),
+                "{reason}"
+            ),
             other => panic!("{other:?}"),
         }
         assert!(sink.probe().await.is_err());
@@ -329,14 +332,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_credential_is_a_refusal() {
+    async fn a_wrong_credential_makes_the_sink_unusable() {
         let port = refusing().await;
         match sink(&format!("nats://127.0.0.1:{port}"), None)
             .deliver(&[event()])
             .await
             .unwrap()
         {
-            Verdict::Refused { reason } => assert!(reason.contains("refuses the credential"), "{reason}"),
+            Verdict::Unusable { reason } => assert!(reason.contains("refuses the credential"), "{reason}"),
             other => panic!("{other:?}"),
         }
     }

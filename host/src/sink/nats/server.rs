@@ -125,7 +125,8 @@ pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -
         }
         ConnectErrorKind::Authentication => Trouble::lasting("the key or its credentials file cannot be used"),
         _ => Trouble::passing(format!("cannot connect: {}", crate::sink::answer::in_one_line(&error))),
-    })?;
+    });
+    let client = client.map_err(|trouble| trouble.at(url))?;
     Ok(ContextBuilder::new().timeout(ANSWER).build(client))
 }
 

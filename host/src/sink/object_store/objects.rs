@@ -30,7 +30,7 @@ pub(super) fn by_day(events: &[Event]) -> Vec<(String, Cow<'_, [Event]>)> {
 /// The name of the object that holds these events of one day, the same for the same events.
 pub(super) fn key(prefix: &Path, provenance: &Provenance, day: &str, events: &[Event], suffix: &str) -> Path {
     let first = events.iter().map(|event| event.time).min().unwrap_or_default();
-    let name = format!("{}-{}{suffix}", moment(first), idempotency_key(events));
+    let name = format!("{}-{}{suffix}", moment(first), idempotency_key(events, provenance));
     let folders = [
         format!("report={}", segment(&provenance.report)),
         format!("connection={}", segment(&provenance.connection)),

@@ -90,14 +90,14 @@ async fn a_probe_leaves_no_folder_behind() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_a_file_is_a_refusal() {
+async fn a_folder_that_is_a_file_is_unusable() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("file");
     std::fs::write(&target, "").unwrap();
     let mut sink = sink(Place::Folder(target), Format::Ndjson, Compression::None);
     assert!(matches!(
         sink.deliver(&[event(0)]).await.unwrap(),
-        Verdict::Refused { .. }
+        Verdict::Unusable { .. }
     ));
 }
 
@@ -153,7 +153,7 @@ async fn an_answer_means_what_s3_means_by_it() {
         "<Error><Code>AccessDenied</Code><Message>Access Denied</Message><StringToSign>x</StringToSign></Error>";
     let absent = "<Error><Code>NoSuchBucket</Code><Message>The bucket does not exist</Message></Error>";
     let accepted = |verdict: &Verdict| *verdict == Verdict::Accepted;
-    let refused = |words: &'static str| move |verdict: &Verdict| matches!(verdict, Verdict::Refused { reason } if reason.contains(words) && !reason.contains("Sign"));
+    let refused = |words: &'static str| move |verdict: &Verdict| matches!(verdict, Verdict::Unusable { reason } if reason.contains(words) && !reason.contains("Sign"));
     let retried = |verdict: &Verdict| matches!(verdict, Verdict::Retry { .. });
     type Expected = Box<dyn Fn(&Verdict) -> bool>;
     let cases: Vec<(u16, &'static str, Expected)> = vec![

@@ -153,13 +153,14 @@ impl Sink for OtlpSink {
     async fn probe(&mut self) -> Result<String, SinkError> {
         match self.wire.export(&[], self.encoding, &self.provenance).await {
             Verdict::Accepted | Verdict::Rejected(_) => Ok("the collector answers".into()),
-            Verdict::Retry { reason, .. } | Verdict::TooLarge { reason } | Verdict::Refused { reason } => {
-                Err(SinkError::Unusable {
-                    sink: self.name.clone(),
-                    problem: reason,
-                    hint: Some("check `url`, `auth` and `protocol` of the sink".into()),
-                })
-            }
+            Verdict::Retry { reason, .. }
+            | Verdict::TooLarge { reason }
+            | Verdict::Unusable { reason }
+            | Verdict::Refused { reason } => Err(SinkError::Unusable {
+                sink: self.name.clone(),
+                problem: reason,
+                hint: Some("check `url`, `auth` and `protocol` of the sink".into()),
+            }),
         }
     }
 

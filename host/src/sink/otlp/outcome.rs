@@ -97,6 +97,10 @@ pub(super) fn failure(status: &Status, words: &str) -> Verdict {
             after: retry_delay(status.details()),
             reason,
         },
+        // About the credential, the address or the service, not about the records.
+        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented | Code::NotFound => {
+            Verdict::Unusable { reason }
+        }
         _ => Verdict::Refused { reason },
     }
 }
@@ -169,12 +173,8 @@ mod tests {
         for code in [
             Code::Unknown,
             Code::InvalidArgument,
-            Code::NotFound,
             Code::AlreadyExists,
-            Code::PermissionDenied,
-            Code::Unauthenticated,
             Code::FailedPrecondition,
-            Code::Unimplemented,
             Code::Internal,
         ] {
             let verdict = failure(&Status::new(code, ""), "");
@@ -184,6 +184,16 @@ mod tests {
                     reason: format!("gRPC status {code:?}")
                 }
             );
+        }
+        for code in [
+            Code::NotFound,
+            Code::PermissionDenied,
+            Code::Unauthenticated,
+            Code::Unimplemented,
+        ] {
+            let verdict = failure(&Status::new(code, ""), "");
+            let reason = format!("gRPC status {code:?}");
+            assert_eq!(verdict, Verdict::Unusable { reason });
         }
     }
 

@@ -198,7 +198,7 @@ fn what_grpc_cannot_do_is_a_mistake_in_the_configuration() {
     for (settings, said) in [
         (through_proxy, "a proxy is not supported"),
         (settings("http://127.0.0.1:4317/prefix"), "has a path"),
-        (settings("http://collector.example:4317"), "plain http"),
+        (settings("http://collector.example:4317"), "uses http"),
     ] {
         let error = open(settings, over(OtlpProtocol::Grpc)).err().unwrap();
         assert_eq!(error.class(), Class::Usage);

@@ -45,9 +45,13 @@ fn of_state(state: &str, error: &DbError) -> Failure {
     Failure::Trouble(Trouble::lasting(format!("{said} (SQLSTATE {state}); {hint}")))
 }
 
-/// Data exceptions, violated constraints, and values too large for a row or an index.
+/// Data exceptions, violated constraints, views that do not show what is inserted, values too large for a row or an index,
+/// and what triggers raise about a row.
 fn is_data(state: &str) -> bool {
-    matches!(state.get(..2), Some("22" | "23" | "54"))
+    matches!(
+        state.get(..2),
+        Some("21" | "22" | "23" | "27" | "38" | "39" | "44" | "54" | "P0")
+    )
 }
 
 /// Connections, conflicting transactions, resources, locks, shutdowns and timeouts, the system; and a standby, which a
@@ -72,7 +76,9 @@ mod tests {
 
     #[test]
     fn states_are_sorted_by_their_class() {
-        for state in ["22001", "22008", "22P02", "22P05", "23502", "23514", "54000"] {
+        for state in [
+            "22001", "22008", "22P02", "22P05", "23502", "23514", "44000", "54000", "P0001",
+        ] {
             assert!(is_data(state) && !passes(state), "{state}");
         }
         for state in [

@@ -1,7 +1,8 @@
-//! A table in PostgreSQL: one row an event, its id the primary key.
+//! A table in PostgreSQL: one row an event, known by its connection, report and id.
 //!
 //! [`PostgresSink`] inserts a batch with one statement in one transaction, so that it is there as a whole or not at all.
-//! A row whose id is there already is left alone.
+//! A row that is there already is left alone. Tables of before know a row by its id alone; there a row whose id another
+//! stream has taken gets the event's identity for an id.
 
 mod address;
 mod meaning;
@@ -23,6 +24,7 @@ use crate::event::{Encoding, Event, Provenance};
 use meaning::Failure;
 use rows::Rows;
 use session::Session;
+use table::Key;
 
 pub use address::PostgresUrl;
 pub use session::PostgresTls;
@@ -57,7 +59,7 @@ pub struct PostgresSink {
     name: String,
     options: PostgresOptions,
     provenance: Arc<Provenance>,
-    session: Option<Session>,
+    session: Option<(Session, Key)>,
     life: Life,
 }
 
@@ -80,24 +82,26 @@ impl PostgresSink {
             true => PostgresTls::Disable,
             false => PostgresTls::Require,
         });
-        Session::open(&options.url, options.password.as_ref(), encryption, options.tls.clone()).await
+        let opened = Session::open(&options.url, options.password.as_ref(), encryption, options.tls.clone()).await;
+        opened.map_err(|trouble| trouble.at(&options.url))
     }
 
     async fn insert(&mut self, events: &[Event]) -> Result<(), Failure> {
-        let mut session = match self.session.take().filter(|session| !session.is_closed()) {
-            Some(session) => session,
+        let (mut session, key) = match self.session.take().filter(|(session, _)| !session.is_closed()) {
+            Some(open) => open,
             None => {
                 let session = self.open().await.map_err(Failure::Trouble)?;
                 if self.options.create_table {
                     self.create(&session).await.map_err(Failure::Trouble)?;
                 }
-                session
+                let key = self.key(&session).await.map_err(Failure::Trouble)?;
+                (session, key)
             }
         };
         let rows = Rows::of(events, self.options.encoding, &self.provenance);
-        session.insert(&self.options.table, &rows).await?;
+        session.insert(&self.options.table, key, &rows).await?;
         // One that failed is not used again.
-        self.session = Some(session);
+        self.session = Some((session, key));
         Ok(())
     }
 
@@ -111,17 +115,32 @@ impl PostgresSink {
         Ok(())
     }
 
+    /// By what the table knows a row again.
+    async fn key(&self, session: &Session) -> Result<Key, Trouble> {
+        let table = &self.options.table;
+        match session.has(table).await? {
+            true => session.key(table).await,
+            false => Err(self.missing()),
+        }
+    }
+
+    fn missing(&self) -> Trouble {
+        Trouble::lasting(format!(
+            "there is no table {}; create it, or set `create-table = true`",
+            self.options.table
+        ))
+    }
+
     async fn look(&self) -> Result<String, Trouble> {
         let table = &self.options.table;
         let session = self.open().await?;
         if !session.has(table).await? {
             return match self.options.create_table {
                 true => Ok(format!("reached, table {table} will be created")),
-                false => Err(Trouble::lasting(format!(
-                    "there is no table {table}; create it, or set `create-table = true`"
-                ))),
+                false => Err(self.missing()),
             };
         }
+        session.key(table).await?;
         match session.may_insert(table).await? {
             true => Ok(format!("reached, table {table} is there")),
             false => Err(Trouble::lasting(format!(
@@ -220,7 +239,11 @@ mod tests {
         let event = samples::sparse(Activity::Logon, Outcome::Success);
         for _ in 0..2 {
             let verdict = sink.deliver(std::slice::from_ref(&event)).await.unwrap();
-            assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+            let address = format!("siem at 127.0.0.1:{port}: ");
+            assert!(
+                matches!(&verdict, Verdict::Retry { reason, .. } if reason.starts_with(&address)),
+                "{verdict:?}"
+            );
             assert!(sink.probe().await.is_err());
             hanging_up.abort();
         }

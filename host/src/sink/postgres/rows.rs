@@ -24,6 +24,7 @@ pub(super) struct Rows<'a> {
     targets: Vec<Option<Cow<'a, str>>>,
     source_ips: Vec<Option<Cow<'a, str>>>,
     documents: Vec<String>,
+    identities: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Rows<'a> {
@@ -36,10 +37,15 @@ impl<'a> Rows<'a> {
         };
         let optional = |value: &'a Option<String>| value.as_deref().map(text);
         for event in events {
+            // Only events that never went through a run have no id.
+            let nameless = || Cow::Owned(idempotency_key(std::slice::from_ref(event), provenance));
             rows.ids.push(match &event.id {
                 Some(id) => text(id),
-                // Only events that never went through a run have none.
-                None => Cow::Owned(idempotency_key(std::slice::from_ref(event))),
+                None => nameless(),
+            });
+            rows.identities.push(match event.identity(provenance) {
+                Some(identity) => identity,
+                None => nameless(),
             });
             rows.times.push(event.time);
             rows.activities.push(event.activity.name());
@@ -55,8 +61,8 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    /// The parameters of [`TableName::insertion`](super::table::TableName::insertion).
-    pub(super) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 11] {
+    /// The parameters of [`TableName::insertions`](super::table::TableName::insertions).
+    pub(super) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 12] {
         [
             (&self.report, Type::TEXT),
             (&self.connection, Type::TEXT),
@@ -69,6 +75,7 @@ impl<'a> Rows<'a> {
             (&self.targets, Type::TEXT_ARRAY),
             (&self.source_ips, Type::TEXT_ARRAY),
             (&self.documents, Type::TEXT_ARRAY),
+            (&self.identities, Type::TEXT_ARRAY),
         ]
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::address::{Host, PostgresUrl};
 use super::meaning::{self, Failure};
 use super::rows::Rows;
-use super::table::TableName;
+use super::table::{Key, TableName};
 use crate::sink::trouble::Trouble;
 
 /// How long name resolution, TCP, TLS and sign-in may take together.
@@ -110,6 +110,27 @@ impl Session {
         row.and_then(|row| row.try_get(0)).map_err(|error| trouble(&error))
     }
 
+    /// By what the table, which is there, knows a row again.
+    pub(super) async fn key(&self, table: &TableName) -> Result<Key, Trouble> {
+        let rows = self
+            .client
+            .query_typed(TableName::UNIQUE, &[(&table.quoted(), Type::TEXT)])
+            .await;
+        let indexes: Result<Vec<String>, _> = rows
+            .map_err(|error| trouble(&error))?
+            .iter()
+            .map(|row| row.try_get(0).map_err(|error| trouble(&error)))
+            .collect();
+        let indexes = indexes?;
+        Key::choose(indexes.iter().map(String::as_str)).ok_or_else(|| {
+            Trouble::lasting(format!(
+                "table {table} has no unique index by which an event is known again; alter table {} add primary key \
+                 (connection, report, id), with time where it is partitioned by time",
+                table.quoted()
+            ))
+        })
+    }
+
     /// Creates the table.
     pub(super) async fn create(&self, table: &TableName) -> Result<(), Trouble> {
         match self.client.batch_execute(&table.creation()).await {
@@ -123,16 +144,17 @@ impl Session {
     }
 
     /// Inserts the rows, all or none.
-    pub(super) async fn insert(&mut self, table: &TableName, rows: &Rows<'_>) -> Result<(), Failure> {
+    pub(super) async fn insert(&mut self, table: &TableName, key: Key, rows: &Rows<'_>) -> Result<(), Failure> {
         let failure = |error: tokio_postgres::Error| meaning::of(&error);
         let transaction = self.client.transaction().await.map_err(failure)?;
         let limit = format!("set local statement_timeout = {}", STATEMENT.as_millis());
         transaction.batch_execute(&limit).await.map_err(failure)?;
-        let statement = table.insertion();
-        transaction
-            .execute_typed(&statement, &rows.parameters())
-            .await
-            .map_err(failure)?;
+        for statement in table.insertions(key) {
+            transaction
+                .execute_typed(&statement, &rows.parameters())
+                .await
+                .map_err(failure)?;
+        }
         transaction.commit().await.map_err(failure)
     }
 }

@@ -47,12 +47,12 @@ impl TableName {
         parts.join(".")
     }
 
-    /// Creates the table and its index by time.
+    /// Creates the table, with its [key](Key::Stream), and its index by time.
     pub(super) fn creation(&self) -> String {
         let table = self.quoted();
         format!(
             "create table if not exists {table} (\
-             id text primary key, \
+             id text not null, \
              time timestamptz not null, \
              report text not null, \
              connection text not null, \
@@ -62,25 +62,94 @@ impl TableName {
              actor text, \
              target text, \
              source_ip text, \
-             event jsonb not null); \
+             event jsonb not null, \
+             primary key (connection, report, id)); \
              create index on {table} (time)"
         )
     }
 
-    /// Inserts one row for each element of the arrays. Which parameter is what: [`Rows`](super::rows::Rows).
+    /// Asks for the columns of each unique index of the table that `on conflict` can name, as comma-separated names in
+    /// alphabetical order, `$1` the quoted name. No partial, invalid or deferrable one, none on expressions.
+    pub(super) const UNIQUE: &str = "select string_agg(a.attname, ',' order by a.attname) \
+         from pg_catalog.pg_index i \
+         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) \
+         where i.indrelid = pg_catalog.to_regclass($1) and i.indisunique and i.indisvalid and i.indimmediate \
+         and i.indpred is null and i.indexprs is null group by i.indexrelid";
+
+    /// The statements that insert one row for each element of the arrays, in one transaction and in this order. Which
+    /// parameter is what: [`Rows`](super::rows::Rows).
     ///
-    /// An id that is there already has the same event: it is left alone.
-    pub(super) fn insertion(&self) -> String {
-        format!(
-            "insert into {} (id, time, report, connection, activity, outcome, subject, actor, target, source_ip, event) \
-             select r.id, timestamptz 'epoch' + r.time * interval '1 millisecond', $1, $2, \
-             r.activity, r.outcome, r.subject, r.actor, r.target, r.source_ip, r.event::jsonb \
-             from unnest($3::text[], $4::int8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], \
-             $10::text[], $11::text[]) \
-             as r(id, time, activity, outcome, subject, actor, target, source_ip, event) \
-             on conflict (id) do nothing",
-            self.quoted()
-        )
+    /// A row that is there already has the same event: it is left alone.
+    pub(super) fn insertions(&self, key: Key) -> Vec<String> {
+        let table = self.quoted();
+        let insertion = |id: &str, condition: &str| {
+            format!(
+                "insert into {table} (id, time, report, connection, activity, outcome, subject, actor, target, source_ip, event) \
+                 select {id}, r.moment, $1, $2, r.activity, r.outcome, r.subject, r.actor, r.target, r.source_ip, r.event::jsonb \
+                 from (select *, timestamptz 'epoch' + time * interval '1 millisecond' as moment \
+                 from unnest($3::text[], $4::int8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], \
+                 $10::text[], $11::text[], $12::text[]) \
+                 as u(id, time, activity, outcome, subject, actor, target, source_ip, event, identity)) as r{condition} \
+                 on conflict ({}) do nothing",
+                key.columns()
+            )
+        };
+        if key.has_stream() {
+            return vec![insertion("r.id", "")];
+        }
+        // Another stream may have a row of that id, which is another event: then this one goes by its identity. The second
+        // statement sees what others have committed while the first one waited for them.
+        let none = |id: &str| {
+            format!(
+                " where not exists (select from {table} as t where t.id = {id} and t.report = $1 and t.connection = $2)"
+            )
+        };
+        vec![
+            insertion("r.id", &none("r.identity")),
+            insertion("r.identity", &none("r.id")),
+        ]
+    }
+}
+
+/// By what the table knows a row again: the columns of its unique index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Connection, report and id: what a table is created with.
+    Stream,
+    /// The same and the time, which a table needs that is partitioned by it.
+    StreamAndTime,
+    /// The id alone: tables of before, in which an id may be taken by another stream.
+    Id,
+    /// The id and the time, in a table that is partitioned by it.
+    IdAndTime,
+}
+
+impl Key {
+    /// Chooses among the unique indexes of a table, each as [`TableName::UNIQUE`] has it. One on the id alone decides even
+    /// beside others: no two rows can share the id.
+    pub(super) fn choose<'a>(indexes: impl IntoIterator<Item = &'a str> + Clone) -> Option<Key> {
+        let known = [
+            ("id", Key::Id),
+            ("id,time", Key::IdAndTime),
+            ("connection,id,report", Key::Stream),
+            ("connection,id,report,time", Key::StreamAndTime),
+        ];
+        known
+            .into_iter()
+            .find_map(|(columns, key)| indexes.clone().into_iter().any(|index| index == columns).then_some(key))
+    }
+
+    fn columns(self) -> &'static str {
+        match self {
+            Key::Stream => "connection, report, id",
+            Key::StreamAndTime => "connection, report, id, time",
+            Key::Id => "id",
+            Key::IdAndTime => "id, time",
+        }
+    }
+
+    fn has_stream(self) -> bool {
+        matches!(self, Key::Stream | Key::StreamAndTime)
     }
 }
 
@@ -95,6 +164,20 @@ mod tests {
         assert_eq!(quoted("Siem.Audit-Events").unwrap(), r#""Siem"."Audit-Events""#);
         for name in ["", ".", "a.", "a.b.c", "a\"b", "a b", "a;b", "a\0", &"x".repeat(64)] {
             assert!(quoted(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_unique_index_on_the_id_decides_and_any_other_is_no_key() {
+        for (indexes, key) in [
+            (&["connection,id,report"][..], Some(Key::Stream)),
+            (&["connection,id,report,time"], Some(Key::StreamAndTime)),
+            (&["connection,id,report", "id"], Some(Key::Id)),
+            (&["connection,id,report", "id,time"], Some(Key::IdAndTime)),
+            (&["subject", "id,subject"], None),
+            (&[], None),
+        ] {
+            assert_eq!(Key::choose(indexes.iter().copied()), key, "{indexes:?}");
         }
     }
 }

@@ -110,6 +110,7 @@ pub(super) fn read(line: &str) -> Result<Event, String> {
     let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
     Ok(Event {
         id: line.id,
+        id_is_derived: false,
         time: match line.time {
             Time::Milliseconds(time) => time,
             Time::Text(time) => time.as_millisecond(),

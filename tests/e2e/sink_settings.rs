@@ -1,0 +1,225 @@
+//! What is said of a sink's settings before and after events go there: by `config check`, `check`, `sink list` and in errors.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+
+use tests::{Desk, Receiver, Reply, Server, stderr, stdout};
+
+use super::{PASSWORD, desk};
+
+fn host(desk: &Desk, arguments: &[&str]) -> Output {
+    desk.host(arguments).env("EPM_PASSWORD", PASSWORD).output().unwrap()
+}
+
+/// Writes a configuration of the connection and what else is given.
+fn configure(desk: &Desk, server: &Server, more: &str) {
+    desk.write(
+        "host.toml",
+        format!(
+            "[connections.epm]\nkind = \"epm\"\nurl = \"{}\"\nallow-private-addresses = true\n\
+             auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n{more}",
+            server.url()
+        ),
+    );
+}
+
+fn http(url: &str) -> String {
+    format!(
+        "[sinks.siem]\nkind = \"http\"\nretry = {{ max-elapsed = \"1s\" }}\n\
+         endpoint = {{ url = \"{url}\", allow-private-addresses = true, retry = {{ attempts = 1 }} }}\n"
+    )
+}
+
+#[test]
+fn an_http_sink_posts_to_its_url_with_the_query_as_it_is_written() {
+    for status in [200, 400] {
+        let (desk, server) = (desk(), Server::start(""));
+        let receiver = Receiver::with(0, move |received| Reply {
+            body: format!("no: {}", received.query),
+            ..Reply::status(status)
+        });
+        let query = "api-version=2023-01-01&sig=canary%2Fa7c1&empty";
+        configure(
+            &desk,
+            &server,
+            &http(&format!("{}/dcr/streams/Custom-X?{query}", receiver.url())),
+        );
+        let checked = host(&desk, &["config", "check"]);
+        assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+        let listed = host(&desk, &["sink", "list"]);
+        assert!(
+            stdout(&listed).contains("/dcr/streams/Custom-X?…"),
+            "{}",
+            stdout(&listed)
+        );
+        let probed = host(&desk, &["check", "siem"]);
+        let ran = host(&desk, &["run", "user-login", "--since", "7d", "--sink", "siem", "-vv"]);
+        assert_eq!(
+            ran.status.code(),
+            Some(if status == 200 { 0 } else { 8 }),
+            "{}",
+            stderr(&ran)
+        );
+        let received = receiver.received();
+        assert!(received.len() >= 2);
+        assert!(
+            received
+                .iter()
+                .all(|request| request.path == "/dcr/streams/Custom-X" && request.query == query),
+            "{received:?}"
+        );
+        let letters = host(&desk, &["dead-letter", "list", "--json"]);
+        for output in [&checked, &listed, &probed, &ran, &letters] {
+            let said = stdout(output) + &stderr(output);
+            assert!(!said.contains("canary"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_mistake_is_told_with_its_line_and_whose_it_is() {
+    let (desk, server) = (desk(), Server::start(""));
+    for (sinks, said) in [
+        (
+            "[sinks.archive]\nkind = \"file\"\npath = \"{foo}.ndjson\"\n",
+            "host.toml line 8: sinks.archive.path: unknown placeholder {foo}",
+        ),
+        (
+            "[sinks.siem]\nkind = \"http\"\nendpoint = { url = \"http://siem.example.com\" }\n",
+            "host.toml line 8: sinks.siem.endpoint.url: http://siem.example.com uses http",
+        ),
+        (
+            "[sinks.siem]\nplugin = \"splunk-hec\"\nendpoint = { url = \"https://siem.example.com/?x=y\" }\n",
+            "host.toml line 8: sinks.siem.endpoint.url: the URL of https://siem.example.com contains a query",
+        ),
+        (
+            "[sinks.db]\nkind = \"postgres\"\nurl = \"postgres://db\"\n",
+            "host.toml line 6: sinks.db: ",
+        ),
+        (
+            "[sinks.columns]\nkind = \"file\"\npath = \"x.parquet\"\n",
+            "host.toml line 8: sinks.columns.path: x.parquet would be written by the first run alone",
+        ),
+    ] {
+        configure(&desk, &server, sinks);
+        let output = host(&desk, &["config", "check"]);
+        assert_eq!(output.status.code(), Some(2), "{sinks}");
+        assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
+    }
+    configure(
+        &desk,
+        &server,
+        "[sinks.siem]\nkind = \"http\"\nendpoint = { url = \"https://siem.example.com\", auth = { kind = \"bearer\", token = { env = \"HEC_TOKEN\" } } }\n",
+    );
+    let output = host(&desk, &["run", "user-login", "--sink", "siem"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("sink siem needs its token: $HEC_TOKEN is not set"),
+        "{said}"
+    );
+
+    desk.write("host.toml", "[connection.epm]\nkind = \"epm\"\nfoo = 1\n");
+    let said = stderr(&host(&desk, &["config", "check"]));
+    assert!(!said.contains("docs/"), "no such file is beside the binary: {said}");
+}
+
+#[test]
+fn what_is_hardly_meant_is_remarked_upon() {
+    let (desk, server) = (desk(), Server::start(""));
+    configure(
+        &desk,
+        &server,
+        "[sinks.siem]\nkind = \"stdout\"\n[sinks.forgotten]\nkind = \"file\"\npath = \"{date}.parquet\"\n\
+         [[routes]]\nlabels = [\"iam\"]\nwhen = 'outcome == \"failed\"'\nto = [\"siem\"]\n",
+    );
+    let output = host(&desk, &["config", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    for remark in [
+        "remark: host.toml line 12: routes.0.labels: no event has the label \"iam\", so no event takes this route",
+        "remark: host.toml line 13: routes.0.when: `outcome` is never \"failed\"",
+        "remark: host.toml line 8: sinks.forgotten: no route leads to this sink",
+        "remark: host.toml line 10: sinks.forgotten.path: a Parquet file cannot grow",
+        "ok: host.toml: ",
+    ] {
+        assert!(said.contains(remark), "{remark}: {said}");
+    }
+    let about = stdout(&host(&desk, &["plugin", "inspect", "audit-events"]));
+    assert!(
+        about.contains("labels       account, application, authentication, group"),
+        "{about}"
+    );
+}
+
+#[test]
+fn every_kind_of_sink_is_listed() {
+    let desk = desk();
+    desk.write("host.toml", "");
+    let listed = stdout(&host(&desk, &["sink", "list"]));
+    for kind in [
+        "stdout",
+        "file",
+        "http",
+        "otlp",
+        "syslog",
+        "nats",
+        "postgres",
+        "object-store",
+    ] {
+        let start = format!("{kind:<16} kind for [sinks]: ");
+        assert!(listed.lines().any(|line| line.starts_with(&start)), "{kind}: {listed}");
+    }
+}
+
+#[test]
+fn check_looks_at_the_ledger_and_the_dead_letters() {
+    let (desk, server) = (desk(), Server::start(""));
+    configure(
+        &desk,
+        &server,
+        "[ledger]\npath = \"state/ledger.db\"\n[dead-letters]\npath = \"letters.db\"\n",
+    );
+    let output = host(&desk, &["check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let said = stdout(&output);
+    assert!(
+        said.contains("ok      ledger: ") && said.contains("will be made"),
+        "{said}"
+    );
+    assert!(said.contains("ok      dead letters: 0 events of 1000000 in "), "{said}");
+    assert!(!desk.path().join("state").exists() && !desk.path().join("letters.db").exists());
+
+    std::fs::create_dir(desk.path().join("state")).unwrap();
+    desk.write("state/ledger.db", "this is no database, whatever its name");
+    let output = host(&desk, &["check"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    assert!(stdout(&output).contains("failed  ledger: "), "{}", stdout(&output));
+}
+
+#[test]
+fn an_archive_is_for_its_owner_and_group_unless_said_otherwise() {
+    for (more, mode) in [
+        ("", 0o640),
+        ("mode = \"0600\"\n", 0o600),
+        ("rotate = { every = \"1d\" }\n", 0o640),
+    ] {
+        let (desk, server) = (desk(), Server::start(""));
+        configure(
+            &desk,
+            &server,
+            &format!("[sinks.archive]\nkind = \"file\"\npath = \"archive/x.ndjson\"\n{more}"),
+        );
+        let output = host(&desk, &["run", "user-login", "--since", "7d", "--sink", "archive"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let entries = std::fs::read_dir(desk.path().join("archive")).unwrap();
+        let modes: Vec<_> = entries
+            .map(|entry| entry.unwrap().metadata().unwrap().permissions().mode() & 0o777)
+            .collect();
+        // The umask may take from it.
+        assert!(
+            !modes.is_empty() && modes.iter().all(|found| found & !mode == 0 && found & 0o600 == 0o600),
+            "{modes:?}"
+        );
+    }
+}
