@@ -207,6 +207,7 @@ impl Lines {
         let provenance = Provenance {
             report: "invalid-login".into(),
             connection: "bench".into(),
+            tenant: None,
             service: "bench".into(),
             product: Product::EpmCloud,
         };
@@ -256,6 +257,8 @@ fn owned(event: plugin_sdk::Event<'_>) -> host::event::Event {
         message: event.message,
         labels: event.labels,
         attributes: event.attributes,
+        collected: None,
+        correlation: None,
     }
 }
 

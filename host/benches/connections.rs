@@ -125,6 +125,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     let provenance = Arc::new(Provenance {
         report: "user-login".into(),
         connection,
+        tenant: None,
         service: "127.0.0.1".into(),
         product: Product::EpmCloud,
     });

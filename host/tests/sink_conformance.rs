@@ -50,6 +50,7 @@ fn renderer(format: Format, encoding: Encoding) -> Renderer {
     let provenance = Provenance {
         report: "invalid-login".into(),
         connection: "epm".into(),
+        tenant: None,
         service: "epm.example.com".into(),
         product: Product::EpmCloud,
     };

@@ -76,6 +76,7 @@ fn provenance() -> Arc<Provenance> {
     Arc::new(Provenance {
         report: "invalid-login".into(),
         connection: "epm".into(),
+        tenant: None,
         service: "epm.example.com".into(),
         product: Product::EpmCloud,
     })

@@ -59,6 +59,7 @@ fn encode(events: &[Event], line: &mut Vec<u8>) -> usize {
     let provenance = Provenance {
         report: "invalid-login".into(),
         connection: "epm".into(),
+        tenant: None,
         service: "epm.example.com".into(),
         product: Product::EpmCloud,
     };

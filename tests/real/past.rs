@@ -20,6 +20,7 @@ pub fn provenance() -> Arc<Provenance> {
     Arc::new(Provenance {
         report: "user-login".into(),
         connection: "epm".into(),
+        tenant: None,
         service: "epm.example.com".into(),
         product: Product::EpmCloud,
     })

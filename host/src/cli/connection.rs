@@ -67,6 +67,7 @@ fn check_url(settings: &Settings) -> Result<(), Failure> {
 
 fn configured(name: &str, connection: &Connection, auth: Auth, config: &Config) -> Result<Settings, Failure> {
     let mut settings = Settings::new(name, connection.url.clone());
+    settings.tenant.clone_from(&connection.tenant);
     settings.auth = auth;
     settings.allow_http = connection.allow_http;
     settings.allow_private_addresses = connection.allow_private_addresses;

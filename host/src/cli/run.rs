@@ -59,7 +59,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         _ => connection::settings(&report.config, &args.remote, report.description.connection)?,
     };
     if let Some(folder) = &args.record {
-        let notes = Notes::of(&report, &settings.name)?;
+        let notes = Notes::of(&report, &settings)?;
         settings.exchange = Exchange::Record {
             folder: folder.clone(),
             notes,
@@ -116,6 +116,7 @@ pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
     Provenance {
         report: report.description.name.clone(),
         connection: settings.name.clone(),
+        tenant: settings.tenant.clone(),
         service: settings.base.host_str().unwrap_or_default().to_string(),
         product: match report.description.connection {
             ConnectionKind::Epm => Product::EpmCloud,

@@ -1,7 +1,8 @@
 //! The audit event: what every report plugin produces and every sink takes.
 //!
 //! [`Event`] is one record, [`Batch`] what a parser found in one chunk, and [`Provenance`] what is true of all events of
-//! a run. [`id::Ids`] gives every event its stable id. An event leaves the process in one of the renderings of
+//! a run. [`id::Ids`] gives every event its stable id, and [`Correlator`] every sign-in the name that it has in all reports
+//! that tell of it. An event leaves the process in one of the renderings of
 //! [`Encoding`], one JSON object a line: [`ocsf`], [`ecs`], or [`flat`], the event itself.
 //!
 //! ```
@@ -10,6 +11,7 @@
 //! let provenance = Provenance {
 //!     report: "user-login".into(),
 //!     connection: "epm".into(),
+//!     tenant: None,
 //!     service: "epm.example.com".into(),
 //!     product: Product::EpmCloud,
 //! };
@@ -23,6 +25,7 @@
 //! ```
 
 mod attributes;
+mod correlation;
 pub mod ecs;
 mod encoding;
 pub mod flat;
@@ -34,6 +37,7 @@ pub(crate) mod samples;
 mod time;
 
 pub(crate) use attributes::Attributes;
+pub use correlation::{Correlation, Correlator};
 pub use encoding::{Encoding, UnknownEncoding};
 pub(crate) use time::Rfc3339;
 
@@ -206,6 +210,13 @@ pub struct Event {
     pub labels: Vec<String>,
     /// Everything else, by the source's names, verbatim and in the source's order.
     pub attributes: Vec<(String, String)>,
+    /// When it was collected, in milliseconds since 1970-01-01T00:00:00Z: the clock of the window it belongs to, which is
+    /// fixed when the window is planned, so that a window delivered twice is the same bytes. The host's, not the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collected: Option<i64>,
+    /// The name that a sign-in has in every report that tells of it. The host's, not the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<Correlation>,
 }
 
 impl Event {
@@ -228,6 +239,8 @@ impl Event {
             message: None,
             labels: Vec::new(),
             attributes: Vec::new(),
+            collected: None,
+            correlation: None,
         }
     }
 
@@ -312,6 +325,9 @@ pub struct Provenance {
     pub report: String,
     /// The connection's name.
     pub connection: String,
+    /// Whose service it is, where the connection's entry says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// The connection's host name: the service of events that name none.
     pub service: String,
     /// The product of the connection's kind.

@@ -4,6 +4,11 @@
 //! Authentication 3002, Entity Management 3004, User Access Management 3005, Group Management 3006. [`class_of`] chooses.
 //! What has no place in its class is kept in `unmapped`, beside the attributes.
 //!
+//! When an event was collected is `metadata.logged_time`, "the time when the logging system collected and logged the
+//! event"; `processed_time` is that of a later step, such as a transformation. Which connection it came by is
+//! `metadata.log_source`, "the log system or component where the data originated"; `loggers` would need each to be
+//! described as a device or product, and tell nothing more.
+//!
 //! Three choices that the schema leaves open:
 //! - a required attribute of which the source says nothing reads `Unknown`;
 //! - `service` exists only in Authentication; elsewhere the service that recorded the event is `metadata.log_provider`,
@@ -16,7 +21,7 @@ use std::{fmt, net::IpAddr};
 
 use serde::{Serialize, Serializer};
 
-use super::{Activity, Event, Outcome, Principal, Provenance, attributes::Attributes};
+use super::{Activity, Correlation, Event, Outcome, Principal, Provenance, attributes::Attributes};
 
 /// The version of the schema, in `metadata.version`.
 pub const VERSION: &str = "1.8.0";
@@ -229,6 +234,13 @@ pub(crate) struct Metadata<'a> {
     pub(crate) event_code: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(crate) labels: &'a [String],
+    pub(crate) log_source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant_uid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) logged_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) correlation_uid: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -305,6 +317,10 @@ impl<'a> Ocsf<'a> {
                 uid: event.id.as_deref(),
                 event_code: event.action.as_deref(),
                 labels: &event.labels,
+                log_source: &provenance.connection,
+                tenant_uid: provenance.tenant.as_deref(),
+                logged_time: event.collected,
+                correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
             },
             unmapped: Attributes {
                 listed: &event.attributes,
@@ -392,7 +408,8 @@ mod tests {
               "name": "Oracle EPM Cloud",
               "vendor_name": "Oracle"
             },
-            "log_name": "invalid-login"
+            "log_name": "invalid-login",
+            "log_source": "epm"
           }
         }
         "#);
@@ -456,7 +473,11 @@ mod tests {
             "labels": [
               "identity",
               "vip"
-            ]
+            ],
+            "log_source": "domain",
+            "tenant_uid": "acme",
+            "logged_time": 1525903200000,
+            "correlation_uid": "aee4ea660b6b358853e24f8ff598c044"
           },
           "unmapped": {
             "ssoRp": "gate",
@@ -525,7 +546,10 @@ mod tests {
             "labels": [
               "identity",
               "vip"
-            ]
+            ],
+            "log_source": "domain",
+            "tenant_uid": "acme",
+            "logged_time": 1525903200000
           },
           "unmapped": {
             "ssoRp": "gate",

@@ -3,11 +3,11 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::Value;
 
-use super::{Activity, Event, Outcome, Principal, Product, Provenance};
+use super::{Activity, Correlator, Event, Outcome, Principal, Product, Provenance};
 
 /// An event with every field set.
 pub(crate) fn full(activity: Activity, outcome: Outcome) -> Event {
-    Event {
+    let mut event = Event {
         id: Some("ecaae86c21fc4df69cfaa80448fc9478".into()),
         time: 1_525_902_954_890,
         activity,
@@ -36,7 +36,11 @@ pub(crate) fn full(activity: Activity, outcome: Outcome) -> Event {
             ("rId".into(), "0:1".into()),
             ("rId".into(), "0:2".into()),
         ],
-    }
+        collected: Some(1_525_903_200_000),
+        correlation: None,
+    };
+    event.correlation = Correlator::new(Some("acme")).of(&event);
+    event
 }
 
 /// What a row of a CSV report gives.
@@ -48,6 +52,7 @@ pub(crate) fn epm() -> Provenance {
     Provenance {
         report: "invalid-login".into(),
         connection: "epm".into(),
+        tenant: None,
         service: "epm-acme.example.com".into(),
         product: Product::EpmCloud,
     }
@@ -57,6 +62,7 @@ pub(crate) fn domain() -> Provenance {
     Provenance {
         report: "audit-events".into(),
         connection: "domain".into(),
+        tenant: Some("acme".into()),
         service: "idcs-0123.example.com".into(),
         product: Product::IdentityDomain,
     }
@@ -97,11 +103,12 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         option::of(principal()),
     );
     let texts = vec(option::of(text()), 9);
-    (any::<i64>(), who, texts, vec(text(), 0..3), vec((text(), text()), 0..6)).prop_map(
-        |(time, (activity, outcome, subject, actor), texts, labels, attributes)| {
+    let times = (any::<i64>(), option::of(any::<i64>()));
+    (times, who, texts, vec(text(), 0..3), vec((text(), text()), 0..6)).prop_map(
+        |((time, collected), (activity, outcome, subject, actor), texts, labels, attributes)| {
             let mut texts = texts.into_iter();
             let mut next = || texts.next().flatten();
-            Event {
+            let mut event = Event {
                 id: next(),
                 time,
                 activity,
@@ -118,22 +125,29 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
                 message: next(),
                 labels,
                 attributes,
-            }
+                collected,
+                correlation: None,
+            };
+            event.correlation = Correlator::new(None).of(&event);
+            event
         },
     )
 }
 
 pub(crate) fn provenance() -> impl Strategy<Value = Provenance> {
-    (text(), text(), text(), any::<bool>()).prop_map(|(report, connection, service, epm)| Provenance {
-        report,
-        connection,
-        service,
-        product: if epm {
-            Product::EpmCloud
-        } else {
-            Product::IdentityDomain
+    (text(), text(), option::of(text()), text(), any::<bool>()).prop_map(
+        |(report, connection, tenant, service, epm)| Provenance {
+            report,
+            connection,
+            tenant,
+            service,
+            product: if epm {
+                Product::EpmCloud
+            } else {
+                Product::IdentityDomain
+            },
         },
-    })
+    )
 }
 
 /// All texts of the event, attribute names included.

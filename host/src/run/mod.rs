@@ -26,6 +26,7 @@ pub mod route;
 mod schedule;
 mod shelf;
 mod silence;
+mod stamp;
 mod summary;
 mod used;
 mod window;
@@ -43,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::counted::counted;
-use crate::event::id::{IdError, Ids};
+use crate::event::id::IdError;
 use crate::event::{Batch, Provenance};
 use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher};
 use crate::ledger::{LedgerError, Record};
@@ -56,6 +57,7 @@ use kept::{Course, Done};
 use mark::MarkError;
 use overlap::Overlap;
 use route::Router;
+use stamp::Stamp;
 
 pub use book::Book;
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
@@ -373,7 +375,7 @@ impl Run {
             }
         };
         let delivering = async move {
-            let mut ids = Ids::new(&self.provenance.report, &self.provenance.connection);
+            let mut stamp = Stamp::new(&self.provenance, request.now);
             let mut cleanups = Vec::new();
             let mut index = 0;
             while let Some(mut fetched) = arrived.recv().await.transpose()? {
@@ -386,12 +388,12 @@ impl Run {
                 if let Some(course) = &mut course {
                     course.begin().await?;
                 }
-                ids = deliver_document(
+                stamp = deliver_document(
                     report,
                     request,
                     index,
                     fetched,
-                    ids,
+                    stamp,
                     course.as_deref_mut().map(|course| &mut course.overlap),
                     sinks,
                     &*self.observer,
@@ -501,12 +503,12 @@ async fn deliver_document(
     request: &plugin::Request,
     index: u32,
     fetched: Fetched,
-    ids: Ids,
+    stamp: Stamp,
     mut overlap: Option<&mut Overlap>,
     sinks: &mut FanOut,
     observer: &dyn Observer,
     counts: &mut Counts,
-) -> Result<Ids, RunError> {
+) -> Result<Stamp, RunError> {
     let document = plugin::Document {
         fetch: index,
         request: request.clone(),
@@ -520,7 +522,7 @@ async fn deliver_document(
     let used = sinks.used();
     let parsing = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        parse::parse(parser, &fetched, ids, &used, &sender)
+        parse::parse(parser, &fetched, stamp, &used, &sender)
     });
     while let Some(mut batch) = batches.recv().await {
         note_rejects(&batch, counts);
@@ -541,9 +543,9 @@ async fn deliver_document(
     }
     // A parser that still has something to say must not wait for a listener.
     drop(batches);
-    let (ids, usage) = parsing.await.map_err(|error| RunError::Internal(error.to_string()))??;
+    let (stamp, usage) = parsing.await.map_err(|error| RunError::Internal(error.to_string()))??;
     counts.usage.add(usage);
-    Ok(ids)
+    Ok(stamp)
 }
 
 /// What the endings of all sinks mean for the run.

@@ -5,9 +5,9 @@ use std::io::{ErrorKind, Read};
 use tokio::sync::mpsc;
 
 use super::RunError;
+use super::stamp::Stamp;
 use super::used::Used;
 use crate::event::Batch;
-use crate::event::id::Ids;
 use crate::fetch::Fetched;
 use crate::plugin::{Parser, Usage};
 
@@ -18,10 +18,10 @@ const CHUNK_BYTES: usize = 128 * 1024;
 pub(super) fn parse(
     mut parser: Parser,
     document: &Fetched,
-    mut ids: Ids,
+    mut stamp: Stamp,
     used: &Used,
     batches: &mpsc::Sender<Batch>,
-) -> Result<(Ids, Usage), RunError> {
+) -> Result<(Stamp, Usage), RunError> {
     let mut file = document.open();
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
@@ -33,25 +33,25 @@ pub(super) fn parse(
                 parser.reuse(events);
             }
             let batch = parser.push(part)?;
-            if !send(batch, &mut ids, batches)? {
+            if !send(batch, &mut stamp, batches)? {
                 break;
             }
         }
         if last {
             let batch = parser.finish()?;
-            send(batch, &mut ids, batches)?;
+            send(batch, &mut stamp, batches)?;
             break;
         }
     }
-    Ok((ids, parser.usage()))
+    Ok((stamp, parser.usage()))
 }
 
-fn send(mut batch: Batch, ids: &mut Ids, batches: &mpsc::Sender<Batch>) -> Result<bool, RunError> {
+fn send(mut batch: Batch, stamp: &mut Stamp, batches: &mpsc::Sender<Batch>) -> Result<bool, RunError> {
     if batch.events.is_empty() && batch.rejects.is_empty() {
         return Ok(true);
     }
     for event in &mut batch.events {
-        ids.assign(event)?;
+        stamp.put(event)?;
     }
     Ok(batches.blocking_send(batch).is_ok())
 }

@@ -14,6 +14,7 @@
 //! let provenance = Arc::new(Provenance {
 //!     report: "user-login".into(),
 //!     connection: "epm".into(),
+//!     tenant: None,
 //!     service: "epm.example.com".into(),
 //!     product: Product::EpmCloud,
 //! });

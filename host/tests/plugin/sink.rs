@@ -48,6 +48,8 @@ fn event(id: &str) -> Event {
         message: None,
         labels: vec![],
         attributes: vec![],
+        collected: None,
+        correlation: None,
     }
 }
 

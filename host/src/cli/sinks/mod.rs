@@ -268,6 +268,7 @@ fn nobody() -> Arc<Provenance> {
     Arc::new(Provenance {
         report: "check".into(),
         connection: "check".into(),
+        tenant: None,
         service: "check".into(),
         product: Product::EpmCloud,
     })

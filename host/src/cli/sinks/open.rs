@@ -267,6 +267,7 @@ mod tests {
                 let provenance = Arc::new(Provenance {
                     report: name.into(),
                     connection: name.into(),
+                    tenant: None,
                     service: "epm.example.com".into(),
                     product: Product::EpmCloud,
                 });

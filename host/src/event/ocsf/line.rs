@@ -10,6 +10,7 @@ static HEADS: LazyLock<Vec<[Vec<u8>; 3]>> = LazyLock::new(|| {
     let provenance = Provenance {
         report: String::new(),
         connection: String::new(),
+        tenant: None,
         service: String::new(),
         product: Product::EpmCloud,
     };
@@ -194,6 +195,15 @@ impl Metadata<'_> {
         if !self.labels.is_empty() {
             json::raw(out, r#","labels":"#);
             json::texts(out, self.labels.iter().map(String::as_str));
+        }
+        json::member(out, r#","log_source":"#, Some(self.log_source));
+        json::member(out, r#","tenant_uid":"#, self.tenant_uid);
+        if let Some(time) = self.logged_time {
+            json::raw(out, r#","logged_time":"#);
+            json::number(out, time);
+        }
+        if let Some(uid) = self.correlation_uid {
+            json::known(out, r#","correlation_uid":"#, uid);
         }
         out.push(b'}');
     }

@@ -37,6 +37,9 @@ pub const NAMES: &[&str] = &[
     "attributes",
     "report",
     "connection",
+    "tenant",
+    "collected",
+    "correlation_uid",
 ];
 
 /// Bytes of a condition, and macros that loop within one another: an event shall not take longer than its delivery.
@@ -271,6 +274,9 @@ fn value(flat: &Flat<'_>, name: &str) -> Value {
         "message" => flat.message,
         "report" => Some(flat.report),
         "connection" => Some(flat.connection),
+        "tenant" => flat.tenant,
+        "collected" => return Value::from(flat.collected.map(|time| time.to_string()).unwrap_or_default()),
+        "correlation_uid" => flat.correlation_uid,
         _ => None,
     };
     Value::from(text.unwrap_or_default())
@@ -341,13 +347,17 @@ fn walk_entry<'e>(entry: &'e EntryExpr, bound: &mut Vec<&'e str>, found: &mut im
 /// An event to try a condition on.
 fn sample() -> Event {
     let account = Principal::named("somebody");
-    Event::new(0, Activity::Logon, Outcome::Failure, account)
+    Event {
+        collected: Some(0),
+        ..Event::new(0, Activity::Logon, Outcome::Failure, account)
+    }
 }
 
 fn nowhere() -> Provenance {
     Provenance {
         report: "report".into(),
         connection: "connection".into(),
+        tenant: None,
         service: "service".into(),
         product: Product::EpmCloud,
     }
@@ -399,6 +409,9 @@ mod tests {
             (r#"has(attributes.nothing)"#, false),
             (r#"timestamp(time) > timestamp("2018-05-09T00:00:00Z")"#, true),
             (r#"actor_id == """#, true),
+            (r#"tenant == "acme""#, true),
+            (r#"timestamp(collected) > timestamp(time)"#, true),
+            (r#"correlation_uid.matches("^[0-9a-f]{32}$")"#, true),
             ("true", true),
         ] {
             assert_eq!(holds(source), expected, "{source}");

@@ -289,6 +289,7 @@ fn document(event: &Event) -> JsonItem {
     let provenance = Provenance {
         report: "user-login".to_owned(),
         connection: "epm".to_owned(),
+        tenant: None,
         service: "epm.example".to_owned(),
         product: Product::EpmCloud,
     };
