@@ -204,13 +204,7 @@ struct Lines {
 
 impl Lines {
     fn new() -> Lines {
-        let provenance = Provenance {
-            report: "invalid-login".into(),
-            connection: "bench".into(),
-            tenant: None,
-            service: "bench".into(),
-            product: Product::EpmCloud,
-        };
+        let provenance = Provenance::new("invalid-login", "bench", "bench", Product::EpmCloud);
         Lines {
             ids: Ids::new("invalid-login", "bench"),
             provenance,

@@ -13,6 +13,7 @@ mod ledger;
 mod ledger_edges;
 mod pipes;
 mod plugin_deliveries;
+mod provenance;
 mod readme;
 mod reports;
 mod secrets;

@@ -10,9 +10,10 @@ use super::{Failure, connection, print, sinks};
 use crate::config::{Config, ConnectionKind, nearest};
 use crate::plugin;
 use crate::remote::Remote;
+use crate::run::facts::Fact;
 use crate::run::probe;
 
-/// A line for each connection and sink; fails with the code of the first that cannot be used.
+/// A line for each connection and sink, and below it, indented, what could be seen of a connection; fails with the code of the first that cannot be used.
 pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     let _stop = Stop::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
@@ -34,7 +35,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
             },
             (None, Some(_)) => sinks::probe(&config, name)
                 .await
-                .map(|(found, guarantee)| format!("{found}; guarantee: {guarantee}")),
+                .map(|(found, guarantee)| (format!("{found}; guarantee: {guarantee}"), Vec::new())),
             (None, None) => {
                 let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
                 return Err(match nearest(name, all().map(String::as_str)) {
@@ -48,7 +49,10 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
         };
         let mut line = String::new();
         let _ = match &outcome {
-            Ok(steps) => writeln!(line, "ok      {name}: {steps}"),
+            Ok((said, facts)) => {
+                let _ = writeln!(line, "ok      {name}: {said}");
+                facts.iter().try_for_each(|fact| writeln!(line, "        {fact}"))
+            }
             Err(failure) => {
                 let hint = failure
                     .hint
@@ -70,14 +74,14 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
 }
 
-async fn check_connection(config: &Config, name: &str, kind: ConnectionKind) -> Result<String, Failure> {
+async fn check_connection(config: &Config, name: &str, kind: ConnectionKind) -> Result<(String, Vec<Fact>), Failure> {
     let remote = Arc::new(Remote::new(connection::of_name(config, name)?)?);
     let kind = match kind {
         ConnectionKind::Epm => plugin::ConnectionKind::Epm,
         ConnectionKind::IdentityDomain => plugin::ConnectionKind::IdentityDomain,
     };
     match probe::probe(&remote, kind).await {
-        Ok(steps) => Ok(steps.join(", ")),
+        Ok(found) => Ok((found.steps.join(", "), found.facts)),
         Err(lack) => {
             let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
             Err(Failure {

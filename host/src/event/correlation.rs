@@ -25,6 +25,12 @@ const SCRATCH: usize = 1 << 16;
 pub struct Correlation([u8; 32]);
 
 impl Correlation {
+    /// The digits, which need no escaping.
+    #[inline]
+    pub(super) fn digits(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         // Digits are UTF-8.

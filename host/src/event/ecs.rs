@@ -209,8 +209,8 @@ impl<'a> Ecs<'a> {
                 provider: event.service.as_deref(),
                 module: "oracle",
                 dataset: Dataset(&provenance.report),
-                created: event.collected.map(Rfc3339),
-                ingested: event.collected.map(Rfc3339),
+                created: event.collected.map(|at| Rfc3339(at.ms())),
+                ingested: event.collected.map(|at| Rfc3339(at.ms())),
             },
             message: event.message.as_deref(),
             user: User {

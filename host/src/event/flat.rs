@@ -68,7 +68,7 @@ impl<'a> Flat<'a> {
             report: &provenance.report,
             connection: &provenance.connection,
             tenant: provenance.tenant.as_deref(),
-            collected: event.collected.map(Rfc3339),
+            collected: event.collected.map(|at| Rfc3339(at.ms())),
             correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
         }
     }

@@ -21,10 +21,12 @@ use std::{fmt, net::IpAddr};
 
 use serde::{Serialize, Serializer};
 
-use super::{Activity, Correlation, Event, Outcome, Principal, Provenance, attributes::Attributes};
+use super::{Activity, Collected, Correlation, Event, Outcome, Principal, Provenance, attributes::Attributes};
 
 /// The version of the schema, in `metadata.version`.
 pub const VERSION: &str = "1.8.0";
+
+const VENDOR: &str = "Oracle";
 
 const UNKNOWN: &str = "Unknown";
 
@@ -226,6 +228,12 @@ pub(crate) struct Metadata<'a> {
     pub(crate) version: &'static str,
     pub(crate) product: Product,
     pub(crate) log_name: &'a str,
+    pub(crate) log_source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant_uid: Option<&'a str>,
+    /// The members up to here, from the brace on.
+    #[serde(skip)]
+    ready: &'a [u8],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log_provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,13 +242,10 @@ pub(crate) struct Metadata<'a> {
     pub(crate) event_code: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(crate) labels: &'a [String],
-    pub(crate) log_source: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tenant_uid: Option<&'a str>,
+    pub(crate) logged_time: Option<&'a Collected>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) logged_time: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) correlation_uid: Option<&'a str>,
+    pub(crate) correlation_uid: Option<&'a Correlation>,
 }
 
 #[derive(Serialize)]
@@ -310,17 +315,18 @@ impl<'a> Ocsf<'a> {
                 version: VERSION,
                 product: Product {
                     name: provenance.product.name(),
-                    vendor_name: "Oracle",
+                    vendor_name: VENDOR,
                 },
                 log_name: &provenance.report,
+                log_source: &provenance.connection,
+                tenant_uid: provenance.tenant.as_deref(),
+                ready: provenance.ready.or(|| line::begun(provenance)),
                 log_provider: (!authentication).then_some(service),
                 uid: event.id.as_deref(),
                 event_code: event.action.as_deref(),
                 labels: &event.labels,
-                log_source: &provenance.connection,
-                tenant_uid: provenance.tenant.as_deref(),
-                logged_time: event.collected,
-                correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
+                logged_time: event.collected.as_ref(),
+                correlation_uid: event.correlation.as_ref(),
             },
             unmapped: Attributes {
                 listed: &event.attributes,

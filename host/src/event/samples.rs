@@ -3,7 +3,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::Value;
 
-use super::{Activity, Correlator, Event, Outcome, Principal, Product, Provenance};
+use super::{Activity, Collected, Correlator, Event, Outcome, Principal, Product, Provenance};
 
 /// An event with every field set.
 pub(crate) fn full(activity: Activity, outcome: Outcome) -> Event {
@@ -36,7 +36,7 @@ pub(crate) fn full(activity: Activity, outcome: Outcome) -> Event {
             ("rId".into(), "0:1".into()),
             ("rId".into(), "0:2".into()),
         ],
-        collected: Some(1_525_903_200_000),
+        collected: Some(Collected::at(1_525_903_200_000)),
         correlation: None,
     };
     event.correlation = Correlator::new(Some("acme")).of(&event);
@@ -49,23 +49,12 @@ pub(crate) fn sparse(activity: Activity, outcome: Outcome) -> Event {
 }
 
 pub(crate) fn epm() -> Provenance {
-    Provenance {
-        report: "invalid-login".into(),
-        connection: "epm".into(),
-        tenant: None,
-        service: "epm-acme.example.com".into(),
-        product: Product::EpmCloud,
-    }
+    Provenance::new("invalid-login", "epm", "epm-acme.example.com", Product::EpmCloud)
 }
 
 pub(crate) fn domain() -> Provenance {
-    Provenance {
-        report: "audit-events".into(),
-        connection: "domain".into(),
-        tenant: Some("acme".into()),
-        service: "idcs-0123.example.com".into(),
-        product: Product::IdentityDomain,
-    }
+    let service = "idcs-0123.example.com";
+    Provenance::new("audit-events", "domain", service, Product::IdentityDomain).of_tenant(Some("acme".into()))
 }
 
 /// Any text: printable, control, bidirectional, surrogate neighbours, noncharacters.
@@ -103,7 +92,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         option::of(principal()),
     );
     let texts = vec(option::of(text()), 9);
-    let times = (any::<i64>(), option::of(any::<i64>()));
+    let times = (any::<i64>(), option::of(any::<i64>().prop_map(Collected::at)));
     (times, who, texts, vec(text(), 0..3), vec((text(), text()), 0..6)).prop_map(
         |((time, collected), (activity, outcome, subject, actor), texts, labels, attributes)| {
             let mut texts = texts.into_iter();
@@ -135,19 +124,10 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
 }
 
 pub(crate) fn provenance() -> impl Strategy<Value = Provenance> {
-    (text(), text(), option::of(text()), text(), any::<bool>()).prop_map(
-        |(report, connection, tenant, service, epm)| Provenance {
-            report,
-            connection,
-            tenant,
-            service,
-            product: if epm {
-                Product::EpmCloud
-            } else {
-                Product::IdentityDomain
-            },
-        },
-    )
+    let product = select(vec![Product::EpmCloud, Product::IdentityDomain]);
+    (text(), text(), option::of(text()), text(), product).prop_map(|(report, connection, tenant, service, product)| {
+        Provenance::new(report, connection, service, product).of_tenant(tenant)
+    })
 }
 
 /// All texts of the event, attribute names included.

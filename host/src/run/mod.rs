@@ -13,6 +13,7 @@ mod calendar;
 mod changes;
 mod clock;
 mod errand;
+pub mod facts;
 mod fan_out;
 #[cfg(test)]
 mod histories;

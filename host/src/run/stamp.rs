@@ -1,7 +1,7 @@
 //! What the host adds to each event of a window before anybody sees it.
 
 use crate::event::id::{IdError, Ids};
-use crate::event::{Correlator, Event, Provenance};
+use crate::event::{Collected, Correlator, Event, Provenance};
 
 /// Gives the events of a window their ids, the time at which they were collected, and sign-ins the name that other reports
 /// know them by. Feed it every event, in order.
@@ -9,7 +9,7 @@ use crate::event::{Correlator, Event, Provenance};
 pub(super) struct Stamp {
     ids: Ids,
     correlator: Correlator,
-    collected: i64,
+    collected: Collected,
 }
 
 impl Stamp {
@@ -20,7 +20,7 @@ impl Stamp {
         Stamp {
             ids: Ids::new(&provenance.report, &provenance.connection),
             correlator: Correlator::new(provenance.tenant.as_deref()),
-            collected,
+            collected: Collected::at(collected),
         }
     }
 
@@ -70,6 +70,6 @@ mod tests {
             Stamp::new(&provenance, 7).put(event).unwrap();
         }
         assert_eq!(used, fresh);
-        assert_eq!((fresh.collected, fresh.correlation), (Some(7), None));
+        assert_eq!((fresh.collected, fresh.correlation), (Some(Collected::at(7)), None));
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use crate::event::{
-    Activity, Attributes, Encoding, Event, Outcome, Principal, Provenance, Rfc3339,
+    Activity, Attributes, Correlation, Encoding, Event, Outcome, Principal, Provenance, Rfc3339,
     ecs::{Distinct, Ecs},
     flat::Flat,
     ocsf::Ocsf,
@@ -152,8 +152,14 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("metadata.labels", Cell::Labels(event.metadata.labels));
     cell("metadata.log_source", Cell::Text(Some(event.metadata.log_source)));
     cell("metadata.tenant_uid", Cell::Text(event.metadata.tenant_uid));
-    cell("metadata.logged_time", Cell::Number(event.metadata.logged_time));
-    cell("metadata.correlation_uid", Cell::Text(event.metadata.correlation_uid));
+    cell(
+        "metadata.logged_time",
+        Cell::Number(event.metadata.logged_time.map(|time| time.ms())),
+    );
+    cell(
+        "metadata.correlation_uid",
+        Cell::Text(event.metadata.correlation_uid.map(Correlation::as_str)),
+    );
     cell("unmapped", Cell::Attributes(&event.unmapped));
 }
 

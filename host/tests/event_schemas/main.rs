@@ -13,7 +13,7 @@ mod ocsf;
 
 use std::{fs, path::PathBuf};
 
-use host::event::{Activity, Correlator, Encoding, Event, Outcome, Principal, Product, Provenance};
+use host::event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, Product, Provenance};
 use serde_json::Value;
 
 fn data(file: &str) -> Value {
@@ -47,7 +47,7 @@ fn full(activity: Activity, outcome: Outcome) -> Event {
             ("rId".into(), "0:2".into()),
             ("name".into(), "x".into()),
         ],
-        collected: Some(1_525_903_200_000),
+        collected: Some(Collected::at(1_525_903_200_000)),
         ..Event::new(
             1_525_902_954_890,
             activity,
@@ -119,12 +119,8 @@ fn events() -> Vec<Event> {
 }
 
 fn provenances() -> [Provenance; 2] {
-    let of = |report: &str, connection: &str, tenant: Option<&str>, service: &str, product| Provenance {
-        report: report.into(),
-        connection: connection.into(),
-        tenant: tenant.map(str::to_owned),
-        service: service.into(),
-        product,
+    let of = |report: &str, connection: &str, tenant: Option<&str>, service: &str, product| {
+        Provenance::new(report, connection, service, product).of_tenant(tenant.map(str::to_owned))
     };
     [
         of("invalid-login", "epm", None, "epm-acme.example.com", Product::EpmCloud),

@@ -11,7 +11,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::{Context, ExecutionError, Program, Value};
 
 use crate::event::flat::Flat;
-use crate::event::{Activity, Event, Outcome, Principal, Product, Provenance};
+use crate::event::{Activity, Collected, Event, Outcome, Principal, Product, Provenance};
 
 /// What a condition may speak of.
 pub const NAMES: &[&str] = &[
@@ -348,19 +348,13 @@ fn walk_entry<'e>(entry: &'e EntryExpr, bound: &mut Vec<&'e str>, found: &mut im
 fn sample() -> Event {
     let account = Principal::named("somebody");
     Event {
-        collected: Some(0),
+        collected: Some(Collected::at(0)),
         ..Event::new(0, Activity::Logon, Outcome::Failure, account)
     }
 }
 
 fn nowhere() -> Provenance {
-    Provenance {
-        report: "report".into(),
-        connection: "connection".into(),
-        tenant: None,
-        service: "service".into(),
-        product: Product::EpmCloud,
-    }
+    Provenance::new("report", "connection", "service", Product::EpmCloud)
 }
 
 #[cfg(test)]
