@@ -102,12 +102,12 @@ fn set(ids: &[String]) -> BTreeSet<&String> {
 }
 
 fn provenance() -> Arc<Provenance> {
-    Arc::new(Provenance {
-        report: "user-login".into(),
-        connection: "epm".into(),
-        service: "epm.example.com".into(),
-        product: Product::EpmCloud,
-    })
+    Arc::new(Provenance::new(
+        "user-login",
+        "epm",
+        "epm.example.com",
+        Product::EpmCloud,
+    ))
 }
 
 /// Events with ids that sort as they are numbered, all of one day.

@@ -204,12 +204,7 @@ struct Lines {
 
 impl Lines {
     fn new() -> Lines {
-        let provenance = Provenance {
-            report: "invalid-login".into(),
-            connection: "bench".into(),
-            service: "bench".into(),
-            product: Product::EpmCloud,
-        };
+        let provenance = Provenance::new("invalid-login", "bench", "bench", Product::EpmCloud);
         Lines {
             ids: Ids::new("invalid-login", "bench"),
             provenance,
@@ -256,6 +251,8 @@ fn owned(event: plugin_sdk::Event<'_>) -> host::event::Event {
         message: event.message,
         labels: event.labels,
         attributes: event.attributes,
+        collected: None,
+        correlation: None,
     }
 }
 

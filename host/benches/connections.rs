@@ -122,12 +122,12 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         password: credentials.password.into(),
     };
     let remote = Arc::new(Remote::new(settings)?);
-    let provenance = Arc::new(Provenance {
-        report: "user-login".into(),
+    let provenance = Arc::new(Provenance::new(
+        "user-login",
         connection,
-        service: "127.0.0.1".into(),
-        product: Product::EpmCloud,
-    });
+        "127.0.0.1",
+        Product::EpmCloud,
+    ));
     let mut config = Config::parse("[sinks.it]\nkind = \"file\"\npath = \"{connection}.ndjson\"\n")?;
     config.folder = folder.to_path_buf();
     let remains = Remains {

@@ -47,12 +47,7 @@ enum Far {
 }
 
 fn renderer(format: Format, encoding: Encoding) -> Renderer {
-    let provenance = Provenance {
-        report: "invalid-login".into(),
-        connection: "epm".into(),
-        service: "epm.example.com".into(),
-        product: Product::EpmCloud,
-    };
+    let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
     Renderer::new(format, encoding, Arc::new(provenance)).with_columns(160)
 }
 

@@ -73,12 +73,12 @@ fn events(count: usize) -> Vec<Event> {
 }
 
 fn provenance() -> Arc<Provenance> {
-    Arc::new(Provenance {
-        report: "invalid-login".into(),
-        connection: "epm".into(),
-        service: "epm.example.com".into(),
-        product: Product::EpmCloud,
-    })
+    Arc::new(Provenance::new(
+        "invalid-login",
+        "epm",
+        "epm.example.com",
+        Product::EpmCloud,
+    ))
 }
 
 /// The median of several times.

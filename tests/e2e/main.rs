@@ -15,6 +15,7 @@ mod ledger;
 mod ledger_edges;
 mod pipes;
 mod plugin_deliveries;
+mod provenance;
 mod readme;
 mod rejected;
 mod reports;

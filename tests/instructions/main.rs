@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use event::id::Ids;
-use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
+use event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, Product, Provenance};
 use host::plugin::{self, Limits, Sandbox, built_in};
 
 /// Events of every workload.
@@ -28,6 +28,11 @@ fn main() -> Result<(), Failure> {
         "encode" => {
             let mut events = events();
             give_ids(&mut events)?;
+            let mut correlator = Correlator::new(None);
+            for event in &mut events {
+                event.collected = Some(Collected::at(1_751_414_400_000));
+                event.correlation = correlator.of(event);
+            }
             let mut line = Vec::with_capacity(64 * 1024);
             // The first event pays for what is made once.
             encode(events.get(..1).unwrap_or_default(), &mut line);
@@ -56,12 +61,7 @@ fn counted_id(events: &mut [Event]) -> Result<usize, Failure> {
 }
 
 fn encode(events: &[Event], line: &mut Vec<u8>) -> usize {
-    let provenance = Provenance {
-        report: "invalid-login".into(),
-        connection: "epm".into(),
-        service: "epm.example.com".into(),
-        product: Product::EpmCloud,
-    };
+    let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
     for event in events {
         line.clear();
         Encoding::Ocsf.write(event, &provenance, line);

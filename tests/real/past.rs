@@ -17,12 +17,12 @@ pub const SECRET: &str = "canary-51c2-sink-secret";
 
 /// What sinks are told of the events of [`event`].
 pub fn provenance() -> Arc<Provenance> {
-    Arc::new(Provenance {
-        report: "user-login".into(),
-        connection: "epm".into(),
-        service: "epm.example.com".into(),
-        product: Product::EpmCloud,
-    })
+    Arc::new(Provenance::new(
+        "user-login",
+        "epm",
+        "epm.example.com",
+        Product::EpmCloud,
+    ))
 }
 
 /// An event of that id, in which somebody typed that text.

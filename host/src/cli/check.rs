@@ -12,9 +12,10 @@ use super::{Failure, check_state, connection, print, report, sinks};
 use crate::config::{Config, ConnectionKind, nearest};
 use crate::plugin;
 use crate::remote::{Remote, TOLERATED_SKEW, skew_in_words};
+use crate::run::facts::Fact;
 use crate::run::probe;
 
-/// A line for each connection and sink; fails with the code of the first that cannot be used.
+/// A line for each connection and sink, and below it, indented, what could be seen of a connection; fails with the code of the first that cannot be used.
 pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     let _stop = Stop::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
@@ -37,7 +38,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
             },
             (None, Some(_)) => sinks::probe(&config, name)
                 .await
-                .map(|(found, guarantee)| format!("{found}; guarantee: {guarantee}")),
+                .map(|(found, guarantee)| (format!("{found}; guarantee: {guarantee}"), Vec::new())),
             (None, None) => {
                 let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
                 return Err(match nearest(name, all().map(String::as_str)) {
@@ -56,6 +57,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     }
     if args.names.is_empty() {
         for (name, outcome) in check_state::check(&config) {
+            let outcome = outcome.map(|found| (found, Vec::new()));
             say(name, &outcome)?;
             if let (Err(failure), None) = (outcome, &first) {
                 first = Some(failure.exit);
@@ -66,10 +68,13 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
 }
 
 /// Prints the line of one of them.
-fn say(name: &str, outcome: &Result<String, Failure>) -> Result<(), Failure> {
+fn say(name: &str, outcome: &Result<(String, Vec<Fact>), Failure>) -> Result<(), Failure> {
     let mut line = String::new();
     let _ = match outcome {
-        Ok(steps) => writeln!(line, "ok      {name}: {steps}"),
+        Ok((said, facts)) => {
+            let _ = writeln!(line, "ok      {name}: {said}");
+            facts.iter().try_for_each(|fact| writeln!(line, "        {fact}"))
+        }
         Err(failure) => {
             let hint = failure
                 .hint
@@ -86,12 +91,8 @@ fn say(name: &str, outcome: &Result<String, Failure>) -> Result<(), Failure> {
     print(line.as_bytes())
 }
 
-/// What was found, the rate limit where the server tells it, and how far apart the clocks are.
-fn with_server(found: String, remote: &Remote) -> String {
-    let found = match remote.rate_limit_told() {
-        Some(limit) => format!("{found}; rate limit: {limit}"),
-        None => found,
-    };
+/// What was found, and how far apart the clocks are.
+fn with_clock(found: String, remote: &Remote) -> String {
     match remote.clock_offset() {
         None => format!("{found}; clock: the server tells no time"),
         Some(offset) if offset.abs() < TOLERATED_SKEW => format!("{found}; clock: within 30 s of the server's"),
@@ -108,7 +109,7 @@ async fn check_connection(
     name: &str,
     kind: ConnectionKind,
     clock: Option<Timestamp>,
-) -> Result<String, Failure> {
+) -> Result<(String, Vec<Fact>), Failure> {
     let mut settings = connection::of_name(config, name)?;
     settings.now = clock;
     let remote = Arc::new(Remote::new(settings)?);
@@ -117,7 +118,7 @@ async fn check_connection(
         ConnectionKind::IdentityDomain => plugin::ConnectionKind::IdentityDomain,
     };
     match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
-        Ok(steps) => Ok(with_server(steps.join(", "), &remote)),
+        Ok(found) => Ok((with_clock(found.steps.join(", "), &remote), found.facts)),
         Err(lack) => {
             let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
             Err(Failure {

@@ -103,6 +103,7 @@ fn check_url(settings: &Settings) -> Result<(), Failure> {
 
 fn configured(owner: Owner<'_>, connection: &Connection, auth: Auth, config: &Config) -> Result<Settings, Failure> {
     let mut settings = Settings::new(owner.name(), connection.url.clone());
+    settings.tenant.clone_from(&connection.tenant);
     settings.auth = auth;
     settings.allow_http = connection.allow_http;
     settings.allow_private_addresses = connection.allow_private_addresses;

@@ -14,6 +14,8 @@ use crate::run::Window;
 pub struct Notes {
     /// The connection's name: part of the derived ids.
     pub connection: String,
+    /// Whose service it is: part of every event.
+    pub tenant: Option<String>,
     /// The clock.
     pub now: Timestamp,
     /// The period.
@@ -26,11 +28,11 @@ pub struct Notes {
 
 impl Notes {
     /// The notes of a run that is about to be recorded.
-    pub fn of(report: &Report, connection: &str) -> Result<BTreeMap<String, String>, Failure> {
+    pub fn of(report: &Report, settings: &Settings) -> Result<BTreeMap<String, String>, Failure> {
         let parameters = serde_json::to_string(&report.request.parameters)
             .map_err(|error| Failure::new(super::Exit::Internal, error.to_string()))?;
         let notes = [
-            ("connection", connection.to_string()),
+            ("connection", settings.name.clone()),
             ("from", report.window.from.to_string()),
             ("now", report.now.to_string()),
             ("parameters", parameters),
@@ -38,7 +40,9 @@ impl Notes {
             ("to", report.window.to.to_string()),
             ("unique-name", report.request.unique_name.clone()),
         ];
-        Ok(notes.map(|(name, value)| (name.to_string(), value)).into())
+        let tenant = settings.tenant.clone().map(|tenant| ("tenant", tenant));
+        let notes = notes.into_iter().chain(tenant);
+        Ok(notes.map(|(name, value)| (name.to_string(), value)).collect())
     }
 
     /// Reads the notes of a recording.
@@ -52,6 +56,7 @@ impl Notes {
         let instant = |name: &str| text(name)?.parse::<Timestamp>().map_err(|_| incomplete());
         Ok(Notes {
             connection: text("connection")?.clone(),
+            tenant: recording.notes.get("tenant").cloned(),
             now: instant("now")?,
             window: Window {
                 from: instant("from")?,
@@ -66,6 +71,7 @@ impl Notes {
 /// The settings of a run from a recording: no server, no credential.
 pub fn replay(folder: &Path, notes: &Notes) -> Result<Settings, Failure> {
     let mut settings = Settings::new(&notes.connection, Recording::read(folder)?.base);
+    settings.tenant.clone_from(&notes.tenant);
     settings.auth = Auth::None;
     settings.allow_http = true;
     settings.allow_private_addresses = true;

@@ -61,7 +61,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
     settings.watch_clock = true;
     settings.now = report.clock;
     if let Some(folder) = &args.record {
-        let notes = Notes::of(&report, &settings.name)?;
+        let notes = Notes::of(&report, &settings)?;
         settings.exchange = Exchange::Record {
             folder: folder.clone(),
             notes,
@@ -134,15 +134,13 @@ fn rejects(args: &RunArgs, config: &Config, connection: &str) -> Rejects {
 
 /// What is true of all events of a run.
 pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
-    Provenance {
-        report: report.description.name.clone(),
-        connection: settings.name.clone(),
-        service: settings.base.host_str().unwrap_or_default().to_string(),
-        product: match report.description.connection {
-            ConnectionKind::Epm => Product::EpmCloud,
-            ConnectionKind::IdentityDomain => Product::IdentityDomain,
-        },
-    }
+    let product = match report.description.connection {
+        ConnectionKind::Epm => Product::EpmCloud,
+        ConnectionKind::IdentityDomain => Product::IdentityDomain,
+    };
+    let service = settings.base.host_str().unwrap_or_default();
+    let report = &report.description.name;
+    Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())
 }
 
 /// Opens the connection and the spool, and carries the run out, with its progress on the terminal.

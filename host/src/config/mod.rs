@@ -89,6 +89,8 @@ pub struct Connection {
     #[serde(deserialize_with = "url")]
     #[schemars(with = "String")]
     pub url: Url,
+    /// Whose service it is: a text that stands in every event of the connection. Not known of an endpoint.
+    pub tenant: Option<String>,
     /// Who asks.
     #[serde(default)]
     pub auth: Auth,
@@ -512,6 +514,11 @@ impl Config {
                     "the endpoint of sink {name} has a kind, which only connections have"
                 )));
             }
+            if endpoint.tenant.is_some() {
+                return Err(wrong(format!(
+                    "the endpoint of sink {name} has a tenant, which only connections have"
+                )));
+            }
         }
         Ok(())
     }
@@ -519,6 +526,9 @@ impl Config {
 
 /// A source that is later than this loses its events' place in any report.
 const LONGEST_LAG: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+
+/// Bytes: an OCID has at most 255.
+const LONGEST_TENANT: usize = 255;
 
 impl Config {
     /// What can be read and still not be meant.
@@ -535,6 +545,15 @@ impl Config {
         let steps = self.ledger.look_back.iter().flatten();
         if steps.into_iter().any(|step| step.age > LONGEST_LAG) {
             return Err(wrong(&["ledger", "look-back"], "runs look back 30 days at most"));
+        }
+        for (name, connection) in &self.connections {
+            let meant = |tenant: &str| {
+                !tenant.trim().is_empty() && tenant.len() <= LONGEST_TENANT && !tenant.contains(char::is_control)
+            };
+            if connection.tenant.as_deref().is_some_and(|tenant| !meant(tenant)) {
+                let message = "a tenant is a text of 1 to 255 bytes without control characters";
+                return Err(wrong(&["connections", name, "tenant"], message));
+            }
         }
         if self.sinks.contains_key("stdout") {
             return Err(wrong(
@@ -708,6 +727,29 @@ mod tests {
             let said = Config::parse(text).unwrap_err().to_string();
             assert!(said.contains(part) && said.contains(&format!("line {line}")), "{said}");
         }
+    }
+
+    #[test]
+    fn a_tenant_is_a_text_that_can_stand_in_an_event() {
+        let parse = |tenant: &str| {
+            Config::parse(&format!(
+                "[connections.epm]\nkind = \"epm\"\nurl = \"https://epm.example.com\"\ntenant = {tenant}\n"
+            ))
+        };
+        let tenant = |tenant| parse(tenant).unwrap().connections["epm"].tenant.clone();
+        assert_eq!(
+            tenant("\"ocid1.tenancy.oc1..aaaa\"").as_deref(),
+            Some("ocid1.tenancy.oc1..aaaa")
+        );
+        let long = format!("\"{}\"", "x".repeat(256));
+        for wrong in ["\"\"", "\" \"", "\"a\\nb\"", &long] {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(error.contains("connections.epm.tenant"), "{error}");
+        }
+        let endpoint =
+            "[sinks.siem]\nkind = \"http\"\nendpoint = { url = \"https://siem.example.com\", tenant = \"x\" }";
+        let error = Config::parse(endpoint).unwrap_err().to_string();
+        assert!(error.contains("only connections have"), "{error}");
     }
 
     #[test]

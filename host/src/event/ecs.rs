@@ -2,8 +2,11 @@
 //!
 //! Where somebody acted on an account of somebody else, `user` is who acted and `user.target` the account; otherwise
 //! `user` is the subject. A role given or taken is `user.changes.roles`, an application `service.target.name`. What ECS
-//! has no field for is under `oracle`, the namespace of this program's own fields: the connection's name, the session,
-//! a target without a place, and the attributes.
+//! has no field for is under `oracle`, the namespace of this program's own fields: the connection's name, what a sign-in
+//! is called in all reports, the session, a target without a place, and the attributes.
+//!
+//! When an event was collected is `event.created`, "when the event was first read by an agent, or by your pipeline". The
+//! same stands in `event.ingested`, which is of the store that it arrives in: one that stamps it does so over ours.
 
 mod line;
 
@@ -11,7 +14,7 @@ use std::{fmt, net::IpAddr};
 
 use serde::{Serialize, Serializer};
 
-use super::{Activity, Event, Principal, Provenance, attributes::Attributes, time::Rfc3339};
+use super::{Activity, Correlation, Event, Principal, Provenance, attributes::Attributes, time::Rfc3339};
 
 /// The version of the schema, in `ecs.version`.
 pub const VERSION: &str = "9.4.0";
@@ -59,6 +62,8 @@ pub(crate) struct Ecs<'a> {
     pub(crate) user_agent: Option<UserAgent<'a>>,
     pub(crate) service: Service<'a>,
     pub(crate) observer: Observer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cloud: Option<Cloud<'a>>,
     pub(crate) related: Related<'a>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(crate) tags: &'a [String],
@@ -87,6 +92,10 @@ pub(crate) struct EventSet<'a> {
     pub(crate) provider: Option<&'a str>,
     pub(crate) module: &'static str,
     pub(crate) dataset: Dataset<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) created: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ingested: Option<Rfc3339>,
 }
 
 #[derive(Serialize)]
@@ -147,6 +156,16 @@ pub(crate) struct Observer {
 }
 
 #[derive(Serialize)]
+pub(crate) struct Cloud<'a> {
+    pub(crate) account: Account<'a>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Account<'a> {
+    pub(crate) id: &'a str,
+}
+
+#[derive(Serialize)]
 pub(crate) struct Related<'a> {
     pub(crate) user: Distinct<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,6 +175,8 @@ pub(crate) struct Related<'a> {
 #[derive(Serialize)]
 pub(crate) struct Own<'a> {
     pub(crate) connection: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) correlation_uid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +209,8 @@ impl<'a> Ecs<'a> {
                 provider: event.service.as_deref(),
                 module: "oracle",
                 dataset: Dataset(&provenance.report),
+                created: event.collected.map(|at| Rfc3339(at.ms())),
+                ingested: event.collected.map(|at| Rfc3339(at.ms())),
             },
             message: event.message.as_deref(),
             user: User {
@@ -212,6 +235,9 @@ impl<'a> Ecs<'a> {
                 vendor: "Oracle",
                 product: provenance.product.name(),
             },
+            cloud: provenance.tenant.as_deref().map(|id| Cloud {
+                account: Account { id },
+            }),
             related: Related {
                 user: Distinct(&event.subject.name, actor.map(|actor| actor.name.as_str())),
                 ip: ip.map(|ip| [ip]),
@@ -219,6 +245,7 @@ impl<'a> Ecs<'a> {
             tags: &event.labels,
             oracle: Own {
                 connection: &provenance.connection,
+                correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
                 session: event.session.as_deref(),
                 target: places.none,
                 attributes: Attributes::of(&event.attributes),
@@ -382,7 +409,9 @@ mod tests {
             "id": "ecaae86c21fc4df69cfaa80448fc9478",
             "provider": "SSO",
             "module": "oracle",
-            "dataset": "oracle.audit_events"
+            "dataset": "oracle.audit_events",
+            "created": "2018-05-09T22:00:00.000Z",
+            "ingested": "2018-05-09T22:00:00.000Z"
           },
           "message": "You entered an incorrect user name or password.",
           "user": {
@@ -412,6 +441,11 @@ mod tests {
           "observer": {
             "vendor": "Oracle",
             "product": "Oracle Identity Domain"
+          },
+          "cloud": {
+            "account": {
+              "id": "acme"
+            }
           },
           "related": {
             "user": [

@@ -1,13 +1,14 @@
 //! The flat event: what the plugin gave, without a schema's rearrangement. Routes and scripts read this one.
 //!
 //! Every member is always there, `null` where the source said nothing; `attributes` is an object in which a name that
-//! came more than once has an array of its values. Times are RFC 3339 with milliseconds, in UTC.
+//! came more than once has an array of its values. Times are RFC 3339 with milliseconds, in UTC. `tenant`, `collected` and
+//! `correlation_uid` are the host's: they stand at the end.
 
 mod line;
 
 use serde::Serialize;
 
-use super::{Event, Provenance, attributes::Attributes, time::Rfc3339};
+use super::{Correlation, Event, Provenance, attributes::Attributes, time::Rfc3339};
 
 /// An event as [`Encoding::Event`](super::Encoding::Event) writes it.
 #[derive(Serialize)]
@@ -34,6 +35,9 @@ pub(crate) struct Flat<'a> {
     pub(crate) attributes: Attributes<'a>,
     pub(crate) report: &'a str,
     pub(crate) connection: &'a str,
+    pub(crate) tenant: Option<&'a str>,
+    pub(crate) collected: Option<Rfc3339>,
+    pub(crate) correlation_uid: Option<&'a str>,
 }
 
 impl<'a> Flat<'a> {
@@ -63,6 +67,9 @@ impl<'a> Flat<'a> {
             attributes: Attributes::of(&event.attributes),
             report: &provenance.report,
             connection: &provenance.connection,
+            tenant: provenance.tenant.as_deref(),
+            collected: event.collected.map(|at| Rfc3339(at.ms())),
+            correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
         }
     }
 }
@@ -107,7 +114,10 @@ mod tests {
             ]
           },
           "report": "audit-events",
-          "connection": "domain"
+          "connection": "domain",
+          "tenant": "acme",
+          "collected": "2018-05-09T22:00:00.000Z",
+          "correlation_uid": "aee4ea660b6b358853e24f8ff598c044"
         }
         "#);
     }
@@ -115,6 +125,6 @@ mod tests {
     #[test]
     fn what_the_source_did_not_say_is_null() {
         let event = samples::sparse(Activity::Logon, Outcome::Failure);
-        insta::assert_snapshot!(serde_json::to_string(&Flat::of(&event, &samples::epm())).unwrap(), @r#"{"id":null,"time":"2025-03-10T13:00:00.000Z","activity":"logon","outcome":"failure","subject":"jdoe","subject_id":null,"subject_display_name":null,"actor":null,"actor_id":null,"actor_display_name":null,"target":null,"source_ip":null,"user_agent":null,"session":null,"service":"epm-acme.example.com","action":null,"code":null,"message":null,"labels":[],"attributes":{},"report":"invalid-login","connection":"epm"}"#);
+        insta::assert_snapshot!(serde_json::to_string(&Flat::of(&event, &samples::epm())).unwrap(), @r#"{"id":null,"time":"2025-03-10T13:00:00.000Z","activity":"logon","outcome":"failure","subject":"jdoe","subject_id":null,"subject_display_name":null,"actor":null,"actor_id":null,"actor_display_name":null,"target":null,"source_ip":null,"user_agent":null,"session":null,"service":"epm-acme.example.com","action":null,"code":null,"message":null,"labels":[],"attributes":{},"report":"invalid-login","connection":"epm","tenant":null,"collected":null,"correlation_uid":null}"#);
     }
 }

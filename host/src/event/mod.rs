@@ -1,18 +1,14 @@
 //! The audit event: what every report plugin produces and every sink takes.
 //!
 //! [`Event`] is one record, [`Batch`] what a parser found in one chunk, and [`Provenance`] what is true of all events of
-//! a run. [`id::Ids`] gives every event its stable id. An event leaves the process in one of the renderings of
+//! a run. [`id::Ids`] gives every event its stable id, and [`Correlator`] every sign-in the name that it has in all reports
+//! that tell of it. An event leaves the process in one of the renderings of
 //! [`Encoding`], one JSON object a line: [`ocsf`], [`ecs`], or [`flat`], the event itself.
 //!
 //! ```
 //! use host::event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance, id::Ids};
 //!
-//! let provenance = Provenance {
-//!     report: "user-login".into(),
-//!     connection: "epm".into(),
-//!     service: "epm.example.com".into(),
-//!     product: Product::EpmCloud,
-//! };
+//! let provenance = Provenance::new("user-login", "epm", "epm.example.com", Product::EpmCloud);
 //! let mut event = Event::new(1_751_542_473_000, Activity::Logon, Outcome::Success, Principal::named("jdoe"));
 //! Ids::new(&provenance.report, &provenance.connection).assign(&mut event)?;
 //!
@@ -23,6 +19,8 @@
 //! ```
 
 mod attributes;
+mod collected;
+mod correlation;
 pub mod ecs;
 mod encoding;
 pub mod flat;
@@ -30,12 +28,16 @@ pub mod id;
 mod identity;
 mod json;
 pub mod ocsf;
+mod provenance;
 #[cfg(test)]
 pub(crate) mod samples;
 mod time;
 
 pub(crate) use attributes::Attributes;
+pub use collected::Collected;
+pub use correlation::{Correlation, Correlator};
 pub use encoding::{Encoding, UnknownEncoding};
+pub use provenance::{Product, Provenance};
 pub(crate) use time::Rfc3339;
 
 use serde::{Deserialize, Serialize};
@@ -210,6 +212,13 @@ pub struct Event {
     pub labels: Vec<String>,
     /// Everything else, by the source's names, verbatim and in the source's order.
     pub attributes: Vec<(String, String)>,
+    /// When it was collected: the clock of the window it belongs to, which is
+    /// fixed when the window is planned, so that a window delivered twice is the same bytes. The host's, not the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collected: Option<Collected>,
+    /// The name that a sign-in has in every report that tells of it. The host's, not the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<Correlation>,
 }
 
 impl Event {
@@ -233,6 +242,8 @@ impl Event {
             message: None,
             labels: Vec::new(),
             attributes: Vec::new(),
+            collected: None,
+            correlation: None,
         }
     }
 
@@ -288,37 +299,4 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// In the document's order.
     pub rejects: Vec<Reject>,
-}
-
-/// Which product the events tell of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Product {
-    /// Oracle EPM Cloud.
-    EpmCloud,
-    /// An OCI identity domain.
-    IdentityDomain,
-}
-
-impl Product {
-    /// The product's name in `metadata.product.name`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Product::EpmCloud => "Oracle EPM Cloud",
-            Product::IdentityDomain => "Oracle Identity Domain",
-        }
-    }
-}
-
-/// What is true of every event of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// The report plugin's name.
-    pub report: String,
-    /// The connection's name.
-    pub connection: String,
-    /// The connection's host name: the service of events that name none.
-    pub service: String,
-    /// The product of the connection's kind.
-    pub product: Product,
 }

@@ -4,6 +4,11 @@
 //! Authentication 3002, Entity Management 3004, User Access Management 3005, Group Management 3006. [`class_of`] chooses.
 //! What has no place in its class is kept in `unmapped`, beside the attributes.
 //!
+//! When an event was collected is `metadata.logged_time`, "the time when the logging system collected and logged the
+//! event"; `processed_time` is that of a later step, such as a transformation. Which connection it came by is
+//! `metadata.log_source`, "the log system or component where the data originated"; `loggers` would need each to be
+//! described as a device or product, and tell nothing more.
+//!
 //! Three choices that the schema leaves open:
 //! - a required attribute of which the source says nothing reads `Unknown`;
 //! - `service` exists only in Authentication; elsewhere the service that recorded the event is `metadata.log_provider`,
@@ -16,10 +21,12 @@ use std::{fmt, net::IpAddr};
 
 use serde::{Serialize, Serializer};
 
-use super::{Activity, Event, Outcome, Principal, Provenance, attributes::Attributes};
+use super::{Activity, Collected, Correlation, Event, Outcome, Principal, Provenance, attributes::Attributes};
 
 /// The version of the schema, in `metadata.version`.
 pub const VERSION: &str = "1.8.0";
+
+const VENDOR: &str = "Oracle";
 
 const UNKNOWN: &str = "Unknown";
 
@@ -221,6 +228,12 @@ pub(crate) struct Metadata<'a> {
     pub(crate) version: &'static str,
     pub(crate) product: Product,
     pub(crate) log_name: &'a str,
+    pub(crate) log_source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant_uid: Option<&'a str>,
+    /// The members up to here, from the brace on.
+    #[serde(skip)]
+    ready: &'a [u8],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log_provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,6 +242,10 @@ pub(crate) struct Metadata<'a> {
     pub(crate) event_code: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(crate) labels: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) logged_time: Option<&'a Collected>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) correlation_uid: Option<&'a Correlation>,
 }
 
 #[derive(Serialize)]
@@ -298,13 +315,18 @@ impl<'a> Ocsf<'a> {
                 version: VERSION,
                 product: Product {
                     name: provenance.product.name(),
-                    vendor_name: "Oracle",
+                    vendor_name: VENDOR,
                 },
                 log_name: &provenance.report,
+                log_source: &provenance.connection,
+                tenant_uid: provenance.tenant.as_deref(),
+                ready: provenance.ready.or(|| line::begun(provenance)),
                 log_provider: (!authentication).then_some(service),
                 uid: event.id.as_deref(),
                 event_code: event.action.as_deref(),
                 labels: &event.labels,
+                logged_time: event.collected.as_ref(),
+                correlation_uid: event.correlation.as_ref(),
             },
             unmapped: Attributes {
                 listed: &event.attributes,
@@ -392,7 +414,8 @@ mod tests {
               "name": "Oracle EPM Cloud",
               "vendor_name": "Oracle"
             },
-            "log_name": "invalid-login"
+            "log_name": "invalid-login",
+            "log_source": "epm"
           }
         }
         "#);
@@ -456,7 +479,11 @@ mod tests {
             "labels": [
               "identity",
               "vip"
-            ]
+            ],
+            "log_source": "domain",
+            "tenant_uid": "acme",
+            "logged_time": 1525903200000,
+            "correlation_uid": "aee4ea660b6b358853e24f8ff598c044"
           },
           "unmapped": {
             "ssoRp": "gate",
@@ -525,7 +552,10 @@ mod tests {
             "labels": [
               "identity",
               "vip"
-            ]
+            ],
+            "log_source": "domain",
+            "tenant_uid": "acme",
+            "logged_time": 1525903200000
           },
           "unmapped": {
             "ssoRp": "gate",

@@ -3,11 +3,11 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::Value;
 
-use super::{Activity, Event, Outcome, Principal, Product, Provenance};
+use super::{Activity, Collected, Correlator, Event, Outcome, Principal, Product, Provenance};
 
 /// An event with every field set.
 pub(crate) fn full(activity: Activity, outcome: Outcome) -> Event {
-    Event {
+    let mut event = Event {
         id: Some("ecaae86c21fc4df69cfaa80448fc9478".into()),
         id_is_derived: false,
         time: 1_525_902_954_890,
@@ -37,7 +37,11 @@ pub(crate) fn full(activity: Activity, outcome: Outcome) -> Event {
             ("rId".into(), "0:1".into()),
             ("rId".into(), "0:2".into()),
         ],
-    }
+        collected: Some(Collected::at(1_525_903_200_000)),
+        correlation: None,
+    };
+    event.correlation = Correlator::new(Some("acme")).of(&event);
+    event
 }
 
 /// What a row of a CSV report gives.
@@ -46,21 +50,12 @@ pub(crate) fn sparse(activity: Activity, outcome: Outcome) -> Event {
 }
 
 pub(crate) fn epm() -> Provenance {
-    Provenance {
-        report: "invalid-login".into(),
-        connection: "epm".into(),
-        service: "epm-acme.example.com".into(),
-        product: Product::EpmCloud,
-    }
+    Provenance::new("invalid-login", "epm", "epm-acme.example.com", Product::EpmCloud)
 }
 
 pub(crate) fn domain() -> Provenance {
-    Provenance {
-        report: "audit-events".into(),
-        connection: "domain".into(),
-        service: "idcs-0123.example.com".into(),
-        product: Product::IdentityDomain,
-    }
+    let service = "idcs-0123.example.com";
+    Provenance::new("audit-events", "domain", service, Product::IdentityDomain).of_tenant(Some("acme".into()))
 }
 
 /// Any text: printable, control, bidirectional, surrogate neighbours, noncharacters.
@@ -98,11 +93,12 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         option::of(principal()),
     );
     let texts = vec(option::of(text()), 9);
-    (any::<i64>(), who, texts, vec(text(), 0..3), vec((text(), text()), 0..6)).prop_map(
-        |(time, (activity, outcome, subject, actor), texts, labels, attributes)| {
+    let times = (any::<i64>(), option::of(any::<i64>().prop_map(Collected::at)));
+    (times, who, texts, vec(text(), 0..3), vec((text(), text()), 0..6)).prop_map(
+        |((time, collected), (activity, outcome, subject, actor), texts, labels, attributes)| {
             let mut texts = texts.into_iter();
             let mut next = || texts.next().flatten();
-            Event {
+            let mut event = Event {
                 id: next(),
                 id_is_derived: false,
                 time,
@@ -120,21 +116,19 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
                 message: next(),
                 labels,
                 attributes,
-            }
+                collected,
+                correlation: None,
+            };
+            event.correlation = Correlator::new(None).of(&event);
+            event
         },
     )
 }
 
 pub(crate) fn provenance() -> impl Strategy<Value = Provenance> {
-    (text(), text(), text(), any::<bool>()).prop_map(|(report, connection, service, epm)| Provenance {
-        report,
-        connection,
-        service,
-        product: if epm {
-            Product::EpmCloud
-        } else {
-            Product::IdentityDomain
-        },
+    let product = select(vec![Product::EpmCloud, Product::IdentityDomain]);
+    (text(), text(), option::of(text()), text(), product).prop_map(|(report, connection, tenant, service, product)| {
+        Provenance::new(report, connection, service, product).of_tenant(tenant)
     })
 }
 

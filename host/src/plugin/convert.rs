@@ -76,6 +76,8 @@ fn event(event: wit::Event) -> Event {
         message: event.message,
         labels: event.labels,
         attributes: event.attributes,
+        collected: None,
+        correlation: None,
     }
 }
 
@@ -222,6 +224,8 @@ mod tests {
             message: text("message"),
             labels: vec!["label".into()],
             attributes: vec![("name".into(), "value".into())],
+            collected: None,
+            correlation: None,
         };
         let item = Item::from(&whole);
         assert_eq!(item.id, "e1");
@@ -256,6 +260,8 @@ mod tests {
             message: Some("12345".into()),
             labels: vec!["1".into(), "2".into()],
             attributes: vec![("1".into(), "23".into())],
+            collected: None,
+            correlation: None,
         };
         assert_eq!(string_bytes(&wit_event(whole)), 4 + 3 + 2 + 5 + 2 + 3);
     }

@@ -114,6 +114,7 @@ impl Rest<'_> {
             id => self.optional(has(ID), id)?,
         }
         event.time = time;
+        (event.collected, event.correlation) = (None, None);
         event.activity =
             *(Activity::ALL.get(usize::from(activity))).ok_or(Flaw::Invalid("a head has no known activity"))?;
         event.outcome =

@@ -16,6 +16,8 @@ use super::auth::Auth;
 pub struct Settings {
     /// The connection's name, for messages.
     pub name: String,
+    /// Whose service it is, where that is known.
+    pub tenant: Option<String>,
     /// The base address; may carry a path. See [`super::BaseUrl`] for what is refused.
     pub base: Url,
     /// How to say who we are.
@@ -51,6 +53,7 @@ impl Settings {
     pub fn new(name: impl Into<String>, base: Url) -> Settings {
         Settings {
             name: name.into(),
+            tenant: None,
             base,
             auth: Auth::None,
             allow_http: false,

@@ -15,6 +15,7 @@ mod calendar;
 mod changes;
 mod clock;
 mod errand;
+pub mod facts;
 mod fan_out;
 #[cfg(test)]
 mod histories;
@@ -27,12 +28,13 @@ mod memory;
 mod overlap;
 mod parse;
 pub mod probe;
-mod retention;
 mod reread;
+mod retention;
 pub mod route;
 mod schedule;
 mod shelf;
 mod silence;
+mod stamp;
 pub mod streams;
 mod summary;
 mod used;
@@ -53,7 +55,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::counted::counted;
-use crate::event::id::{IdError, Ids};
+use crate::event::id::IdError;
 use crate::event::{Batch, Provenance};
 use crate::fetch::{Cleanup, FetchError, Fetched, Fetcher};
 use crate::ledger::{Interval, LedgerError, Record};
@@ -68,15 +70,16 @@ use kept::{Course, Done};
 use mark::MarkError;
 use parse::{Known, Reading};
 use route::Router;
+use stamp::Stamp;
 
 pub use again::Again;
 pub use book::{Book, StreamFacts};
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use keep_rejected::Rejects;
 pub use kept::{Keeping, Wanted};
-pub use retention::kept;
-pub use reread::{Reread, RereadError, reread};
 pub use loss::Loss;
+pub use reread::{Reread, RereadError, reread};
+pub use retention::kept;
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
@@ -488,7 +491,7 @@ impl Run {
             let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
             let renamed = record.as_ref().and_then(|record| record.ids_of.as_deref());
             let mut known = Known {
-                ids: Ids::new(&self.provenance.report, renamed.unwrap_or(&self.provenance.connection)),
+                stamp: Stamp::new(&self.provenance, renamed, request.now),
                 alike: HashMap::new(),
             };
             let mut cleanups = Vec::new();

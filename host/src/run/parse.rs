@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 use super::RunError;
 use super::aside::{Alike, Aside};
 use super::reread;
+use super::stamp::Stamp;
 use super::used::Used;
 use super::verdict::{MaxRejected, TooManyRejected};
 use crate::event::Batch;
-use crate::event::id::Ids;
 use crate::fetch::Fetched;
 use crate::plugin::{self, Parser, ReportPlugin, Usage};
 use crate::rejected::Bounds;
@@ -32,7 +32,7 @@ pub(super) struct Reading {
 
 /// What goes on from one document of a window to the next.
 pub(super) struct Known {
-    pub(super) ids: Ids,
+    pub(super) stamp: Stamp,
     pub(super) alike: Alike,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn parse(
                 .take(&batch.rejects, &mut known.alike)
                 .map_err(RunError::SetAside)?;
         }
-        let goes_on = send(batch, &mut known.ids, batches)?;
+        let goes_on = send(batch, &mut known.stamp, batches)?;
         stopped = !goes_on;
         Ok(goes_on)
     })?);
@@ -175,12 +175,12 @@ fn read(
     Ok(parser.usage())
 }
 
-fn send(mut batch: Batch, ids: &mut Ids, batches: &mpsc::Sender<Batch>) -> Result<bool, RunError> {
+fn send(mut batch: Batch, stamp: &mut Stamp, batches: &mpsc::Sender<Batch>) -> Result<bool, RunError> {
     if batch.events.is_empty() && batch.rejects.is_empty() {
         return Ok(true);
     }
     for event in &mut batch.events {
-        ids.assign(event)?;
+        stamp.put(event)?;
     }
     Ok(batches.blocking_send(batch).is_ok())
 }

@@ -1,14 +1,16 @@
-//! Whether a connection can be used: the harmless requests behind `host check`.
+//! Whether a connection can be used, and what can be seen of it: the harmless requests behind `host check`.
 //!
-//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. Which roles
+//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. What their
+//! answers tell besides, and one more, are the [`facts`](super::facts). Which roles
 //! the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is that of the
 //! `AuditEvents` page.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
+use super::facts::{self, Fact};
 use crate::plugin::ConnectionKind;
-use crate::remote::{Class, Remote, RemoteError, Request};
+use crate::remote::{Answer, Class, Remote, RemoteError, Request};
 
 const EPM_LOGINS: &str = "ask the administrator for the role Service Administrator, or any predefined role with the \
      application role Access Control - View; Invalid Login needs Identity Domain Administrator with any predefined role";
@@ -30,15 +32,24 @@ pub struct Shortcoming {
     pub class: Class,
 }
 
-/// Tries a connection at the time `now`; answers with the steps that went well.
+/// What there is to say of a connection that can be used.
+#[derive(Debug)]
+pub struct Found {
+    /// The steps that went well.
+    pub steps: Vec<&'static str>,
+    /// What could be seen, and what could not.
+    pub facts: Vec<Fact>,
+}
+
+/// Tries a connection at the time `now`.
 ///
 /// # Errors
 ///
-/// The first step that did not.
-pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Result<Vec<&'static str>, Shortcoming> {
+/// The first step that did not go well. A fact that cannot be seen is none.
+pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Result<Found, Shortcoming> {
     match kind {
         ConnectionKind::Epm => {
-            ask(
+            let files = ask(
                 remote,
                 "files",
                 &["interop", "rest", "v2", "files", "list"],
@@ -46,25 +57,38 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
                 EPM_FILES,
             )
             .await?;
-            let today = now.to_zoned(TimeZone::UTC).date().to_string();
-            let path = ["interop", "rest", "security", "v1", "report", "userloginreport"];
-            ask(
-                remote,
-                "logins",
-                &path,
-                &[("from_date", &today), ("to_date", &today)],
-                EPM_LOGINS,
-            )
-            .await?;
-            Ok(vec!["reached", "signed in", "may list files", "may read logins"])
+            let today = now.to_zoned(TimeZone::UTC).date();
+            let logins = sign_ins(remote, today).await?;
+            let facts = facts::of_epm(remote, today, [&files, &logins]).await;
+            Ok(Found {
+                steps: vec!["reached", "signed in", "may list files", "may read logins"],
+                facts,
+            })
         }
         ConnectionKind::IdentityDomain => {
             let filter = format!("timestamp ge \"{now:.3}\"");
             let query = [("count", "1"), ("filter", filter.as_str())];
-            ask(remote, "events", &["admin", "v1", "AuditEvents"], &query, DOMAIN_EVENTS).await?;
-            Ok(vec!["reached", "signed in", "may read audit events"])
+            let none = audit_events(remote, &query).await?;
+            let facts = facts::of_domain(remote, now, &none).await;
+            Ok(Found {
+                steps: vec!["reached", "signed in", "may read audit events"],
+                facts,
+            })
         }
     }
+}
+
+/// The sign-ins of one day, in the answer: no job, and no file.
+pub(super) async fn sign_ins(remote: &Remote, day: Date) -> Result<Answer, Shortcoming> {
+    let day = day.to_string();
+    let path = ["interop", "rest", "security", "v1", "report", "userloginreport"];
+    let query = [("from_date", day.as_str()), ("to_date", day.as_str())];
+    ask(remote, "logins", &path, &query, EPM_LOGINS).await
+}
+
+/// Audit events of an identity domain.
+pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Result<Answer, Shortcoming> {
+    ask(remote, "events", &["admin", "v1", "AuditEvents"], query, DOMAIN_EVENTS).await
 }
 
 /// What tells a failure that comes with HTTP 200.
@@ -84,7 +108,7 @@ async fn ask(
     path: &[&str],
     query: &[(&str, &str)],
     hint: &str,
-) -> Result<(), Shortcoming> {
+) -> Result<Answer, Shortcoming> {
     let failed = |error: RemoteError| Shortcoming {
         step: match error.code() {
             "connect-failed" => "connect",
@@ -123,7 +147,7 @@ async fn ask(
         .unwrap_or_else(|| envelope.status.to_string())
         .as_str()
     {
-        "0" | "null" => Ok(()),
+        "0" | "null" => Ok(answer),
         status => {
             let text = format!("{} {}", envelope.error, envelope.details);
             let refused = text.contains("EPMCSS-21192");

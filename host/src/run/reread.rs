@@ -6,7 +6,8 @@
 use std::io::{self, Read};
 
 use super::lines;
-use crate::event::id::{IdError, Ids};
+use super::stamp::Stamp;
+use crate::event::id::IdError;
 use crate::event::{Batch, Event};
 use crate::plugin::{self, PluginError, ReportPlugin};
 use crate::rejected::RejectedRow;
@@ -80,13 +81,13 @@ pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, Reread
     if events.is_empty() {
         return Ok(Reread::Rejected("the plugin finds no row in it".into()));
     }
-    let mut ids = Ids::new(&origin.provenance.report, &origin.provenance.connection);
+    let mut stamp = Stamp::new(&origin.provenance, None, origin.now);
     let alone = events.clone();
     for (at, event) in events.iter_mut().enumerate() {
         let same = |other: &&Event| alone.get(at) == Some(*other);
         let earlier = alone.iter().take(at).filter(same).count() as u64;
         let each = alone.iter().filter(same).count() as u64;
-        ids.assign_nth(event, row.before.saturating_mul(each).saturating_add(earlier))?;
+        stamp.put_nth(event, row.before.saturating_mul(each).saturating_add(earlier))?;
     }
     Ok(Reread::Events(events))
 }
@@ -134,6 +135,7 @@ mod tests {
     use std::sync::OnceLock;
 
     use super::*;
+    use crate::event::id::Ids;
     use crate::event::{Product, Provenance};
     use crate::plugin::{Limits, Plugin, Sandbox, built_in};
     use crate::rejected::{Document, Entry, Origin, Period, Reader, Window};

@@ -1,12 +1,12 @@
 //! The columns of each encoding: one list of names, and for every event the cells in that order.
 //!
 //! The list is what the encoding can write, dots for nesting, and does not depend on the events. Attributes, which differ
-//! from row to row, are one column of JSON.
+//! from row to row, are one column of JSON. Columns of one object stand together: a Parquet file nests them.
 
 use std::fmt::Display;
 
 use crate::event::{
-    Activity, Attributes, Encoding, Event, Outcome, Principal, Provenance, Rfc3339,
+    Activity, Attributes, Correlation, Encoding, Event, Outcome, Principal, Provenance, Rfc3339,
     ecs::{Distinct, Ecs},
     flat::Flat,
     ocsf::Ocsf,
@@ -16,7 +16,7 @@ use crate::event::{
 pub(crate) enum Cell<'a> {
     Text(Option<&'a str>),
     Number(Option<i64>),
-    Time(Rfc3339),
+    Time(Option<Rfc3339>),
     Shown(Option<&'a dyn Display>),
     List(&'a [&'a str]),
     Labels(&'a [String]),
@@ -46,7 +46,7 @@ pub(crate) fn for_each(
 
 fn flat(event: &Flat<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("id", Cell::Text(event.id));
-    cell("time", Cell::Time(event.time));
+    cell("time", Cell::Time(Some(event.time)));
     cell("activity", Cell::Text(Some(event.activity)));
     cell("outcome", Cell::Text(Some(event.outcome)));
     cell("subject", Cell::Text(Some(event.subject)));
@@ -67,6 +67,9 @@ fn flat(event: &Flat<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("attributes", Cell::Attributes(&event.attributes));
     cell("report", Cell::Text(Some(event.report)));
     cell("connection", Cell::Text(Some(event.connection)));
+    cell("tenant", Cell::Text(event.tenant));
+    cell("collected", Cell::Time(event.collected));
+    cell("correlation_uid", Cell::Text(event.correlation_uid));
 }
 
 fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
@@ -147,13 +150,23 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("metadata.uid", Cell::Text(event.metadata.uid));
     cell("metadata.event_code", Cell::Text(event.metadata.event_code));
     cell("metadata.labels", Cell::Labels(event.metadata.labels));
+    cell("metadata.log_source", Cell::Text(Some(event.metadata.log_source)));
+    cell("metadata.tenant_uid", Cell::Text(event.metadata.tenant_uid));
+    cell(
+        "metadata.logged_time",
+        Cell::Number(event.metadata.logged_time.map(|time| time.ms())),
+    );
+    cell(
+        "metadata.correlation_uid",
+        Cell::Text(event.metadata.correlation_uid.map(Correlation::as_str)),
+    );
     cell("unmapped", Cell::Attributes(&event.unmapped));
 }
 
 fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     let target = event.user.target.as_ref();
     let source = event.source.as_ref();
-    cell("@timestamp", Cell::Time(event.timestamp));
+    cell("@timestamp", Cell::Time(Some(event.timestamp)));
     cell("ecs.version", Cell::Text(Some(event.ecs.version)));
     cell("event.kind", Cell::Text(Some(event.event.kind)));
     cell("event.category", Cell::List(&event.event.category));
@@ -166,6 +179,8 @@ fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("event.provider", Cell::Text(event.event.provider));
     cell("event.module", Cell::Text(Some(event.event.module)));
     cell("event.dataset", Cell::Shown(Some(&event.event.dataset)));
+    cell("event.created", Cell::Time(event.event.created));
+    cell("event.ingested", Cell::Time(event.event.ingested));
     cell("message", Cell::Text(event.message));
     cell("user.name", Cell::Text(Some(event.user.name)));
     cell("user.id", Cell::Text(event.user.id));
@@ -194,6 +209,10 @@ fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     );
     cell("observer.vendor", Cell::Text(Some(event.observer.vendor)));
     cell("observer.product", Cell::Text(Some(event.observer.product)));
+    cell(
+        "cloud.account.id",
+        Cell::Text(event.cloud.as_ref().map(|cloud| cloud.account.id)),
+    );
     cell("related.user", Cell::Distinct(&event.related.user));
     cell(
         "related.ip",
@@ -201,6 +220,7 @@ fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     );
     cell("tags", Cell::Labels(event.tags));
     cell("oracle.connection", Cell::Text(Some(event.oracle.connection)));
+    cell("oracle.correlation_uid", Cell::Text(event.oracle.correlation_uid));
     cell("oracle.session", Cell::Text(event.oracle.session));
     cell("oracle.target", Cell::Text(event.oracle.target));
     cell("oracle.attributes", Cell::Attributes(&event.oracle.attributes));

@@ -14,6 +14,8 @@ use crate::event::{Encoding, Event, Provenance};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Csv {
     cell: Vec<u8>,
+    /// Of each column of the encoding, whether it is written; all are where nothing is said.
+    written: Vec<bool>,
 }
 
 impl Csv {
@@ -29,6 +31,35 @@ impl Csv {
         writer.write_record(None::<&[u8]>)
     }
 
+    /// For records that follow those of a file with this header, which an older version may have begun: only its columns
+    /// are written. Answers with those that are not; nothing where the file has others than the encoding, or in another
+    /// order.
+    pub(crate) fn follow(
+        &mut self,
+        encoding: Encoding,
+        provenance: &Provenance,
+        header: &str,
+    ) -> Option<Vec<&'static str>> {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(header.as_bytes());
+        let begun = reader.records().next()?.ok()?;
+        let mut begun = begun.iter().peekable();
+        let (mut written, mut missing) = (Vec::new(), Vec::new());
+        cells::columns(encoding, provenance, &mut |name, _| {
+            let there = begun.next_if(|begun| *begun == name).is_some();
+            written.push(there);
+            if !there {
+                missing.push(name);
+            }
+        });
+        if begun.peek().is_some() {
+            return None;
+        }
+        self.written = written;
+        Some(missing)
+    }
+
     pub(crate) fn write(
         &mut self,
         encoding: Encoding,
@@ -39,10 +70,12 @@ impl Csv {
         let mut writer = writer(out);
         for event in events {
             let mut result = Ok(());
+            let mut column = 0;
             cells::for_each(encoding, event, provenance, &mut |_, cell| {
-                if result.is_ok() {
+                if result.is_ok() && self.written.get(column).is_none_or(|written| *written) {
                     result = self.field(cell, &mut writer);
                 }
+                column += 1;
             });
             result?;
             writer.write_record(None::<&[u8]>)?;
@@ -53,14 +86,19 @@ impl Csv {
     fn field(&mut self, cell: Cell<'_>, writer: &mut csv::Writer<&mut Vec<u8>>) -> csv::Result<()> {
         self.cell.clear();
         match cell {
-            Cell::Text(None) | Cell::Number(None) | Cell::Shown(None) | Cell::List([]) | Cell::Labels([]) => {}
+            Cell::Text(None)
+            | Cell::Number(None)
+            | Cell::Time(None)
+            | Cell::Shown(None)
+            | Cell::List([])
+            | Cell::Labels([]) => {}
             Cell::Text(Some(text)) if runs(text) => {
                 self.cell.push(b'\'');
                 self.cell.extend_from_slice(text.as_bytes());
             }
             Cell::Text(Some(text)) => return writer.write_field(text),
             Cell::Number(Some(number)) => write!(self.cell, "{number}")?,
-            Cell::Time(time) => write!(self.cell, "{time}")?,
+            Cell::Time(Some(time)) => write!(self.cell, "{time}")?,
             Cell::Shown(Some(shown)) => write!(self.cell, "{shown}")?,
             Cell::List(list) => self.json(list)?,
             Cell::Labels(list) => self.json(list)?,
@@ -119,20 +157,43 @@ mod tests {
             samples::full(Activity::RoleAssign, Outcome::Success),
         ];
         insta::assert_snapshot!(rendered(Encoding::Event, &events), @r#"
-        id,time,activity,outcome,subject,subject_id,subject_display_name,actor,actor_id,actor_display_name,target,source_ip,user_agent,session,service,action,code,message,labels,attributes,report,connection
-        ,2025-03-10T13:00:00.000Z,logon,failure,jdoe,,,,,,,,,,idcs-0123.example.com,,,,,,audit-events,domain
-        ecaae86c21fc4df69cfaa80448fc9478,2018-05-09T21:55:54.890Z,role-assign,success,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,Service Administrator,203.0.113.7,Mozilla/5.0,s-42,SSO,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,"[""identity"",""vip""]","{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}",audit-events,domain
+        id,time,activity,outcome,subject,subject_id,subject_display_name,actor,actor_id,actor_display_name,target,source_ip,user_agent,session,service,action,code,message,labels,attributes,report,connection,tenant,collected,correlation_uid
+        ,2025-03-10T13:00:00.000Z,logon,failure,jdoe,,,,,,,,,,idcs-0123.example.com,,,,,,audit-events,domain,acme,,
+        ecaae86c21fc4df69cfaa80448fc9478,2018-05-09T21:55:54.890Z,role-assign,success,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,Service Administrator,203.0.113.7,Mozilla/5.0,s-42,SSO,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,"[""identity"",""vip""]","{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}",audit-events,domain,acme,2018-05-09T22:00:00.000Z,
         "#);
         insta::assert_snapshot!(rendered(Encoding::Ocsf, &events), @r#"
-        time,class_uid,class_name,category_uid,activity_id,activity_name,type_uid,severity_id,severity,status_id,status,status_code,status_detail,message,user.name,user.uid,user.display_name,actor.user.name,actor.user.uid,actor.user.display_name,actor.session.uid,src_endpoint.ip,dst_endpoint.svc_name,service.name,session.uid,http_request.user_agent,privileges,group.name,entity.name,entity.type_id,entity.type,entity.user.name,entity.user.uid,entity.user.display_name,metadata.version,metadata.product.name,metadata.product.vendor_name,metadata.log_name,metadata.log_provider,metadata.uid,metadata.event_code,metadata.labels,unmapped
-        1741611600000,3002,Authentication,3,1,Logon,300201,2,Low,2,Failure,,,,jdoe,,,,,,,,,idcs-0123.example.com,,,,,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,,,,,
-        1525902954890,3005,User Access Management,3,1,Assign Privileges,300501,1,Informational,1,Success,SSO-1001,You entered an incorrect user name or password.,You entered an incorrect user name or password.,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,s-42,203.0.113.7,,,,Mozilla/5.0,"[""Service Administrator""]",,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,SSO,ecaae86c21fc4df69cfaa80448fc9478,sso.authentication.failure,"[""identity"",""vip""]","{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
+        time,class_uid,class_name,category_uid,activity_id,activity_name,type_uid,severity_id,severity,status_id,status,status_code,status_detail,message,user.name,user.uid,user.display_name,actor.user.name,actor.user.uid,actor.user.display_name,actor.session.uid,src_endpoint.ip,dst_endpoint.svc_name,service.name,session.uid,http_request.user_agent,privileges,group.name,entity.name,entity.type_id,entity.type,entity.user.name,entity.user.uid,entity.user.display_name,metadata.version,metadata.product.name,metadata.product.vendor_name,metadata.log_name,metadata.log_provider,metadata.uid,metadata.event_code,metadata.labels,metadata.log_source,metadata.tenant_uid,metadata.logged_time,metadata.correlation_uid,unmapped
+        1741611600000,3002,Authentication,3,1,Logon,300201,2,Low,2,Failure,,,,jdoe,,,,,,,,,idcs-0123.example.com,,,,,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,,,,,domain,acme,,,
+        1525902954890,3005,User Access Management,3,1,Assign Privileges,300501,1,Informational,1,Success,SSO-1001,You entered an incorrect user name or password.,You entered an incorrect user name or password.,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,s-42,203.0.113.7,,,,Mozilla/5.0,"[""Service Administrator""]",,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,SSO,ecaae86c21fc4df69cfaa80448fc9478,sso.authentication.failure,"[""identity"",""vip""]",domain,acme,1525903200000,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
         "#);
         insta::assert_snapshot!(rendered(Encoding::Ecs, &events), @r#"
-        @timestamp,ecs.version,event.kind,event.category,event.type,event.outcome,event.action,event.code,event.reason,event.id,event.provider,event.module,event.dataset,message,user.name,user.id,user.full_name,user.target.name,user.target.id,user.target.full_name,user.changes.roles,group.name,source.address,source.ip,user_agent.original,service.name,service.target.name,observer.vendor,observer.product,related.user,related.ip,tags,oracle.connection,oracle.session,oracle.target,oracle.attributes
-        2025-03-10T13:00:00.000Z,9.4.0,event,"[""authentication""]","[""start""]",failure,logon,,,,,oracle,oracle.audit_events,,jdoe,,,,,,,,,,,idcs-0123.example.com,,Oracle,Oracle Identity Domain,"[""jdoe""]",,,domain,,,
-        2018-05-09T21:55:54.890Z,9.4.0,event,"[""iam""]","[""user"",""admin"",""change""]",success,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,ecaae86c21fc4df69cfaa80448fc9478,SSO,oracle,oracle.audit_events,You entered an incorrect user name or password.,admin@example.com,,Al Admin,jdoe@example.com,u-17,Jane Doe,"[""Service Administrator""]",,203.0.113.7,203.0.113.7,Mozilla/5.0,SSO,,Oracle,Oracle Identity Domain,"[""jdoe@example.com"",""admin@example.com""]","[""203.0.113.7""]","[""identity"",""vip""]",domain,s-42,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
+        @timestamp,ecs.version,event.kind,event.category,event.type,event.outcome,event.action,event.code,event.reason,event.id,event.provider,event.module,event.dataset,event.created,event.ingested,message,user.name,user.id,user.full_name,user.target.name,user.target.id,user.target.full_name,user.changes.roles,group.name,source.address,source.ip,user_agent.original,service.name,service.target.name,observer.vendor,observer.product,cloud.account.id,related.user,related.ip,tags,oracle.connection,oracle.correlation_uid,oracle.session,oracle.target,oracle.attributes
+        2025-03-10T13:00:00.000Z,9.4.0,event,"[""authentication""]","[""start""]",failure,logon,,,,,oracle,oracle.audit_events,,,,jdoe,,,,,,,,,,,idcs-0123.example.com,,Oracle,Oracle Identity Domain,acme,"[""jdoe""]",,,domain,,,,
+        2018-05-09T21:55:54.890Z,9.4.0,event,"[""iam""]","[""user"",""admin"",""change""]",success,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,ecaae86c21fc4df69cfaa80448fc9478,SSO,oracle,oracle.audit_events,2018-05-09T22:00:00.000Z,2018-05-09T22:00:00.000Z,You entered an incorrect user name or password.,admin@example.com,,Al Admin,jdoe@example.com,u-17,Jane Doe,"[""Service Administrator""]",,203.0.113.7,203.0.113.7,Mozilla/5.0,SSO,,Oracle,Oracle Identity Domain,acme,"[""jdoe@example.com"",""admin@example.com""]","[""203.0.113.7""]","[""identity"",""vip""]",domain,,s-42,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
         "#);
+    }
+
+    #[test]
+    fn records_follow_the_header_of_an_older_file_or_none_that_is_foreign() {
+        let all = rendered(Encoding::Event, &[]);
+        let old = all.replace(",tenant,collected,correlation_uid", "");
+        let mut csv = Csv::default();
+        let follow = |csv: &mut Csv, header: &str| csv.follow(Encoding::Event, &samples::domain(), header);
+        assert_eq!(follow(&mut csv, &all), Some(vec![]));
+        assert_eq!(
+            follow(&mut csv, &old),
+            Some(vec!["tenant", "collected", "correlation_uid"])
+        );
+        let mut out = old.into_bytes();
+        let event = samples::full(Activity::Logon, Outcome::Failure);
+        csv.write(Encoding::Event, &[event], &samples::domain(), &mut out)
+            .unwrap();
+        let records = records(str::from_utf8(&out).unwrap());
+        assert_eq!(records[0].len(), records[1].len());
+        assert_eq!(records[1].last().unwrap(), "domain");
+        for foreign in ["", "time,id,activity\n", "id,time,own\n", &rendered(Encoding::Ecs, &[])] {
+            assert_eq!(follow(&mut Csv::default(), foreign), None, "{foreign}");
+        }
     }
 
     #[test]
@@ -174,7 +235,7 @@ mod tests {
                 prop_assert_eq!(records.len(), 2);
                 prop_assert_eq!(records[0].len(), records[1].len());
                 for (name, cell) in records[0].iter().zip(&records[1]) {
-                    prop_assert!(!runs(cell) || name == "time", "{name}: {cell:?}");
+                    prop_assert!(!runs(cell) || name.ends_with("time"), "{name}: {cell:?}");
                 }
                 let subject = records[0].iter().position(|name| name == "subject");
                 if let Some(subject) = subject {

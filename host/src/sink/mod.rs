@@ -11,12 +11,7 @@
 //! use host::sink::{FileOptions, FileSink, Format, Renderer, Sink};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-//! let provenance = Arc::new(Provenance {
-//!     report: "user-login".into(),
-//!     connection: "epm".into(),
-//!     service: "epm.example.com".into(),
-//!     product: Product::EpmCloud,
-//! });
+//! let provenance = Arc::new(Provenance::new("user-login", "epm", "epm.example.com", Product::EpmCloud));
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("logins.ndjson");
 //!

@@ -95,6 +95,20 @@ impl Renderer {
         self
     }
 
+    /// Whether its output names its columns in its first line.
+    pub(super) fn names_columns(&self) -> bool {
+        matches!(self.shape, Shape::Csv(_))
+    }
+
+    /// For an output whose first line names these columns. Answers with those of the encoding that it lacks, which are not
+    /// written; nothing where it has others.
+    pub(super) fn follow(&mut self, header: &str) -> Option<Vec<&'static str>> {
+        match &mut self.shape {
+            Shape::Csv(csv) => csv.follow(self.encoding, &self.provenance, header),
+            _ => Some(Vec::new()),
+        }
+    }
+
     /// Whether its output is a JSON object a line.
     pub(super) fn is_json(&self) -> bool {
         matches!(self.shape, Shape::Ndjson)

@@ -13,7 +13,7 @@ mod ocsf;
 
 use std::{fs, path::PathBuf};
 
-use host::event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
+use host::event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, Product, Provenance};
 use serde_json::Value;
 
 fn data(file: &str) -> Value {
@@ -47,6 +47,7 @@ fn full(activity: Activity, outcome: Outcome) -> Event {
             ("rId".into(), "0:2".into()),
             ("name".into(), "x".into()),
         ],
+        collected: Some(Collected::at(1_525_903_200_000)),
         ..Event::new(
             1_525_902_954_890,
             activity,
@@ -61,7 +62,7 @@ fn full(activity: Activity, outcome: Outcome) -> Event {
 }
 
 /// What sets one field of the first event as it is in the second.
-const FIELDS: [fn(&mut Event, &Event); 12] = [
+const FIELDS: [fn(&mut Event, &Event); 14] = [
     |to, from| to.id.clone_from(&from.id),
     |to, from| to.actor.clone_from(&from.actor),
     |to, from| to.target.clone_from(&from.target),
@@ -74,6 +75,8 @@ const FIELDS: [fn(&mut Event, &Event); 12] = [
     |to, from| to.message.clone_from(&from.message),
     |to, from| to.labels.clone_from(&from.labels),
     |to, from| to.attributes.clone_from(&from.attributes),
+    |to, from| to.collected = from.collected,
+    |to, _| to.correlation = Correlator::new(Some("acme")).of(to),
 ];
 
 const ADDRESSES: [&str; 7] = [
@@ -105,24 +108,26 @@ fn events() -> Vec<Event> {
                     ..full.clone()
                 });
             }
-            events.extend([bare, full]);
+            let named = Event {
+                correlation: Correlator::new(Some("acme")).of(&full),
+                ..full.clone()
+            };
+            events.extend([bare, full, named]);
         }
     }
     events
 }
 
 fn provenances() -> [Provenance; 2] {
-    let of = |report: &str, connection: &str, service: &str, product| Provenance {
-        report: report.into(),
-        connection: connection.into(),
-        service: service.into(),
-        product,
+    let of = |report: &str, connection: &str, tenant: Option<&str>, service: &str, product| {
+        Provenance::new(report, connection, service, product).of_tenant(tenant.map(str::to_owned))
     };
     [
-        of("invalid-login", "epm", "epm-acme.example.com", Product::EpmCloud),
+        of("invalid-login", "epm", None, "epm-acme.example.com", Product::EpmCloud),
         of(
             "audit-events",
             "domain",
+            Some("acme"),
             "idcs-0123.example.com",
             Product::IdentityDomain,
         ),

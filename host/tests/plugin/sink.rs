@@ -49,6 +49,8 @@ fn event(id: &str) -> Event {
         message: None,
         labels: vec![],
         attributes: vec![],
+        collected: None,
+        correlation: None,
     }
 }
 

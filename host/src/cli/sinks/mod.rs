@@ -266,12 +266,7 @@ fn unknown(config: &Config, name: &str) -> Failure {
 
 /// What sinks are opened for where no run is.
 fn nobody() -> Arc<Provenance> {
-    Arc::new(Provenance {
-        report: "check".into(),
-        connection: "check".into(),
-        service: "check".into(),
-        product: Product::EpmCloud,
-    })
+    Arc::new(Provenance::new("check", "check", "check", Product::EpmCloud))
 }
 
 /// Whether a configured sink could take events now, and what it promises; leaves nothing behind.

@@ -285,12 +285,7 @@ mod tests {
                 ))
                 .unwrap();
                 config.folder = outer.path().join("a/b");
-                let provenance = Arc::new(Provenance {
-                    report: name.into(),
-                    connection: name.into(),
-                    service: "epm.example.com".into(),
-                    product: Product::EpmCloud,
-                });
+                let provenance = Arc::new(Provenance::new(name, name, "epm.example.com", Product::EpmCloud));
                 let opener = Opener {
                     config: &config,
                     provenance: &provenance,

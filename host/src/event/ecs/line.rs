@@ -29,7 +29,12 @@ impl Ecs<'_> {
         self.service.write(out);
         json::known(out, r#","observer":{"vendor":"#, self.observer.vendor);
         json::known(out, r#","product":"#, self.observer.product);
-        json::raw(out, r#"},"related":"#);
+        out.push(b'}');
+        if let Some(cloud) = &self.cloud {
+            json::object(out, r#","cloud":{"account":{"id":"#, cloud.account.id);
+            out.push(b'}');
+        }
+        json::raw(out, r#","related":"#);
         self.related.write(out);
         if !self.tags.is_empty() {
             json::raw(out, r#","tags":"#);
@@ -58,6 +63,14 @@ impl EventSet<'_> {
         json::known(out, r#","module":"#, self.module);
         json::raw(out, r#","dataset":"#);
         self.dataset.write(out);
+        if let Some(time) = self.created {
+            json::raw(out, r#","created":"#);
+            time.write(out);
+        }
+        if let Some(time) = self.ingested {
+            json::raw(out, r#","ingested":"#);
+            time.write(out);
+        }
         out.push(b'}');
     }
 }
@@ -134,6 +147,9 @@ impl Own<'_> {
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
         json::member(out, r#"{"connection":"#, Some(self.connection));
+        if let Some(uid) = self.correlation_uid {
+            json::known(out, r#","correlation_uid":"#, uid);
+        }
         json::member(out, r#","session":"#, self.session);
         json::member(out, r#","target":"#, self.target);
         if !self.attributes.is_empty() {

@@ -32,6 +32,13 @@ impl Flat<'_> {
         self.attributes.write(out);
         json::member(out, r#","report":"#, Some(self.report));
         json::member(out, r#","connection":"#, Some(self.connection));
+        json::nullable(out, r#","tenant":"#, self.tenant);
+        json::raw(out, r#","collected":"#);
+        match self.collected {
+            Some(time) => time.write(out),
+            None => json::raw(out, "null"),
+        }
+        json::nullable(out, r#","correlation_uid":"#, self.correlation_uid);
         out.push(b'}');
     }
 }

@@ -11,7 +11,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::{Context, ExecutionError, Program, Value};
 
 use crate::event::flat::Flat;
-use crate::event::{Activity, Event, Outcome, Principal, Product, Provenance};
+use crate::event::{Activity, Collected, Event, Outcome, Principal, Product, Provenance};
 
 /// What a condition may speak of.
 pub const NAMES: &[&str] = &[
@@ -37,6 +37,9 @@ pub const NAMES: &[&str] = &[
     "attributes",
     "report",
     "connection",
+    "tenant",
+    "collected",
+    "correlation_uid",
 ];
 
 /// Bytes of a condition, and macros that loop within one another: an event shall not take longer than its delivery.
@@ -276,6 +279,9 @@ fn value(flat: &Flat<'_>, name: &str) -> Value {
         "message" => flat.message,
         "report" => Some(flat.report),
         "connection" => Some(flat.connection),
+        "tenant" => flat.tenant,
+        "collected" => return Value::from(flat.collected.map(|time| time.to_string()).unwrap_or_default()),
+        "correlation_uid" => flat.correlation_uid,
         _ => None,
     };
     Value::from(text.unwrap_or_default())
@@ -346,16 +352,14 @@ fn walk_entry<'e>(entry: &'e EntryExpr, bound: &mut Vec<&'e str>, found: &mut im
 /// An event to try a condition on.
 fn sample() -> Event {
     let account = Principal::named("somebody");
-    Event::new(0, Activity::Logon, Outcome::Failure, account)
+    Event {
+        collected: Some(Collected::at(0)),
+        ..Event::new(0, Activity::Logon, Outcome::Failure, account)
+    }
 }
 
 fn nowhere() -> Provenance {
-    Provenance {
-        report: "report".into(),
-        connection: "connection".into(),
-        service: "service".into(),
-        product: Product::EpmCloud,
-    }
+    Provenance::new("report", "connection", "service", Product::EpmCloud)
 }
 
 #[cfg(test)]
@@ -404,6 +408,9 @@ mod tests {
             (r#"has(attributes.nothing)"#, false),
             (r#"timestamp(time) > timestamp("2018-05-09T00:00:00Z")"#, true),
             (r#"actor_id == """#, true),
+            (r#"tenant == "acme""#, true),
+            (r#"timestamp(collected) > timestamp(time)"#, true),
+            (r#"correlation_uid.matches("^[0-9a-f]{32}$")"#, true),
             ("true", true),
         ] {
             assert_eq!(holds(source), expected, "{source}");

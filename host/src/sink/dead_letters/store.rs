@@ -128,9 +128,9 @@ impl DeadLetters {
 
     /// How much is kept, and how much may be.
     pub fn fill(&self) -> Result<Fill, DeadLetterError> {
-        let opened = self.open_existing()?;
+        let opened = self.store.open_existing()?;
         let total = match opened.as_ref() {
-            Some(connection) => self.database(Total::of(connection))?,
+            Some(connection) => self.store.database(Total::of(connection))?,
             None => Total { events: 0, bytes: 0 },
         };
         Ok(Fill {

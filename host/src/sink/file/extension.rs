@@ -41,6 +41,20 @@ pub(super) fn differs(file: &mut File, compression: Compression) -> io::Result<b
     Ok(!first.is_empty() && Compression::of_content(&first) != compression)
 }
 
+/// The longest first line that is read; that of our own files is a tenth of it.
+const LINE: u64 = 64 * 1024;
+
+/// The first line of a file that has one, uncompressed.
+pub(super) fn first_line(file: &mut File, compression: Compression) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    if file.metadata()?.len() > 0 {
+        let decoder = compression.decoder(BufReader::new(&mut *file))?;
+        BufReader::new(decoder.take(LINE)).read_until(b'\n', &mut line)?;
+        file.rewind()?;
+    }
+    Ok((!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned()))
+}
+
 /// The finished file, or where another run has extended the one at `path` since, its own bytes behind what is there now:
 /// bytes that somebody may have seen stay where they are.
 pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Growth) -> io::Result<Finished> {

@@ -41,7 +41,7 @@ impl FileSink {
                 let permissions = old.metadata().map_err(create)?.permissions();
                 partial.set_permissions(permissions).map_err(create)?;
                 if let Some(copied) = &mut copied {
-                    *copied = extend(&mut partial, old, &path, &renderer, options)?;
+                    *copied = extend(&mut partial, old, &path, &mut renderer, options)?;
                     if copied.length > 0 {
                         renderer = renderer.without_header();
                     }
@@ -85,7 +85,7 @@ fn extend(
     partial: &mut Partial,
     mut old: File,
     path: &Path,
-    renderer: &Renderer,
+    renderer: &mut Renderer,
     options: FileOptions,
 ) -> Result<Grown, SinkError> {
     let create = |source| SinkError::Create {
@@ -101,6 +101,23 @@ fn extend(
         let problem = "it is there already, and is not compressed in this way";
         let hint = "choose another path, or the compression that the file has";
         return Err(refused(path, problem, hint));
+    }
+    if !options.raw
+        && renderer.names_columns()
+        && let Some(header) = extension::first_line(&mut old, options.compression).map_err(create)?
+    {
+        let Some(missing) = renderer.follow(&header) else {
+            let problem = "it is there already, and its first line names other columns";
+            let hint = "choose another path: a CSV file has the columns of one encoding";
+            return Err(refused(path, problem, hint));
+        };
+        if !missing.is_empty() {
+            tracing::warn!(
+                file = %path.display(),
+                "an older version began the file, without these columns, and so they are left out: {}; a new file has them",
+                missing.join(", ")
+            );
+        }
     }
     let copied = partial.extend(&mut old).map_err(create)?;
     Grown::of(&old, copied).map_err(create)

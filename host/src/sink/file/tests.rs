@@ -124,6 +124,38 @@ async fn an_extended_file_has_one_header() {
     assert_eq!(text.matches("id,time,").count(), 1);
 }
 
+#[tokio::test]
+async fn a_csv_file_of_an_older_version_grows_under_its_own_columns_and_a_foreign_one_not_at_all() {
+    let growing = FileOptions {
+        existing: Existing::Extend,
+        ..NEVER
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.csv");
+    let mut sink = create(&path, NEVER).unwrap();
+    sink.deliver(&events(1)).await.unwrap();
+    sink.close().await.unwrap();
+    let now = fs::read_to_string(&path).unwrap();
+    let (header, _) = now.split_once('\n').unwrap();
+    let old = header.replace(",tenant,collected,correlation_uid", "");
+    assert_ne!(old, header);
+    fs::write(&path, format!("{old}\n")).unwrap();
+    let mut sink = create(&path, growing).unwrap();
+    sink.deliver(&events(2)).await.unwrap();
+    sink.close().await.unwrap();
+    let mut reader = csv::Reader::from_path(&path).unwrap();
+    // Records of another length than the header are errors.
+    let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0].iter().last(), Some("epm"));
+
+    fs::write(&path, "user,when\njdoe,today\n").unwrap();
+    let error = create(&path, growing).unwrap_err();
+    assert_eq!(error.class(), Class::Usage);
+    assert!(error.to_string().contains("other columns"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "user,when\njdoe,today\n");
+}
+
 #[test]
 fn a_file_that_cannot_grow_is_not_extended() {
     let folder = tempfile::tempdir().unwrap();

@@ -93,14 +93,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::samples;
+    use crate::event::Product;
 
     fn expand(template: &str, report: &str, connection: &str) -> String {
-        let provenance = Provenance {
-            report: report.into(),
-            connection: connection.into(),
-            ..samples::epm()
-        };
+        let provenance = Provenance::new(report, connection, "epm.example.com", Product::EpmCloud);
         template.parse::<SubjectTemplate>().unwrap().expand(&provenance)
     }
 

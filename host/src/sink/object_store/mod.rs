@@ -137,7 +137,7 @@ impl ObjectStoreSink {
                 Err(error) => match meaning::of(&error) {
                     Failure::There => return Ok(()),
                     Failure::Trouble(trouble) => return Err(trouble),
-                    // Its name comes from its content: putting it over itself changes nothing.
+                    // Its name comes from its events: putting them over themselves changes at most when they were collected.
                     Failure::Unconditional => self.unconditional = true,
                 },
             }

@@ -57,7 +57,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{Activity, Outcome, Principal, samples};
+    use crate::event::{Activity, Outcome, Principal, Product, samples};
 
     fn event(time: i64) -> Event {
         let mut event = Event::new(time, Activity::Logon, Outcome::Success, Principal::named("jdoe"));
@@ -104,7 +104,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_name_leaves_its_prefix(report in any::<String>(), connection in any::<String>(), time in any::<i64>()) {
-            let provenance = Provenance { report, connection, ..samples::epm() };
+            let provenance = Provenance::new(report, connection, "epm.example.com", Product::EpmCloud);
             let events = [event(time)];
             let (day, _) = &by_day(&events)[0];
             let path = key(&Path::from("a/b"), &provenance, day, &events, ".csv").to_string();

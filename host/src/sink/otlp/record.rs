@@ -61,11 +61,9 @@ fn record(event: &Event, observed: u64, encoding: Encoding, provenance: &Provena
     encoding.write(event, provenance, &mut body);
     LogRecord {
         // Before 1970 there is no time here; 0 says that it is not known, and the body knows it.
-        time_unix_nano: u64::try_from(event.time)
-            .ok()
-            .and_then(|ms| ms.checked_mul(1_000_000))
-            .unwrap_or(0),
-        observed_time_unix_nano: observed,
+        time_unix_nano: nanoseconds(event.time).unwrap_or(0),
+        // A batch that is sent again says the same.
+        observed_time_unix_nano: event.collected.and_then(|at| nanoseconds(at.ms())).unwrap_or(observed),
         severity_number: severity.into(),
         severity_text: text.into(),
         event_name: format!("audit.{}", event.activity.name()),
@@ -73,6 +71,11 @@ fn record(event: &Event, observed: u64, encoding: Encoding, provenance: &Provena
         attributes: attributes(event),
         ..LogRecord::default()
     }
+}
+
+/// Since 1970, of milliseconds.
+fn nanoseconds(ms: i64) -> Option<u64> {
+    u64::try_from(ms).ok()?.checked_mul(1_000_000)
 }
 
 /// No key comes twice.

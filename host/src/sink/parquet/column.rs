@@ -95,7 +95,7 @@ impl Column {
         match cell {
             Cell::Text(value) => self.push_text(value),
             Cell::Number(value) => self.push_number(value),
-            Cell::Time(time) => self.push_number(Some(time.0)),
+            Cell::Time(time) => self.push_number(time.map(|time| time.0)),
             Cell::Shown(value) => {
                 text.clear();
                 if let Some(value) = value {

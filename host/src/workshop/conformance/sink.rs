@@ -286,12 +286,7 @@ fn content(delivery: &Delivery) -> &[u8] {
 }
 
 fn document(event: &Event) -> JsonItem {
-    let provenance = Provenance {
-        report: "user-login".to_owned(),
-        connection: "epm".to_owned(),
-        service: "epm.example".to_owned(),
-        product: Product::EpmCloud,
-    };
+    let provenance = Provenance::new("user-login", "epm", "epm.example", Product::EpmCloud);
     let mut json = Vec::new();
     Encoding::Ocsf.write(event, &provenance, &mut json);
     JsonItem {

@@ -133,6 +133,8 @@ pub(super) fn read(line: &str) -> Result<Event, String> {
             Some(Attributes::Object(members)) => members.into_iter().collect(),
             None => Vec::new(),
         },
+        collected: None,
+        correlation: None,
     })
 }
 
