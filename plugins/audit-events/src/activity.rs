@@ -1,4 +1,7 @@
 //! What the ids of audit events mean.
+//!
+//! Sources: the pages on the audit event APIs of Oracle Identity Cloud Service and of OCI's identity domains, the ids that
+//! notification settings of a domain list, and those that Oracle's own reports and dashboards search for.
 
 use plugin_sdk::{Activity, Outcome};
 
@@ -13,6 +16,8 @@ pub enum About {
     Member,
     /// A group as such.
     Group,
+    /// Something else that was changed: an application, a policy.
+    Resource,
 }
 
 /// What was done, how it ended and whom it is about. The end of an id is the outcome; ids that are not listed are told
@@ -25,27 +30,59 @@ pub fn read(id: &str) -> (Activity, Outcome, About) {
         _ => (id.as_str(), Outcome::Unknown),
     };
     let (activity, about) = match act {
-        "sso.session.create" | "sso.authentication" => (Activity::Logon, About::Actor),
-        "sso.session.delete" => (Activity::Logoff, About::Actor),
+        "sso.session.create" | "sso.authentication" | "admin.authentication" | "idcs.login" => {
+            (Activity::Logon, About::Actor)
+        }
+        "sso.session.delete" | "idcs.logout" => (Activity::Logoff, About::Actor),
         "sso.app.access" => (Activity::ApplicationAccess, About::Actor),
-        "admin.user.create" | "admin.me.register" => (Activity::AccountCreate, About::Account),
-        "admin.user.update" => (Activity::AccountUpdate, About::Account),
+        "admin.user.create"
+        | "admin.user.federated.create"
+        | "admin.user.authentication.delegated.create"
+        | "admin.me.register" => (Activity::AccountCreate, About::Account),
         "admin.user.activated" => (Activity::AccountEnable, About::Account),
         "admin.user.deactivated" => (Activity::AccountDisable, About::Account),
         "admin.user.delete" => (Activity::AccountDelete, About::Account),
+        "admin.me.locked"
+        | "admin.me.mfa.locked"
+        | "admin.me.mfa.federated.locked"
+        | "admin.me.passwordrecoverylocked"
+        | "admin.user.locked" => (Activity::AccountLock, About::Account),
+        "admin.me.unlocked" | "admin.user.unlocked" => (Activity::AccountUnlock, About::Account),
         "admin.me.password.change" | "admin.user.password.change" => (Activity::PasswordChange, About::Account),
         "admin.me.password.reset" | "admin.user.password.reset" => (Activity::PasswordReset, About::Account),
         "admin.approle.add.member" | "admin.grant.create" => (Activity::RoleAssign, About::Member),
         "admin.approle.remove.member" | "admin.grant.delete" => (Activity::RoleRevoke, About::Member),
         "admin.group.create" => (Activity::GroupCreate, About::Group),
-        "admin.group.update" => (Activity::GroupUpdate, About::Group),
         "admin.group.delete" => (Activity::GroupDelete, About::Group),
         "admin.group.add.member" => (Activity::GroupAddMember, About::Member),
         "admin.group.remove.member" => (Activity::GroupRemoveMember, About::Member),
-        act if act.starts_with("sso.") => (Activity::AuthenticationOther, About::Actor),
-        _ => (Activity::Other, About::Actor),
+        act => family(act),
     };
     (activity, outcome, about)
+}
+
+/// What an id without a case of its own is about, by its beginning. A request that nobody has granted yet, such as
+/// `admin.me.password.reset.request`, has changed no more than what it says of itself.
+fn family(act: &str) -> (Activity, About) {
+    const AUTHENTICATION: [&str; 5] = [
+        "sso.",
+        "authentication.",
+        "admin.authentication.",
+        "admin.login.",
+        "idcs.login.",
+    ];
+    let begins = |families: &[&str]| families.iter().any(|family| act.starts_with(family));
+    if begins(&AUTHENTICATION) {
+        (Activity::AuthenticationOther, About::Actor)
+    } else if begins(&["admin.me.request."]) {
+        (Activity::Other, About::Resource)
+    } else if begins(&["admin.user.", "admin.me.", "admin.account."]) {
+        (Activity::AccountUpdate, About::Account)
+    } else if begins(&["admin.group."]) {
+        (Activity::GroupUpdate, About::Group)
+    } else {
+        (Activity::Other, About::Resource)
+    }
 }
 
 /// The first word for routing; the second is the outcome.

@@ -1,7 +1,6 @@
 //! What one `AuditEvent` resource tells.
 
 use crate::activity::{self, About};
-use plugin_sdk::access::is_address;
 use plugin_sdk::json_lines::Record;
 use plugin_sdk::table::Reason;
 use plugin_sdk::*;
@@ -9,23 +8,29 @@ use std::borrow::Cow;
 
 /// The event of a resource. Members without a place of their own stay attributes; so does a masked address.
 pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
-    let time = time::parse(&record.take("timestamp").ok_or("the record has no timestamp")?)?;
+    let timestamp = record.take("timestamp").ok_or("the record has no timestamp")?;
+    let time = record.time(&timestamp)?;
     let action = record.take("eventId");
     let (activity, outcome, about) = activity::read(action.as_deref().unwrap_or_default());
     let actor = actor(record);
+    let mut is_group = false;
     let (subject, target) = match about {
         About::Actor if activity == Activity::ApplicationAccess => (None, record.take("ssoApplicationName")),
         About::Actor => (None, None),
         About::Account => (account(record, "adminResourceName", "adminResourceId"), None),
-        About::Member => member(record),
-        About::Group => (None, record.take("adminResourceName")),
+        About::Member => {
+            let (member, kind, target) = member(record);
+            is_group = kind == Kind::Group;
+            (member, target)
+        }
+        About::Group | About::Resource => (None, record.take("adminResourceName")),
     };
     let mut event = Event::new(time, activity, outcome, subject.unwrap_or_else(|| actor.clone()));
     // An administrative change names who made it even where that is its subject: a password changed by its owner.
-    event.actor = (about != About::Actor).then_some(actor);
+    event.actor = (!matches!(about, About::Actor | About::Resource)).then_some(actor);
     event.target = target;
     event.id = record.take("id");
-    event.source_ip = record.take_if("clientIp", is_address);
+    let client = record.take_client(&["clientIp"]);
     event.user_agent = record.take("ssoUserAgent");
     event.session = record.take("ssoSessionId");
     event.service = record.take("serviceName");
@@ -38,18 +43,29 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
         Outcome::Unknown => "unknown",
     };
     event.labels = vec![activity::label(activity).into(), ended.into()];
+    if is_group {
+        event.labels.push(member_label(activity).into());
+    }
     event.attributes = record.rest();
+    if let Some(client) = client {
+        event.came_from(client);
+    }
     Ok(event)
 }
 
+/// The `actorId` of whoever is not signed in, in each domain the same: it is no key for an account.
+const NOBODY: &str = "IDCS";
+
 /// Who acted: a person by login name, an application by its id. Events of the domain itself may name nobody.
 fn actor<'r>(record: &mut Record<'r>) -> Principal<'r> {
-    let (name, id) = (record.take("actorName"), record.take("actorId"));
+    let name = record.take("actorName");
+    let id = record.take_if("actorId", |id| !id.eq_ignore_ascii_case(NOBODY));
     let display_name = record.take("actorDisplayName");
     let name = name
         .or_else(|| display_name.clone())
         .or_else(|| id.clone())
-        .or_else(|| record.get("clientId"));
+        .or_else(|| record.get("clientId"))
+        .or_else(|| record.get("actorId"));
     Principal {
         name: name.unwrap_or_else(|| "unknown".into()),
         id,
@@ -67,15 +83,50 @@ fn account<'r>(record: &mut Record<'r>, name: &str, id: &str) -> Option<Principa
     })
 }
 
-/// The member and the role or group. The resource is the role and the reference its member, unless their types say that
-/// it is the other way round.
-fn member<'r>(record: &mut Record<'r>) -> (Option<Principal<'r>>, Option<Cow<'r, str>>) {
-    let is_user = |name| record.get(name).is_some_and(|kind| kind.eq_ignore_ascii_case("User"));
-    if is_user("adminResourceType") && !is_user("adminRefResourceType") {
+/// What sort of thing the resource or the reference of an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    User,
+    Group,
+    Other,
+}
+
+impl Kind {
+    fn of(record: &Record<'_>, name: &str) -> Kind {
+        match record.get(name) {
+            Some(kind) if kind.eq_ignore_ascii_case("User") => Kind::User,
+            Some(kind) if kind.eq_ignore_ascii_case("Group") => Kind::Group,
+            _ => Kind::Other,
+        }
+    }
+}
+
+/// The member, what sort of thing it is, and the role or group. The resource is the role and the reference its member,
+/// unless their types say that it is the other way round.
+fn member<'r>(record: &mut Record<'r>) -> (Option<Principal<'r>>, Kind, Option<Cow<'r, str>>) {
+    let resource = Kind::of(record, "adminResourceType");
+    let reference = Kind::of(record, "adminRefResourceType");
+    let is_reversed = match (resource, reference) {
+        (Kind::User, reference) => reference != Kind::User,
+        // A group that is named beside no user is the member of a role, where the other is one.
+        (Kind::Group, Kind::Other) => {
+            (record.get("adminRefResourceType")).is_some_and(|kind| kind.eq_ignore_ascii_case("AppRole"))
+        }
+        _ => false,
+    };
+    if is_reversed {
         let account = account(record, "adminResourceName", "adminResourceId");
-        (account, record.take("adminRefResourceName"))
+        (account, resource, record.take("adminRefResourceName"))
     } else {
         let account = account(record, "adminRefResourceName", "adminRefResourceId");
-        (account, record.take("adminResourceName"))
+        (account, reference, record.take("adminResourceName"))
+    }
+}
+
+/// Says of an event that its subject is a group and no account.
+fn member_label(activity: Activity) -> &'static str {
+    match activity {
+        Activity::GroupAddMember | Activity::GroupRemoveMember => "subgroup",
+        _ => "group",
     }
 }

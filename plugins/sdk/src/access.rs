@@ -1,26 +1,32 @@
 //! Rows that say who came from where, and when: the EPM Cloud reports of sign-ins and failed sign-ins.
 //!
 //! Their headers are documented as pictures only, so [`COLUMNS`] lists the spellings of the report pages, of the REST
-//! answers and of neighbouring reports.
+//! answers and of neighbouring reports. The columns of a header are chosen together: `User` is who signed in where nothing
+//! else names the login, and the name for people beside a column `Login`; `Time` is the time where there is no `Date`, and
+//! the time of day beside one.
 
+use crate::address::Client;
 use crate::json_lines::Record;
 use crate::table::{Column, Reason, Row};
-use crate::{Activity, Event, Outcome, Principal, time};
+use crate::{Activity, Event, Outcome, Principal, Timestamp};
 use std::borrow::Cow;
-use std::net::Ipv6Addr;
 
-/// User, address and time; the first and the last must be there.
-pub static COLUMNS: [Column; 3] = [
+pub use crate::address::is_address;
+
+/// User, address, time, the user's name for people and the time of day; the first and the third must be there.
+pub static COLUMNS: [Column; 5] = [
     Column {
         meaning: "user",
         aliases: &[
             "userlogin",
+            "userloginname",
+            "loginname",
+            "loginid",
+            "login",
             "username",
             "user",
-            "loginname",
-            "login",
             "userid",
-            "loginid",
+            "name",
         ],
         required: true,
     },
@@ -50,109 +56,109 @@ pub static COLUMNS: [Column; 3] = [
             "dateandtime",
             "datetime",
             "timestamp",
-            "accesstime",
-            "logintime",
-            "eventtime",
             "accessdate",
             "logindate",
             "date",
+            "accesstime",
+            "logintime",
+            "eventtime",
             "time",
         ],
         required: true,
+    },
+    Column {
+        meaning: "display name",
+        aliases: &[
+            "displayname",
+            "userdisplayname",
+            "fullname",
+            "userfullname",
+            "username",
+            "user",
+            "name",
+        ],
+        required: false,
+    },
+    Column {
+        meaning: "time of day",
+        aliases: &["accesstime", "logintime", "eventtime", "timeofday", "time"],
+        required: false,
     },
 ];
 
 const USER: usize = 0;
 const ADDRESS: usize = 1;
 const TIME: usize = 2;
+const DISPLAY_NAME: usize = 3;
+const TIME_OF_DAY: usize = 4;
 
 /// The sign-in that a row tells of. An address that is none, a masked one say, stays an attribute under its heading.
 #[inline]
 pub fn event(row: Row<'_>, outcome: Outcome) -> Result<Event<'_>, Reason> {
-    let user = row.cell(USER).map(Cow::Borrowed);
-    let mut event = sign_in(user, row.cell(TIME), outcome)?;
+    let user = row.cell(USER).ok_or("the row names no user")?;
+    let text = row.cell(TIME).ok_or("the row has no time")?;
+    let (time, rest) = match row.cell(TIME_OF_DAY) {
+        None => (row.time(text)?, Vec::new()),
+        Some(time_of_day) => two_cells(row, text, time_of_day)?,
+    };
+    let mut event = sign_in(user.into(), time, outcome);
+    event.subject.display_name = row.cell(DISPLAY_NAME).map(Cow::Borrowed);
     let address = row.cell(ADDRESS);
-    event.source_ip = address.filter(|text| is_address(text)).map(Into::into);
-    let other = address.filter(|_| event.source_ip.is_none());
+    let client = address.and_then(Client::of);
+    let other = address.filter(|_| !client.as_ref().is_some_and(|client| client.is_all));
     let other = other.map(|address| (row.heading(ADDRESS).unwrap_or("address"), address));
-    event.attributes = (other.into_iter().chain(row.unplaced()))
+    event.attributes = (other.into_iter().chain(rest).chain(row.unplaced()))
         .map(|(heading, cell)| (heading.into(), cell.into()))
         .collect();
+    if let Some(client) = client {
+        event.came_from(client);
+    }
     Ok(event)
+}
+
+/// The time that a date and a time of day make, or one of them alone; and what is not part of it, by its heading.
+#[cold]
+fn two_cells<'r>(
+    row: Row<'r>,
+    date: &'r str,
+    time_of_day: &'r str,
+) -> Result<(Timestamp, Vec<(&'r str, &'r str)>), Reason> {
+    let rest = |column, cell| vec![(row.heading(column).unwrap_or_default(), cell)];
+    if let Ok(time) = row.time(date) {
+        return Ok((time, rest(TIME_OF_DAY, time_of_day)));
+    }
+    match (row.time(&format!("{date} {time_of_day}")), row.time(time_of_day)) {
+        (Ok(time), _) => Ok((time, Vec::new())),
+        (_, Ok(time)) => Ok((time, rest(TIME, date))),
+        (Err(reason), _) => Err(reason.into()),
+    }
 }
 
 /// The sign-in that a JSON record tells of; its members go by the spellings of [`COLUMNS`].
 pub fn event_of_record<'r>(record: &mut Record<'r>, outcome: Outcome) -> Result<Event<'r>, Reason> {
-    let [user, address, time] = &COLUMNS;
-    let user = user.aliases.iter().find_map(|name| record.take(name));
-    let address = address.aliases.iter().find_map(|name| record.take_if(name, is_address));
-    let time = time.aliases.iter().find_map(|name| record.take(name));
-    let mut event = sign_in(user, time.as_deref(), outcome)?;
-    event.source_ip = address;
-    event.attributes = record.rest();
-    Ok(event)
-}
-
-/// Whether a text is an IPv4 or IPv6 address and nothing else.
-pub fn is_address(text: &str) -> bool {
-    is_ipv4(text.as_bytes()) || text.contains(':') && text.parse::<Ipv6Addr>().is_ok()
-}
-
-fn is_ipv4(text: &[u8]) -> bool {
-    let after = after_number(text)
-        .and_then(after_dot)
-        .and_then(after_dot)
-        .and_then(after_dot);
-    after.is_some_and(<[u8]>::is_empty)
-}
-
-#[inline(always)]
-fn after_dot(text: &[u8]) -> Option<&[u8]> {
-    match text {
-        [b'.', number @ ..] => after_number(number),
-        _ => None,
-    }
-}
-
-/// What follows the number up to 255, without leading zeros, that a text begins with.
-#[inline(always)]
-fn after_number(text: &[u8]) -> Option<&[u8]> {
-    let digit = |at: usize| Some(u32::from(text.get(at)?.wrapping_sub(b'0'))).filter(|digit| *digit < 10);
-    let length = match (digit(0)?, digit(1), digit(2)) {
-        (0, _, _) | (_, None, _) => 1,
-        (_, _, None) => 2,
-        (hundreds, Some(tens), Some(ones)) if hundreds * 100 + tens * 10 + ones < 256 => 3,
-        _ => return None,
+    let [user, address, time, display_name, time_of_day] = &COLUMNS;
+    let user = record.take_any(user.aliases).ok_or("the row names no user")?;
+    let text = record.take_any(time.aliases).ok_or("the row has no time")?;
+    let time = match record.time(&text) {
+        Ok(time) => time,
+        Err(reason) => {
+            let time_of_day = record.take_any(time_of_day.aliases).ok_or(reason)?;
+            record.time(&format!("{text} {time_of_day}"))?
+        }
     };
-    text.get(length..)
+    let mut event = sign_in(user, time, outcome);
+    event.subject.display_name = record.take_any(display_name.aliases);
+    let client = record.take_client(address.aliases);
+    event.attributes = record.rest();
+    if let Some(client) = client {
+        event.came_from(client);
+    }
+    Ok(event)
 }
 
 #[inline]
-fn sign_in<'a>(user: Option<Cow<'a, str>>, time: Option<&str>, outcome: Outcome) -> Result<Event<'a>, Reason> {
-    let user = user.ok_or("the row names no user")?;
-    let time = time::parse(time.ok_or("the row has no time")?)?;
+fn sign_in(user: Cow<'_, str>, time: Timestamp, outcome: Outcome) -> Event<'_> {
     let mut event = Event::new(time, Activity::Logon, outcome, Principal::named(user));
     event.labels = vec!["authentication".into(), outcome.name().into()];
-    Ok(event)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::net::IpAddr;
-
-    proptest! {
-        #[test]
-        fn an_address_is_what_the_standard_library_takes_for_one(
-            text in "[0-9]{1,3}(\\.[0-9]{1,4}){2,4}|(25[0-9]|[01]{0,3})(\\.[0-9]{0,3}){3}|[0-9a-f:.]{0,24}|\\PC{0,12}",
-        ) {
-            prop_assert_eq!(is_address(&text), text.parse::<IpAddr>().is_ok(), "{}", text);
-        }
-
-        #[test]
-        fn every_address_is_one(address: IpAddr) {
-            prop_assert!(is_address(&address.to_string()));
-        }
-    }
+    event
 }

@@ -1,6 +1,7 @@
 //! An event as a report's parser gives it: texts are borrowed from the document wherever they stand there as they are, so
 //! that an ordinary row allocates next to nothing.
 
+use crate::address::{self, Client};
 use crate::{Activity, Outcome, Timestamp, sink};
 use std::borrow::Cow;
 
@@ -84,6 +85,16 @@ impl<'a> Event<'a> {
             message: None,
             labels: Vec::new(),
             attributes: Vec::new(),
+        }
+    }
+
+    /// Sets the address of the client, and keeps its port as the attribute [`PORT`](address::PORT). What was written belongs
+    /// to the attributes too where it [says more](Client::is_all).
+    #[inline]
+    pub fn came_from(&mut self, client: Client<'a>) {
+        self.source_ip = Some(client.ip);
+        if let Some(port) = client.port {
+            self.attributes.push((address::PORT.into(), port));
         }
     }
 }

@@ -22,7 +22,9 @@
 //! # Ok::<(), plugin_sdk::Fault>(())
 //! ```
 
+use crate::held::{Held, Waiting};
 use crate::table::Reason;
+use crate::time::Orders;
 use crate::{Batch, Event, Fault};
 use memchr::{memchr, memchr_iter, memchr3};
 
@@ -42,6 +44,9 @@ pub struct JsonLines {
     ended: u64,
     /// Within a line that is too long: skipping to the next.
     discarding: bool,
+    /// What order the dates have that are three numbers, and the records that wait until it is known.
+    orders: Orders,
+    held: Held,
 }
 
 impl JsonLines {
@@ -88,7 +93,31 @@ impl JsonLines {
     {
         let line = std::mem::take(&mut self.partial);
         self.line(&line, batch, &mut event);
+        self.release(batch, &mut event);
         Ok(())
+    }
+
+    /// Reads the records that waited, now that all is known that will be, or that no more can wait.
+    #[cold]
+    fn release<F>(&mut self, batch: &mut Batch, event: &mut F)
+    where
+        F: for<'r> FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
+    {
+        self.orders.decide();
+        for waiting in self.held.take() {
+            match self.event(waiting.text.as_bytes(), event) {
+                Ok(event) => batch.push(event),
+                Err(reason) => batch.reject(waiting.line, reason, waiting.raw()),
+            }
+        }
+    }
+
+    fn event<'r, F>(&'r self, line: &'r [u8], event: &mut F) -> Result<Event<'r>, Reason>
+    where
+        F: FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
+    {
+        let record = Record::read(line, &self.orders).ok_or("the record is no JSON object");
+        event(&mut record?)
     }
 
     fn line<F>(&mut self, line: &[u8], batch: &mut Batch, event: &mut F)
@@ -102,9 +131,19 @@ impl JsonLines {
             batch.reject(self.ended + 1, TOO_LONG, line);
             return;
         }
-        let read = Record::read(line).ok_or_else(|| "the record is no JSON object".into());
-        match read.and_then(|mut record| event(&mut record)) {
+        match self.event(line, event) {
             Ok(event) => batch.push(event),
+            Err(_) if self.orders.is_waited_for() => {
+                self.held.push(Waiting {
+                    line: self.ended + 1,
+                    text: String::from_utf8_lossy(line).into_owned(),
+                    spans: Vec::new(),
+                    raw: None,
+                });
+                if self.held.is_full() {
+                    self.release(batch, event);
+                }
+            }
             Err(reason) => batch.reject(self.ended + 1, reason, line),
         }
     }

@@ -72,6 +72,7 @@
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod address;
 pub mod answer;
 mod batch;
 mod build;
@@ -79,6 +80,7 @@ mod event;
 #[cfg(feature = "golden")]
 pub mod golden;
 mod header;
+mod held;
 pub mod json_lines;
 mod marks;
 pub mod parameters;

@@ -23,15 +23,21 @@
 //! # Ok::<(), plugin_sdk::Fault>(())
 //! ```
 //!
+//! A row whose [`time`](Row::time) is in numbers that could be day and month or month and day waits until the document is
+//! over, since another row may settle which it is. Up to 100,000 rows or 16 MiB wait; where more would, those that do are
+//! read by what is known then.
+//!
 //! A document of no bytes, or of a header only, is a report without rows. One whose last line has no end and too few
 //! cells breaks off there, and [fails](Table::finish).
 
 pub use crate::header::Column;
 
 use crate::header::{Header, Match};
+use crate::held::{Held, Waiting};
 use crate::marks;
 use crate::plain::{Records, Span};
-use crate::{Batch, Event, Fault};
+use crate::time::Orders;
+use crate::{Batch, Event, Fault, Timestamp};
 use csv_core::{ReadFieldResult, Reader};
 use std::borrow::Cow;
 
@@ -65,6 +71,9 @@ pub struct Table {
     spans: Vec<Span>,
     /// The bytes of the current record that came in earlier chunks.
     raw: Vec<u8>,
+    /// What order the dates have that are three numbers, and the rows that wait until it is known.
+    orders: Orders,
+    held: Held,
 }
 
 enum Stage {
@@ -154,6 +163,7 @@ pub struct Row<'a> {
     header: &'a Header,
     text: &'a str,
     spans: &'a [Span],
+    orders: &'a Orders,
 }
 
 impl<'a> Row<'a> {
@@ -161,6 +171,14 @@ impl<'a> Row<'a> {
     #[inline]
     pub fn cell(&self, column: usize) -> Option<&'a str> {
         Some(self.at(self.header.place(column))).filter(|cell| !cell.is_empty())
+    }
+
+    /// Milliseconds since 1970 of a time that the row holds, as [`time::parse`](crate::time::parse) reads it. Where day and
+    /// month could be either way around, other rows of the document may settle it: answer with the error then, and the row
+    /// comes again when all others have.
+    #[inline]
+    pub fn time(&self, text: &str) -> Result<Timestamp, &'static str> {
+        self.orders.time(text)
     }
 
     /// The heading of a known column, as the report writes it.
@@ -202,6 +220,8 @@ impl Table {
             },
             spans: Vec::with_capacity(16),
             raw: Vec::new(),
+            orders: Orders::default(),
+            held: Held::default(),
         }
     }
 
@@ -236,6 +256,9 @@ impl Table {
                 let after = self.plain_rows(rest, &mut valid, batch, event);
                 if after.len() < rest.len() {
                     rest = after;
+                    if self.held.is_full() {
+                        self.release(batch, event);
+                    }
                     continue;
                 }
                 match byte {
@@ -311,6 +334,7 @@ impl Table {
         let mut records = Records::of(rest);
         let mut done = 0;
         while records.first().as_ref().is_some_and(is_row)
+            && !self.held.is_full()
             && let Some(length) = records.next(&mut self.spans)
             && header.fits(self.spans.len())
             && let Some((line, behind)) = text.split_at_checked(records.at() - done)
@@ -320,9 +344,19 @@ impl Table {
                 header,
                 text: line,
                 spans,
+                orders: &self.orders,
             };
             if let Err(reason) = take(row, batch, event) {
-                batch.reject(self.line, reason, &head(&[], line.as_bytes(), length));
+                if self.orders.is_waited_for() {
+                    self.held.push(Waiting {
+                        line: self.line,
+                        text: line.into(),
+                        spans: spans.into(),
+                        raw: None,
+                    });
+                } else {
+                    batch.reject(self.line, reason, &head(&[], line.as_bytes(), length));
+                }
             }
             self.line += 1;
             self.after_cr = line.ends_with('\r');
@@ -404,9 +438,31 @@ impl Table {
                 self.read(&again, batch, &mut event)?;
             }
         }
+        self.release(batch, &mut event);
         match &self.stage {
             Stage::Preamble(seen) if !seen.is_empty() => Err(no_header(seen)),
             _ => Ok(()),
+        }
+    }
+
+    /// Reads the rows that waited, now that all is known that will be, or that no more can wait.
+    #[cold]
+    fn release<F>(&mut self, batch: &mut Batch, event: &mut F)
+    where
+        F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
+    {
+        self.orders.decide();
+        let Stage::Rows(header) = &self.stage else { return };
+        for waiting in self.held.take() {
+            let row = Row {
+                header,
+                text: &waiting.text,
+                spans: &waiting.spans,
+                orders: &self.orders,
+            };
+            if let Err(reason) = take(row, batch, event) {
+                batch.reject(waiting.line, reason, waiting.raw());
+            }
         }
     }
 
@@ -453,7 +509,7 @@ impl Table {
                 let count = self.cells.ends.len();
                 let read = match record.flaw {
                     Some(flaw) => Err((flaw.into(), true)),
-                    None if header.fits(count) => row(header, &self.cells, &mut self.spans)
+                    None if header.fits(count) => row(header, &self.cells, &mut self.spans, &self.orders)
                         .and_then(|row| take(row, batch, event))
                         .map_err(|reason| (reason, false)),
                     None => {
@@ -475,7 +531,17 @@ impl Table {
                         }
                     }
                     let shown = if misfit { first_line } else { length };
-                    batch.reject(record.line, reason, &head(&earlier, begin, shown));
+                    let raw = head(&earlier, begin, shown);
+                    if self.orders.is_waited_for() {
+                        self.held.push(Waiting {
+                            line: record.line,
+                            text: String::from_utf8_lossy(self.cells.text()).into_owned(),
+                            spans: self.spans.clone(),
+                            raw: Some(raw.into()),
+                        });
+                    } else {
+                        batch.reject(record.line, reason, &raw);
+                    }
                 }
             }
             Stage::Preamble(seen) => {
@@ -557,17 +623,23 @@ fn breaks_off(line: u64) -> Fault {
         .hint("fetch it again: what has arrived is only a part of the report")
 }
 
-fn row<'a>(header: &'a Header, cells: &'a Cells, spans: &'a mut Vec<Span>) -> Result<Row<'a>, Reason> {
-    let text = cells
-        .bytes
-        .get(..cells.used)
-        .and_then(|bytes| std::str::from_utf8(bytes).ok());
-    match text {
+fn row<'a>(
+    header: &'a Header,
+    cells: &'a Cells,
+    spans: &'a mut Vec<Span>,
+    orders: &'a Orders,
+) -> Result<Row<'a>, Reason> {
+    match std::str::from_utf8(cells.text()).ok() {
         // Cells that end within a character could make a valid text together.
         Some(text) if cells.ends.iter().all(|end| text.is_char_boundary(*end)) => {
             spans.clear();
             spans.extend(cells.spans());
-            Ok(Row { header, text, spans })
+            Ok(Row {
+                header,
+                text,
+                spans,
+                orders,
+            })
         }
         _ => Err("the row is not valid UTF-8".into()),
     }
@@ -603,6 +675,11 @@ fn no_header(seen: &[(usize, Vec<&'static str>, String)]) -> Fault {
 }
 
 impl Cells {
+    /// All of them, one after the other.
+    fn text(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+
     fn free(&mut self) -> &mut [u8] {
         self.bytes.get_mut(self.used..).unwrap_or_default()
     }

@@ -3,20 +3,48 @@
 //! | form | example |
 //! |---|---|
 //! | month by name, 24 h or with AM/PM | `July 3, 2025 11:34:33 UTC`, `28-Jul-2022 6:43:21 PM` |
-//! | year first | `2022-07-28 18:43:21`, `2022-07-28 18:43:21.5 UTC` |
-//! | RFC 3339, any offset | `2018-05-09T21:55:54.890Z`, `2018-05-09T23:55:54+02:00` |
-//! | milliseconds since 1970, 13 digits | `1422534438000` |
+//! | year first | `2022-07-28 18:43:21`, `2022-07-28 18:43:21.5 UTC`, `2022/07/28 18:43` |
+//! | RFC 3339 and ISO 8601, any offset | `2018-05-09T21:55:54.890Z`, `2018-05-09T23:55:54+02:00`, `20180509T215554Z` |
+//! | any `DateFormat` style of Java in English | `Jul 3, 2025, 11:34:33 PM`, `Thursday, July 3, 2025 at 11:34:33 PM Coordinated Universal Time` |
+//! | Java's `Date.toString`, C's `asctime` | `Thu Jul 03 11:34:33 UTC 2025`, `Thu Jul  3 11:34:33 2025` |
+//! | Oracle's NLS settings | `03-JUL-25 11.34.33.000000 PM`, `03-JUL-2025 23:34:33` |
+//! | HTTP, RFC 9110 section 5.6.7, and access logs | `Thu, 03 Jul 2025 11:34:33 GMT`, `Thursday, 03-Jul-25 11:34:33 GMT`, `03/Jul/2025:11:34:33 +0000` |
+//! | seconds, or their thousandths and so on, since 1970 | `1422534438`, `1422534438.25`, `1422534438000` |
+//! | digits only | `20250703113433`, `202507031134` |
+//! | three numbers, where only one order makes a date | `7/13/2025, 11:34 PM`, `13/07/25 23:34` |
 //!
-//! A text without a zone is UTC: the reports say that their times are. Not read, because a guess could be wrong by months
-//! or hours: days and months both as numbers without the year first (`07/08/2022`), zones by any other name, and dates
-//! without a time of day.
+//! A text without a zone is UTC: the reports say that their times are. Any white space may stand between the parts, the
+//! narrow one that Java puts before `PM` too. A leap second is the second before it. Years of two digits are from 1950 to
+//! 2049; in dates of three numbers, from 2014 on.
+//!
+//! Not read, because a guess could be wrong by months or hours:
+//!
+//! - three numbers that make several dates (`07/03/2025`), unless other rows of the document settle which it is: a parser asks
+//!   [`Row::time`](crate::table::Row::time) or [`Record::time`](crate::json_lines::Record::time), which know them;
+//! - zones by a name that means several (`EST`, `CST`, `IST`), or by a place (`America/New_York`);
+//! - dates without a time of day or without a year, and names of months in other languages than English.
+
+mod forms;
+mod order;
+mod pieces;
+mod zone;
+
+pub(crate) use order::Orders;
 
 use crate::Timestamp;
 use jiff::tz::Offset;
 use std::cell::Cell;
 
-/// Milliseconds since 1970 of a time text, or why there are none.
+/// Milliseconds since 1970 of a time text that is read by itself, or why there are none.
 pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
+    match common(text) {
+        Some(time) => Ok(time),
+        None => order::alone(text),
+    }
+}
+
+/// The time of a text in one of the forms that nearly all have.
+fn common(text: &str) -> Option<Timestamp> {
     // Nearly all begin and end with what is no space.
     let text = match text.as_bytes() {
         [b'!'..=b'~', .., b'!'..=b'~'] => text,
@@ -27,19 +55,19 @@ pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
     if let Some(clock) = last.clock_after(bytes)
         && let Ok(time) = last.form.time(last.days, &mut Rest(clock))
     {
-        return Ok(time);
+        return Some(time);
     }
     let mut rest = Rest(bytes);
     let (form, days) = match bytes {
-        [] => return Err("the time is empty"),
-        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..] => (Form::YearFirst, rest.year_first()?),
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..] => (Form::YearFirst, rest.year_first().ok()?),
         digits if digits.len() == 13 && digits.iter().all(u8::is_ascii_digit) => {
-            return text.parse().map_err(|_| UNKNOWN_FORM);
+            let time: Timestamp = text.parse().ok()?;
+            return Some(time).filter(|time| forms::PLAUSIBLE.contains(&(time / 1000)));
         }
-        _ => (Form::MonthByName, rest.month_by_name()?),
+        _ => (Form::MonthByName, rest.month_by_name().ok()?),
     };
     LAST.set(Date::new(form, days, bytes, rest.0));
-    form.time(days, &mut rest)
+    form.time(days, &mut rest).ok()
 }
 
 /// A time in RFC 3339 with milliseconds, in UTC; none beyond the years 0 to 9999.
@@ -72,7 +100,9 @@ const MONTHS: [&str; 12] = [
 const UNKNOWN_FORM: &str = "the time is in no known form";
 const NO_SUCH_TIME: &str = "the time does not exist";
 const NO_CLOCK: &str = "the time has no time of day";
-const OTHER_ZONE: &str = "the time is in another zone than UTC";
+const OTHER_ZONE: &str = "the time is in a zone whose name says no offset from UTC";
+const AMBIGUOUS: &str =
+    "day and month of the time cannot be told apart, and the other rows of the document do not settle them";
 
 thread_local! {
     /// The date that was read last: most records have the day of the one before.
@@ -209,7 +239,39 @@ fn timestamp(days: i64, clock: Clock, offset: i64) -> Result<Timestamp, &'static
     Ok(seconds * 1000 + clock.nanoseconds / 1_000_000 + cut)
 }
 
+/// The month whose English name, or at least its first three letters, a text begins with, and what follows its letters.
+fn month_of(text: &[u8]) -> Option<(i64, &[u8])> {
+    let [a, b, c, after @ ..] = text else {
+        return None;
+    };
+    // Only a letter becomes a small one by this bit.
+    let (month, name): (_, &[u8]) = match [a | 0x20, b | 0x20, c | 0x20] {
+        [b'j', b'a', b'n'] => (1, b"uary"),
+        [b'f', b'e', b'b'] => (2, b"ruary"),
+        [b'm', b'a', b'r'] => (3, b"ch"),
+        [b'a', b'p', b'r'] => (4, b"il"),
+        [b'm', b'a', b'y'] => (5, b""),
+        [b'j', b'u', b'n'] => (6, b"e"),
+        [b'j', b'u', b'l'] => (7, b"y"),
+        [b'a', b'u', b'g'] => (8, b"ust"),
+        [b's', b'e', b'p'] => (9, b"tember"),
+        [b'o', b'c', b't'] => (10, b"ober"),
+        [b'n', b'o', b'v'] => (11, b"ember"),
+        [b'd', b'e', b'c'] => (12, b"ember"),
+        _ => return None,
+    };
+    let (mut rest, mut name) = (after, name.iter());
+    while let [letter @ (b'a'..=b'z' | b'A'..=b'Z'), after @ ..] = rest {
+        if name.next() != Some(&(letter | 0x20)) {
+            return None;
+        }
+        rest = after;
+    }
+    Some((month, rest))
+}
+
 /// A time of day.
+#[derive(Clone, Copy)]
 struct Clock {
     seconds: i64,
     nanoseconds: i64,
@@ -283,33 +345,8 @@ impl Rest<'_> {
 
     /// The month that an English name, or at least its first three letters, means.
     fn month(&mut self) -> Result<i64, &'static str> {
-        let [a, b, c, after @ ..] = self.0 else {
-            return Err(UNKNOWN_FORM);
-        };
-        // Only a letter becomes a small one by this bit.
-        let (month, name): (_, &[u8]) = match [a | 0x20, b | 0x20, c | 0x20] {
-            [b'j', b'a', b'n'] => (1, b"uary"),
-            [b'f', b'e', b'b'] => (2, b"ruary"),
-            [b'm', b'a', b'r'] => (3, b"ch"),
-            [b'a', b'p', b'r'] => (4, b"il"),
-            [b'm', b'a', b'y'] => (5, b""),
-            [b'j', b'u', b'n'] => (6, b"e"),
-            [b'j', b'u', b'l'] => (7, b"y"),
-            [b'a', b'u', b'g'] => (8, b"ust"),
-            [b's', b'e', b'p'] => (9, b"tember"),
-            [b'o', b'c', b't'] => (10, b"ober"),
-            [b'n', b'o', b'v'] => (11, b"ember"),
-            [b'd', b'e', b'c'] => (12, b"ember"),
-            _ => return Err(UNKNOWN_FORM),
-        };
+        let (month, after) = month_of(self.0).ok_or(UNKNOWN_FORM)?;
         self.0 = after;
-        let mut name = name.iter();
-        while let [letter @ (b'a'..=b'z' | b'A'..=b'Z'), after @ ..] = self.0 {
-            if name.next() != Some(&(letter | 0x20)) {
-                return Err(UNKNOWN_FORM);
-            }
-            self.0 = after;
-        }
         Ok(month)
     }
 
@@ -412,6 +449,7 @@ mod tests {
             ("1422534438000", "2015-01-29T12:27:18Z"),
         ] {
             assert_eq!(parse(text), Ok(at(same_as)), "{text}");
+            assert_eq!(order::alone(text), Ok(at(same_as)), "{text}");
         }
     }
 
@@ -424,13 +462,17 @@ mod tests {
             "July 28, 2022",
             "2022-07-28",
             "July 28, 2022 18:43:21 EST",
-            "July 28, 2022 18:43:21 -05:00",
-            "2022-07-28 18:43:21 CET",
-            "July 28, 22 18:43:21",
+            "2022-07-28 18:43:21 IST",
+            "July 28 22 18:43:21",
             "Ju 28, 2022 18:43:21",
             "yesterday",
-            "1422534438",
+            "142253443",
+            "14225344380",
             "14225344380000",
+            "0000000000000",
+            "9999999999",
+            "2025070311",
+            "171212301200",
             "2022-07-28 18",
             "2022-07-28 18:43:21.",
             "2022-07-28 18:43:21.1234567890",

@@ -1,7 +1,9 @@
 //! One JSON object: its members by name, and what is left of them.
 
 use super::{compact, has_no_outer_space, is_unbroken, string};
-use crate::marks;
+use crate::address::Client;
+use crate::time::Orders;
+use crate::{Timestamp, marks};
 use memchr::memchr;
 use serde_core::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -15,6 +17,7 @@ pub struct Record<'a> {
     glances: Vec<u32>,
     /// What holds for the whole line, and so for each of its values.
     whole: Line,
+    orders: &'a Orders,
 }
 
 /// What is known of a text of JSON.
@@ -28,7 +31,7 @@ struct Line {
 
 impl<'a> Record<'a> {
     /// None where the line is no JSON object.
-    pub(super) fn read(line: &'a [u8]) -> Option<Record<'a>> {
+    pub(super) fn read(line: &'a [u8], orders: &'a Orders) -> Option<Record<'a>> {
         // Once for the whole line: texts that are cut out of a valid one need no second look.
         let text = marks::text(line);
         if text.len() < line.len() {
@@ -45,7 +48,16 @@ impl<'a> Record<'a> {
                 literal: memchr(b'\\', line).is_none(),
                 unbroken: is_unbroken(line),
             },
+            orders,
         })
+    }
+
+    /// Milliseconds since 1970 of a time that the record holds, as [`time::parse`](crate::time::parse) reads it. Where day
+    /// and month could be either way around, other records of the document may settle it: answer with the error then, and
+    /// the record comes again when all others have.
+    #[inline]
+    pub fn time(&self, text: &str) -> Result<Timestamp, &'static str> {
+        self.orders.time(text)
     }
 
     /// A member as [`take`](Self::take) would give it, which stays.
@@ -67,6 +79,27 @@ impl<'a> Record<'a> {
         let text = self.whole.text((*value)?).filter(|text| test(text))?;
         *value = None;
         Some(text)
+    }
+
+    /// Takes out the first member that one of these names has.
+    pub fn take_any(&mut self, names: &[&str]) -> Option<Cow<'a, str>> {
+        names.iter().find_map(|name| self.take(name))
+    }
+
+    /// The client that the first member of these names tells of; without one, none of them is touched. A member that
+    /// [says more](Client::is_all) stays for [`rest`](Self::rest).
+    pub fn take_client(&mut self, names: &[&str]) -> Option<Client<'a>> {
+        for name in names {
+            let Some(text) = self.get(name) else { continue };
+            let client = Client::of(&text)?;
+            if !client.is_all {
+                return Some(client.into_owned());
+            }
+            let ip = self.take(name)?;
+            let (port, is_all) = (None, true);
+            return Some(Client { ip, port, is_all });
+        }
+        None
     }
 
     /// What nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`

@@ -1,0 +1,49 @@
+//! Records that wait for the rest of their document, because only that says which order their dates have.
+
+use crate::plain::Span;
+
+/// The most that is held of a document: as much as one answer to the host may hold, with room for what else is in it.
+const MOST_RECORDS: usize = 100_000;
+const MOST_BYTES: usize = 16 << 20;
+
+/// A record as it was read.
+pub(crate) struct Waiting {
+    pub(crate) line: u64,
+    /// The cells of a row, or the line of a JSON record.
+    pub(crate) text: String,
+    pub(crate) spans: Vec<Span>,
+    /// What a reject shows, where it is not the text.
+    pub(crate) raw: Option<Vec<u8>>,
+}
+
+/// The records that wait, in their order.
+#[derive(Default)]
+pub(crate) struct Held {
+    records: Vec<Waiting>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(crate) fn push(&mut self, record: Waiting) {
+        let raw = record.raw.as_ref().map_or(0, Vec::len);
+        self.bytes += size_of::<Waiting>() + record.text.len() + size_of_val(record.spans.as_slice()) + raw;
+        self.records.push(record);
+    }
+
+    /// Whether no more must come.
+    pub(crate) fn is_full(&self) -> bool {
+        self.records.len() >= MOST_RECORDS || self.bytes >= MOST_BYTES
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Waiting> {
+        self.bytes = 0;
+        std::mem::take(&mut self.records)
+    }
+}
+
+impl Waiting {
+    /// What a reject shows of it.
+    pub(crate) fn raw(&self) -> &[u8] {
+        self.raw.as_deref().unwrap_or(self.text.as_bytes())
+    }
+}

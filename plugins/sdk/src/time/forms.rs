@@ -1,0 +1,448 @@
+//! Reads every form of the module's table, whatever stands between its parts. The usual ones have a quicker reader in
+//! [`super`]; what both can read they read alike.
+
+use super::order::{ORDERS, Reading};
+use super::pieces::{Piece, Pieces};
+use super::{Clock, NO_CLOCK, NO_SUCH_TIME, UNKNOWN_FORM, civil_date, month_of, timestamp};
+use crate::Timestamp;
+
+const OTHER_LANGUAGE: &str = "the time names no month in English";
+const NO_YEAR: &str = "the time has no year";
+const OTHER_WEEKDAY: &str = "the day of the week is not that of the date";
+const IMPLAUSIBLE: &str = "the time is a number, and no time from 2001 to 2099 as seconds or milliseconds since 1970";
+const DATE_AND_HOUR: &str = "the time is a number that could be a date and an hour, or seconds since 1970";
+
+/// The longest text that is looked at.
+const LONGEST: usize = 128;
+/// Seconds of a number that counts from 1970: ten digits, up to the year 2100.
+pub(super) const PLAUSIBLE: std::ops::Range<i64> = 1_000_000_000..4_102_444_800;
+/// Dates of two-digit numbers are not from before: the year in which the first of the services that write them began.
+const FIRST_YEAR: i64 = 2014;
+
+/// A date as it is written.
+enum Date {
+    /// Days since 1970.
+    Days(i64),
+    /// Days since 1970 for each order that its numbers can have.
+    Numbers([Option<i64>; ORDERS]),
+    /// Month and day; the year follows behind the time of day.
+    MonthAndDay(i64, i64),
+}
+
+#[cold]
+pub(super) fn read(text: &str) -> Result<Reading, &'static str> {
+    if text.len() > LONGEST {
+        return Err(UNKNOWN_FORM);
+    }
+    let mut rest = Pieces::of(text).without_enclosure();
+    // A date and a time of day that nothing stands between.
+    if let Some(Piece::Number(both)) = rest.peek(0)
+        && both.starts_with("20")
+        && matches!(both.len(), 12 | 14)
+    {
+        rest.split(8);
+    }
+    match (rest.peek(0), rest.peek_joined(1), rest.peek_joined(2), rest.peek(3)) {
+        (None, ..) => return Err("the time is empty"),
+        (Some(Piece::Number(whole)), None, ..) if rest.peek(1).is_none() => return digits(whole, ""),
+        (Some(Piece::Number(whole)), Some(Piece::Mark('.' | ',')), Some(Piece::Number(fraction)), None)
+            if whole.len() >= 10 =>
+        {
+            return digits(whole, fraction);
+        }
+        _ => {}
+    }
+    let weekday = rest.weekday();
+    let date = rest.date()?;
+    let joint = rest.joint();
+    if rest.is_empty() {
+        return Err(NO_CLOCK);
+    }
+    let clock = rest.time_of_day(joint)?;
+    let mut zone = rest.zone()?;
+    let date = match date {
+        Date::MonthAndDay(month, day) => {
+            let year = rest.number(4, 4).ok_or(NO_YEAR)?;
+            if zone.is_none() {
+                zone = rest.zone()?;
+            }
+            Date::Days(civil_date(year, month, day)?)
+        }
+        date => date,
+    };
+    if !rest.is_empty() {
+        return Err(UNKNOWN_FORM);
+    }
+    let zone = zone.unwrap_or(0);
+    let is_named = |days: i64| weekday.is_none_or(|weekday| (days + 4).rem_euclid(7) == weekday);
+    match date {
+        Date::Days(days) if is_named(days) => at(days, clock, zone).map(Reading::Certain),
+        Date::Days(_) => Err(OTHER_WEEKDAY),
+        Date::Numbers(dates) => {
+            let time = |days: Option<i64>| at(days.filter(|days| is_named(*days))?, clock, zone).ok();
+            let readings = dates.map(time);
+            if readings == [None; ORDERS] {
+                return Err(if dates == readings { NO_SUCH_TIME } else { OTHER_WEEKDAY });
+            }
+            Ok(Reading::Numbers(readings))
+        }
+        Date::MonthAndDay(..) => Err(NO_YEAR),
+    }
+}
+
+/// A time of day as it is written.
+#[derive(Clone, Copy)]
+struct TimeOfDay {
+    /// A leap second is told as the second before, so that it stays in its day.
+    clock: Clock,
+    leap: bool,
+}
+
+fn at(days: i64, time: TimeOfDay, offset: i64) -> Result<Timestamp, &'static str> {
+    // Leap seconds end days of UTC, and no others.
+    if time.leap && (time.clock.seconds - offset).rem_euclid(86_400) != 86_399 {
+        return Err(NO_SUCH_TIME);
+    }
+    timestamp(days, time.clock, offset)
+}
+
+/// A text of digits only, and perhaps a fraction: how many there are says what they count.
+fn digits(whole: &str, fraction: &str) -> Result<Reading, &'static str> {
+    let number: i64 = whole.parse().map_err(|_| UNKNOWN_FORM)?;
+    let is_fraction = |most: usize| fraction.len() <= most;
+    let since_1970 = |per_second: i64| {
+        if !PLAUSIBLE.contains(&number.div_euclid(per_second)) {
+            return Err(IMPLAUSIBLE);
+        }
+        Ok(number)
+    };
+    let ms = match whole.len() {
+        8 if is_fraction(0) => {
+            basic_date(whole)?;
+            return Err(NO_CLOCK);
+        }
+        10 if is_fraction(9) => {
+            let seconds = since_1970(1)?;
+            let (date, hour) = whole.split_at(8);
+            if whole.starts_with('2') && basic_date(date).is_ok() && hour < "24" {
+                return Err(DATE_AND_HOUR);
+            }
+            seconds * 1000 + nanoseconds(fraction)? / 1_000_000
+        }
+        13 if is_fraction(9) => since_1970(1000)?,
+        16 if is_fraction(9) => since_1970(1_000_000)? / 1000,
+        19 if is_fraction(9) => since_1970(1_000_000_000)? / 1_000_000,
+        17 if whole.starts_with("20") && is_fraction(0) => {
+            let (date, clock) = whole.split_at(8);
+            let (clock, fraction) = clock.split_at(6);
+            return at(basic_date(date)?, basic_clock(clock, fraction)?, 0).map(Reading::Certain);
+        }
+        _ => return Err(UNKNOWN_FORM),
+    };
+    Ok(Reading::Certain(ms))
+}
+
+/// Days since 1970 of `20250703`.
+fn basic_date(digits: &str) -> Result<i64, &'static str> {
+    let number: i64 = digits.parse().map_err(|_| UNKNOWN_FORM)?;
+    civil_date(number / 10_000, number / 100 % 100, number % 100)
+}
+
+/// `113433` or `1134`.
+fn basic_clock(digits: &str, fraction: &str) -> Result<TimeOfDay, &'static str> {
+    let number: i64 = digits.parse().map_err(|_| UNKNOWN_FORM)?;
+    let number = if digits.len() == 4 { number * 100 } else { number };
+    time_of_day(
+        number / 10_000,
+        number / 100 % 100,
+        number % 100,
+        nanoseconds(fraction)?,
+    )
+}
+
+fn time_of_day(hour: i64, minute: i64, second: i64, nanoseconds: i64) -> Result<TimeOfDay, &'static str> {
+    if hour > 23 || minute > 59 || second > 60 {
+        return Err(NO_SUCH_TIME);
+    }
+    let clock = Clock {
+        seconds: hour * 3600 + minute * 60 + second.min(59),
+        nanoseconds,
+    };
+    let leap = second == 60;
+    Ok(TimeOfDay { clock, leap })
+}
+
+/// Up to nine digits behind a point.
+fn nanoseconds(fraction: &str) -> Result<i64, &'static str> {
+    if fraction.len() > 9 {
+        return Err(UNKNOWN_FORM);
+    }
+    format!("{fraction:0<9}").parse().map_err(|_| UNKNOWN_FORM)
+}
+
+/// Oracle's RR and what Java does in this half of the century.
+fn whole_year(digits: &str) -> Option<i64> {
+    let year: i64 = digits.parse().ok()?;
+    match (digits.len(), year) {
+        (4, year) => Some(year),
+        (2, year) => Some(if year < 50 { 2000 + year } else { 1900 + year }),
+        _ => None,
+    }
+}
+
+impl<'a> Pieces<'a> {
+    /// The day of the week, if it comes next: 0 is Sunday.
+    fn weekday(&mut self) -> Option<i64> {
+        const NAMES: [&str; 7] = [
+            "sunday",
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+        ];
+        let Some(Piece::Word(word)) = self.peek(0) else {
+            return None;
+        };
+        let is_start = |name: &&str| {
+            let start = name.get(..word.len());
+            word.len() >= 3 && start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        let weekday = (0..).zip(NAMES.iter()).find(|(_, name)| is_start(name))?;
+        self.skip(1);
+        self.mark('.');
+        self.mark(',');
+        Some(weekday.0)
+    }
+
+    fn date(&mut self) -> Result<Date, &'static str> {
+        match self.peek(0) {
+            Some(Piece::Word(_)) => self.month_first(),
+            Some(Piece::Number(digits)) => match digits.len() {
+                8 => {
+                    self.skip(1);
+                    basic_date(digits).map(Date::Days)
+                }
+                4 => self.year_first_of(digits),
+                1 | 2 => self.day_first(digits),
+                _ => Err(UNKNOWN_FORM),
+            },
+            _ => Err(UNKNOWN_FORM),
+        }
+    }
+
+    /// `July 3, 2025`, `Jul. 3rd, 25`; or without the year, which follows at the end.
+    fn month_first(&mut self) -> Result<Date, &'static str> {
+        let month = self.month_name()?;
+        self.mark('.');
+        let dash = self.mark('-') || self.mark('/');
+        let day = self.number(1, 2).ok_or(UNKNOWN_FORM)?;
+        self.ordinal();
+        let comma = self.mark(',') || dash && (self.mark('-') || self.mark('/'));
+        let year = match self.peek(0) {
+            Some(Piece::Number(digits)) if digits.len() == 4 || comma && !self.is_clock() => whole_year(digits),
+            _ => return Ok(Date::MonthAndDay(month, day)),
+        };
+        self.skip(1);
+        civil_date(year.ok_or(UNKNOWN_FORM)?, month, day).map(Date::Days)
+    }
+
+    /// `2025-07-03`, `2025/7/3`, `2025. 07. 03.`, `2025 Jul 3`.
+    fn year_first_of(&mut self, year: &str) -> Result<Date, &'static str> {
+        self.skip(1);
+        let separator = self.separator();
+        let month = match self.peek(0) {
+            Some(Piece::Word(_)) => self.month_name()?,
+            _ if separator.is_some() => self.number(1, 2).ok_or(UNKNOWN_FORM)?,
+            _ => return Err(UNKNOWN_FORM),
+        };
+        if self.separator() != separator {
+            return Err(UNKNOWN_FORM);
+        }
+        let day = self.number(1, 2).ok_or(UNKNOWN_FORM)?;
+        if separator == Some('.') {
+            self.mark('.');
+        }
+        civil_date(whole_year(year).ok_or(UNKNOWN_FORM)?, month, day).map(Date::Days)
+    }
+
+    /// `3 July 2025`, `03-JUL-25`, `03/Jul/2025`; or three numbers.
+    fn day_first(&mut self, first: &'a str) -> Result<Date, &'static str> {
+        self.skip(1);
+        self.ordinal();
+        let separator = self.separator();
+        if let Some(Piece::Number(second)) = self.peek(0) {
+            self.skip(1);
+            let (true, Some(Piece::Number(third))) =
+                (separator.is_some() && self.separator() == separator, self.peek(0))
+            else {
+                return Err(UNKNOWN_FORM);
+            };
+            self.skip(1);
+            return numbers([first, second, third]).map(Date::Numbers);
+        }
+        let day: i64 = first.parse().map_err(|_| UNKNOWN_FORM)?;
+        let month = self.month_name()?;
+        let dot = separator != Some('.') && self.mark('.');
+        let mut joined = self.separator().is_some();
+        joined |= self.mark(',');
+        let year = match self.peek(0) {
+            Some(Piece::Number(digits)) if digits.len() == 4 || joined && !dot || !self.is_clock() => {
+                whole_year(digits)
+            }
+            _ => return Ok(Date::MonthAndDay(month, day)),
+        };
+        self.skip(1);
+        civil_date(year.ok_or(UNKNOWN_FORM)?, month, day).map(Date::Days)
+    }
+
+    /// The mark between the parts of a date, if one comes next.
+    fn separator(&mut self) -> Option<char> {
+        ['-', '/', '.'].into_iter().find(|separator| self.mark(*separator))
+    }
+
+    /// Whether what comes next begins a time of day.
+    fn is_clock(&self) -> bool {
+        matches!(
+            (self.peek_joined(1), self.peek_joined(2)),
+            (Some(Piece::Mark(':' | '.')), Some(Piece::Number(_)))
+        )
+    }
+
+    /// What may follow the number of a day.
+    fn ordinal(&mut self) {
+        if let Some(Piece::Word(word)) = self.peek_joined(0)
+            && ["st", "nd", "rd", "th"]
+                .iter()
+                .any(|ending| word.eq_ignore_ascii_case(ending))
+        {
+            self.skip(1);
+        }
+    }
+
+    fn month_name(&mut self) -> Result<i64, &'static str> {
+        let Some(Piece::Word(word)) = self.peek(0) else {
+            return Err(UNKNOWN_FORM);
+        };
+        self.skip(1);
+        match month_of(word.as_bytes()) {
+            Some((month, [])) => Ok(month),
+            // One word alone was never meant to name a month.
+            _ if matches!(self.peek(0), Some(Piece::Mark(_)) | None) && self.peek(1).is_none() => Err(UNKNOWN_FORM),
+            _ => Err(OTHER_LANGUAGE),
+        }
+    }
+
+    /// What stands between date and time of day. Says whether it is a mark that could mean something else.
+    fn joint(&mut self) -> bool {
+        self.mark(',');
+        if self.word("at") || self.word("t") || self.mark('_') {
+            return false;
+        }
+        matches!(self.peek(1), Some(Piece::Number(_))) && (self.mark('-') || self.mark(':'))
+    }
+
+    /// `23:34`, `11:34:33.123 PM`, `11.34.33.000000 PM`, `113433`. Behind a doubtful joint it has seconds: what follows a
+    /// hyphen could be an offset.
+    fn time_of_day(&mut self, doubtful: bool) -> Result<TimeOfDay, &'static str> {
+        let Some(Piece::Number(digits)) = self.peek(0) else {
+            return Err(UNKNOWN_FORM);
+        };
+        self.skip(1);
+        if let (4 | 6, false) = (digits.len(), doubtful) {
+            let fraction = self.fraction(&['.', ',']);
+            return basic_clock(digits, fraction);
+        }
+        let mut hour: i64 = digits.parse().map_err(|_| UNKNOWN_FORM)?;
+        let (Some(Piece::Mark(colon @ (':' | '.'))), Some(Piece::Number(minute)), 1 | 2) =
+            (self.peek_joined(0), self.peek_joined(1), digits.len())
+        else {
+            return Err(UNKNOWN_FORM);
+        };
+        self.skip(2);
+        let (mut second, mut fraction) = ("00", "");
+        if let (true, Some(Piece::Number(digits))) =
+            (self.peek_joined(0) == Some(Piece::Mark(colon)), self.peek_joined(1))
+        {
+            self.skip(2);
+            second = digits;
+            fraction = self.fraction(&['.', ',', ':']);
+        } else if doubtful {
+            return Err(UNKNOWN_FORM);
+        }
+        if minute.len() != 2 || second.len() != 2 {
+            return Err(UNKNOWN_FORM);
+        }
+        if let Some(afternoon) = self.half_of_day() {
+            if !(1..=12).contains(&hour) {
+                return Err(NO_SUCH_TIME);
+            }
+            hour = hour % 12 + if afternoon { 12 } else { 0 };
+        }
+        // `Thursday, 3 July 2025 11:34:33 o'clock UTC`, as Java 8 has it in British English.
+        if let (Some(Piece::Word("o")), Some(Piece::Mark('\'')), Some(Piece::Word("clock"))) =
+            (self.peek(0), self.peek(1), self.peek(2))
+        {
+            self.skip(3);
+        }
+        let (minute, second) = (minute.parse().unwrap_or(60), second.parse().unwrap_or(61));
+        time_of_day(hour, minute, second, nanoseconds(fraction)?)
+    }
+
+    /// The digits behind a point, or nothing. A colon has three.
+    fn fraction(&mut self, points: &[char]) -> &'a str {
+        match (self.peek_joined(0), self.peek_joined(1)) {
+            (Some(Piece::Mark(point)), Some(Piece::Number(digits)))
+                if points.contains(&point) && (point != ':' || digits.len() == 3) =>
+            {
+                self.skip(2);
+                digits
+            }
+            _ => "",
+        }
+    }
+
+    /// Whether it is the afternoon, if `AM`, `PM`, `a.m.` or `p.m.` comes next.
+    fn half_of_day(&mut self) -> Option<bool> {
+        let Some(Piece::Word(word)) = self.peek(0) else {
+            return None;
+        };
+        let afternoon = word.starts_with(['p', 'P']);
+        if word.eq_ignore_ascii_case("am") || word.eq_ignore_ascii_case("pm") {
+            self.skip(1);
+            return Some(afternoon);
+        }
+        if let ("a" | "A" | "p" | "P", Some(Piece::Mark('.')), Some(Piece::Word("m" | "M"))) =
+            (word, self.peek(1), self.peek(2))
+        {
+            self.skip(3);
+            self.mark('.');
+            return Some(afternoon);
+        }
+        None
+    }
+}
+
+/// The dates that three numbers make, by the order that they can have.
+fn numbers([first, second, third]: [&str; 3]) -> Result<[Option<i64>; ORDERS], &'static str> {
+    let number = |digits: &str| (digits.len() <= 2).then(|| digits.parse::<i64>().ok()).flatten();
+    let date = |year: &str, month: &str, day: &str| {
+        let two_digits = year.len() == 2;
+        let year = whole_year(year).filter(|year| !two_digits || *year >= FIRST_YEAR)?;
+        civil_date(year, number(month)?, number(day)?).ok()
+    };
+    if second.len() > 2 || !matches!(third.len(), 2 | 4) {
+        return Err(UNKNOWN_FORM);
+    }
+    let dates = [
+        date(third, first, second),
+        date(third, second, first),
+        date(first, second, third),
+    ];
+    if dates == [None; ORDERS] {
+        Err(NO_SUCH_TIME)
+    } else {
+        Ok(dates)
+    }
+}
