@@ -115,6 +115,8 @@ pub fn events(range: std::ops::Range<usize>) -> Vec<Event> {
     range
         .map(|number| Event {
             id: Some(format!("id-{number:06}")),
+            // So that receivers are given it as it is.
+            id_is_derived: true,
             message: Some(format!("message {number}")),
             ..Event::new(
                 1_751_542_473_000 + number as i64,

@@ -170,5 +170,12 @@ fn check_says_what_works_and_whom_to_ask() {
         assert!(stdout(&output).contains(said), "{scenario}: {}", stdout(&output));
         let lines = stdout(&output).lines().filter(|line| !line.starts_with(' ')).count();
         assert_eq!(lines, 1, "what is indented belongs to the line before");
+        let lines = stdout(&output);
+        let own = |line: &&str| {
+            ["ledger: ", "dead letters: "]
+                .iter()
+                .any(|name| line[8..].starts_with(name))
+        };
+        assert_eq!(lines.lines().filter(|line| !own(line)).count(), 1, "{lines}");
     }
 }

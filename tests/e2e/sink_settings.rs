@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
-use tests::{Desk, Receiver, Reply, Server, stderr, stdout};
+use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk};
 
@@ -221,5 +221,48 @@ fn an_archive_is_for_its_owner_and_group_unless_said_otherwise() {
             !modes.is_empty() && modes.iter().all(|found| found & !mode == 0 && found & 0o600 == 0o600),
             "{modes:?}"
         );
+    }
+}
+
+#[test]
+fn a_receiver_is_told_the_identity_and_people_the_source_s_id() {
+    let (desk, server, receiver) = (desk(), Server::start(""), Receiver::start());
+    desk.write(
+        "host.toml",
+        format!(
+            "[connections.domain]\nkind = \"identity-domain\"\nurl = \"{}\"\nallow-private-addresses = true\n\
+             auth = {{ kind = \"oauth2-client-credentials\", client-id = \"demo-client\", client-secret = {{ env = \"SECRET\" }} }}\n\
+             [sinks.cef]\nplugin = \"cef\"\ntransport = {{ kind = \"file\", path = \"x.cef\" }}\n\
+             [sinks.elastic]\nplugin = \"elastic-bulk\"\nencoding = \"event\"\nretry = {{ max-elapsed = \"1s\" }}\n\
+             endpoint = {{ url = \"{}\", allow-private-addresses = true, retry = {{ attempts = 1 }} }}\n",
+            server.url(),
+            receiver.url()
+        ),
+    );
+    let sinks = [
+        "--sink",
+        "stdout",
+        "--encoding",
+        "event",
+        "--sink",
+        "cef",
+        "--sink",
+        "elastic",
+    ];
+    let mut command = desk.host(["run", "audit-events", "--since", "1d"]);
+    let output = command.args(sinks).env("SECRET", "demo-secret").output().unwrap();
+    let events = json_lines(&output);
+    assert!(!events.is_empty(), "{}", stderr(&output));
+    let cef = std::fs::read_to_string(desk.path().join("x.cef")).unwrap();
+    let requests = receiver.received();
+    let bulk: String = requests
+        .iter()
+        .map(|request| String::from_utf8_lossy(&request.body).into_owned())
+        .collect();
+    for event in events {
+        let id = event["id"].as_str().unwrap();
+        assert!(cef.contains(&format!("externalId={id} ")), "{id}");
+        assert!(bulk.contains(&format!("\"id\":\"{id}\"")), "{id}");
+        assert!(!bulk.contains(&format!("\"_id\":\"{id}\"")), "{id}");
     }
 }

@@ -101,6 +101,7 @@ impl Ids {
         put_event(&mut self.hashed, event);
         let id = self.digest(before);
         put_hex(event.id.get_or_insert_with(|| String::with_capacity(32)), &id);
+        event.id_is_derived = true;
         Ok(())
     }
 

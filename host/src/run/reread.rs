@@ -197,12 +197,7 @@ mod tests {
                 run_id: "run".into(),
             },
             origin: Origin {
-                provenance: Provenance {
-                    report: report.into(),
-                    connection: "epm".into(),
-                    service: "epm.example.com".into(),
-                    product: Product::EpmCloud,
-                },
+                provenance: Provenance::new(report, "epm", "epm.example.com", Product::EpmCloud),
                 parameters: Vec::new(),
                 run_id: "run".into(),
                 plugin: reader,

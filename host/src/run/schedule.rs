@@ -304,7 +304,7 @@ mod tests {
             (
                 at("2025-03-31T00:00:00Z"),
                 at("2025-04-01T00:00:00Z"),
-                at("2025-03-31T15:15:00Z")
+                at("2025-03-31T03:15:00Z")
             )
         );
         let instant = first(Granularity::Instant);
@@ -446,7 +446,7 @@ mod tests {
             .due(&record)
             .unwrap();
         let oldest = at("2025-03-03T00:00:00Z");
-        assert_eq!(late.lost, [Interval::new(at("2025-01-01T11:45:00Z"), oldest)]);
+        assert_eq!(late.lost, [Interval::new(at("2025-01-01T00:00:00Z"), oldest)]);
         assert_eq!(late.windows[0].window.from, oldest);
         assert_eq!(late.windows.len(), 4, "91 days in windows of 30");
     }

@@ -35,10 +35,8 @@ mod tests {
     #[test]
     fn the_same_ids_of_two_connections_are_two_batches() {
         let batch = [samples::full(Activity::Logon, Outcome::Success)];
-        let other = Provenance {
-            connection: "test".into(),
-            ..samples::epm()
-        };
+        let epm = samples::epm();
+        let other = Provenance::new(&epm.report, "test", &epm.service, epm.product);
         assert_eq!(
             idempotency_key(&batch, &samples::epm()),
             idempotency_key(&batch, &samples::epm())

@@ -90,7 +90,8 @@ impl Cef {
             header(&self.config.version),
             header(signature),
             severity(event.outcome),
-            extension::of(id, event, self.config.attributes),
+            // The source's own, by which people look an event up.
+            extension::of(event.id.as_deref().unwrap_or(id), event, self.config.attributes),
         )
     }
 

@@ -33,6 +33,7 @@ const EVERYTHING: Repertoire = Repertoire {
         "group",
         "other",
         "role",
+        "subgroup",
         "failure",
         "success",
         "unknown",
