@@ -12,7 +12,7 @@ use crate::ledger::{SqliteLedger, Tier};
 use crate::plugin::Granularity;
 use crate::remote::Settings;
 use crate::run::streams::{FoundStream, find};
-use crate::run::{Book, Keeping, Outlet, StreamFacts, Wanted, kept};
+use crate::run::{Book, Keeping, Outlet, StreamFacts, Wanted, depth, kept};
 
 /// Seconds.
 const MINUTE: u64 = 60;
@@ -85,7 +85,7 @@ impl RunStream {
         let facts = StreamFacts {
             origin: Some(origin(settings)),
             sinks: names(outlets),
-            depth: look_back.iter().map(|tier| tier.age.as_secs()).max().unwrap_or(0),
+            depth: depth(report.description.granularity, &look_back),
         };
         let spool = self.ledger.beside("spool");
         let connection = config.connections.get(&settings.name);

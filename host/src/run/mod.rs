@@ -80,6 +80,7 @@ pub use kept::{Keeping, Wanted};
 pub use loss::Loss;
 pub use reread::{Reread, RereadError, reread};
 pub use retention::kept;
+pub use schedule::depth;
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };

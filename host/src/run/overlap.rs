@@ -49,15 +49,14 @@ impl Late {
 }
 
 impl Overlap {
-    /// For a window; `known` is what was committed when it began, and stays so until it is. Runs look back so many seconds
+    /// For a window; `known` is what was committed when it began, and stays so until it is. Ids are kept so many seconds
     /// behind what is settled.
     pub(super) fn new(window: &InFlight, granularity: Granularity, depth: u64, known: Recent) -> Overlap {
         let last = window.period.to.as_millisecond().saturating_sub(1);
+        let depth = SignedDuration::from_secs(depth.try_into().unwrap_or(i64::MAX));
         let reach = match granularity {
-            Granularity::Day => SignedDuration::ZERO,
-            Granularity::Instant => {
-                CLOCKS.saturating_add(SignedDuration::from_secs(depth.try_into().unwrap_or(i64::MAX)))
-            }
+            Granularity::Day => depth,
+            Granularity::Instant => CLOCKS.saturating_add(depth),
         };
         Overlap {
             first: window.period.from,

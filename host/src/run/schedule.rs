@@ -13,6 +13,15 @@ use crate::plugin::Granularity;
 /// for a day.
 const LAST_ZONE: SignedDuration = SignedDuration::from_hours(12);
 
+/// How long ids are kept behind the watermark, in seconds. A server that cuts its days in another zone gives a row of the
+/// evening before with a day that is still open.
+pub fn depth(granularity: Granularity, look_back: &[Tier]) -> u64 {
+    match granularity {
+        Granularity::Day => 24 * 3600,
+        Granularity::Instant => look_back.iter().map(|tier| tier.age.as_secs()).max().unwrap_or(0),
+    }
+}
+
 /// What decides about windows besides the record.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {

@@ -17,14 +17,13 @@ use super::stream;
 use super::world::{Shared, at, id, lock};
 use crate::event::{Activity, Event, Outcome, Principal, samples};
 use crate::ledger::{FetchState, InFlight, Interval, Recent, Record, Tier, WindowEnd};
-use crate::plugin::Granularity;
 use crate::run::book::{Book, StreamFacts};
 use crate::run::errand::{Errand, Gate};
 use crate::run::fan_out::{FanOut, Outlet, Standing, WhenDown};
 use crate::run::kept::{Wanted, after_adoption, is_final, is_to_be_asked};
 use crate::run::overlap::Overlap;
 use crate::run::route::Router;
-use crate::run::schedule::Rules;
+use crate::run::schedule::{Rules, depth};
 use crate::run::{FETCH_AHEAD, Observer, RunError};
 use crate::sink::{BatchLimits, Delivery, DeliveryPolicy, Remains};
 
@@ -94,10 +93,7 @@ impl Process<'_> {
 
     fn facts(&self) -> StreamFacts {
         StreamFacts {
-            depth: match self.setting.granularity {
-                Granularity::Instant => LOOK_BACK.iter().map(|tier| tier.age.as_secs()).max().unwrap(),
-                Granularity::Day => 0,
-            },
+            depth: depth(self.setting.granularity, &LOOK_BACK),
             ..StreamFacts::default()
         }
     }
