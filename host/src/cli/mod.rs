@@ -4,10 +4,12 @@
 pub mod args;
 mod auth;
 mod check;
+mod closing;
 mod connection;
 mod dead_letters;
 mod demo;
 mod error;
+mod gaps;
 mod inspection;
 mod ledger;
 mod log;
@@ -18,6 +20,7 @@ mod progress;
 mod recording;
 mod report;
 mod run;
+mod screen;
 mod simulate;
 mod sinks;
 mod slow_demo;
@@ -103,9 +106,15 @@ fn refuse(error: &clap::Error) -> u8 {
         true => args::LogFormat::Json,
         false => args::LogFormat::Text,
     };
-    Failure::usage(message.strip_prefix("error: ").unwrap_or(&message))
-        .hint(hint)
-        .print(format);
+    let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint);
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let failure = match summary::Account::of_refused(&arguments) {
+        Some(account) => account.close(Err(failure)).err(),
+        None => Some(failure),
+    };
+    if let Some(failure) = failure {
+        failure.print(format);
+    }
     Exit::Usage.code()
 }
 
@@ -178,7 +187,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
         Command::DeadLetter(command) => block_on(dead_letters::run(command, &cli.talk)),
         Command::Ledger(command) => block_on(ledger::run(command)),
-        Command::Gaps(args) => block_on(ledger::gaps(args)),
+        Command::Gaps(args) => block_on(gaps::gaps(args)),
         Command::Config(ConfigCommand::Check { config }) => check_config(config),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema());

@@ -7,7 +7,7 @@ use super::recording::Notes;
 use super::{Failure, plugins};
 use crate::config::{self, Config};
 use crate::plugin::{Description, Parameter, Plugin, PluginKind, Request};
-use crate::run::{Bound, Period, Window};
+use crate::run::{Bound, Period, PluginSummary, Summary, Window, WindowSummary};
 
 /// A report plugin and what is asked of it.
 pub struct Report {
@@ -27,19 +27,34 @@ pub struct Report {
     pub run_id: String,
 }
 
+impl Report {
+    /// Says in a summary which plugin it is, and what is asked of it.
+    pub fn introduce(&self, summary: &mut Summary) {
+        summary.plugin = PluginSummary {
+            name: self.description.name.clone(),
+            version: self.description.version.clone(),
+            sha256: self.plugin.digest().to_string(),
+        };
+        summary.parameters.clone_from(&self.request.parameters);
+        summary.window = Some(WindowSummary {
+            from: self.window.from,
+            to: self.window.to,
+        });
+    }
+}
+
 /// Loads the plugin and checks everything about the request that needs no server. With the notes of a recording, that is
 /// what is asked.
 pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
+    prepare_as(run_id(clock(args)?), args, notes)
+}
+
+/// The same, for a run that has its name already.
+pub fn prepare_as(run_id: String, args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
     let config = Config::load(args.config.config.as_deref())?;
-    let now = match (&args.now, notes) {
-        (_, Some(notes)) => notes.now,
-        (Some(text), None) => text
-            .parse()
-            .map_err(|_| Failure::usage(format!("--now {text:?} is no RFC 3339 instant")))?,
-        // Milliseconds are what plugins and servers know.
-        (None, None) => {
-            Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_else(|_| Timestamp::now())
-        }
+    let now = match notes {
+        Some(notes) => notes.now,
+        None => clock(args)?,
     };
     let period = period(args)?;
     let plugin = plugins::load(&config, &args.plugin)?;
@@ -59,7 +74,6 @@ pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failu
         Some(notes) => notes.parameters.clone(),
         None => parameters(&args.parameters, &description)?,
     };
-    let run_id = run_id(now);
     let request = Request {
         window: window.into(),
         now: now.as_millisecond(),
@@ -78,6 +92,15 @@ pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failu
         request,
         run_id,
     })
+}
+
+/// The clock: the machine's, unless another one was given.
+pub fn clock(args: &ReportArgs) -> Result<Timestamp, Failure> {
+    match &args.now {
+        Some(text) => (text.parse()).map_err(|_| Failure::usage(format!("--now {text:?} is not an RFC 3339 time"))),
+        // Milliseconds are what plugins and servers know.
+        None => Ok(Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_else(|_| Timestamp::now())),
+    }
 }
 
 fn period(args: &ReportArgs) -> Result<Period, Failure> {
@@ -131,6 +154,6 @@ fn check_value(parameter: &Parameter, value: &str) -> Result<(), Failure> {
 }
 
 /// Sortable by time, and unique across processes and machines: `20250331T153000-5f2c9a1be07d4c33`.
-fn run_id(now: Timestamp) -> String {
+pub fn run_id(now: Timestamp) -> String {
     format!("{}-{:016x}", now.strftime("%Y%m%dT%H%M%S"), fastrand::u64(..))
 }

@@ -29,6 +29,7 @@
 mod conformance;
 mod error;
 mod form;
+mod holder;
 mod interval;
 #[cfg(test)]
 pub(crate) mod memory;
@@ -41,6 +42,7 @@ mod sqlite;
 mod stream;
 
 pub use error::LedgerError;
+pub use holder::Holder;
 pub use interval::{Interval, merged, without};
 pub use progress::{Intent, Progress, Reached};
 pub use recent::{Fresh, Ids, Noted, Recent};

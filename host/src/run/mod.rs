@@ -22,6 +22,7 @@ mod memory;
 mod overlap;
 mod parse;
 pub mod probe;
+mod retention;
 pub mod route;
 mod schedule;
 mod shelf;
@@ -60,6 +61,7 @@ use route::Router;
 pub use book::Book;
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use kept::{Keeping, Wanted};
+pub use retention::oldest;
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
@@ -434,10 +436,11 @@ impl Run {
                 sha256: self.plugin.digest().to_string(),
             },
             connection: self.provenance.connection.clone(),
-            window: WindowSummary {
+            parameters: self.request.parameters.clone(),
+            window: Some(WindowSummary {
                 from: window.from,
                 to: window.to,
-            },
+            }),
             events: counts.events,
             rejected: counts.rejected,
             duplicates: counts.duplicates,
@@ -480,7 +483,8 @@ impl Run {
                     .collect(),
             }),
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            exit: 0,
+            // How it began and ends is the caller's to know.
+            ..Summary::default()
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::file::Layout;
 use super::network;
-use crate::cli::{Exit, Failure, connection, plugins, stdout};
+use crate::cli::{Exit, Failure, connection, plugins, screen, stdout};
 use crate::config::{self, Config, SinkKind, Transport};
 use crate::event::{Encoding, Provenance};
 use crate::plugin::SinkPlugin;
@@ -69,7 +69,7 @@ impl Opener<'_> {
                 .hint("redirect standard output, or write --sink file:PATH.parquet"));
         }
         let renderer = Renderer::new(format, encoding, Arc::clone(self.provenance));
-        Ok(Box::new(StdoutSink::new(renderer)))
+        Ok(Box::new(beside_progress(renderer)))
     }
 
     /// A file.
@@ -195,7 +195,7 @@ impl Opener<'_> {
     }
 
     fn raw_stdout(&self) -> StdoutSink {
-        StdoutSink::new(self.raw())
+        beside_progress(self.raw())
     }
 
     /// The path with its placeholders filled in.
@@ -206,6 +206,11 @@ impl Opener<'_> {
             date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
         })
     }
+}
+
+/// Standard output, which on a terminal is where the line of progress is too.
+fn beside_progress(renderer: Renderer) -> StdoutSink {
+    StdoutSink::through(|stdout| Box::new(screen::Beside(stdout)), renderer)
 }
 
 fn load(config: &Config, name: &str) -> Result<SinkPlugin, Failure> {

@@ -17,7 +17,7 @@ impl DeadLetters {
     ///
     /// [`DeadLetterError::Claimed`] at once, where somebody holds them.
     pub fn claim(&self) -> Result<Option<Claim>, DeadLetterError> {
-        let Some(path) = self.path().filter(|path| path.exists()) else {
+        let Some(path) = self.existing()? else {
             return Ok(None);
         };
         let failed = |path: PathBuf| move |source| DeadLetterError::Folder { path, source };

@@ -128,7 +128,7 @@ pub enum DeadLetterError {
     #[error("there is no place for dead letters: neither HOME nor XDG_STATE_HOME names a folder")]
     Nowhere,
     /// Another process delivers them.
-    #[error("another replay of the dead letters in {} is under way", path.display())]
+    #[error("the dead letters in {} are already being replayed by another process", path.display())]
     Claimed {
         /// The file.
         path: PathBuf,
@@ -140,6 +140,14 @@ pub enum DeadLetterError {
         path: PathBuf,
         /// What SQLite says.
         source: rusqlite::Error,
+    },
+    /// Whether there are letters cannot be seen.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// The file or its folder cannot be made.
     #[error("cannot make {}", path.display())]
@@ -179,6 +187,9 @@ impl DeadLetterError {
             },
             DeadLetterError::Nowhere => "name a file with `path` under [dead-letters]".into(),
             DeadLetterError::Claimed { .. } => "wait for it to end; two replays would deliver the same events".into(),
+            DeadLetterError::Unreadable { .. } => {
+                "ask as the user that runs `host`, or make the file and its folder readable".into()
+            }
             DeadLetterError::Folder { .. } | DeadLetterError::Foreign { .. } => {
                 "choose another file with `path` under [dead-letters]".into()
             }

@@ -152,10 +152,27 @@ impl DeadLetters {
 
     /// Where there is no file, there are no letters, and reading them makes none.
     fn open_existing(&self) -> Result<MutexGuard<'_, Option<Connection>>, DeadLetterError> {
-        if self.path.as_ref().is_some_and(|path| path.exists()) {
+        if self.existing()?.is_some() {
             return self.open();
         }
         Ok(self.connection.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The file, where it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`DeadLetterError::Unreadable`] where nobody can say, which is not the same as none.
+    pub(super) fn existing(&self) -> Result<Option<&Path>, DeadLetterError> {
+        let Some(path) = self.path() else { return Ok(None) };
+        match std::fs::File::open(path) {
+            Ok(_) => Ok(Some(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DeadLetterError::Unreadable {
+                path: path.to_owned(),
+                source,
+            }),
+        }
     }
 
     fn connect(&self) -> Result<Connection, DeadLetterError> {
