@@ -324,6 +324,9 @@ pub struct RemoteArgs {
 pub struct CheckArgs {
     /// Names of connections and sinks [default: all].
     pub names: Vec<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigFile,
@@ -389,8 +392,11 @@ pub struct SimulateArgs {
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// List the built-in and the configured plugins.
-    #[command(after_help = "Example:\n  host plugin list")]
+    #[command(after_help = "Examples:\n  host plugin list\n  host plugin list --json | jq -r .name")]
     List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         config: ConfigFile,
@@ -541,8 +547,11 @@ pub struct CheckPluginArgs {
 #[derive(Debug, Subcommand)]
 pub enum SinkCommand {
     /// List the sinks that --sink understands, and the configured ones.
-    #[command(after_help = "Example:\n  host sink list --config host.toml")]
+    #[command(after_help = "Examples:\n  host sink list --config host.toml\n  host sink list --json | jq -r .name")]
     List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         config: ConfigFile,
@@ -717,6 +726,9 @@ pub enum ConfigCommand {
     /// Read the configuration and say what is wrong with it; secrets are not read.
     #[command(after_help = "Example:\n  host config check --config host.toml")]
     Check {
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         config: ConfigFile,

@@ -67,10 +67,13 @@ const PARTS: &[Part] = &[
     },
 ];
 
-/// Says how a run ended: on a terminal, with `-v`, and wherever not all was plainly delivered.
+/// Says how a run ended: on a terminal, with `-v`, where a backfill had nothing to do, and wherever not all was plainly
+/// delivered.
 pub fn tell(summary: &Summary, kept: Option<Kept>, talk: &Talk) {
     let parts = parts(summary);
-    let asked_for = std::io::stderr().is_terminal() || talk.verbose > 0;
+    // Who asked for a period and gets nothing wonders why.
+    let idle = nothing_was_asked(summary, kept) && kept.is_some_and(|kept| kept.wanted != Wanted::Due);
+    let asked_for = std::io::stderr().is_terminal() || talk.verbose > 0 || idle;
     if talk.quiet || (!asked_for && parts.is_empty()) {
         return;
     }

@@ -222,8 +222,11 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
     if stop.token.is_cancelled() {
         kept = store.count(&selection)?;
     }
+    // Said once: an error says it where there is nothing worse to say.
+    let is_error = failed.is_none() && !stop.token.is_cancelled();
     let failed_again = match kept {
         0 => String::new(),
+        _ if is_error => String::new(),
         kept => format!(
             ", {kept} failed again and {} kept",
             if kept == 1 { "is" } else { "are" }
@@ -237,7 +240,11 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
         Some(failure) => Err(failure),
         None if kept > 0 => Err(Failure::new(
             Exit::Partial,
-            counted(kept, "event is still a dead letter", "events are still dead letters"),
+            counted(
+                kept,
+                "event failed again and is kept as a dead letter",
+                "events failed again and are kept as dead letters",
+            ),
         )
         .hint("`host dead-letter list` says why")),
         None => Ok(()),

@@ -179,7 +179,11 @@ impl From<WindowError> for Failure {
 impl From<PluginError> for Failure {
     fn from(error: PluginError) -> Self {
         if let PluginError::Settings { .. } = &error {
-            return Failure::told(Exit::Usage, &error, Some("mend it under [limits] in host.toml".into()));
+            return Failure::told(
+                Exit::Usage,
+                &error,
+                Some("change it under [limits] in host.toml".into()),
+            );
         }
         let exit = match error.blame() {
             Blame::Plugin => Exit::PluginFailed,
@@ -299,7 +303,7 @@ impl From<RunError> for Failure {
                 Failure { message, ..failure }
             }
             error @ RunError::Undelivered { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
-                .hint("mend the sink, or make room for dead letters, then run again"),
+                .hint("fix the sink, or make room for dead letters, then run again"),
             error @ RunError::DeadLettered { .. } => Failure::new(Exit::Partial, error.to_string()).hint(
                 "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
             ),

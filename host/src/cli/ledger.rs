@@ -1,7 +1,6 @@
 //! `host ledger`; and the ledger of `host run`.
 
 use std::fmt::Write;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
 use super::report::Report;
 use super::{Exit, Failure, log, print};
+use crate::absent::is_absent;
 use crate::config::{Config, nearest};
 use crate::counted::counted;
 use crate::event::Provenance;
@@ -75,7 +75,7 @@ pub async fn keeping(
 
 /// Says so where there was a ledger and is none: the locks beside it stay when it goes.
 fn warn_where_gone(path: &Path, wanted: Wanted) {
-    let gone = std::fs::File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let gone = std::fs::File::open(path).is_err_and(|error| is_absent(&error));
     let mut locks = path.to_owned().into_os_string();
     locks.push("-locks");
     let locks = PathBuf::from(locks);
@@ -125,14 +125,14 @@ async fn look(file: &LedgerFile) -> Result<Found, Failure> {
     };
     match std::fs::File::open(&path) {
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound && file.ledger.is_none() => {
+        Err(error) if is_absent(&error) && file.ledger.is_none() => {
             return Ok(Found {
                 file: path,
                 ledger: None,
                 streams: Vec::new(),
             });
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if is_absent(&error) => {
             return Err(Failure::usage(format!("there is no ledger {}", path.display()))
                 .hint("`host run` with --ledger makes one"));
         }

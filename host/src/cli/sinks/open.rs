@@ -228,7 +228,7 @@ pub(super) fn check_plugin(config: &Config, name: &str, plugin: &config::PluginS
 /// Holds a configuration against the plugin's schema.
 fn check_config(name: &str, plugin: &SinkPlugin, config: &str) -> Result<(), Failure> {
     let value = serde_json::from_str(config)
-        .map_err(|error| Failure::usage(format!("the config of sink {name} is no JSON: {error}")))?;
+        .map_err(|error| Failure::usage(format!("the config of sink {name} is not JSON: {error}")))?;
     let mistakes = plugin.config_mistakes(&value)?;
     if mistakes.is_empty() {
         return Ok(());

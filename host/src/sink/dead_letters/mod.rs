@@ -172,7 +172,7 @@ impl DeadLetterError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             DeadLetterError::Full { .. } => {
-                "mend the sink and run `host dead-letter replay`, drop letters, or raise `events` and `bytes` under [dead-letters]".into()
+                "fix the sink and run `host dead-letter replay`, drop letters, or raise `events` and `bytes` under [dead-letters]".into()
             }
             DeadLetterError::Database { source, .. } => match source.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DatabaseBusy) => "another process holds it; try again".into(),

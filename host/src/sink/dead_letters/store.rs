@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::{Bounds, DeadLetter, DeadLetterError, Entry, Selection, Undelivered, schema};
+use crate::absent::is_absent;
 use crate::event::Provenance;
 
 /// How long another process may hold the file.
@@ -167,7 +168,7 @@ impl DeadLetters {
         let Some(path) = self.path() else { return Ok(None) };
         match std::fs::File::open(path) {
             Ok(_) => Ok(Some(path)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(source) => Err(DeadLetterError::Unreadable {
                 path: path.to_owned(),
                 source,
