@@ -27,6 +27,7 @@ macro_rules! failpoint {
     };
 }
 
+mod absent;
 pub mod cli;
 pub mod config;
 mod counted;

@@ -182,7 +182,7 @@ fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
     let replayed = host(&desk, &["dead-letter", "replay", "--sink", "down"]);
     assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
     assert_eq!(uids(&back.taken()), expected);
-    assert_eq!(stdout(&host(&desk, &["dead-letter", "list"])), "no dead letters\n");
+    assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters in "));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     assert_eq!(summary["ledger"]["resumed"], 1);
     assert_eq!(sink(&summary, "up")["delivered"], 0, "it has them");
     assert_eq!(uids(&back.taken()), uids(&up.taken()));
-    assert_eq!(stdout(&host(&desk, &["dead-letter", "list"])), "no dead letters\n");
+    assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters in "));
 }
 
 #[test]

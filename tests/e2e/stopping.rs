@@ -174,7 +174,7 @@ fn a_batch_that_is_answered_while_the_run_stops_is_not_sent_again() {
     signal(&child, "-TERM");
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.contains("a second signal ends at once") {
+    while !said.contains("press Ctrl-C again to stop immediately") {
         assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
     }
     // The signal was heard, and the second batch is answered all the same.
@@ -236,7 +236,7 @@ fn a_backfill_that_is_stopped_between_windows_goes_on_with_the_next_and_asks_for
     let period = ["--from", "2026-03-01", "--to", "2026-03-04", "--now", NOW];
     assert_eq!(once(&receiver), expected(&desk, "invalid-login", &period));
     let gaps = desk.host(["gaps", "invalid-login", "--from", "2026-03-01"]).output();
-    assert_eq!(stdout(&gaps.unwrap()), "no gaps\n");
+    assert!(stdout(&gaps.unwrap()).starts_with("No gaps in "));
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_second_signal_ends_the_process_at_once() {
     // Heard, and something goes on all the same.
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.contains("a second signal ends at once") {
+    while !said.contains("press Ctrl-C again to stop immediately") {
         assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
     }
     signal(&child, "-TERM");

@@ -160,7 +160,7 @@ fn what_one_of_three_servers_missed_is_delivered_once_it_is_back() {
         servers.resume(down);
         let replayed = host(&desk, &["dead-letter", "replay"]);
         assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
-        assert_eq!(stdout(&host(&desk, &["dead-letter", "list"])), "no dead letters\n");
+        assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters in "));
         let nothing = host(&desk, &["dead-letter", "replay"]);
         assert_eq!(nothing.status.code(), Some(0), "{}", stderr(&nothing));
         for sink in ["db", "bus", "siem"] {

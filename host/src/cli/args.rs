@@ -93,8 +93,10 @@ const RUN: &str = "Examples:
 Exit codes:
   0 done      1 internal error   2 usage           3 refused
   4 unavailable                  5 remote failed   6 plugin failed
-  7 delivery failed              8 some events are dead letters, rejected rows could not be kept,
-                                   or rows were rejected under --strict
+  7 delivery failed              8 delivered, but not all is well: dead letters, a period newly known
+                                   to be lost, rejected rows that could not be kept, or rows
+                                   rejected under --strict
+  9 busy: another run of the same stream is at work, and this one did nothing
   130 interrupted, 143 terminated";
 
 /// What stands below the options of `host backfill`.
@@ -106,13 +108,27 @@ Several windows are fetched at once and delivered one after another (--windows-a
 goes on with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A
 file gets its name, and its windows are committed, when the whole backfill is done.";
 
+/// What stands below the options of `host ledger show`.
+const SHOW: &str = "Example:
+  host ledger show user-login --connection epm
+
+Fields (all times UTC, all periods half open):
+  watermark  everything before is committed, or lost
+  covered    the periods that were committed
+  lost       periods that the server no longer had when they were to be asked for
+  gaps       what is not covered between the first and the last period known, lost ones included
+  windows    periods begun and not committed: their state, and that of each fetch; the next run takes them up
+  dead       the last 20 windows that were given up, with the reason; their periods are asked for again
+  recent     days that may be asked for again, and how many ids are kept so that no row is delivered twice
+  sinks      for each window, how many events and batches a sink has answered for";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Fetch one report, transform it, deliver the events.
     #[command(after_help = RUN)]
     Run(Box<RunArgs>),
-    /// Run what of a period was never committed, window by window; goes on where it was stopped.
+    /// Collect what is missing of a period; continues where it stopped.
     #[command(after_help = BACKFILL)]
     Backfill(Box<BackfillArgs>),
     /// Print what a run would fetch; send nothing.
@@ -146,13 +162,13 @@ pub enum Command {
         after_help = "Examples:\n  host rejected list\n  host rejected replay --report user-login"
     )]
     Rejected(RejectedCommand),
-    /// Look at what is committed, in flight and missing; forget it.
+    /// Show or reset the progress of each stream.
     #[command(
         subcommand,
         after_help = "Examples:\n  host ledger list\n  host ledger show user-login --connection epm"
     )]
     Ledger(LedgerCommand),
-    /// List the periods of a report that were never committed.
+    /// List the periods that were never collected, of one report or of all.
     Gaps(GapsArgs),
     /// Look at the configuration.
     #[command(
@@ -190,7 +206,7 @@ pub struct ReportArgs {
     /// Last day, inclusive, or the instant before which the period ends [default: now].
     #[arg(long, value_name = "TIME", requires = "from")]
     pub to: Option<String>,
-    /// A period that ends now: 7d, 12h, 90m. Without any period: what is due since the last run; without a ledger, and for `host plan`, today.
+    /// A period that ends now: 7d, 12h, 90m [default: for a run with a ledger what is due since the last run, else today].
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, conflicts_with_all = ["from", "to"])]
     pub since: Option<String>,
     /// A parameter of the plugin; may be repeated.
@@ -326,6 +342,9 @@ pub struct CheckArgs {
     /// The clock, for tests.
     #[arg(long, value_name = "TIME", hide = true, env = "HOST_NOW", hide_env = true)]
     pub now: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigFile,
@@ -391,8 +410,11 @@ pub struct SimulateArgs {
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// List the built-in and the configured plugins.
-    #[command(after_help = "Example:\n  host plugin list")]
+    #[command(after_help = "Examples:\n  host plugin list\n  host plugin list --json | jq -r .name")]
     List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         config: ConfigFile,
@@ -543,8 +565,11 @@ pub struct CheckPluginArgs {
 #[derive(Debug, Subcommand)]
 pub enum SinkCommand {
     /// List the sinks that --sink understands, and the configured ones.
-    #[command(after_help = "Example:\n  host sink list --config host.toml")]
+    #[command(after_help = "Examples:\n  host sink list --config host.toml\n  host sink list --json | jq -r .name")]
     List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         config: ConfigFile,
@@ -582,6 +607,9 @@ pub enum DeadLetterCommand {
         /// One JSON object a line, all of them.
         #[arg(long)]
         json: bool,
+        /// Exit with 8 where there are any.
+        #[arg(long)]
+        exit_code: bool,
     },
     /// Show one dead letter with its event, as JSON.
     #[command(after_help = "Example:\n  host dead-letter show 17")]
@@ -592,7 +620,7 @@ pub enum DeadLetterCommand {
         #[allow(missing_docs)]
         letters: Letters,
     },
-    /// Deliver dead letters to their sinks again; what is taken is forgotten, the rest stays (exit 8).
+    /// Deliver dead letters to their sinks again; delivered letters are removed, failed ones are kept (exit 8).
     #[command(
         after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18"
     )]
@@ -784,8 +812,8 @@ pub enum LedgerCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show all that is known of a report's streams, as JSON: what is covered, windows and their state, each sink's progress.
-    #[command(after_help = "Example:\n  host ledger show user-login --connection epm")]
+    /// Show all that is known of a report's streams, as JSON.
+    #[command(after_help = SHOW)]
     Show {
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -813,15 +841,22 @@ pub enum LedgerCommand {
 /// `host gaps`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  host gaps user-login
+  host gaps
   host gaps user-login --from 2026-01-01 --json
+  host gaps --exit-code || mail -s 'evidence is missing' me
 
 From the ledger alone: no server is asked. Without --from, from the first period that was ever asked for; without --to, to
-the last. `lost` means that the server no longer had the period when it was to be asked for.")]
+the last. `lost` means that the server no longer has the period; what is `missing` can still be had with `host backfill`. In
+JSON these are \"lost\" and \"open\".")]
 pub struct GapsArgs {
+    /// The report's name [default: all].
+    pub report: Option<String>,
+    /// Only of this connection.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub stream: StreamArgs,
+    pub file: LedgerFile,
     /// First day (YYYY-MM-DD) or instant (RFC 3339).
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
@@ -831,6 +866,12 @@ pub struct GapsArgs {
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
+    /// Exit with 8 where there are gaps.
+    #[arg(long)]
+    pub exit_code: bool,
+    /// The clock, for tests.
+    #[arg(long, value_name = "TIME", hide = true, env = "HOST_NOW", hide_env = true)]
+    pub now: Option<String>,
 }
 
 /// `host config`.
@@ -842,6 +883,9 @@ pub enum ConfigCommand {
     /// Read the configuration and say what is wrong with it; secrets are not read.
     #[command(after_help = "Example:\n  host config check --config host.toml")]
     Check {
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         config: ConfigFile,

@@ -1,21 +1,23 @@
 //! `host check`.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::args::{CheckArgs, Talk};
 use super::error::exit_of;
 use super::stop::Stop;
-use super::{Failure, check_state, connection, print, report, sinks};
+use super::{Exit, Failure, check_state, connection, json_line, print, report, sinks};
 use crate::config::{Config, ConnectionKind, nearest};
 use crate::plugin;
 use crate::remote::{Remote, TOLERATED_SKEW, skew_in_words};
 use crate::run::facts::Fact;
 use crate::run::probe;
+use crate::sink::Guarantee;
 
-/// A line for each connection and sink, and below it, indented, what could be seen of a connection; fails with the code of the first that cannot be used.
+/// A line for each connection and sink; fails with the code of the first that cannot be used.
 pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     let _stop = Stop::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
@@ -26,19 +28,22 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
         args.names.iter().collect()
     };
     if names.is_empty() {
-        return Err(Failure::usage("nothing is configured").hint("add a connection to host.toml"));
+        return Err(Failure::usage("nothing is configured").hint(
+            "write host.toml: at the least [connections.epm] with kind = \"epm\", url and auth; `host config schema` describes it all",
+        ));
     }
-    let clock = args.now.as_deref().map(report::clock).transpose()?;
+    let clock = args.now.as_deref().map(report::instant).transpose()?;
     let mut first = None;
     for name in names {
         let outcome = match (config.connections.get(name), config.sinks.get(name)) {
             (Some(found), _) => match found.kind {
                 Some(kind) => check_connection(&config, name, kind, clock).await,
-                None => Err(Failure::usage("it has no kind")),
+                None => Err(Failure::usage("its kind is missing")),
             },
-            (None, Some(_)) => sinks::probe(&config, name)
-                .await
-                .map(|(found, guarantee)| (format!("{found}; guarantee: {guarantee}"), Vec::new())),
+            (None, Some(_)) => sinks::probe(&config, name).await.map(|(text, promised)| Found {
+                guarantee: Some(promised),
+                ..Found::of(text)
+            }),
             (None, None) => {
                 let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
                 return Err(match nearest(name, all().map(String::as_str)) {
@@ -50,15 +55,19 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
                 });
             }
         };
-        say(name, &outcome)?;
+        let what = match config.connections.contains_key(name) {
+            true => "connection",
+            false => "sink",
+        };
+        say(name, what, &outcome, args.json)?;
         if let (Err(failure), None) = (outcome, &first) {
             first = Some(failure.exit);
         }
     }
     if args.names.is_empty() {
         for (name, outcome) in check_state::check(&config) {
-            let outcome = outcome.map(|found| (found, Vec::new()));
-            say(name, &outcome)?;
+            let outcome = outcome.map(Found::of);
+            say(name, "state", &outcome, args.json)?;
             if let (Err(failure), None) = (outcome, &first) {
                 first = Some(failure.exit);
             }
@@ -67,28 +76,108 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
 }
 
-/// Prints the line of one of them.
-fn say(name: &str, outcome: &Result<(String, Vec<Fact>), Failure>) -> Result<(), Failure> {
-    let mut line = String::new();
-    let _ = match outcome {
-        Ok((said, facts)) => {
-            let _ = writeln!(line, "ok      {name}: {said}");
-            facts.iter().try_for_each(|fact| writeln!(line, "        {fact}"))
+/// What was found of something that can be used.
+struct Found {
+    /// In words.
+    text: String,
+    /// What a sink promises.
+    guarantee: Option<Guarantee>,
+    /// What could be seen of a connection.
+    facts: Vec<Fact>,
+}
+
+impl Found {
+    fn of(text: String) -> Found {
+        Found {
+            text,
+            guarantee: None,
+            facts: Vec::new(),
         }
-        Err(failure) => {
-            let hint = failure
-                .hint
-                .as_ref()
-                .map(|hint| format!("; {hint}"))
-                .unwrap_or_default();
-            writeln!(
-                line,
-                "failed  {name}: {}{hint}",
-                failure.message.as_deref().unwrap_or_default()
+    }
+}
+
+/// What was found, or why it cannot be used.
+type Outcome = Result<Found, Failure>;
+
+/// Prints the line of one of them, and what belongs to it.
+fn say(name: &str, what: &'static str, outcome: &Outcome, json: bool) -> Result<(), Failure> {
+    print(&match json {
+        true => json_line(&Checked::of(name, what, outcome))?,
+        false => lines(name, outcome).into_bytes(),
+    })
+}
+
+/// A line for people; below it, indented, one for each fact.
+fn lines(name: &str, outcome: &Outcome) -> String {
+    match outcome {
+        Ok(found) => {
+            let promised = found
+                .guarantee
+                .map(|promised| format!("; guarantee: {promised} ({})", meaning(promised)));
+            let facts = found.facts.iter().map(|fact| format!("        {fact}\n"));
+            format!(
+                "ok      {name}: {}{}\n{}",
+                found.text,
+                promised.unwrap_or_default(),
+                facts.collect::<String>()
             )
         }
-    };
-    print(line.as_bytes())
+        Err(failure) => {
+            let hint = failure.hint.as_ref().map(|hint| format!("; {hint}"));
+            let message = failure.message.as_deref().unwrap_or_default();
+            format!("failed  {name}: {message}{}\n", hint.unwrap_or_default())
+        }
+    }
+}
+
+/// What a guarantee means to who reads the line.
+fn meaning(promised: Guarantee) -> &'static str {
+    match promised {
+        Guarantee::IdempotentById => "no duplicates: the receiver knows events by their id",
+        Guarantee::IdempotentByBatch => "no duplicates, if the receiver knows a batch that comes again",
+        Guarantee::AtLeastOnce => "may repeat events after a crash",
+    }
+}
+
+/// A line for programs.
+#[derive(Serialize)]
+struct Checked<'a> {
+    name: &'a str,
+    what: &'static str,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guarantee: Option<Guarantee>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    facts: BTreeMap<&'static str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl<'a> Checked<'a> {
+    fn of(name: &'a str, what: &'static str, outcome: &'a Outcome) -> Checked<'a> {
+        let (found, failure) = (outcome.as_ref().ok(), outcome.as_ref().err());
+        Checked {
+            name,
+            what,
+            ok: failure.is_none(),
+            found: found.map(|found| found.text.as_str()),
+            guarantee: found.and_then(|found| found.guarantee),
+            facts: (found.iter().flat_map(|found| &found.facts))
+                .map(|fact| (fact.name, fact.text.as_str()))
+                .collect(),
+            code: failure.map(|failure| failure.code),
+            exit: failure.map_or(Exit::Done, |failure| failure.exit).code(),
+            message: failure.and_then(|failure| failure.message.as_deref()),
+            hint: failure.and_then(|failure| failure.hint.as_deref()),
+        }
+    }
 }
 
 /// What was found, and how far apart the clocks are.
@@ -109,7 +198,7 @@ async fn check_connection(
     name: &str,
     kind: ConnectionKind,
     clock: Option<Timestamp>,
-) -> Result<(String, Vec<Fact>), Failure> {
+) -> Result<Found, Failure> {
     let mut settings = connection::of_name(config, name)?;
     settings.now = clock;
     let remote = Arc::new(Remote::new(settings)?);
@@ -118,7 +207,10 @@ async fn check_connection(
         ConnectionKind::IdentityDomain => plugin::ConnectionKind::IdentityDomain,
     };
     match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
-        Ok(found) => Ok((with_clock(found.steps.join(", "), &remote), found.facts)),
+        Ok(found) => Ok(Found {
+            facts: found.facts,
+            ..Found::of(with_clock(found.steps.join(", "), &remote))
+        }),
         Err(lack) => {
             let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
             Err(Failure {

@@ -18,6 +18,8 @@ use crate::sink::terminal;
 const REPLAYED: usize = 1000;
 /// Letters that `list` shows unless told otherwise.
 const LISTED: usize = 100;
+/// Where the reason begins in a line of `list`, in columns.
+const REASON: usize = 67;
 
 /// The store of the configuration, else `$XDG_STATE_HOME/host/dead-letters.db`; without a home, none.
 pub fn store(config: &Config) -> DeadLetters {
@@ -45,7 +47,18 @@ pub fn need_place(store: &DeadLetters) -> Result<(), Failure> {
 /// Carries out a subcommand.
 pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure> {
     match command {
-        DeadLetterCommand::List { letters, limit, json } => list(letters, *limit, *json),
+        DeadLetterCommand::List {
+            letters,
+            limit,
+            json,
+            exit_code,
+        } => {
+            let any = list(letters, *limit, *json)?;
+            match any && *exit_code {
+                true => Err(Failure::silent(Exit::Partial)),
+                false => Ok(()),
+            }
+        }
         DeadLetterCommand::Show { number, letters } => show(*number, letters),
         DeadLetterCommand::Replay { numbers, letters } => replay(numbers, letters, talk).await,
         DeadLetterCommand::Drop { numbers, all, letters } => forget(numbers, *all, letters),
@@ -95,7 +108,8 @@ fn selection(letters: &Letters, numbers: &[i64]) -> Selection {
     }
 }
 
-fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<(), Failure> {
+/// Lists letters, and says whether there are any.
+fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Failure> {
     let (_, store) = load(letters)?;
     let selection = selection(letters, &[]);
     let most = limit.unwrap_or(if json { usize::MAX >> 1 } else { LISTED });
@@ -106,21 +120,36 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<(), Failu
             text += &serde_json::to_string(entry).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
             text.push('\n');
         }
-        return print(text.as_bytes());
+        print(text.as_bytes())?;
+        return Ok(!entries.is_empty());
     }
     if entries.is_empty() {
-        return print(b"no dead letters\n");
+        let place = (store.path()).map_or(String::new(), |path| format!(" in {}", path.display()));
+        let of = [("of sink", &letters.sink), ("of report", &letters.report)];
+        let of: String = of
+            .iter()
+            .filter_map(|(word, name)| Some(format!(" {word} {}", name.as_ref()?)))
+            .collect();
+        print(format!("No dead letters{of}{place}.\n").as_bytes())?;
+        return Ok(false);
     }
     let _ = writeln!(
         text,
-        "{:>8}  {:<16} {:<16} {:<20} {:>8}  REASON",
-        "NUMBER", "SINK", "REPORT", "LAST ATTEMPT", "ATTEMPTS"
+        "{:>6}  {:<14} {:<14} {:<20} {:>5}  REASON",
+        "NUMBER", "SINK", "REPORT", "LAST ATTEMPT", "TRIES"
     );
+    // On a terminal a letter is a line; a pipe gets the reason as it is.
+    let room = std::io::stdout()
+        .is_terminal()
+        .then(|| terminal::columns().saturating_sub(REASON).max(16));
     for entry in &entries {
-        let reason: String = entry.reason.chars().filter(|c| !c.is_control()).collect();
+        let mut reason = terminal::printable(&entry.reason);
+        if let Some(room) = room {
+            reason = terminal::cut(&reason, room);
+        }
         let _ = writeln!(
             text,
-            "{:>8}  {:<16} {:<16} {:<20} {:>8}  {reason}",
+            "{:>6}  {:<14} {:<14} {:<20} {:>5}  {reason}",
             entry.number,
             entry.sink,
             entry.report,
@@ -132,7 +161,8 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<(), Failu
     if total > entries.len() as u64 {
         let _ = writeln!(text, "… {} of {total}; --limit shows more, --json all", entries.len());
     }
-    print(text.as_bytes())
+    print(text.as_bytes())?;
+    Ok(true)
 }
 
 fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
@@ -189,8 +219,17 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
     if stop.token.is_cancelled() {
         kept = store.count(&selection)?;
     }
-    let still = counted(kept, "still a dead letter", "still dead letters");
-    print(format!("{delivered} delivered, {still}\n").as_bytes())?;
+    // Said once: an error says it where there is nothing worse to say.
+    let is_error = failed.is_none() && !stop.token.is_cancelled();
+    let failed_again = match kept {
+        0 => String::new(),
+        _ if is_error => String::new(),
+        kept => format!(
+            ", {kept} failed again and {} kept",
+            if kept == 1 { "is" } else { "are" }
+        ),
+    };
+    print(format!("Replay: {delivered} delivered{failed_again}.\n").as_bytes())?;
     if stop.token.is_cancelled() {
         return Err(stop.failure());
     }
@@ -198,7 +237,11 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
         Some(failure) => Err(failure),
         None if kept > 0 => Err(Failure::new(
             Exit::Partial,
-            counted(kept, "event is still a dead letter", "events are still dead letters"),
+            counted(
+                kept,
+                "event failed again and is kept as a dead letter",
+                "events failed again and are kept as dead letters",
+            ),
         )
         .hint("`host dead-letter list` says why")),
         None => Ok(()),

@@ -1,12 +1,12 @@
 //! `host demo`: every built-in report against the simulator, in one process.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 use url::Url;
 
-use super::args::{DemoArgs, ReportArgs, Talk};
+use super::args::{DemoArgs, LogFormat, ReportArgs, Talk};
+use super::log::{self, Line};
 use super::sinks::Wanted;
 use super::stop::Stop;
 use super::{Failure, auth, plugins, report, run, sinks, slow_demo};
@@ -104,7 +104,8 @@ pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
 
 /// Tells the story, on stderr.
 pub fn say(talk: &Talk, text: &str) {
-    if !talk.quiet {
-        let _ = anstream::stderr().write_all(text.as_bytes());
+    // A line of JSON has no use for the empty lines between the scenes.
+    if !talk.quiet && !(talk.log_format == LogFormat::Json && text.trim().is_empty()) {
+        log::say(talk.log_format, text, &Line::new("info", text.trim()));
     }
 }

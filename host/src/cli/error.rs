@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-
 use super::args::{LogFormat, Talk};
+use super::log::{self, Line};
+use super::screen;
 use crate::config::ConfigError;
 use crate::fetch::FetchError;
 use crate::ledger::LedgerError;
@@ -30,6 +30,7 @@ pub enum Exit {
     PluginFailed = 6,
     DeliveryFailed = 7,
     Partial = 8,
+    Busy = 9,
     Interrupted = 130,
     Terminated = 143,
 }
@@ -52,6 +53,7 @@ impl Exit {
             Exit::PluginFailed => "plugin-failed",
             Exit::DeliveryFailed => "delivery-failed",
             Exit::Partial => "partial",
+            Exit::Busy => "busy",
             Exit::Interrupted => "interrupted",
             Exit::Terminated => "terminated",
         }
@@ -134,79 +136,38 @@ impl Failure {
     /// Prints `error:` and `hint:`, or one JSON line, to stderr. Control characters of foreign text are made visible.
     pub fn print(&self, format: LogFormat) {
         if let Some(message) = &self.message {
-            self.print_error(message, format);
+            let mut text = format!("\x1b[1;31merror:\x1b[0m {}\n", visible(message));
+            let mut line = (Line::new("error", message).with("code", self.code)).with("exit", self.exit.code());
+            if let Some(hint) = &self.hint {
+                text += &format!("\x1b[1;36mhint:\x1b[0m {}\n", visible(hint));
+                line = line.with("hint", hint.as_str());
+            }
+            log::say(format, &text, &line);
         }
         if let Some(line) = &self.after {
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            let _ = screen::Stderr.write_all(line.as_bytes());
         }
-    }
-
-    fn print_error(&self, message: &str, format: LogFormat) {
-        let mut stderr = anstream::stderr().lock();
-        // There is nobody left to tell where stderr is closed.
-        let _ = match format {
-            LogFormat::Text => {
-                let said = writeln!(stderr, "\x1b[1;31merror:\x1b[0m {}", visible(message));
-                match &self.hint {
-                    Some(hint) => writeln!(stderr, "\x1b[1;36mhint:\x1b[0m {}", visible(hint)),
-                    None => said,
-                }
-            }
-            LogFormat::Json => {
-                #[derive(Serialize)]
-                struct Line<'a> {
-                    level: &'static str,
-                    code: &'static str,
-                    exit: u8,
-                    message: &'a str,
-                    #[serde(skip_serializing_if = "Option::is_none")]
-                    hint: Option<&'a str>,
-                }
-                let line = Line {
-                    level: "error",
-                    code: self.code,
-                    exit: self.exit.code(),
-                    message,
-                    hint: self.hint.as_deref(),
-                };
-                writeln!(stderr, "{}", serde_json::to_string(&line).unwrap_or_default())
-            }
-        };
     }
 }
 
 /// Prints a hint where nothing failed.
 pub fn hint(text: &str, talk: &Talk) {
-    if talk.quiet {
-        return;
+    if !talk.quiet {
+        let shown = format!("\x1b[1;36mhint:\x1b[0m {}\n", visible(text));
+        log::say(talk.log_format, &shown, &Line::new("info", text).with("code", "hint"));
     }
-    let mut stderr = anstream::stderr().lock();
-    let _ = match talk.log_format {
-        LogFormat::Text => writeln!(stderr, "\x1b[1;36mhint:\x1b[0m {}", visible(text)),
-        LogFormat::Json => {
-            let line = serde_json::json!({ "level": "hint", "message": text });
-            writeln!(stderr, "{line}")
-        }
-    };
 }
 
 /// Prints what goes on where nothing is wrong and nothing to be done.
 pub fn note(text: &str, talk: &Talk) {
-    if talk.quiet {
-        return;
+    if !talk.quiet {
+        let shown = visible(text) + "\n";
+        log::say(talk.log_format, &shown, &Line::new("info", text));
     }
-    let mut stderr = anstream::stderr().lock();
-    let _ = match talk.log_format {
-        LogFormat::Text => writeln!(stderr, "{}", visible(text)),
-        LogFormat::Json => {
-            let line = serde_json::json!({ "level": "info", "message": text });
-            writeln!(stderr, "{line}")
-        }
-    };
 }
 
 /// One line, in which no foreign text can move the cursor or fake a second line.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
@@ -227,7 +188,11 @@ impl From<WindowError> for Failure {
 impl From<PluginError> for Failure {
     fn from(error: PluginError) -> Self {
         if let PluginError::Settings { .. } = &error {
-            return Failure::told(Exit::Usage, &error, Some("mend it under [limits] in host.toml".into()));
+            return Failure::told(
+                Exit::Usage,
+                &error,
+                Some("change it under [limits] in host.toml".into()),
+            );
         }
         let exit = match error.blame() {
             Blame::Plugin => Exit::PluginFailed,
@@ -280,6 +245,9 @@ impl From<SinkError> for Failure {
 
 impl From<DeadLetterError> for Failure {
     fn from(error: DeadLetterError) -> Self {
+        if let DeadLetterError::Store(StoreError::Claimed { .. }) = &error {
+            return Failure::told(Exit::Busy, &error, error.hint());
+        }
         // Said by a command before anything was sent; a run that cannot keep a letter counts it as undelivered.
         Failure {
             code: "dead-letters",
@@ -290,6 +258,9 @@ impl From<DeadLetterError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Claimed { .. } = &error {
+            return Failure::told(Exit::Busy, &error, Some(error.hint()));
+        }
         // Said by a command before anything was sent; a run that meets it says so by its own code.
         Failure {
             code: "rejected-rows",
@@ -310,6 +281,14 @@ impl From<RereadError> for Failure {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let exit = match error {
+            LedgerError::Claimed { .. } => {
+                let message = format!("{error}. This run did nothing.");
+                let hint = error.hint();
+                return Failure {
+                    hint,
+                    ..Failure::new(Exit::Busy, message)
+                };
+            }
             LedgerError::Internal(_) => Exit::Internal,
             // Said before anything was sent; a run that meets it later says so by its own code.
             _ => Exit::Usage,

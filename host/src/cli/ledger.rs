@@ -1,18 +1,19 @@
-//! `host ledger` and `host gaps`; and the ledger of `host run`.
+//! `host ledger`; and the ledger of `host run`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
 use super::{Exit, Failure, ledger_changes, print};
+use crate::absent::is_absent;
 use crate::config::{Config, nearest};
 use crate::counted::counted;
-use crate::ledger::{Document, Interval, Ledger, Progress, Record, SqliteLedger, Stream, spool};
-use crate::run::{Bound, WindowError};
+use crate::ledger::{Document, Ledger, Progress, Record, SqliteLedger, Stream, spool};
+use crate::run::Wanted;
 
 /// The ledger of a run: what was named, else the configuration's, else `$XDG_STATE_HOME/host/ledger.db`. A server that
 /// was named on the command line, and a recording, leave no progress unless asked to.
@@ -29,7 +30,6 @@ pub fn file(args: &RunArgs, config: &Config) -> Result<Option<PathBuf>, Failure>
     }
 }
 
-/// The configured ledger, or the one in the state folder.
 pub fn default(config: &Config) -> Result<PathBuf, Failure> {
     if let Some(path) = &config.ledger.path {
         return Ok(config.folder.join(path));
@@ -39,6 +39,27 @@ pub fn default(config: &Config) -> Result<PathBuf, Failure> {
             .hint("name a file with --ledger, or with `path` under [ledger]; --ledger none keeps no progress")
     })?;
     Ok(folder.join("ledger.db"))
+}
+
+/// Says so where there was a ledger and is none: the locks beside it stay when it goes.
+pub fn warn_where_gone(path: &Path, wanted: Wanted) {
+    let gone = std::fs::File::open(path).is_err_and(|error| is_absent(&error));
+    let mut locks = path.to_owned().into_os_string();
+    locks.push("-locks");
+    let locks = PathBuf::from(locks);
+    if !gone || !std::fs::read_dir(&locks).is_ok_and(|mut locks| locks.next().is_some()) {
+        return;
+    }
+    let then = match wanted {
+        Wanted::Due => "this run begins with today",
+        Wanted::Period | Wanted::Missing { .. } => "nothing is known of what was collected before",
+    };
+    tracing::warn!(
+        "the ledger {} is gone, though {} shows that there was one: {then}. To restore it, put a backup in its place and run \
+         again; without one, `host backfill` collects the days before",
+        path.display(),
+        locks.display()
+    );
 }
 
 /// Carries out a subcommand.
@@ -53,73 +74,131 @@ pub async fn run(command: &LedgerCommand) -> Result<(), Failure> {
     }
 }
 
-/// The ledger, where there is one: looking at none makes none.
-fn open(file: &LedgerFile) -> Result<Option<SqliteLedger>, Failure> {
-    let config = Config::load(file.config.config.as_deref())?;
+/// What was found in a ledger.
+pub struct Found {
+    /// The file that was looked at.
+    pub file: PathBuf,
+    /// The ledger, where there is one: looking at none makes none.
+    ledger: Option<SqliteLedger>,
+    /// Its streams, in the order of their names.
+    pub streams: Vec<(Document, Record)>,
+}
+
+/// Reads the ledger.
+///
+/// # Errors
+///
+/// Also where nobody can say whether there is one: no rights are not the same as nothing.
+async fn look(file: &LedgerFile) -> Result<Found, Failure> {
     let path = match &file.ledger {
-        Some(path) if !path.exists() => {
+        Some(path) => path.clone(),
+        None => default(&Config::load(file.config.config.as_deref())?)?,
+    };
+    match std::fs::File::open(&path) {
+        Ok(_) => {}
+        Err(error) if is_absent(&error) && file.ledger.is_none() => {
+            return Ok(Found {
+                file: path,
+                ledger: None,
+                streams: Vec::new(),
+            });
+        }
+        Err(error) if is_absent(&error) => {
             return Err(Failure::usage(format!("there is no ledger {}", path.display()))
                 .hint("`host run` with --ledger makes one"));
         }
-        Some(path) => Some(path.clone()),
-        None => Some(default(&config)?).filter(|path| path.exists()),
-    };
-    Ok(path.map(SqliteLedger::open).transpose()?)
-}
-
-async fn records(ledger: &SqliteLedger) -> Result<Vec<(Document, Record)>, Failure> {
-    let mut records = Vec::new();
+        Err(error) => {
+            return Err(Failure::usage(format!("cannot read {}: {error}", path.display()))
+                .hint("ask as the user that runs `host`, or name another file with --ledger"));
+        }
+    }
+    let ledger = SqliteLedger::open(&path)?;
+    let mut streams = Vec::new();
     for document in ledger.list(Stream::KEYS).await? {
         let record = Record::decode(&document.key, &document.body)?;
-        records.push((document, record));
+        streams.push((document, record));
     }
-    records.sort_by(|(_, a), (_, b)| {
-        let words = |record: &Record| (record.stream.report.clone(), record.stream.connection.clone());
+    streams.sort_by(|(_, a), (_, b)| {
+        let words = |record: &Record| {
+            let Stream {
+                report,
+                connection,
+                parameters,
+            } = record.stream.clone();
+            (report, connection, parameters)
+        };
         words(a).cmp(&words(b))
     });
-    Ok(records)
+    Ok(Found {
+        file: path,
+        ledger: Some(ledger),
+        streams,
+    })
 }
 
 /// The streams that were named; at least one.
-async fn named(args: &StreamArgs, ledger: &SqliteLedger) -> Result<Vec<(Document, Record)>, Failure> {
-    let all = records(ledger).await?;
-    let given = args.given()?;
-    let (found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, record)| {
+async fn named(
+    report: &str,
+    connection: Option<&str>,
+    parameters: &[(String, String)],
+    file: &LedgerFile,
+) -> Result<Found, Failure> {
+    let all = look(file).await?;
+    let path = all.file.display().to_string();
+    let at = connection
+        .map(|connection| format!(" @ {connection}"))
+        .unwrap_or_default();
+    if all.ledger.is_none() {
+        return Err(Failure::usage(format!(
+            "{report}{at} has not been collected yet: there is no ledger {path}"
+        ))
+        .hint("`host run` makes it"));
+    }
+    let (streams, others): (Vec<_>, Vec<_>) = all.streams.into_iter().partition(|(_, record)| {
         let stream = &record.stream;
-        let of = args.connection.as_ref();
-        let parameters = given.is_empty() || stream.parameters == given;
-        stream.report == args.report && parameters && of.is_none_or(|connection| *connection == stream.connection)
+        let same = parameters.is_empty() || stream.parameters == parameters;
+        stream.report == report && same && connection.is_none_or(|connection| connection == stream.connection)
     });
-    if !found.is_empty() {
-        return Ok(found);
+    if !streams.is_empty() {
+        return Ok(Found { streams, ..all });
     }
     let known = others.iter().map(|(_, record)| record.stream.report.as_str());
-    let hint = match nearest(&args.report, known) {
-        Some(report) if report != args.report => format!("did you mean `{report}`?"),
+    let hint = match nearest(report, known) {
+        Some(known) if known != report => format!("did you mean `{known}`?"),
         _ => "`host ledger list` shows what there is".to_owned(),
     };
-    Err(nothing(args).hint(hint))
+    Err(Failure::usage(format!("{report}{at} has not been collected yet: it is not in {path}")).hint(hint))
 }
 
-fn nothing(args: &StreamArgs) -> Failure {
-    let of = args.connection.as_ref();
-    let of = of.map(|connection| format!(" of {connection}")).unwrap_or_default();
-    Failure::usage(format!("the ledger knows nothing of {}{of}", args.report))
-}
-
+/// The streams that were named and are there, with the ledger.
 pub async fn opened(args: &StreamArgs) -> Result<(SqliteLedger, Vec<(Document, Record)>), Failure> {
-    let Some(ledger) = open(&args.file)? else {
-        return Err(nothing(args).hint("there is no ledger yet: `host run` makes one"));
-    };
-    let found = named(args, &ledger).await?;
-    Ok((ledger, found))
+    let found = named(&args.report, args.connection.as_deref(), &args.given()?, &args.file).await?;
+    let ledger = found
+        .ledger
+        .ok_or_else(|| Failure::new(Exit::Internal, "the ledger is not open"))?;
+    Ok((ledger, found.streams))
+}
+
+/// The streams that `host gaps` is about: those of a report, or all.
+pub async fn of_gaps(args: &GapsArgs) -> Result<Found, Failure> {
+    if let Some(report) = &args.report {
+        return named(report, args.connection.as_deref(), &[], &args.file).await;
+    }
+    let mut found = look(&args.file).await?;
+    found.streams.retain(|(_, record)| {
+        let of = args.connection.as_ref();
+        of.is_none_or(|connection| *connection == record.stream.connection)
+    });
+    Ok(found)
 }
 
 async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
-    let (found, folder) = match open(file)? {
-        Some(ledger) => (records(&ledger).await?, ledger.beside("spool")),
-        None => (Vec::new(), PathBuf::new()),
-    };
+    let Found {
+        file,
+        ledger,
+        streams: found,
+    } = look(file).await?;
+    let folder = ledger.map(|ledger| ledger.beside("spool")).unwrap_or_default();
     let mut text = String::new();
     if json {
         for (_, record) in &found {
@@ -128,31 +207,33 @@ async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
         return print(text.as_bytes());
     }
     if found.is_empty() {
-        text += "nothing is known of any stream\n";
+        let _ = writeln!(text, "No streams in {} yet.", file.display());
         text += &left(&folder, &found);
         return print(text.as_bytes());
     }
-    let _ = writeln!(
-        text,
-        "{:<16} {:<20} {:<20} {:>9} {:>7} {:>5}  PARAMETERS",
-        "REPORT", "CONNECTION", "WATERMARK", "IN FLIGHT", "SPOOLED", "GAPS"
-    );
+    // 76 columns, and parameters where there are any.
+    let row = |cells: [&str; 7]| {
+        let [report, connection, watermark, windows, spooled, gaps, parameters] = cells;
+        let row =
+            format!("{report:<16} {connection:<16} {watermark:<20} {windows:>7} {spooled:>7} {gaps:>4}  {parameters}");
+        row.trim_end().to_owned() + "\n"
+    };
+    let heads = ["REPORT", "CONNECTION", "WATERMARK", "WINDOWS", "SPOOLED", "GAPS", ""];
+    text += &row(heads);
     for (_, record) in &found {
         let parameters = record.stream.parameters.iter();
         let parameters: Vec<_> = parameters
             .map(|(name, value)| format!("{name}={}", value.escape_debug()))
             .collect();
-        let _ = writeln!(
-            text,
-            "{:<16} {:<20} {:<20} {:>9} {:>7} {:>5}  {}",
-            record.stream.report,
-            record.stream.connection,
-            record.watermark.map_or("-".into(), seconds),
-            record.windows.len(),
-            spool::documents(&folder, Some(&record.stream)).len(),
-            record.gaps().len(),
-            parameters.join(" ")
-        );
+        text += &row([
+            &record.stream.report,
+            &record.stream.connection,
+            &record.watermark.map_or("-".into(), seconds),
+            &record.windows.len().to_string(),
+            &spool::documents(&folder, Some(&record.stream)).len().to_string(),
+            &record.gaps().len().to_string(),
+            &parameters.join(" "),
+        ]);
     }
     text += &left(&folder, &found);
     print(text.as_bytes())
@@ -192,7 +273,7 @@ fn entry(record: &Record, folder: &Path) -> Value {
 async fn show(args: &StreamArgs) -> Result<(), Failure> {
     let (ledger, found) = opened(args).await?;
     let mut text = String::new();
-    for (document, record) in &found {
+    for (_, record) in &found {
         let mut sinks = Vec::new();
         for document in ledger.list(&record.stream.progress_prefix()).await? {
             let progress = Progress::decode(&document.key, &document.body)?;
@@ -216,7 +297,6 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
             "report": record.stream.report,
             "connection": record.stream.connection,
             "parameters": record.stream.parameters,
-            "revision": document.revision,
             "watermark": record.watermark,
             "covered": record.covered,
             "lost": record.lost,
@@ -234,77 +314,11 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
     print(text.as_bytes())
 }
 
-/// `host gaps`.
-pub async fn gaps(args: &GapsArgs) -> Result<(), Failure> {
-    let from = bound("--from", args.from.as_deref(), false)?;
-    let to = bound("--to", args.to.as_deref(), true)?;
-    if let (Some(from), Some(to)) = (from, to)
-        && from >= to
-    {
-        return Err(WindowError::Empty { from, to }.into());
-    }
-    let (_, found) = opened(&args.stream).await?;
-    let mut text = String::new();
-    for (_, record) in &found {
-        for gap in missing(record, from, to) {
-            // What is lost and what was never asked for may touch.
-            let lost = crate::ledger::without(gap, &crate::ledger::without(gap, &record.lost));
-            let open = crate::ledger::without(gap, &record.lost);
-            let mut parts: Vec<(Interval, &str)> = lost.into_iter().map(|part| (part, "lost")).collect();
-            parts.extend(open.into_iter().map(|part| (part, "open")));
-            parts.sort_unstable();
-            for (part, why) in parts {
-                let Interval { from, to } = part;
-                let stream = &record.stream;
-                if args.json {
-                    text += &line(&json!({
-                        "report": stream.report, "connection": stream.connection, "parameters": stream.parameters,
-                        "from": from, "to": to, "why": why,
-                    }))?;
-                } else {
-                    let _ = writeln!(text, "{}  {}  {why}  {stream}", seconds(from), seconds(to));
-                }
-            }
-        }
-    }
-    if text.is_empty() && !args.json {
-        text = "no gaps\n".into();
-    }
-    print(text.as_bytes())
-}
-
-/// What was never committed between two instants; without them, between the ends of what is known.
-fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Interval> {
-    let known = || record.covered.iter().chain(&record.lost);
-    let first = from.or_else(|| known().map(|known| known.from).min());
-    let last = to.or_else(|| known().map(|known| known.to).max());
-    match (first, last) {
-        (Some(from), Some(to)) => record.missing(Interval::new(from, to)),
-        _ => Vec::new(),
-    }
-}
-
-pub fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Option<Timestamp>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    let out_of_range = |_| Failure::usage(format!("{option} is out of range"));
-    Ok(Some(match Bound::parse(option, text)? {
-        Bound::Instant(instant) => instant,
-        Bound::Day(day) => {
-            let day = if end {
-                day.tomorrow().map_err(out_of_range)?
-            } else {
-                day
-            };
-            day.to_zoned(TimeZone::UTC).map_err(out_of_range)?.timestamp()
-        }
-    }))
-}
-
-fn seconds(instant: Timestamp) -> String {
+pub fn seconds(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn line(value: &impl Serialize) -> Result<String, Failure> {
+pub fn line(value: &impl Serialize) -> Result<String, Failure> {
     let line = serde_json::to_string(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     Ok(line + "\n")
 }

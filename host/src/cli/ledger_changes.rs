@@ -5,9 +5,10 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::args::{RenameArgs, ResetArgs, RewindArgs, StreamArgs};
-use super::ledger::{bound, opened};
-use super::{Failure, print};
-use crate::ledger::{Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
+use super::gaps::bound;
+use super::ledger::opened;
+use super::{Exit, Failure, print};
+use crate::ledger::{Claim, Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
 
 /// `host ledger reset`.
 pub async fn reset(args: &ResetArgs) -> Result<(), Failure> {
@@ -19,7 +20,7 @@ pub async fn reset(args: &ResetArgs) -> Result<(), Failure> {
     let mut text = String::new();
     for (document, record) in &found {
         // Not under the feet of a run.
-        let _claim = record.stream.claim(&ledger).await?;
+        let _claim = claimed(&ledger, &record.stream).await?;
         forget(&ledger, document, record).await?;
         let _ = writeln!(
             text,
@@ -116,7 +117,7 @@ pub async fn rename(args: &RenameArgs) -> Result<(), Failure> {
         );
     }
     let new = Stream::new(&args.to, &old.report, &old.parameters);
-    let (_old, _new) = (old.claim(&ledger).await?, new.claim(&ledger).await?);
+    let (_old, _new) = (claimed(&ledger, &old).await?, claimed(&ledger, &new).await?);
     if new == old {
         return Err(Failure::usage(format!("{old} has that name already")));
     }
@@ -141,6 +142,17 @@ pub async fn rename(args: &RenameArgs) -> Result<(), Failure> {
     print(text.as_bytes())
 }
 
+/// Holds a stream while its record is changed.
+async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, Failure> {
+    stream.claim(ledger).await.map_err(|error| match error {
+        claimed @ LedgerError::Claimed { .. } => {
+            let message = format!("{claimed}. Nothing of it was changed.");
+            Failure::new(Exit::Busy, message).hint("wait for it to end, or stop it")
+        }
+        error => error.into(),
+    })
+}
+
 /// Changes the record of one stream and prints what the change says.
 async fn change(
     command: &str,
@@ -149,7 +161,7 @@ async fn change(
 ) -> Result<(), Failure> {
     let (ledger, found) = opened(args).await?;
     let (document, record) = only(command, args, found)?;
-    let _claim = record.stream.claim(&ledger).await?;
+    let _claim = claimed(&ledger, &record.stream).await?;
     let (document, mut record) = current(&ledger, &document.key).await?;
     let said = change(&mut record)?;
     ledger

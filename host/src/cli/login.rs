@@ -1,8 +1,8 @@
 //! `host login`.
 
-use std::io::Write;
-
 use super::args::{LoginArgs, Talk};
+use super::error::note;
+use super::log::{self, Line};
 use super::stop::Stop;
 use super::{Failure, connection};
 use crate::config::Config;
@@ -16,19 +16,30 @@ pub async fn login(args: &LoginArgs, talk: &Talk) -> Result<(), Failure> {
     let settings = connection::of_name(&config, &args.connection)?;
     let login = DeviceLogin::start(&settings).await?;
     let prompt = login.prompt();
-    let mut stderr = anstream::stderr();
-    let _ = match &prompt.verification_uri_complete {
-        Some(uri) => writeln!(stderr, "Open {uri}"),
-        None => writeln!(stderr, "Open {}", prompt.verification_uri),
+    let uri = match &prompt.verification_uri_complete {
+        Some(uri) => uri,
+        None => &prompt.verification_uri,
     };
     let code: String = prompt.user_code.chars().filter(|c| !c.is_control()).collect();
     let minutes = counted(prompt.expires_in.as_secs() / 60, "minute", "minutes");
-    let _ = writeln!(stderr, "and enter the code {code} within {minutes}.");
+    // Said also where nothing but errors is: nobody could sign in otherwise.
+    let line = Line::new(
+        "info",
+        &format!("open {uri} and enter the code {code} within {minutes}"),
+    );
+    let line = line
+        .with("code", "sign-in")
+        .with("verification_uri", uri.to_string())
+        .with("user_code", code.as_str());
+    let text = format!("Open {uri}\nand enter the code {code} within {minutes}.\n");
+    log::say(talk.log_format, &text, &line);
     login.wait().await?;
-    let _ = writeln!(
-        stderr,
-        "Signed in: {} can be used until its refresh token goes unused too long.",
-        args.connection
+    note(
+        &format!(
+            "Signed in. The token for {} is stored and stays valid as long as it is used regularly.",
+            args.connection
+        ),
+        talk,
     );
     Ok(())
 }

@@ -5,10 +5,12 @@ pub mod args;
 mod auth;
 mod check;
 mod check_state;
+mod closing;
 mod connection;
 mod dead_letters;
 mod demo;
 mod error;
+mod gaps;
 mod inspection;
 mod ledger;
 mod ledger_changes;
@@ -21,6 +23,7 @@ mod recording;
 mod rejected;
 mod report;
 mod run;
+mod screen;
 mod simulate;
 mod sinks;
 mod slow_demo;
@@ -107,9 +110,15 @@ fn refuse(error: &clap::Error) -> u8 {
         true => args::LogFormat::Json,
         false => args::LogFormat::Text,
     };
-    Failure::usage(message.strip_prefix("error: ").unwrap_or(&message))
-        .hint(hint)
-        .print(format);
+    let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint);
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let failure = match summary::Account::of_refused(&arguments) {
+        Some(account) => account.close(Err(failure)).err(),
+        None => Some(failure),
+    };
+    if let Some(failure) = failure {
+        failure.print(format);
+    }
     Exit::Usage.code()
 }
 
@@ -171,7 +180,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Check(args) => block_on(check::check(args, &cli.talk)),
         Command::Login(args) => block_on(login::login(args, &cli.talk)),
         Command::Simulate(args) => block_on(simulate::simulate(args, &cli.talk)),
-        Command::Plugin(PluginCommand::List { config }) => plugins::list(&load(config)?),
+        Command::Plugin(PluginCommand::List { json, config }) => plugins::list(&load(config)?, *json),
         Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {
             plugins::inspect(&load(config)?, plugin, *json)
         }
@@ -179,12 +188,12 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Plugin(PluginCommand::Build(args)) => workshop::build(args, &cli.talk),
         Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
-        Command::Sink(SinkCommand::List { config }) => sinks::list(&load(config)?),
+        Command::Sink(SinkCommand::List { json, config }) => sinks::list(&load(config)?, *json),
         Command::DeadLetter(command) => block_on(dead_letters::run(command, &cli.talk)),
         Command::Rejected(command) => block_on(rejected::run(command, &cli.talk)),
         Command::Ledger(command) => block_on(ledger::run(command)),
-        Command::Gaps(args) => block_on(ledger::gaps(args)),
-        Command::Config(ConfigCommand::Check { config }) => check_config(config),
+        Command::Gaps(args) => block_on(gaps::gaps(args)),
+        Command::Config(ConfigCommand::Check { json, config }) => check_config(config, *json),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema());
             print((schema.map_err(|error| Failure::new(Exit::Internal, error.to_string()))? + "\n").as_bytes())
@@ -201,7 +210,7 @@ fn load(file: &args::ConfigFile) -> Result<Config, Failure> {
     Ok(Config::load(file.config.as_deref())?)
 }
 
-fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
+fn check_config(file: &args::ConfigFile, json: bool) -> Result<(), Failure> {
     let config = load(file)?;
     let Some(path) = &config.path else {
         return Err(Failure::usage("there is no configuration").hint("write host.toml, or name a file with --config"));
@@ -219,6 +228,12 @@ fn check_config(file: &args::ConfigFile) -> Result<(), Failure> {
     let mut remarks = config.remarks();
     for (name, sink) in &config.sinks {
         remarks.extend(sinks::remark(&config, name, sink));
+    }
+    if json {
+        return print(&json_line(&serde_json::json!({
+            "ok": true, "path": path.display().to_string(), "connections": config.connections.len(),
+            "sinks": config.sinks.len(), "plugins": config.plugins.len(), "remarks": remarks,
+        }))?);
     }
     for remark in remarks {
         print(format!("remark: {remark}\n").as_bytes())?;
@@ -256,6 +271,13 @@ fn print(data: &[u8]) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// One JSON object as a line.
+fn json_line(value: &impl serde::Serialize) -> Result<Vec<u8>, Failure> {
+    let mut line = serde_json::to_vec(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

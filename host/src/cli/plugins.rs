@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Failure, inspection, print};
+use super::{Exit, Failure, inspection, json_line, print};
 use crate::config::{Config, nearest};
 use crate::plugin::{BUILT_IN, Inspection, Limits, Plugin, PluginKind, Sandbox, built_in};
 
@@ -112,11 +112,20 @@ pub fn cache_folder() -> Option<PathBuf> {
 }
 
 /// `host plugin list`.
-pub fn list(config: &Config) -> Result<(), Failure> {
+pub fn list(config: &Config, json: bool) -> Result<(), Failure> {
     let mut text = String::new();
     let names = BUILT_IN.iter().map(|(name, _)| (*name, "built in"));
     for (name, origin) in names.chain(config.plugins.keys().map(|name| (name.as_str(), "configured"))) {
         let about = load(config, name)?.inspect();
+        if json {
+            let listed = serde_json::json!({
+                "name": name, "kind": about.kind.interface(), "version": about.version, "origin": origin,
+                "summary": about.summary,
+                "deprecated": about.report.as_ref().is_some_and(|report| report.deprecated.is_some()),
+            });
+            text += &String::from_utf8_lossy(&json_line(&listed)?);
+            continue;
+        }
         let deprecated = if about.report.is_some_and(|report| report.deprecated.is_some()) {
             " (deprecated by its vendor)"
         } else {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Talk, When};
+use super::screen;
 use crate::counted::counted;
 use crate::fetch;
 use crate::run::{Observer, SinkProgress};
@@ -36,9 +37,10 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_prefix(what.to_string());
-        bar.set_message("asking");
+        bar.set_message("requesting the report");
         // It takes a thread, which nobody would see at work.
         if shown {
+            screen::show(&bar);
             bar.enable_steady_tick(Duration::from_millis(100));
         }
         Progress {
@@ -53,6 +55,16 @@ impl Progress {
     /// Takes the line away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+        screen::forget();
+    }
+}
+
+/// However a run ends, its line goes.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if !self.bar.is_finished() {
+            self.finish();
+        }
     }
 }
 
@@ -69,10 +81,11 @@ impl fetch::Progress for Progress {
 
     fn searching(&self, file: &str, longest: Duration) {
         let text = format!(
-            "a job may have been submitted without an answer: looking for its file {file}, for {} at most",
+            "An earlier run may have started this report without seeing the reply. Waiting up to {} for its file {file} \
+             before asking again.",
             indicatif::HumanDuration(longest)
         );
-        self.bar.suspend(|| super::error::note(&text, &self.talk));
+        super::error::note(&text, &self.talk);
         self.bar.set_message(format!("looking for {file}"));
     }
 
@@ -82,14 +95,16 @@ impl fetch::Progress for Progress {
         let windows = self.windows.load(Ordering::Relaxed);
         if windows > 1 {
             self.bar
-                .set_message(format!("waiting for {windows} windows, asked {}", times(all)));
+                .set_message(format!("waiting for {windows} windows, checked {}", times(all)));
             return;
         }
         let job = self.job.lock().ok().and_then(|job| job.clone());
         // A job that an earlier run submitted was named when it was taken up.
         let job = job.map_or("the job".to_owned(), |job| format!("job {job}"));
-        self.bar
-            .set_message(format!("waiting for {job}, asked {}", times(polls)));
+        self.bar.set_message(format!(
+            "the server is preparing the report ({job}, checked {})",
+            times(polls)
+        ));
     }
 
     fn received(&self, bytes: u64, total: Option<u64>) {
@@ -146,15 +161,18 @@ impl Observer for Progress {
         let left = match (u32::try_from(done), u32::try_from(of.saturating_sub(done))) {
             (Ok(done), Ok(left)) if done > 0 && left > 0 => {
                 let estimate = (elapsed / done).saturating_mul(left);
-                format!(", about {} left", indicatif::HumanDuration(estimate))
+                match estimate.as_secs() {
+                    0 => ", almost done".to_owned(),
+                    _ => format!(", about {} left", indicatif::HumanDuration(estimate)),
+                }
             }
             _ => String::new(),
         };
-        let text = format!("{done} of {of} windows{left}");
-        self.bar.suspend(|| super::error::note(&text, &self.talk));
+        let text = format!("{done} of {of} windows done{left}");
+        super::error::note(&text, &self.talk);
     }
 
     fn resuming(&self, what: &str) {
-        self.bar.suspend(|| super::error::note(what, &self.talk));
+        super::error::note(what, &self.talk);
     }
 }

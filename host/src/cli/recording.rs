@@ -49,7 +49,7 @@ impl Notes {
     pub fn read(folder: &Path) -> Result<Notes, Failure> {
         let recording = Recording::read(folder)?;
         let incomplete = || {
-            Failure::usage(format!("{} is no recording of a run", folder.display()))
+            Failure::usage(format!("{} is not a recording of a run", folder.display()))
                 .hint("--record of `host run` makes one")
         };
         let text = |name: &str| recording.notes.get(name).ok_or_else(incomplete);

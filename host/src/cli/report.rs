@@ -7,7 +7,7 @@ use super::recording::Notes;
 use super::{Failure, plugins};
 use crate::config::{self, Config};
 use crate::plugin::{Description, Parameter, Plugin, PluginKind, Request};
-use crate::run::{Bound, Period, Window};
+use crate::run::{Bound, Period, PluginSummary, Summary, Window, WindowSummary};
 
 /// A report plugin and what is asked of it.
 pub struct Report {
@@ -29,19 +29,40 @@ pub struct Report {
     pub run_id: String,
 }
 
+impl Report {
+    /// Says in a summary which plugin it is, and what is asked of it.
+    pub fn introduce(&self, summary: &mut Summary) {
+        summary.plugin = PluginSummary {
+            name: self.description.name.clone(),
+            version: self.description.version.clone(),
+            sha256: self.plugin.digest().to_string(),
+        };
+        summary.parameters.clone_from(&self.request.parameters);
+        summary.window = Some(WindowSummary {
+            from: self.window.from,
+            to: self.window.to,
+        });
+    }
+}
+
 /// Loads the plugin and checks everything about the request that needs no server. With the notes of a recording, that is
 /// what is asked.
 pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
+    prepare_as(run_id(clock(args)?), args, notes)
+}
+
+/// The same, for a run that has its name already.
+pub fn prepare_as(run_id: String, args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
     let config = Config::load(args.config.config.as_deref())?;
     let clock = match (&args.now, notes) {
         (_, Some(notes)) => Some(notes.now),
-        (Some(text), None) => Some(self::clock(text)?),
+        (Some(text), None) => Some(instant(text)?),
         (None, None) => None,
     };
-    let now = clock.unwrap_or_else(|| {
-        // Milliseconds are what plugins and servers know.
-        Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_else(|_| Timestamp::now())
-    });
+    let now = match clock {
+        Some(clock) => clock,
+        None => self::clock(args)?,
+    };
     let period = period(args)?;
     let plugin = plugins::load(&config, &args.plugin)?;
     if plugin.kind() != PluginKind::Report {
@@ -60,7 +81,6 @@ pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failu
         Some(notes) => notes.parameters.clone(),
         None => parameters(&args.parameters, &description)?,
     };
-    let run_id = run_id(now);
     let request = Request {
         window: window.into(),
         now: now.as_millisecond(),
@@ -83,9 +103,18 @@ pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failu
 }
 
 /// A clock that stands still.
-pub fn clock(text: &str) -> Result<Timestamp, Failure> {
-    let wrong = |_| Failure::usage(format!("--now {text:?} is no RFC 3339 instant"));
+pub fn instant(text: &str) -> Result<Timestamp, Failure> {
+    let wrong = |_| Failure::usage(format!("--now {text:?} is not an RFC 3339 time"));
     text.parse().map_err(wrong)
+}
+
+/// The clock: the machine's, unless another one was given.
+pub fn clock(args: &ReportArgs) -> Result<Timestamp, Failure> {
+    match &args.now {
+        Some(text) => instant(text),
+        // Milliseconds are what plugins and servers know.
+        None => Ok(Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_else(|_| Timestamp::now())),
+    }
 }
 
 fn period(args: &ReportArgs) -> Result<Period, Failure> {
@@ -139,6 +168,6 @@ fn check_value(parameter: &Parameter, value: &str) -> Result<(), Failure> {
 }
 
 /// Sortable by time, and unique across processes and machines: `20250331T153000-5f2c9a1be07d4c33`.
-fn run_id(now: Timestamp) -> String {
+pub fn run_id(now: Timestamp) -> String {
     format!("{}-{:016x}", now.strftime("%Y%m%dT%H%M%S"), fastrand::u64(..))
 }

@@ -1,18 +1,18 @@
 //! `host run` and `host backfill`.
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::{BackfillArgs, RunArgs, Talk};
+use super::closing::{self, Kept};
 use super::error::hint;
 use super::progress::Progress;
 use super::recording::{self, Notes};
 use super::report::{self, Report};
 use super::sinks::{Opened, Wanted as Named};
 use super::stop::Stop;
-use super::summary::Target;
-use super::{Exit, Failure, connection, ledger, rejected, sinks, stream};
+use super::summary::Account;
+use super::{Exit, Failure, connection, ledger, log, rejected, sinks, stream};
 use crate::config::{self, Config};
 use crate::counted::counted;
 use crate::event::{Product, Provenance};
@@ -26,16 +26,28 @@ const DAY: u64 = 86_400;
 
 /// `host run`.
 pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
+    let account = Account::open(args)?;
     let wanted = if args.report.is_open() {
         Wanted::Due
     } else {
         Wanted::Period
     };
-    carry_out(args, wanted, talk).await
+    let result = carry_out(args, wanted, talk, &account).await;
+    account.close(result)
 }
 
 /// `host backfill`: a run of what is missing.
 pub async fn backfill(args: &BackfillArgs, talk: &Talk) -> Result<(), Failure> {
+    let account = Account::open(&args.run)?;
+    let result = match missing(args) {
+        Ok(wanted) => carry_out(&args.run, wanted, talk, &account).await,
+        Err(failure) => Err(failure),
+    };
+    account.close(result)
+}
+
+/// What a backfill wants.
+fn missing(args: &BackfillArgs) -> Result<Wanted, Failure> {
     let wrong = |reason: &str| Failure::usage(format!("--window: {reason}")).hint("for example --window 1d");
     let window = config::parse_duration(&args.window).map_err(|reason| wrong(&reason))?;
     let days = match window.as_secs() {
@@ -46,20 +58,25 @@ pub async fn backfill(args: &BackfillArgs, talk: &Talk) -> Result<(), Failure> {
     if args.run.report.is_open() {
         return Err(Failure::usage("a backfill needs a period").hint("give --from and --to"));
     }
-    let wanted = Wanted::Missing { days };
-    carry_out(&args.run, wanted, talk).await
+    Ok(Wanted::Missing { days })
 }
 
-async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Failure> {
+async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Account) -> Result<(), Failure> {
     let stop = Stop::listen(talk)?;
+    let cut_short = account.clone();
+    stop.at_last(move |exit| cut_short.cut_short(exit));
     let notes = args.replay.as_deref().map(Notes::read).transpose()?;
-    let report = report::prepare(&args.report, notes.as_ref())?;
+    let report = report::prepare_as(account.run_id(), &args.report, notes.as_ref())?;
+    account.know(|summary| report.introduce(summary));
+    log::about(|about| about.report = Some(report.description.name.clone()));
     let mut settings = match (&args.replay, &notes) {
         (Some(folder), Some(notes)) => recording::replay(folder, notes)?,
         _ => connection::settings(&report.config, &args.remote, report.description.connection)?,
     };
     settings.watch_clock = true;
     settings.now = report.clock;
+    account.know(|summary| summary.connection.clone_from(&settings.name));
+    log::about(|about| about.connection = Some(settings.name.clone()));
     if let Some(folder) = &args.record {
         let notes = Notes::of(&report, &settings)?;
         settings.exchange = Exchange::Record {
@@ -102,22 +119,35 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk) -> Result<(), Fa
         }
         None => None,
     };
-    let target = args.summary.as_deref().map(Target::open).transpose()?;
-    stop.hold(match keeping {
-        Some(_) => "what is reached is in the ledger: run again, and it goes on from there",
-        None => "without a ledger nothing is kept: the next run begins anew",
+    let kept = keeping.as_ref().map(|keeping| Kept {
+        wanted: keeping.wanted,
+        lag: keeping.lag,
     });
     let rejects = rejects(args, &report.config, &settings.name);
-    let (mut summary, result) = execute(report, settings, sinks, provenance, keeping, rejects, talk, &stop).await?;
-    let result = outcome(result, &summary, args.strict, &stop);
-    summary.exit = result.as_ref().err().map_or(Exit::Done, |failure| failure.exit).code();
-    if result.is_ok() {
-        tell(&summary, talk);
+    stop.hold(match keeping {
+        Some(_) => "progress is saved; run the same command again to continue",
+        None => "without a ledger nothing is kept: the next run starts over",
+    });
+    let (done, result) = execute(report, settings, sinks, provenance, keeping, rejects, talk, &stop).await?;
+    let result = outcome(result, &done, args.strict, &stop);
+    let summary = account.know(|known| {
+        let exit = result.as_ref().err().map_or(Exit::Done, |failure| failure.exit);
+        let started = known.started;
+        *known = Summary {
+            started,
+            exit: exit.code(),
+            ..done
+        };
+        known.clone()
+    });
+    if result
+        .as_ref()
+        .err()
+        .is_none_or(|failure| failure.exit == Exit::Partial)
+    {
+        closing::tell(&summary, kept, talk);
     }
-    match target {
-        Some(target) => target.write(&summary, result),
-        None => result,
-    }
+    result
 }
 
 /// What becomes of rows that are no events. A recording holds them itself, so running from one keeps none.
@@ -232,25 +262,4 @@ fn stopped(summary: &Summary, stop: &Stop) -> Failure {
         message: failure.message.map(|message| format!("{message}; {in_flight}")),
         ..failure
     }
-}
-
-/// The summary in one line for people.
-pub fn tell(summary: &Summary, talk: &Talk) {
-    if talk.quiet || (!std::io::stderr().is_terminal() && talk.verbose == 0) {
-        return;
-    }
-    let rejected = if summary.rejected > 0 {
-        format!(", {}", counted(summary.rejected, "row rejected", "rows rejected"))
-    } else {
-        String::new()
-    };
-    let _ = writeln!(
-        anstream::stderr(),
-        "{}: {}{rejected} from {} to {} in {} ms",
-        summary.plugin.name,
-        counted(summary.events, "event", "events"),
-        summary.window.from,
-        summary.window.to,
-        summary.duration_ms
-    );
 }

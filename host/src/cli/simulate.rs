@@ -1,10 +1,10 @@
 //! `host simulate`.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::Duration;
 
 use super::args::{SimulateArgs, Talk};
+use super::log::{self, Line};
 use super::stop::Stop;
 use super::{Failure, print};
 use crate::config;
@@ -30,12 +30,8 @@ pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {
     }
     stop.hold("the simulator keeps nothing");
     print(format!("{}\n", running.url()).as_bytes())?;
-    let _ = writeln!(
-        anstream::stderr(),
-        "Basic: {} / {}; Ctrl-C stops.",
-        credentials.user,
-        credentials.password
-    );
+    let text = format!("Basic: {} / {}; Ctrl-C stops.", credentials.user, credentials.password);
+    log::say(talk.log_format, &format!("{text}\n"), &Line::new("info", &text));
     // Over with the signal, or with its time.
     let _ = tokio::time::timeout(lifetime, stop.token.cancelled()).await;
     running.stop().await;

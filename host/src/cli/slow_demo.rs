@@ -347,7 +347,7 @@ async fn start(args: &DemoArgs) -> Result<(Child, State), Failure> {
     let now = match &args.now {
         Some(now) => now
             .parse()
-            .map_err(|_| Failure::usage(format!("--now {now:?} is no RFC 3339 instant")))?,
+            .map_err(|_| Failure::usage(format!("--now {now:?} is not an RFC 3339 time")))?,
         None => Timestamp::now(),
     };
     let today = now.to_zoned(TimeZone::UTC).date();

@@ -29,6 +29,9 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// `SIGXFSZ`: a file would have become larger than the process may write.
 const FILE_SIZE: i32 = 25;
 
+/// What is done before the process ends at once, knowing how it exits.
+type Last = Box<dyn FnOnce(Exit) + Send>;
+
 /// Cancelled by the first signal; a second one ends the process at once.
 #[derive(Clone)]
 pub struct Stop {
@@ -37,6 +40,8 @@ pub struct Stop {
     code: Arc<AtomicU8>,
     /// What there is to be finished, said as what becomes of it.
     held: Arc<Mutex<Option<&'static str>>>,
+    /// What is done before the process ends at once.
+    last: Arc<Mutex<Option<Last>>>,
 }
 
 impl Stop {
@@ -46,6 +51,7 @@ impl Stop {
             token: CancellationToken::new(),
             code: Arc::new(AtomicU8::new(Exit::Interrupted.code())),
             held: Arc::default(),
+            last: Arc::default(),
         };
         let failed = |error: io::Error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}"));
         let (hand_over, taken) = mpsc::channel::<(Runtime, Signals)>();
@@ -80,6 +86,11 @@ impl Stop {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
+    /// Has this done where a signal ends the process at once, if it takes no longer than a moment.
+    pub fn at_last(&self, last: impl FnOnce(Exit) + Send + 'static) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last));
+    }
+
     /// The end of a command that a signal cut short.
     pub fn failure(&self) -> Failure {
         let exit = self.exit();
@@ -105,23 +116,31 @@ impl Stop {
         self.token.cancel();
         let end_by = Instant::now() + PATIENCE;
         if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
-            end(first);
+            self.end(first);
         }
         tokio::select! {
-            second = signals.next() => end(second),
+            second = signals.next() => self.end(second),
             () = sleep(SILENCE) => {
                 let talk = talk.clone();
-                aside(move || note("stopping; a second signal ends at once", &talk));
+                aside(move || note("Stopping, saving progress… (press Ctrl-C again to stop immediately)", &talk));
             }
         }
         tokio::select! {
-            second = signals.next() => end(second),
+            second = signals.next() => self.end(second),
             () = sleep_until(end_by) => {
                 let (failure, format) = (self.failure(), talk.log_format);
                 let _ = aside(move || failure.print(format)).recv_timeout(LAST_WORDS);
-                end(first);
+                self.end(first);
             }
         }
+    }
+
+    fn end(&self, exit: Exit) -> ! {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(last) = last {
+            let _ = aside(move || last(exit)).recv_timeout(LAST_WORDS);
+        }
+        end(exit)
     }
 }
 

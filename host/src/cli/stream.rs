@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Failure;
 use super::args::RunArgs;
+use super::ledger::warn_where_gone;
 use super::report::Report;
 use crate::config::{Config, LookBackStep};
 use crate::event::Provenance;
@@ -43,6 +44,12 @@ pub async fn open(
     if let Some(sinks) = routed(&report.config, &provenance.report).filter(|sinks| only_looks(args, sinks)) {
         return Ok(looking(args, provenance, &sinks));
     }
+    let wanted = if args.report.is_open() {
+        Wanted::Due
+    } else {
+        Wanted::Period
+    };
+    warn_where_gone(&path, wanted);
     let found = RunStream::find(path, provenance, &report.request.parameters, &origin(settings)).await?;
     let collected_for = found.found.record.as_ref().map(|record| record.sinks.clone());
     if let Some(sinks) = collected_for.filter(|sinks| !sinks.is_empty() && only_looks(args, sinks)) {

@@ -1,10 +1,11 @@
 //! `host plugin new`, `build`, `test` and `check`.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use super::args::{BuildArgs, CheckPluginArgs, LogFormat, NewArgs, Talk, TestArgs};
+use super::error::note;
+use super::log::{self, Line};
 use super::{Exit, Failure, plugins, print};
 use crate::config::Config;
 use crate::counted::counted;
@@ -51,14 +52,12 @@ pub fn build(args: &BuildArgs, talk: &Talk) -> Result<(), Failure> {
 /// Builds, with what takes long on stderr, and the tool's own words where it fails or where they were asked for.
 fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &Talk) -> Result<Built, Failure> {
     let mut progress = |step: &str| {
-        if !talk.quiet && talk.log_format == LogFormat::Text {
-            let _ = writeln!(anstream::stderr(), "{}: {step} …", project.name);
-        }
+        note(&format!("{}: {step} …", project.name), talk);
     };
     match workshop::build(project, sandbox, Options { debug }, &mut progress) {
         Ok(built) => {
             if talk.verbose > 0 {
-                tell(&built.output);
+                tell(&built.output, talk);
             }
             Ok(built)
         }
@@ -68,7 +67,7 @@ fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &Talk) -> 
                 _ => String::new(),
             };
             if talk.log_format == LogFormat::Text {
-                tell(&output);
+                tell(&output, talk);
                 return Err(error.into());
             }
             // A line of JSON has it all.
@@ -80,9 +79,10 @@ fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &Talk) -> 
 }
 
 /// A compiler's words, as it said them.
-fn tell(output: &str) {
+fn tell(output: &str, talk: &Talk) {
+    let output = output.trim_end();
     if !output.is_empty() {
-        let _ = writeln!(std::io::stderr(), "{}", output.trim_end());
+        log::say(talk.log_format, &format!("{output}\n"), &Line::new("info", output));
     }
 }
 

@@ -25,6 +25,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use crate::absent::is_absent;
 use crate::remote::Parallel;
 use crate::run::MaxRejected;
 
@@ -438,7 +439,7 @@ impl Config {
     pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
         match named {
             Some(path) => Config::read(path),
-            None => match default_paths().into_iter().find(|path| path.exists()) {
+            None => match default_paths().into_iter().find(|path| may_be_there(path)) {
                 Some(path) => Config::read(&path),
                 None => Ok(Config::default()),
             },
@@ -471,6 +472,11 @@ impl Config {
         config.check_routes(text)?;
         Ok(config)
     }
+}
+
+/// Whether a file is there, or nobody may look: that is said when it is read.
+fn may_be_there(path: &Path) -> bool {
+    std::fs::metadata(path).err().is_none_or(|error| !is_absent(&error))
 }
 
 impl Config {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
-use super::Stream;
+use super::{Holder, Stream};
 
 /// Why progress cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -58,10 +58,12 @@ pub enum LedgerError {
         key: String,
     },
     /// Another process works on the stream.
-    #[error("another run of {what} is under way")]
+    #[error("{what} is already being collected{}", parenthesis(.holder.as_ref()))]
     Claimed {
         /// The stream, or its key.
         what: String,
+        /// Who does, where that is known.
+        holder: Option<Holder>,
     },
     /// The stream was collected from another server until now.
     #[error(
@@ -81,6 +83,10 @@ pub enum LedgerError {
     /// A thread of ours died.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+fn parenthesis(holder: Option<&Holder>) -> String {
+    holder.map(|holder| format!(" ({holder})")).unwrap_or_default()
 }
 
 /// What can be done where the file cannot be believed.
@@ -110,7 +116,9 @@ impl LedgerError {
             LedgerError::Damaged { .. } => BEGIN_ANEW.into(),
             LedgerError::Document { .. } => "`host ledger reset` forgets what is known of the stream".into(),
             LedgerError::Conflict { .. } => "run again: it goes on from what is there".into(),
-            LedgerError::Claimed { .. } => "wait for it to end; two runs of one stream never work at once".into(),
+            LedgerError::Claimed { .. } => {
+                "wait for it to end, or stop it: a stream is collected by one run at a time".into()
+            }
             LedgerError::Origin { stream, .. } => format!(
                 "give the connection another name, or another ledger, if it is another server; if the same one has moved: host ledger adopt {}",
                 stream.arguments()

@@ -66,7 +66,10 @@ impl Ledger for MemoryLedger {
 
     async fn claim(&self, key: &str) -> Result<Claim, LedgerError> {
         if !self.0.lock().unwrap().claims.insert(key.into()) {
-            return Err(LedgerError::Claimed { what: key.into() });
+            return Err(LedgerError::Claimed {
+                what: key.into(),
+                holder: None,
+            });
         }
         Ok(Box::new(Held(self.clone(), key.into())))
     }

@@ -29,6 +29,7 @@
 mod conformance;
 mod error;
 mod form;
+mod holder;
 mod interval;
 mod look_back;
 #[cfg(test)]
@@ -42,6 +43,7 @@ mod sqlite;
 mod stream;
 
 pub use error::LedgerError;
+pub use holder::Holder;
 pub use interval::{Interval, merged, without};
 pub use look_back::{LookBack, Tier};
 pub use progress::{Intent, Progress, Reached};

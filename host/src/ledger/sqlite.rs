@@ -12,7 +12,7 @@ use flate2::Crc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 
 use super::schema::Refusal;
-use super::{Claim, Document, Ledger, LedgerError, Revision, schema};
+use super::{Claim, Document, Holder, Ledger, LedgerError, Revision, schema};
 
 /// How long another process may hold the file for a change.
 const BUSY: Duration = Duration::from_secs(10);
@@ -180,11 +180,22 @@ impl Ledger for SqliteLedger {
             source,
         };
         // The system gives the lock free with the process, however that ends; the file stays.
-        let file = File::options().append(true).create(true).mode(0o600).open(&path);
+        let file = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path);
         let file = file.map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(file)),
-            Err(TryLockError::WouldBlock) => Err(LedgerError::Claimed { what: key.to_owned() }),
+            Ok(()) => {
+                Holder::this().note(&file);
+                Ok(Box::new(file))
+            }
+            Err(TryLockError::WouldBlock) => Err(LedgerError::Claimed {
+                what: key.to_owned(),
+                holder: Holder::read(&file),
+            }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }

@@ -38,7 +38,10 @@ impl Stream {
     /// [`LedgerError::Claimed`] at once, where another run of it is under way.
     pub async fn claim(&self, ledger: &dyn Ledger) -> Result<Claim, LedgerError> {
         ledger.claim(&self.key()).await.map_err(|error| match error {
-            LedgerError::Claimed { .. } => LedgerError::Claimed { what: self.to_string() },
+            LedgerError::Claimed { holder, .. } => LedgerError::Claimed {
+                what: self.to_string(),
+                holder,
+            },
             error => error,
         })
     }
@@ -108,11 +111,15 @@ impl Stream {
 
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.report, self.connection)?;
-        for (name, value) in &self.parameters {
-            write!(f, " {name}={}", value.escape_debug())?;
+        write!(f, "{} @ {}", self.report, self.connection)?;
+        let parameters = self.parameters.iter();
+        let parameters: Vec<String> = parameters
+            .map(|(name, value)| format!("{name}={}", value.escape_debug()))
+            .collect();
+        match parameters.is_empty() {
+            true => Ok(()),
+            false => write!(f, " ({})", parameters.join(" ")),
         }
-        Ok(())
     }
 }
 

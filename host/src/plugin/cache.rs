@@ -46,7 +46,7 @@ impl Cache {
                 })
             }
             Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "compiled plugins are not kept: the cache is unusable");
+                tracing::warn!(folder = %folder.display(), %error, "the plugin cache cannot be used: plugins are compiled on every run, which is slower");
                 None
             }
         }

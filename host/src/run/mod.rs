@@ -79,7 +79,7 @@ pub use keep_rejected::Rejects;
 pub use kept::{Keeping, Wanted};
 pub use loss::Loss;
 pub use reread::{Reread, RereadError, reread};
-pub use retention::kept;
+pub use retention::{kept, oldest};
 pub use schedule::depth;
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
@@ -630,10 +630,11 @@ impl Run {
                 sha256: self.plugin.digest().to_string(),
             },
             connection: self.provenance.connection.clone(),
-            window: WindowSummary {
+            parameters: self.request.parameters.clone(),
+            window: Some(WindowSummary {
                 from: window.from,
                 to: window.to,
-            },
+            }),
             events: counts.events,
             rejected: counts.rejected,
             rejected_kept: counts.fate.kept,
@@ -681,7 +682,8 @@ impl Run {
                     .collect(),
             }),
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            exit: 0,
+            // How it began and ends is the caller's to know.
+            ..Summary::default()
         }
     }
 }

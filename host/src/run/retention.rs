@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use crate::plugin::ConnectionKind;
+use jiff::{SignedDuration, Timestamp};
+
+use super::window::{WindowError, day_of, start_of};
+use crate::plugin::{ConnectionKind, Granularity};
 
 /// The default of an identity domain.
 const DOMAIN: Duration = Duration::from_secs(30 * 86_400);
@@ -19,4 +22,20 @@ pub fn kept(report: &str, kind: ConnectionKind, configured: Option<Duration>) ->
         ConnectionKind::Epm if report == "invalid-login" => Some(DOMAIN),
         ConnectionKind::Epm => None,
     })
+}
+/// The first instant that a server can be asked for, where it keeps so many days; none where it keeps all.
+///
+/// # Errors
+///
+/// Where that lies outside the calendar.
+pub fn oldest(now: Timestamp, granularity: Granularity, days: Option<u32>) -> Result<Option<Timestamp>, WindowError> {
+    let Some(days) = days else { return Ok(None) };
+    let end = match granularity {
+        Granularity::Day => start_of(day_of(now))?,
+        Granularity::Instant => now,
+    };
+    // A UTC day has 24 hours.
+    let kept = SignedDuration::from_hours(24 * i64::from(days));
+    let first = end.checked_sub(kept).map_err(|_| WindowError::OutOfRange)?;
+    Ok(Some(first))
 }

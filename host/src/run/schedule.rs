@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::retention::oldest;
 use super::window::{Window, WindowError, after, day_of, end_of_day, start_of};
-use crate::ledger::{Interval, Record, Tier, merged};
+use crate::ledger::{Interval, Record, Tier, merged, without};
 use crate::plugin::Granularity;
 
 /// A server may cut its days in any zone, and the last one ends a day twelve hours after UTC: until then rows may come
@@ -140,15 +141,24 @@ impl Rules {
         })
     }
 
-    /// What of a period was never committed, in windows of at most so many days.
+    /// What of a period was never committed, in windows of at most so many days. What of it the server no longer has is
+    /// lost, unless that is known already.
     pub(super) fn missing(&self, record: &Record, period: Window, days: u32) -> Result<Schedule, WindowError> {
         let rules = Rules {
             window_days: Some(self.window_days.map_or(days, |most| most.min(days))),
             ..self.clone()
         };
-        let missing = record.missing(Interval::new(period.from, period.to));
+        let (mut lost, mut wanted) = (Vec::new(), Vec::new());
+        let oldest = self.oldest()?.unwrap_or(period.from);
+        for missing in record.missing(Interval::new(period.from, period.to)) {
+            let from = missing.from.max(oldest).min(missing.to);
+            let gone = Interval::new(missing.from, from);
+            lost.extend(without(gone, &record.lost).into_iter().filter(|part| !part.is_empty()));
+            wanted.push(Interval::new(from, missing.to));
+        }
         Ok(Schedule {
-            windows: rules.cut(missing)?,
+            windows: rules.cut(wanted)?,
+            lost,
             ..Schedule::default()
         })
     }
@@ -160,13 +170,7 @@ impl Rules {
 
     /// The first instant that the server can be asked for.
     fn oldest(&self) -> Result<Option<Timestamp>, WindowError> {
-        let Some(days) = self.retention_days else {
-            return Ok(None);
-        };
-        Ok(Some(match self.granularity {
-            Granularity::Day => back(start_of(day_of(self.now))?, days)?,
-            Granularity::Instant => back(self.now, days)?,
-        }))
+        oldest(self.now, self.granularity, self.retention_days)
     }
 
     /// Events before this instant can have been stored by now.
@@ -240,10 +244,6 @@ fn days(count: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(count))
 }
 
-fn back(from: Timestamp, count: u32) -> Result<Timestamp, WindowError> {
-    from.checked_sub(days(count)).map_err(|_| WindowError::OutOfRange)
-}
-
 fn forth(from: Timestamp, count: u32) -> Result<Timestamp, WindowError> {
     from.checked_add(days(count.max(1)))
         .map_err(|_| WindowError::OutOfRange)
@@ -254,7 +254,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::ledger::{InFlight, Stream, WindowEnd, without};
+    use crate::ledger::{InFlight, Stream, WindowEnd};
     use crate::run::calendar::{notable_day, time_of_day};
     use crate::run::window::{Bound, Period};
 

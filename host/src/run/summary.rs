@@ -6,16 +6,24 @@ use serde::Serialize;
 use crate::sink::Guarantee;
 
 /// The summary of a run. `docs/scripting.md` explains each field.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
     /// Unique for this run.
     pub run_id: String,
+    /// When the run began, by its own clock.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
     /// The report plugin.
     pub plugin: PluginSummary,
-    /// The connection's name.
+    /// The connection's name; absent where the run ended before it was known.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub connection: String,
-    /// What was asked for, half open, UTC.
-    pub window: WindowSummary,
+    /// The plugin's parameters, by name.
+    pub parameters: Vec<(String, String)>,
+    /// What was asked for, half open, UTC; absent where the run ended before it was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowSummary>,
     /// Events that came out of the parser.
     pub events: u64,
     /// Rows that were no events.
@@ -39,21 +47,32 @@ pub struct Summary {
     pub duration_ms: u64,
     /// The process's exit code.
     pub exit: u8,
+    /// A stable word for how the run ended: `done`, or the `code` of its error.
+    pub code: String,
+    /// The error's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Which plugin ran.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct PluginSummary {
-    /// Its name.
+    /// Its name; where it could not be loaded, what was typed.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Its version.
+    /// Its version; absent where it could not be loaded.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// SHA-256 of the component, hexadecimal.
+    /// SHA-256 of the component, hexadecimal; absent where it could not be loaded.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub sha256: String,
 }
 
 /// A half-open period in UTC.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct WindowSummary {
     /// The first instant.
     pub from: Timestamp,

@@ -36,11 +36,18 @@ enum State {
 impl StdoutSink {
     /// For the process's standard output.
     pub fn new(renderer: Renderer) -> Self {
+        Self::through(|stdout| Box::new(stdout), renderer)
+    }
+
+    /// For the process's standard output; where that is a terminal, `share` stands between, as whoever else writes there
+    /// must know.
+    pub fn through(share: impl FnOnce(io::Stdout) -> Box<dyn Write + Send>, renderer: Renderer) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
+        let stream = if terminal { share(stdout) } else { Box::new(stdout) };
         StdoutSink {
             terminal,
-            ..Self::to("stdout", Box::new(stdout), renderer)
+            ..Self::to("stdout", stream, renderer)
         }
     }
 

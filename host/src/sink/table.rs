@@ -12,9 +12,20 @@ const TIME: usize = 20;
 const OUTCOME: usize = 7;
 const ACTIVITY: usize = 20;
 
-/// The widths of the columns.
+/// Nearly all activities.
+const SHORT_ACTIVITY: usize = 12;
+/// Every IPv4 address.
+const IPV4: usize = 15;
+/// From so many columns on, all are shown in full.
+const WIDE: usize = 110;
+const LEAST_SUBJECT: usize = 16;
+/// A shorter message says nothing.
+const LEAST_MESSAGE: usize = 12;
+
+/// The widths of the columns; one of width 0 is left out.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
+    activity: usize,
     subject: usize,
     source_ip: usize,
     service: usize,
@@ -23,20 +34,41 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// For a terminal of so many columns. On a narrow one lines wrap rather than lose a column.
+    /// For a terminal of so many columns. On a narrow one the service goes, and on a narrower one the message: they are what
+    /// people look for last, and NDJSON has them. Nothing else goes; below that, lines wrap.
     pub(crate) fn new(columns: usize) -> Self {
+        if columns < WIDE {
+            return Table::narrow(columns);
+        }
         // Every IPv4 address, and on a wide terminal every IPv6 address.
-        let source_ip = if columns >= 160 { 39 } else { 15 };
+        let source_ip = if columns >= 160 { 39 } else { IPV4 };
         let fixed = TIME + OUTCOME + ACTIVITY + source_ip + 6 * GAP.len();
-        let free = columns.saturating_sub(fixed).max(36);
+        let free = columns.saturating_sub(fixed);
         // Who it was is what people look for; the service is nearly always the same.
         let subject = free / 2;
         let service = free / 5;
         Table {
+            activity: ACTIVITY,
             subject,
             source_ip,
             service,
             message: free - subject - service,
+            line: String::new(),
+        }
+    }
+
+    fn narrow(columns: usize) -> Self {
+        let fixed = TIME + OUTCOME + SHORT_ACTIVITY + IPV4 + 4 * GAP.len();
+        let free = columns.saturating_sub(fixed).max(LEAST_SUBJECT);
+        let message = (free / 2).saturating_sub(GAP.len());
+        let message = if message < LEAST_MESSAGE { 0 } else { message };
+        let gap = if message == 0 { 0 } else { GAP.len() };
+        Table {
+            activity: SHORT_ACTIVITY,
+            subject: free - message - gap,
+            source_ip: IPV4,
+            service: 0,
+            message,
             line: String::new(),
         }
     }
@@ -83,14 +115,14 @@ impl Table {
         let widths = [
             TIME,
             OUTCOME,
-            ACTIVITY,
+            self.activity,
             self.subject,
             self.source_ip,
             self.service,
             self.message,
         ];
         self.line.clear();
-        for (cell, width) in cells.into_iter().zip(widths) {
+        for (cell, width) in cells.into_iter().zip(widths).filter(|(_, width)| *width > 0) {
             if !self.line.is_empty() {
                 self.line.push_str(GAP);
             }
@@ -160,10 +192,20 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_keeps_every_column() {
-        let text = rendered(40, &[samples::full(Activity::RoleAssign, Outcome::Success)]);
-        assert!(text.starts_with("TIME"));
-        assert!(text.contains("203.0.113.7"));
-        assert!(text.lines().all(|line| line.width() <= 110));
+    fn a_table_fits_into_80_columns_and_says_who_did_what_from_where() {
+        let events = [
+            samples::full(Activity::RoleAssign, Outcome::Success),
+            samples::sparse(Activity::Logon, Outcome::Failure),
+        ];
+        for columns in [78, 80, 100, 109] {
+            let text = rendered(columns, &events);
+            assert!(text.lines().all(|line| line.width() <= columns), "{columns}: {text}");
+            assert!(text.contains("203.0.113.7") && text.contains("jdoe"), "{text}");
+            assert!(text.contains("role-assign") && text.contains("success"), "{text}");
+        }
+        assert!(!rendered(80, &events).contains("MESSAGE"));
+        assert!(rendered(109, &events).contains("MESSAGE"));
+        // Below that lines wrap rather than lose another column.
+        assert!(rendered(40, &events).contains("203.0.113.7"));
     }
 }

@@ -55,6 +55,13 @@ pub(crate) fn defuse(bytes: &mut Vec<u8>, json: bool) {
     *bytes = safe.into_bytes();
 }
 
+/// As much of the text as fits into `columns`, made printable. What is cut is told by `…`.
+pub fn cut(text: &str, columns: usize) -> String {
+    let mut out = String::new();
+    push_cut(&mut out, text, columns);
+    out
+}
+
 /// Appends as much of the text as fits into `columns`, made printable. What is cut is told by `…`.
 /// Answers with the columns used.
 pub(crate) fn push_cut(out: &mut String, text: &str, columns: usize) -> usize {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::absent::is_absent;
 use rusqlite::{Connection, Row};
 
 pub use claim::Claim;
@@ -48,7 +49,7 @@ pub enum StoreError {
         section: &'static str,
     },
     /// Another process works on all of it.
-    #[error("another replay of the {what} in {} is under way", path.display())]
+    #[error("the {what} in {} are already being replayed by another process", path.display())]
     Claimed {
         /// What it holds.
         what: &'static str,
@@ -66,6 +67,14 @@ pub enum StoreError {
         path: PathBuf,
         /// What SQLite says.
         source: rusqlite::Error,
+    },
+    /// Nobody may say whether there is a file, or what it holds.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// The file or its folder cannot be made or reached.
     #[error("cannot open {}", path.display())]
@@ -111,6 +120,9 @@ impl StoreError {
                 }
                 _ => elsewhere(section),
             },
+            StoreError::Unreadable { .. } => {
+                "ask as the user that runs `host`, or make the file and its folder readable".into()
+            }
             StoreError::Folder { section, source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 format!("run as the user who owns it, or choose another file with `path` under [{section}]")
             }
@@ -197,7 +209,14 @@ impl Store {
     /// Whether there is a file. One that nobody may look at is not taken for none.
     fn is_there(&self) -> Result<bool, StoreError> {
         let Some(path) = &self.path else { return Ok(false) };
-        path.try_exists().map_err(self.folder(path))
+        match std::fs::File::open(path) {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(source) => Err(StoreError::Unreadable {
+                path: path.clone(),
+                source,
+            }),
+        }
     }
 
     fn folder(&self, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {

@@ -11,9 +11,11 @@ mod tls;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::args::RenderingArgs;
 use super::connection::{self, Owner};
-use super::{Failure, dead_letters, plugins, print};
+use super::{Failure, dead_letters, json_line, plugins, print};
 use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
@@ -369,16 +371,40 @@ fn shown(url: &url::Url) -> String {
 }
 
 /// `host sink list`.
-pub fn list(config: &Config) -> Result<(), Failure> {
-    let mut text = String::from(
-        "stdout           standard output\nfile:PATH        a file; without a ledger, or for a period that is named, replaced as a whole\n",
-    );
-    text += "PATH.wasm        a sink plugin, its bytes to standard output\n";
+pub fn list(config: &Config, json: bool) -> Result<(), Failure> {
+    let mut text = String::new();
+    let mut add = |name: &str, origin: &str, required: Option<bool>, about: &str| -> Result<(), Failure> {
+        if json {
+            let mut listed = json!({ "name": name, "origin": origin, "summary": about });
+            if let (Some(listed), Some(required)) = (listed.as_object_mut(), required) {
+                listed.insert("required".into(), required.into());
+            }
+            text += &String::from_utf8_lossy(&json_line(&listed)?);
+            return Ok(());
+        }
+        let built_in = if origin == "built-in" {
+            "built-in plugin for [sinks]: "
+        } else {
+            ""
+        };
+        let optional = if required == Some(false) { ", not required" } else { "" };
+        let _ = writeln!(text, "{name:<16} {built_in}{about}{optional}");
+        Ok(())
+    };
+    add("stdout", "always", None, "standard output")?;
+    let file = "a file; appended by runs that continue a stream, otherwise replaced";
+    add("file:PATH", "always", None, file)?;
+    add(
+        "PATH.wasm",
+        "always",
+        None,
+        "a sink plugin, its bytes to standard output",
+    )?;
     for (kind, about) in KINDS {
-        let _ = writeln!(text, "{kind:<16} kind for [sinks]: {about}");
+        add(kind, "kind", None, &format!("kind for [sinks]: {about}"))?;
     }
     for (name, about) in plugins::built_in_of(config, PluginKind::Sink)? {
-        let _ = writeln!(text, "{name:<16} built-in plugin for [sinks]: {}", about.summary);
+        add(name, "built-in", None, &about.summary)?;
     }
     for (name, sink) in &config.sinks {
         let about = match &sink.kind {
@@ -406,8 +432,7 @@ pub fn list(config: &Config) -> Result<(), Failure> {
                 None => format!("plugin {}", plugin.plugin),
             },
         };
-        let required = if sink.required { "" } else { ", not required" };
-        let _ = writeln!(text, "{name:<16} {about}{required}");
+        add(name, "configured", Some(sink.required), &about)?;
     }
     print(text.as_bytes())
 }

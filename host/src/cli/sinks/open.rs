@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::file::Layout;
 use super::network;
-use crate::cli::{Exit, Failure, connection, plugins, stdout};
+use crate::cli::{Exit, Failure, connection, plugins, screen, stdout};
 use crate::config::{self, Config, SinkKind, Transport};
 use crate::event::{Encoding, Provenance};
 use crate::plugin::SinkPlugin;
@@ -72,7 +72,7 @@ impl Opener<'_> {
                 .hint("redirect standard output, or write --sink file:PATH.parquet"));
         }
         let renderer = Renderer::new(format, encoding, Arc::clone(self.provenance));
-        Ok(Box::new(StdoutSink::new(renderer)))
+        Ok(Box::new(beside_progress(renderer)))
     }
 
     /// A file.
@@ -202,7 +202,7 @@ impl Opener<'_> {
     }
 
     fn raw_stdout(&self) -> StdoutSink {
-        StdoutSink::new(self.raw())
+        beside_progress(self.raw())
     }
 
     /// The path that stands at that key of the configuration.
@@ -229,6 +229,11 @@ pub(super) fn without_query(endpoint: &config::Connection) -> (config::Connectio
     (endpoint, query)
 }
 
+/// Standard output, which on a terminal is where the line of progress is too.
+fn beside_progress(renderer: Renderer) -> StdoutSink {
+    StdoutSink::through(|stdout| Box::new(screen::Beside(stdout)), renderer)
+}
+
 fn load(config: &Config, name: &str) -> Result<SinkPlugin, Failure> {
     Ok(plugins::load(config, name)?.sink()?)
 }
@@ -244,7 +249,7 @@ pub(super) fn check_plugin(config: &Config, name: &str, plugin: &config::PluginS
 /// Holds a configuration against the plugin's schema.
 fn check_config(name: &str, plugin: &SinkPlugin, config: &str) -> Result<(), Failure> {
     let value = serde_json::from_str(config)
-        .map_err(|error| Failure::usage(format!("the config of sink {name} is no JSON: {error}")))?;
+        .map_err(|error| Failure::usage(format!("the config of sink {name} is not JSON: {error}")))?;
     let mistakes = plugin.config_mistakes(&value)?;
     if mistakes.is_empty() {
         return Ok(());
