@@ -39,6 +39,7 @@ mod request;
 mod response;
 mod retry;
 mod settings;
+mod sign_in;
 mod tls;
 mod transport;
 
