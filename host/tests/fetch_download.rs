@@ -93,6 +93,7 @@ async fn run_from(
         longest: Duration::from_millis(2),
         total: Duration::from_secs(20),
         search,
+        file: Duration::from_millis(20),
     };
     let limits = Limits {
         polling,
@@ -102,6 +103,24 @@ async fn run_from(
     fetcher.fetch_from(&job(file), from, unsure).await.inspect_err(|error| {
         assert_secret_free(&format!("{error} {error:?} {:?}", error.hint()));
     })
+}
+
+/// Runs a job whose file may take so long to come.
+async fn run_waiting(server: &Server, file: Duration) -> Result<Fetched, FetchError> {
+    let spool = tempfile::tempdir().unwrap();
+    let polling = Polling {
+        first: Duration::from_millis(1),
+        longest: Duration::from_millis(2),
+        total: Duration::from_secs(20),
+        search: Duration::ZERO,
+        file,
+    };
+    let limits = Limits {
+        polling,
+        ..Limits::default()
+    };
+    let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(()));
+    fetcher.fetch(&job("a.csv")).await
 }
 
 /// Counts the jobs of which nobody knows whether there are two.
@@ -256,27 +275,110 @@ async fn a_name_that_is_no_report_s_is_neither_fetched_nor_deleted() {
     }
 }
 
+/// An archive with one file of no bytes, and one without a file.
+fn empty_archives() -> [Vec<u8>; 2] {
+    let empty = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut holding = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    holding
+        .start_file("a.csv", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    [holding, empty].map(|zip| zip.finish().unwrap().into_inner())
+}
+
 #[tokio::test]
-async fn an_empty_file_is_no_file_and_stays() {
-    let zip = {
-        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        zip.start_file("a.csv", zip::write::SimpleFileOptions::default())
-            .unwrap();
-        zip.finish().unwrap().into_inner()
-    };
-    for (status, body) in [(200, Vec::new()), (204, Vec::new()), (200, zip)] {
+async fn an_empty_file_of_a_job_that_ended_well_is_a_report_without_rows() {
+    let [holding, without] = empty_archives();
+    let bom = b"\xef\xbb\xbf\r\n".to_vec();
+    for (status, body) in [(200, vec![]), (204, vec![]), (200, bom), (200, holding), (200, without)] {
         let shown = (status, body.len());
+        for size in ["0", "null"] {
+            let body = body.clone();
+            let server = server(move |seen, _| match seen.path.as_str() {
+                LIST_V2 => Some(json(
+                    200,
+                    format!(r#"{{"status":0,"items":[{{"name":"a.csv","size":{size}}}]}}"#),
+                )),
+                path if path.ends_with("/contents") => Some(respond(status, "application/octet-stream", body.clone())),
+                _ => None,
+            })
+            .await;
+            let fetched = run(&server, "a.csv").await.unwrap();
+            let content = text(&fetched);
+            assert!(
+                content.trim_start_matches('\u{feff}').trim().is_empty(),
+                "{shown:?}: {content}"
+            );
+            assert_eq!(fetched.cleanup.unwrap().file, "a.csv", "{shown:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_comes_empty_though_it_is_listed_with_bytes_is_tried_again_and_stays() {
+    for patient in [true, false] {
+        let empty = AtomicUsize::new(if patient { 2 } else { usize::MAX });
         let server = server(move |seen, _| match seen.path.as_str() {
             LIST_V2 => Some(listing(&["a.csv"])),
-            path if path.ends_with("/contents") => Some(respond(status, "application/octet-stream", body.clone())),
+            path if path.ends_with("/contents") => Some(match empty.load(Ordering::Relaxed) {
+                0 => file(),
+                left => {
+                    empty.store(left - 1, Ordering::Relaxed);
+                    respond(200, "application/octet-stream", "")
+                }
+            }),
             _ => None,
         })
         .await;
-        let error = run(&server, "a.csv").await.unwrap_err();
-        assert_eq!((error.class(), error.code()), (Class::Failed, "no-file"), "{shown:?}");
-        let deleted = server.lines().iter().any(|line| line.contains("delete"));
-        assert!(!deleted, "{shown:?}");
+        let outcome = run_waiting(
+            &server,
+            if patient {
+                Duration::from_secs(60)
+            } else {
+                Duration::ZERO
+            },
+        )
+        .await;
+        match patient {
+            true => assert_eq!(text(&outcome.unwrap()), CSV),
+            false => assert_eq!(outcome.unwrap_err().code(), "no-file"),
+        }
+        assert!(!server.lines().iter().any(|line| line.contains("delete")));
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_called_invalid_for_a_while_is_tried_again() {
+    for listed in [&["a.csv"][..], &[]] {
+        let attempts = AtomicUsize::new(0);
+        let server = server(move |seen, _| match seen.path.as_str() {
+            LIST_V2 => Some(listing(listed)),
+            path if path == contents("a.csv") => Some(match attempts.fetch_add(1, Ordering::Relaxed) {
+                0..5 => no_such_file(),
+                _ => file(),
+            }),
+            _ => None,
+        })
+        .await;
+        assert_eq!(text(&run_waiting(&server, Duration::from_secs(60)).await.unwrap()), CSV);
+        assert_eq!(submissions(&server), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_page_in_place_of_a_file_is_a_refusal_and_nothing_else_is_tried() {
+    let page = respond_page;
+    let redirecting = || redirect(302, "https://login.example.com/oauth2/v1/authorize");
+    type Answer = fn() -> Response;
+    for answer in [page as Answer, redirecting] {
+        let server = server(move |seen, _| seen.path.ends_with("/contents").then(answer)).await;
+        let error = run_waiting(&server, Duration::from_secs(60)).await.unwrap_err();
+        assert_eq!((error.class(), error.code()), (Class::Refused, "sign-in-page"));
+        assert_eq!(server.seen().len(), 2);
+    }
+}
+
+fn respond_page() -> Response {
+    respond(200, "text/html", "<!DOCTYPE html><html><title>Sign In</title></html>")
 }
 
 #[tokio::test]
@@ -633,4 +735,97 @@ async fn a_file_that_exists_after_a_repeated_submission_is_the_one_asked_for() {
         (error.class(), error.remote_code()),
         (Class::Failed, Some("EPMCSS-20685"))
     );
+}
+
+/// Remembers how far the fetch came.
+#[derive(Default)]
+struct Points(Mutex<Vec<Point>>);
+
+#[async_trait::async_trait]
+impl Journal for Points {
+    async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.0.lock().unwrap().push(point);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_submission_that_made_no_job_leaves_nothing_to_look_for() {
+    let refused = r#"{"status":1,"error":{"errorcode":"EPMCSS-21192","errormessage":"Authorization failed"}}"#;
+    let told = r#"{"status":1,"details":"EPMCSS-21192: Authorization failed"}"#;
+    let failed = r#"{"status":1,"details":"EPMCSS-20679: Invalid parameters"}"#;
+    type Answer = Box<dyn Fn() -> Response + Send + Sync>;
+    let answers: Vec<(Answer, Class)> = vec![
+        (Box::new(move || json(200, refused)), Class::Refused),
+        (Box::new(move || json(200, told)), Class::Refused),
+        (Box::new(move || json(400, told)), Class::Refused),
+        (Box::new(move || json(403, refused)), Class::Refused),
+        (Box::new(|| json(401, "{}")), Class::Refused),
+        (Box::new(move || json(200, failed)), Class::Failed),
+        (Box::new(move || json(400, failed)), Class::Failed),
+        (Box::new(|| json(429, "{}")), Class::Unavailable),
+        (Box::new(respond_page), Class::Refused),
+        (
+            Box::new(|| redirect(302, "https://idcs-1.identity.oraclecloud.com/ui/v1/signin")),
+            Class::Refused,
+        ),
+    ];
+    for (answer, class) in answers {
+        for from in [Point::Start, Point::Submitting] {
+            let shown = answer().status();
+            let answer = answer();
+            let (parts, body) = answer.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let server = server(move |seen, _| match seen.path.as_str() {
+                SUBMIT => Some(Response::from_parts(parts.clone(), body.clone().into())),
+                LIST_V2 => Some(listing(&[])),
+                _ => None,
+            })
+            .await;
+            let spool = tempfile::tempdir().unwrap();
+            let polling = Polling {
+                first: Duration::from_millis(1),
+                longest: Duration::from_millis(2),
+                search: Duration::from_millis(5),
+                ..Polling::default()
+            };
+            let limits = Limits {
+                polling,
+                ..Limits::default()
+            };
+            let remote = Arc::new(remote(&server.url()));
+            let (fetcher, points) = (
+                Fetcher::new(remote, spool.path(), limits, Arc::new(())),
+                Points::default(),
+            );
+            let error = fetcher
+                .fetch_from(&job("a.csv"), from.clone(), &points)
+                .await
+                .unwrap_err();
+            assert_eq!(error.class(), class, "{shown} {error}");
+            let last = points.0.lock().unwrap().last().cloned();
+            assert_eq!(last, Some(Point::Start), "{shown} from {from:?}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_is_answered_with_a_sign_in_page_keeps_the_job() {
+    let page = respond_page;
+    let redirecting = || redirect(302, "https://idcs-1.identity.oraclecloud.com/ui/v1/signin");
+    type Answer = fn() -> Response;
+    for answer in [page as Answer, redirecting] {
+        let server = server(move |seen, _| (seen.path == "/jobs/7").then(answer)).await;
+        let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
+        let remote = Arc::new(remote(&server.url()));
+        let fetcher = Fetcher::new(remote, spool.path(), Limits::default(), Arc::new(()));
+        let from = Point::Waiting {
+            link: "/jobs/7".into(),
+            polls: 1,
+            next: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
+        assert_eq!((error.class(), error.code()), (Class::Refused, "sign-in-page"));
+        assert!(points.0.lock().unwrap().is_empty(), "the window stays where it was");
+    }
 }

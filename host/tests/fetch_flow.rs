@@ -22,6 +22,7 @@ fn limits() -> Limits {
             longest: Duration::from_millis(2),
             total: Duration::from_secs(20),
             search: Duration::ZERO,
+            file: Duration::ZERO,
         },
         ..Limits::default()
     }
@@ -308,7 +309,7 @@ async fn a_failed_job_tells_its_code_and_text() {
 #[tokio::test]
 async fn answers_that_are_no_envelopes_end_the_job() {
     for (kind, body) in [
-        ("text/html", "<html>sign in</html>"),
+        ("text/html", "<html>out of order</html>"),
         ("application/json", ""),
         ("application/json", r#"{"status":-1,"#),
         ("application/json", r#"{"status":-1,"links":[]}"#),

@@ -379,6 +379,7 @@ async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), Str
         longest: Duration::from_millis(2),
         total: Duration::from_secs(10),
         search: Duration::ZERO,
+        file: Duration::ZERO,
     };
     let limits = Limits {
         polling,

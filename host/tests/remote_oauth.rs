@@ -230,6 +230,25 @@ async fn answers_that_are_no_tokens_are_refused() {
 }
 
 #[tokio::test]
+async fn a_token_endpoint_that_shows_a_sign_in_page_refuses() {
+    type Answer = fn() -> Response;
+    let page = || respond(200, "text/html", "<html><title>Sign In</title></html>");
+    let redirecting = || redirect(302, "https://login.example.com/oauth2/v1/authorize?client_id=x");
+    for answer in [page as Answer, redirecting] {
+        let server = issuer(json!(1), move |seen, _| (seen.path == TOKEN).then(answer)).await;
+        let remote = Remote::new(with(&server.url(), secret_client())).unwrap();
+        let error = api(&remote).await.unwrap_err();
+        assert_eq!(
+            (error.class(), error.code()),
+            (Class::Refused, "sign-in-page"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("token-url"));
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_token_endpoint_that_redirects_gets_nothing_more() {
     let canary = Canary::start().await;
     for status in [301, 302, 303, 307, 308] {

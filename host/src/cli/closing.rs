@@ -31,39 +31,59 @@ struct Part {
     one: &'static str,
     /// Several of it.
     more: &'static str,
+    /// Whether somebody should look.
+    warns: bool,
 }
 
-/// Said where there is any, in this order. Where one is said, the line is a warning.
+/// Said where there is any, in this order.
 const PARTS: &[Part] = &[
     Part {
         of: |summary| summary.rejected,
         one: "row rejected",
         more: "rows rejected",
+        warns: true,
     },
     Part {
         of: |summary| summary.unrouted,
         one: "event matched no route",
         more: "events matched no route",
+        warns: true,
     },
     Part {
         of: |summary| summary.sinks.iter().map(|sink| sink.dead_lettered).sum(),
         one: "event kept as a dead letter",
         more: "events kept as dead letters",
+        warns: true,
     },
     Part {
         of: |summary| summary.sinks.iter().map(|sink| sink.undelivered).sum(),
         one: "event not delivered",
         more: "events not delivered",
+        warns: true,
     },
     Part {
         of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.gaps.len() as u64),
         one: "period lost",
         more: "periods lost",
+        warns: true,
     },
     Part {
         of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.unsure),
         one: "job that may exist twice",
         more: "jobs that may exist twice",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.mended,
+        one: "record mended",
+        more: "records mended",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.late),
+        one: "event that the server stored late",
+        more: "events that the server stored late",
+        warns: false,
     },
 ];
 
@@ -74,11 +94,12 @@ pub fn tell(summary: &Summary, kept: Option<Kept>, talk: &Talk) {
     // Who asked for a period and gets nothing wonders why.
     let idle = nothing_was_asked(summary, kept) && kept.is_some_and(|kept| kept.wanted != Wanted::Due);
     let asked_for = std::io::stderr().is_terminal() || talk.verbose > 0 || idle;
-    if talk.quiet || (!asked_for && parts.is_empty()) {
+    let warns = PARTS.iter().any(|part| part.warns && (part.of)(summary) > 0);
+    if talk.quiet || (!asked_for && !warns) {
         return;
     }
     let text = line(summary, kept, &parts);
-    let level = if parts.is_empty() { "info" } else { "warn" };
+    let level = if warns { "warn" } else { "info" };
     let json = Line::new(level, &text)
         .with("code", "closing")
         .with("events", summary.events)

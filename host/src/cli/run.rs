@@ -223,6 +223,7 @@ fn limits(set: &config::Fetch) -> fetch::Limits {
     limits.archive.ratio = set.archive_ratio.unwrap_or(limits.archive.ratio);
     limits.polling.total = set.job_timeout.unwrap_or(limits.polling.total);
     limits.polling.search = set.job_search.unwrap_or(limits.polling.search);
+    limits.polling.file = set.file_wait.unwrap_or(limits.polling.file);
     limits
 }
 

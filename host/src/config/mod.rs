@@ -395,6 +395,10 @@ pub struct Fetch {
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub job_search: Option<std::time::Duration>,
+    /// How long the file of a job that is done may be refused before that is believed, as `2m`.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub file_wait: Option<std::time::Duration>,
 }
 
 /// Limits of the sandbox; each is explained by `host plugin inspect`.

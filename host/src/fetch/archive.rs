@@ -2,12 +2,17 @@
 //!
 //! Nothing is ever extracted to a name that the archive chooses: the one file inside is copied to the spool, under
 //! limits of entries, size and ratio, and its length and CRC are checked. Names that would escape a folder, links,
-//! encryption and archives inside the archive are refused all the same: an honest report holds none.
+//! encryption and archives inside the archive are refused all the same: an honest report holds none. A backslash in a
+//! name is a folder's mark, as Windows and EPM Cloud write it (`inbox\\run.csv`), although APPNOTE 4.4.17 wants a slash.
+//!
+//! The archive begins where the file begins, and its end record is the one whose comment ends with the file (APPNOTE
+//! 4.3.16). ZIP64 records count where their locator stands right before that one (4.3.15), and nowhere else: a CSV file
+//! may hold any bytes.
 
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use zip::CompressionMethod;
-use zip::read::ZipArchive;
+use zip::read::{ArchiveOffset, Config, ZipArchive};
 use zip::result::ZipError;
 
 use super::limits::ArchiveLimits;
@@ -15,13 +20,22 @@ use super::spool::{Spool, Spooled};
 use crate::counted::counted;
 
 /// The first bytes of a ZIP file with at least one entry.
-pub(super) const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
+const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 
 const END_RECORD: [u8; 4] = *b"PK\x05\x06";
+const ZIP64_END_RECORD: [u8; 4] = *b"PK\x06\x06";
 const ZIP64_LOCATOR: [u8; 4] = *b"PK\x06\x07";
+
+const END_RECORD_BYTES: usize = 22;
+const LOCATOR_BYTES: usize = 20;
 
 /// The end record with the longest comment, and a ZIP64 locator before it.
 const TAIL: u64 = 22 + 65_535 + 20;
+
+/// Whether a file that begins so is an archive: with an entry, or with the end of one without entries.
+pub(super) fn is_archive(head: &[u8]) -> bool {
+    head.starts_with(&SIGNATURE) || head.starts_with(&END_RECORD)
+}
 
 /// Below this the ratio is not judged.
 const RATIO_FLOOR: u64 = 1024 * 1024;
@@ -70,14 +84,23 @@ pub enum ArchiveError {
     Spool(io::Error),
 }
 
-/// The one file of an archive, on the spool, and its name. Blocking.
+/// The one file of an archive, on the spool, and its name; none where the archive has no entry at all. Blocking.
 pub(super) fn open(
     archive: &Spooled,
     limits: &ArchiveLimits,
     spool: &Spool,
-) -> Result<(Spooled, String), ArchiveError> {
+) -> Result<Option<(Spooled, String)>, ArchiveError> {
     check_end(archive, limits)?;
-    let mut zip = ZipArchive::new(BufReader::new(archive.reader())).map_err(damaged)?;
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    let mut zip = ZipArchive::with_config(config, BufReader::new(archive.reader())).map_err(damaged)?;
+    if zip.is_empty() {
+        return match archive.head(4).map_err(ArchiveError::Spool)? == END_RECORD {
+            true => Ok(None),
+            false => Err(ArchiveError::Damaged("it lists none of its entries".into())),
+        };
+    }
     if zip.len() > usize::from(limits.entries) {
         return Err(ArchiveError::Entries { limit: limits.entries });
     }
@@ -133,7 +156,7 @@ pub(super) fn open(
     let file = out
         .into_inner()
         .map_err(|error| ArchiveError::Spool(error.into_error()))?;
-    Ok((Spooled::new(file).map_err(ArchiveError::Spool)?, name))
+    Ok(Some((Spooled::new(file).map_err(ArchiveError::Spool)?, name)))
 }
 
 /// Looks at the end records before the library reads as many entries as they claim.
@@ -144,26 +167,49 @@ fn check_end(archive: &Spooled, limits: &ArchiveLimits) -> Result<(), ArchiveErr
         .seek(SeekFrom::Start(archive.len().saturating_sub(TAIL)))
         .map_err(ArchiveError::Spool)?;
     reader.read_to_end(&mut tail).map_err(ArchiveError::Spool)?;
-    // A ZIP64 record may claim any number of entries; no file under our limits needs one.
-    if tail.windows(4).any(|window| window == ZIP64_LOCATOR) {
-        return Err(ArchiveError::Damaged(
-            "it is a ZIP64 archive, which no report of this size needs".into(),
-        ));
+    let Some(at) = end_record(&tail) else {
+        return Err(ArchiveError::Damaged("its end is missing".into()));
+    };
+    // Readers disagree about which of two ends is the end.
+    let comment = tail.get(at + END_RECORD_BYTES..).unwrap_or_default();
+    if comment.windows(4).any(|window| window == END_RECORD) {
+        return Err(ArchiveError::Damaged("it has two ends".into()));
     }
-    let mut found = false;
-    for record in tail.windows(22).filter(|window| window.starts_with(&END_RECORD)) {
-        found = true;
-        if let [_, _, _, _, _, _, _, _, _, _, low, high, ..] = record
-            && u16::from_le_bytes([*low, *high]) > limits.entries
-        {
-            return Err(ArchiveError::Entries { limit: limits.entries });
+    let mut entries = number(&tail, at + 10, 2);
+    let locator = at.checked_sub(LOCATOR_BYTES).and_then(|locator| tail.get(locator..at));
+    if let Some(locator) = locator.filter(|locator| locator.starts_with(&ZIP64_LOCATOR)) {
+        let mut record = Vec::new();
+        reader
+            .seek(SeekFrom::Start(number(locator, 8, 8)))
+            .and_then(|_| reader.take(56).read_to_end(&mut record))
+            .map_err(|error| ArchiveError::Damaged(error.to_string()))?;
+        if record.len() < 56 || !record.starts_with(&ZIP64_END_RECORD) {
+            return Err(ArchiveError::Damaged("its ZIP64 end record is missing".into()));
         }
+        entries = number(&record, 24, 8).max(number(&record, 32, 8));
     }
-    if found {
-        Ok(())
-    } else {
-        Err(ArchiveError::Damaged("its end is missing".into()))
+    if entries > u64::from(limits.entries) {
+        return Err(ArchiveError::Entries { limit: limits.entries });
     }
+    Ok(())
+}
+
+/// Where the end record stands, whose comment ends with the file.
+fn end_record(tail: &[u8]) -> Option<usize> {
+    let last = tail.len().checked_sub(END_RECORD_BYTES)?;
+    (0..=last).rev().find(|at| {
+        tail.get(*at..).is_some_and(|rest| rest.starts_with(&END_RECORD))
+            && number(tail, at + 20, 2) == (last - at) as u64
+    })
+}
+
+/// So many bytes as a number, least significant first; missing ones are 0.
+fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
+    let bytes = bytes.get(at..at.saturating_add(length)).unwrap_or_default();
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 /// The index of the report: the only file, or the only CSV file among several. Refuses the archive for any bad entry.
@@ -189,7 +235,7 @@ fn choose<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<usize, ArchiveError
         if entry.is_symlink() || !matches!(kind, 0 | 0o100_000 | 0o040_000) {
             return bad("a link or a device");
         }
-        if entry.is_dir() {
+        if entry.is_dir() || entry.name_raw().ends_with(b"\\") {
             continue;
         }
         if !matches!(
@@ -224,11 +270,12 @@ fn choose<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<usize, ArchiveError
 
 fn is_plain_path(name: &[u8]) -> bool {
     let drive = matches!(name, [letter, b':', ..] if letter.is_ascii_alphabetic());
+    let is_separator = |byte: &u8| matches!(byte, b'/' | b'\\');
     !name.is_empty()
         && !drive
-        && !name.starts_with(b"/")
-        && !name.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control())
-        && !name.split(|byte| *byte == b'/').any(|segment| segment == b"..")
+        && !name.first().is_some_and(is_separator)
+        && !name.iter().any(u8::is_ascii_control)
+        && !name.split(is_separator).any(|segment| segment == b"..")
 }
 
 fn is_archive_name(name: &str) -> bool {
@@ -274,7 +321,9 @@ mod tests {
 
     fn open_bytes(bytes: &[u8]) -> Result<(String, Vec<u8>), ArchiveError> {
         let (_folder, spool, archive) = spooled(bytes);
-        let (inside, name) = open(&archive, &ArchiveLimits::default(), &spool)?;
+        let Some((inside, name)) = open(&archive, &ArchiveLimits::default(), &spool)? else {
+            return Ok((String::new(), Vec::new()));
+        };
         let mut content = Vec::new();
         inside.reader().read_to_end(&mut content).unwrap();
         Ok((name, content))
@@ -337,8 +386,26 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_archive_is_refused() {
-        assert!(open_bytes(&archive(&[])).is_err());
+    fn an_archive_without_entries_has_no_file_unless_it_begins_with_one() {
+        let empty = archive(&[]);
+        assert!(is_archive(&empty));
+        let (_folder, spool, spooled) = spooled(&empty);
+        assert!(open(&spooled, &ArchiveLimits::default(), &spool).unwrap().is_none());
+        let mut headless = archive(&[("a.csv", b"x")]);
+        let central = headless.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        headless.truncate(central);
+        headless.extend(&empty);
+        assert!(matches!(open_bytes(&headless), Err(ArchiveError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_backslash_in_a_name_is_the_mark_of_a_folder() {
+        let tame = "inbox/run.csv";
+        let bytes = replaced(archive(&[(tame, b"content")]), tame.as_bytes(), b"inbox\\run.csv");
+        assert_eq!(
+            open_bytes(&bytes).unwrap(),
+            ("inbox\\run.csv".into(), b"content".to_vec())
+        );
     }
 
     #[test]
@@ -454,13 +521,74 @@ mod tests {
         }
     }
 
+    /// ZIP64 end records as Java writes them for an archive of any size, and what is put between them and the end.
+    fn with_zip64(bytes: &[u8], entries: u64, between: &[u8]) -> Vec<u8> {
+        let end = bytes.windows(4).rposition(|window| window == END_RECORD).unwrap();
+        let central = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        let mut whole = bytes[..end].to_vec();
+        whole.extend(ZIP64_END_RECORD);
+        whole.extend(44_u64.to_le_bytes());
+        whole.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for number in [entries, entries, (end - central) as u64, central as u64] {
+            whole.extend(number.to_le_bytes());
+        }
+        whole.extend(ZIP64_LOCATOR);
+        whole.extend(0_u32.to_le_bytes());
+        whole.extend((end as u64).to_le_bytes());
+        whole.extend(1_u32.to_le_bytes());
+        whole.extend(between);
+        let mut last = bytes[end..].to_vec();
+        // The numbers stand in the ZIP64 record.
+        last[8..20].fill(0xff);
+        whole.extend(last);
+        whole
+    }
+
     #[test]
-    fn zip64_records_are_refused() {
+    fn a_small_archive_with_zip64_end_records_is_read() {
+        let plain = archive(&[("a.csv", b"content")]);
+        let read = open_bytes(&with_zip64(&plain, 1, b"")).unwrap();
+        assert_eq!(read, ("a.csv".into(), b"content".to_vec()));
+        assert!(matches!(
+            open_bytes(&with_zip64(&plain, 65, b"")),
+            Err(ArchiveError::Entries { limit: 64 })
+        ));
+        assert!(matches!(
+            open_bytes(&with_zip64(&plain, u64::MAX, b"")),
+            Err(ArchiveError::Entries { limit: 64 })
+        ));
+        assert!(open_bytes(&with_zip64(&plain, 1, b"x")).is_err());
+    }
+
+    #[test]
+    fn an_archive_with_a_second_end_in_its_comment_is_refused() {
         let mut bytes = archive(&[("a.csv", b"content")]);
-        let end = bytes.windows(4).position(|window| window == END_RECORD).unwrap();
-        let mut locator = ZIP64_LOCATOR.to_vec();
-        locator.extend([0; 16]);
-        bytes.splice(end..end, locator);
-        assert!(open_bytes(&bytes).is_err());
+        let length = bytes.len();
+        bytes[length - 2..].copy_from_slice(&23_u16.to_le_bytes());
+        assert!(open_bytes(&[&bytes[..], &[b' '; 23]].concat()).is_ok());
+        let second = [&END_RECORD[..], &[0; 19]].concat();
+        assert!(matches!(
+            open_bytes(&[bytes, second].concat()),
+            Err(ArchiveError::Damaged(_))
+        ));
+    }
+
+    #[test]
+    fn bytes_of_a_file_that_look_like_records_are_no_records() {
+        let content = [
+            &ZIP64_LOCATOR[..],
+            &[0; 16],
+            &END_RECORD,
+            &[0xff; 18],
+            b"x",
+            &ZIP64_END_RECORD,
+        ]
+        .concat();
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        zip.start_file("a.csv", stored).unwrap();
+        zip.write_all(&content).unwrap();
+        let bytes = zip.finish().unwrap().into_inner();
+        assert_eq!(open_bytes(&bytes).unwrap().1, content);
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! "Download (11.1.2.3.600)" of the EPM Cloud REST interface answers HTTP 200 either way: bytes are the file, JSON is
 //! an error. Where it does not know the file, List Files may tell its name; where it is refused, "Download (v2)" may
-//! not be: that one prepares the file in a job and offers a link to it.
+//! not be: that one prepares the file in a job and offers a link to it. A server may call a job done a while before it
+//! serves the job's file, so "Invalid file" is believed only when it has been said for [`Polling::file`].
 
+use std::time::Instant;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::Method;
 use tokio::task::JoinError;
 use tracing::debug;
@@ -11,12 +15,12 @@ use tracing::debug;
 use super::crowd::Crowd;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
-use super::limits::Limits;
+use super::limits::{Limits, Polling};
 use super::progress::Progress;
 use super::receive::{Received, receive};
 use super::spool::{Spool, Spooled};
-use super::{files, job};
-use crate::remote::{Class, Remote, Request};
+use super::{files, job, web_page};
+use crate::remote::{Class, Remote, RemoteError, Request};
 
 /// JSON that is longer than this is a file, not an error.
 const LONGEST_ERROR: u64 = 64 * 1024;
@@ -31,6 +35,8 @@ pub(super) struct Downloaded {
     pub(super) name: String,
     /// What the server says the file is: `zip`, `csv`, …
     pub(super) extension: Option<String>,
+    /// Whether there is nothing in it.
+    pub(super) empty: bool,
 }
 
 /// What a download needs.
@@ -46,6 +52,38 @@ pub(super) struct Download<'a> {
 impl Download<'_> {
     /// Downloads the file that a job was asked to write, whatever it is called now. `told` is what the job said.
     pub(super) async fn run(self, told: &[String], asked: &str) -> Result<Downloaded, FetchError> {
+        let Polling {
+            first, longest, file, ..
+        } = self.limits.polling;
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(first)
+            .with_max_delay(longest)
+            .with_factor(1.5)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        let (started, mut told_so) = (Instant::now(), false);
+        loop {
+            let error = match self.anywhere(told, asked).await {
+                Err(error @ FetchError::NoFile { later: true, .. }) => error,
+                outcome => return outcome,
+            };
+            let left = file.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(error);
+            }
+            if !std::mem::replace(&mut told_so, true) {
+                let most = file.as_secs();
+                self.progress.warned(&format!(
+                    "{error}; the job is done, so this is tried again for up to {most} s"
+                ));
+            }
+            tokio::time::sleep(waits.next().unwrap_or(longest).min(left)).await;
+        }
+    }
+
+    /// Tries each way to the file once.
+    async fn anywhere(self, told: &[String], asked: &str) -> Result<Downloaded, FetchError> {
         let candidates = files::candidates(told, asked);
         let first = candidates.first().map_or(asked, String::as_str);
         let refusal = match self.v1(first).await {
@@ -55,6 +93,7 @@ impl Download<'_> {
         debug!(connection = self.remote.name(), "{refusal}; looking for another way");
         let listed = match files::list(self.remote, self.limits).await {
             Ok(listed) => Some(listed),
+            Err(error @ FetchError::Remote(RemoteError::SignIn { .. })) => return Err(error),
             Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => None,
             Err(error) => return Err(error),
         };
@@ -66,7 +105,7 @@ impl Download<'_> {
             None => first.to_owned(),
         };
         // The interface works; it was the name that did not.
-        if matches!(refusal, FetchError::NoFile { .. }) {
+        if matches!(refusal, FetchError::NoFile { .. } | FetchError::WebPage { .. }) {
             let others: Vec<&String> = match &listed {
                 Some(_) => vec![&name],
                 None => candidates.iter().collect(),
@@ -144,19 +183,47 @@ impl Download<'_> {
     async fn receive(self, request: Request, name: &str) -> Result<Downloaded, FetchError> {
         let request = request.limit(self.limits.document_bytes);
         let received = receive(self.remote, &request, self.spool, self.limits.restarts, self.progress).await?;
-        check_content(self.remote, name, &received)?;
+        let empty = check_content(self.remote, name, &received)? == Content::Nothing;
+        if empty {
+            self.check_size(name).await?;
+        }
         Ok(Downloaded {
             file: received.file,
             name: name.to_owned(),
             extension: received.extension,
+            empty,
         })
     }
+
+    /// A file that came without content has none, unless the server's list knows better.
+    async fn check_size(self, name: &str) -> Result<(), FetchError> {
+        /// A byte order mark and a line break are no content.
+        const NO_CONTENT: u64 = 5;
+        let listed = files::list_all(self.remote, self.limits).await.unwrap_or_default();
+        let size = listed.iter().find(|file| file.name == name).and_then(|file| file.size);
+        match size.filter(|size| *size > NO_CONTENT) {
+            None => Ok(()),
+            Some(size) => Err(FetchError::NoFile {
+                file: self.remote.presentable(name, 100),
+                why: format!("it came empty, and the server lists it with {size} bytes"),
+                later: true,
+            }),
+        }
+    }
+}
+
+/// What came instead of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Something,
+    /// No byte but a byte order mark and white space.
+    Nothing,
 }
 
 /// Whether the file may be had under another name or by another interface.
 fn may_be_elsewhere(error: &FetchError) -> bool {
     match error {
-        FetchError::NoFile { .. } | FetchError::Refused { .. } => true,
+        FetchError::NoFile { .. } | FetchError::WebPage { .. } | FetchError::Refused { .. } => true,
         FetchError::Remote(error) => error
             .status()
             .is_some_and(|status| matches!(status.as_u16(), 400 | 403 | 404 | 405 | 410 | 501)),
@@ -183,37 +250,43 @@ pub(super) fn joined<T>(outcome: Result<Result<T, FetchError>, JoinError>) -> Re
 }
 
 /// Whether what came is the file: not an error in JSON, not a sign-in page.
-fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<(), FetchError> {
-    let no_file = |why: String| FetchError::NoFile {
+fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<Content, FetchError> {
+    const WHAT: &str = "the download";
+    let no_file = |why: String, later: bool| FetchError::NoFile {
         file: remote.presentable(name, 100),
         why,
+        later,
     };
-    if received.file.len() == 0 {
-        // Even a report without rows has a header.
-        return Err(no_file("the file is empty".into()));
-    }
     let kind = received.media_type.as_deref().unwrap_or_default();
     let is_json = kind == "application/json" || kind.ends_with("+json");
     let head = received.file.head(LONGEST_ERROR)?;
     let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
+    let is_page = kind == "text/html";
+    if start.is_empty() && received.file.len() <= head.len() as u64 && !is_json && !is_page {
+        return Ok(Content::Nothing);
+    }
     if start.first() == Some(&b'{') && (is_json || received.file.len() < LONGEST_ERROR) {
-        match Envelope::read(remote, "the download", start) {
+        match Envelope::read(remote, WHAT, start) {
             Ok(envelope) => {
-                let text = envelope.text.clone();
-                return Err(match (envelope.status, envelope.check()) {
+                let (status, text) = (envelope.status, envelope.text.clone());
+                return Err(match (status, envelope.check()) {
                     (Status::Failed(_), Err(error @ FetchError::Refused { .. })) => error,
-                    (_, _) => no_file(text.unwrap_or_else(|| "it answered with JSON instead".into())),
+                    (status, _) => no_file(
+                        text.unwrap_or_else(|| "it answered with JSON instead".into()),
+                        status != Status::Done,
+                    ),
                 });
             }
             Err(_) if !is_json => {}
-            Err(_) => return Err(no_file("it answered with JSON that says nothing".into())),
+            Err(_) => return Err(no_file("it answered with JSON that says nothing".into(), false)),
         }
     }
     if is_json {
-        return Err(no_file("it answered with JSON instead".into()));
+        return Err(no_file("it answered with JSON instead".into(), false));
     }
-    if kind == "text/html" || start.to_ascii_lowercase().starts_with(b"<!doctype html") {
-        return Err(no_file("it answered with a web page, perhaps to sign in".into()));
+    let lower = start.get(..100).unwrap_or(start).to_ascii_lowercase();
+    if is_page || lower.starts_with(b"<!doctype html") || lower.starts_with(b"<html") {
+        return Err(web_page::instead_of(remote, WHAT, start));
     }
-    Ok(())
+    Ok(Content::Something)
 }

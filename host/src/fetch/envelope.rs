@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::error::FetchError;
+use super::{mend, web_page};
 use crate::remote::Remote;
 
 /// A link that the server offers.
@@ -46,18 +47,16 @@ impl Envelope {
         if body.trim_ascii().is_empty() {
             return Err(malformed("the body is empty".into()));
         }
-        let value: Value = serde_json::from_slice(body).map_err(|error| {
-            malformed(match body.trim_ascii_start().first() {
-                Some(b'<') => "it is HTML or XML, not JSON".into(),
-                _ => format!("it is no JSON: {error}"),
-            })
-        })?;
+        if body.trim_ascii_start().first() == Some(&b'<') {
+            return Err(web_page::instead_of(remote, what, body));
+        }
+        let value: Value = parse(body).map_err(|error| malformed(format!("it is not JSON: {error}")))?;
         let Value::Object(object) = value else {
-            return Err(malformed("it is JSON, but no object".into()));
+            return Err(malformed("it is JSON, but not an object".into()));
         };
         let status = match object.get("status") {
             None | Some(Value::Null) => return Err(malformed("it has no status".into())),
-            Some(value) => status(value).ok_or_else(|| malformed("its status is no number".into()))?,
+            Some(value) => status(value).ok_or_else(|| malformed("its status is not a number".into()))?,
         };
         let (text, code) = message(&object);
         Ok(Envelope {
@@ -103,6 +102,14 @@ impl Envelope {
     }
 }
 
+/// JSON whose strings may break the grammar: what a server says of a failure often repeats what broke it.
+fn parse(body: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(body).or_else(|error| {
+        let mended = mend::mend(body).ok_or(error)?;
+        serde_json::from_str(&mended.text)
+    })
+}
+
 /// 0, -1 or an error's number; strings of digits count, and so does the letter O that Oracle's table prints.
 pub(super) fn status(value: &Value) -> Option<Status> {
     let number = match value {
@@ -146,6 +153,40 @@ pub(super) fn message(object: &serde_json::Map<String, Value>) -> (Option<String
         text = Some(format!("{code}: {said}"));
     }
     (text.or_else(|| code.clone()), code)
+}
+
+/// Whether the server's words say that there is nothing: `No records found`, `There is no data`, `Nothing to report`.
+pub(super) fn says_nothing_there(text: &str) -> bool {
+    const THINGS: [&str; 17] = [
+        "record",
+        "records",
+        "data",
+        "row",
+        "rows",
+        "result",
+        "results",
+        "entry",
+        "entries",
+        "login",
+        "logins",
+        "user",
+        "users",
+        "activity",
+        "information",
+        "event",
+        "events",
+    ];
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let names_a_thing = |words: &[&str]| words.iter().any(|word| THINGS.contains(word));
+    words.first() == Some(&"nothing")
+        || words.windows(2).any(|pair| pair == ["not", "found"]) && names_a_thing(&words)
+        || (words.iter().enumerate()).any(|(at, word)| {
+            *word == "no" && names_a_thing(words.get(at + 1..words.len().min(at + 4)).unwrap_or_default())
+        })
 }
 
 /// An Oracle message code: capital letters, a hyphen, digits.
@@ -259,15 +300,42 @@ mod tests {
         for (body, why) in [
             ("", "empty"),
             ("  \n", "empty"),
-            ("<html></html>", "HTML"),
-            ("{\"status\":", "no JSON"),
-            ("[]", "no object"),
+            ("<html></html>", "web page"),
+            ("{\"status\":", "not JSON"),
+            ("[]", "not an object"),
             ("{}", "no status"),
             (r#"{"status":null}"#, "no status"),
-            (r#"{"status":"soon"}"#, "no number"),
+            (r#"{"status":"soon"}"#, "not a number"),
         ] {
             let error = read(body).unwrap_err().to_string();
             assert!(error.contains(why), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn words_that_break_the_grammar_do_not_hide_how_a_job_ended() {
+        let body = b"{\"status\":9,\"details\":\"EPMCSS-20679: ACME\\j \xff\t\"}";
+        let envelope = Envelope::read(&remote(), "the poll", body).unwrap();
+        assert_eq!(
+            (envelope.status, envelope.code.as_deref()),
+            (Status::Failed(9), Some("EPMCSS-20679"))
+        );
+    }
+
+    #[test]
+    fn only_words_that_say_there_is_nothing_are_taken_so() {
+        for (text, nothing) in [
+            ("No records found", true),
+            ("There is no login data for the dates", true),
+            ("Records not found.", true),
+            ("Nothing to report", true),
+            ("generated", false),
+            ("The file was not found", false),
+            ("Report of records was generated, no errors", false),
+            ("User has no permission", false),
+            ("", false),
+        ] {
+            assert_eq!(says_nothing_there(text), nothing, "{text}");
         }
     }
 

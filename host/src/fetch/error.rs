@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::archive::ArchiveError;
+use super::envelope;
 use crate::counted::counted;
 use crate::remote::{Class, RemoteError};
 
@@ -13,7 +14,7 @@ use crate::remote::{Class, RemoteError};
 pub enum FetchError {
     /// A request failed.
     #[error(transparent)]
-    Remote(#[from] RemoteError),
+    Remote(RemoteError),
     /// The server's envelope says that access is refused.
     #[error("the server refused access: {text}")]
     Refused {
@@ -48,6 +49,18 @@ pub enum FetchError {
         /// What is wrong with the answer.
         why: String,
     },
+    /// A web page came instead of an answer.
+    #[error("{connection} answered {what} with a web page instead of data{}", title_text(title))]
+    WebPage {
+        /// The connection's name.
+        connection: String,
+        /// Which request.
+        what: &'static str,
+        /// The page's title.
+        title: Option<String>,
+        /// What the user may do.
+        hint: String,
+    },
     /// The server answered with something other than the file.
     #[error("the server did not send the file {file}: {why}")]
     NoFile {
@@ -55,6 +68,8 @@ pub enum FetchError {
         file: String,
         /// What it sent instead, or said.
         why: String,
+        /// Whether the file may be there a little later.
+        later: bool,
     },
     /// The archive cannot be opened safely.
     #[error("the archive {file} is refused: {source}")]
@@ -98,6 +113,25 @@ pub enum FetchError {
     Spool(#[from] io::Error),
 }
 
+fn title_text(title: &Option<String>) -> String {
+    title.as_deref().map(|title| format!(": {title}")).unwrap_or_default()
+}
+
+/// EPM Cloud says under HTTP 400, too, that access is refused.
+impl From<RemoteError> for FetchError {
+    fn from(error: RemoteError) -> FetchError {
+        if let RemoteError::Status { detail: Some(text), .. } = &error
+            && let Some(code) = envelope::find_code(text).filter(|code| REFUSALS.contains(&code.as_str()))
+        {
+            return FetchError::Refused {
+                code: Some(code),
+                text: text.clone(),
+            };
+        }
+        FetchError::Remote(error)
+    }
+}
+
 /// Codes with which EPM Cloud refuses access under HTTP 200 or 400.
 const REFUSALS: [&str; 2] = ["EPMCSS-21192", "EPMCSS-21193"];
 
@@ -118,6 +152,7 @@ impl FetchError {
             FetchError::JobTimeout { .. } => Class::Unavailable,
             FetchError::JobFailed { .. }
             | FetchError::Malformed { .. }
+            | FetchError::WebPage { .. }
             | FetchError::NoFile { .. }
             | FetchError::Archive { .. }
             | FetchError::Incomplete { .. }
@@ -128,6 +163,11 @@ impl FetchError {
         }
     }
 
+    /// Whether the answer says nothing of a job that was submitted: then it is worth asking again, later.
+    pub(crate) fn is_silent_on_the_job(&self) -> bool {
+        matches!(self, FetchError::WebPage { what, .. } if *what != super::job::SUBMISSION)
+    }
+
     /// A stable name for scripts.
     pub fn code(&self) -> &'static str {
         match self {
@@ -135,7 +175,7 @@ impl FetchError {
             FetchError::Refused { .. } => "access-refused",
             FetchError::JobFailed { .. } => "remote-failed",
             FetchError::JobTimeout { .. } => "job-timeout",
-            FetchError::Malformed { .. } => "malformed-response",
+            FetchError::Malformed { .. } | FetchError::WebPage { .. } => "malformed-response",
             FetchError::NoFile { .. } => "no-file",
             FetchError::Archive { .. } => "archive-refused",
             FetchError::Incomplete { .. } => "incomplete-list",
@@ -158,23 +198,27 @@ impl FetchError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             FetchError::Remote(error) => return error.hint(),
+            FetchError::WebPage { hint, .. } => return Some(hint.clone()),
             FetchError::Refused { .. } => {
                 "ask the administrator for the roles that the report needs; `host check` lists them"
             }
             FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20685" => {
                 "a file of that name exists on the server: delete it, or run again for a new name"
             }
+            FetchError::JobFailed { .. } => {
+                "what was asked for failed on the server; the next run asks for the period again"
+            }
             FetchError::JobTimeout { .. } => "the job may still finish; run again later, or ask for a shorter window",
             FetchError::NoFile { .. } => {
                 "the user may lack the right to download: it takes Service Administrator, or Migrations - Administer"
             }
             FetchError::Incomplete { .. } => {
-                "records may have been added or removed meanwhile: run again, with an end of the window further back"
+                "records may have been added or removed meanwhile, or the server gives no more of so long a list: run again, with \
+                 an end of the window further back, or for a shorter window"
             }
             FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "ask for a shorter window",
             FetchError::Spool(_) => "check the free space and the permissions of the spool folder",
             FetchError::Archive { .. }
-            | FetchError::JobFailed { .. }
             | FetchError::Journal(_)
             | FetchError::Malformed { .. }
             | FetchError::Plan(_) => return None,

@@ -10,7 +10,7 @@ use tracing::debug;
 use super::envelope::Envelope;
 use super::error::FetchError;
 use super::limits::Limits;
-use crate::remote::{Class, Remote, Request};
+use crate::remote::{Class, Remote, RemoteError, Request};
 
 /// "List Files" of the EPM Cloud REST interface, newest version first.
 const LISTS: [&[&str]; 2] = [
@@ -18,12 +18,28 @@ const LISTS: [&[&str]; 2] = [
     &["interop", "rest", "11.1.2.3.600", "applicationsnapshots"],
 ];
 
+/// A file on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    /// Bytes, where the server says: as a number or a text.
+    pub(super) size: Option<u64>,
+}
+
 /// The names of all files.
 pub(super) async fn list(remote: &Remote, limits: &Limits) -> Result<Vec<String>, FetchError> {
+    let all = list_all(remote, limits).await?;
+    Ok(all.into_iter().map(|file| file.name).collect())
+}
+
+/// All files.
+pub(super) async fn list_all(remote: &Remote, limits: &Limits) -> Result<Vec<Listed>, FetchError> {
     let mut refused = None;
     for path in LISTS {
         match list_at(remote, path, limits).await {
             Ok(names) => return Ok(names),
+            // Whoever is sent to sign in is so everywhere.
+            Err(error @ FetchError::Remote(RemoteError::SignIn { .. })) => return Err(error),
             // An interface that is not there, or not for us: perhaps the older one is.
             Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => {
                 debug!(connection = remote.name(), "{error}");
@@ -38,14 +54,23 @@ pub(super) async fn list(remote: &Remote, limits: &Limits) -> Result<Vec<String>
     }))
 }
 
-async fn list_at(remote: &Remote, path: &[&str], limits: &Limits) -> Result<Vec<String>, FetchError> {
+async fn list_at(remote: &Remote, path: &[&str], limits: &Limits) -> Result<Vec<Listed>, FetchError> {
     let url = remote.base().join(path)?;
     let request = Request::get(url)
         .header("accept", "application/json")?
         .limit(limits.control_bytes);
     let answer = remote.exchange(request).await?;
     let envelope = Envelope::read(remote, "the list of files", &answer.body)?.check()?;
-    Ok(envelope.items.iter().filter_map(file_name).collect())
+    let listed = |item: &Value| {
+        Some(Listed {
+            name: file_name(item)?,
+            size: item.get("size").and_then(|size| match size {
+                Value::String(text) => text.trim().parse().ok(),
+                size => size.as_u64(),
+            }),
+        })
+    };
+    Ok(envelope.items.iter().filter_map(listed).collect())
 }
 
 /// The names under which a job's file may be found, likeliest first: what the job told, what was asked for, variants.

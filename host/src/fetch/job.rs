@@ -17,6 +17,9 @@ use super::{files, request};
 use crate::plugin;
 use crate::remote::{Class, Remote, RemoteError, Request};
 
+/// What messages call the request that makes a job.
+pub(super) const SUBMISSION: &str = "the submission";
+
 const JOB_STATUS: &str = "Job Status";
 
 /// The code with which EPM Cloud refuses to write over a file.
@@ -62,9 +65,13 @@ impl Running<'_> {
             .map_err(|error| FetchError::Plan(error.to_string()))?
             .limit(limits.control_bytes)
             .repeatable(false);
+        // Whether there may be a job of which nobody knows: not where its file was looked for long enough.
+        let mut open = false;
         if again {
-            if self.search(job, limits.polling.search).await? == Some(true) {
-                return Ok(Envelope::done());
+            match self.search(job, limits.polling.search).await? {
+                Some(true) => return Ok(Envelope::done()),
+                Some(false) => {}
+                None => open = true,
             }
             self.unsure(job);
         } else {
@@ -78,22 +85,29 @@ impl Running<'_> {
             failpoint!("post.after");
             let error = match answer {
                 Ok(answer) => {
-                    return match Envelope::read(remote, "the submission", &answer.body)?.check() {
+                    let read = Envelope::read(remote, SUBMISSION, &answer.body);
+                    return match read.and_then(Envelope::check) {
                         // So the lost answer was to a job that ran, and has ended since.
                         Err(error) if repeated && error.remote_code() == Some(FILE_EXISTS) => Ok(Envelope::done()),
+                        Err(error) if says_no_job(&error) => self.not_made(error, open).await,
                         outcome => outcome,
                     };
                 }
                 Err(error) if error.is_transient() && !error.nothing_done() => error,
                 Err(error) => {
-                    if error.nothing_done() && !repeated {
-                        self.reached(Point::Start).await?;
-                    }
-                    return Err(error.into());
+                    let (never_sent, error) = (error.nothing_done(), FetchError::from(error));
+                    return match never_sent && !repeated || says_no_job(&error) {
+                        true => self.not_made(error, open).await,
+                        false => Err(error),
+                    };
                 }
             };
             if !retry.wait(&error, true).await {
-                return Err(error.into());
+                let error = FetchError::from(error);
+                return match says_no_job(&error) {
+                    true => self.not_made(error, open).await,
+                    false => Err(error),
+                };
             }
             let turned_away = matches!(
                 error.status(),
@@ -106,12 +120,21 @@ impl Running<'_> {
             };
             match self.search(job, longest).await {
                 Ok(Some(true)) => return Ok(Envelope::done()),
-                Ok(Some(false)) if turned_away => {}
+                Ok(Some(false)) if turned_away => open |= !is_too_early(&error),
                 Ok(Some(false)) => self.unsure(job),
                 Ok(None) | Err(_) => return Err(error.into()),
             }
             repeated = true;
         }
+    }
+
+    /// The submission made no job, so the next run may ask anew without looking for a file; unless an earlier submission is
+    /// still `open`.
+    async fn not_made<T>(self, error: FetchError, open: bool) -> Result<T, FetchError> {
+        if !open {
+            self.reached(Point::Start).await?;
+        }
+        Err(error)
     }
 
     /// Whether the job's file is on the server, or appears there in time; none where the server does not tell.
@@ -140,8 +163,7 @@ impl Running<'_> {
     fn unsure(self, job: &plugin::Job) {
         self.journal.unsure();
         self.progress.warned(&format!(
-            "a job may have been submitted without an answer, and its file {} did not appear: submitted again under the same \
-             name",
+            "an earlier submission got no reply, and its file {} did not appear; requesting the report again",
             self.shown(job)
         ));
     }
@@ -167,7 +189,7 @@ impl Running<'_> {
         }
         let Some(link) = submitted.link(JOB_STATUS) else {
             return Err(FetchError::Malformed {
-                what: "the submission",
+                what: SUBMISSION,
                 why: format!("the job is in progress, but there is no link `{JOB_STATUS}`"),
             });
         };
@@ -267,6 +289,28 @@ impl Running<'_> {
 
     async fn reached(self, point: Point) -> Result<(), FetchError> {
         self.journal.reached(point).await.map_err(FetchError::Journal)
+    }
+}
+
+/// Whether the answer to a submission says that it made no job: access was refused, the request was turned away or found
+/// wrong, or the job failed on the spot.
+fn says_no_job(error: &FetchError) -> bool {
+    match error {
+        FetchError::Refused { .. } | FetchError::JobFailed { .. } => true,
+        FetchError::Remote(RemoteError::SignIn { .. } | RemoteError::Refused { .. } | RemoteError::Status { .. }) => {
+            true
+        }
+        FetchError::Remote(error) => is_too_early(error),
+        _ => false,
+    }
+}
+
+/// Whether the request itself, and nothing that it was redirected to, was answered with 429.
+fn is_too_early(error: &RemoteError) -> bool {
+    match error {
+        RemoteError::Busy { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
+        RemoteError::GaveUp { last, .. } => is_too_early(last),
+        _ => false,
     }
 }
 

@@ -76,6 +76,8 @@ pub struct Polling {
     pub total: Duration,
     /// How long the file of a job is looked for where nobody knows whether the job exists. Default 10 min.
     pub search: Duration,
+    /// How long a server may refuse to give the file of a job that it calls done. Default 2 min.
+    pub file: Duration,
 }
 
 impl Default for Polling {
@@ -85,6 +87,7 @@ impl Default for Polling {
             longest: Duration::from_secs(20),
             total: Duration::from_secs(1800),
             search: Duration::from_secs(600),
+            file: Duration::from_secs(120),
         }
     }
 }

@@ -29,12 +29,16 @@ mod files;
 mod job;
 mod journal;
 mod limits;
+mod lines;
+mod mend;
 mod pages;
 mod progress;
 mod receive;
 mod records;
 mod request;
+mod salvage;
 mod spool;
+mod web_page;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -71,6 +75,8 @@ pub struct Fetched {
     pub polls: u64,
     /// How many records the document holds, where the host took them out of an envelope.
     pub records: Option<u64>,
+    /// How many of these the host had to mend.
+    pub mended: u64,
     /// What may be removed from the server once the events are delivered.
     pub cleanup: Option<Cleanup>,
 }
@@ -105,6 +111,7 @@ impl Fetched {
             job: None,
             polls: 0,
             records: None,
+            mended: 0,
             cleanup: None,
         }))
     }
@@ -202,24 +209,23 @@ impl Fetcher {
         let mut document = receive::receive(&self.remote, &request, &self.spool, restarts, &*self.progress)
             .await?
             .file;
-        let mut count = None;
+        let mut tally = None;
         if let Some(member) = call.records.clone() {
             let (remote, spool, limit) = (self.remote.clone(), self.spool.clone(), self.limits.record_bytes);
             let records =
                 download::blocking(move || records::split(&remote, &document, &member, limit, &spool)).await?;
             document = records.lines;
-            count = Some(records.count);
-            self.progress.records(records.count, Some(records.count));
+            tally = Some(records.tally);
+            let count = records.tally.records;
+            self.progress.records(count, Some(count));
+            if let Some(words) = records.nothing {
+                let connection = self.remote.name();
+                self.progress.warned(&format!(
+                    "{connection} has no rows for this period: it says \"{words}\""
+                ));
+            }
         }
-        Ok(Fetched {
-            document,
-            file_name: None,
-            extension: None,
-            job: None,
-            polls: 0,
-            records: count,
-            cleanup: None,
-        })
+        Ok(self.listed(document, tally))
     }
 
     async fn pages(&self, pages: &plugin::Pages, journal: &dyn Journal) -> Result<Fetched, FetchError> {
@@ -233,15 +239,24 @@ impl Fetcher {
             journal,
         )
         .await?;
-        Ok(Fetched {
-            document: collected.lines,
+        Ok(self.listed(collected.lines, Some(collected.tally)))
+    }
+
+    /// A document that is no file on the server.
+    fn listed(&self, document: Spooled, tally: Option<lines::Tally>) -> Fetched {
+        if let Some(notice) = tally.and_then(lines::Tally::notice) {
+            self.progress.warned(&format!("{}: {notice}", self.remote.name()));
+        }
+        Fetched {
+            document,
             file_name: None,
             extension: None,
             job: None,
             polls: 0,
-            records: Some(collected.count),
+            records: tally.map(|tally| tally.records),
+            mended: tally.map_or(0, |tally| tally.mended),
             cleanup: None,
-        })
+        }
     }
 
     async fn job(&self, job: &plugin::Job, from: Point, journal: &dyn Journal) -> Result<Fetched, FetchError> {
@@ -282,27 +297,29 @@ impl Fetcher {
         failpoint!("download.before");
         let downloaded = download.run(&finished.told, &job.file).await?;
         failpoint!("download.after");
-        let mut document = downloaded.file;
+        let shown = self.remote.presentable(&downloaded.name, 100);
+        let (mut document, mut empty) = (downloaded.file, downloaded.empty);
         let mut file_name = downloaded.name.clone();
-        if document.head(4)? == archive::SIGNATURE {
-            let (spool, limits, shown) = (
-                self.spool.clone(),
-                self.limits.archive,
-                self.remote.presentable(&downloaded.name, 100),
-            );
-            (document, file_name) = download::blocking(move || {
+        if archive::is_archive(&document.head(4)?) {
+            let (spool, limits, shown) = (self.spool.clone(), self.limits.archive, shown.clone());
+            let opened = download::blocking(move || {
                 archive::open(&document, &limits, &spool).map_err(|source| match source {
                     ArchiveError::Spool(error) => FetchError::Spool(error),
                     source => FetchError::Archive { file: shown, source },
                 })
             })
             .await?;
-            if document.len() == 0 {
-                return Err(FetchError::NoFile {
-                    file: self.remote.presentable(&downloaded.name, 100),
-                    why: "the file inside is empty".into(),
-                });
-            }
+            (document, file_name) = match opened {
+                Some(inside) => inside,
+                None => (Spooled::new(self.spool.create()?)?, file_name),
+            };
+            empty = document.len() == 0;
+        }
+        if empty {
+            self.progress.warned(&format!(
+                "the file {shown} is empty although its job ended well: {} has no rows for this period",
+                self.remote.name()
+            ));
         }
         Ok(Fetched {
             document,
@@ -311,6 +328,7 @@ impl Fetcher {
             job: finished.id,
             polls: finished.polls,
             records: None,
+            mended: 0,
             cleanup: (!job.keep && files::is_own(&downloaded.name, &job.file))
                 .then_some(Cleanup { file: downloaded.name }),
         })

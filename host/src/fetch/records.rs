@@ -2,11 +2,12 @@
 //!
 //! [`split`] reads `{"status":0,"details":[{…},{…}]}` from the spool and writes one record a line to the spool. Only
 //! one record at a time is in memory, and its size is limited. The envelope may say only at its end that it is a
-//! failure; as nothing is handed out before it was read whole, no record of a failure ever is.
+//! failure; as nothing is handed out before it was read whole, no record of a failure ever is. Where a record breaks the
+//! grammar or is too long, the envelope is read once more, by [`salvage`], which costs that record and no other.
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::rc::Rc;
 
 use memchr::{memchr_iter, memchr2, memchr3};
@@ -16,7 +17,10 @@ use serde_json::{Map, Value};
 
 use super::envelope::{self, Status};
 use super::error::FetchError;
+use super::lines::{Lines, Tally};
+use super::salvage::{self, Piece, SalvageError};
 use super::spool::{Spool, Spooled};
+use super::web_page;
 use crate::remote::Remote;
 
 /// The records of an envelope.
@@ -25,12 +29,15 @@ pub(super) struct Records {
     /// One JSON text a line.
     pub(super) lines: Spooled,
     /// How many.
-    pub(super) count: u64,
+    pub(super) tally: Tally,
+    /// With which words the server says that there are none.
+    pub(super) nothing: Option<String>,
 }
 
 /// Members of an envelope that tell how the request ended, or how large the whole list is.
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 10] = [
     "status",
+    "items",
     "error",
     "details",
     "detail",
@@ -51,79 +58,136 @@ pub(super) fn split(
 ) -> Result<Records, FetchError> {
     const WHAT: &str = "the call";
     let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
-    let head = body.head(256)?;
+    let head = body.head(web_page::LOOKED_AT)?;
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
     match text.first() {
         None => return Err(malformed("the body is empty".into())),
-        Some(b'<') => return Err(malformed("it is HTML or XML, not JSON".into())),
+        Some(b'<') => return Err(web_page::instead_of(remote, WHAT, text)),
         Some(_) => {}
     }
-    let mut reader = body.reader();
-    if head.starts_with(b"\xef\xbb\xbf") {
-        io::Seek::seek(&mut reader, io::SeekFrom::Start(3))?;
-    }
-
-    let allowance = Rc::new(Cell::new(record_bytes));
-    let metered = Metered {
-        inner: BufReader::with_capacity(128 * 1024, reader),
-        allowance: allowance.clone(),
+    let mut lines = Lines::create(spool)?;
+    let read = match strictly(body, member, record_bytes, &mut lines) {
+        Ok(read) => read,
+        Err(strict) => {
+            lines = Lines::create(spool)?;
+            match broken(body, member, record_bytes, &mut lines) {
+                Ok(read) => read,
+                Err(SalvageError::Form(_)) => return Err(strict),
+                Err(SalvageError::Io(error)) => return Err(error.into()),
+                Err(SalvageError::Taker(error)) => return Err(error),
+            }
+        }
     };
-    let mut out = BufWriter::with_capacity(128 * 1024, spool.create()?);
-    let mut deserializer = serde_json::Deserializer::from_reader(metered);
-    let seed = EnvelopeSeed {
-        member,
-        allowance,
-        record_bytes,
-        out: &mut out,
-    };
-    let read = seed
-        .deserialize(&mut deserializer)
-        .and_then(|read| deserializer.end().map(|()| read));
-    let read = read.map_err(|error| match error.io_error_kind() {
-        Some(io::ErrorKind::FileTooLarge) => FetchError::TooLarge {
-            what: "one record",
-            limit: record_bytes,
-        },
-        Some(kind) => FetchError::Spool(kind.into()),
-        None => malformed(format!("it is no JSON of the expected form: {error}")),
-    })?;
 
     let (text, code) = envelope::message(&read.told);
     let text = text.map(|text| remote.presentable(&text, 300));
-    match read.told.get("status").filter(|status| !status.is_null()) {
-        None => {}
+    let status = match read.told.get("status").filter(|status| !status.is_null()) {
+        None => None,
         Some(status) => match envelope::status(status) {
-            Some(Status::Done) => {}
+            Some(Status::Done) => Some(Status::Done),
             Some(Status::Running) => return Err(malformed("it says that it is still in progress".into())),
             Some(Status::Failed(status)) => {
                 let text = text.unwrap_or_else(|| "the server gives no reason".into());
                 return Err(FetchError::told(status, code, text));
             }
-            None => return Err(malformed("its status is no number".into())),
+            None => return Err(malformed("its status is not a number".into())),
         },
-    }
+    };
     if let Some(error) = read.told.get("error").filter(|error| !error.is_null()) {
         let text = text.unwrap_or_else(|| remote.presentable(&error.to_string(), 300));
         return Err(FetchError::told(1, code, text));
     }
-    match read.found {
-        Found::List(count) => {
-            let file = out.into_inner().map_err(|error| error.into_error())?;
-            Ok(Records {
-                lines: Spooled::new(file)?,
-                count,
-            })
+    // That it is done says that there is a result; in its words, or by an empty list of items, that it is empty.
+    let nothing = (status == Some(Status::Done)).then(|| match &text {
+        Some(text) => envelope::says_nothing_there(text).then(|| text.clone()),
+        None => {
+            let none = matches!(read.told.get("items"), Some(Value::Null));
+            let none = none || matches!(read.told.get("items"), Some(Value::Array(items)) if items.is_empty());
+            (none && matches!(read.found, Found::Missing)).then(|| "its items are empty".to_owned())
         }
-        Found::Nothing => Ok(Records {
-            lines: Spooled::new(spool.create()?)?,
-            count: 0,
-        }),
-        Found::Missing => Err(malformed(format!("it has no member `{member}`"))),
-        Found::Other => Err(malformed(match text {
-            Some(text) => format!("`{member}` is no list: {text}"),
-            None => format!("`{member}` is no list"),
+    });
+    let (file, tally) = lines.finish()?;
+    let records = |nothing| Records {
+        lines: file,
+        tally,
+        nothing,
+    };
+    match (read.found, nothing.flatten()) {
+        (Found::List, _) => Ok(records(None)),
+        (Found::Nothing, words) => Ok(records(words)),
+        (Found::Missing | Found::Other, Some(words)) => Ok(records(Some(words))),
+        (Found::Missing, None) => Err(malformed(match text {
+            Some(text) => format!("it has no member `{member}`: {text}"),
+            None => format!("it has no member `{member}`"),
+        })),
+        (Found::Other, None) => Err(malformed(match text {
+            Some(text) => format!("`{member}` is not a list: {text}"),
+            None => format!("`{member}` is not a list"),
         })),
     }
+}
+
+/// Reads an envelope all of whose records are JSON and short enough.
+fn strictly(body: &Spooled, member: &str, record_bytes: u64, lines: &mut Lines) -> Result<Scanned, FetchError> {
+    let mut reader = body.reader();
+    if body.head(3)? == b"\xef\xbb\xbf" {
+        io::Seek::seek(&mut reader, io::SeekFrom::Start(3))?;
+    }
+    let allowance = Rc::new(Cell::new(record_bytes));
+    let metered = Metered {
+        inner: BufReader::with_capacity(128 * 1024, reader),
+        allowance: allowance.clone(),
+    };
+    let mut deserializer = serde_json::Deserializer::from_reader(metered);
+    let seed = EnvelopeSeed {
+        member,
+        allowance,
+        record_bytes,
+        lines,
+    };
+    let read = seed
+        .deserialize(&mut deserializer)
+        .and_then(|read| deserializer.end().map(|()| read));
+    read.map_err(|error| match error.io_error_kind() {
+        Some(io::ErrorKind::FileTooLarge) => FetchError::TooLarge {
+            what: "one record",
+            limit: record_bytes,
+        },
+        Some(kind) => FetchError::Spool(kind.into()),
+        None => FetchError::Malformed {
+            what: "the call",
+            why: format!("it is not JSON of the expected form: {error}"),
+        },
+    })
+}
+
+/// Reads an envelope some of whose records are not.
+fn broken(body: &Spooled, member: &str, record_bytes: u64, lines: &mut Lines) -> Result<Scanned, SalvageError> {
+    let is_told = |name: &str| TOLD.iter().any(|told| told.eq_ignore_ascii_case(name));
+    let told = salvage::list(body.reader(), Some(member), record_bytes, is_told, |piece| {
+        Ok(lines.write(&piece)?)
+    })?;
+    let mut read = Scanned {
+        told: told.members,
+        found: Found::Missing,
+    };
+    read.found = match told.records {
+        None => Found::Missing,
+        Some(salvage::Found::List) => Found::List,
+        Some(salvage::Found::Other(Value::Null)) => Found::Nothing,
+        Some(salvage::Found::Other(Value::String(text))) if is_no_text(&text) => Found::Nothing,
+        Some(salvage::Found::Other(value)) => {
+            if value.is_string() {
+                read.told.insert(member.to_owned(), value);
+            }
+            Found::Other
+        }
+    };
+    Ok(read)
+}
+
+fn is_no_text(text: &str) -> bool {
+    matches!(text.trim(), "" | "null")
 }
 
 /// A JSON text without white space between its tokens; so it is one line.
@@ -174,10 +238,10 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
 
 enum Found {
     Missing,
-    /// Null, or the text "null": no records.
+    /// Null, an empty text or the text "null": no records.
     Nothing,
-    List(u64),
-    /// Something that is no list.
+    List,
+    /// Something that is not a list.
     Other,
 }
 
@@ -186,14 +250,14 @@ struct Scanned {
     found: Found,
 }
 
-struct EnvelopeSeed<'a, W> {
+struct EnvelopeSeed<'a> {
     member: &'a str,
     allowance: Rc<Cell<u64>>,
     record_bytes: u64,
-    out: &'a mut W,
+    lines: &'a mut Lines,
 }
 
-impl<'de, W: Write> DeserializeSeed<'de> for EnvelopeSeed<'_, W> {
+impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'_> {
     type Value = Scanned;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scanned, D::Error> {
@@ -201,7 +265,7 @@ impl<'de, W: Write> DeserializeSeed<'de> for EnvelopeSeed<'_, W> {
     }
 }
 
-impl<'de, W: Write> Visitor<'de> for EnvelopeSeed<'_, W> {
+impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
     type Value = Scanned;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -222,7 +286,7 @@ impl<'de, W: Write> Visitor<'de> for EnvelopeSeed<'_, W> {
                 let (found, text) = map.next_value_seed(ListSeed {
                     allowance: &self.allowance,
                     record_bytes: self.record_bytes,
-                    out: &mut *self.out,
+                    lines: &mut *self.lines,
                 })?;
                 read.found = found;
                 if let Some(text) = text {
@@ -242,13 +306,13 @@ impl<'de, W: Write> Visitor<'de> for EnvelopeSeed<'_, W> {
     }
 }
 
-struct ListSeed<'a, W> {
+struct ListSeed<'a> {
     allowance: &'a Cell<u64>,
     record_bytes: u64,
-    out: &'a mut W,
+    lines: &'a mut Lines,
 }
 
-impl<'de, W: Write> DeserializeSeed<'de> for ListSeed<'_, W> {
+impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
     type Value = (Found, Option<String>);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -256,7 +320,7 @@ impl<'de, W: Write> DeserializeSeed<'de> for ListSeed<'_, W> {
     }
 }
 
-impl<'de, W: Write> Visitor<'de> for ListSeed<'_, W> {
+impl<'de> Visitor<'de> for ListSeed<'_> {
     type Value = (Found, Option<String>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -264,18 +328,15 @@ impl<'de, W: Write> Visitor<'de> for ListSeed<'_, W> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut count = 0;
         loop {
             self.allowance.set(self.record_bytes);
             let Some(record) = list.next_element::<Box<RawValue>>()? else {
                 break;
             };
-            compact(record.get(), self.out)
-                .and_then(|()| self.out.write_all(b"\n"))
-                .map_err(A::Error::custom)?;
-            count += 1;
+            let piece = Piece::of(record.get(), self.record_bytes);
+            self.lines.write(&piece).map_err(A::Error::custom)?;
         }
-        Ok((Found::List(count), None))
+        Ok((Found::List, None))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -283,7 +344,7 @@ impl<'de, W: Write> Visitor<'de> for ListSeed<'_, W> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(if text.trim() == "null" {
+        Ok(if is_no_text(text) {
             (Found::Nothing, None)
         } else {
             (Found::Other, Some(text.to_owned()))
@@ -346,7 +407,7 @@ mod tests {
         let records = split(&remote, &Spooled::new(file).unwrap(), member, record_bytes, &spool)?;
         let mut text = String::new();
         records.lines.reader().read_to_string(&mut text).unwrap();
-        assert_eq!(text.lines().count() as u64, records.count);
+        assert_eq!(text.lines().count() as u64, records.tally.records);
         Ok(text)
     }
 
@@ -425,10 +486,10 @@ mod tests {
             r#"{"status":0,"details":[{"a":1}"#,
             r#"{"status":0,"details":[{"a":1}]"#,
             r#"{"status":0,"details":[{"a":1}]} trailing"#,
-            r#"{"status":0,"details":[{"a":1},]}"#,
             r#"{"status":0,"details":[1],"details":[2]}"#,
             r#"{"status":1,"status":0,"details":[2]}"#,
-            "{\"status\":0,\"details\":[\"a\nb\"]}",
+            r#"{"status":0,"message":"the report was generated"}"#,
+            r#"{"details":"No records found"}"#,
         ] {
             let error = split_text(body, "details", 100).unwrap_err();
             assert_eq!(error.class(), Class::Failed, "{body}: {error}");
@@ -441,13 +502,49 @@ mod tests {
         let many = vec![record.as_str(); 1000].join(",");
         let body = format!("{{\"status\":0,\"details\":[{many}]}}");
         assert_eq!(split_text(&body, "details", 100).unwrap().lines().count(), 1000);
-        let error = split_text(&body, "details", 40).unwrap_err();
-        assert!(matches!(error, FetchError::TooLarge { limit: 40, .. }), "{error}");
         let spaces = format!("{{\"status\":0,\"details\":[{}]}}", " ".repeat(200));
+        assert_eq!(split_text(&spaces, "details", 100).unwrap(), "");
+        let huge = format!("{{\"status\":0,\"x\":\"{}\",\"details\":[]}}", "x".repeat(2000));
         assert!(matches!(
-            split_text(&spaces, "details", 100),
-            Err(FetchError::TooLarge { .. })
+            split_text(&huge, "details", 100),
+            Err(FetchError::TooLarge { limit: 100, .. })
         ));
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_or_broken_costs_no_other() {
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(50));
+        for (record, line) in [
+            (long.as_str(), &long[..=40]),
+            (
+                "{\"a\":\"\tb\"}",
+                r#"{"a":"\u0009b","hostMended":"1 raw control character"}"#,
+            ),
+            (
+                r#"{"a":"\ud800"}"#,
+                r#"{"a":"\ufffd","hostMended":"1 half of a surrogate pair"}"#,
+            ),
+            ("{\"a\":\"b\n\"c\"}", r#"{"a":"b "c"}"#),
+        ] {
+            let body = format!("{{\"status\":0,\"details\":[{{\"a\":1}}, {record} ,{{\"a\":2}}]}}");
+            let lines = split_text(&body, "details", 40).unwrap();
+            assert_eq!(lines, format!("{{\"a\":1}}\n{line}\n{{\"a\":2}}\n"), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_says_in_words_that_there_is_nothing_is_believed() {
+        for body in [
+            r#"{"status":0,"details":"No records found"}"#,
+            r#"{"status":"0","details":"There is no data for the given criteria."}"#,
+            r#"{"status":0,"details":null,"message":"No rows"}"#,
+            r#"{"status":0,"message":"User login information not found"}"#,
+            r#"{"status":0,"items":null,"details":null}"#,
+            r#"{"status":0,"items":[]}"#,
+            r#"{"status":0,"details":""}"#,
+        ] {
+            assert_eq!(split_text(body, "details", 1000).unwrap(), "", "{body}");
+        }
     }
 
     #[test]

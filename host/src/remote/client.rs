@@ -21,6 +21,7 @@ use super::redact::{Redactor, one_line};
 use super::request::{Expect, Request};
 use super::response::{Answer, Response};
 use super::settings::{Exchange, Parallel, Settings};
+use super::sign_in;
 use super::transport::{self, Network, Outgoing, Transport};
 
 const MOST_REDIRECTS: u32 = 5;
@@ -206,6 +207,9 @@ impl Remote {
                     reason: format!("status {status} without a target"),
                 });
             };
+            if let Some(page) = self.base.sign_in_place(response.url(), location) {
+                return Err(redirected(self.sign_in(page)));
+            }
             let target = self.base.resolve_from(response.url(), location)?;
             let path = self.channel.redactor.clean(target.path());
             debug!(connection = %self.name(), path, %status, "redirected");
@@ -270,8 +274,50 @@ impl Remote {
                 detail,
                 retry_after,
             },
-            _ => RemoteError::Status { status, detail },
+            404 => RemoteError::Status {
+                status,
+                detail,
+                hint: Some(self.address_hint()),
+            },
+            _ => RemoteError::Status {
+                status,
+                detail,
+                hint: None,
+            },
         })
+    }
+
+    /// What a web page means that came as an answer, where it is one to sign in on.
+    pub(crate) fn sign_in_page(&self, page: &[u8]) -> Option<RemoteError> {
+        sign_in::is_page(page).then(|| self.sign_in(self.words_of(page).unwrap_or_else(|| "without a title".into())))
+    }
+
+    /// The server's own words in a body that is not what was asked for, fit to be shown.
+    pub(crate) fn words_of(&self, body: &[u8]) -> Option<String> {
+        self.channel.redactor.detail(body)
+    }
+
+    /// What to do where the server does not know the address.
+    pub(crate) fn address_hint(&self) -> String {
+        match self.base.advised() {
+            Some(url) => format!(
+                "the URL of {} leads to a page or an interface of the server: use {url}, its base address",
+                self.name()
+            ),
+            None => "check the URL of the connection: it must be the environment's base address".to_owned(),
+        }
+    }
+
+    fn sign_in(&self, page: String) -> RemoteError {
+        let mut hint = sign_in::HINT.to_owned();
+        if self.base.advised().is_some() {
+            hint = format!("{}; if that is not it, {hint}", self.address_hint());
+        }
+        RemoteError::SignIn {
+            connection: self.name().to_owned(),
+            page,
+            hint,
+        }
     }
 }
 

@@ -59,12 +59,25 @@ pub enum RemoteError {
         kind: &'static str,
     },
     /// The server handed out a link or a redirect that leaves the configured origin. It was not followed.
-    #[error("origin-escape: the server sent a link to {link}, which is not on {origin}")]
+    #[error(
+        "origin-escape: the server sent a link to another server ({link} instead of {origin}); it was not followed"
+    )]
     OriginEscape {
         /// Where the link leads, without path and query.
         link: String,
         /// The configured origin.
         origin: String,
+    },
+    /// The server answers like to a browser: with a page to sign in on, or a redirect to one. It was not followed, and says
+    /// nothing of what was asked.
+    #[error("{connection}: the server asks to sign in on a web page ({page}) instead of answering")]
+    SignIn {
+        /// The connection's name.
+        connection: String,
+        /// Where, without path and query, or the page's title.
+        page: String,
+        /// What the user may do.
+        hint: String,
     },
     /// Redirects without end, without a target, or for a request that must not be sent twice.
     #[error("the server's redirect cannot be followed: {reason}")]
@@ -108,6 +121,8 @@ pub enum RemoteError {
         status: StatusCode,
         /// The server's own words, sanitised.
         detail: Option<String>,
+        /// What the user may do.
+        hint: Option<String>,
     },
     /// 408, 425, 429 or 5xx.
     #[error("the server is unavailable: status {status}{}", detail_text(detail))]
@@ -234,7 +249,9 @@ impl RemoteError {
     pub fn class(&self) -> Class {
         match self {
             RemoteError::Settings { .. } | RemoteError::AddressRefused { .. } => Class::Usage,
-            RemoteError::Refused { .. } | RemoteError::TokenRefused { .. } => Class::Refused,
+            RemoteError::Refused { .. } | RemoteError::TokenRefused { .. } | RemoteError::SignIn { .. } => {
+                Class::Refused
+            }
             RemoteError::Busy { .. }
             | RemoteError::Connect { .. }
             | RemoteError::UnknownHost { .. }
@@ -258,6 +275,7 @@ impl RemoteError {
             RemoteError::Settings { .. } => "connection-settings",
             RemoteError::AddressRefused { .. } => "address-refused",
             RemoteError::OriginEscape { .. } => "origin-escape",
+            RemoteError::SignIn { .. } => "sign-in-page",
             RemoteError::Redirect { .. } => "redirect-refused",
             RemoteError::Refused { .. } => "access-refused",
             RemoteError::TokenRefused { .. } => "token-refused",
@@ -279,7 +297,10 @@ impl RemoteError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             RemoteError::Settings { hint, .. } => return hint.clone(),
-            RemoteError::Refused { hint, .. } | RemoteError::TokenRefused { hint, .. } => return Some(hint.clone()),
+            RemoteError::Refused { hint, .. }
+            | RemoteError::TokenRefused { hint, .. }
+            | RemoteError::SignIn { hint, .. } => return Some(hint.clone()),
+            RemoteError::Status { hint, .. } => return hint.clone(),
             RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => return cause.hint(),
             RemoteError::GaveUp { last, .. } => return last.hint(),
             RemoteError::AddressRefused { .. } => {
@@ -302,23 +323,19 @@ impl RemoteError {
             RemoteError::Timeout { .. } | RemoteError::TooSlow { .. } | RemoteError::Interrupted { .. } => {
                 "try again; a larger `timeout` on the connection may help"
             }
-            RemoteError::Status { status, .. } if *status == StatusCode::NOT_FOUND => {
-                "check the URL of the connection: it must be the environment's base address"
-            }
             RemoteError::TooLarge { .. } => "ask for a shorter window",
-            RemoteError::Status { .. } | RemoteError::Redirect { .. } | RemoteError::Malformed { .. } => return None,
+            RemoteError::Redirect { .. } | RemoteError::Malformed { .. } => return None,
         };
         Some(text.to_owned())
     }
 
-    /// What the server answered with, where it answered.
+    /// What the server answered the request with, where it answered. What the token endpoint says is no answer to it.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             RemoteError::Refused { status, .. }
-            | RemoteError::TokenRefused { status, .. }
             | RemoteError::Status { status, .. }
             | RemoteError::Busy { status, .. } => Some(*status),
-            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.status(),
+            RemoteError::Redirected { cause } => cause.status(),
             RemoteError::GaveUp { last, .. } => last.status(),
             _ => None,
         }
@@ -332,6 +349,7 @@ impl RemoteError {
             | RemoteError::AddressRefused { .. }
             | RemoteError::Refused { .. }
             | RemoteError::TokenRefused { .. }
+            | RemoteError::SignIn { .. }
             | RemoteError::NoToken { .. } => true,
             RemoteError::Tls { connecting, .. } => *connecting,
             RemoteError::GaveUp { last, .. } => last.nothing_done(),
@@ -380,6 +398,22 @@ mod tests {
             (redirected.code(), redirected.class()),
             ("connect-failed", Class::Unavailable)
         );
+    }
+
+    #[test]
+    fn what_the_token_endpoint_answers_is_no_answer_to_the_request() {
+        let refused = || RemoteError::TokenRefused {
+            connection: "domain".into(),
+            origin: "https://idcs.example.com".into(),
+            status: StatusCode::BAD_REQUEST,
+            detail: "invalid_grant".into(),
+            hint: String::new(),
+        };
+        let no_token = RemoteError::NoToken {
+            cause: Box::new(refused()),
+        };
+        assert_eq!((refused().status(), no_token.status()), (None, None));
+        assert_eq!(no_token.class(), Class::Refused);
     }
 
     #[test]

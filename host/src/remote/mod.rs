@@ -42,6 +42,7 @@ mod request;
 mod response;
 mod retry;
 mod settings;
+mod sign_in;
 mod tls;
 mod transport;
 

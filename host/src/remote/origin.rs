@@ -17,6 +17,25 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::error::RemoteError;
+use super::sign_in;
+
+/// What stands first in the paths of EPM Cloud's pages and interfaces, and of an identity domain's.
+const PAGES: [&str; 14] = [
+    "HyperionPlanning",
+    "epmcloud",
+    "workspace",
+    "interop",
+    "aif",
+    "calcmgr",
+    "epm",
+    "raframework",
+    "ui",
+    "admin",
+    "oauth2",
+    "fed",
+    "sso",
+    "login",
+];
 
 /// Scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -144,6 +163,31 @@ impl BaseUrl {
     /// Where credentials may go.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The address that is probably meant, where the path leads to a page or an interface of a known server: Oracle's
+    /// environments and identity domains are configured with what stands before.
+    pub(super) fn advised(&self) -> Option<String> {
+        let segments: Vec<&str> = self
+            .url
+            .path_segments()?
+            .filter(|segment| !segment.is_empty())
+            .collect();
+        let known = |segment: &&str| PAGES.iter().any(|page| segment.eq_ignore_ascii_case(page));
+        let at = segments.iter().position(known)?;
+        let mut advised = self.origin.to_string();
+        for segment in segments.iter().take(at) {
+            advised.push('/');
+            advised.push_str(segment);
+        }
+        Some(advised)
+    }
+
+    /// Where a redirect found at a URL leads, without path and query, if that is a place to sign in.
+    pub(super) fn sign_in_place(&self, found_at: &Url, location: &str) -> Option<String> {
+        let target = found_at.join(location.trim()).ok()?;
+        let origin = Origin::of(&target)?;
+        sign_in::is_place(&target, origin != self.origin).then(|| origin.to_string())
     }
 
     /// A URL below the base, each segment percent-encoded; no segments give the base as it was written.

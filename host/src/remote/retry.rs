@@ -174,6 +174,7 @@ mod tests {
             RemoteError::Status {
                 status: StatusCode::NOT_FOUND,
                 detail: None,
+                hint: None,
             },
             RemoteError::Busy {
                 status: StatusCode::NOT_IMPLEMENTED,

@@ -578,6 +578,9 @@ pub(super) fn is_final(error: &RunError, window: &InFlight) -> bool {
         RunError::Plan(_) | RunError::Gone => true,
         RunError::Plugin(error) => error.blame() == Blame::Remote,
         RunError::Fetch(FetchError::JobTimeout { .. }) => Timestamp::now().duration_since(window.clock) > PATIENCE,
+        RunError::Fetch(error) if error.is_silent_on_the_job() => {
+            Timestamp::now().duration_since(window.clock) > PATIENCE
+        }
         RunError::Fetch(error) => matches!(error.class(), Class::Failed | Class::Plugin),
         _ => false,
     }

@@ -216,10 +216,10 @@ impl Earlier {
 
     /// Whether the list is still the same, by the answer to that question.
     pub(super) fn is_followed_by(&self, body: &Bytes, records: Option<&str>, key: &str) -> bool {
-        let Ok(page) = Page::read(body, records) else {
+        let Ok(page) = Page::read(body, records, self.collector.record_bytes()) else {
             return false;
         };
-        let keys = page.records.iter().map(|record| member_text(record, key));
+        let keys = page.records.iter().map(|record| member_text(record.json()?, key));
         page.total == Some(self.mark.total) && keys.eq(self.last.iter().cloned().map(Some))
     }
 }

@@ -47,6 +47,8 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
     let mut visited = HashSet::from([query.request.url().to_string()]);
     let mut answer = query.ask(query.request.clone()).await?;
     let (mut pages, mut stale) = (1, 0);
+    // A total need not be told, but a chain that ends before it has lost a link.
+    let (mut read, mut told) = (0, 0);
     loop {
         let request = next.request(query, &answer)?;
         if let Some(request) = &request {
@@ -69,12 +71,15 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
         let (kept, following) = tokio::try_join!(query.keep(collector, answer.body.clone()), fetch)?;
         collector = kept.0;
         let taken = kept.1;
+        read += taken.records;
+        told = taken.total.unwrap_or(0).max(told);
         stale = if taken.records > 0 && taken.new == 0 {
             stale + 1
         } else {
             0
         };
         match following {
+            None if read < told => return Err(FetchError::Incomplete { got: read, total: told }),
             None => return Ok(collector),
             Some(_) if stale >= STALE => return Err(looping("the pages repeat themselves")),
             Some(following) => answer = following,

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, BufWriter, Write as _};
+use std::io;
 
 use serde_json::value::RawValue;
 
@@ -11,18 +11,20 @@ use super::Collected;
 use super::page::{Page, member_text};
 use crate::fetch::error::FetchError;
 use crate::fetch::limits::Limits;
-use crate::fetch::records::compact;
-use crate::fetch::spool::{Spool, Spooled};
+use crate::fetch::lines::Lines;
+use crate::fetch::salvage::Piece;
+use crate::fetch::spool::Spool;
 
 /// How many keys are remembered: repetitions come from lists that shift, so they are near.
 const REMEMBERED: usize = 200_000;
 
 /// Keeps the records of all pages, each once. Blocking.
 pub(super) struct Collector {
-    out: BufWriter<File>,
+    lines: Lines,
     key: Option<String>,
     seen: Seen,
-    count: u64,
+    /// The key of the last record read.
+    last: Option<String>,
     bytes: u64,
     most_bytes: u64,
     record_bytes: u64,
@@ -42,10 +44,10 @@ pub(super) struct Taken {
 impl Collector {
     pub(super) fn new(spool: &Spool, key: Option<String>, limits: &Limits) -> Result<Collector, FetchError> {
         Ok(Collector {
-            out: BufWriter::with_capacity(256 * 1024, spool.create()?),
+            lines: Lines::create(spool)?,
             key,
             seen: Seen::new(REMEMBERED),
-            count: 0,
+            last: None,
             bytes: 0,
             most_bytes: limits.paged_bytes,
             record_bytes: limits.record_bytes,
@@ -59,35 +61,47 @@ impl Collector {
 
     /// How many records were kept.
     pub(super) fn count(&self) -> u64 {
-        self.count
+        self.lines.tally().records
+    }
+
+    /// What a page's record may have, in bytes.
+    pub(super) fn record_bytes(&self) -> u64 {
+        self.record_bytes
+    }
+
+    /// The key of the record that stood last on the last page that held any.
+    pub(super) fn last(&self) -> Option<&str> {
+        self.last.as_deref()
+    }
+
+    /// What tells a record from all others: its key, or its bytes where it is no JSON.
+    pub(super) fn key(&self, record: &Piece<'_>) -> Option<String> {
+        let member = self.key.as_deref()?;
+        match record {
+            Piece::Broken(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            record => member_text(record.json()?, member),
+        }
     }
 
     pub(super) fn take(&mut self, page: &Page<'_>) -> Result<Taken, FetchError> {
         let mut new = 0;
         for record in &page.records {
-            let length = record.get().len() as u64;
-            if length > self.record_bytes {
-                return Err(FetchError::TooLarge {
-                    what: "one record",
-                    limit: self.record_bytes,
-                });
-            }
-            let key = self.key.as_deref().and_then(|member| member_text(record, member));
-            if key.is_some_and(|key| !self.seen.insert(&key)) {
+            let key = self.key(record);
+            let repeated = key.as_deref().is_some_and(|key| !self.seen.insert(key));
+            self.last = key;
+            if repeated {
                 continue;
             }
-            self.bytes = self.bytes.saturating_add(length);
+            self.bytes = self.bytes.saturating_add(record.len() as u64);
             if self.bytes > self.most_bytes {
                 return Err(FetchError::TooLarge {
                     what: "the list",
                     limit: self.most_bytes,
                 });
             }
-            compact(record.get(), &mut self.out)?;
-            self.out.write_all(b"\n")?;
+            self.lines.write(record)?;
             new += 1;
         }
-        self.count += new;
         Ok(Taken {
             records: page.records.len() as u64,
             new,
@@ -97,35 +111,29 @@ impl Collector {
 
     /// What it writes, to read it meanwhile.
     pub(super) fn share(&self) -> io::Result<File> {
-        self.out.get_ref().try_clone()
+        self.lines.share()
     }
 
     /// Writes everything out; says how many bytes that are.
     pub(super) fn flushed(&mut self) -> io::Result<u64> {
-        self.out.flush()?;
-        Ok(self.out.get_ref().metadata()?.len())
+        self.lines.flushed()
     }
 
     /// Takes a record, in its compact form, that an earlier process kept; gives its key, none where it cannot be one of
     /// those that were kept.
     pub(super) fn restore(&mut self, record: &RawValue) -> Result<Option<String>, FetchError> {
-        let key = self.key.as_deref().and_then(|member| member_text(record, member));
+        let key = self.key.as_deref().and_then(|member| member_text(record.get(), member));
         let Some(key) = key.filter(|key| self.seen.insert(key)) else {
             return Ok(None);
         };
         self.bytes = self.bytes.saturating_add(record.get().len() as u64);
-        self.out.write_all(record.get().as_bytes())?;
-        self.out.write_all(b"\n")?;
-        self.count += 1;
+        self.lines.write(&Piece::kept(record.get()))?;
         Ok(Some(key))
     }
 
     pub(super) fn finish(self) -> Result<Collected, FetchError> {
-        let file = self.out.into_inner().map_err(|error| error.into_error())?;
-        Ok(Collected {
-            lines: Spooled::new(file)?,
-            count: self.count,
-        })
+        let (lines, tally) = self.lines.finish()?;
+        Ok(Collected { lines, tally })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Carries out a paged query: the parser gets one JSON record a line and never sees a page.
 //!
 //! [`scim`] asks for positions in a list, several pages [`ahead`] and in order; [`chain`] follows from page to page. Both
-//! take [`Turns`] with the other lists of the run, so that the server is never asked for more at once than agreed. They hand each [`Page`](page::Page) to a [`Collector`](collector::Collector), which drops repeated records and writes the
-//! rest to the spool. A list that changed while it was read is completed where possible, and otherwise refused: a
+//! take [`Turns`] with the other lists of the run, so that the server is never asked for more at once than agreed. They hand each
+//! [`Page`](page::Page) to a [`Collector`](collector::Collector), which drops repeated records and writes the rest to the
+//! spool. A list that changed while it was read is completed where possible, and otherwise refused: a
 //! missing record is worse than a failed run.
 
 mod ahead;
@@ -23,8 +24,10 @@ use super::download::blocking;
 use super::error::FetchError;
 use super::journal::Journal;
 use super::limits::Limits;
+use super::lines::Tally;
 use super::progress::Progress;
 use super::spool::{Spool, Spooled};
+use super::web_page;
 use crate::plugin;
 use crate::remote::{Answer, Remote, Request};
 
@@ -39,7 +42,7 @@ pub(super) struct Collected {
     /// One JSON text a line.
     pub(super) lines: Spooled,
     /// How many.
-    pub(super) count: u64,
+    pub(super) tally: Tally,
 }
 
 /// What a query needs at every page.
@@ -115,15 +118,26 @@ impl Query<'_> {
 
     /// Reads a page and keeps what is new in it.
     async fn keep(&self, mut collector: Collector, body: Bytes) -> Result<(Collector, Taken), FetchError> {
+        if body.trim_ascii_start().first() == Some(&b'<') {
+            return Err(web_page::instead_of(self.remote, page::WHAT, &body));
+        }
         let member = self.records.map(str::to_owned);
         let read = blocking(move || {
-            let taken = page::Page::read(&body, member.as_deref()).and_then(|page| collector.take(&page));
+            let page = page::Page::read(&body, member.as_deref(), collector.record_bytes());
+            let taken = page.and_then(|page| collector.take(&page));
             Ok((collector, taken))
         });
         let (collector, taken) = read.await?;
         let taken = taken.map_err(|error| self.presentable(error))?;
         self.progress.records(collector.count(), taken.total);
         Ok((collector, taken))
+    }
+
+    /// What tells the first record of a page from all others.
+    fn first_key(&self, collector: &Collector, body: &[u8]) -> Result<Option<String>, FetchError> {
+        let page = page::Page::read(body, self.records, collector.record_bytes());
+        let page = page.map_err(|error| self.presentable(error))?;
+        Ok(page.records.first().and_then(|record| collector.key(record)))
     }
 
     /// What a page says about a failure may hold anything.

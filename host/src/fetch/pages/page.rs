@@ -8,8 +8,12 @@ use serde_json::{Map, Value};
 
 use crate::fetch::envelope;
 use crate::fetch::error::FetchError;
+use crate::fetch::salvage::{self, Piece};
 
-const WHAT: &str = "a page's query";
+pub(super) const WHAT: &str = "a page's query";
+
+/// Members of an object that count besides its records, in lower case.
+const TOLD: [&str; 6] = ["totalresults", "status", "error", "details", "detail", "message"];
 
 /// No list is longer; who claims so errs.
 const LONGEST: u64 = 1_000_000_000_000;
@@ -17,32 +21,64 @@ const LONGEST: u64 = 1_000_000_000_000;
 /// One page, borrowed from its text.
 #[derive(Debug)]
 pub(super) struct Page<'a> {
-    pub(super) records: Vec<&'a RawValue>,
+    pub(super) records: Vec<Piece<'a>>,
     /// How many records the whole list has.
     pub(super) total: Option<u64>,
 }
 
 impl<'a> Page<'a> {
-    /// Reads a page. Names of members are compared without regard to case, as SCIM wants it.
-    pub(super) fn read(body: &'a [u8], member: Option<&str>) -> Result<Page<'a>, FetchError> {
+    /// Reads a page. Names of members are compared without regard to case, as SCIM wants it. A record that breaks the
+    /// grammar, or is longer than `record_bytes`, costs no other.
+    pub(super) fn read(body: &'a [u8], member: Option<&str>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
         let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
-        let form = |error: serde_json::Error| malformed(format!("it is no JSON of the expected form: {error}"));
-        match (body.first(), member) {
-            (None, _) => Err(malformed("the body is empty".into())),
-            (Some(b'<'), _) => Err(malformed("it is HTML or XML, not JSON".into())),
-            (_, None) => {
-                let records = serde_json::from_slice(body).map_err(form)?;
-                Ok(Page { records, total: None })
-            }
-            (_, Some(member)) => {
-                let mut deserializer = serde_json::Deserializer::from_slice(body);
-                let read = ListSeed { member }.deserialize(&mut deserializer);
-                let list = read.and_then(|list| deserializer.end().map(|()| list)).map_err(form)?;
-                list.page(member)
-            }
+        if body.is_empty() {
+            return Err(malformed("the body is empty".into()));
         }
+        let strict = match strictly(body, member) {
+            Ok(list) => return list.page(member, record_bytes),
+            Err(error) => malformed(format!("it is not JSON of the expected form: {error}")),
+        };
+        let mut pieces = Vec::new();
+        let told = salvage::list(
+            body,
+            member,
+            record_bytes,
+            |name| TOLD.contains(&name),
+            |piece| {
+                pieces.push(piece);
+                Ok(())
+            },
+        );
+        let Ok(told) = told else { return Err(strict) };
+        let list = List {
+            records: match told.records {
+                None => None,
+                Some(salvage::Found::List) => Some(Records::List(Vec::new())),
+                Some(salvage::Found::Other(Value::Null)) => Some(Records::Null),
+                Some(salvage::Found::Other(_)) => Some(Records::Other),
+            },
+            told: told.members,
+        };
+        let mut page = list.page(member, record_bytes)?;
+        page.records = pieces;
+        Ok(page)
     }
+}
+
+/// Reads a page all of whose records are JSON.
+fn strictly<'a>(body: &'a [u8], member: Option<&str>) -> serde_json::Result<List<'a>> {
+    let Some(member) = member else {
+        let records = Records::List(serde_json::from_slice(body)?);
+        return Ok(List {
+            records: Some(records),
+            told: Map::new(),
+        });
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let list = ListSeed { member }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(list)
 }
 
 /// An object, read.
@@ -52,7 +88,8 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn page(self, member: &str) -> Result<Page<'a>, FetchError> {
+    fn page(self, member: Option<&str>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
+        let member = member.unwrap_or_default();
         let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
         let total = match self.told.get("totalresults") {
             None | Some(Value::Null) => None,
@@ -62,17 +99,22 @@ impl<'a> List<'a> {
                     value => value.as_u64(),
                 };
                 let number = number.filter(|number| *number <= LONGEST);
-                Some(number.ok_or_else(|| malformed("its totalResults is no sensible number".into()))?)
+                Some(number.ok_or_else(|| malformed("its totalResults is not a sensible number".into()))?)
             }
         };
         match self.records {
-            Some(Records::List(records)) => Ok(Page { records, total }),
+            Some(Records::List(records)) => Ok(Page {
+                records: (records.into_iter())
+                    .map(|record| Piece::of(record.get(), record_bytes))
+                    .collect(),
+                total,
+            }),
             // RFC 7644: the member may be missing where the list is empty.
             None | Some(Records::Null) if total == Some(0) => Ok(Page {
                 records: Vec::new(),
                 total,
             }),
-            Some(Records::Null | Records::Other) => Err(malformed(format!("`{member}` is no list"))),
+            Some(Records::Null | Records::Other) => Err(malformed(format!("`{member}` is not a list"))),
             None => {
                 let (text, code) = envelope::message(&self.told);
                 let text = text.or_else(|| self.told.get("detail").and_then(Value::as_str).map(str::to_owned));
@@ -185,10 +227,7 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
                 if list.records.replace(map.next_value()?).is_some() {
                     return Err(A::Error::custom("the records come twice"));
                 }
-            } else if matches!(
-                lower.as_str(),
-                "totalresults" | "status" | "error" | "details" | "detail" | "message"
-            ) {
+            } else if TOLD.contains(&lower.as_str()) {
                 list.told.insert(lower, map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -200,14 +239,14 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
 
 /// The value of a record's member as one text, where it is a string or a number. The record is known to be JSON, so nothing
 /// behind the member is read.
-pub(super) fn member_text(record: &RawValue, member: &str) -> Option<String> {
+pub(super) fn member_text(record: &str, member: &str) -> Option<String> {
     let mut found = None;
     let seed = KeySeed {
         member,
         found: &mut found,
     };
     // It fails once it has found the member: there is no other way to stop in the middle.
-    let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(record.get()));
+    let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(record));
     found
 }
 
@@ -297,7 +336,7 @@ mod tests {
             ("\u{feff} [1,2,3] ", None, 3, None),
             (r#"{"items":[]}"#, Some("items"), 0, None),
         ] {
-            let page = Page::read(body.as_bytes(), member).unwrap();
+            let page = Page::read(body.as_bytes(), member, 1000).unwrap();
             assert_eq!((page.records.len(), page.total), (count, total), "{body}");
         }
     }
@@ -321,9 +360,23 @@ mod tests {
             r#"{"Resources":[1]} x"#,
             r#"{"detail":"no","status":"400"}"#,
         ] {
-            assert!(Page::read(body.as_bytes(), Some("Resources")).is_err(), "{body}");
+            assert!(Page::read(body.as_bytes(), Some("Resources"), 1000).is_err(), "{body}");
         }
-        assert!(Page::read(b"{}", None).is_err());
+        assert!(Page::read(b"{}", None, 1000).is_err());
+    }
+
+    #[test]
+    fn a_record_that_is_broken_or_too_long_costs_no_other() {
+        let body = b"{\"totalResults\":4,\"Resources\":[{\"id\":\"a\"},{\"id\":\"b\xff\"},{\"id\":\"c\",\"x\":\"\"\"},\
+            {\"id\":\"d\",\"x\":\"0123456789012345\"}]}";
+        let page = Page::read(body, Some("resources"), 20).unwrap();
+        let read: Vec<_> = page.records.iter().map(Piece::json).collect();
+        let mended = "{\"id\":\"b\u{fffd}\",\"hostMended\":\"1 byte that is not UTF-8\"}";
+        assert_eq!(read, [Some(r#"{"id":"a"}"#), Some(mended), None, None]);
+        assert_eq!(page.total, Some(4));
+        let page = Page::read(br#"[{"id":"0123456789012345"},{"id":"\udc00"},1]"#, None, 20).unwrap();
+        let kinds: Vec<_> = page.records.iter().map(|piece| piece.json().is_some()).collect();
+        assert_eq!(kinds, [false, true, true]);
     }
 
     #[test]
@@ -338,7 +391,6 @@ mod tests {
             ("[]", None),
             ("7", None),
         ] {
-            let record: &RawValue = serde_json::from_str(record).unwrap();
             assert_eq!(member_text(record, "id").as_deref(), key, "{record}");
         }
     }

@@ -7,17 +7,22 @@
 //! - A page shorter than it should be is completed at once.
 //! - Records that were added shift the rest to the right: repeated ones are dropped by their key, the tail is read.
 //! - Records that were removed shift the rest to the left, over the edge of a page: the pages before are read again.
+//! - A full page is not taken for the last one, whatever the total says: the next one is asked for, until one has room.
+//! - Where fewer records come than the total says, the list is asked for in the other order. If that begins with the
+//!   record that was read last, nothing is missing and it is the total that errs.
 //! - What is still missing then is an error.
 //!
 //! What was read of a list that had not changed so far is kept for another process, where there is a place for it
 //! ([`bookmark`](super::bookmark)).
 //!
-//! For all this there are [`SPARE`] requests besides the least number that the list takes.
+//! A total that was wrong is said once. For all this there are [`SPARE`] requests besides the least number that the list
+//! takes.
 
 use std::ops::ControlFlow;
 
 use http::{Method, StatusCode};
 use serde_json::Value;
+use url::Url;
 
 use super::ahead::{Ahead, Place};
 use super::bookmark::{Earlier, Keeper, Mark};
@@ -25,13 +30,16 @@ use super::collector::{Collector, Taken};
 use super::{Query, with_parameters, without_parameters};
 use crate::fetch::download::blocking;
 use crate::fetch::error::FetchError;
-use crate::remote::{Answer, Request};
+use crate::remote::{Answer, RemoteError, Request};
 
 /// The parameters that ask for an order.
 const SORTING: &[&str] = &["sortBy", "sortOrder"];
 
 /// Requests besides the least number that the list takes.
 const SPARE: u64 = 3;
+
+/// Servers grant pages of so many records, or of a multiple: such a page may be all that was granted, and not the last.
+const GRANTED: u64 = 50;
 
 /// Reads a list by position: from where an earlier process left it, where that is known and the list is still the same. What
 /// is read goes to the keeper, if there is one.
@@ -52,6 +60,9 @@ pub(super) async fn run(
         asked: 0,
         trouble: None,
         keeper,
+        told: None,
+        last: None,
+        lacking: false,
     };
     let mut place = query.turns.place();
     if let Some(earlier) = earlier {
@@ -61,7 +72,7 @@ pub(super) async fn run(
                 .rest_kept(earlier.collector, earlier.mark.next, &mut place)
                 .await?;
             drop(place);
-            return reading.again(collector).await;
+            return reading.whole(collector).await;
         }
         query
             .progress
@@ -71,7 +82,7 @@ pub(super) async fn run(
     let (collector, taken) = query.keep(collector, first.body).await?;
     let Some(total) = taken.total else {
         drop(place);
-        return reading.without_total(collector, taken).await;
+        return reading.without_total(collector, 1, taken).await;
     };
     reading.total = total;
     if !collector.has_key() && taken.records > count {
@@ -82,7 +93,7 @@ pub(super) async fn run(
     reading.settled = true;
     let collector = reading.rest_kept(collector, 1 + got, &mut place).await?;
     drop(place);
-    reading.again(collector).await
+    reading.whole(collector).await
 }
 
 struct Reading<'a> {
@@ -102,14 +113,39 @@ struct Reading<'a> {
     trouble: Option<u64>,
     /// Keeps what was read, for another process.
     keeper: Option<Keeper>,
+    /// A total that was told and is wrong.
+    told: Option<u64>,
+    /// The page that reaches furthest: where it begins, and how many records it holds.
+    last: Option<(u64, u64)>,
+    /// Whether a page lacks records that its own total promises, however often it is asked for them.
+    lacking: bool,
 }
 
 impl Reading<'_> {
+    /// What may lie behind what the list says, or was passed over while it changed.
+    async fn whole(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        if !self.lacking {
+            collector = self.beyond(collector).await?;
+            collector = self.again(collector).await?;
+        }
+        if collector.count() < self.total {
+            collector = self.from_the_other_end(collector).await?;
+        }
+        self.say_if_wrong(&collector);
+        Ok(collector)
+    }
+
     /// The first page. Some domains refuse to sort; their order then has to do.
     async fn first(&mut self) -> Result<Answer, FetchError> {
         self.asked += 1;
         let refused = match self.query.ask(self.page(1, self.count)?).await {
-            Err(FetchError::Remote(error)) if error.status() == Some(StatusCode::BAD_REQUEST) => error,
+            // Not what the token endpoint refuses, or something that the request was redirected to.
+            Err(FetchError::Remote(
+                error @ RemoteError::Status {
+                    status: StatusCode::BAD_REQUEST,
+                    ..
+                },
+            )) => error,
             answer => return answer,
         };
         let Some(url) = without_parameters(self.request.url(), SORTING) else {
@@ -117,7 +153,7 @@ impl Reading<'_> {
         };
         self.query
             .progress
-            .warned("the server refuses to sort; reading in its own order");
+            .warned("the server does not sort this list (400); reading it in the server's own order");
         self.request = self.request.clone().at(url);
         self.asked += 1;
         self.query.ask(self.page(1, self.count)?).await
@@ -172,6 +208,68 @@ impl Reading<'_> {
         self.total = self.total.max(told);
     }
 
+    /// Notes how far a page reaches.
+    fn reached(&mut self, start: u64, records: u64) {
+        if records > 0
+            && self
+                .last
+                .is_none_or(|(last, before)| (last, before) <= (start, records))
+        {
+            self.last = Some((start, records));
+        }
+    }
+
+    /// A total may be that of a page, or of another time: while the last page is full, there may be another.
+    async fn beyond(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        while let Some((start, records)) = self.last
+            && (records >= self.size || records.is_multiple_of(GRANTED))
+        {
+            let next = start.saturating_add(records);
+            if self.asked >= self.query.limits.pages {
+                return Err(FetchError::TooManyPages {
+                    limit: self.query.limits.pages,
+                });
+            }
+            self.asked += 1;
+            let answer = self.query.ask(self.page(next, self.count)?).await?;
+            let (kept, taken) = self.query.keep(collector, answer.body).await?;
+            collector = kept;
+            if taken.records == 0 || (collector.has_key() && taken.new == 0) {
+                break;
+            }
+            if !collector.has_key() && taken.records > self.count {
+                return Err(malformed("it holds more records than asked for"));
+            }
+            self.reached(next, taken.records);
+            let came = next.saturating_add(taken.records) - 1;
+            self.told = self.told.or(Some(self.total).filter(|total| *total < came));
+            self.total = self.total.max(taken.total.unwrap_or(0));
+        }
+        // A page that has room may still be one of a server that grants less than before.
+        match self.last {
+            Some((start, records)) if self.told.is_some() => {
+                let taken = Taken {
+                    records,
+                    new: records,
+                    total: None,
+                };
+                self.without_total(collector, start, taken).await
+            }
+            _ => Ok(collector),
+        }
+    }
+
+    /// Warns of a total that was wrong.
+    fn say_if_wrong(&self, collector: &Collector) {
+        let came = collector.count();
+        if let Some(told) = self.told.or(Some(self.total)).filter(|told| *told != came) {
+            self.query.progress.warned(&format!(
+                "{} says that the list has {told} records, and it has {came}; all that there are were read",
+                self.query.remote.name()
+            ));
+        }
+    }
+
     /// Asks for what a page should have held but did not; gives how many records came in all.
     async fn complete(
         &mut self,
@@ -181,6 +279,7 @@ impl Reading<'_> {
     ) -> Result<(Collector, u64), FetchError> {
         self.note(start, taken);
         let mut got = taken.records;
+        self.reached(start, got);
         loop {
             let told = taken.total.unwrap_or(self.total);
             let missing = self.size.min((told + 1).saturating_sub(start)).saturating_sub(got);
@@ -188,13 +287,15 @@ impl Reading<'_> {
                 return Ok((collector, got));
             }
             if self.spend().is_break() {
-                return Err(self.incomplete(&collector));
+                self.lacking = true;
+                return Ok((collector, got));
             }
             let answer = self.query.ask(self.page(start + got, missing)?).await?;
             let (kept, more) = self.query.keep(collector, answer.body).await?;
             collector = kept;
             self.note(start, more);
             got += more.records;
+            self.reached(start, got);
             if !self.settled && more.records > 0 && more.records < missing && more.records == taken.records {
                 // Twice the same number: the server grants no more.
                 self.size = more.records;
@@ -278,7 +379,7 @@ impl Reading<'_> {
         mut next: u64,
         place: &mut Place,
     ) -> Result<Collector, FetchError> {
-        while next <= self.total {
+        while next <= self.total && !self.lacking {
             let affordable = self.allowance().saturating_sub(self.asked);
             let size = self.size.max(1);
             let pages = (self.total - next).saturating_add(1).div_ceil(size).min(affordable);
@@ -308,6 +409,9 @@ impl Reading<'_> {
                 }
                 let got;
                 (collector, got) = self.complete(collector, start, taken).await?;
+                if self.lacking {
+                    return Ok(collector);
+                }
                 collector = self.note_reached(collector, start.saturating_add(got)).await?;
             }
             next = next.saturating_add(size.saturating_mul(pages));
@@ -319,8 +423,11 @@ impl Reading<'_> {
     async fn again(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
         let mut start = self.trouble.unwrap_or(1).saturating_sub(self.size).max(1);
         while collector.count() < self.total {
-            if !collector.has_key() || start > self.total || self.spend().is_break() {
+            if !collector.has_key() {
                 return Err(self.incomplete(&collector));
+            }
+            if start > self.total || self.spend().is_break() {
+                break;
             }
             let answer = self.query.ask(self.page(start, self.count)?).await?;
             let (kept, taken) = self.query.keep(collector, answer.body).await?;
@@ -331,9 +438,39 @@ impl Reading<'_> {
         Ok(collector)
     }
 
+    /// Whether the list, asked for from its other end, begins with the record that was read last: then it ends there,
+    /// and the total errs. A server that cuts long lists, or does not sort, begins with another one.
+    async fn from_the_other_end(&mut self, collector: Collector) -> Result<Collector, FetchError> {
+        let whole = self.last.map_or(0, |(start, records)| start + records - 1);
+        let (Some(last), Some(url)) = (collector.last().map(str::to_owned), reversed(self.request.url())) else {
+            return Err(self.incomplete(&collector));
+        };
+        // Each position up to the last one was read, and each held another record.
+        if self.trouble.is_some() || collector.count() != whole || self.request.method() == Method::POST {
+            return Err(self.incomplete(&collector));
+        }
+        self.asked += 1;
+        let forth = std::mem::replace(&mut self.request, self.query.request.clone().at(url));
+        let page = self.page(1, self.count);
+        self.request = forth;
+        let body = self.query.ask(page?).await?.body;
+        match self.query.first_key(&collector, &body)? {
+            Some(first) if first == last => {
+                self.told = Some(self.total);
+                Ok(collector)
+            }
+            _ => Err(self.incomplete(&collector)),
+        }
+    }
+
     /// A list whose length nobody tells ends with an empty page: a shorter one may be all that the server grants.
-    async fn without_total(&mut self, mut collector: Collector, mut taken: Taken) -> Result<Collector, FetchError> {
-        let mut next = 1 + taken.records;
+    async fn without_total(
+        &mut self,
+        mut collector: Collector,
+        start: u64,
+        mut taken: Taken,
+    ) -> Result<Collector, FetchError> {
+        let mut next = start + taken.records;
         while taken.records > 0 {
             if self.asked >= self.query.limits.pages {
                 return Err(FetchError::TooManyPages {
@@ -374,6 +511,21 @@ async fn due(keeper: Option<&Keeper>) {
         Some(keeper) => keeper.due().await,
         None => std::future::pending().await,
     }
+}
+
+/// The same query in the other order; none where it is not sorted.
+fn reversed(url: &Url) -> Option<Url> {
+    let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
+    if !url.query_pairs().any(|(name, _)| is(&name, "sortBy")) {
+        return None;
+    }
+    let order = url.query_pairs().find(|(name, _)| is(name, "sortOrder"));
+    // RFC 7644 section 3.4.2.3: ascending unless said otherwise.
+    let other = match order {
+        Some((_, order)) if order.eq_ignore_ascii_case("descending") => "ascending",
+        _ => "descending",
+    };
+    Some(with_parameters(url, &[("sortOrder", other)]))
 }
 
 fn malformed(why: &str) -> FetchError {

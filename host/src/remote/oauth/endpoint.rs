@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -21,6 +21,7 @@ use crate::remote::origin::BaseUrl;
 use crate::remote::redact::one_line;
 use crate::remote::request::Request;
 use crate::remote::settings::Settings;
+use crate::remote::sign_in;
 use crate::remote::transport::{Outgoing, admit_origin};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -33,6 +34,7 @@ pub(super) struct Endpoint {
     pub(super) channel: Arc<Channel>,
     pub(super) url: Url,
     origin: String,
+    place: BaseUrl,
     pub(super) client_id: String,
     client: ClientAuth,
 }
@@ -89,6 +91,7 @@ impl Endpoint {
             channel,
             url,
             origin: place.origin().to_string(),
+            place,
             client_id: oauth.client_id.clone(),
             client: oauth.client.clone(),
         })
@@ -167,6 +170,11 @@ impl Endpoint {
         let retry_after = asked_to_wait(response.headers(), SystemTime::now());
         let skew = skew_of(response.headers());
         if status.is_redirection() {
+            if let Some(location) = response.header(LOCATION.as_str())
+                && let Some(page) = self.place.sign_in_place(&self.url, location)
+            {
+                return Err(self.sign_in(page));
+            }
             // Credentials stay where they were configured to go.
             return Err(RemoteError::Redirect {
                 reason: format!("the token endpoint answered with status {status}"),
@@ -183,9 +191,13 @@ impl Endpoint {
         };
         match serde_json::from_slice(&body) {
             Ok(value @ Value::Object(_)) => Ok(Told::Granted(value)),
-            Ok(_) => Err(malformed("is no JSON object")),
+            Ok(_) => Err(malformed("is not a JSON object")),
             Err(_) if body.is_empty() => Err(malformed("is empty")),
-            Err(_) => Err(malformed("is no JSON")),
+            Err(_) if sign_in::is_page(&body) => {
+                let title = self.channel.redactor.detail(&body);
+                Err(self.sign_in(title.unwrap_or_else(|| "without a title".into())))
+            }
+            Err(_) => Err(malformed("is not JSON")),
         }
     }
 
@@ -221,7 +233,27 @@ impl Endpoint {
                 detail,
                 skew,
             })),
-            _ => Err(RemoteError::Status { status, detail }),
+            _ => Err(RemoteError::Status {
+                status,
+                detail,
+                hint: (status == StatusCode::NOT_FOUND).then(|| {
+                    format!(
+                        "check `token-url`: {} does not know the path of the token endpoint",
+                        self.origin
+                    )
+                }),
+            }),
+        }
+    }
+
+    fn sign_in(&self, page: String) -> RemoteError {
+        RemoteError::SignIn {
+            connection: self.channel.name.clone(),
+            page,
+            hint: format!(
+                "{} is not a token endpoint, or does not know the client: check `token-url` and the client's id",
+                self.origin
+            ),
         }
     }
 

@@ -153,5 +153,6 @@ fn failed(file: &str, why: &str) -> FetchError {
     FetchError::NoFile {
         file: file.into(),
         why: why.into(),
+        later: false,
     }
 }
