@@ -105,6 +105,14 @@ fn events() -> Vec<Event> {
                     ..full.clone()
                 });
             }
+            // A role's assignment to a group, which the label says.
+            for event in [&bare, &full] {
+                let labels = vec!["role".into(), "group".into()];
+                events.push(Event {
+                    labels,
+                    ..event.clone()
+                });
+            }
             events.extend([bare, full]);
         }
     }
