@@ -1,9 +1,10 @@
 //! ECS 9.4.0, the Elastic Common Schema (Apache-2.0).
 //!
 //! Where somebody acted on an account of somebody else, `user` is who acted and `user.target` the account; otherwise
-//! `user` is the subject. A role given or taken is `user.changes.roles`, an application `service.target.name`. What ECS
-//! has no field for is under `oracle`, the namespace of this program's own fields: the connection's name, what a sign-in
-//! is called in all reports, the session, a target without a place, and the attributes.
+//! `user` is the subject. A role given or taken is `user.changes.roles`; where a group got or lost it, the group is `group`,
+//! and the role `oracle.target`. An application is `service.target.name`. What ECS has no field for is under `oracle`, the
+//! namespace of this program's own fields: the connection's name, what a sign-in is called in all reports, the session, a
+//! target without a place, and the attributes.
 //!
 //! When an event was collected is `event.created`, "when the event was first read by an agent, or by your pipeline". The
 //! same stands in `event.ingested`, which is of the store that it arrives in: one that stamps it does so over ours.
@@ -188,12 +189,22 @@ pub(crate) struct Own<'a> {
 impl<'a> Ecs<'a> {
     #[inline(always)]
     pub(crate) fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
-        let (category, kind) = category_of(event.activity);
+        let is_about_group = event.is_about_group();
+        let (category, kind) = match category_of(event.activity) {
+            (category, _) if is_about_group => (category, ["group", "admin", "change"].as_slice()),
+            category => category,
+        };
         let actor = event.actor.as_ref();
-        let Principal { name, id, display_name } = actor.unwrap_or(&event.subject);
+        let account = Some(&event.subject).filter(|_| !is_about_group);
+        let user = actor.or(account);
+        let name = user.map_or("Unknown", |user| user.name.as_str());
         let ip = event.source_ip.as_deref().filter(|text| text.parse::<IpAddr>().is_ok());
         let mut places = Places::default();
         *places.of(event.activity) = event.target.as_deref();
+        if is_about_group {
+            places.none = places.role.take();
+            places.group = Some(&event.subject.name);
+        }
         Ecs {
             timestamp: Rfc3339(event.time),
             ecs: Version { version: VERSION },
@@ -215,12 +226,12 @@ impl<'a> Ecs<'a> {
             message: event.message.as_deref(),
             user: User {
                 name,
-                id: id.as_deref(),
-                full_name: display_name.as_deref(),
-                target: actor.map(|_| Target {
-                    name: &event.subject.name,
-                    id: event.subject.id.as_deref(),
-                    full_name: event.subject.display_name.as_deref(),
+                id: user.and_then(|user| user.id.as_deref()),
+                full_name: user.and_then(|user| user.display_name.as_deref()),
+                target: actor.and(account).map(|account| Target {
+                    name: &account.name,
+                    id: account.id.as_deref(),
+                    full_name: account.display_name.as_deref(),
                 }),
                 changes: places.role.map(|role| Changes { roles: [role] }),
             },
@@ -239,7 +250,10 @@ impl<'a> Ecs<'a> {
                 account: Account { id },
             }),
             related: Related {
-                user: Distinct(&event.subject.name, actor.map(|actor| actor.name.as_str())),
+                user: Distinct(
+                    account.map_or(name, |account| &account.name),
+                    actor.map(|actor| actor.name.as_str()),
+                ),
                 ip: ip.map(|ip| [ip]),
             },
             tags: &event.labels,
@@ -248,7 +262,15 @@ impl<'a> Ecs<'a> {
                 correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
                 session: event.session.as_deref(),
                 target: places.none,
-                attributes: Attributes::of(&event.attributes),
+                attributes: Attributes {
+                    listed: &event.attributes,
+                    misplaced: [
+                        ("group_id", event.group_id()),
+                        ("group_display_name", event.group_display_name()),
+                        ("", None),
+                        ("", None),
+                    ],
+                },
             },
         }
     }
@@ -492,6 +514,25 @@ mod tests {
                 "{activity:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_group_that_gets_a_role_is_no_user() {
+        let mut event = samples::sparse(Activity::RoleAssign, Outcome::Success);
+        event.subject = Principal::named("Night shift");
+        event.subject.id = Some("g9".into());
+        event.actor = Some(Principal::named("admin"));
+        event.target = Some("Auditor".into());
+        event.labels = vec!["role".into(), "group".into()];
+        let value = rendered(&event);
+        assert_eq!(value["event"]["type"], json!(["group", "admin", "change"]));
+        assert_eq!(value["group"], json!({"name": "Night shift"}));
+        assert_eq!(value["user"], json!({"name": "admin"}));
+        assert_eq!(value["related"], json!({"user": ["admin"]}));
+        assert_eq!(value["oracle"]["target"], json!("Auditor"));
+        assert_eq!(value["oracle"]["attributes"], json!({"group_id": "g9"}));
+        event.actor = None;
+        assert_eq!(rendered(&event)["user"], json!({"name": "Unknown"}));
     }
 
     #[test]

@@ -221,6 +221,9 @@ pub struct Event {
     pub correlation: Option<Correlation>,
 }
 
+/// The label of a role's assignment whose subject is a group.
+pub const GROUP: &str = "group";
+
 impl Event {
     /// An event of which nothing more is known.
     pub fn new(time: i64, activity: Activity, outcome: Outcome, subject: Principal) -> Self {
@@ -245,6 +248,24 @@ impl Event {
             collected: None,
             correlation: None,
         }
+    }
+
+    /// Whether a role was given to a group, or taken from one: then the subject is that group and no account. The plugin says
+    /// so by the label [`GROUP`].
+    #[inline]
+    pub fn is_about_group(&self) -> bool {
+        matches!(self.activity, Activity::RoleAssign | Activity::RoleRevoke)
+            && self.labels.iter().any(|label| label == GROUP)
+    }
+
+    /// The key of the group that it is about; the renderings have places for names of groups only.
+    pub(crate) fn group_id(&self) -> Option<&str> {
+        self.subject.id.as_deref().filter(|_| self.is_about_group())
+    }
+
+    /// That group's name for people.
+    pub(crate) fn group_display_name(&self) -> Option<&str> {
+        self.subject.display_name.as_deref().filter(|_| self.is_about_group())
     }
 
     /// Bytes of all its strings: what it weighs in a batch, give or take the names of its fields.

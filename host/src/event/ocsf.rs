@@ -9,10 +9,11 @@
 //! `metadata.log_source`, "the log system or component where the data originated"; `loggers` would need each to be
 //! described as a device or product, and tell nothing more.
 //!
-//! Three choices that the schema leaves open:
+//! Four choices that the schema leaves open:
 //! - a required attribute of which the source says nothing reads `Unknown`;
 //! - `service` exists only in Authentication; elsewhere the service that recorded the event is `metadata.log_provider`,
 //!   and the session is the actor's;
+//! - a role that a group got or lost is Group Management with the group and its `privileges`, and without a `user`;
 //! - Entity Management and the life of a group have no user that changes, so the subject is who did it.
 
 mod line;
@@ -84,6 +85,17 @@ fn class_of(activity: Activity) -> (Class, u32, &'static str) {
         Activity::GroupUpdate => (GroupManagement, 99, "Update"),
         Activity::Other => (EntityManagement, 99, "Other"),
     }
+}
+
+/// The same of an event: a role that a group got or lost is the group's matter.
+fn class_of_event(event: &Event) -> (Class, u32, &'static str) {
+    let (class, number, caption) = class_of(event.activity);
+    let class = if event.is_about_group() {
+        Class::GroupManagement
+    } else {
+        class
+    };
+    (class, number, caption)
 }
 
 /// An event as [`Encoding::Ocsf`](super::Encoding::Ocsf) writes it.
@@ -257,7 +269,9 @@ pub(crate) struct Product {
 impl<'a> Ocsf<'a> {
     #[inline(always)]
     pub(crate) fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
-        let (class, activity_id, caption) = class_of(event.activity);
+        let (class, activity_id, caption) = class_of_event(event);
+        let is_about_group = event.is_about_group();
+        let is_about_role = matches!(event.activity, Activity::RoleAssign | Activity::RoleRevoke);
         let (severity_id, severity) = match event.outcome {
             Outcome::Failure => (2, "Low"),
             Outcome::Success | Outcome::Unknown => (1, "Informational"),
@@ -293,7 +307,7 @@ impl<'a> Ocsf<'a> {
             status_code: event.code.as_deref(),
             status_detail: event.message.as_deref(),
             message: event.message.as_deref(),
-            user: (class != Class::EntityManagement).then(|| User::from(&event.subject)),
+            user: (class != Class::EntityManagement && !is_about_group).then(|| User::from(&event.subject)),
             actor: actor_of(event, class, session.filter(|_| !authentication)),
             src_endpoint: ip.map(|ip| Endpoint {
                 ip: Some(ip),
@@ -306,9 +320,13 @@ impl<'a> Ocsf<'a> {
             service: authentication.then_some(Named { name: service }),
             session: session.filter(|_| authentication),
             http_request: event.user_agent.as_deref().map(|user_agent| HttpRequest { user_agent }),
-            privileges: (class == Class::UserAccess).then_some([target.unwrap_or(UNKNOWN)]),
+            privileges: is_about_role.then_some([target.unwrap_or(UNKNOWN)]),
             group: (class == Class::GroupManagement).then_some(Named {
-                name: target.unwrap_or(UNKNOWN),
+                name: if is_about_group {
+                    &event.subject.name
+                } else {
+                    target.unwrap_or(UNKNOWN)
+                },
             }),
             entity: (class == Class::EntityManagement).then(|| entity_of(event)),
             metadata: Metadata {
@@ -330,7 +348,12 @@ impl<'a> Ocsf<'a> {
             },
             unmapped: Attributes {
                 listed: &event.attributes,
-                misplaced: [("source_ip", masked), ("target", unplaced)],
+                misplaced: [
+                    ("source_ip", masked),
+                    ("target", unplaced),
+                    ("group_id", event.group_id()),
+                    ("group_display_name", event.group_display_name()),
+                ],
             },
         }
     }
@@ -693,5 +716,30 @@ mod tests {
             rendered(&group, &samples::domain())["group"],
             json!({"name": "Unknown"})
         );
+    }
+
+    #[test]
+    fn a_role_of_a_group_is_group_management() {
+        for (activity, number, caption) in [
+            (Activity::RoleAssign, 1, "Assign Privileges"),
+            (Activity::RoleRevoke, 2, "Revoke Privileges"),
+        ] {
+            let mut event = samples::full(activity, Outcome::Success);
+            event.labels = vec!["role".into(), "group".into()];
+            let mut line = Vec::new();
+            Ocsf::line(&event, &samples::domain(), &mut line);
+            let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!(value["class_uid"], 3006);
+            assert_eq!(value["class_name"], "Group Management");
+            assert_eq!(value["activity_id"], number);
+            assert_eq!(value["activity_name"], caption);
+            assert_eq!(value["type_uid"], 300_600 + number);
+            assert_eq!(value["group"]["name"], "jdoe@example.com");
+            assert_eq!(value["privileges"], serde_json::json!(["Service Administrator"]));
+            assert!(value.get("user").is_none());
+            assert_eq!(value["actor"]["user"]["name"], "admin@example.com");
+            assert_eq!(value["unmapped"]["group_id"], "u-17");
+            assert_eq!(value["unmapped"]["group_display_name"], "Jane Doe");
+        }
     }
 }

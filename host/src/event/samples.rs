@@ -71,6 +71,7 @@ fn text() -> impl Strategy<Value = String> {
             "\u{2028}\u{202e}",
             "</script>",
             "10.0.0.1",
+            "group",
             "::1"
         ])
         .prop_map(str::to_owned),

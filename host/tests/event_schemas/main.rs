@@ -108,6 +108,14 @@ fn events() -> Vec<Event> {
                     ..full.clone()
                 });
             }
+            // A role's assignment to a group, which the label says.
+            for event in [&bare, &full] {
+                let labels = vec!["role".into(), "group".into()];
+                events.push(Event {
+                    labels,
+                    ..event.clone()
+                });
+            }
             let named = Event {
                 correlation: Correlator::new(Some("acme")).of(&full),
                 ..full.clone()

@@ -20,7 +20,7 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
         About::Account => (account(record, "adminResourceName", "adminResourceId"), None),
         About::Member => {
             let (member, kind, target) = member(record);
-            is_group = kind == Kind::Group;
+            is_group = kind == Kind::Group && matches!(activity, Activity::RoleAssign | Activity::RoleRevoke);
             (member, target)
         }
         About::Group | About::Resource => (None, record.take("adminResourceName")),
@@ -44,7 +44,8 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     };
     event.labels = vec![activity::label(activity).into(), ended.into()];
     if is_group {
-        event.labels.push(member_label(activity).into());
+        // The host's label for a role whose subject is a group and no account.
+        event.labels.push("group".into());
     }
     event.attributes = record.rest();
     if let Some(client) = client {
@@ -120,13 +121,5 @@ fn member<'r>(record: &mut Record<'r>) -> (Option<Principal<'r>>, Kind, Option<C
     } else {
         let account = account(record, "adminRefResourceName", "adminRefResourceId");
         (account, reference, record.take("adminResourceName"))
-    }
-}
-
-/// Says of an event that its subject is a group and no account.
-fn member_label(activity: Activity) -> &'static str {
-    match activity {
-        Activity::GroupAddMember | Activity::GroupRemoveMember => "subgroup",
-        _ => "group",
     }
 }

@@ -26,7 +26,6 @@ pub static COLUMNS: [Column; 5] = [
             "username",
             "user",
             "userid",
-            "name",
         ],
         required: true,
     },

@@ -180,3 +180,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_later_record_settles_which_number_is_the_day() {
+    fn timed<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
+        let text = record.take("time").ok_or("no time")?;
+        let time = record.time(&text)?;
+        Ok(Event::new(
+            time,
+            Activity::Logon,
+            Outcome::Success,
+            Principal::named("ada"),
+        ))
+    }
+    for (records, events, rejects) in [
+        (["07/03/2025 10:00", "07/13/2025 10:00"], 2, 0),
+        (["07/03/2025 10:00", "08/03/2025 10:00"], 0, 2),
+    ] {
+        let (mut lines, mut batch) = (JsonLines::new(), Batch::default());
+        for text in records {
+            let line = format!("{{\"time\":\"{text}\"}}\n");
+            lines.push(line.as_bytes(), &mut batch, timed).unwrap();
+        }
+        lines.finish(&mut batch, timed).unwrap();
+        assert_eq!((batch.len(), batch.rejects.len()), (events, rejects), "{records:?}");
+    }
+}

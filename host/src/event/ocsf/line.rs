@@ -39,7 +39,9 @@ impl Ocsf<'_> {
         json::number(out, ocsf.time);
         let head = HEADS.get(event.activity as usize);
         match head.and_then(|heads| heads.get(event.outcome as usize)) {
-            Some(head) if ocsf.activity_id != UNLISTED || event.action.is_none() => out.extend_from_slice(head),
+            Some(head) if (ocsf.activity_id != UNLISTED || event.action.is_none()) && !event.is_about_group() => {
+                out.extend_from_slice(head);
+            }
             _ => ocsf.write_head(out),
         }
         ocsf.write_rest(out);
