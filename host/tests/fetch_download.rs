@@ -314,6 +314,19 @@ async fn an_empty_file_of_a_job_that_ended_well_is_a_report_without_rows() {
 }
 
 #[tokio::test]
+async fn a_job_that_says_in_words_that_there_is_nothing_needs_no_file() {
+    let server = server(|seen, _| match seen.path.as_str() {
+        SUBMIT => Some(json(200, r#"{"status":0,"details":"No records found"}"#)),
+        LIST_V2 => Some(listing(&[])),
+        path if path.ends_with("/contents") => Some(no_such_file()),
+        _ => None,
+    })
+    .await;
+    let fetched = run_waiting(&server, Duration::MAX).await.unwrap();
+    assert_eq!((text(&fetched).as_str(), fetched.cleanup), ("", None));
+}
+
+#[tokio::test]
 async fn a_file_that_comes_empty_though_it_is_listed_with_bytes_is_tried_again_and_stays() {
     for patient in [true, false] {
         let empty = AtomicUsize::new(if patient { 2 } else { usize::MAX });

@@ -94,10 +94,10 @@ fn expected(phase: Phase, fault: &Fault) -> Option<Class> {
     let class = match fault {
         Fault::NumbersAsStrings => return None,
         Fault::Refused | Fault::ResetMidBody | Fault::Trickle | Fault::Mute | Fault::Later(..) => Class::Unavailable,
-        Fault::Status(401 | 403) => Class::Refused,
+        // The page is one to sign in on.
+        Fault::Status(401 | 403) | Fault::Html => Class::Refused,
         Fault::Status(408 | 425 | 429 | 500..) => Class::Unavailable,
         Fault::Status(_)
-        | Fault::Html
         | Fault::Empty
         | Fault::TruncatedJson
         | Fault::WrongTypes
@@ -107,7 +107,7 @@ fn expected(phase: Phase, fault: &Fault) -> Option<Class> {
     };
     match (phase, class) {
         // Without a list the file is simply not found.
-        (Phase::List, Class::Refused) => Some(Class::Failed),
+        (Phase::List, Class::Refused) if *fault != Fault::Html => Some(Class::Failed),
         // That a file stays on the server is a warning.
         (Phase::Delete, _) => None,
         (_, class) => Some(class),

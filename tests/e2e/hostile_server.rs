@@ -36,7 +36,11 @@ fn each_misbehaviour_ends_with_its_exit_code_and_no_file() {
         ("download:503", 4, "503"),
         ("download:not-a-file", 5, ""),
         ("download:cut", 4, ""),
-        ("download:html", 5, ""),
+        ("download:html", 3, "sign in"),
+        ("submit:html", 3, "sign in"),
+        ("submit:sign-in", 3, "idcs-demo.identity.example.com"),
+        ("poll:sign-in", 3, "idcs-demo.identity.example.com"),
+        ("download:sign-in", 3, "idcs-demo.identity.example.com"),
         ("submit:garbage", 5, ""),
         ("submit:truncated-json", 5, ""),
         ("submit:wrong-types", 5, ""),
@@ -81,7 +85,8 @@ fn configuration(server: &Server) -> String {
     format!(
         "[connections.epm]\nkind = \"epm\"\nurl = \"{}\"\nallow-private-addresses = true\n\
          auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n\
-         retry = {{ attempts = 3, min-delay = \"1ms\", max-delay = \"10ms\" }}\n",
+         retry = {{ attempts = 3, min-delay = \"1ms\", max-delay = \"10ms\" }}\n\
+         [fetch]\nfile-wait = \"1ms\"\n",
         server.url()
     )
 }

@@ -15,6 +15,7 @@ mod invalid_login;
 mod ledger;
 mod ledger_edges;
 mod looking;
+mod odd_answers;
 mod pipes;
 mod plugin_deliveries;
 mod provenance;

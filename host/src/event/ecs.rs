@@ -15,7 +15,7 @@ use std::{fmt, net::IpAddr};
 
 use serde::{Serialize, Serializer};
 
-use super::{Activity, Correlation, Event, Principal, Provenance, attributes::Attributes, time::Rfc3339};
+use super::{Activity, Correlation, Event, Provenance, attributes::Attributes, time::Rfc3339};
 
 /// The version of the schema, in `ecs.version`.
 pub const VERSION: &str = "9.4.0";

@@ -50,8 +50,9 @@ pub(super) struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Downloads the file that a job was asked to write, whatever it is called now. `told` is what the job said.
-    pub(super) async fn run(self, told: &[String], asked: &str) -> Result<Downloaded, FetchError> {
+    /// Downloads the file that a job was asked to write, whatever it is called now. `told` is what the job said; `patient`
+    /// says whether a file that is not there may yet come.
+    pub(super) async fn run(self, told: &[String], asked: &str, patient: bool) -> Result<Downloaded, FetchError> {
         let Polling {
             first, longest, file, ..
         } = self.limits.polling;
@@ -69,7 +70,7 @@ impl Download<'_> {
                 outcome => return outcome,
             };
             let left = file.saturating_sub(started.elapsed());
-            if left.is_zero() {
+            if left.is_zero() || !patient {
                 return Err(error);
             }
             if !std::mem::replace(&mut told_so, true) {

@@ -242,6 +242,13 @@ impl Fetcher {
         Ok(self.listed(collected.lines, Some(collected.tally)))
     }
 
+    fn say_nothing(&self, words: &str) {
+        let connection = self.remote.name();
+        self.progress.warned(&format!(
+            "{connection} has no rows for this period: it says \"{words}\""
+        ));
+    }
+
     /// A document that is no file on the server.
     fn listed(&self, document: Spooled, tally: Option<lines::Tally>) -> Fetched {
         if let Some(notice) = tally.and_then(lines::Tally::notice) {
@@ -295,7 +302,23 @@ impl Fetcher {
             crowd: &self.crowd,
         };
         failpoint!("download.before");
-        let downloaded = download.run(&finished.told, &job.file).await?;
+        // Some servers write no file where there is nothing to write, and say so.
+        let nothing = (finished.envelope.text.as_deref()).filter(|text| envelope::says_nothing_there(text));
+        let downloaded = match (
+            download.run(&finished.told, &job.file, nothing.is_none()).await,
+            nothing,
+        ) {
+            (Err(FetchError::NoFile { .. }), Some(words)) => {
+                self.say_nothing(words);
+                let document = Spooled::new(self.spool.create()?)?;
+                return Ok(Fetched {
+                    job: finished.id,
+                    polls: finished.polls,
+                    ..self.listed(document, None)
+                });
+            }
+            (downloaded, _) => downloaded?,
+        };
         failpoint!("download.after");
         let shown = self.remote.presentable(&downloaded.name, 100);
         let (mut document, mut empty) = (downloaded.file, downloaded.empty);

@@ -157,6 +157,13 @@ pub struct Kept {
     /// The server's clock when it was asked, where the answers told it.
     #[serde(default)]
     pub served: Option<Timestamp>,
+    /// How many of its records had to be mended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mended: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What is known of a window whose events are all answered for.
@@ -542,6 +549,7 @@ mod tests {
                 job: Some("1".into()),
                 cleanup: None,
                 served: None,
+                mended: 0,
             }),
         ];
         assert_eq!(begun.state(), "planned");

@@ -60,6 +60,7 @@ impl Brought {
         fetched.polls = self.polls;
         fetched.file_name = self.kept.name;
         fetched.job = self.kept.job;
+        fetched.mended = self.kept.mended;
         fetched.cleanup = self.kept.cleanup.map(|file| Cleanup { file });
         Ok(fetched)
     }
@@ -182,6 +183,7 @@ impl Errand {
                 job: fetched.job,
                 cleanup: fetched.cleanup.map(|cleanup| cleanup.file),
                 served,
+                mended: fetched.mended,
             })
         });
         let kept = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;

@@ -294,6 +294,7 @@ struct Counts {
     events: u64,
     rejected: u64,
     fate: Fate,
+    mended: u64,
     duplicates: u64,
     ledger: kept::Tally,
     polls: u64,
@@ -500,6 +501,7 @@ impl Run {
             while let Some(mut fetched) = arrived.recv().await.transpose()? {
                 counts.polls += fetched.polls;
                 counts.bytes += fetched.len();
+                counts.mended += fetched.mended;
                 if counts.job.is_none() {
                     counts.job = fetched.job.take();
                 }
@@ -638,6 +640,7 @@ impl Run {
             events: counts.events,
             rejected: counts.rejected,
             rejected_kept: counts.fate.kept,
+            mended: counts.mended,
             duplicates: counts.duplicates,
             unrouted: sinks.unrouted(),
             sinks: (sinks.counts().into_iter())

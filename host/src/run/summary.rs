@@ -30,6 +30,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Of these, rows that are kept.
     pub rejected_kept: u64,
+    /// Records of a JSON answer that were mended before they were read.
+    pub mended: u64,
     /// Events dropped because they were delivered before.
     pub duplicates: u64,
     /// Events that no route took.

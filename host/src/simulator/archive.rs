@@ -49,6 +49,8 @@ fn hostile(style: ArchiveStyle, name: &str, csv: &[u8]) -> ZipResult<Vec<u8>> {
             let inner = hostile(ArchiveStyle::Zip, name, csv)?;
             add(&mut archive, "inner.zip", &inner)?;
         }
+        ArchiveStyle::Backslash => add(&mut archive, &format!("inbox/{name}"), csv)?,
+        ArchiveStyle::Zip64 => add(&mut archive, name, csv)?,
         ArchiveStyle::Slip => add(&mut archive, &format!("../../../../tmp/{name}"), csv)?,
         ArchiveStyle::Symlink => archive.add_symlink(name, "/etc/passwd", OPTIONS)?,
         ArchiveStyle::ManyEntries => {
@@ -79,6 +81,12 @@ fn hostile(style: ArchiveStyle, name: &str, csv: &[u8]) -> ZipResult<Vec<u8>> {
             change(&mut bytes, b"PK\x01\x02", 16, |crc| !crc);
         }
         ArchiveStyle::Truncated => bytes.truncate(bytes.len() / 2),
+        // The name stands in the local and in the central header.
+        ArchiveStyle::Backslash => {
+            change(&mut bytes, b"PK\x03\x04", 30 + 5, |_| b'\\');
+            change(&mut bytes, b"PK\x01\x02", 46 + 5, |_| b'\\');
+        }
+        ArchiveStyle::Zip64 => add_zip64(&mut bytes),
         _ => {}
     }
     Ok(bytes)
@@ -88,6 +96,27 @@ fn add(archive: &mut ZipWriter<Cursor<Vec<u8>>>, name: &str, bytes: &[u8]) -> Zi
     archive.start_file(name, OPTIONS)?;
     archive.write_all(bytes)?;
     Ok(())
+}
+
+/// Puts ZIP64 end records before the end record, which then leaves all numbers to them: APPNOTE 4.3.14 and 4.3.15.
+fn add_zip64(bytes: &mut Vec<u8>) {
+    let find = |signature: &[u8; 4]| bytes.windows(4).rposition(|window| window == signature);
+    let (Some(end), Some(central)) = (find(b"PK\x05\x06"), find(b"PK\x01\x02")) else {
+        return;
+    };
+    let mut records = b"PK\x06\x06".to_vec();
+    records.extend(44_u64.to_le_bytes());
+    records.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [1, 1, (end - central) as u64, central as u64] {
+        records.extend(number.to_le_bytes());
+    }
+    records.extend(b"PK\x06\x07\x00\x00\x00\x00");
+    records.extend((end as u64).to_le_bytes());
+    records.extend(1_u32.to_le_bytes());
+    if let Some(numbers) = bytes.get_mut(end + 8..end + 20) {
+        numbers.fill(0xff);
+    }
+    bytes.splice(end..end, records);
 }
 
 /// Changes one byte of the last header with this signature.

@@ -540,6 +540,10 @@ fn look(site: &Site, caller: &Caller, query: Result<Query, Refused>) -> Result<V
         Totals::Steady => page.total,
         Totals::Growing => page.total.saturating_add(number),
         Totals::Shrinking => page.total.saturating_sub(number),
+        Totals::Page => page.occurrences.len() as u64,
+        Totals::Zero => 0,
+        Totals::Larger if page.total > 0 => page.total.saturating_add(7),
+        Totals::Larger => 0,
     };
     let resources: Vec<Value> = page
         .occurrences

@@ -59,7 +59,11 @@ impl Table {
             Report::UserLogin => &site.scenario.user_login,
             Report::UserAudit => &site.scenario.user_audit,
         };
-        let csv = Box::new(Csv::new(self.rows(site), layout, &site.scenario));
+        let mut rows = self.rows(site).peekable();
+        if site.scenario.empty_reports && rows.peek().is_none() {
+            return Box::new(std::iter::empty());
+        }
+        let csv = Box::new(Csv::new(rows, layout, &site.scenario));
         match &self.archive {
             Some((style, name)) => pack(*style, name, csv),
             None => csv,

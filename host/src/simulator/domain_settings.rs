@@ -26,13 +26,16 @@ pub(super) const PAGES: &[(Switch, Apply)] = &[
         switch(
             "totals",
             "KIND",
-            "steady, growing or shrinking: totalResults from page to page",
+            "totalResults from page to page: steady, growing, shrinking, page (its size), zero or larger",
         ),
         |s, v| {
             let kinds = [
                 ("steady", Totals::Steady),
                 ("growing", Totals::Growing),
                 ("shrinking", Totals::Shrinking),
+                ("page", Totals::Page),
+                ("zero", Totals::Zero),
+                ("larger", Totals::Larger),
             ];
             one_of(v, &kinds).map(|v| s.paging.totals = v)
         },

@@ -106,6 +106,18 @@ pub enum FaultKind {
     Hang,
     /// There is no answer over a connection that carried a request before, as behind a firewall that forgot it.
     Forgotten,
+    /// A byte that is not UTF-8 in a text of the first record.
+    RawByte,
+    /// A raw tab in a text of the first record.
+    RawTab,
+    /// Half of a surrogate pair in a text of the first record.
+    HalfCharacter,
+    /// A quote without a backslash in a text of the first record.
+    StrayQuote,
+    /// 2 MiB in a text of the first record.
+    LongRecord,
+    /// 302 to the sign-in page of an identity domain.
+    SignIn,
     /// 307 to the same path on another server.
     Redirect,
     /// 307 to the same server and path, over `http`.
@@ -120,7 +132,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind but [`Status`](Self::Status) with the name of its switch and what it does.
-    pub(super) const ALL: [(&'static str, Self, &'static str); 17] = [
+    pub(super) const ALL: [(&'static str, Self, &'static str); 23] = [
         ("html", Self::Html, "200 with an HTML page"),
         ("empty", Self::Empty, "200 without a body"),
         ("garbage", Self::Garbage, "200 with bytes that are no text"),
@@ -149,6 +161,24 @@ impl FaultKind {
             Self::Forgotten,
             "no answer over a connection that carried a request before",
         ),
+        (
+            "raw-byte",
+            Self::RawByte,
+            "a byte that is not UTF-8 in a text of the first record",
+        ),
+        ("raw-tab", Self::RawTab, "a raw tab in a text of the first record"),
+        (
+            "half-character",
+            Self::HalfCharacter,
+            "half of a surrogate pair in a text of the first record",
+        ),
+        (
+            "stray-quote",
+            Self::StrayQuote,
+            "a quote without a backslash in a text of the first record",
+        ),
+        ("long-record", Self::LongRecord, "2 MiB in a text of the first record"),
+        ("sign-in", Self::SignIn, "302 to the sign-in page of an identity domain"),
         ("redirect", Self::Redirect, "307 to the same path at `elsewhere`"),
         (
             "redirect-http",

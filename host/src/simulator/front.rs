@@ -102,6 +102,11 @@ async fn granted(
         Some(FaultKind::Cut) => halve(response, true),
         Some(FaultKind::Short) => halve(response, false),
         Some(FaultKind::Drip) => drip(response, site.scenario.drip_interval),
+        Some(FaultKind::RawByte) => spoil(response, b"\xff").await,
+        Some(FaultKind::RawTab) => spoil(response, b"\t").await,
+        Some(FaultKind::HalfCharacter) => spoil(response, b"\\ud83d").await,
+        Some(FaultKind::StrayQuote) => spoil(response, b"\"").await,
+        Some(FaultKind::LongRecord) => spoil(response, &[b'x'; 2 << 20]).await,
         _ => response,
     }
 }
@@ -204,6 +209,11 @@ async fn instead(
         }
         FaultKind::NotAFile => super::files::no_such_file(site, caller, "Vision.zip"),
         FaultKind::Hang => std::future::pending().await,
+        FaultKind::SignIn => {
+            let mut response = redirect("https://idcs-demo.identity.example.com/ui/v1/signin");
+            *response.status_mut() = StatusCode::FOUND;
+            response
+        }
         FaultKind::Redirect => redirect(&format!("{}{path}", site.scenario.elsewhere)),
         FaultKind::RedirectHttp => {
             let rest = caller
@@ -221,7 +231,15 @@ async fn instead(
             let query = query.map(|query| format!("{query}&")).unwrap_or_default();
             redirect(&format!("{}{path}?{query}redirected=1", caller.base))
         }
-        FaultKind::Cut | FaultKind::Short | FaultKind::Drip | FaultKind::Forgotten => return None,
+        FaultKind::Cut
+        | FaultKind::Short
+        | FaultKind::Drip
+        | FaultKind::Forgotten
+        | FaultKind::RawByte
+        | FaultKind::RawTab
+        | FaultKind::HalfCharacter
+        | FaultKind::StrayQuote
+        | FaultKind::LongRecord => return None,
     })
 }
 
@@ -261,6 +279,26 @@ fn halve(response: Response, broken: bool) -> Response {
         Err(io::Error::from(io::ErrorKind::ConnectionReset))
     });
     Response::from_parts(parts, Body::from_stream(start.chain(end.take(usize::from(broken)))))
+}
+
+/// Puts bytes into a text of the first record, as a program does that builds JSON by hand.
+async fn spoil(response: Response, bytes: &[u8]) -> Response {
+    /// What stands before such a text, in a report and in an audit event.
+    const BEFORE: [&[u8]; 2] = [b"\"userlogin\":\"", b"\"message\":\""];
+    let (mut parts, body) = response.into_parts();
+    let mut body = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default()
+        .to_vec();
+    let ends = BEFORE.into_iter().filter_map(|before| {
+        let at = body.windows(before.len()).position(|window| window == before)?;
+        Some(at + before.len())
+    });
+    if let Some(at) = ends.min() {
+        body.splice(at..at, bytes.iter().copied());
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// One byte at a time.

@@ -26,6 +26,8 @@ pub struct Scenario {
     pub padding: usize,
     /// Every so manieth CSV row cannot be read.
     pub bad_rows: Option<u64>,
+    /// A report without rows is a file without bytes, and in an answer a text that says so.
+    pub empty_reports: bool,
     /// How many days the identity domain keeps its data: 30 by default at the vendor's, 90 at most.
     pub retention_days: u16,
     /// How many days back the Invalid Login Report takes dates; none for the vendor's 90.
@@ -122,6 +124,7 @@ impl Default for Scenario {
             hostile_names: true,
             padding: 0,
             bad_rows: None,
+            empty_reports: false,
             retention_days: 90,
             reach_days: None,
             day_zone_hours: 0,
@@ -295,6 +298,10 @@ pub enum ArchiveStyle {
     NoCsv,
     /// A ZIP with nothing in it.
     NoEntry,
+    /// A ZIP whose entry is called `inbox\\NAME`.
+    Backslash,
+    /// A small ZIP with ZIP64 end records.
+    Zip64,
     /// The first half of a ZIP.
     Truncated,
 }
@@ -413,6 +420,12 @@ pub enum Totals {
     Growing,
     /// One less with every page.
     Shrinking,
+    /// How many resources the page holds.
+    Page,
+    /// 0.
+    Zero,
+    /// Seven more than there are.
+    Larger,
 }
 
 /// The token endpoint.

@@ -41,6 +41,16 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
         Ok(())
     }),
     (
+        flag(
+            "empty-reports",
+            "a report without rows is a file without bytes, or an answer that says so in words",
+        ),
+        |s, _| {
+            s.empty_reports = true;
+            Ok(())
+        },
+    ),
+    (
         switch("padding", "BYTES", "an additional CSV column of so many bytes"),
         |s, v| number(v).map(|v| s.padding = v),
     ),
@@ -289,7 +299,7 @@ pub(super) const LAYOUTS: &[(Switch, ApplyLayout)] = &[
     }),
 ];
 
-const ARCHIVES: [(&str, ArchiveStyle); 13] = [
+const ARCHIVES: [(&str, ArchiveStyle); 15] = [
     ("zip", ArchiveStyle::Zip),
     ("bare", ArchiveStyle::Bare),
     ("bomb", ArchiveStyle::Bomb),
@@ -302,6 +312,8 @@ const ARCHIVES: [(&str, ArchiveStyle); 13] = [
     ("two-csvs", ArchiveStyle::TwoCsvs),
     ("no-csv", ArchiveStyle::NoCsv),
     ("no-entry", ArchiveStyle::NoEntry),
+    ("backslash", ArchiveStyle::Backslash),
+    ("zip64", ArchiveStyle::Zip64),
     ("truncated", ArchiveStyle::Truncated),
 ];
 
@@ -321,7 +333,7 @@ pub(super) const FILES: &[(Switch, Apply)] = &[
             "archive",
             "STYLE",
             "what the User Audit Report comes in: zip, bare, bomb, nested, encrypted, slip, symlink, many-entries, \
-             wrong-crc, two-csvs, no-csv, no-entry or truncated",
+             wrong-crc, two-csvs, no-csv, no-entry, backslash, zip64 or truncated",
         ),
         |s, v| one_of(v, &ARCHIVES).map(|v| s.archive = v),
     ),

@@ -99,6 +99,11 @@ pub(super) async fn report(
 /// The rows in the answer, written while they are sent.
 fn rows(table: &Table, site: &Site, links: &Value) -> Response {
     let mut rows = table.rows(site).peekable();
+    if site.scenario.empty_reports && rows.peek().is_none() {
+        let body =
+            json!({ "links": links, "status": 0, "error": null, "details": "No records found", "message": null });
+        return answer::json(StatusCode::OK, &body);
+    }
     let (mut clock, mut first) = (Clock::default(), true);
     let pieces = std::iter::from_fn(move || {
         rows.peek()?;

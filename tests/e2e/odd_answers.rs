@@ -1,0 +1,188 @@
+//! Answers that are not as the vendor's pages say, and still hold evidence: it is delivered, and what is odd is said.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tests::{Desk, Server, json_lines, stderr};
+
+use super::{PASSWORD, desk, run};
+
+/// `host run REPORT` with a configuration, a ledger and a clock; the summary goes to `summary.json`.
+fn run_at(desk: &Desk, server: &Server, report: &str, more: &[&str]) -> std::process::Output {
+    desk.write(
+        "host.toml",
+        format!(
+            "[connections.epm]\nkind = \"epm\"\nurl = \"{0}\"\nallow-private-addresses = true\n\
+             auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n\
+             [connections.domain]\nkind = \"identity-domain\"\nurl = \"{0}\"\nallow-private-addresses = true\n\
+             auth = {{ kind = \"oauth2-client-credentials\", client-id = \"demo-client\", \
+             client-secret = {{ env = \"IDCS_SECRET\" }} }}\n\
+             [ledger]\npath = \"ledger.db\"\n[fetch]\nfile-wait = \"20s\"\njob-search = \"1h\"\n",
+            server.url()
+        ),
+    );
+    let mut arguments = vec!["run", report, "--summary", "summary.json"];
+    arguments.extend(more);
+    let mut command = desk.host(arguments);
+    command.env("EPM_PASSWORD", PASSWORD).env("IDCS_SECRET", "demo-secret");
+    command.output().unwrap()
+}
+
+fn summary(desk: &Desk) -> Value {
+    serde_json::from_str(&desk.read("summary.json")).unwrap()
+}
+
+fn uids(output: &std::process::Output) -> BTreeSet<String> {
+    json_lines(output)
+        .iter()
+        .map(|event| event["metadata"]["uid"].to_string())
+        .collect()
+}
+
+#[test]
+fn one_broken_record_costs_no_other() {
+    for (report, phase) in [("audit-events", "page"), ("user-login", "call")] {
+        let good = (desk(), Server::start("rows=40"));
+        let all = run_at(&good.0, &good.1, report, &["--since", "3d"]);
+        let whole = json_lines(&all).len();
+        for (fault, lost) in [
+            ("raw-byte", 0),
+            ("raw-tab", 0),
+            ("half-character", 0),
+            ("stray-quote", 1),
+            ("long-record", 1),
+        ] {
+            let (desk, server) = (desk(), Server::start(&format!("rows=40,{phase}:{fault}=1")));
+            let output = run_at(&desk, &server, report, &["--since", "3d"]);
+            assert!(output.status.success(), "{report} {fault}: {}", stderr(&output));
+            let summary = summary(&desk);
+            let found = (&summary["rejected"], &summary["mended"]);
+            assert_eq!(found, (&lost.into(), &(1 - lost).into()), "{report} {fault}");
+            assert_eq!(json_lines(&output).len(), whole - lost, "{report} {fault}");
+            assert!(stderr(&output).contains("not valid JSON"), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn a_total_that_is_wrong_loses_no_event() {
+    let good = (desk(), Server::start("rows=400"));
+    let all = uids(&run_at(&good.0, &good.1, "audit-events", &["--since", "2d"]));
+    assert!(all.len() > 1000);
+    for (totals, pages) in [("page", 1000), ("page", 50), ("zero", 1000), ("larger", 1000)] {
+        let scenario = format!("rows=400,totals={totals},max-count={pages}");
+        let (desk, server) = (desk(), Server::start(&scenario));
+        let output = run_at(&desk, &server, "audit-events", &["--since", "2d"]);
+        assert!(output.status.success(), "{scenario}: {}", stderr(&output));
+        assert_eq!(uids(&output), all, "{scenario}");
+        assert!(
+            stderr(&output).contains("all that there are were read"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_refused_role_leaves_nothing_to_wait_for() {
+    let (desk, server) = (desk(), Server::start("no-role"));
+    for _ in 0..2 {
+        let output = run_at(&desk, &server, "invalid-login", &[]);
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+        assert!(stderr(&output).contains("EPMCSS-21192"));
+        assert!(!stderr(&output).contains("for its file"), "{}", stderr(&output));
+    }
+    assert_eq!(summary(&desk)["ledger"]["in_flight"], 1);
+}
+
+#[test]
+fn a_poll_that_is_sent_to_sign_in_keeps_its_job() {
+    for fault in ["poll:sign-in=1", "poll:html=1"] {
+        let (desk, server) = (desk(), Server::start(fault));
+        let output = run_at(&desk, &server, "invalid-login", &[]);
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+        let output = run_at(&desk, &server, "invalid-login", &[]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let submitted = server
+            .seen()
+            .iter()
+            .filter(|line| line.starts_with("POST") && line.contains("invalidlogin"))
+            .count();
+        assert_eq!(submitted, 1, "{fault}");
+    }
+}
+
+#[test]
+fn a_file_that_is_invalid_at_first_is_waited_for() {
+    let (desk, server) = (desk(), Server::start("download:not-a-file=3"));
+    let output = run(&desk, &server, "invalid-login", &["--since", "3d"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("tried again"), "{}", stderr(&output));
+    assert!(!json_lines(&output).is_empty());
+}
+
+#[test]
+fn odd_archives_are_read() {
+    for style in ["backslash", "zip64"] {
+        let (desk, server) = (desk(), Server::start(&format!("archive={style}")));
+        let output = run(&desk, &server, "user-audit", &["--since", "3d"]).output().unwrap();
+        assert!(output.status.success(), "{style}: {}", stderr(&output));
+        assert!(!json_lines(&output).is_empty(), "{style}");
+    }
+}
+
+#[test]
+fn a_report_without_a_byte_is_one_without_rows() {
+    for (report, parameters) in [
+        ("invalid-login", &[][..]),
+        ("user-audit", &[]),
+        ("user-login", &[]),
+        ("user-login", &["--param", "output=file"]),
+    ] {
+        let (desk, server) = (desk(), Server::start("rows=0,empty-reports"));
+        let mut more = vec!["--since", "3d"];
+        more.extend(parameters);
+        let output = run_at(&desk, &server, report, &more);
+        assert!(output.status.success(), "{report}: {}", stderr(&output));
+        assert_eq!(json_lines(&output).len(), 0, "{report}");
+        assert!(
+            stderr(&output).contains("no rows for this period"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn the_hint_names_the_base_address_where_the_url_leads_below_it() {
+    let (desk, server) = (desk(), Server::start(""));
+    let url = format!("{}/HyperionPlanning", server.url());
+    let mut command = desk.host([
+        "run",
+        "invalid-login",
+        "--since",
+        "1d",
+        "--url",
+        &url,
+        "--auth",
+        "basic:demo.user",
+        "--allow-private-addresses",
+    ]);
+    let output = command.env("HOST_SECRET", PASSWORD).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains(&format!("use {}", server.url().trim_end_matches('/'))),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_refused_token_is_not_taken_for_a_list_that_cannot_be_sorted() {
+    let (desk, server) = (desk(), Server::start("client-secret=another"));
+    let output = run_at(&desk, &server, "audit-events", &["--since", "1d"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("sort"), "{}", stderr(&output));
+}
