@@ -220,6 +220,9 @@ mod tests {
                 unsure: 0,
                 in_flight: 0,
                 watermark: Some(at("2026-11-21T08:45:31Z")),
+                last_event: None,
+                late: 0,
+                largest_lateness_s: 0,
                 gaps: Vec::new(),
             }),
             ..Summary::default()

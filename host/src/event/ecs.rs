@@ -345,6 +345,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::event::Principal;
     use crate::event::{Outcome, samples};
 
     fn rendered(event: &Event) -> Value {

@@ -72,7 +72,10 @@ pub(super) fn split(
             lines = Lines::create(spool)?;
             match broken(body, member, record_bytes, &mut lines) {
                 Ok(read) => read,
-                Err(SalvageError::Form) => return Err(strict),
+                Err(SalvageError::Form(why)) => {
+                    tracing::debug!(why, "no record of the answer can be told from the next");
+                    return Err(strict);
+                }
                 Err(SalvageError::Io(error)) => return Err(error.into()),
                 Err(SalvageError::Taker(error)) => return Err(error),
             }

@@ -88,7 +88,7 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) enum SalvageError {
     /// It is not JSON of the expected form.
-    Form,
+    Form(&'static str),
     /// Reading failed.
     Io(io::Error),
     /// Whoever took the records failed.
@@ -136,18 +136,18 @@ pub(super) fn list(
     text.pass_space()?;
     let Some(member) = member else {
         if text.peek(0)? != Some(b'[') {
-            return Err(SalvageError::Form);
+            return Err(SalvageError::Form("it is not a list"));
         }
         text.records(false, &mut each)?;
         told.records = Some(Found::List);
         text.pass_space()?;
         return match text.peek(0)? {
             None => Ok(told),
-            Some(_) => Err(SalvageError::Form),
+            Some(_) => Err(SalvageError::Form("something follows its end")),
         };
     };
     if text.peek(0)? != Some(b'{') {
-        return Err(SalvageError::Form);
+        return Err(SalvageError::Form("it is not an object"));
     }
     text.pass(1);
     loop {
@@ -159,43 +159,43 @@ pub(super) fn list(
                 continue;
             }
             Some(b'"') => {}
-            _ => return Err(SalvageError::Form),
+            _ => return Err(SalvageError::Form("it breaks off, or its members are damaged")),
         }
         let name = match text.value(0)? {
             Some(Value::String(name)) => name.to_ascii_lowercase(),
-            _ => return Err(SalvageError::Form),
+            _ => return Err(SalvageError::Form("the name of a member is damaged")),
         };
         text.pass_space()?;
         if text.peek(0)? != Some(b':') {
-            return Err(SalvageError::Form);
+            return Err(SalvageError::Form("a member has no value"));
         }
         text.pass(1);
         text.pass_space()?;
         if name.eq_ignore_ascii_case(member) {
             if told.records.is_some() {
-                return Err(SalvageError::Form);
+                return Err(SalvageError::Form("the records come twice"));
             }
             told.records = Some(if text.peek(0)? == Some(b'[') {
                 text.records(true, &mut each)?;
                 Found::List
             } else {
-                Found::Other(text.value(0)?.ok_or(SalvageError::Form)?)
+                Found::Other(text.value(0)?.ok_or(SalvageError::Form("the records are damaged"))?)
             });
         } else if wanted(&name) {
-            let value = text.value(0)?.ok_or(SalvageError::Form)?;
+            let value = text.value(0)?.ok_or(SalvageError::Form("a member is damaged"))?;
             if told.members.insert(name, value).is_some() {
-                return Err(SalvageError::Form);
+                return Err(SalvageError::Form("a member comes twice"));
             }
         } else {
             let end = text.end_of_value(0)?;
-            text.pass(end.ok_or(SalvageError::Form)?);
+            text.pass(end.ok_or(SalvageError::Form("a member has no end"))?);
         }
     }
     text.pass(1);
     text.pass_space()?;
     match text.peek(0)? {
         None => Ok(told),
-        Some(_) => Err(SalvageError::Form),
+        Some(_) => Err(SalvageError::Form("something follows its end")),
     }
 }
 
@@ -323,7 +323,7 @@ impl<R: Read> Text<R> {
         loop {
             self.pass_space()?;
             match self.peek(0)? {
-                None => return Err(SalvageError::Form),
+                None => return Err(SalvageError::Form("the list breaks off")),
                 Some(b']') => break self.pass(1),
                 Some(b',') => self.pass(1),
                 Some(_) => {
@@ -354,11 +354,11 @@ impl<R: Read> Text<R> {
         }
         self.hidden += 1;
         if self.hidden > MOST_HIDDEN {
-            return Err(SalvageError::Form);
+            return Err(SalvageError::Form("too many of its records are damaged"));
         }
         let end = match self.sure_end(settled.unwrap_or(self.span), within)? {
             Some(end) => end,
-            None => settled.ok_or(SalvageError::Form)?,
+            None => settled.ok_or(SalvageError::Form("a record in it has no end that can be told"))?,
         };
         let piece = self.piece(end, None);
         self.pass(end);

@@ -135,7 +135,6 @@ mod tests {
     use std::sync::OnceLock;
 
     use super::*;
-    use crate::event::id::Ids;
     use crate::event::{Product, Provenance};
     use crate::plugin::{Limits, Plugin, Sandbox, built_in};
     use crate::rejected::{Document, Entry, Origin, Period, Reader, Window};
@@ -246,9 +245,10 @@ mod tests {
         let csv = "User Name,Remote IP Address,Timestamp\n";
         let line = "ada,203.0.113.7,\"July 3, 2025 11:34:33 UTC\"";
         let report = report("invalid-login");
-        let mut ids = Ids::new("invalid-login", "epm");
+        let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
+        let mut stamp = Stamp::new(&provenance, None, 86_400_000);
         let mut whole = read(&report, about(), format!("{csv}{line}\n{line}\n").as_bytes()).unwrap();
-        whole.events.iter_mut().for_each(|event| ids.assign(event).unwrap());
+        whole.events.iter_mut().for_each(|event| stamp.put(event).unwrap());
         assert_eq!(whole.events.len(), 2);
         assert_ne!(whole.events[0].id, whole.events[1].id);
         for (before, expected) in whole.events.iter().enumerate() {
