@@ -141,10 +141,8 @@ fn of_connection(server: &PostgresServer, connection: &str) -> PostgresSink {
         encoding: Encoding::Event,
         batch_events: 1000,
     };
-    let provenance = Provenance {
-        connection: connection.into(),
-        ..(*provenance()).clone()
-    };
+    let of = provenance();
+    let provenance = Provenance::new(&of.report, connection, &of.service, of.product);
     PostgresSink::new("db", options, Arc::new(provenance))
 }
 

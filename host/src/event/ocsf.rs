@@ -497,14 +497,14 @@ mod tests {
               "vendor_name": "Oracle"
             },
             "log_name": "audit-events",
+            "log_source": "domain",
+            "tenant_uid": "acme",
             "uid": "ecaae86c21fc4df69cfaa80448fc9478",
             "event_code": "sso.authentication.failure",
             "labels": [
               "identity",
               "vip"
             ],
-            "log_source": "domain",
-            "tenant_uid": "acme",
             "logged_time": 1525903200000,
             "correlation_uid": "aee4ea660b6b358853e24f8ff598c044"
           },
@@ -569,6 +569,8 @@ mod tests {
               "vendor_name": "Oracle"
             },
             "log_name": "audit-events",
+            "log_source": "domain",
+            "tenant_uid": "acme",
             "log_provider": "SSO",
             "uid": "ecaae86c21fc4df69cfaa80448fc9478",
             "event_code": "sso.authentication.failure",
@@ -576,8 +578,6 @@ mod tests {
               "identity",
               "vip"
             ],
-            "log_source": "domain",
-            "tenant_uid": "acme",
             "logged_time": 1525903200000
           },
           "unmapped": {
