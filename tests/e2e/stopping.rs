@@ -73,7 +73,7 @@ fn a_run_that_is_stopped_while_it_waits_for_a_job_goes_on_with_that_job() {
         wait_until("a poll", polled);
         let said = stop(child, name);
         assert!(
-            said.contains("1 window is in flight") && said.contains("run again"),
+            said.contains("1 window is in flight") && said.contains("run the same command again"),
             "{said}"
         );
         assert_eq!(listed(&desk)["in_flight"], 1);
