@@ -3,13 +3,14 @@
 //! [`list`] reads what the strict readers gave up on. It finds where each record ends by its brackets and its strings,
 //! and hands out a [`Piece`]: mended where that is enough, and otherwise the bytes as they came, which every parser
 //! rejects. Where a stray quote or a missing bracket hides a record's end, the next place is taken where a record ends
-//! for sure: one behind which another record begins with the same member and is whole, or behind which the list and
-//! the answer end. Where there is no such place, and where the answer breaks off, reading fails: a page that is cut is
+//! for sure: one behind which another record of the list begins and is whole, or behind which the list and the answer end. Where there is no such place, and where the answer breaks off, reading fails: a page that is cut is
 //! not a page.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read};
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::error::FetchError;
@@ -127,7 +128,7 @@ pub(super) fn list(
         most,
         span: most.saturating_mul(SPAN),
         hidden: 0,
-        first: None,
+        names: HashSet::new(),
     };
     let mut told = Told::default();
     if text.peek(0)? == Some(0xef) && text.peek(1)? == Some(0xbb) && text.peek(2)? == Some(0xbf) {
@@ -211,8 +212,8 @@ struct Text<R> {
     span: usize,
     /// How many records had no end of their own.
     hidden: u32,
-    /// The name of the first member of the records so far, as it is written.
-    first: Option<Vec<u8>>,
+    /// The names of the members of the whole records so far.
+    names: HashSet<String>,
 }
 
 impl<R: Read> Text<R> {
@@ -343,8 +344,8 @@ impl<R: Read> Text<R> {
             if matches!(self.peek(next)?, Some(b',' | b']' | b'{')) {
                 if let Some(sound) = mend::sound(self.slice(0, end)) {
                     let piece = self.piece(end, Some(sound));
-                    if let Some((from, to)) = self.first_name(0)? {
-                        self.first = Some(self.slice(from, to).to_vec());
+                    if let Some(Ok(members)) = piece.json().map(serde_json::from_str::<BTreeMap<String, IgnoredAny>>) {
+                        self.names.extend(members.into_keys().filter(|name| name != mend::MARK));
                     }
                     self.pass(end);
                     return Ok(piece);
@@ -379,9 +380,8 @@ impl<R: Read> Text<R> {
 
     /// The first place before `limit` where the record that begins here ends for sure.
     fn sure_end(&mut self, limit: usize, within: bool) -> Result<Option<usize>> {
-        let own = self.first_name(0)?.map(|(from, to)| self.slice(from, to).to_vec());
-        let first = self.first.clone().or(own);
-        let (mut at, mut other) = (0, None);
+        let own = self.first_name(0)?;
+        let mut at = 0;
         while at < limit {
             let Some(byte) = self.peek(at)? else { break };
             at += 1;
@@ -389,43 +389,64 @@ impl<R: Read> Text<R> {
                 continue;
             }
             let next = self.behind_space(at)?;
-            match self.peek(next)? {
+            let sure = match self.peek(next)? {
                 Some(b',') => {
                     let next = self.behind_space(next + 1)?;
-                    if self.is_record(next, first.as_deref())? {
-                        return Ok(Some(at));
-                    }
-                    if self.first.is_none() && other.is_none() && self.is_record(next, None)? {
-                        other = Some(at);
-                    }
+                    self.is_record(next, own.as_deref(), within)?
                 }
-                Some(b']') if self.is_the_end(next + 1, within)? => {
-                    // The name itself may be what is damaged, and then nothing begins with it.
-                    return Ok(Some(if at > self.most { other.unwrap_or(at) } else { at }));
-                }
-                _ => {}
+                Some(b']') => self.is_the_end(next + 1, within)?,
+                _ => false,
+            };
+            if sure {
+                return Ok(Some(at));
             }
         }
-        Ok(other)
+        Ok(None)
     }
 
-    /// Whether a whole record begins there whose first member has that name, where one is known.
-    fn is_record(&mut self, from: usize, first: Option<&[u8]>) -> Result<bool> {
-        let Some((begin, end)) = self.first_name(from)? else {
+    /// Whether a record of this list, and not one of a list in a record, begins there: a whole one whose first member is
+    /// known by name. `own` is the name of the broken record's first member.
+    fn is_record(&mut self, from: usize, own: Option<&str>, within: bool) -> Result<bool> {
+        let Some(name) = self.first_name(from)? else {
             return Ok(false);
         };
-        if first.is_some_and(|first| first != self.slice(begin, end)) {
-            return Ok(false);
+        if !self.names.is_empty() {
+            return Ok(self.names.contains(&name) && self.end_of_record(from)?.is_some());
         }
+        if own == Some(&name) {
+            return Ok(self.end_of_record(from)?.is_some());
+        }
+        self.is_row_of_records(from, within)
+    }
+
+    /// Whether several whole records begin there in a row, or the last ones of the list.
+    fn is_row_of_records(&mut self, from: usize, within: bool) -> Result<bool> {
+        const SEVERAL: u32 = 8;
+        let mut at = from;
+        for _ in 0..SEVERAL {
+            let Some(end) = self.end_of_record(at)? else {
+                return Ok(false);
+            };
+            if self.peek(end)? == Some(b']') {
+                return self.is_the_end(end + 1, within);
+            }
+            at = self.behind_space(end + 1)?;
+        }
+        Ok(true)
+    }
+
+    /// Where the comma or the bracket stands behind a whole record that begins there; none where none does.
+    fn end_of_record(&mut self, from: usize) -> Result<Option<usize>> {
         let Some(end) = self.end_of_value(from)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let next = self.behind_space(end)?;
-        Ok(matches!(self.peek(next)?, Some(b',' | b']')) && mend::sound(self.slice(from, end)).is_some())
+        let ends = matches!(self.peek(next)?, Some(b',' | b']'));
+        Ok((ends && mend::sound(self.slice(from, end)).is_some()).then_some(next))
     }
 
-    /// Where the name of the first member stands, of an object that begins there.
-    fn first_name(&mut self, from: usize) -> Result<Option<(usize, usize)>> {
+    /// The name of the first member of an object that begins there.
+    fn first_name(&mut self, from: usize) -> Result<Option<String>> {
         if self.peek(from)? != Some(b'{') {
             return Ok(None);
         }
@@ -433,7 +454,8 @@ impl<R: Read> Text<R> {
         if self.peek(name)? != Some(b'"') {
             return Ok(None);
         }
-        Ok(self.end_of_value(name)?.map(|end| (name, end)))
+        let end = self.end_of_value(name)?;
+        Ok(end.and_then(|end| serde_json::from_slice(self.slice(name, end)).ok()))
     }
 
     /// Whether the answer ends well behind the list that ended there.
@@ -552,6 +574,20 @@ mod tests {
                     assert_eq!(out, wanted, "{shown}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn records_need_not_begin_with_the_same_member() {
+        let broken = r#"{"b":"a"b","c":[{"x":1},{"x":2}]}"#;
+        for (list, expected) in [
+            (format!(r#"[{{"b":1,"a":2}},{broken},{{"a":1}},{{"b":2}}]"#), "=!=="),
+            (format!(r#"[{broken},{{"a":1}},{{"b":2}}]"#), "!=="),
+            (format!(r#"[{broken},{{"a":1}}]"#), "!="),
+        ] {
+            let out = read(list.as_bytes(), None).unwrap();
+            let kinds: String = out.lines().filter_map(|line| line.chars().next()).collect();
+            assert_eq!(kinds, expected, "{list}: {out}");
         }
     }
 
