@@ -287,7 +287,7 @@ fn a_parameter_that_chooses_no_events_goes_on_with_the_same_stream() {
     assert_eq!(once(&receiver), served(&desk, "user-login", &period));
     let (_, output) = run(&desk, "user-login", &["--now", now, "--param", "userlogin=nobody"]);
     assert!(
-        stderr(&output).contains("beside user-login of epm"),
+        stderr(&output).contains("beside user-login @ epm"),
         "{}",
         stderr(&output)
     );

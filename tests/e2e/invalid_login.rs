@@ -8,7 +8,7 @@ use super::{PASSWORD, desk, run};
 #[test]
 fn a_report_becomes_ocsf_events_on_stdout() {
     let (desk, server) = (desk(), Server::start(""));
-    let output = run(&desk, &server, "invalid-login", &["--since", "7d"])
+    let output = run(&desk, &server, "invalid-login", &["--since", "7d", "--now", NOW])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
@@ -72,15 +72,27 @@ fn a_slow_job_is_polled_until_it_is_done() {
 
 #[test]
 fn a_file_sink_holds_what_stdout_would() {
-    let (desk, server) = (desk(), Server::start(""));
-    let output = run(&desk, &server, "invalid-login", &["--since", "7d"])
-        .output()
-        .unwrap();
+    let (desk, server) = (desk(), Server::start("now=2026-03-05T22:00:00Z"));
+    let output = run(
+        &desk,
+        &server,
+        "invalid-login",
+        &["--since", "7d", "--now", "2026-03-05T22:00:00Z"],
+    )
+    .output()
+    .unwrap();
     let to_file = run(
         &desk,
         &server,
         "invalid-login",
-        &["--since", "7d", "--sink", "file:events.ndjson"],
+        &[
+            "--since",
+            "7d",
+            "--now",
+            "2026-03-05T22:00:00Z",
+            "--sink",
+            "file:events.ndjson",
+        ],
     )
     .output()
     .unwrap();

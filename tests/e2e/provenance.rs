@@ -147,7 +147,7 @@ fn check(desk: &tests::Desk) -> (String, Vec<String>) {
     let said = stdout(&output);
     let mut lines = said.lines().map(str::to_owned);
     let first = lines.next().unwrap();
-    let facts = lines.map(|line| line.strip_prefix("        ").unwrap().to_owned());
+    let facts = lines.filter_map(|line| Some(line.strip_prefix("        ")?.to_owned()));
     (first, facts.collect())
 }
 

@@ -252,7 +252,13 @@ fn a_window_that_waits_holds_no_other_window_back() {
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     let two_days = once(&scene.receiver).len();
     assert_eq!((two_days, scene.removed()), (120, 2));
-    let files = scene.host(&[&backfill[..], &["--sink", "archive"]].concat());
+    let files = scene.host(
+        &[
+            &backfill[..],
+            &["--sink", "archive", "--ledger", ".local/state/host/ledger.db"],
+        ]
+        .concat(),
+    );
     assert_eq!(files.status.code(), Some(5), "{}", stderr(&files));
 
     scene.learn("all!");

@@ -226,7 +226,7 @@ fn an_archive_is_for_its_owner_and_group_unless_said_otherwise() {
 
 #[test]
 fn a_receiver_is_told_the_identity_and_people_the_source_s_id() {
-    let (desk, server, receiver) = (desk(), Server::start(""), Receiver::start());
+    let (desk, server, receiver) = (desk(), Server::start("now=2026-03-05T22:00:00Z"), Receiver::start());
     desk.write(
         "host.toml",
         format!(
@@ -249,7 +249,7 @@ fn a_receiver_is_told_the_identity_and_people_the_source_s_id() {
         "--sink",
         "elastic",
     ];
-    let mut command = desk.host(["run", "audit-events", "--since", "1d"]);
+    let mut command = desk.host(["run", "audit-events", "--since", "1d", "--now", "2026-03-05T22:00:00Z"]);
     let output = command.args(sinks).env("SECRET", "demo-secret").output().unwrap();
     let events = json_lines(&output);
     assert!(!events.is_empty(), "{}", stderr(&output));

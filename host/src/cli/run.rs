@@ -97,7 +97,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Accoun
     }
     let provenance = Arc::new(provenance(&report, &settings));
     let ledger = match ledger::file(args, &report.config)? {
-        Some(path) => stream::open(path, args, &report, &provenance, &settings).await?,
+        Some(path) => stream::ledger(path, args, &report, &provenance, &settings).await?,
         None => None,
     };
     let named = Named {
@@ -108,10 +108,18 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Accoun
     };
     let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
     let keeping = match ledger {
-        Some(found) => {
-            let keeping = found.keeping(&report, &settings, wanted, args.windows_ahead, &sinks.outlets);
-            Some(keeping.await?)
-        }
+        Some(ledger) => Some(
+            ledger
+                .keeping(
+                    &report,
+                    &provenance,
+                    &settings,
+                    wanted,
+                    args.windows_ahead,
+                    &sinks.outlets,
+                )
+                .await?,
+        ),
         None if matches!(wanted, Wanted::Missing { .. }) => {
             return Err(
                 Failure::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")

@@ -26,7 +26,7 @@ use super::demo::{connection, say};
 use super::sinks::Wanted as Named;
 use super::stop::Stop;
 use super::stream::RunStream;
-use super::{Exit, Failure, plugins, print, report, run, sinks, stream};
+use super::{Exit, Failure, plugins, print, report, run, sinks};
 use crate::config::Config;
 use crate::counted::counted;
 use crate::event::Provenance;
@@ -203,7 +203,7 @@ impl Stage {
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let missing = Wanted::Missing { days: DAYS };
         let parameters = &report.request.parameters;
-        let found = RunStream::find(self.ledger(), &provenance, parameters, &stream::origin(&settings)).await?;
+        let found = RunStream::find(self.ledger(), &provenance, parameters, &settings).await?;
         let mut keeping = found.keeping(&report, &settings, missing, None, &sinks.outlets).await?;
         // The days are over, and the simulator knows them from the start.
         keeping.lag = Duration::ZERO;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Failure;
 use super::args::RunArgs;
 use super::ledger::warn_where_gone;
 use super::report::Report;
+use super::{Failure, log};
 use crate::config::{Config, LookBackStep};
 use crate::event::Provenance;
 use crate::ledger::{SqliteLedger, Tier};
@@ -26,36 +26,53 @@ const LOOK_BACK: [(u64, u64); 3] = [(HOUR, 0), (6 * HOUR, HOUR), (48 * HOUR, 24 
 /// Windows in flight at once, unless said otherwise.
 const WINDOWS_AHEAD: u16 = 4;
 
-/// The ledger of a run, opened, and what it knows of the run's stream.
-pub struct RunStream {
-    ledger: SqliteLedger,
-    found: FoundStream,
-}
+/// Where a run keeps its progress.
+pub struct RunLedger(PathBuf);
 
-/// Opens a run's ledger and finds its stream there. None where the run only looks: it delivers to other sinks than those
-/// that the stream is collected for, and nobody said that it counts.
-pub async fn open(
+/// Where a run keeps its progress, unless it only looks: it delivers to other sinks than those that its stream is collected
+/// for, and nobody said that it counts. A ledger that is not there yet is not made.
+pub async fn ledger(
     path: PathBuf,
     args: &RunArgs,
     report: &Report,
     provenance: &Provenance,
     settings: &Settings,
-) -> Result<Option<RunStream>, Failure> {
-    if let Some(sinks) = routed(&report.config, &provenance.report).filter(|sinks| only_looks(args, sinks)) {
-        return Ok(looking(args, provenance, &sinks));
+) -> Result<Option<RunLedger>, Failure> {
+    let mut sinks = routed(&report.config, &provenance.report);
+    if sinks.is_none() && path.exists() {
+        let found = RunStream::find(path.clone(), provenance, &report.request.parameters, settings).await?;
+        sinks = found.found.record.map(|record| record.sinks);
     }
-    let wanted = if args.report.is_open() {
-        Wanted::Due
-    } else {
-        Wanted::Period
-    };
-    warn_where_gone(&path, wanted);
-    let found = RunStream::find(path, provenance, &report.request.parameters, &origin(settings)).await?;
-    let collected_for = found.found.record.as_ref().map(|record| record.sinks.clone());
-    if let Some(sinks) = collected_for.filter(|sinks| !sinks.is_empty() && only_looks(args, sinks)) {
-        return Ok(looking(args, provenance, &sinks));
+    match sinks.filter(|sinks| !sinks.is_empty() && only_looks(args, sinks)) {
+        Some(sinks) => {
+            say_that_it_looks(args, provenance, &sinks);
+            Ok(None)
+        }
+        None => Ok(Some(RunLedger(path))),
     }
-    Ok(Some(found))
+}
+
+impl RunLedger {
+    /// Opens it, and claims the stream for this run.
+    pub async fn keeping(
+        self,
+        report: &Report,
+        provenance: &Provenance,
+        settings: &Settings,
+        wanted: Wanted,
+        windows_ahead: Option<u16>,
+        outlets: &[Outlet],
+    ) -> Result<Keeping, Failure> {
+        warn_where_gone(&self.0, wanted);
+        let found = RunStream::find(self.0, provenance, &report.request.parameters, settings).await?;
+        found.keeping(report, settings, wanted, windows_ahead, outlets).await
+    }
+}
+
+/// A ledger, opened, and what it knows of a run's stream.
+pub struct RunStream {
+    ledger: SqliteLedger,
+    found: FoundStream,
 }
 
 impl RunStream {
@@ -64,11 +81,11 @@ impl RunStream {
         path: PathBuf,
         provenance: &Provenance,
         parameters: &[(String, String)],
-        origin: &str,
+        settings: &Settings,
     ) -> Result<RunStream, Failure> {
         let ledger = SqliteLedger::open(path)?;
         let Provenance { connection, report, .. } = provenance;
-        let found = find(&ledger, connection, report, parameters, Some(origin)).await?;
+        let found = find(&ledger, connection, report, parameters, Some(&origin(settings))).await?;
         Ok(RunStream { ledger, found })
     }
 
@@ -81,6 +98,7 @@ impl RunStream {
         windows_ahead: Option<u16>,
         outlets: &[Outlet],
     ) -> Result<Keeping, Failure> {
+        log::about(|about| about.stream = Some(self.found.stream.to_string()));
         if self.found.record.is_none() && wanted == Wanted::Due {
             self.tell_of_others();
         }
@@ -154,18 +172,14 @@ fn only_looks(args: &RunArgs, sinks: &[String]) -> bool {
     args.ledger.is_none() && !named.is_empty() && named != sinks
 }
 
-fn looking(args: &RunArgs, provenance: &Provenance, sinks: &[String]) -> Option<RunStream> {
+fn say_that_it_looks(args: &RunArgs, provenance: &Provenance, sinks: &[String]) {
     let Provenance { report, connection, .. } = provenance;
-    let others = match sinks {
-        [] => "no sink".to_owned(),
-        sinks => sinks.join(", "),
-    };
     tracing::warn!(
-        "{report} of {connection} is collected for {others}, and this run delivers to {}: it does not count as collected, \
-         and the next run delivers these events too; --ledger FILE makes it count",
+        "{report} @ {connection} is collected for {}, and this run delivers to {}: it does not count as collected, and the \
+         next run delivers these events too; --ledger FILE makes it count",
+        sinks.join(", "),
         args.sinks.join(", ")
     );
-    None
 }
 
 fn names(outlets: &[Outlet]) -> Vec<String> {

@@ -171,7 +171,9 @@ fn is_zero(number: &u64) -> bool {
 pub struct WindowEnd {
     /// The window's name.
     pub name: String,
-    /// What lies behind this instant had not happened by the server's clock when it was asked, and is not covered.
+    /// The server's clock when it was asked, where that was behind this machine's.
+    pub served: Option<Timestamp>,
+    /// What lies behind this instant had not happened by that clock, or was still open, and is not covered.
     pub happened_until: Option<Timestamp>,
     /// The part of the period that the server no longer had.
     pub lost: Option<Interval>,
@@ -267,7 +269,8 @@ impl Record {
         let gone = without(whole, &self.covered);
         gone.into_iter().for_each(|gone| self.add_lost(gone));
         self.look_back.delivered(from, settled);
-        self.look_back.note(&window.looks_back, window.clock.min(happened));
+        let asked = window.clock.min(end.served.unwrap_or(Timestamp::MAX));
+        self.look_back.note(&window.looks_back, asked);
         self.last_event = self.last_event.max(end.last_event);
         self.lift(settled);
     }

@@ -16,6 +16,7 @@ use super::{FETCH_AHEAD, RunError};
 use crate::fetch::{Fetched, Fetcher};
 use crate::ledger::{InFlight, LedgerError};
 use crate::plugin;
+use crate::remote::TOLERATED_SKEW;
 
 /// How long a run that ends early waits for requests that create jobs.
 const LETTING_GO: Duration = Duration::from_secs(30);
@@ -130,9 +131,8 @@ impl Ahead {
                     let errand = Errand::new(book, gate, of, place, whole);
                     let from = async |point| {
                         let fetched = fetcher.fetch_from(&fetch, point, &errand).await.map_err(of_fetch)?;
-                        let served = fetcher
-                            .clock_offset()
-                            .and_then(|offset| of.clock.checked_add(offset).ok());
+                        let behind = fetcher.clock_offset().filter(|offset| *offset <= -TOLERATED_SKEW);
+                        let served = behind.and_then(|offset| of.clock.checked_add(offset).ok());
                         Ok((fetched, served))
                     };
                     errand.carry_out(from).await

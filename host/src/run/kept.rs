@@ -416,13 +416,15 @@ impl Run {
             FetchState::Spooled(kept) => kept.served,
             _ => None,
         });
+        let served = served.min();
         let rules = |now: Timestamp| Rules {
             now,
             ..self.rules(keeping)
         };
         Ok(WindowEnd {
             name: window.name.clone(),
-            happened_until: served.min().map(|served| rules(served).settled()).transpose()?,
+            served,
+            happened_until: served.map(|served| rules(served).settled()).transpose()?,
             lost,
             last_event: latest.map(|latest| latest.min(window.period.to)),
         })
