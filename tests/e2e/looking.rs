@@ -353,7 +353,7 @@ fn every_message_of_a_run_is_one_shape_where_json_is_asked_for() {
         closing["message"]
             .as_str()
             .unwrap()
-            .contains(" new events; complete up to 2026-03-05 21:45 UTC; ")
+            .contains(" new events; complete up to 2026-03-05 09:45 UTC; ")
     );
     assert!(
         closing["duration_ms"].is_u64() && closing["connection"] == "epm",

@@ -141,8 +141,9 @@ fn a_report_without_a_byte_is_one_without_rows() {
         ("user-login", &[]),
         ("user-login", &["--param", "output=file"]),
     ] {
-        let (desk, server) = (desk(), Server::start("rows=0,empty-reports"));
-        let mut more = vec!["--since", "3d"];
+        let (desk, server) = (desk(), Server::start("rows=1,empty-reports,now=2026-03-05T00:30:00Z"));
+        // Nothing has happened yet on that day.
+        let mut more = vec!["--from", "2026-03-05", "--now", "2026-03-05T00:30:00Z"];
         more.extend(parameters);
         let output = run_at(&desk, &server, report, &more);
         assert!(output.status.success(), "{report}: {}", stderr(&output));

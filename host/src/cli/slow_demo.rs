@@ -185,7 +185,8 @@ impl Stage {
             ..ReportArgs::default()
         };
         let report = report::prepare(&asked, None)?;
-        let settings = connect(url, report.description.connection)?;
+        let mut settings = connect(url, report.description.connection)?;
+        settings.now = report.clock;
         let provenance = Arc::new(run::provenance(&report, &settings));
         if self.is_done(&report, &provenance).await? {
             say(talk, "done before\n");
