@@ -105,7 +105,8 @@ pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
 /// Tells the story, on stderr.
 pub fn say(talk: &Talk, text: &str) {
     // A line of JSON has no use for the empty lines between the scenes.
-    if !talk.quiet && !(talk.log_format == LogFormat::Json && text.trim().is_empty()) {
+    let says_nothing = talk.log_format == LogFormat::Json && text.trim().is_empty();
+    if !talk.quiet && !says_nothing {
         log::say(talk.log_format, text, &Line::new("info", text.trim()));
     }
 }

@@ -53,7 +53,7 @@ impl fmt::Display for Flaws {
         ];
         let mut separator = "";
         for (count, one, many) in all.into_iter().filter(|(count, _, _)| *count > 0) {
-            write!(f, "{separator}{}", counted(&count, one, many))?;
+            write!(f, "{separator}{}", counted(count, one, many))?;
             separator = ", ";
         }
         Ok(())

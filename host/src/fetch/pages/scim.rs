@@ -129,7 +129,7 @@ impl Reading<'_> {
             collector = self.again(collector).await?;
         }
         if collector.count() < self.total {
-            collector = self.from_the_other_end(collector).await?;
+            collector = self.backwards(collector).await?;
         }
         self.say_if_wrong(&collector);
         Ok(collector)
@@ -440,7 +440,7 @@ impl Reading<'_> {
 
     /// Whether the list, asked for from its other end, begins with the record that was read last: then it ends there,
     /// and the total errs. A server that cuts long lists, or does not sort, begins with another one.
-    async fn from_the_other_end(&mut self, collector: Collector) -> Result<Collector, FetchError> {
+    async fn backwards(&mut self, collector: Collector) -> Result<Collector, FetchError> {
         let whole = self.last.map_or(0, |(start, records)| start + records - 1);
         let (Some(last), Some(url)) = (collector.last().map(str::to_owned), reversed(self.request.url())) else {
             return Err(self.incomplete(&collector));
