@@ -115,13 +115,12 @@ pub fn event(row: Row<'_>, outcome: Outcome) -> Result<Event<'_>, Reason> {
     Ok(event)
 }
 
+/// Names and values of attributes.
+type Named<'r> = Vec<(&'r str, &'r str)>;
+
 /// The time that a date and a time of day make, or one of them alone; and what is not part of it, by its heading.
 #[cold]
-fn two_cells<'r>(
-    row: Row<'r>,
-    date: &'r str,
-    time_of_day: &'r str,
-) -> Result<(Timestamp, Vec<(&'r str, &'r str)>), Reason> {
+fn two_cells<'r>(row: Row<'r>, date: &'r str, time_of_day: &'r str) -> Result<(Timestamp, Named<'r>), Reason> {
     let rest = |column, cell| vec![(row.heading(column).unwrap_or_default(), cell)];
     if let Ok(time) = row.time(date) {
         return Ok((time, rest(TIME_OF_DAY, time_of_day)));
