@@ -144,6 +144,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         to: today,
     };
     Ok(Run {
+        rejects: None,
         id: format!("bench-{number}"),
         plugin: plugin.clone(),
         description: plugin.report()?.describe()?,
