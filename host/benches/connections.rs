@@ -144,7 +144,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         to: today,
     };
     Ok(Run {
-        rejects: None,
+        rejects: host::run::Rejects::default(),
         id: format!("bench-{number}"),
         plugin: plugin.clone(),
         description: plugin.report()?.describe()?,
