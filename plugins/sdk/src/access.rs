@@ -5,7 +5,7 @@
 //! else names the login, and the name for people beside a column `Login`; `Time` is the time where there is no `Date`, and
 //! the time of day beside one.
 
-use crate::address::Client;
+use crate::address::{self, Client};
 use crate::json_lines::Record;
 use crate::table::{Column, Reason, Row};
 use crate::{Activity, Event, Outcome, Principal, Timestamp};
@@ -97,36 +97,65 @@ pub fn event(row: Row<'_>, outcome: Outcome) -> Result<Event<'_>, Reason> {
     let user = row.cell(USER).ok_or("the row names no user")?;
     let text = row.cell(TIME).ok_or("the row has no time")?;
     let (time, rest) = match row.cell(TIME_OF_DAY) {
-        None => (row.time(text)?, Vec::new()),
+        None => (row.time(text)?, None),
         Some(time_of_day) => two_cells(row, text, time_of_day)?,
     };
     let mut event = sign_in(user.into(), time, outcome);
     event.subject.display_name = row.cell(DISPLAY_NAME).map(Cow::Borrowed);
     let address = row.cell(ADDRESS);
-    let client = address.and_then(Client::of);
-    let other = address.filter(|_| !client.as_ref().is_some_and(|client| client.is_all));
-    let other = other.map(|address| (row.heading(ADDRESS).unwrap_or("address"), address));
-    event.attributes = (other.into_iter().chain(rest).chain(row.unplaced()))
+    event.source_ip = address.filter(|text| address::is_ipv4(text)).map(Into::into);
+    let other = address.filter(|_| event.source_ip.is_none());
+    event.attributes = (row.unplaced())
         .map(|(heading, cell)| (heading.into(), cell.into()))
         .collect();
-    if let Some(client) = client {
-        event.came_from(client);
+    // Not by a call that is lent the event: then it would have to stand in memory as a whole.
+    if other.is_some() || rest.is_some() {
+        (event.source_ip, event.attributes) = amended(row, other, rest, event.source_ip, event.attributes);
     }
     Ok(event)
 }
 
-/// Names and values of attributes.
-type Named<'r> = Vec<(&'r str, &'r str)>;
+type Attributes<'r> = Vec<(Cow<'r, str>, Cow<'r, str>)>;
+
+/// Adds what few rows have: an address that is more or less than one of version 4, which comes first among the attributes,
+/// and a cell beside the time.
+#[cold]
+fn amended<'r>(
+    row: Row<'r>,
+    address: Option<&'r str>,
+    rest: Option<Headed<'r>>,
+    mut ip: Option<Cow<'r, str>>,
+    others: Attributes<'r>,
+) -> (Option<Cow<'r, str>>, Attributes<'r>) {
+    let mut attributes = Vec::new();
+    if let Some(address) = address {
+        let client = Client::of(address);
+        if !client.as_ref().is_some_and(|client| client.is_all) {
+            let heading = row.heading(ADDRESS).unwrap_or("address");
+            attributes.push((heading.into(), address.into()));
+        }
+        if let Some(client) = client {
+            ip = Some(client.ip);
+            attributes.extend(client.port.map(|port| (address::PORT.into(), port)));
+        }
+    }
+    attributes.extend(rest.map(|(heading, cell)| (heading.into(), cell.into())));
+    attributes.extend(others);
+    (ip, attributes)
+}
+
+/// A cell with its heading.
+type Headed<'r> = (&'r str, &'r str);
 
 /// The time that a date and a time of day make, or one of them alone; and what is not part of it, by its heading.
 #[cold]
-fn two_cells<'r>(row: Row<'r>, date: &'r str, time_of_day: &'r str) -> Result<(Timestamp, Named<'r>), Reason> {
-    let rest = |column, cell| vec![(row.heading(column).unwrap_or_default(), cell)];
+fn two_cells<'r>(row: Row<'r>, date: &'r str, time_of_day: &'r str) -> Result<(Timestamp, Option<Headed<'r>>), Reason> {
+    let rest = |column, cell| Some((row.heading(column).unwrap_or_default(), cell));
     if let Ok(time) = row.time(date) {
         return Ok((time, rest(TIME_OF_DAY, time_of_day)));
     }
     match (row.time(&format!("{date} {time_of_day}")), row.time(time_of_day)) {
-        (Ok(time), _) => Ok((time, Vec::new())),
+        (Ok(time), _) => Ok((time, None)),
         (_, Ok(time)) => Ok((time, rest(TIME, date))),
         (Err(reason), _) => Err(reason.into()),
     }

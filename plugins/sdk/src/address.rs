@@ -33,7 +33,7 @@ impl<'a> Client<'a> {
     /// The client that a text tells of; none where it begins with no address.
     #[inline]
     pub fn of(text: &'a str) -> Option<Client<'a>> {
-        if is_ipv4(text.as_bytes()) {
+        if is_ipv4(text) {
             return Some(Client {
                 ip: text.into(),
                 port: None,
@@ -72,7 +72,7 @@ impl<'a> Client<'a> {
             return None;
         }
         let address = address.trim_end_matches(is_trim);
-        let ip = if is_ipv4(address.as_bytes()) {
+        let ip = if is_ipv4(address) {
             Cow::Borrowed(address)
         } else {
             let address = address.split_once('%').map_or(address, |(address, _)| address);
@@ -104,11 +104,12 @@ fn is_trim(c: char) -> bool {
 
 /// Whether a text is an IPv4 or IPv6 address and nothing else.
 pub fn is_address(text: &str) -> bool {
-    is_ipv4(text.as_bytes()) || text.contains(':') && text.parse::<Ipv6Addr>().is_ok()
+    is_ipv4(text) || text.contains(':') && text.parse::<Ipv6Addr>().is_ok()
 }
 
-fn is_ipv4(text: &[u8]) -> bool {
-    let after = after_number(text)
+#[inline(always)]
+pub(crate) fn is_ipv4(text: &str) -> bool {
+    let after = after_number(text.as_bytes())
         .and_then(after_dot)
         .and_then(after_dot)
         .and_then(after_dot);

@@ -21,6 +21,7 @@ pub(crate) struct Waiting {
 pub(crate) struct Held {
     records: Vec<Waiting>,
     bytes: usize,
+    is_full: bool,
 }
 
 impl Held {
@@ -28,16 +29,17 @@ impl Held {
         let raw = record.raw.as_ref().map_or(0, Vec::len);
         self.bytes += size_of::<Waiting>() + record.text.len() + size_of_val(record.spans.as_slice()) + raw;
         self.records.push(record);
+        self.is_full = self.records.len() >= MOST_RECORDS || self.bytes >= MOST_BYTES;
     }
 
     /// Whether no more must come.
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.records.len() >= MOST_RECORDS || self.bytes >= MOST_BYTES
+        self.is_full
     }
 
     pub(crate) fn take(&mut self) -> Vec<Waiting> {
-        self.bytes = 0;
-        std::mem::take(&mut self.records)
+        std::mem::take(self).records
     }
 }
 

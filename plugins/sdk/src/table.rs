@@ -170,7 +170,8 @@ impl<'a> Row<'a> {
     /// The cell of a known column; none where the report has no such column or the cell is empty.
     #[inline]
     pub fn cell(&self, column: usize) -> Option<&'a str> {
-        Some(self.at(self.header.place(column))).filter(|cell| !cell.is_empty())
+        let (start, end) = *self.spans.get(self.header.place(column))?;
+        self.text.get(start..end).filter(|cell| !cell.is_empty())
     }
 
     /// Milliseconds since 1970 of a time that the row holds, as [`time::parse`](crate::time::parse) reads it. Where day and

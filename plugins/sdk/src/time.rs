@@ -44,6 +44,7 @@ pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
 }
 
 /// The time of a text in one of the forms that nearly all have.
+#[inline(always)]
 fn common(text: &str) -> Option<Timestamp> {
     // Nearly all begin and end with what is no space.
     let text = match text.as_bytes() {
@@ -57,6 +58,12 @@ fn common(text: &str) -> Option<Timestamp> {
     {
         return Some(time);
     }
+    of_another_day(text)
+}
+
+/// The same without the date that was read last.
+fn of_another_day(text: &str) -> Option<Timestamp> {
+    let bytes = text.as_bytes();
     let mut rest = Rest(bytes);
     let (form, days) = match bytes {
         [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..] => (Form::YearFirst, rest.year_first().ok()?),
