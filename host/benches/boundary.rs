@@ -251,6 +251,7 @@ fn owned(event: plugin_sdk::Event<'_>) -> host::event::Event {
         message: event.message,
         labels: event.labels,
         attributes: event.attributes,
+        id_is_derived: false,
         collected: None,
         correlation: None,
     }

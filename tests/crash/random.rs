@@ -153,8 +153,13 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
     } = course(&mut dice);
     let faults = [dice.pick(&FAULTS), dice.pick(&FAULTS)];
     let to_stdout = dice.throw(2) == 0;
-    let scene = Scene::new(&format!("retry-after=0,{}", faults.join(",")));
-    let what = format!("{report} {} {faults:?}", arguments[0]);
+    // Every other stream meets the habits of real servers too.
+    let habits = match dice.throw(2) {
+        0 => format!("real-world={seed},"),
+        _ => String::new(),
+    };
+    let scene = Scene::new(&format!("retry-after=0,{habits}{}", faults.join(",")));
+    let what = format!("{report} {} {habits}{faults:?}", arguments[0]);
 
     let mut sinks = vec!["keyed", "plain"];
     sinks.extend(FILES);

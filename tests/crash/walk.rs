@@ -106,6 +106,40 @@ fn batches(report: &str, step: &Step) -> bool {
     true
 }
 
+#[test]
+fn walk_in_the_real_world() {
+    let places: Vec<String> = PLACES.iter().map(|place| format!("{place}.after:0")).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(place) = places.get(seed) else { break };
+                    for report in ["invalid-login", "user-audit", "audit-events"] {
+                        drawn(report, place, seed);
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// A receiver that knows batches by their key, and a server with the habits of a draw.
+fn drawn(report: &str, failpoint: &str, seed: usize) {
+    let scene = Scene::new(&format!("retry-after=0,real-world={seed}"));
+    let what = format!("{report} at {failpoint}, real-world={seed}");
+    let arguments = ["run", report, "-q", "--summary", "summary.json"];
+    scene.run(&arguments, &["keyed"], failpoint);
+    assert!(scene.run(&arguments, &["keyed"], "").success(), "{what}");
+    let unsure = summary(&scene.desk.path().join("summary.json"))["ledger"]["unsure"].as_u64();
+    let wanted = u64::from(report != "audit-events");
+    // The run of before may have ended well, and this one asked for the open day again.
+    assert!(scene.jobs() <= 2 * wanted + unsure.unwrap(), "{what}");
+    let held = scene.held("keyed");
+    assert_eq!(held, scene.served(report, today(report)), "{what}");
+}
+
 /// Files that hold something already. Says whether the place was reached.
 fn files(report: &str, step: &Step) -> bool {
     let scene = Scene::new("slow-job=1");

@@ -147,12 +147,23 @@ fn parameters(given: &[String], description: &Description) -> Result<Vec<(String
     Ok(parameters)
 }
 
+/// Parameters that a report had once, each with what does its work today.
+const RETIRED: [(&str, &str, &str); 1] = [(
+    "audit-events",
+    "lag",
+    "leave it out: each run looks back for events that were stored late, as far as `look-back` under [ledger] says",
+)];
+
 fn unknown_parameter(name: &str, description: &Description) -> Failure {
     let names = || description.parameters.iter().map(|parameter| parameter.name.as_str());
-    let hint = match config::nearest(name, names()) {
-        Some(known) => format!("did you mean `{known}`?"),
-        None if description.parameters.is_empty() => "it has no parameters".to_string(),
-        None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+    let retired = RETIRED
+        .iter()
+        .find(|(report, parameter, _)| *report == description.name && *parameter == name);
+    let hint = match (retired, config::nearest(name, names())) {
+        (Some((_, _, instead)), _) => instead.to_string(),
+        (None, Some(known)) => format!("did you mean `{known}`?"),
+        (None, None) if description.parameters.is_empty() => "it has no parameters".to_string(),
+        (None, None) => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
     };
     Failure::usage(format!("{} has no parameter {name:?}", description.name)).hint(hint)
 }

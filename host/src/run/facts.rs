@@ -2,6 +2,7 @@
 //! which limit of requests it speaks of. A fact that cannot be seen says so, and fails nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
@@ -29,6 +30,9 @@ const LIMITS: [&str; 8] = [
     "x-ratelimit-remaining",
     "retry-after",
 ];
+
+/// How long a question is asked, repetitions included, that the check does not depend on.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Characters of what a server said that are shown.
 const SHOWN: usize = 80;
@@ -62,7 +66,7 @@ pub(super) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> 
     // The oldest day that is kept in whole, whatever zone the server counts its days in.
     let days = EPM_DAYS - 1;
     let old = match today.checked_sub(days.days()) {
-        Ok(day) => Some((day, probe::sign_ins(remote, day).await)),
+        Ok(day) => Some((day, patiently(probe::sign_ins(remote, day)).await)),
         Err(_) => None,
     };
     let retention = match &old {
@@ -73,7 +77,7 @@ pub(super) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> 
                 counted(some, "is", "are")
             ),
         },
-        Some((day, Err(lack))) => unknown(&format!("asked for {day}, {}", one_line(remote, lack))),
+        Some((day, Err(why))) => unknown(&format!("asked for {day}, {}", remote.presentable(why, 2 * SHOWN))),
         None => unknown("there is no such day"),
     };
     let [_, last] = seen;
@@ -103,11 +107,11 @@ pub(super) async fn of_domain(remote: &Remote, now: Timestamp, seen: &Answer) ->
         ("sortOrder", "ascending"),
         ("count", "1"),
     ];
-    let answer = probe::audit_events(remote, &query).await;
+    let answer = patiently(probe::audit_events(remote, &query)).await;
     let oldest = answer.as_ref().ok().and_then(first_timestamp);
     let read = oldest.as_deref().map(str::parse::<Timestamp>);
     let retention = match (&answer, &read) {
-        (Err(lack), _) => unknown(&one_line(remote, lack)),
+        (Err(why), _) => unknown(&remote.presentable(why, 2 * SHOWN)),
         (Ok(_), None) => unknown("there is no audit event to look at"),
         (Ok(_), Some(Ok(oldest))) => {
             let days = now.duration_since(*oldest).as_hours() / 24;
@@ -135,8 +139,12 @@ fn unknown(why: &str) -> String {
     format!("not known: {why}")
 }
 
-fn one_line(remote: &Remote, lack: &Shortcoming) -> String {
-    remote.presentable(&lack.message, 2 * SHOWN)
+/// The answer to a question beyond what the check is about, or why there is none: nobody waits long for it.
+async fn patiently(asking: impl Future<Output = Result<Answer, Shortcoming>>) -> Result<Answer, String> {
+    match tokio::time::timeout(PATIENCE, asking).await {
+        Ok(answer) => answer.map_err(|lack| lack.message),
+        Err(_) => Err(format!("no answer came within {} seconds", PATIENCE.as_secs())),
+    }
 }
 
 /// The rows of a User Login Report in an answer.

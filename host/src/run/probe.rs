@@ -1,9 +1,8 @@
 //! Whether a connection can be used, and what can be seen of it: the harmless requests behind `host check`.
 //!
 //! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. What their
-//! answers tell besides, and one more, are the [`facts`](super::facts). Which roles
-//! the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is that of the
-//! `AuditEvents` page.
+//! answers tell besides, and that of one more, are the [`facts`](super::facts). Which roles the reports need is on their
+//! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
@@ -18,6 +17,9 @@ const EPM_FILES: &str = "ask the administrator for the role Service Administrato
      application role Migrations - Administer: reports are downloaded as files";
 const DOMAIN_EVENTS: &str =
     "ask the administrator of the identity domain to give the client the application role Audit Administrator";
+
+/// Bytes of an answer: half a million sign-ins, so that a busy day is no failure.
+const BODY: u64 = 64 << 20;
 
 /// What a connection lacks.
 #[derive(Debug)]
@@ -130,7 +132,8 @@ async fn ask(
     if query.is_empty() {
         url.set_query(None);
     }
-    let answer = remote.exchange(Request::get(url)).await.map_err(failed)?;
+    let request = Request::get(url).limit(BODY);
+    let answer = remote.exchange(request).await.map_err(failed)?;
     let malformed = |message: String| Shortcoming {
         step,
         message,

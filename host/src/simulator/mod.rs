@@ -36,6 +36,7 @@ mod jobs;
 mod oauth;
 mod pages;
 mod people;
+mod real_world;
 mod reports;
 mod resource;
 mod scenario;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::real_world;
 use super::scenario::{
     Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Failure, Layout, Preamble, Ranges, TimeStyle,
 };
@@ -24,6 +25,14 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
     (switch("seed", "N", "another past"), |s, v| {
         number(v).map(|v| s.seed = v)
     }),
+    (
+        switch(
+            "real-world",
+            "SEED",
+            "several habits of real servers at once, drawn from this seed",
+        ),
+        |s, v| real_world::turn(s, number(v)?),
+    ),
     (
         switch("now", "TIME", "the simulator's clock stands at this RFC 3339 time"),
         |s, v| {

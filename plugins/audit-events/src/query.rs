@@ -12,7 +12,6 @@ const DAY_MS: i64 = 86_400_000;
 
 const SORT: [&str; 2] = ["timestamp", "none"];
 const SPLIT: &str = "1d";
-const LAG: &str = "0s";
 
 /// Parameters that compare an attribute with any of their values.
 const ANY_OF: [(&str, &str, &str); 3] = [
@@ -44,10 +43,6 @@ pub fn parameters() -> Vec<Parameter> {
             "a further condition: ATTRIBUTE=VALUE, ATTRIBUTE pr, or ATTRIBUTE and one of eq ne co sw ew gt ge lt le and a value",
         )),
         with_default(text("split", "query the window in stretches of this length, such as 12h"), SPLIT),
-        with_default(
-            text("lag", "look again this far before the window, such as 5m, for events that were stored late"),
-            LAG,
-        ),
         one_of("sort", "the server's order; none for domains that refuse to sort", &SORT),
     ]);
     parameters
@@ -70,7 +65,6 @@ pub fn plan(request: &Request, retention: u16) -> Result<Vec<Fetch>, Fault> {
     if split == 0 {
         return Err(Fault::invalid_request("the parameter split is zero").hint("it takes a length such as 12h or 1d"));
     }
-    let lag = length(request, "lag", LAG)?;
     let conditions = conditions(request)?;
     let sort = request.choice("sort", &SORT)?;
 
@@ -83,12 +77,7 @@ pub fn plan(request: &Request, retention: u16) -> Result<Vec<Fetch>, Fault> {
             );
         }
         let end = start.saturating_add(split).min(to);
-        let since = if start == from {
-            start.saturating_sub(lag)
-        } else {
-            start
-        };
-        fetches.push(Fetch::Pages(pages(since, end, &conditions, sort)?));
+        fetches.push(Fetch::Pages(pages(start, end, &conditions, sort)?));
         start = end;
     }
     Ok(fetches)
@@ -269,9 +258,9 @@ mod tests {
             ]
         );
         assert_eq!(
-            starts_and_ends(&[("split", "48h"), ("lag", "5m")]),
+            starts_and_ends(&[("split", "48h")]),
             [
-                "2018-05-09T20:55:00.000Z 2018-05-11T21:00:00.000Z",
+                "2018-05-09T21:00:00.000Z 2018-05-11T21:00:00.000Z",
                 "2018-05-11T21:00:00.000Z 2018-05-12T00:00:00.000Z",
             ]
         );
@@ -320,7 +309,7 @@ mod tests {
             ("split", "0s"),
             ("split", "1s"),
             ("split", "day"),
-            ("lag", "-5m"),
+            ("split", "-5m"),
             ("sort", "id"),
         ] {
             assert_eq!(

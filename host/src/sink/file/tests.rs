@@ -147,7 +147,7 @@ async fn a_csv_file_of_an_older_version_grows_under_its_own_columns_and_a_foreig
     // Records of another length than the header are errors.
     let records: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(records.len(), 2);
-    assert_eq!(records[0].iter().last(), Some("epm"));
+    assert_eq!(records[0].iter().next_back(), Some("epm"));
 
     fs::write(&path, "user,when\njdoe,today\n").unwrap();
     let error = create(&path, growing).unwrap_err();
