@@ -125,7 +125,8 @@ async fn a_list_goes_on_where_a_failure_left_it() {
     let halting = half_read(folder.path()).await;
     let (found, asked) = halting.go_on(folder.path(), 0..100, "a").await;
     assert_eq!(found, lines(0..100));
-    assert_eq!(asked, [41, 51, 61, 71, 81, 91]);
+    // The last page is full, so there could be another.
+    assert_eq!(asked, [41, 51, 61, 71, 81, 91, 101]);
 }
 
 #[tokio::test]

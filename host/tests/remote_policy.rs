@@ -406,10 +406,11 @@ async fn a_body_compressed_unasked_is_refused() {
 #[tokio::test]
 async fn the_status_of_a_compressed_failure_decides() {
     for (status, class, requests) in [
-        (503, Class::Unavailable, 4),
-        (429, Class::Unavailable, 4),
-        (401, Class::Refused, 1),
-        (404, Class::Failed, 1),
+        (503, Class::Unavailable, 4..5),
+        // For as long as a client is told to slow down, it asks again.
+        (429, Class::Unavailable, 4..usize::MAX),
+        (401, Class::Refused, 1..2),
+        (404, Class::Failed, 1..2),
     ] {
         let server = Server::start(move |_, _| {
             let mut response = json(status, "\u{1f}x");
@@ -424,7 +425,11 @@ async fn the_status_of_a_compressed_failure_decides() {
             (error.class(), error.status().map(|status| status.as_u16())),
             (class, Some(status))
         );
-        assert_eq!(server.seen().len(), requests, "{status}");
+        assert!(
+            requests.contains(&server.seen().len()),
+            "{status}: {}",
+            server.seen().len()
+        );
     }
 }
 

@@ -238,6 +238,10 @@ fn only_a_job_whose_request_never_left_is_submitted_again_and_counted() {
         assert_eq!(summary["ledger"]["unsure"], unsure, "{place}");
         assert_eq!(scene.jobs(), 1, "{place}");
         assert!(said.contains("for its file"), "{place}: {said}");
-        assert_eq!(said.contains("submitted again"), unsure == 1, "{place}: {said}");
+        assert_eq!(
+            said.contains("requesting the report again"),
+            unsure == 1,
+            "{place}: {said}"
+        );
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tests::{Desk, Receiver, Server, json_lines, stderr, stdout};
 
-use super::desk;
 use super::ledger::{configure, host, once, run, uid};
+use super::{PASSWORD, desk};
 
 const ROUTES: &str = "[[routes]]\nto = [\"siem\"]\n";
 
@@ -138,6 +138,35 @@ fn what_a_domain_no_longer_keeps_is_a_gap_and_fails_the_run_once() {
     let (later, _) = run(&desk, "audit-events", &["--now", "2026-02-15T12:30:00Z"]);
     assert_eq!(later["ledger"]["gaps"], Value::Array(vec![]));
     assert!(once(&receiver).len() > 200);
+}
+
+#[test]
+fn a_gap_is_not_forgotten_wherever_the_run_that_finds_it_ends() {
+    for place in ["facts", "lost", "told"]
+        .iter()
+        .flat_map(|place| [format!("{place}.before"), format!("{place}.after")])
+    {
+        let (desk, receiver) = (desk(), Receiver::start());
+        let first = serve(&desk, &receiver, "rows=10,retention=30", "2026-01-01T12:00:00Z", ROUTES);
+        run(&desk, "audit-events", &["--now", "2026-01-01T12:00:00Z"]);
+        drop(first);
+        let now = "2026-02-15T12:00:00Z";
+        let more = format!("{ROUTES}[ledger]\nlook-back = [{{ age = \"2h\" }}]\n");
+        let _server = serve(&desk, &receiver, "rows=10,retention=30", now, &more);
+        let arguments = ["run", "audit-events", "-q", "--now", now];
+        let mut killed = desk.host(&arguments);
+        killed.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
+        let killed = killed.env("HOST_FAILPOINT", format!("{place}:0")).output().unwrap();
+        assert_eq!(killed.status.code(), None, "{place}: {}", stderr(&killed));
+        // Where the run ended after it noted that the gap is told, the list of gaps still has it.
+        let again = host(&desk, &arguments);
+        let expected = if place == "told.after" { 0 } else { 8 };
+        assert_eq!(again.status.code(), Some(expected), "{place}: {}", stderr(&again));
+        let gaps = host(&desk, &["gaps", "audit-events", "--exit-code"]);
+        assert_eq!(gaps.status.code(), Some(8), "{place}");
+        assert!(stdout(&gaps).contains("2026-01-01T11:45:00Z"), "{place}");
+        assert!(once(&receiver).len() > 200, "{place}");
+    }
 }
 
 #[test]

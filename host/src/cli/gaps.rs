@@ -124,12 +124,16 @@ fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> V
     }
 }
 
-/// The first instant that a stream's server can still be asked for, where its plugin is here and says so.
+/// The first instant that a stream's server can still be asked for, as far as its plugin, if it is here, and `retention` of its
+/// connection say.
 fn oldest_of(config: &Config, record: &Record, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    let Some(description) = description(config, &record.stream.report) else {
-        return Ok(None);
-    };
-    Ok(oldest(now, description.granularity, description.retention_days)?)
+    let described = description(config, &record.stream.report);
+    let asked = described.map(|description| oldest(now, description.granularity, description.retention_days));
+    let connection = config.connections.get(&record.stream.connection);
+    let kept = connection.and_then(|connection| connection.retention);
+    // Longer than time itself is for ever.
+    let kept = kept.and_then(|kept| now.checked_sub(kept).ok());
+    Ok(asked.transpose()?.flatten().max(kept))
 }
 
 /// What a report says of itself. One that was run from a path is known to nobody afterwards.

@@ -211,14 +211,14 @@ async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
         text += &left(&folder, &found);
         return print(text.as_bytes());
     }
-    // 76 columns, and parameters where there are any.
+    // 79 columns, and parameters where there are any.
     let row = |cells: [&str; 7]| {
-        let [report, connection, watermark, windows, spooled, gaps, parameters] = cells;
+        let [report, connection, watermark, last, windows, gaps, parameters] = cells;
         let row =
-            format!("{report:<16} {connection:<16} {watermark:<20} {windows:>7} {spooled:>7} {gaps:>4}  {parameters}");
+            format!("{report:<13} {connection:<10} {watermark:<20} {last:<20} {windows:>7} {gaps:>4} {parameters}");
         row.trim_end().to_owned() + "\n"
     };
-    let heads = ["REPORT", "CONNECTION", "WATERMARK", "WINDOWS", "SPOOLED", "GAPS", ""];
+    let heads = ["REPORT", "CONNECTION", "WATERMARK", "LAST EVENT", "WINDOWS", "GAPS", ""];
     text += &row(heads);
     for (_, record) in &found {
         let parameters = record.stream.parameters.iter();
@@ -229,8 +229,8 @@ async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
             &record.stream.report,
             &record.stream.connection,
             &record.watermark.map_or("-".into(), seconds),
+            &record.last_event.map_or("-".into(), seconds),
             &record.windows.len().to_string(),
-            &spool::documents(&folder, Some(&record.stream)).len().to_string(),
             &record.gaps().len().to_string(),
             &parameters.join(" "),
         ]);
@@ -298,12 +298,15 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
             "connection": record.stream.connection,
             "parameters": record.stream.parameters,
             "watermark": record.watermark,
+            "last_event": record.last_event,
+            "origin": record.origin,
             "covered": record.covered,
             "lost": record.lost,
             "gaps": record.gaps(),
             "windows": windows.collect::<Vec<_>>(),
             "dead": record.dead,
             "recent": recent,
+            "collected_for": record.sinks,
             "sinks": sinks,
         });
         let shown =

@@ -9,7 +9,7 @@ use super::report::Report;
 use super::{Failure, log};
 use crate::config::{Config, LookBackStep};
 use crate::event::Provenance;
-use crate::ledger::{SqliteLedger, Tier};
+use crate::ledger::{Record, SqliteLedger, Tier};
 use crate::plugin::Granularity;
 use crate::remote::Settings;
 use crate::run::streams::{FoundStream, find};
@@ -23,6 +23,8 @@ const HOUR: u64 = 60 * MINUTE;
 const LAG: std::time::Duration = std::time::Duration::from_secs(15 * MINUTE);
 /// How far runs look back, and how often, unless the configuration says otherwise: seconds.
 const LOOK_BACK: [(u64, u64); 3] = [(HOUR, 0), (6 * HOUR, HOUR), (48 * HOUR, 24 * HOUR)];
+/// The name of the sink that writes to the standard output.
+const STDOUT: &str = "stdout";
 /// Windows in flight at once, unless said otherwise.
 const WINDOWS_AHEAD: u16 = 4;
 
@@ -41,7 +43,7 @@ pub async fn ledger(
     let mut sinks = routed(&report.config, &provenance.report);
     if sinks.is_none() && path.exists() {
         let found = RunStream::find(path.clone(), provenance, &report.request.parameters, settings).await?;
-        sinks = found.found.record.map(|record| record.sinks);
+        sinks = found.found.record.and_then(collected_for);
     }
     match sinks.filter(|sinks| !sinks.is_empty() && only_looks(args, sinks)) {
         Some(sinks) => {
@@ -109,7 +111,7 @@ impl RunStream {
         };
         let facts = StreamFacts {
             origin: Some(origin(settings)),
-            sinks: names(outlets),
+            sinks: self.owners(names(outlets)),
             depth: depth(report.description.granularity, &look_back),
         };
         let spool = self.ledger.beside("spool");
@@ -129,6 +131,12 @@ impl RunStream {
                 .into(),
             wanted,
         })
+    }
+
+    /// The sinks that the stream is collected for from now on: a sink that a run names besides those is served by that run alone.
+    fn owners(&self, named: Vec<String>) -> Vec<String> {
+        let known = self.found.record.clone().and_then(collected_for);
+        known.filter(|known| serves(&named, known)).unwrap_or(named)
     }
 
     /// A stream that begins beside others of the same source may be one of them under another name.
@@ -165,11 +173,19 @@ fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
     (!config.routes.is_empty()).then_some(sinks)
 }
 
-/// Whether a run names other sinks than these, and no ledger.
+/// The sinks that a stream is collected for. Whoever reads a pipe keeps nothing that anybody could count on.
+fn collected_for(record: Record) -> Option<Vec<String>> {
+    let sinks = record.sinks;
+    sinks.iter().any(|sink| sink != STDOUT).then_some(sinks)
+}
+
+/// Whether a run names sinks, not all of these among them, and no ledger.
 fn only_looks(args: &RunArgs, sinks: &[String]) -> bool {
-    let mut named = args.sinks.clone();
-    named.sort_unstable();
-    args.ledger.is_none() && !named.is_empty() && named != sinks
+    args.ledger.is_none() && !args.sinks.is_empty() && !serves(&args.sinks, sinks)
+}
+
+fn serves(named: &[String], sinks: &[String]) -> bool {
+    sinks.iter().all(|sink| named.contains(sink))
 }
 
 fn say_that_it_looks(args: &RunArgs, provenance: &Provenance, sinks: &[String]) {

@@ -45,9 +45,7 @@ impl Account {
         summary.started = started;
         summary.plugin.name.clone_from(&args.report.plugin);
         summary.connection = args.remote.connection.clone().unwrap_or_default();
-        summary.parameters = parameters
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        summary.parameters = parameters.map(owned).collect();
         log::about(|about| {
             about.run_id = Some(summary.run_id.clone());
             about.report = Some(summary.plugin.name.clone());
@@ -71,6 +69,8 @@ impl Account {
         let report = words.get(command + 1).filter(|word| !word.starts_with('-'));
         summary.plugin.name = report.copied().unwrap_or_default().to_owned();
         summary.connection = typed(&words, "--connection").unwrap_or_default().to_owned();
+        let parameters = all_typed(&words, "--param").filter_map(|text| text.split_once('='));
+        summary.parameters = parameters.map(owned).collect();
         Some(Account::of(summary, Some(Target::open(named).ok()?)))
     }
 
@@ -151,15 +151,23 @@ impl Account {
     }
 }
 
-/// What was typed for an option, where the arguments as a whole make no sense. What looks like another option is not it.
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// The first value that was typed for an option.
 fn typed<'a>(words: &[&'a str], option: &str) -> Option<&'a str> {
-    let joined = |word: &&'a str| word.strip_prefix(option)?.strip_prefix('=');
-    let next = |pair: &[&'a str]| match pair {
-        [name, value] if *name == option => Some(*value),
-        _ => None,
-    };
-    let value = (words.iter().find_map(joined)).or_else(|| words.windows(2).find_map(next))?;
-    (value == "-" || !value.is_empty() && !value.starts_with('-')).then_some(value)
+    all_typed(words, option).next()
+}
+
+/// The values that were typed for an option, as far as they look like values.
+fn all_typed<'a>(words: &[&'a str], option: &str) -> impl Iterator<Item = &'a str> {
+    let next = words.iter().skip(1).copied().map(Some).chain([None]);
+    let values = words.iter().zip(next).filter_map(move |(word, next)| {
+        let rest = word.strip_prefix(option)?;
+        if rest.is_empty() { next } else { rest.strip_prefix('=') }
+    });
+    values.filter(|value| *value == "-" || !value.is_empty() && !value.starts_with('-'))
 }
 
 /// What `--summary` names.

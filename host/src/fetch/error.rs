@@ -205,6 +205,10 @@ impl FetchError {
             FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20685" => {
                 "a file of that name exists on the server: delete it, or run again for a new name"
             }
+            FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20679" => {
+                "its first day may lie further back than the server keeps events: say with `retention` of the connection how \
+                 long it keeps them"
+            }
             FetchError::JobFailed { .. } => {
                 "what was asked for failed on the server; the next run asks for the period again"
             }

@@ -43,6 +43,9 @@ impl Default for Bounds {
 pub struct Origin {
     /// What is true of all events of the run.
     pub provenance: Provenance,
+    /// The connection's name in derived ids, where that is another than the provenance's: it was renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids_of: Option<String>,
     /// The parameters that the plugin was given.
     pub parameters: Vec<(String, String)>,
     /// The run.

@@ -351,6 +351,7 @@ mod tests {
     fn origin(from: i64, to: i64) -> Origin {
         Origin {
             provenance: samples::epm(),
+            ids_of: None,
             parameters: vec![("a".into(), "b".into())],
             run_id: "run".into(),
             plugin: Reader {

@@ -104,7 +104,7 @@ impl Book {
         };
         book.sweep();
         if !told {
-            book.change("told", move |record| facts.tell(record)).await?;
+            book.change("facts", move |record| facts.tell(record)).await?;
         }
         Ok(book)
     }

@@ -62,8 +62,10 @@ impl Run {
     /// Where the rows of a document come from.
     pub(super) fn origin(&self, about: &plugin::Document, job: Option<String>) -> Origin {
         let request = &about.request;
+        let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
         Origin {
             provenance: (*self.provenance).clone(),
+            ids_of: record.and_then(|record| record.ids_of.clone()),
             parameters: request.parameters.clone(),
             run_id: self.id.clone(),
             plugin: Reader {

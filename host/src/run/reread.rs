@@ -81,7 +81,7 @@ pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, Reread
     if events.is_empty() {
         return Ok(Reread::Rejected("the plugin finds no row in it".into()));
     }
-    let mut stamp = Stamp::new(&origin.provenance, None, origin.now);
+    let mut stamp = Stamp::new(&origin.provenance, origin.ids_of.as_deref(), origin.now);
     let alone = events.clone();
     for (at, event) in events.iter_mut().enumerate() {
         let same = |other: &&Event| alone.get(at) == Some(*other);
@@ -197,6 +197,7 @@ mod tests {
             },
             origin: Origin {
                 provenance: Provenance::new(report, "epm", "epm.example.com", Product::EpmCloud),
+                ids_of: None,
                 parameters: Vec::new(),
                 run_id: "run".into(),
                 plugin: reader,
@@ -246,15 +247,19 @@ mod tests {
         let line = "ada,203.0.113.7,\"July 3, 2025 11:34:33 UTC\"";
         let report = report("invalid-login");
         let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
-        let mut stamp = Stamp::new(&provenance, None, 86_400_000);
-        let mut whole = read(&report, about(), format!("{csv}{line}\n{line}\n").as_bytes()).unwrap();
-        whole.events.iter_mut().for_each(|event| stamp.put(event).unwrap());
-        assert_eq!(whole.events.len(), 2);
-        assert_ne!(whole.events[0].id, whole.events[1].id);
-        for (before, expected) in whole.events.iter().enumerate() {
-            match reread(&report, &row("invalid-login", csv, line, before as u64)).unwrap() {
-                Reread::Events(events) => assert_eq!(&events, std::slice::from_ref(expected)),
-                Reread::Rejected(reason) => panic!("{reason}"),
+        for renamed in [None, Some("old")] {
+            let mut stamp = Stamp::new(&provenance, renamed, 86_400_000);
+            let mut whole = read(&report, about(), format!("{csv}{line}\n{line}\n").as_bytes()).unwrap();
+            whole.events.iter_mut().for_each(|event| stamp.put(event).unwrap());
+            assert_eq!(whole.events.len(), 2);
+            assert_ne!(whole.events[0].id, whole.events[1].id);
+            for (before, expected) in whole.events.iter().enumerate() {
+                let mut row = row("invalid-login", csv, line, before as u64);
+                row.origin.ids_of = renamed.map(str::to_owned);
+                match reread(&report, &row).unwrap() {
+                    Reread::Events(events) => assert_eq!(&events, std::slice::from_ref(expected)),
+                    Reread::Rejected(reason) => panic!("{reason}"),
+                }
             }
         }
     }

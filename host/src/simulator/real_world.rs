@@ -18,7 +18,7 @@ const HABITS: [&[&str]; 22] = [
     &["preamble=none", "preamble=bom", "preamble=comma"],
     &["archive=bare", "archive=backslash", "archive=zip64"],
     &["archive-name=appended", "archive-name=replaced", "archive-name=job"],
-    &["status-link=relative", "status-link=missing"],
+    &["status-link=relative"],
     &["download-link=relative"],
     &["ranges=steady", "ranges=changing", "ranges=wrong"],
     &["without=download-v1", "without=download-v2", "without=delete-v3"],
