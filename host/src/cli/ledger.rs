@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
-use super::{Exit, Failure, ledger_changes, print};
+use super::{Exit, Failure, ledger_changes, log, print};
 use crate::absent::is_absent;
 use crate::config::{Config, nearest};
 use crate::counted::counted;
@@ -55,6 +55,7 @@ pub fn warn_where_gone(path: &Path, wanted: Wanted) {
         Wanted::Period | Wanted::Missing { .. } => "nothing is known of what was collected before",
     };
     tracing::warn!(
+        target: log::EVIDENCE,
         "the ledger {} is gone, though {} shows that there was one: {then}. To restore it, put a backup in its place and run \
          again; without one, `host backfill` collects the days before",
         path.display(),

@@ -43,6 +43,9 @@ impl About {
     };
 }
 
+/// The target of warnings that a quiet run says too: without them, evidence would be missing in silence.
+pub const EVIDENCE: &str = "evidence";
+
 /// Says what the messages that follow are about.
 pub fn about(set: impl FnOnce(&mut About)) {
     set(&mut ABOUT.lock().unwrap_or_else(PoisonError::into_inner));
@@ -69,7 +72,7 @@ pub fn start(talk: &Talk, plugins_too: bool) {
         Color::Auto => {}
     }
     let plugins = if plugins_too { level } else { "error" };
-    let filter = EnvFilter::new(format!("error,host={level},plugin={plugins}"));
+    let filter = EnvFilter::new(format!("error,host={level},plugin={plugins},{EVIDENCE}=warn"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| screen::Stderr)

@@ -40,14 +40,23 @@ pub async fn ledger(
     provenance: &Provenance,
     settings: &Settings,
 ) -> Result<Option<RunLedger>, Failure> {
-    let mut sinks = routed(&report.config, &provenance.report);
-    if sinks.is_none() && path.exists() {
+    let mut sinks = None;
+    if path.exists() {
         let found = RunStream::find(path.clone(), provenance, &report.request.parameters, settings).await?;
         sinks = found.found.record.and_then(collected_for);
     }
-    match sinks.filter(|sinks| !sinks.is_empty() && only_looks(args, sinks)) {
+    let routed = routed(&report.config, &provenance.report);
+    let named = match &routed {
+        _ if !args.sinks.is_empty() => args.sinks.clone(),
+        // What the routes say today is what the stream is collected for.
+        Some(routed) => routed.clone(),
+        None => vec![STDOUT.to_owned()],
+    };
+    let looks =
+        |sinks: &Vec<String>| args.ledger.is_none() && routed.as_ref() != Some(&named) && !serves(&named, sinks);
+    match sinks.or_else(|| routed.clone()).filter(looks) {
         Some(sinks) => {
-            say_that_it_looks(args, provenance, &sinks);
+            say_that_it_looks(&named, provenance, &sinks);
             Ok(None)
         }
         None => Ok(Some(RunLedger(path))),
@@ -111,7 +120,7 @@ impl RunStream {
         };
         let facts = StreamFacts {
             origin: Some(origin(settings)),
-            sinks: self.owners(names(outlets)),
+            sinks: self.owners(names(outlets), routed(config, &report.description.name)),
             depth: depth(report.description.granularity, &look_back),
         };
         let spool = self.ledger.beside("spool");
@@ -134,7 +143,10 @@ impl RunStream {
     }
 
     /// The sinks that the stream is collected for from now on: a sink that a run names besides those is served by that run alone.
-    fn owners(&self, named: Vec<String>) -> Vec<String> {
+    fn owners(&self, named: Vec<String>, routed: Option<Vec<String>>) -> Vec<String> {
+        if routed.as_ref() == Some(&named) {
+            return named;
+        }
         let known = self.found.record.clone().and_then(collected_for);
         known.filter(|known| serves(&named, known)).unwrap_or(named)
     }
@@ -144,6 +156,7 @@ impl RunStream {
         let stream = &self.found.stream;
         for moved in &self.found.moved {
             tracing::warn!(
+                target: log::EVIDENCE,
                 "{stream} is new and begins with today; {moved} was collected from the same URL: if the connection was \
                  renamed, stop here and run `host ledger rename {} --to {}`",
                 moved.arguments(),
@@ -152,6 +165,7 @@ impl RunStream {
         }
         for sibling in &self.found.siblings {
             tracing::warn!(
+                target: log::EVIDENCE,
                 "{stream} is new and begins with today, beside {sibling}; `host backfill {} --from DAY` gets what was before",
                 stream.arguments()
             );
@@ -159,7 +173,7 @@ impl RunStream {
     }
 }
 
-/// The sinks that the configuration's routes give a report's events to; none where it has no routes.
+/// The sinks that the configuration's routes give a report's events to; none where no route does.
 fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
     let of = |reports: &Option<Vec<String>>| {
         reports
@@ -170,7 +184,7 @@ fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
     let mut sinks: Vec<String> = routes.flat_map(|route| route.to.iter().cloned()).collect();
     sinks.sort_unstable();
     sinks.dedup();
-    (!config.routes.is_empty()).then_some(sinks)
+    (!sinks.is_empty()).then_some(sinks)
 }
 
 /// The sinks that a stream is collected for. Whoever reads a pipe keeps nothing that anybody could count on.
@@ -179,22 +193,18 @@ fn collected_for(record: Record) -> Option<Vec<String>> {
     sinks.iter().any(|sink| sink != STDOUT).then_some(sinks)
 }
 
-/// Whether a run names sinks, not all of these among them, and no ledger.
-fn only_looks(args: &RunArgs, sinks: &[String]) -> bool {
-    args.ledger.is_none() && !args.sinks.is_empty() && !serves(&args.sinks, sinks)
-}
-
 fn serves(named: &[String], sinks: &[String]) -> bool {
     sinks.iter().all(|sink| named.contains(sink))
 }
 
-fn say_that_it_looks(args: &RunArgs, provenance: &Provenance, sinks: &[String]) {
+fn say_that_it_looks(named: &[String], provenance: &Provenance, sinks: &[String]) {
     let Provenance { report, connection, .. } = provenance;
     tracing::warn!(
+        target: log::EVIDENCE,
         "{report} @ {connection} is collected for {}, and this run delivers to {}: it does not count as collected, and the \
          next run delivers these events too; --ledger FILE makes it count",
         sinks.join(", "),
-        args.sinks.join(", ")
+        named.join(", ")
     );
 }
 

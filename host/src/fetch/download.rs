@@ -119,6 +119,8 @@ impl Download<'_> {
             }
         }
         match self.v2(&name).await {
+            // It may come yet, which says more than why the older interface refused.
+            Err(error @ FetchError::NoFile { later: true, .. }) => Err(error),
             // That the newer interface is not there either says less than why the older one refused.
             Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => {
                 debug!(connection = self.remote.name(), "{error}");

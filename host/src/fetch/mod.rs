@@ -77,6 +77,8 @@ pub struct Fetched {
     pub records: Option<u64>,
     /// How many of these the host had to mend.
     pub mended: u64,
+    /// How many are not valid JSON, and could not be mended.
+    pub broken: u64,
     /// What may be removed from the server once the events are delivered.
     pub cleanup: Option<Cleanup>,
 }
@@ -112,6 +114,7 @@ impl Fetched {
             polls: 0,
             records: None,
             mended: 0,
+            broken: 0,
             cleanup: None,
         }))
     }
@@ -262,6 +265,7 @@ impl Fetcher {
             polls: 0,
             records: tally.map(|tally| tally.records),
             mended: tally.map_or(0, |tally| tally.mended),
+            broken: tally.map_or(0, |tally| tally.broken),
             cleanup: None,
         }
     }
@@ -352,6 +356,7 @@ impl Fetcher {
             polls: finished.polls,
             records: None,
             mended: 0,
+            broken: 0,
             cleanup: (!job.keep && files::is_own(&downloaded.name, &job.file))
                 .then_some(Cleanup { file: downloaded.name }),
         })

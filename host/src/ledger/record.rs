@@ -160,6 +160,9 @@ pub struct Kept {
     /// How many of its records had to be mended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub mended: u64,
+    /// How many of its records are not valid JSON, and could not be mended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub broken: u64,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -553,6 +556,7 @@ mod tests {
                 cleanup: None,
                 served: None,
                 mended: 0,
+                broken: 0,
             }),
         ];
         assert_eq!(begun.state(), "planned");

@@ -61,6 +61,7 @@ impl Brought {
         fetched.file_name = self.kept.name;
         fetched.job = self.kept.job;
         fetched.mended = self.kept.mended;
+        fetched.broken = self.kept.broken;
         fetched.cleanup = self.kept.cleanup.map(|file| Cleanup { file });
         Ok(fetched)
     }
@@ -184,6 +185,7 @@ impl Errand {
                 cleanup: fetched.cleanup.map(|cleanup| cleanup.file),
                 served,
                 mended: fetched.mended,
+                broken: fetched.broken,
             })
         });
         let kept = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;

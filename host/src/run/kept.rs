@@ -19,7 +19,7 @@ use super::window::{Window, WindowError, day_of, start_of};
 use super::{Counts, Run, RunError};
 use crate::counted::counted;
 use crate::fetch::{Cleanup, FetchError};
-use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record, Tier, WindowEnd, without};
+use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record, Tier, WindowEnd, merged, without};
 use crate::plugin::{self, Blame, ReportPlugin};
 use crate::remote::Class;
 use crate::sink::in_one_line;
@@ -147,7 +147,7 @@ impl Run {
         let mut todo: VecDeque<_> = schedule.windows.into_iter().filter(fresh).enumerate().collect();
         let (begun, mut all, mut done) = (Instant::now(), ahead.len() + todo.len(), 0);
         let mut taken_up = ahead.len();
-        let (mut pending, mut held) = (Vec::new(), None);
+        let (mut pending, mut held, mut refused) = (Vec::new(), None, Refused::default());
         loop {
             // What is due is asked for anew by each run, so while a window waits for its sinks nothing is begun behind it.
             let free = taken_up == 0 || keeping.wanted != Wanted::Due;
@@ -167,6 +167,9 @@ impl Run {
                 .window(keeping, &mut underway, next, &pending, report, counts, sinks)
                 .await;
             counts.ledger.unsure = ahead.gate.unsure.load(Ordering::Relaxed);
+            if step.is_ok() {
+                counts.ledger.lost.extend(refused.lose(keeping).await?);
+            }
             match step {
                 Ok(Step::Committed) => {}
                 Ok(Step::AtClose(done)) => pending.push(done),
@@ -174,10 +177,10 @@ impl Run {
                     give_up_failed(keeping, ahead).await;
                     break;
                 }
-                Err(error) if refused_dates(&error, &underway.window) => {
-                    let rest = pass_over(keeping, &underway.window, &error, counts).await?;
+                Err(error) if refused_dates(&error) => {
+                    keeping.book.give_up(&underway.window.name, in_one_line(&error)).await?;
                     ahead.forgive();
-                    if let Some(rest) = rest {
+                    if let Some(rest) = refused.put(&underway.window, error) {
                         let window = self.in_flight(all, rest, underway.window.again);
                         self.begin(keeping, window, report, &mut ahead);
                         all += 1;
@@ -203,7 +206,11 @@ impl Run {
             done += 1;
             self.observer.windows(done, all, begun.elapsed());
         }
-        Ok((pending, held))
+        match refused.error {
+            // Nothing was accepted after it, so it is not the dates that the server minds.
+            Some(error) => Err(error),
+            None => Ok((pending, held)),
+        }
     }
 
     /// Takes up all windows that an earlier run did not end, at once. Answers with their periods.
@@ -331,7 +338,7 @@ impl Run {
             .await;
         if let Err(error) = &step
             && is_final(error, &underway.window)
-            && !refused_dates(error, &underway.window)
+            && !refused_dates(error)
         {
             let reason = in_one_line(error);
             keeping.book.give_up(&underway.window.name, reason).await?;
@@ -404,8 +411,13 @@ impl Run {
         let record = keeping.book.record();
         let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
         let (earliest, latest) = times.map_or((None, None), |(earliest, latest)| (time(earliest), time(latest)));
-        counts.ledger.earliest = [counts.ledger.earliest, earliest].into_iter().flatten().min();
-        let lost = gone(window, counts.ledger.earliest);
+        // What was fetched before this run says nothing of what the server has now.
+        let lost = if window.clock == self.clock() {
+            counts.ledger.earliest = [counts.ledger.earliest, earliest].into_iter().flatten().min();
+            gone(window, counts.ledger.earliest)
+        } else {
+            gone(window, earliest)
+        };
         let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
         counts
             .ledger
@@ -424,7 +436,8 @@ impl Run {
         Ok(WindowEnd {
             name: window.name.clone(),
             served,
-            happened_until: served.map(|served| rules(served).settled()).transpose()?,
+            // A clock that was fast when the window was planned says nothing of what has happened by now.
+            happened_until: Some(rules(served.unwrap_or(self.clock()).min(self.clock())).settled()?),
             lost,
             last_event: latest.map(|latest| latest.min(window.period.to)),
         })
@@ -505,39 +518,52 @@ fn gone(window: &InFlight, earliest: Option<Timestamp>) -> Option<Interval> {
 /// How EPM Cloud refuses dates that lie further back than it keeps events, among other parameters.
 const REFUSED_PARAMETERS: &str = "EPMCSS-20679";
 
-/// Whether the server refused a window because it begins before what the server keeps.
-fn refused_dates(error: &RunError, window: &InFlight) -> bool {
-    let refused = |error: &FetchError| error.remote_code() == Some(REFUSED_PARAMETERS);
-    window.doubtful_until.is_some() && matches!(error, RunError::Fetch(error) if refused(error))
+/// Whether the server refused a window, perhaps because it begins before what the server keeps.
+fn refused_dates(error: &RunError) -> bool {
+    matches!(error, RunError::Fetch(error) if error.remote_code() == Some(REFUSED_PARAMETERS))
 }
 
-/// Gives up a window whose dates the server refused: what it does not keep is lost. Answers with the rest of the window.
-async fn pass_over(
-    keeping: &Keeping,
-    window: &InFlight,
-    error: &RunError,
-    counts: &mut Counts,
-) -> Result<Option<Planned>, RunError> {
-    let Some(doubtful) = window.doubtful_until else {
-        return Ok(None);
-    };
-    let Interval { from, to } = window.period;
-    let record = keeping.book.record();
-    let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
-    let lost = without(Interval::new(from, doubtful), &known);
-    let reason = in_one_line(error);
-    tracing::warn!(%from, to = %doubtful, "{reason}: it does not keep events for so long");
-    counts.ledger.lost.extend(&lost);
-    keeping.book.give_up(&window.name, reason).await?;
-    let lose = move |record: &mut Record| lost.into_iter().for_each(|lost| record.lose(lost));
-    keeping.book.change("lost", lose).await?;
-    Ok((doubtful < to).then(|| Planned {
-        window: Window { from: doubtful, to },
-        settled: window.settled.clamp(doubtful, to),
-        asked_until: window.asked_until,
-        doubtful_until: None,
-        looks_back: window.looks_back.clone(),
-    }))
+/// The days that the server refused. They are lost once it accepts a later one: until then, something else may be wrong with
+/// what it is asked.
+#[derive(Default)]
+struct Refused {
+    days: Vec<Interval>,
+    error: Option<RunError>,
+}
+
+impl Refused {
+    /// Takes the first day of a window that was refused; answers with what is left to ask for.
+    fn put(&mut self, window: &InFlight, error: RunError) -> Option<Planned> {
+        let Interval { from, to } = window.period;
+        let next = from
+            .checked_add(SignedDuration::from_hours(24))
+            .map_or(to, |next| next.min(to));
+        tracing::warn!(%from, to = %next, "{}: perhaps it does not keep events for so long", in_one_line(&error));
+        self.days.push(Interval::new(from, next));
+        self.error.get_or_insert(error);
+        (next < to).then(|| Planned {
+            window: Window { from: next, to },
+            settled: window.settled.clamp(next, to),
+            asked_until: window.asked_until,
+            doubtful_until: window.doubtful_until.filter(|doubtful| next < *doubtful),
+            looks_back: window.looks_back.clone(),
+        })
+    }
+
+    /// Writes down that the days are lost, as far as nothing is known of them; answers with what that is.
+    async fn lose(&mut self, keeping: &Keeping) -> Result<Vec<Interval>, RunError> {
+        if self.error.take().is_none() {
+            return Ok(Vec::new());
+        }
+        let record = keeping.book.record();
+        let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
+        let days = merged(std::mem::take(&mut self.days));
+        let lost: Vec<_> = days.into_iter().flat_map(|days| without(days, &known)).collect();
+        let all = lost.clone();
+        let lose = move |record: &mut Record| all.into_iter().for_each(|lost| record.lose(lost));
+        keeping.book.change("lost", lose).await?;
+        Ok(lost)
+    }
 }
 
 /// Why a window is given up whose period the server no longer keeps.

@@ -79,6 +79,8 @@ pub(super) fn parse(
 ) -> Result<Parsed, RunError> {
     let mut aside = Aside::new(document, reading.bounds);
     let (mut events, mut usage) = (0, Usage::default());
+    // Of a record that the server broke, a plugin that knows the form can make no event either.
+    let of_plugin = |rejected: u64| rejected.saturating_sub(document.broken);
     let twice = reading.most.is_of_some();
     if twice {
         let parser = reading.report.parser(reading.about.clone())?;
@@ -89,7 +91,7 @@ pub(super) fn parse(
                 .map_err(RunError::SetAside)?;
             Ok(true)
         })?);
-        if reading.most.refuses(events, aside.rejected) {
+        if reading.most.refuses(events, of_plugin(aside.rejected)) {
             let unseen = aside.rejected;
             let why = Box::new(refused(reading, document, events, aside)?);
             let rejected = Rejected::TooMany { why, unseen };
@@ -111,7 +113,7 @@ pub(super) fn parse(
     let rejected = match aside.rejected {
         0 => Rejected::Nothing,
         _ if stopped => Rejected::Nothing,
-        rejected if reading.most.refuses(events, rejected) => Rejected::TooMany {
+        rejected if reading.most.refuses(events, of_plugin(rejected)) => Rejected::TooMany {
             why: Box::new(refused(reading, document, events, aside)?),
             unseen: 0,
         },

@@ -57,7 +57,9 @@ pub async fn find(
     let older = || {
         let same = records.iter().enumerate();
         let same = same.filter(|(_, record)| choosing(report, &record.stream.parameters) == wanted.parameters);
-        same.min_by_key(|(_, record)| record.watermark).map(|(place, _)| place)
+        // One without a watermark has collected nothing.
+        let begun = |record: &Record| (record.watermark.is_none(), record.watermark);
+        same.min_by_key(|(_, record)| begun(record)).map(|(place, _)| place)
     };
     let record = exact.or_else(older).map(|place| records.remove(place));
     Ok(FoundStream {

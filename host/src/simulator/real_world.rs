@@ -25,7 +25,7 @@ const HABITS: [&[&str]; 22] = [
     &["day-zone=-8", "day-zone=2", "day-zone=9"],
     &["stored-late=7"],
     &["max-count=50", "short-pages", "page-lies"],
-    &["totals=growing", "totals=shrinking", "totals=page", "totals=larger"],
+    &["totals=shrinking", "totals=page", "totals=larger"],
     &["repeats", "page:raw-byte=1", "page:raw-tab=1"],
     &["submit:forgotten=1", "download:not-a-file=1", "429=2@3", "503=1@5"],
 ];

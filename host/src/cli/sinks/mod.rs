@@ -202,6 +202,10 @@ impl Opening<'_> {
             }
             ways.push(route);
         }
+        if ways.is_empty() {
+            return Err(Failure::usage(format!("no route takes the events of {report}"))
+                .hint("add one under [[routes]], or say where they go with --sink"));
+        }
         Ok(Router::Routes(ways))
     }
 }
