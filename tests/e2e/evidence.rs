@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Server, json_lines, stderr, stdout};
+use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
 
 use super::ledger::{configure, host, once, run, uid};
 use super::{PASSWORD, desk};
@@ -142,7 +142,7 @@ fn what_a_domain_no_longer_keeps_is_a_gap_and_fails_the_run_once() {
 
 #[test]
 fn a_gap_is_not_forgotten_wherever_the_run_that_finds_it_ends() {
-    for place in ["facts", "lost", "told"]
+    for place in ["facts", "committed", "told"]
         .iter()
         .flat_map(|place| [format!("{place}.before"), format!("{place}.after")])
     {
@@ -183,21 +183,67 @@ fn a_domain_that_keeps_events_longer_has_no_gap() {
 
 #[test]
 fn dates_that_invalid_login_refuses_cost_what_is_older_and_no_more() {
+    // How far back the server takes dates, for how long its domain keeps events, and the first day that there is.
+    for (reach, retention, first_day) in [(30, 30, "2026-01-16"), (29, 30, "2026-01-17"), (40, 90, "2026-01-06")] {
+        let (desk, receiver) = (desk(), Receiver::start());
+        let first = serve(&desk, &receiver, "rows=10", "2026-01-01T12:00:00Z", ROUTES);
+        run(&desk, "invalid-login", &["--now", "2026-01-01T12:00:00Z"]);
+        drop(first);
+        let now = "2026-02-15T12:00:00Z";
+        let scenario = format!("rows=10,retention={retention},reach={reach}");
+        let _server = serve(&desk, &receiver, &scenario, now, ROUTES);
+        let output = host(
+            &desk,
+            &["run", "invalid-login", "--now", now, "--summary", "summary.json"],
+        );
+        assert_eq!(output.status.code(), Some(8), "{scenario}: {}", stderr(&output));
+        let summary = summary(&desk);
+        let lost = format!("{first_day}T00:00:00Z");
+        assert_eq!(summary["ledger"]["gaps"][0]["to"], lost, "{scenario}");
+        let period = ["--from", first_day, "--now", now];
+        let expected = served(&desk, "invalid-login", &period);
+        let held = once(&receiver);
+        assert!(expected.len() > 200, "{scenario}");
+        assert!(expected.keys().all(|id| held.contains_key(id)), "{scenario}");
+        run(&desk, "invalid-login", &["--now", "2026-02-15T13:00:00Z"]);
+    }
+}
+
+#[test]
+fn parameters_that_are_refused_for_every_day_lose_none() {
     let (desk, receiver) = (desk(), Receiver::start());
-    let first = serve(&desk, &receiver, "rows=10", "2026-01-01T12:00:00Z", ROUTES);
-    run(&desk, "invalid-login", &["--now", "2026-01-01T12:00:00Z"]);
-    drop(first);
     let now = "2026-02-15T12:00:00Z";
-    let _server = serve(&desk, &receiver, "rows=10,retention=30,reach=30", now, ROUTES);
-    let output = host(
-        &desk,
-        &["run", "invalid-login", "--now", now, "--summary", "summary.json"],
-    );
-    assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
-    let summary = summary(&desk);
-    assert_eq!(summary["ledger"]["gaps"][0]["to"], "2026-01-16T00:00:00Z");
-    assert!(summary["events"].as_u64().unwrap() > 200, "{summary}");
-    run(&desk, "invalid-login", &["--now", "2026-02-15T13:00:00Z"]);
+    let scenario = "rows=10,refuse-job=1,fail-text=EPMCSS-20679: Failed.";
+    let _server = serve(&desk, &receiver, scenario, now, ROUTES);
+    let period = ["--from", "2026-02-10", "--now", now];
+    let output = host(&desk, &[&["backfill", "invalid-login"], &period[..]].concat());
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    let listed = json_lines(&host(&desk, &["ledger", "list", "--json"]));
+    assert_eq!(listed[0]["gaps"], Value::Array(vec![]), "{listed:?}");
+    let _server = serve(&desk, &receiver, "rows=10", now, ROUTES);
+    run_of(&desk, "backfill", &period);
+    assert_eq!(once(&receiver), served(&desk, "invalid-login", &period));
+}
+
+/// A command about `invalid-login` that succeeds.
+fn run_of(desk: &Desk, command: &str, more: &[&str]) {
+    let output = host(desk, &[&[command, "invalid-login"], more].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn what_was_fetched_long_ago_proves_nothing_of_what_the_server_has_now() {
+    let (desk, receiver) = (desk(), Receiver::with(0, |_| Reply::status(503)));
+    let first = serve(&desk, &receiver, "rows=10,retention=30", "2026-01-01T12:00:00Z", ROUTES);
+    let begun = host(&desk, &["run", "audit-events", "--now", "2026-01-01T12:00:00Z"]);
+    assert_eq!(begun.status.code(), Some(7), "{}", stderr(&begun));
+    drop(first);
+    let (now, receiver) = ("2026-02-15T12:00:00Z", Receiver::start());
+    let _server = serve(&desk, &receiver, "rows=10,retention=30", now, ROUTES);
+    let output = host(&desk, &["run", "audit-events", "-q", "--now", now]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert!(said.contains("data is lost: 2026-01-01 11:45 to 2026-01-16"), "{said}");
 }
 
 #[test]
@@ -268,6 +314,70 @@ fn a_look_at_events_takes_none_away_from_the_sinks() {
         Some(2),
         "it would count for siem, which gets nothing"
     );
+}
+
+#[test]
+fn a_stream_without_routes_is_collected_for_the_sinks_that_were_named_first() {
+    let other = "[[routes]]\nreports = [\"invalid-login\"]\nto = [\"siem\"]\n";
+    for routes in ["", other] {
+        let (desk, receiver) = (desk(), Receiver::start());
+        let times = ["2026-03-05T09:00:00Z", "2026-03-05T15:00:00Z", "2026-03-06T12:00:00Z"];
+        let _first = serve(&desk, &receiver, "rows=40", times[0], routes);
+        run(&desk, "user-login", &["--sink", "siem", "--now", times[0]]);
+        let _second = serve(&desk, &receiver, "rows=40", times[1], routes);
+        let look = host(
+            &desk,
+            &["run", "user-login", "-q", "--sink", "stdout", "--now", times[1]],
+        );
+        assert_eq!(look.status.code(), Some(0), "{}", stderr(&look));
+        assert!(
+            stderr(&look).contains("does not count as collected"),
+            "{}",
+            stderr(&look)
+        );
+        // Another sink besides the first ones changes nothing of that.
+        let more = ["--sink", "siem", "--sink", "archive", "--now", times[2]];
+        let _third = serve(&desk, &receiver, "rows=40", times[2], routes);
+        run(&desk, "user-login", &more);
+        let period = ["--from", "2026-03-05", "--now", times[2]];
+        assert_eq!(once(&receiver), served(&desk, "user-login", &period), "{routes}");
+        let listed = json_lines(&host(&desk, &["ledger", "list", "--json"]));
+        assert_eq!(listed[0]["sinks"], serde_json::json!(["siem"]));
+    }
+}
+
+#[test]
+fn a_pipe_is_nobody_that_a_stream_is_collected_for() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let times = ["2026-03-05T09:00:00Z", "2026-03-05T15:00:00Z"];
+    let _first = serve(&desk, &receiver, "rows=40", times[0], "");
+    let (printed, _) = run(&desk, "user-login", &["--now", times[0]]);
+    let _second = serve(&desk, &receiver, "rows=40", times[1], "");
+    let (delivered, output) = run(&desk, "user-login", &["--sink", "siem", "--now", times[1]]);
+    assert!(!stderr(&output).contains("does not count"), "{}", stderr(&output));
+    assert!(printed["events"].as_u64() > Some(0) && delivered["events"].as_u64() > Some(0));
+    // From now on somebody keeps it.
+    let look = host(&desk, &["run", "user-login", "--now", times[1]]);
+    assert!(
+        stderr(&look).contains("does not count as collected"),
+        "{}",
+        stderr(&look)
+    );
+}
+
+#[test]
+fn a_report_that_no_route_takes_is_refused_before_anything_is_sent() {
+    let (desk, receiver) = (desk(), Receiver::start());
+    let routes = "[[routes]]\nreports = [\"invalid-login\"]\nto = [\"siem\"]\n";
+    let server = serve(&desk, &receiver, "rows=40", "2026-03-05T09:00:00Z", routes);
+    let output = host(&desk, &["run", "user-login", "-q"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("no route takes the events of user-login"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(server.seen().is_empty());
 }
 
 #[test]

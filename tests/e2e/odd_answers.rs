@@ -65,6 +65,26 @@ fn one_broken_record_costs_no_other() {
 }
 
 #[test]
+fn a_broken_record_alone_does_not_hold_its_window_back() {
+    let (desk, server) = (desk(), Server::start("rows=1,page:stray-quote,now=2026-03-06T12:00:00Z"));
+    // Each hour has one event at most.
+    let mut alone = 0;
+    for hour in 8..18 {
+        let (from, to) = (
+            format!("2026-03-05T{hour:02}:00:00Z"),
+            format!("2026-03-05T{hour:02}:59:59Z"),
+        );
+        let period = ["--from", &from, "--to", &to, "--now", "2026-03-06T12:00:00Z"];
+        let output = run_at(&desk, &server, "audit-events", &period);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let summary = summary(&desk);
+        let (events, rejected) = (summary["events"].as_u64(), summary["rejected"].as_u64());
+        alone += u64::from(events == Some(0) && rejected == Some(1));
+    }
+    assert!(alone > 0, "no hour has one event");
+}
+
+#[test]
 fn a_total_that_is_wrong_loses_no_event() {
     let good = (desk(), Server::start("rows=400"));
     let all = uids(&run_at(&good.0, &good.1, "audit-events", &["--since", "2d"]));
