@@ -66,7 +66,10 @@ fn one_broken_record_costs_no_other() {
 
 #[test]
 fn a_broken_record_alone_does_not_hold_its_window_back() {
-    let (desk, server) = (desk(), Server::start("rows=1,page:stray-quote,now=2026-03-06T12:00:00Z"));
+    let (desk, server) = (
+        desk(),
+        Server::start("rows=1,page:stray-quote,now=2026-03-06T12:00:00Z"),
+    );
     // Each hour has one event at most.
     let mut alone = 0;
     for hour in 8..18 {

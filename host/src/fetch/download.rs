@@ -158,7 +158,17 @@ impl Download<'_> {
             // Preparing a file twice does no harm.
             .repeatable(true);
         let answer = self.remote.exchange(request).await?;
-        let submitted = Envelope::read(self.remote, "the download", &answer.body)?.check()?;
+        let submitted = match Envelope::read(self.remote, "the download", &answer.body)?.check() {
+            // As the older interface says of a file that is not there yet.
+            Err(FetchError::JobFailed { text, .. }) => {
+                return Err(FetchError::NoFile {
+                    file: self.remote.presentable(name, 100),
+                    why: text,
+                    later: true,
+                });
+            }
+            checked => checked?,
+        };
         let preparation = job::Running {
             remote: self.remote,
             limits: self.limits,
