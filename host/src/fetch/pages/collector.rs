@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::io;
 
 use serde_json::value::RawValue;
@@ -28,6 +28,10 @@ pub(super) struct Collector {
     bytes: u64,
     most_bytes: u64,
     record_bytes: u64,
+    /// The records of the last page, as a hash, where none of them has a key.
+    page: Option<u64>,
+    /// Whether a page that repeats the one before brings nothing.
+    watching: bool,
 }
 
 /// What a page brought.
@@ -51,6 +55,8 @@ impl Collector {
             bytes: 0,
             most_bytes: limits.paged_bytes,
             record_bytes: limits.record_bytes,
+            page: None,
+            watching: false,
         })
     }
 
@@ -83,8 +89,24 @@ impl Collector {
         }
     }
 
+    /// From now on the same page once more is no news, even where no record has a key: servers that know no positions answer
+    /// so for ever.
+    pub(super) fn watch_for_repetition(&mut self) {
+        self.watching = true;
+    }
+
     pub(super) fn take(&mut self, page: &Page<'_>) -> Result<Taken, FetchError> {
         let mut new = 0;
+        if self.key.is_none() && !page.records.is_empty() {
+            let before = self.page.replace(self.seen.hash(&page.records));
+            if self.watching && before == self.page {
+                return Ok(Taken {
+                    records: page.records.len() as u64,
+                    new,
+                    total: page.total,
+                });
+            }
+        }
         for record in &page.records {
             let key = self.key(record);
             let repeated = key.as_deref().is_some_and(|key| !self.seen.insert(key));
@@ -153,6 +175,16 @@ impl Seen {
             most,
             states: [RandomState::new(), RandomState::new()],
         }
+    }
+
+    /// What tells the records of a page from others.
+    fn hash(&self, records: &[Piece<'_>]) -> u64 {
+        let [state, _] = &self.states;
+        let mut hasher = state.build_hasher();
+        for record in records {
+            record.bytes().hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Whether the key is new.

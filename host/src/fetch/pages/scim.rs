@@ -8,6 +8,9 @@
 //! - Records that were added shift the rest to the right: repeated ones are dropped by their key, the tail is read.
 //! - Records that were removed shift the rest to the left, over the edge of a page: the pages before are read again.
 //! - A full page is not taken for the last one, whatever the total says: the next one is asked for, until one has room.
+//! - A total that no page has shown to be more than what was read up to there tells nothing: it may be the page's own size.
+//!   Then the list ends with a page that is empty or brings nothing new; where pages overlapped on the way, it is read again
+//!   from other positions, until that brings nothing new either.
 //! - Where fewer records come than the total says, the list is asked for in the other order. If that begins with the
 //!   record that was read last, nothing is missing and it is the total that errs.
 //! - What is still missing then is an error.
@@ -61,7 +64,9 @@ pub(super) async fn run(
         trouble: None,
         keeper,
         told: None,
+        telling: false,
         last: None,
+        most: 0,
         lacking: false,
     };
     let mut place = query.turns.place();
@@ -115,8 +120,12 @@ struct Reading<'a> {
     keeper: Option<Keeper>,
     /// A total that was told and is wrong.
     told: Option<u64>,
+    /// Whether a page has told a total beyond its own end: then it is the list's, and not the page's.
+    telling: bool,
     /// The page that reaches furthest: where it begins, and how many records it holds.
     last: Option<(u64, u64)>,
+    /// The most records that a page held.
+    most: u64,
     /// Whether a page lacks records that its own total promises, however often it is asked for them.
     lacking: bool,
 }
@@ -199,9 +208,10 @@ impl Reading<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Notes what a page told about the list.
-    fn note(&mut self, start: u64, taken: Taken) {
+    /// Notes what a page told about the list: one from `start` on, of which the part from `at` on came now.
+    fn note(&mut self, start: u64, at: u64, taken: Taken) {
         let told = taken.total.unwrap_or(self.total);
+        self.telling |= told >= at.saturating_add(taken.records);
         if told < self.total || taken.new < taken.records {
             self.trouble = Some(self.trouble.unwrap_or(start).min(start));
         }
@@ -210,6 +220,7 @@ impl Reading<'_> {
 
     /// Notes how far a page reaches.
     fn reached(&mut self, start: u64, records: u64) {
+        self.most = self.most.max(records);
         if records > 0
             && self
                 .last
@@ -219,22 +230,21 @@ impl Reading<'_> {
         }
     }
 
-    /// A total may be that of a page, or of another time: while the last page is full, there may be another.
+    /// A total may be that of a page, or of another time: while the last page is full, there may be another. Where no total
+    /// told anything, or one was wrong, only a page without news is the end: one that has room may be all that is granted.
     async fn beyond(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        let mut overlapped = false;
         while let Some((start, records)) = self.last
-            && (records >= self.size || records.is_multiple_of(GRANTED))
+            && (!self.telling || self.told.is_some() || records >= self.size || records.is_multiple_of(GRANTED))
         {
             let next = start.saturating_add(records);
-            if self.asked >= self.query.limits.pages {
-                return Err(FetchError::TooManyPages {
-                    limit: self.query.limits.pages,
-                });
-            }
-            self.asked += 1;
+            self.spend_page()?;
             let answer = self.query.ask(self.page(next, self.count)?).await?;
+            collector.watch_for_repetition();
             let (kept, taken) = self.query.keep(collector, answer.body).await?;
             collector = kept;
-            if taken.records == 0 || (collector.has_key() && taken.new == 0) {
+            overlapped |= taken.new < taken.records;
+            if taken.new == 0 {
                 break;
             }
             if !collector.has_key() && taken.records > self.count {
@@ -245,18 +255,47 @@ impl Reading<'_> {
             self.told = self.told.or(Some(self.total).filter(|total| *total < came));
             self.total = self.total.max(taken.total.unwrap_or(0));
         }
-        // A page that has room may still be one of a server that grants less than before.
-        match self.last {
-            Some((start, records)) if self.told.is_some() => {
-                let taken = Taken {
-                    records,
-                    new: records,
-                    total: None,
-                };
-                self.without_total(collector, start, taken).await
-            }
-            _ => Ok(collector),
+        if overlapped && !self.telling && collector.has_key() {
+            // What was passed over can be anywhere, and no total would tell.
+            collector = self.between(collector).await?;
         }
+        Ok(collector)
+    }
+
+    /// Reads the list again, each time from positions half a page from those of the time before, until that brings nothing new.
+    async fn between(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        let end = self.last.map_or(0, |(start, records)| start.saturating_add(records));
+        let mut shifted = true;
+        loop {
+            let mut start = if shifted { 1 + self.most / 2 } else { 1 };
+            let mut new = 0;
+            while start < end {
+                self.spend_page()?;
+                let answer = self.query.ask(self.page(start, self.count)?).await?;
+                let (kept, taken) = self.query.keep(collector, answer.body).await?;
+                collector = kept;
+                if taken.records == 0 {
+                    break;
+                }
+                new += taken.new;
+                start = start.saturating_add(taken.records);
+            }
+            if new == 0 {
+                return Ok(collector);
+            }
+            shifted = !shifted;
+        }
+    }
+
+    /// One more request of those that any list may take.
+    fn spend_page(&mut self) -> Result<(), FetchError> {
+        if self.asked >= self.query.limits.pages {
+            return Err(FetchError::TooManyPages {
+                limit: self.query.limits.pages,
+            });
+        }
+        self.asked += 1;
+        Ok(())
     }
 
     /// Warns of a total that was wrong.
@@ -277,7 +316,7 @@ impl Reading<'_> {
         start: u64,
         mut taken: Taken,
     ) -> Result<(Collector, u64), FetchError> {
-        self.note(start, taken);
+        self.note(start, start, taken);
         let mut got = taken.records;
         self.reached(start, got);
         loop {
@@ -293,7 +332,7 @@ impl Reading<'_> {
             let answer = self.query.ask(self.page(start + got, missing)?).await?;
             let (kept, more) = self.query.keep(collector, answer.body).await?;
             collector = kept;
-            self.note(start, more);
+            self.note(start, start + got, more);
             got += more.records;
             self.reached(start, got);
             if !self.settled && more.records > 0 && more.records < missing && more.records == taken.records {
@@ -325,6 +364,8 @@ impl Reading<'_> {
             return Ok(false);
         }
         (self.total, self.size, self.settled) = (mark.total, mark.size, true);
+        self.telling = mark.total >= mark.next;
+        self.reached(start, count);
         self.query.progress.records(mark.next - 1, Some(mark.total));
         Ok(true)
     }
@@ -472,12 +513,7 @@ impl Reading<'_> {
     ) -> Result<Collector, FetchError> {
         let mut next = start + taken.records;
         while taken.records > 0 {
-            if self.asked >= self.query.limits.pages {
-                return Err(FetchError::TooManyPages {
-                    limit: self.query.limits.pages,
-                });
-            }
-            self.asked += 1;
+            self.spend_page()?;
             let answer = self.query.ask(self.page(next, self.count)?).await?;
             (collector, taken) = self.query.keep(collector, answer.body).await?;
             if collector.has_key() && taken.records > 0 && taken.new == 0 {
