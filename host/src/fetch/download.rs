@@ -286,7 +286,8 @@ fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<Con
         return Err(no_file("it answered with JSON instead".into(), false));
     }
     let lower = start.get(..100).unwrap_or(start).to_ascii_lowercase();
-    if is_page || lower.starts_with(b"<!doctype html") || lower.starts_with(b"<html") {
+    let beginnings: [&[u8]; 5] = [b"<!doctype html", b"<!--", b"<html", b"<head", b"<script"];
+    if is_page || beginnings.iter().any(|beginning| lower.starts_with(beginning)) {
         return Err(web_page::instead_of(remote, WHAT, start));
     }
     Ok(Content::Something)

@@ -493,6 +493,8 @@ mod tests {
             r#"{"status":1,"status":0,"details":[2]}"#,
             r#"{"status":0,"message":"the report was generated"}"#,
             r#"{"details":"No records found"}"#,
+            r#"{"status":0,"details":"No data could be retrieved: the audit store is unavailable"}"#,
+            r#"{"status":0,"details":null,"message":"User has no access to login records"}"#,
         ] {
             let error = split_text(body, "details", 100).unwrap_err();
             assert_eq!(error.class(), Class::Failed, "{body}: {error}");
