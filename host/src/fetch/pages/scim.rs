@@ -11,6 +11,9 @@
 //! - A total that no page has shown to be more than what was read up to there tells nothing: it may be the page's own size.
 //!   Then the list ends with a page that is empty or brings nothing new; where pages overlapped on the way, it is read again
 //!   from other positions, until that brings nothing new either.
+//! - A list may have one record twice: then fewer come than the total says, and it is whole where all positions were read and
+//!   a second reading of all brings nothing new.
+//! - A page that is larger than allowed is asked for in halves.
 //! - Where fewer records come than the total says, the list is asked for in the other order. If that begins with the
 //!   record that was read last, nothing is missing and it is the total that errs.
 //! - What is still missing then is an error.
@@ -67,6 +70,8 @@ pub(super) async fn run(
         telling: false,
         last: None,
         most: 0,
+        halved: 0,
+        shrank: false,
         lacking: false,
     };
     let mut place = query.turns.place();
@@ -126,6 +131,10 @@ struct Reading<'a> {
     last: Option<(u64, u64)>,
     /// The most records that a page held.
     most: u64,
+    /// Questions that were asked again for half as many records.
+    halved: u64,
+    /// Whether a page told a smaller total than one before.
+    shrank: bool,
     /// Whether a page lacks records that its own total promises, however often it is asked for them.
     lacking: bool,
 }
@@ -136,8 +145,9 @@ impl Reading<'_> {
         if !self.lacking {
             collector = self.beyond(collector).await?;
             collector = self.again(collector).await?;
+            collector = self.twice(collector).await?;
         }
-        if collector.count() < self.total {
+        if collector.distinct() < self.total {
             collector = self.backwards(collector).await?;
         }
         self.say_if_wrong(&collector);
@@ -147,7 +157,7 @@ impl Reading<'_> {
     /// The first page. Some domains refuse to sort; their order then has to do.
     async fn first(&mut self) -> Result<Answer, FetchError> {
         self.asked += 1;
-        let refused = match self.query.ask(self.page(1, self.count)?).await {
+        let refused = match self.ask(1, self.count).await {
             // Not what the token endpoint refuses, or something that the request was redirected to.
             Err(FetchError::Remote(
                 error @ RemoteError::Status {
@@ -165,7 +175,22 @@ impl Reading<'_> {
             .warned("the server does not sort this list (400); reading it in the server's own order");
         self.request = self.request.clone().at(url);
         self.asked += 1;
-        self.query.ask(self.page(1, self.count)?).await
+        self.ask(1, self.count).await
+    }
+
+    /// Asks for records from a position on: for fewer, where so many are larger than a page may be.
+    async fn ask(&mut self, start: u64, mut count: u64) -> Result<Answer, FetchError> {
+        loop {
+            let answer = self.query.ask(self.page(start, count)?).await;
+            if count < 2 || !answer.as_ref().is_err_and(is_too_large) {
+                return answer;
+            }
+            count = count.div_ceil(2);
+            self.halved += 1;
+            if !self.settled {
+                self.count = count;
+            }
+        }
     }
 
     /// The request for records from a position on, counted from 1.
@@ -196,6 +221,7 @@ impl Reading<'_> {
         self.total
             .div_ceil(self.size.max(1))
             .saturating_add(SPARE)
+            .saturating_add(self.halved)
             .min(self.query.limits.pages)
     }
 
@@ -215,6 +241,7 @@ impl Reading<'_> {
         if told < self.total || taken.new < taken.records {
             self.trouble = Some(self.trouble.unwrap_or(start).min(start));
         }
+        self.shrank |= told < self.total;
         self.total = self.total.max(told);
     }
 
@@ -239,7 +266,7 @@ impl Reading<'_> {
         {
             let next = start.saturating_add(records);
             self.spend_page()?;
-            let answer = self.query.ask(self.page(next, self.count)?).await?;
+            let answer = self.ask(next, self.count).await?;
             collector.watch_for_repetition();
             let (kept, taken) = self.query.keep(collector, answer.body).await?;
             collector = kept;
@@ -271,7 +298,7 @@ impl Reading<'_> {
             let mut new = 0;
             while start < end {
                 self.spend_page()?;
-                let answer = self.query.ask(self.page(start, self.count)?).await?;
+                let answer = self.ask(start, self.count).await?;
                 let (kept, taken) = self.query.keep(collector, answer.body).await?;
                 collector = kept;
                 if taken.records == 0 {
@@ -329,7 +356,7 @@ impl Reading<'_> {
                 self.lacking = true;
                 return Ok((collector, got));
             }
-            let answer = self.query.ask(self.page(start + got, missing)?).await?;
+            let answer = self.ask(start + got, missing).await?;
             let (kept, more) = self.query.keep(collector, answer.body).await?;
             collector = kept;
             self.note(start, start + got, more);
@@ -357,8 +384,7 @@ impl Reading<'_> {
         let (start, count) = earlier.end();
         self.asked += 1;
         let answer = self.query.ask(self.page(start, count)?).await?;
-        let key = self.query.key.unwrap_or_default();
-        if !earlier.is_followed_by(&answer.body, self.query.records, key) {
+        if !earlier.is_followed_by(&answer.body, self.query.records) {
             self.request = before;
             self.asked = 0;
             return Ok(false);
@@ -440,7 +466,14 @@ impl Reading<'_> {
                 };
                 let Some(arrived) = arrived else { break };
                 let start = arrived.start;
-                let (kept, taken) = self.query.keep(collector, arrived.body).await?;
+                let body = match arrived.body {
+                    Some(body) => body,
+                    None => {
+                        self.halved += 1;
+                        self.ask(start, self.count.div_ceil(2)).await?.body
+                    }
+                };
+                let (kept, taken) = self.query.keep(collector, body).await?;
                 collector = kept;
                 if !collector.has_key() && taken.records > self.count {
                     return Err(malformed("it holds more records than asked for"));
@@ -463,19 +496,47 @@ impl Reading<'_> {
     /// Reads pages again from before the place where the list was seen to change, until nothing is missing.
     async fn again(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
         let mut start = self.trouble.unwrap_or(1).saturating_sub(self.size).max(1);
-        while collector.count() < self.total {
+        while collector.distinct() < self.total {
             if !collector.has_key() {
                 return Err(self.incomplete(&collector));
             }
             if start > self.total || self.spend().is_break() {
                 break;
             }
-            let answer = self.query.ask(self.page(start, self.count)?).await?;
+            let answer = self.ask(start, self.count).await?;
             let (kept, taken) = self.query.keep(collector, answer.body).await?;
             collector = kept;
             self.total = self.total.max(taken.total.unwrap_or(0));
-            start += self.size.max(1);
+            start += match taken.records {
+                0 => self.size.max(1),
+                records => records,
+            };
         }
+        Ok(collector)
+    }
+
+    /// Reads all positions once more, where all were read and fewer records came than there are positions: if that brings
+    /// nothing new, the list has some of them twice. One that shrank meanwhile has lost some instead.
+    async fn twice(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        let read = self
+            .last
+            .map_or(0, |(start, records)| start.saturating_add(records) - 1);
+        if collector.distinct() >= self.total || read < self.total || self.shrank {
+            return Ok(collector);
+        }
+        let mut start = 1;
+        while start <= self.total {
+            self.spend_page()?;
+            let answer = self.ask(start, self.count).await?;
+            let (kept, taken) = self.query.keep(collector, answer.body).await?;
+            collector = kept;
+            if taken.records == 0 || taken.new > 0 || taken.total.is_some_and(|total| total != self.total) {
+                return Ok(collector);
+            }
+            start = start.saturating_add(taken.records);
+        }
+        self.told = Some(self.total);
+        self.total = collector.distinct();
         Ok(collector)
     }
 
@@ -487,7 +548,7 @@ impl Reading<'_> {
             return Err(self.incomplete(&collector));
         };
         // Each position up to the last one was read, and each held another record.
-        if self.trouble.is_some() || collector.count() != whole || self.request.method() == Method::POST {
+        if self.trouble.is_some() || collector.distinct() != whole || self.request.method() == Method::POST {
             return Err(self.incomplete(&collector));
         }
         self.asked += 1;
@@ -514,15 +575,17 @@ impl Reading<'_> {
         let mut next = start + taken.records;
         while taken.records > 0 {
             self.spend_page()?;
-            let answer = self.query.ask(self.page(next, self.count)?).await?;
+            let answer = self.ask(next, self.count).await?;
             (collector, taken) = self.query.keep(collector, answer.body).await?;
             if collector.has_key() && taken.records > 0 && taken.new == 0 {
                 return Err(malformed("it repeats records of earlier pages only"));
             }
+            self.reached(next, taken.records);
             next += taken.records;
             self.total = self.total.max(taken.total.unwrap_or(0));
         }
-        if collector.count() < self.total {
+        collector = self.twice(collector).await?;
+        if collector.distinct() < self.total {
             return Err(self.incomplete(&collector));
         }
         Ok(collector)
@@ -535,10 +598,15 @@ impl Reading<'_> {
             };
         }
         FetchError::Incomplete {
-            got: collector.count(),
+            got: collector.distinct(),
             total: self.total,
         }
     }
+}
+
+/// Whether a page has more bytes than it may.
+pub(super) fn is_too_large(error: &FetchError) -> bool {
+    matches!(error, FetchError::Remote(RemoteError::TooLarge { .. }))
 }
 
 /// Waits until what was read is to be kept.
