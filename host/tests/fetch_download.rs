@@ -894,3 +894,30 @@ async fn a_web_page_is_one_whatever_it_begins_with() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_file_that_says_in_words_that_there_is_nothing_has_no_rows() {
+    for (kind, body, empty) in [
+        ("application/octet-stream", "No records found", true),
+        ("application/octet-stream", "\"4fB==\"\r\n", true),
+        ("application/octet-stream", "User,Date\r\nNo data found\r\n", true),
+        ("application/json", r#"{"message": "No records found"}"#, true),
+        (
+            "application/json",
+            r#"{"status":0,"details":["No records found"]}"#,
+            true,
+        ),
+        ("application/octet-stream", r#"["No records found"]"#, true),
+        ("application/octet-stream", "User,Date\r\nada,no data\r\n", false),
+        ("application/octet-stream", "No data: the store is unavailable", false),
+    ] {
+        let server = server(move |seen, _| match seen.path.as_str() {
+            DOWNLOAD_V2 => Some(json(404, "{}")),
+            path if path == contents("a.csv") => Some(respond(200, kind, body)),
+            _ => None,
+        })
+        .await;
+        let fetched = run(&server, "a.csv").await.unwrap();
+        assert_eq!(fetched.is_empty(), empty, "{body}");
+    }
+}

@@ -19,7 +19,7 @@ use super::limits::{Limits, Polling};
 use super::progress::Progress;
 use super::receive::{Received, receive};
 use super::spool::{Spool, Spooled};
-use super::{files, job, web_page};
+use super::{files, job, nothing, web_page};
 use crate::remote::{Class, Remote, RemoteError, Request};
 
 /// JSON that is longer than this is a file, not an error.
@@ -265,6 +265,13 @@ fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<Con
     let is_page = kind == "text/html";
     if start.is_empty() && received.file.len() <= head.len() as u64 && !is_json && !is_page {
         return Ok(Content::Nothing);
+    }
+    if matches!(start.first(), Some(b'{' | b'['))
+        && received.file.len() <= nothing::LONGEST
+        && nothing::said_by_document(start).is_some()
+    {
+        // It is the report, in words.
+        return Ok(Content::Something);
     }
     if start.first() == Some(&b'{') && (is_json || received.file.len() < LONGEST_ERROR) {
         match Envelope::read(remote, WHAT, start) {

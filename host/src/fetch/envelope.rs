@@ -215,9 +215,47 @@ pub(super) fn says_nothing_there(text: &str) -> bool {
         })
 }
 
+/// Whether the server's words tell a failure, whatever its status says: `no access to records`, `could not be read`.
+pub(super) fn tells_failure(text: &str) -> bool {
+    const TELLING: [&str; 12] = [
+        "could",
+        "cannot",
+        "unable",
+        "unavail",
+        "timeout",
+        "denied",
+        "forbidden",
+        "permi",
+        "fail",
+        "unauthori",
+        "refus",
+        "exception",
+    ];
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let negated = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| words.get(before));
+        before.is_some_and(|word| matches!(*word, "no" | "without" | "0"))
+    };
+    words.iter().enumerate().any(|(at, word)| match *word {
+        "access" | "permission" | "permissions" | "privilege" | "privileges" | "right" | "rights" => negated(at),
+        "authorized" | "authorised" => at.checked_sub(1).and_then(|before| words.get(before)) == Some(&"not"),
+        word => {
+            TELLING
+                .iter()
+                .chain(&["error"])
+                .any(|telling| word.starts_with(telling))
+                && !negated(at)
+        }
+    })
+}
+
 /// Whether a word may tell why something cannot be had.
 fn is_about_failure(word: &str) -> bool {
-    const WHOLE: [&str; 26] = [
+    const WHOLE: [&str; 25] = [
         "could",
         "couldn",
         "can",
@@ -243,7 +281,6 @@ fn is_about_failure(word: &str) -> bool {
         "forbidden",
         "privilege",
         "privileges",
-        "role",
     ];
     const BEGINNINGS: [&str; 10] = [
         "permi",
@@ -420,6 +457,22 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(says_nothing_there(text), nothing, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_tell_a_failure_are_no_success() {
+        for (text, failure) in [
+            ("User has no access to login records", true),
+            ("The data could not be read", true),
+            ("Not authorized", true),
+            ("Audit store unavailable", true),
+            ("Error 17", true),
+            ("User access report generated without errors", false),
+            ("Completed. 0 errors.", false),
+            ("No records found", false),
+        ] {
+            assert_eq!(tells_failure(text), failure, "{text}");
         }
     }
 
