@@ -842,3 +842,82 @@ async fn a_poll_that_is_answered_with_a_sign_in_page_keeps_the_job() {
         assert!(points.0.lock().unwrap().is_empty(), "the window stays where it was");
     }
 }
+
+#[tokio::test]
+async fn a_job_that_ends_in_a_refusal_is_asked_for_anew_and_not_for_ever() {
+    for code in ["EPMCSS-21192", "EPMCSS-21193"] {
+        let ended = format!(r#"{{"status":1,"details":"{code}: Authorization failed","links":[],"items":null}}"#);
+        let server = server(move |seen, _| (seen.path == "/jobs/7").then(|| json(200, ended.clone()))).await;
+        let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
+        let remote = Arc::new(remote(&server.url()));
+        let fetcher = Fetcher::new(remote, spool.path(), Limits::default(), Arc::new(()));
+        let from = Point::Waiting {
+            link: "/jobs/7".into(),
+            polls: 1,
+            next: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
+        assert_eq!((error.class(), error.remote_code()), (Class::Refused, Some(code)));
+        assert_eq!(*points.0.lock().unwrap(), [Point::Start]);
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_told_under_status_400_as_well() {
+    let body = r#"{"status":1,"details":"EPMCSS-20679: Invalid or insufficient parameters specified."}"#;
+    let server = server(move |seen, _| (seen.path == SUBMIT).then(|| json(400, body))).await;
+    let error = run(&server, "a.csv").await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.remote_code()),
+        (Class::Failed, Some("EPMCSS-20679"))
+    );
+    assert!(error.hint().unwrap().contains("retention"));
+}
+
+#[tokio::test]
+async fn a_web_page_is_one_whatever_it_begins_with() {
+    for page in [
+        "<!-- gateway --><html><title>Sign In</title></html>",
+        "\n<script>location='/signin'</script><title>Sign In</title>",
+    ] {
+        let server = server(move |seen, _| match seen.path.as_str() {
+            DOWNLOAD_V2 => Some(json(404, "{}")),
+            path if path == contents("a.csv") => Some(respond(200, "application/octet-stream", page)),
+            _ => None,
+        })
+        .await;
+        let error = run(&server, "a.csv").await.unwrap_err();
+        assert_eq!(
+            (error.class(), error.code()),
+            (Class::Refused, "sign-in-page"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_says_in_words_that_there_is_nothing_has_no_rows() {
+    for (kind, body, empty) in [
+        ("application/octet-stream", "No records found", true),
+        ("application/octet-stream", "\"4fB==\"\r\n", true),
+        ("application/octet-stream", "User,Date\r\nNo data found\r\n", true),
+        ("application/json", r#"{"message": "No records found"}"#, true),
+        (
+            "application/json",
+            r#"{"status":0,"details":["No records found"]}"#,
+            true,
+        ),
+        ("application/octet-stream", r#"["No records found"]"#, true),
+        ("application/octet-stream", "User,Date\r\nada,no data\r\n", false),
+        ("application/octet-stream", "No data: the store is unavailable", false),
+    ] {
+        let server = server(move |seen, _| match seen.path.as_str() {
+            DOWNLOAD_V2 => Some(json(404, "{}")),
+            path if path == contents("a.csv") => Some(respond(200, kind, body)),
+            _ => None,
+        })
+        .await;
+        let fetched = run(&server, "a.csv").await.unwrap();
+        assert_eq!(fetched.is_empty(), empty, "{body}");
+    }
+}

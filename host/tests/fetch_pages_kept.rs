@@ -226,3 +226,40 @@ async fn a_process_that_ends_without_a_word_leaves_what_it_read() {
     let (found, asked) = halting.go_on(folder.path(), 0..100, "a").await;
     assert_eq!((found, asked[0]), (lines(0..100), 41));
 }
+
+#[tokio::test]
+async fn records_without_a_key_and_broken_ones_do_not_end_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let failing = Arc::new(Mutex::new(true));
+    let fails = Arc::clone(&failing);
+    let server = Server::start(move |seen, _| {
+        let start = start_of(seen);
+        if start > 50 && *fails.lock().unwrap() {
+            return json(503, "{}");
+        }
+        let records: Vec<String> = (start - 1..100)
+            .take(10)
+            .map(|id| match id {
+                13 => "{\"text\":\"no key\"}".into(),
+                24 => "{\"id\":\"24\",\"text\":\"a\nstray \" quote\"}".into(),
+                45 => "{\"id\":7.5,\"text\":\"other\"}".into(),
+                id => format!("{{\"id\":\"{id}\"}}"),
+            })
+            .collect();
+        json(
+            200,
+            format!("{{\"totalResults\":100,\"Resources\":[{}]}}", records.join(",")),
+        )
+    })
+    .await;
+    fetch(&server.url(), folder.path(), "a", Limits::default())
+        .await
+        .unwrap_err();
+    *failing.lock().unwrap() = false;
+    let before = server.seen().len();
+    let found = fetch(&server.url(), folder.path(), "a", Limits::default())
+        .await
+        .unwrap();
+    assert_eq!(found.len(), 100);
+    assert_eq!(start_of(&server.seen()[before]), 41, "it goes on where it was left");
+}

@@ -92,7 +92,15 @@ fn a_total_that_is_wrong_loses_no_event() {
     let good = (desk(), Server::start("rows=400"));
     let all = uids(&run_at(&good.0, &good.1, "audit-events", &["--since", "2d"]));
     assert!(all.len() > 1000);
-    for (totals, pages) in [("page", 1000), ("page", 50), ("zero", 1000), ("larger", 1000)] {
+    for (totals, pages) in [
+        ("page", 1000),
+        ("page", 50),
+        ("page", 75),
+        ("page,gaps", 100),
+        ("zero", 1000),
+        ("zero", 75),
+        ("larger", 1000),
+    ] {
         let scenario = format!("rows=400,totals={totals},max-count={pages}");
         let (desk, server) = (desk(), Server::start(&scenario));
         let output = run_at(&desk, &server, "audit-events", &["--since", "2d"]);
@@ -119,11 +127,17 @@ fn a_refused_role_leaves_nothing_to_wait_for() {
 }
 
 #[test]
-fn a_poll_that_is_sent_to_sign_in_keeps_its_job() {
-    for fault in ["poll:sign-in=1", "poll:html=1"] {
+fn a_poll_whose_answer_says_nothing_of_the_job_keeps_it() {
+    for (fault, code) in [
+        ("poll:sign-in=1", 3),
+        ("poll:html=1", 3),
+        ("poll:redirect=1", 5),
+        ("poll:empty=1", 5),
+        ("poll:garbage=1", 5),
+    ] {
         let (desk, server) = (desk(), Server::start(fault));
         let output = run_at(&desk, &server, "invalid-login", &[]);
-        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(code), "{fault}: {}", stderr(&output));
         let output = run_at(&desk, &server, "invalid-login", &[]);
         assert!(output.status.success(), "{}", stderr(&output));
         let submitted = server

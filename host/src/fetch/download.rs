@@ -19,7 +19,7 @@ use super::limits::{Limits, Polling};
 use super::progress::Progress;
 use super::receive::{Received, receive};
 use super::spool::{Spool, Spooled};
-use super::{files, job, web_page};
+use super::{files, job, nothing, web_page};
 use crate::remote::{Class, Remote, RemoteError, Request};
 
 /// JSON that is longer than this is a file, not an error.
@@ -278,6 +278,13 @@ fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<Con
     if start.is_empty() && received.file.len() <= head.len() as u64 && !is_json && !is_page {
         return Ok(Content::Nothing);
     }
+    if matches!(start.first(), Some(b'{' | b'['))
+        && received.file.len() <= nothing::LONGEST
+        && nothing::said_by_document(start).is_some()
+    {
+        // It is the report, in words.
+        return Ok(Content::Something);
+    }
     if start.first() == Some(&b'{') && (is_json || received.file.len() < LONGEST_ERROR) {
         match Envelope::read(remote, WHAT, start) {
             Ok(envelope) => {
@@ -298,7 +305,8 @@ fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<Con
         return Err(no_file("it answered with JSON instead".into(), false));
     }
     let lower = start.get(..100).unwrap_or(start).to_ascii_lowercase();
-    if is_page || lower.starts_with(b"<!doctype html") || lower.starts_with(b"<html") {
+    let beginnings: [&[u8]; 5] = [b"<!doctype html", b"<!--", b"<html", b"<head", b"<script"];
+    if is_page || beginnings.iter().any(|beginning| lower.starts_with(beginning)) {
         return Err(web_page::instead_of(remote, WHAT, start));
     }
     Ok(Content::Something)

@@ -146,7 +146,7 @@ pub(super) fn message(object: &serde_json::Map<String, Value>) -> (Option<String
         .or_else(|| told(object.get("details")))
         .or_else(|| told(object.get("message")));
     if code.is_none() {
-        code = text.as_deref().and_then(find_code);
+        code = text.as_deref().and_then(find_code).map(str::to_owned);
     } else if let (Some(code), Some(said)) = (&code, &text)
         && !said.contains(code.as_str())
     {
@@ -155,7 +155,8 @@ pub(super) fn message(object: &serde_json::Map<String, Value>) -> (Option<String
     (text.or_else(|| code.clone()), code)
 }
 
-/// Whether the server's words say that there is nothing: `No records found`, `There is no data`, `Nothing to report`.
+/// Whether the server's words say that there is nothing: `No records found`, `There is no data`, `Nothing to report`. It
+/// takes a phrase of that kind, and no word that may tell why nothing can be had: what could not be read is not nothing.
 pub(super) fn says_nothing_there(text: &str) -> bool {
     const THINGS: [&str; 17] = [
         "record",
@@ -176,21 +177,128 @@ pub(super) fn says_nothing_there(text: &str) -> bool {
         "event",
         "events",
     ];
+    const LINKING: [&str; 6] = ["was", "were", "is", "are", "has", "have"];
+    // `no right to records` speaks of the right.
+    const OF_SOMETHING_ELSE: [&str; 10] = ["to", "of", "for", "from", "in", "on", "with", "by", "such", "longer"];
+    const REPORTED: [&str; 9] = [
+        "report", "show", "display", "list", "export", "return", "do", "write", "download",
+    ];
+    let lower = text.to_lowercase();
+    let is_word = |word: &&str| !word.is_empty();
+    if (lower.split(|c: char| !c.is_alphanumeric()).filter(is_word)).any(is_about_failure) {
+        return false;
+    }
+    lower
+        .split(['.', ':', ';', ',', '!', '?', '(', ')', '\n'])
+        .any(|phrase| {
+            let words: Vec<&str> = phrase.split(|c: char| !c.is_alphanumeric()).filter(is_word).collect();
+            let not_found = words
+                .windows(2)
+                .position(|pair| pair == ["not", "found"])
+                .is_some_and(|at| {
+                    let before = words.iter().take(at).rev();
+                    let thing = before.skip_while(|word| LINKING.contains(word)).next();
+                    thing.is_some_and(|thing| THINGS.contains(thing))
+                });
+            let no_thing = words.iter().enumerate().any(|(at, word)| {
+                let next = words.iter().skip(at + 1).take(4);
+                *word == "no"
+                    && (next.take_while(|word| !OF_SOMETHING_ELSE.contains(word))).any(|word| THINGS.contains(word))
+            });
+            let nothing = match words.as_slice() {
+                ["nothing"] | ["nothing", "found" | "there" | "matches" | "matched", ..] => true,
+                ["nothing", "was" | "is", "found" | "there" | "returned", ..] => true,
+                ["nothing", "to", verb, ..] => REPORTED.contains(verb),
+                _ => false,
+            };
+            not_found || no_thing || nothing
+        })
+}
+
+/// Whether the server's words tell a failure, whatever its status says: `no access to records`, `could not be read`.
+pub(super) fn tells_failure(text: &str) -> bool {
+    const TELLING: [&str; 12] = [
+        "could",
+        "cannot",
+        "unable",
+        "unavail",
+        "timeout",
+        "denied",
+        "forbidden",
+        "permi",
+        "fail",
+        "unauthori",
+        "refus",
+        "exception",
+    ];
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    let names_a_thing = |words: &[&str]| words.iter().any(|word| THINGS.contains(word));
-    words.first() == Some(&"nothing")
-        || words.windows(2).any(|pair| pair == ["not", "found"]) && names_a_thing(&words)
-        || (words.iter().enumerate()).any(|(at, word)| {
-            *word == "no" && names_a_thing(words.get(at + 1..words.len().min(at + 4)).unwrap_or_default())
-        })
+    let negated = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| words.get(before));
+        before.is_some_and(|word| matches!(*word, "no" | "without" | "0"))
+    };
+    words.iter().enumerate().any(|(at, word)| match *word {
+        "access" | "permission" | "permissions" | "privilege" | "privileges" | "right" | "rights" => negated(at),
+        "authorized" | "authorised" => at.checked_sub(1).and_then(|before| words.get(before)) == Some(&"not"),
+        word => {
+            TELLING
+                .iter()
+                .chain(&["error"])
+                .any(|telling| word.starts_with(telling))
+                && !negated(at)
+        }
+    })
+}
+
+/// Whether a word may tell why something cannot be had.
+fn is_about_failure(word: &str) -> bool {
+    const WHOLE: [&str; 25] = [
+        "could",
+        "couldn",
+        "can",
+        "cannot",
+        "access",
+        "unavailable",
+        "unable",
+        "timeout",
+        "timed",
+        "denied",
+        "down",
+        "because",
+        "due",
+        "yet",
+        "later",
+        "again",
+        "retry",
+        "still",
+        "pending",
+        "progress",
+        "full",
+        "expired",
+        "forbidden",
+        "privilege",
+        "privileges",
+    ];
+    const BEGINNINGS: [&str; 10] = [
+        "permi",
+        "error",
+        "fail",
+        "authori",
+        "unauthori",
+        "refus",
+        "exception",
+        "mainten",
+        "interrupt",
+        "abort",
+    ];
+    WHOLE.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
 }
 
 /// An Oracle message code: capital letters, a hyphen, digits.
-pub(super) fn find_code(text: &str) -> Option<String> {
+pub(super) fn find_code(text: &str) -> Option<&str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
         .find(|word| {
             word.split_once('-').is_some_and(|(letters, digits)| {
@@ -200,7 +308,6 @@ pub(super) fn find_code(text: &str) -> Option<String> {
                     && digits.bytes().all(|byte| byte.is_ascii_digit())
             })
         })
-        .map(str::to_owned)
 }
 
 fn links(value: Option<&Value>) -> Vec<Link> {
@@ -333,9 +440,39 @@ mod tests {
             ("The file was not found", false),
             ("Report of records was generated, no errors", false),
             ("User has no permission", false),
+            ("No invalid login records were found for the given dates.", true),
+            ("The records were not found", true),
+            ("Nothing found", true),
+            ("No data could be retrieved: the audit store is unavailable", false),
+            ("User has no access to login records", false),
+            ("No right to records", false),
+            ("No data: the database timed out", false),
+            ("No rows were written because the disk is full", false),
+            ("No records yet, try again later", false),
+            ("Nothing could be read", false),
+            ("User jdoe not found", false),
+            ("No such user", false),
+            ("No records: not authorized", false),
+            ("Login failed, no data", false),
             ("", false),
         ] {
             assert_eq!(says_nothing_there(text), nothing, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_tell_a_failure_are_no_success() {
+        for (text, failure) in [
+            ("User has no access to login records", true),
+            ("The data could not be read", true),
+            ("Not authorized", true),
+            ("Audit store unavailable", true),
+            ("Error 17", true),
+            ("User access report generated without errors", false),
+            ("Completed. 0 errors.", false),
+            ("No records found", false),
+        ] {
+            assert_eq!(tells_failure(text), failure, "{text}");
         }
     }
 

@@ -15,6 +15,9 @@ pub enum FetchError {
     /// A request failed.
     #[error(transparent)]
     Remote(RemoteError),
+    /// What came in place of a job's status says nothing of the job.
+    #[error(transparent)]
+    NoStatus(RemoteError),
     /// The server's envelope says that access is refused.
     #[error("the server refused access: {text}")]
     Refused {
@@ -121,10 +124,10 @@ fn title_text(title: &Option<String>) -> String {
 impl From<RemoteError> for FetchError {
     fn from(error: RemoteError) -> FetchError {
         if let RemoteError::Status { detail: Some(text), .. } = &error
-            && let Some(code) = envelope::find_code(text).filter(|code| REFUSALS.contains(&code.as_str()))
+            && let Some(code) = envelope::find_code(text).filter(|code| REFUSALS.contains(code))
         {
             return FetchError::Refused {
-                code: Some(code),
+                code: Some(code.to_owned()),
                 text: text.clone(),
             };
         }
@@ -134,6 +137,10 @@ impl From<RemoteError> for FetchError {
 
 /// Codes with which EPM Cloud refuses access under HTTP 200 or 400.
 const REFUSALS: [&str; 2] = ["EPMCSS-21192", "EPMCSS-21193"];
+
+/// What to do where the server refuses the parameters of a report.
+const REFUSED_PARAMETERS: &str = "its first day may lie further back than the server keeps events: say with `retention` \
+     of the connection how long it keeps them";
 
 impl FetchError {
     /// A failure told by an envelope, sorted by its code.
@@ -147,7 +154,7 @@ impl FetchError {
     /// Whose move is next.
     pub fn class(&self) -> Class {
         match self {
-            FetchError::Remote(error) => error.class(),
+            FetchError::Remote(error) | FetchError::NoStatus(error) => error.class(),
             FetchError::Refused { .. } => Class::Refused,
             FetchError::JobTimeout { .. } => Class::Unavailable,
             FetchError::JobFailed { .. }
@@ -165,13 +172,18 @@ impl FetchError {
 
     /// Whether the answer says nothing of a job that was submitted: then it is worth asking again, later.
     pub(crate) fn is_silent_on_the_job(&self) -> bool {
-        matches!(self, FetchError::WebPage { what, .. } if *what != super::job::SUBMISSION)
+        match self {
+            FetchError::NoStatus(_) => true,
+            FetchError::WebPage { what, .. } => *what != super::job::SUBMISSION,
+            FetchError::Malformed { what, .. } => *what == super::job::STATUS,
+            _ => false,
+        }
     }
 
     /// A stable name for scripts.
     pub fn code(&self) -> &'static str {
         match self {
-            FetchError::Remote(error) => error.code(),
+            FetchError::Remote(error) | FetchError::NoStatus(error) => error.code(),
             FetchError::Refused { .. } => "access-refused",
             FetchError::JobFailed { .. } => "remote-failed",
             FetchError::JobTimeout { .. } => "job-timeout",
@@ -190,6 +202,8 @@ impl FetchError {
     pub fn remote_code(&self) -> Option<&str> {
         match self {
             FetchError::Refused { code, .. } | FetchError::JobFailed { code, .. } => code.as_deref(),
+            // Under HTTP 400, too.
+            FetchError::Remote(RemoteError::Status { detail, .. }) => detail.as_deref().and_then(envelope::find_code),
             _ => None,
         }
     }
@@ -197,7 +211,8 @@ impl FetchError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            FetchError::Remote(error) => return error.hint(),
+            FetchError::Remote(_) if self.remote_code() == Some("EPMCSS-20679") => REFUSED_PARAMETERS,
+            FetchError::Remote(error) | FetchError::NoStatus(error) => return error.hint(),
             FetchError::WebPage { hint, .. } => return Some(hint.clone()),
             FetchError::Refused { .. } => {
                 "ask the administrator for the roles that the report needs; `host check` lists them"
@@ -205,10 +220,7 @@ impl FetchError {
             FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20685" => {
                 "a file of that name exists on the server: delete it, or run again for a new name"
             }
-            FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20679" => {
-                "its first day may lie further back than the server keeps events: say with `retention` of the connection how \
-                 long it keeps them"
-            }
+            FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20679" => REFUSED_PARAMETERS,
             FetchError::JobFailed { .. } => {
                 "what was asked for failed on the server; the next run asks for the period again"
             }

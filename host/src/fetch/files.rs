@@ -115,7 +115,7 @@ fn is_report(name: &str) -> bool {
 }
 
 /// Whether a name can be that of the file asked for: in the folder asked for or the inbox, beginning with the name
-/// asked for but for its ending. Names asked for are unique, so no other file is called so.
+/// asked for but for its ending, with no further digit behind. Names asked for are unique, so no other file is called so.
 pub(super) fn is_own(name: &str, asked: &str) -> bool {
     let (folder, base) = name.split_at(name.len() - base(name).len());
     let (asked_folder, asked) = asked.split_at(asked.len() - self::base(asked).len());
@@ -124,7 +124,9 @@ pub(super) fn is_own(name: &str, asked: &str) -> bool {
         stem => stem,
     };
     let known = folder == asked_folder || matches!(folder, "" | "inbox/" | "inbox\\");
-    known && !stem.is_empty() && base.starts_with(stem)
+    // Names that differ in a number at their end only are those of other windows.
+    let continues = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    known && !stem.is_empty() && base.strip_prefix(stem).is_some_and(|rest| !continues(rest))
 }
 
 fn stem(name: &str) -> &str {
@@ -206,6 +208,8 @@ mod tests {
             ("run-7.zip", "inbox/run-7.csv", true),
             ("out/run-7.zip", "out/run-7.csv", true),
             ("run-6.csv", "run-7.csv", false),
+            ("run-70.csv", "run-7.csv", false),
+            ("inbox/run-71_2025.zip", "run-7.csv", false),
             ("xrun-7.csv", "run-7.csv", false),
             ("Artifact Snapshot", "run-7.csv", false),
             ("out/run-7.csv", "run-7.csv", false),

@@ -20,6 +20,9 @@ use crate::remote::{Class, Remote, RemoteError, Request};
 /// What messages call the request that makes a job.
 pub(super) const SUBMISSION: &str = "the submission";
 
+/// What messages call a job's status.
+pub(super) const STATUS: &str = "the job's status";
+
 const JOB_STATUS: &str = "Job Status";
 
 /// The code with which EPM Cloud refuses to write over a file.
@@ -96,6 +99,9 @@ impl Running<'_> {
                 Err(error) if error.is_transient() && !error.nothing_done() => error,
                 Err(error) => {
                     let (never_sent, error) = (error.nothing_done(), FetchError::from(error));
+                    if repeated && error.remote_code() == Some(FILE_EXISTS) {
+                        return Ok(Envelope::done());
+                    }
                     return match never_sent && !repeated || says_no_job(&error) {
                         true => self.not_made(error, open).await,
                         false => Err(error),
@@ -256,10 +262,20 @@ impl Running<'_> {
                     missing += 1;
                     continue;
                 }
+                // Whoever sends the question elsewhere knows nothing of the job.
+                Err(
+                    error @ (RemoteError::OriginEscape { .. }
+                    | RemoteError::Redirect { .. }
+                    | RemoteError::Malformed { .. }),
+                ) => return Err(FetchError::NoStatus(error)),
                 answer => answer?,
             };
             missing = MISSING;
-            let envelope = Envelope::read(remote, "the job's status", &answer.body)?.check()?;
+            let envelope = match Envelope::read(remote, STATUS, &answer.body)?.check() {
+                // The job has ended so, and asking for it again would tell the same for ever: the next run asks anew.
+                Err(error @ FetchError::Refused { .. }) => return self.not_made(error, false).await,
+                envelope => envelope?,
+            };
             // Thousands may wait for their turn to download.
             drop(answer);
             if envelope.status == Status::Done {

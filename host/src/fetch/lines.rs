@@ -79,31 +79,47 @@ impl Lines {
     }
 
     pub(super) fn write(&mut self, piece: &Piece<'_>) -> std::io::Result<()> {
+        line(piece, &mut self.out)?;
+        self.written(piece)
+    }
+
+    /// Writes a record whose [`line`] is known.
+    pub(super) fn put(&mut self, piece: &Piece<'_>, line: &[u8]) -> std::io::Result<()> {
+        self.out.write_all(line)?;
+        self.written(piece)
+    }
+
+    fn written(&mut self, piece: &Piece<'_>) -> std::io::Result<()> {
         match piece {
-            Piece::Whole(text) => compact(text, &mut self.out)?,
-            Piece::Mended(text) => {
-                self.tally.mended += 1;
-                compact(text, &mut self.out)?;
-            }
-            Piece::Broken(bytes) => {
-                self.tally.broken += 1;
-                let mut first = true;
-                for part in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
-                    if !std::mem::take(&mut first) {
-                        self.out.write_all(b" ")?;
-                    }
-                    self.out.write_all(part)?;
-                }
-            }
+            Piece::Whole(_) => {}
+            Piece::Mended(_) => self.tally.mended += 1,
+            Piece::Broken(_) => self.tally.broken += 1,
         }
-        self.out.write_all(b"\n")?;
         self.tally.records += 1;
-        Ok(())
+        self.out.write_all(b"\n")
     }
 
     pub(super) fn finish(self) -> Result<(Spooled, Tally), FetchError> {
         let file = self.out.into_inner().map_err(|error| error.into_error())?;
         Ok((Spooled::new(file)?, self.tally))
+    }
+}
+
+/// What stands for a record in its line.
+pub(super) fn line(piece: &Piece<'_>, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    match piece {
+        Piece::Whole(text) => compact(text, out),
+        Piece::Mended(text) => compact(text, out),
+        Piece::Broken(bytes) => {
+            let mut first = true;
+            for part in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
+                if !std::mem::take(&mut first) {
+                    out.write_all(b" ")?;
+                }
+                out.write_all(part)?;
+            }
+            Ok(())
+        }
     }
 }
 

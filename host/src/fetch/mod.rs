@@ -31,6 +31,7 @@ mod journal;
 mod limits;
 mod lines;
 mod mend;
+mod nothing;
 mod pages;
 mod progress;
 mod receive;
@@ -222,10 +223,7 @@ impl Fetcher {
             let count = records.tally.records;
             self.progress.records(count, Some(count));
             if let Some(words) = records.nothing {
-                let connection = self.remote.name();
-                self.progress.warned(&format!(
-                    "{connection} has no rows for this period: it says \"{words}\""
-                ));
+                self.say_nothing(&words);
             }
         }
         Ok(self.listed(document, tally))
@@ -341,6 +339,15 @@ impl Fetcher {
                 None => (Spooled::new(self.spool.create()?)?, file_name),
             };
             empty = document.len() == 0;
+        }
+        let words = match document.len() {
+            0 => None,
+            1..=nothing::LONGEST => nothing::said_by_document(&document.head(nothing::LONGEST)?),
+            _ => None,
+        };
+        if let Some(words) = words {
+            self.say_nothing(&self.remote.presentable(&words, 300));
+            document = Spooled::new(self.spool.create()?)?;
         }
         if empty {
             self.progress.warned(&format!(

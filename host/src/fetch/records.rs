@@ -20,7 +20,7 @@ use super::error::FetchError;
 use super::lines::{Lines, Tally};
 use super::salvage::{self, Piece, SalvageError};
 use super::spool::{Spool, Spooled};
-use super::web_page;
+use super::{nothing, web_page};
 use crate::remote::Remote;
 
 /// The records of an envelope.
@@ -101,7 +101,19 @@ pub(super) fn split(
         return Err(FetchError::told(1, code, text));
     }
     // That it is done says that there is a result; in its words, or by an empty list of items, that it is empty.
-    let nothing = (status == Some(Status::Done)).then(|| match &text {
+    // Where it does not say so, only words that stand alone count.
+    if status.is_none()
+        && matches!(read.found, Found::Missing | Found::Other)
+        && let Some(words) = nothing::said_by(&Value::Object(read.told.clone()))
+    {
+        let (file, tally) = Lines::create(spool)?.finish()?;
+        return Ok(Records {
+            lines: file,
+            tally,
+            nothing: Some(remote.presentable(&words, 300)),
+        });
+    }
+    let words = (status == Some(Status::Done)).then(|| match &text {
         Some(text) => envelope::says_nothing_there(text).then(|| text.clone()),
         None => {
             let none = matches!(read.told.get("items"), Some(Value::Null));
@@ -110,12 +122,30 @@ pub(super) fn split(
         }
     });
     let (file, tally) = lines.finish()?;
+    if tally.records == 1
+        && let Ok(only) = serde_json::from_slice::<Value>(&file.head(nothing::LONGEST)?)
+        && let Some(words) = nothing::said_by(&only)
+    {
+        let (file, tally) = Lines::create(spool)?.finish()?;
+        return Ok(Records {
+            lines: file,
+            tally,
+            nothing: Some(remote.presentable(&words, 300)),
+        });
+    }
     let records = |nothing| Records {
         lines: file,
         tally,
         nothing,
     };
-    match (read.found, nothing.flatten()) {
+    match (read.found, words.flatten()) {
+        // What could not be read is not nothing.
+        (Found::List | Found::Nothing, None)
+            if tally.records == 0 && text.as_deref().is_some_and(envelope::tells_failure) =>
+        {
+            let text = text.unwrap_or_default();
+            Err(malformed(format!("it has no records, and says: {text}")))
+        }
         (Found::List, _) => Ok(records(None)),
         (Found::Nothing, words) => Ok(records(words)),
         (Found::Missing | Found::Other, Some(words)) => Ok(records(Some(words))),
@@ -492,7 +522,10 @@ mod tests {
             r#"{"status":0,"details":[1],"details":[2]}"#,
             r#"{"status":1,"status":0,"details":[2]}"#,
             r#"{"status":0,"message":"the report was generated"}"#,
-            r#"{"details":"No records found"}"#,
+            r#"{"details":"No records found","user":"jdoe","totalResults":3}"#,
+            r#"{"status":0,"details":"No data could be retrieved: the audit store is unavailable"}"#,
+            r#"{"status":0,"details":[],"message":"User has no access to login records"}"#,
+            r#"{"status":0,"details":null,"message":"User has no access to login records"}"#,
         ] {
             let error = split_text(body, "details", 100).unwrap_err();
             assert_eq!(error.class(), Class::Failed, "{body}: {error}");
@@ -542,6 +575,10 @@ mod tests {
             r#"{"status":"0","details":"There is no data for the given criteria."}"#,
             r#"{"status":0,"details":null,"message":"No rows"}"#,
             r#"{"status":0,"message":"User login information not found"}"#,
+            r#"{"status":0,"details":["No records found"]}"#,
+            r#"{"status":0,"details":[{"message":"No records found"}]}"#,
+            r#"{"message":"No records found"}"#,
+            r#"{"details":"No records found"}"#,
             r#"{"status":0,"items":null,"details":null}"#,
             r#"{"status":0,"items":[]}"#,
             r#"{"status":0,"details":""}"#,

@@ -58,6 +58,15 @@ impl<'a> Piece<'a> {
         }
     }
 
+    /// What came, or was made of it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Piece::Whole(text) => text.as_bytes(),
+            Piece::Mended(text) => text.as_bytes(),
+            Piece::Broken(bytes) => bytes,
+        }
+    }
+
     /// Bytes.
     pub(super) fn len(&self) -> usize {
         match self {

@@ -95,7 +95,7 @@ impl Channel {
         // A pause of minutes is not time that the server takes.
         let asked = Instant::now();
         let turn = match outgoing.paced {
-            true => Some(self.pace.turn().await),
+            true => Some(self.pace.turn().await.map_err(|left| self.too_long(left))?),
             false => None,
         };
         let deadline = deadline + asked.elapsed();
@@ -153,6 +153,18 @@ impl Channel {
             self.tally.clone(),
         )?;
         Ok(Response::new(incoming.status, incoming.headers, url, body, place))
+    }
+
+    /// Why a request is not sent: the server asked for a wait of which so much is left.
+    fn too_long(&self, left: Duration) -> RemoteError {
+        let (left_told, most) = (seconds(left), seconds(self.retry.max_throttled));
+        RemoteError::Busy {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            detail: Some(format!(
+                "it takes no request for another {left_told}, and nobody waits longer than {most}"
+            )),
+            retry_after: Some(left),
+        }
     }
 
     /// What an answer means for the pace.

@@ -32,6 +32,9 @@ const LEAST_RAISE: f64 = 0.02;
 /// Fewer answers tell nothing about a rate.
 const TELLING: u64 = 10;
 
+/// How much longer than asked a pause may be.
+const LEEWAY: Duration = Duration::from_secs(2);
+
 /// Who asks nothing for longer is not as fast as can be.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -89,6 +92,7 @@ impl Drop for Turn<'_> {
 
 enum Wait {
     Until(Instant),
+    TooLong(Duration),
     Slot(Instant, u64),
     Change,
 }
@@ -122,24 +126,26 @@ impl Pace {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a request may be sent.
-    pub(super) async fn turn(&self) -> Turn<'_> {
+    /// Waits until a request may be sent. Where that takes longer than there is patience, it fails at once, and says how
+    /// long.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, Duration> {
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
             match self.ask() {
-                Ok(turn) => return turn,
+                Ok(turn) => return Ok(turn),
+                Err(Wait::TooLong(left)) => return Err(left),
                 Err(Wait::Until(open)) => tokio::time::sleep_until(open).await,
                 Err(Wait::Change) => changed.await,
                 Err(Wait::Slot(at, pause)) => {
                     tokio::time::sleep_until(at).await;
                     if self.state().pauses == pause {
-                        return Turn {
+                        return Ok(Turn {
                             pace: self,
                             pause,
                             trial: false,
-                        };
+                        });
                     }
                 }
             }
@@ -150,6 +156,9 @@ impl Pace {
         let mut state = self.state();
         let now = Instant::now();
         if let Some(open) = state.open.filter(|open| *open > now) {
+            if open - now > self.patience.saturating_add(LEEWAY) {
+                return Err(Wait::TooLong(open - now));
+            }
             return Err(Wait::Until(open));
         }
         if state.trying {
@@ -319,7 +328,7 @@ mod tests {
                     let take = |left: u64| left.checked_sub(1);
                     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
                         loop {
-                            let turn = pace.turn().await;
+                            let turn = pace.turn().await.unwrap();
                             tokio::time::sleep(Duration::from_millis(50)).await;
                             if server.takes() {
                                 turn.passed(None);
@@ -363,11 +372,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn everybody_pauses_and_one_request_tries_first() {
         let pace = pace();
-        let turn = pace.turn().await;
+        let turn = pace.turn().await.unwrap();
         let paused = turn.refused(Some(Duration::from_secs(7))).unwrap();
         assert!(paused >= Duration::from_secs(7) && paused < Duration::from_secs(9));
         let began = Instant::now();
-        let trial = pace.turn().await;
+        let trial = pace.turn().await.unwrap();
         assert!(began.elapsed() >= Duration::from_secs(7));
         let waits = |wait| tokio::time::timeout(wait, pace.turn());
         assert!(waits(MINUTE).await.is_err(), "while one tries, the others wait");
@@ -378,19 +387,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_comes_to_nothing_lets_another_one_try() {
         let pace = pace();
-        pace.turn().await.refused(None);
-        drop(pace.turn().await);
-        pace.turn().await.passed(None);
+        pace.turn().await.unwrap().refused(None);
+        drop(pace.turn().await.unwrap());
+        pace.turn().await.unwrap().passed(None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_on_their_way_when_a_pause_begins_make_it_no_longer() {
         let pace = pace();
-        let turns = [pace.turn().await, pace.turn().await, pace.turn().await];
+        let turns = [
+            pace.turn().await.unwrap(),
+            pace.turn().await.unwrap(),
+            pace.turn().await.unwrap(),
+        ];
         let told: Vec<_> = turns.into_iter().map(|turn| turn.refused(None).is_some()).collect();
         assert_eq!(told, [true, false, false]);
         let began = Instant::now();
-        pace.turn().await.passed(None);
+        pace.turn().await.unwrap().passed(None);
         assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     }
 
@@ -399,7 +412,7 @@ mod tests {
         let pace = pace();
         let mut waits = Vec::new();
         for _ in 0..8 {
-            waits.push(pace.turn().await.refused(None).unwrap().as_secs());
+            waits.push(pace.turn().await.unwrap().refused(None).unwrap().as_secs());
         }
         assert!(
             waits.is_sorted() && waits[0] == 2 && waits[7] >= 60 && waits[7] < 62,
@@ -412,15 +425,33 @@ mod tests {
         let pace = pace();
         assert!(pace.is_hopeful(None));
         assert!(!pace.is_hopeful(Some(11 * MINUTE)), "it asks for too long a wait");
-        pace.turn().await.refused(None);
+        pace.turn().await.unwrap().refused(None);
         tokio::time::advance(9 * MINUTE).await;
         assert!(pace.is_hopeful(None));
-        pace.turn().await.passed(None);
+        pace.turn().await.unwrap().passed(None);
         tokio::time::advance(9 * MINUTE).await;
-        pace.turn().await.refused(None);
+        pace.turn().await.unwrap().refused(None);
         assert!(pace.is_hopeful(None), "some were answered meanwhile");
         tokio::time::advance(11 * MINUTE).await;
         assert!(!pace.is_hopeful(None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_longer_than_patience_lets_nobody_wait() {
+        let pace = pace();
+        let began = Instant::now();
+        pace.turn().await.unwrap().refused(Some(60 * MINUTE));
+        for _ in 0..3 {
+            let left = pace.turn().await.unwrap_err();
+            assert!(left >= 59 * MINUTE && !pace.is_hopeful(Some(left)), "{left:?}");
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        tokio::time::advance(55 * MINUTE).await;
+        pace.turn().await.unwrap().passed(None);
+        // One that is as long as patience is waited for.
+        pace.turn().await.unwrap().refused(Some(10 * MINUTE));
+        assert!(pace.is_hopeful(Some(10 * MINUTE)));
+        pace.turn().await.unwrap().passed(None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -428,11 +459,11 @@ mod tests {
         let pace = pace();
         for _ in 0..100 {
             tokio::time::advance(Duration::from_millis(10)).await;
-            pace.turn().await.passed(None);
+            pace.turn().await.unwrap().passed(None);
         }
         tokio::time::advance(30 * MINUTE).await;
-        pace.turn().await.refused(None);
-        pace.turn().await.passed(None);
+        pace.turn().await.unwrap().refused(None);
+        pace.turn().await.unwrap().passed(None);
         let rate = pace.state().rate.unwrap();
         assert!(rate > 30.0 && rate < 60.0, "{rate} a second");
     }
@@ -440,12 +471,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_has_none_left_is_not_asked_until_it_has() {
         let pace = pace();
-        assert_eq!(pace.turn().await.passed(Some(MINUTE)), Some(MINUTE));
+        assert_eq!(pace.turn().await.unwrap().passed(Some(MINUTE)), Some(MINUTE));
         let began = Instant::now();
-        drop(pace.turn().await);
+        drop(pace.turn().await.unwrap());
         assert!(began.elapsed() >= MINUTE && began.elapsed() < MINUTE + Duration::from_secs(1));
         assert_eq!(
-            pace.turn().await.passed(Some(99 * MINUTE)),
+            pace.turn().await.unwrap().passed(Some(99 * MINUTE)),
             None,
             "longer than anybody waits"
         );

@@ -134,6 +134,6 @@ fn normalise(heading: &str) -> String {
 }
 
 /// Whether a text looks like an encrypted identifier rather than like the name of a column.
-fn is_opaque(cell: &str) -> bool {
+pub(crate) fn is_opaque(cell: &str) -> bool {
     !cell.contains(char::is_whitespace) && cell.contains(|c: char| c.is_ascii_digit() || "=+/".contains(c))
 }

@@ -83,6 +83,7 @@ mod header;
 mod held;
 pub mod json_lines;
 mod marks;
+mod nothing;
 pub mod parameters;
 mod plain;
 pub mod scim;

@@ -27,7 +27,8 @@
 //! over, since another row may settle which it is. Up to 100,000 rows or 16 MiB wait; where more would, those that do are
 //! read by what is known then.
 //!
-//! A document of no bytes, or of a header only, is a report without rows. One whose last line has no end and too few
+//! A document of no bytes, or of a header only, is a report without rows; so is one that says in words that it has none, or
+//! holds only the identifier. One whose last line has no end and too few
 //! cells breaks off there, and [fails](Table::finish).
 
 pub use crate::header::Column;
@@ -35,6 +36,7 @@ pub use crate::header::Column;
 use crate::header::{Header, Match};
 use crate::held::{Held, Waiting};
 use crate::marks;
+use crate::nothing;
 use crate::plain::{Records, Span};
 use crate::time::Orders;
 use crate::{Batch, Event, Fault, Timestamp};
@@ -74,6 +76,10 @@ pub struct Table {
     /// What order the dates have that are three numbers, and the rows that wait until it is known.
     orders: Orders,
     held: Held,
+    /// Whether there was a row.
+    rows: bool,
+    /// What says below the header that there are no rows: its line and the text.
+    said: Option<(u64, String)>,
 }
 
 enum Stage {
@@ -223,6 +229,8 @@ impl Table {
             raw: Vec::new(),
             orders: Orders::default(),
             held: Held::default(),
+            rows: false,
+            said: None,
         }
     }
 
@@ -363,6 +371,7 @@ impl Table {
             self.after_cr = line.ends_with('\r');
             (text, done) = (behind, records.at());
         }
+        self.rows |= done > 0;
         rest.get(done..).unwrap_or_default()
     }
 
@@ -440,8 +449,11 @@ impl Table {
             }
         }
         self.release(batch, &mut event);
+        if let Some((line, said)) = self.said.take().filter(|_| self.rows) {
+            batch.reject(line, "the row has 1 cell", said.as_bytes());
+        }
         match &self.stage {
-            Stage::Preamble(seen) if !seen.is_empty() => Err(no_header(seen)),
+            Stage::Preamble(seen) if !seen.is_empty() && !has_no_rows(seen) => Err(no_header(seen)),
             _ => Ok(()),
         }
     }
@@ -508,6 +520,20 @@ impl Table {
         match &mut self.stage {
             Stage::Rows(header) => {
                 let count = self.cells.ends.len();
+                if record.flaw.is_none() && header.fits(count) {
+                    self.rows = true;
+                } else if count == 1
+                    && self.said.is_none()
+                    && record.flaw.is_none()
+                    && let Ok(text) = std::str::from_utf8(self.cells.text())
+                    && nothing::is_said_by(text)
+                {
+                    self.said = Some((record.line, text.to_owned()));
+                    self.cells.clear();
+                    earlier.clear();
+                    self.raw = earlier;
+                    return Ok(Next { again: None, rest });
+                }
                 let read = match record.flaw {
                     Some(flaw) => Err((flaw.into(), true)),
                     None if header.fits(count) => row(header, &self.cells, &mut self.spans, &self.orders)
@@ -661,6 +687,15 @@ fn not_a_header(
         Ok(())
     } else {
         Err(no_header(seen))
+    }
+}
+
+/// Whether a document that has no header says that it has no rows, or holds only the identifier.
+fn has_no_rows(seen: &[(usize, Vec<&'static str>, String)]) -> bool {
+    match seen {
+        [(_, _, only)] => nothing::is_identifier(only) || nothing::is_said_by(only),
+        [(_, _, first), (_, _, said)] => nothing::is_identifier(first) && nothing::is_said_by(said),
+        _ => false,
     }
 }
 

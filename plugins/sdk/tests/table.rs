@@ -82,6 +82,34 @@ fn a_document_without_rows_gives_no_events() {
 }
 
 #[test]
+fn a_document_that_says_in_words_that_it_has_no_rows_has_none() {
+    for document in [
+        "No records found",
+        "\"No records found.\"\r\n",
+        "\"4fB==\"\r\n",
+        "\"4fB==\"\r\nNo data for the given dates\r\n",
+        "\"4fB==\"\nUser,Date\nNo records found",
+        "User,Date\nNo records found\n",
+    ] {
+        for size in [1, 7, usize::MAX] {
+            let (batch, fault) = read_in_chunks(document.as_bytes(), size);
+            assert_eq!((batch.len(), batch.rejects.len(), fault), (0, 0, None), "{document}");
+        }
+    }
+    // Beside rows it is a line that fits nothing.
+    for document in [
+        "User,Date\nNo records found\nada,1\n",
+        "User,Date\nada,1\nNo records found\n",
+    ] {
+        let batch = read(document).unwrap();
+        assert_eq!((batch.len(), batch.rejects.len()), (1, 1), "{document}");
+    }
+    for document in ["No data could be read", "\"Password\"", "Some text"] {
+        assert!(read(document).is_err(), "{document}");
+    }
+}
+
+#[test]
 fn columns_are_found_by_name_in_any_order_case_and_spelling() {
     for header in [
         "User Login,Date",

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Query;
+use super::scim::is_too_large;
 use crate::fetch::download::joined;
 use crate::fetch::error::FetchError;
 use crate::remote::{Parallel, Request};
@@ -120,7 +121,8 @@ struct Waiting {
 pub(super) struct Arrived {
     /// The position of its first record.
     pub(super) start: u64,
-    pub(super) body: Bytes,
+    /// None where the page is larger than it may be.
+    pub(super) body: Option<Bytes>,
     /// Given back when the page was read.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -161,7 +163,10 @@ impl<'a> Ahead<'a> {
             };
             let arrived = tokio::select! {
                 biased;
-                body = &mut front.body => Ok(joined(body)?),
+                body = &mut front.body => Ok(match joined(body) {
+                    Err(error) if is_too_large(&error) => None,
+                    body => Some(body?),
+                }),
                 room = room(self.place, self.query.turns), if self.left > 0 => Err(room),
             };
             match arrived {

@@ -23,9 +23,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::collector::Collector;
-use super::page::{Page, member_text};
+use super::page::Page;
 use crate::fetch::download::blocking;
 use crate::fetch::error::FetchError;
+use crate::fetch::salvage::Piece;
 
 /// Changes when an older program could not go on from a note.
 const FORM: u32 = 1;
@@ -89,7 +90,7 @@ pub(super) struct Earlier {
     pub(super) collector: Collector,
     pub(super) keeper: Keeper,
     pub(super) mark: Mark,
-    /// The keys of the last records, as many as a request brings.
+    /// What the last records are known by, as many as a request brings.
     last: Vec<String>,
 }
 
@@ -180,14 +181,14 @@ impl Earlier {
                 Err(_) => return Ok(None),
             }
             hash.update(&line);
-            let record = line
-                .strip_suffix(b"\n")
-                .and_then(|text| serde_json::from_slice(text).ok());
-            let Some(key) = record
-                .map(|record: &RawValue| collector.restore(record))
-                .transpose()?
-                .flatten()
-            else {
+            let Some(text) = line.strip_suffix(b"\n") else {
+                return Ok(None);
+            };
+            let record = match serde_json::from_slice::<&RawValue>(text) {
+                Ok(record) => Piece::kept(record.get()),
+                Err(_) => Piece::Broken(text.to_vec()),
+            };
+            let Some(key) = collector.restore(&record)? else {
                 return Ok(None);
             };
             last.push_back(key);
@@ -215,12 +216,12 @@ impl Earlier {
     }
 
     /// Whether the list is still the same, by the answer to that question.
-    pub(super) fn is_followed_by(&self, body: &Bytes, records: Option<&str>, key: &str) -> bool {
+    pub(super) fn is_followed_by(&self, body: &Bytes, records: Option<&str>) -> bool {
         let Ok(page) = Page::read(body, records, self.collector.record_bytes()) else {
             return false;
         };
-        let keys = page.records.iter().map(|record| member_text(record.json()?, key));
-        page.total == Some(self.mark.total) && keys.eq(self.last.iter().cloned().map(Some))
+        let traits = page.records.iter().map(|record| self.collector.trait_of(record));
+        page.total == Some(self.mark.total) && traits.eq(self.last.iter().cloned())
     }
 }
 

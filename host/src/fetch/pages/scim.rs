@@ -8,6 +8,12 @@
 //! - Records that were added shift the rest to the right: repeated ones are dropped by their key, the tail is read.
 //! - Records that were removed shift the rest to the left, over the edge of a page: the pages before are read again.
 //! - A full page is not taken for the last one, whatever the total says: the next one is asked for, until one has room.
+//! - A total that no page has shown to be more than what was read up to there tells nothing: it may be the page's own size.
+//!   Then the list ends with a page that is empty or brings nothing new; where pages overlapped on the way, it is read again
+//!   from other positions, until that brings nothing new either.
+//! - A list may have one record twice: then fewer come than the total says, and it is whole where all positions were read and
+//!   a second reading of all brings nothing new.
+//! - A page that is larger than allowed is asked for in halves.
 //! - Where fewer records come than the total says, the list is asked for in the other order. If that begins with the
 //!   record that was read last, nothing is missing and it is the total that errs.
 //! - What is still missing then is an error.
@@ -61,7 +67,11 @@ pub(super) async fn run(
         trouble: None,
         keeper,
         told: None,
+        telling: false,
         last: None,
+        most: 0,
+        halved: 0,
+        shrank: false,
         lacking: false,
     };
     let mut place = query.turns.place();
@@ -115,8 +125,16 @@ struct Reading<'a> {
     keeper: Option<Keeper>,
     /// A total that was told and is wrong.
     told: Option<u64>,
+    /// Whether a page has told a total beyond its own end: then it is the list's, and not the page's.
+    telling: bool,
     /// The page that reaches furthest: where it begins, and how many records it holds.
     last: Option<(u64, u64)>,
+    /// The most records that a page held.
+    most: u64,
+    /// Questions that were asked again for half as many records.
+    halved: u64,
+    /// Whether a page told a smaller total than one before.
+    shrank: bool,
     /// Whether a page lacks records that its own total promises, however often it is asked for them.
     lacking: bool,
 }
@@ -127,8 +145,9 @@ impl Reading<'_> {
         if !self.lacking {
             collector = self.beyond(collector).await?;
             collector = self.again(collector).await?;
+            collector = self.twice(collector).await?;
         }
-        if collector.count() < self.total {
+        if collector.distinct() < self.total {
             collector = self.backwards(collector).await?;
         }
         self.say_if_wrong(&collector);
@@ -138,7 +157,7 @@ impl Reading<'_> {
     /// The first page. Some domains refuse to sort; their order then has to do.
     async fn first(&mut self) -> Result<Answer, FetchError> {
         self.asked += 1;
-        let refused = match self.query.ask(self.page(1, self.count)?).await {
+        let refused = match self.ask(1, self.count).await {
             // Not what the token endpoint refuses, or something that the request was redirected to.
             Err(FetchError::Remote(
                 error @ RemoteError::Status {
@@ -156,7 +175,22 @@ impl Reading<'_> {
             .warned("the server does not sort this list (400); reading it in the server's own order");
         self.request = self.request.clone().at(url);
         self.asked += 1;
-        self.query.ask(self.page(1, self.count)?).await
+        self.ask(1, self.count).await
+    }
+
+    /// Asks for records from a position on: for fewer, where so many are larger than a page may be.
+    async fn ask(&mut self, start: u64, mut count: u64) -> Result<Answer, FetchError> {
+        loop {
+            let answer = self.query.ask(self.page(start, count)?).await;
+            if count < 2 || !answer.as_ref().is_err_and(is_too_large) {
+                return answer;
+            }
+            count = count.div_ceil(2);
+            self.halved += 1;
+            if !self.settled {
+                self.count = count;
+            }
+        }
     }
 
     /// The request for records from a position on, counted from 1.
@@ -187,6 +221,7 @@ impl Reading<'_> {
         self.total
             .div_ceil(self.size.max(1))
             .saturating_add(SPARE)
+            .saturating_add(self.halved)
             .min(self.query.limits.pages)
     }
 
@@ -199,17 +234,20 @@ impl Reading<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Notes what a page told about the list.
-    fn note(&mut self, start: u64, taken: Taken) {
+    /// Notes what a page told about the list: one from `start` on, of which the part from `at` on came now.
+    fn note(&mut self, start: u64, at: u64, taken: Taken) {
         let told = taken.total.unwrap_or(self.total);
+        self.telling |= told >= at.saturating_add(taken.records);
         if told < self.total || taken.new < taken.records {
             self.trouble = Some(self.trouble.unwrap_or(start).min(start));
         }
+        self.shrank |= told < self.total;
         self.total = self.total.max(told);
     }
 
     /// Notes how far a page reaches.
     fn reached(&mut self, start: u64, records: u64) {
+        self.most = self.most.max(records);
         if records > 0
             && self
                 .last
@@ -219,22 +257,21 @@ impl Reading<'_> {
         }
     }
 
-    /// A total may be that of a page, or of another time: while the last page is full, there may be another.
+    /// A total may be that of a page, or of another time: while the last page is full, there may be another. Where no total
+    /// told anything, or one was wrong, only a page without news is the end: one that has room may be all that is granted.
     async fn beyond(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        let mut overlapped = false;
         while let Some((start, records)) = self.last
-            && (records >= self.size || records.is_multiple_of(GRANTED))
+            && (!self.telling || self.told.is_some() || records >= self.size || records.is_multiple_of(GRANTED))
         {
             let next = start.saturating_add(records);
-            if self.asked >= self.query.limits.pages {
-                return Err(FetchError::TooManyPages {
-                    limit: self.query.limits.pages,
-                });
-            }
-            self.asked += 1;
-            let answer = self.query.ask(self.page(next, self.count)?).await?;
+            self.spend_page()?;
+            let answer = self.ask(next, self.count).await?;
+            collector.watch_for_repetition();
             let (kept, taken) = self.query.keep(collector, answer.body).await?;
             collector = kept;
-            if taken.records == 0 || (collector.has_key() && taken.new == 0) {
+            overlapped |= taken.new < taken.records;
+            if taken.new == 0 {
                 break;
             }
             if !collector.has_key() && taken.records > self.count {
@@ -245,18 +282,47 @@ impl Reading<'_> {
             self.told = self.told.or(Some(self.total).filter(|total| *total < came));
             self.total = self.total.max(taken.total.unwrap_or(0));
         }
-        // A page that has room may still be one of a server that grants less than before.
-        match self.last {
-            Some((start, records)) if self.told.is_some() => {
-                let taken = Taken {
-                    records,
-                    new: records,
-                    total: None,
-                };
-                self.without_total(collector, start, taken).await
-            }
-            _ => Ok(collector),
+        if overlapped && !self.telling && collector.has_key() {
+            // What was passed over can be anywhere, and no total would tell.
+            collector = self.between(collector).await?;
         }
+        Ok(collector)
+    }
+
+    /// Reads the list again, each time from positions half a page from those of the time before, until that brings nothing new.
+    async fn between(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        let end = self.last.map_or(0, |(start, records)| start.saturating_add(records));
+        let mut shifted = true;
+        loop {
+            let mut start = if shifted { 1 + self.most / 2 } else { 1 };
+            let mut new = 0;
+            while start < end {
+                self.spend_page()?;
+                let answer = self.ask(start, self.count).await?;
+                let (kept, taken) = self.query.keep(collector, answer.body).await?;
+                collector = kept;
+                if taken.records == 0 {
+                    break;
+                }
+                new += taken.new;
+                start = start.saturating_add(taken.records);
+            }
+            if new == 0 {
+                return Ok(collector);
+            }
+            shifted = !shifted;
+        }
+    }
+
+    /// One more request of those that any list may take.
+    fn spend_page(&mut self) -> Result<(), FetchError> {
+        if self.asked >= self.query.limits.pages {
+            return Err(FetchError::TooManyPages {
+                limit: self.query.limits.pages,
+            });
+        }
+        self.asked += 1;
+        Ok(())
     }
 
     /// Warns of a total that was wrong.
@@ -277,7 +343,7 @@ impl Reading<'_> {
         start: u64,
         mut taken: Taken,
     ) -> Result<(Collector, u64), FetchError> {
-        self.note(start, taken);
+        self.note(start, start, taken);
         let mut got = taken.records;
         self.reached(start, got);
         loop {
@@ -290,10 +356,10 @@ impl Reading<'_> {
                 self.lacking = true;
                 return Ok((collector, got));
             }
-            let answer = self.query.ask(self.page(start + got, missing)?).await?;
+            let answer = self.ask(start + got, missing).await?;
             let (kept, more) = self.query.keep(collector, answer.body).await?;
             collector = kept;
-            self.note(start, more);
+            self.note(start, start + got, more);
             got += more.records;
             self.reached(start, got);
             if !self.settled && more.records > 0 && more.records < missing && more.records == taken.records {
@@ -318,13 +384,14 @@ impl Reading<'_> {
         let (start, count) = earlier.end();
         self.asked += 1;
         let answer = self.query.ask(self.page(start, count)?).await?;
-        let key = self.query.key.unwrap_or_default();
-        if !earlier.is_followed_by(&answer.body, self.query.records, key) {
+        if !earlier.is_followed_by(&answer.body, self.query.records) {
             self.request = before;
             self.asked = 0;
             return Ok(false);
         }
         (self.total, self.size, self.settled) = (mark.total, mark.size, true);
+        self.telling = mark.total >= mark.next;
+        self.reached(start, count);
         self.query.progress.records(mark.next - 1, Some(mark.total));
         Ok(true)
     }
@@ -399,7 +466,14 @@ impl Reading<'_> {
                 };
                 let Some(arrived) = arrived else { break };
                 let start = arrived.start;
-                let (kept, taken) = self.query.keep(collector, arrived.body).await?;
+                let body = match arrived.body {
+                    Some(body) => body,
+                    None => {
+                        self.halved += 1;
+                        self.ask(start, self.count.div_ceil(2)).await?.body
+                    }
+                };
+                let (kept, taken) = self.query.keep(collector, body).await?;
                 collector = kept;
                 if !collector.has_key() && taken.records > self.count {
                     return Err(malformed("it holds more records than asked for"));
@@ -422,19 +496,47 @@ impl Reading<'_> {
     /// Reads pages again from before the place where the list was seen to change, until nothing is missing.
     async fn again(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
         let mut start = self.trouble.unwrap_or(1).saturating_sub(self.size).max(1);
-        while collector.count() < self.total {
+        while collector.distinct() < self.total {
             if !collector.has_key() {
                 return Err(self.incomplete(&collector));
             }
             if start > self.total || self.spend().is_break() {
                 break;
             }
-            let answer = self.query.ask(self.page(start, self.count)?).await?;
+            let answer = self.ask(start, self.count).await?;
             let (kept, taken) = self.query.keep(collector, answer.body).await?;
             collector = kept;
             self.total = self.total.max(taken.total.unwrap_or(0));
-            start += self.size.max(1);
+            start += match taken.records {
+                0 => self.size.max(1),
+                records => records,
+            };
         }
+        Ok(collector)
+    }
+
+    /// Reads all positions once more, where all were read and fewer records came than there are positions: if that brings
+    /// nothing new, the list has some of them twice. One that shrank meanwhile has lost some instead.
+    async fn twice(&mut self, mut collector: Collector) -> Result<Collector, FetchError> {
+        let read = self
+            .last
+            .map_or(0, |(start, records)| start.saturating_add(records) - 1);
+        if collector.distinct() >= self.total || read < self.total || self.shrank {
+            return Ok(collector);
+        }
+        let mut start = 1;
+        while start <= self.total {
+            self.spend_page()?;
+            let answer = self.ask(start, self.count).await?;
+            let (kept, taken) = self.query.keep(collector, answer.body).await?;
+            collector = kept;
+            if taken.records == 0 || taken.new > 0 || taken.total.is_some_and(|total| total != self.total) {
+                return Ok(collector);
+            }
+            start = start.saturating_add(taken.records);
+        }
+        self.told = Some(self.total);
+        self.total = collector.distinct();
         Ok(collector)
     }
 
@@ -446,7 +548,7 @@ impl Reading<'_> {
             return Err(self.incomplete(&collector));
         };
         // Each position up to the last one was read, and each held another record.
-        if self.trouble.is_some() || collector.count() != whole || self.request.method() == Method::POST {
+        if self.trouble.is_some() || collector.distinct() != whole || self.request.method() == Method::POST {
             return Err(self.incomplete(&collector));
         }
         self.asked += 1;
@@ -472,21 +574,18 @@ impl Reading<'_> {
     ) -> Result<Collector, FetchError> {
         let mut next = start + taken.records;
         while taken.records > 0 {
-            if self.asked >= self.query.limits.pages {
-                return Err(FetchError::TooManyPages {
-                    limit: self.query.limits.pages,
-                });
-            }
-            self.asked += 1;
-            let answer = self.query.ask(self.page(next, self.count)?).await?;
+            self.spend_page()?;
+            let answer = self.ask(next, self.count).await?;
             (collector, taken) = self.query.keep(collector, answer.body).await?;
             if collector.has_key() && taken.records > 0 && taken.new == 0 {
                 return Err(malformed("it repeats records of earlier pages only"));
             }
+            self.reached(next, taken.records);
             next += taken.records;
             self.total = self.total.max(taken.total.unwrap_or(0));
         }
-        if collector.count() < self.total {
+        collector = self.twice(collector).await?;
+        if collector.distinct() < self.total {
             return Err(self.incomplete(&collector));
         }
         Ok(collector)
@@ -499,10 +598,15 @@ impl Reading<'_> {
             };
         }
         FetchError::Incomplete {
-            got: collector.count(),
+            got: collector.distinct(),
             total: self.total,
         }
     }
+}
+
+/// Whether a page has more bytes than it may.
+pub(super) fn is_too_large(error: &FetchError) -> bool {
+    matches!(error, FetchError::Remote(RemoteError::TooLarge { .. }))
 }
 
 /// Waits until what was read is to be kept.
