@@ -622,11 +622,18 @@ pub enum DeadLetterCommand {
     },
     /// Deliver dead letters to their sinks again; delivered letters are removed, failed ones are kept (exit 8).
     #[command(
-        after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18"
+        after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18\n  \
+                      host dead-letter replay --sink siem --any-destination\n\n\
+                      A letter is delivered where it was meant to go: one whose sink led to another URL, address or path than today's sink\n\
+                      of that name stays (exit 8; 2 where there is no other). --any-destination delivers it to today's sink, for a receiver\n\
+                      that has moved."
     )]
     Replay {
         /// Their numbers [default: all].
         numbers: Vec<i64>,
+        /// Also those whose sink led elsewhere than it does today.
+        #[arg(long)]
+        any_destination: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         letters: Letters,
@@ -639,6 +646,9 @@ pub enum DeadLetterCommand {
         /// All of them.
         #[arg(long)]
         all: bool,
+        /// Also those whose sink led elsewhere than it does today; a number is taken in any case.
+        #[arg(long)]
+        any_destination: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         letters: Letters,
