@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::ledger::warn_where_gone;
 use super::report::Report;
-use super::{Failure, log};
+use super::{Failure, ledger, log};
 use crate::config::{Config, LookBackStep};
 use crate::event::Provenance;
 use crate::ledger::{Record, SqliteLedger, Tier};
@@ -87,7 +87,7 @@ impl RunStream {
     ) -> Result<RunStream, Failure> {
         let ledger = SqliteLedger::open(path)?;
         let Provenance { connection, report, .. } = provenance;
-        let found = find(&ledger, connection, report, parameters, Some(&origin(settings))).await?;
+        let found = find(&ledger, connection, report, parameters, Some(&origin(&settings.base))).await?;
         Ok(RunStream { ledger, found })
     }
 
@@ -110,7 +110,7 @@ impl RunStream {
             Granularity::Day => Vec::new(),
         };
         let facts = StreamFacts {
-            origin: Some(origin(settings)),
+            origin: Some(origin(&settings.base)),
             sinks: self.owners(names(outlets)),
             depth: depth(report.description.granularity, &look_back),
         };
@@ -159,6 +159,25 @@ impl RunStream {
     }
 }
 
+/// The sinks that a stream is collected for: those of the routes, else those that the ledger knows; none where neither says.
+pub async fn collects_for(
+    config: &Config,
+    provenance: &Provenance,
+    parameters: &[(String, String)],
+) -> Result<Option<Vec<String>>, Failure> {
+    let mut sinks = routed(config, &provenance.report);
+    if sinks.is_none()
+        && let Ok(path) = ledger::default(config)
+        && path.exists()
+    {
+        let ledger = SqliteLedger::open(path)?;
+        let Provenance { connection, report, .. } = provenance;
+        let found = find(&ledger, connection, report, parameters, None).await?;
+        sinks = found.record.and_then(collected_for);
+    }
+    Ok(sinks.filter(|sinks| !sinks.is_empty()))
+}
+
 /// The sinks that the configuration's routes give a report's events to; none where it has no routes.
 fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
     let of = |reports: &Option<Vec<String>>| {
@@ -184,7 +203,8 @@ fn only_looks(args: &RunArgs, sinks: &[String]) -> bool {
     args.ledger.is_none() && !args.sinks.is_empty() && !serves(&args.sinks, sinks)
 }
 
-fn serves(named: &[String], sinks: &[String]) -> bool {
+/// Whether all of these sinks are named.
+pub fn serves(named: &[String], sinks: &[String]) -> bool {
     sinks.iter().all(|sink| named.contains(sink))
 }
 
@@ -205,8 +225,8 @@ fn names(outlets: &[Outlet]) -> Vec<String> {
 }
 
 /// What a stream's record keeps of where it is collected from.
-pub fn origin(settings: &Settings) -> String {
-    settings.base.as_str().trim_end_matches('/').to_owned()
+pub fn origin(base: &url::Url) -> String {
+    base.as_str().trim_end_matches('/').to_owned()
 }
 
 fn tiers(configured: Option<&[LookBackStep]>) -> Vec<Tier> {

@@ -78,7 +78,7 @@ pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use keep_rejected::Rejects;
 pub use kept::{Keeping, Wanted};
 pub use loss::Loss;
-pub use reread::{Reread, RereadError, reread};
+pub use reread::{Reread, RereadError, reread, reread_together};
 pub use retention::{kept, oldest};
 pub use schedule::depth;
 pub use summary::{
