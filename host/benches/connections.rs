@@ -131,6 +131,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     let mut config = Config::parse("[sinks.it]\nkind = \"file\"\npath = \"{connection}.ndjson\"\n")?;
     config.folder = folder.to_path_buf();
     let remains = Remains {
+        destination: None,
         dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
         run_id: "bench".into(),
         provenance: Arc::clone(&provenance),

@@ -157,6 +157,7 @@ fn measure(label: &str, folder: &Path, configuration: &str) {
         .unwrap();
     let events = events(EVENTS);
     let remains = Remains {
+        destination: None,
         dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
         run_id: "bench".into(),
         provenance: provenance(),

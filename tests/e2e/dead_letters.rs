@@ -61,7 +61,7 @@ fn a_second_replay_is_refused_while_the_first_is_at_work() {
         Reply::status(200)
     });
     configure(&desk, &server, &receiver.url(), "");
-    let mut first = spawn(&desk, &["dead-letter", "replay"]);
+    let mut first = spawn(&desk, &["dead-letter", "replay", "--any-destination"]);
     wait_until("the first replay", || arrived.load(Ordering::SeqCst));
     busy(&host(&desk, &["dead-letter", "replay"]));
     drop(release);
@@ -82,7 +82,7 @@ fn what_is_delivered_and_what_is_refused_again_add_up() {
         Reply::status(if requests == 1 { 400 } else { 200 })
     });
     configure(&desk, &server, &receiver.url(), "");
-    let replayed = host(&desk, &["dead-letter", "replay"]);
+    let replayed = host(&desk, &["dead-letter", "replay", "--any-destination"]);
     assert_eq!(replayed.status.code(), Some(8), "{}", stderr(&replayed));
     let still = listed(&desk);
     assert_eq!(receiver.taken().len() + still, letters);
@@ -129,4 +129,79 @@ fn a_store_that_cannot_be_used_is_an_error_before_anything_is_sent() {
             refused(&host(&desk, &arguments), "hint:");
         }
     }
+}
+
+#[test]
+fn a_letter_goes_where_it_was_meant_to_go_and_not_to_a_namesake_of_its_sink() {
+    let (desk, server, letters) = undelivered();
+    let sink = |receiver: &str| configure(&desk, &server, receiver, "");
+    let (own, other) = ("http://127.0.0.1:9/", Receiver::start());
+    let list = json_lines(&host(&desk, &["dead-letter", "list", "--json"]));
+    assert_eq!(list[0]["destination"], format!("http {own}"));
+    assert!(stdout(&host(&desk, &["dead-letter", "list"])).contains(&format!("http {own}")));
+
+    // The other configuration's sink of the same name.
+    sink(&other.url());
+    for command in [
+        &["replay"][..],
+        &["replay", "1"],
+        &["drop", "--all"],
+        &["drop", "--sink", "siem"],
+    ] {
+        let output = host(&desk, &[&["dead-letter"], command].concat());
+        for said in [own, &other.url(), "--any-destination"] {
+            refused(&output, said);
+        }
+    }
+    assert_eq!((listed(&desk), other.taken().len()), (letters, 0));
+
+    // Its own letters go, the others stay.
+    let ready = Arc::new(AtomicBool::new(false));
+    let is_ready = Arc::clone(&ready);
+    let back = Receiver::with(0, move |_| {
+        Reply::status(if is_ready.load(Ordering::SeqCst) { 200 } else { 400 })
+    });
+    sink(&back.url());
+    let run = [
+        "run",
+        "invalid-login",
+        "--since",
+        "7d",
+        "--ledger",
+        "none",
+        "--sink",
+        "siem",
+    ];
+    assert_eq!(host(&desk, &run).status.code(), Some(8));
+    let own_letters = listed(&desk) - letters;
+    assert!(own_letters > 0);
+    ready.store(true, Ordering::SeqCst);
+    let replayed = host(&desk, &["dead-letter", "replay"]);
+    assert_eq!(replayed.status.code(), Some(8), "{}", stderr(&replayed));
+    assert_eq!(stdout(&replayed), format!("Replay: {own_letters} delivered.\n"));
+    let said = stderr(&replayed);
+    assert!(
+        said.contains(own) && said.contains(&back.url()) && said.contains("stay"),
+        "{said}"
+    );
+    assert_eq!((listed(&desk), back.taken().len()), (letters, own_letters));
+
+    // A receiver that has moved.
+    let adopted = host(&desk, &["dead-letter", "replay", "--any-destination"]);
+    assert_eq!(adopted.status.code(), Some(0), "{}", stderr(&adopted));
+    assert_eq!((listed(&desk), back.taken().len()), (0, letters + own_letters));
+}
+
+#[test]
+fn letters_of_an_earlier_version_go_to_the_sink_of_their_name_and_that_is_said() {
+    let (desk, server, letters) = undelivered();
+    let store = rusqlite::Connection::open(desk.path().join(".local/state/host/dead-letters.db")).unwrap();
+    store.execute("UPDATE letter SET destination = ''", []).unwrap();
+    drop(store);
+    let receiver = Receiver::start();
+    configure(&desk, &server, &receiver.url(), "");
+    let replayed = host(&desk, &["dead-letter", "replay"]);
+    assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
+    assert_eq!(stderr(&replayed).matches("an earlier version").count(), 1);
+    assert_eq!((listed(&desk), receiver.taken().len()), (0, letters));
 }

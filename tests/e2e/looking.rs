@@ -53,7 +53,7 @@ fn a_state_that_may_not_be_read_is_not_taken_for_an_empty_one() {
     mode(&binary, 0o755);
     mode(desk.path(), 0o755);
     mode(&desk.path().join("config"), 0o777);
-    let commands: [(&[&str], &str); 7] = [
+    let commands: [(&[&str], &str); 9] = [
         (&["ledger", "list"], "ledger.db"),
         (&["ledger", "list", "--json"], "ledger.db"),
         (&["ledger", "show", "user-login"], "ledger.db"),
@@ -61,6 +61,8 @@ fn a_state_that_may_not_be_read_is_not_taken_for_an_empty_one() {
         (&["gaps", "user-login"], "ledger.db"),
         (&["dead-letter", "list"], "dead-letters.db"),
         (&["dead-letter", "replay"], "dead-letters.db"),
+        (&["rejected", "list"], "rejected.db"),
+        (&["rejected", "replay", "--sink", "stdout"], "rejected.db"),
     ];
     let state = desk.path().join("state");
     for closed in [state.join("host"), state.clone()] {
@@ -82,7 +84,7 @@ fn a_state_that_may_not_be_read_is_not_taken_for_an_empty_one() {
         mode(&closed, 0o755);
     }
     // Where one may look and there is nothing, that is said of a file.
-    for (arguments, file) in [commands[0], commands[3], commands[5]] {
+    for (arguments, file) in [commands[0], commands[3], commands[5], commands[7]] {
         let output = as_stranger(&desk, &binary, arguments);
         let path = state.join("host").join(file);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Server, json_lines, stderr, stdout};
+use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
 
 use super::desk;
 use super::ledger::{configure, expected, host, once, submissions};
@@ -375,4 +375,149 @@ fn where_there_is_no_place_for_rejected_rows_that_is_said() {
         stderr(&output)
     );
     assert!(!json_lines(&output).is_empty());
+}
+
+#[test]
+fn rows_that_were_collected_from_elsewhere_stay_for_the_configuration_that_leads_there() {
+    let scene = Scene::new("some", "");
+    scene.run(&DAY, 0);
+    let rows = scene.rows();
+    let own = scene.server.url();
+    assert_eq!(rows[0]["source"], own.trim_end_matches('/'));
+    scene.learn("all!");
+
+    // Another configuration of the same user, whose connection has the same name.
+    let own_file = std::fs::read_to_string(scene.desk.path().join("host.toml")).unwrap();
+    let other = Server::start("");
+    let (own_name, other_name) = (own.trim_end_matches('/').to_owned(), other.url());
+    scene.desk.write(
+        "host.toml",
+        own_file.replace(&own_name, other_name.trim_end_matches('/')),
+    );
+    for command in [
+        &["replay"][..],
+        &["replay", "--sink", "stdout"],
+        &["drop", "--all"],
+        &["drop", "--report", "pupil"],
+    ] {
+        let output = scene.host(&[&["rejected"], command].concat());
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {}", stderr(&output));
+        for said in [own_name.as_str(), other_name.trim_end_matches('/'), "--any-source"] {
+            assert!(stderr(&output).contains(said), "{command:?}: {}", stderr(&output));
+        }
+        assert_eq!(stdout(&output), "");
+    }
+    let taken = scene.receiver.taken().len();
+    assert_eq!(scene.rows().len(), rows.len());
+
+    // Those of an earlier version say nothing of it, and are this configuration's.
+    let store = rusqlite::Connection::open(scene.desk.path().join(".local/state/host/rejected.db")).unwrap();
+    let first = rows[0]["number"].as_i64().unwrap();
+    store
+        .execute("UPDATE row SET source = '' WHERE number = ?1", [first])
+        .unwrap();
+    drop(store);
+    let some = scene.host(&["rejected", "replay"]);
+    assert_eq!(some.status.code(), Some(8), "{}", stderr(&some));
+    assert_eq!(
+        stderr(&some).matches("an earlier version").count(),
+        1,
+        "{}",
+        stderr(&some)
+    );
+    assert_eq!(
+        (scene.receiver.taken().len(), scene.rows().len()),
+        (taken + 1, rows.len() - 1)
+    );
+
+    let moved = scene.host(&["rejected", "replay", "--any-source"]);
+    assert_eq!(moved.status.code(), Some(0), "{}", stderr(&moved));
+    assert_eq!(
+        (scene.receiver.taken().len(), scene.rows().len()),
+        (taken + rows.len(), 0)
+    );
+}
+
+#[test]
+fn a_row_whose_events_no_route_takes_stays() {
+    let scene = Scene::new("some", "");
+    scene.run(&DAY, 0);
+    let (rows, taken) = (scene.rows().len(), scene.receiver.taken().len());
+    scene.learn("all!");
+    let text = std::fs::read_to_string(scene.desk.path().join("host.toml")).unwrap();
+    for route in ["reports = [\"user-login\"]\nto", "when = 'outcome == \"success\"'\nto"] {
+        scene.desk.write(
+            "host.toml",
+            text.replace("[[routes]]\nto", &format!("[[routes]]\n{route}")),
+        );
+        let output = scene.host(&["rejected", "replay"]);
+        assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+        let said = format!("{rows} rows stay: no route takes their events");
+        assert!(stderr(&output).contains(&said), "{}", stderr(&output));
+        assert_eq!((scene.rows().len(), scene.receiver.taken().len()), (rows, taken));
+    }
+    scene.desk.write("host.toml", text);
+    assert_eq!(scene.host(&["rejected", "replay"]).status.code(), Some(0));
+    assert_eq!((scene.rows().len(), scene.receiver.taken().len()), (0, taken + rows));
+}
+
+#[test]
+fn a_replay_to_other_sinks_than_the_stream_s_takes_no_row_away_from_them() {
+    let scene = Scene::new("some", "");
+    scene.run(&DAY, 0);
+    let (rows, taken) = (scene.rows().len(), scene.receiver.taken().len());
+    let whole = scene.whole_day();
+    let look = ["rejected", "replay", "--sink", "archive"];
+    let output = scene.host(&look);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), format!("{rows} delivered, {rows} still rejected\n"));
+    let said = stderr(&output);
+    assert!(
+        said.contains("pupil @ epm is collected for siem") && said.contains("--forget"),
+        "{said}"
+    );
+    let archived = std::fs::read_to_string(scene.desk.path().join("archive.ndjson")).unwrap();
+    assert_eq!((archived.lines().count(), scene.rows().len()), (rows, rows));
+
+    // With the stream's own among them they are done.
+    let both = scene.host(&["rejected", "replay", "--sink", "archive", "--sink", "siem"]);
+    assert_eq!(both.status.code(), Some(0), "{}", stderr(&both));
+    assert_eq!((scene.rows().len(), scene.receiver.taken().len()), (0, taken + rows));
+    assert_eq!(once(&scene.receiver), whole);
+
+    // And where that is meant.
+    let other = Scene::new("some", "");
+    other.run(&DAY, 0);
+    other.learn("all!");
+    let meant = other.host(&["rejected", "replay", "--sink", "stdout", "--forget"]);
+    assert_eq!(meant.status.code(), Some(0), "{}", stderr(&meant));
+    assert_eq!((json_lines(&meant).is_empty(), other.rows().len()), (false, 0));
+}
+
+#[test]
+fn why_a_window_waits_is_said_where_the_run_ends_with_something_else() {
+    let days = ["--from", "2026-03-01", "--to", "2026-03-04", "--now", NOW];
+    let backfill = [&["backfill", "pupil", "--windows-ahead", "1"][..], &days].concat();
+    // The third window cannot be fetched; or the receiver is gone by then.
+    for (fault, exit) in [(",download:403=@2", 3), ("", 7)] {
+        let mut scene = Scene::new("days", "");
+        scene.server = Server::start(&format!("rows=60,plain-names,now={NOW}{fault}"));
+        let mut taken = 0;
+        if fault.is_empty() {
+            scene.receiver = Receiver::with(0, move |request| {
+                taken += request
+                    .body
+                    .split(|byte| *byte == b'\n')
+                    .filter(|line| !line.is_empty())
+                    .count();
+                Reply::status(if taken <= 60 { 200 } else { 503 })
+            });
+        }
+        let plugin = "[plugins.pupil]\npath = \"pupil.wasm\"\n[[routes]]\nto = [\"siem\"]\n";
+        configure(&scene.desk, &scene.server, &scene.receiver.url(), plugin);
+        let output = scene.host(&backfill);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(exit), "{said}");
+        assert!(said.contains("its 60 rows") && said.contains("March 2, 2026"), "{said}");
+    }
 }

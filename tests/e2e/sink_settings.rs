@@ -227,6 +227,32 @@ fn an_archive_is_for_its_owner_and_group_unless_said_otherwise() {
 }
 
 #[test]
+fn a_file_that_is_named_on_the_command_line_is_as_private_as_a_configured_one() {
+    let (desk, server) = (desk(), Server::start(""));
+    configure(&desk, &server, "");
+    let output = host(
+        &desk,
+        &[
+            "run",
+            "user-login",
+            "--since",
+            "7d",
+            "--ledger",
+            "none",
+            "--sink",
+            "file:x.ndjson",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let mode = std::fs::metadata(desk.path().join("x.ndjson"))
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o777;
+    assert!(mode & !0o640 == 0 && mode & 0o600 == 0o600, "{mode:o}");
+}
+
+#[test]
 fn a_receiver_is_told_the_identity_and_people_the_source_s_id() {
     let (desk, server, receiver) = (desk(), Server::start("now=2026-03-05T22:00:00Z"), Receiver::start());
     desk.write(

@@ -95,7 +95,8 @@ fn a_gateway_with_nobody_behind_it_is_unavailable() {
         let output = run(&desk, "user-login", &[]);
         assert_failure(&output, 4, status);
         assert!(stderr(&output).contains("hint: "), "{}", stderr(&output));
-        // As often as the configuration allows for a request that may be repeated.
-        assert_eq!(nginx.log().len(), 3, "{answer}");
+        // As often as the configuration allows for a request that may be repeated; a limit is waited out.
+        let requests = nginx.log().len();
+        assert!(requests == 3 || status == "429" && requests > 3, "{answer}: {requests}");
     }
 }

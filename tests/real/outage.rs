@@ -62,7 +62,8 @@ impl Servers {
             "db" => self.db.ask(USER, DATABASE, "select id from audit_events"),
             "bus" => {
                 let messages = self.bus.messages("AUDIT");
-                messages.into_iter().map(|(_, id, _)| id).collect()
+                let event = |event: &Value| event["metadata"]["uid"].as_str().unwrap().to_owned();
+                messages.iter().map(|(_, _, body)| event(body)).collect()
             }
             _ => {
                 let messages = self.siem.understood(events);

@@ -622,11 +622,18 @@ pub enum DeadLetterCommand {
     },
     /// Deliver dead letters to their sinks again; delivered letters are removed, failed ones are kept (exit 8).
     #[command(
-        after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18"
+        after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18\n  \
+                      host dead-letter replay --sink siem --any-destination\n\n\
+                      A letter is delivered where it was meant to go: one whose sink led to another URL, address or path than today's sink\n\
+                      of that name stays (exit 8; 2 where there is no other). --any-destination delivers it to today's sink, for a receiver\n\
+                      that has moved."
     )]
     Replay {
         /// Their numbers [default: all].
         numbers: Vec<i64>,
+        /// Also those whose sink led elsewhere than it does today.
+        #[arg(long)]
+        any_destination: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         letters: Letters,
@@ -639,6 +646,9 @@ pub enum DeadLetterCommand {
         /// All of them.
         #[arg(long)]
         all: bool,
+        /// Also those whose sink led elsewhere than it does today; a number is taken in any case.
+        #[arg(long)]
+        any_destination: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         letters: Letters,
@@ -690,11 +700,14 @@ pub enum RejectedCommand {
         rows: Rows,
     },
     /// Read rejected rows again with today's plugin, and deliver the events; what is delivered is forgotten, the rest stays
-    /// (exit 8).
+    /// (exit 8), and so does a row whose events no route takes.
     #[command(
         after_help = "Examples:\n  host rejected replay\n  host rejected replay --report user-login --sink siem\n  host rejected replay 17 18\n\n\
-                      Each row is read by itself, behind its document's header. An event gets the id that the run which rejected the row would\n\
-                      have given it, so a receiver that knows ids has it once."
+                      Each row is read by itself, behind its document's header, and where that does not do, together with all rows of its\n\
+                      document that are kept. An event gets the id that the run which rejected the row would have given it, so a receiver\n\
+                      that knows ids has it once.\n\n\
+                      With --sink, rows stay unless all sinks are named that their stream is collected for. Rows that were collected from\n\
+                      where no connection of the configuration leads stay (exit 8; 2 where there are no others)."
     )]
     Replay {
         /// Their numbers [default: all].
@@ -711,6 +724,12 @@ pub enum RejectedCommand {
         /// Read them with this plugin [default: the one of the same name or path as in the run that rejected them].
         #[arg(long, value_name = "PLUGIN")]
         plugin: Option<String>,
+        /// Forget the rows although other sinks are named than those that their stream is collected for.
+        #[arg(long, requires = "sinks")]
+        forget: bool,
+        /// Also rows that were collected from where no connection of the configuration leads.
+        #[arg(long)]
+        any_source: bool,
     },
     /// Forget rejected rows. What they say is then gone.
     #[command(after_help = "Examples:\n  host rejected drop 17 18\n  host rejected drop --report user-login")]
@@ -720,6 +739,9 @@ pub enum RejectedCommand {
         /// All of them.
         #[arg(long)]
         all: bool,
+        /// Also those that were collected from where no connection of the configuration leads; a number is taken in any case.
+        #[arg(long)]
+        any_source: bool,
         #[command(flatten)]
         #[allow(missing_docs)]
         rows: Rows,

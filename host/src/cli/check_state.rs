@@ -1,20 +1,24 @@
-//! What `host check` says of the host's own files: the ledger with its spool, the dead letters, and the room for them.
+//! What `host check` says of the host's own files: the ledger with its spool, the dead letters, the rejected rows, and the room for them.
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Failure, dead_letters, ledger};
+use super::{Exit, Failure, dead_letters, ledger, rejected};
 use crate::config::Config;
 use crate::counted::counted;
 use crate::ledger::SqliteLedger;
+use crate::rejected::RejectedRows;
 use crate::sink::dead_letters::DeadLetters;
 
-/// Bytes that must be free where the ledger and the dead letters grow: a window's document and its letters have room there.
+/// Bytes that must be free where the stores grow: a window's document, its letters and its rejected rows have room there.
 const ROOM: u64 = 100 << 20;
 
 /// A name for each, and what was found.
-pub fn check(config: &Config) -> [(&'static str, Result<String, Failure>); 2] {
-    let letters = dead_letters::store(config);
-    [("ledger", of_ledger(config)), ("dead letters", of_letters(&letters))]
+pub fn check(config: &Config) -> [(&'static str, Result<String, Failure>); 3] {
+    [
+        ("ledger", of_ledger(config)),
+        ("dead letters", of_letters(&dead_letters::store(config))),
+        ("rejected rows", of_rows(&rejected::store(config))),
+    ]
 }
 
 fn of_ledger(config: &Config) -> Result<String, Failure> {
@@ -44,10 +48,7 @@ fn of_letters(store: &DeadLetters) -> Result<String, Failure> {
     dead_letters::need_place(store)?;
     let path = store.path().unwrap_or(Path::new("."));
     let fill = store.fill()?;
-    let room = match path.exists() {
-        true => free(folder_of(path))?,
-        false => free(&writable(path)?)?,
-    };
+    let room = room(path)?;
     let held = format!(
         "{} of {} in {}",
         counted(fill.events, "event", "events"),
@@ -61,6 +62,35 @@ fn of_letters(store: &DeadLetters) -> Result<String, Failure> {
         ));
     }
     Ok(format!("{held}; {room}"))
+}
+
+fn of_rows(store: &RejectedRows) -> Result<String, Failure> {
+    store.need_place()?;
+    let path = store.path().unwrap_or(Path::new("."));
+    let fill = store.fill()?;
+    let room = room(path)?;
+    let held = format!(
+        "{} of {} in {}",
+        counted(fill.rows, "row", "rows"),
+        fill.most_rows,
+        path.display()
+    );
+    if fill.rows >= fill.most_rows || fill.bytes >= fill.most_bytes {
+        // As a run ends that has more of them.
+        let failure = Failure::new(Exit::Partial, format!("they are full: {held}"));
+        return Err(failure.hint(
+            "`host rejected replay` or `host rejected drop` make room, or a higher `rows` and `bytes` under [rejected]",
+        ));
+    }
+    Ok(format!("{held}; {room}"))
+}
+
+/// How much room there is for a file that is there, or can be made.
+fn room(path: &Path) -> Result<String, Failure> {
+    match path.exists() {
+        true => free(folder_of(path)),
+        false => free(&writable(path)?),
+    }
 }
 
 /// The nearest folder that exists above a file that does not, where a file can be made in it.
@@ -145,15 +175,20 @@ mod tests {
             found[1].as_ref().unwrap().contains("0 events of 1000000 in "),
             "{found:?}"
         );
+        let rows = found[2].as_ref().unwrap();
+        assert!(
+            rows.contains("0 rows of 1000000 in ") && rows.contains("rejected.db"),
+            "{found:?}"
+        );
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_ledger_that_is_none_and_full_dead_letters_are_failures() {
+    fn a_ledger_that_is_none_full_dead_letters_and_full_rejected_rows_are_failures() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("state")).unwrap();
         std::fs::write(folder.path().join("state/ledger.db"), "no database").unwrap();
-        let found = found(&config(folder.path(), "events = 0\n"));
+        let found = found(&config(folder.path(), "events = 0\n[rejected]\nrows = 0\n"));
         let ledger = found[0].as_ref().unwrap_err();
         assert!(ledger.message.as_deref().unwrap().contains("ledger.db"), "{ledger:?}");
         let letters = found[1].as_ref().unwrap_err();
@@ -164,6 +199,12 @@ mod tests {
                 .unwrap()
                 .starts_with("they are full: 0 events of 0"),
             "{letters:?}"
+        );
+        let rows = found[2].as_ref().unwrap_err();
+        let said = rows.message.as_deref().unwrap();
+        assert!(
+            said.starts_with("they are full: 0 rows of 0") && rows.exit == Exit::Partial,
+            "{rows:?}"
         );
     }
 }

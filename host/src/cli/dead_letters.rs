@@ -11,15 +11,17 @@ use super::{Exit, Failure, print, sinks};
 use crate::config::{Config, nearest};
 use crate::counted::counted;
 use crate::event::Encoding;
-use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetterError, DeadLetters, Selection};
+use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetterError, DeadLetters, Entry, Group, Selection};
 use crate::sink::terminal;
 
 /// Letters that are delivered together.
 const REPLAYED: usize = 1000;
 /// Letters that `list` shows unless told otherwise.
 const LISTED: usize = 100;
-/// Where the reason begins in a line of `list`, in columns.
-const REASON: usize = 67;
+/// Columns that a destination has in a line of `list` on a terminal, at most.
+const DESTINATION: usize = 32;
+/// Where the reason begins in such a line, without the destination.
+const REASON: usize = 69;
 
 /// The store of the configuration, else `$XDG_STATE_HOME/host/dead-letters.db`; without a home, none.
 pub fn store(config: &Config) -> DeadLetters {
@@ -60,8 +62,17 @@ pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure
             }
         }
         DeadLetterCommand::Show { number, letters } => show(*number, letters),
-        DeadLetterCommand::Replay { numbers, letters } => replay(numbers, letters, talk).await,
-        DeadLetterCommand::Drop { numbers, all, letters } => forget(numbers, *all, letters),
+        DeadLetterCommand::Replay {
+            numbers,
+            any_destination,
+            letters,
+        } => replay(numbers, letters, *any_destination, talk).await,
+        DeadLetterCommand::Drop {
+            numbers,
+            all,
+            any_destination,
+            letters,
+        } => forget(numbers, *all, letters, *any_destination),
     }
 }
 
@@ -105,7 +116,95 @@ fn selection(letters: &Letters, numbers: &[i64]) -> Selection {
         sink: letters.sink.clone(),
         report: letters.report.clone(),
         numbers: numbers.to_vec(),
+        except: Vec::new(),
     }
+}
+
+/// Letters whose sink leads elsewhere today than when they were kept.
+#[derive(Default)]
+struct Elsewhere {
+    groups: Vec<Group>,
+    /// A line for each sink and destination.
+    lines: Vec<String>,
+}
+
+impl Elsewhere {
+    /// Finds them among the selected ones. Letters of a version that kept no destination, and those of sinks that are not
+    /// configured, are none of them.
+    fn of(config: &Config, store: &DeadLetters, selection: &Selection) -> Result<Elsewhere, Failure> {
+        let (mut groups, mut lines) = (Vec::new(), Vec::new());
+        for group in store.groups(selection)? {
+            let Some(sink) = config.sinks.get(&group.sink) else {
+                continue;
+            };
+            let today = sinks::destination(config, &group.sink, sink);
+            let Some(then) = group.destination.as_ref().filter(|then| **then != today) else {
+                continue;
+            };
+            lines.push(format!(
+                "{} of sink {} {} meant for {then}, and the sink leads to {today}: {}",
+                counted(group.letters, "dead letter", "dead letters"),
+                group.sink,
+                if group.letters == 1 { "was" } else { "were" },
+                if group.letters == 1 { "it stays" } else { "they stay" },
+            ));
+            groups.push(group);
+        }
+        Ok(Elsewhere { groups, lines })
+    }
+
+    fn count(&self) -> u64 {
+        self.groups.iter().map(|group| group.letters).sum()
+    }
+
+    /// Says them and takes them out of the selection; where nothing else is selected, that is an error.
+    fn leave_out(&self, store: &DeadLetters, selection: &mut Selection) -> Result<(), Failure> {
+        if self.groups.is_empty() {
+            return Ok(());
+        }
+        selection.except.clone_from(&self.groups);
+        if store.count(selection)? == 0 {
+            return Err(Failure::usage(self.lines.join("; ")).hint(ELSEWHERE));
+        }
+        for line in &self.lines {
+            tracing::warn!("{line}");
+        }
+        Ok(())
+    }
+
+    /// The end of a command that did the rest.
+    fn end(&self) -> Result<(), Failure> {
+        match self.count() {
+            0 => Ok(()),
+            count => {
+                let stay = counted(
+                    count,
+                    "dead letter stays: its sink led elsewhere",
+                    "dead letters stay: their sinks led elsewhere",
+                );
+                Err(Failure::new(Exit::Partial, stay).hint(ELSEWHERE))
+            }
+        }
+    }
+}
+
+/// What to do about letters whose sink leads elsewhere.
+const ELSEWHERE: &str =
+    "use the configuration whose sink leads there (--config), or, if the receiver has moved, --any-destination";
+
+/// Says once that letters of an earlier version go by the name of their sink alone.
+fn say_unknown(store: &DeadLetters, selection: &Selection) -> Result<(), Failure> {
+    let unknown = store.groups(selection)?;
+    let unknown = unknown.iter().filter(|group| group.destination.is_none());
+    match unknown.map(|group| group.letters).sum() {
+        0_u64 => {}
+        letters => tracing::warn!(
+            "an earlier version kept {} without the destination: today's sink of that name is taken for {}",
+            counted(letters, "dead letter", "dead letters"),
+            if letters == 1 { "its own" } else { "theirs" }
+        ),
+    }
+    Ok(())
 }
 
 /// Lists letters, and says whether there are any.
@@ -133,15 +232,22 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Fai
         print(format!("No dead letters{of}{place}.\n").as_bytes())?;
         return Ok(false);
     }
+    // On a terminal a letter is a line; a pipe gets destination and reason as they are.
+    let is_terminal = std::io::stdout().is_terminal();
+    let destination = |entry: &Entry| {
+        let destination = terminal::printable(entry.destination.as_deref().unwrap_or("-"));
+        match is_terminal {
+            true => terminal::cut(&destination, DESTINATION),
+            false => destination,
+        }
+    };
+    let widest = (entries.iter().map(|entry| destination(entry).chars().count())).fold("DESTINATION".len(), usize::max);
+    let room = is_terminal.then(|| terminal::columns().saturating_sub(REASON + widest).max(16));
     let _ = writeln!(
         text,
-        "{:>6}  {:<14} {:<14} {:<20} {:>5}  REASON",
-        "NUMBER", "SINK", "REPORT", "LAST ATTEMPT", "TRIES"
+        "{:>6}  {:<14} {:<14} {:<20} {:>5}  {:<widest$}  REASON",
+        "NUMBER", "SINK", "REPORT", "LAST ATTEMPT", "TRIES", "DESTINATION"
     );
-    // On a terminal a letter is a line; a pipe gets the reason as it is.
-    let room = std::io::stdout()
-        .is_terminal()
-        .then(|| terminal::columns().saturating_sub(REASON).max(16));
     for entry in &entries {
         let mut reason = terminal::printable(&entry.reason);
         if let Some(room) = room {
@@ -149,12 +255,13 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Fai
         }
         let _ = writeln!(
             text,
-            "{:>6}  {:<14} {:<14} {:<20} {:>5}  {reason}",
+            "{:>6}  {:<14} {:<14} {:<20} {:>5}  {:<widest$}  {reason}",
             entry.number,
             entry.sink,
             entry.report,
             entry.last_attempt.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            entry.attempts
+            entry.attempts,
+            destination(entry)
         );
     }
     let total = store.count(&selection)?;
@@ -186,13 +293,20 @@ fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
     print(&text)
 }
 
-/// Delivers letters again, and forgets those that were taken. The others stay, with what happened now.
-async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), Failure> {
+/// Delivers letters again, and forgets those that were taken. The others stay, with what happened now, and so do those
+/// whose sink led elsewhere, unless that does not matter.
+async fn replay(numbers: &[i64], letters: &Letters, any_destination: bool, talk: &Talk) -> Result<(), Failure> {
     let stop = Stop::listen(talk)?;
     let (config, store) = load(letters)?;
     let _claim = store.claim()?;
-    let selection = selection(letters, numbers);
+    let mut selection = selection(letters, numbers);
     check_numbers(&store, &selection)?;
+    let elsewhere = match any_destination {
+        true => Elsewhere::default(),
+        false => Elsewhere::of(&config, &store, &selection)?,
+    };
+    elsewhere.leave_out(&store, &mut selection)?;
+    say_unknown(&store, &selection)?;
     let mut after = 0;
     let (mut delivered, mut kept, mut failed) = (0, 0, None);
     stop.hold("what was not delivered is still a dead letter");
@@ -200,7 +314,10 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
         let batch = store.read(&selection, after, REPLAYED)?;
         let Some(last) = batch.last() else { break };
         after = last.entry.number;
-        for group in batch.chunk_by(|a, b| a.entry.sink == b.entry.sink && a.provenance == b.provenance) {
+        let together = |a: &DeadLetter, b: &DeadLetter| {
+            a.entry.sink == b.entry.sink && a.entry.destination == b.entry.destination && a.provenance == b.provenance
+        };
+        for group in batch.chunk_by(together) {
             if stop.token.is_cancelled() {
                 break;
             }
@@ -244,7 +361,7 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
             ),
         )
         .hint("`host dead-letter list` says why")),
-        None => Ok(()),
+        None => elsewhere.end(),
     }
 }
 
@@ -252,7 +369,7 @@ async fn replay(numbers: &[i64], letters: &Letters, talk: &Talk) -> Result<(), F
 async fn deliver(config: &Config, store: &DeadLetters, group: &[DeadLetter]) -> Result<(u64, u64), Failure> {
     let Some(first) = group.first() else { return Ok((0, 0)) };
     let provenance = Arc::new(first.provenance.clone());
-    let mut delivery = sinks::reopen(config, &first.entry.sink, &provenance, &first.entry.run_id)?;
+    let mut delivery = sinks::reopen(config, &first.entry, &provenance)?;
     let events: Vec<_> = group.iter().map(|letter| letter.event.clone()).collect();
     let before = times_kept(store, group)?;
     let tally = delivery.tally();
@@ -299,14 +416,21 @@ fn times_kept(store: &DeadLetters, group: &[DeadLetter]) -> Result<HashMap<i64, 
     Ok(entries.iter().map(|entry| (entry.number, entry.times_kept)).collect())
 }
 
-fn forget(numbers: &[i64], all: bool, letters: &Letters) -> Result<(), Failure> {
+fn forget(numbers: &[i64], all: bool, letters: &Letters, any_destination: bool) -> Result<(), Failure> {
     if numbers.is_empty() && letters.sink.is_none() && letters.report.is_none() && !all {
         return Err(Failure::usage("this would drop every dead letter")
             .hint("give numbers, --sink or --report, or --all if that is meant"));
     }
-    let (_, store) = load(letters)?;
-    let selection = selection(letters, numbers);
+    let (config, store) = load(letters)?;
+    let mut selection = selection(letters, numbers);
     check_numbers(&store, &selection)?;
+    // Who gives a number has seen the letter.
+    let elsewhere = match any_destination || !numbers.is_empty() {
+        true => Elsewhere::default(),
+        false => Elsewhere::of(&config, &store, &selection)?,
+    };
+    elsewhere.leave_out(&store, &mut selection)?;
     let dropped = store.remove(&selection)?;
-    print(format!("{dropped} dropped\n").as_bytes())
+    print(format!("{dropped} dropped\n").as_bytes())?;
+    elsewhere.end()
 }

@@ -1,6 +1,6 @@
 //! `host rejected`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -12,16 +12,22 @@ use super::args::{RejectedCommand, RenderingArgs, Rows, Talk};
 use super::error::note;
 use super::sinks::{Opened, Wanted};
 use super::stop::Stop;
-use super::{Exit, Failure, dead_letters, plugins, print, sinks};
+use super::{Exit, Failure, dead_letters, plugins, print, sinks, stream};
 use crate::config::{Config, SinkKind, Transport, nearest};
 use crate::counted::counted;
+use crate::event::{Event, Provenance};
 use crate::plugin::{Plugin, PluginKind, ReportPlugin, built_in};
-use crate::rejected::{Bounds, Reader, RejectedRow, RejectedRows, Selection};
-use crate::run::{Again, Observer, Reread, RunError, reread};
+use crate::rejected::{Bounds, Entry, Group, Reader, RejectedRow, RejectedRows, Selection};
+use crate::run::route::Router;
+use crate::run::{Again, Observer, Reread, RunError, reread_together};
 use crate::sink::terminal;
 
-/// Rows that are read together.
+/// Rows that are read together; more only where they are of one document.
 const REPLAYED: usize = 1000;
+/// Rows of a document that are read as one, at most.
+const OF_ONE: usize = 50_000;
+/// Bytes of them, at most.
+const OF_ONE_BYTES: u64 = 32 << 20;
 /// Rows that `list` shows unless told otherwise.
 const LISTED: usize = 100;
 
@@ -71,15 +77,24 @@ pub async fn run(command: &RejectedCommand, talk: &Talk) -> Result<(), Failure> 
             sinks,
             rendering,
             plugin,
+            forget,
+            any_source,
         } => {
             let how = How {
                 sinks,
                 rendering,
                 plugin: plugin.as_deref(),
+                forget: *forget,
+                any_source: *any_source,
             };
             replay(numbers, rows, &how, talk).await
         }
-        RejectedCommand::Drop { numbers, all, rows } => forget(numbers, *all, rows),
+        RejectedCommand::Drop {
+            numbers,
+            all,
+            any_source,
+            rows,
+        } => forget(numbers, *all, rows, *any_source),
     }
 }
 
@@ -120,7 +135,96 @@ fn selection(rows: &Rows, numbers: &[i64]) -> Selection {
         report: rows.report.clone(),
         connection: rows.connection.clone(),
         numbers: numbers.to_vec(),
+        except: Vec::new(),
     }
+}
+
+/// What to do about rows that were collected from elsewhere.
+const ELSEWHERE: &str =
+    "use the configuration whose connection leads there (--config), or, if the server has moved, --any-source";
+
+/// Rows that were collected from where no connection of the configuration leads.
+#[derive(Default)]
+struct Elsewhere {
+    rows: u64,
+    /// A line for each source.
+    lines: Vec<String>,
+    sources: Vec<String>,
+}
+
+impl Elsewhere {
+    /// Finds them among the selected ones. Rows of a version that kept no source are none of them.
+    fn of(config: &Config, store: &RejectedRows, selection: &Selection) -> Result<Elsewhere, Failure> {
+        let today: BTreeSet<String> = (config.connections.values())
+            .map(|connection| stream::origin(&connection.url))
+            .collect();
+        let leads = match today.is_empty() {
+            true => "the configuration has no connection".to_owned(),
+            false => format!(
+                "the configuration's connections lead to {}",
+                today.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            ),
+        };
+        let mut elsewhere = Elsewhere::default();
+        for Group { source, rows } in store.groups(selection)? {
+            let Some(source) = source.filter(|source| !today.contains(source)) else {
+                continue;
+            };
+            elsewhere.rows += rows;
+            elsewhere.lines.push(format!(
+                "{} collected from {source}, and {leads}: {}",
+                counted(rows, "rejected row was", "rejected rows were"),
+                if rows == 1 { "it stays" } else { "they stay" },
+            ));
+            elsewhere.sources.push(source);
+        }
+        Ok(elsewhere)
+    }
+
+    /// Says them and takes them out of the selection; where nothing else is selected, that is an error.
+    fn leave_out(&self, store: &RejectedRows, selection: &mut Selection) -> Result<(), Failure> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        selection.except.clone_from(&self.sources);
+        if store.count(selection)? == 0 {
+            return Err(Failure::usage(self.lines.join("; ")).hint(ELSEWHERE));
+        }
+        for line in &self.lines {
+            tracing::warn!("{line}");
+        }
+        Ok(())
+    }
+
+    /// The end of a command that did the rest.
+    fn end(&self) -> Result<(), Failure> {
+        match self.rows {
+            0 => Ok(()),
+            rows => {
+                let stay = counted(
+                    rows,
+                    "row stays: it was collected from elsewhere",
+                    "rows stay: they were collected from elsewhere",
+                );
+                Err(Failure::new(Exit::Partial, stay).hint(ELSEWHERE))
+            }
+        }
+    }
+}
+
+/// Says once that rows of an earlier version go by the configuration's routes alone.
+fn say_unknown(store: &RejectedRows, selection: &Selection) -> Result<(), Failure> {
+    let groups = store.groups(selection)?;
+    let unknown = groups.iter().filter(|group| group.source.is_none());
+    match unknown.map(|group| group.rows).sum() {
+        0_u64 => {}
+        rows => tracing::warn!(
+            "an earlier version kept {} without the URL of the connection: this configuration is taken for {}",
+            counted(rows, "rejected row", "rejected rows"),
+            if rows == 1 { "its own" } else { "theirs" }
+        ),
+    }
+    Ok(())
 }
 
 fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Result<(), Failure> {
@@ -139,21 +243,24 @@ fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Resul
         let path = store.path().map(|path| path.display().to_string()).unwrap_or_default();
         let _ = writeln!(text, "No rejected rows in {path}.");
     } else {
+        let source = |entry: &Entry| terminal::printable(entry.source.as_deref().unwrap_or("-"));
+        let widest = (entries.iter().map(|entry| source(entry).chars().count())).fold("SOURCE".len(), usize::max);
         let _ = writeln!(
             text,
-            "{:>8}  {:<16} {:<16} {:<20} {:>7}  REASON",
-            "NUMBER", "REPORT", "CONNECTION", "REJECTED AT", "LINE"
+            "{:>8}  {:<16} {:<16} {:<20} {:>7}  {:<widest$}  REASON",
+            "NUMBER", "REPORT", "CONNECTION", "REJECTED AT", "LINE", "SOURCE"
         );
         for entry in &entries {
             let reason: String = entry.reason.chars().filter(|c| !c.is_control()).collect();
             let _ = writeln!(
                 text,
-                "{:>8}  {:<16} {:<16} {:<20} {:>7}  {reason}",
+                "{:>8}  {:<16} {:<16} {:<20} {:>7}  {:<widest$}  {reason}",
                 entry.number,
                 entry.report,
                 entry.connection,
                 entry.rejected_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-                entry.line
+                entry.line,
+                source(entry)
             );
         }
         if total > entries.len() as u64 {
@@ -196,6 +303,10 @@ struct How<'a> {
     sinks: &'a [String],
     rendering: &'a RenderingArgs,
     plugin: Option<&'a str>,
+    /// Rows whose events were delivered are forgotten, whatever sinks had them.
+    forget: bool,
+    /// Rows are taken wherever they were collected from.
+    any_source: bool,
 }
 
 /// What came of a replay so far.
@@ -205,6 +316,12 @@ struct Outcome {
     delivered: u64,
     /// Rows that stay.
     kept: u64,
+    /// Of these, rows whose events no route takes.
+    unrouted: u64,
+    /// Of these, rows whose events were delivered, to other sinks than their stream's.
+    looked_at: u64,
+    /// The streams of such rows, as they were said.
+    said: BTreeSet<String>,
     /// The first thing that went wrong.
     failed: Option<Failure>,
     /// Whether events went to standard output, so that nothing else may.
@@ -220,8 +337,14 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Res
             .hint("name a sink with --sink, or add [[routes]] to host.toml"));
     }
     let _claim = store.claim()?;
-    let selection = selection(rows, numbers);
+    let mut selection = selection(rows, numbers);
     check_numbers(&store, &selection)?;
+    let elsewhere = match how.any_source {
+        true => Elsewhere::default(),
+        false => Elsewhere::of(&config, &store, &selection)?,
+    };
+    elsewhere.leave_out(&store, &mut selection)?;
+    say_unknown(&store, &selection)?;
     let mut readers = Readers {
         config: &config,
         plugin: how.plugin,
@@ -230,7 +353,7 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Res
     let (mut after, mut outcome) = (0, Outcome::default());
     stop.hold("what was not delivered is still kept");
     while !stop.token.is_cancelled() {
-        let mut batch = store.read(&selection, after, REPLAYED)?;
+        let mut batch = next(&store, &selection, after)?;
         let Some(last) = batch.last() else { break };
         after = last.entry.number;
         batch.sort_by_cached_key(|row| {
@@ -241,10 +364,14 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Res
                 provenance.report.clone(),
                 provenance.connection.clone(),
                 provenance.service.clone(),
+                of.parameters.clone(),
+                row.document,
+                row.entry.line,
             )
         });
         let together = |a: &RejectedRow, b: &RejectedRow| {
-            a.origin.plugin.asked == b.origin.plugin.asked && a.origin.provenance == b.origin.provenance
+            let (a, b) = (&a.origin, &b.origin);
+            a.plugin.asked == b.plugin.asked && a.provenance == b.provenance && a.parameters == b.parameters
         };
         for group in batch.chunk_by(together) {
             if stop.token.is_cancelled() {
@@ -267,15 +394,44 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Res
     if stop.token.is_cancelled() {
         return Err(stop.failure());
     }
+    let vain = outcome.kept.saturating_sub(outcome.unrouted + outcome.looked_at);
     match outcome.failed {
         Some(failure) => Err(failure),
-        None if outcome.kept > 0 => Err(Failure::new(
+        None if vain > 0 => Err(Failure::new(
             Exit::Partial,
-            counted(outcome.kept, "row is still rejected", "rows are still rejected"),
+            counted(vain, "row is still rejected", "rows are still rejected"),
         )
         .hint("`host rejected list` says why")),
-        None => Ok(()),
+        None if outcome.unrouted > 0 => Err(Failure::new(
+            Exit::Partial,
+            counted(
+                outcome.unrouted,
+                "row stays: no route takes its events",
+                "rows stay: no route takes their events",
+            ),
+        )
+        .hint("add a route that does under [[routes]], or drop them with `host rejected drop`")),
+        None => elsewhere.end(),
     }
+}
+
+/// Rows after a number: so many, and those of the last one's document that follow.
+fn next(store: &RejectedRows, selection: &Selection, after: i64) -> Result<Vec<RejectedRow>, Failure> {
+    let mut rows = store.read(selection, after, REPLAYED)?;
+    let mut bytes: u64 = rows.iter().map(|row| row.entry.bytes).sum();
+    while let Some(last) = rows.last().filter(|_| rows.len() < OF_ONE && bytes < OF_ONE_BYTES) {
+        let document = last.document;
+        let mut more = store.read(selection, last.entry.number, REPLAYED)?;
+        let of_it = more.iter().take_while(|row| row.document == document).count();
+        let ends = of_it < more.len() || more.is_empty();
+        more.truncate(of_it);
+        bytes += more.iter().map(|row| row.entry.bytes).sum::<u64>();
+        rows.append(&mut more);
+        if ends {
+            break;
+        }
+    }
+    Ok(rows)
 }
 
 /// Reads rows of one plugin and one origin again, and delivers their events. Where that fails, says how many rows stay.
@@ -292,23 +448,25 @@ async fn deliver(
     let (report, reader) = readers
         .get(&first.origin.plugin.asked, &first.entry.report)
         .map_err(|failure| (failure, all))?;
-    let (mut events, mut done, mut vain) = (Vec::new(), Vec::new(), Vec::new());
-    for row in group {
-        let number = row.entry.number;
-        match tokio::task::block_in_place(|| reread(report, row)).map_err(|error| (error.into(), all))? {
-            Reread::Events(found) => {
-                events.extend(found);
-                done.push(number);
+    let (mut found, mut vain) = (Vec::new(), Vec::new());
+    for document in group.chunk_by(|a, b| a.document == b.document) {
+        let read = tokio::task::block_in_place(|| read(store, report, document)).map_err(|failure| (failure, all))?;
+        for (row, read) in document.iter().zip(read) {
+            match read {
+                Reread::Events(events) => found.push((row.entry.number, events)),
+                Reread::Rejected(reason) => vain.push((row.entry.number, reason)),
             }
-            Reread::Rejected(reason) => vain.push((number, reason)),
         }
     }
     store.note(reader, &vain).map_err(|error| (error.into(), all))?;
     outcome.kept += vain.len() as u64;
-    if done.is_empty() {
+    if found.is_empty() {
         return Ok(());
     }
-    let (readable, delivered) = (done.len() as u64, events.len() as u64);
+    let readable = found.len() as u64;
+    let looks = looks(config, how, first, outcome)
+        .await
+        .map_err(|failure| (failure, readable))?;
     let provenance = Arc::new(first.origin.provenance.clone());
     let wanted = Wanted {
         names: how.sinks,
@@ -316,17 +474,27 @@ async fn deliver(
         rendering: how.rendering,
         extend: true,
     };
-    let opened =
+    let mut opened =
         sinks::open(config, &wanted, &first.entry.run_id, &provenance).map_err(|failure| (failure, readable))?;
+    // Nothing of a row is delivered that stays for a route, so that nothing is delivered twice once there is one.
+    let sinks = opened.outlets.len();
+    found.retain(|(_, events)| are_routed(&mut opened.router, events, &provenance, sinks));
+    let unrouted = readable - found.len() as u64;
+    outcome.kept += unrouted;
+    outcome.unrouted += unrouted;
+    let readable = found.len() as u64;
+    if found.is_empty() {
+        for mut outlet in opened.outlets {
+            outlet.delivery.abort().await;
+        }
+        return Ok(());
+    }
+    let (done, events): (Vec<i64>, Vec<_>) = found.into_iter().unzip();
+    let events: Vec<Event> = events.into_iter().flatten().collect();
+    let delivered = events.len() as u64;
     outcome.data |= writes_to_stdout(config, &opened);
     let mut again = Again::start(opened.outlets, opened.router, provenance);
     again.send(events).await;
-    if again.unrouted() > 0 {
-        tracing::warn!(
-            events = again.unrouted(),
-            "no route takes these events: they go nowhere"
-        );
-    }
     let settled = again.finish(&Silent).await;
     let lettered = match settled {
         Ok(()) => None,
@@ -338,6 +506,12 @@ async fn deliver(
         numbers: done,
         ..Selection::default()
     };
+    outcome.delivered += delivered;
+    if looks {
+        outcome.kept += readable;
+        outcome.looked_at += readable;
+        return lettered.map_or(Ok(()), |failure| Err((failure, 0)));
+    }
     // The receiver has the events already: they are delivered, and still rejected rows.
     let after_sending = |error| Failure {
         exit: Exit::DeliveryFailed,
@@ -346,11 +520,59 @@ async fn deliver(
     store
         .remove(&selection)
         .map_err(|error| (after_sending(error), readable))?;
-    outcome.delivered += delivered;
     match lettered {
         Some(failure) => Err((failure, 0)),
         None => Ok(()),
     }
+}
+
+/// Reads rows of a document again: as one where they are all that is kept of it, else each by itself. Some of them may settle
+/// what all of them would contradict.
+fn read(store: &RejectedRows, report: &ReportPlugin, rows: &[RejectedRow]) -> Result<Vec<Reread>, Failure> {
+    let Some(first) = rows.first() else {
+        return Ok(Vec::new());
+    };
+    let whole = rows.len() > 1 && store.of_document(first.document)? == rows.len() as u64;
+    let rows: Vec<&RejectedRow> = rows.iter().collect();
+    let together = if whole { rows.len() } else { 1 };
+    let mut read = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(together) {
+        read.append(&mut reread_together(report, rows)?);
+    }
+    Ok(read)
+}
+
+/// Whether a replay of rows of this one's stream only looks, and their rows stay: as a run, where it delivers to other sinks
+/// than those that the stream is collected for.
+async fn looks(config: &Config, how: &How<'_>, row: &RejectedRow, outcome: &mut Outcome) -> Result<bool, Failure> {
+    if how.sinks.is_empty() || how.forget {
+        return Ok(false);
+    }
+    let origin = &row.origin;
+    let sinks = stream::collects_for(config, &origin.provenance, &origin.parameters).await?;
+    let Some(sinks) = sinks.filter(|sinks| !stream::serves(how.sinks, sinks)) else {
+        return Ok(false);
+    };
+    let stream = format!("{} @ {}", row.entry.report, row.entry.connection);
+    if !outcome.said.contains(&stream) {
+        tracing::warn!(
+            "{stream} is collected for {}, and this replay delivers to {}: the rows stay, for a replay that delivers there; \
+             --forget forgets them",
+            sinks.join(", "),
+            how.sinks.join(", ")
+        );
+        outcome.said.insert(stream);
+    }
+    Ok(true)
+}
+
+/// Whether every one of these events goes to some sink.
+fn are_routed(router: &mut Router, events: &[Event], provenance: &Provenance, sinks: usize) -> bool {
+    let mut chosen = Vec::new();
+    events.iter().all(|event| {
+        router.choose(event, provenance, sinks, &mut chosen);
+        chosen.contains(&true)
+    })
 }
 
 /// Plugins that rows are read with, each loaded once.
@@ -416,14 +638,21 @@ struct Silent;
 
 impl Observer for Silent {}
 
-fn forget(numbers: &[i64], all: bool, rows: &Rows) -> Result<(), Failure> {
+fn forget(numbers: &[i64], all: bool, rows: &Rows, any_source: bool) -> Result<(), Failure> {
     if numbers.is_empty() && rows.report.is_none() && rows.connection.is_none() && !all {
         return Err(Failure::usage("this would drop every rejected row")
             .hint("give numbers, --report or --connection, or --all if that is meant"));
     }
-    let (_, store) = load(rows)?;
-    let selection = selection(rows, numbers);
+    let (config, store) = load(rows)?;
+    let mut selection = selection(rows, numbers);
     check_numbers(&store, &selection)?;
+    // Who gives a number has seen the row.
+    let elsewhere = match any_source || !numbers.is_empty() {
+        true => Elsewhere::default(),
+        false => Elsewhere::of(&config, &store, &selection)?,
+    };
+    elsewhere.leave_out(&store, &mut selection)?;
     let dropped = store.remove(&selection)?;
-    print(format!("{dropped} dropped\n").as_bytes())
+    print(format!("{dropped} dropped\n").as_bytes())?;
+    elsewhere.end()
 }

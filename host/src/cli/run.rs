@@ -131,7 +131,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Accoun
         wanted: keeping.wanted,
         lag: keeping.lag,
     });
-    let rejects = rejects(args, &report.config, &settings.name);
+    let rejects = rejects(args, &report.config, &settings);
     stop.hold(match keeping {
         Some(_) => "progress is saved; run the same command again to continue",
         None => "without a ledger nothing is kept: the next run starts over",
@@ -159,12 +159,13 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Accoun
 }
 
 /// What becomes of rows that are no events. A recording holds them itself, so running from one keeps none.
-fn rejects(args: &RunArgs, config: &Config, connection: &str) -> Rejects {
+fn rejects(args: &RunArgs, config: &Config, settings: &Settings) -> Rejects {
     let configured = (args.remote.url.is_none() && args.replay.is_none())
-        .then(|| config.connections.get(connection)?.max_rejected)
+        .then(|| config.connections.get(&settings.name)?.max_rejected)
         .flatten();
     Rejects {
         store: (args.replay.is_none()).then(|| Arc::new(rejected::store(config))),
+        source: Some(stream::origin(&settings.base)),
         most: args.max_rejected.or(configured).unwrap_or_default(),
         plugin: rejected::asked(&args.report.plugin, config),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::ledger::warn_where_gone;
 use super::report::Report;
-use super::{Failure, log};
+use super::{Failure, ledger, log};
 use crate::config::{Config, LookBackStep};
 use crate::event::Provenance;
 use crate::ledger::{Record, SqliteLedger, Tier};
@@ -96,7 +96,7 @@ impl RunStream {
     ) -> Result<RunStream, Failure> {
         let ledger = SqliteLedger::open(path)?;
         let Provenance { connection, report, .. } = provenance;
-        let found = find(&ledger, connection, report, parameters, Some(&origin(settings))).await?;
+        let found = find(&ledger, connection, report, parameters, Some(&origin(&settings.base))).await?;
         Ok(RunStream { ledger, found })
     }
 
@@ -119,7 +119,7 @@ impl RunStream {
             Granularity::Day => Vec::new(),
         };
         let facts = StreamFacts {
-            origin: Some(origin(settings)),
+            origin: Some(origin(&settings.base)),
             sinks: self.owners(names(outlets), routed(config, &report.description.name)),
             depth: depth(report.description.granularity, &look_back),
         };
@@ -173,6 +173,24 @@ impl RunStream {
     }
 }
 
+/// The sinks that a stream is collected for: those that its record names, else those of the routes; none where neither says.
+pub async fn collects_for(
+    config: &Config,
+    provenance: &Provenance,
+    parameters: &[(String, String)],
+) -> Result<Option<Vec<String>>, Failure> {
+    let Provenance { connection, report, .. } = provenance;
+    let mut sinks = None;
+    if let Ok(path) = ledger::default(config)
+        && path.exists()
+    {
+        let ledger = SqliteLedger::open(path)?;
+        let found = find(&ledger, connection, report, parameters, None).await?;
+        sinks = found.record.and_then(collected_for);
+    }
+    Ok(sinks.or_else(|| routed(config, report)))
+}
+
 /// The sinks that the configuration's routes give a report's events to; none where no route does.
 fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
     let of = |reports: &Option<Vec<String>>| {
@@ -193,7 +211,8 @@ fn collected_for(record: Record) -> Option<Vec<String>> {
     sinks.iter().any(|sink| sink != STDOUT).then_some(sinks)
 }
 
-fn serves(named: &[String], sinks: &[String]) -> bool {
+/// Whether all of these sinks are named.
+pub fn serves(named: &[String], sinks: &[String]) -> bool {
     sinks.iter().all(|sink| named.contains(sink))
 }
 
@@ -215,8 +234,8 @@ fn names(outlets: &[Outlet]) -> Vec<String> {
 }
 
 /// What a stream's record keeps of where it is collected from.
-pub fn origin(settings: &Settings) -> String {
-    settings.base.as_str().trim_end_matches('/').to_owned()
+pub fn origin(base: &url::Url) -> String {
+    base.as_str().trim_end_matches('/').to_owned()
 }
 
 fn tiers(configured: Option<&[LookBackStep]>) -> Vec<Tier> {

@@ -7,7 +7,7 @@
 //! # The same row twice
 //!
 //! A day that is still open is asked for again and again, and a window that was cut short is read again. So a row is kept once
-//! for its stream, its bytes, how many rows of the same bytes its window had before it, and its period: one whose period
+//! for its source, its stream, its bytes, how many rows of the same bytes its window had before it, and its period: one whose period
 //! overlaps with that of a row that is there is that row.
 
 mod schema;
@@ -38,6 +38,19 @@ impl Default for Bounds {
     }
 }
 
+/// How full the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Rows there.
+    pub rows: u64,
+    /// Rows allowed.
+    pub most_rows: u64,
+    /// Bytes there.
+    pub bytes: u64,
+    /// Bytes allowed.
+    pub most_bytes: u64,
+}
+
 /// Where rows come from: the same for all rows of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
@@ -46,6 +59,10 @@ pub struct Origin {
     /// The connection's name in derived ids, where that is another than the provenance's: it was renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids_of: Option<String>,
+    /// The URL that the connection leads to; unknown for rows that an earlier version kept. Configurations that share a store
+    /// may name connections alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The parameters that the plugin was given.
     pub parameters: Vec<(String, String)>,
     /// The run.
@@ -126,6 +143,8 @@ pub struct Entry {
     pub report: String,
     /// The connection's name.
     pub connection: String,
+    /// The URL that it was collected from; unknown for one that an earlier version kept.
+    pub source: Option<String>,
     /// The parameters of its stream.
     pub parameters: Vec<(String, String)>,
     /// Where it stands in the document: line or record number, from 1.
@@ -166,6 +185,8 @@ pub struct RejectedRow {
     pub entry: Entry,
     /// Where it comes from.
     pub origin: Origin,
+    /// The number of its document: rows with the same one are of the same.
+    pub document: i64,
     /// How many rows of the same bytes its window had before.
     pub before: u64,
     /// What stands before the first row of its document, with the ends of its lines.
@@ -183,4 +204,15 @@ pub struct Selection {
     pub connection: Option<String>,
     /// With these numbers.
     pub numbers: Vec<i64>,
+    /// Not those from these sources.
+    pub except: Vec<String>,
+}
+
+/// Rows from one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The URL that they were collected from; unknown for those that an earlier version kept.
+    pub source: Option<String>,
+    /// How many there are.
+    pub rows: u64,
 }

@@ -7,8 +7,19 @@ pub(super) const FORM: Form = Form {
     what: "rejected rows",
     section: "rejected",
     application: 0x6872_7231,
-    steps: &[Step { sql: FIRST, then: None }],
+    steps: &[
+        Step { sql: FIRST, then: None },
+        Step {
+            sql: BY_SOURCE,
+            then: None,
+        },
+    ],
 };
+
+/// Streams of two configurations may have the same names, and are not the same.
+const BY_SOURCE: &str = "
+    ALTER TABLE row ADD COLUMN source TEXT NOT NULL DEFAULT ''; -- empty where it is unknown
+";
 
 const FIRST: &str = "
     CREATE TABLE document (
@@ -52,3 +63,35 @@ const FIRST: &str = "
         UPDATE total SET bytes = bytes - length(OLD.preamble);
     END;
 ";
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn the_first_version_s_rows_stay_and_have_no_known_source() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let first = Form {
+            steps: FORM.steps.split_at(1).0,
+            ..FORM
+        };
+        first.prepare(&mut connection).unwrap().unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO document VALUES (1, x'00', '{}', x'');
+                 INSERT INTO row (stream, digest, before, window_from, window_to, report, connection, line, reason, plugin,
+                     rejected_at, whole, document, raw) VALUES ('s', x'00', 0, 0, 1, 'r', 'c', 2, 'odd', '{}', 3, 1, 1, x'61');",
+            )
+            .unwrap();
+        FORM.prepare(&mut connection).unwrap().unwrap();
+        let row = connection.query_row("SELECT number, source, raw, rows FROM row, total", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        });
+        let row: (i64, String, Vec<u8>, u32) = row.unwrap();
+        assert_eq!(row, (1, String::new(), b"a".to_vec(), 1));
+        // Twice is once.
+        FORM.prepare(&mut connection).unwrap().unwrap();
+    }
+}

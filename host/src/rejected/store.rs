@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row as Found, TransactionBehavior, params, params_from_iter};
 use sha2::{Digest as _, Sha256};
 
-use super::{Added, Bounds, Entry, Origin, Reader, RejectedRow, Row, Selection, Window, schema};
+use super::{Added, Bounds, Entry, Fill, Group, Origin, Reader, RejectedRow, Row, Selection, Window, schema};
 use crate::store::{Claim, Store, StoreError, json, parsed, unsigned};
 
 /// The rejected rows of all streams. The file is made when the first row comes.
@@ -88,6 +88,31 @@ impl RejectedRows {
         self.store.database(document.put(connection, rows, self.bounds))
     }
 
+    /// Where the selected rows were collected from, in order.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be used.
+    pub fn groups(&self, selection: &Selection) -> Result<Vec<Group>, StoreError> {
+        let opened = self.store.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(Vec::new());
+        };
+        let (condition, values) = selection.condition();
+        let query = format!("SELECT source, count(*) FROM row WHERE {condition} GROUP BY source ORDER BY source");
+        self.store.database((|| {
+            let mut statement = connection.prepare(&query)?;
+            let group = |row: &Found<'_>| {
+                let source: String = row.get(0)?;
+                Ok(Group {
+                    source: Some(source).filter(|source| !source.is_empty()),
+                    rows: unsigned(row, 1)?,
+                })
+            };
+            statement.query_map(params_from_iter(values), group)?.collect()
+        })())
+    }
+
     /// What is known of the selected rows, oldest first, so many at most.
     ///
     /// # Errors
@@ -122,6 +147,30 @@ impl RejectedRows {
         self.store.database(counted)
     }
 
+    /// How much is kept, and how much may be.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be used.
+    pub fn fill(&self) -> Result<Fill, StoreError> {
+        let opened = self.store.open_existing()?;
+        let (rows, bytes) = match opened.as_ref() {
+            Some(connection) => {
+                let total = connection.query_row("SELECT rows, bytes FROM total", [], |row| {
+                    Ok((unsigned(row, 0)?, unsigned(row, 1)?))
+                });
+                self.store.database(total)?
+            }
+            None => (0, 0),
+        };
+        Ok(Fill {
+            rows,
+            most_rows: self.bounds.rows,
+            bytes,
+            most_bytes: self.bounds.bytes,
+        })
+    }
+
     /// The selected rows after number `after`, oldest first, so many at most, with their bytes.
     ///
     /// # Errors
@@ -134,13 +183,28 @@ impl RejectedRows {
         };
         let (condition, values) = selection.condition();
         let query = format!(
-            "SELECT {ENTRY}, before, preamble, raw FROM {JOINED} WHERE {condition} AND number > {after} \
+            "SELECT {ENTRY}, before, preamble, raw, document.id FROM {JOINED} WHERE {condition} AND number > {after} \
              ORDER BY number LIMIT {most}"
         );
         self.store.database((|| {
             let mut statement = connection.prepare(&query)?;
             statement.query_map(params_from_iter(values), rejected)?.collect()
         })())
+    }
+
+    /// How many rows of a document are kept, whatever is selected.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be used.
+    pub fn of_document(&self, document: i64) -> Result<u64, StoreError> {
+        let opened = self.store.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(0);
+        };
+        let query = "SELECT count(*) FROM row WHERE document = ?1";
+        self.store
+            .database(connection.query_row(query, [document], |row| unsigned(row, 0)))
     }
 
     /// Notes that a plugin could not read rows either: their numbers, and why.
@@ -214,20 +278,22 @@ impl Document<'_> {
         {
             // A window may be of no length, and is then the instant.
             let mut same = transaction.prepare(
-                "SELECT 1 FROM row WHERE stream = ?1 AND digest = ?2 AND before = ?3 \
+                "SELECT 1 FROM row WHERE stream = ?1 AND digest = ?2 AND before = ?3 AND source = ?6 \
                  AND window_from < max(?5, ?4 + 1) AND ?4 < max(window_to, window_from + 1)",
             )?;
             let mut insert = transaction.prepare(
                 "INSERT INTO row (stream, digest, before, window_from, window_to, report, connection, line, reason, plugin, \
-                 rejected_at, whole, document, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 rejected_at, whole, document, raw, source) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?;
             let origin = self.origin;
             let plugin = json(&origin.plugin)?;
+            let source = origin.source.as_deref().unwrap_or_default();
             for row in rows {
                 let digest: [u8; 32] = Sha256::digest(&row.raw).into();
                 let before = i64::try_from(row.before).unwrap_or(i64::MAX);
                 let (from, to) = (origin.window.from, origin.window.to);
-                if same.exists(params![self.stream, digest, before, from, to])? {
+                if same.exists(params![self.stream, digest, before, from, to, source])? {
                     added.kept += 1;
                     continue;
                 }
@@ -255,6 +321,7 @@ impl Document<'_> {
                     row.whole,
                     document,
                     row.raw,
+                    source,
                 ])?;
                 there += 1;
                 bytes = bytes.saturating_add(more as u64);
@@ -298,6 +365,10 @@ impl Selection {
             let numbers: Vec<String> = self.numbers.iter().map(i64::to_string).collect();
             conditions.push(format!("number IN ({})", numbers.join(", ")));
         }
+        for source in &self.except {
+            values.push(source.clone());
+            conditions.push(format!("source <> ?{}", values.len()));
+        }
         (conditions.join(" AND "), values)
     }
 }
@@ -313,6 +384,7 @@ fn of(row: &Found<'_>) -> Result<(Entry, Origin), rusqlite::Error> {
         number: row.get(0)?,
         report: origin.provenance.report.clone(),
         connection: origin.provenance.connection.clone(),
+        source: origin.source.clone(),
         parameters: origin.parameters.clone(),
         line: unsigned(row, 1)?,
         reason: row.get(2)?,
@@ -339,6 +411,7 @@ fn rejected(row: &Found<'_>) -> Result<RejectedRow, rusqlite::Error> {
         before: unsigned(row, 9)?,
         preamble: row.get(10)?,
         raw: row.get(11)?,
+        document: row.get(12)?,
     })
 }
 
@@ -352,6 +425,7 @@ mod tests {
         Origin {
             provenance: samples::epm(),
             ids_of: None,
+            source: Some("https://epm.example".into()),
             parameters: vec![("a".into(), "b".into())],
             run_id: "run".into(),
             plugin: Reader {
@@ -527,6 +601,35 @@ mod tests {
         };
         assert_eq!(store.remove(&one).unwrap(), 1);
         assert_eq!(store.count(&all()).unwrap(), 1);
+    }
+
+    #[test]
+    fn the_same_row_of_a_namesake_of_its_stream_is_another_row() {
+        let (_folder, store) = store(Bounds::default());
+        let rows = [row(2, 0, b"a")];
+        let mut from = origin(0, 10);
+        for source in [
+            Some("https://a.example"),
+            Some("https://b.example"),
+            None,
+            Some("https://a.example"),
+        ] {
+            from.source = source.map(str::to_owned);
+            store.add("s", &from, b"head\n", &rows, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        let group = |source: Option<&str>| Group {
+            source: source.map(str::to_owned),
+            rows: 1,
+        };
+        let all = [None, Some("https://a.example"), Some("https://b.example")].map(group);
+        assert_eq!(store.groups(&Selection::default()).unwrap(), all);
+        let except = Selection {
+            except: vec!["https://b.example".into()],
+            ..Selection::default()
+        };
+        assert_eq!(store.groups(&except).unwrap(), all[..2]);
+        assert_eq!((store.count(&except).unwrap(), store.remove(&except).unwrap()), (2, 2));
+        assert_eq!(store.count(&Selection::default()).unwrap(), 1);
     }
 
     #[test]

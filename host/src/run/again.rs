@@ -26,11 +26,6 @@ impl Again {
         self.0.is_over()
     }
 
-    /// How many events no route took.
-    pub fn unrouted(&self) -> u64 {
-        self.0.unrouted()
-    }
-
     /// Completes the sinks.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ pub struct Rejects {
     pub store: Option<Arc<RejectedRows>>,
     /// How much of a document may be rejected.
     pub most: MaxRejected,
+    /// The URL that the rows are collected from.
+    pub source: Option<String>,
     /// What the user typed to name the plugin.
     pub plugin: String,
 }
@@ -66,6 +68,7 @@ impl Run {
         Origin {
             provenance: (*self.provenance).clone(),
             ids_of: record.and_then(|record| record.ids_of.clone()),
+            source: self.rejects.source.clone(),
             parameters: request.parameters.clone(),
             run_id: self.id.clone(),
             plugin: Reader {

@@ -115,6 +115,13 @@ impl Course<'_> {
     }
 }
 
+/// Says why a window stays open where the run ends with something else.
+pub(super) fn say_held(held: Option<RunError>) {
+    if let Some(error) = held {
+        tracing::error!("{}", in_one_line(&error));
+    }
+}
+
 impl Run {
     /// Carries out all windows: fetched ahead, delivered one after another. Those it answers with are to be committed once
     /// the sinks are closed well; beside them, why a window stays open that the others did not wait for.
@@ -126,6 +133,24 @@ impl Run {
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<(Vec<Done>, Option<RunError>), RunError> {
+        let mut held = None;
+        let delivered = self.deliver_each(keeping, gate, report, counts, sinks, &mut held).await;
+        if delivered.is_err() {
+            say_held(held.take());
+        }
+        Ok((delivered?, held))
+    }
+
+    /// Carries out all windows, and says in `held` why the first one stays open that the others did not wait for.
+    async fn deliver_each(
+        &self,
+        keeping: &Keeping,
+        gate: &Arc<Gate>,
+        report: &mut ReportPlugin,
+        counts: &mut Counts,
+        sinks: &mut FanOut,
+        held: &mut Option<RunError>,
+    ) -> Result<Vec<Done>, RunError> {
         let mut ahead = Ahead::new(&self.fetcher, &keeping.book, gate);
         let adopted = self.adopt(keeping, report, counts, &mut ahead).await?;
         let schedule = after_adoption(
@@ -147,7 +172,7 @@ impl Run {
         let mut todo: VecDeque<_> = schedule.windows.into_iter().filter(fresh).enumerate().collect();
         let (begun, mut all, mut done) = (Instant::now(), ahead.len() + todo.len(), 0);
         let mut taken_up = ahead.len();
-        let (mut pending, mut held, mut refused) = (Vec::new(), None, Refused::default());
+        let (mut pending, mut refused) = (Vec::new(), Refused::default());
         loop {
             // What is due is asked for anew by each run, so while a window waits for its sinks nothing is begun behind it.
             let free = taken_up == 0 || keeping.wanted != Wanted::Due;
@@ -188,8 +213,8 @@ impl Run {
                 }
                 // Its document waits for a plugin that can read it, and the others need not.
                 Err(error @ RunError::TooManyRejected(_)) => {
-                    match &held {
-                        None => held = Some(error),
+                    match held {
+                        None => *held = Some(error),
                         Some(_) => tracing::error!("{}", in_one_line(&error)),
                     }
                     // What there was before it in its window is not to be taken for the next one's.
@@ -206,11 +231,14 @@ impl Run {
             done += 1;
             self.observer.windows(done, all, begun.elapsed());
         }
-        match refused.error {
+        if let Some(error) = refused.error {
             // Nothing was accepted after it, so it is not the dates that the server minds.
-            Some(error) => Err(error),
-            None => Ok((pending, held)),
+            match held {
+                None => *held = Some(error),
+                Some(_) => tracing::error!("{}", in_one_line(&error)),
+            }
         }
+        Ok(pending)
     }
 
     /// Takes up all windows that an earlier run did not end, at once. Answers with their periods.

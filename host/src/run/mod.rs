@@ -78,7 +78,7 @@ pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use keep_rejected::Rejects;
 pub use kept::{Keeping, Wanted};
 pub use loss::Loss;
-pub use reread::{Reread, RereadError, reread};
+pub use reread::{Reread, RereadError, reread, reread_together};
 pub use retention::{kept, oldest};
 pub use schedule::depth;
 pub use summary::{
@@ -403,7 +403,21 @@ impl Run {
     }
 
     /// Closes the sinks, and commits what is safe only then.
-    async fn complete(&self, delivered: Delivered, counts: &Counts, sinks: &mut FanOut) -> Result<(), RunError> {
+    async fn complete(&self, mut delivered: Delivered, counts: &Counts, sinks: &mut FanOut) -> Result<(), RunError> {
+        let mut held = delivered.held.take();
+        let completed = self.commit_rest(delivered, counts, sinks, &mut held).await;
+        kept::say_held(held);
+        completed
+    }
+
+    /// As [`complete`](Run::complete); what it ends with or says of what is held, it takes.
+    async fn commit_rest(
+        &self,
+        delivered: Delivered,
+        counts: &Counts,
+        sinks: &mut FanOut,
+        held: &mut Option<RunError>,
+    ) -> Result<(), RunError> {
         failpoint!("close.before");
         let endings = sinks.close(&*self.observer).await;
         failpoint!("close.after");
@@ -435,7 +449,7 @@ impl Run {
         }
         // The first of these is what the run ends with; each is said.
         let lost = self.tell_lost(keeping).await?;
-        let ends = [delivered.held, settled.err(), lost, counts.fate.result().err()];
+        let ends = [held.take(), settled.err(), lost, counts.fate.result().err()];
         let mut ends = ends.into_iter().flatten();
         let first = ends.next();
         ends.for_each(|error| tracing::error!("{}", in_one_line(&error)));

@@ -3,6 +3,7 @@
 //! What stands before the first row is the same in any format: the longest run of lines, from the document's start, in which the
 //! plugin finds nothing. A table has its header there, and whatever comes before that; a document of JSON lines has nothing.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::lines;
@@ -50,11 +51,90 @@ pub enum RereadError {
 ///
 /// Where the plugin fails, or refuses what it gets in a way that is no reject.
 pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, RereadError> {
-    let mut bytes = row.preamble.clone();
-    bytes.extend_from_slice(&row.raw);
-    bytes.push(b'\n');
+    alone(report, row)?.stamped(row)
+}
+
+/// Reads all rejected rows of a document that are kept, in their order. What a row alone does not say (whether `07/03/2025` is
+/// a day in March or in July) its neighbours may: rows that cannot be read by themselves are read once more as one document.
+/// That counts where it is plain which row each event is of: each row is one event or one reject, and those that can be read
+/// by themselves are the same events among the others.
+///
+/// # Errors
+///
+/// As [`reread`].
+pub fn reread_together(report: &ReportPlugin, rows: &[&RejectedRow]) -> Result<Vec<Reread>, RereadError> {
+    let mut read = Vec::with_capacity(rows.len());
+    for row in rows {
+        read.push(alone(report, row)?);
+    }
+    let undecided = read.iter().any(|read| matches!(read, Reread::Rejected(_)));
+    if undecided && rows.len() > 1 && rows.iter().all(|row| row.entry.whole) {
+        let together = together(report, rows, &read)?;
+        for (alone, together) in read.iter_mut().zip(together) {
+            if let (Reread::Rejected(_), Some(event)) = (&alone, together) {
+                *alone = Reread::Events(vec![event]);
+            }
+        }
+    }
+    read.into_iter()
+        .zip(rows)
+        .map(|(read, row)| read.stamped(row))
+        .collect()
+}
+
+/// The event of each row where they are one document; of none where that cannot be told.
+fn together(report: &ReportPlugin, rows: &[&RejectedRow], alone: &[Reread]) -> Result<Vec<Option<Event>>, RereadError> {
+    let Some(first) = rows.first() else {
+        return Ok(Vec::new());
+    };
+    let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let mut bytes = first.preamble.clone();
+    let (mut line, mut places) = (lines(&bytes) + 1, HashMap::new());
+    // What waits for the rest of the document comes behind what does not. With those rows at the end, events have the order
+    // of their rows.
+    let read_alone = |place: &usize| matches!(alone.get(*place), Some(Reread::Events(_)));
+    let (at_once, later): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(read_alone);
+    let order = [at_once, later].concat();
+    for (at, row) in order.iter().filter_map(|place| rows.get(*place)).enumerate() {
+        places.insert(line, at);
+        line += lines(&row.raw) + 1;
+        bytes.extend_from_slice(&row.raw);
+        bytes.push(b'\n');
+    }
+    let batch = match read(report, about(first), &bytes) {
+        Ok(batch) => batch,
+        Err(PluginError::Fault(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut rejected = vec![false; rows.len()];
+    for reject in &batch.rejects {
+        // A second one of a row, or one of no row: these are not the lines that it was taken for.
+        match places.remove(&reject.line).and_then(|at| rejected.get_mut(at)) {
+            Some(rejected) => *rejected = true,
+            None => return Ok(Vec::new()),
+        }
+    }
+    if batch.events.len() + batch.rejects.len() != rows.len() {
+        return Ok(Vec::new());
+    }
+    let mut events = batch.events.into_iter();
+    let mut found = vec![None; rows.len()];
+    for (place, rejected) in order.iter().zip(rejected) {
+        if let (Some(found), false) = (found.get_mut(*place), rejected) {
+            *found = events.next();
+        }
+    }
+    let same = found.iter().zip(alone).all(|(together, alone)| match alone {
+        Reread::Events(alone) => alone.as_slice() == together.as_slice(),
+        Reread::Rejected(_) => true,
+    });
+    Ok(if same { found } else { Vec::new() })
+}
+
+/// The document of a row.
+fn about(row: &RejectedRow) -> plugin::Document {
     let origin = &row.origin;
-    let document = plugin::Document {
+    plugin::Document {
         fetch: origin.document.fetch,
         request: plugin::Request {
             window: plugin::Window {
@@ -67,8 +147,15 @@ pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, Reread
         },
         file_name: origin.document.file.clone(),
         length: None,
-    };
-    let batch = match read(report, document, &bytes) {
+    }
+}
+
+/// Reads a row behind what stood before the first row of its document. Its events are as the plugin made them.
+fn alone(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, RereadError> {
+    let mut bytes = row.preamble.clone();
+    bytes.extend_from_slice(&row.raw);
+    bytes.push(b'\n');
+    let batch = match read(report, about(row), &bytes) {
         Ok(batch) => batch,
         // The plugin works, and cannot read this.
         Err(PluginError::Fault(fault)) => return Ok(Reread::Rejected(fault.message)),
@@ -77,19 +164,29 @@ pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, Reread
     if let Some(reject) = batch.rejects.into_iter().next() {
         return Ok(Reread::Rejected(reject.reason));
     }
-    let mut events = batch.events;
-    if events.is_empty() {
-        return Ok(Reread::Rejected("the plugin finds no row in it".into()));
+    match batch.events.is_empty() {
+        true => Ok(Reread::Rejected("the plugin finds no row in it".into())),
+        false => Ok(Reread::Events(batch.events)),
     }
-    let mut stamp = Stamp::new(&origin.provenance, origin.ids_of.as_deref(), origin.now);
-    let alone = events.clone();
-    for (at, event) in events.iter_mut().enumerate() {
-        let same = |other: &&Event| alone.get(at) == Some(*other);
-        let earlier = alone.iter().take(at).filter(same).count() as u64;
-        let each = alone.iter().filter(same).count() as u64;
-        stamp.put_nth(event, row.before.saturating_mul(each).saturating_add(earlier))?;
+}
+
+impl Reread {
+    /// With the ids that the events of the row would have had.
+    fn stamped(self, row: &RejectedRow) -> Result<Reread, RereadError> {
+        let Reread::Events(mut events) = self else {
+            return Ok(self);
+        };
+        let origin = &row.origin;
+        let mut stamp = Stamp::new(&origin.provenance, origin.ids_of.as_deref(), origin.now);
+        let alone = events.clone();
+        for (at, event) in events.iter_mut().enumerate() {
+            let same = |other: &&Event| alone.get(at) == Some(*other);
+            let earlier = alone.iter().take(at).filter(same).count() as u64;
+            let each = alone.iter().filter(same).count() as u64;
+            stamp.put_nth(event, row.before.saturating_mul(each).saturating_add(earlier))?;
+        }
+        Ok(Reread::Events(events))
     }
-    Ok(Reread::Events(events))
 }
 
 /// What stands before the first row of a document, with the ends of its lines; empty where that cannot be told.
@@ -180,6 +277,7 @@ mod tests {
                 number: 1,
                 report: report.into(),
                 connection: "epm".into(),
+                source: None,
                 parameters: Vec::new(),
                 line: 2,
                 reason: "x".into(),
@@ -198,6 +296,7 @@ mod tests {
             origin: Origin {
                 provenance: Provenance::new(report, "epm", "epm.example.com", Product::EpmCloud),
                 ids_of: None,
+                source: None,
                 parameters: Vec::new(),
                 run_id: "run".into(),
                 plugin: reader,
@@ -208,6 +307,7 @@ mod tests {
                 },
                 now: 86_400_000,
             },
+            document: 1,
             before,
             preamble: preamble.into(),
             raw: raw.into(),
@@ -261,6 +361,45 @@ mod tests {
                     Reread::Rejected(reason) => panic!("{reason}"),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn rows_of_a_document_settle_the_order_of_its_dates_among_themselves() {
+        let csv = "User Name,Remote IP Address,Timestamp\n";
+        let line = |date: &str| format!("ada,203.0.113.7,{date} 11:34:33 UTC");
+        let report = report("invalid-login");
+        let dates = ["07/03/2025", "some time ago", "13/03/2025", "07/03/2025", "01/02/2025"];
+        let rows: Vec<_> = dates
+            .iter()
+            .enumerate()
+            .map(|(at, date)| row("invalid-login", csv, &line(date), u64::from(at == 3)))
+            .collect();
+        let all: Vec<_> = rows.iter().collect();
+        let whole = format!("{csv}{}\n", dates.map(line).join("\n"));
+        let mut whole = read(&report, about(), whole.as_bytes()).unwrap();
+        let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
+        let mut stamp = Stamp::new(&provenance, None, 86_400_000);
+        whole.events.iter_mut().for_each(|event| stamp.put(event).unwrap());
+        assert_eq!(whole.events.len(), 4);
+        assert_ne!(whole.events[1].id, whole.events[2].id, "the same row twice");
+        // What waits for the order comes behind what does not.
+        let event_of = [Some(1), None, Some(0), Some(2), Some(3)];
+        let found = reread_together(&report, &all).unwrap();
+        assert_eq!(found.len(), 5);
+        for (at, found) in found.into_iter().enumerate() {
+            match found {
+                Reread::Events(events) => assert_eq!(events, [whole.events[event_of[at].unwrap()].clone()]),
+                Reread::Rejected(reason) => assert_eq!(event_of[at], None, "{reason}"),
+            }
+        }
+        // Nothing settles it, and each stays as it is.
+        for few in [&all[..2], &all[..1], &[&rows[0], &rows[4]]] {
+            let found = reread_together(&report, few).unwrap();
+            assert!(
+                found.iter().all(|found| matches!(found, Reread::Rejected(_))),
+                "{found:?}"
+            );
         }
     }
 

@@ -85,6 +85,8 @@ impl Tally {
 pub struct Remains {
     /// The store.
     pub dead_letters: Arc<DeadLetters>,
+    /// What the sink leads to, in a text without secrets; none where nobody configured it.
+    pub destination: Option<String>,
     /// The run that the events come from.
     pub run_id: String,
     /// What is true of all its events.
@@ -383,11 +385,12 @@ impl Delivery {
             .collect();
         let Remains {
             dead_letters,
+            destination,
             run_id,
             provenance,
         } = &self.remains;
         // This waits for the disk; the other sinks' tasks go on, on other threads.
-        let kept = dead_letters.add(self.sink.name(), run_id, provenance, &letters);
+        let kept = dead_letters.add((self.sink.name(), destination.as_deref()), run_id, provenance, &letters);
         match kept {
             Ok(()) => {
                 if self.tally.dead_lettered() == 0 {

@@ -74,6 +74,7 @@ pub use parquet::Pages;
 pub use plugin::{PluginOptions, PluginSink};
 pub use postgres::{BadTableName, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName};
 pub use renderer::Renderer;
+pub(crate) use seal::hex;
 pub use seal::{Journal, Seal};
 pub use spec::SinkSpec;
 pub use stdout::StdoutSink;

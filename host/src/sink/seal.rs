@@ -72,7 +72,7 @@ pub trait Journal: Send + Sync {
     async fn confirm(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
-pub(super) fn hex(digest: &[u8]) -> String {
+pub(crate) fn hex(digest: &[u8]) -> String {
     use std::fmt::Write;
     digest
         .iter()

@@ -12,6 +12,12 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     let time = record.time(&timestamp)?;
     let action = record.take("eventId");
     let (activity, outcome, about) = activity::read(action.as_deref().unwrap_or_default());
+    let label = activity::label(activity);
+    let member = (about == About::Member).then(|| Member::of(record));
+    let (activity, about) = match member {
+        Some(member) => member.told_of(activity, about),
+        None => (activity, about),
+    };
     let actor = actor(record);
     let mut is_group = false;
     let (subject, target) = match about {
@@ -19,10 +25,19 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
         About::Actor => (None, None),
         About::Account => (account(record, "adminResourceName", "adminResourceId"), None),
         About::Member => {
-            let (member, kind, target) = member(record);
-            is_group = kind == Kind::Group && matches!(activity, Activity::RoleAssign | Activity::RoleRevoke);
-            (member, target)
+            is_group = member.is_some_and(|member| member.kind == Kind::Group);
+            match member.is_some_and(|member| member.is_resource) {
+                true => (
+                    account(record, "adminResourceName", "adminResourceId"),
+                    record.take("adminRefResourceName"),
+                ),
+                false => (
+                    account(record, "adminRefResourceName", "adminRefResourceId"),
+                    record.take("adminResourceName"),
+                ),
+            }
         }
+        About::Group if member.is_some_and(|member| member.is_resource) => (None, record.take("adminRefResourceName")),
         About::Group | About::Resource => (None, record.take("adminResourceName")),
     };
     let mut event = Event::new(time, activity, outcome, subject.unwrap_or_else(|| actor.clone()));
@@ -42,7 +57,7 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
         Outcome::Failure => "failure",
         Outcome::Unknown => "unknown",
     };
-    event.labels = vec![activity::label(activity).into(), ended.into()];
+    event.labels = vec![label.into(), ended.into()];
     if is_group {
         // The host's label for a role whose subject is a group and no account.
         event.labels.push("group".into());
@@ -89,6 +104,8 @@ fn account<'r>(record: &mut Record<'r>, name: &str, id: &str) -> Option<Principa
 enum Kind {
     User,
     Group,
+    App,
+    Role,
     Other,
 }
 
@@ -97,29 +114,43 @@ impl Kind {
         match record.get(name) {
             Some(kind) if kind.eq_ignore_ascii_case("User") => Kind::User,
             Some(kind) if kind.eq_ignore_ascii_case("Group") => Kind::Group,
+            Some(kind) if kind.eq_ignore_ascii_case("App") => Kind::App,
+            Some(kind) if kind.eq_ignore_ascii_case("AppRole") => Kind::Role,
             _ => Kind::Other,
         }
     }
 }
 
-/// The member, what sort of thing it is, and the role or group. The resource is the role and the reference its member,
-/// unless their types say that it is the other way round.
-fn member<'r>(record: &mut Record<'r>) -> (Option<Principal<'r>>, Kind, Option<Cow<'r, str>>) {
-    let resource = Kind::of(record, "adminResourceType");
-    let reference = Kind::of(record, "adminRefResourceType");
-    let is_reversed = match (resource, reference) {
-        (Kind::User, reference) => reference != Kind::User,
-        // A group that is named beside no user is the member of a role, where the other is one.
-        (Kind::Group, Kind::Other) => {
-            (record.get("adminRefResourceType")).is_some_and(|kind| kind.eq_ignore_ascii_case("AppRole"))
+/// What was put into a role or group, or taken out.
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    kind: Kind,
+    /// Whether it is the resource of the record. Commonly the resource is the role and the reference its member, unless their
+    /// types say that it is the other way round.
+    is_resource: bool,
+}
+
+impl Member {
+    fn of(record: &Record<'_>) -> Member {
+        let resource = Kind::of(record, "adminResourceType");
+        let reference = Kind::of(record, "adminRefResourceType");
+        let is_resource = match (resource, reference) {
+            (Kind::User, reference) => reference != Kind::User,
+            // What is named beside no user is the member of a role, where the other is one; and an application that of a group.
+            (Kind::Group | Kind::App, Kind::Role) | (Kind::App, Kind::Group) => true,
+            _ => false,
+        };
+        let kind = if is_resource { resource } else { reference };
+        Member { kind, is_resource }
+    }
+
+    /// What was done, and whom it is about. An application is no user, and a group in a group is none: both stay attributes.
+    fn told_of(self, activity: Activity, about: About) -> (Activity, About) {
+        let is_role = matches!(activity, Activity::RoleAssign | Activity::RoleRevoke);
+        match (self.kind, is_role) {
+            (Kind::App, true) => (Activity::Other, About::Resource),
+            (Kind::App | Kind::Group, false) => (Activity::GroupUpdate, About::Group),
+            _ => (activity, about),
         }
-        _ => false,
-    };
-    if is_reversed {
-        let account = account(record, "adminResourceName", "adminResourceId");
-        (account, resource, record.take("adminRefResourceName"))
-    } else {
-        let account = account(record, "adminRefResourceName", "adminRefResourceId");
-        (account, reference, record.take("adminResourceName"))
     }
 }

@@ -1,5 +1,6 @@
 //! From `--sink` and `[sinks]` to opened sinks.
 
+mod destination;
 mod file;
 mod nats;
 mod network;
@@ -21,8 +22,10 @@ use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
 use crate::run::Outlet;
 use crate::run::route::Router;
+use crate::sink::dead_letters::Entry;
 use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
 
+pub use destination::destination;
 use file::Layout;
 use open::Opener;
 
@@ -91,6 +94,7 @@ pub fn open(
 pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> Remains {
     Remains {
         dead_letters: Arc::new(dead_letters::store(config)),
+        destination: None,
         run_id: run_id.to_owned(),
         provenance: Arc::clone(provenance),
     }
@@ -148,8 +152,12 @@ impl Opening<'_> {
                 (opener.ad_hoc_plugin(text, config, encoding)?, None)
             }
         };
+        let remains = Remains {
+            destination: set.map(|set| destination(self.opener.config, sink.name(), set)),
+            ..self.remains.clone()
+        };
         self.outlets.push(Outlet {
-            delivery: Delivery::new(sink, policy(set), self.remains.clone()),
+            delivery: Delivery::new(sink, policy(set), remains),
             required: set.is_none_or(|set| set.required),
             when_down: set.and_then(|set| set.when_down),
         });
@@ -237,8 +245,9 @@ pub fn open_alone(config: &Config, name: &str, provenance: &Arc<Provenance>) -> 
     opener.configured(name, named(config, name)?)
 }
 
-/// Opens one configured sink for events kept earlier.
-pub fn reopen(config: &Config, name: &str, provenance: &Arc<Provenance>, run_id: &str) -> Result<Delivery, Failure> {
+/// Opens one configured sink for events kept earlier. What it refuses again is kept as it was, for the same destination.
+pub fn reopen(config: &Config, letter: &Entry, provenance: &Arc<Provenance>) -> Result<Delivery, Failure> {
+    let name = &letter.sink;
     let set = named(config, name)?;
     let opener = Opener {
         config,
@@ -249,7 +258,10 @@ pub fn reopen(config: &Config, name: &str, provenance: &Arc<Provenance>, run_id:
     Ok(Delivery::new(
         sink,
         policy(Some(set)),
-        remains(config, run_id, provenance),
+        Remains {
+            destination: letter.destination.clone(),
+            ..remains(config, &letter.run_id, provenance)
+        },
     ))
 }
 

@@ -121,6 +121,7 @@ impl Process<'_> {
                     Default::default(),
                 ))
             }),
+            destination: None,
             run_id: "run".into(),
             provenance: Arc::new(samples::epm()),
         };

@@ -33,7 +33,6 @@ const EVERYTHING: Repertoire = Repertoire {
         "group",
         "other",
         "role",
-        "subgroup",
         "failure",
         "success",
         "unknown",

@@ -2,7 +2,7 @@
 //!
 //! [`DeadLetters`] keeps each with its sink, the reason, the times of the attempts and what is true of its run, so that
 //! it can be delivered later as if nothing had happened. An event is kept once for each sink; another event of the same id is
-//! another letter. The store is bounded: what does not fit is refused, and whoever wanted to put it there says so.
+//! another letter, and so is one whose sink leads elsewhere: configurations that share a store may name receivers alike. The store is bounded: what does not fit is refused, and whoever wanted to put it there says so.
 
 mod schema;
 mod store;
@@ -69,6 +69,8 @@ pub struct Entry {
     pub number: i64,
     /// The sink's name.
     pub sink: String,
+    /// What the sink led to; unknown for one that an earlier version kept.
+    pub destination: Option<String>,
     /// The report's name.
     pub report: String,
     /// The connection's name.
@@ -109,6 +111,19 @@ pub struct Selection {
     pub report: Option<String>,
     /// With these numbers.
     pub numbers: Vec<i64>,
+    /// Not those of these sinks that led there.
+    pub except: Vec<Group>,
+}
+
+/// Letters of one sink that led to one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The sink's name.
+    pub sink: String,
+    /// What it led to; unknown for those that an earlier version kept.
+    pub destination: Option<String>,
+    /// How many there are.
+    pub letters: u64,
 }
 
 /// Why dead letters cannot be kept or read.

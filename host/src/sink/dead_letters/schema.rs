@@ -19,6 +19,10 @@ pub(super) const FORM: Form = Form {
             sql: BY_CONTENT,
             then: Some(digests),
         },
+        Step {
+            sql: BY_DESTINATION,
+            then: None,
+        },
     ],
 };
 
@@ -81,6 +85,41 @@ const BY_CONTENT: &str = "
     INSERT INTO sqlite_sequence SELECT 'letter_by_content', seq FROM sqlite_sequence WHERE name = 'letter';
     DROP TABLE letter;
     ALTER TABLE letter_by_content RENAME TO letter;
+    CREATE TRIGGER letter_added AFTER INSERT ON letter BEGIN
+        UPDATE total SET events = events + 1, bytes = bytes + length(CAST(NEW.event AS BLOB));
+    END;
+    CREATE TRIGGER letter_removed AFTER DELETE ON letter BEGIN
+        UPDATE total SET events = events - 1, bytes = bytes - length(CAST(OLD.event AS BLOB));
+    END;
+";
+
+/// A sink of the same name in another configuration leads elsewhere: its letters are letters of their own.
+const BY_DESTINATION: &str = "
+    CREATE TABLE letter_by_destination (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        sink TEXT NOT NULL,
+        destination TEXT NOT NULL DEFAULT '', -- empty where it is unknown
+        report TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        first_attempt INTEGER NOT NULL, -- ms since 1970
+        last_attempt INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        times_kept INTEGER NOT NULL DEFAULT 1,
+        run_id TEXT NOT NULL,
+        provenance INTEGER NOT NULL REFERENCES provenance (id),
+        event TEXT NOT NULL,
+        digest BLOB NOT NULL, -- SHA-256 of the event
+        UNIQUE (sink, destination, connection, report, event_id, digest)
+    ) STRICT;
+    INSERT INTO letter_by_destination SELECT number, sink, '', report, connection, event_id, reason, first_attempt,
+        last_attempt, attempts, times_kept, run_id, provenance, event, digest FROM letter;
+    -- A number is not used again.
+    DELETE FROM sqlite_sequence WHERE name = 'letter_by_destination';
+    INSERT INTO sqlite_sequence SELECT 'letter_by_destination', seq FROM sqlite_sequence WHERE name = 'letter';
+    DROP TABLE letter;
+    ALTER TABLE letter_by_destination RENAME TO letter;
     CREATE TRIGGER letter_added AFTER INSERT ON letter BEGIN
         UPDATE total SET events = events + 1, bytes = bytes + length(CAST(NEW.event AS BLOB));
     END;
@@ -162,6 +201,38 @@ mod tests {
         assert_eq!(totals, (1, 5));
         // Twice is once.
         FORM.prepare(&mut connection).unwrap().unwrap();
+    }
+
+    #[test]
+    fn the_second_version_s_letters_have_no_known_destination_and_others_stand_beside_them() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let second = Form {
+            steps: FORM.steps.split_at(2).0,
+            ..FORM
+        };
+        second.prepare(&mut connection).unwrap().unwrap();
+        connection
+            .execute("INSERT INTO provenance VALUES (1, '{}')", [])
+            .unwrap();
+        put(&connection, 2, "gone").unwrap();
+        connection.execute("DELETE FROM letter", []).unwrap();
+        put(&connection, 2, "kept").unwrap();
+
+        FORM.prepare(&mut connection).unwrap().unwrap();
+        let row = connection.query_row("SELECT number, destination, event, digest FROM letter", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        });
+        let row: (i64, String, String, [u8; 32]) = row.unwrap();
+        assert_eq!(row, (2, String::new(), "kept".to_owned(), digest("kept")));
+        connection
+            .execute("UPDATE letter SET destination = 'elsewhere'", [])
+            .unwrap();
+        put(&connection, 3, "kept").unwrap();
+        assert!(put(&connection, 3, "kept").is_err());
+        let totals = connection.query_row("SELECT events, bytes FROM total", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+        assert_eq!(totals.unwrap(), (2_u32, 8_u32));
     }
 
     #[test]

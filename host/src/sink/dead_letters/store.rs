@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
-use super::{Bounds, DeadLetter, DeadLetterError, Entry, Fill, Selection, Undelivered, schema};
+use super::{Bounds, DeadLetter, DeadLetterError, Entry, Fill, Group, Selection, Undelivered, schema};
 use crate::event::Provenance;
 use crate::store::{Claim, Store, json, parsed, unsigned};
 
@@ -56,14 +56,14 @@ impl DeadLetters {
         Ok(self.store.claim()?)
     }
 
-    /// Keeps events for a sink, all of them or none. One that is there already gets the new reason and attempts.
+    /// Keeps events for a sink that leads to `destination`, all of them or none. One that is there already gets the new reason and attempts.
     ///
     /// # Errors
     ///
     /// [`DeadLetterError::Full`] where they do not fit; otherwise the file cannot be used.
     pub fn add(
         &self,
-        sink: &str,
+        (sink, destination): (&str, Option<&str>),
         run_id: &str,
         provenance: &Provenance,
         letters: &[Undelivered<'_>],
@@ -72,9 +72,14 @@ impl DeadLetters {
         let Some(connection) = opened.as_mut() else {
             return Ok(());
         };
-        let (before, after) = self
-            .store
-            .database(put(connection, sink, run_id, provenance, letters, self.bounds))?;
+        let (before, after) = self.store.database(put(
+            connection,
+            (sink, destination),
+            run_id,
+            provenance,
+            letters,
+            self.bounds,
+        ))?;
         if after.fits(self.bounds) {
             return Ok(());
         }
@@ -97,6 +102,29 @@ impl DeadLetters {
         Ok(self.store.database((|| {
             let mut statement = connection.prepare("SELECT DISTINCT sink FROM letter ORDER BY sink")?;
             statement.query_map([], |row| row.get(0))?.collect()
+        })())?)
+    }
+
+    /// The sinks of the selected letters and what each led to, in order.
+    pub fn groups(&self, selection: &Selection) -> Result<Vec<Group>, DeadLetterError> {
+        let opened = self.store.open_existing()?;
+        let Some(connection) = opened.as_ref() else {
+            return Ok(Vec::new());
+        };
+        let (condition, values) = selection.condition();
+        let query = format!(
+            "SELECT sink, destination, count(*) FROM letter WHERE {condition} GROUP BY sink, destination ORDER BY sink, destination"
+        );
+        Ok(self.store.database((|| {
+            let mut statement = connection.prepare(&query)?;
+            let group = |row: &Row<'_>| {
+                Ok(Group {
+                    sink: row.get(0)?,
+                    destination: known(row.get(1)?),
+                    letters: unsigned(row, 2)?,
+                })
+            };
+            statement.query_map(params_from_iter(values), group)?.collect()
         })())?)
     }
 
@@ -196,13 +224,13 @@ impl Total {
 }
 
 /// The columns of an [`Entry`], in its order.
-const ENTRY: &str =
-    "number, sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, times_kept, run_id";
+const ENTRY: &str = "number, sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, times_kept, run_id, \
+     destination";
 
 /// Inserts, and says how much there was and is then; what goes over the bounds is taken back.
 fn put(
     connection: &mut Connection,
-    sink: &str,
+    (sink, destination): (&str, Option<&str>),
     run_id: &str,
     provenance: &Provenance,
     letters: &[Undelivered<'_>],
@@ -217,7 +245,8 @@ fn put(
     {
         let mut insert = transaction.prepare_cached(
             "INSERT INTO letter (sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, \
-             run_id, provenance, event, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+             run_id, provenance, event, digest, destination) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
              ON CONFLICT DO UPDATE SET reason = excluded.reason, last_attempt = excluded.last_attempt, \
              attempts = attempts + excluded.attempts, times_kept = times_kept + 1",
         )?;
@@ -236,6 +265,7 @@ fn put(
                 shared,
                 event,
                 schema::digest(&event),
+                destination.unwrap_or_default(),
             ])?;
         }
     }
@@ -262,8 +292,19 @@ impl Selection {
             let numbers: Vec<String> = self.numbers.iter().map(i64::to_string).collect();
             conditions.push(format!("number IN ({})", numbers.join(", ")));
         }
+        for group in &self.except {
+            values.push(group.sink.clone());
+            values.push(group.destination.clone().unwrap_or_default());
+            let (sink, destination) = (values.len() - 1, values.len());
+            conditions.push(format!("NOT (sink = ?{sink} AND destination = ?{destination})"));
+        }
         (conditions.join(" AND "), values)
     }
+}
+
+/// A destination as it is kept.
+fn known(destination: String) -> Option<String> {
+    Some(destination).filter(|destination| !destination.is_empty())
 }
 
 fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
@@ -273,6 +314,7 @@ fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
     Ok(Entry {
         number: row.get(0)?,
         sink: row.get(1)?,
+        destination: known(row.get(11)?),
         report: row.get(2)?,
         connection: row.get(3)?,
         event_id: row.get(4)?,
@@ -288,8 +330,8 @@ fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
 fn letter(row: &Row<'_>) -> Result<DeadLetter, rusqlite::Error> {
     Ok(DeadLetter {
         entry: entry(row)?,
-        provenance: parsed(row, 11)?,
-        event: parsed(row, 12)?,
+        provenance: parsed(row, 12)?,
+        event: parsed(row, 13)?,
     })
 }
 
@@ -317,7 +359,7 @@ mod tests {
                 attempts: 1,
             })
             .collect();
-        store.add(sink, "run", &samples::epm(), &letters)
+        store.add((sink, Some("there")), "run", &samples::epm(), &letters)
     }
 
     #[test]

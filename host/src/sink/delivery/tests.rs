@@ -77,6 +77,7 @@ fn bench(limits: BatchLimits, bounds: Bounds) -> Bench {
     let receiver = Receiver::default();
     let remains = Remains {
         dead_letters: Arc::clone(&dead_letters),
+        destination: None,
         run_id: "run".into(),
         provenance: Arc::new(samples::epm()),
     };

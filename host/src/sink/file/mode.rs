@@ -18,9 +18,9 @@ impl FileMode {
 }
 
 impl Default for FileMode {
-    /// As for any new file: the umask decides.
+    /// However a file is named, with `path` or on the command line, it holds the same.
     fn default() -> Self {
-        FileMode(0o666)
+        FileMode::PRIVATE
     }
 }
 

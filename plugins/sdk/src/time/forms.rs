@@ -10,6 +10,7 @@ const OTHER_LANGUAGE: &str = "the time names no month in English";
 const NO_YEAR: &str = "the time has no year";
 const OTHER_WEEKDAY: &str = "the day of the week is not that of the date";
 const IMPLAUSIBLE: &str = "the time is a number, and no time from 2001 to 2099 as seconds or milliseconds since 1970";
+const ROUNDED: &str = "the time is a number of which only the first digits were written";
 const DATE_AND_HOUR: &str = "the time is a number that could be a date and an hour, or seconds since 1970";
 
 /// The longest text that is looked at.
@@ -35,6 +36,9 @@ pub(super) fn read(text: &str) -> Result<Reading, &'static str> {
         return Err(UNKNOWN_FORM);
     }
     let mut rest = Pieces::of(text).without_enclosure();
+    if let Some(read) = rest.scientific() {
+        return read;
+    }
     // A date and a time of day that nothing stands between.
     if let Some(Piece::Number(both)) = rest.peek(0)
         && both.starts_with("20")
@@ -161,7 +165,9 @@ fn basic_clock(digits: &str, fraction: &str) -> Result<TimeOfDay, &'static str> 
 }
 
 fn time_of_day(hour: i64, minute: i64, second: i64, nanoseconds: i64) -> Result<TimeOfDay, &'static str> {
-    if hour > 23 || minute > 59 || second > 60 {
+    // The end of a day, as ISO 8601 has it.
+    let is_end = hour == 24 && (minute, second, nanoseconds) == (0, 0, 0);
+    if hour > 23 && !is_end || minute > 59 || second > 60 {
         return Err(NO_SUCH_TIME);
     }
     let clock = Clock {
@@ -191,6 +197,39 @@ fn whole_year(digits: &str) -> Option<i64> {
 }
 
 impl<'a> Pieces<'a> {
+    /// A number as spreadsheets and Java write one of many digits, `1.751542473123E12`, if that is all there is. Rounded to
+    /// more than a second it is no time.
+    fn scientific(&self) -> Option<Result<Reading, &'static str>> {
+        let (
+            Some(Piece::Number(first)),
+            Some(Piece::Mark('.' | ',')),
+            Some(Piece::Number(digits)),
+            Some(Piece::Word("E" | "e")),
+        ) = (
+            self.peek(0),
+            self.peek_joined(1),
+            self.peek_joined(2),
+            self.peek_joined(3),
+        )
+        else {
+            return None;
+        };
+        let sign = usize::from(self.peek_joined(4) == Some(Piece::Mark('+')));
+        let (Some(Piece::Number(exponent)), None) = (self.peek_joined(4 + sign), self.peek(5 + sign)) else {
+            return None;
+        };
+        let exponent: usize = exponent.parse().ok().filter(|exponent| *exponent <= 18)?;
+        if first.len() != 1 {
+            return None;
+        }
+        if digits.len() < 9 {
+            return Some(Err(ROUNDED));
+        }
+        let all = format!("{first}{digits:0<exponent$}");
+        let (whole, fraction) = all.split_at_checked(1 + exponent)?;
+        Some(self::digits(whole, fraction))
+    }
+
     /// The day of the week, if it comes next: 0 is Sunday.
     fn weekday(&mut self) -> Option<i64> {
         const NAMES: [&str; 7] = [
@@ -248,10 +287,23 @@ impl<'a> Pieces<'a> {
         civil_date(year.ok_or(UNKNOWN_FORM)?, month, day).map(Date::Days)
     }
 
-    /// `2025-07-03`, `2025/7/3`, `2025. 07. 03.`, `2025 Jul 3`.
+    /// `2025-07-03`, `2025/7/3`, `2025. 07. 03.`, `2025 Jul 3`, `2025-184`.
     fn year_first_of(&mut self, year: &str) -> Result<Date, &'static str> {
         self.skip(1);
         let separator = self.separator();
+        if let (Some('-'), Some(Piece::Number(day))) = (separator, self.peek_joined(0))
+            && day.len() == 3
+        {
+            self.skip(1);
+            let first = |year: i64| civil_date(year, 1, 1);
+            let (year, day): (i64, i64) = (whole_year(year).ok_or(UNKNOWN_FORM)?, day.parse().unwrap_or(0));
+            let (days, next) = (first(year)? + day - 1, first(year + 1)?);
+            return if day > 0 && days < next {
+                Ok(Date::Days(days))
+            } else {
+                Err(NO_SUCH_TIME)
+            };
+        }
         let month = match self.peek(0) {
             Some(Piece::Word(_)) => self.month_name()?,
             _ if separator.is_some() => self.number(1, 2).ok_or(UNKNOWN_FORM)?,
@@ -374,17 +426,19 @@ impl<'a> Pieces<'a> {
         if minute.len() != 2 || second.len() != 2 {
             return Err(UNKNOWN_FORM);
         }
-        if let Some(afternoon) = self.half_of_day() {
-            if !(1..=12).contains(&hour) {
-                return Err(NO_SUCH_TIME);
-            }
-            hour = hour % 12 + if afternoon { 12 } else { 0 };
-        }
-        // `Thursday, 3 July 2025 11:34:33 o'clock UTC`, as Java 8 has it in British English.
+        let mut half = self.half_of_day();
+        // `Thursday, 3 July 2025 11:34:33 o'clock UTC`, as Java 8 has it in British English, or `11:34:33 o'clock PM`.
         if let (Some(Piece::Word("o")), Some(Piece::Mark('\'')), Some(Piece::Word("clock"))) =
             (self.peek(0), self.peek(1), self.peek(2))
         {
             self.skip(3);
+            half = half.or_else(|| self.half_of_day());
+        }
+        if let Some(afternoon) = half {
+            if !(1..=12).contains(&hour) {
+                return Err(NO_SUCH_TIME);
+            }
+            hour = hour % 12 + if afternoon { 12 } else { 0 };
         }
         let (minute, second) = (minute.parse().unwrap_or(60), second.parse().unwrap_or(61));
         time_of_day(hour, minute, second, nanoseconds(fraction)?)
