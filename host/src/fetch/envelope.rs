@@ -196,8 +196,8 @@ pub(super) fn says_nothing_there(text: &str) -> bool {
                 .windows(2)
                 .position(|pair| pair == ["not", "found"])
                 .is_some_and(|at| {
-                    let before = words.iter().take(at).rev();
-                    let thing = before.skip_while(|word| LINKING.contains(word)).next();
+                    let mut before = words.iter().take(at).rev();
+                    let thing = before.find(|word| !LINKING.contains(word));
                     thing.is_some_and(|thing| THINGS.contains(thing))
                 });
             let no_thing = words.iter().enumerate().any(|(at, word)| {
