@@ -155,6 +155,19 @@ fn a_letter_goes_where_it_was_meant_to_go_and_not_to_a_namesake_of_its_sink() {
     }
     assert_eq!((listed(&desk), other.taken().len()), (letters, 0));
 
+    // A configuration without a sink of that name knows nothing of them, unless they are named.
+    let text = std::fs::read_to_string(desk.path().join("host.toml")).unwrap();
+    desk.write("host.toml", text.replace("[sinks.siem]", "[sinks.other]"));
+    for command in ["replay", "drop"] {
+        let all = if command == "drop" { &["--all"][..] } else { &[] };
+        let output = host(&desk, &[&["dead-letter", command], all].concat());
+        refused(&output, "the configuration has no such sink: they stay");
+    }
+    let named = host(&desk, &["dead-letter", "replay", "--sink", "siem"]);
+    assert_eq!(named.status.code(), Some(2));
+    assert!(stderr(&named).contains("there is no sink"), "{}", stderr(&named));
+    assert_eq!(listed(&desk), letters);
+
     // Its own letters go, the others stay.
     let ready = Arc::new(AtomicBool::new(false));
     let is_ready = Arc::clone(&ready);

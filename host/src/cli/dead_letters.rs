@@ -129,20 +129,22 @@ struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Finds them among the selected ones. Letters of a version that kept no destination, and those of sinks that are not
-    /// configured, are none of them.
+    /// Finds them among the selected ones. Letters of a version that kept no destination are none of them, nor are those of a
+    /// sink that is not configured and named all the same.
     fn of(config: &Config, store: &DeadLetters, selection: &Selection) -> Result<Elsewhere, Failure> {
         let (mut groups, mut lines) = (Vec::new(), Vec::new());
         for group in store.groups(selection)? {
-            let Some(sink) = config.sinks.get(&group.sink) else {
+            let today = (config.sinks.get(&group.sink)).map(|sink| sinks::destination(config, &group.sink, sink));
+            let Some(then) = group.destination.as_ref().filter(|then| Some(*then) != today.as_ref()) else {
                 continue;
             };
-            let today = sinks::destination(config, &group.sink, sink);
-            let Some(then) = group.destination.as_ref().filter(|then| **then != today) else {
-                continue;
+            let now = match today {
+                Some(today) => format!("the sink leads to {today}"),
+                None if selection.sink.is_some() => continue,
+                None => "the configuration has no such sink".to_owned(),
             };
             lines.push(format!(
-                "{} of sink {} {} meant for {then}, and the sink leads to {today}: {}",
+                "{} of sink {} {} meant for {then}, and {now}: {}",
                 counted(group.letters, "dead letter", "dead letters"),
                 group.sink,
                 if group.letters == 1 { "was" } else { "were" },
