@@ -234,6 +234,7 @@ impl Run {
         if let Some(error) = refused.error {
             // Nothing was accepted after it, so it is not the dates that the server minds.
             match held {
+                None if pending.is_empty() => return Err(error),
                 None => *held = Some(error),
                 Some(_) => tracing::error!("{}", in_one_line(&error)),
             }
