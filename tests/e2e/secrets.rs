@@ -170,7 +170,7 @@ fn check_says_what_works_and_whom_to_ask() {
         assert!(stdout(&output).contains(said), "{scenario}: {}", stdout(&output));
         let lines = stdout(&output);
         let own = |line: &&str| {
-            ["ledger: ", "dead letters: "]
+            ["ledger: ", "dead letters: ", "rejected rows: "]
                 .iter()
                 .any(|name| line[8..].starts_with(name))
         };
