@@ -4,7 +4,6 @@ use crate::activity::{self, About};
 use plugin_sdk::json_lines::Record;
 use plugin_sdk::table::Reason;
 use plugin_sdk::*;
-use std::borrow::Cow;
 
 /// The event of a resource. Members without a place of their own stay attributes; so does a masked address.
 pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
