@@ -154,7 +154,7 @@ fn a_gap_is_not_forgotten_wherever_the_run_that_finds_it_ends() {
         let more = format!("{ROUTES}[ledger]\nlook-back = [{{ age = \"2h\" }}]\n");
         let _server = serve(&desk, &receiver, "rows=10,retention=30", now, &more);
         let arguments = ["run", "audit-events", "-q", "--now", now];
-        let mut killed = desk.host(&arguments);
+        let mut killed = desk.host(arguments);
         killed.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
         let killed = killed.env("HOST_FAILPOINT", format!("{place}:0")).output().unwrap();
         assert_eq!(killed.status.code(), None, "{place}: {}", stderr(&killed));
