@@ -153,9 +153,9 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
     } = course(&mut dice);
     let faults = [dice.pick(&FAULTS), dice.pick(&FAULTS)];
     let to_stdout = dice.throw(2) == 0;
-    // Every other stream meets the habits of real servers too.
+    // Every other stream meets the habits of real servers too, in the draws that the walk goes through.
     let habits = match dice.throw(2) {
-        0 => format!("real-world={seed},"),
+        0 => format!("real-world={},", seed % 27),
         _ => String::new(),
     };
     let scene = Scene::new(&format!("retry-after=0,{habits}{}", faults.join(",")));

@@ -13,7 +13,7 @@ const HABITS: [&[&str]; 22] = [
     &["strict-names"],
     &["refuse-duplicate-names"],
     &["zip-user-login"],
-    &["done-at-once", "slow-job=3"],
+    &["slow-job=3"],
     &["time=iso", "time=space", "time=epoch"],
     &["preamble=none", "preamble=bom", "preamble=comma"],
     &["archive=bare", "archive=backslash", "archive=zip64"],
