@@ -92,6 +92,9 @@ fn a_gateway_with_nobody_behind_it_is_unavailable() {
         let nginx = Nginx::start(port, "", &format!("location / {{ {answer} }}"));
         let desk = desk();
         connect(&desk, &format!("http://127.0.0.1:{port}"), "");
+        let patient = std::fs::read_to_string(desk.path().join("host.toml")).unwrap();
+        let impatient = patient.replace("attempts = 3", "attempts = 3, max-throttled = \"1s\"");
+        desk.write("host.toml", impatient);
         let output = run(&desk, "user-login", &[]);
         assert_failure(&output, 4, status);
         assert!(stderr(&output).contains("hint: "), "{}", stderr(&output));

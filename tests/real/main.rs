@@ -51,7 +51,7 @@ fn connect(desk: &Desk, url: &str, more: &str) {
         format!(
             "[connections.epm]\nkind = \"epm\"\nurl = \"{url}\"\nallow-private-addresses = true\n\
              auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n\
-             retry = {{ attempts = 3, min-delay = \"1ms\", max-delay = \"10ms\", max-throttled = \"1s\" }}\n{more}\n"
+             retry = {{ attempts = 3, min-delay = \"1ms\", max-delay = \"10ms\" }}\n{more}\n"
         ),
     );
 }
