@@ -192,7 +192,8 @@ impl Run {
                 .window(keeping, &mut underway, next, &pending, report, counts, sinks)
                 .await;
             counts.ledger.unsure = ahead.gate.unsure.load(Ordering::Relaxed);
-            if step.is_ok() {
+            // What an earlier run fetched says nothing of what the server accepts now.
+            if step.is_ok() && underway.window.clock == self.clock() {
                 counts.ledger.lost.extend(refused.lose(keeping).await?);
             }
             match step {
@@ -567,7 +568,7 @@ impl Refused {
         let next = from
             .checked_add(SignedDuration::from_hours(24))
             .map_or(to, |next| next.min(to));
-        tracing::warn!(%from, to = %next, "{}: perhaps it does not keep events for so long", in_one_line(&error));
+        tracing::warn!(%from, to = %next, "{}: perhaps the server keeps no events of that day", in_one_line(&error));
         self.days.push(Interval::new(from, next));
         self.error.get_or_insert(error);
         (next < to).then(|| Planned {
