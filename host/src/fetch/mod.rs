@@ -26,6 +26,8 @@ mod download;
 mod envelope;
 mod error;
 mod files;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod job;
 mod journal;
 mod limits;

@@ -27,6 +27,8 @@ mod convert;
 mod describe;
 mod error;
 mod fit;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod guest;
 mod inspect;
 mod limits;

@@ -32,6 +32,8 @@ mod counters;
 mod dial;
 mod direct;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod oauth;
 mod object_store;
 mod origin;

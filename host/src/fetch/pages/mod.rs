@@ -10,6 +10,8 @@ mod ahead;
 mod bookmark;
 mod chain;
 mod collector;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzz;
 mod link;
 mod page;
 mod scim;
