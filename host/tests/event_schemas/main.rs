@@ -1,6 +1,7 @@
 //! Every rendering against the published schemas: each activity, each outcome, with fields present and absent.
 //!
-//! The schemas are data under `tests/schema`, with their versions and licences.
+//! The schemas are data under `tests/schema`, with their versions and licences. What `deploy/` ships for Splunk, Elastic and
+//! Sentinel is held against every rendering too.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,7 +10,10 @@
 )]
 
 mod ecs;
+mod elastic;
 mod ocsf;
+mod sentinel;
+mod splunk;
 
 use std::{fs, path::PathBuf};
 
@@ -22,6 +26,17 @@ fn data(file: &str) -> Value {
         .join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
+}
+
+/// A file of `deploy/`.
+fn deployed_text(file: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The same, of JSON.
+fn deployed(file: &str) -> Value {
+    serde_json::from_str(&deployed_text(file)).unwrap()
 }
 
 fn full(activity: Activity, outcome: Outcome) -> Event {
