@@ -34,9 +34,9 @@ pub enum SecretSource {
         /// Its name.
         name: String,
     },
-    /// A program that prints the secret.
+    /// A program that prints the secret, run in the configuration's folder.
     Command {
-        /// Program and arguments; no shell.
+        /// Program and arguments; no shell. A program with a slash is a path from that folder.
         argv: Vec<String>,
     },
 }
@@ -81,7 +81,7 @@ impl schemars::JsonSchema for SecretSource {
                             "type": "array",
                             "items": { "type": "string" },
                             "minItems": 1,
-                            "description": "A program that prints the secret, and its arguments; no shell."
+                            "description": "A program that prints the secret, and its arguments; no shell. It runs in the configuration's folder, from which its path starts if it has a slash."
                         }
                     },
                     "required": ["command"],
@@ -122,7 +122,7 @@ impl SecretSource {
                 })?;
                 read_file(&path, &trusted).map_err(|refusal| failed(refusal.reason, &refusal.hint))?
             }
-            SecretSource::Command { argv } => run_command(argv).map_err(|reason| {
+            SecretSource::Command { argv } => run_command(argv, folder).map_err(|reason| {
                 failed(
                     reason,
                     "run the command by hand and see that it prints the secret alone",
@@ -217,10 +217,18 @@ fn read_file(path: &Path, trusted: &Trusted) -> Result<String, Refusal> {
     read_limited(file).map_err(unreadable)
 }
 
-fn run_command(argv: &[String]) -> Result<String, String> {
+/// Runs it in `folder`: what a relative path leads to must not depend on where the user happens to stand.
+fn run_command(argv: &[String], folder: &Path) -> Result<String, String> {
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
-    let mut child = Command::new(program)
+    let folder =
+        std::path::absolute(Path::new(".").join(folder)).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let path = match program.contains('/') {
+        true => folder.join(program),
+        false => program.into(),
+    };
+    let mut child = Command::new(path)
         .args(arguments)
+        .current_dir(&folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -404,6 +412,22 @@ mod tests {
         assert_eq!(run(&["printf", "a b"]).unwrap().expose_secret(), "a b");
         for bad in [&["false"][..], &["true"], &[], &["/no/such/program"]] {
             assert!(run(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_starts_from_the_configurations_folder_wherever_the_user_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("tell");
+        fs::write(&program, "#!/bin/sh\ncat secret\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        file(folder.path(), 0o600);
+        for argv in [&["./tell"][..], &["sh", "tell"], &["cat", "secret"]] {
+            let source = SecretSource::Command {
+                argv: argv.iter().map(|word| word.to_string()).collect(),
+            };
+            let secret = source.resolve("password", folder.path());
+            assert_eq!(secret.unwrap().expose_secret(), "s3cret", "{argv:?}");
         }
     }
 }

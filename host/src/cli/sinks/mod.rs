@@ -143,7 +143,8 @@ impl Opening<'_> {
                 if !matches!(set.kind, SinkKind::Stdout(_) | SinkKind::File(_)) {
                     dead_letters::need_place(&self.remains.dead_letters)?;
                 }
-                (opener.configured(&name, set)?, Some(set))
+                let sink = opener.configured(&name, set);
+                (sink.map_err(|failure| failure.read_from(opener.config))?, Some(set))
             }
             SinkSpec::Plugin(_) => {
                 self.plugins += 1;
@@ -197,7 +198,8 @@ impl Opening<'_> {
         for (number, set) in routes.iter().enumerate() {
             let mut route = set
                 .compile()
-                .map_err(|error| Failure::usage(format!("routes[{number}].when, column {}: {error}", error.column)))?;
+                .map_err(|error| Failure::usage(format!("routes[{number}].when, column {}: {error}", error.column)))
+                .map_err(|failure| failure.read_from(self.opener.config))?;
             if !route.serves(report) {
                 continue;
             }
@@ -212,7 +214,8 @@ impl Opening<'_> {
         }
         if ways.is_empty() {
             return Err(Failure::usage(format!("no route takes the events of {report}"))
-                .hint("add one under [[routes]], or say where they go with --sink"));
+                .hint("add one under [[routes]], or say where they go with --sink")
+                .read_from(self.opener.config));
         }
         Ok(Router::Routes(ways))
     }
@@ -266,7 +269,10 @@ pub fn reopen(config: &Config, letter: &Entry, provenance: &Arc<Provenance>) -> 
 }
 
 fn named<'a>(config: &'a Config, name: &str) -> Result<&'a config::Sink, Failure> {
-    config.sinks.get(name).ok_or_else(|| unknown(config, name))
+    config
+        .sinks
+        .get(name)
+        .ok_or_else(|| unknown(config, name).read_from(config))
 }
 
 fn unknown(config: &Config, name: &str) -> Failure {
