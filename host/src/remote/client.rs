@@ -238,6 +238,7 @@ impl Remote {
                 confidential: false,
                 paced: request.expect == Expect::Success,
                 fresh: request.is_proven(),
+                redemption: None,
             };
             let response = self.channel.once(outgoing, request.limit, deadline).await?;
             match credential {

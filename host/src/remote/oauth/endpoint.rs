@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
+use super::redemption::Redemption;
 use super::{ClientAuth, OAuth2};
 use crate::remote::allowance::asked_to_wait;
 use crate::remote::auth::sensitive;
@@ -102,18 +103,13 @@ impl Endpoint {
         matches!(self.client, ClientAuth::Assertion(_))
     }
 
-    /// Sends a form. What the answer means is the caller's business; `patient` says whether a request whose fate is
-    /// unknown may be sent again.
-    pub(super) async fn ask(&self, fields: &[(&str, &str)], patient: bool, skew: i64) -> Result<Told, RemoteError> {
+    /// Sends a form that may be sent again. What the answer means is the caller's business.
+    pub(super) async fn ask(&self, fields: &[(&str, &str)], skew: i64) -> Result<Told, RemoteError> {
         let mut retry = self.channel.retry();
         loop {
-            match self.once(fields, patient, skew).await {
+            match self.once(fields, skew, None).await {
                 Ok(told) => return Ok(told),
-                Err(error) => {
-                    // An answer that says "not now" has spent nothing.
-                    let repeatable = patient || matches!(error, RemoteError::Busy { .. });
-                    retry.again(error, repeatable).await?;
-                }
+                Err(error) => retry.again(error, true).await?,
             }
         }
     }
@@ -155,13 +151,21 @@ impl Endpoint {
             confidential: true,
             paced: true,
             fresh: false,
+            redemption: None,
         })
     }
 
-    async fn once(&self, fields: &[(&str, &str)], patient: bool, skew: i64) -> Result<Told, RemoteError> {
+    /// Sends a form once; with a redemption, one that spends something that is good once.
+    pub(super) async fn once(
+        &self,
+        fields: &[(&str, &str)],
+        skew: i64,
+        redemption: Option<&Arc<Redemption>>,
+    ) -> Result<Told, RemoteError> {
         let mut outgoing = self.prepare(fields, skew)?;
+        outgoing.redemption = redemption.map(Arc::clone);
         // What must not be sent twice must not meet a connection that died unnoticed.
-        outgoing.fresh = !patient;
+        outgoing.fresh = redemption.is_some();
         let response = self
             .channel
             .once(outgoing, Request::DEFAULT_LIMIT, self.channel.deadline())

@@ -161,6 +161,7 @@ mod tests {
             confidential,
             paced: false,
             fresh: false,
+            redemption: None,
         }
     }
 
