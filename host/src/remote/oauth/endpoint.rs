@@ -86,7 +86,8 @@ impl Endpoint {
         }
         if let ClientAuth::Basic(secret) | ClientAuth::Post(secret) = &oauth.client {
             channel.redactor.add(secret.expose_secret());
-            channel.redactor.add(&basic_pair(&oauth.client_id, secret));
+            let [client, secret] = encoded_pair(&oauth.client_id, secret);
+            channel.redactor.add_pair(&client, &secret);
         }
         Ok(Endpoint {
             channel,
@@ -286,8 +287,11 @@ impl Endpoint {
 
 /// Both parts are form-encoded before they are joined: RFC 6749 section 2.3.1.
 fn basic_pair(client_id: &str, secret: &SecretString) -> String {
-    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    BASE64_STANDARD.encode(format!("{}:{}", encode(client_id), encode(secret.expose_secret())))
+    BASE64_STANDARD.encode(encoded_pair(client_id, secret).join(":"))
+}
+
+fn encoded_pair(client_id: &str, secret: &SecretString) -> [String; 2] {
+    [client_id, secret.expose_secret()].map(|text| byte_serialize(text.as_bytes()).collect())
 }
 
 /// Seconds since 1970 by this machine's clock.
