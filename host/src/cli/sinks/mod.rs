@@ -22,7 +22,7 @@ use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
 use crate::run::Outlet;
 use crate::run::route::Router;
-use crate::sink::dead_letters::Entry;
+use crate::sink::dead_letters::{DeadLetters, Entry};
 use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
 
 pub use destination::destination;
@@ -248,8 +248,13 @@ pub fn open_alone(config: &Config, name: &str, provenance: &Arc<Provenance>) -> 
     opener.configured(name, named(config, name)?)
 }
 
-/// Opens one configured sink for events kept earlier. What it refuses again is kept as it was, for the same destination.
-pub fn reopen(config: &Config, letter: &Entry, provenance: &Arc<Provenance>) -> Result<Delivery, Failure> {
+/// Opens one configured sink for events kept in this store. What it refuses again is kept there as it was, for the same destination.
+pub fn reopen(
+    config: &Config,
+    store: &Arc<DeadLetters>,
+    letter: &Entry,
+    provenance: &Arc<Provenance>,
+) -> Result<Delivery, Failure> {
     let name = &letter.sink;
     let set = named(config, name)?;
     let opener = Opener {
@@ -262,8 +267,10 @@ pub fn reopen(config: &Config, letter: &Entry, provenance: &Arc<Provenance>) -> 
         sink,
         policy(Some(set)),
         Remains {
+            dead_letters: Arc::clone(store),
             destination: letter.destination.clone(),
-            ..remains(config, &letter.run_id, provenance)
+            run_id: letter.run_id.clone(),
+            provenance: Arc::clone(provenance),
         },
     ))
 }
