@@ -31,6 +31,7 @@ mod absent;
 pub mod cli;
 pub mod config;
 mod counted;
+mod database;
 pub mod event;
 #[cfg(feature = "failpoints")]
 mod failpoint;

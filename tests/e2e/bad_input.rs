@@ -135,7 +135,41 @@ fn a_wrong_configuration_names_file_line_and_remedy_and_no_secret() {
         assert!(errors.contains(said), "{text}: {errors}");
         assert!(errors.contains("hint: ") && errors.contains(hint), "{text}: {errors}");
         assert!(!errors.contains(CANARY), "{errors}");
+        // Whoever has several must know which one it was.
+        assert!(errors.lines().next().unwrap().contains("host.toml"), "{text}: {errors}");
     }
+}
+
+#[test]
+fn a_configuration_that_others_can_write_is_used_only_where_it_is_named() {
+    let desk = desk();
+    let path = desk.write(
+        "host.toml",
+        "[connections.epm]\nkind = \"epm\"\nurl = \"https://epm.invalid\"\n\
+         auth = { kind = \"bearer\", token = { command = [\"touch\", \"ran\"] } }\n",
+    );
+    let mode = |mode| std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    let ran = || std::fs::remove_file(desk.path().join("ran")).is_ok();
+    let own = ["run", "invalid-login", "-v"];
+    let ad_hoc = ["run", "invalid-login", "--url", "http://127.0.0.1:9", "--auth", "none"];
+    mode(0o666);
+    for arguments in [&own[..], &ad_hoc, &["plugin", "list"], &["check"]] {
+        let output = desk.host(arguments).output().unwrap();
+        let errors = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(
+            errors.contains("host.toml can be written by others"),
+            "{arguments:?}: {errors}"
+        );
+        assert!(!ran(), "{arguments:?}");
+    }
+    let named = [&own[..], &["--config", "host.toml"]].concat();
+    let output = desk.host(named).output().unwrap();
+    assert!(ran(), "{}", stderr(&output));
+    let full = path.canonicalize().unwrap();
+    assert!(stderr(&output).contains(full.to_str().unwrap()), "{}", stderr(&output));
+    mode(0o644);
+    assert!(desk.host(own).output().is_ok() && ran());
 }
 
 #[test]

@@ -263,9 +263,10 @@ fn a_reader_of_stderr_that_hangs_does_not_hold_the_process() {
     let desk = desk();
     let server = Server::start(&format!("slow-job=1000000,now={NOW}"));
     configure(&desk, &server, "http://127.0.0.1:9", "");
-    // A pipe that nobody reads, and that takes no byte more.
+    // A pipe that nobody reads, and that takes no byte more than what is said of the configuration, before anything else.
+    let first = desk.host(["sink", "list", "-v"]).output().unwrap().stderr;
     let (reader, mut writer) = std::io::pipe().unwrap();
-    writer.write_all(&[b'.'; 64 * 1024]).unwrap();
+    writer.write_all(&[b'.'; 64 * 1024][first.len()..]).unwrap();
     let mut command = desk.process(["run", "invalid-login", "--now", NOW, "--sink", "siem", "-v"]);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
@@ -275,4 +276,76 @@ fn a_reader_of_stderr_that_hangs_does_not_hold_the_process() {
     signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(143));
     drop(reader);
+}
+
+/// An identity domain whose token endpoint waits with its answer until it is told to go on.
+fn slow_issuer() -> (Receiver, Gate<()>, Sender<()>) {
+    let (arrived, arrivals) = channel();
+    let (release, gate): (_, Gate<()>) = channel();
+    let receiver = Receiver::with(0, move |request| {
+        let body = match request.path.as_str() {
+            "/oauth2/v1/device" => {
+                r#"{"device_code":"d","user_code":"ABCD","verification_uri":"http://127.0.0.1/sign-in","interval":0}"#
+            }
+            _ => {
+                let _ = arrived.send(());
+                let _ = gate.recv_timeout(FOR_EVER);
+                r#"{"access_token":"access","refresh_token":"rotated","expires_in":3600}"#
+            }
+        };
+        Reply {
+            body: body.into(),
+            ..Reply::status(200)
+        }
+    });
+    (receiver, arrivals, release)
+}
+
+#[test]
+fn a_token_that_is_being_exchanged_when_a_signal_comes_is_kept() {
+    // command, first token, signals
+    for (arguments, first, signals) in [
+        (&["run", "audit-events", "--since", "1d"][..], true, &["-TERM"][..]),
+        (&["run", "audit-events", "--since", "1d"], true, &["-TERM", "-TERM"]),
+        (&["check", "it"], true, &["-INT"]),
+        (&["login", "it"], false, &["-INT"]),
+    ] {
+        let desk = desk();
+        let (issuer, arrivals, release) = slow_issuer();
+        let from = if first {
+            ", refresh-token = { env = \"SECRET\" }"
+        } else {
+            ""
+        };
+        desk.write(
+            "host.toml",
+            format!(
+                "[connections.it]\nkind = \"identity-domain\"\nurl = \"{}\"\nallow-private-addresses = true\n\
+                 auth = {{ kind = \"oauth2-refresh-token\", client-id = \"c\"{from} }}\n",
+                issuer.url()
+            ),
+        );
+        let mut child = spawn(&desk, arguments);
+        arrivals.recv_timeout(FOR_EVER).unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let mut until = |text: &str| {
+            while !said.contains(text) {
+                assert!(lines.read_line(&mut said).unwrap() > 0, "{arguments:?}: {said}");
+            }
+        };
+        for (number, name) in signals.iter().enumerate() {
+            signal(&child, name);
+            // Heard, before the next one or the answer.
+            if number + 1 < signals.len() {
+                until("press Ctrl-C again");
+            }
+        }
+        until("waiting for the answer");
+        release.send(()).unwrap();
+        let code = if signals.contains(&"-INT") { 130 } else { 143 };
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments:?}");
+        let stored = std::fs::read_to_string(desk.path().join(".local/state/host/tokens/it.json")).unwrap();
+        assert!(stored.contains("rotated"), "{arguments:?}");
+    }
 }

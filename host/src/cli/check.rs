@@ -28,9 +28,9 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
         args.names.iter().collect()
     };
     if names.is_empty() {
-        return Err(Failure::usage("nothing is configured").hint(
-            "write host.toml: at the least [connections.epm] with kind = \"epm\", url and auth; `host config schema` describes it all",
-        ));
+        let hint = "write host.toml: at the least [connections.epm] with kind = \"epm\", url and auth; `host config schema` \
+                    describes it all";
+        return Err(Failure::usage("nothing is configured").hint(hint).read_from(&config));
     }
     let clock = args.now.as_deref().map(report::instant).transpose()?;
     let mut first = None;
@@ -45,7 +45,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
                 ..Found::of(text)
             }),
             (None, None) => {
-                let failure = Failure::usage(format!("there is no connection or sink {name:?}"));
+                let failure = Failure::usage(format!("there is no connection or sink {name:?}")).read_from(&config);
                 return Err(match nearest(name, all().map(String::as_str)) {
                     Some(known) => failure.hint(format!("did you mean `{known}`?")),
                     None => failure.hint(match all().map(String::as_str).collect::<Vec<_>>().as_slice() {

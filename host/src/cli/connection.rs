@@ -53,7 +53,10 @@ pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind
     if let Some(url) = &args.url {
         return ad_hoc(url, args, kind_of(kind));
     }
-    let kind = kind_of(kind);
+    configured_for(config, args, kind_of(kind)).map_err(|failure| failure.read_from(config))
+}
+
+fn configured_for(config: &Config, args: &RemoteArgs, kind: ConnectionKind) -> Result<Settings, Failure> {
     let (name, connection) = match &args.connection {
         Some(name) => named(config, name)?,
         None => only_of_kind(config, kind)?,
@@ -69,13 +72,14 @@ pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind
 
 /// The settings of a configured connection, whatever its kind.
 pub fn of_name(config: &Config, name: &str) -> Result<Settings, Failure> {
-    let (name, connection) = named(config, name)?;
-    assemble(Owner::Connection(name), connection, config)
+    let settings =
+        named(config, name).and_then(|(name, connection)| assemble(Owner::Connection(name), connection, config));
+    settings.map_err(|failure| failure.read_from(config))
 }
 
 /// The settings of a sink's endpoint; `name` is the sink's.
 pub fn of_endpoint(name: &str, endpoint: &Connection, config: &Config) -> Result<Settings, Failure> {
-    assemble(Owner::Sink(name), endpoint, config)
+    assemble(Owner::Sink(name), endpoint, config).map_err(|failure| failure.read_from(config))
 }
 
 fn assemble(owner: Owner<'_>, connection: &Connection, config: &Config) -> Result<Settings, Failure> {
@@ -93,7 +97,7 @@ fn assemble(owner: Owner<'_>, connection: &Connection, config: &Config) -> Resul
 
 /// Checks what can be checked of a connection without its secret.
 pub fn check(owner: Owner<'_>, connection: &Connection, config: &Config) -> Result<(), Failure> {
-    let settings = configured(owner, connection, Auth::None, config)?;
+    let settings = configured(owner, connection, Auth::None, config).map_err(|failure| failure.read_from(config))?;
     check_url(&settings).map_err(|failure| failure.at(&owner.place("url", config)))
 }
 

@@ -300,6 +300,7 @@ fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
 async fn replay(numbers: &[i64], letters: &Letters, any_destination: bool, talk: &Talk) -> Result<(), Failure> {
     let stop = Stop::listen(talk)?;
     let (config, store) = load(letters)?;
+    let store = Arc::new(store);
     let _claim = store.claim()?;
     let mut selection = selection(letters, numbers);
     check_numbers(&store, &selection)?;
@@ -368,10 +369,10 @@ async fn replay(numbers: &[i64], letters: &Letters, any_destination: bool, talk:
 }
 
 /// Delivers letters of one sink and one origin; says how many it took, and how many it refused again.
-async fn deliver(config: &Config, store: &DeadLetters, group: &[DeadLetter]) -> Result<(u64, u64), Failure> {
+async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]) -> Result<(u64, u64), Failure> {
     let Some(first) = group.first() else { return Ok((0, 0)) };
     let provenance = Arc::new(first.provenance.clone());
-    let mut delivery = sinks::reopen(config, &first.entry, &provenance)?;
+    let mut delivery = sinks::reopen(config, store, &first.entry, &provenance)?;
     let events: Vec<_> = group.iter().map(|letter| letter.event.clone()).collect();
     let before = times_kept(store, group)?;
     let tally = delivery.tally();

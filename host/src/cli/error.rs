@@ -5,7 +5,7 @@ use std::io::Write;
 use super::args::{LogFormat, Talk};
 use super::log::{self, Line};
 use super::screen;
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::fetch::FetchError;
 use crate::ledger::LedgerError;
 use crate::plugin::{Blame, PluginError};
@@ -107,6 +107,22 @@ impl Failure {
     pub fn at(self, place: &str) -> Failure {
         Failure {
             message: self.message.map(|message| format!("{place}: {message}")),
+            ..self
+        }
+    }
+
+    /// The failure with the configuration's file, where that is what has to be changed and the message does not name it.
+    pub fn read_from(self, config: &Config) -> Failure {
+        let Some(message) = self.message.as_ref().filter(|_| self.exit == Exit::Usage) else {
+            return self;
+        };
+        let message = match &config.path {
+            Some(path) if message.contains(&*path.to_string_lossy()) => return self,
+            Some(path) => format!("{message} (configuration: {})", path.display()),
+            None => format!("{message} (no configuration was read)"),
+        };
+        Failure {
+            message: Some(message),
             ..self
         }
     }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
 use super::{Exit, Failure, ledger_changes, log, print};
-use crate::absent::is_absent;
 use crate::config::{Config, nearest};
 use crate::counted::counted;
+use crate::database;
 use crate::ledger::{Document, Ledger, Progress, Record, SqliteLedger, Stream, spool};
 use crate::run::Wanted;
 
@@ -43,7 +43,7 @@ pub fn default(config: &Config) -> Result<PathBuf, Failure> {
 
 /// Says so where there was a ledger and is none: the locks beside it stay when it goes.
 pub fn warn_where_gone(path: &Path, wanted: Wanted) {
-    let gone = std::fs::File::open(path).is_err_and(|error| is_absent(&error));
+    let gone = database::is_there(path).is_ok_and(|there| !there);
     let mut locks = path.to_owned().into_os_string();
     locks.push("-locks");
     let locks = PathBuf::from(locks);
@@ -95,16 +95,16 @@ async fn look(file: &LedgerFile) -> Result<Found, Failure> {
         Some(path) => path.clone(),
         None => default(&Config::load(file.config.config.as_deref())?)?,
     };
-    match std::fs::File::open(&path) {
-        Ok(_) => {}
-        Err(error) if is_absent(&error) && file.ledger.is_none() => {
+    match database::is_there(&path) {
+        Ok(true) => {}
+        Ok(false) if file.ledger.is_none() => {
             return Ok(Found {
                 file: path,
                 ledger: None,
                 streams: Vec::new(),
             });
         }
-        Err(error) if is_absent(&error) => {
+        Ok(false) => {
             return Err(Failure::usage(format!("there is no ledger {}", path.display()))
                 .hint("`host run` with --ledger makes one"));
         }

@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand};
+use args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand, Talk};
 pub use error::{Exit, Failure};
 pub use sinks::open_alone as open_sink;
 
@@ -173,13 +173,13 @@ fn help_of(arguments: impl Iterator<Item = String>) -> String {
 
 fn execute(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Command::Run(args) => block_on(run::run(args, &cli.talk)),
-        Command::Backfill(args) => block_on(run::backfill(args, &cli.talk)),
+        Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
+        Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
         Command::Plan(args) => plan::plan(args),
-        Command::Demo(args) => block_on(demo::demo(args, &cli.talk)),
-        Command::Check(args) => block_on(check::check(args, &cli.talk)),
-        Command::Login(args) => block_on(login::login(args, &cli.talk)),
-        Command::Simulate(args) => block_on(simulate::simulate(args, &cli.talk)),
+        Command::Demo(args) => block_on(&cli.talk, demo::demo(args, &cli.talk)),
+        Command::Check(args) => block_on(&cli.talk, check::check(args, &cli.talk)),
+        Command::Login(args) => block_on(&cli.talk, login::login(args, &cli.talk)),
+        Command::Simulate(args) => block_on(&cli.talk, simulate::simulate(args, &cli.talk)),
         Command::Plugin(PluginCommand::List { json, config }) => plugins::list(&load(config)?, *json),
         Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {
             plugins::inspect(&load(config)?, plugin, *json)
@@ -189,10 +189,10 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
         Command::Sink(SinkCommand::List { json, config }) => sinks::list(&load(config)?, *json),
-        Command::DeadLetter(command) => block_on(dead_letters::run(command, &cli.talk)),
-        Command::Rejected(command) => block_on(rejected::run(command, &cli.talk)),
-        Command::Ledger(command) => block_on(ledger::run(command)),
-        Command::Gaps(args) => block_on(gaps::gaps(args)),
+        Command::DeadLetter(command) => block_on(&cli.talk, dead_letters::run(command, &cli.talk)),
+        Command::Rejected(command) => block_on(&cli.talk, rejected::run(command, &cli.talk)),
+        Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
+        Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Config(ConfigCommand::Check { json, config }) => check_config(config, *json),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema());
@@ -280,7 +280,7 @@ fn json_line(value: &impl serde::Serialize) -> Result<Vec<u8>, Failure> {
     Ok(line)
 }
 
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on(talk: &Talk, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -289,6 +289,7 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
         stop::outlive_file_size_limit();
         work.await
     });
+    stop::redeemed(talk);
     // A thread that waits for the terminal or a full pipe must not hold the process back.
     runtime.shutdown_background();
     result

@@ -38,7 +38,9 @@ pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String),
         Some(known) => format!("did you mean `{known}`?"),
         None => "`host plugin list` shows the plugins; a path to a .wasm file works too".to_string(),
     };
-    Err(Failure::usage(format!("there is no plugin {name:?}")).hint(hint))
+    Err(Failure::usage(format!("there is no plugin {name:?}"))
+        .hint(hint)
+        .read_from(config))
 }
 
 /// The built-in plugins of a kind, in the order of their names; each is asked what it is.
@@ -98,7 +100,7 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
         request: set.request.unwrap_or(default.request),
         component: set.component.unwrap_or(default.component),
     };
-    Ok(Sandbox::new(limits, cache_folder())?)
+    Sandbox::new(limits, cache_folder()).map_err(|error| Failure::from(error).read_from(config))
 }
 
 /// Where compiled plugins are kept: `$XDG_CACHE_HOME/host`.

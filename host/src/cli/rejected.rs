@@ -334,7 +334,8 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Res
     let (config, store) = load(rows)?;
     if how.sinks.is_empty() && config.routes.is_empty() {
         return Err(Failure::usage("no route says where the events go")
-            .hint("name a sink with --sink, or add [[routes]] to host.toml"));
+            .hint("name a sink with --sink, or add [[routes]] to host.toml")
+            .read_from(&config));
     }
     let _claim = store.claim()?;
     let mut selection = selection(rows, numbers);

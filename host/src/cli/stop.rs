@@ -3,6 +3,8 @@
 //! The first signal asks: what is under way is finished, what is reached is kept. A second one ends the process at once,
 //! and so does [`PATIENCE`], whatever still holds it. The signals are heard on a thread of their own, so that neither a
 //! guest that never returns nor a disk that hangs can keep them from being heard.
+//!
+//! One thing is carried to its end whatever comes: the exchange of a token that is good once ([`redeemed`]).
 
 use std::fs::File;
 use std::io;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::Talk;
 use super::error::note;
 use super::{Exit, Failure};
+use crate::remote::Redemptions;
 
 /// How long the process may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -26,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const SILENCE: Duration = Duration::from_millis(300);
 /// How long the last words may take: whoever reads stderr may be what hangs.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How long the exchange of a token may hold the process.
+const REDEMPTION: Duration = Duration::from_secs(60);
 /// `SIGXFSZ`: a file would have become larger than the process may write.
 const FILE_SIZE: i32 = 25;
 
@@ -111,36 +116,59 @@ impl Stop {
     }
 
     async fn watch(self, talk: &Talk, mut signals: Signals) {
+        let end = |exit| self.end(exit, talk);
         let first = signals.next().await;
         self.code.store(first.code(), Ordering::Relaxed);
         self.token.cancel();
         let end_by = Instant::now() + PATIENCE;
         if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
-            self.end(first);
+            end(first);
         }
         tokio::select! {
-            second = signals.next() => self.end(second),
+            second = signals.next() => end(second),
             () = sleep(SILENCE) => {
                 let talk = talk.clone();
                 aside(move || note("Stopping, saving progress… (press Ctrl-C again to stop immediately)", &talk));
             }
         }
         tokio::select! {
-            second = signals.next() => self.end(second),
+            second = signals.next() => end(second),
             () = sleep_until(end_by) => {
+                redeemed(talk);
                 let (failure, format) = (self.failure(), talk.log_format);
                 let _ = aside(move || failure.print(format)).recv_timeout(LAST_WORDS);
-                self.end(first);
+                end(first);
             }
         }
     }
 
-    fn end(&self, exit: Exit) -> ! {
+    fn end(&self, exit: Exit, talk: &Talk) -> ! {
+        redeemed(talk);
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(last) = last {
             let _ = aside(move || last(exit)).recv_timeout(LAST_WORDS);
         }
         end(exit)
+    }
+}
+
+/// Waits until no token is being exchanged that is good once: the server has given the old one up by then, and the new one would be
+/// lost with its answer. From here on no other exchange begins.
+pub fn redeemed(talk: &Talk) {
+    Redemptions::refuse();
+    if Redemptions::wait(SILENCE) {
+        return;
+    }
+    let say = |text: String| {
+        let talk = talk.clone();
+        drop(aside(move || note(&text, &talk)));
+    };
+    let most = REDEMPTION.as_secs();
+    say(format!(
+        "A token that is good once is being exchanged: waiting for the answer, {most} s at most, or the sign-in would be lost…"
+    ));
+    if !Redemptions::wait(REDEMPTION) {
+        say("There is no answer. If the next run is refused, sign in again with `host login`.".into());
     }
 }
 

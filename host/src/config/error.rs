@@ -18,6 +18,14 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
+    /// Nobody named the file, and somebody else could have written it.
+    #[error("the configuration {} is not used: {doubt}", path.display())]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Who can write what.
+        doubt: String,
+    },
     /// It is not TOML, or not of the right shape.
     #[error("the configuration{} is wrong{}: {message}", within(file), at(*line))]
     Syntax {
@@ -31,8 +39,13 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// An entry's name is no plain word.
-    #[error("{what} names are letters, digits, `-` and `_`, at most 64: {name:?} is not")]
+    #[error(
+        "the configuration{} is wrong: {what} names are letters, digits, `-` and `_`, at most 64: {name:?} is not",
+        within(file)
+    )]
     Name {
+        /// The file, where it came from one.
+        file: Option<PathBuf>,
         /// What is named.
         what: &'static str,
         /// Its name.
@@ -103,6 +116,11 @@ impl ConfigError {
                 message,
                 nearest,
             },
+            ConfigError::Name { what, name, .. } => ConfigError::Name {
+                file: Some(path.to_path_buf()),
+                what,
+                name,
+            },
             other => other,
         }
     }
@@ -111,6 +129,11 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::Unreadable { .. } => Some("name an existing file with --config, or leave it out".into()),
+            ConfigError::OpenToOthers { .. } => Some(
+                "a configuration names programs to run: let it and its folder belong to you or root, `chmod go-w` both, or name \
+                 the file with --config if you trust whoever can write it"
+                    .into(),
+            ),
             ConfigError::Syntax {
                 nearest: Some(nearest), ..
             } => Some(format!("did you mean `{nearest}`?")),

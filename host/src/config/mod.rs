@@ -11,6 +11,7 @@
 //! ```
 
 mod error;
+mod found;
 mod place;
 mod remark;
 mod route;
@@ -25,7 +26,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use crate::absent::is_absent;
 use crate::remote::Parallel;
 use crate::run::MaxRejected;
 
@@ -440,12 +440,19 @@ pub struct Limits {
 impl Config {
     /// Reads the configuration: the file named, else `./host.toml`, else `$XDG_CONFIG_HOME/host/host.toml`; where there
     /// is none, an empty one.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read or meant, and where nobody named it and others can write it.
     pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
         match named {
             Some(path) => Config::read(path),
-            None => match default_paths().into_iter().find(|path| may_be_there(path)) {
+            None => match found::first(found::places())? {
                 Some(path) => Config::read(&path),
-                None => Ok(Config::default()),
+                None => {
+                    tracing::info!("there is no configuration file");
+                    Ok(Config::default())
+                }
             },
         }
     }
@@ -458,6 +465,8 @@ impl Config {
         let mut config = Config::parse(&text).map_err(|error| error.in_file(path))?;
         config.folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         config.path = Some(path.to_path_buf());
+        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        tracing::info!(file = %full.display(), "read the configuration");
         Ok(config)
     }
 
@@ -476,11 +485,6 @@ impl Config {
         config.check_routes(text)?;
         Ok(config)
     }
-}
-
-/// Whether a file is there, or nobody may look: that is said when it is read.
-fn may_be_there(path: &Path) -> bool {
-    std::fs::metadata(path).err().is_none_or(|error| !is_absent(&error))
 }
 
 impl Config {
@@ -582,18 +586,10 @@ fn check_name(what: &'static str, name: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     Err(ConfigError::Name {
+        file: None,
         what,
         name: name.escape_default().to_string(),
     })
-}
-
-fn default_paths() -> Vec<PathBuf> {
-    let mut paths = vec![PathBuf::from("host.toml")];
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    if let Some(folder) = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home) {
-        paths.push(folder.join("host").join("host.toml"));
-    }
-    paths
 }
 
 /// `90s`, `5m`, `12h`, `7d`: jiff's friendly durations, with a day of 24 hours.

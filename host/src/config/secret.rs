@@ -34,9 +34,9 @@ pub enum SecretSource {
         /// Its name.
         name: String,
     },
-    /// A program that prints the secret.
+    /// A program that prints the secret, run in the configuration's folder.
     Command {
-        /// Program and arguments; no shell.
+        /// Program and arguments; no shell. A program with a slash is a path from that folder.
         argv: Vec<String>,
     },
 }
@@ -81,7 +81,7 @@ impl schemars::JsonSchema for SecretSource {
                             "type": "array",
                             "items": { "type": "string" },
                             "minItems": 1,
-                            "description": "A program that prints the secret, and its arguments; no shell."
+                            "description": "A program that prints the secret, and its arguments; no shell. It runs in the configuration's folder, from which its path starts if it has a slash."
                         }
                     },
                     "required": ["command"],
@@ -122,7 +122,7 @@ impl SecretSource {
                 })?;
                 read_file(&path, &trusted).map_err(|refusal| failed(refusal.reason, &refusal.hint))?
             }
-            SecretSource::Command { argv } => run_command(argv).map_err(|reason| {
+            SecretSource::Command { argv } => run_command(argv, folder).map_err(|reason| {
                 failed(
                     reason,
                     "run the command by hand and see that it prints the secret alone",
@@ -138,7 +138,7 @@ impl SecretSource {
     }
 }
 
-/// Where a secret file may have any mode: whoever makes these folders lets nobody else in.
+/// Where everybody may read a secret file: whoever makes these folders lets nobody else in.
 #[derive(Debug, Default)]
 struct Trusted {
     /// `$CREDENTIALS_DIRECTORY`.
@@ -203,24 +203,35 @@ fn read_file(path: &Path, trusted: &Trusted) -> Result<String, Refusal> {
     let mode = metadata.permissions().mode() & 0o777;
     let open_to = [
         (0o002, "may be written by every user", "chmod o="),
-        (0o005, "is readable by every user", "chmod o="),
         (0o020, "may be written by its group", "chmod g-w"),
+        (0o005, "is readable by every user", "chmod o="),
     ];
-    if let Some((_, what, command)) = open_to.into_iter().find(|(bits, ..)| mode & bits != 0)
-        && !trusted.holds(path)
+    if let Some((bits, what, command)) = open_to.into_iter().find(|(bits, ..)| mode & bits != 0)
+        && (bits != 0o005 || !trusted.holds(path))
     {
         return Err(refused(
             format!("{shown} {what} (mode {mode:04o})"),
-            format!("{command} {shown}; only its owner may write a secret, and only its owner and group may read it"),
+            format!(
+                "{command} {shown}, or `defaultMode: 0440` where Kubernetes mounts it; only its owner may write a secret, and only \
+                 its owner and group may read it"
+            ),
         ));
     }
     read_limited(file).map_err(unreadable)
 }
 
-fn run_command(argv: &[String]) -> Result<String, String> {
+/// Runs it in `folder`: what a relative path leads to must not depend on where the user happens to stand.
+fn run_command(argv: &[String], folder: &Path) -> Result<String, String> {
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
-    let mut child = Command::new(program)
+    let folder =
+        std::path::absolute(Path::new(".").join(folder)).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let path = match program.contains('/') {
+        true => folder.join(program),
+        false => program.into(),
+    };
+    let mut child = Command::new(path)
         .args(arguments)
+        .current_dir(&folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -345,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_service_manager_hands_over_may_have_any_mode() {
+    fn what_a_service_manager_hands_over_everybody_may_read_and_nobody_write() {
         let (credentials, secrets, elsewhere) = (
             tempfile::tempdir().unwrap(),
             tempfile::tempdir().unwrap(),
@@ -356,6 +367,13 @@ mod tests {
             secrets: secrets.path().into(),
         };
         for folder in [&credentials, &secrets] {
+            for open in [0o446, 0o466, 0o464] {
+                let path = file(folder.path(), open);
+                let Err(refusal) = read_file(&path, &trusted) else {
+                    panic!("{open:o} is taken")
+                };
+                assert!(refusal.reason.contains("may be written by"), "{}", refusal.reason);
+            }
             let path = file(folder.path(), 0o444);
             assert!(read_file(&path, &trusted).is_ok());
             // Kubernetes shows a secret through links.
@@ -371,6 +389,27 @@ mod tests {
             .join("..")
             .join(outside.strip_prefix(outside.ancestors().nth(2).unwrap()).unwrap());
         assert!(read_file(&roundabout, &trusted).is_err());
+    }
+
+    #[test]
+    fn a_secret_that_kubernetes_mounts_is_taken_through_its_links() {
+        // What atomic updates need: ..data leads to the folder of the day, and each name into it.
+        let volume = tempfile::tempdir().unwrap();
+        let day = volume.path().join("..2026_03_05_12_00_00.1");
+        fs::create_dir(&day).unwrap();
+        file(&day, 0o440);
+        std::os::unix::fs::symlink(day.file_name().unwrap(), volume.path().join("..data")).unwrap();
+        let path = volume.path().join("secret");
+        std::os::unix::fs::symlink("..data/secret", &path).unwrap();
+        assert!(matches!(
+            read_file(&path, &Trusted::default()).as_deref(),
+            Ok("s3cret\n")
+        ));
+        fs::set_permissions(day.join("secret"), fs::Permissions::from_mode(0o644)).unwrap();
+        let Err(refusal) = read_file(&path, &Trusted::default()) else {
+            panic!("everybody can read it")
+        };
+        assert!(refusal.hint.contains("defaultMode: 0440"), "{}", refusal.hint);
     }
 
     #[test]
@@ -404,6 +443,22 @@ mod tests {
         assert_eq!(run(&["printf", "a b"]).unwrap().expose_secret(), "a b");
         for bad in [&["false"][..], &["true"], &[], &["/no/such/program"]] {
             assert!(run(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_starts_from_the_configurations_folder_wherever_the_user_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("tell");
+        fs::write(&program, "#!/bin/sh\ncat secret\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        file(folder.path(), 0o600);
+        for argv in [&["./tell"][..], &["sh", "tell"], &["cat", "secret"]] {
+            let source = SecretSource::Command {
+                argv: argv.iter().map(|word| word.to_string()).collect(),
+            };
+            let secret = source.resolve("password", folder.path());
+            assert_eq!(secret.unwrap().expose_secret(), "s3cret", "{argv:?}");
         }
     }
 }

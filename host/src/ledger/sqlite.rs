@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavio
 
 use super::schema::Refusal;
 use super::{Claim, Document, Holder, Ledger, LedgerError, Revision, schema};
+use crate::database;
 
 /// How long another process may hold the file for a change.
 const BUSY: Duration = Duration::from_secs(10);
@@ -38,9 +39,7 @@ impl SqliteLedger {
         let claimed = beside(&path, "locks");
         let claimed = std::fs::read_dir(claimed).is_ok_and(|mut locks| locks.next().is_some());
         let new = !claimed || !path.exists();
-        // It names people's connections and holds what ids are made of: nobody else's business.
-        let made = File::options().append(true).create(true).mode(0o600).open(&path);
-        made.map_err(|source| LedgerError::Folder {
+        database::make(&path).map_err(|source| LedgerError::Folder {
             path: path.clone(),
             source,
         })?;
@@ -54,7 +53,7 @@ impl SqliteLedger {
             source,
         };
         let opened = (|| {
-            let mut connection = Connection::open(&path)?;
+            let mut connection = database::open(&path)?;
             connection.busy_timeout(BUSY)?;
             schema::prepare(&mut connection, new).map(|known| known.map(|()| connection))
         })();
@@ -333,6 +332,21 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(settings, ("wal".to_owned(), 2));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn whoever_opens_the_ledger_again_leaves_this_process_its_locks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let _ledger = SqliteLedger::open(&path).unwrap();
+        assert!(database::is_locked(&path));
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for again in [&path, &link] {
+            drop(SqliteLedger::open(again).unwrap());
+            assert!(database::is_locked(&path));
+        }
     }
 
     #[tokio::test]

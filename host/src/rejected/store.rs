@@ -471,6 +471,21 @@ mod tests {
         Selection::default()
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn whoever_looks_at_the_rows_leaves_this_process_its_locks() {
+        let (_folder, store) = store(Bounds::default());
+        let path = store.path().unwrap().to_owned();
+        add(&store, "s", (0, 10), &[row(2, 0, b"a")]);
+        assert!(crate::database::is_locked(&path));
+        let claim = store.claim().unwrap();
+        store.count(&all()).unwrap();
+        let other = RejectedRows::at(&path, Bounds::default());
+        add(&other, "s", (0, 10), &[row(3, 0, b"b")]);
+        drop((other, claim));
+        assert!(crate::database::is_locked(&path));
+    }
+
     #[test]
     fn a_row_comes_back_as_it_went_in_after_the_file_was_closed() {
         let (_folder, store) = store(Bounds::default());

@@ -106,8 +106,8 @@ impl Authorizer {
                     ));
                 }
                 redactor.add(password.expose_secret());
+                redactor.add_pair(username, password.expose_secret());
                 let pair = BASE64_STANDARD.encode(format!("{username}:{}", password.expose_secret()));
-                redactor.add(&pair);
                 (AUTHORIZATION, format!("Basic {pair}"))
             }
             Auth::Bearer(token) => {

@@ -105,6 +105,9 @@ impl Channel {
             limiter.until_ready().await;
         }
         let (method, url) = (outgoing.method.clone(), outgoing.url.clone());
+        if let Some(redemption) = &outgoing.redemption {
+            redemption.begin()?;
+        }
         let (began, sent) = (Instant::now(), self.clock.now());
         self.tally.sent();
         let answered = tokio::time::timeout(self.timeouts.head, self.transport.execute(outgoing)).await;

@@ -26,6 +26,9 @@ use super::transport::{self, Network, Outgoing, Transport};
 
 const MOST_REDIRECTS: u32 = 5;
 
+/// A segment of a secret path that is as long is no word such as `services`, so it is secret by itself.
+const LONG_SEGMENT: usize = 16;
+
 /// How much of an error's body is looked at.
 const ERROR_BODY: usize = 64 * 1024;
 
@@ -68,10 +71,18 @@ impl Remote {
             redactor.add(secret);
             // What is wrong with a segment must not be said with the segment.
             let joined = base.join(secret.split('/'));
-            base = BaseUrl::new(joined.map_err(|_| RemoteError::settings("the secret path is no path"))?)?;
+            let joined = joined.map_err(|_| RemoteError::settings("the secret path is no path"))?;
+            // As it stands in the URL, and what of it a server may say by itself.
+            let encoded = joined.path().strip_prefix(base.url().path()).unwrap_or(joined.path());
+            redactor.add(encoded.trim_matches('/'));
+            for segment in secret.split('/').filter(|segment| segment.len() >= LONG_SEGMENT) {
+                redactor.add(segment);
+            }
+            base = BaseUrl::new(joined)?;
         }
-        if let Some((_, password)) = settings.proxy.as_ref().and_then(|proxy| proxy.credentials.as_ref()) {
+        if let Some((user, password)) = settings.proxy.as_ref().and_then(|proxy| proxy.credentials.as_ref()) {
             redactor.add(password.expose_secret());
+            redactor.add_pair(user, password.expose_secret());
         }
         let secure = base.url().scheme() == "https" || settings.auth.has_secure_endpoint();
         let mut transport: Box<dyn Transport> = Box::new(Network::new(&settings, secure)?);
@@ -238,6 +249,7 @@ impl Remote {
                 confidential: false,
                 paced: request.expect == Expect::Success,
                 fresh: request.is_proven(),
+                redemption: None,
             };
             let response = self.channel.once(outgoing, request.limit, deadline).await?;
             match credential {

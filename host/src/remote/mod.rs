@@ -56,7 +56,7 @@ pub use counters::Counters;
 pub use dial::{Dialer, HostPort, Stream};
 pub use direct::Direct;
 pub use error::{Class, RemoteError};
-pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, SigningKey};
+pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 pub use object_store::{StoreConnector, StoreRefusal};
 pub use origin::{BaseUrl, Origin};
 pub use recording::Recording;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::RwLock;
 
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
@@ -11,8 +13,9 @@ use url::form_urlencoded;
 const SHORTEST: usize = 4;
 
 /// What encoders of URLs escape, from the most to the least: all but letters and digits; all but what RFC 3986 section
-/// 2.3 and ECMA-262 section 19.2.6 leave alone; what a path cannot hold.
-const ENCODINGS: [&AsciiSet; 4] = [
+/// 2.3 and ECMA-262 section 19.2.6 leave alone; what a path and what a query cannot hold, with and without the
+/// characters about which writers differ.
+const ENCODINGS: [&AsciiSet; 9] = [
     NON_ALPHANUMERIC,
     &UNRESERVED,
     &UNRESERVED
@@ -21,17 +24,24 @@ const ENCODINGS: [&AsciiSet; 4] = [
         .remove(b'(')
         .remove(b')')
         .remove(b'*'),
-    &CONTROLS
-        .add(b' ')
-        .add(b'"')
-        .add(b'#')
-        .add(b'<')
-        .add(b'>')
-        .add(b'?')
-        .add(b'`')
-        .add(b'{')
-        .add(b'}'),
+    &PATH,
+    &PATH.add(b'%'),
+    &PATH.add(b'%').add(b'\\'),
+    &PATH.add(b'%').add(b'\\').add(b'^'),
+    &QUERY,
+    &QUERY.add(b'%'),
 ];
+const QUERY: AsciiSet = CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
+const PATH: AsciiSet = CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// How many secrets are remembered, and how many of these may be configured ones.
@@ -67,6 +77,20 @@ impl Redactor {
         if secrets.len() > MOST {
             // The first ones are configured, and stay good; of the tokens that followed the oldest is long spent.
             secrets.remove(CONFIGURED);
+        }
+    }
+
+    /// Remembers a user and a password as they are joined and encoded for HTTP Basic (RFC 7617), with and without what pads it,
+    /// and as URLs and tokens write it.
+    pub(crate) fn add_pair(&self, user: &str, password: &str) {
+        let pair = format!("{user}:{password}");
+        for encoded in [
+            BASE64_STANDARD.encode(&pair),
+            BASE64_STANDARD_NO_PAD.encode(&pair),
+            BASE64_URL_SAFE.encode(&pair),
+            BASE64_URL_SAFE_NO_PAD.encode(&pair),
+        ] {
+            self.add(&encoded);
         }
     }
 
@@ -130,8 +154,20 @@ fn spellings(secret: &str) -> Vec<SecretString> {
         .map(|set| utf8_percent_encode(secret, set).to_string())
         .chain([form_urlencoded::byte_serialize(secret.as_bytes()).collect()]);
     for text in encoded {
-        found.push(lower_hex(&text));
-        found.push(text);
+        for text in [lower_hex(&text), text] {
+            // A URL in a JSON string: it is ASCII, and holds no quotes.
+            for choice in 0..8_u8 {
+                let on = |bit: u8| choice & bit != 0;
+                found.push(json_escaped(&text, false, on(1), on(2), on(4)));
+            }
+            found.push(text);
+        }
+    }
+    // Whoever wrote it may have encoded it already.
+    if let Ok(decoded) = percent_decode_str(secret).decode_utf8()
+        && decoded.len() >= SHORTEST
+    {
+        found.push(decoded.into_owned());
     }
     let mut spellings: Vec<SecretString> = Vec::new();
     for text in found {
@@ -386,6 +422,10 @@ mod tests {
             "p%22a%2fs%20s%c3%a9%f0%9f%94%91%2b%3c%26%25%5c-.~(",
             "p%22a%2Fs+s%C3%A9%F0%9F%94%91%2B%3C%26%25%5C-.%7E%28",
             "p%22a%2Fs%20s%C3%A9%F0%9F%94%91%2B%3C%26%25%5C%2D%2E%7E%28",
+            // As a path, as a query, and as a path in JSON.
+            "p%22a/s%20s%C3%A9%F0%9F%94%91+%3C&%25\\-.~(",
+            "p%22a/s%20s%C3%A9%F0%9F%94%91+%3C&%\\-.~(",
+            "p%22a\\/s%20s%C3%A9%F0%9F%94%91\\u002b%3C\\u0026%25\\\\-.~(",
         ] {
             let text = format!("x {spelling} y");
             assert_eq!(redactor.clean(&text), "x [redacted] y", "{spelling}");

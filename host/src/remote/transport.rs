@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use url::Url;
 
 use super::address::{AddressRefused, GuardedResolver, UnknownName};
 use super::error::RemoteError;
+use super::oauth::Redemption;
 use super::origin::{BaseUrl, Origin};
 use super::settings::Settings;
 
@@ -32,6 +33,8 @@ pub(super) struct Outgoing {
     pub(super) paced: bool,
     /// Whether it goes over a connection of its own.
     pub(super) fresh: bool,
+    /// The exchange that it is the request of, where it spends something that is good once.
+    pub(super) redemption: Option<Arc<Redemption>>,
 }
 
 /// Its answer, the body still to come.

@@ -13,12 +13,11 @@
 mod claim;
 mod form;
 
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::absent::is_absent;
+use crate::database;
 use rusqlite::{Connection, Row};
 
 pub use claim::Claim;
@@ -209,14 +208,10 @@ impl Store {
     /// Whether there is a file. One that nobody may look at is not taken for none.
     fn is_there(&self) -> Result<bool, StoreError> {
         let Some(path) = &self.path else { return Ok(false) };
-        match std::fs::File::open(path) {
-            Ok(_) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(source) => Err(StoreError::Unreadable {
-                path: path.clone(),
-                source,
-            }),
-        }
+        database::is_there(path).map_err(|source| StoreError::Unreadable {
+            path: path.clone(),
+            source,
+        })
     }
 
     fn folder(&self, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
@@ -232,15 +227,9 @@ impl Store {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(self.folder(path))?;
         }
-        // Events and rows name people and their addresses: nobody else may read them, from the first byte on.
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path);
-        file.map_err(self.folder(path))?;
+        database::make(path).map_err(self.folder(path))?;
         let prepared = self.database((|| {
-            let mut connection = Connection::open(path)?;
+            let mut connection = database::open(path)?;
             connection.busy_timeout(BUSY)?;
             self.form
                 .prepare(&mut connection)

@@ -22,7 +22,7 @@ use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
 use crate::run::Outlet;
 use crate::run::route::Router;
-use crate::sink::dead_letters::Entry;
+use crate::sink::dead_letters::{DeadLetters, Entry};
 use crate::sink::{Delivery, DeliveryPolicy, Existing, FileOptions, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
 
 pub use destination::destination;
@@ -143,7 +143,8 @@ impl Opening<'_> {
                 if !matches!(set.kind, SinkKind::Stdout(_) | SinkKind::File(_)) {
                     dead_letters::need_place(&self.remains.dead_letters)?;
                 }
-                (opener.configured(&name, set)?, Some(set))
+                let sink = opener.configured(&name, set);
+                (sink.map_err(|failure| failure.read_from(opener.config))?, Some(set))
             }
             SinkSpec::Plugin(_) => {
                 self.plugins += 1;
@@ -197,7 +198,8 @@ impl Opening<'_> {
         for (number, set) in routes.iter().enumerate() {
             let mut route = set
                 .compile()
-                .map_err(|error| Failure::usage(format!("routes[{number}].when, column {}: {error}", error.column)))?;
+                .map_err(|error| Failure::usage(format!("routes[{number}].when, column {}: {error}", error.column)))
+                .map_err(|failure| failure.read_from(self.opener.config))?;
             if !route.serves(report) {
                 continue;
             }
@@ -212,7 +214,8 @@ impl Opening<'_> {
         }
         if ways.is_empty() {
             return Err(Failure::usage(format!("no route takes the events of {report}"))
-                .hint("add one under [[routes]], or say where they go with --sink"));
+                .hint("add one under [[routes]], or say where they go with --sink")
+                .read_from(self.opener.config));
         }
         Ok(Router::Routes(ways))
     }
@@ -245,8 +248,13 @@ pub fn open_alone(config: &Config, name: &str, provenance: &Arc<Provenance>) -> 
     opener.configured(name, named(config, name)?)
 }
 
-/// Opens one configured sink for events kept earlier. What it refuses again is kept as it was, for the same destination.
-pub fn reopen(config: &Config, letter: &Entry, provenance: &Arc<Provenance>) -> Result<Delivery, Failure> {
+/// Opens one configured sink for events kept in this store. What it refuses again is kept there as it was, for the same destination.
+pub fn reopen(
+    config: &Config,
+    store: &Arc<DeadLetters>,
+    letter: &Entry,
+    provenance: &Arc<Provenance>,
+) -> Result<Delivery, Failure> {
     let name = &letter.sink;
     let set = named(config, name)?;
     let opener = Opener {
@@ -259,14 +267,19 @@ pub fn reopen(config: &Config, letter: &Entry, provenance: &Arc<Provenance>) -> 
         sink,
         policy(Some(set)),
         Remains {
+            dead_letters: Arc::clone(store),
             destination: letter.destination.clone(),
-            ..remains(config, &letter.run_id, provenance)
+            run_id: letter.run_id.clone(),
+            provenance: Arc::clone(provenance),
         },
     ))
 }
 
 fn named<'a>(config: &'a Config, name: &str) -> Result<&'a config::Sink, Failure> {
-    config.sinks.get(name).ok_or_else(|| unknown(config, name))
+    config
+        .sinks
+        .get(name)
+        .ok_or_else(|| unknown(config, name).read_from(config))
 }
 
 fn unknown(config: &Config, name: &str) -> Failure {

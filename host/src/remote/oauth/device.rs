@@ -8,8 +8,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
-use super::endpoint::{Endpoint, Told};
-use super::source::{blocking, granted, keep, token_url};
+use super::endpoint::{Denied, Endpoint, Told};
+use super::redemption::carried;
+use super::source::{Spending, Spent, blocking, refresh_token, token_url};
 use super::store::{Issuer, Store};
 use super::{Grant, OAuth2};
 use crate::remote::auth::Auth;
@@ -40,7 +41,7 @@ pub struct Prompt {
 
 /// A sign-in that waits for a person.
 pub struct DeviceLogin {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     prompt: Prompt,
     device_code: SecretString,
     interval: Duration,
@@ -74,7 +75,7 @@ impl DeviceLogin {
         let network = Network::new(settings, secure)?;
         let channel = Arc::new(Channel::new(settings, Box::new(network), Arc::new(Redactor::default())));
         let start = Endpoint::new(oauth, device_url, settings, channel.clone())?;
-        let endpoint = Endpoint::new(oauth, token_url, settings, channel)?;
+        let endpoint = Arc::new(Endpoint::new(oauth, token_url, settings, channel)?);
 
         // `response_type` is what identity domains want beyond RFC 8628.
         let mut form = vec![("response_type", "device_code")];
@@ -82,7 +83,7 @@ impl DeviceLogin {
         if matches!(oauth.client, super::ClientAuth::Basic(_)) {
             form.push(("client_id", &oauth.client_id));
         }
-        let value = match start.ask(&form, true, 0).await? {
+        let value = match start.ask(&form, 0).await? {
             Told::Granted(value) => value,
             Told::Denied(denied) => {
                 return Err(start.refused(denied, "check the client id, and that the client may use device codes"));
@@ -118,25 +119,9 @@ impl DeviceLogin {
                 });
             }
             tokio::time::sleep(interval).await;
-            let form = [
-                ("grant_type", DEVICE_CODE),
-                ("device_code", self.device_code.expose_secret()),
-            ];
-            let denied = match self.endpoint.ask(&form, true, 0).await? {
-                Told::Granted(value) => {
-                    let granted = granted(&self.endpoint.channel, &value)?;
-                    let Some(refresh) = granted.refresh else {
-                        return Err(RemoteError::settings_hint(
-                            "the server issued no refresh token",
-                            "the scope must include `offline_access`, and the client the refresh token grant",
-                        ));
-                    };
-                    let issuer = Issuer::new(&self.endpoint.url, &self.endpoint.client_id);
-                    let store = Store::new(self.store, &self.endpoint.channel.name, issuer);
-                    let reserved = blocking(move || store.reserve()).await?;
-                    return keep(reserved, refresh, self.initial).await;
-                }
-                Told::Denied(denied) => denied,
+            let denied = match self.poll().await? {
+                Ok(()) => return Ok(()),
+                Err(denied) => denied,
             };
             match denied.error.as_str() {
                 "authorization_pending" => {}
@@ -144,6 +129,45 @@ impl DeviceLogin {
                 "slow_down" => interval += Duration::from_secs(5),
                 "access_denied" => return Err(self.endpoint.refused(denied, "the sign-in was declined")),
                 _ => return Err(self.endpoint.refused(denied, again)),
+            }
+        }
+    }
+}
+
+impl DeviceLogin {
+    /// Asks whether the person has signed in, and keeps the refresh token where that is so. The place for it is prepared before: the
+    /// code is good once.
+    async fn poll(&self) -> Result<Result<(), Denied>, RemoteError> {
+        let mut retry = self.endpoint.channel.retry();
+        loop {
+            let issuer = Issuer::new(&self.endpoint.url, &self.endpoint.client_id);
+            let store = Store::new(self.store.clone(), &self.endpoint.channel.name, issuer);
+            let spending = Spending {
+                endpoint: Arc::clone(&self.endpoint),
+                form: vec![
+                    ("grant_type", DEVICE_CODE.into()),
+                    ("device_code", self.device_code.clone()),
+                ],
+                skew: 0,
+                reserved: blocking(move || store.reserve()).await?,
+                initial: self.initial.clone(),
+            };
+            match carried(spending.once()).await? {
+                Spent::Kept(value) => {
+                    if refresh_token(&value?).is_some() {
+                        return Ok(Ok(()));
+                    }
+                    return Err(RemoteError::settings_hint(
+                        "the server issued no refresh token",
+                        "the scope must include `offline_access`, and the client the refresh token grant",
+                    ));
+                }
+                Spent::Denied(denied) => return Ok(Err(denied)),
+                Spent::Unanswered(error, spending) => {
+                    // Others may want the place meanwhile.
+                    drop(spending);
+                    retry.again(error, true).await?;
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
+use super::redemption::Redemption;
 use super::{ClientAuth, OAuth2};
 use crate::remote::allowance::asked_to_wait;
 use crate::remote::auth::sensitive;
@@ -85,7 +86,8 @@ impl Endpoint {
         }
         if let ClientAuth::Basic(secret) | ClientAuth::Post(secret) = &oauth.client {
             channel.redactor.add(secret.expose_secret());
-            channel.redactor.add(&basic_pair(&oauth.client_id, secret));
+            let [client, secret] = encoded_pair(&oauth.client_id, secret);
+            channel.redactor.add_pair(&client, &secret);
         }
         Ok(Endpoint {
             channel,
@@ -102,18 +104,13 @@ impl Endpoint {
         matches!(self.client, ClientAuth::Assertion(_))
     }
 
-    /// Sends a form. What the answer means is the caller's business; `patient` says whether a request whose fate is
-    /// unknown may be sent again.
-    pub(super) async fn ask(&self, fields: &[(&str, &str)], patient: bool, skew: i64) -> Result<Told, RemoteError> {
+    /// Sends a form that may be sent again. What the answer means is the caller's business.
+    pub(super) async fn ask(&self, fields: &[(&str, &str)], skew: i64) -> Result<Told, RemoteError> {
         let mut retry = self.channel.retry();
         loop {
-            match self.once(fields, patient, skew).await {
+            match self.once(fields, skew, None).await {
                 Ok(told) => return Ok(told),
-                Err(error) => {
-                    // An answer that says "not now" has spent nothing.
-                    let repeatable = patient || matches!(error, RemoteError::Busy { .. });
-                    retry.again(error, repeatable).await?;
-                }
+                Err(error) => retry.again(error, true).await?,
             }
         }
     }
@@ -155,13 +152,21 @@ impl Endpoint {
             confidential: true,
             paced: true,
             fresh: false,
+            redemption: None,
         })
     }
 
-    async fn once(&self, fields: &[(&str, &str)], patient: bool, skew: i64) -> Result<Told, RemoteError> {
+    /// Sends a form once; with a redemption, one that spends something that is good once.
+    pub(super) async fn once(
+        &self,
+        fields: &[(&str, &str)],
+        skew: i64,
+        redemption: Option<&Arc<Redemption>>,
+    ) -> Result<Told, RemoteError> {
         let mut outgoing = self.prepare(fields, skew)?;
+        outgoing.redemption = redemption.map(Arc::clone);
         // What must not be sent twice must not meet a connection that died unnoticed.
-        outgoing.fresh = !patient;
+        outgoing.fresh = redemption.is_some();
         let response = self
             .channel
             .once(outgoing, Request::DEFAULT_LIMIT, self.channel.deadline())
@@ -282,8 +287,11 @@ impl Endpoint {
 
 /// Both parts are form-encoded before they are joined: RFC 6749 section 2.3.1.
 fn basic_pair(client_id: &str, secret: &SecretString) -> String {
-    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    BASE64_STANDARD.encode(format!("{}:{}", encode(client_id), encode(secret.expose_secret())))
+    BASE64_STANDARD.encode(encoded_pair(client_id, secret).join(":"))
+}
+
+fn encoded_pair(client_id: &str, secret: &SecretString) -> [String; 2] {
+    [client_id, secret.expose_secret()].map(|text| byte_serialize(text.as_bytes()).collect())
 }
 
 /// Seconds since 1970 by this machine's clock.

@@ -9,6 +9,7 @@
 mod device;
 mod endpoint;
 mod key;
+mod redemption;
 mod source;
 mod store;
 
@@ -19,6 +20,8 @@ use url::Url;
 
 pub use device::{DeviceLogin, Prompt};
 pub use key::{KeyId, SigningKey};
+pub(super) use redemption::Redemption;
+pub use redemption::Redemptions;
 pub(super) use source::TokenSource;
 
 /// How to obtain tokens.

@@ -12,6 +12,7 @@ use tracing::debug;
 use url::Url;
 
 use super::endpoint::{Denied, Endpoint, Told, seconds_now};
+use super::redemption::{Redemption, carried};
 use super::store::{Issuer, Reserved, Store};
 use super::{Grant, OAuth2};
 use crate::remote::auth::{Credential, sensitive};
@@ -33,7 +34,7 @@ const LONGEST_LIFETIME: u64 = 366 * 24 * 3600;
 
 /// Fetches and keeps a connection's token.
 pub(in crate::remote) struct TokenSource {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     grant: Grant,
     scope: Option<String>,
     /// Held while a token is fetched, so that others wait for it instead of fetching their own.
@@ -53,11 +54,62 @@ struct Token {
     good_until: Instant,
 }
 
+/// An exchange that spends what is good once, with the place where the token that comes for it is kept.
+pub(super) struct Spending {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) form: Vec<(&'static str, SecretString)>,
+    pub(super) skew: i64,
+    pub(super) reserved: Reserved,
+    /// The configured token that all later ones grow from.
+    pub(super) initial: Option<SecretString>,
+}
+
+/// How the exchange ended.
+pub(super) enum Spent<T> {
+    /// A grant; the refresh token in it is on disk.
+    Kept(T),
+    /// An error by its OAuth name.
+    Denied(Denied),
+    /// No answer that says either.
+    Unanswered(RemoteError, Box<Spending>),
+}
+
+impl Spending {
+    /// Asks once, and keeps what comes. To be [`carried`].
+    async fn granted(self) -> Spent<Result<Granted, RemoteError>> {
+        let channel = Arc::clone(&self.endpoint.channel);
+        match self.once().await {
+            Spent::Kept(kept) => Spent::Kept(kept.and_then(|value| granted(&channel, &value))),
+            Spent::Denied(denied) => Spent::Denied(denied),
+            Spent::Unanswered(error, spending) => Spent::Unanswered(error, spending),
+        }
+    }
+
+    /// Asks once, and keeps the refresh token that comes, whatever else the answer holds. To be [`carried`].
+    pub(super) async fn once(self) -> Spent<Result<Value, RemoteError>> {
+        let redemption = Redemption::new();
+        let form: Vec<(&str, &str)> = (self.form.iter())
+            .map(|(name, value)| (*name, value.expose_secret()))
+            .collect();
+        let value = match self.endpoint.once(&form, self.skew, Some(&redemption)).await {
+            Ok(Told::Granted(value)) => value,
+            Ok(Told::Denied(denied)) => return Spent::Denied(denied),
+            Err(error) => return Spent::Unanswered(error, Box::new(self)),
+        };
+        let Some(token) = refresh_token(&value) else {
+            return Spent::Kept(Ok(value));
+        };
+        self.endpoint.channel.redactor.add(token.expose_secret());
+        let (reserved, initial) = (self.reserved, self.initial);
+        let kept = blocking(move || reserved.write(&token, initial.as_ref())).await;
+        Spent::Kept(kept.map(|()| value))
+    }
+}
+
 /// What a token endpoint granted.
-pub(super) struct Granted {
-    pub(super) access: SecretString,
-    pub(super) refresh: Option<SecretString>,
-    pub(super) lifetime: Duration,
+struct Granted {
+    access: SecretString,
+    lifetime: Duration,
 }
 
 impl TokenSource {
@@ -75,7 +127,7 @@ impl TokenSource {
             channel.redactor.add(initial.expose_secret());
         }
         Ok(TokenSource {
-            endpoint: Endpoint::new(oauth, url, settings, channel)?,
+            endpoint: Arc::new(Endpoint::new(oauth, url, settings, channel)?),
             grant: oauth.grant.clone(),
             scope: oauth.scope.clone(),
             current: Mutex::default(),
@@ -168,7 +220,7 @@ impl TokenSource {
             .map(|(name, value)| (*name, value.expose_secret()))
             .collect();
         form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
-        match self.endpoint.ask(&form, true, skew).await? {
+        match self.endpoint.ask(&form, skew).await? {
             Told::Granted(value) => granted(&self.endpoint.channel, &value).map(Ok),
             Told::Denied(denied) => Ok(Err(denied)),
         }
@@ -185,44 +237,39 @@ impl TokenSource {
             ));
         };
         self.endpoint.channel.redactor.add(token.expose_secret());
-        let mut form = vec![
-            ("grant_type", "refresh_token"),
-            ("refresh_token", token.expose_secret()),
-        ];
-        form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
-        // Whether a lost answer has spent the token cannot be known.
-        let granted = match self
-            .endpoint
-            .ask(&form, false, self.skew.load(Ordering::Relaxed))
-            .await?
-        {
-            Told::Granted(value) => granted(&self.endpoint.channel, &value)?,
-            Told::Denied(denied) => {
-                let name = &self.endpoint.channel.name;
-                return Err(self
-                    .endpoint
-                    .refused(denied, &format!("sign in again: `host login {name}`")));
-            }
+        let mut form = vec![("grant_type", "refresh_token".into()), ("refresh_token", token)];
+        form.extend(self.scope.as_deref().map(|scope| ("scope", scope.into())));
+        let mut retry = self.endpoint.channel.retry();
+        let mut spending = Spending {
+            endpoint: Arc::clone(&self.endpoint),
+            form,
+            skew: self.skew.load(Ordering::Relaxed),
+            reserved,
+            initial: initial.cloned(),
         };
-        if let Some(next) = &granted.refresh {
-            keep(reserved, next.clone(), initial.cloned()).await?;
+        loop {
+            match carried(spending.granted()).await? {
+                Spent::Kept(granted) => return granted,
+                Spent::Denied(denied) => {
+                    let name = &self.endpoint.channel.name;
+                    return Err(self
+                        .endpoint
+                        .refused(denied, &format!("sign in again: `host login {name}`")));
+                }
+                Spent::Unanswered(error, again) => {
+                    // An answer that says "not now" has spent nothing; whether a lost one has cannot be known.
+                    let unspent = matches!(error, RemoteError::Busy { .. });
+                    retry.again(error, unspent).await?;
+                    spending = *again;
+                }
+            }
         }
-        Ok(granted)
     }
 }
 
 const CLIENT_HINT: &str =
     "check the client's id and its secret or key, and that it may use client credentials with this scope";
 const USER_HINT: &str = "check the user, and that the client may use JWT assertions and trusts the key's certificate";
-
-/// Writes a refresh token where the next run finds it.
-pub(super) async fn keep(
-    reserved: Reserved,
-    token: SecretString,
-    initial: Option<SecretString>,
-) -> Result<(), RemoteError> {
-    blocking(move || reserved.write(&token, initial.as_ref())).await
-}
 
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RemoteError> + Send + 'static,
@@ -240,19 +287,25 @@ pub(super) fn token_url(oauth: &OAuth2, base: &BaseUrl) -> Result<Url, RemoteErr
     }
 }
 
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// The refresh token of an answer.
+pub(super) fn refresh_token(value: &Value) -> Option<SecretString> {
+    text(value, "refresh_token").map(SecretString::from)
+}
+
 /// Reads an answer of RFC 6749 section 5.1, and remembers its secrets so that nothing prints them.
-pub(super) fn granted(channel: &Channel, value: &Value) -> Result<Granted, RemoteError> {
+fn granted(channel: &Channel, value: &Value) -> Result<Granted, RemoteError> {
     let malformed = |reason: &str| RemoteError::Malformed {
         reason: format!("the token endpoint's answer {reason}"),
     };
-    let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let refresh = text("refresh_token").map(SecretString::from);
-    let issued = [
-        refresh.as_ref().map(|token| token.expose_secret()),
-        text("id_token"),
-        text("access_token"),
-    ];
-    for token in issued.into_iter().flatten() {
+    let text = |name: &str| text(value, name);
+    for token in ["refresh_token", "id_token", "access_token"]
+        .into_iter()
+        .filter_map(text)
+    {
         channel.redactor.add(token);
     }
     let access = text("access_token").ok_or_else(|| malformed("holds no token"))?;
@@ -269,7 +322,6 @@ pub(super) fn granted(channel: &Channel, value: &Value) -> Result<Granted, Remot
     };
     Ok(Granted {
         access: access.into(),
-        refresh,
         lifetime: Duration::from_secs(seconds),
     })
 }

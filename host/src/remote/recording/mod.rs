@@ -2,8 +2,8 @@
 //!
 //! A recording is `recording.json` (the base URL and the notes of whoever recorded) and one pair of files per request:
 //! `0001.json`, the request and the head of the answer, and `0001.body`, the answer's body. What goes to a token
-//! endpoint is not recorded at all; elsewhere `Authorization`, cookies and every secret that the connection knows are
-//! replaced. [`Recorder`] wraps a transport; [`Replay`] is one.
+//! endpoint is not recorded at all; elsewhere `Authorization`, cookies, every secret that the connection knows and whatever
+//! stands where secrets do, as in a query, are replaced. [`Recorder`] wraps a transport; [`Replay`] is one.
 
 mod recorder;
 mod replay;
@@ -29,7 +29,7 @@ const CONTENTS: &str = "recording.json";
 pub struct Recording {
     /// 1.
     version: u32,
-    /// The connection's base URL.
+    /// The connection's base URL, a secret path replaced.
     #[serde(with = "as_text")]
     pub base: Url,
     /// What whoever recorded wrote down: see [`super::Exchange::Record`].
@@ -161,6 +161,7 @@ mod tests {
             confidential,
             paced: false,
             fresh: false,
+            redemption: None,
         }
     }
 

@@ -38,7 +38,7 @@ impl Recorder {
     ) -> Result<Recorder, RemoteError> {
         let recording = Recording {
             version: 1,
-            base: base.url().clone(),
+            base: scrub::address(&redactor, base.url()),
             notes: notes.clone(),
         };
         let started = (|| {

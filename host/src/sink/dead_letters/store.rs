@@ -426,6 +426,25 @@ mod tests {
         assert!(entries.iter().all(|entry| entry.times_kept == 2));
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn whoever_looks_at_the_letters_leaves_this_process_its_locks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let store = DeadLetters::at(&path, Bounds::default());
+        add(&store, "a", &[event("1")], "x").unwrap();
+        assert!(crate::database::is_locked(&path));
+        // As the claim of a replay, a list, and what a sink refuses again meanwhile.
+        let claim = store.claim().unwrap();
+        store.sinks().unwrap();
+        assert!(crate::database::is_locked(&path));
+        let other = DeadLetters::at(&path, Bounds::default());
+        other.sinks().unwrap();
+        add(&other, "b", &[event("2")], "x").unwrap();
+        drop((other, claim));
+        assert!(crate::database::is_locked(&path));
+    }
+
     #[test]
     fn one_holder_at_a_time_claims_the_letters_whatever_name_leads_to_them() {
         let folder = tempfile::tempdir().unwrap();
