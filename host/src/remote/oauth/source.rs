@@ -276,7 +276,10 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, RemoteError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        Err(error) => Err(RemoteError::settings(format!("the refresh token's file: {error}"))),
+        Err(error) => Err(RemoteError::Local {
+            message: format!("the refresh token's file: {error}"),
+            hint: None,
+        }),
     }
 }
 
