@@ -44,4 +44,5 @@ pub mod run;
 pub mod simulator;
 pub mod sink;
 pub mod store;
+mod visible;
 pub mod workshop;

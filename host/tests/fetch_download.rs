@@ -232,6 +232,18 @@ async fn a_name_that_the_job_tells_is_taken_first() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_file_can_have_is_the_server_s_failing_and_not_the_plugin_s() {
+    for name in ["..", ".", "a\\tb.csv"] {
+        let server = server(move |seen, _| {
+            (seen.path == SUBMIT).then(|| json(200, format!(r#"{{"status":0,"items":[{{"name":"{name}"}}]}}"#)))
+        })
+        .await;
+        let error = run(&server, "a.csv").await.unwrap_err();
+        assert_eq!(error.class(), Class::Failed, "{name}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn a_report_that_the_job_names_otherwise_is_fetched_and_not_deleted() {
     let server = server(|seen, _| match seen.path.as_str() {
         SUBMIT => Some(json(

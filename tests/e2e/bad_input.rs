@@ -173,6 +173,28 @@ fn a_configuration_that_others_can_write_is_used_only_where_it_is_named() {
 }
 
 #[test]
+fn what_nobody_sees_in_a_name_is_shown_in_messages() {
+    let desk = desk();
+    let name = "a\u{202e}lmot\u{200b}.toml";
+    let hidden = ['\u{202e}', '\u{200b}'];
+    let arguments = ["plugin", "list", "--config", name];
+    let errors = stderr(&desk.host(arguments).output().unwrap());
+    assert!(errors.contains("a\\u{202e}lmot\\u{200b}.toml"), "{errors}");
+    assert!(!errors.contains(hidden), "{errors}");
+    desk.write(name, "");
+    let verbose = [&arguments[..], &["-v"]].concat();
+    let errors = stderr(&desk.host(verbose).output().unwrap());
+    assert!(errors.contains("a\\u{202e}lmot\\u{200b}.toml"), "{errors}");
+    assert!(!errors.contains(hidden), "{errors}");
+    // A program gets the name itself.
+    let json = [&arguments[..], &["-v", "--log-format", "json"]].concat();
+    let errors = stderr(&desk.host(json).output().unwrap());
+    assert!(!errors.contains(hidden), "{errors}");
+    let line: serde_json::Value = serde_json::from_str(errors.lines().next().unwrap()).unwrap();
+    assert!(line["file"].as_str().unwrap().ends_with(name), "{line}");
+}
+
+#[test]
 fn errors_are_one_json_line_where_asked() {
     let desk = desk();
     let output = desk.host(["run", "nothing", "--log-format", "json"]).output().unwrap();

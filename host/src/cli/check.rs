@@ -16,6 +16,7 @@ use crate::remote::{Remote, TOLERATED_SKEW, skew_in_words};
 use crate::run::facts::Fact;
 use crate::run::probe;
 use crate::sink::Guarantee;
+use crate::visible;
 
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
 pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
@@ -125,7 +126,8 @@ fn lines(name: &str, outcome: &Outcome) -> String {
         Err(failure) => {
             let hint = failure.hint.as_ref().map(|hint| format!("; {hint}"));
             let message = failure.message.as_deref().unwrap_or_default();
-            format!("failed  {name}: {message}{}\n", hint.unwrap_or_default())
+            let text = format!("failed  {name}: {message}{}", hint.unwrap_or_default());
+            visible::line(&text) + "\n"
         }
     }
 }

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::args::Talk;
-use super::error::visible;
 use super::log::{self, Line};
 use crate::counted::counted;
 use crate::ledger::Stream;
 use crate::run::{Summary, Wanted};
+use crate::visible::line as visible;
 
 /// What the line must know besides the summary, where progress is kept.
 #[derive(Debug, Clone, Copy)]

@@ -15,6 +15,7 @@ use crate::simulator::SimulatorError;
 use crate::sink::dead_letters::DeadLetterError;
 use crate::sink::{self, SinkError};
 use crate::store::StoreError;
+use crate::visible::line as visible;
 
 /// The exit codes; `docs/scripting.md` is the same table for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,13 +181,6 @@ pub fn note(text: &str, talk: &Talk) {
         let shown = visible(text) + "\n";
         log::say(talk.log_format, &shown, &Line::new("info", text));
     }
-}
-
-/// One line, in which no foreign text can move the cursor or fake a second line.
-pub fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 impl From<ConfigError> for Failure {

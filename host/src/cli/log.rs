@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::IsTerminal;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::args::{Color, LogFormat, Talk};
 use super::screen;
+use crate::visible;
 
 /// What all messages of the process are about, as far as it is known.
 static ABOUT: Mutex<About> = Mutex::new(About::NOTHING);
@@ -71,11 +72,12 @@ pub fn start(talk: &Talk, plugins_too: bool) {
         Color::Never => anstream::ColorChoice::Never.write_global(),
         Color::Auto => {}
     }
+    let format = talk.log_format;
     let plugins = if plugins_too { level } else { "error" };
     let filter = EnvFilter::new(format!("error,host={level},plugin={plugins},{EVIDENCE}=warn"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| screen::Stderr)
+        .with_writer(move || Messages(format))
         // It would say on stderr that stderr takes nothing, and panic over that.
         .log_internal_errors(false)
         .with_target(false);
@@ -86,13 +88,33 @@ pub fn start(talk: &Talk, plugins_too: bool) {
     };
 }
 
+/// Standard error for messages of `tracing`, which come whole: their texts may be anybody's. As JSON they are escaped already.
+struct Messages(LogFormat);
+
+impl Write for Messages {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.write_all(buffer).map(|()| buffer.len())
+    }
+
+    fn write_all(&mut self, buffer: &[u8]) -> io::Result<()> {
+        match (self.0, std::str::from_utf8(buffer)) {
+            (LogFormat::Text, Ok(text)) => screen::Stderr.write_all(visible::shown(text).as_bytes()),
+            _ => screen::Stderr.write_all(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        screen::Stderr.flush()
+    }
+}
+
 /// A message of the command line itself: as `text` for people, and as one [`Line`] for programs. There is nobody to tell
 /// where stderr is closed.
 pub fn say(format: LogFormat, text: &str, line: &Line) {
     let _ = match format {
         LogFormat::Text => {
             let mut stderr = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&std::io::stderr()));
-            let written = stderr.write_all(text.as_bytes());
+            let written = stderr.write_all(visible::shown(text).as_bytes());
             written.and_then(|()| screen::Stderr.write_all(&stderr.into_inner()))
         }
         LogFormat::Json => screen::Stderr.write_all((line.to_string() + "\n").as_bytes()),
@@ -143,11 +165,13 @@ impl fmt::Display for Line {
             // What a message itself says is nearer.
             let own = self.fields.iter().any(|(known, _)| known == name);
             if let Some(value) = value.as_deref().filter(|_| !own) {
-                write!(f, ",{}:{}", Value::from(name), Value::from(value))?;
+                let value = Value::from(value).to_string();
+                write!(f, ",{}:{}", Value::from(name), visible::in_json(&value))?;
             }
         }
         for (name, value) in &self.fields {
-            write!(f, ",{}:{value}", Value::from(name.as_str()))?;
+            let value = value.to_string();
+            write!(f, ",{}:{}", Value::from(name.as_str()), visible::in_json(&value))?;
         }
         f.write_str("}")
     }

@@ -8,6 +8,7 @@ use super::{Failure, connection};
 use crate::config::Config;
 use crate::counted::counted;
 use crate::remote::DeviceLogin;
+use crate::visible;
 
 /// Signs a person in from another device and keeps the refresh token.
 pub async fn login(args: &LoginArgs, talk: &Talk) -> Result<(), Failure> {
@@ -20,7 +21,7 @@ pub async fn login(args: &LoginArgs, talk: &Talk) -> Result<(), Failure> {
         Some(uri) => uri,
         None => &prompt.verification_uri,
     };
-    let code: String = prompt.user_code.chars().filter(|c| !c.is_control()).collect();
+    let code = visible::line(&prompt.user_code);
     let minutes = counted(prompt.expires_in.as_secs() / 60, "minute", "minutes");
     // Said also where nothing but errors is: nobody could sign in otherwise.
     let line = Line::new(

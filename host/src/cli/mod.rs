@@ -33,7 +33,7 @@ mod stream;
 mod summary;
 mod workshop;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -45,6 +45,7 @@ pub use sinks::open_alone as open_sink;
 
 use crate::config::Config;
 use crate::counted::counted;
+use crate::visible;
 
 /// Parses the arguments of the process, carries them out, and answers with the exit code.
 pub fn main() -> u8 {
@@ -261,10 +262,18 @@ fn state_folder() -> Option<PathBuf> {
     folder("XDG_STATE_HOME").or_else(home).map(|state| state.join("host"))
 }
 
-/// Writes data to stdout. A reader that went away is no failure.
+/// Writes to stdout what a command says. Text is for people, so what nobody sees in it is shown; JSON stays as it is but on a
+/// terminal, where the same value is written so that nothing is hidden. A reader that went away is no failure.
 fn print(data: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(data).and_then(|()| stdout.flush()) {
+    let is_json = data.first().is_some_and(|first| matches!(first, b'{' | b'['));
+    let data = match std::str::from_utf8(data) {
+        Ok(text) if !is_json => visible::shown(text),
+        Ok(json) if stdout.is_terminal() => visible::in_json(json),
+        Ok(json) => json.into(),
+        Err(_) => String::from_utf8_lossy(data),
+    };
+    match stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
             Exit::DeliveryFailed,
             format!("cannot write to standard output: {error}"),

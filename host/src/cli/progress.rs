@@ -12,6 +12,7 @@ use super::screen;
 use crate::counted::counted;
 use crate::fetch;
 use crate::run::{Observer, SinkProgress};
+use crate::visible;
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
 pub struct Progress {
@@ -86,7 +87,7 @@ impl fetch::Progress for Progress {
             indicatif::HumanDuration(longest)
         );
         super::error::note(&text, &self.talk);
-        self.bar.set_message(format!("looking for {file}"));
+        self.bar.set_message(visible::line(&format!("looking for {file}")));
     }
 
     fn polled(&self, polls: u64) {
@@ -144,7 +145,7 @@ impl Observer for Progress {
     fn delivering(&self, sinks: &[SinkProgress]) {
         let each = sinks.iter().map(|sink| {
             let (settled, routed) = (indicatif::HumanCount(sink.settled), indicatif::HumanCount(sink.routed));
-            format!("{} {settled}/{routed}", sink.name)
+            format!("{} {settled}/{routed}", visible::line(&sink.name))
         });
         let each: Vec<String> = each.collect();
         self.bar.set_message(format!("delivered: {}", each.join(", ")));

@@ -251,7 +251,7 @@ fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Resul
             "NUMBER", "REPORT", "CONNECTION", "REJECTED AT", "LINE", "SOURCE"
         );
         for entry in &entries {
-            let reason: String = entry.reason.chars().filter(|c| !c.is_control()).collect();
+            let reason = terminal::printable(&entry.reason);
             let _ = writeln!(
                 text,
                 "{:>8}  {:<16} {:<16} {:<20} {:>7}  {:<widest$}  {reason}",

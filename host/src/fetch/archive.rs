@@ -18,6 +18,7 @@ use zip::result::ZipError;
 use super::limits::ArchiveLimits;
 use super::spool::{Spool, Spooled};
 use crate::counted::counted;
+use crate::visible;
 
 /// The first bytes of a ZIP file with at least one entry.
 const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
@@ -294,6 +295,7 @@ fn printable(name: &[u8]) -> String {
         .map(|c| if c.is_control() { '?' } else { c })
         .take(100)
         .collect();
+    shown = visible::shown(&shown).into_owned();
     if text.chars().count() > 100 {
         shown.push('…');
     }

@@ -142,7 +142,11 @@ impl Download<'_> {
                 name,
                 "contents",
             ])
-            .map_err(|error| FetchError::Plan(error.to_string()))?;
+            .map_err(|error| FetchError::Malformed {
+                // The plugin's own name is a plain one: this one came from the server.
+                what: "the job",
+                why: format!("it names its file wrongly: {error}"),
+            })?;
         self.receive(Request::get(url), name).await
     }
 

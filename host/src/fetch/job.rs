@@ -16,6 +16,7 @@ use super::progress::Progress;
 use super::{files, request};
 use crate::plugin;
 use crate::remote::{Class, Remote, RemoteError, Request};
+use crate::visible;
 
 /// What messages call the request that makes a job.
 pub(super) const SUBMISSION: &str = "the submission";
@@ -345,8 +346,9 @@ fn id(link: &Url) -> Option<String> {
                 .chars()
                 .filter(|c| !c.is_control())
                 .take(100)
-                .collect()
+                .collect::<String>()
         })
+        .map(|id| visible::shown(&id).into_owned())
 }
 
 fn relative(link: &Url) -> String {

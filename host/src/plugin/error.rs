@@ -4,6 +4,7 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use super::Limits;
 use super::bindings::{Fault, FaultKind};
+use crate::visible;
 
 /// Why a plugin could not be loaded, or why it was stopped. Every variant but [`PluginError::Fault`] is the plugin's
 /// failing (or that of its file); the process is never harmed.
@@ -160,22 +161,18 @@ impl PluginError {
 /// Text that a guest or its file had a say in, fit for a terminal and a log: one line of bounded length.
 pub(super) fn plain(text: &str) -> String {
     const CHARS: usize = 1000;
-    let mut plain: String = text
+    let plain: String = text
         .chars()
         .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c })
-        .filter(|c| !c.is_control() && !is_bidi_control(*c))
+        .filter(|c| !c.is_control())
         .take(CHARS + 1)
         .collect();
+    let mut plain = visible::shown(&plain).into_owned();
     if let Some((cut, _)) = plain.char_indices().nth(CHARS) {
         plain.truncate(cut);
         plain.push('…');
     }
     plain
-}
-
-/// Characters that reorder the text around them.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl From<Fault> for PluginError {
@@ -328,7 +325,7 @@ mod tests {
         let PluginError::Fault(shown) = PluginError::from(fault) else {
             panic!("no fault")
         };
-        assert_eq!(shown.message, "[2Jfine error: x");
+        assert_eq!(shown.message, "[2Jfine error: \\u{202e}x");
         assert_eq!(shown.hint.as_deref(), Some("a b"));
         assert_eq!(shown.code.unwrap_or_default().chars().count(), 1001);
     }

@@ -136,7 +136,11 @@ impl Authorizer {
             Authorizer::Token(source) => match source.credential().await {
                 Ok(credential) => Ok(Some(credential)),
                 // These say what happened well enough.
-                Err(error @ (RemoteError::Settings { .. } | RemoteError::TokenRefused { .. })) => Err(error),
+                Err(
+                    error @ (RemoteError::Settings { .. }
+                    | RemoteError::Local { .. }
+                    | RemoteError::TokenRefused { .. }),
+                ) => Err(error),
                 Err(error) => Err(RemoteError::NoToken { cause: Box::new(error) }),
             },
         }

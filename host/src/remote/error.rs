@@ -48,6 +48,14 @@ pub enum RemoteError {
         /// How to mend it.
         hint: Option<String>,
     },
+    /// This machine failed while the exchange was under way: its disk, as a rule.
+    #[error("{message}")]
+    Local {
+        /// What failed.
+        message: String,
+        /// How to mend it.
+        hint: Option<String>,
+    },
     /// The host name leads to an address that the connection may not use.
     #[error("{host} leads to {address}, a {kind} address")]
     AddressRefused {
@@ -238,6 +246,20 @@ impl RemoteError {
         }
     }
 
+    /// A file of ours that failed before anything was sent: somebody must change something where it is in the wrong place, and
+    /// otherwise this machine has failed.
+    pub(super) fn file(error: &std::io::Error, message: String, hint: impl Into<String>) -> Self {
+        use std::io::ErrorKind::{
+            AlreadyExists, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+        };
+        let hint = Some(hint.into());
+        match error.kind() {
+            AlreadyExists | InvalidInput | IsADirectory | NotADirectory | NotFound | PermissionDenied
+            | ReadOnlyFilesystem => RemoteError::Settings { message, hint },
+            _ => RemoteError::Local { message, hint },
+        }
+    }
+
     /// A connection that broke, in the words of what is at the bottom of the error.
     pub(crate) fn interrupted(error: &(dyn std::error::Error + 'static)) -> Self {
         RemoteError::Interrupted {
@@ -249,6 +271,7 @@ impl RemoteError {
     pub fn class(&self) -> Class {
         match self {
             RemoteError::Settings { .. } | RemoteError::AddressRefused { .. } => Class::Usage,
+            RemoteError::Local { .. } => Class::Internal,
             RemoteError::Refused { .. } | RemoteError::TokenRefused { .. } | RemoteError::SignIn { .. } => {
                 Class::Refused
             }
@@ -273,6 +296,7 @@ impl RemoteError {
     pub fn code(&self) -> &'static str {
         match self {
             RemoteError::Settings { .. } => "connection-settings",
+            RemoteError::Local { .. } => "local-failed",
             RemoteError::AddressRefused { .. } => "address-refused",
             RemoteError::OriginEscape { .. } => "origin-escape",
             RemoteError::SignIn { .. } => "sign-in-page",
@@ -296,7 +320,7 @@ impl RemoteError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            RemoteError::Settings { hint, .. } => return hint.clone(),
+            RemoteError::Settings { hint, .. } | RemoteError::Local { hint, .. } => return hint.clone(),
             RemoteError::Refused { hint, .. }
             | RemoteError::TokenRefused { hint, .. }
             | RemoteError::SignIn { hint, .. } => return Some(hint.clone()),

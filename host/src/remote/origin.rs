@@ -18,6 +18,7 @@ use url::{Host, Url};
 
 use super::error::RemoteError;
 use super::sign_in;
+use crate::visible;
 
 /// What stands first in the paths of EPM Cloud's pages and interfaces, and of an identity domain's.
 const PAGES: [&str; 14] = [
@@ -259,6 +260,7 @@ impl BaseUrl {
 
 fn quoted(text: &str) -> String {
     let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+    let shown = visible::shown(&shown);
     // What follows an at sign's left side may be a password.
     match shown.rsplit_once('@') {
         Some((_, rest)) => format!("`…@{rest}`"),

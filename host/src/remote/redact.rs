@@ -9,6 +9,8 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str,
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
+use crate::visible;
+
 /// Shorter secrets would shred innocent text: they are taken out only where they stand alone.
 const SHORTEST: usize = 4;
 
@@ -330,17 +332,14 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// The text on one line, without control and direction-changing characters, cut to so many characters.
+/// The text on one line, without control characters and with hidden ones by their numbers, cut to so many characters.
 pub(crate) fn one_line(text: &str, most: usize) -> String {
     let mut line = String::new();
     let mut count = 0;
     let mut gap = false;
-    for c in text.chars() {
+    for c in visible::shown(text).chars() {
         if c.is_whitespace() || c.is_control() {
             gap = count > 0;
-            continue;
-        }
-        if matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}') {
             continue;
         }
         if count + usize::from(gap) >= most {
@@ -494,7 +493,7 @@ mod tests {
 
     #[test]
     fn text_becomes_one_harmless_line() {
-        assert_eq!(one_line(" a\r\n\tb\u{1b}[31m c\u{202e}d ", 100), "a b [31m cd");
+        assert_eq!(one_line(" a\r\n\tb\u{1b}[31m c\u{202e}d ", 100), "a b [31m c\\u{202e}d");
         assert_eq!(one_line("abcdef", 3), "abc…");
         assert_eq!(one_line("ab cdef", 3), "ab…");
         assert_eq!(one_line("", 3), "");

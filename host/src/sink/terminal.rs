@@ -3,10 +3,12 @@
 //! A login name is whatever somebody typed into a form, so it may hold escape sequences that move the cursor or retitle
 //! the window, and characters that make a line read backwards.
 
-use std::fmt::Write as _;
+use std::char::EscapeUnicode;
 use std::io::IsTerminal;
 
 use unicode_width::UnicodeWidthChar;
+
+use crate::visible::{self, is_hidden};
 
 /// Columns where there is no terminal to ask: a file or a pager need not fit a screen.
 const COLUMNS: usize = 200;
@@ -25,18 +27,18 @@ pub fn columns() -> usize {
 
 /// The text on one line, without anything that a terminal obeys rather than shows.
 ///
-/// Escape sequences, control characters, bidirectional controls and invisible characters go; line breaks and tabs become
-/// spaces.
+/// Escape sequences and control characters go, line breaks and tabs become spaces, and characters that nobody sees are shown by their
+/// numbers.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    visible(text).for_each(|c| out.push(c));
+    each_seen(text).for_each(|c| out.push(c));
     out
 }
 
-/// Takes out of rendered bytes what a terminal obeys or hides: in JSON, where such characters stand only within strings,
-/// as escapes, elsewhere altogether.
+/// Frees rendered bytes of what a terminal obeys or hides: in JSON, where such characters stand only within strings, they become
+/// escapes; elsewhere control characters go, and what nobody sees is shown by its number.
 pub(crate) fn defuse(bytes: &mut Vec<u8>, json: bool) {
-    let harmful = |c: char| (c.is_control() && c != '\n') || is_invisible(c);
+    let harmful = |c: char| (c.is_control() && c != '\n') || is_hidden(c);
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if !text.contains(harmful) {
         return;
@@ -46,10 +48,9 @@ pub(crate) fn defuse(bytes: &mut Vec<u8>, json: bool) {
         if !harmful(c) {
             safe.push(c);
         } else if json {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing into a String cannot fail.
-                let _ = write!(safe, "\\u{unit:04x}");
-            }
+            visible::push_escape(c, &mut safe);
+        } else if !c.is_control() {
+            safe.push_str(&visible::shown(c.encode_utf8(&mut [0; 4])));
         }
     }
     *bytes = safe.into_bytes();
@@ -71,7 +72,7 @@ pub(crate) fn push_cut(out: &mut String, text: &str, columns: usize) -> usize {
     let mut used = 0;
     // Where to cut should more come than fits: the end of what leaves a column for the ellipsis.
     let (mut cut, mut cut_used) = (start, 0);
-    for c in visible(text) {
+    for c in each_seen(text) {
         let width = c.width().unwrap_or(0);
         if used + width > columns || characters == 0 {
             out.truncate(cut);
@@ -91,30 +92,27 @@ pub(crate) fn push_cut(out: &mut String, text: &str, columns: usize) -> usize {
     used
 }
 
-/// The characters of the text that a terminal shows.
-fn visible(text: &str) -> impl Iterator<Item = char> {
+/// The characters of the text as a terminal shows them.
+fn each_seen(text: &str) -> impl Iterator<Item = char> {
     let mut rest = text;
+    let mut number: Option<EscapeUnicode> = None;
     std::iter::from_fn(move || {
         loop {
+            if let Some(c) = number.as_mut().and_then(Iterator::next) {
+                return Some(c);
+            }
             let c = rest.chars().next()?;
             rest = rest.get(c.len_utf8()..)?;
             match c {
                 '\u{1b}' => rest = after_escape(rest),
                 '\u{9b}' => rest = after_csi(rest),
                 '\t' | '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => return Some(' '),
-                _ if c.is_control() || is_invisible(c) => {}
+                _ if c.is_control() => {}
+                _ if is_hidden(c) => number = Some(c.escape_unicode()),
                 _ => return Some(c),
             }
         }
     })
-}
-
-/// Bidirectional controls, zero-width spaces and joiners of words, tags, interlinear annotation. ZWJ and ZWNJ stay:
-/// several scripts need them.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// What follows the escape sequence that an ESC began (ECMA-48 sections 5.3 to 5.6).
@@ -175,8 +173,8 @@ mod tests {
             ("\u{1b}[31", ""),
             ("a\nb\tc\r\nd\u{2028}e\u{85}f", "a b c  d e f"),
             ("bell\u{7} back\u{8} nul\0 del\u{7f} c1\u{90}", "bell back nul del c1"),
-            ("abc\u{202e}fdp.exe\u{2066}x\u{2069}", "abcfdp.exex"),
-            ("zero\u{200b}width\u{feff}\u{e0041}\u{2060}", "zerowidth"),
+            ("abc\u{202e}fdp.exe", "abc\\u{202e}fdp.exe"),
+            ("zero\u{200b}width\u{e0041}", "zero\\u{200b}width\\u{e0041}"),
         ] {
             assert_eq!(printable(text), shown, "{text:?}");
         }
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_obeys_is_escaped_in_json_and_gone_elsewhere() {
+    fn what_a_terminal_obeys_or_hides_is_escaped_in_json_and_elsewhere_gone_or_told() {
         let text = "{\"user\":\"a\u{9b}31mb\u{7f}\u{202e}c\u{e0041}\u{1f600}\"}\n";
         let mut json = text.as_bytes().to_vec();
         defuse(&mut json, true);
@@ -211,16 +209,16 @@ mod tests {
         );
         let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(value, serde_json::from_str::<serde_json::Value>(text).unwrap());
-        let mut csv = "a\u{9b}b\nc\n".as_bytes().to_vec();
+        let mut csv = "a\u{9b}b\nc\u{202e}\n".as_bytes().to_vec();
         defuse(&mut csv, false);
-        assert_eq!(csv, b"ab\nc\n");
+        assert_eq!(csv, b"ab\nc\\u{202e}\n");
     }
 
     proptest! {
         #[test]
         fn any_text_stays_on_its_line_and_in_its_columns(text in any::<String>(), columns in 0_usize..30) {
             let shown = printable(&text);
-            prop_assert!(!shown.contains(|c: char| c.is_control() || is_invisible(c)));
+            prop_assert!(!shown.contains(|c: char| c.is_control() || is_hidden(c)));
             prop_assert_eq!(printable(&shown), &shown[..]);
             let mut out = String::new();
             let used = push_cut(&mut out, &text, columns);

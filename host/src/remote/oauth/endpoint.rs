@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
@@ -17,6 +18,7 @@ use super::{ClientAuth, OAuth2};
 use crate::remote::allowance::asked_to_wait;
 use crate::remote::auth::sensitive;
 use crate::remote::channel::Channel;
+use crate::remote::clock::in_words as skew_in_words;
 use crate::remote::error::RemoteError;
 use crate::remote::origin::BaseUrl;
 use crate::remote::redact::one_line;
@@ -26,6 +28,10 @@ use crate::remote::sign_in;
 use crate::remote::transport::{Outgoing, admit_origin};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What the names of identity domains end in, and what they take as `aud`.
+const ORACLE: &str = ".identity.oraclecloud.com";
+const AUDIENCE_OF_ORACLE: &str = "https://identity.oraclecloud.com/";
 
 /// A clock that differs by less is a good clock.
 const TOLERATED_SKEW: i64 = 30;
@@ -99,6 +105,19 @@ impl Endpoint {
         })
     }
 
+    /// Whom assertions are meant for, so that nobody else can use them: the token endpoint (RFC 7523 section 3), but for Oracle's
+    /// identity domains, which all take one text.
+    pub(super) fn audience(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        if self.url.scheme() == "https" && host.ends_with(ORACLE) {
+            return AUDIENCE_OF_ORACLE.to_owned();
+        }
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        url.into()
+    }
+
     /// Whether the time plays a part in how the client proves itself.
     pub(super) fn is_timed(&self) -> bool {
         matches!(self.client, ClientAuth::Assertion(_))
@@ -137,7 +156,7 @@ impl Endpoint {
                 form.append_pair("client_secret", secret.expose_secret());
             }
             ClientAuth::Assertion(key) => {
-                let assertion = key.assert(&self.client_id, &self.client_id, seconds_now() + skew)?;
+                let assertion = key.assert(&self.client_id, &self.client_id, &self.audience(), seconds_now() + skew)?;
                 self.channel.redactor.add(assertion.expose_secret());
                 form.append_pair("client_id", &self.client_id);
                 form.append_pair("client_assertion_type", ASSERTION_TYPE);
@@ -271,8 +290,8 @@ impl Endpoint {
         let mut hint = hint.to_owned();
         if let Some(skew) = denied.skew {
             hint = format!(
-                "the server's clock and this machine's differ by {} s; {hint}",
-                skew.abs()
+                "the server's clock is {} this machine's: set this machine's clock right (NTP); {hint}",
+                skew_in_words(SignedDuration::from_secs(skew))
             );
         }
         RemoteError::TokenRefused {
@@ -309,4 +328,42 @@ fn skew_of(headers: &HeaderMap) -> Option<i64> {
     let server = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
     let skew = server.checked_sub(seconds_now())?;
     (skew.abs() > TOLERATED_SKEW).then_some(skew)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::oauth::Grant;
+    use crate::remote::redact::Redactor;
+    use crate::remote::transport::Network;
+
+    #[test]
+    fn identity_domains_take_one_audience_and_nobody_else_does() {
+        let audience = |url: &str| {
+            let settings = Settings::new("epm", "https://epm.example.com".parse().unwrap());
+            let network = Network::new(&settings, true).unwrap();
+            let channel = Channel::new(&settings, Box::new(network), Arc::new(Redactor::default()));
+            let oauth = OAuth2 {
+                token_url: None,
+                device_url: None,
+                client_id: "c".into(),
+                client: ClientAuth::Public,
+                grant: Grant::ClientCredentials,
+                scope: None,
+            };
+            let endpoint = Endpoint::new(&oauth, url.parse().unwrap(), &settings, Arc::new(channel));
+            endpoint.unwrap().audience()
+        };
+        assert_eq!(
+            audience("https://idcs-1.identity.oraclecloud.com/oauth2/v1/token"),
+            "https://identity.oraclecloud.com/"
+        );
+        for other in [
+            "https://identity.oraclecloud.com.example/oauth2/v1/token",
+            "https://xidentity.oraclecloud.com/oauth2/v1/token",
+            "https://gateway.example/idcs/oauth2/v1/token",
+        ] {
+            assert_eq!(audience(other), other);
+        }
+    }
 }

@@ -11,9 +11,6 @@ use serde_json::json;
 
 use crate::remote::error::RemoteError;
 
-/// What an identity domain takes as `aud`, unless a key says otherwise.
-const AUDIENCE: &str = "https://identity.oraclecloud.com/";
-
 /// How long an assertion is good for.
 const LIFETIME_SECONDS: i64 = 300;
 
@@ -72,12 +69,19 @@ impl SigningKey {
             audience,
         };
         // A key that cannot sign shall be found out before anything is sent.
-        signing.assert("client", "client", 0)?;
+        signing.assert("client", "client", "audience", 0)?;
         Ok(signing)
     }
 
-    /// A signed assertion of an issuer about a subject, at a time in seconds since 1970.
-    pub(super) fn assert(&self, issuer: &str, subject: &str, now: i64) -> Result<SecretString, RemoteError> {
+    /// A signed assertion of an issuer about a subject, at a time in seconds since 1970; for `audience`, unless the key is
+    /// configured for another one.
+    pub(super) fn assert(
+        &self,
+        issuer: &str,
+        subject: &str,
+        audience: &str,
+        now: i64,
+    ) -> Result<SecretString, RemoteError> {
         let mut header = Header::new(self.algorithm);
         match &self.id {
             KeyId::Alias(alias) => header.kid = Some(alias.clone()),
@@ -86,7 +90,7 @@ impl SigningKey {
         let claims = json!({
             "iss": issuer,
             "sub": subject,
-            "aud": self.audience.as_deref().unwrap_or(AUDIENCE),
+            "aud": self.audience.as_deref().unwrap_or(audience),
             "iat": now - BACKDATED_SECONDS,
             "exp": now + LIFETIME_SECONDS,
             "jti": format!("{:032x}", unique()),
@@ -147,13 +151,17 @@ mod tests {
     #[test]
     fn an_assertion_says_what_is_asked_of_it() {
         let key = key(KeyId::Alias("cert-1".into()));
-        let token = key.assert("client", "jdoe", 1_000_000).unwrap();
+        let token = key
+            .assert("client", "jdoe", "https://token.example", 1_000_000)
+            .unwrap();
         assert_eq!(part(&token, 0), json!({"typ": "JWT", "alg": "ES256", "kid": "cert-1"}));
         let claims = part(&token, 1);
         assert_eq!((&claims["iss"], &claims["sub"]), (&json!("client"), &json!("jdoe")));
         assert_eq!(claims["aud"], "https://issuer.example");
         assert_eq!((&claims["iat"], &claims["exp"]), (&json!(999_940), &json!(1_000_300)));
-        let again = key.assert("client", "jdoe", 1_000_000).unwrap();
+        let again = key
+            .assert("client", "jdoe", "https://token.example", 1_000_000)
+            .unwrap();
         assert_ne!(claims["jti"], part(&again, 1)["jti"]);
     }
 
@@ -168,7 +176,7 @@ mod tests {
             encoded.to_owned(),
             format!("{encoded}="),
         ] {
-            let token = key(KeyId::Thumbprint(text.clone())).assert("a", "b", 0).unwrap();
+            let token = key(KeyId::Thumbprint(text.clone())).assert("a", "b", "c", 0).unwrap();
             assert_eq!(part(&token, 0)["x5t"], encoded, "{text}");
         }
         let pem: SecretString = rcgen::KeyPair::generate().unwrap().serialize_pem().into();

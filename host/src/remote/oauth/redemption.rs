@@ -78,7 +78,10 @@ impl Drop for Redemption {
 pub(super) async fn carried<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, RemoteError> {
-    let ended = |error| RemoteError::settings(format!("the exchange for a token ended: {error}"));
+    let ended = |error| RemoteError::Local {
+        message: format!("the exchange for a token ended: {error}"),
+        hint: None,
+    };
     tokio::spawn(work).await.map_err(ended)
 }
 

@@ -32,6 +32,9 @@ const UNTOLD_LIFETIME: u64 = 300;
 /// No token is trusted for longer, whatever the server says.
 const LONGEST_LIFETIME: u64 = 366 * 24 * 3600;
 
+/// The server's clock is followed where it differs by so many seconds at most.
+const FOLLOWED_SKEW: i64 = 15 * 60;
+
 /// Fetches and keeps a connection's token.
 pub(in crate::remote) struct TokenSource {
     endpoint: Arc<Endpoint>,
@@ -179,7 +182,12 @@ impl TokenSource {
             }
             Grant::UserAssertion { user, key } => {
                 let fields = |skew: i64| {
-                    let assertion = key.assert(&self.endpoint.client_id, user, seconds_now() + skew)?;
+                    let assertion = key.assert(
+                        &self.endpoint.client_id,
+                        user,
+                        &self.endpoint.audience(),
+                        seconds_now() + skew,
+                    )?;
                     self.endpoint.channel.redactor.add(assertion.expose_secret());
                     Ok(vec![("grant_type", JWT_BEARER.into()), ("assertion", assertion)])
                 };
@@ -189,7 +197,8 @@ impl TokenSource {
         }
     }
 
-    /// Asks, and once more with the server's idea of the time where that may have been the trouble.
+    /// Asks, and once more with the server's idea of the time where that may have been the trouble. What differs more is told
+    /// and not followed: an assertion that is dated as somebody else likes would be good whenever they like.
     async fn ask(
         &self,
         fields: &(dyn Fn(i64) -> Result<Vec<(&'static str, SecretString)>, RemoteError> + Sync),
@@ -201,7 +210,10 @@ impl TokenSource {
             Err(denied) => denied,
         };
         let timed = self.endpoint.is_timed() || matches!(self.grant, Grant::UserAssertion { .. });
-        let Some(server) = denied.skew.filter(|server| timed && *server != skew) else {
+        let Some(server) = denied
+            .skew
+            .filter(|server| timed && *server != skew && server.abs() <= FOLLOWED_SKEW)
+        else {
             return Err(self.endpoint.refused(denied, hint));
         };
         self.skew.store(server, Ordering::Relaxed);
@@ -276,7 +288,10 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, RemoteError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        Err(error) => Err(RemoteError::settings(format!("the refresh token's file: {error}"))),
+        Err(error) => Err(RemoteError::Local {
+            message: format!("the refresh token's file: {error}"),
+            hint: None,
+        }),
     }
 }
 

@@ -81,9 +81,11 @@ impl Store {
     /// Waits for other processes, and makes sure that the file can be replaced.
     pub(super) fn reserve(&self) -> Result<Reserved, RemoteError> {
         let failed = |error: std::io::Error| {
-            RemoteError::settings_hint(
-                format!("the refresh token cannot be kept in {}: {error}", self.path.display()),
-                "the folder must be writable",
+            let message = format!("the refresh token cannot be kept in {}: {error}", self.path.display());
+            RemoteError::file(
+                &error,
+                message,
+                "the folder must be writable, on a device that has room",
             )
         };
         let folder = folder(&self.path);
@@ -190,14 +192,12 @@ impl Reserved {
             File::open(folder(&path))?.sync_all()?;
             Ok(())
         })();
-        written.map_err(|error: std::io::Error| {
-            RemoteError::settings_hint(
-                format!(
-                    "the new refresh token could not be written to {}: {error}",
-                    path.display()
-                ),
-                "the old one is spent: run `host login` again once the disk is well",
-            )
+        written.map_err(|error: std::io::Error| RemoteError::Local {
+            message: format!(
+                "the new refresh token could not be written to {}: {error}",
+                path.display()
+            ),
+            hint: Some("the old one is spent: run `host login` again once the disk is well".to_owned()),
         })
     }
 }
@@ -346,6 +346,17 @@ mod tests {
             let error = store.reserve().unwrap().read(None).unwrap_err();
             assert!(!format!("{error:?}").contains("canary"));
         }
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_written_any_more_is_this_machine_s_failing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens/epm.json");
+        let reserved = store(path.clone()).reserve().unwrap();
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        let error = reserved.write(&secret("canary"), None).unwrap_err();
+        assert_eq!(error.class(), crate::remote::Class::Internal, "{error}");
+        assert!(!format!("{error:?}").contains("canary"));
     }
 
     #[test]

@@ -330,6 +330,24 @@ mod tests {
         assert!(body(&replay, outgoing(&base, "/gw/other", false)).await.is_err());
     }
 
+    #[tokio::test]
+    async fn a_disk_that_fails_while_recording_is_this_machine_s_failing() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("recording");
+        let (base, recorder) = recorder(&folder);
+        body(&recorder, outgoing(&base, "/gw/a", false)).await.unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let error = body(&recorder, outgoing(&base, "/gw/b", false)).await.unwrap_err();
+        assert_eq!(error.class(), crate::remote::Class::Internal, "{error}");
+        // Before anything was sent somebody named the wrong place.
+        std::fs::write(&folder, "").unwrap();
+        let started = Recorder::create(&folder, &base, &BTreeMap::new(), Box::new(Echo), Arc::default());
+        let Err(error) = started else {
+            panic!("a file is no folder")
+        };
+        assert_eq!(error.class(), crate::remote::Class::Usage, "{error}");
+    }
+
     #[cfg(unix)]
     #[tokio::test]
     async fn a_recording_is_for_its_owner_only_and_is_not_overwritten() {

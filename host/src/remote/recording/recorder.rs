@@ -55,7 +55,7 @@ impl Recorder {
                 format!("{} holds a recording already", folder.display()),
                 "give an empty folder to --record",
             ),
-            _ => broken(folder, &error),
+            _ => RemoteError::file(&error, said(folder, &error), HINT),
         })?;
         Ok(Recorder {
             folder: folder.to_owned(),
@@ -183,9 +183,16 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+const HINT: &str = "give a folder that can be written to --record, on a device that has room";
+
+fn said(folder: &Path, error: &io::Error) -> String {
+    format!("the recording in {} cannot be written: {error}", folder.display())
+}
+
+/// While the exchange is under way.
 fn broken(folder: &Path, error: &io::Error) -> RemoteError {
-    RemoteError::settings(format!(
-        "the recording in {} cannot be written: {error}",
-        folder.display()
-    ))
+    RemoteError::Local {
+        message: said(folder, error),
+        hint: Some(HINT.to_owned()),
+    }
 }

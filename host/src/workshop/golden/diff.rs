@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::visible;
+
 /// Lines of a context around a difference.
 const CONTEXT: usize = 2;
 /// Longer lines are cut in the middle of nowhere: the files hold them whole.
@@ -54,6 +56,7 @@ fn shown(line: &str) -> String {
         .take(LINE_CHARS)
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect();
+    shown = visible::shown(&shown).into_owned();
     if line.chars().nth(LINE_CHARS).is_some() {
         shown.push('…');
     }
