@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use host::fetch::{FetchError, Fetcher, Limits, Polling};
 use host::plugin::{Fetch, HttpRequest, Job, Method, Pages, Paging};
-use host::remote::{Auth, Class, ClientAuth, Grant, OAuth2, Remote, Request, Settings};
+use host::remote::{Auth, CaFile, Class, ClientAuth, Grant, OAuth2, Remote, Request, Settings};
 use host::simulator::{CertificateFlaw, Scenario, Simulator};
 use remote_support::*;
 use tokio::io::AsyncWriteExt as _;
@@ -464,7 +464,7 @@ async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent()
     ] {
         let (server, ca) = tls(flaw).await;
         let mut settings = settings(server.url().as_str());
-        settings.ca_file = Some(ca.path().to_owned());
+        settings.ca_file = Some(CaFile::only(ca.path()));
         let remote = Remote::new(settings).unwrap();
         let error = remote
             .exchange(Request::get(remote.resolve("/").unwrap()))
@@ -481,7 +481,7 @@ async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent()
         // The same at the token endpoint.
         let service = Server::start(|_, _| remote_support::json(200, "{}")).await;
         let mut settings = connection(service.address);
-        settings.ca_file = Some(ca.path().to_owned());
+        settings.ca_file = Some(CaFile::only(ca.path()));
         if let Auth::OAuth2(oauth) = &mut settings.auth {
             oauth.token_url = Some(server.url().join("/oauth2/v1/token").unwrap());
         }
@@ -505,7 +505,7 @@ async fn an_authority_nobody_trusts_ends_the_run_and_a_named_one_does_not() {
     let (server, ca) = tls(CertificateFlaw::None).await;
     let mut settings = settings(server.url().as_str());
     let (other, other_ca) = tls(CertificateFlaw::None).await;
-    for ca_file in [None, Some(other_ca.path().to_owned())] {
+    for ca_file in [None, Some(CaFile::only(other_ca.path()))] {
         settings.ca_file = ca_file;
         let remote = Remote::new(settings.clone()).unwrap();
         let error = remote
@@ -515,7 +515,7 @@ async fn an_authority_nobody_trusts_ends_the_run_and_a_named_one_does_not() {
         assert_eq!((error.code(), remote.counters().requests), ("tls-failed", 1));
         assert!(error.hint().unwrap().contains("ca-file"));
     }
-    settings.ca_file = Some(ca.path().to_owned());
+    settings.ca_file = Some(CaFile::only(ca.path()));
     let remote = Remote::new(settings).unwrap();
     let outcome = remote
         .send(Request::get(remote.resolve("/").unwrap()).any_status())
@@ -577,7 +577,7 @@ async fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
     let (address, folder) = mutual_tls().await;
     let file = |name: &str| folder.path().join(name);
     let mut settings = settings(&format!("https://{address}"));
-    settings.ca_file = Some(file("ca"));
+    settings.ca_file = Some(CaFile::only(file("ca")));
     let without = Remote::new(settings.clone()).unwrap();
     let error = without
         .exchange(Request::get(without.resolve("/").unwrap()))
@@ -604,7 +604,7 @@ fn certificate_files_that_are_none_are_refused() {
             path.clone()
         };
         let mut with_ca = settings("https://127.0.0.1");
-        with_ca.ca_file = Some(path.clone());
+        with_ca.ca_file = Some(CaFile::only(path.clone()));
         let mut with_client = settings("https://127.0.0.1");
         with_client.client_certificate = Some(host::remote::ClientCertificate {
             certificate: path.clone(),

@@ -278,7 +278,7 @@ fn servers(folder: &Path) {
         let server = postgres_server::PostgresServer::start("bench");
         let (user, database) = (postgres_server::USER, postgres_server::DATABASE);
         let configuration = format!(
-            "[sinks.it]\nkind = \"postgres\"\nurl = \"postgres://{user}@localhost:{}/{database}\"\npassword = {{ command = [\"echo\", \"bench\"] }}\ncreate-table = true\n",
+            "[sinks.it]\nkind = \"postgres\"\nurl = \"postgres://{user}@localhost:{}/{database}\"\npassword = {{ command = [\"echo\", \"bench\"] }}\ntls = \"disable\"\ncreate-table = true\n",
             server.port()
         );
         measure("postgres, jsonb", folder, &configuration);

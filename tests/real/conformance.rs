@@ -202,7 +202,7 @@ fn postgres_keeps_the_rules() {
     let sink = |port: u16| {
         format!(
             "[sinks.it]\nkind = \"postgres\"\nurl = \"postgres://{USER}@localhost:{port}/{DATABASE}\"\n\
-             password = {{ file = \"secret\" }}\ncreate-table = true\nencoding = \"event\"\n"
+             password = {{ file = \"secret\" }}\ntls = \"disable\"\ncreate-table = true\nencoding = \"event\"\n"
         )
     };
     let ask = |statement: &str| server.ask(USER, DATABASE, statement);

@@ -33,7 +33,7 @@ impl Servers {
     fn sinks(&self) -> String {
         format!(
             "[sinks.db]\nkind = \"postgres\"\nurl = \"postgres://{USER}@localhost:{}/{DATABASE}\"\n\
-             password = {{ env = \"SINK_SECRET\" }}\ncreate-table = true\n{QUICK}\n\
+             password = {{ env = \"SINK_SECRET\" }}\ntls = \"disable\"\ncreate-table = true\n{QUICK}\n\
              [sinks.bus]\nkind = \"nats\"\nurl = \"nats://{}\"\nstream = \"AUDIT\"\ncreate-stream = true\n{QUICK}\n\
              [sinks.siem]\nkind = \"syslog\"\naddress = \"127.0.0.1:{}\"\n{QUICK}\n",
             self.db.port(),

@@ -1,6 +1,7 @@
 //! From a configured connection, or `--url` and `--auth`, to the settings of [`crate::remote`].
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 
@@ -8,7 +9,7 @@ use super::args::RemoteArgs;
 use super::{Failure, auth};
 use crate::config::{self, Config, Connection, ConnectionKind};
 use crate::plugin;
-use crate::remote::{Auth, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
+use crate::remote::{Auth, CaFile, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
 
 /// The variable that holds the secret of an ad-hoc connection.
 const SECRET_VARIABLE: &str = "HOST_SECRET";
@@ -82,6 +83,23 @@ pub fn of_endpoint(name: &str, endpoint: &Connection, config: &Config) -> Result
     assemble(Owner::Sink(name), endpoint, config).map_err(|failure| failure.read_from(config))
 }
 
+/// Where requests of a sink's endpoint go, without secrets: itself, and where its tokens are issued. With a proxy it is the
+/// proxy that resolves names.
+pub fn asked(name: &str, endpoint: &Connection, config: &Config) -> Result<Vec<Settings>, Failure> {
+    if endpoint.proxy.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut endpoint = endpoint.clone();
+    endpoint.url.set_query(None);
+    let settings = configured(Owner::Sink(name), &endpoint, Auth::None, config)?;
+    let issuer = endpoint.token_url.clone().map(|url| {
+        let mut settings = settings.clone();
+        settings.base = url;
+        settings
+    });
+    Ok([settings].into_iter().chain(issuer).collect())
+}
+
 fn assemble(owner: Owner<'_>, connection: &Connection, config: &Config) -> Result<Settings, Failure> {
     // A URL that would never be asked must not cost a secret.
     check(owner, connection, config)?;
@@ -121,7 +139,8 @@ fn configured(owner: Owner<'_>, connection: &Connection, auth: Auth, config: &Co
     }
     settings.rate_limit = connection.rate_limit;
     settings.parallel = connection.parallel_requests.unwrap_or_default();
-    settings.ca_file = connection.ca_file.as_ref().map(|path| config.folder.join(path));
+    settings.ca_file = ca_file(connection.ca_file.as_ref(), connection.system_authorities, config)
+        .map_err(|problem| Failure::usage(format!("{owner} {problem}")).hint(NO_CA_FILE))?;
     settings.client_certificate = match (&connection.client_certificate, &connection.client_key) {
         (Some(certificate), Some(key)) => Some(ClientCertificate {
             certificate: config.folder.join(certificate),
@@ -168,6 +187,24 @@ fn configured(owner: Owner<'_>, connection: &Connection, auth: Auth, config: &Co
     };
     Ok(settings)
 }
+
+/// The authorities that `ca-file` and `system-authorities` name.
+///
+/// # Errors
+///
+/// What is wrong with the two together.
+pub fn ca_file(path: Option<&PathBuf>, system: bool, config: &Config) -> Result<Option<CaFile>, &'static str> {
+    match (path, system) {
+        (None, true) => Err("has `system-authorities` and no `ca-file`"),
+        (path, with_system) => Ok(path.map(|path| CaFile {
+            path: config.folder.join(path),
+            with_system,
+        })),
+    }
+}
+
+/// What to do about [`ca_file`]'s error.
+pub const NO_CA_FILE: &str = "without `ca-file` the system's authorities are trusted anyway: leave it out";
 
 /// The proxy with its password.
 fn proxy(owner: Owner<'_>, proxy: &config::Proxy, config: &Config) -> Result<Proxy, Failure> {

@@ -74,7 +74,9 @@ pub fn start(talk: &Talk, plugins_too: bool) {
     }
     let format = talk.log_format;
     let plugins = if plugins_too { level } else { "error" };
-    let filter = EnvFilter::new(format!("error,host={level},plugin={plugins},{EVIDENCE}=warn"));
+    // What async-nats logs are a server's own words, which may repeat a credential. Its errors are told by the sink.
+    let filter = format!("error,async_nats=off,host={level},plugin={plugins},{EVIDENCE}=warn");
+    let filter = EnvFilter::new(filter);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || Messages(format))

@@ -107,6 +107,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Accoun
         extend: ledger.is_some() && wanted != Wanted::Period,
     };
     let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
+    sinks::admit(&report.config, &sinks.outlets).await?;
     let keeping = match ledger {
         Some(ledger) => Some(
             ledger

@@ -34,8 +34,8 @@ pub use route::Route;
 pub use schema::schema;
 pub use secret::SecretSource;
 pub use sinks::{
-    FileSink, HttpSink, NatsAuth, NatsSink, ObjectStoreSink, OtlpSink, PluginSink, PostgresSink, Rotate, Sink,
-    SinkKind, SinkRetry, StdoutSink, SyslogSink, Transport,
+    CredentialSource, FileSink, HttpSink, NatsAuth, NatsSink, ObjectStoreSink, OtlpSink, PluginSink, PostgresSink,
+    Rotate, Sink, SinkKind, SinkRetry, StdoutSink, SyslogSink, Transport,
 };
 
 /// The whole file.
@@ -121,8 +121,11 @@ pub struct Connection {
     pub parallel_requests: Option<Parallel>,
     /// An HTTP proxy for every request.
     pub proxy: Option<Proxy>,
-    /// PEM file of authorities to trust besides the system's.
+    /// PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Trust the system's authorities besides those of `ca-file`.
+    #[serde(default)]
+    pub system_authorities: bool,
     /// PEM file: what to show a server that asks for a certificate.
     pub client_certificate: Option<PathBuf>,
     /// PEM file: the key of that certificate.

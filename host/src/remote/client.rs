@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use tracing::debug;
 use url::Url;
 
+use super::address::{AddressRefused, GuardedResolver};
 use super::allowance::asked_to_wait;
 use super::auth::{Auth, Authorizer};
 use super::channel::{Channel, Retry};
@@ -104,6 +105,31 @@ impl Remote {
         match &settings.exchange {
             Exchange::Replay(folder) => recording::Recording::read(folder).map(|_| ()),
             _ => transport::admit(settings, &BaseUrl::new(settings.base.clone())?),
+        }
+    }
+
+    /// Whether the name of the connection's server leads to an address that it may reach, as far as the resolver knows
+    /// now. Nobody else is asked. What the resolver does not know shows in the first request.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError::AddressRefused`].
+    pub async fn admit_name(settings: &Settings) -> Result<(), RemoteError> {
+        // A proxy resolves names itself.
+        if settings.proxy.is_some() || settings.allow_private_addresses {
+            return Ok(());
+        }
+        let host = settings.base.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let resolver = GuardedResolver::new(false, Default::default());
+        let port = settings.base.port_or_known_default().unwrap_or_default();
+        let looked_up = tokio::time::timeout(settings.timeouts.connect, resolver.lookup(host, port)).await;
+        match looked_up.map(|found| found.map_err(|error| error.downcast::<AddressRefused>())) {
+            Ok(Err(Ok(refused))) => Err(RemoteError::AddressRefused {
+                host: refused.host,
+                address: refused.address,
+                kind: refused.kind,
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -61,7 +61,7 @@ impl Direct {
         };
         let tls = match base.url().scheme() {
             "https" => {
-                let mut tls = client_tls(settings.ca_file.as_deref(), settings.client_certificate.as_ref())?;
+                let mut tls = client_tls(settings.ca_file.as_ref(), settings.client_certificate.as_ref())?;
                 tls.alpn_protocols = vec![alpn.to_vec()];
                 Some(Arc::new(tls))
             }

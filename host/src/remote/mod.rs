@@ -60,8 +60,8 @@ pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptio
 pub use object_store::{StoreConnector, StoreRefusal};
 pub use origin::{BaseUrl, Origin};
 pub use recording::Recording;
-pub(crate) use redact::one_line;
+pub(crate) use redact::{Redactor, one_line};
 pub use request::Request;
 pub use response::{Answer, Response};
 pub(crate) use retry::retry_after;
-pub use settings::{ClientCertificate, Exchange, Parallel, Proxy, RetryPolicy, Settings, Timeouts};
+pub use settings::{CaFile, ClientCertificate, Exchange, Parallel, Proxy, RetryPolicy, Settings, Timeouts};

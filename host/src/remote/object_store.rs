@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use http::StatusCode;
+use http::{HeaderMap, Method, StatusCode};
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
+    HttpService,
 };
 use url::Url;
 
 use super::error::RemoteError;
 use super::origin::BaseUrl;
+use super::redact::Redactor;
 use super::settings::Settings;
 use super::transport::{Incoming, Network, admit};
 
@@ -27,32 +29,68 @@ const MESSAGE_CHARS: usize = 200;
 /// `object_store` do not tell the status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreRefusal {
+    /// Who answered, where that was not the store but whoever issues its credentials.
+    pub issuer: Option<String>,
     /// The status.
     pub status: StatusCode,
     /// The error code, such as `NoSuchBucket`.
     pub code: Option<String>,
     /// The explanation, in one line. What else an answer says may repeat what was signed.
     pub message: Option<String>,
+    /// The region that the bucket is in, where the store says that it is another one.
+    pub region: Option<String>,
 }
 
 impl StoreRefusal {
-    fn of(status: StatusCode, body: &str) -> StoreRefusal {
-        let text = |name| element(body, name).map(|text| super::one_line(text, MESSAGE_CHARS));
+    fn of(status: StatusCode, headers: &HeaderMap, body: &str, secrets: &Redactor) -> StoreRefusal {
+        let line = |text: &str| super::one_line(&secrets.clean(text), MESSAGE_CHARS);
+        let text = |name| element(body, name).map(line);
+        let region = headers
+            .get("x-amz-bucket-region")
+            .and_then(|region| region.to_str().ok());
         StoreRefusal {
+            issuer: None,
             status,
             code: text("Code"),
             message: text("Message"),
+            region: region.map(line).or_else(|| text("Region")),
         }
     }
+
+    /// Whether the store says that the bucket is in another region.
+    fn is_elsewhere(&self) -> bool {
+        let codes = [
+            "AuthorizationHeaderMalformed",
+            "PermanentRedirect",
+            "IllegalLocationConstraintException",
+        ];
+        self.status.is_redirection() || self.code.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+}
+
+/// Whether an answer with a status of success is a failure all the same: S3 sends the status before it knows, and a
+/// gateway before it asks.
+fn is_failure(method: &Method, body: &str) -> bool {
+    let mut body = body.trim_start_matches('\u{feff}').trim_start();
+    if let Some(after) = body.strip_prefix("<?xml") {
+        body = after.split_once("?>").map_or("", |(_, rest)| rest).trim_start();
+    }
+    *method != Method::GET && body.starts_with("<Error>")
 }
 
 impl std::fmt::Display for StoreRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(issuer) = &self.issuer {
+            write!(f, "no credential from {issuer}: ")?;
+        }
         write!(f, "status {}", self.status)?;
         for text in [&self.code, &self.message].into_iter().flatten() {
             write!(f, ": {text}")?;
         }
-        Ok(())
+        match &self.region {
+            Some(region) if self.is_elsewhere() => write!(f, "; the bucket is in the region {region}: set `region`"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -68,13 +106,33 @@ fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
 /// What the store made of a request.
 type Answered = Result<HttpResponse, StoreRefusal>;
 
-/// Connects an object store to the network: only to the base URL of its settings, under their rules about addresses, TLS
-/// and time. Repeats nothing.
+/// Connects an object store to the network: only to the base URL of its settings and to where its credentials are issued,
+/// under their rules about addresses, TLS and time. Repeats nothing.
 #[derive(Clone)]
 pub struct StoreConnector {
-    network: Arc<Network>,
+    /// The way to the store, and after it the way to whoever issues credentials.
+    ways: Vec<Arc<Way>>,
+    secrets: Arc<Redactor>,
+}
+
+/// The way to one origin.
+struct Way {
+    network: Network,
     base: BaseUrl,
     total: Duration,
+}
+
+impl Way {
+    fn new(settings: &Settings) -> Result<Way, RemoteError> {
+        let base = BaseUrl::new(settings.base.clone())?;
+        admit(settings, &base)?;
+        let secure = base.url().scheme() == "https";
+        Ok(Way {
+            network: Network::new(settings, secure)?,
+            base,
+            total: settings.timeouts.total,
+        })
+    }
 }
 
 impl StoreConnector {
@@ -84,14 +142,52 @@ impl StoreConnector {
     ///
     /// Where the settings cannot be used. Sends nothing.
     pub fn new(settings: &Settings) -> Result<StoreConnector, RemoteError> {
-        let base = BaseUrl::new(settings.base.clone())?;
-        admit(settings, &base)?;
-        let secure = base.url().scheme() == "https";
         Ok(StoreConnector {
-            network: Arc::new(Network::new(settings, secure)?),
-            base,
-            total: settings.timeouts.total,
+            ways: vec![Arc::new(Way::new(settings)?)],
+            secrets: Arc::default(),
         })
+    }
+
+    /// Also to whoever issues the store's credentials.
+    ///
+    /// # Errors
+    ///
+    /// As [`StoreConnector::new`].
+    pub fn with_issuer(mut self, settings: &Settings) -> Result<StoreConnector, RemoteError> {
+        self.ways.push(Arc::new(Way::new(settings)?));
+        Ok(self)
+    }
+
+    /// What is taken out of whatever is said about requests: what was told, and what they carried.
+    pub(crate) fn secrets(&self) -> &Arc<Redactor> {
+        &self.secrets
+    }
+
+    /// Remembers what of a request nobody may see: a signature is good for minutes, a token for hours.
+    fn note_secrets(&self, head: &http::request::Parts) {
+        for name in ["x-amz-security-token", "x-aws-ec2-metadata-token", "authorization"] {
+            if let Some(value) = head.headers.get(name).and_then(|value| value.to_str().ok()) {
+                let signature = value.rsplit_once("Signature=").map(|(_, signature)| signature);
+                self.secrets.add(signature.unwrap_or(value));
+            }
+        }
+        let query = head.uri.query().unwrap_or_default();
+        let fields = url::form_urlencoded::parse(query.as_bytes());
+        for (_, token) in fields.filter(|(name, _)| name == "WebIdentityToken") {
+            self.secrets.add(token.trim());
+        }
+    }
+
+    /// The way to a URL.
+    fn way(&self, url: &Url) -> Result<(&Way, bool), RemoteError> {
+        let mut refused = None;
+        for (place, way) in self.ways.iter().enumerate() {
+            match way.base.check(url) {
+                Ok(()) => return Ok((way, place > 0)),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.unwrap_or_else(|| RemoteError::settings("there is no way to the store")))
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<Answered, RemoteError> {
@@ -99,9 +195,29 @@ impl StoreConnector {
         let url: Url = head.uri.to_string().parse().map_err(|_| RemoteError::Malformed {
             reason: "the store's client made no URL".into(),
         })?;
-        self.base.check(&url)?;
+        self.note_secrets(&head);
+        let (way, issues) = self.way(&url)?;
+        let exchange = self.exchange_over(way, issues, head, url, body);
+        match tokio::time::timeout(way.total, exchange).await {
+            Ok(answered) => answered,
+            Err(_) => Err(RemoteError::Timeout {
+                what: "the answer",
+                after: way.total,
+            }),
+        }
+    }
+
+    async fn exchange_over(
+        &self,
+        way: &Way,
+        issues: bool,
+        head: http::request::Parts,
+        url: Url,
+        body: HttpRequestBody,
+    ) -> Result<Answered, RemoteError> {
         let body = reqwest::Body::wrap(body);
-        let Incoming { status, headers, body } = self.network.send(head.method, url, head.headers, Some(body)).await?;
+        let method = head.method.clone();
+        let Incoming { status, headers, body } = way.network.send(head.method, url, head.headers, Some(body)).await?;
         let answer = body
             .try_fold(Vec::new(), async |mut read, piece| {
                 if read.len() + piece.len() > ANSWER_BYTES {
@@ -113,8 +229,11 @@ impl StoreConnector {
                 Ok(read)
             })
             .await?;
-        if !status.is_success() {
-            return Ok(Err(StoreRefusal::of(status, &String::from_utf8_lossy(&answer))));
+        let text = String::from_utf8_lossy(&answer);
+        if !status.is_success() || (!issues && is_failure(&method, &text)) {
+            let mut refusal = StoreRefusal::of(status, &headers, &text, &self.secrets);
+            refusal.issuer = issues.then(|| way.base.origin().to_string());
+            return Ok(Err(refusal));
         }
         let mut response = HttpResponse::new(HttpResponseBody::from(answer));
         *response.status_mut() = status;
@@ -125,7 +244,8 @@ impl StoreConnector {
 
 impl std::fmt::Debug for StoreConnector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("StoreConnector").field(self.base.origin()).finish()
+        let origins = self.ways.iter().map(|way| way.base.origin());
+        f.debug_list().entries(origins).finish()
     }
 }
 
@@ -138,13 +258,8 @@ impl HttpConnector for StoreConnector {
 #[async_trait]
 impl HttpService for StoreConnector {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let answered = tokio::time::timeout(self.total, self.exchange(request)).await;
-        let answered = answered.unwrap_or(Err(RemoteError::Timeout {
-            what: "the answer",
-            after: self.total,
-        }));
         // The kind decides about repetitions, of which there are none; what happened is the source.
-        match answered {
+        match self.exchange(request).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(refusal)) => Err(HttpError::new(HttpErrorKind::Unknown, refusal)),
             Err(error) => Err(HttpError::new(HttpErrorKind::Unknown, error)),
@@ -157,8 +272,6 @@ mod tests {
     use std::error::Error as _;
 
     use axum::Router;
-    use axum::http::{HeaderMap, Method, StatusCode};
-    use object_store::client::HttpRequestBody;
 
     use super::*;
 
@@ -203,11 +316,65 @@ mod tests {
     #[test]
     fn an_answer_of_s3_is_read_by_its_elements() {
         let body = "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code><Message>a\nb</Message><Key>x</Key></Error>";
-        let refusal = StoreRefusal::of(StatusCode::NOT_FOUND, body);
+        let of = |status, body: &str| StoreRefusal::of(status, &HeaderMap::new(), body, &Redactor::default());
+        let refusal = of(StatusCode::NOT_FOUND, body);
         assert_eq!(refusal.to_string(), "status 404 Not Found: NoSuchBucket: a b");
         for body in ["", "<Code>", "</Code><Code>", "<Code"] {
-            assert_eq!(StoreRefusal::of(StatusCode::NOT_FOUND, body).code, None);
+            assert_eq!(of(StatusCode::NOT_FOUND, body).code, None);
         }
+        let elsewhere = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>";
+        let told = of(StatusCode::BAD_REQUEST, elsewhere).to_string();
+        assert!(
+            told.ends_with("the bucket is in the region eu-west-1: set `region`"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_success_that_says_error_is_none() {
+        let error = "\u{feff}<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code></Error>";
+        assert!(is_failure(&Method::PUT, error));
+        assert!(!is_failure(&Method::GET, error), "an object may hold anything");
+        for body in ["", "<?xml version=\"1.0\"?>", "<Result/>", "text <Error>"] {
+            assert!(!is_failure(&Method::PUT, body), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_request_carried_is_not_told() {
+        let base = server().await;
+        let connector = StoreConnector::new(&settings(&base)).unwrap();
+        let url = format!("{base}bucket/key?WebIdentityToken=canary%2Bidentity");
+        let mut request = request(&url, Vec::new());
+        for (name, value) in [
+            ("x-amz-security-token", "canary-session"),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=canary77",
+            ),
+        ] {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        connector.call(request).await.unwrap();
+        let told = connector
+            .secrets()
+            .clean("canary-session, canary77, canary+identity, canary%2Bidentity");
+        assert_eq!(told, "[redacted], [redacted], [redacted], [redacted]");
+    }
+
+    #[tokio::test]
+    async fn only_the_store_and_the_issuer_of_its_credentials_are_asked() {
+        let (store, issuer) = (server().await, server().await);
+        let connector = StoreConnector::new(&settings(&store)).unwrap();
+        let url = format!("{issuer}latest/api/token");
+        assert!(connector.call(request(&url, Vec::new())).await.is_err());
+        let connector = connector.with_issuer(&settings(&issuer)).unwrap();
+        connector.call(request(&url, Vec::new())).await.unwrap();
+        let mut get = request(&format!("{issuer}redirect"), Vec::new());
+        *get.method_mut() = Method::GET;
+        let error = connector.call(get).await.unwrap_err();
+        let refusal: &StoreRefusal = error.source().unwrap().downcast_ref().unwrap();
+        assert!(refusal.issuer.is_some(), "{refusal}");
     }
 
     #[tokio::test]

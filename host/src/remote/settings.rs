@@ -30,8 +30,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// An HTTP proxy for every request.
     pub proxy: Option<Proxy>,
-    /// PEM file of authorities to trust besides the system's.
-    pub ca_file: Option<PathBuf>,
+    /// The authorities to trust, where they are not the system's.
+    pub ca_file: Option<CaFile>,
     /// What to show a server that asks for a certificate.
     pub client_certificate: Option<ClientCertificate>,
     /// Requests a second, at most; none means no limit.
@@ -124,6 +124,25 @@ pub struct Proxy {
     pub url: Url,
     /// User name and password, where the proxy asks for them.
     pub credentials: Option<(String, SecretString)>,
+}
+
+/// A file of authorities: whoever names the one that signs a server's certificate need not trust all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaFile {
+    /// PEM file: their certificates.
+    pub path: PathBuf,
+    /// Trust the system's authorities as well.
+    pub with_system: bool,
+}
+
+impl CaFile {
+    /// The authorities in the file, and no others.
+    pub fn only(path: impl Into<PathBuf>) -> CaFile {
+        CaFile {
+            path: path.into(),
+            with_system: false,
+        }
+    }
 }
 
 /// A client certificate and its key.

@@ -5,9 +5,9 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 
 use super::error::RemoteError;
-use super::settings::{Proxy, Settings};
+use super::settings::{CaFile, Proxy, Settings};
 
-/// Trusts the system's authorities and those of `ca-file`, and shows the client certificate, if there is one.
+/// Trusts the system's authorities, or those of `ca-file`, and shows the client certificate, if there is one.
 pub(super) fn configure(
     mut builder: reqwest::ClientBuilder,
     settings: &Settings,
@@ -16,13 +16,16 @@ pub(super) fn configure(
     if !secure {
         return Ok(builder.tls_certs_only([]));
     }
-    if let Some(path) = &settings.ca_file {
+    if let Some(CaFile { path, with_system }) = &settings.ca_file {
         let pem = read("ca-file", path)?;
         let certificates = reqwest::Certificate::from_pem_bundle(&pem)
             .ok()
             .filter(|certificates| !certificates.is_empty())
             .ok_or_else(|| unusable("ca-file", path, "a certificate in PEM form"))?;
-        builder = builder.tls_certs_merge(certificates);
+        builder = match with_system {
+            true => builder.tls_certs_merge(certificates),
+            false => builder.tls_certs_only(certificates),
+        };
     }
     if let Some(client) = &settings.client_certificate {
         let mut pem = read("client-certificate", &client.certificate)?;

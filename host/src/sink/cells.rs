@@ -17,6 +17,8 @@ pub(crate) enum Cell<'a> {
     Text(Option<&'a str>),
     Number(Option<i64>),
     Time(Option<Rfc3339>),
+    /// A time that is a number of milliseconds wherever there are no types.
+    Millis(Option<i64>),
     Shown(Option<&'a dyn Display>),
     List(&'a [&'a str]),
     Labels(&'a [String]),
@@ -81,7 +83,7 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     let entity_user = entity.and_then(|entity| entity.user.as_ref());
     let ip = event.src_endpoint.as_ref().and_then(|endpoint| endpoint.ip.as_ref());
     let svc_name = event.dst_endpoint.as_ref().and_then(|endpoint| endpoint.svc_name);
-    cell("time", Cell::Number(Some(event.time)));
+    cell("time", Cell::Millis(Some(event.time)));
     cell("class_uid", Cell::Number(Some(event.class_uid.into())));
     cell("class_name", Cell::Text(Some(event.class_name)));
     cell("category_uid", Cell::Number(Some(event.category_uid.into())));
@@ -154,7 +156,7 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("metadata.tenant_uid", Cell::Text(event.metadata.tenant_uid));
     cell(
         "metadata.logged_time",
-        Cell::Number(event.metadata.logged_time.map(|time| time.ms())),
+        Cell::Millis(event.metadata.logged_time.map(|time| time.ms())),
     );
     cell(
         "metadata.correlation_uid",

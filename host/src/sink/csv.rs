@@ -88,6 +88,7 @@ impl Csv {
         match cell {
             Cell::Text(None)
             | Cell::Number(None)
+            | Cell::Millis(None)
             | Cell::Time(None)
             | Cell::Shown(None)
             | Cell::List([])
@@ -97,7 +98,7 @@ impl Csv {
                 self.cell.extend_from_slice(text.as_bytes());
             }
             Cell::Text(Some(text)) => return writer.write_field(text),
-            Cell::Number(Some(number)) => write!(self.cell, "{number}")?,
+            Cell::Number(Some(number)) | Cell::Millis(Some(number)) => write!(self.cell, "{number}")?,
             Cell::Time(Some(time)) => write!(self.cell, "{time}")?,
             Cell::Shown(Some(shown)) => write!(self.cell, "{shown}")?,
             Cell::List(list) => self.json(list)?,

@@ -68,18 +68,20 @@ pub use format::{Format, UnknownFormat};
 pub use http::{HttpBody, HttpOptions, HttpSink};
 pub use key::idempotency_key;
 pub use nats::{BadSubject, NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
-pub use object_store::{Bucket, ObjectStoreOptions, ObjectStoreSink, Place};
+pub use object_store::{Bucket, Credentials, METADATA, ObjectStoreOptions, ObjectStoreSink, Place, instance_url};
 pub use otlp::{OtlpCompression, OtlpOptions, OtlpProtocol, OtlpSink};
 pub use parquet::Pages;
 pub use plugin::{PluginOptions, PluginSink};
-pub use postgres::{BadTableName, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName};
+pub use postgres::{
+    BadConflict, BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName,
+};
 pub use renderer::Renderer;
 pub(crate) use seal::hex;
 pub use seal::{Journal, Seal};
 pub use spec::SinkSpec;
 pub use stdout::StdoutSink;
 pub use stream::StreamTransport;
-pub use syslog::{Carrier, Facility, SyslogOptions, SyslogSink, SyslogTransport};
+pub use syslog::{Carrier, Facility, Framing, SyslogHeader, SyslogOptions, SyslogSink, SyslogTransport};
 pub use template::{PathTemplate, Placeholders};
 pub use transport::Transport;
 pub use verdict::{BatchLimits, Guarantee, Rejection, Verdict};

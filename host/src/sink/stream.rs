@@ -275,7 +275,7 @@ mod tests {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        let client = crate::remote::client_tls(Some(&ca), None).unwrap();
+        let client = crate::remote::client_tls(Some(&crate::remote::CaFile::only(&ca)), None).unwrap();
         (Arc::new(server).into(), Arc::new(client))
     }
 

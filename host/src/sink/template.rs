@@ -3,8 +3,9 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use jiff::civil::Date;
+use sha2::{Digest, Sha256};
 
-use super::SinkError;
+use super::{SinkError, hex};
 
 /// A file name has at most 255 bytes; a path segment may hold all three placeholders and more.
 const VALUE_BYTES: usize = 64;
@@ -12,7 +13,7 @@ const VALUE_BYTES: usize = 64;
 /// A path in which `{report}`, `{connection}` and `{date}` stand for what a run knows.
 ///
 /// A placeholder never adds a folder or climbs out of one: everything in its value but letters, digits, `-`, `_`, `@`
-/// and inner dots becomes `_`.
+/// and inner dots becomes `_`, and then a digest of the value stands behind it, so that no two values meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate(String);
 
@@ -118,23 +119,42 @@ pub(super) fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
 
 /// The value as a part of one path segment.
 pub(super) fn segment(value: &str) -> String {
+    distinct(value, VALUE_BYTES, |before, c| {
+        let dot = c == '.' && !before.is_empty() && !before.ends_with('.');
+        dot || c.is_alphanumeric() || "-_@".contains(c)
+    })
+}
+
+/// Hexadecimal digits of the digest of a value that could not stay as it is.
+const DIGITS: usize = 16;
+
+/// The value with what is not safe replaced by `_`, in at most so many bytes, different for each value: one that changes,
+/// or could be taken for one that did, has a digest behind it.
+pub(super) fn distinct(value: &str, most: usize, is_safe: impl Fn(&str, char) -> bool) -> String {
     let mut safe = String::new();
     for c in value.chars() {
-        let dot = c == '.' && !safe.is_empty() && !safe.ends_with('.');
-        let c = if dot || c.is_alphanumeric() || "-_@".contains(c) {
-            c
-        } else {
-            '_'
-        };
-        if safe.len() + c.len_utf8() > VALUE_BYTES {
-            break;
-        }
-        safe.push(c);
+        safe.push(if is_safe(&safe, c) { c } else { '_' });
     }
+    if safe == value && !value.is_empty() && value.len() <= most && !ends_in_digest(value) {
+        return safe;
+    }
+    let mut end = safe.len().min(most - DIGITS - 1);
+    while !safe.is_char_boundary(end) {
+        end -= 1;
+    }
+    safe.truncate(end);
     if safe.is_empty() {
         safe.push('_');
     }
-    safe
+    let digest = Sha256::digest(value.as_bytes());
+    format!("{safe}-{}", hex(digest.get(..DIGITS / 2).unwrap_or_default()))
+}
+
+/// Whether the value looks as if it had been changed.
+fn ends_in_digest(value: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let last = value.rsplit_once('-').map(|(_, last)| last);
+    last.is_some_and(|last| last.len() == DIGITS && last.bytes().all(is_digit))
 }
 
 #[cfg(test)]
@@ -179,6 +199,40 @@ mod tests {
             assert_eq!(parts.len(), 3, "{value:?}");
             let middle = parts[1].as_os_str().to_str().unwrap();
             assert!(middle.starts_with(written), "{value:?} became {middle:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_never_meet() {
+        let long = |end: &str| format!("{}{end}", "x".repeat(80));
+        let names = [
+            "a/b", "a_b", "a b", "a\\b", "a:b", "", "_", ".", "..", "__", "a..b", "a._b", "\u{0}",
+        ];
+        let mut all: Vec<String> = names.map(str::to_owned).into();
+        all.extend([long("a"), long("b"), long("")]);
+        // Whoever chooses a name may choose one that another one becomes.
+        all.extend(all.clone().iter().map(|name| segment(name)));
+        all.sort();
+        all.dedup();
+        let mut written: Vec<String> = all.iter().map(|name| segment(name)).collect();
+        assert!(written.iter().all(|name| name.len() <= VALUE_BYTES));
+        written.sort();
+        written.dedup();
+        assert_eq!(written.len(), all.len(), "{written:?}");
+    }
+
+    #[test]
+    fn ordinary_names_stay_as_they_are() {
+        for name in [
+            "epm",
+            "user-login",
+            "v1.2",
+            "jdoe@example.com",
+            "a_b",
+            "m\u{fc}ller",
+            "x-0123456789abcde",
+        ] {
+            assert_eq!(segment(name), name);
         }
     }
 

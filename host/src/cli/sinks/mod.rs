@@ -1,5 +1,6 @@
 //! From `--sink` and `[sinks]` to opened sinks.
 
+mod aws;
 mod destination;
 mod file;
 mod nats;
@@ -20,6 +21,7 @@ use super::{Failure, dead_letters, json_line, plugins, print};
 use crate::config::{self, Config, SinkKind, nearest};
 use crate::event::{Product, Provenance};
 use crate::plugin::{PluginKind, built_in};
+use crate::remote::Remote;
 use crate::run::Outlet;
 use crate::run::route::Router;
 use crate::sink::dead_letters::{DeadLetters, Entry};
@@ -88,6 +90,34 @@ pub fn open(
         outlets: opening.outlets,
         router,
     })
+}
+
+/// Refuses sinks whose names lead to addresses that they may not reach, before the server is asked for anything. What no
+/// resolver knows now shows when events come.
+pub async fn admit(config: &Config, outlets: &[Outlet]) -> Result<(), Failure> {
+    for outlet in outlets {
+        let name = outlet.delivery.name();
+        if let Some(sink) = config.sinks.get(name) {
+            admit_one(config, name, sink)
+                .await
+                .map_err(|failure| placed(config, name, failure))?;
+        }
+    }
+    Ok(())
+}
+
+async fn admit_one(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Failure> {
+    if let Some(endpoint) = sink.endpoint() {
+        for settings in connection::asked(name, endpoint, config)? {
+            Remote::admit_name(&settings).await?;
+        }
+    }
+    if let SinkKind::ObjectStore(store) = &sink.kind
+        && let Some(settings) = object_store::settings(config, name, store)?
+    {
+        Remote::admit_name(&settings).await?;
+    }
+    Ok(())
 }
 
 /// Where events go that a sink does not take.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::open::Opener;
-use super::tls;
+use super::tls::files_of;
 use crate::cli::Failure;
 use crate::config::{self, Config, SecretSource};
 use crate::sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
@@ -18,7 +18,7 @@ impl Opener<'_> {
         let options = NatsOptions {
             url,
             auth: auth(self.config, name, &nats.auth)?,
-            tls: tls::client(self.config, &nats.ca_file, &nats.client_certificate, &nats.client_key)?,
+            tls: files_of!(self.config, name, nats).client()?,
             subject,
             stream: nats.stream.clone(),
             create_stream: nats.create_stream,
@@ -56,7 +56,7 @@ pub(super) fn check(
     if nats.create_stream && nats.stream.is_none() {
         return Err(usage("`create-stream` needs a `stream`".into()).hint("name the stream to create"));
     }
-    tls::check(config, name, &nats.ca_file, &nats.client_certificate, &nats.client_key)?;
+    files_of!(config, name, nats).check()?;
     Ok((url, subject))
 }
 

@@ -1,41 +1,20 @@
 //! Sinks and transports that speak their own protocol: syslog, OTLP, plain TCP and TLS.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::open::Opener;
-use super::tls;
+use super::tls::{TlsFiles, files_of};
 use crate::cli::{Exit, Failure, connection};
 use crate::config::{self, Config, Transport};
 use crate::remote::{Dialer, HostPort};
-use crate::sink::{self, Carrier, OtlpOptions, OtlpSink, StreamTransport, SyslogOptions, SyslogSink, SyslogTransport};
+use crate::sink::{
+    self, Carrier, Framing, OtlpOptions, OtlpSink, StreamTransport, SyslogOptions, SyslogSink, SyslogTransport,
+};
 
-/// The files of a connection with TLS, as configured.
-struct TlsFiles<'a> {
-    ca_file: &'a Option<PathBuf>,
-    client_certificate: &'a Option<PathBuf>,
-    client_key: &'a Option<PathBuf>,
-}
-
-impl<'a> TlsFiles<'a> {
-    fn of(syslog: &'a config::SyslogSink) -> TlsFiles<'a> {
-        TlsFiles {
-            ca_file: &syslog.ca_file,
-            client_certificate: &syslog.client_certificate,
-            client_key: &syslog.client_key,
-        }
-    }
-
-    fn any(&self) -> bool {
-        self.ca_file.is_some() || self.client_certificate.is_some() || self.client_key.is_some()
-    }
-
-    fn dialer(&self, config: &Config, name: &str, place: &HostPort) -> Result<Dialer, Failure> {
-        let (ca_file, certificate, key) = (self.ca_file, self.client_certificate, self.client_key);
-        tls::check(config, name, ca_file, certificate, key)?;
-        let tls = tls::client(config, ca_file, certificate, key)?;
-        Ok(Dialer::new(place.clone(), Some(Arc::new(tls)))?)
-    }
+/// The way to a receiver over TLS.
+fn over_tls(files: TlsFiles<'_>, place: &HostPort) -> Result<Dialer, Failure> {
+    files.check()?;
+    Ok(Dialer::new(place.clone(), Some(Arc::new(files.client()?)))?)
 }
 
 /// Whether a syslog receiver is configured so that it can be asked.
@@ -44,9 +23,15 @@ pub(super) fn check(config: &Config, name: &str, syslog: &config::SyslogSink) ->
 }
 
 fn syslog_dialer(config: &Config, name: &str, syslog: &config::SyslogSink) -> Result<Dialer, Failure> {
-    let files = TlsFiles::of(syslog);
+    if syslog.transport == Carrier::Udp && syslog.framing == Framing::Newline {
+        return Err(Failure::usage(format!(
+            "sink {name} has `framing`, and a datagram is one message anyway"
+        ))
+        .hint("leave out `framing`, or set transport = \"tcp\" or \"tls\""));
+    }
+    let files = files_of!(config, name, syslog);
     if syslog.transport == Carrier::Tls {
-        return files.dialer(config, name, &syslog.address);
+        return over_tls(files, &syslog.address);
     }
     if files.any() {
         return Err(
@@ -61,6 +46,8 @@ fn syslog_options(config: &Config, name: &str, syslog: &config::SyslogSink) -> R
     Ok(SyslogOptions {
         dialer: syslog_dialer(config, name, syslog)?,
         carrier: syslog.transport,
+        framing: syslog.framing,
+        header: syslog.header,
         facility: syslog.facility,
         app_name: syslog
             .app_name
@@ -101,15 +88,19 @@ impl Opener<'_> {
             Transport::Tls {
                 address,
                 ca_file,
+                system_authorities,
                 client_certificate,
                 client_key,
             } => {
                 let files = TlsFiles {
-                    ca_file,
-                    client_certificate,
-                    client_key,
+                    config: self.config,
+                    sink: name,
+                    ca_file: ca_file.as_ref(),
+                    system_authorities: *system_authorities,
+                    client_certificate: client_certificate.as_ref(),
+                    client_key: client_key.as_ref(),
                 };
-                Box::new(StreamTransport::new(name, files.dialer(self.config, name, address)?))
+                Box::new(StreamTransport::new(name, over_tls(files, address)?))
             }
             Transport::Syslog(syslog) => {
                 if syslog.encoding.is_some() {
@@ -185,6 +176,11 @@ mod tests {
         for (transport_of, said) in [
             ("kind = \"syslog\", encoding = \"ocsf\"", "has an encoding"),
             ("kind = \"syslog\", ca-file = \"ca.pem\"", "files for TLS"),
+            (
+                "kind = \"syslog\", transport = \"udp\", framing = \"newline\"",
+                "a datagram is one message",
+            ),
+            ("kind = \"tls\", system-authorities = true", "no `ca-file`"),
             ("kind = \"tls\", client-key = \"key.pem\"", "only one of"),
             (
                 "kind = \"syslog\", transport = \"tls\", client-certificate = \"a.pem\"",

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 
+use super::aws;
 use super::open::Opener;
-use super::tls;
+use super::tls::TlsFiles;
 use crate::cli::Failure;
 use crate::config::{self, Config};
-use crate::remote::Remote;
-use crate::sink::{Bucket, Compression, Format, ObjectStoreOptions, ObjectStoreSink, Place};
+use crate::remote::{Remote, Settings};
+use crate::sink::{Bucket, Compression, Credentials, Format, ObjectStoreOptions, ObjectStoreSink, Place};
 
 impl Opener<'_> {
     /// A bucket, or a folder.
@@ -21,12 +22,17 @@ impl Opener<'_> {
             let secret = |what: &str, source: &config::SecretSource| {
                 source.resolve(&format!("sink {name} needs its {what}"), &self.config.folder)
             };
-            if let Some(source) = &set.secret_access_key {
-                bucket.secret_access_key = secret("secret access key", source)?;
-            }
-            if let Some(source) = &set.session_token {
-                bucket.session_token = Some(secret("session token", source)?);
-            }
+            bucket.credentials = match (&set.access_key_id, &set.secret_access_key) {
+                (Some(id), Some(source)) => Credentials::Key {
+                    id: id.clone(),
+                    secret: secret("secret access key", source)?,
+                    token: match &set.session_token {
+                        Some(source) => Some(secret("session token", source)?),
+                        None => None,
+                    },
+                },
+                _ => aws::credentials(name, set, self.config, &aws::environment)?,
+            };
         }
         let default = ObjectStoreOptions::new(place);
         let format = set.format.unwrap_or_default();
@@ -53,29 +59,50 @@ pub(super) fn check(config: &Config, name: &str, set: &config::ObjectStoreSink) 
     if set.format == Some(Format::Table) {
         return Err(usage("a table is for people, not for an archive").hint("choose another `format`"));
     }
-    tls::check(config, name, &set.ca_file, &None, &None)?;
+    let files = TlsFiles::of_store(config, name, set);
+    files.check()?;
     let Some((bucket, prefix)) = bucket(&set.url).map_err(usage)? else {
         let path = folder(&set.url).map_err(usage)?;
-        return Ok((Place::Folder(config.folder.join(path)), String::new()));
+        let mode = set.mode.unwrap_or_default();
+        return Ok((Place::Folder(config.folder.join(path), mode), String::new()));
     };
-    let (Some(access_key_id), Some(_)) = (&set.access_key_id, &set.secret_access_key) else {
-        return Err(usage("a bucket needs `access-key-id` and `secret-access-key`")
-            .hint("credentials are taken from the configuration only, not from the environment"));
-    };
+    if set.mode.is_some() {
+        return Err(usage("`mode` is for a folder, and this is a bucket").hint("leave it out"));
+    }
+    aws::check(name, set)?;
     let bucket = Bucket {
         name: bucket,
-        region: set.region.clone().unwrap_or_else(|| "us-east-1".into()),
+        region: aws::region(set, &aws::environment),
         endpoint: set.endpoint.clone(),
         path_style: set.path_style,
-        access_key_id: access_key_id.clone(),
-        secret_access_key: SecretString::default(),
-        session_token: None,
+        credentials: Credentials::Key {
+            id: String::new(),
+            secret: SecretString::default(),
+            token: None,
+        },
         allow_http: set.allow_http,
         allow_private_addresses: set.allow_private_addresses,
-        ca_file: set.ca_file.as_ref().map(|path| config.folder.join(path)),
+        ca_file: files.authorities()?,
     };
     Remote::check(&bucket.settings(name).map_err(|problem| usage(&problem))?)?;
     Ok((Place::Bucket(Box::new(bucket)), prefix))
+}
+
+/// Where the requests of a bucket go, without secrets; none for a folder.
+pub(super) fn settings(
+    config: &Config,
+    name: &str,
+    set: &config::ObjectStoreSink,
+) -> Result<Option<Settings>, Failure> {
+    match check(config, name, set)?.0 {
+        Place::Folder(..) => Ok(None),
+        Place::Bucket(bucket) => {
+            let settings = bucket.settings(name);
+            Ok(Some(settings.map_err(|problem| {
+                Failure::usage(format!("sink {name}: {problem}"))
+            })?))
+        }
+    }
 }
 
 /// Bucket and prefix of an `s3` URL; nothing for what is none.
@@ -120,9 +147,23 @@ mod tests {
     #[test]
     fn what_cannot_work_is_found_without_a_secret() {
         assert_eq!(problem("url = \"archive\""), None);
+        assert_eq!(problem("url = \"s3://audit\""), None);
         for (settings, words) in [
             ("url = \"s3://id:hunter2@audit/x\"", "more than s3://BUCKET/PREFIX"),
-            ("url = \"s3://audit\"", "needs `access-key-id`"),
+            ("url = \"s3://audit\"\naccess-key-id = \"i\"", "only one of"),
+            (
+                "url = \"s3://audit\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\ncredentials = \"instance\"",
+                "two credentials",
+            ),
+            (
+                "url = \"s3://audit\"\nmetadata-endpoint = \"http://10.0.0.1\"",
+                "without TLS",
+            ),
+            (
+                "url = \"s3://audit\"\nprofile = \"x\"\ncredentials = \"instance\"",
+                "`profile`",
+            ),
+            ("url = \"s3://audit\"\nmode = \"0600\"", "is for a folder"),
             ("url = \"gs://audit\"", "none of s3://"),
             ("url = \"archive\"\nformat = \"table\"", "for people"),
             (

@@ -25,6 +25,7 @@ const GROWING: FileOptions = FileOptions {
     mode: FileMode::PRIVATE,
     compression: Compression::None,
     rotation: None,
+    lock_timeout: None,
     raw: false,
 };
 
@@ -47,6 +48,7 @@ impl Opener<'_> {
                 let options = FileOptions {
                     rotation: super::file::rotation(name, file)?,
                     mode: file.mode.unwrap_or(GROWING.mode),
+                    lock_timeout: file.lock_timeout,
                     ..GROWING
                 };
                 let layout = Layout::of_configured(file)?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::open::Opener;
-use super::tls;
+use super::tls::files_of;
 use crate::cli::Failure;
 use crate::config::{self, Config};
-use crate::sink::{BadTableName, PostgresOptions, PostgresSink, PostgresUrl, TableName};
+use crate::sink::{BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName};
 
 /// Rows in one statement, where the configuration does not say.
 const BATCH: usize = 1000;
@@ -23,14 +23,10 @@ impl Opener<'_> {
             url,
             password,
             encryption: postgres.tls,
-            tls: tls::client(
-                self.config,
-                &postgres.ca_file,
-                &postgres.client_certificate,
-                &postgres.client_key,
-            )?,
+            tls: files_of!(self.config, name, postgres).client()?,
             table,
             create_table: postgres.create_table,
+            conflict: conflict(name, postgres)?,
             encoding: postgres.encoding.unwrap_or_default(),
             batch_events: postgres.batch_events.map_or(BATCH, usize::from),
         };
@@ -53,14 +49,22 @@ pub(super) fn check(
             .map_err(|problem: BadTableName| usage(problem.to_string()))?,
         None => TableName::default(),
     };
-    tls::check(
-        config,
-        name,
-        &postgres.ca_file,
-        &postgres.client_certificate,
-        &postgres.client_key,
-    )?;
+    conflict(name, postgres)?;
+    if postgres.tls == Some(PostgresTls::Disable) && postgres.password.is_some() && !url.is_local() {
+        return Err(usage("`tls = \"disable\"` would send the password unencrypted".into())
+            .hint("a password goes over TLS only: leave out `tls`, or connect as a user who needs no password"));
+    }
+    files_of!(config, name, postgres).check()?;
     Ok((url, table))
+}
+
+/// The columns by which a row is known again, where they are chosen.
+fn conflict(name: &str, postgres: &config::PostgresSink) -> Result<Option<Conflict>, Failure> {
+    let chosen = postgres.conflict.as_deref().map(Conflict::of).transpose();
+    chosen.map_err(|problem| {
+        Failure::usage(format!("sink {name}: {problem}"))
+            .hint("for a table that is partitioned by time, [\"id\", \"time\"]")
+    })
 }
 
 #[cfg(test)]
@@ -82,10 +86,25 @@ mod tests {
             problem("url = \"postgres://audit@db/siem\"\ntls = \"prefer\"\npassword = { env = \"NOT_SET\" }"),
             None
         );
+        for local in ["localhost", "127.0.0.1", "[::1]", "%2Frun%2Fpostgresql"] {
+            let settings = format!(
+                "url = \"postgres://audit@{local}/siem\"\ntls = \"disable\"\npassword = {{ env = \"NOT_SET\" }}\n\
+                 conflict = [\"id\", \"time\"]"
+            );
+            assert_eq!(problem(&settings), None);
+        }
         for (settings, words) in [
             ("url = \"postgres://audit:hunter2@db/siem\"", "contains a password"),
             ("url = \"postgres://audit@db/siem?password=hunter2\"", "parameters"),
             ("url = \"postgres://audit@db/siem\"\ntable = \"a b\"", "names no table"),
+            (
+                "url = \"postgres://audit@db/siem\"\nconflict = [\"time\"]",
+                "must name `id`",
+            ),
+            (
+                "url = \"postgres://audit@db/siem\"\ntls = \"disable\"\npassword = { env = \"NOT_SET\" }",
+                "unencrypted",
+            ),
             (
                 "url = \"postgres://audit@db/siem\"\nca-file = \"absent.pem\"",
                 "there is no file",

@@ -4,49 +4,94 @@ use std::path::{Path, PathBuf};
 
 use rustls::ClientConfig;
 
-use crate::cli::Failure;
-use crate::config::Config;
-use crate::remote::{ClientCertificate, client_tls};
+use crate::cli::{Failure, connection};
+use crate::config::{self, Config};
+use crate::remote::{CaFile, ClientCertificate, client_tls};
 
-/// Reads the files.
-pub(super) fn client(
-    config: &Config,
-    ca_file: &Option<PathBuf>,
-    certificate: &Option<PathBuf>,
-    key: &Option<PathBuf>,
-) -> Result<ClientConfig, Failure> {
-    let absolute = |path: &PathBuf| config.folder.join(path);
-    let certificate = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some(ClientCertificate {
-            certificate: absolute(certificate),
-            key: absolute(key),
-        }),
-        _ => None,
-    };
-    Ok(client_tls(
-        ca_file.as_ref().map(absolute).as_deref(),
-        certificate.as_ref(),
-    )?)
+/// The files of a connection with TLS, as configured for the sink of that name.
+#[derive(Clone, Copy)]
+pub(super) struct TlsFiles<'a> {
+    pub(super) config: &'a Config,
+    pub(super) sink: &'a str,
+    pub(super) ca_file: Option<&'a PathBuf>,
+    pub(super) system_authorities: bool,
+    pub(super) client_certificate: Option<&'a PathBuf>,
+    pub(super) client_key: Option<&'a PathBuf>,
 }
 
-/// Whether the files are there, and a certificate comes with its key.
-pub(super) fn check(
-    config: &Config,
-    name: &str,
-    ca_file: &Option<PathBuf>,
-    certificate: &Option<PathBuf>,
-    key: &Option<PathBuf>,
-) -> Result<(), Failure> {
-    if certificate.is_some() != key.is_some() {
-        return Err(
-            Failure::usage(format!("sink {name} has only one of client-certificate and client-key"))
-                .hint("both are PEM files, and may be the same one"),
-        );
+/// The files that a kind of sink names, each under the same keys.
+macro_rules! files_of {
+    ($config:expr, $sink:expr, $set:expr) => {
+        $crate::cli::sinks::tls::TlsFiles {
+            config: $config,
+            sink: $sink,
+            ca_file: $set.ca_file.as_ref(),
+            system_authorities: $set.system_authorities,
+            client_certificate: $set.client_certificate.as_ref(),
+            client_key: $set.client_key.as_ref(),
+        }
+    };
+}
+pub(super) use files_of;
+
+impl<'a> TlsFiles<'a> {
+    /// Those of an archive, which shows no certificate.
+    pub(super) fn of_store(config: &'a Config, sink: &'a str, set: &'a config::ObjectStoreSink) -> TlsFiles<'a> {
+        TlsFiles {
+            config,
+            sink,
+            ca_file: set.ca_file.as_ref(),
+            system_authorities: set.system_authorities,
+            client_certificate: None,
+            client_key: None,
+        }
     }
-    let files = [ca_file, certificate, key].into_iter().flatten();
-    match files.map(|path| config.folder.join(path)).find(|path| !path.is_file()) {
-        Some(missing) => Err(absent(name, &missing)),
-        None => Ok(()),
+
+    /// Whether anything is said about TLS.
+    pub(super) fn any(&self) -> bool {
+        self.system_authorities || self.all().next().is_some()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'a PathBuf> + use<'a> {
+        [self.ca_file, self.client_certificate, self.client_key]
+            .into_iter()
+            .flatten()
+    }
+
+    /// The authorities to trust.
+    pub(super) fn authorities(&self) -> Result<Option<CaFile>, Failure> {
+        connection::ca_file(self.ca_file, self.system_authorities, self.config)
+            .map_err(|problem| Failure::usage(format!("sink {} {problem}", self.sink)).hint(connection::NO_CA_FILE))
+    }
+
+    /// Reads the files.
+    pub(super) fn client(&self) -> Result<ClientConfig, Failure> {
+        let absolute = |path: &PathBuf| self.config.folder.join(path);
+        let certificate = match (self.client_certificate, self.client_key) {
+            (Some(certificate), Some(key)) => Some(ClientCertificate {
+                certificate: absolute(certificate),
+                key: absolute(key),
+            }),
+            _ => None,
+        };
+        Ok(client_tls(self.authorities()?.as_ref(), certificate.as_ref())?)
+    }
+
+    /// Whether the files are there, and what belongs together comes together.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let name = self.sink;
+        if self.client_certificate.is_some() != self.client_key.is_some() {
+            return Err(
+                Failure::usage(format!("sink {name} has only one of client-certificate and client-key"))
+                    .hint("both are PEM files, and may be the same one"),
+            );
+        }
+        self.authorities()?;
+        let mut files = self.all().map(|path| self.config.folder.join(path));
+        match files.find(|path| !path.is_file()) {
+            Some(missing) => Err(absent(name, &missing)),
+            None => Ok(()),
+        }
     }
 }
 

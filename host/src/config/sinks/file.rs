@@ -20,6 +20,10 @@ pub struct FileSink {
     pub compression: Option<Compression>,
     /// Who may read and write the files that are made, as octal digits; `0640` unless set. The umask may take from it.
     pub mode: Option<FileMode>,
+    /// How long to wait for another run that gives the same file its name, as `2m`, which it is unless set.
+    #[serde(default, deserialize_with = "crate::config::duration")]
+    #[schemars(with = "Option<String>")]
+    pub lock_timeout: Option<std::time::Duration>,
     /// Complete a file now and then, and begin another; its name gets a time and a number.
     pub rotate: Option<Rotate>,
 }

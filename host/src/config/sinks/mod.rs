@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 pub use file::{FileSink, Rotate};
 pub use http::HttpSink;
 pub use nats::{NatsAuth, NatsSink};
-pub use object_store::ObjectStoreSink;
+pub use object_store::{CredentialSource, ObjectStoreSink};
 pub use otlp::OtlpSink;
 pub use plugin::{PluginSink, Transport};
 pub use postgres::PostgresSink;

@@ -24,8 +24,11 @@ pub struct NatsSink {
     /// Who connects.
     #[serde(default)]
     pub auth: NatsAuth,
-    /// PEM file of authorities to trust besides the system's.
+    /// PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Trust the system's authorities besides those of `ca-file`.
+    #[serde(default)]
+    pub system_authorities: bool,
     /// PEM file: what to show a server that asks for a certificate.
     pub client_certificate: Option<PathBuf>,
     /// PEM file: the key of that certificate.

@@ -6,7 +6,26 @@ use serde::Deserialize;
 
 use crate::config::SecretSource;
 use crate::event::Encoding;
-use crate::sink::{Compression, Format};
+use crate::sink::{Compression, FileMode, Format};
+
+/// Where the credential for a bucket comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialSource {
+    /// The first of the others that there is, in their order here.
+    #[default]
+    Default,
+    /// `$AWS_ACCESS_KEY_ID`, `$AWS_SECRET_ACCESS_KEY` and `$AWS_SESSION_TOKEN`.
+    Environment,
+    /// A role for the token of an identity provider: AssumeRoleWithWebIdentity of AWS STS.
+    WebIdentity,
+    /// A profile of `~/.aws/credentials` and `~/.aws/config`.
+    Profile,
+    /// The role of a task of ECS or a pod of EKS.
+    Container,
+    /// The role of a machine of EC2.
+    Instance,
+}
 
 /// An archive of objects: a bucket, or a folder.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -18,8 +37,26 @@ pub struct ObjectStoreSink {
     #[serde(default, deserialize_with = "crate::config::optional_url")]
     #[schemars(with = "Option<String>")]
     pub endpoint: Option<url::Url>,
-    /// The bucket's region; `us-east-1` unless set.
+    /// The bucket's region; unless set, and without an `access-key-id`, that of the environment or the profile; and else
+    /// `us-east-1`.
     pub region: Option<String>,
+    /// Where the credential comes from; with an `access-key-id` it is that one, and `default` otherwise.
+    pub credentials: Option<CredentialSource>,
+    /// For `profile`: its name; `$AWS_PROFILE` unless set, and else `default`.
+    pub profile: Option<String>,
+    /// For `web-identity`: the ARN of the role; `$AWS_ROLE_ARN` unless set.
+    pub role_arn: Option<String>,
+    /// For `web-identity`: the file with the token; `$AWS_WEB_IDENTITY_TOKEN_FILE` unless set.
+    pub web_identity_token_file: Option<PathBuf>,
+    /// For `web-identity`: the URL of AWS STS; `$AWS_ENDPOINT_URL_STS` unless set, and else that of the region.
+    #[serde(default, deserialize_with = "crate::config::optional_url")]
+    #[schemars(with = "Option<String>")]
+    pub sts_endpoint: Option<url::Url>,
+    /// For `instance`: the URL of the metadata service; `$AWS_EC2_METADATA_SERVICE_ENDPOINT` unless set, and else
+    /// `http://169.254.169.254`.
+    #[serde(default, deserialize_with = "crate::config::optional_url")]
+    #[schemars(with = "Option<String>")]
+    pub metadata_endpoint: Option<url::Url>,
     /// Who writes to the bucket.
     pub access_key_id: Option<String>,
     /// The secret of that key.
@@ -34,12 +71,17 @@ pub struct ObjectStoreSink {
     /// Permit loopback, private and link-local addresses.
     #[serde(default)]
     pub allow_private_addresses: bool,
-    /// PEM file of authorities to trust besides the system's.
+    /// PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Trust the system's authorities besides those of `ca-file`.
+    #[serde(default)]
+    pub system_authorities: bool,
     /// `ocsf`, `ecs` or `event`.
     pub encoding: Option<Encoding>,
     /// How events follow each other in an object; `ndjson` unless set.
     pub format: Option<Format>,
+    /// For a folder: who may read and write the files, as octal digits; `0640` unless set.
+    pub mode: Option<FileMode>,
     /// `none`, `gzip` or `zstd`; `gzip` for texts unless set.
     pub compression: Option<Compression>,
     /// The most events in one object; 10,000 unless set.

@@ -46,8 +46,11 @@ pub enum Transport {
     Tls {
         /// `HOST:PORT`.
         address: HostPort,
-        /// PEM file of authorities to trust besides the system's.
+        /// PEM file of authorities to trust instead of the system's.
         ca_file: Option<std::path::PathBuf>,
+        /// Trust the system's authorities besides those of `ca-file`.
+        #[serde(default)]
+        system_authorities: bool,
         /// PEM file to show a receiver that asks for a certificate.
         client_certificate: Option<std::path::PathBuf>,
         /// PEM file with the key of that certificate.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::event::Encoding;
 use crate::remote::HostPort;
-use crate::sink::{Carrier, Facility};
+use crate::sink::{Carrier, Facility, Framing, SyslogHeader};
 
-/// A syslog receiver; RFC 5424.
+/// A syslog receiver.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SyslogSink {
@@ -18,6 +18,12 @@ pub struct SyslogSink {
     /// `tcp` (default), `tls` or `udp`.
     #[serde(default)]
     pub transport: Carrier,
+    /// Over TCP and TLS, how a receiver tells where a message ends: `octet-counting` (default) or `newline`.
+    #[serde(default)]
+    pub framing: Framing,
+    /// What stands before a message: `rfc5424` (default) or `rfc3164`.
+    #[serde(default)]
+    pub header: SyslogHeader,
     /// A name of RFC 5424, `authpriv` unless set.
     #[serde(default)]
     pub facility: Facility,
@@ -27,8 +33,11 @@ pub struct SyslogSink {
     pub hostname: Option<String>,
     /// The most bytes in one message; over UDP 8192 unless set, elsewhere without limit.
     pub max_message: Option<NonZeroUsize>,
-    /// For `tls`: PEM file of authorities to trust besides the system's.
+    /// For `tls`: PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// For `tls`: trust the system's authorities besides those of `ca-file`.
+    #[serde(default)]
+    pub system_authorities: bool,
     /// For `tls`: PEM file to show a receiver that asks for a certificate.
     pub client_certificate: Option<PathBuf>,
     /// For `tls`: PEM file with the key of that certificate.

@@ -1,9 +1,9 @@
 //! What lets a file seem to grow: the content of the one that is there, and what another run adds to it meanwhile.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata, OpenOptions, Permissions},
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
@@ -31,6 +31,26 @@ impl Grown {
             identity: Some((about.dev(), about.ino())),
         })
     }
+}
+
+/// Opens the file that is there now. All links were followed before: one that has taken its place since is not, and a pipe
+/// in its place keeps nobody waiting.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file any more")),
+    }
+}
+
+/// The permissions of a file that another one takes the place of. Somebody else who made it could have let everybody in.
+pub(super) fn kept_permissions(about: &Metadata) -> Option<Permissions> {
+    let trusted = [0, rustix::process::geteuid().as_raw()];
+    trusted.contains(&about.uid()).then(|| about.permissions())
 }
 
 /// Whether a file is there whose content is compressed in another way: nobody could read what is added to it.
@@ -64,7 +84,7 @@ pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Gr
         compression,
         ..
     } = growth;
-    let mut now = match File::open(path) {
+    let mut now = match open(path) {
         Ok(now) => now,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(finished),
         Err(error) => return Err(error),
@@ -74,7 +94,10 @@ pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Gr
         return Ok(finished);
     }
     let mut partial = Partial::create(folder, compression, FileMode::PRIVATE)?;
-    partial.set_permissions(about.permissions())?;
+    partial.set_permissions(match kept_permissions(&about) {
+        Some(permissions) => permissions,
+        None => finished.file.as_file().metadata()?.permissions(),
+    });
     let offset = partial.extend(&mut now)?;
     let mut own = finished.file.reopen()?;
     own.seek(SeekFrom::Start(finished.offset))?;

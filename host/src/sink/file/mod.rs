@@ -5,6 +5,8 @@
 
 mod delivery;
 mod extension;
+mod links;
+mod lock;
 mod mode;
 mod naming;
 mod opening;
@@ -17,6 +19,7 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -37,13 +40,17 @@ pub use rotation::{Rotation, UselessRotation};
 /// Rendered bytes that make a write worth handing to another thread: what comes of one chunk of a report, about.
 const WRITE: usize = 1024 * 1024;
 
+/// How long a run may wait for others that give the same file its name, unless told otherwise.
+const LOCK: Duration = Duration::from_secs(120);
+
 /// Events rendered between two looks at how much there is to write.
 const STEP: usize = 64;
 
 /// Writes events to a file. They go to a temporary file in the same folder, which takes the name in one step when the
 /// sink is closed; without [`close`](Sink::close) the folder stays as it was.
 ///
-/// A symbolic link stays, and the file it leads to is replaced. Permissions of a file already there are kept.
+/// A symbolic link stays, and the file it leads to is replaced; one that belongs to somebody else is refused. Permissions of
+/// a file already there are kept, unless it is somebody else's. As long as it has no name only its owner may read it.
 ///
 /// With a [`Rotation`] the path is that of a series: files that are complete have a time and a number before their
 /// extensions, and stay whatever happens to the one under way. Without events there is no file.
@@ -69,6 +76,29 @@ pub struct FileSink {
     journal: Option<Told>,
     completed: Completed,
     state: State,
+}
+
+/// Makes bytes the file at that path, complete or not at all; one that is there already stays. Blocks.
+pub(super) fn put_new(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<()> {
+    let path = links::follow(path).map_err(|refused| match refused {
+        links::Refused::Unreadable(error) => error,
+        links::Refused::Nowhere => io::ErrorKind::NotFound.into(),
+        links::Refused::Foreign(link) => io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{} is a symbolic link that belongs to somebody else", link.display()),
+        ),
+    })?;
+    let folder = target::folder_of(&path).ok_or(io::ErrorKind::IsADirectory)?;
+    target::make_folders(folder, mode)?;
+    let mut partial = Partial::create(folder, Compression::None, mode)?;
+    partial.write(bytes)?;
+    let file = partial.finish()?.file;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(&path) {
+        Ok(_) => std::fs::File::open(folder)?.sync_all(),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.error),
+    }
 }
 
 #[derive(Clone)]
@@ -261,6 +291,7 @@ impl FileSink {
             possible: self.renderer.can_extend(),
             headed: self.renderer.has_header(),
             compression: self.options.compression,
+            patience: self.options.lock_timeout.unwrap_or(LOCK),
         });
         let nameless = self
             .with_file(move |mut partial, bytes| {

@@ -15,6 +15,11 @@ impl FileMode {
     pub fn bits(self) -> u32 {
         self.0
     }
+
+    /// The mode of the folders that are made for such files: whoever may read one may find it.
+    pub(super) fn of_folders(self) -> u32 {
+        self.0 | ((self.0 & 0o444) >> 2)
+    }
 }
 
 impl Default for FileMode {
@@ -63,6 +68,13 @@ impl schemars::JsonSchema for FileMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_let_in_whoever_may_read() {
+        for (file, folder) in [(0o600, 0o700), (0o640, 0o750), (0o644, 0o755), (0o666, 0o777)] {
+            assert_eq!(FileMode(file).of_folders(), folder);
+        }
+    }
 
     #[test]
     fn a_mode_lets_the_owner_read_and_write_and_nobody_execute() {

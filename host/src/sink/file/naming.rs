@@ -4,10 +4,12 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{
     extension::{self, Grown},
+    lock::FolderLock,
     partial::Finished,
     rotation::Series,
 };
@@ -18,8 +20,10 @@ use crate::sink::{Compression, Seal};
 pub(super) struct Nameless {
     finished: Finished,
     path: PathBuf,
-    /// Where that is; locked while a file grows.
+    /// Where that is.
     folder: File,
+    /// Held while a file grows.
+    lock: Option<FolderLock>,
     place: Place,
 }
 
@@ -51,16 +55,17 @@ pub(super) struct Growth {
     /// Whether the format has a header.
     pub(super) headed: bool,
     pub(super) compression: Compression,
+    /// How long another run may give the same file its name.
+    pub(super) patience: Duration,
 }
 
 impl Nameless {
     /// The only file of a sink. One that grows waits here until no other run gives a file in the folder its name: two may
     /// extend one file at once, and the later takes over what the earlier added.
     pub(super) fn only(finished: Finished, path: PathBuf, folder: &Path, growth: Option<Growth>) -> io::Result<Self> {
-        let (mut finished, mut place) = (finished, Place::Over);
-        let open = File::open(folder)?;
+        let (mut finished, mut place, mut lock) = (finished, Place::Over, None);
         if let Some(growth) = growth {
-            rustix::fs::flock(&open, rustix::fs::FlockOperation::LockExclusive)?;
+            lock = Some(FolderLock::take(folder, growth.patience)?);
             match growth.possible {
                 true => finished = extension::rebased(finished, &path, folder, growth)?,
                 false => place = Place::Free,
@@ -70,7 +75,8 @@ impl Nameless {
         Ok(Nameless {
             finished,
             path,
-            folder: open,
+            folder: File::open(folder)?,
+            lock,
             place,
         })
     }
@@ -83,6 +89,7 @@ impl Nameless {
             finished,
             path,
             folder: File::open(folder)?,
+            lock: None,
             place: Place::Next(Box::new(series), number),
         })
     }
@@ -114,6 +121,7 @@ impl Nameless {
                 },
             path,
             folder,
+            lock,
             place,
         } = self;
         failpoint!("rename.before");
@@ -136,6 +144,7 @@ impl Nameless {
                     },
                     path: series.path(number),
                     folder,
+                    lock,
                     place: Place::Next(series, number),
                 }));
             }
@@ -143,6 +152,7 @@ impl Nameless {
         };
         // The name outlives a crash only once its folder is written.
         folder.sync_all()?;
+        drop(lock);
         Ok(Named::Yes(number))
     }
 }

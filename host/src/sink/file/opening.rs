@@ -20,7 +20,7 @@ impl FileSink {
         mut renderer: Renderer,
         options: FileOptions,
     ) -> Result<Self, SinkError> {
-        let (path, folder) = resolve(path, options.create_folders)?;
+        let (path, folder) = resolve(path, options.create_folders.then_some(options.mode))?;
         partial::sweep(&folder);
         let create = |source| SinkError::Create {
             path: path.clone(),
@@ -38,8 +38,9 @@ impl FileSink {
         } else {
             copied = (options.existing == Existing::Extend).then(Grown::default);
             if let Some(old) = old(&path, options.existing).map_err(create)? {
-                let permissions = old.metadata().map_err(create)?.permissions();
-                partial.set_permissions(permissions).map_err(create)?;
+                if let Some(permissions) = extension::kept_permissions(&old.metadata().map_err(create)?) {
+                    partial.set_permissions(permissions);
+                }
                 if let Some(copied) = &mut copied {
                     *copied = extend(&mut partial, old, &path, &mut renderer, options)?;
                     if copied.length > 0 {
@@ -71,7 +72,7 @@ impl FileSink {
 
 /// The file that is already there.
 fn old(path: &Path, existing: Existing) -> io::Result<Option<File>> {
-    match File::open(path) {
+    match extension::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         // A file that may be replaced need not be readable.

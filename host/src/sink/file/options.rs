@@ -1,5 +1,7 @@
 //! How files are made, and what has become of them.
 
+use std::time::Duration;
+
 use super::{FileMode, Rotation};
 use crate::sink::Compression;
 
@@ -18,7 +20,7 @@ pub enum Existing {
 pub struct FileOptions {
     /// What happens to a file that is already there. Rotated files never meet one.
     pub existing: Existing,
-    /// Make missing folders on the way; otherwise they are an error.
+    /// Make missing folders on the way, for those who may read the file; otherwise they are an error.
     pub create_folders: bool,
     /// Who may read it, where it is not there already.
     pub mode: FileMode,
@@ -26,6 +28,8 @@ pub struct FileOptions {
     pub compression: Compression,
     /// When the next file begins; none for a single one.
     pub rotation: Option<Rotation>,
+    /// How long to wait for another run that gives the same file its name; two minutes unless set.
+    pub lock_timeout: Option<Duration>,
     /// What comes are bytes of a plugin: what a file already holds is its business.
     pub raw: bool,
 }

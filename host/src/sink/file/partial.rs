@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
+    sync::OnceLock,
 };
 
 use sha2::{Digest, Sha256};
@@ -25,6 +26,8 @@ const ATTEMPTS: u32 = 8;
 #[derive(Debug)]
 pub(super) struct Partial {
     compression: Compression,
+    /// Who may read it once it is finished.
+    permissions: fs::Permissions,
     /// Bytes of other files that it begins with.
     before: u64,
     stage: Stage,
@@ -75,13 +78,14 @@ pub(super) struct Finished {
 }
 
 impl Partial {
-    /// An empty one, which only those may read whom the mode and the umask let.
+    /// An empty one. Until it is finished only its owner may read it, and so nobody else can hold its lock; then those may
+    /// whom the mode and the umask let.
     pub(super) fn create(folder: &Path, compression: Compression, mode: FileMode) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let file = tempfile::Builder::new()
                 .prefix(PREFIX)
                 .suffix(SUFFIX)
-                .permissions(fs::Permissions::from_mode(mode.bits()))
+                .permissions(fs::Permissions::from_mode(0o600))
                 .tempfile_in(folder)?;
             if is_held(file.as_file())? {
                 let own = Own {
@@ -91,6 +95,7 @@ impl Partial {
                 };
                 return Ok(Partial {
                     compression,
+                    permissions: fs::Permissions::from_mode(mode.bits() & !umask()),
                     before: 0,
                     stage: Stage::Untouched(own),
                 });
@@ -108,12 +113,9 @@ impl Partial {
         self
     }
 
-    /// The same permissions as those of a file that it will take the place of.
-    pub(super) fn set_permissions(&self, permissions: fs::Permissions) -> io::Result<()> {
-        match &self.stage {
-            Stage::Untouched(own) => own.file.as_file().set_permissions(permissions),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        }
+    /// Once it is finished, the same permissions as those of a file that it will take the place of.
+    pub(super) fn set_permissions(&mut self, permissions: fs::Permissions) {
+        self.permissions = permissions;
     }
 
     /// Begins with the content of another file, as it is from its position on. Says how many bytes that were.
@@ -155,6 +157,7 @@ impl Partial {
             Stage::Untouched(own) if self.before > 0 => own,
             _ => self.begin()?.finish()?,
         };
+        own.file.as_file().set_permissions(self.permissions)?;
         Ok(Finished {
             file: own.file,
             offset: self.before,
@@ -170,6 +173,17 @@ impl Partial {
             Stage::Lost => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
+}
+
+/// What is taken from the permissions of a file that is made. It can be asked for only by setting it; whatever is made in
+/// that moment is the more private.
+fn umask() -> u32 {
+    static MASK: OnceLock<u32> = OnceLock::new();
+    *MASK.get_or_init(|| {
+        let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        rustix::process::umask(mask);
+        mask.bits()
+    })
 }
 
 /// Takes the lock of a new file. Not where a process that sweeps had the file first, and removes it or has done so.

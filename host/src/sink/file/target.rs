@@ -2,9 +2,11 @@
 
 use std::{
     fs, io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
+use super::{FileMode, links};
 use crate::sink::SinkError;
 
 /// Its folder; `.` for a bare name.
@@ -17,9 +19,17 @@ pub(super) fn folder_of(path: &Path) -> Option<&Path> {
     })
 }
 
-/// The file to write, links followed, and its folder.
-pub(super) fn resolve(path: &Path, create_folders: bool) -> Result<(PathBuf, PathBuf), SinkError> {
-    let refuse = |problem, hint| {
+/// Makes missing folders on the way to a file.
+pub(super) fn make_folders(folder: &Path, mode: FileMode) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode.of_folders())
+        .create(folder)
+}
+
+/// The file to write, links followed, and its folder; missing folders are made where they have a mode.
+pub(super) fn resolve(path: &Path, folders: Option<FileMode>) -> Result<(PathBuf, PathBuf), SinkError> {
+    let refuse = |path: &Path, problem, hint| {
         Err(SinkError::Target {
             path: path.to_owned(),
             problem,
@@ -30,43 +40,51 @@ pub(super) fn resolve(path: &Path, create_folders: bool) -> Result<(PathBuf, Pat
         path: path.to_owned(),
         source,
     };
-    let (Some(folder), Some(_)) = (folder_of(path), path.file_name()) else {
-        return refuse("it is a folder", "add a file name");
+    if folder_of(path).is_none() || path.file_name().is_none() {
+        return refuse(path, "it is a folder", "add a file name");
+    }
+    let target = match links::follow(path) {
+        Ok(target) => target,
+        Err(links::Refused::Foreign(link)) => {
+            let hint = "remove the link, or write to the path that it leads to";
+            return refuse(&link, "it is a symbolic link that belongs to somebody else", hint);
+        }
+        Err(links::Refused::Nowhere) => {
+            return refuse(
+                path,
+                "it is a symbolic link that leads nowhere",
+                "mend or remove the link",
+            );
+        }
+        Err(links::Refused::Unreadable(error)) => return Err(create(error)),
     };
-    if create_folders {
-        fs::create_dir_all(folder).map_err(create)?;
+    let Some(folder) = folder_of(&target) else {
+        return refuse(path, "it is a folder", "add a file name");
+    };
+    if let Some(mode) = folders {
+        make_folders(folder, mode).map_err(create)?;
     }
     match fs::metadata(folder) {
         Ok(folder) if folder.is_dir() => {}
-        Ok(_) => return refuse("its folder is a file", "choose another path"),
+        Ok(_) => return refuse(path, "its folder is a file", "choose another path"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return refuse("its folder does not exist", "create the folder, or choose another path");
+            let hint = "create the folder, or choose another path";
+            return refuse(path, "its folder does not exist", hint);
         }
         Err(error) => return Err(create(error)),
     }
-    let target = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-        Err(error) => return Err(create(error)),
-        Ok(entry) if entry.is_symlink() => match fs::canonicalize(path) {
-            Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return refuse("it is a symbolic link that leads nowhere", "mend or remove the link");
-            }
-            Err(error) => return Err(create(error)),
-        },
-        Ok(_) => path.to_owned(),
-    };
-    match fs::metadata(&target) {
-        Ok(entry) if entry.is_dir() => refuse("it is a folder", "add a file name"),
+    match fs::symlink_metadata(&target) {
+        Ok(entry) if entry.is_dir() => refuse(path, "it is a folder", "add a file name"),
         // Renaming over a device or a pipe would remove it.
-        Ok(entry) if !entry.is_file() => refuse("it is no regular file", "use the stdout sink and redirect its output"),
-        Ok(_) => folder_to(&target, create),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => folder_to(&target, create),
-        Err(error) => Err(create(error)),
+        Ok(entry) if !entry.is_file() => refuse(
+            path,
+            "it is no regular file",
+            "use the stdout sink and redirect its output",
+        ),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(create(error)),
+        _ => {
+            let folder = folder.to_owned();
+            Ok((target, folder))
+        }
     }
-}
-
-fn folder_to(target: &Path, error: impl Fn(io::Error) -> SinkError) -> Result<(PathBuf, PathBuf), SinkError> {
-    let folder = folder_of(target).ok_or_else(|| error(io::ErrorKind::IsADirectory.into()))?;
-    Ok((target.to_owned(), folder.to_owned()))
 }

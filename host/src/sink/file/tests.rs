@@ -22,6 +22,7 @@ const NEVER: FileOptions = FileOptions {
     mode: FileMode::PRIVATE,
     compression: Compression::None,
     rotation: None,
+    lock_timeout: None,
     raw: false,
 };
 

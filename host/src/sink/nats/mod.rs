@@ -6,21 +6,25 @@
 mod server;
 mod subject;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_trait::async_trait;
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
 use super::life::Life;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, presentable};
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Verdict};
 use crate::event::{Encoding, Event, Provenance};
-use server::Stream;
+use crate::remote::Redactor;
+use server::{Connection, Stream};
 
 pub use server::{NatsAuth, NatsUrl};
 pub use subject::{BadSubject, SubjectTemplate};
@@ -57,7 +61,10 @@ pub struct NatsSink {
     options: NatsOptions,
     subject: String,
     provenance: Arc<Provenance>,
-    context: Option<Context>,
+    connection: Option<Connection>,
+    /// The stream was there: where it is missing later, it may come back.
+    seen: bool,
+    secrets: Redactor,
     life: Life,
 }
 
@@ -67,35 +74,50 @@ impl NatsSink {
         NatsSink {
             name: name.into(),
             subject: options.subject.expand(&provenance),
+            secrets: options.auth.secrets(),
             options,
             provenance,
-            context: None,
+            connection: None,
+            seen: false,
             life: Life::default(),
         }
     }
 
     /// Connects; what is there already is used.
-    async fn context(&mut self) -> Result<Context, Trouble> {
-        if let Some(context) = &self.context {
-            return Ok(context.clone());
+    async fn connected(&mut self) -> Result<Connection, Trouble> {
+        if let Some(connection) = &self.connection {
+            return Ok(connection.clone());
         }
         let options = &self.options;
-        let context = server::connect(&options.url, &options.auth, options.tls.clone()).await?;
-        if let Some(stream) = &options.stream
-            && server::by_name(&context, stream).await? == Stream::Missing
-        {
-            if !options.create_stream {
-                return Err(missing(stream));
-            }
-            server::create(&context, stream, options.subject.wildcard()).await?;
-            tracing::info!(sink = self.name, stream, "created the stream");
+        let connection = server::connect(&options.url, &options.auth, options.tls.clone()).await?;
+        connection.unless_silenced(self.find_stream(&connection)).await?;
+        self.seen = options.stream.is_some();
+        self.connection = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Looks for the stream that must take the events, and creates it where that is wanted.
+    async fn find_stream(&self, connection: &Connection) -> Result<(), Trouble> {
+        let (options, context) = (&self.options, &connection.context);
+        let Some(stream) = &options.stream else { return Ok(()) };
+        if server::by_name(context, stream).await? != Stream::Missing {
+            return Ok(());
         }
-        self.context = Some(context.clone());
-        Ok(context)
+        if !options.create_stream {
+            return Err(missing(stream, self.seen));
+        }
+        server::create(context, stream, options.subject.wildcard()).await?;
+        tracing::info!(sink = self.name, stream, "created the stream");
+        Ok(())
     }
 
     async fn publish(&mut self, events: &[Event]) -> Result<Vec<Rejection>, Trouble> {
-        let context = self.context().await?;
+        let connection = self.connected().await?;
+        connection.unless_silenced(self.publish_over(&connection, events)).await
+    }
+
+    async fn publish_over(&self, connection: &Connection, events: &[Event]) -> Result<Vec<Rejection>, Trouble> {
+        let context = &connection.context;
         let mut rejections = Vec::new();
         let most = self.options.batch_events.max(1);
         for (number, part) in events.chunks(most).enumerate() {
@@ -134,31 +156,35 @@ impl NatsSink {
 
     async fn look(&self) -> Result<String, Trouble> {
         let options = &self.options;
-        let context = server::connect(&options.url, &options.auth, options.tls.clone()).await?;
-        let found = match &options.stream {
-            Some(stream) => server::by_name(&context, stream).await?,
-            None => server::by_subject(&context, &self.subject).await?,
+        let connection = server::connect(&options.url, &options.auth, options.tls.clone()).await?;
+        let looking = async {
+            match &options.stream {
+                Some(stream) => server::by_name(&connection.context, stream).await,
+                None => server::by_subject(&connection.context, &self.subject).await,
+            }
         };
-        match (found, &options.stream) {
+        match (connection.unless_silenced(looking).await?, &options.stream) {
             (Stream::Found(name), _) => Ok(format!("reached, stream {name} is there")),
             (Stream::Missing, Some(name)) if options.create_stream => {
                 Ok(format!("reached, stream {name} will be created"))
             }
-            (Stream::Missing, Some(name)) => Err(missing(name)),
-            (Stream::Missing, None) => Err(nobody_listens()),
+            (Stream::Missing, Some(name)) => Err(missing(name, false)),
+            (Stream::Missing, None) => Err(Trouble::lasting(NOBODY_LISTENS)),
         }
     }
 }
 
-fn missing(stream: &str) -> Trouble {
-    Trouble::lasting(format!(
-        "there is no stream {stream:?}; create it, or set `create-stream = true`"
-    ))
+/// A stream that was there a moment ago may be on its way from one server to another, or back from a backup.
+fn missing(stream: &str, seen: bool) -> Trouble {
+    let reason = format!("there is no stream {stream:?}; create it, or set `create-stream = true`");
+    match seen {
+        true => Trouble::passing(reason),
+        false => Trouble::lasting(reason),
+    }
 }
 
-fn nobody_listens() -> Trouble {
-    Trouble::lasting("no stream listens to the subject; create one, or name it in `stream` with `create-stream = true`")
-}
+const NOBODY_LISTENS: &str =
+    "no stream listens to the subject; create one, or name it in `stream` with `create-stream = true`";
 
 /// The id as a header can carry it: what is too long or not plain becomes its digest, which is as good a name.
 fn message_id(id: &str) -> String {
@@ -173,7 +199,8 @@ fn message_id(id: &str) -> String {
 fn meaning(error: &PublishError) -> Result<String, Trouble> {
     match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => Ok("the message is larger than the server takes".into()),
-        PublishErrorKind::StreamNotFound => Err(nobody_listens()),
+        // 503 "no responders": so it is between two leaders as well. Whoever delivers knows how long to wait.
+        PublishErrorKind::StreamNotFound => Err(Trouble::passing(format!("not acknowledged: {NOBODY_LISTENS}"))),
         _ => {
             let source = std::error::Error::source(error);
             match source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>()) {
@@ -216,7 +243,8 @@ impl Sink for NatsSink {
         let looked = tokio::time::timeout(PATIENCE, self.look()).await;
         looked
             .unwrap_or_else(|_| Err(Trouble::passing("no answer in time")))
-            .map_err(|trouble| trouble.unusable(&self.name))
+            .map(|found| presentable(&self.secrets, &found))
+            .map_err(|trouble| trouble.unusable(&self.name, &self.secrets))
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
@@ -231,12 +259,12 @@ impl Sink for NatsSink {
             Ok(Ok(rejections)) => rejections,
             failed => {
                 // The client would go on trying by itself, with messages that nobody waits for any more.
-                self.context = None;
+                self.connection = None;
                 let trouble = match failed {
                     Ok(Err(trouble)) => trouble,
                     _ => Trouble::passing("the server did not acknowledge the events in time"),
                 };
-                return Ok(trouble.verdict());
+                return Ok(trouble.verdict(&self.secrets));
             }
         };
         Ok(match rejections.is_empty() {
@@ -247,100 +275,12 @@ impl Sink for NatsSink {
 
     async fn close(&mut self) -> Result<(), SinkError> {
         self.life.close(&self.name)?;
-        self.context = None;
+        self.connection = None;
         Ok(())
     }
 
     async fn abort(&mut self) {
         self.life.give_up();
-        self.context = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::event::samples;
-    use crate::event::{Activity, Outcome};
-
-    fn sink(url: &str, stream: Option<&str>) -> NatsSink {
-        let options = NatsOptions {
-            url: NatsUrl::parse(url).unwrap(),
-            auth: NatsAuth::None,
-            tls: crate::remote::client_tls(None, None).unwrap(),
-            subject: SubjectTemplate::default(),
-            stream: stream.map(str::to_owned),
-            create_stream: false,
-            encoding: Encoding::Event,
-            batch_events: 10,
-        };
-        NatsSink::new("bus", options, Arc::new(samples::epm()))
-    }
-
-    fn event() -> Event {
-        samples::sparse(Activity::Logon, Outcome::Success)
-    }
-
-    #[test]
-    fn an_id_that_no_header_can_carry_becomes_its_digest() {
-        assert_eq!(message_id("evt-1"), "evt-1");
-        for id in ["", "a b", "x\r\nNats-Rollup: all", "\u{fc}", &"x".repeat(257)] {
-            let safe = message_id(id);
-            assert_eq!(safe.len(), 64);
-            assert!(safe.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_not_there_is_tried_again() {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut sink = sink(&format!("nats://127.0.0.1:{port}"), None);
-        match sink.deliver(&[event()]).await.unwrap() {
-            Verdict::Retry { reason, .. } => assert!(
-                reason.starts_with(&format!("nats://127.0.0.1:{port}: cannot connect")),
-                "{reason}"
-            ),
-            other => panic!("{other:?}"),
-        }
-        assert!(sink.probe().await.is_err());
-        sink.close().await.unwrap();
-        assert!(matches!(sink.deliver(&[event()]).await, Err(SinkError::Ended { .. })));
-    }
-
-    /// A server that greets, refuses whoever comes, and hangs up.
-    async fn refusing() -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let info = r#"{"server_id":"x","server_name":"x","version":"2.9.10","proto":1,"go":"x","host":"0","port":1,"headers":true,"max_payload":1048576,"auth_required":true}"#;
-                let _ = stream.write_all(format!("INFO {info}\r\n").as_bytes()).await;
-                let mut read = [0; 1024];
-                let _ = stream.read(&mut read).await;
-                let _ = stream.write_all(b"-ERR 'Authorization Violation'\r\n").await;
-            }
-        });
-        port
-    }
-
-    #[tokio::test]
-    async fn a_wrong_credential_makes_the_sink_unusable() {
-        let port = refusing().await;
-        match sink(&format!("nats://127.0.0.1:{port}"), None)
-            .deliver(&[event()])
-            .await
-            .unwrap()
-        {
-            Verdict::Unusable { reason } => assert!(reason.contains("refuses the credential"), "{reason}"),
-            other => panic!("{other:?}"),
-        }
+        self.connection = None;
     }
 }

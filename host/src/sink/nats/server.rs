@@ -6,11 +6,13 @@ use async_nats::jetstream::context::{
     Context, ContextBuilder, CreateStreamErrorKind, GetStreamByNameErrorKind, GetStreamErrorKind,
 };
 use async_nats::jetstream::{ErrorCode, stream};
-use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
 use url::Url;
 
+use crate::remote::Redactor;
 use crate::sink::trouble::Trouble;
 
 /// How long TCP, TLS and sign-in may take together, for each of the server's addresses.
@@ -44,6 +46,25 @@ impl NatsAuth {
     /// Whether the server is sent something that others could use after reading it.
     fn readable(&self) -> bool {
         matches!(self, NatsAuth::User { .. } | NatsAuth::Token(_))
+    }
+
+    /// What nobody may see of it, whoever repeats it.
+    pub(super) fn secrets(&self) -> Redactor {
+        let secrets = Redactor::default();
+        match self {
+            NatsAuth::None => {}
+            NatsAuth::User { password: secret, .. } | NatsAuth::Token(secret) | NatsAuth::NKey(secret) => {
+                secrets.add(secret.expose_secret());
+            }
+            // The token and the seed have a line each, between lines of dashes.
+            NatsAuth::Credentials(content) => {
+                let lines = content.expose_secret().lines().map(str::trim);
+                lines
+                    .filter(|line| !line.contains(' '))
+                    .for_each(|line| secrets.add(line));
+            }
+        }
+        secrets
     }
 }
 
@@ -90,8 +111,39 @@ impl std::fmt::Display for NatsUrl {
     }
 }
 
+/// An open connection.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) context: Context,
+    /// Why no answer will come: the connection broke, or the server says that we may not ask.
+    silenced: watch::Receiver<Option<Trouble>>,
+}
+
+impl Connection {
+    /// What comes of the work, unless it would wait in vain for an answer.
+    pub(super) async fn unless_silenced<T>(
+        &self,
+        work: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let mut silenced = self.silenced.clone();
+        let why = async {
+            let told = silenced.wait_for(Option::is_some).await;
+            told.ok().and_then(|told| told.clone())
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            why = why => Err(why.unwrap_or_else(|| Trouble::passing(BROKE))),
+        }
+    }
+}
+
+/// What is said of a connection that ended.
+const BROKE: &str = "not acknowledged: the connection broke";
+
 /// Connects and signs in, once.
-pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -> Result<Context, Trouble> {
+pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -> Result<Connection, Trouble> {
+    let (told, silenced) = watch::channel(None);
     let address: ServerAddr = url
         .0
         .as_str()
@@ -106,6 +158,19 @@ pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -
         .ignore_discovered_servers()
         // Whoever delivers decides when to try again.
         .max_reconnects(1)
+        .event_callback(move |event| {
+            let why = match event {
+                Event::ServerError(ServerError::Other(said))
+                    if said.to_ascii_lowercase().starts_with("permissions violation") =>
+                {
+                    Some(Trouble::lasting(format!("the server forbids what is needed: {said}")))
+                }
+                Event::Disconnected | Event::Closed => Some(Trouble::passing(BROKE)),
+                _ => None,
+            };
+            told.send_if_modified(|told| told.is_none() && why.is_some() && std::mem::replace(told, why).is_none());
+            std::future::ready(())
+        })
         // A password travels readable without TLS, and whoever sits between could ask for none.
         .require_tls(auth.readable() && !url.is_local());
     let options = match auth {
@@ -124,10 +189,24 @@ pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -
             Trouble::lasting("the server refuses the credential (authorization violation)")
         }
         ConnectErrorKind::Authentication => Trouble::lasting("the key or its credentials file cannot be used"),
-        _ => Trouble::passing(format!("cannot connect: {}", crate::sink::answer::in_one_line(&error))),
+        _ => {
+            let reason = format!("cannot connect: {}", crate::sink::answer::in_one_line(&error));
+            // The library knows only one of the words for it.
+            let lower = reason.to_ascii_lowercase();
+            match ["authentication expired", "authentication revoked"]
+                .iter()
+                .any(|words| lower.contains(words))
+            {
+                true => Trouble::lasting(reason),
+                false => Trouble::passing(reason),
+            }
+        }
     });
     let client = client.map_err(|trouble| trouble.at(url))?;
-    Ok(ContextBuilder::new().timeout(ANSWER).build(client))
+    Ok(Connection {
+        context: ContextBuilder::new().timeout(ANSWER).build(client),
+        silenced,
+    })
 }
 
 /// What is known of the stream that events go to.
@@ -187,10 +266,12 @@ pub(super) async fn create(context: &Context, name: &str, subject: String) -> Re
     }
 }
 
-/// A refusal of JetStream, which numbers them as HTTP does.
+/// A refusal of JetStream, which numbers them as HTTP does. A conflict (409) is a message that still is on its way by
+/// another connection.
 pub(super) fn refused(what: &str, error: &async_nats::jetstream::Error) -> Trouble {
     let reason = format!("{what}: {error}");
     match error.code() {
+        408 | 409 | 425 | 429 => Trouble::passing(reason),
         400..500 => Trouble::lasting(reason),
         _ => Trouble::passing(reason),
     }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::event::Provenance;
-use crate::sink::template::{Piece, pieces};
+use crate::sink::template::{Piece, distinct, pieces};
 
 /// The longest value of a placeholder, in bytes.
 const VALUE_BYTES: usize = 64;
@@ -21,7 +21,8 @@ pub struct BadSubject {
 }
 
 impl SubjectTemplate {
-    /// The subject of a run's events: of a placeholder's value only letters and digits of ASCII, `-` and `_` remain.
+    /// The subject of a run's events: of a placeholder's value only letters and digits of ASCII, `-` and `_` remain, and
+    /// where that changes it a digest stands behind it.
     pub(super) fn expand(&self, provenance: &Provenance) -> String {
         pieces(&self.0)
             .map(|piece| match piece {
@@ -79,13 +80,7 @@ impl FromStr for SubjectTemplate {
 }
 
 fn token(value: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let token: String = value
-        .chars()
-        .map(|c| if safe(c) { c } else { '_' })
-        .take(VALUE_BYTES)
-        .collect();
-    if token.is_empty() { "_".into() } else { token }
+    distinct(value, VALUE_BYTES, |_, c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 #[cfg(test)]
@@ -104,9 +99,24 @@ mod tests {
     fn placeholders_become_one_token_each() {
         let template = SubjectTemplate::default().0;
         assert_eq!(expand(&template, "user-login", "epm"), "audit.user-login.epm");
-        assert_eq!(expand(&template, "a.b", "*"), "audit.a_b._");
-        assert_eq!(expand(&template, "> x", ""), "audit.__x._");
         assert_eq!(expand("plain", "r", "c"), "plain");
+        for (value, start) in [("a.b", "a_b-"), ("*", "_-"), ("> x", "__x-"), ("", "_-")] {
+            let subject = expand(&template, value, "epm");
+            assert!(subject.starts_with(&format!("audit.{start}")), "{subject}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_have_subjects_of_their_own() {
+        let names = ["a.b", "a_b", "a b", "*", "_", "", "m\u{fc}ller", "m_ller"];
+        let subjects: std::collections::BTreeSet<_> = names
+            .iter()
+            .map(|name| expand("audit.{connection}", "r", name))
+            .collect();
+        assert_eq!(subjects.len(), names.len(), "{subjects:?}");
+        for name in ["a_b", "_", "m_ller", "user-login"] {
+            assert_eq!(expand("audit.{connection}", "r", name), format!("audit.{name}"));
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::sink::trouble::Trouble;
 pub(super) enum Failure {
     /// It is there already.
     There,
+    /// It is larger than the store takes.
+    TooLarge(String),
     /// The store does not know how to put only what is not there yet.
     Unconditional,
     /// Something else.
@@ -22,15 +24,19 @@ pub(super) enum Failure {
 
 /// Reads an error of a put.
 pub(super) fn of(error: &Error) -> Failure {
-    match refusal(error).map(|refusal| refusal.status) {
-        Some(StatusCode::PRECONDITION_FAILED | StatusCode::NOT_MODIFIED) => return Failure::There,
-        Some(StatusCode::NOT_IMPLEMENTED) => return Failure::Unconditional,
-        _ => {}
-    }
-    match error {
-        Error::AlreadyExists { .. } => Failure::There,
-        Error::NotImplemented { .. } | Error::NotSupported { .. } => Failure::Unconditional,
-        error => Failure::Trouble(trouble(error)),
+    let Some(refusal) = refusal(error) else {
+        return match error {
+            Error::NotImplemented { .. } | Error::NotSupported { .. } => Failure::Unconditional,
+            error => Failure::Trouble(trouble(error)),
+        };
+    };
+    // What whoever issues credentials says is about these, and never about the object.
+    match (refusal.status, refusal.code.as_deref()) {
+        _ if refusal.issuer.is_some() => Failure::Trouble(trouble(error)),
+        (StatusCode::PRECONDITION_FAILED | StatusCode::NOT_MODIFIED, _) => Failure::There,
+        (StatusCode::NOT_IMPLEMENTED, _) => Failure::Unconditional,
+        (StatusCode::PAYLOAD_TOO_LARGE, _) | (_, Some("EntityTooLarge")) => Failure::TooLarge(refusal.to_string()),
+        _ => Failure::Trouble(trouble(error)),
     }
 }
 
@@ -49,27 +55,42 @@ pub(super) fn trouble(error: &Error) -> Trouble {
             _ => Trouble::lasting(reason),
         };
     }
-    let reason = in_one_line(error);
-    match cause::<std::io::Error>(error).map(std::io::Error::kind) {
-        Some(
-            std::io::ErrorKind::PermissionDenied
-            | std::io::ErrorKind::ReadOnlyFilesystem
-            | std::io::ErrorKind::NotADirectory
-            | std::io::ErrorKind::InvalidFilename,
-        ) => Trouble::lasting(reason),
+    Trouble::passing(in_one_line(error))
+}
+
+/// Reads an error of a folder.
+pub(super) fn of_folder(place: &std::path::Path, error: &std::io::Error) -> Trouble {
+    let reason = format!("cannot write to {}: {error}", place.display());
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied
+        | std::io::ErrorKind::ReadOnlyFilesystem
+        | std::io::ErrorKind::NotADirectory
+        | std::io::ErrorKind::InvalidFilename => Trouble::lasting(reason),
         _ => Trouble::passing(reason),
     }
 }
 
-/// A conflict is another writer at the same moment.
+/// A conflict is another writer at the same moment, a temporary redirect a bucket that is not known everywhere yet; and what
+/// was damaged on its way fares better the next time.
 fn passes(refusal: &StoreRefusal) -> bool {
     let statuses = [
+        StatusCode::TEMPORARY_REDIRECT,
         StatusCode::REQUEST_TIMEOUT,
         StatusCode::CONFLICT,
         StatusCode::TOO_EARLY,
         StatusCode::TOO_MANY_REQUESTS,
     ];
-    let codes = ["RequestTimeout", "SlowDown"];
+    let codes = [
+        "BadDigest",
+        "IncompleteBody",
+        "InternalError",
+        "OperationAborted",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "XAmzContentSHA256Mismatch",
+        "XAmzContentChecksumMismatch",
+    ];
     refusal.status.is_server_error()
         || statuses.contains(&refusal.status)
         || refusal.code.as_deref().is_some_and(|code| codes.contains(&code))
@@ -97,16 +118,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_may_be_freed_and_a_forbidden_one_not() {
-        let error = |kind: std::io::ErrorKind| Error::Generic {
-            store: "x",
-            source: Box::new(std::io::Error::from(kind)),
-        };
+        let trouble = |kind: std::io::ErrorKind| of_folder(std::path::Path::new("x"), &kind.into());
+        assert!(matches!(trouble(std::io::ErrorKind::StorageFull), Trouble::Passing(_)));
         assert!(matches!(
-            trouble(&error(std::io::ErrorKind::StorageFull)),
-            Trouble::Passing(_)
-        ));
-        assert!(matches!(
-            trouble(&error(std::io::ErrorKind::PermissionDenied)),
+            trouble(std::io::ErrorKind::PermissionDenied),
             Trouble::Lasting(_)
         ));
     }

@@ -4,6 +4,7 @@
 //! (`report=…/connection=…/date=…/`). An object appears complete or not at all, and its name comes from the events in
 //! it: the same batch is there once, however often it is delivered.
 
+mod credentials;
 mod meaning;
 mod objects;
 mod place;
@@ -16,11 +17,13 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::life::Life;
-use super::trouble::Trouble;
-use super::{BatchLimits, Compression, Format, Guarantee, Renderer, Sink, SinkError, Verdict};
+use super::trouble::{Trouble, presentable};
+use super::{BatchLimits, Compression, FileMode, Format, Guarantee, Renderer, Sink, SinkError, Verdict, file};
 use crate::event::{Encoding, Event, Provenance};
+use crate::remote::Redactor;
 use meaning::Failure;
 
+pub use credentials::{Credentials, METADATA, instance_url};
 pub use place::{Bucket, Place};
 
 /// How an [`ObjectStoreSink`] writes.
@@ -68,7 +71,9 @@ pub struct ObjectStoreSink {
     options: ObjectStoreOptions,
     prefix: Path,
     provenance: Arc<Provenance>,
+    /// That of a bucket.
     store: Option<Arc<dyn ObjectStore>>,
+    secrets: Arc<Redactor>,
     /// The store has said that it cannot put only what is not there yet.
     unconditional: bool,
     life: Life,
@@ -91,31 +96,21 @@ impl ObjectStoreSink {
             problem: format!("{:?} is no prefix of objects", options.prefix),
             hint: Some("write names between slashes".into()),
         })?;
-        let store = options.place.bucket(&name).map_err(|source| SinkError::Remote {
+        let opened = options.place.bucket(&name).map_err(|source| SinkError::Remote {
             sink: name.clone(),
             source: Box::new(source),
         })?;
+        let (store, secrets) = opened.unzip();
         Ok(ObjectStoreSink {
             name,
             options,
             prefix,
             provenance,
             store,
+            secrets: secrets.unwrap_or_default(),
             unconditional: false,
             life: Life::default(),
         })
-    }
-
-    async fn store(&mut self) -> Result<Arc<dyn ObjectStore>, Trouble> {
-        if let Some(store) = &self.store {
-            return Ok(Arc::clone(store));
-        }
-        let store = match &self.options.place {
-            Place::Folder(path) => place::folder(path).await?,
-            Place::Bucket(_) => return Err(Trouble::lasting("the bucket was not opened")),
-        };
-        self.store = Some(Arc::clone(&store));
-        Ok(store)
     }
 
     fn object(&self, events: &[Event]) -> std::io::Result<Vec<u8>> {
@@ -127,8 +122,13 @@ impl ObjectStoreSink {
         options.compression.compress(bytes)
     }
 
-    async fn put(&mut self, key: &Path, bytes: Vec<u8>) -> Result<(), Trouble> {
-        let store = self.store().await?;
+    async fn put(&mut self, key: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
+        if let Place::Folder(folder, mode) = &self.options.place {
+            return put_file(folder, key, bytes, *mode).await.map_err(Failure::Trouble);
+        }
+        let Some(store) = self.store.clone() else {
+            return Err(Failure::Trouble(Trouble::lasting("the bucket was not opened")));
+        };
         let payload = PutPayload::from(bytes);
         if !self.unconditional {
             let create = PutOptions::from(PutMode::Create);
@@ -136,25 +136,29 @@ impl ObjectStoreSink {
                 Ok(_) => return Ok(()),
                 Err(error) => match meaning::of(&error) {
                     Failure::There => return Ok(()),
-                    Failure::Trouble(trouble) => return Err(trouble),
                     // Its name comes from its events: putting them over themselves changes at most when they were collected.
                     Failure::Unconditional => self.unconditional = true,
+                    failure => return Err(failure),
                 },
             }
         }
         match store.put(key, payload).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(meaning::trouble(&error)),
+            Err(error) => match meaning::of(&error) {
+                Failure::TooLarge(reason) => Err(Failure::TooLarge(reason)),
+                // Without a condition none of these answers the question whether it is there.
+                _ => Err(Failure::Trouble(meaning::trouble(&error))),
+            },
         }
     }
 
-    async fn put_all(&mut self, events: &[Event]) -> Result<Result<(), Trouble>, SinkError> {
+    async fn put_all(&mut self, events: &[Event]) -> Result<Result<(), Failure>, SinkError> {
         for (day, events) in objects::by_day(events) {
             let key = objects::key(&self.prefix, &self.provenance, &day, &events, &self.options.suffix());
             let bytes = self.object(&events);
             let bytes = bytes.map_err(|error| SinkError::write(&self.name, error))?;
-            if let Err(trouble) = self.put(&key, bytes).await {
-                return Ok(Err(trouble));
+            if let Err(failure) = self.put(&key, bytes).await {
+                return Ok(Err(failure));
             }
         }
         Ok(Ok(()))
@@ -166,7 +170,7 @@ impl ObjectStoreSink {
         match store.get(&absent).await {
             Ok(_) => Ok("reached".into()),
             Err(error) => {
-                let refusal = meaning::refusal(&error);
+                let refusal = meaning::refusal(&error).filter(|refusal| refusal.issuer.is_none());
                 let code = refusal.and_then(|refusal| refusal.code.as_deref());
                 match (code, refusal.map(|refusal| refusal.status)) {
                     (Some("NoSuchBucket"), _) => Err(meaning::trouble(&error)),
@@ -178,6 +182,17 @@ impl ObjectStoreSink {
                 }
             }
         }
+    }
+}
+
+/// Makes the object a file below the folder.
+async fn put_file(folder: &std::path::Path, key: &Path, bytes: Vec<u8>, mode: FileMode) -> Result<(), Trouble> {
+    let path = folder.join(key.as_ref());
+    let told = path.clone();
+    let written = tokio::task::spawn_blocking(move || file::put_new(&path, &bytes, mode)).await;
+    match written {
+        Ok(written) => written.map_err(|error| meaning::of_folder(&told, &error)),
+        Err(_) => Err(Trouble::passing("the write was given up")),
     }
 }
 
@@ -221,10 +236,12 @@ impl Sink for ObjectStoreSink {
     async fn probe(&mut self) -> Result<String, SinkError> {
         let looked = match (&self.options.place, &self.store) {
             (Place::Bucket(_), Some(store)) => self.look(store.as_ref()).await,
-            (Place::Folder(path), _) => look_at_folder(path),
+            (Place::Folder(path, _), _) => look_at_folder(path),
             (Place::Bucket(_), None) => Err(Trouble::lasting("the bucket was not opened")),
         };
-        looked.map_err(|trouble| trouble.unusable(&self.name))
+        looked
+            .map(|found| presentable(&self.secrets, &found))
+            .map_err(|trouble| trouble.unusable(&self.name, &self.secrets))
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
@@ -233,7 +250,14 @@ impl Sink for ObjectStoreSink {
         self.life.answered();
         Ok(match put {
             Ok(()) => Verdict::Accepted,
-            Err(trouble) => trouble.verdict(),
+            Err(Failure::Trouble(trouble)) => trouble.verdict(&self.secrets),
+            Err(Failure::TooLarge(reason)) => Verdict::TooLarge {
+                reason: presentable(&self.secrets, &reason),
+            },
+            // Both are answered where the object is put.
+            Err(Failure::There | Failure::Unconditional) => {
+                Trouble::passing("the store did not say what came of it").verdict(&self.secrets)
+            }
         })
     }
 

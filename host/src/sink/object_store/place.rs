@@ -1,18 +1,17 @@
 //! Where objects are kept: a folder of this machine, or a bucket of S3 or what speaks its protocol.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::local::LocalFileSystem;
+use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{ObjectStore, RetryConfig};
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::remote::{RemoteError, Settings, StoreConnector};
+use super::credentials::Credentials;
+use crate::remote::{CaFile, Redactor, RemoteError, Settings, StoreConnector};
+use crate::sink::FileMode;
 use crate::sink::answer::in_one_line;
-use crate::sink::trouble::Trouble;
 
 /// How long one request may take, its upload included.
 const REQUEST: Duration = Duration::from_secs(120);
@@ -20,8 +19,8 @@ const REQUEST: Duration = Duration::from_secs(120);
 /// Where objects are kept.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// A folder, made when it is needed.
-    Folder(PathBuf),
+    /// A folder, made when it is needed, and who may read the files in it.
+    Folder(PathBuf, FileMode),
     /// A bucket.
     Bucket(Box<Bucket>),
 }
@@ -39,17 +38,13 @@ pub struct Bucket {
     /// or the name has a dot, which no wildcard certificate covers.
     pub path_style: Option<bool>,
     /// Who writes.
-    pub access_key_id: String,
-    /// What it signs with.
-    pub secret_access_key: SecretString,
-    /// What proves a temporary key.
-    pub session_token: Option<SecretString>,
+    pub credentials: Credentials,
     /// Permit `http` to hosts other than this machine.
     pub allow_http: bool,
     /// Permit loopback, private and link-local addresses.
     pub allow_private_addresses: bool,
-    /// PEM file of authorities to trust besides the system's.
-    pub ca_file: Option<PathBuf>,
+    /// The authorities to trust, where they are not the system's.
+    pub ca_file: Option<CaFile>,
 }
 
 impl Bucket {
@@ -100,18 +95,23 @@ impl Bucket {
         Ok(url)
     }
 
-    fn open(&self, sink: &str) -> Result<Arc<dyn ObjectStore>, RemoteError> {
+    /// The store, and what nobody may see of the requests to it.
+    fn open(&self, sink: &str) -> Result<Opened, RemoteError> {
         let usage = |problem: String| RemoteError::settings(format!("sink {sink}: {problem}"));
         let settings = self.settings(sink).map_err(usage)?;
-        let connector = StoreConnector::new(&settings)?;
-        let mut builder = AmazonS3Builder::new()
+        let mut connector = StoreConnector::new(&settings)?;
+        if let Some(issuer) = self.credentials.issuer(sink, self).map_err(usage)? {
+            connector = connector.with_issuer(&issuer)?;
+        }
+        let secrets = Arc::clone(connector.secrets());
+        let builder = AmazonS3Builder::new()
             .with_bucket_name(&self.name)
             .with_region(&self.region)
             .with_endpoint(settings.base.as_str().trim_end_matches('/'))
             .with_virtual_hosted_style_request(!self.is_path_style())
-            .with_access_key_id(&self.access_key_id)
-            .with_secret_access_key(self.secret_access_key.expose_secret())
             .with_conditional_put(S3ConditionalPut::ETagMatch)
+            // A bucket with Object Lock takes nothing without a checksum.
+            .with_checksum_algorithm(Checksum::SHA256)
             // Whether it may be http is the connector's to say.
             .with_allow_http(true)
             // Whoever delivers decides when to try again.
@@ -120,36 +120,23 @@ impl Bucket {
                 ..RetryConfig::default()
             })
             .with_http_connector(connector);
-        if let Some(token) = &self.session_token {
-            builder = builder.with_token(token.expose_secret());
-        }
-        let store = builder.build().map_err(|error| usage(in_one_line(&error)))?;
-        Ok(Arc::new(store))
+        let store = self.credentials.sign(builder, &secrets).build();
+        let store = store.map_err(|error| usage(in_one_line(&error)))?;
+        Ok((Arc::new(store), secrets))
     }
 }
+
+/// A store, and what nobody may see of the requests to it.
+pub(super) type Opened = (Arc<dyn ObjectStore>, Arc<Redactor>);
 
 impl Place {
     /// A store for a bucket, or none for a folder: that one is opened when the first object comes.
-    pub(super) fn bucket(&self, sink: &str) -> Result<Option<Arc<dyn ObjectStore>>, RemoteError> {
+    pub(super) fn bucket(&self, sink: &str) -> Result<Option<Opened>, RemoteError> {
         match self {
-            Place::Folder(_) => Ok(None),
+            Place::Folder(..) => Ok(None),
             Place::Bucket(bucket) => bucket.open(sink).map(Some),
         }
     }
-}
-
-/// Opens a folder, and makes it where it is missing. What is written there is on disk when it has its name.
-pub(super) async fn folder(path: &Path) -> Result<Arc<dyn ObjectStore>, Trouble> {
-    let make = |error: &dyn std::error::Error| {
-        Trouble::lasting(format!(
-            "cannot use the folder {}: {}",
-            path.display(),
-            in_one_line(error)
-        ))
-    };
-    tokio::fs::create_dir_all(path).await.map_err(|error| make(&error))?;
-    let store = LocalFileSystem::new_with_prefix(path).map_err(|error| make(&error))?;
-    Ok(Arc::new(store.with_fsync(true)))
 }
 
 #[cfg(test)]
@@ -162,9 +149,11 @@ mod tests {
             region: "eu-central-1".into(),
             endpoint: None,
             path_style: None,
-            access_key_id: "id".into(),
-            secret_access_key: "secret".to_owned().into(),
-            session_token: None,
+            credentials: Credentials::Key {
+                id: "id".into(),
+                secret: "secret".to_owned().into(),
+                token: None,
+            },
             allow_http: false,
             allow_private_addresses: false,
             ca_file: None,

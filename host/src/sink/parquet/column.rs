@@ -27,7 +27,7 @@ impl Kind {
         match cell {
             Cell::Text(_) | Cell::Shown(_) => Kind::Text,
             Cell::Number(_) => Kind::Number,
-            Cell::Time(_) => Kind::Time,
+            Cell::Time(_) | Cell::Millis(_) => Kind::Time,
             Cell::List(_) | Cell::Labels(_) | Cell::Distinct(_) => Kind::List,
             Cell::Attributes(_) => Kind::Json,
         }
@@ -94,7 +94,7 @@ impl Column {
     pub(super) fn push(&mut self, cell: Cell<'_>, text: &mut String) -> io::Result<()> {
         match cell {
             Cell::Text(value) => self.push_text(value),
-            Cell::Number(value) => self.push_number(value),
+            Cell::Number(value) | Cell::Millis(value) => self.push_number(value),
             Cell::Time(time) => self.push_number(time.map(|time| time.0)),
             Cell::Shown(value) => {
                 text.clear();

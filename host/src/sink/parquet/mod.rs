@@ -2,7 +2,7 @@
 //!
 //! The columns are those of [`cells`], and dots become nested groups, so that `user.name` is the member
 //! `name` of `user`. A group is always there; what the event does not have is a null in it. Lists are lists, times are
-//! timestamps in milliseconds and UTC (OCSF's own `time` stays the number that OCSF says), attributes are JSON.
+//! timestamps in milliseconds and UTC, OCSF's own `time` among them, attributes are JSON.
 
 mod column;
 

@@ -76,7 +76,7 @@ impl PostgresUrl {
     }
 
     /// Whether it leads to this machine.
-    pub(super) fn is_local(&self) -> bool {
+    pub fn is_local(&self) -> bool {
         match &self.host {
             Host::Socket(_) => true,
             Host::Network(name) => {

@@ -6,6 +6,9 @@ use tokio_postgres::error::DbError;
 use crate::sink::answer::in_one_line;
 use crate::sink::trouble::Trouble;
 
+/// What the library says where the server speaks no TLS.
+pub(super) const NO_TLS: &str = "server does not support TLS";
+
 /// Why a statement failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -27,7 +30,7 @@ fn of_state(state: &str, error: &DbError) -> Failure {
     let said = error.message();
     let hint = match state {
         // What is said about data may quote it.
-        _ if is_data(state) => {
+        _ if is_data(state) && !is_without_partition(state, error) => {
             let constraint = error.constraint().map(|name| format!(", constraint {name}"));
             return Failure::Data(format!(
                 "the database refuses the event (SQLSTATE {state}{})",
@@ -35,8 +38,9 @@ fn of_state(state: &str, error: &DbError) -> Failure {
             ));
         }
         _ if passes(state) => return Failure::Trouble(Trouble::passing(format!("{said} (SQLSTATE {state})"))),
+        "23514" => "create the partition for the time of the events, or a default one",
         "42P01" => "create the table, or set `create-table = true`",
-        "42P10" => "the table needs a primary key or unique index on id",
+        "42P10" => "the table needs a primary key or unique index on (connection, report, id)",
         "42703" | "42804" => "the table has other columns than those in the documentation",
         "42501" => "grant the user INSERT and SELECT on the table",
         _ if state.starts_with("28") => "check the user in `url`, and `password`",
@@ -54,6 +58,11 @@ fn is_data(state: &str) -> bool {
     )
 }
 
+/// A row that no partition takes breaks no rule that has a name. The event is no worse than those of yesterday.
+fn is_without_partition(state: &str, error: &DbError) -> bool {
+    state == "23514" && error.constraint().is_none() && error.datatype().is_none()
+}
+
 /// Connections, conflicting transactions, resources, locks, shutdowns and timeouts, the system; and a standby, which a
 /// failover may make a primary.
 fn passes(state: &str) -> bool {
@@ -64,7 +73,7 @@ fn passes(state: &str) -> bool {
 fn of_transport(error: &Error) -> Trouble {
     let reason = in_one_line(error);
     let stays = ["authentication error", "invalid configuration", "error serializing"];
-    if stays.iter().any(|words| reason.starts_with(words)) || reason.ends_with("server does not support TLS") {
+    if stays.iter().any(|words| reason.starts_with(words)) || reason.ends_with(NO_TLS) {
         return Trouble::lasting(reason);
     }
     Trouble::passing(reason)

@@ -15,20 +15,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustls::ClientConfig;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::life::Life;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, presentable};
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use crate::event::{Encoding, Event, Provenance};
+use crate::remote::Redactor;
 use meaning::Failure;
 use rows::Rows;
 use session::Session;
-use table::Key;
+use table::Layout;
 
 pub use address::PostgresUrl;
 pub use session::PostgresTls;
-pub use table::{BadTableName, TableName};
+pub use table::{BadConflict, BadTableName, Conflict, TableName};
 
 /// How long one delivery may take, connecting included.
 const PATIENCE: Duration = Duration::from_secs(75);
@@ -40,7 +41,7 @@ pub struct PostgresOptions {
     pub url: PostgresUrl,
     /// The user's password, where the server asks for one.
     pub password: Option<SecretString>,
-    /// Whether the connection is encrypted; unless set it is, but for a server on this machine.
+    /// Whether the connection is encrypted; unless set it is, but for a server on this machine that is sent no password.
     pub encryption: Option<PostgresTls>,
     /// Whom to trust, for an encrypted connection.
     pub tls: ClientConfig,
@@ -48,6 +49,8 @@ pub struct PostgresOptions {
     pub table: TableName,
     /// Create the table where it is missing.
     pub create_table: bool,
+    /// The columns by which a row is known again; by default those of a unique index of the table.
+    pub conflict: Option<Conflict>,
     /// What stands in the column `event`.
     pub encoding: Encoding,
     /// Rows in one statement, at most.
@@ -59,49 +62,59 @@ pub struct PostgresSink {
     name: String,
     options: PostgresOptions,
     provenance: Arc<Provenance>,
-    session: Option<(Session, Key)>,
+    session: Option<(Session, Layout)>,
+    secrets: Redactor,
     life: Life,
 }
 
 impl PostgresSink {
     /// A sink that connects when it is first given events.
     pub fn new(name: impl Into<String>, options: PostgresOptions, provenance: Arc<Provenance>) -> PostgresSink {
+        let secrets = Redactor::default();
+        if let Some(password) = &options.password {
+            secrets.add(password.expose_secret());
+        }
         PostgresSink {
             name: name.into(),
             options,
             provenance,
             session: None,
+            secrets,
             life: Life::default(),
         }
     }
 
     async fn open(&self) -> Result<Session, Trouble> {
         let options = &self.options;
-        // What listens on this machine often has a certificate that nobody signed, and nothing leaves the machine.
-        let encryption = options.encryption.unwrap_or(match options.url.is_local() {
-            true => PostgresTls::Disable,
-            false => PostgresTls::Require,
-        });
-        let opened = Session::open(&options.url, options.password.as_ref(), encryption, options.tls.clone()).await;
-        opened.map_err(|trouble| trouble.at(&options.url))
+        let (local, password) = (options.url.is_local(), options.password.as_ref());
+        let encryption = session::encryption(options.encryption, password.is_some(), local)?;
+        let opened = Session::open(&options.url, password, encryption, options.tls.clone()).await;
+        opened.map_err(|trouble| match trouble {
+            Trouble::Lasting(reason) if local && options.encryption.is_none() && reason.ends_with(meaning::NO_TLS) => {
+                let hint =
+                    "set `tls = \"disable\"` to send it the password unencrypted, which does not leave this machine";
+                Trouble::lasting(format!("{}: {reason}; {hint}", options.url))
+            }
+            trouble => trouble.at(&options.url),
+        })
     }
 
     async fn insert(&mut self, events: &[Event]) -> Result<(), Failure> {
-        let (mut session, key) = match self.session.take().filter(|(session, _)| !session.is_closed()) {
+        let (mut session, layout) = match self.session.take().filter(|(session, _)| !session.is_closed()) {
             Some(open) => open,
             None => {
                 let session = self.open().await.map_err(Failure::Trouble)?;
                 if self.options.create_table {
                     self.create(&session).await.map_err(Failure::Trouble)?;
                 }
-                let key = self.key(&session).await.map_err(Failure::Trouble)?;
-                (session, key)
+                let layout = self.layout(&session).await.map_err(Failure::Trouble)?;
+                (session, layout)
             }
         };
-        let rows = Rows::of(events, self.options.encoding, &self.provenance);
-        session.insert(&self.options.table, key, &rows).await?;
+        let rows = Rows::of(events, self.options.encoding, &self.provenance, layout.addresses);
+        session.insert(&self.options.table, layout, &rows).await?;
         // One that failed is not used again.
-        self.session = Some((session, key));
+        self.session = Some((session, layout));
         Ok(())
     }
 
@@ -110,16 +123,16 @@ impl PostgresSink {
         if session.has(table).await? {
             return Ok(());
         }
-        session.create(table).await?;
+        session.create(table, self.options.conflict.unwrap_or_default()).await?;
         tracing::info!(sink = self.name, %table, "created the table");
         Ok(())
     }
 
-    /// By what the table knows a row again.
-    async fn key(&self, session: &Session) -> Result<Key, Trouble> {
+    /// How the table keeps a row, and knows it again.
+    async fn layout(&self, session: &Session) -> Result<Layout, Trouble> {
         let table = &self.options.table;
         match session.has(table).await? {
-            true => session.key(table).await,
+            true => session.layout(table, self.options.conflict).await,
             false => Err(self.missing()),
         }
     }
@@ -140,7 +153,7 @@ impl PostgresSink {
                 false => Err(self.missing()),
             };
         }
-        session.key(table).await?;
+        session.layout(table, self.options.conflict).await?;
         match session.may_insert(table).await? {
             true => Ok(format!("reached, table {table} is there")),
             false => Err(Trouble::lasting(format!(
@@ -176,7 +189,7 @@ impl Sink for PostgresSink {
         let looked = tokio::time::timeout(PATIENCE, self.look()).await;
         looked
             .unwrap_or_else(|_| Err(Trouble::passing("no answer in time")))
-            .map_err(|trouble| trouble.unusable(&self.name))
+            .map_err(|trouble| trouble.unusable(&self.name, &self.secrets))
     }
 
     async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
@@ -189,11 +202,16 @@ impl Sink for PostgresSink {
         self.life.answered();
         Ok(match inserted {
             Ok(Ok(())) => Verdict::Accepted,
-            Ok(Err(Failure::Trouble(trouble))) => trouble.verdict(),
-            // Nothing of the batch is there, and nobody says which row it was: halves will show.
-            Ok(Err(Failure::Data(reason))) if events.len() > 1 => Verdict::TooLarge { reason },
-            Ok(Err(Failure::Data(reason))) => Verdict::Refused { reason },
-            Err(_) => Trouble::passing("the database did not take the events in time").verdict(),
+            Ok(Err(Failure::Trouble(trouble))) => trouble.verdict(&self.secrets),
+            Ok(Err(Failure::Data(reason))) => {
+                let reason = presentable(&self.secrets, &reason);
+                // Nothing of the batch is there, and nobody says which row it was: halves will show.
+                match events.len() > 1 {
+                    true => Verdict::TooLarge { reason },
+                    false => Verdict::Refused { reason },
+                }
+            }
+            Err(_) => Trouble::passing("the database did not take the events in time").verdict(&self.secrets),
         })
     }
 
@@ -210,44 +228,4 @@ impl Sink for PostgresSink {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::event::{Activity, Outcome, samples};
-
-    fn sink(port: u16) -> PostgresSink {
-        let options = PostgresOptions {
-            url: PostgresUrl::parse(&format!("postgres://audit@127.0.0.1:{port}/siem")).unwrap(),
-            password: None,
-            encryption: None,
-            tls: crate::remote::client_tls(None, None).unwrap(),
-            table: TableName::default(),
-            create_table: false,
-            encoding: Encoding::Event,
-            batch_events: 10,
-        };
-        PostgresSink::new("db", options, Arc::new(samples::epm()))
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_not_there_or_hangs_up_is_tried_again() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let hanging_up = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
-        let mut sink = sink(port);
-        let event = samples::sparse(Activity::Logon, Outcome::Success);
-        for _ in 0..2 {
-            let verdict = sink.deliver(std::slice::from_ref(&event)).await.unwrap();
-            let address = format!("siem at 127.0.0.1:{port}: ");
-            assert!(
-                matches!(&verdict, Verdict::Retry { reason, .. } if reason.starts_with(&address)),
-                "{verdict:?}"
-            );
-            assert!(sink.probe().await.is_err());
-            hanging_up.abort();
-        }
-        sink.close().await.unwrap();
-        assert!(matches!(sink.deliver(&[event]).await, Err(SinkError::Ended { .. })));
-    }
-}
+mod tests;

@@ -28,8 +28,8 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The rows of the events.
-    pub(super) fn of(events: &'a [Event], encoding: Encoding, provenance: &'a Provenance) -> Rows<'a> {
+    /// The rows of the events; `addresses` where the table takes addresses only. What is none stands in the document.
+    pub(super) fn of(events: &'a [Event], encoding: Encoding, provenance: &'a Provenance, addresses: bool) -> Rows<'a> {
         let mut rows = Rows {
             report: text(&provenance.report),
             connection: text(&provenance.connection),
@@ -53,7 +53,10 @@ impl<'a> Rows<'a> {
             rows.subjects.push(text(&event.subject.name));
             rows.actors.push(event.actor.as_ref().map(|actor| text(&actor.name)));
             rows.targets.push(optional(&event.target));
-            rows.source_ips.push(optional(&event.source_ip));
+            rows.source_ips.push(match addresses {
+                true => event.source_ip.as_deref().and_then(address),
+                false => optional(&event.source_ip),
+            });
             let mut json = Vec::with_capacity(1024);
             encoding.write(event, provenance, &mut json);
             rows.documents.push(document(&json));
@@ -78,6 +81,12 @@ impl<'a> Rows<'a> {
             (&self.identities, Type::TEXT_ARRAY),
         ]
     }
+}
+
+/// The address as PostgreSQL reads it, where it is one. It knows no zones.
+fn address(value: &str) -> Option<Cow<'static, str>> {
+    let address: std::net::IpAddr = value.trim().parse().ok()?;
+    Some(Cow::Owned(address.to_string()))
 }
 
 /// The text as PostgreSQL can keep it.
@@ -132,6 +141,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_addresses_are_addresses() {
+        for (value, kept) in [
+            ("203.0.113.7", Some("203.0.113.7")),
+            (" 2001:DB8::1 ", Some("2001:db8::1")),
+            ("::ffff:10.0.0.1", Some("::ffff:10.0.0.1")),
+            ("203.0.113.7:443", None),
+            ("fe80::1%eth0", None),
+            ("010.0.0.1", None),
+            ("10.0.0.0/8", None),
+            ("unknown", None),
+            ("", None),
+        ] {
+            assert_eq!(address(value).as_deref(), kept, "{value:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_text_survives_but_for_its_nul(value in any::<String>()) {
@@ -144,7 +170,7 @@ mod tests {
         fn every_event_is_one_row(events in proptest::collection::vec(samples::event(), 0..5)) {
             let provenance = samples::epm();
             for encoding in Encoding::ALL {
-                let rows = Rows::of(&events, encoding, &provenance);
+                let rows = Rows::of(&events, encoding, &provenance, false);
                 prop_assert_eq!(rows.documents.len(), events.len());
                 prop_assert_eq!(rows.ids.len(), events.len());
                 for document in &rows.documents {

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::address::{Host, PostgresUrl};
 use super::meaning::{self, Failure};
 use super::rows::Rows;
-use super::table::{Key, TableName};
+use super::table::{Conflict, Key, Layout, TableName};
 use crate::sink::trouble::Trouble;
 
 /// How long name resolution, TCP, TLS and sign-in may take together.
@@ -26,13 +26,38 @@ const STATEMENT: Duration = Duration::from_secs(45);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PostgresTls {
-    /// Never.
+    /// Never. A password is sent so only to a server on this machine.
     Disable,
-    /// Where the server can.
+    /// Where the server can; always, where there is a password.
     Prefer,
     /// Always, with a certificate that is checked.
     Require,
 }
+
+/// How a connection is encrypted. Whoever answers at the address may ask for the password in plain text, so that it goes
+/// over TLS only, or where somebody has said that this machine is to be trusted.
+///
+/// # Errors
+///
+/// Where a password would travel unencrypted.
+pub(super) fn encryption(
+    wanted: Option<PostgresTls>,
+    has_password: bool,
+    is_local: bool,
+) -> Result<PostgresTls, Trouble> {
+    match (wanted, has_password) {
+        (Some(PostgresTls::Disable), true) if !is_local => Err(Trouble::lasting(UNENCRYPTED)),
+        (Some(PostgresTls::Prefer), true) => Ok(PostgresTls::Require),
+        (Some(wanted), _) => Ok(wanted),
+        // What listens on this machine often has a certificate that nobody signed, and there is nothing to steal.
+        (None, false) if is_local => Ok(PostgresTls::Disable),
+        (None, _) => Ok(PostgresTls::Require),
+    }
+}
+
+/// What is wrong with a password and `tls = "disable"`.
+pub(super) const UNENCRYPTED: &str =
+    "a password goes over TLS only: leave out `tls`, or connect as a user who needs no password";
 
 /// A connection, with the task that moves its bytes.
 pub(super) struct Session {
@@ -110,8 +135,23 @@ impl Session {
         row.and_then(|row| row.try_get(0)).map_err(|error| trouble(&error))
     }
 
-    /// By what the table, which is there, knows a row again.
-    pub(super) async fn key(&self, table: &TableName) -> Result<Key, Trouble> {
+    /// How the table, which is there, keeps a row: known again by the columns that are wanted, or by what it has.
+    pub(super) async fn layout(&self, table: &TableName, wanted: Option<Conflict>) -> Result<Layout, Trouble> {
+        Ok(Layout {
+            key: self.key(table, wanted).await?,
+            addresses: self.has_addresses(table).await?,
+        })
+    }
+
+    async fn has_addresses(&self, table: &TableName) -> Result<bool, Trouble> {
+        let row = self
+            .client
+            .query_typed_one(TableName::ADDRESSES, &[(&table.quoted(), Type::TEXT)])
+            .await;
+        row.and_then(|row| row.try_get(0)).map_err(|error| trouble(&error))
+    }
+
+    async fn key(&self, table: &TableName, wanted: Option<Conflict>) -> Result<Key, Trouble> {
         let rows = self
             .client
             .query_typed(TableName::UNIQUE, &[(&table.quoted(), Type::TEXT)])
@@ -122,18 +162,26 @@ impl Session {
             .map(|row| row.try_get(0).map_err(|error| trouble(&error)))
             .collect();
         let indexes = indexes?;
-        Key::choose(indexes.iter().map(String::as_str)).ok_or_else(|| {
+        let known = indexes.iter().map(String::as_str);
+        let found = match wanted {
+            Some(Conflict(wanted)) => known.clone().any(|index| index == wanted.index()).then_some(wanted),
+            None => Key::choose(known),
+        };
+        found.ok_or_else(|| {
+            let columns = match wanted {
+                Some(Conflict(wanted)) => format!("({})", wanted.columns()),
+                None => "(connection, report, id), with time where it is partitioned by time".into(),
+            };
             Trouble::lasting(format!(
-                "table {table} has no unique index by which an event is known again; alter table {} add primary key \
-                 (connection, report, id), with time where it is partitioned by time",
+                "table {table} has no unique index by which an event is known again; alter table {} add primary key {columns}",
                 table.quoted()
             ))
         })
     }
 
     /// Creates the table.
-    pub(super) async fn create(&self, table: &TableName) -> Result<(), Trouble> {
-        match self.client.batch_execute(&table.creation()).await {
+    pub(super) async fn create(&self, table: &TableName, conflict: Conflict) -> Result<(), Trouble> {
+        match self.client.batch_execute(&table.creation(conflict)).await {
             Ok(()) => Ok(()),
             Err(error) => match meaning::of(&error) {
                 Failure::Trouble(trouble) => Err(trouble),
@@ -144,12 +192,12 @@ impl Session {
     }
 
     /// Inserts the rows, all or none.
-    pub(super) async fn insert(&mut self, table: &TableName, key: Key, rows: &Rows<'_>) -> Result<(), Failure> {
+    pub(super) async fn insert(&mut self, table: &TableName, layout: Layout, rows: &Rows<'_>) -> Result<(), Failure> {
         let failure = |error: tokio_postgres::Error| meaning::of(&error);
         let transaction = self.client.transaction().await.map_err(failure)?;
         let limit = format!("set local statement_timeout = {}", STATEMENT.as_millis());
         transaction.batch_execute(&limit).await.map_err(failure)?;
-        for statement in table.insertions(key) {
+        for statement in table.insertions(layout) {
             transaction
                 .execute_typed(&statement, &rows.parameters())
                 .await

@@ -1,14 +1,18 @@
-//! One message of RFC 5424: [`Header`] writes events and lines as such.
+//! One message of RFC 5424, or of RFC 3164: [`Header`] writes events and lines as such.
 //!
 //! ```text
 //! <84>1 2025-07-03T11:34:33.007Z epm.example.com host 4711 logon [audit@32473 id="…" activity="logon" …] {"time":…}
+//! <84>Jul  3 11:34:33 epm.example.com host[4711]: {"time":…}
+//! <84>Jul  3 11:34:33 epm.example.com CEF:0|Oracle|…
 //! ```
 //!
 //! The message itself has no byte order mark, which readers of JSON would stumble over.
 
 use std::fmt::{self, Write as _};
 
-use super::Facility;
+use jiff::Timestamp;
+
+use super::{Facility, SyslogHeader};
 use crate::event::{Encoding, Event, Outcome, Provenance, Rfc3339};
 
 /// The SD-ID of an event's structured data; 32473 is the number that IANA keeps for examples.
@@ -22,17 +26,18 @@ const INFORMATIONAL: u8 = 6;
 #[derive(Debug, Clone)]
 pub(super) struct Header {
     facility: Facility,
-    /// ` HOSTNAME APP-NAME PROCID `.
-    origin: String,
+    form: SyslogHeader,
+    hostname: String,
+    app_name: String,
 }
 
 impl Header {
-    pub(super) fn new(facility: Facility, hostname: &str, app_name: &str) -> Header {
-        let hostname = printable(hostname, 255);
-        let app_name = printable(app_name, 48);
+    pub(super) fn new(facility: Facility, hostname: &str, app_name: &str, form: SyslogHeader) -> Header {
         Header {
             facility,
-            origin: format!("{hostname} {app_name} {}", std::process::id()),
+            form,
+            hostname: printable(hostname, 255),
+            app_name: printable(app_name, 48),
         }
     }
 
@@ -43,6 +48,11 @@ impl Header {
             Outcome::Unknown => NOTICE,
             Outcome::Success => INFORMATIONAL,
         };
+        if self.form == SyslogHeader::Rfc3164 {
+            let mut message = self.short_start(severity, event.time, true).into_bytes();
+            encoding.write(event, provenance, &mut message);
+            return message;
+        }
         let mut head = self.start(severity, Rfc3339(event.time), event.activity.name());
         let parameters = [
             ("id", event.id.as_deref()),
@@ -68,17 +78,43 @@ impl Header {
 
     /// A line of which nothing is known but where it comes from.
     pub(super) fn line(&self, time_ms: i64, msgid: &str, line: &[u8]) -> Vec<u8> {
-        let mut head = self.start(NOTICE, Rfc3339(time_ms), msgid);
-        head.push_str("- ");
+        let head = match self.form {
+            SyslogHeader::Rfc5424 => self.start(NOTICE, Rfc3339(time_ms), msgid) + "- ",
+            SyslogHeader::Rfc3164 => self.short_start(NOTICE, time_ms, !is_tagged(line)),
+        };
         let mut message = head.into_bytes();
         message.extend_from_slice(line);
         message
     }
 
     fn start(&self, severity: u8, time: Rfc3339, msgid: &str) -> String {
-        let priority = u32::from(self.facility.code()) * 8 + u32::from(severity);
-        format!("<{priority}>1 {time} {} {} ", self.origin, printable(msgid, 32))
+        let (priority, hostname, app_name) = (self.priority(severity), &self.hostname, &self.app_name);
+        let process = std::process::id();
+        format!(
+            "<{priority}>1 {time} {hostname} {app_name} {process} {} ",
+            printable(msgid, 32)
+        )
     }
+
+    /// The header of RFC 3164 section 4.1; a message that begins with a tag of its own gets none.
+    fn short_start(&self, severity: u8, time_ms: i64, tagged: bool) -> String {
+        let time = Timestamp::from_millisecond(time_ms).unwrap_or_default();
+        let (priority, hostname) = (self.priority(severity), &self.hostname);
+        let mut start = format!("<{priority}>{} {hostname} ", time.strftime("%b %e %H:%M:%S"));
+        if tagged {
+            let _ = write!(start, "{}[{}]: ", self.app_name, std::process::id());
+        }
+        start
+    }
+
+    fn priority(&self, severity: u8) -> u32 {
+        u32::from(self.facility.code()) * 8 + u32::from(severity)
+    }
+}
+
+/// Whether collectors know the line by how it begins, which is where RFC 3164 has the program's name.
+fn is_tagged(line: &[u8]) -> bool {
+    line.starts_with(b"CEF:") || line.starts_with(b"LEEF:")
 }
 
 /// A header field: visible ASCII only, at most so long, `-` where nothing is left. No colon at its end: readers of both
@@ -122,7 +158,7 @@ mod tests {
     use crate::event::{Activity, Principal, samples};
 
     fn header() -> Header {
-        Header::new(Facility::Authpriv, "epm.example.com", "host")
+        Header::new(Facility::Authpriv, "epm.example.com", "host", SyslogHeader::Rfc5424)
     }
 
     fn read(bytes: &[u8]) -> Message<String> {
@@ -202,7 +238,7 @@ mod tests {
             ("h\u{e9}\u{1f512}\u{7f}", "h___"),
             ("] x=\"", "]_x=\""),
         ] {
-            let bytes = Header::new(Facility::User, name, "x").line(0, "m", b"text");
+            let bytes = Header::new(Facility::User, name, "x", SyslogHeader::Rfc5424).line(0, "m", b"text");
             assert_eq!(
                 read(&bytes).hostname.unwrap_or_else(|| "-".into()),
                 hostname,
@@ -210,11 +246,35 @@ mod tests {
             );
         }
         let long = "x".repeat(1000);
-        let message = read(&Header::new(Facility::User, &long, &long).line(0, &long, b"text"));
+        let message = read(&Header::new(Facility::User, &long, &long, SyslogHeader::Rfc5424).line(0, &long, b"text"));
         assert_eq!(message.hostname.unwrap().len(), 255);
         assert_eq!(message.appname.unwrap().len(), 48);
         assert_eq!(message.msgid.unwrap().len(), 32);
         assert_eq!(message.procid, Some(ProcId::PID(std::process::id().cast_signed())));
+    }
+
+    #[test]
+    fn collectors_of_cef_find_it_behind_a_header_of_rfc_3164() {
+        let header = Header::new(Facility::Authpriv, "epm.example.com", "host", SyslogHeader::Rfc3164);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        // 2025-07-03T11:34:33Z, a day of one digit.
+        let time = 1_751_542_473_000;
+        assert_eq!(
+            text(header.line(time, "user-login", b"CEF:0|Oracle|EPM|1|logon|Logon|3|")),
+            "<85>Jul  3 11:34:33 epm.example.com CEF:0|Oracle|EPM|1|logon|Logon|3|"
+        );
+        let tag = format!("host[{}]: ", std::process::id());
+        assert_eq!(
+            text(header.line(time, "user-login", b"a line")),
+            format!("<85>Jul  3 11:34:33 epm.example.com {tag}a line")
+        );
+        let event = samples::full(Activity::Logon, Outcome::Failure);
+        let message = text(header.event(&event, Encoding::Event, &samples::domain()));
+        let start = format!("<84>May  9 21:55:54 epm.example.com {tag}");
+        let body = message.strip_prefix(&start).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(body).unwrap().is_object());
+        let read = parse_message(&message, Variant::RFC3164);
+        assert_eq!((read.hostname, read.appname), (Some("epm.example.com"), Some("host")));
     }
 
     #[test]
@@ -243,7 +303,8 @@ mod tests {
             provenance in samples::provenance(),
         ) {
             for encoding in Encoding::ALL {
-                let header = Header::new(Facility::Local7, &provenance.service, &provenance.report);
+                let header =
+                    Header::new(Facility::Local7, &provenance.service, &provenance.report, SyslogHeader::Rfc5424);
                 let bytes = header.event(&event, encoding, &provenance);
                 prop_assert!(!bytes.iter().any(|byte| *byte < b' '), "{:?}", String::from_utf8_lossy(&bytes));
                 let message = read(&bytes);

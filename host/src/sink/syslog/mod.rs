@@ -1,4 +1,4 @@
-//! Syslog: RFC 5424 messages over UDP, TCP or TLS.
+//! Syslog: RFC 5424 or RFC 3164 messages over UDP, TCP or TLS.
 //!
 //! [`SyslogSink`] sends events, [`SyslogTransport`] the lines of a sink plugin. A message is made in `message`; how it
 //! travels is told in `wire`. No syslog receiver acknowledges anything: what is lost with a connection, or on the way of
@@ -34,11 +34,33 @@ use crate::remote::Dialer;
 pub enum Carrier {
     /// RFC 5426: a datagram each. What is lost is lost.
     Udp,
-    /// RFC 6587 with octet counting.
+    /// RFC 6587.
     #[default]
     Tcp,
     /// RFC 5425.
     Tls,
+}
+
+/// How a receiver of a stream tells where a message ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Framing {
+    /// By its length, which stands before it: RFC 6587 section 3.4.1, and all that RFC 5425 knows.
+    #[default]
+    OctetCounting,
+    /// By a line feed: RFC 6587 section 3.4.2. Those within a message are escaped.
+    Newline,
+}
+
+/// What stands before a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SyslogHeader {
+    /// Version, time with its zone, host, program, kind of message, and structured data.
+    #[default]
+    Rfc5424,
+    /// Time of day in UTC without a year, and host: what collectors of CEF look for it behind.
+    Rfc3164,
 }
 
 /// How messages are made and sent.
@@ -48,6 +70,10 @@ pub struct SyslogOptions {
     pub dialer: Dialer,
     /// What in.
     pub carrier: Carrier,
+    /// Where one ends, in a stream.
+    pub framing: Framing,
+    /// What they begin with.
+    pub header: SyslogHeader,
     /// The facility.
     pub facility: Facility,
     /// APP-NAME.
@@ -70,13 +96,13 @@ impl SyslogOptions {
     fn wire(&self) -> Wire {
         match self.carrier {
             Carrier::Udp => Wire::datagrams(self.dialer.clone()),
-            Carrier::Tcp | Carrier::Tls => Wire::stream(self.dialer.clone()),
+            Carrier::Tcp | Carrier::Tls => Wire::stream(self.dialer.clone(), self.framing),
         }
     }
 
     fn header(&self, provenance: &Provenance) -> Header {
         let hostname = self.hostname.as_deref().unwrap_or(&provenance.service);
-        Header::new(self.facility, hostname, &self.app_name)
+        Header::new(self.facility, hostname, &self.app_name, self.header)
     }
 
     fn most(&self) -> usize {

@@ -11,6 +11,8 @@ fn options(address: &str, carrier: Carrier) -> SyslogOptions {
     SyslogOptions {
         dialer: Dialer::new(address.parse().unwrap(), None).unwrap(),
         carrier,
+        framing: Framing::default(),
+        header: SyslogHeader::default(),
         facility: Facility::default(),
         app_name: SyslogOptions::APP_NAME.into(),
         hostname: None,
@@ -46,6 +48,139 @@ fn subject(message: &str) -> String {
         .as_str()
         .unwrap()
         .to_owned()
+}
+
+#[tokio::test]
+async fn newline_framing_gives_each_message_a_line_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = options(&listener.local_addr().unwrap().to_string(), Carrier::Tcp);
+    options.framing = Framing::Newline;
+    let reader = tokio::spawn(async move {
+        let mut texts = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            texts.push(text);
+        }
+        texts
+    });
+    let mut sink = sink(&options);
+    let hostile = "a\n<0>forged\r\nb\0";
+    assert_eq!(
+        sink.deliver(&[named("first"), named(hostile)]).await.unwrap(),
+        Verdict::Accepted
+    );
+    sink.close().await.unwrap();
+    let mut transport = SyslogTransport::new("arcsight", &options, &samples::epm());
+    transport.write(b"CEF:0|a\rb\0c\nCEF:0|d\n").await.unwrap();
+    transport.close().await.unwrap();
+    let texts = reader.await.unwrap();
+    let lines: Vec<&str> = texts[0].lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(
+        [subject(lines[0]), subject(lines[1])],
+        ["first".to_owned(), hostile.to_owned()]
+    );
+    let lines: Vec<&str> = texts[1].lines().collect();
+    assert!(
+        lines[0].ends_with("CEF:0|a\\rb\\0c") && lines[1].ends_with("CEF:0|d"),
+        "{lines:?}"
+    );
+}
+
+/// What a receiver does with a connection.
+#[derive(Debug, Clone, Copy)]
+enum Does {
+    /// Reads until there is nothing more.
+    Reads,
+    /// Reads so much, and closes.
+    ClosesAfter(usize),
+    /// Reads nothing, and closes.
+    ClosesAtOnce,
+    /// Says something that nobody asked for, and reads.
+    TalksBack,
+    /// Reads all of it, and keeps its side open.
+    KeepsOpen,
+}
+
+/// A receiver that does so with each connection in turn; gives what it has read of each.
+async fn receiver(does: &'static [Does]) -> (String, tokio::task::JoinHandle<Vec<Vec<u8>>>) {
+    use tokio::io::AsyncWriteExt as _;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let receiving = tokio::spawn(async move {
+        let (mut all, mut kept) = (Vec::new(), Vec::new());
+        for act in does {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            match act {
+                Does::ClosesAtOnce => {}
+                Does::ClosesAfter(most) => {
+                    bytes.resize(*most, 0);
+                    stream.read_exact(&mut bytes).await.unwrap();
+                }
+                Does::Reads | Does::TalksBack | Does::KeepsOpen => {
+                    if matches!(act, Does::TalksBack) {
+                        stream.write_all(b"220 welcome\r\n").await.unwrap();
+                    }
+                    stream.read_to_end(&mut bytes).await.unwrap();
+                }
+            }
+            all.push(bytes);
+            if matches!(act, Does::KeepsOpen) {
+                kept.push(stream);
+            }
+        }
+        all
+    });
+    (address, receiving)
+}
+
+#[tokio::test]
+async fn a_batch_that_a_receiver_did_not_read_to_its_end_is_sent_again_as_a_whole() {
+    // More than the system takes for a receiver that does not read.
+    let large: Vec<_> = (0..200)
+        .map(|number| named(&format!("{number}{}", "x".repeat(100_000))))
+        .collect();
+    for does in [
+        &[Does::Reads][..],
+        &[Does::TalksBack],
+        &[Does::KeepsOpen],
+        &[Does::ClosesAtOnce, Does::Reads],
+        &[Does::ClosesAfter(1), Does::Reads],
+        &[Does::ClosesAfter(150_000), Does::ClosesAfter(300_000), Does::Reads],
+    ] {
+        for framing in [Framing::OctetCounting, Framing::Newline] {
+            let (address, receiving) = receiver(does).await;
+            let mut options = options(&address, Carrier::Tcp);
+            options.framing = framing;
+            let mut sink = sink(&options);
+            for _ in 1..does.len() {
+                let verdict = sink.deliver(&large).await.unwrap();
+                assert!(matches!(verdict, Verdict::Retry { .. }), "{does:?}: {verdict:?}");
+            }
+            assert_eq!(sink.deliver(&large).await.unwrap(), Verdict::Accepted, "{does:?}");
+            sink.close().await.unwrap();
+            let last = receiving.await.unwrap().pop().unwrap();
+            let messages = match framing {
+                Framing::OctetCounting => counted(&last),
+                Framing::Newline => String::from_utf8(last).unwrap().lines().map(str::to_owned).collect(),
+            };
+            assert_eq!(messages.len(), large.len(), "{does:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_never_reads_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut sink = sink(&options(&listener.local_addr().unwrap().to_string(), Carrier::Tcp));
+    let large: Vec<_> = (0..400).map(|_| named(&"x".repeat(100_000))).collect();
+    let Verdict::Retry { reason, .. } = sink.deliver(&large).await.unwrap() else {
+        panic!("nobody has read anything");
+    };
+    assert!(reason.contains("a write took longer"), "{reason}");
 }
 
 #[tokio::test]
