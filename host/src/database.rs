@@ -76,6 +76,7 @@ pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Whether this process holds a lock on the file.
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 pub(crate) fn is_locked(path: &Path) -> bool {
     let inode = format!(":{} ", path.metadata().unwrap().ino());
     let own = format!(" {} ", std::process::id());

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use fuzz::TARGETS;
+use fuzz::{TARGETS, Target};
 
 /// What no single input may take, some thousand times what the slowest one does.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 }
 
 /// Gives the target one input after the other, each under a limit of time; what breaks it is kept in a file.
-fn run(name: &str, target: fn(&[u8]), inputs: impl FnMut() -> Option<Vec<u8>>) -> u64 {
+fn run(name: &str, target: Target, inputs: impl FnMut() -> Option<Vec<u8>>) -> u64 {
     let (give, given) = mpsc::channel::<Vec<u8>>();
     let (say, said) = mpsc::channel::<()>();
     let worker = std::thread::spawn(move || {

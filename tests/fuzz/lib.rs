@@ -9,8 +9,11 @@ pub use host::fetch::fuzz::{archive, envelope, page, records};
 pub use host::plugin::fuzz::packed;
 pub use host::remote::fuzz::redact;
 
+/// Panics where the property is broken by the bytes.
+pub type Target = fn(&[u8]);
+
 /// All targets and their names, which are those of the folders in `corpus/`.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("archive", archive),
     ("envelope", envelope),
     ("json-lines", json_lines),
