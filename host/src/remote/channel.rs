@@ -19,7 +19,7 @@ use super::counters::Tally;
 use super::error::RemoteError;
 use super::origin::Origin;
 use super::pace::{Pace, Turn};
-use super::redact::{Redactor, one_line};
+use super::redact::Redactor;
 use super::response::{Body, Response, promised_length};
 use super::retry::{Backoff, Budget};
 use super::settings::{Exchange, RetryPolicy, Settings, Timeouts};

@@ -18,7 +18,7 @@ use super::counters::Counters;
 use super::error::RemoteError;
 use super::origin::BaseUrl;
 use super::recording::{self, Recorder, Replay};
-use super::redact::{Redactor, one_line};
+use super::redact::Redactor;
 use super::request::{Expect, Request};
 use super::response::{Answer, Response};
 use super::settings::{Exchange, Parallel, Settings};

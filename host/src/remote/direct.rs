@@ -11,7 +11,7 @@ use super::client_tls;
 use super::dial::{Dialer, HostPort, Stream};
 use super::error::RemoteError;
 use super::origin::BaseUrl;
-use super::redact::{Redactor, one_line};
+use super::redact::Redactor;
 use super::settings::Settings;
 use super::transport;
 

@@ -60,7 +60,7 @@ pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptio
 pub use object_store::{StoreConnector, StoreRefusal};
 pub use origin::{BaseUrl, Origin};
 pub use recording::Recording;
-pub(crate) use redact::{Redactor, one_line};
+pub(crate) use redact::Redactor;
 pub use request::Request;
 pub use response::{Answer, Response};
 pub(crate) use retry::retry_after;

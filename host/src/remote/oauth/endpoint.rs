@@ -21,7 +21,6 @@ use crate::remote::channel::Channel;
 use crate::remote::clock::in_words as skew_in_words;
 use crate::remote::error::RemoteError;
 use crate::remote::origin::BaseUrl;
-use crate::remote::redact::one_line;
 use crate::remote::request::Request;
 use crate::remote::settings::Settings;
 use crate::remote::sign_in;
