@@ -5,7 +5,7 @@ mod settings;
 use std::fmt::Write;
 
 use crate::counted::counted;
-use crate::plugin::{Inspection, Limits, built_in};
+use crate::plugin::{Grant, Inspection, Limits, built_in};
 use crate::run::route::repertoire;
 
 /// The lines of `host plugin inspect`.
@@ -26,6 +26,7 @@ pub fn render(about: &Inspection) -> String {
         about.imports.join("\n             ")
     };
     line("imports", &imports);
+    line("allow", &allowed(about.allow.as_deref()));
     if let Some(report) = &about.report {
         line("connection", report.connection);
         line("granularity", report.granularity);
@@ -78,6 +79,18 @@ pub fn render(about: &Inspection) -> String {
         line("limit", &format!("{name:<9} {amount} {unit}"));
     }
     text
+}
+
+/// What it may ask for, one a line.
+fn allowed(grants: Option<&[Grant]>) -> String {
+    match grants {
+        None => "any request below its endpoint".to_string(),
+        Some([]) => "none".to_string(),
+        Some(grants) => {
+            let lines: Vec<String> = grants.iter().map(ToString::to_string).collect();
+            lines.join("\n             ")
+        }
+    }
 }
 
 /// Every limit by its name in the configuration, with its unit.

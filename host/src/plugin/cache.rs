@@ -185,8 +185,8 @@ fn ours_alone(_metadata: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// The digest of a file, in hexadecimal.
-pub(super) fn digest(bytes: &[u8]) -> String {
+/// SHA-256 of a file, in hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -14,7 +14,7 @@ use super::guest::{Guest, State};
 use super::inspect::Inspection;
 use super::report::Code;
 use super::wrap::{self, Unwrappable};
-use super::{Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, describe, ticker, wasi};
+use super::{Grants, Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, describe, ticker, wasi};
 
 /// An engine, its limits, and the cache of compiled code. Cheap to clone; plugins outlive it.
 #[derive(Clone)]
@@ -76,7 +76,12 @@ impl Sandbox {
             digest,
         };
         let role = self.link(&component, kind, packed, &core)?;
+        let grants = match kind {
+            PluginKind::Report => Grants::get(),
+            PluginKind::Sink => Grants::anything(),
+        };
         Ok(Plugin {
+            grants: Arc::new(grants),
             loaded: Arc::new(Loaded {
                 core: Arc::new(core),
                 role,
@@ -275,9 +280,20 @@ pub(super) struct Loaded {
 #[derive(Clone)]
 pub struct Plugin {
     loaded: Arc<Loaded>,
+    grants: Arc<Grants>,
 }
 
 impl Plugin {
+    /// The same plugin, allowed to ask for these. Without this a report may ask for what [`Grants::get`] allows, and a sink
+    /// for anything.
+    #[must_use]
+    pub fn granted(&self, grants: Grants) -> Plugin {
+        Plugin {
+            loaded: self.loaded.clone(),
+            grants: Arc::new(grants),
+        }
+    }
+
     /// Whether it reads a report or delivers to a sink.
     pub fn kind(&self) -> PluginKind {
         match self.loaded.role {
@@ -309,7 +325,7 @@ impl Plugin {
 
     /// What there is to know about it.
     pub fn inspect(&self) -> Inspection {
-        Inspection::new(&self.loaded)
+        Inspection::new(&self.loaded, &self.grants)
     }
 
     /// Asks it for its description once more, in a new instance: whether it says the same again.
@@ -333,7 +349,8 @@ impl Plugin {
     pub fn report(&self) -> Result<ReportPlugin, PluginError> {
         match &self.loaded.role {
             Role::Report { code, about } => {
-                Ok(ReportPlugin::new(self.loaded.core.clone(), code.clone(), about.clone()))
+                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
+                Ok(ReportPlugin::new(core, grants, code.clone(), about.clone()))
             }
             Role::Sink { .. } => Err(self.other_kind(PluginKind::Report)),
         }
@@ -346,7 +363,10 @@ impl Plugin {
     /// [`PluginError::Kind`] if it is a report.
     pub fn sink(&self) -> Result<SinkPlugin, PluginError> {
         match &self.loaded.role {
-            Role::Sink { code, about } => Ok(SinkPlugin::new(self.loaded.core.clone(), code.clone(), about.clone())),
+            Role::Sink { code, about } => {
+                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
+                Ok(SinkPlugin::new(core, grants, code.clone(), about.clone()))
+            }
             Role::Report { .. } => Err(self.other_kind(PluginKind::Sink)),
         }
     }
