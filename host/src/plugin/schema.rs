@@ -101,10 +101,10 @@ mod tests {
 
     #[test]
     fn the_steps_for_a_whole_configuration_are_bounded() {
-        let branches: Vec<_> = (0..5000).map(|n| json!({ "const": n })).collect();
+        let branches: Vec<_> = (0..3000).map(|n| json!({ "const": n })).collect();
         let schema = json!({"items": {"anyOf": branches}});
-        assert!(found(&schema, &json!([4999, 0])).unwrap().is_empty());
-        let error = found(&schema, &json!(vec![0; 2000])).unwrap_err();
+        assert!(found(&schema, &json!([2999, 0])).unwrap().is_empty());
+        let error = found(&schema, &json!(vec![0; 4000])).unwrap_err();
         assert!(error.contains("10000000 steps"), "{error}");
     }
 
