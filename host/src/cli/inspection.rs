@@ -94,7 +94,7 @@ fn allowed(grants: Option<&[Grant]>) -> String {
 }
 
 /// Every limit by its name in the configuration, with its unit.
-fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
+fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 16] {
     let Limits {
         time,
         memory,
@@ -110,6 +110,8 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
         log,
         log_lines,
         component,
+        compile_time,
+        compile_memory,
     } = limits;
     let wide = |amount: &usize| u128::try_from(*amount).unwrap_or(u128::MAX);
     [
@@ -127,5 +129,11 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
         ("log", wide(log), "bytes"),
         ("log-lines", wide(log_lines), "lines"),
         ("component", wide(component), "bytes of the file"),
+        (
+            "compile-time",
+            compile_time.as_millis(),
+            "ms of processor time, and 2000 for each MiB",
+        ),
+        ("compile-memory", wide(compile_memory), "bytes"),
     ]
 }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::{Exit, Failure, inspection, json_line, print};
 use crate::config::{Config, nearest};
@@ -12,6 +15,9 @@ use crate::plugin::{
 
 /// The largest file that is taken for a plugin, in bytes.
 const MAX_WASM_BYTES: u64 = 64 * 1024 * 1024;
+
+/// This program, which compiles plugins in processes of their own; none where it is another one that calls into here.
+pub static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Loads the plugin of a built-in name, a configured name, or a path, within the configured limits, and allows it to ask for
 /// what it is granted.
@@ -101,13 +107,18 @@ fn read_file(path: &Path) -> Result<(Cow<'static, [u8]>, String), Failure> {
         )
         .hint("name a .wasm file: a component, or a core module as `cargo build` leaves it")
     };
-    let length = std::fs::metadata(path)
-        .map_err(|error| unreadable(error.to_string()))?
-        .len();
-    if length > MAX_WASM_BYTES {
+    let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    // A device or a pipe may never end.
+    if !found.is_file() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_WASM_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(error.to_string()))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_WASM_BYTES {
         return Err(unreadable(format!("it is larger than {MAX_WASM_BYTES} bytes")));
     }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     Ok((Cow::Owned(bytes), path.display().to_string()))
 }
 
@@ -130,8 +141,14 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
         fetches: set.fetches.unwrap_or(default.fetches),
         request: set.request.unwrap_or(default.request),
         component: set.component.unwrap_or(default.component),
+        compile_time: set.compile_time.unwrap_or(default.compile_time),
+        compile_memory: set.compile_memory.unwrap_or(default.compile_memory),
     };
-    Sandbox::new(limits, cache_folder()).map_err(|error| Failure::from(error).read_from(config))
+    let sandbox = Sandbox::new(limits, cache_folder()).map_err(|error| Failure::from(error).read_from(config))?;
+    Ok(match PROGRAM.get() {
+        Some(program) => sandbox.compiling_apart(program.clone()),
+        None => sandbox,
+    })
 }
 
 /// Where compiled plugins are kept: `$XDG_CACHE_HOME/host`.

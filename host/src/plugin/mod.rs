@@ -19,10 +19,12 @@
 //! dropped without another call into it. What a guest asks the host to send is checked in one place before anyone
 //! sees it, see [`ReportPlugin::plan`]; what it may ask for at all, its [`Grants`] say.
 
+mod apart;
 #[allow(missing_docs, dead_code, unsafe_code, clippy::all)]
 mod bindings;
 mod built_in;
 mod cache;
+mod compile;
 mod convert;
 mod describe;
 mod error;
@@ -44,6 +46,7 @@ mod unpack;
 mod wasi;
 mod wrap;
 
+pub use apart::{ARGUMENT, compile_stdin, this_program};
 pub use bindings::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };
