@@ -10,6 +10,7 @@ mod dead_letters;
 mod ends;
 mod evidence;
 mod files;
+mod grants;
 mod hostile_server;
 mod invalid_login;
 mod ledger;

@@ -16,8 +16,13 @@ const NOW: &str = "2026-03-05T22:00:00Z";
 /// A day that is over.
 const DAY: [&str; 6] = ["--from", "2026-03-04", "--to", "2026-03-04", "--now", NOW];
 
+/// The plugin, allowed what it asks for, and where its events go.
+const CONFIGURED: &str = "[plugins.pupil]\npath = \"pupil.wasm\"\n\
+                          allow = [\"POST /interop/rest/security/v1/invalidloginreport\"]\n\
+                          [[routes]]\nto = [\"siem\"]\n";
+
 /// The plugin `pupil` in the version that reads what the word says.
-fn pupil(word: &str) -> Vec<u8> {
+pub fn pupil(word: &str) -> Vec<u8> {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();
     let mut wasm = WASM.get_or_init(build).clone();
     let mark = b"skill:reads-";
@@ -68,8 +73,7 @@ impl Scene {
     fn new(word: &str, more: &str) -> Scene {
         let (desk, receiver) = (desk(), Receiver::start());
         let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
-        let plugin = "[plugins.pupil]\npath = \"pupil.wasm\"\n[[routes]]\nto = [\"siem\"]\n";
-        configure(&desk, &server, &receiver.url(), &format!("{plugin}{more}"));
+        configure(&desk, &server, &receiver.url(), &format!("{CONFIGURED}{more}"));
         let scene = Scene { desk, server, receiver };
         scene.learn(word);
         scene
@@ -517,8 +521,7 @@ fn why_a_window_waits_is_said_where_the_run_ends_with_something_else() {
                 Reply::status(if taken <= 60 { 200 } else { 503 })
             });
         }
-        let plugin = "[plugins.pupil]\npath = \"pupil.wasm\"\n[[routes]]\nto = [\"siem\"]\n";
-        configure(&scene.desk, &scene.server, &scene.receiver.url(), plugin);
+        configure(&scene.desk, &scene.server, &scene.receiver.url(), CONFIGURED);
         let output = scene.host(&backfill);
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(exit), "{said}");

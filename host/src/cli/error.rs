@@ -208,7 +208,13 @@ impl From<PluginError> for Failure {
             Blame::Plugin => Exit::PluginFailed,
             Blame::Remote => Exit::RemoteFailed,
         };
-        Failure::told(exit, &error, error.hint())
+        Failure {
+            code: match error {
+                PluginError::NotGranted { .. } => "not-granted",
+                _ => exit.word(),
+            },
+            ..Failure::told(exit, &error, error.hint())
+        }
     }
 }
 

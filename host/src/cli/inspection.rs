@@ -5,7 +5,7 @@ mod settings;
 use std::fmt::Write;
 
 use crate::counted::counted;
-use crate::plugin::{Inspection, Limits, built_in};
+use crate::plugin::{Grant, Inspection, Limits, built_in};
 use crate::run::route::repertoire;
 
 /// The lines of `host plugin inspect`.
@@ -26,6 +26,7 @@ pub fn render(about: &Inspection) -> String {
         about.imports.join("\n             ")
     };
     line("imports", &imports);
+    line("allow", &allowed(about.allow.as_deref()));
     if let Some(report) = &about.report {
         line("connection", report.connection);
         line("granularity", report.granularity);
@@ -80,8 +81,20 @@ pub fn render(about: &Inspection) -> String {
     text
 }
 
+/// What it may ask for, one a line.
+fn allowed(grants: Option<&[Grant]>) -> String {
+    match grants {
+        None => "any request below its endpoint".to_string(),
+        Some([]) => "none".to_string(),
+        Some(grants) => {
+            let lines: Vec<String> = grants.iter().map(ToString::to_string).collect();
+            lines.join("\n             ")
+        }
+    }
+}
+
 /// Every limit by its name in the configuration, with its unit.
-fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
+fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 16] {
     let Limits {
         time,
         memory,
@@ -97,6 +110,8 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
         log,
         log_lines,
         component,
+        compile_time,
+        compile_memory,
     } = limits;
     let wide = |amount: &usize| u128::try_from(*amount).unwrap_or(u128::MAX);
     [
@@ -114,5 +129,11 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
         ("log", wide(log), "bytes"),
         ("log-lines", wide(log_lines), "lines"),
         ("component", wide(component), "bytes of the file"),
+        (
+            "compile-time",
+            compile_time.as_millis(),
+            "ms of processor time, and 2000 for each MiB",
+        ),
+        ("compile-memory", wide(compile_memory), "bytes"),
     ]
 }

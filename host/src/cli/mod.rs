@@ -45,10 +45,19 @@ pub use sinks::open_alone as open_sink;
 
 use crate::config::Config;
 use crate::counted::counted;
+use crate::plugin;
 use crate::visible;
 
 /// Parses the arguments of the process, carries them out, and answers with the exit code.
 pub fn main() -> u8 {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == plugin::ARGUMENT)
+    {
+        return plugin::compile_stdin();
+    }
+    // Only main sets it, once.
+    let _ = plugins::PROGRAM.set(plugin::this_program());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

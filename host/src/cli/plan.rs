@@ -6,20 +6,21 @@ use std::io::IsTerminal as _;
 use super::args::{PlanArgs, PlanFormat};
 use super::report::{self, Report};
 use super::{Exit, Failure, print};
-use crate::plugin::{Body, Fetch, HttpRequest, Method, Paging};
+use crate::plugin::{Body, Fetch, Grants, HttpRequest, Paging, grants};
 use crate::sink::terminal::printable;
 
 /// Prints the plan of a report; sends nothing.
 pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let report = report::prepare(&args.report, None)?;
-    let fetches = report.plugin.report()?.plan(&report.request)?;
+    let mut plugin = report.plugin.report()?;
+    let fetches = plugin.plan(&report.request)?;
     let format = args.format.unwrap_or(if std::io::stdout().is_terminal() {
         PlanFormat::Text
     } else {
         PlanFormat::Json
     });
     let text = match format {
-        PlanFormat::Text => lines(&report, &fetches),
+        PlanFormat::Text => lines(&report, plugin.grants(), &fetches),
         PlanFormat::Json => json(&fetches)?,
     };
     print(text.as_bytes())
@@ -34,10 +35,10 @@ fn json(fetches: &[Fetch]) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn lines(report: &Report, fetches: &[Fetch]) -> String {
+fn lines(report: &Report, grants: &Grants, fetches: &[Fetch]) -> String {
     let window = report.window;
     let mut text = format!(
-        "{} from {} to {}: {} to fetch\n",
+        "{} from {} to {}: {} to fetch\nmay ask for {grants}\n",
         printable(&report.description.name),
         window.from,
         window.to,
@@ -72,13 +73,7 @@ fn line(fetch: &Fetch) -> String {
 
 /// Method, path and query, and what the body says.
 fn shown(request: &HttpRequest) -> String {
-    let method = match request.method {
-        Method::Get => "GET",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Patch => "PATCH",
-        Method::Delete => "DELETE",
-    };
+    let method = grants::name(request.method);
     let mut text = format!("{method:<6} /{}", request.path.join("/"));
     if !request.query.is_empty() {
         text.push('?');

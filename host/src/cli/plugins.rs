@@ -2,26 +2,48 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::{Exit, Failure, inspection, json_line, print};
 use crate::config::{Config, nearest};
-use crate::plugin::{BUILT_IN, Inspection, Limits, Plugin, PluginKind, Sandbox, built_in};
+use crate::plugin::{
+    BUILT_IN, Grants, Inspection, Limits, Plugin, PluginKind, Sandbox, built_in, built_in_grants, digest,
+};
 
 /// The largest file that is taken for a plugin, in bytes.
 const MAX_WASM_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Loads the plugin of a built-in name, a configured name, or a path, within the configured limits.
+/// This program, which compiles plugins in processes of their own; none where it is another one that calls into here.
+pub static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Loads the plugin of a built-in name, a configured name, or a path, within the configured limits, and allows it to ask for
+/// what it is granted.
 pub fn load(config: &Config, name: &str) -> Result<Plugin, Failure> {
     let sandbox = sandbox(config)?;
     let (bytes, label) = read(config, name)?;
-    Ok(sandbox.load(&bytes, &label)?)
+    let plugin = sandbox.load(&bytes, &label)?;
+    let grants = match config.plugins.get(name) {
+        Some(configured) => configured.allow.clone().map(|allow| Grants::get().with(allow)),
+        None => built_in_grants(name),
+    };
+    // What is nobody's word is granted nothing beyond what its kind begins with.
+    Ok(match grants {
+        Some(grants) => plugin.granted(grants),
+        None => plugin,
+    })
 }
 
 /// The file of such a plugin, and the label that errors know it by.
 pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String), Failure> {
     if let Some(plugin) = config.plugins.get(name) {
-        return read_file(&config.folder.join(&plugin.path));
+        let read = read_file(&config.folder.join(&plugin.path))?;
+        return match &plugin.sha256 {
+            Some(pinned) => pinned_to(pinned, &digest(&read.0), config, name).map(|()| read),
+            None => Ok(read),
+        };
     }
     if let Some(component) = built_in(name) {
         return Ok((Cow::Borrowed(component), name.to_string()));
@@ -43,12 +65,27 @@ pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String),
         .read_from(config))
 }
 
+/// Whether a file is the one that the configuration means.
+fn pinned_to(pinned: &str, found: &str, config: &Config, name: &str) -> Result<(), Failure> {
+    if pinned == found {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the file of plugin {name} is another one: its SHA-256 is {found}"
+    ))
+    .at(&config.place(&["plugins", name, "sha256"]))
+    .hint("find out who changed it; if it was you, write down the new digest"))
+}
+
 /// The built-in plugins of a kind, in the order of their names; each is asked what it is.
 pub fn built_in_of(config: &Config, kind: PluginKind) -> Result<Vec<(&'static str, Inspection)>, Failure> {
     let sandbox = sandbox(config)?;
     let mut found = Vec::new();
     for (name, component) in BUILT_IN {
-        let plugin = sandbox.load(component, name)?;
+        let mut plugin = sandbox.load(component, name)?;
+        if let Some(grants) = built_in_grants(name) {
+            plugin = plugin.granted(grants);
+        }
         if plugin.kind() == kind {
             found.push((*name, plugin.inspect()));
         }
@@ -70,13 +107,18 @@ fn read_file(path: &Path) -> Result<(Cow<'static, [u8]>, String), Failure> {
         )
         .hint("name a .wasm file: a component, or a core module as `cargo build` leaves it")
     };
-    let length = std::fs::metadata(path)
-        .map_err(|error| unreadable(error.to_string()))?
-        .len();
-    if length > MAX_WASM_BYTES {
+    let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    // A device or a pipe may never end.
+    if !found.is_file() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_WASM_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(error.to_string()))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_WASM_BYTES {
         return Err(unreadable(format!("it is larger than {MAX_WASM_BYTES} bytes")));
     }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     Ok((Cow::Owned(bytes), path.display().to_string()))
 }
 
@@ -99,8 +141,14 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
         fetches: set.fetches.unwrap_or(default.fetches),
         request: set.request.unwrap_or(default.request),
         component: set.component.unwrap_or(default.component),
+        compile_time: set.compile_time.unwrap_or(default.compile_time),
+        compile_memory: set.compile_memory.unwrap_or(default.compile_memory),
     };
-    Sandbox::new(limits, cache_folder()).map_err(|error| Failure::from(error).read_from(config))
+    let sandbox = Sandbox::new(limits, cache_folder()).map_err(|error| Failure::from(error).read_from(config))?;
+    Ok(match PROGRAM.get() {
+        Some(program) => sandbox.compiling_apart(program.clone()),
+        None => sandbox,
+    })
 }
 
 /// Where compiled plugins are kept: `$XDG_CACHE_HOME/host`.

@@ -26,6 +26,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use crate::plugin::Grant;
 use crate::remote::Parallel;
 use crate::run::MaxRejected;
 
@@ -374,6 +375,14 @@ pub struct LookBackStep {
 pub struct Plugin {
     /// The component, relative to the configuration's folder.
     pub path: PathBuf,
+    /// What it may ask for below its connection besides GET, as `POST /interop/rest/v1/reports`; `*` stands for one segment,
+    /// `/**` at the end for any number. A sink may ask for anything below its endpoint, and with this for GET and these alone.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub allow: Option<Vec<Grant>>,
+    /// SHA-256 of the component, in hexadecimal: another file is refused.
+    #[serde(default, deserialize_with = "sha256")]
+    #[schemars(with = "Option<String>", regex(pattern = "^[0-9A-Fa-f]{64}$"))]
+    pub sha256: Option<String>,
 }
 
 /// Limits of what is fetched; what is left out keeps its default.
@@ -434,6 +443,12 @@ pub struct Limits {
     pub request: Option<usize>,
     /// Bytes of the component's file.
     pub component: Option<usize>,
+    /// Processor time that compiling a plugin may take, as `10s`; 2 s more for each MiB of it.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub compile_time: Option<std::time::Duration>,
+    /// Bytes of memory that compiling a plugin may take.
+    pub compile_memory: Option<usize>,
     /// Bytes that an instance may log.
     pub log: Option<usize>,
     /// Lines that an instance may log.
@@ -643,6 +658,15 @@ fn windows<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u
     }
 }
 
+/// A digest in lower case.
+fn sha256<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+        true => Ok(Some(text.to_ascii_lowercase())),
+        false => Err(serde::de::Error::custom("sha256 is 64 hexadecimal digits")),
+    }
+}
+
 fn parallel<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Parallel>, D::Error> {
     let requests = u8::deserialize(deserializer)?;
     let refused = || serde::de::Error::custom(format!("{requests} is not between 1 and {}", Parallel::MOST));
@@ -759,6 +783,30 @@ mod tests {
             "[sinks.siem]\nkind = \"http\"\nendpoint = { url = \"https://siem.example.com\", tenant = \"x\" }";
         let error = Config::parse(endpoint).unwrap_err().to_string();
         assert!(error.contains("only connections have"), "{error}");
+    }
+
+    #[test]
+    fn what_a_plugin_may_ask_for_is_read_and_a_wrong_grant_told_at_its_line() {
+        let read = |rest: &str| Config::parse(&format!("[plugins.mine]\npath = \"mine.wasm\"\n{rest}\n"));
+        let allow = read("allow = [\"POST /interop/rest/v1/reports\"]").unwrap().plugins["mine"]
+            .allow
+            .clone();
+        assert_eq!(allow.unwrap()[0].to_string(), "POST /interop/rest/v1/reports");
+        let digest = "AB".repeat(32);
+        let pinned = read(&format!("sha256 = \"{digest}\"")).unwrap().plugins["mine"]
+            .sha256
+            .clone();
+        assert_eq!(pinned, Some("ab".repeat(32)));
+        for (wrong, why) in [
+            ("allow = [\"POST interop\"]", "the path begins with /"),
+            ("allow = [\"POST /a\", \"FETCH /a\"]", "the method is one of"),
+            ("allow = \"POST /a\"", "a value of the wrong kind"),
+            ("sha256 = \"abc\"", "64 hexadecimal digits"),
+            ("sha256 = \"zz\"", "64 hexadecimal digits"),
+        ] {
+            let said = read(wrong).unwrap_err().to_string();
+            assert!(said.contains(why) && said.contains("line 3"), "{wrong}: {said}");
+        }
     }
 
     #[test]

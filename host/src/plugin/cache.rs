@@ -72,13 +72,7 @@ impl Cache {
         }
         let (fit, code) = entry.split_at_checked(entry.iter().position(|byte| *byte == b'\n')? + 1)?;
         let fit = serde_json::from_slice(fit).ok()?;
-        // SAFETY: the bytes must be those that `Component::serialize` gave, unaltered. `put` alone writes entries, and
-        // the checksum shows that this one is whole. The folder and the file belong to this user and nobody else can
-        // write to them, so an entry could only be forged by someone who can already run code as this user. The
-        // engine itself refuses code of another version, other settings or another machine.
-        #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(engine, code) };
-        match component {
+        match revive(engine, code) {
             Ok(component) => Some((component, fit)),
             Err(error) => {
                 tracing::debug!(path = %path.display(), error = format!("{error:#}"), "compiled plugin is of no use");
@@ -123,6 +117,19 @@ impl Cache {
     fn path(&self, digest: &str) -> PathBuf {
         let host = self.host.get(..16).unwrap_or_default();
         self.folder.join(format!("{digest}-{host}.{SUFFIX}"))
+    }
+}
+
+/// The component of compiled code that this host made: that of an entry, or of its own process for compiling.
+pub(super) fn revive(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes must be those that `Component::serialize` gave, unaltered. Of an entry: `put` alone writes
+    // entries, and the checksum shows that this one is whole. The folder and the file belong to this user and nobody
+    // else can write to them, so an entry could only be forged by someone who can already run code as this user. Of
+    // the other process: it is this very program, and it alone holds the other end of the pipe. The engine itself
+    // refuses code of another version, other settings or another machine.
+    #[allow(unsafe_code)]
+    unsafe {
+        Component::deserialize(engine, code)
     }
 }
 
@@ -185,8 +192,8 @@ fn ours_alone(_metadata: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// The digest of a file, in hexadecimal.
-pub(super) fn digest(bytes: &[u8]) -> String {
+/// SHA-256 of a file, in hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -1,18 +1,20 @@
 //! What a plugin says of itself, asked once when it is loaded and checked: names end up in configuration, events and on
 //! terminals.
 
-use serde_json::Value;
-
 use super::PluginError;
 use super::bindings::{Description, Parameter, SinkPluginPre, sink};
 use super::error::Site;
 use super::guest::State;
 use super::report::Code;
 use super::sandbox::Core;
+use super::schema::bounds;
 
 const CALL: &str = "describe";
 const NAME_BYTES: usize = 64;
 const LINE_BYTES: usize = 1000;
+/// Parameters of a report, and values that one of them may have. Each is compared with the others.
+const PARAMETERS: usize = 100;
+const VALUES: usize = 1000;
 
 /// Asks a report plugin.
 pub(super) fn report(core: &Core, code: &Code) -> Result<Description, PluginError> {
@@ -37,6 +39,9 @@ fn check_report(about: &Description) -> Result<(), String> {
     if about.retention_days == Some(0) || about.window_days == Some(0) {
         return Err("`retention-days` and `window-days` must be at least 1".to_owned());
     }
+    if about.parameters.len() > PARAMETERS {
+        return Err(format!("there are more than {PARAMETERS} parameters"));
+    }
     for (place, parameter) in about.parameters.iter().enumerate() {
         let Parameter {
             name,
@@ -47,6 +52,9 @@ fn check_report(about: &Description) -> Result<(), String> {
         } = parameter;
         hyphenated("parameter", name)?;
         line("the parameter's summary", summary)?;
+        if values.len() > VALUES {
+            return Err(format!("the parameter `{name}` has more than {VALUES} values"));
+        }
         values
             .iter()
             .chain(default)
@@ -73,10 +81,7 @@ fn check_report(about: &Description) -> Result<(), String> {
 
 fn check_sink(about: &sink::Description, site: Site<'_>) -> Result<(), PluginError> {
     let checked = heading(&about.name, &about.version, &about.summary).and_then(|()| {
-        match serde_json::from_str(&about.config_schema) {
-            Ok(Value::Object(_) | Value::Bool(_)) => {}
-            _ => return Err("`config-schema` is no JSON Schema".to_owned()),
-        }
+        bounds::read(&about.config_schema)?;
         if about.batch_events == Some(0) || about.batch_bytes == Some(0) {
             return Err("`batch-events` and `batch-bytes` must be at least 1".to_owned());
         }
@@ -177,6 +182,8 @@ mod tests {
             |about| about.retention_days = Some(0),
             |about| about.window_days = Some(0),
             |about| about.parameters.push(parameter("api")),
+            |about| about.parameters = (0..=PARAMETERS).map(|n| parameter(&format!("p{n}"))).collect(),
+            |about| about.parameters[0].values = (0..=VALUES).map(|n| format!("v{n}")).collect(),
             |about| about.parameters.push(parameter("a b")),
             |about| about.parameters[0].default = Some("v3".into()),
             |about| about.parameters[0].summary = "\u{7}".into(),

@@ -85,6 +85,16 @@ pub enum PluginError {
         /// Where in the answer, and which rule.
         reason: String,
     },
+    /// The plugin asks for a request that nobody granted it. Nothing was sent.
+    #[error("{label} wants to send `{request}`, which it is not granted; nothing was sent")]
+    NotGranted {
+        /// Which plugin.
+        label: String,
+        /// The first of its requests that is not granted: method and path.
+        request: String,
+        /// What would grant this and the others.
+        allow: Vec<String>,
+    },
     /// A report was asked of a sink plugin, or the reverse.
     #[error("{label} is a {found} plugin, not a {wanted} plugin")]
     Kind {
@@ -139,6 +149,10 @@ impl PluginError {
             PluginError::Trap { .. } | PluginError::InvalidValue { .. } | PluginError::Rule { .. } => {
                 Some("this is a defect of the plugin: report it to its author".to_owned())
             }
+            PluginError::NotGranted { allow, .. } => Some(format!(
+                "if you trust the plugin with it, say so where the configuration names the plugin: allow = {allow:?} under \
+                 [plugins.NAME]"
+            )),
             PluginError::Denied { .. } => {
                 Some("plugins work on the data they are given: no files, sockets, environment or processes".to_owned())
             }

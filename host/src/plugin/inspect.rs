@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::bindings::{Granularity, sink};
 use super::offer::Offer;
 use super::sandbox::{Loaded, Role};
-use super::{ConnectionKind, Limits, Parameter};
+use super::{ConnectionKind, Grant, Grants, Limits, Parameter};
 
 /// What a plugin does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct Inspection {
     /// The functions that the component imports, as `interface#function`; empty for a pure component. Read from the
     /// component, not from what it says. Interfaces that hold only types do not count.
     pub imports: Vec<String>,
+    /// The requests that it may ask for: methods and paths below its connection or endpoint; none where it may ask for any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<Grant>>,
     /// What only reports have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportInspection>,
@@ -94,7 +97,7 @@ pub struct SinkInspection {
 }
 
 impl Inspection {
-    pub(super) fn new(loaded: &Loaded) -> Inspection {
+    pub(super) fn new(loaded: &Loaded, grants: &Grants) -> Inspection {
         let (kind, name, version, summary) = match &loaded.role {
             Role::Report { about, .. } => (PluginKind::Report, &about.name, &about.version, &about.summary),
             Role::Sink { about, .. } => (PluginKind::Sink, &about.name, &about.version, &about.summary),
@@ -112,6 +115,7 @@ impl Inspection {
             sha256: loaded.core.digest.clone(),
             size: loaded.size,
             imports: loaded.imports.clone(),
+            allow: grants.list().map(<[Grant]>::to_vec),
             report: report(&loaded.role),
             sink: sink(&loaded.role),
             limits: (*loaded.core.limits).clone(),

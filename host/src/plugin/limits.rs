@@ -9,6 +9,9 @@ use super::PluginError;
 /// The stack of the thread that calls the guest holds the guest's frames; Rust gives threads 2 MiB.
 const STACK_RANGE: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
 
+/// The system counts processor time in seconds.
+const COMPILE_TIME: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
 /// How much a guest may use. Every limit is on; [`Limits::default`] suits reports of any length, since a report passes
 /// through in chunks. Going over one ends the guest with [`PluginError::Limit`], which names the limit by the field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +46,12 @@ pub struct Limits {
     pub log_lines: usize,
     /// Bytes of the component's file. Default 64 MiB.
     pub component: usize,
+    /// Processor time that compiling a file may take that did not come with the host, kept in whole seconds, and 2 s more
+    /// for each MiB of it. Default 10 s.
+    #[serde(serialize_with = "milliseconds")]
+    pub compile_time: Duration,
+    /// Bytes of memory that compiling such a file may take. Default 2 GiB.
+    pub compile_memory: usize,
 }
 
 impl Default for Limits {
@@ -62,6 +71,8 @@ impl Default for Limits {
             log: 1 << 20,
             log_lines: 10_000,
             component: 64 << 20,
+            compile_time: Duration::from_secs(10),
+            compile_memory: 2 << 30,
         }
     }
 }
@@ -79,6 +90,8 @@ impl Limits {
             "`time` must be more than nothing".to_owned()
         } else if self.time > Duration::from_secs(86_400) {
             "`time` must not exceed a day".to_owned()
+        } else if !COMPILE_TIME.contains(&self.compile_time) {
+            "`compile-time` must be a second to a day".to_owned()
         } else {
             return Ok(());
         };
@@ -132,6 +145,14 @@ mod tests {
             },
             Limits {
                 time: Duration::MAX,
+                ..Limits::default()
+            },
+            Limits {
+                compile_time: Duration::from_millis(999),
+                ..Limits::default()
+            },
+            Limits {
+                compile_time: Duration::MAX,
                 ..Limits::default()
             },
         ] {

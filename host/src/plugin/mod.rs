@@ -17,18 +17,21 @@
 //!
 //! A guest that goes over a limit, crashes or answers nonsense ends with a [`PluginError`] that says which; its store is
 //! dropped without another call into it. What a guest asks the host to send is checked in one place before anyone
-//! sees it, see [`ReportPlugin::plan`].
+//! sees it, see [`ReportPlugin::plan`]; what it may ask for at all, its [`Grants`] say.
 
+mod apart;
 #[allow(missing_docs, dead_code, unsafe_code, clippy::all)]
 mod bindings;
 mod built_in;
 mod cache;
+mod compile;
 mod convert;
 mod describe;
 mod error;
 mod fit;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
+pub(crate) mod grants;
 mod guest;
 mod inspect;
 mod limits;
@@ -43,6 +46,7 @@ mod unpack;
 mod wasi;
 mod wrap;
 
+pub use apart::{ARGUMENT, compile_stdin, this_program};
 pub use bindings::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };
@@ -50,8 +54,10 @@ pub use bindings::{
     Body, Call, ConnectionKind, Deprecation, Description, Document, Fault, FaultKind, Fetch, Granularity, HttpRequest,
     HttpResponse, Job, Method, Pages, Paging, Parameter, Request, Window,
 };
-pub use built_in::{BUILT_IN, built_in};
+pub use built_in::{BUILT_IN, built_in, built_in_grants};
+pub use cache::digest;
 pub use error::{Blame, PluginError};
+pub use grants::{Grant, Grants};
 pub use inspect::{Inspection, PluginKind};
 pub use limits::{Limits, Usage};
 pub use offer::WIT;

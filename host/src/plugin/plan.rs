@@ -14,7 +14,7 @@ const FILE_NAME_BYTES: usize = 255;
 /// RFC 7644 leaves the page size to the server; the known ones stop at 1000.
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100_000;
 
-/// Headers that carry credentials, frame the message, or concern one hop: the host's business alone.
+/// Headers that carry credentials, frame or redirect the message, or concern one hop: the host's business alone.
 const HOST_HEADERS: &[&str] = &[
     "authorization",
     "connection",
@@ -27,6 +27,14 @@ const HOST_HEADERS: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+    // Some servers take these for the method, or for the path.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 
 /// Checks a plan.
@@ -284,6 +292,11 @@ mod tests {
             (header("Transfer-Encoding", "chunked"), "`transfer-encoding`"),
             (header("Connection", "x"), "`connection`"),
             (header("upgrade", "h2c"), "`upgrade`"),
+            (header("X-HTTP-Method-Override", "DELETE"), "`x-http-method-override`"),
+            (header("X-HTTP-Method", "DELETE"), "`x-http-method`"),
+            (header("X-Method-Override", "DELETE"), "`x-method-override`"),
+            (header("X-Original-URL", "/admin"), "`x-original-url`"),
+            (header("X-Rewrite-URL", "/admin"), "`x-rewrite-url`"),
             (header("Content-Type", "text/plain"), "`content-type`"),
             (header("x", "a\r\nAuthorization: b"), "not allowed in HTTP"),
             (header("x", "a\nb"), "not allowed in HTTP"),

@@ -10,7 +10,7 @@ use crate::event::{Batch, Event};
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
 use super::guest::{Guest, State};
 use super::sandbox::Core;
-use super::{PluginError, Usage, convert, plan, unpack};
+use super::{Grants, PluginError, Usage, convert, plan, unpack};
 
 /// A report plugin's linked component, and where its functions are.
 #[derive(Clone)]
@@ -57,15 +57,17 @@ impl Instance {
 #[derive(Clone)]
 pub struct ReportPlugin {
     core: Arc<Core>,
+    grants: Arc<Grants>,
     code: Code,
     about: Description,
     usage: Usage,
 }
 
 impl ReportPlugin {
-    pub(super) fn new(core: Arc<Core>, code: Code, about: Description) -> Self {
+    pub(super) fn new(core: Arc<Core>, grants: Arc<Grants>, code: Code, about: Description) -> Self {
         ReportPlugin {
             core,
+            grants,
             code,
             about,
             usage: Usage::default(),
@@ -81,23 +83,30 @@ impl ReportPlugin {
         Ok(self.about.clone())
     }
 
+    /// What it may ask for.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     /// The name in configuration and events.
     pub fn name(&self) -> &str {
         &self.about.name
     }
 
     /// What to fetch, in the order of the events. Every request in it has been checked: path segments, header names and
-    /// values, JSON bodies, and the limits on number and size.
+    /// values, JSON bodies, the limits on number and size, and what the plugin is granted.
     ///
     /// # Errors
     ///
-    /// [`PluginError::Fault`] where the plugin refuses the request, [`PluginError::Rule`] where the plan breaks a rule.
+    /// [`PluginError::Fault`] where the plugin refuses the request, [`PluginError::Rule`] where the plan breaks a rule,
+    /// [`PluginError::NotGranted`] where it asks for more than it may.
     pub fn plan(&mut self, request: &Request) -> Result<Vec<Fetch>, PluginError> {
         let (mut guest, instance) = self.instantiate()?;
         let answer = guest.call("plan", |store| instance.report().call_plan(store, request));
         self.usage.add(guest.usage());
         let fetches = answer?.map_err(PluginError::from)?;
         plan::check(&fetches, &self.core.limits, guest.site("plan"))?;
+        self.grants.check(&fetches, &request.unique_name, guest.site("plan"))?;
         Ok(fetches)
     }
 

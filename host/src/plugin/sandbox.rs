@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine};
 
 use super::bindings::{Description, SinkPluginPre, sink};
 use super::cache::{self, Cache};
+use super::compile::{self, Refusal, Rules};
 use super::error::{Site, plain};
-use super::fit::{self, Fit, Misfit};
+use super::fit::Fit;
 use super::guest::{Guest, State};
 use super::inspect::Inspection;
 use super::report::Code;
-use super::wrap::{self, Unwrappable};
-use super::{Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, describe, ticker, wasi};
+use super::{
+    BUILT_IN, Grants, Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, apart, describe, ticker, wasi,
+};
 
 /// An engine, its limits, and the cache of compiled code. Cheap to clone; plugins outlive it.
 #[derive(Clone)]
@@ -22,6 +24,8 @@ pub struct Sandbox {
     engine: Engine,
     limits: Arc<Limits>,
     cache: Option<Arc<Cache>>,
+    /// The program that compiles what is a stranger's.
+    apart: Option<Arc<PathBuf>>,
 }
 
 impl Sandbox {
@@ -34,7 +38,7 @@ impl Sandbox {
     /// the engine.
     pub fn new(limits: Limits, cache: Option<PathBuf>) -> Result<Sandbox, PluginError> {
         limits.check()?;
-        let engine = Engine::new(&config(&limits)).map_err(|error| PluginError::Engine {
+        let engine = Rules::of(&limits).engine().map_err(|error| PluginError::Engine {
             reason: format!("{error:#}"),
         })?;
         ticker::watch(&engine).map_err(|error| PluginError::Engine {
@@ -45,7 +49,17 @@ impl Sandbox {
             engine,
             limits: Arc::new(limits),
             cache,
+            apart: None,
         })
+    }
+
+    /// Has what did not come with the host compiled by another process of that program, within `compile-time` and
+    /// `compile-memory`. The program must call [`compile_stdin`](super::compile_stdin) where [`ARGUMENT`](super::ARGUMENT)
+    /// is its first argument. Without this, a file can take any time and memory to compile.
+    #[must_use]
+    pub fn compiling_apart(mut self, program: PathBuf) -> Sandbox {
+        self.apart = Some(Arc::new(program));
+        self
     }
 
     /// Loads a component, or a core module as `cargo build --target wasm32-unknown-unknown` leaves it, and asks it for
@@ -76,7 +90,12 @@ impl Sandbox {
             digest,
         };
         let role = self.link(&component, kind, packed, &core)?;
+        let grants = match kind {
+            PluginKind::Report => Grants::get(),
+            PluginKind::Sink => Grants::anything(),
+        };
         Ok(Plugin {
+            grants: Arc::new(grants),
             loaded: Arc::new(Loaded {
                 core: Arc::new(core),
                 role,
@@ -95,7 +114,7 @@ impl Sandbox {
         if wasmparser::Parser::is_component(wasm) {
             return Ok(wasm.to_owned());
         }
-        self.wrap(wasm, &plain(label))
+        compile::wrap(&self.engine, wasm).map_err(|refusal| refusal.of(&plain(label), &self.limits))
     }
 
     /// The limits that every plugin of this sandbox runs under.
@@ -105,68 +124,24 @@ impl Sandbox {
 
     /// The compiled component, and how it fits.
     fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<(Component, Fit), PluginError> {
-        let load = |reason: String, hint: Option<&str>| PluginError::Load {
-            label: label.to_owned(),
-            reason: plain(&reason),
-            hint: hint.map(str::to_owned),
-        };
-        let is_component = wasmparser::Parser::is_component(wasm);
-        if !is_component && !wasmparser::Parser::is_core_wasm(wasm) {
-            let (reason, hint) = not_wasm(wasm);
-            return Err(load(reason.to_owned(), Some(hint)));
-        }
-        if let Some((component, fit)) = self.cache.as_ref().and_then(|cache| cache.get(&self.engine, digest)) {
-            self.check_resources(&component, label)?;
+        let rules = Rules::of(&self.limits);
+        let refused = |refusal: Refusal| refusal.of(label, &self.limits);
+        let kept = self.cache.as_ref().filter(|_| is_wasm(wasm));
+        if let Some((component, fit)) = kept.and_then(|cache| cache.get(&self.engine, digest)) {
+            compile::check_resources(&component, rules).map_err(refused)?;
             return Ok((component, fit));
         }
-        let wrapped;
-        let bytes = if is_component {
-            wasm
-        } else {
-            wrapped = self.wrap(wasm, label)?;
-            &wrapped
+        let came_along = || BUILT_IN.iter().any(|(_, component)| *component == wasm);
+        let (component, fit) = match &self.apart {
+            Some(program) if is_wasm(wasm) && !came_along() => {
+                apart::compile(program, &self.engine, &self.limits, wasm, label)?
+            }
+            _ => compile::compile(&self.engine, rules, wasm).map_err(refused)?,
         };
-        let component = Component::from_binary(&self.engine, bytes).map_err(|error| {
-            load(
-                format!("{error:#}"),
-                Some("the file is damaged, or uses features that this host does not run"),
-            )
-        })?;
-        self.check_resources(&component, label)?;
-        let fit = fit::fit(&self.engine, &component.component_type()).map_err(|misfit| incompatible(label, misfit))?;
         if let Some(cache) = &self.cache {
             cache.put(digest, &component, &fit);
         }
         Ok((component, fit))
-    }
-
-    fn wrap(&self, wasm: &[u8], label: &str) -> Result<Vec<u8>, PluginError> {
-        wrap::wrap(&self.engine, wasm).map_err(|error| match error {
-            Unwrappable::Module { reason, hint } => PluginError::Load {
-                label: label.to_owned(),
-                reason: plain(&reason),
-                hint: Some(hint.to_owned()),
-            },
-            Unwrappable::World(misfit) => incompatible(label, misfit),
-        })
-    }
-
-    fn check_resources(&self, component: &Component, label: &str) -> Result<(), PluginError> {
-        let site = Site { label, call: "load" };
-        // A component that imports modules has no such summary; it cannot be linked either.
-        if let Some(needs) = component.resources_required() {
-            if needs.num_memories > self.limits.memories {
-                return Err(site.limit(
-                    "memories",
-                    usize::try_from(self.limits.memories).unwrap_or(0),
-                    "memories",
-                ));
-            }
-            if needs.num_tables > self.limits.tables {
-                return Err(site.limit("tables", usize::try_from(self.limits.tables).unwrap_or(0), "tables"));
-            }
-        }
-        Ok(())
     }
 
     fn link(&self, component: &Component, kind: PluginKind, packed: bool, core: &Core) -> Result<Role, PluginError> {
@@ -193,46 +168,9 @@ impl Sandbox {
     }
 }
 
-fn config(limits: &Limits) -> Config {
-    let mut config = Config::new();
-    config
-        .wasm_component_model(true)
-        .epoch_interruption(true)
-        .max_wasm_stack(limits.stack)
-        // The same arguments must give the same answer on every machine.
-        .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true);
-    config
-}
-
-fn incompatible(label: &str, misfit: Misfit) -> PluginError {
-    let Misfit { reason, hint } = misfit;
-    PluginError::Incompatible {
-        label: label.to_owned(),
-        reason,
-        hint,
-    }
-}
-
-fn not_wasm(bytes: &[u8]) -> (&'static str, &'static str) {
-    if bytes.starts_with(b"\x7fELF") {
-        (
-            "it is native or precompiled code, which is never accepted",
-            "give the component itself",
-        )
-    } else if bytes.trim_ascii_start().starts_with(b"(") {
-        ("it is WebAssembly in text form", "turn it into a binary first")
-    } else if bytes.starts_with(b"\0asm") {
-        (
-            "its WebAssembly header is damaged or of an unknown version",
-            "build or download it again",
-        )
-    } else {
-        (
-            "it is not WebAssembly",
-            "give a component, or a core module built for wasm32-unknown-unknown",
-        )
-    }
+/// Whether the bytes begin as a component or a core module does.
+fn is_wasm(bytes: &[u8]) -> bool {
+    wasmparser::Parser::is_component(bytes) || wasmparser::Parser::is_core_wasm(bytes)
 }
 
 /// What every instance of a plugin needs.
@@ -275,9 +213,20 @@ pub(super) struct Loaded {
 #[derive(Clone)]
 pub struct Plugin {
     loaded: Arc<Loaded>,
+    grants: Arc<Grants>,
 }
 
 impl Plugin {
+    /// The same plugin, allowed to ask for these. Without this a report may ask for what [`Grants::get`] allows, and a sink
+    /// for anything.
+    #[must_use]
+    pub fn granted(&self, grants: Grants) -> Plugin {
+        Plugin {
+            loaded: self.loaded.clone(),
+            grants: Arc::new(grants),
+        }
+    }
+
     /// Whether it reads a report or delivers to a sink.
     pub fn kind(&self) -> PluginKind {
         match self.loaded.role {
@@ -309,7 +258,7 @@ impl Plugin {
 
     /// What there is to know about it.
     pub fn inspect(&self) -> Inspection {
-        Inspection::new(&self.loaded)
+        Inspection::new(&self.loaded, &self.grants)
     }
 
     /// Asks it for its description once more, in a new instance: whether it says the same again.
@@ -333,7 +282,8 @@ impl Plugin {
     pub fn report(&self) -> Result<ReportPlugin, PluginError> {
         match &self.loaded.role {
             Role::Report { code, about } => {
-                Ok(ReportPlugin::new(self.loaded.core.clone(), code.clone(), about.clone()))
+                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
+                Ok(ReportPlugin::new(core, grants, code.clone(), about.clone()))
             }
             Role::Sink { .. } => Err(self.other_kind(PluginKind::Report)),
         }
@@ -346,7 +296,10 @@ impl Plugin {
     /// [`PluginError::Kind`] if it is a report.
     pub fn sink(&self) -> Result<SinkPlugin, PluginError> {
         match &self.loaded.role {
-            Role::Sink { code, about } => Ok(SinkPlugin::new(self.loaded.core.clone(), code.clone(), about.clone())),
+            Role::Sink { code, about } => {
+                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
+                Ok(SinkPlugin::new(core, grants, code.clone(), about.clone()))
+            }
             Role::Report { .. } => Err(self.other_kind(PluginKind::Sink)),
         }
     }

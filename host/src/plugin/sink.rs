@@ -10,7 +10,7 @@ use super::bindings::{self, HttpResponse, SinkPluginPre};
 use super::error::plain;
 use super::guest::{Guest, State};
 use super::sandbox::Core;
-use super::{PluginError, Usage, plan};
+use super::{Grants, PluginError, Usage, plan};
 
 /// What the WIT package promises a guest of an answer's body.
 const RESPONSE_BYTES: usize = 1 << 20;
@@ -26,13 +26,19 @@ const WITHHELD: &[&str] = &[
 /// A sink plugin, ready to be opened.
 pub struct SinkPlugin {
     core: Arc<Core>,
+    grants: Arc<Grants>,
     code: SinkPluginPre<State>,
     about: Description,
 }
 
 impl SinkPlugin {
-    pub(super) fn new(core: Arc<Core>, code: SinkPluginPre<State>, about: Description) -> Self {
-        SinkPlugin { core, code, about }
+    pub(super) fn new(core: Arc<Core>, grants: Arc<Grants>, code: SinkPluginPre<State>, about: Description) -> Self {
+        SinkPlugin {
+            core,
+            grants,
+            code,
+            about,
+        }
     }
 
     /// What the plugin says it is, as it said when it was loaded.
@@ -62,6 +68,7 @@ impl SinkPlugin {
                 encoder,
             }),
             core: self.core.clone(),
+            grants: self.grants.clone(),
         })
     }
 }
@@ -74,6 +81,7 @@ pub struct Encoder {
     live: Option<Live>,
     usage: Usage,
     core: Arc<Core>,
+    grants: Arc<Grants>,
 }
 
 struct Live {
@@ -84,12 +92,13 @@ struct Live {
 
 impl Encoder {
     /// What to send for a payload. Every delivery has been checked: HTTP requests by the rules of
-    /// [`ReportPlugin::plan`](super::ReportPlugin::plan), and all by the limits on number and size.
+    /// [`ReportPlugin::plan`](super::ReportPlugin::plan) and by what the plugin is granted, and all by the limits on
+    /// number and size.
     ///
     /// # Errors
     ///
     /// [`PluginError::Fault`] where the plugin cannot encode this payload, [`PluginError::Rule`] where a delivery breaks
-    /// a rule.
+    /// a rule, [`PluginError::NotGranted`] where one is more than the plugin may ask for.
     pub fn encode(&mut self, payload: &Payload) -> Result<Vec<Delivery>, PluginError> {
         let mut live = self.take()?;
         let answer = live.guest.call("encode", |store| {
@@ -174,7 +183,10 @@ impl Encoder {
         }
         for (number, delivery) in deliveries.iter().enumerate() {
             match delivery {
-                Delivery::Http(http) => plan::request(http, &format!("delivery {number}"), limits, site)?,
+                Delivery::Http(http) => {
+                    plan::request(http, &format!("delivery {number}"), limits, site)?;
+                    self.grants.check_request(http, site)?;
+                }
                 Delivery::Bytes(bytes) if bytes.len() > limits.request => {
                     return Err(site.limit("request", limits.request, "bytes"));
                 }

@@ -20,7 +20,7 @@ use super::{Counts, Run, RunError};
 use crate::counted::counted;
 use crate::fetch::{Cleanup, FetchError};
 use crate::ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record, Tier, WindowEnd, merged, without};
-use crate::plugin::{self, Blame, ReportPlugin};
+use crate::plugin::{self, Blame, PluginError, ReportPlugin};
 use crate::remote::Class;
 use crate::sink::in_one_line;
 
@@ -633,6 +633,8 @@ pub(super) fn after_adoption(
 /// Whether another attempt with the same job and the same document would fail the same way.
 pub(super) fn is_final(error: &RunError, window: &InFlight) -> bool {
     match error {
+        // What is granted later goes on with the job that there is.
+        RunError::Plan(PluginError::NotGranted { .. }) => false,
         RunError::Plan(_) | RunError::Gone => true,
         RunError::Plugin(error) => error.blame() == Blame::Remote,
         RunError::Fetch(FetchError::JobTimeout { .. }) => Timestamp::now().duration_since(window.clock) > PATIENCE,

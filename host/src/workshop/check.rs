@@ -3,7 +3,7 @@
 use super::build::size;
 use super::findings::{Failed, Finding, Found, crashed};
 use crate::counted::counted;
-use crate::plugin::{Inspection, Plugin, PluginError, PluginKind, Sandbox, Usage};
+use crate::plugin::{Grant, Grants, Inspection, Plugin, PluginError, PluginKind, Sandbox, Usage};
 
 /// Loads a component and tells what was found, one finding a line: the file, the world, the imports, the description, and
 /// what it takes to start it. Ends at the first that fails, since the rest rests on it.
@@ -11,7 +11,8 @@ pub fn check(sandbox: &Sandbox, wasm: &[u8], label: &str, tell: &mut dyn FnMut(F
     let limits = sandbox.limits();
     let of_limit = format!("{} of {}", size(wasm.len()), size(limits.component));
     let plugin = match sandbox.load(wasm, label) {
-        Ok(plugin) => plugin,
+        // Nothing is sent.
+        Ok(plugin) => plugin.granted(Grants::anything()),
         Err(error) => return refused(error, of_limit, tell),
     };
     let about = plugin.inspect();
@@ -24,6 +25,9 @@ pub fn check(sandbox: &Sandbox, wasm: &[u8], label: &str, tell: &mut dyn FnMut(F
         tell(Finding::new("schema", schema(&plugin)));
     }
     tell(Finding::new("start", start(&plugin, limits.memory)));
+    if let Some(requests) = requests(&plugin) {
+        tell(Finding::new("requests", requests));
+    }
 }
 
 /// Puts a failure to load where it belongs; what comes before it went well.
@@ -81,6 +85,27 @@ fn schema(plugin: &Plugin) -> Result<Found, Failed> {
         None => "usable; it needs no configuration".to_owned(),
         Some(needed) => format!("usable; it needs a configuration: {needed}"),
     }))
+}
+
+/// What a report asks for, and what its user has to allow.
+fn requests(plugin: &Plugin) -> Option<Result<Found, Failed>> {
+    let mut report = plugin.report().ok()?;
+    let request = super::golden::plain_request().ok()?;
+    let plan = report.plan(&request).ok()?;
+    Some(Ok(Found::Ok(wanted(
+        &Grants::get().missing(&plan, &request.unique_name),
+    ))))
+}
+
+/// What the user of a report has to write down, in words.
+pub(super) fn wanted(missing: &[Grant]) -> String {
+    match missing {
+        [] => "GET alone: nothing to allow".to_owned(),
+        missing => {
+            let allow: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            format!("whoever uses it writes allow = {allow:?} under [plugins.NAME]")
+        }
+    }
 }
 
 /// What an instance takes before it has done anything.

@@ -1,7 +1,8 @@
 //! What any report plugin must do.
 
 use super::{Material, hostile};
-use crate::plugin::{Document, Fetch, PluginError, ReportPlugin};
+use crate::plugin::{Document, Fetch, Grants, PluginError, ReportPlugin};
+use crate::workshop::check::wanted;
 use crate::workshop::findings::{Failed, Finding, Found, crashed, failed, fine};
 use crate::workshop::golden::{Chunks, diff, parse, plain_request};
 
@@ -18,6 +19,7 @@ const NO_TRAP: &str = "a document that cannot be read";
 
 pub(super) fn run(mut plugin: ReportPlugin, material: &Material, tell: &mut dyn FnMut(Finding)) {
     tell(Finding::new("plan: the same twice", plan_twice(&mut plugin)));
+    tell(Finding::new("plan: requests", requests(&mut plugin, material)));
     let documents: Vec<(&Document, &[u8])> = material
         .documents
         .iter()
@@ -58,6 +60,25 @@ fn plan_twice(plugin: &mut ReportPlugin) -> Result<Found, Failed> {
         return fine();
     }
     failed("two calls gave two plans", PURE)
+}
+
+/// What the plans of all cases ask for, and what the plugin's user has to allow.
+fn requests(plugin: &mut ReportPlugin, material: &Material) -> Result<Found, Failed> {
+    let plain = plain_request().map_err(|error| (error, "this is an error of the host".to_owned()))?;
+    let cases = material.documents.iter().map(|(document, _)| &document.request);
+    let mut missing = Vec::new();
+    for request in cases.chain([&plain]) {
+        // A report may need a parameter.
+        let Ok(plan) = plugin.plan(request) else { continue };
+        missing.extend(Grants::get().missing(&plan, &request.unique_name));
+    }
+    let mut told = Vec::new();
+    for grant in missing {
+        if !told.contains(&grant) {
+            told.push(grant);
+        }
+    }
+    Ok(Found::Ok(wanted(&told)))
 }
 
 fn parse_twice(plugin: &ReportPlugin, document: &Document, bytes: &[u8]) -> Result<(), Failed> {
