@@ -138,7 +138,7 @@ fn direct(server: &NatsServer) -> NatsSink {
         subject: SubjectTemplate::default(),
         stream: Some("AUDIT".into()),
         create_stream: true,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
         batch_events: 2,
     };
     NatsSink::new("bus", options, provenance())

@@ -255,7 +255,7 @@ fn only_of_kind(config: &Config, kind: ConnectionKind) -> Result<(&str, &Connect
     }
 }
 
-fn kind_of(kind: plugin::ConnectionKind) -> ConnectionKind {
+pub(super) fn kind_of(kind: plugin::ConnectionKind) -> ConnectionKind {
     match kind {
         plugin::ConnectionKind::Epm => ConnectionKind::Epm,
         plugin::ConnectionKind::IdentityDomain => ConnectionKind::IdentityDomain,

@@ -19,7 +19,7 @@ fn with(url: &str, stream: Option<&str>, auth: NatsAuth) -> NatsSink {
         subject: SubjectTemplate::default(),
         stream: stream.map(str::to_owned),
         create_stream: false,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
         batch_events: 10,
     };
     NatsSink::new("bus", options, Arc::new(samples::epm()))

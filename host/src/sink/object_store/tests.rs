@@ -25,7 +25,7 @@ fn sink(place: Place, format: Format, compression: Compression) -> ObjectStoreSi
         prefix: "archive".into(),
         format,
         compression,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
         ..ObjectStoreOptions::new(place)
     };
     ObjectStoreSink::new("store", options, Arc::new(samples::epm())).unwrap()

@@ -17,7 +17,7 @@ fn options(address: &str, carrier: Carrier) -> SyslogOptions {
         app_name: SyslogOptions::APP_NAME.into(),
         hostname: None,
         max_message: None,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
     }
 }
 
