@@ -10,6 +10,7 @@ use super::{Failure, auth};
 use crate::config::{self, Config, Connection, ConnectionKind};
 use crate::plugin;
 use crate::remote::{Auth, CaFile, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
+use crate::secret_file;
 
 /// The variable that holds the secret of an ad-hoc connection.
 const SECRET_VARIABLE: &str = "HOST_SECRET";
@@ -169,6 +170,11 @@ fn configured(owner: Owner<'_>, connection: &Connection, auth: Auth, config: &Co
             Failure::usage(format!("{owner}: there is no file {}", missing.display()))
                 .hint("paths start from the configuration's folder"),
         );
+    }
+    if let Some(key) = &settings.client_certificate {
+        secret_file::admitted(&key.key).map_err(|refusal| {
+            Failure::usage(format!("client-key of {owner}: {}", refusal.reason)).hint(refusal.hint)
+        })?;
     }
     if let Some(timeout) = connection.timeout {
         settings.timeouts.total = timeout;

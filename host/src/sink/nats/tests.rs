@@ -4,8 +4,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::event::samples;
 use crate::event::{Activity, Outcome};
+use crate::event::{Encoding, samples};
 
 fn sink(url: &str, stream: Option<&str>) -> NatsSink {
     with(url, stream, NatsAuth::None)

@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};
 
 use super::*;
-use crate::event::{Activity, Outcome, Principal, samples};
+use crate::event::{Activity, Encoding, Outcome, Principal, samples};
 
 const DAY: i64 = 86_400_000;
 

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::event::{Activity, Outcome, samples};
+use crate::event::{Activity, Encoding, Outcome, samples};
 
 fn sink(port: u16, password: Option<&str>, encryption: Option<PostgresTls>) -> PostgresSink {
     let options = PostgresOptions {

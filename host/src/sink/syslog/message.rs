@@ -156,7 +156,7 @@ mod tests {
     use syslog_loose::{Message, ProcId, Protocol, SyslogFacility, SyslogSeverity, Variant, parse_message};
 
     use super::*;
-    use crate::event::{Activity, Principal, samples};
+    use crate::event::{Activity, Encoding, Principal, samples};
 
     fn header() -> Header {
         Header::new(Facility::Authpriv, "epm.example.com", "host", SyslogHeader::Rfc5424)

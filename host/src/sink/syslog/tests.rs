@@ -4,7 +4,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
-use crate::event::{Activity, Outcome, Principal, samples};
+use crate::event::{Activity, Encoding, Outcome, Principal, samples};
 use crate::sink::Transport as _;
 
 fn options(address: &str, carrier: Carrier) -> SyslogOptions {
