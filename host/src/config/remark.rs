@@ -359,7 +359,8 @@ mod tests {
             (vec![siem(""), both("outcome = \"failure\"")], vec![]),
             (
                 vec![both(""), siem("labels = [\"role\"]"), siem("when = 'true'")],
-                vec![(1, everything), (2, everything)],
+                // That of the archive below as well.
+                vec![(1, everything), (2, everything), (3, everything)],
             ),
             (
                 vec![

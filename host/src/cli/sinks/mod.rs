@@ -86,7 +86,7 @@ pub fn open(
     } else {
         opening.routes(&config.routes)?
     };
-    opening.refuse_unheeded()?;
+    opening.refuse_unheeded().map_err(|failure| failure.read_from(config))?;
     Ok(Opened {
         outlets: opening.outlets,
         router,
@@ -172,10 +172,10 @@ impl Opening<'_> {
             SinkSpec::Named(name) => {
                 let set = named(opener.config, &name)?;
                 if !matches!(set.kind, SinkKind::Stdout(_) | SinkKind::File(_)) {
-                    dead_letters::need_place(&self.remains.dead_letters)?;
+                    dead_letters::need_place(&self.remains.dead_letters)
+                        .map_err(|failure| failure.read_from(opener.config))?;
                 }
-                let sink = opener.configured(&name, set);
-                (sink.map_err(|failure| failure.read_from(opener.config))?, Some(set))
+                (opener.configured(&name, set)?, Some(set))
             }
             SinkSpec::Plugin(_) => {
                 self.plugins += 1;

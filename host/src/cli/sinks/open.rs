@@ -38,8 +38,13 @@ pub(super) struct Opener<'a> {
 }
 
 impl Opener<'_> {
-    /// A sink of the configuration.
+    /// A sink of the configuration. What has to be changed there is said with the file's name.
     pub(super) fn configured(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, Failure> {
+        self.of_kind(name, sink)
+            .map_err(|failure| failure.read_from(self.config))
+    }
+
+    fn of_kind(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, Failure> {
         let rendering = omissions::rendering(self.config, name, sink)?;
         Ok(match &sink.kind {
             SinkKind::Stdout(stdout) => self.stdout(stdout.format, rendering)?,

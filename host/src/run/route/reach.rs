@@ -130,12 +130,10 @@ fn is_consistent(assignment: &Assignment<'_>, possible: &Possible<'_>) -> bool {
     if !one_of.is_none_or(|wanted| wanted.iter().any(|label| assignment.labels.contains(label))) {
         return false;
     }
-    let outcomes = possible.members.get("outcome").into_iter().flatten();
     !possible.outcomes_are_labels
         || Outcome::ALL.iter().all(|outcome| {
             let ends_so = assignment.member("outcome") == Some(Some(outcome.name()));
             assignment.labels.contains(&outcome.name()) == ends_so
-                || !outcomes.clone().any(|known| *known == outcome.name())
         })
 }
 
