@@ -41,6 +41,7 @@ pub mod plugin;
 pub mod rejected;
 pub mod remote;
 pub mod run;
+mod secret_file;
 pub mod simulator;
 pub mod sink;
 pub mod store;

@@ -567,7 +567,9 @@ async fn mutual_tls() -> (SocketAddr, tempfile::TempDir) {
         ("cert", client.pem()),
         ("key", client_key.serialize_pem()),
     ] {
-        std::fs::write(folder.path().join(name), pem).unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
     (address, folder)
 }

@@ -127,6 +127,79 @@ fn a_mistake_is_told_with_its_line_and_whose_it_is() {
 }
 
 #[test]
+fn every_error_about_the_configuration_names_the_file() {
+    let (desk, server) = (desk(), Server::start(""));
+    let file = desk.path().join("mine.toml");
+    let named = file.to_str().unwrap();
+    let run = ["run", "user-login", "--since", "7d"].as_slice();
+    let siem = [run, &["--sink", "siem"]].concat();
+    let check: &[&str] = &["config", "check"];
+    for (more, command) in [
+        // What cannot be read, and values that cannot be meant.
+        ("not toml", check),
+        ("[sinks.siem]\nkind = \"carrier-pigeon\"", check),
+        ("[sinks.siem]\nkind = \"file\"\npath = \"x\"\nmode = \"7777\"", check),
+        ("[sinks.siem]\nkind = \"stdout\"\ndrop = [\"time\"]", check),
+        ("[sinks.'a b']\nkind = \"stdout\"", check),
+        ("[ledger]\nlag = \"1 year\"", check),
+        ("[limits]\nmemory = 1", run),
+        ("[[routes]]\nto = [\"nowhere\"]", run),
+        ("[[routes]]\nreports = [\"audit-events\"]\nto = [\"stdout\"]", run),
+        // Names that are not there.
+        ("", siem.as_slice()),
+        ("", &["run", "user-login", "--connection", "other"]),
+        ("", &["run", "audit-events"]),
+        ("", &["run", "no-such-report"]),
+        ("", &["check", "nobody"]),
+        ("", &["login", "nobody"]),
+        // Secrets and files.
+        (
+            "[sinks.siem]\nkind = \"http\"\nendpoint = { url = \"https://a.example\", auth = { kind = \"bearer\", token = { env = \"ABSENT\" } } }",
+            &siem,
+        ),
+        (
+            "[sinks.siem]\nkind = \"postgres\"\nurl = \"postgres://a@b/c\"\npassword = { file = \"absent\" }",
+            &siem,
+        ),
+        (
+            "[sinks.siem]\nkind = \"nats\"\nurl = \"tls://a\"\nauth = { kind = \"token\", token = { command = [\"false\"] } }",
+            &siem,
+        ),
+        (
+            "[sinks.siem]\nkind = \"syslog\"\naddress = \"a:1\"\ntransport = \"tls\"\nca-file = \"absent.pem\"",
+            &siem,
+        ),
+        ("[sinks.siem]\nplugin = \"cef\"\nconfig = { colour = 1 }", &siem),
+        ("[sinks.siem]\nkind = \"object-store\"\nurl = \"s3://\"", &siem),
+        // What was typed does not go with what is written.
+        (
+            "[sinks.siem]\nkind = \"file\"\npath = \"x\"",
+            &[siem.as_slice(), &["--format", "csv"]].concat(),
+        ),
+        (
+            "[sinks.siem]\nkind = \"file\"\npath = \"x\"",
+            &[siem.as_slice(), &["--sink-config", "{}"]].concat(),
+        ),
+    ] {
+        configure(&desk, &server, more);
+        std::fs::rename(desk.path().join("host.toml"), &file).unwrap();
+        let mut command = desk.host(command);
+        command.env("EPM_PASSWORD", PASSWORD).env("HOST_CONFIG", named);
+        let output = command.output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{more}: {said}");
+        assert!(said.contains(named), "{more}: {said}");
+    }
+    // And where nothing is wrong, who asks is told.
+    configure(&desk, &server, "");
+    let told = host(&desk, &["run", "user-login", "--since", "7d", "-v", "--ledger", "none"]);
+    let full = desk.path().join("host.toml");
+    assert!(stderr(&told).contains(full.to_str().unwrap()), "{}", stderr(&told));
+    let silent = host(&desk, &["run", "user-login", "--since", "7d", "--ledger", "none"]);
+    assert!(!stderr(&silent).contains(full.to_str().unwrap()), "{}", stderr(&silent));
+}
+
+#[test]
 fn what_is_hardly_meant_is_remarked_upon() {
     let (desk, server) = (desk(), Server::start(""));
     configure(

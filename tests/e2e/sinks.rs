@@ -128,6 +128,74 @@ fn check_calls_ok_what_may_take_events_and_nothing_else() {
 }
 
 #[test]
+fn what_a_sink_drops_is_in_nothing_that_it_writes_and_in_all_that_others_do() {
+    let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
+    let drop =
+        "drop = [\"unmapped.meta\", \"unmapped.schemas\", \"class_name\", \"src_endpoint\", \"unmapped.source_ip\"]\n";
+    let sinks = [
+        "[sinks.whole]\nkind = \"file\"\npath = \"whole.ndjson\"\n".to_owned(),
+        format!("[sinks.lines]\nkind = \"file\"\npath = \"lines.ndjson\"\n{drop}"),
+        format!("[sinks.columns]\nkind = \"file\"\npath = \"columns.csv\"\n{drop}"),
+        http("up", &up.url(), drop),
+        "[sinks.cef]\nplugin = \"cef\"\ntransport = { kind = \"file\", path = \"lines.cef\" }\n\
+         drop = [\"attributes.meta\", \"attributes.schemas\", \"source_ip\"]\n"
+            .to_owned(),
+    ];
+    desk.write("host.toml", configuration(&server, &sinks.concat()));
+    let checked = host(&desk, &["config", "check"]);
+    assert!(!stdout(&checked).contains(".drop"), "{}", stdout(&checked));
+    let names = ["whole", "lines", "columns", "up", "cef"];
+    let (summary, output) = run(&desk, "audit-events", &names.map(|name| ["--sink", name]).concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(summary["events"].as_u64().unwrap() > 10);
+
+    let mut whole = file(&desk, "whole.ndjson");
+    let addresses: Vec<String> = (whole.iter())
+        .filter_map(|event| Some(event["src_endpoint"]["ip"].as_str()?.to_owned()))
+        .collect();
+    assert!(!addresses.is_empty() && whole.iter().all(|event| event["unmapped"]["meta"].is_string()));
+    for event in &mut whole {
+        let event = event.as_object_mut().unwrap();
+        event.remove("class_name");
+        event.remove("src_endpoint");
+        let unmapped = event["unmapped"].as_object_mut().unwrap();
+        for name in ["meta", "schemas", "source_ip"] {
+            unmapped.remove(name);
+        }
+        if unmapped.is_empty() {
+            event.remove("unmapped");
+        }
+    }
+    assert_eq!(file(&desk, "lines.ndjson"), whole);
+    assert_eq!(up.taken(), whole);
+    for name in ["columns.csv", "lines.cef"] {
+        let text = std::fs::read_to_string(desk.path().join(name)).unwrap();
+        assert!(text.lines().count() >= whole.len(), "{name}");
+        for gone in ["AuditEvent\"", "urn:ietf:params:scim", "class_name", "src_endpoint"] {
+            assert!(!text.contains(gone), "{name}: {gone}");
+        }
+        assert!(
+            !addresses.iter().any(|address| text.contains(&format!("={address} "))),
+            "{name}"
+        );
+    }
+
+    desk.write(
+        "host.toml",
+        configuration(&server, &http("up", &up.url(), "drop = [\"metadata\"]")),
+    );
+    for arguments in [["config", "check"].as_slice(), &["run", "audit-events", "--sink", "up"]] {
+        let refused = host(&desk, arguments);
+        assert_eq!(refused.status.code(), Some(2));
+        let said = stderr(&refused);
+        assert!(
+            said.contains("host.toml line 12: sinks.up.drop: \"metadata\" cannot be left out"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
     let down = Place::take();

@@ -98,7 +98,9 @@ fn syslog_over_tls_keeps_the_rules() {
         ("client.pem", &client.certificate),
         ("client.key", &client.key),
     ] {
-        std::fs::write(folder.path().join(name), content).unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
     }
     hold_keeping(&Keeping {
         label: "tls",

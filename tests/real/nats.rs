@@ -131,17 +131,50 @@ fn events_of(server: &NatsServer) -> Vec<String> {
 
 /// The sink itself, for what a run of ordinary events does not show.
 fn direct(server: &NatsServer) -> NatsSink {
-    let options = NatsOptions {
+    NatsSink::new("bus", options(server), provenance())
+}
+
+fn options(server: &NatsServer) -> NatsOptions {
+    NatsOptions {
         url: NatsUrl::parse(&format!("nats://{}", server.address())).unwrap(),
         auth: NatsAuth::None,
         tls: host::remote::client_tls(None, None).unwrap(),
         subject: SubjectTemplate::default(),
         stream: Some("AUDIT".into()),
         create_stream: true,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
         batch_events: 2,
+    }
+}
+
+#[test]
+#[ignore = "needs nats-server"]
+fn events_wait_while_nobody_answers_for_the_stream_and_are_there_once_afterwards() {
+    let server = NatsServer::start();
+    let runtime = Runtime::new().unwrap();
+    // It publishes to whoever listens, and learns of nobody by a 503.
+    let anybody = NatsOptions {
+        stream: None,
+        create_stream: false,
+        ..options(&server)
     };
-    NatsSink::new("bus", options, provenance())
+    let mut sink = NatsSink::new("bus", anybody, provenance());
+    let mut deliver = |events: &[_]| runtime.block_on(sink.deliver(events)).unwrap();
+    let (first, second) = ([event("1", "a"), event("2", "b")], [event("3", "c")]);
+    for _ in 0..2 {
+        let verdict = deliver(&first);
+        assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+    }
+    server.create_stream("AUDIT", "audit.>", -1);
+    assert_eq!(deliver(&first), Verdict::Accepted);
+    assert_eq!(events_of(&server), ["1", "2"]);
+    // One that was there may come back.
+    server.delete_stream("AUDIT");
+    let verdict = deliver(&second);
+    assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+    server.create_stream("AUDIT", "audit.>", -1);
+    assert_eq!(deliver(&second), Verdict::Accepted);
+    assert_eq!(events_of(&server), ["3"]);
 }
 
 #[test]

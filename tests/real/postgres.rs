@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use host::event::{Encoding, Provenance};
-use host::sink::{PostgresOptions, PostgresSink, PostgresUrl, Sink, TableName, Verdict};
+use host::sink::{Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, Sink, TableName, Verdict};
 use tokio::runtime::Runtime;
 
 use super::certificates::Authority;
@@ -13,9 +13,15 @@ use super::past::{Past, SECRET, event, provenance};
 use super::postgres_server::{DATABASE, PostgresServer, USER};
 
 fn sink(server: &PostgresServer, more: &str) -> String {
+    // The password does not leave this machine.
+    let plain = if more.contains("tls =") {
+        ""
+    } else {
+        "tls = \"disable\"\n"
+    };
     format!(
         "kind = \"postgres\"\nurl = \"postgres://{USER}@localhost:{}/{DATABASE}\"\n\
-         password = {{ env = \"SINK_SECRET\" }}\nencoding = \"event\"\n{more}\n",
+         password = {{ env = \"SINK_SECRET\" }}\nencoding = \"event\"\n{plain}{more}\n",
         server.port()
     )
 }
@@ -120,8 +126,17 @@ fn an_encrypted_server_is_believed_only_with_its_authority() {
     assert_eq!(sorted(&ids(&server, "audit_events")), past.ids(&desk));
 
     let plain = PostgresServer::start(SECRET);
-    past.configure(&desk, &sink(&plain, "tls = \"require\""));
-    past.assert_refused(&desk, "does not support TLS");
+    // Whoever answers could say that it has no TLS: the password is not for them.
+    for tls in ["require", "prefer"] {
+        past.configure(&desk, &sink(&plain, &format!("tls = \"{tls}\"")));
+        past.assert_refused(&desk, "does not support TLS");
+        let without = format!(
+            "kind = \"postgres\"\nurl = \"postgres://{USER}@localhost:{}/{DATABASE}\"\n",
+            plain.port()
+        );
+        past.configure(&desk, &format!("{without}password = {{ env = \"SINK_SECRET\" }}\n"));
+        past.assert_refused(&desk, "tls = \"disable\"");
+    }
 }
 
 /// The sink itself, for what a run of ordinary events does not show.
@@ -131,15 +146,21 @@ fn direct(server: &PostgresServer) -> PostgresSink {
 
 /// The same, for the events of another connection.
 fn of_connection(server: &PostgresServer, connection: &str) -> PostgresSink {
+    with_conflict(server, connection, None)
+}
+
+/// The same, where rows are known again by these columns.
+fn with_conflict(server: &PostgresServer, connection: &str, conflict: Option<&[&str]>) -> PostgresSink {
     let options = PostgresOptions {
         url: PostgresUrl::parse(&format!("postgres://{USER}@127.0.0.1:{}/{DATABASE}", server.port())).unwrap(),
         password: Some(SECRET.to_owned().into()),
-        encryption: None,
+        encryption: Some(PostgresTls::Disable),
         tls: host::remote::client_tls(None, None).unwrap(),
         table: TableName::default(),
         create_table: true,
-        conflict: None,
-        encoding: Encoding::Event,
+        conflict: conflict
+            .map(|columns| Conflict::of(&columns.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()),
+        encoding: Encoding::Event.into(),
         batch_events: 1000,
     };
     let of = provenance();
@@ -218,6 +239,111 @@ fn a_table_that_is_partitioned_by_time_will_do() {
         );
         assert_eq!(both_twice(&server), BOTH, "{key}");
     }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn the_columns_of_conflict_say_how_a_row_is_known_again() {
+    let (past, desk, server) = (Past::new(), desk(), PostgresServer::start(SECRET));
+    let by = |columns: &str| sink(&server, &format!("create-table = true\nconflict = {columns}"));
+    past.configure(&desk, &by("[\"id\", \"time\"]"));
+    for _ in 0..2 {
+        past.deliver(&desk);
+        let found = ids(&server, "audit_events");
+        assert_eq!((sorted(&found).len(), sorted(&found)), (found.len(), past.ids(&desk)));
+    }
+    let key = "select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'audit_events'::regclass and contype = 'p'";
+    assert_eq!(server.ask(USER, DATABASE, key), ["PRIMARY KEY (id, \"time\")"]);
+    // PostgreSQL would say 42P10 at the first row.
+    past.configure(&desk, &by("[\"id\"]"));
+    past.assert_refused(&desk, "add primary key (id)");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_partitioned_table_with_two_keys_takes_the_one_that_is_chosen() {
+    let server = PostgresServer::start(SECRET);
+    let table = format!(
+        "create table audit_events (id text, {COLUMNS}, primary key (connection, report, id, time), unique (id, time)) \
+         partition by range (time)"
+    );
+    server.ask(USER, DATABASE, &table);
+    server.ask(USER, DATABASE, "create table rest partition of audit_events default");
+    let runtime = Runtime::new().unwrap();
+    for _ in 0..2 {
+        let mut sink = with_conflict(&server, "epm", Some(&["id", "time"]));
+        let batch = [event("1", "a"), event("2", "b")];
+        assert_eq!(runtime.block_on(sink.deliver(&batch)).unwrap(), Verdict::Accepted);
+    }
+    assert_eq!(ids(&server, "audit_events").len(), 2);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_created_table_has_addresses_and_says_when_a_row_came() {
+    let server = PostgresServer::start(SECRET);
+    let with = |id: &str, address: Option<&str>| {
+        let mut event = event(id, "a");
+        event.source_ip = address.map(str::to_owned);
+        event
+    };
+    let batch = [
+        with("1", Some("203.0.113.7")),
+        with("2", Some("2001:DB8::1")),
+        with("3", Some("10.xxx.xxx.7")),
+        with("4", None),
+    ];
+    let verdict = Runtime::new()
+        .unwrap()
+        .block_on(direct(&server).deliver(&batch))
+        .unwrap();
+    assert_eq!(verdict, Verdict::Accepted);
+    let rows = server.ask(
+        USER,
+        DATABASE,
+        "select id, host(source_ip), event->>'source_ip' from audit_events order by id",
+    );
+    assert_eq!(
+        rows,
+        [
+            "1|203.0.113.7|203.0.113.7",
+            "2|2001:db8::1|2001:DB8::1",
+            "3||10.xxx.xxx.7",
+            "4||"
+        ]
+    );
+    let within = "select count(*) from audit_events where source_ip <<= '203.0.113.0/24'";
+    assert_eq!(server.ask(USER, DATABASE, within), ["1"]);
+    let late = "select count(*) from audit_events where ingested_at between now() - interval '10 minutes' and now()";
+    assert_eq!(server.ask(USER, DATABASE, late), ["4"]);
+    let indexed = "select count(*) from pg_index where indrelid = 'audit_events'::regclass";
+    assert_eq!(server.ask(USER, DATABASE, indexed), ["4"]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_partition_that_is_missing_is_waited_for() {
+    let (past, desk, server) = (Past::new(), desk(), PostgresServer::start(SECRET));
+    let table =
+        format!("create table audit_events (id text, {COLUMNS}, primary key (id, time)) partition by range (time)");
+    server.ask(USER, DATABASE, &table);
+    let runtime = Runtime::new().unwrap();
+    let mut sink = direct(&server);
+    let batch = [event("1", "a"), event("2", "b")];
+    let verdict = runtime.block_on(sink.deliver(&batch)).unwrap();
+    let Verdict::Unusable { reason } = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert!(reason.contains("create the partition"), "{reason}");
+    past.configure(&desk, &crate::postgres::sink(&server, "when-down = \"wait\""));
+    past.assert_undelivered(&desk, "create the partition");
+
+    server.ask(USER, DATABASE, "create table rest partition of audit_events default");
+    assert_eq!(runtime.block_on(sink.deliver(&batch)).unwrap(), Verdict::Accepted);
+    assert_eq!(sorted(&ids(&server, "audit_events")), sorted(&["1".into(), "2".into()]));
+    server.ask(USER, DATABASE, "truncate audit_events");
+    past.deliver(&desk);
+    assert_eq!(sorted(&ids(&server, "audit_events")), past.ids(&desk));
 }
 
 #[test]

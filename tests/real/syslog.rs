@@ -73,7 +73,7 @@ fn events_arrive_over_tls_and_both_sides_know_each_other() {
     desk.write("other.pem", Authority::new("Another authority").pem);
     let client = authority.client("host");
     desk.write("client.pem", &client.certificate);
-    desk.write("client.key", &client.key);
+    desk.write_secret("client.key", &client.key);
     let place = format!("address = \"localhost:{}\"\ntransport = \"tls\"", receiver.port);
     let certificate = "client-certificate = \"client.pem\"\nclient-key = \"client.key\"";
 

@@ -91,8 +91,8 @@ fn desk_of(client: &Certified, authority: &Authority) -> Desk {
     let desk = desk();
     desk.write("ca.pem", &authority.pem);
     desk.write("client.pem", &client.certificate);
-    desk.write("client.key", &client.key);
-    desk.write("both.pem", format!("{}{}", client.certificate, client.key));
+    desk.write_secret("client.key", &client.key);
+    desk.write_secret("both.pem", format!("{}{}", client.certificate, client.key));
     desk
 }
 

@@ -10,6 +10,7 @@ use super::{Failure, auth};
 use crate::config::{self, Config, Connection, ConnectionKind};
 use crate::plugin;
 use crate::remote::{Auth, CaFile, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
+use crate::secret_file;
 
 /// The variable that holds the secret of an ad-hoc connection.
 const SECRET_VARIABLE: &str = "HOST_SECRET";
@@ -170,6 +171,11 @@ fn configured(owner: Owner<'_>, connection: &Connection, auth: Auth, config: &Co
                 .hint("paths start from the configuration's folder"),
         );
     }
+    if let Some(key) = &settings.client_certificate {
+        secret_file::admitted(&key.key).map_err(|refusal| {
+            Failure::usage(format!("client-key of {owner}: {}", refusal.reason)).hint(refusal.hint)
+        })?;
+    }
     if let Some(timeout) = connection.timeout {
         settings.timeouts.total = timeout;
         settings.timeouts.head = settings.timeouts.head.min(timeout);
@@ -255,7 +261,7 @@ fn only_of_kind(config: &Config, kind: ConnectionKind) -> Result<(&str, &Connect
     }
 }
 
-fn kind_of(kind: plugin::ConnectionKind) -> ConnectionKind {
+pub(super) fn kind_of(kind: plugin::ConnectionKind) -> ConnectionKind {
     match kind {
         plugin::ConnectionKind::Epm => ConnectionKind::Epm,
         plugin::ConnectionKind::IdentityDomain => ConnectionKind::IdentityDomain,

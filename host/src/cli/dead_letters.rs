@@ -79,7 +79,7 @@ pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure
 fn load(letters: &Letters) -> Result<(Config, DeadLetters), Failure> {
     let config = Config::load(letters.config.config.as_deref())?;
     let store = store(&config);
-    need_place(&store)?;
+    need_place(&store).map_err(|failure| failure.read_from(&config))?;
     if let Some(name) = &letters.sink
         && !config.sinks.contains_key(name)
     {

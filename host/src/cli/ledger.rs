@@ -37,6 +37,7 @@ pub fn default(config: &Config) -> Result<PathBuf, Failure> {
     let folder = super::state_folder().ok_or_else(|| {
         Failure::usage("there is no place for the ledger: neither HOME nor XDG_STATE_HOME names a folder")
             .hint("name a file with --ledger, or with `path` under [ledger]; --ledger none keeps no progress")
+            .read_from(config)
     })?;
     Ok(folder.join("ledger.db"))
 }

@@ -22,6 +22,7 @@ mod progress;
 mod recording;
 mod rejected;
 mod report;
+mod routes;
 mod run;
 mod screen;
 mod simulate;
@@ -236,8 +237,9 @@ fn check_config(file: &args::ConfigFile, json: bool) -> Result<(), Failure> {
         plugins::load(&config, name)?;
     }
     let mut remarks = config.remarks();
+    remarks.extend(routes::remarks(&config));
     for (name, sink) in &config.sinks {
-        remarks.extend(sinks::remark(&config, name, sink));
+        remarks.extend(sinks::remarks(&config, name, sink));
     }
     if json {
         return print(&json_line(&serde_json::json!({

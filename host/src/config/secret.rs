@@ -1,8 +1,6 @@
 //! Where a secret comes from. The secret itself lives only in [`SecretString`], which prints as nothing.
 
 use std::fmt;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,9 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::ConfigError;
-
-/// The longest secret taken, in bytes: room for a key file.
-const MAX_BYTES: u64 = 64 * 1024;
+use crate::secret_file::{self, Trusted};
 
 /// A place to get a secret from. A literal is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +105,7 @@ impl SecretSource {
             })?,
             SecretSource::File { path } => {
                 let path = folder.join(path);
-                read_file(&path, &Trusted::of_this_process())
+                secret_file::text(&path, &Trusted::of_this_process())
                     .map_err(|refusal| failed(refusal.reason, &refusal.hint))?
             }
             SecretSource::Credential { name } => {
@@ -120,7 +116,7 @@ impl SecretSource {
                         "under systemd write LoadCredential=NAME:PATH in the unit; elsewhere use { file = … } or { env = … }",
                     )
                 })?;
-                read_file(&path, &trusted).map_err(|refusal| failed(refusal.reason, &refusal.hint))?
+                secret_file::text(&path, &trusted).map_err(|refusal| failed(refusal.reason, &refusal.hint))?
             }
             SecretSource::Command { argv } => run_command(argv, folder).map_err(|reason| {
                 failed(
@@ -136,88 +132,6 @@ impl SecretSource {
         }
         Ok(SecretString::from(trimmed))
     }
-}
-
-/// Where everybody may read a secret file: whoever makes these folders lets nobody else in.
-#[derive(Debug, Default)]
-struct Trusted {
-    /// `$CREDENTIALS_DIRECTORY`.
-    credentials: Option<PathBuf>,
-    /// Where containers get their secrets.
-    secrets: PathBuf,
-}
-
-impl Trusted {
-    fn of_this_process() -> Trusted {
-        Trusted {
-            credentials: std::env::var_os("CREDENTIALS_DIRECTORY")
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute()),
-            secrets: "/run/secrets".into(),
-        }
-    }
-
-    /// The file of a credential.
-    fn credential(&self, name: &str) -> Result<PathBuf, String> {
-        let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
-        match &self.credentials {
-            _ if !plain => Err("a credential is named without a folder".into()),
-            Some(folder) => Ok(folder.join(name)),
-            None => Err(format!(
-                "there is no credential {name}: $CREDENTIALS_DIRECTORY is not set"
-            )),
-        }
-    }
-
-    /// Whether the file lies there, links followed.
-    fn holds(&self, path: &Path) -> bool {
-        let Ok(path) = path.canonicalize() else { return false };
-        [Some(&self.secrets), self.credentials.as_ref()]
-            .into_iter()
-            .flatten()
-            .filter_map(|folder| folder.canonicalize().ok())
-            .any(|folder| path.starts_with(folder))
-    }
-}
-
-/// Why a file gives no secret, and what helps.
-struct Refusal {
-    reason: String,
-    hint: String,
-}
-
-/// Reads a secret that its owner and perhaps its group may read: Kubernetes with `fsGroup` makes files 0440 whatever was
-/// asked for, systemd's credentials are 0440 with an access list, and Docker's secrets below `/run/secrets` are 0444.
-fn read_file(path: &Path, trusted: &Trusted) -> Result<String, Refusal> {
-    let shown = path.display();
-    let refused = |reason: String, hint: String| Refusal { reason, hint };
-    let unreadable = |error: String| {
-        let hint = format!("the file must exist, and the user who runs host must be allowed to read {shown}");
-        refused(format!("{shown}: {error}"), hint)
-    };
-    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(unreadable("it is not a regular file".into()));
-    }
-    let mode = metadata.permissions().mode() & 0o777;
-    let open_to = [
-        (0o002, "may be written by every user", "chmod o="),
-        (0o020, "may be written by its group", "chmod g-w"),
-        (0o005, "is readable by every user", "chmod o="),
-    ];
-    if let Some((bits, what, command)) = open_to.into_iter().find(|(bits, ..)| mode & bits != 0)
-        && (bits != 0o005 || !trusted.holds(path))
-    {
-        return Err(refused(
-            format!("{shown} {what} (mode {mode:04o})"),
-            format!(
-                "{command} {shown}, or `defaultMode: 0440` where Kubernetes mounts it; only its owner may write a secret, and only \
-                 its owner and group may read it"
-            ),
-        ));
-    }
-    read_limited(file).map_err(unreadable)
 }
 
 /// Runs it in `folder`: what a relative path leads to must not depend on where the user happens to stand.
@@ -239,25 +153,13 @@ fn run_command(argv: &[String], folder: &Path) -> Result<String, String> {
     let printed = child
         .stdout
         .take()
-        .map(read_limited)
+        .map(secret_file::limited_text)
         .unwrap_or_else(|| Ok(String::new()));
     let status = child.wait().map_err(|error| format!("{program}: {error}"))?;
     if !status.success() {
         return Err(format!("{program}: {status}"));
     }
     printed
-}
-
-fn read_limited(source: impl Read) -> Result<String, String> {
-    let mut text = String::new();
-    source
-        .take(MAX_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| error.to_string())?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(format!("it is longer than {MAX_BYTES} bytes"));
-    }
-    Ok(text)
 }
 
 impl<'de> Deserialize<'de> for SecretSource {
@@ -314,6 +216,7 @@ mod tests {
     use super::*;
     use secrecy::ExposeSecret;
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn file(folder: &Path, mode: u32) -> PathBuf {
         let path = folder.join("secret");
@@ -353,63 +256,6 @@ mod tests {
                 (outcome, _) => panic!("{mode:o}: {outcome:?}"),
             }
         }
-    }
-
-    #[test]
-    fn what_a_service_manager_hands_over_everybody_may_read_and_nobody_write() {
-        let (credentials, secrets, elsewhere) = (
-            tempfile::tempdir().unwrap(),
-            tempfile::tempdir().unwrap(),
-            tempfile::tempdir().unwrap(),
-        );
-        let trusted = Trusted {
-            credentials: Some(credentials.path().into()),
-            secrets: secrets.path().into(),
-        };
-        for folder in [&credentials, &secrets] {
-            for open in [0o446, 0o466, 0o464] {
-                let path = file(folder.path(), open);
-                let Err(refusal) = read_file(&path, &trusted) else {
-                    panic!("{open:o} is taken")
-                };
-                assert!(refusal.reason.contains("may be written by"), "{}", refusal.reason);
-            }
-            let path = file(folder.path(), 0o444);
-            assert!(read_file(&path, &trusted).is_ok());
-            // Kubernetes shows a secret through links.
-            let link = elsewhere.path().join("link");
-            let _ = fs::remove_file(&link);
-            std::os::unix::fs::symlink(&path, &link).unwrap();
-            assert!(read_file(&link, &trusted).is_ok());
-        }
-        // A name that only looks as if it lay there.
-        let outside = file(elsewhere.path(), 0o444);
-        let roundabout = credentials
-            .path()
-            .join("..")
-            .join(outside.strip_prefix(outside.ancestors().nth(2).unwrap()).unwrap());
-        assert!(read_file(&roundabout, &trusted).is_err());
-    }
-
-    #[test]
-    fn a_secret_that_kubernetes_mounts_is_taken_through_its_links() {
-        // What atomic updates need: ..data leads to the folder of the day, and each name into it.
-        let volume = tempfile::tempdir().unwrap();
-        let day = volume.path().join("..2026_03_05_12_00_00.1");
-        fs::create_dir(&day).unwrap();
-        file(&day, 0o440);
-        std::os::unix::fs::symlink(day.file_name().unwrap(), volume.path().join("..data")).unwrap();
-        let path = volume.path().join("secret");
-        std::os::unix::fs::symlink("..data/secret", &path).unwrap();
-        assert!(matches!(
-            read_file(&path, &Trusted::default()).as_deref(),
-            Ok("s3cret\n")
-        ));
-        fs::set_permissions(day.join("secret"), fs::Permissions::from_mode(0o644)).unwrap();
-        let Err(refusal) = read_file(&path, &Trusted::default()) else {
-            panic!("everybody can read it")
-        };
-        assert!(refusal.hint.contains("defaultMode: 0440"), "{}", refusal.hint);
     }
 
     #[test]

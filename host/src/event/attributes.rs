@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::json;
+use super::{Omissions, json};
 
 /// More attributes than this are looked up in a hash table, so that a hostile row costs linear time.
 const SMALL: usize = 64;
@@ -26,6 +26,18 @@ impl<'a> Attributes<'a> {
             listed,
             misplaced: [("", None); 4],
         }
+    }
+
+    /// What is listed without what is left out, and no field without a place that is; nothing where nothing is left out.
+    pub(crate) fn left(&mut self, omissions: Option<&Omissions>) -> Option<Vec<(String, String)>> {
+        let omissions = omissions?;
+        for (name, value) in &mut self.misplaced {
+            if omissions.omits_attribute(name) {
+                *value = None;
+            }
+        }
+        let left = self.listed.iter().filter(|(name, _)| !omissions.omits_attribute(name));
+        Some(left.cloned().collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

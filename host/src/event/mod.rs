@@ -3,7 +3,8 @@
 //! [`Event`] is one record, [`Batch`] what a parser found in one chunk, and [`Provenance`] what is true of all events of
 //! a run. [`id::Ids`] gives every event its stable id, and [`Correlator`] every sign-in the name that it has in all reports
 //! that tell of it. An event leaves the process in one of the renderings of
-//! [`Encoding`], one JSON object a line: [`ocsf`], [`ecs`], or [`flat`], the event itself.
+//! [`Encoding`], one JSON object a line: [`ocsf`], [`ecs`], or [`flat`], the event itself. A [`Rendering`] is an encoding
+//! without what a sink leaves out, its [`Omissions`].
 //!
 //! ```
 //! use host::event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance, id::Ids};
@@ -28,7 +29,9 @@ pub mod id;
 mod identity;
 mod json;
 pub mod ocsf;
+mod omissions;
 mod provenance;
+mod rendering;
 #[cfg(test)]
 pub(crate) mod samples;
 mod time;
@@ -37,7 +40,9 @@ pub(crate) use attributes::Attributes;
 pub use collected::Collected;
 pub use correlation::{Correlation, Correlator};
 pub use encoding::{Encoding, UnknownEncoding};
+pub use omissions::{OmissionError, Omissions};
 pub use provenance::{Product, Provenance};
+pub use rendering::Rendering;
 pub(crate) use time::Rfc3339;
 
 use serde::{Deserialize, Serialize};

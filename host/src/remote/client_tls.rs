@@ -13,7 +13,7 @@ use rustls_platform_verifier::Verifier;
 
 use super::error::RemoteError;
 use super::settings::{CaFile, ClientCertificate};
-use super::tls::{read, unusable};
+use super::tls::{read, read_key, unusable};
 
 /// A client that trusts the system's authorities, or those of `ca_file`, and shows `certificate` to a server that asks
 /// for one.
@@ -36,7 +36,7 @@ pub fn client_tls(
         return Ok(builder.with_no_client_auth());
     };
     let chain = certificates("client-certificate", &client.certificate)?;
-    let pem = read("client-key", &client.key)?;
+    let pem = read_key("client-key", &client.key)?;
     let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|_| unusable("client-key", &client.key, "an unencrypted key in PEM form"))?;
     builder.with_client_auth_cert(chain, key).map_err(refuse)

@@ -98,6 +98,19 @@ impl Redactor {
 
     /// The text without secrets.
     pub(crate) fn clean(&self, text: &str) -> String {
+        let clean = self.scrub(text);
+        // Characters that nobody sees may stand within a secret, and everybody would read it nonetheless.
+        if clean.contains(visible::is_hidden) {
+            let bare: String = clean.chars().filter(|c| !visible::is_hidden(*c)).collect();
+            let scrubbed = self.scrub(&bare);
+            if scrubbed != bare {
+                return scrubbed;
+            }
+        }
+        clean
+    }
+
+    fn scrub(&self, text: &str) -> String {
         let mut scrubber = Scrubber::new(self);
         let mut clean = scrubber.push(text.as_bytes());
         clean.extend(scrubber.finish());

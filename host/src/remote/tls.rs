@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::error::RemoteError;
 use super::settings::{CaFile, Proxy, Settings};
+use crate::secret_file::{self, Trusted};
 
 /// Trusts the system's authorities, or those of `ca-file`, and shows the client certificate, if there is one.
 pub(super) fn configure(
@@ -28,10 +29,10 @@ pub(super) fn configure(
         };
     }
     if let Some(client) = &settings.client_certificate {
-        let mut pem = read("client-certificate", &client.certificate)?;
+        let mut pem = read_key("client-key", &client.key)?;
         if client.key != client.certificate {
             pem.push(b'\n');
-            pem.extend(read("client-key", &client.key)?);
+            pem.extend(read("client-certificate", &client.certificate)?);
         }
         let identity = reqwest::Identity::from_pem(&pem).map_err(|_| {
             unusable(
@@ -65,6 +66,12 @@ pub(super) fn proxy(proxy: &Proxy) -> Result<reqwest::Proxy, RemoteError> {
         made = made.basic_auth(user, password.expose_secret());
     }
     Ok(made)
+}
+
+/// A private key, under the rule for files that hold a secret.
+pub(super) fn read_key(setting: &str, path: &Path) -> Result<Vec<u8>, RemoteError> {
+    secret_file::bytes(path, &Trusted::of_this_process())
+        .map_err(|refusal| RemoteError::settings_hint(format!("{setting}: {}", refusal.reason), refusal.hint))
 }
 
 pub(super) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, RemoteError> {

@@ -1,12 +1,14 @@
 //! The columns of each encoding: one list of names, and for every event the cells in that order.
 //!
 //! The list is what the encoding can write, dots for nesting, and does not depend on the events. Attributes, which differ
-//! from row to row, are one column of JSON. Columns of one object stand together: a Parquet file nests them.
+//! from row to row, are one column of JSON. Columns of one object stand together: a Parquet file nests them. What a sink
+//! leaves out has no column, and no place among the attributes.
 
 use std::fmt::Display;
 
 use crate::event::{
-    Activity, Attributes, Correlation, Encoding, Event, Outcome, Principal, Provenance, Rfc3339,
+    Activity, Attributes, Correlation, Encoding, Event, Omissions, Outcome, Principal, Product, Provenance, Rendering,
+    Rfc3339,
     ecs::{Distinct, Ecs},
     flat::Flat,
     ocsf::Ocsf,
@@ -27,23 +29,78 @@ pub(crate) enum Cell<'a> {
 }
 
 /// The columns of an encoding: any event will do, since neither names nor kinds depend on it.
-pub(crate) fn columns(encoding: Encoding, provenance: &Provenance, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
+pub(crate) fn columns(rendering: &Rendering, provenance: &Provenance, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     let event = Event::new(0, Activity::Other, Outcome::Unknown, Principal::named(""));
-    for_each(encoding, &event, provenance, cell);
+    for_each(rendering, &event, provenance, cell);
 }
 
 /// Calls `cell` for every column of the event, in order, with the column's name.
 pub(crate) fn for_each(
-    encoding: Encoding,
+    rendering: &Rendering,
     event: &Event,
     provenance: &Provenance,
     cell: &mut dyn FnMut(&'static str, Cell<'_>),
 ) {
+    let Some(omissions) = rendering.omissions() else {
+        return all(rendering.encoding(), event, provenance, None, cell);
+    };
+    let mut left = |name: &'static str, value: Cell<'_>| {
+        if !omissions.omits(name) {
+            cell(name, value);
+        }
+    };
+    all(rendering.encoding(), event, provenance, Some(omissions), &mut left);
+}
+
+fn all(
+    encoding: Encoding,
+    event: &Event,
+    provenance: &Provenance,
+    omissions: Option<&Omissions>,
+    cell: &mut dyn FnMut(&'static str, Cell<'_>),
+) {
     match encoding {
-        Encoding::Ocsf => ocsf(&Ocsf::of(event, provenance), cell),
-        Encoding::Ecs => ecs(&Ecs::of(event, provenance), cell),
-        Encoding::Event => flat(&Flat::of(event, provenance), cell),
+        Encoding::Ocsf => {
+            let mut event = Ocsf::of(event, provenance);
+            let listed = event.unmapped.left(omissions);
+            event.unmapped.listed = listed.as_deref().unwrap_or(event.unmapped.listed);
+            ocsf(&event, cell);
+        }
+        Encoding::Ecs => {
+            let mut event = Ecs::of(event, provenance);
+            let attributes = &mut event.oracle.attributes;
+            let listed = attributes.left(omissions);
+            attributes.listed = listed.as_deref().unwrap_or(attributes.listed);
+            ecs(&event, cell);
+        }
+        Encoding::Event => {
+            let mut event = Flat::of(event, provenance);
+            let listed = event.attributes.left(omissions);
+            event.attributes.listed = listed.as_deref().unwrap_or(event.attributes.listed);
+            flat(&event, cell);
+        }
     }
+}
+
+/// Whether events of this encoding can have a member of this path, or members below it; attributes can have any name.
+pub fn can_have(encoding: Encoding, path: &str) -> bool {
+    let below = |above: &str, path: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'));
+    let mut known = false;
+    columns(&encoding.into(), &nobody(), &mut |name, cell| {
+        known |= name == path || below(path, name) || matches!(cell, Cell::Attributes(_)) && below(name, path);
+    });
+    known
+}
+
+/// The paths of all members that events of this encoding can have.
+pub fn names(encoding: Encoding) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    columns(&encoding.into(), &nobody(), &mut |name, _| names.push(name));
+    names
+}
+
+fn nobody() -> Provenance {
+    Provenance::new("", "", "", Product::EpmCloud)
 }
 
 fn flat(event: &Flat<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
@@ -274,7 +331,7 @@ mod tests {
                     encoding.write(&event, &samples::domain(), &mut line);
                     members("", &serde_json::from_slice(&line).unwrap(), stop, &mut written);
                     columns.clear();
-                    for_each(encoding, &event, &samples::domain(), &mut |name, _| {
+                    for_each(&encoding.into(), &event, &samples::domain(), &mut |name, _| {
                         columns.push(name.to_owned())
                     });
                 }

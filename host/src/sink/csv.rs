@@ -8,18 +8,34 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::cells::{self, Cell};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 
 /// Writes records, reusing one buffer for what must be formatted first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Csv {
     cell: Vec<u8>,
-    /// Of each column of the encoding, whether it is written; all are where nothing is said.
-    written: Vec<bool>,
+    /// For each column, what is done in a file that has others; all are written where nothing is said.
+    columns: Vec<Column>,
+    /// Empty cells at the end of a record.
+    empty: usize,
+}
+
+/// What is done with a column in a file that was begun with others.
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    /// Empty cells before it: columns of the file that are left out now.
+    empty: usize,
+    /// Whether the file has it.
+    written: bool,
 }
 
 impl Csv {
-    pub(crate) fn header(&mut self, encoding: Encoding, provenance: &Provenance, out: &mut Vec<u8>) -> csv::Result<()> {
+    pub(crate) fn header(
+        &mut self,
+        encoding: &Rendering,
+        provenance: &Provenance,
+        out: &mut Vec<u8>,
+    ) -> csv::Result<()> {
         let mut writer = writer(out);
         let mut result = Ok(());
         cells::columns(encoding, provenance, &mut |name, _| {
@@ -32,11 +48,11 @@ impl Csv {
     }
 
     /// For records that follow those of a file with this header, which an older version may have begun: only its columns
-    /// are written. Answers with those that are not; nothing where the file has others than the encoding, or in another
-    /// order.
+    /// are written, and those that the sink leaves out stay empty. Answers with those that are not written; nothing where
+    /// the file has others than the encoding, or in another order.
     pub(crate) fn follow(
         &mut self,
-        encoding: Encoding,
+        encoding: &Rendering,
         provenance: &Provenance,
         header: &str,
     ) -> Option<Vec<&'static str>> {
@@ -45,24 +61,30 @@ impl Csv {
             .from_reader(header.as_bytes());
         let begun = reader.records().next()?.ok()?;
         let mut begun = begun.iter().peekable();
-        let (mut written, mut missing) = (Vec::new(), Vec::new());
-        cells::columns(encoding, provenance, &mut |name, _| {
-            let there = begun.next_if(|begun| *begun == name).is_some();
-            written.push(there);
-            if !there {
+        let (mut columns, mut missing, mut empty) = (Vec::new(), Vec::new(), 0);
+        let omitted = |name: &str| (encoding.omissions()).is_some_and(|omissions| omissions.omits(name));
+        cells::columns(&encoding.encoding().into(), provenance, &mut |name, _| {
+            let written = begun.next_if(|begun| *begun == name).is_some();
+            if omitted(name) {
+                empty += usize::from(written);
+                return;
+            }
+            let empty = std::mem::take(&mut empty);
+            columns.push(Column { empty, written });
+            if !written {
                 missing.push(name);
             }
         });
         if begun.peek().is_some() {
             return None;
         }
-        self.written = written;
+        (self.columns, self.empty) = (columns, empty);
         Some(missing)
     }
 
     pub(crate) fn write(
         &mut self,
-        encoding: Encoding,
+        encoding: &Rendering,
         events: &[Event],
         provenance: &Provenance,
         out: &mut Vec<u8>,
@@ -70,14 +92,21 @@ impl Csv {
         let mut writer = writer(out);
         for event in events {
             let mut result = Ok(());
-            let mut column = 0;
+            let mut number = 0;
             cells::for_each(encoding, event, provenance, &mut |_, cell| {
-                if result.is_ok() && self.written.get(column).is_none_or(|written| *written) {
+                let column = self.columns.get(number).copied();
+                number += 1;
+                if result.is_ok()
+                    && let Some(column) = column
+                {
+                    result = write_empty(&mut writer, column.empty);
+                }
+                if result.is_ok() && column.is_none_or(|column| column.written) {
                     result = self.field(cell, &mut writer);
                 }
-                column += 1;
             });
             result?;
+            write_empty(&mut writer, self.empty)?;
             writer.write_record(None::<&[u8]>)?;
         }
         Ok(())
@@ -121,6 +150,10 @@ fn writer(out: &mut Vec<u8>) -> csv::Writer<&mut Vec<u8>> {
         .from_writer(out)
 }
 
+fn write_empty(writer: &mut csv::Writer<&mut Vec<u8>>, cells: usize) -> csv::Result<()> {
+    (0..cells).try_for_each(|_| writer.write_field(""))
+}
+
 /// Whether a spreadsheet might run the cell. The full-width forms count as well: some locales take them for the others.
 fn runs(text: &str) -> bool {
     text.starts_with(|c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') || c.is_control())
@@ -131,13 +164,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{Activity, Outcome, samples};
+    use crate::event::{Activity, Encoding, Outcome, samples};
 
     fn rendered(encoding: Encoding, events: &[Event]) -> String {
         let mut out = Vec::new();
         let mut csv = Csv::default();
-        csv.header(encoding, &samples::domain(), &mut out).unwrap();
-        csv.write(encoding, events, &samples::domain(), &mut out).unwrap();
+        let encoding = encoding.into();
+        csv.header(&encoding, &samples::domain(), &mut out).unwrap();
+        csv.write(&encoding, events, &samples::domain(), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -179,7 +213,7 @@ mod tests {
         let all = rendered(Encoding::Event, &[]);
         let old = all.replace(",tenant,collected,correlation_uid", "");
         let mut csv = Csv::default();
-        let follow = |csv: &mut Csv, header: &str| csv.follow(Encoding::Event, &samples::domain(), header);
+        let follow = |csv: &mut Csv, header: &str| csv.follow(&Encoding::Event.into(), &samples::domain(), header);
         assert_eq!(follow(&mut csv, &all), Some(vec![]));
         assert_eq!(
             follow(&mut csv, &old),
@@ -187,13 +221,44 @@ mod tests {
         );
         let mut out = old.into_bytes();
         let event = samples::full(Activity::Logon, Outcome::Failure);
-        csv.write(Encoding::Event, &[event], &samples::domain(), &mut out)
+        csv.write(&Encoding::Event.into(), &[event], &samples::domain(), &mut out)
             .unwrap();
         let records = records(str::from_utf8(&out).unwrap());
         assert_eq!(records[0].len(), records[1].len());
         assert_eq!(records[1].last().unwrap(), "domain");
         for foreign in ["", "time,id,activity\n", "id,time,own\n", &rendered(Encoding::Ecs, &[])] {
             assert_eq!(follow(&mut Csv::default(), foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_a_sink_leaves_out_has_no_column_and_stays_empty_in_a_file_that_has_one() {
+        let paths = ["user_agent", "attributes.rId", "correlation_uid"].map(str::to_owned);
+        let drop = Rendering::without(Encoding::Event, &paths).unwrap();
+        let event = [samples::full(Activity::Logon, Outcome::Failure)];
+        let (mut csv, mut out) = (Csv::default(), Vec::new());
+        csv.header(&drop, &samples::domain(), &mut out).unwrap();
+        csv.write(&drop, &event, &samples::domain(), &mut out).unwrap();
+        let new = records(str::from_utf8(&out).unwrap());
+        assert!(
+            !new[0]
+                .iter()
+                .any(|name| name == "user_agent" || name == "correlation_uid")
+        );
+        assert_eq!(new[0].len(), new[1].len());
+        assert_eq!(new[1][18], "{\"ssoRp\":\"gate\"}");
+
+        let header = rendered(Encoding::Event, &[]);
+        let (mut csv, mut out) = (Csv::default(), header.clone().into_bytes());
+        assert_eq!(csv.follow(&drop, &samples::domain(), &header), Some(vec![]));
+        csv.write(&drop, &event, &samples::domain(), &mut out).unwrap();
+        let old = records(str::from_utf8(&out).unwrap());
+        assert_eq!(old[0].len(), old[1].len());
+        for (name, cell) in old[0].iter().zip(&old[1]) {
+            match new[0].iter().position(|other| other == name) {
+                Some(place) => assert_eq!(*cell, new[1][place], "{name}"),
+                None => assert_eq!(cell, "", "{name}"),
+            }
         }
     }
 

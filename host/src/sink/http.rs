@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::Life;
 use super::{BatchLimits, Compression, Guarantee, Sink, SinkError, Verdict, answer, idempotency_key, probe};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::remote::{Remote, Request};
 
 /// How the events of one request stand in its body.
@@ -26,7 +26,7 @@ pub enum HttpBody {
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
     /// What an event looks like.
-    pub encoding: Encoding,
+    pub encoding: Rendering,
     /// How events stand in a body.
     pub body: HttpBody,
     /// How a body is compressed.
@@ -44,7 +44,7 @@ pub struct HttpOptions {
 impl Default for HttpOptions {
     fn default() -> Self {
         HttpOptions {
-            encoding: Encoding::default(),
+            encoding: Rendering::default(),
             body: HttpBody::default(),
             compression: Compression::default(),
             headers: Vec::new(),

@@ -59,6 +59,7 @@ mod trouble;
 mod verdict;
 
 pub(crate) use answer::in_one_line;
+pub use cells::{can_have, names};
 pub use compression::Compression;
 pub use dead_letters::DeadLetters;
 pub use delivery::{Delivery, DeliveryPolicy, Remains, Tally};

@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::answer::{self, in_one_line};
 use super::life::Life;
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Transport, Verdict, idempotency_key, probe};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::fetch::build_request;
 use crate::plugin::{self, Encoder, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
 use crate::remote::{Answer, Remote};
@@ -22,7 +22,7 @@ pub struct PluginOptions {
     /// Where its bytes go.
     pub transport: Box<dyn Transport>,
     /// What documents look like, where it wants documents.
-    pub encoding: Encoding,
+    pub encoding: Rendering,
 }
 
 /// Delivers through a component. The component never sees a credential, an address or another batch's memory of a crash:
@@ -92,7 +92,7 @@ impl PluginSink {
     fn item(&self, event: &Event) -> Item {
         Item {
             id: self.identity(event),
-            ..Item::from(event)
+            ..Item::from(self.options.encoding.trim(event).as_ref())
         }
     }
 

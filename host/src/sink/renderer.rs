@@ -9,12 +9,12 @@ use super::{
     table::Table,
     terminal,
 };
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 
 /// Turns the events of one run into the bytes of one output. The encoding does not matter to a table.
 #[derive(Debug)]
 pub struct Renderer {
-    encoding: Encoding,
+    encoding: Rendering,
     provenance: Arc<Provenance>,
     shape: Shape,
     /// Still to be written before the first event.
@@ -31,7 +31,7 @@ enum Shape {
 
 impl Renderer {
     /// A renderer for one output. A table is as wide as the terminal behind stdout.
-    pub fn new(format: Format, encoding: Encoding, provenance: Arc<Provenance>) -> Self {
+    pub fn new(format: Format, encoding: impl Into<Rendering>, provenance: Arc<Provenance>) -> Self {
         let shape = match format {
             Format::Ndjson => Shape::Ndjson,
             Format::Csv => Shape::Csv(Csv::default()),
@@ -39,7 +39,7 @@ impl Renderer {
             Format::Parquet => Shape::Parquet(Box::new(Parquet::new(Pages::default()))),
         };
         Renderer {
-            encoding,
+            encoding: encoding.into(),
             provenance,
             shape,
             header: true,
@@ -68,7 +68,7 @@ impl Renderer {
     #[must_use]
     pub fn fresh(&self) -> Self {
         Renderer {
-            encoding: self.encoding,
+            encoding: self.encoding.clone(),
             provenance: Arc::clone(&self.provenance),
             shape: match &self.shape {
                 Shape::Ndjson => Shape::Ndjson,
@@ -104,7 +104,7 @@ impl Renderer {
     /// written; nothing where it has others.
     pub(super) fn follow(&mut self, header: &str) -> Option<Vec<&'static str>> {
         match &mut self.shape {
-            Shape::Csv(csv) => csv.follow(self.encoding, &self.provenance, header),
+            Shape::Csv(csv) => csv.follow(&self.encoding, &self.provenance, header),
             _ => Some(Vec::new()),
         }
     }
@@ -136,13 +136,13 @@ impl Renderer {
                     out.push(b'\n');
                 }
             }
-            Shape::Csv(csv) => csv.write(self.encoding, events, &self.provenance, out)?,
+            Shape::Csv(csv) => csv.write(&self.encoding, events, &self.provenance, out)?,
             Shape::Table(table, time) => {
                 for event in events {
-                    table.write(event, &self.provenance, time, out);
+                    table.write(&self.encoding.trim(event), &self.provenance, time, out);
                 }
             }
-            Shape::Parquet(parquet) => parquet.write(self.encoding, events, &self.provenance, out)?,
+            Shape::Parquet(parquet) => parquet.write(&self.encoding, events, &self.provenance, out)?,
         }
         Ok(())
     }
@@ -151,7 +151,7 @@ impl Renderer {
     pub fn finish(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
         match &mut self.shape {
             Shape::Csv(_) if self.header => self.write_header(out),
-            Shape::Parquet(parquet) => parquet.finish(self.encoding, &self.provenance, out),
+            Shape::Parquet(parquet) => parquet.finish(&self.encoding, &self.provenance, out),
             _ => Ok(()),
         }
     }
@@ -160,7 +160,7 @@ impl Renderer {
         self.header = false;
         match &mut self.shape {
             Shape::Ndjson | Shape::Parquet(_) => {}
-            Shape::Csv(csv) => csv.header(self.encoding, &self.provenance, out)?,
+            Shape::Csv(csv) => csv.header(&self.encoding, &self.provenance, out)?,
             Shape::Table(table, _) => table.header(out),
         }
         Ok(())
@@ -170,7 +170,7 @@ impl Renderer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Activity, Outcome, samples};
+    use crate::event::{Activity, Encoding, Outcome, samples};
 
     fn rendered(format: Format, batches: &[usize]) -> String {
         let mut renderer = Renderer::new(format, Encoding::Event, Arc::new(samples::epm())).with_columns(120);

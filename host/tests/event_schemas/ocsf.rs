@@ -1,8 +1,8 @@
 //! OCSF 1.8.0.
 
-use std::{fs, net::IpAddr, process::Command};
+use std::{collections::BTreeSet, fs, net::IpAddr, process::Command};
 
-use host::event::{Activity, Encoding, Outcome};
+use host::event::{Activity, Encoding, Event, Outcome, Principal, Rendering};
 use serde_json::{Map, Value, json};
 
 /// Holds an event against the schema and tells all that is wrong.
@@ -126,6 +126,43 @@ fn every_rendering_fits_the_schema() {
     let schema = super::data("ocsf-1.8.0/schema.json");
     assert_eq!(schema["version"], "1.8.0");
     super::assert_sound(Encoding::Ocsf, |event| check(&schema, event));
+}
+
+#[test]
+fn whatever_a_sink_may_leave_out_the_rest_fits_the_schema() {
+    let schema = super::data("ocsf-1.8.0/schema.json");
+    let mut paths = BTreeSet::new();
+    for name in host::sink::names(Encoding::Ocsf) {
+        let ends = name.match_indices('.').map(|(end, _)| end).chain([name.len()]);
+        paths.extend(ends.map(|end| name[..end].to_owned()));
+    }
+    let provenance = &super::provenances()[1];
+    let mut allowed = 0;
+    for path in paths {
+        let Ok(rendering) = Rendering::without(Encoding::Ocsf, std::slice::from_ref(&path)) else {
+            continue;
+        };
+        allowed += 1;
+        for activity in Activity::ALL {
+            let full = super::full(activity, Outcome::Failure);
+            let mut of_group = full.clone();
+            of_group.labels = vec!["group".into()];
+            let bare = Event::new(0, activity, Outcome::Success, Principal::named("jdoe"));
+            let untargeted = Event {
+                target: None,
+                ..full.clone()
+            };
+            for event in [full, of_group, bare, untargeted] {
+                let mut line = Vec::new();
+                rendering.write(&event, provenance, &mut line);
+                let event: Value = serde_json::from_slice(&line).unwrap();
+                let pointer = format!("/{}", path.replace('.', "/"));
+                assert_eq!(event.pointer(&pointer), None, "{path}");
+                assert_eq!(check(&schema, &event), [""; 0], "without {path}: {event}");
+            }
+        }
+    }
+    assert!(allowed > 20, "{allowed}");
 }
 
 #[test]

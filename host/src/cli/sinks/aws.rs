@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::cli::Failure;
 use crate::config::{self, Config, CredentialSource, SecretSource};
+use crate::secret_file;
 use crate::sink::{Credentials, METADATA, instance_url};
 
 /// What an environment variable holds, where it holds anything.
@@ -81,8 +82,23 @@ pub(super) fn region(set: &config::ObjectStoreSink, environment: Environment<'_>
 ///
 /// # Errors
 ///
-/// Where there is none.
+/// Where there is none, or where the file that proves who asks is no secret.
 pub(super) fn credentials(
+    name: &str,
+    set: &config::ObjectStoreSink,
+    config: &Config,
+    environment: Environment<'_>,
+) -> Result<Credentials, Failure> {
+    let found = choose(name, set, config, environment)?;
+    if let Credentials::WebIdentity { token_file, .. } | Credentials::Pod { token_file, .. } = &found {
+        secret_file::admitted(token_file).map_err(|refusal| {
+            Failure::usage(format!("sink {name}: the token of its role: {}", refusal.reason)).hint(refusal.hint)
+        })?;
+    }
+    Ok(found)
+}
+
+fn choose(
     name: &str,
     set: &config::ObjectStoreSink,
     config: &Config,
@@ -358,7 +374,7 @@ mod tests {
             known.map(|(_, value)| (*value).to_owned())
         };
         check("x", set)
-            .and_then(|()| credentials("x", set, &config, &environment))
+            .and_then(|()| choose("x", set, &config, &environment))
             .map(|credentials| format!("{credentials:?} {}", region(set, &environment)))
             .map_err(|failure| format!("{failure:?}"))
     }
@@ -417,6 +433,26 @@ mod tests {
             let found = found(settings, variables).unwrap();
             assert!(found.contains(expected), "{settings}: {found}");
             assert!(!found.contains("canary"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_everybody_may_read_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        fs::write(&token, "canary").unwrap();
+        let config: Config =
+            toml::from_str("[sinks.x]\nkind = \"object-store\"\nurl = \"s3://b/p\"\ncredentials = \"web-identity\"\nrole-arn = \"arn:x\"")
+                .unwrap();
+        let SinkKind::ObjectStore(set) = &config.sinks["x"].kind else {
+            panic!("another kind");
+        };
+        let environment =
+            |name: &str| (name == "AWS_WEB_IDENTITY_TOKEN_FILE").then(|| token.to_str().unwrap().to_owned());
+        for (mode, taken) in [(0o600, true), (0o640, true), (0o644, false), (0o660, false)] {
+            fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+            let found = credentials("x", set, &config, &environment);
+            assert_eq!(found.is_ok(), taken, "{mode:o}: {found:?}");
         }
     }
 

@@ -6,6 +6,7 @@ mod file;
 mod nats;
 mod network;
 mod object_store;
+mod omissions;
 mod open;
 mod postgres;
 mod tls;
@@ -85,7 +86,7 @@ pub fn open(
     } else {
         opening.routes(&config.routes)?
     };
-    opening.refuse_unheeded()?;
+    opening.refuse_unheeded().map_err(|failure| failure.read_from(config))?;
     Ok(Opened {
         outlets: opening.outlets,
         router,
@@ -155,7 +156,7 @@ impl Opening<'_> {
         let (sink, set) = match text.parse::<SinkSpec>()? {
             SinkSpec::Stdout => {
                 self.plain += 1;
-                (opener.stdout(rendering.format, encoding)?, None)
+                (opener.stdout(rendering.format, encoding.into())?, None)
             }
             SinkSpec::File(template) => {
                 self.plain += 1;
@@ -165,16 +166,16 @@ impl Opening<'_> {
                 if self.wanted.extend {
                     options.existing = Existing::Extend;
                 }
-                let opened = opener.file(text, path, &layout, encoding, options)?;
+                let opened = opener.file(text, path, &layout, encoding.into(), options)?;
                 (opened, None)
             }
             SinkSpec::Named(name) => {
                 let set = named(opener.config, &name)?;
                 if !matches!(set.kind, SinkKind::Stdout(_) | SinkKind::File(_)) {
-                    dead_letters::need_place(&self.remains.dead_letters)?;
+                    dead_letters::need_place(&self.remains.dead_letters)
+                        .map_err(|failure| failure.read_from(opener.config))?;
                 }
-                let sink = opener.configured(&name, set);
-                (sink.map_err(|failure| failure.read_from(opener.config))?, Some(set))
+                (opener.configured(&name, set)?, Some(set))
             }
             SinkSpec::Plugin(_) => {
                 self.plugins += 1;
@@ -371,6 +372,7 @@ fn placed(config: &Config, name: &str, failure: Failure) -> Failure {
 }
 
 fn check_kind(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Failure> {
+    omissions::rendering(config, name, sink)?;
     match &sink.kind {
         SinkKind::File(file) => {
             let at = |failure: Failure| failure.at(&config.place(&["sinks", name, "path"]));
@@ -397,14 +399,14 @@ fn check_kind(config: &Config, name: &str, sink: &config::Sink) -> Result<(), Fa
 }
 
 /// What is no mistake of a sink, and yet hardly meant.
-pub fn remark(config: &Config, name: &str, sink: &config::Sink) -> Option<String> {
-    match &sink.kind {
-        SinkKind::File(file) => {
-            let remark = file::remark(file)?;
-            Some(format!("{}: {remark}", config.place(&["sinks", name, "path"])))
-        }
-        _ => None,
+pub fn remarks(config: &Config, name: &str, sink: &config::Sink) -> Vec<String> {
+    let mut remarks = omissions::remarks(config, name, sink);
+    if let SinkKind::File(file) = &sink.kind
+        && let Some(remark) = file::remark(file)
+    {
+        remarks.push(format!("{}: {remark}", config.place(&["sinks", name, "path"])));
     }
+    remarks
 }
 
 /// The kinds of [sinks] that are no plugins.

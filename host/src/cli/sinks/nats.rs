@@ -6,6 +6,7 @@ use super::open::Opener;
 use super::tls::files_of;
 use crate::cli::Failure;
 use crate::config::{self, Config, SecretSource};
+use crate::event::Rendering;
 use crate::sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
 
 /// Messages under way at once, where the configuration does not say.
@@ -13,7 +14,7 @@ const BATCH: usize = 500;
 
 impl Opener<'_> {
     /// A stream of NATS JetStream.
-    pub(super) fn nats(&self, name: &str, nats: &config::NatsSink) -> Result<NatsSink, Failure> {
+    pub(super) fn nats(&self, name: &str, nats: &config::NatsSink, encoding: Rendering) -> Result<NatsSink, Failure> {
         let (url, subject) = check(self.config, name, nats)?;
         let options = NatsOptions {
             url,
@@ -22,7 +23,7 @@ impl Opener<'_> {
             subject,
             stream: nats.stream.clone(),
             create_stream: nats.create_stream,
-            encoding: nats.encoding.unwrap_or_default(),
+            encoding,
             batch_events: nats.batch_events.map_or(BATCH, usize::from),
         };
         Ok(NatsSink::new(name, options, Arc::clone(self.provenance)))

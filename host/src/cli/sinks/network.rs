@@ -6,6 +6,7 @@ use super::open::Opener;
 use super::tls::{TlsFiles, files_of};
 use crate::cli::{Exit, Failure, connection};
 use crate::config::{self, Config, Transport};
+use crate::event::Rendering;
 use crate::remote::{Dialer, HostPort};
 use crate::sink::{
     self, Carrier, Framing, OtlpOptions, OtlpSink, StreamTransport, SyslogOptions, SyslogSink, SyslogTransport,
@@ -42,7 +43,12 @@ fn syslog_dialer(config: &Config, name: &str, syslog: &config::SyslogSink) -> Re
     Ok(Dialer::new(syslog.address.clone(), None)?)
 }
 
-fn syslog_options(config: &Config, name: &str, syslog: &config::SyslogSink) -> Result<SyslogOptions, Failure> {
+fn syslog_options(
+    config: &Config,
+    name: &str,
+    syslog: &config::SyslogSink,
+    encoding: Rendering,
+) -> Result<SyslogOptions, Failure> {
     Ok(SyslogOptions {
         dialer: syslog_dialer(config, name, syslog)?,
         carrier: syslog.transport,
@@ -55,22 +61,27 @@ fn syslog_options(config: &Config, name: &str, syslog: &config::SyslogSink) -> R
             .unwrap_or_else(|| SyslogOptions::APP_NAME.into()),
         hostname: syslog.hostname.clone(),
         max_message: syslog.max_message.map(usize::from),
-        encoding: syslog.encoding.unwrap_or_default(),
+        encoding,
     })
 }
 
 impl Opener<'_> {
-    pub(super) fn syslog(&self, name: &str, syslog: &config::SyslogSink) -> Result<SyslogSink, Failure> {
-        let options = syslog_options(self.config, name, syslog)?;
+    pub(super) fn syslog(
+        &self,
+        name: &str,
+        syslog: &config::SyslogSink,
+        encoding: Rendering,
+    ) -> Result<SyslogSink, Failure> {
+        let options = syslog_options(self.config, name, syslog, encoding)?;
         Ok(SyslogSink::new(name, &options, Arc::clone(self.provenance)))
     }
 
-    pub(super) fn otlp(&self, name: &str, otlp: &config::OtlpSink) -> Result<OtlpSink, Failure> {
+    pub(super) fn otlp(&self, name: &str, otlp: &config::OtlpSink, encoding: Rendering) -> Result<OtlpSink, Failure> {
         let default = OtlpOptions::default();
         let options = OtlpOptions {
             protocol: otlp.protocol,
             compression: otlp.compression,
-            encoding: otlp.encoding.unwrap_or_default(),
+            encoding,
             batch_events: otlp.batch_events.map_or(default.batch_events, usize::from),
         };
         let settings = connection::of_endpoint(name, &otlp.endpoint, self.config)?;
@@ -109,7 +120,7 @@ impl Opener<'_> {
                     ))
                     .hint("leave it out"));
                 }
-                let options = syslog_options(self.config, name, syslog)?;
+                let options = syslog_options(self.config, name, syslog, Rendering::default())?;
                 Box::new(SyslogTransport::new(name, &options, self.provenance))
             }
             Transport::Stdout | Transport::File { .. } => {

@@ -11,12 +11,18 @@ use super::open::Opener;
 use super::tls::TlsFiles;
 use crate::cli::Failure;
 use crate::config::{self, Config};
+use crate::event::Rendering;
 use crate::remote::{Remote, Settings};
 use crate::sink::{Bucket, Compression, Credentials, Format, ObjectStoreOptions, ObjectStoreSink, Place};
 
 impl Opener<'_> {
     /// A bucket, or a folder.
-    pub(super) fn object_store(&self, name: &str, set: &config::ObjectStoreSink) -> Result<ObjectStoreSink, Failure> {
+    pub(super) fn object_store(
+        &self,
+        name: &str,
+        set: &config::ObjectStoreSink,
+        encoding: Rendering,
+    ) -> Result<ObjectStoreSink, Failure> {
         let (mut place, prefix) = check(self.config, name, set)?;
         if let Place::Bucket(bucket) = &mut place {
             let secret = |what: &str, source: &config::SecretSource| {
@@ -39,7 +45,7 @@ impl Opener<'_> {
         let options = ObjectStoreOptions {
             prefix,
             format,
-            encoding: set.encoding.unwrap_or_default(),
+            encoding,
             compression: set.compression.unwrap_or(match format {
                 Format::Ndjson | Format::Csv => Compression::Gzip,
                 #[allow(unreachable_patterns, reason = "a format may compress by itself")]

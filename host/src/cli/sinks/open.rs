@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::file::Layout;
-use super::network;
+use super::{network, omissions};
 use crate::cli::{Exit, Failure, connection, plugins, screen, stdout};
 use crate::config::{self, Config, SinkKind, Transport};
-use crate::event::{Encoding, Provenance};
+use crate::event::{Encoding, Provenance, Rendering};
 use crate::plugin::SinkPlugin;
 use crate::remote::Remote;
 use crate::sink::{
@@ -38,10 +38,16 @@ pub(super) struct Opener<'a> {
 }
 
 impl Opener<'_> {
-    /// A sink of the configuration.
+    /// A sink of the configuration. What has to be changed there is said with the file's name.
     pub(super) fn configured(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, Failure> {
+        self.of_kind(name, sink)
+            .map_err(|failure| failure.read_from(self.config))
+    }
+
+    fn of_kind(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, Failure> {
+        let rendering = omissions::rendering(self.config, name, sink)?;
         Ok(match &sink.kind {
-            SinkKind::Stdout(stdout) => self.stdout(stdout.format, stdout.encoding.unwrap_or_default())?,
+            SinkKind::Stdout(stdout) => self.stdout(stdout.format, rendering)?,
             SinkKind::File(file) => {
                 let template = self.template(&["sinks", name, "path"], &file.path)?;
                 let path = self.config.folder.join(self.expand(&template));
@@ -52,20 +58,20 @@ impl Opener<'_> {
                     ..GROWING
                 };
                 let layout = Layout::of_configured(file)?;
-                self.file(name, path, &layout, file.encoding.unwrap_or_default(), options)?
+                self.file(name, path, &layout, rendering, options)?
             }
-            SinkKind::Http(http) => Box::new(self.http(name, http)?),
-            SinkKind::Otlp(otlp) => Box::new(self.otlp(name, otlp)?),
-            SinkKind::Syslog(syslog) => Box::new(self.syslog(name, syslog)?),
-            SinkKind::Nats(nats) => Box::new(self.nats(name, nats)?),
-            SinkKind::Postgres(postgres) => Box::new(self.postgres(name, postgres)?),
-            SinkKind::ObjectStore(store) => Box::new(self.object_store(name, store)?),
-            SinkKind::Plugin(plugin) => self.plugin(name, plugin)?,
+            SinkKind::Http(http) => Box::new(self.http(name, http, rendering)?),
+            SinkKind::Otlp(otlp) => Box::new(self.otlp(name, otlp, rendering)?),
+            SinkKind::Syslog(syslog) => Box::new(self.syslog(name, syslog, rendering)?),
+            SinkKind::Nats(nats) => Box::new(self.nats(name, nats, rendering)?),
+            SinkKind::Postgres(postgres) => Box::new(self.postgres(name, postgres, rendering)?),
+            SinkKind::ObjectStore(store) => Box::new(self.object_store(name, store, rendering)?),
+            SinkKind::Plugin(plugin) => self.plugin(name, plugin, rendering)?,
         })
     }
 
     /// Standard output.
-    pub(super) fn stdout(&self, format: Option<Format>, encoding: Encoding) -> Result<Box<dyn Sink>, Failure> {
+    pub(super) fn stdout(&self, format: Option<Format>, rendering: Rendering) -> Result<Box<dyn Sink>, Failure> {
         stdout::check()?;
         let terminal = std::io::stdout().is_terminal();
         let format = format.unwrap_or(if terminal { Format::Table } else { Format::Ndjson });
@@ -73,7 +79,7 @@ impl Opener<'_> {
             return Err(Failure::usage("Parquet is not for a terminal")
                 .hint("redirect standard output, or write --sink file:PATH.parquet"));
         }
-        let renderer = Renderer::new(format, encoding, Arc::clone(self.provenance));
+        let renderer = Renderer::new(format, rendering, Arc::clone(self.provenance));
         Ok(Box::new(beside_progress(renderer)))
     }
 
@@ -83,10 +89,10 @@ impl Opener<'_> {
         name: &str,
         path: PathBuf,
         layout: &Layout,
-        encoding: Encoding,
+        rendering: Rendering,
         options: FileOptions,
     ) -> Result<Box<dyn Sink>, Failure> {
-        let renderer = Renderer::new(layout.format, encoding, Arc::clone(self.provenance)).with_pages(layout.pages);
+        let renderer = Renderer::new(layout.format, rendering, Arc::clone(self.provenance)).with_pages(layout.pages);
         let options = FileOptions {
             compression: layout.compression,
             ..options
@@ -124,10 +130,10 @@ impl Opener<'_> {
         })
     }
 
-    fn http(&self, name: &str, http: &config::HttpSink) -> Result<HttpSink, Failure> {
+    fn http(&self, name: &str, http: &config::HttpSink, encoding: Rendering) -> Result<HttpSink, Failure> {
         let default = HttpOptions::default();
         let options = HttpOptions {
-            encoding: http.encoding.unwrap_or_default(),
+            encoding,
             body: http.body,
             compression: http.compression,
             headers: http.headers.clone().into_iter().collect(),
@@ -150,7 +156,7 @@ impl Opener<'_> {
         Ok(Arc::new(Remote::new(settings)?))
     }
 
-    fn plugin(&self, name: &str, plugin: &config::PluginSink) -> Result<Box<dyn Sink>, Failure> {
+    fn plugin(&self, name: &str, plugin: &config::PluginSink, encoding: Rendering) -> Result<Box<dyn Sink>, Failure> {
         let loaded = load(self.config, &plugin.plugin)?;
         let transport: Box<dyn sink::Transport> = match &plugin.transport {
             // With an endpoint it may never be written to.
@@ -174,7 +180,7 @@ impl Opener<'_> {
                 None => None,
             },
             transport,
-            encoding: plugin.encoding.unwrap_or_default(),
+            encoding,
         };
         self.open_plugin(name, loaded, options)
     }
@@ -187,7 +193,7 @@ impl Opener<'_> {
             config: config.to_owned(),
             endpoint: None,
             transport: Box::new(self.raw_stdout()),
-            encoding,
+            encoding: encoding.into(),
         };
         self.open_plugin(path, loaded, options)
     }
@@ -236,7 +242,7 @@ fn beside_progress(renderer: Renderer) -> StdoutSink {
     StdoutSink::through(|stdout| Box::new(screen::Beside(stdout)), renderer)
 }
 
-fn load(config: &Config, name: &str) -> Result<SinkPlugin, Failure> {
+pub(super) fn load(config: &Config, name: &str) -> Result<SinkPlugin, Failure> {
     Ok(plugins::load(config, name)?.sink()?)
 }
 

@@ -6,6 +6,7 @@ use super::open::Opener;
 use super::tls::files_of;
 use crate::cli::Failure;
 use crate::config::{self, Config};
+use crate::event::Rendering;
 use crate::sink::{BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName};
 
 /// Rows in one statement, where the configuration does not say.
@@ -13,7 +14,12 @@ const BATCH: usize = 1000;
 
 impl Opener<'_> {
     /// A table of PostgreSQL.
-    pub(super) fn postgres(&self, name: &str, postgres: &config::PostgresSink) -> Result<PostgresSink, Failure> {
+    pub(super) fn postgres(
+        &self,
+        name: &str,
+        postgres: &config::PostgresSink,
+        encoding: Rendering,
+    ) -> Result<PostgresSink, Failure> {
         let (url, table) = check(self.config, name, postgres)?;
         let password = match &postgres.password {
             Some(source) => Some(source.resolve(&format!("sink {name} needs its password"), &self.config.folder)?),
@@ -27,7 +33,7 @@ impl Opener<'_> {
             table,
             create_table: postgres.create_table,
             conflict: conflict(name, postgres)?,
-            encoding: postgres.encoding.unwrap_or_default(),
+            encoding,
             batch_events: postgres.batch_events.map_or(BATCH, usize::from),
         };
         Ok(PostgresSink::new(name, options, Arc::clone(self.provenance)))

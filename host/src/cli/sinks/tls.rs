@@ -7,6 +7,7 @@ use rustls::ClientConfig;
 use crate::cli::{Failure, connection};
 use crate::config::{self, Config};
 use crate::remote::{CaFile, ClientCertificate, client_tls};
+use crate::secret_file;
 
 /// The files of a connection with TLS, as configured for the sink of that name.
 #[derive(Clone, Copy)]
@@ -88,8 +89,13 @@ impl<'a> TlsFiles<'a> {
         }
         self.authorities()?;
         let mut files = self.all().map(|path| self.config.folder.join(path));
-        match files.find(|path| !path.is_file()) {
-            Some(missing) => Err(absent(name, &missing)),
+        if let Some(missing) = files.find(|path| !path.is_file()) {
+            return Err(absent(name, &missing));
+        }
+        match self.client_key {
+            Some(key) => secret_file::admitted(&self.config.folder.join(key)).map_err(|refusal| {
+                Failure::usage(format!("client-key of sink {name}: {}", refusal.reason)).hint(refusal.hint)
+            }),
             None => Ok(()),
         }
     }

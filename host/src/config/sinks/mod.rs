@@ -38,6 +38,8 @@ pub struct Sink {
     pub when_down: Option<WhenDown>,
     /// When to deliver again.
     pub retry: SinkRetry,
+    /// Members that are left out of its events, as `unmapped.meta`.
+    pub drop: Vec<String>,
 }
 
 /// What a sink is; `plugin = …` means the kind of that name.
@@ -93,6 +95,22 @@ pub struct SinkRetry {
 }
 
 impl Sink {
+    /// What its events look like.
+    pub fn encoding(&self) -> Encoding {
+        let set = match &self.kind {
+            SinkKind::Stdout(stdout) => stdout.encoding,
+            SinkKind::File(file) => file.encoding,
+            SinkKind::Http(http) => http.encoding,
+            SinkKind::Otlp(otlp) => otlp.encoding,
+            SinkKind::Syslog(syslog) => syslog.encoding,
+            SinkKind::Nats(nats) => nats.encoding,
+            SinkKind::Postgres(postgres) => postgres.encoding,
+            SinkKind::ObjectStore(store) => store.encoding,
+            SinkKind::Plugin(plugin) => plugin.encoding,
+        };
+        set.unwrap_or_default()
+    }
+
     /// Where its requests go, where it sends any.
     pub fn endpoint(&self) -> Option<&super::Connection> {
         match &self.kind {
@@ -124,6 +142,10 @@ impl<'de> Deserialize<'de> for Sink {
             Some(value) => value.try_into().map_err(plain)?,
             None => SinkRetry::default(),
         };
+        let drop = match table.remove("drop") {
+            Some(value) => value.try_into().map_err(plain)?,
+            None => Vec::new(),
+        };
         if table.contains_key("plugin") && !table.contains_key("kind") {
             table.insert("kind".into(), "plugin".into());
         }
@@ -135,6 +157,7 @@ impl<'de> Deserialize<'de> for Sink {
             required,
             when_down,
             retry,
+            drop,
         })
     }
 }
@@ -170,6 +193,16 @@ impl schemars::JsonSchema for Sink {
                 );
                 properties.insert("when-down".into(), when_down.clone().to_value());
                 properties.insert("retry".into(), retry.clone().to_value());
+                properties.insert(
+                    "drop".into(),
+                    serde_json::json!({
+                        "type": "array",
+                        "items": { "type": "string" },
+                        "default": [],
+                        "description": "Members that are left out of every event that this sink writes, by their dotted paths \
+                                        in its encoding, as `unmapped.meta`; what is below them goes too."
+                    }),
+                );
             }
             if plugin && let Some(required) = variant.get_mut("required").and_then(serde_json::Value::as_array_mut) {
                 required.retain(|name| name != "kind");

@@ -154,6 +154,11 @@ impl Condition {
         }
     }
 
+    /// Whether one of the possible events may fulfil it. Where that cannot be told, it may.
+    pub fn reachable(&self, possible: &super::Possible<'_>) -> bool {
+        super::reach::reachable(Some(self.program.expression()), possible)
+    }
+
     /// Every comparison of a member with a fixed text.
     pub fn comparisons(&self) -> Vec<super::Comparison> {
         super::comparison::all(self.program.expression())

@@ -5,10 +5,12 @@
 
 mod comparison;
 mod condition;
+mod reach;
 pub mod repertoire;
 
 pub use comparison::Comparison;
 pub use condition::{Condition, ConditionError, NAMES};
+pub use reach::Possible;
 pub use repertoire::Repertoire;
 
 use crate::event::{Event, Outcome, Provenance};

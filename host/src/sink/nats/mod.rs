@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::life::Life;
 use super::trouble::{Trouble, presentable};
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Verdict};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::remote::Redactor;
 use server::{Connection, Stream};
 
@@ -50,7 +50,7 @@ pub struct NatsOptions {
     /// Create that stream where it is missing.
     pub create_stream: bool,
     /// What an event looks like.
-    pub encoding: Encoding,
+    pub encoding: Rendering,
     /// Messages under way at once.
     pub batch_events: usize,
 }

@@ -4,8 +4,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::event::samples;
 use crate::event::{Activity, Outcome};
+use crate::event::{Encoding, samples};
 
 fn sink(url: &str, stream: Option<&str>) -> NatsSink {
     with(url, stream, NatsAuth::None)
@@ -19,7 +19,7 @@ fn with(url: &str, stream: Option<&str>, auth: NatsAuth) -> NatsSink {
         subject: SubjectTemplate::default(),
         stream: stream.map(str::to_owned),
         create_stream: false,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
         batch_events: 10,
     };
     NatsSink::new("bus", options, Arc::new(samples::epm()))

@@ -19,7 +19,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 use super::life::Life;
 use super::trouble::{Trouble, presentable};
 use super::{BatchLimits, Compression, FileMode, Format, Guarantee, Renderer, Sink, SinkError, Verdict, file};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::remote::Redactor;
 use meaning::Failure;
 
@@ -36,7 +36,7 @@ pub struct ObjectStoreOptions {
     /// How events follow each other in an object.
     pub format: Format,
     /// What an event looks like.
-    pub encoding: Encoding,
+    pub encoding: Rendering,
     /// How an object is compressed.
     pub compression: Compression,
     /// Events in one object, at most. Default 10,000.
@@ -52,7 +52,7 @@ impl ObjectStoreOptions {
             place,
             prefix: String::new(),
             format: Format::default(),
-            encoding: Encoding::default(),
+            encoding: Rendering::default(),
             compression: Compression::Gzip,
             batch_events: 10_000,
             batch_bytes: 16 << 20,
@@ -115,7 +115,7 @@ impl ObjectStoreSink {
 
     fn object(&self, events: &[Event]) -> std::io::Result<Vec<u8>> {
         let options = &self.options;
-        let mut renderer = Renderer::new(options.format, options.encoding, Arc::clone(&self.provenance));
+        let mut renderer = Renderer::new(options.format, options.encoding.clone(), Arc::clone(&self.provenance));
         let mut bytes = Vec::with_capacity(events.len() * 1024);
         renderer.render(events, &mut bytes)?;
         renderer.finish(&mut bytes)?;

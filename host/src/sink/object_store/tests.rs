@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};
 
 use super::*;
-use crate::event::{Activity, Outcome, Principal, samples};
+use crate::event::{Activity, Encoding, Outcome, Principal, samples};
 
 const DAY: i64 = 86_400_000;
 
@@ -25,7 +25,7 @@ fn sink(place: Place, format: Format, compression: Compression) -> ObjectStoreSi
         prefix: "archive".into(),
         format,
         compression,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
         ..ObjectStoreOptions::new(place)
     };
     ObjectStoreSink::new("store", options, Arc::new(samples::epm())).unwrap()

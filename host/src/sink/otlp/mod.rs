@@ -19,7 +19,7 @@ use self::grpc::Grpc;
 use self::http::Http;
 use super::life::Life;
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::remote::{Remote, Settings};
 
 /// How much of a collector's explanation is kept.
@@ -48,14 +48,14 @@ pub enum OtlpCompression {
 }
 
 /// How an [`OtlpSink`] sends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct OtlpOptions {
     /// How requests travel.
     pub protocol: OtlpProtocol,
     /// How they are compressed.
     pub compression: OtlpCompression,
     /// What an event looks like in the body of its record.
-    pub encoding: Encoding,
+    pub encoding: Rendering,
     /// Events in one request, at most. Default 512, as OpenTelemetry's own exporters have it.
     pub batch_events: usize,
 }
@@ -65,7 +65,7 @@ impl Default for OtlpOptions {
         OtlpOptions {
             protocol: OtlpProtocol::default(),
             compression: OtlpCompression::default(),
-            encoding: Encoding::default(),
+            encoding: Rendering::default(),
             batch_events: 512,
         }
     }
@@ -79,7 +79,7 @@ const BATCH_BYTES: usize = 1 << 20;
 pub struct OtlpSink {
     name: String,
     wire: Wire,
-    encoding: Encoding,
+    encoding: Rendering,
     batch_events: usize,
     provenance: Arc<Provenance>,
     life: Life,
@@ -91,7 +91,7 @@ enum Wire {
 }
 
 impl Wire {
-    async fn export(&mut self, events: &[Event], encoding: Encoding, provenance: &Provenance) -> Verdict {
+    async fn export(&mut self, events: &[Event], encoding: &Rendering, provenance: &Provenance) -> Verdict {
         let request = record::request(events, encoding, provenance);
         match self {
             Wire::Http(http) => http.export(&request, events.len()).await,
@@ -151,7 +151,7 @@ impl Sink for OtlpSink {
 
     /// Sends a request without records, which the specification has collectors take.
     async fn probe(&mut self) -> Result<String, SinkError> {
-        match self.wire.export(&[], self.encoding, &self.provenance).await {
+        match self.wire.export(&[], &self.encoding, &self.provenance).await {
             Verdict::Accepted | Verdict::Rejected(_) => Ok("the collector answers".into()),
             Verdict::Retry { reason, .. }
             | Verdict::TooLarge { reason }
@@ -170,7 +170,7 @@ impl Sink for OtlpSink {
             self.life.answered();
             return Ok(Verdict::Accepted);
         }
-        let verdict = self.wire.export(events, self.encoding, &self.provenance).await;
+        let verdict = self.wire.export(events, &self.encoding, &self.provenance).await;
         self.life.answered();
         Ok(verdict)
     }

@@ -12,10 +12,10 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use crate::event::{Encoding, Event, Outcome, Principal, Provenance};
+use crate::event::{Event, Outcome, Principal, Provenance, Rendering};
 
 /// The request for a batch; without events it is one that a collector takes and forgets.
-pub(super) fn request(events: &[Event], encoding: Encoding, provenance: &Provenance) -> ExportLogsServiceRequest {
+pub(super) fn request(events: &[Event], encoding: &Rendering, provenance: &Provenance) -> ExportLogsServiceRequest {
     if events.is_empty() {
         return ExportLogsServiceRequest::default();
     }
@@ -52,7 +52,7 @@ pub(super) fn request(events: &[Event], encoding: Encoding, provenance: &Provena
     }
 }
 
-fn record(event: &Event, observed: u64, encoding: Encoding, provenance: &Provenance) -> LogRecord {
+fn record(event: &Event, observed: u64, encoding: &Rendering, provenance: &Provenance) -> LogRecord {
     let (severity, text) = match event.outcome {
         Outcome::Failure => (SeverityNumber::Warn, "WARN"),
         Outcome::Success | Outcome::Unknown => (SeverityNumber::Info, "INFO"),
@@ -68,7 +68,7 @@ fn record(event: &Event, observed: u64, encoding: Encoding, provenance: &Provena
         severity_text: text.into(),
         event_name: format!("audit.{}", event.activity.name()),
         body: Some(text_value(String::from_utf8_lossy(&body).into_owned())),
-        attributes: attributes(event),
+        attributes: attributes(&encoding.trim(event)),
         ..LogRecord::default()
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::event::{Activity, samples};
+    use crate::event::{Activity, Encoding, samples};
 
     fn text(value: &Option<AnyValue>) -> String {
         match value.as_ref().and_then(|value| value.value.as_ref()) {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_full_event_fills_every_place() {
         let event = samples::full(Activity::RoleAssign, Outcome::Failure);
-        let request = request(&[event], Encoding::Ocsf, &samples::domain());
+        let request = request(&[event], &Encoding::Ocsf.into(), &samples::domain());
         let logs = &request.resource_logs[0];
         let resource = members(&logs.resource.as_ref().unwrap().attributes);
         assert_eq!(resource["service.name"], "idcs-0123.example.com");
@@ -196,7 +196,7 @@ mod tests {
         let mut event = samples::sparse(Activity::Logon, Outcome::Success);
         for time in [-1, i64::MIN, i64::MAX] {
             event.time = time;
-            let record = record(&event, 1, Encoding::Event, &samples::epm());
+            let record = record(&event, 1, &Encoding::Event.into(), &samples::epm());
             assert_eq!(record.time_unix_nano, 0, "{time}");
             assert_eq!(record.severity_number(), SeverityNumber::Info);
         }
@@ -205,7 +205,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_an_event_holds_comes_back(event in samples::event(), provenance in samples::provenance()) {
-            let bytes = request(std::slice::from_ref(&event), Encoding::Event, &provenance).encode_to_vec();
+            let bytes = request(std::slice::from_ref(&event), &Encoding::Event.into(), &provenance).encode_to_vec();
             let request = ExportLogsServiceRequest::decode(bytes.as_slice()).unwrap();
             let record = &request.resource_logs[0].scope_logs[0].log_records[0];
             let user = event.actor.as_ref().unwrap_or(&event.subject);

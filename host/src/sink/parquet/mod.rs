@@ -21,7 +21,7 @@ use parquet::{
 
 use self::column::{Column, Kind};
 use super::cells;
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 
 /// A row group ends at whichever comes first; it is what must be held in memory.
 const GROUP_ROWS: usize = 32 * 1024;
@@ -81,7 +81,7 @@ impl Parquet {
 
     pub(crate) fn write(
         &mut self,
-        encoding: Encoding,
+        encoding: &Rendering,
         events: &[Event],
         provenance: &Provenance,
         out: &mut Vec<u8>,
@@ -107,7 +107,12 @@ impl Parquet {
         Ok(())
     }
 
-    pub(crate) fn finish(&mut self, encoding: Encoding, provenance: &Provenance, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(crate) fn finish(
+        &mut self,
+        encoding: &Rendering,
+        provenance: &Provenance,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let mut end = |parquet: &mut Self| {
             parquet.begin(encoding, provenance)?;
             parquet.end_group(out)?;
@@ -120,7 +125,7 @@ impl Parquet {
         end(self).map_err(io::Error::other)
     }
 
-    fn begin(&mut self, encoding: Encoding, provenance: &Provenance) -> Result<(), ParquetError> {
+    fn begin(&mut self, encoding: &Rendering, provenance: &Provenance) -> Result<(), ParquetError> {
         if self.writer.is_some() {
             return Ok(());
         }

@@ -7,9 +7,10 @@ use parquet::{
 use bytes::Bytes;
 
 use super::*;
-use crate::event::{Activity, Outcome, samples};
+use crate::event::{Activity, Encoding, Outcome, samples};
 
-fn rendered(encoding: Encoding, batches: &[&[Event]]) -> Vec<u8> {
+fn rendered(encoding: impl Into<Rendering>, batches: &[&[Event]]) -> Vec<u8> {
+    let encoding = &encoding.into();
     let mut out = Vec::new();
     let mut parquet = Parquet::new(Pages::default());
     for events in batches {
@@ -279,6 +280,17 @@ fn rows_hold_what_the_events_said() {
 }
 
 #[test]
+fn what_a_sink_leaves_out_has_no_column() {
+    let paths = ["unmapped.rId", "actor", "src_endpoint"].map(str::to_owned);
+    let rendering = Rendering::without(Encoding::Ocsf, &paths).unwrap();
+    let full = samples::full(Activity::RoleAssign, Outcome::Success);
+    let text = rows(rendered(rendering, &[&[full]]))[0].to_string();
+    assert!(!text.contains("actor") && !text.contains("src_endpoint"), "{text}");
+    assert!(text.contains(r#"unmapped: "{"ssoRp":"gate"}""#), "{text}");
+    assert!(text.contains(r#"session: {uid: null}"#), "{text}");
+}
+
+#[test]
 fn batches_do_not_show_and_memory_is_bounded_by_a_row_group() {
     let event = |time| Event {
         time,
@@ -307,7 +319,7 @@ fn batches_do_not_show_and_memory_is_bounded_by_a_row_group() {
     for _ in 0..20 {
         parquet
             .write(
-                Encoding::Ocsf,
+                &Encoding::Ocsf.into(),
                 std::slice::from_ref(&large),
                 &samples::domain(),
                 &mut Vec::new(),
@@ -328,9 +340,11 @@ fn pages_are_compressed_as_asked() {
         let mut out = Vec::new();
         let mut parquet = Parquet::new(pages);
         parquet
-            .write(Encoding::Ocsf, &events, &samples::domain(), &mut out)
+            .write(&Encoding::Ocsf.into(), &events, &samples::domain(), &mut out)
             .unwrap();
-        parquet.finish(Encoding::Ocsf, &samples::domain(), &mut out).unwrap();
+        parquet
+            .finish(&Encoding::Ocsf.into(), &samples::domain(), &mut out)
+            .unwrap();
         let reader = SerializedFileReader::new(Bytes::from(out.clone())).unwrap();
         assert_eq!(reader.metadata().row_group(0).column(0).compression(), codec);
         assert_eq!(rows(out).len(), 500);

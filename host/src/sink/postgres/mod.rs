@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::life::Life;
 use super::trouble::{Trouble, presentable};
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::remote::Redactor;
 use meaning::Failure;
 use rows::Rows;
@@ -52,7 +52,7 @@ pub struct PostgresOptions {
     /// The columns by which a row is known again; by default those of a unique index of the table.
     pub conflict: Option<Conflict>,
     /// What stands in the column `event`.
-    pub encoding: Encoding,
+    pub encoding: Rendering,
     /// Rows in one statement, at most.
     pub batch_events: usize,
 }
@@ -111,7 +111,7 @@ impl PostgresSink {
                 (session, layout)
             }
         };
-        let rows = Rows::of(events, self.options.encoding, &self.provenance, layout.addresses);
+        let rows = Rows::of(events, &self.options.encoding, &self.provenance, layout.addresses);
         session.insert(&self.options.table, layout, &rows).await?;
         // One that failed is not used again.
         self.session = Some((session, layout));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::sink::idempotency_key;
 
 /// What stands for the one character that PostgreSQL keeps in no text.
@@ -29,7 +29,12 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// The rows of the events; `addresses` where the table takes addresses only. What is none stands in the document.
-    pub(super) fn of(events: &'a [Event], encoding: Encoding, provenance: &'a Provenance, addresses: bool) -> Rows<'a> {
+    pub(super) fn of(
+        events: &'a [Event],
+        encoding: &Rendering,
+        provenance: &'a Provenance,
+        addresses: bool,
+    ) -> Rows<'a> {
         let mut rows = Rows {
             report: text(&provenance.report),
             connection: text(&provenance.connection),
@@ -129,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::samples;
+    use crate::event::{Encoding, samples};
 
     #[test]
     fn a_nul_is_replaced_and_what_looks_like_one_is_not() {
@@ -170,7 +175,7 @@ mod tests {
         fn every_event_is_one_row(events in proptest::collection::vec(samples::event(), 0..5)) {
             let provenance = samples::epm();
             for encoding in Encoding::ALL {
-                let rows = Rows::of(&events, encoding, &provenance, false);
+                let rows = Rows::of(&events, &encoding.into(), &provenance, false);
                 prop_assert_eq!(rows.documents.len(), events.len());
                 prop_assert_eq!(rows.ids.len(), events.len());
                 for document in &rows.documents {

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::event::{Activity, Outcome, samples};
+use crate::event::{Activity, Encoding, Outcome, samples};
 
 fn sink(port: u16, password: Option<&str>, encryption: Option<PostgresTls>) -> PostgresSink {
     let options = PostgresOptions {
@@ -15,7 +15,7 @@ fn sink(port: u16, password: Option<&str>, encryption: Option<PostgresTls>) -> P
         table: TableName::default(),
         create_table: false,
         conflict: None,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
         batch_events: 10,
     };
     PostgresSink::new("db", options, Arc::new(samples::epm()))

@@ -13,7 +13,7 @@ use std::fmt::{self, Write as _};
 use jiff::Timestamp;
 
 use super::{Facility, SyslogHeader};
-use crate::event::{Encoding, Event, Outcome, Provenance, Rfc3339};
+use crate::event::{Event, Outcome, Provenance, Rendering, Rfc3339};
 
 /// The SD-ID of an event's structured data; 32473 is the number that IANA keeps for examples.
 const SD_ID: &str = "audit@32473";
@@ -42,7 +42,7 @@ impl Header {
     }
 
     /// An event: who, what and when as structured data, all of it as the message.
-    pub(super) fn event(&self, event: &Event, encoding: Encoding, provenance: &Provenance) -> Vec<u8> {
+    pub(super) fn event(&self, event: &Event, encoding: &Rendering, provenance: &Provenance) -> Vec<u8> {
         let severity = match event.outcome {
             Outcome::Failure => WARNING,
             Outcome::Unknown => NOTICE,
@@ -54,14 +54,15 @@ impl Header {
             return message;
         }
         let mut head = self.start(severity, Rfc3339(event.time), event.activity.name());
+        let shown = encoding.trim(event);
         let parameters = [
-            ("id", event.id.as_deref()),
-            ("activity", Some(event.activity.name())),
-            ("outcome", Some(event.outcome.name())),
-            ("subject", Some(event.subject.name.as_str())),
-            ("actor", event.actor.as_ref().map(|actor| actor.name.as_str())),
-            ("ip", event.source_ip.as_deref()),
-            ("service", Some(event.service(provenance))),
+            ("id", shown.id.as_deref()),
+            ("activity", Some(shown.activity.name())),
+            ("outcome", Some(shown.outcome.name())),
+            ("subject", Some(shown.subject.name.as_str())),
+            ("actor", shown.actor.as_ref().map(|actor| actor.name.as_str())),
+            ("ip", shown.source_ip.as_deref()),
+            ("service", Some(shown.service(provenance))),
             ("report", Some(provenance.report.as_str())),
             ("connection", Some(provenance.connection.as_str())),
         ];
@@ -155,7 +156,7 @@ mod tests {
     use syslog_loose::{Message, ProcId, Protocol, SyslogFacility, SyslogSeverity, Variant, parse_message};
 
     use super::*;
-    use crate::event::{Activity, Principal, samples};
+    use crate::event::{Activity, Encoding, Principal, samples};
 
     fn header() -> Header {
         Header::new(Facility::Authpriv, "epm.example.com", "host", SyslogHeader::Rfc5424)
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn a_message_has_every_part() {
         let event = samples::full(Activity::Logon, Outcome::Failure);
-        let bytes = header().event(&event, Encoding::Event, &samples::domain());
+        let bytes = header().event(&event, &Encoding::Event.into(), &samples::domain());
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("] ").unwrap();
         assert_eq!(
@@ -220,7 +221,7 @@ mod tests {
             (Outcome::Success, SyslogSeverity::SEV_INFO),
         ] {
             let event = samples::sparse(Activity::Logoff, outcome);
-            let message = read(&header().event(&event, Encoding::Ocsf, &samples::epm()));
+            let message = read(&header().event(&event, &Encoding::Ocsf.into(), &samples::epm()));
             assert_eq!(message.severity, Some(severity));
             assert_eq!(message.facility, Some(SyslogFacility::LOG_AUTHPRIV));
             assert_eq!(message.msgid.as_deref(), Some("logoff"));
@@ -269,7 +270,7 @@ mod tests {
             format!("<85>Jul  3 11:34:33 epm.example.com {tag}a line")
         );
         let event = samples::full(Activity::Logon, Outcome::Failure);
-        let message = text(header.event(&event, Encoding::Event, &samples::domain()));
+        let message = text(header.event(&event, &Encoding::Event.into(), &samples::domain()));
         let start = format!("<84>May  9 21:55:54 epm.example.com {tag}");
         let body = message.strip_prefix(&start).unwrap();
         assert!(serde_json::from_str::<serde_json::Value>(body).unwrap().is_object());
@@ -282,7 +283,7 @@ mod tests {
         let mut event = samples::sparse(Activity::Logon, Outcome::Failure);
         let name = "]\"\\ \u{fffd}a".repeat((1 << 20) / 8);
         event.subject = Principal::named(name.clone());
-        let message = read(&header().event(&event, Encoding::Event, &samples::epm()));
+        let message = read(&header().event(&event, &Encoding::Event.into(), &samples::epm()));
         assert_eq!(parameter(&message, "subject"), Some(name.clone()));
         let body: serde_json::Value = serde_json::from_str(&message.msg).unwrap();
         assert_eq!(body["subject"], name);
@@ -305,7 +306,7 @@ mod tests {
             for encoding in Encoding::ALL {
                 let header =
                     Header::new(Facility::Local7, &provenance.service, &provenance.report, SyslogHeader::Rfc5424);
-                let bytes = header.event(&event, encoding, &provenance);
+                let bytes = header.event(&event, &encoding.into(), &provenance);
                 prop_assert!(!bytes.iter().any(|byte| *byte < b' '), "{:?}", String::from_utf8_lossy(&bytes));
                 let message = read(&bytes);
                 prop_assert_eq!(message.facility, Some(SyslogFacility::LOG_LOCAL7));

@@ -25,7 +25,7 @@ use self::wire::{DATAGRAM, Wire};
 use super::life::Life;
 use super::stream::failed;
 use super::{Guarantee, Sink, SinkError, Verdict, answer};
-use crate::event::{Encoding, Event, Provenance};
+use crate::event::{Event, Provenance, Rendering};
 use crate::remote::Dialer;
 
 /// What messages travel in.
@@ -83,7 +83,7 @@ pub struct SyslogOptions {
     /// Bytes in a message, at most. By default [`SyslogOptions::UDP_MESSAGE`] over UDP, and no limit elsewhere.
     pub max_message: Option<usize>,
     /// What an event looks like in the message.
-    pub encoding: Encoding,
+    pub encoding: Rendering,
 }
 
 impl SyslogOptions {
@@ -120,7 +120,7 @@ pub struct SyslogSink {
     wire: Wire,
     header: Header,
     most: usize,
-    encoding: Encoding,
+    encoding: Rendering,
     provenance: Arc<Provenance>,
     life: Life,
 }
@@ -133,7 +133,7 @@ impl SyslogSink {
             wire: options.wire(),
             header: options.header(&provenance),
             most: options.most(),
-            encoding: options.encoding,
+            encoding: options.encoding.clone(),
             provenance,
             life: Life::default(),
         }
@@ -160,7 +160,7 @@ impl Sink for SyslogSink {
             self.life.answered();
             return Ok(Verdict::Accepted);
         }
-        let (header, encoding, provenance) = (&self.header, self.encoding, &self.provenance);
+        let (header, encoding, provenance) = (&self.header, &self.encoding, &self.provenance);
         let messages = events.iter().map(|event| header.event(event, encoding, provenance));
         let sent = self.wire.send(messages, self.most).await;
         self.life.answered();

@@ -4,7 +4,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
-use crate::event::{Activity, Outcome, Principal, samples};
+use crate::event::{Activity, Encoding, Outcome, Principal, samples};
 use crate::sink::Transport as _;
 
 fn options(address: &str, carrier: Carrier) -> SyslogOptions {
@@ -17,7 +17,7 @@ fn options(address: &str, carrier: Carrier) -> SyslogOptions {
         app_name: SyslogOptions::APP_NAME.into(),
         hostname: None,
         max_message: None,
-        encoding: Encoding::Event,
+        encoding: Encoding::Event.into(),
     }
 }
 
