@@ -231,6 +231,7 @@ fn limits(set: &config::Fetch) -> fetch::Limits {
     limits.archive.entries = set.archive_entries.unwrap_or(limits.archive.entries);
     limits.archive.total_bytes = set.archive_bytes.unwrap_or(limits.archive.total_bytes);
     limits.archive.ratio = set.archive_ratio.unwrap_or(limits.archive.ratio);
+    limits.archive.time = set.archive_timeout.unwrap_or(limits.archive.time);
     limits.polling.total = set.job_timeout.unwrap_or(limits.polling.total);
     limits.polling.search = set.job_search.unwrap_or(limits.polling.search);
     limits.polling.file = set.file_wait.unwrap_or(limits.polling.file);

@@ -390,6 +390,10 @@ pub struct Fetch {
     pub archive_bytes: Option<u64>,
     /// Bytes out per byte in.
     pub archive_ratio: Option<u64>,
+    /// How long reading an archive may take, as `10m`.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub archive_timeout: Option<std::time::Duration>,
     /// How long a job may take, as `30m`.
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]

@@ -234,10 +234,17 @@ impl FetchError {
             }
             FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "ask for a shorter window",
             FetchError::Spool(_) => "check the free space and the permissions of the spool folder",
-            FetchError::Archive { .. }
-            | FetchError::Journal(_)
-            | FetchError::Malformed { .. }
-            | FetchError::Plan(_) => return None,
+            FetchError::Archive { source, .. } => {
+                let key = match source {
+                    ArchiveError::Entries { .. } => "archive-entries",
+                    ArchiveError::TooLarge { .. } => "archive-bytes",
+                    ArchiveError::Ratio { .. } => "archive-ratio",
+                    ArchiveError::Slow { .. } => "archive-timeout",
+                    _ => return None,
+                };
+                return Some(format!("if it is a report all the same, raise `{key}` under [fetch]"));
+            }
+            FetchError::Journal(_) | FetchError::Malformed { .. } | FetchError::Plan(_) => return None,
         };
         Some(text.to_owned())
     }

@@ -53,6 +53,8 @@ pub struct ArchiveLimits {
     pub total_bytes: u64,
     /// Bytes out per byte in, judged once more than 1 MiB came out. Default 200; a repetitive CSV reaches 30.
     pub ratio: u64,
+    /// How long reading one may take. Default 10 min: 4 GiB take a quarter of one.
+    pub time: Duration,
 }
 
 impl Default for ArchiveLimits {
@@ -61,6 +63,7 @@ impl Default for ArchiveLimits {
             entries: 64,
             total_bytes: 4 * 1024 * 1024 * 1024,
             ratio: 200,
+            time: Duration::from_secs(600),
         }
     }
 }
