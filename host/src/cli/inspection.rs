@@ -75,13 +75,13 @@ pub fn render(about: &Inspection) -> String {
         }
     }
     for (name, amount, unit) in limits(&about.limits) {
-        line("limit", &format!("{name:<9} {amount} {unit}"));
+        line("limit", &format!("{name:<14} {amount} {unit}"));
     }
     text
 }
 
 /// Every limit by its name in the configuration, with its unit.
-fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
+fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 17] {
     let Limits {
         time,
         memory,
@@ -92,6 +92,9 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
         returned,
         records,
         event,
+        attribute_name,
+        attributes,
+        output,
         fetches,
         request,
         log,
@@ -109,6 +112,13 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 14] {
         ("returned", wide(returned), "bytes an answer"),
         ("records", wide(records), "events and rejects an answer"),
         ("event", wide(event), "bytes an event"),
+        (
+            "attribute-name",
+            wide(attribute_name),
+            "bytes a name of an attribute, or a label",
+        ),
+        ("attributes", wide(attributes), "attributes of an event, and labels"),
+        ("output", wide(output), "bytes of events a byte of documents"),
         ("fetches", wide(fetches), "fetches a plan, or deliveries a payload"),
         ("request", wide(request), "bytes a request or delivery"),
         ("log", wide(log), "bytes"),

@@ -426,6 +426,12 @@ pub struct Limits {
     pub records: Option<usize>,
     /// Bytes in the strings of one event.
     pub event: Option<usize>,
+    /// Bytes of an attribute's name, or of a label.
+    pub attribute_name: Option<usize>,
+    /// Attributes of one event, and labels of one.
+    pub attributes: Option<usize>,
+    /// Bytes of events and rejected rows for each byte of a run's documents.
+    pub output: Option<usize>,
     /// Memories of an instance.
     pub memories: Option<u32>,
     /// Tables of an instance.

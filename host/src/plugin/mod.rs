@@ -19,6 +19,7 @@
 //! dropped without another call into it. What a guest asks the host to send is checked in one place before anyone
 //! sees it, see [`ReportPlugin::plan`].
 
+mod balance;
 #[allow(missing_docs, dead_code, unsafe_code, clippy::all)]
 mod bindings;
 mod built_in;
