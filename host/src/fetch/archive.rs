@@ -103,9 +103,7 @@ fn read(
     limits: &ArchiveLimits,
     spool: &Spool,
 ) -> Result<Option<(Spooled, String)>, ArchiveError> {
-    if end::check(reader, archive.len())? > u64::from(limits.entries) {
-        return Err(ArchiveError::Entries { limit: limits.entries });
-    }
+    end::check(reader, archive.len(), limits.entries)?;
     let config = Config {
         archive_offset: ArchiveOffset::Known(0),
     };
@@ -582,7 +580,7 @@ mod tests {
         for (what, ends) in [("two", two), ("nested", nested), ("many", many), ("disks", disks)] {
             let bytes = [&signatures[..], &ends].concat();
             let mut reader = Counting(Cursor::new(&bytes), 0);
-            let error = end::check(&mut reader, bytes.len() as u64).unwrap_err();
+            let error = end::check(&mut reader, bytes.len() as u64, 64).unwrap_err();
             assert!(matches!(error, ArchiveError::Damaged(_)), "{what}: {error}");
             assert!(reader.1 < 66_000, "{what}: {} bytes were read", reader.1);
             assert!(open_bytes(&bytes).is_err(), "{what}");

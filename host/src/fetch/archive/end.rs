@@ -44,8 +44,8 @@ struct Directory {
     at: u64,
 }
 
-/// Checks the end of an archive of so many bytes, and says how many entries it lists.
-pub(super) fn check<R: Read + Seek>(reader: &mut R, length: u64) -> Result<u64, ArchiveError> {
+/// Checks the end of an archive of so many bytes, which may list so many entries.
+pub(super) fn check<R: Read + Seek>(reader: &mut R, length: u64, limit: u16) -> Result<(), ArchiveError> {
     let from = length.saturating_sub(TAIL);
     let tail = read(reader, from, TAIL)?;
     let at = find(&tail)?;
@@ -73,13 +73,16 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R, length: u64) -> Result<u64, 
         None if disks == [0, 0] => (said, at),
         _ => return Err(damaged("it is one part of several")),
     };
+    if directory.entries > u64::from(limit) {
+        return Err(ArchiveError::Entries { limit });
+    }
     if !fits(directory, end) {
         return Err(damaged("its directory does not stand right before its end"));
     }
     if directory.entries > 0 && !read(reader, directory.at, 4)?.starts_with(&DIRECTORY_ENTRY) {
         return Err(damaged("its directory does not begin where its end says"));
     }
-    Ok(directory.entries)
+    Ok(())
 }
 
 /// Where in the last bytes of a file the one end record stands whose comment ends with the file.
