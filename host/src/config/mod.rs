@@ -69,6 +69,9 @@ pub struct Config {
     /// The limits of what is fetched, where they differ from the defaults.
     #[serde(default)]
     pub fetch: Fetch,
+    /// How runs end.
+    #[serde(default)]
+    pub run: Run,
     /// The folder that relative paths start from: the file's own.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -349,6 +352,8 @@ pub struct Ledger {
     #[serde(default, deserialize_with = "windows")]
     #[schemars(with = "Option<u16>", range(min = 1, max = 10_000))]
     pub windows_ahead: Option<u16>,
+    /// Bytes of all documents that wait beside the ledger until their windows are delivered. 32 GiB unless said.
+    pub spool_bytes: Option<u64>,
     /// How far runs look back for events that are stored late, where a source is asked for instants. Unless said: an hour at
     /// each run, 6 hours once an hour, 48 hours once a day; `[]` looks back never.
     pub look_back: Option<Vec<LookBackStep>>,
@@ -394,6 +399,8 @@ pub struct Fetch {
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub archive_timeout: Option<std::time::Duration>,
+    /// Bytes of all documents that wait for their parser in the folder for temporary files.
+    pub spool_bytes: Option<u64>,
     /// How long a job may take, as `30m`.
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
@@ -406,6 +413,16 @@ pub struct Fetch {
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub file_wait: Option<std::time::Duration>,
+}
+
+/// How runs end.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Run {
+    /// How long a run may take, as `2h`; without limit unless said.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub deadline: Option<std::time::Duration>,
 }
 
 /// Limits of the sandbox; each is explained by `host plugin inspect`.
