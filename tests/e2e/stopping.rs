@@ -349,3 +349,30 @@ fn a_token_that_is_being_exchanged_when_a_signal_comes_is_kept() {
         assert!(stored.contains("rotated"), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_run_that_is_not_done_by_its_deadline_ends_as_if_stopped_and_the_next_one_goes_on() {
+    for (option, setting) in [(Some("5s"), ""), (None, "[run]\ndeadline = \"5s\"\n")] {
+        let (desk, receiver) = (desk(), Receiver::start());
+        let server = Server::start(&format!("rows=60,plain-names,download:hang=1,now={NOW}"));
+        configure(&desk, &server, &receiver.url(), setting);
+        let more = ["--now", NOW, "--sink", "siem"];
+        let limit = option.map_or(vec![], |time| vec!["--deadline", time]);
+        let output = spawn(&desk, &[&["run", "invalid-login"][..], &more, &limit].concat())
+            .wait_with_output()
+            .unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        assert!(said.contains("error: not done by the deadline of 5 s"), "{said}");
+        assert!(said.contains("run the same command again"), "{said}");
+        assert_eq!(receiver.received().len(), 0);
+
+        if option.is_none() {
+            configure(&desk, &server, &receiver.url(), "");
+        }
+        run(&desk, "invalid-login", &more);
+        assert_eq!(submissions(&server), 1, "{:?}", server.seen());
+        let period = ["--from", "2026-03-05", "--now", NOW];
+        assert_eq!(once(&receiver), expected(&desk, "invalid-login", &period));
+    }
+}

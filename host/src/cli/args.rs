@@ -275,6 +275,10 @@ pub struct RunArgs {
     /// `windows-ahead` under [ledger], else 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub windows_ahead: Option<u16>,
+    /// How long the run may take, as 2h: then it ends as if stopped, and the next one goes on [default: `deadline` under
+    /// [run], else no limit].
+    #[arg(long, value_name = "DURATION", value_parser = crate::config::parse_duration)]
+    pub deadline: Option<std::time::Duration>,
     /// Write the exchange with the server into this new folder, secrets replaced.
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     pub record: Option<PathBuf>,

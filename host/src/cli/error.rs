@@ -392,6 +392,18 @@ impl From<RunError> for Failure {
                     Some("make room there, and let it be writable; the next run goes on from here".into()),
                 )
             },
+            error @ RunError::SpoolFull { .. } => Failure {
+                code: "spool-full",
+                ..Failure::told(
+                    Exit::Internal,
+                    &error,
+                    Some(
+                        "`host ledger list` shows which windows wait, and the next run goes on with them; let their sinks take \
+                         events, give windows up with `host ledger reset`, or raise `spool-bytes` under [ledger]"
+                            .into(),
+                    ),
+                )
+            },
             RunError::TooManyRejected(error) => Failure {
                 code: "too-many-rejected",
                 ..Failure::told(Exit::RemoteFailed, &error, Some(error.hint()))

@@ -76,7 +76,7 @@ pub fn render(about: &Inspection) -> String {
         }
     }
     for (name, amount, unit) in limits(&about.limits) {
-        line("limit", &format!("{name:<9} {amount} {unit}"));
+        line("limit", &format!("{name:<14} {amount} {unit}"));
     }
     text
 }
@@ -94,7 +94,7 @@ fn allowed(grants: Option<&[Grant]>) -> String {
 }
 
 /// Every limit by its name in the configuration, with its unit.
-fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 16] {
+fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 19] {
     let Limits {
         time,
         memory,
@@ -105,6 +105,9 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 16] {
         returned,
         records,
         event,
+        attribute_name,
+        attributes,
+        output,
         fetches,
         request,
         log,
@@ -124,6 +127,13 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 16] {
         ("returned", wide(returned), "bytes an answer"),
         ("records", wide(records), "events and rejects an answer"),
         ("event", wide(event), "bytes an event"),
+        (
+            "attribute-name",
+            wide(attribute_name),
+            "bytes a name of an attribute, or a label",
+        ),
+        ("attributes", wide(attributes), "attributes of an event, and labels"),
+        ("output", wide(output), "bytes of events a byte of documents"),
         ("fetches", wide(fetches), "fetches a plan, or deliveries a payload"),
         ("request", wide(request), "bytes a request or delivery"),
         ("log", wide(log), "bytes"),

@@ -69,6 +69,9 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Accoun
     let report = report::prepare_as(account.run_id(), &args.report, notes.as_ref())?;
     account.know(|summary| report.introduce(summary));
     log::about(|about| about.report = Some(report.description.name.clone()));
+    if let Some(deadline) = args.deadline.or(report.config.run.deadline) {
+        stop.end_after(deadline);
+    }
     let mut settings = match (&args.replay, &notes) {
         (Some(folder), Some(notes)) => recording::replay(folder, notes)?,
         _ => connection::settings(&report.config, &args.remote, report.description.connection)?,
@@ -231,6 +234,8 @@ fn limits(set: &config::Fetch) -> fetch::Limits {
     limits.archive.entries = set.archive_entries.unwrap_or(limits.archive.entries);
     limits.archive.total_bytes = set.archive_bytes.unwrap_or(limits.archive.total_bytes);
     limits.archive.ratio = set.archive_ratio.unwrap_or(limits.archive.ratio);
+    limits.archive.time = set.archive_timeout.unwrap_or(limits.archive.time);
+    limits.spool_bytes = set.spool_bytes.unwrap_or(limits.spool_bytes);
     limits.polling.total = set.job_timeout.unwrap_or(limits.polling.total);
     limits.polling.search = set.job_search.unwrap_or(limits.polling.search);
     limits.polling.file = set.file_wait.unwrap_or(limits.polling.file);
@@ -246,10 +251,10 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
     match result {
         Err(RunError::Stopped) => Err(stopped(summary, stop)),
         Err(RunError::Closed) => Ok(()),
-        Err(error @ RunError::Fetch(FetchError::Spool(_))) => {
+        Err(RunError::Fetch(error @ FetchError::Spool(_))) if error.code() == "spool-failed" => {
             let folder = spool_folder();
             let hint = format!("{} must be writable and have room for the report", folder.display());
-            Err(Failure::from(error).hint(hint))
+            Err(Failure::from(RunError::Fetch(error)).hint(hint))
         }
         Err(error) => Err(error.into()),
         Ok(()) if strict && summary.rejected > 0 => Err(Failure::new(

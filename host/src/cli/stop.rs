@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C and SIGTERM, and the deadline of a run, which stops it as they do.
 //!
 //! The first signal asks: what is under way is finished, what is reached is kept. A second one ends the process at once,
 //! and so does [`PATIENCE`], whatever still holds it. The signals are heard on a thread of their own, so that neither a
@@ -15,6 +15,7 @@ use std::time::Duration;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,8 @@ pub struct Stop {
     held: Arc<Mutex<Option<&'static str>>>,
     /// What is done before the process ends at once.
     last: Arc<Mutex<Option<Last>>>,
+    /// When it is over, and how long that is.
+    deadline: watch::Sender<Option<(Instant, Duration)>>,
 }
 
 impl Stop {
@@ -57,6 +60,7 @@ impl Stop {
             code: Arc::new(AtomicU8::new(Exit::Interrupted.code())),
             held: Arc::default(),
             last: Arc::default(),
+            deadline: watch::Sender::default(),
         };
         let failed = |error: io::Error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}"));
         let (hand_over, taken) = mpsc::channel::<(Runtime, Signals)>();
@@ -91,6 +95,13 @@ impl Stop {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
+    /// Stops the process after so long from now, as a signal would.
+    pub fn end_after(&self, time: Duration) {
+        // What no clock reaches is no limit.
+        let at = Instant::now().checked_add(time).map(|at| (at, time));
+        self.deadline.send_replace(at);
+    }
+
     /// Has this done where a signal ends the process at once, if it takes no longer than a moment.
     pub fn at_last(&self, last: impl FnOnce(Exit) + Send + 'static) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last));
@@ -99,25 +110,52 @@ impl Stop {
     /// The end of a command that a signal cut short.
     pub fn failure(&self) -> Failure {
         let exit = self.exit();
-        let failure = Failure::new(exit, exit.word());
+        let failure = match (exit, *self.deadline.borrow()) {
+            (Exit::Unavailable, Some((_, time))) => Failure {
+                code: "deadline",
+                ..Failure::new(exit, format!("not done by the deadline of {} s", time.as_secs_f64()))
+            },
+            _ => Failure::new(exit, exit.word()),
+        };
         match *self.held.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(kept) => failure.hint(kept),
             None => failure,
         }
     }
 
-    /// The exit that belongs to the signal that came.
+    /// The exit that belongs to what came.
     fn exit(&self) -> Exit {
-        if self.code.load(Ordering::Relaxed) == Exit::Terminated.code() {
-            Exit::Terminated
-        } else {
-            Exit::Interrupted
+        let code = self.code.load(Ordering::Relaxed);
+        let known = [Exit::Terminated, Exit::Unavailable];
+        known
+            .into_iter()
+            .find(|exit| exit.code() == code)
+            .unwrap_or(Exit::Interrupted)
+    }
+
+    /// A signal, or the deadline.
+    async fn first(&self, signals: &mut Signals) -> Exit {
+        let mut deadline = self.deadline.subscribe();
+        loop {
+            let at = deadline.borrow_and_update().map(|(at, _)| at);
+            let over = async {
+                match at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                exit = signals.next() => return exit,
+                () = over => return Exit::Unavailable,
+                // The sender is this, so it is there.
+                _ = deadline.changed() => {}
+            }
         }
     }
 
     async fn watch(self, talk: &Talk, mut signals: Signals) {
         let end = |exit| self.end(exit, talk);
-        let first = signals.next().await;
+        let first = self.first(&mut signals).await;
         self.code.store(first.code(), Ordering::Relaxed);
         self.token.cancel();
         let end_by = Instant::now() + PATIENCE;

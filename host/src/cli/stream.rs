@@ -125,8 +125,12 @@ impl RunStream {
         };
         let spool = self.ledger.beside("spool");
         let connection = config.connections.get(&settings.name);
+        let mut book = Book::open(Arc::new(self.ledger), self.found.stream, facts, spool).await?;
+        if let Some(most) = config.ledger.spool_bytes {
+            book = book.with_spool_bytes(most);
+        }
         Ok(Keeping {
-            book: Arc::new(Book::open(Arc::new(self.ledger), self.found.stream, facts, spool).await?),
+            book: Arc::new(book),
             lag: config.ledger.lag.unwrap_or(LAG),
             kept: kept(
                 &report.description.name,

@@ -70,6 +70,9 @@ pub struct Config {
     /// The limits of what is fetched, where they differ from the defaults.
     #[serde(default)]
     pub fetch: Fetch,
+    /// How runs end.
+    #[serde(default)]
+    pub run: Run,
     /// The folder that relative paths start from: the file's own.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -350,6 +353,8 @@ pub struct Ledger {
     #[serde(default, deserialize_with = "windows")]
     #[schemars(with = "Option<u16>", range(min = 1, max = 10_000))]
     pub windows_ahead: Option<u16>,
+    /// Bytes of all documents that wait beside the ledger until their windows are delivered. 32 GiB unless said.
+    pub spool_bytes: Option<u64>,
     /// How far runs look back for events that are stored late, where a source is asked for instants. Unless said: an hour at
     /// each run, 6 hours once an hour, 48 hours once a day; `[]` looks back never.
     pub look_back: Option<Vec<LookBackStep>>,
@@ -399,6 +404,12 @@ pub struct Fetch {
     pub archive_bytes: Option<u64>,
     /// Bytes out per byte in.
     pub archive_ratio: Option<u64>,
+    /// How long reading an archive may take, as `10m`.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub archive_timeout: Option<std::time::Duration>,
+    /// Bytes of all documents that wait for their parser in the folder for temporary files.
+    pub spool_bytes: Option<u64>,
     /// How long a job may take, as `30m`.
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
@@ -411,6 +422,16 @@ pub struct Fetch {
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub file_wait: Option<std::time::Duration>,
+}
+
+/// How runs end.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Run {
+    /// How long a run may take, as `2h`; without limit unless said.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub deadline: Option<std::time::Duration>,
 }
 
 /// Limits of the sandbox; each is explained by `host plugin inspect`.
@@ -431,6 +452,12 @@ pub struct Limits {
     pub records: Option<usize>,
     /// Bytes in the strings of one event.
     pub event: Option<usize>,
+    /// Bytes of an attribute's name, or of a label.
+    pub attribute_name: Option<usize>,
+    /// Attributes of one event, and labels of one.
+    pub attributes: Option<usize>,
+    /// Bytes of events and rejected rows for each byte of a run's documents.
+    pub output: Option<usize>,
     /// Memories of an instance.
     pub memories: Option<u32>,
     /// Tables of an instance.

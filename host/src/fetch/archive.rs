@@ -5,33 +5,26 @@
 //! encryption and archives inside the archive are refused all the same: an honest report holds none. A backslash in a
 //! name is a folder's mark, as Windows and EPM Cloud write it (`inbox\\run.csv`), although APPNOTE 4.4.17 wants a slash.
 //!
-//! The archive begins where the file begins, and its end record is the one whose comment ends with the file (APPNOTE
-//! 4.3.16). ZIP64 records count where their locator stands right before that one (4.3.15), and nowhere else: a CSV file
-//! may hold any bytes.
+//! The archive begins where the file begins, and what its end must look like stands in [`end`]. All of it is read under a
+//! limit of time.
+
+mod end;
 
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::time::{Duration, Instant};
 
 use zip::CompressionMethod;
 use zip::read::{ArchiveOffset, Config, ZipArchive};
 use zip::result::ZipError;
 
+use self::end::END_RECORD;
 use super::limits::ArchiveLimits;
-use super::spool::{Spool, Spooled};
+use super::spool::{Spool, SpoolReader, Spooled};
 use crate::counted::counted;
 use crate::visible;
 
 /// The first bytes of a ZIP file with at least one entry.
 const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
-
-const END_RECORD: [u8; 4] = *b"PK\x05\x06";
-const ZIP64_END_RECORD: [u8; 4] = *b"PK\x06\x06";
-const ZIP64_LOCATOR: [u8; 4] = *b"PK\x06\x07";
-
-const END_RECORD_BYTES: usize = 22;
-const LOCATOR_BYTES: usize = 20;
-
-/// The end record with the longest comment, and a ZIP64 locator before it.
-const TAIL: u64 = 22 + 65_535 + 20;
 
 /// Whether a file that begins so is an archive: with an entry, or with the end of one without entries.
 pub(super) fn is_archive(head: &[u8]) -> bool {
@@ -63,6 +56,12 @@ pub enum ArchiveError {
         /// The limit.
         limit: u64,
     },
+    /// Reading it takes longer than allowed.
+    #[error("reading it takes more than the limit of {} ms", .limit.as_millis())]
+    Slow {
+        /// The limit.
+        limit: Duration,
+    },
     /// An entry that no report has: a link, an encrypted file, a name that leaves its folder.
     #[error("the entry {name} is {what}")]
     Entry {
@@ -91,11 +90,24 @@ pub(super) fn open(
     limits: &ArchiveLimits,
     spool: &Spool,
 ) -> Result<Option<(Spooled, String)>, ArchiveError> {
-    check_end(archive, limits)?;
+    let mut reader = Timed::new(archive.reader(), limits.time);
+    read(archive, &mut reader, limits, spool).map_err(|error| match reader.over {
+        true => ArchiveError::Slow { limit: limits.time },
+        false => error,
+    })
+}
+
+fn read(
+    archive: &Spooled,
+    reader: &mut Timed<SpoolReader>,
+    limits: &ArchiveLimits,
+    spool: &Spool,
+) -> Result<Option<(Spooled, String)>, ArchiveError> {
+    end::check(reader, archive.len(), limits.entries)?;
     let config = Config {
         archive_offset: ArchiveOffset::Known(0),
     };
-    let mut zip = ZipArchive::with_config(config, BufReader::new(archive.reader())).map_err(damaged)?;
+    let mut zip = ZipArchive::with_config(config, BufReader::new(reader)).map_err(damaged)?;
     if zip.is_empty() {
         return match archive.head(4).map_err(ArchiveError::Spool)? == END_RECORD {
             true => Ok(None),
@@ -160,57 +172,45 @@ pub(super) fn open(
     Ok(Some((Spooled::new(file).map_err(ArchiveError::Spool)?, name)))
 }
 
-/// Looks at the end records before the library reads as many entries as they claim.
-fn check_end(archive: &Spooled, limits: &ArchiveLimits) -> Result<(), ArchiveError> {
-    let mut reader = archive.reader();
-    let mut tail = Vec::new();
-    reader
-        .seek(SeekFrom::Start(archive.len().saturating_sub(TAIL)))
-        .map_err(ArchiveError::Spool)?;
-    reader.read_to_end(&mut tail).map_err(ArchiveError::Spool)?;
-    let Some(at) = end_record(&tail) else {
-        return Err(ArchiveError::Damaged("its end is missing".into()));
-    };
-    // Readers disagree about which of two ends is the end.
-    let comment = tail.get(at + END_RECORD_BYTES..).unwrap_or_default();
-    if comment.windows(4).any(|window| window == END_RECORD) {
-        return Err(ArchiveError::Damaged("it has two ends".into()));
-    }
-    let mut entries = number(&tail, at + 10, 2);
-    let locator = at.checked_sub(LOCATOR_BYTES).and_then(|locator| tail.get(locator..at));
-    if let Some(locator) = locator.filter(|locator| locator.starts_with(&ZIP64_LOCATOR)) {
-        let mut record = Vec::new();
-        reader
-            .seek(SeekFrom::Start(number(locator, 8, 8)))
-            .and_then(|_| reader.take(56).read_to_end(&mut record))
-            .map_err(|error| ArchiveError::Damaged(error.to_string()))?;
-        if record.len() < 56 || !record.starts_with(&ZIP64_END_RECORD) {
-            return Err(ArchiveError::Damaged("its ZIP64 end record is missing".into()));
+/// Reads until a moment, and fails from then on.
+struct Timed<R> {
+    reader: R,
+    until: Option<Instant>,
+    /// Whether it failed for that.
+    over: bool,
+}
+
+impl<R> Timed<R> {
+    fn new(reader: R, time: Duration) -> Timed<R> {
+        Timed {
+            reader,
+            // What no clock reaches is no limit.
+            until: Instant::now().checked_add(time),
+            over: false,
         }
-        entries = number(&record, 24, 8).max(number(&record, 32, 8));
     }
-    if entries > u64::from(limits.entries) {
-        return Err(ArchiveError::Entries { limit: limits.entries });
+
+    fn check(&mut self) -> io::Result<()> {
+        self.over |= self.until.is_some_and(|until| Instant::now() >= until);
+        match self.over {
+            true => Err(io::ErrorKind::TimedOut.into()),
+            false => Ok(()),
+        }
     }
-    Ok(())
 }
 
-/// Where the end record stands, whose comment ends with the file.
-fn end_record(tail: &[u8]) -> Option<usize> {
-    let last = tail.len().checked_sub(END_RECORD_BYTES)?;
-    (0..=last).rev().find(|at| {
-        tail.get(*at..).is_some_and(|rest| rest.starts_with(&END_RECORD))
-            && number(tail, at + 20, 2) == (last - at) as u64
-    })
+impl<R: Read> Read for Timed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        self.reader.read(buffer)
+    }
 }
 
-/// So many bytes as a number, least significant first; missing ones are 0.
-fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
-    let bytes = bytes.get(at..at.saturating_add(length)).unwrap_or_default();
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
+impl<R: Seek> Seek for Timed<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.check()?;
+        self.reader.seek(to)
+    }
 }
 
 /// The index of the report: the only file, or the only CSV file among several. Refuses the archive for any bad entry.
@@ -308,6 +308,7 @@ fn damaged(error: ZipError) -> ArchiveError {
 
 #[cfg(test)]
 mod tests {
+    use super::end::{ZIP64_END_RECORD, ZIP64_LOCATOR};
     use super::*;
     use std::io::Cursor;
     use zip::ZipWriter;
@@ -521,6 +522,126 @@ mod tests {
         for length in 0..good.len() {
             assert!(open_bytes(&good[..length]).is_err(), "cut to {length}");
         }
+    }
+
+    #[test]
+    fn reading_an_archive_has_a_limit_of_time() {
+        let (_folder, spool, archive) = spooled(&archive(&[("a.csv", b"content")]));
+        let limits = |time| ArchiveLimits {
+            time,
+            ..ArchiveLimits::default()
+        };
+        let error = open(&archive, &limits(Duration::ZERO), &spool).unwrap_err();
+        assert!(matches!(error, ArchiveError::Slow { .. }), "{error}");
+        assert!(open(&archive, &limits(Duration::MAX), &spool).is_ok());
+    }
+
+    /// Counts what is read.
+    struct Counting<R>(R, u64);
+
+    impl<R: Read> Read for Counting<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.read(buffer)?;
+            self.1 += count as u64;
+            Ok(count)
+        }
+    }
+
+    impl<R: Seek> Seek for Counting<R> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    /// An end record of so many entries, with what it says of the directory, and a comment of that length.
+    fn end_of(entries: u16, bytes: u32, at: u32, comment: u16) -> Vec<u8> {
+        let mut record = [&END_RECORD[..], &[0; 4]].concat();
+        record.extend([entries.to_le_bytes(), entries.to_le_bytes()].concat());
+        record.extend(bytes.to_le_bytes());
+        record.extend(at.to_le_bytes());
+        record.extend(comment.to_le_bytes());
+        record
+    }
+
+    #[test]
+    fn an_end_that_does_not_abut_its_directory_is_refused_at_once() {
+        const LENGTH: usize = 2 * 1024 * 1024;
+        let mut signatures = b"PK\x03\x04".to_vec();
+        while signatures.len() < LENGTH {
+            signatures.extend(b"PK\x01\x02");
+        }
+        let directory = signatures.len() as u32 - 4;
+        let two = [end_of(1, 46, 0, 0), end_of(1, 46, 0, 0)].concat();
+        let nested = [end_of(1, directory, 4, 22), end_of(1, directory, 4, 0)].concat();
+        let many = end_of(3, 46, 4, 0).repeat(2900);
+        // The last one is in order but for its number of disks, and an earlier one claims more than is allowed.
+        let mut disks = [end_of(60_000, directory, 4, 0), end_of(1, 22, directory + 4, 0)].concat();
+        disks[22 + 4] = 1;
+        for (what, ends) in [("two", two), ("nested", nested), ("many", many), ("disks", disks)] {
+            let bytes = [&signatures[..], &ends].concat();
+            let mut reader = Counting(Cursor::new(&bytes), 0);
+            let error = end::check(&mut reader, bytes.len() as u64, 64).unwrap_err();
+            assert!(matches!(error, ArchiveError::Damaged(_)), "{what}: {error}");
+            assert!(reader.1 < 66_000, "{what}: {} bytes were read", reader.1);
+            assert!(open_bytes(&bytes).is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_the_records_at_the_end_say_must_agree() {
+        let plain = archive(&[("a.csv", b"content")]);
+        let good = with_zip64(&plain, 1, b"");
+        let (end, record) = (good.len() - 22, good.len() - 22 - 20 - 56);
+        let mut numbers = good.clone();
+        numbers[end + 8..end + 20].copy_from_slice(&plain[plain.len() - 14..plain.len() - 2]);
+        // Some write the numbers in both places.
+        assert_eq!(open_bytes(&numbers).unwrap().0, "a.csv");
+        for (what, at, byte) in [
+            ("entries of the end record", end + 8, 2),
+            ("bytes of its directory", end + 12, 1),
+            ("place of its directory", end + 16, 1),
+        ] {
+            let mut bytes = numbers.clone();
+            bytes[at] ^= byte;
+            assert!(open_bytes(&bytes).is_err(), "{what}");
+        }
+        for (what, at, byte) in [
+            ("the size of the ZIP64 record", record + 4, 1),
+            ("a disk in it", record + 16, 1),
+            ("entries on this disk in it", record + 24, 1),
+            ("bytes of the directory in it", record + 40, 1),
+            ("place of the directory in it", record + 48, 1),
+            ("the disk in its locator", end - 16, 1),
+            ("the record's place in its locator", end - 12, 1),
+            ("disks in its locator", end - 4, 2),
+        ] {
+            let mut bytes = good.clone();
+            bytes[at] ^= byte;
+            assert!(open_bytes(&bytes).is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_zip64_record_as_large_as_the_file_is_not_read() {
+        let plain = archive(&[("a.csv", b"content")]);
+        let mut bytes = with_zip64(&plain, 1, b"");
+        let locator = bytes.len() - 22 - 20;
+        let sector = vec![0; 1024 * 1024];
+        let record = locator - 56;
+        bytes[record + 4..record + 12].copy_from_slice(&(44 + sector.len() as u64).to_le_bytes());
+        bytes.splice(locator..locator, sector);
+        assert!(matches!(open_bytes(&bytes), Err(ArchiveError::Damaged(_))));
+    }
+
+    #[test]
+    fn an_archive_whose_lengths_follow_its_content_is_read() {
+        // As a server writes it that does not know the length before: bit 3 of the flags, and a data descriptor.
+        let mut zip = ZipWriter::new_stream(Vec::new());
+        zip.start_file("a.csv", deflated()).unwrap();
+        zip.write_all(b"content").unwrap();
+        let bytes = zip.finish().unwrap().into_inner();
+        assert_eq!(bytes[6] & 8, 8);
+        assert_eq!(open_bytes(&bytes).unwrap(), ("a.csv".into(), b"content".to_vec()));
     }
 
     /// ZIP64 end records as Java writes them for an archive of any size, and what is put between them and the end.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::archive::ArchiveError;
-use super::envelope;
+use super::{envelope, spool};
 use crate::counted::counted;
 use crate::remote::{Class, RemoteError};
 
@@ -116,6 +116,11 @@ pub enum FetchError {
     Spool(#[from] io::Error),
 }
 
+/// Whether the spool failed for its own limit.
+fn is_full(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<spool::Full>())
+}
+
 fn title_text(title: &Option<String>) -> String {
     title.as_deref().map(|title| format!(": {title}")).unwrap_or_default()
 }
@@ -194,6 +199,7 @@ impl FetchError {
             FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "fetch-limit",
             FetchError::Plan(_) => "plan-refused",
             FetchError::Journal(_) => "ledger-failed",
+            FetchError::Spool(error) if is_full(error) => "spool-full",
             FetchError::Spool(_) => "spool-failed",
         }
     }
@@ -233,11 +239,22 @@ impl FetchError {
                  an end of the window further back, or for a shorter window"
             }
             FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "ask for a shorter window",
+            FetchError::Spool(error) if is_full(error) => {
+                "ask for a shorter window, have fewer windows in flight (`windows-ahead` under [ledger]), or raise `spool-bytes` \
+                 under [fetch]"
+            }
             FetchError::Spool(_) => "check the free space and the permissions of the spool folder",
-            FetchError::Archive { .. }
-            | FetchError::Journal(_)
-            | FetchError::Malformed { .. }
-            | FetchError::Plan(_) => return None,
+            FetchError::Archive { source, .. } => {
+                let key = match source {
+                    ArchiveError::Entries { .. } => "archive-entries",
+                    ArchiveError::TooLarge { .. } => "archive-bytes",
+                    ArchiveError::Ratio { .. } => "archive-ratio",
+                    ArchiveError::Slow { .. } => "archive-timeout",
+                    _ => return None,
+                };
+                return Some(format!("if it is a report all the same, raise `{key}` under [fetch]"));
+            }
+            FetchError::Journal(_) | FetchError::Malformed { .. } | FetchError::Plan(_) => return None,
         };
         Some(text.to_owned())
     }

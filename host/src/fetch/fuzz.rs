@@ -21,6 +21,7 @@ pub fn archive(bytes: &[u8]) {
         entries: 8,
         total_bytes: 1 << 20,
         ratio: 50,
+        ..ArchiveLimits::default()
     };
     let (_folder, spool, file) = spooled(bytes);
     if let Ok(Some((inside, name))) = archive::open(&file, &limits, &spool) {

@@ -19,6 +19,8 @@ pub struct Limits {
     pub pages: u64,
     /// How often what was read of a long list is kept, so that another process can go on from there. Default 10 s.
     pub pages_kept: Duration,
+    /// Bytes of all documents that wait in the folder for temporary files. Default 32 GiB.
+    pub spool_bytes: u64,
     /// What an archive may hold.
     pub archive: ArchiveLimits,
     /// How patiently a job is polled.
@@ -37,6 +39,7 @@ impl Default for Limits {
             paged_bytes: 8 * 1024 * 1024 * 1024,
             pages: 100_000,
             pages_kept: Duration::from_secs(10),
+            spool_bytes: 32 * 1024 * 1024 * 1024,
             archive: ArchiveLimits::default(),
             polling: Polling::default(),
             restarts: 3,
@@ -53,6 +56,8 @@ pub struct ArchiveLimits {
     pub total_bytes: u64,
     /// Bytes out per byte in, judged once more than 1 MiB came out. Default 200; a repetitive CSV reaches 30.
     pub ratio: u64,
+    /// How long reading one may take. Default 10 min: 4 GiB take a quarter of one.
+    pub time: Duration,
 }
 
 impl Default for ArchiveLimits {
@@ -61,6 +66,7 @@ impl Default for ArchiveLimits {
             entries: 64,
             total_bytes: 4 * 1024 * 1024 * 1024,
             ratio: 200,
+            time: Duration::from_secs(600),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::io::{BufWriter, Write as _};
 use super::error::FetchError;
 use super::records::compact;
 use super::salvage::Piece;
-use super::spool::{Spool, Spooled};
+use super::spool::{Spool, SpoolFile, Spooled};
 use crate::counted::counted;
 
 /// How many records there were.
@@ -50,7 +50,7 @@ impl Tally {
 /// Lines that are being written. Blocking.
 #[derive(Debug)]
 pub(super) struct Lines {
-    out: BufWriter<File>,
+    out: BufWriter<SpoolFile>,
     tally: Tally,
 }
 
@@ -69,13 +69,13 @@ impl Lines {
 
     /// What is written, to read it meanwhile.
     pub(super) fn share(&self) -> std::io::Result<File> {
-        self.out.get_ref().try_clone()
+        self.out.get_ref().file().try_clone()
     }
 
     /// Writes everything out; says how many bytes that are.
     pub(super) fn flushed(&mut self) -> std::io::Result<u64> {
         self.out.flush()?;
-        Ok(self.out.get_ref().metadata()?.len())
+        Ok(self.out.get_ref().file().metadata()?.len())
     }
 
     pub(super) fn write(&mut self, piece: &Piece<'_>) -> std::io::Result<()> {

@@ -152,7 +152,7 @@ impl Fetcher {
         Fetcher {
             turns: pages::Turns::new(remote.parallel()),
             remote,
-            spool: Spool::new(spool),
+            spool: Spool::new(spool).within(limits.spool_bytes),
             limits,
             progress,
             crowd: crowd::Crowd::default(),

@@ -4,8 +4,6 @@
 //! for the rest of it (section 14): 206 goes on, 200 begins again. Without a version it always begins again: two halves
 //! of different files make no file.
 
-use std::fs::File;
-
 use http::StatusCode;
 use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
@@ -13,7 +11,7 @@ use tokio::io::{AsyncWriteExt as _, BufWriter};
 use super::download::blocking;
 use super::error::FetchError;
 use super::progress::Progress;
-use super::spool::{Spool, Spooled};
+use super::spool::{Charge, Spool, SpoolFile, Spooled};
 use crate::remote::{Remote, RemoteError, Request, Response};
 
 /// A complete body.
@@ -29,6 +27,7 @@ pub(super) struct Received {
 /// As much of a body as has arrived.
 struct Partial {
     out: BufWriter<tokio::fs::File>,
+    charge: Charge,
     received: u64,
     total: Option<u64>,
     /// What `If-Range` may name.
@@ -110,6 +109,7 @@ async fn attempt(
     };
     let current = partial.insert(current);
     while let Some(piece) = response.chunk().await? {
+        current.charge.add(piece.len())?;
         current.out.write_all(&piece).await?;
         current.received += piece.len() as u64;
         progress.received(current.received, current.total);
@@ -136,14 +136,16 @@ async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Res
     Ok((response, partial))
 }
 
-async fn create(spool: &Spool) -> Result<File, FetchError> {
+async fn create(spool: &Spool) -> Result<SpoolFile, FetchError> {
     let spool = spool.clone();
     blocking(move || Ok(spool.create()?)).await
 }
 
 impl Partial {
-    fn new(response: &Response, file: File) -> Partial {
+    fn new(response: &Response, file: SpoolFile) -> Partial {
+        let (file, charge) = file.into_parts();
         Partial {
+            charge,
             out: BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file)),
             received: 0,
             total: response.content_length(),
@@ -168,7 +170,7 @@ impl Partial {
         self.out.flush().await?;
         let file = self.out.into_inner().into_std().await;
         Ok(Received {
-            file: Spooled::new(file)?,
+            file: Spooled::of(file, Some(self.charge))?,
             media_type: self.media_type,
             extension: self.extension,
         })

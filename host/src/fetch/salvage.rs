@@ -119,6 +119,18 @@ const SPAN: usize = 16;
 /// A list with more broken records than this is no list.
 const MOST_HIDDEN: u32 = 10_000;
 
+/// How often each byte of an answer may be looked at to find where its records end, and how many bytes besides. Ends are
+/// looked for from one place after another: where none is sure, each of them leads through all that follows.
+const LOOKS: u64 = 32;
+const LOOKS_BESIDES: u64 = 32 * 1024 * 1024;
+
+/// Names of members that are remembered, and bytes that one may have: those of honest records are few.
+const NAMES: usize = 4096;
+const NAME_BYTES: usize = 512;
+
+/// Bytes of a member besides the records that counts.
+pub(super) const TOLD_BYTES: usize = 64 * 1024;
+
 /// Reads a list: bare, or a member of an object, whose name is compared without regard to case. `record_bytes` is what one
 /// record may have, `wanted` says which other members count.
 pub(super) fn list(
@@ -129,16 +141,7 @@ pub(super) fn list(
     mut each: impl FnMut(Piece<'static>) -> std::result::Result<(), FetchError>,
 ) -> Result<Told> {
     let most = usize::try_from(record_bytes).unwrap_or(usize::MAX);
-    let mut text = Text {
-        body,
-        buffer: Vec::new(),
-        at: 0,
-        over: false,
-        most,
-        span: most.saturating_mul(SPAN),
-        hidden: 0,
-        names: HashSet::new(),
-    };
+    let mut text = Text::new(body, most);
     let mut told = Told::default();
     if text.peek(0)? == Some(0xef) && text.peek(1)? == Some(0xbb) && text.peek(2)? == Some(0xbf) {
         text.pass(3);
@@ -192,7 +195,7 @@ pub(super) fn list(
                 Found::Other(text.value(0)?.ok_or(SalvageError::Form("the records are damaged"))?)
             });
         } else if wanted(&name) {
-            let value = text.value(0)?.ok_or(SalvageError::Form("a member is damaged"))?;
+            let value = text.told(0)?;
             if told.members.insert(name, value).is_some() {
                 return Err(SalvageError::Form("a member comes twice"));
             }
@@ -215,6 +218,10 @@ struct Text<R> {
     buffer: Vec<u8>,
     at: usize,
     over: bool,
+    /// Bytes that have come in.
+    came: u64,
+    /// Bytes that were looked at, again and again.
+    looked: u64,
     /// Bytes that one record may have.
     most: usize,
     /// Bytes in which a value's end is looked for.
@@ -226,6 +233,21 @@ struct Text<R> {
 }
 
 impl<R: Read> Text<R> {
+    fn new(body: R, most: usize) -> Text<R> {
+        Text {
+            body,
+            buffer: Vec::new(),
+            at: 0,
+            over: false,
+            came: 0,
+            looked: 0,
+            most,
+            span: most.saturating_mul(SPAN),
+            hidden: 0,
+            names: HashSet::new(),
+        }
+    }
+
     fn peek(&mut self, offset: usize) -> Result<Option<u8>> {
         while !self.over && self.buffer.len().saturating_sub(self.at) <= offset {
             self.more()?;
@@ -241,6 +263,7 @@ impl<R: Read> Text<R> {
         }
         let read = self.body.by_ref().take(CHUNK).read_to_end(&mut self.buffer)?;
         self.over = read == 0;
+        self.came += read as u64;
         Ok(())
     }
 
@@ -263,24 +286,46 @@ impl<R: Read> Text<R> {
 
     /// The first place that is no white space.
     fn behind_space(&mut self, mut from: usize) -> Result<usize> {
+        let begin = from;
         while from < self.span && matches!(self.peek(from)?, Some(b' ' | b'\t' | b'\r' | b'\n')) {
             from += 1;
         }
+        self.look(from - begin)?;
         Ok(from)
+    }
+
+    /// Notes that so many bytes were looked at; fails where it has been too often.
+    fn look(&mut self, bytes: usize) -> Result<()> {
+        self.looked = self.looked.saturating_add(bytes as u64);
+        match self.looked > self.came.saturating_mul(LOOKS).saturating_add(LOOKS_BESIDES) {
+            true => Err(SalvageError::Form(
+                "where its damaged records end takes too long to find",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Where a value ends that begins there, by its brackets and strings; none where there is no end within the span.
     fn end_of_value(&mut self, from: usize) -> Result<Option<usize>> {
+        let (end, to) = self.scan_value(from)?;
+        self.look(to.saturating_sub(from))?;
+        Ok(end)
+    }
+
+    /// Where a value ends that begins there, and how far it was looked for.
+    fn scan_value(&mut self, from: usize) -> Result<(Option<usize>, usize)> {
         let (mut at, mut open) = (from, Vec::new());
         let last = from.saturating_add(self.span);
         while at < last {
-            let Some(byte) = self.peek(at)? else { return Ok(None) };
+            let Some(byte) = self.peek(at)? else {
+                return Ok((None, at));
+            };
             at += 1;
             match byte {
                 b'"' => loop {
                     match self.peek(at)? {
-                        _ if at >= last => return Ok(None),
-                        None => return Ok(None),
+                        _ if at >= last => return Ok((None, at)),
+                        None => return Ok((None, at)),
                         Some(b'\\') => at += 2,
                         Some(b'"') => break at += 1,
                         Some(_) => at += 1,
@@ -289,7 +334,7 @@ impl<R: Read> Text<R> {
                 b'{' | b'[' => open.push(byte),
                 b'}' | b']' => match (open.pop(), byte) {
                     (Some(b'{'), b'}') | (Some(b'['), b']') => {}
-                    _ => return Ok(None),
+                    _ => return Ok((None, at)),
                 },
                 // A number or a word ends before what follows it.
                 _ if open.is_empty() => {
@@ -297,15 +342,15 @@ impl<R: Read> Text<R> {
                     while at < last && self.peek(at)?.is_some_and(|byte| !ends(byte)) {
                         at += 1;
                     }
-                    return Ok(Some(at));
+                    return Ok((Some(at), at));
                 }
                 _ => {}
             }
             if open.is_empty() {
-                return Ok(Some(at));
+                return Ok((Some(at), at));
             }
         }
-        Ok(None)
+        Ok((None, at))
     }
 
     /// The value that begins there, mended where necessary, and behind it.
@@ -321,6 +366,14 @@ impl<R: Read> Text<R> {
         };
         self.pass(end);
         Ok(value)
+    }
+
+    /// The value of a member that counts, and behind it.
+    fn told(&mut self, from: usize) -> Result<Value> {
+        if self.end_of_value(from)?.is_some_and(|end| end - from > TOLD_BYTES) {
+            return Err(SalvageError::Form("a member is too long"));
+        }
+        self.value(from)?.ok_or(SalvageError::Form("a member is damaged"))
     }
 
     /// The records of the list that begins here.
@@ -354,7 +407,7 @@ impl<R: Read> Text<R> {
                 if let Some(sound) = mend::sound(self.slice(0, end)) {
                     let piece = self.piece(end, Some(sound));
                     if let Some(Ok(members)) = piece.json().map(serde_json::from_str::<BTreeMap<String, IgnoredAny>>) {
-                        self.names.extend(members.into_keys().filter(|name| name != mend::MARK));
+                        self.remember(members.into_keys());
                     }
                     self.pass(end);
                     return Ok(piece);
@@ -375,6 +428,14 @@ impl<R: Read> Text<R> {
         Ok(piece)
     }
 
+    fn remember(&mut self, names: impl Iterator<Item = String>) {
+        for name in names.filter(|name| name != mend::MARK && name.len() <= NAME_BYTES) {
+            if self.names.len() < NAMES {
+                self.names.insert(name);
+            }
+        }
+    }
+
     fn piece(&self, end: usize, sound: Option<Sound>) -> Piece<'static> {
         let text = self.slice(0, end);
         if text.len() > self.most {
@@ -390,13 +451,15 @@ impl<R: Read> Text<R> {
     /// The first place before `limit` where the record that begins here ends for sure.
     fn sure_end(&mut self, limit: usize, within: bool) -> Result<Option<usize>> {
         let own = self.first_name(0)?;
-        let mut at = 0;
+        let (mut at, mut looked_to) = (0, 0);
         while at < limit {
             let Some(byte) = self.peek(at)? else { break };
             at += 1;
             if byte != b'}' {
                 continue;
             }
+            self.look(at - looked_to)?;
+            looked_to = at;
             let next = self.behind_space(at)?;
             let sure = match self.peek(next)? {
                 Some(b',') => {
@@ -410,6 +473,7 @@ impl<R: Read> Text<R> {
                 return Ok(Some(at));
             }
         }
+        self.look(at - looked_to)?;
         Ok(None)
     }
 
@@ -598,6 +662,48 @@ mod tests {
             let kinds: String = out.lines().filter_map(|line| line.chars().next()).collect();
             assert_eq!(kinds, expected, "{list}: {out}");
         }
+    }
+
+    #[test]
+    fn looking_for_the_end_of_a_damaged_record_has_an_end_itself() {
+        const BYTES: usize = 2 * 1024 * 1024;
+        let form = |body: &[u8]| match list(body, None, BYTES as u64, |_| false, |_| Ok(())) {
+            Err(SalvageError::Form(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        for part in [&br#"},{"a":" "#[..], b"}      ,      ", b"}"] {
+            form(&[&br#"[{"a":"x"y" "#[..], &part.repeat(BYTES / part.len())].concat());
+        }
+        // Behind each brace another record seems to begin, which has no end.
+        let nested = [&br#"[{"a":"x"y" "#[..], &br#"},{"a":["#.repeat(BYTES / 8)].concat();
+        assert!(form(&nested).contains("takes too long"));
+    }
+
+    #[test]
+    fn what_is_remembered_of_records_and_what_else_an_answer_says_is_bounded() {
+        let many: Vec<String> = (0..NAMES + 100).map(|n| format!("{{\"{n}\":1}}")).collect();
+        let mut text = Text::new(&b""[..], 1000);
+        for record in &many {
+            let members: BTreeMap<String, IgnoredAny> = serde_json::from_str(record).unwrap();
+            text.remember(members.into_keys());
+        }
+        text.remember(std::iter::once("x".repeat(NAME_BYTES + 1)));
+        assert_eq!(text.names.len(), NAMES);
+        let told = |length| format!(r#"{{"status":"{}","list":[]}}"#, "x".repeat(length));
+        let read = |body: String| {
+            list(
+                body.as_bytes(),
+                Some("list"),
+                1 << 20,
+                |name| name == "status",
+                |_| Ok(()),
+            )
+        };
+        assert!(read(told(TOLD_BYTES - 2)).is_ok());
+        assert!(matches!(
+            read(told(TOLD_BYTES - 1)),
+            Err(SalvageError::Form("a member is too long"))
+        ));
     }
 
     #[test]

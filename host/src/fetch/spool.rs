@@ -1,12 +1,14 @@
 //! Where documents wait for their parser: files without a name.
 //!
-//! A file of the [`Spool`] is unlinked the moment it exists, so neither a crash nor a kill leaves report data behind.
+//! A file of the [`Spool`] is unlinked the moment it exists, so neither a crash nor a kill leaves report data behind. All of
+//! them together have a bound, which no single limit keeps: many documents may wait at once.
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -14,17 +16,31 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone)]
 pub(super) struct Spool {
     folder: PathBuf,
+    room: Arc<Room>,
 }
 
 impl Spool {
     pub(super) fn new(folder: &Path) -> Spool {
         Spool {
             folder: folder.to_owned(),
+            room: Arc::new(Room {
+                used: AtomicU64::new(0),
+                most: u64::MAX,
+            }),
+        }
+    }
+
+    /// The same with no more than so many bytes in all its files.
+    pub(super) fn within(self, most: u64) -> Spool {
+        let used = AtomicU64::new(0);
+        Spool {
+            room: Arc::new(Room { used, most }),
+            ..self
         }
     }
 
     /// A new, empty file.
-    pub(super) fn create(&self) -> io::Result<File> {
+    pub(super) fn create(&self) -> io::Result<SpoolFile> {
         if !self.folder.is_dir() {
             let mut builder = std::fs::DirBuilder::new();
             builder.recursive(true);
@@ -35,7 +51,85 @@ impl Spool {
         let file = tempfile::tempfile_in(&self.folder)?;
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        Ok(file)
+        let charge = Charge {
+            bytes: 0,
+            room: Arc::clone(&self.room),
+        };
+        Ok(SpoolFile { file, charge })
+    }
+}
+
+/// What all files of a spool have in common.
+#[derive(Debug)]
+struct Room {
+    used: AtomicU64,
+    most: u64,
+}
+
+/// The files of a spool would have more bytes than they may.
+#[derive(Debug, thiserror::Error)]
+#[error("what waits in it would exceed the limit of {most} bytes")]
+pub(super) struct Full {
+    most: u64,
+}
+
+/// What one file has of the room, until the file is gone.
+#[derive(Debug)]
+pub(super) struct Charge {
+    bytes: u64,
+    room: Arc<Room>,
+}
+
+impl Charge {
+    /// For bytes that are about to be written.
+    pub(super) fn add(&mut self, bytes: usize) -> io::Result<()> {
+        let bytes = bytes as u64;
+        let used = self.room.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        self.bytes = self.bytes.saturating_add(bytes);
+        match used > self.room.most {
+            true => Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                Full { most: self.room.most },
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.room.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct SpoolFile {
+    file: File,
+    charge: Charge,
+}
+
+impl SpoolFile {
+    /// Whoever writes to the file itself pays for it.
+    pub(super) fn into_parts(self) -> (File, Charge) {
+        (self.file, self.charge)
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Write for SpoolFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.charge.add(bytes.len())?;
+        // What is not written now is paid for again.
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -44,16 +138,24 @@ impl Spool {
 pub(super) struct Spooled {
     file: Arc<File>,
     length: u64,
+    /// None where it has a name, and others answer for it.
+    _charge: Option<Arc<Charge>>,
 }
 
 impl Spooled {
     /// Takes a file that was written completely.
-    pub(super) fn new(mut file: File) -> io::Result<Spooled> {
+    pub(super) fn new(file: SpoolFile) -> io::Result<Spooled> {
+        Spooled::of(file.file, Some(file.charge))
+    }
+
+    /// Takes a file that was written completely, and what was paid for it.
+    pub(super) fn of(mut file: File, charge: Option<Charge>) -> io::Result<Spooled> {
         file.flush()?;
         let length = file.metadata()?.len();
         Ok(Spooled {
             file: Arc::new(file),
             length,
+            _charge: charge.map(Arc::new),
         })
     }
 
@@ -65,6 +167,7 @@ impl Spooled {
     pub(super) fn reader(&self) -> SpoolReader {
         SpoolReader {
             file: self.file.clone(),
+            _charge: self._charge.clone(),
             at: 0,
             length: self.length,
         }
@@ -83,7 +186,7 @@ impl Spooled {
         let file = file.persist(folder.join(name)).map_err(|error| error.error)?;
         // The name is as durable as the content.
         File::open(folder)?.sync_all()?;
-        Ok((Spooled::new(file)?, sha256))
+        Ok((Spooled::of(file, None)?, sha256))
     }
 
     /// Takes up a file that was kept, if it is still what it was.
@@ -96,6 +199,7 @@ impl Spooled {
         let spooled = Spooled {
             length: file.metadata()?.len(),
             file: Arc::new(file),
+            _charge: None,
         };
         let same = spooled.length == length
             && match sha256 {
@@ -138,6 +242,7 @@ fn digest(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
 #[derive(Debug)]
 pub struct SpoolReader {
     file: Arc<File>,
+    _charge: Option<Arc<Charge>>,
     at: u64,
     length: u64,
 }
@@ -206,6 +311,33 @@ mod tests {
         assert!(reopened(10, &sha256).is_none());
     }
 
+    #[test]
+    fn all_files_of_a_spool_together_have_a_bound_and_room_comes_back_with_the_last_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path()).within(10);
+        let spooled = |bytes: &[u8]| {
+            let mut file = spool.create()?;
+            file.write_all(bytes)?;
+            Spooled::new(file)
+        };
+        let first = spooled(b"012345").unwrap();
+        let error = spooled(b"01234").unwrap_err();
+        assert!(error.get_ref().is_some_and(|error| error.is::<Full>()), "{error}");
+        assert!(error.to_string().contains("10 bytes"), "{error}");
+        // What failed takes none of it, and a document has it as long as somebody reads.
+        let second = spooled(b"0123").unwrap();
+        let reader = first.reader();
+        drop((first, second));
+        assert!(spooled(b"01234").is_err());
+        drop(reader);
+        let whole = spooled(b"0123456789").unwrap();
+        // What has a name is no temporary file any more.
+        let kept = whole.keep(folder.path(), "kept").unwrap();
+        drop(whole);
+        spooled(b"0123456789").unwrap();
+        drop(kept);
+    }
+
     #[cfg(unix)]
     #[test]
     fn the_spool_folder_is_for_its_owner_only() {
@@ -214,6 +346,6 @@ mod tests {
         let folder = parent.path().join("spool");
         let file = Spool::new(&folder).create().unwrap();
         assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0);
+        assert_eq!(file.file().metadata().unwrap().permissions().mode() & 0o077, 0);
     }
 }

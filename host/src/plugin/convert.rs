@@ -10,6 +10,8 @@ use super::error::Site;
 
 /// The WIT package has rejected records cut here; the host makes sure.
 const RAW_BYTES: usize = 4096;
+/// A reason is a sentence: what is longer is cut.
+const REASON_BYTES: usize = 1024;
 
 /// Takes a parser's answer over, if it keeps the limits.
 pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: Site<'_>) -> Result<Batch, PluginError> {
@@ -19,13 +21,33 @@ pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: Site<'_>) -> Resul
     if batch.events.iter().any(|event| string_bytes(event) > limits.event) {
         return Err(site.limit("event", limits.event, "bytes"));
     }
+    for event in &batch.events {
+        let names = event.attributes.iter().map(|(name, _)| name);
+        names_fit(names.chain(&event.labels).map(String::len), limits, site)?;
+        number_fits(event.labels.len().max(event.attributes.len()), limits, site)?;
+    }
     Ok(Batch {
         events: batch.events.into_iter().map(event).collect(),
         rejects: batch.rejects.into_iter().map(reject).collect(),
     })
 }
 
-fn string_bytes(event: &wit::Event) -> usize {
+/// What is repeated from event to event is short.
+fn names_fit(mut lengths: impl Iterator<Item = usize>, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+    match lengths.any(|length| length > limits.attribute_name) {
+        true => Err(site.limit("attribute-name", limits.attribute_name, "bytes")),
+        false => Ok(()),
+    }
+}
+
+fn number_fits(number: usize, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+    match number > limits.attributes {
+        true => Err(site.limit("attributes", limits.attributes, "attributes or labels of an event")),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn string_bytes(event: &wit::Event) -> usize {
     let principal =
         |principal: &wit::Principal| principal.name.len() + optional(&principal.id) + optional(&principal.display_name);
     optional(&event.id)
@@ -52,8 +74,16 @@ fn optional(text: &Option<String>) -> usize {
 }
 
 pub(super) fn reject(reject: wit::Reject) -> Reject {
-    let wit::Reject { line, reason, mut raw } = reject;
+    let wit::Reject {
+        line,
+        mut reason,
+        mut raw,
+    } = reject;
     raw.truncate(raw.floor_char_boundary(RAW_BYTES));
+    if reason.len() > REASON_BYTES {
+        reason.truncate(reason.floor_char_boundary(REASON_BYTES));
+        reason.push('…');
+    }
     Reject { line, reason, raw }
 }
 

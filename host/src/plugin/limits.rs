@@ -36,6 +36,13 @@ pub struct Limits {
     pub records: usize,
     /// Bytes in the strings of one event. Default 1 MiB.
     pub event: usize,
+    /// Bytes of an attribute's name, or of a label. A name is repeated in each event that has the attribute. Default 512.
+    pub attribute_name: usize,
+    /// Attributes of one event, and labels of one. Default 2048.
+    pub attributes: usize,
+    /// Bytes that all events and rejects of a run may have for each byte of its documents, beyond those of `returned`. An
+    /// event counts as its strings and 512 bytes. Default 64; the shortest rows of a report reach 25.
+    pub output: usize,
     /// Fetches in one plan, and deliveries of one payload. Default 10,000.
     pub fetches: usize,
     /// Bytes of one HTTP request that the guest describes, or of one delivery. Default 32 MiB.
@@ -66,6 +73,9 @@ impl Default for Limits {
             returned: 64 << 20,
             records: 262_144,
             event: 1 << 20,
+            attribute_name: 512,
+            attributes: 2048,
+            output: 64,
             fetches: 10_000,
             request: 32 << 20,
             log: 1 << 20,

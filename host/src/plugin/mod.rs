@@ -20,6 +20,7 @@
 //! sees it, see [`ReportPlugin::plan`]; what it may ask for at all, its [`Grants`] say.
 
 mod apart;
+mod balance;
 #[allow(missing_docs, dead_code, unsafe_code, clippy::all)]
 mod bindings;
 mod built_in;

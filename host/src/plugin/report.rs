@@ -7,6 +7,7 @@ use wasmtime::component::{InstancePre, ResourceAny};
 
 use crate::event::{Batch, Event};
 
+use super::balance::{self, Balance};
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
 use super::guest::{Guest, State};
 use super::sandbox::Core;
@@ -53,7 +54,7 @@ impl Instance {
     }
 }
 
-/// A report plugin, ready to be asked.
+/// A report plugin, ready to be asked. What its parsers and those of its clones give is counted together: one run has one.
 #[derive(Clone)]
 pub struct ReportPlugin {
     core: Arc<Core>,
@@ -61,6 +62,7 @@ pub struct ReportPlugin {
     code: Code,
     about: Description,
     usage: Usage,
+    balance: Arc<Balance>,
 }
 
 impl ReportPlugin {
@@ -71,6 +73,7 @@ impl ReportPlugin {
             code,
             about,
             usage: Usage::default(),
+            balance: Arc::default(),
         }
     }
 
@@ -128,6 +131,7 @@ impl ReportPlugin {
             }),
             usage: Usage::default(),
             core: self.core.clone(),
+            balance: self.balance.clone(),
             used: Vec::new(),
         })
     }
@@ -152,6 +156,7 @@ pub struct Parser {
     live: Option<Live>,
     usage: Usage,
     core: Arc<Core>,
+    balance: Arc<Balance>,
     used: Vec<Event>,
 }
 
@@ -181,6 +186,7 @@ impl Parser {
     /// [`PluginError::Fault`] where the plugin cannot read the document; otherwise the plugin failed.
     pub fn push(&mut self, chunk: &[u8]) -> Result<Batch, PluginError> {
         let mut live = self.take()?;
+        self.balance.take(chunk.len());
         let answer = live.guest.call("push", |store| match &live.instance.packed {
             Some(packed) => Ok(packed.call_push(store, live.parser, chunk)?.map(Answer::Packed)),
             None => {
@@ -235,7 +241,13 @@ impl Parser {
     ) -> Result<Batch, PluginError> {
         self.usage = live.guest.usage();
         let (limits, site) = (&self.core.limits, live.guest.site(call));
-        match answer?.map_err(PluginError::from)? {
+        let answer = answer?.map_err(PluginError::from)?;
+        let bytes = match &answer {
+            Answer::Typed(batch) => balance::typed(batch),
+            Answer::Packed(batch) => balance::packed(batch),
+        };
+        self.balance.give(bytes, limits, site)?;
+        match answer {
             Answer::Typed(batch) => convert::batch(batch, limits, site),
             Answer::Packed(batch) => unpack::batch(batch, std::mem::take(&mut self.used), limits, site),
         }

@@ -46,9 +46,12 @@ pub(super) fn batch(
         text: &text,
         numbers: &numbers,
         allowed: limits.returned,
+        limits,
     };
     let failed = |flaw| match flaw {
         Flaw::TooMuch => site.limit("returned", limits.returned, "bytes"),
+        Flaw::Name => site.limit("attribute-name", limits.attribute_name, "bytes"),
+        Flaw::Attributes => site.limit("attributes", limits.attributes, "attributes or labels of an event"),
         Flaw::Invalid(reason) => site.invalid(reason),
     };
     rest.spend(heads.len(), size_of::<Event>()).map_err(failed)?;
@@ -89,6 +92,10 @@ fn resize<T>(list: &mut Vec<T>, length: usize, new: impl FnMut() -> T) {
 enum Flaw {
     /// The events would take more than the host allocates for one answer.
     TooMuch,
+    /// A name of an attribute is too long, or a label.
+    Name,
+    /// An event has too many attributes or labels.
+    Attributes,
     Invalid(&'static str),
 }
 
@@ -98,6 +105,7 @@ struct Rest<'a> {
     numbers: &'a [u32],
     /// Bytes that may still be allocated.
     allowed: usize,
+    limits: &'a Limits,
 }
 
 impl Rest<'_> {
@@ -136,9 +144,9 @@ impl Rest<'_> {
         self.optional(has(TARGET << 5), &mut event.action)?;
         self.optional(has(TARGET << 6), &mut event.code)?;
         self.optional(has(TARGET << 7), &mut event.message)?;
-        self.list(1, &mut event.labels, Self::string)?;
+        self.list(1, &mut event.labels, Self::name)?;
         self.list(2, &mut event.attributes, |rest, (name, value)| {
-            rest.string(name)?;
+            rest.name(name)?;
             rest.string(value)
         })
     }
@@ -168,6 +176,9 @@ impl Rest<'_> {
         if count > self.numbers.len() / numbers {
             return Err(Flaw::Invalid("there are fewer numbers than its lists need"));
         }
+        if count > self.limits.attributes {
+            return Err(Flaw::Attributes);
+        }
         self.spend(count, size_of::<T>())?;
         if !fits(
             list.capacity().saturating_mul(size_of::<T>()),
@@ -177,6 +188,14 @@ impl Rest<'_> {
         }
         resize(list, count, T::default);
         list.iter_mut().try_for_each(|each| item(self, each))
+    }
+
+    fn name(&mut self, name: &mut String) -> Result<(), Flaw> {
+        self.string(name)?;
+        match name.len() > self.limits.attribute_name {
+            true => Err(Flaw::Name),
+            false => Ok(()),
+        }
     }
 
     fn string(&mut self, string: &mut String) -> Result<(), Flaw> {

@@ -25,7 +25,7 @@ pub use store::RejectedRows;
 pub struct Bounds {
     /// Rows, at most. Default 1,000,000.
     pub rows: u64,
-    /// Bytes of rows and preambles, at most. Default 1 GiB.
+    /// Bytes of rows, their reasons and preambles, at most. Default 1 GiB.
     pub bytes: u64,
 }
 

@@ -13,12 +13,32 @@ pub(super) const FORM: Form = Form {
             sql: BY_SOURCE,
             then: None,
         },
+        Step {
+            sql: WITH_REASONS,
+            then: None,
+        },
     ],
 };
 
 /// Streams of two configurations may have the same names, and are not the same.
 const BY_SOURCE: &str = "
     ALTER TABLE row ADD COLUMN source TEXT NOT NULL DEFAULT ''; -- empty where it is unknown
+";
+
+/// The plugin words the reasons: they count as the rows do.
+const WITH_REASONS: &str = "
+    DROP TRIGGER row_added;
+    DROP TRIGGER row_removed;
+    CREATE TRIGGER row_added AFTER INSERT ON row BEGIN
+        UPDATE total SET rows = rows + 1, bytes = bytes + length(NEW.raw) + length(CAST(NEW.reason AS BLOB));
+    END;
+    CREATE TRIGGER row_removed AFTER DELETE ON row BEGIN
+        UPDATE total SET rows = rows - 1, bytes = bytes - length(OLD.raw) - length(CAST(OLD.reason AS BLOB));
+    END;
+    CREATE TRIGGER row_changed AFTER UPDATE OF reason ON row BEGIN
+        UPDATE total SET bytes = bytes + length(CAST(NEW.reason AS BLOB)) - length(CAST(OLD.reason AS BLOB));
+    END;
+    UPDATE total SET bytes = bytes + (SELECT coalesce(sum(length(CAST(reason AS BLOB))), 0) FROM row);
 ";
 
 const FIRST: &str = "
@@ -86,11 +106,16 @@ mod tests {
             )
             .unwrap();
         FORM.prepare(&mut connection).unwrap().unwrap();
-        let row = connection.query_row("SELECT number, source, raw, rows FROM row, total", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        let row = connection.query_row("SELECT number, source, raw, rows, bytes FROM row, total", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         });
-        let row: (i64, String, Vec<u8>, u32) = row.unwrap();
-        assert_eq!(row, (1, String::new(), b"a".to_vec(), 1));
+        let row: (i64, String, Vec<u8>, u32, u32) = row.unwrap();
+        assert_eq!(row, (1, String::new(), b"a".to_vec(), 1, 1 + 3));
+        connection.execute("UPDATE row SET reason = 'even'", []).unwrap();
+        let bytes = |connection: &Connection| connection.query_row("SELECT bytes FROM total", [], |row| row.get(0));
+        assert_eq!(bytes(&connection), Ok(1 + 4));
+        connection.execute("DELETE FROM row", []).unwrap();
+        assert_eq!(bytes(&connection), Ok(0));
         // Twice is once.
         FORM.prepare(&mut connection).unwrap().unwrap();
     }

@@ -297,7 +297,7 @@ impl Document<'_> {
                     added.kept += 1;
                     continue;
                 }
-                let more = row.raw.len() + if document.is_none() { self.preamble.len() } else { 0 };
+                let more = row.raw.len() + row.reason.len() + if document.is_none() { self.preamble.len() } else { 0 };
                 if there >= bounds.rows || bytes.saturating_add(more as u64) > bounds.bytes {
                     added.refused += 1;
                     continue;
@@ -544,10 +544,10 @@ mod tests {
         assert_eq!(add(&store, "s", (0, 10), &rows[3..]), Added { kept: 2, refused: 0 });
 
         let (_folder, store) = self::store(Bounds {
-            bytes: 7,
+            bytes: 7 + 2 * 19,
             ..Bounds::default()
         });
-        // The preamble counts too.
+        // The preamble counts too, and `unknown time format`, their reason.
         assert_eq!(add(&store, "s", (0, 10), &rows), Added { kept: 2, refused: 3 });
         assert_eq!(add(&store, "s", (0, 10), &[row(9, 0, b"much too long")]).refused, 1);
         store.remove(&all()).unwrap();

@@ -58,6 +58,7 @@ pub use direct::Direct;
 pub use error::{Class, RemoteError};
 pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 pub use object_store::{StoreConnector, StoreRefusal};
+pub(crate) use origin::LINK_BYTES;
 pub use origin::{BaseUrl, Origin};
 pub use recording::Recording;
 pub(crate) use redact::Redactor;

@@ -38,6 +38,9 @@ const PAGES: [&str; 14] = [
     "login",
 ];
 
+/// Bytes of a link that a server hands out: servers themselves take URLs of 8 KiB, few of more.
+pub(crate) const LINK_BYTES: usize = 16 * 1024;
+
 /// Scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -226,6 +229,14 @@ impl BaseUrl {
                 reason: "a link is empty".into(),
             });
         }
+        if link.len() > LINK_BYTES {
+            return Err(RemoteError::Malformed {
+                reason: format!(
+                    "a link has {} bytes, more than the {LINK_BYTES} that one may have",
+                    link.len()
+                ),
+            });
+        }
         // Readers of URLs disagree about these; whoever sends them wants to be misread.
         if link.contains(|c: char| c == '\\' || c.is_control()) {
             return Err(self.escape("a URL with a backslash or a control character"));
@@ -329,6 +340,14 @@ mod tests {
         ] {
             assert!(base().resolve(link).is_err(), "{link:?}");
         }
+    }
+
+    #[test]
+    fn a_link_of_any_length_is_not_followed() {
+        let link = |length: usize| format!("/{}", "x".repeat(length - 1));
+        assert!(base().resolve(&link(LINK_BYTES)).is_ok());
+        let error = base().resolve(&link(LINK_BYTES + 1)).unwrap_err().to_string();
+        assert!(error.contains("16385 bytes") && error.len() < 200, "{error}");
     }
 
     #[test]

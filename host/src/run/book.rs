@@ -9,10 +9,16 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+use super::RunError;
 use super::changes::Changes;
 use super::shelf::Shelf;
 use crate::fetch::kept_pages;
-use crate::ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd};
+use crate::ledger::{
+    Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd, spool,
+};
+
+/// Bytes of all documents that wait in the spool.
+const SPOOL_BYTES: u64 = 32 << 30;
 
 /// From so many windows on, notes about waiting for jobs are gathered, and for so long.
 const MANY: usize = 32;
@@ -50,6 +56,8 @@ pub struct Book {
     stream: Stream,
     /// Where documents wait that must outlive the process.
     spool: PathBuf,
+    /// Bytes of all that wait there, whatever their stream.
+    spool_bytes: u64,
     changes: Arc<Changes>,
     /// Held by whoever commits.
     shelf: tokio::sync::Mutex<Shelf>,
@@ -100,6 +108,7 @@ impl Book {
             ledger,
             stream,
             spool,
+            spool_bytes: SPOOL_BYTES,
             _claim: claim,
         };
         book.sweep();
@@ -107,6 +116,32 @@ impl Book {
             book.change("facts", move |record| facts.tell(record)).await?;
         }
         Ok(book)
+    }
+
+    /// The same with another limit of what waits in the spool, in bytes.
+    #[must_use]
+    pub fn with_spool_bytes(self, most: u64) -> Book {
+        Book {
+            spool_bytes: most,
+            ..self
+        }
+    }
+
+    /// Refuses a document of so many bytes that the spool has no room for. Blocks.
+    pub(super) fn check_room(&self, more: u64) -> Result<(), RunError> {
+        let there = spool::documents(&self.spool, None);
+        let bytes = there
+            .iter()
+            .fold(0_u64, |sum, document| sum.saturating_add(document.bytes));
+        match bytes.saturating_add(more) > self.spool_bytes {
+            true => Err(RunError::SpoolFull {
+                folder: self.spool.clone(),
+                bytes,
+                more,
+                most: self.spool_bytes,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// The ledger that it stands in.

@@ -171,12 +171,14 @@ impl Errand {
             self.book.spool().to_owned(),
             self.book.file(&self.window.name, self.place),
         );
-        let name = file.clone();
+        let (name, book) = (file.clone(), Arc::clone(&self.book));
         let kept = tokio::task::spawn_blocking(move || {
+            book.check_room(fetched.len())?;
             failpoint!("keep.before");
             let sha256 = fetched.keep(&folder, &name);
             failpoint!("keep.after");
-            sha256.map(|sha256| Kept {
+            let sha256 = sha256.map_err(|source| RunError::Keep { folder, source })?;
+            Ok(Kept {
                 file: name,
                 length: fetched.len(),
                 sha256,
@@ -188,11 +190,8 @@ impl Errand {
                 broken: fetched.broken,
             })
         });
-        let kept = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;
-        let kept = kept.map_err(|source| RunError::Keep {
-            folder: self.book.spool().to_owned(),
-            source,
-        })?;
+        let kept: Result<Kept, RunError> = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;
+        let kept = kept?;
         self.reach(FetchState::Spooled(kept.clone())).await?;
         for file in kept_pages(&self.book.spool().join(&kept.file)) {
             // What cannot be removed now is swept some time.

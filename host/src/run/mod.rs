@@ -224,6 +224,21 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+    /// What waits until its window is committed is as much as may.
+    #[error(
+        "{} has no room for a document of {more} bytes: what waits there to be delivered has {bytes} bytes of {most} allowed",
+        folder.display()
+    )]
+    SpoolFull {
+        /// The spool beside the ledger.
+        folder: PathBuf,
+        /// Bytes there.
+        bytes: u64,
+        /// Bytes of the document.
+        more: u64,
+        /// Bytes allowed.
+        most: u64,
+    },
     /// The spooled document could not be read back.
     #[error("cannot read the spooled document: {0}")]
     Spool(#[from] std::io::Error),

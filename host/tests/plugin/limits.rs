@@ -106,6 +106,10 @@ fn a_parser_that_goes_wrong_ends_with_its_reason_and_stays_closed() {
         ("huge-list", End::Limit("returned")),
         ("huge-string", End::Limit("returned")),
         ("big-event", End::Limit("event")),
+        ("long-name", End::Limit("attribute-name")),
+        ("long-label", End::Limit("attribute-name")),
+        ("many-attributes", End::Limit("attributes")),
+        ("many-labels", End::Limit("attributes")),
         ("invalid-utf8", End::Value("utf-8")),
         ("finish-trap", End::Trap("unreachable")),
         ("drop-trap", End::Trap("unreachable")),
@@ -139,6 +143,38 @@ fn a_parser_that_goes_wrong_ends_with_its_reason_and_stays_closed() {
         End::Trap("unreachable"),
         "constructor-trap",
     );
+}
+
+#[test]
+fn all_that_a_run_gets_for_its_documents_is_bounded() {
+    let limits = Limits {
+        returned: 4 << 20,
+        output: 10,
+        ..Limits::default()
+    };
+    for behaviour in ["multiply", "multiply-rejects"] {
+        let plugin = report(hostile(), limits.clone());
+        // Each document is in order: 2 MB and 4 MiB of room. The sum is not.
+        let read = |plugin: &host::plugin::ReportPlugin, bytes: &[u8]| {
+            let document = Document {
+                fetch: 0,
+                request: request(behaviour),
+                file_name: None,
+                length: None,
+            };
+            let mut parser = plugin.parser(document).unwrap();
+            parser.push(bytes).and_then(|_| parser.finish())
+        };
+        assert!(read(&plugin, b"x").is_ok(), "{behaviour}");
+        let error = read(&plugin.clone(), b"x")
+            .and_then(|_| read(&plugin, b"x"))
+            .unwrap_err();
+        assert_end(&error, End::Limit("output"), behaviour);
+        // With documents of that size it would have been.
+        let plugin = report(hostile(), limits.clone());
+        let long = vec![b'x'; 300 << 10];
+        (0..5).for_each(|_| assert!(read(&plugin, &long).is_ok(), "{behaviour}"));
+    }
 }
 
 #[test]

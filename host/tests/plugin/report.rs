@@ -90,4 +90,6 @@ fn a_rejected_record_is_cut_between_characters() {
     let mut parser = plugin.parser(document(request("long-reject"))).unwrap();
     let batch = parser.push(b"").unwrap();
     assert_eq!(batch.rejects[0].raw, "ä".repeat(2048));
+    assert!(batch.rejects[0].reason.starts_with("too long too long"));
+    assert!(batch.rejects[0].reason.len() < 1100);
 }

@@ -7,6 +7,12 @@ use crate::{Event, Principal, Reject, Timestamp};
 
 /// How many bytes of a rejected record are kept.
 pub(crate) const MAX_RAW: usize = 4096;
+/// How many bytes the strings of one event may have, so that the host takes it.
+pub(crate) const MAX_EVENT: usize = 1 << 20;
+/// How many bytes a heading or the name of a member may have: each event that has it repeats it.
+pub(crate) const MAX_NAME: usize = 512;
+/// How many attributes an event may have.
+pub(crate) const MAX_ATTRIBUTES: usize = 2048;
 
 pub(crate) const ID: u32 = 1 << 16;
 pub(crate) const SUBJECT_ID: u32 = 1 << 17;
@@ -98,6 +104,27 @@ impl Batch {
         }
         self.times.push(time);
         self.heads.push(head);
+    }
+
+    /// Adds an event unless it is larger than the host takes: then the record is better rejected than the document.
+    #[inline(always)]
+    pub(crate) fn push_bounded(&mut self, event: Event<'_>) -> Result<(), &'static str> {
+        let (text, numbers) = (self.text.as_str().len(), self.numbers.len());
+        self.push(event);
+        match self.text.as_str().len() - text > MAX_EVENT {
+            true => Err(self.take_back(text, numbers)),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes back the last event, before which there was so much.
+    #[cold]
+    fn take_back(&mut self, text: usize, numbers: usize) -> &'static str {
+        self.text.truncate(text);
+        self.numbers.truncate(numbers);
+        self.times.pop();
+        self.heads.pop();
+        "the event would have more than 1 MiB"
     }
 
     /// Adds a record that is no event: where it starts, why, and its first 4 KiB without the line ending.

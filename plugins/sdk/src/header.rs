@@ -3,6 +3,8 @@
 //! Header texts change between releases and are documented nowhere, so a [`Column`] lists every spelling that may stand
 //! for it and a [`Header`] matches them whatever their order, case, spacing and punctuation.
 
+use crate::batch::MAX_NAME;
+
 /// A column that a report knows how to place. The rest of a row is kept under its own heading.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
@@ -75,6 +77,18 @@ impl Header {
             unplaced,
             identifier,
         })
+    }
+
+    /// Refuses headings that are too long to stand in each event.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let long = (1..).zip(&self.headings).find(|(_, heading)| heading.len() > MAX_NAME);
+        let Some((column, heading)) = long else { return Ok(()) };
+        let shown: String = heading.chars().take(60).collect();
+        Err(format!(
+            "the heading of column {column} has {} bytes, more than the {MAX_NAME} that a heading may have: \"{}…\"",
+            heading.len(),
+            shown.escape_debug()
+        ))
     }
 
     /// Whether a row of so many cells fits; the first row that could settle what the first heading is does so.

@@ -22,6 +22,7 @@
 //! # Ok::<(), plugin_sdk::Fault>(())
 //! ```
 
+use crate::batch::{MAX_ATTRIBUTES, MAX_NAME};
 use crate::held::{Held, Waiting};
 use crate::table::Reason;
 use crate::time::Orders;
@@ -106,7 +107,11 @@ impl JsonLines {
         self.orders.decide();
         for waiting in self.held.take() {
             match self.event(waiting.text.as_bytes(), event) {
-                Ok(event) => batch.push(event),
+                Ok(event) => {
+                    if let Err(reason) = batch.push_bounded(event) {
+                        batch.reject(waiting.line, reason, waiting.text.as_bytes());
+                    }
+                }
                 Err(reason) => batch.reject(waiting.line, reason, waiting.raw()),
             }
         }
@@ -117,7 +122,14 @@ impl JsonLines {
         F: FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
     {
         let record = Record::read(line, &self.orders).ok_or("the record is no JSON object");
-        event(&mut record?)
+        let event = event(&mut record?)?;
+        if event.attributes.len() > MAX_ATTRIBUTES {
+            return Err("the record has more than 2048 members".into());
+        }
+        if event.attributes.iter().any(|(name, _)| name.len() > MAX_NAME) {
+            return Err("the name of a member has more than 512 bytes".into());
+        }
+        Ok(event)
     }
 
     fn line<F>(&mut self, line: &[u8], batch: &mut Batch, event: &mut F)
@@ -132,7 +144,11 @@ impl JsonLines {
             return;
         }
         match self.event(line, event) {
-            Ok(event) => batch.push(event),
+            Ok(event) => {
+                if let Err(reason) = batch.push_bounded(event) {
+                    batch.reject(self.ended + 1, reason, line);
+                }
+            }
             Err(_) if self.orders.is_waited_for() => {
                 self.held.push(Waiting {
                     line: self.ended + 1,

@@ -3,7 +3,8 @@
 //! A [`Table`] takes bytes and calls back with a [`Row`] for each record below the [header](crate::header). It accepts
 //! what reports are known to contain: a byte order mark, a quoted identifier before the header (on a line of its own, or
 //! joined to the header by a comma), any line ending, quotes with line breaks inside, spaces after commas, blank lines.
-//! A record that does not fit becomes a reject with its line, and the rest of the document goes on. Where such a record
+//! A record that does not fit becomes a reject with its line, and the rest of the document goes on; so does a row whose event
+//! would be larger than 1 MiB. A heading has at most 512 bytes, or the document fails: each event repeats it. Where such a record
 //! ran over several lines, as one with a stray quote does, only its first line is lost: the others are read as rows.
 //!
 //! ```
@@ -579,7 +580,10 @@ impl Table {
                     Header::find(cells.collect(), record.first_quoted, self.columns)
                 };
                 match found {
-                    Match::Header(header) => self.stage = Stage::Rows(header),
+                    Match::Header(header) => {
+                        header.check().map_err(Fault::malformed_document)?;
+                        self.stage = Stage::Rows(header);
+                    }
                     Match::Short(known, missing) => {
                         fits = false;
                         not_a_header(seen, known, missing, &head(&earlier, begin, first_line))?;
@@ -622,7 +626,7 @@ fn take<F>(row: Row<'_>, batch: &mut Batch, event: &mut F) -> Result<(), Reason>
 where
     F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
 {
-    event(row).map(|event| batch.push(event))
+    event(row).and_then(|event| batch.push_bounded(event).map_err(Cow::Borrowed))
 }
 
 /// A reader that will not take away a byte order mark by itself: it would only where the mark is not split by a chunk.

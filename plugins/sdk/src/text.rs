@@ -22,6 +22,13 @@ impl Text {
         append(&mut self.0, text.as_bytes());
     }
 
+    /// Cuts it to what it was at that length.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        if self.as_str().is_char_boundary(length) {
+            self.0.truncate(length);
+        }
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         // SAFETY: only whole texts are ever appended.
         unsafe { str::from_utf8_unchecked(&self.0) }

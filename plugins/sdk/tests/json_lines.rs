@@ -206,3 +206,29 @@ fn a_later_record_settles_which_number_is_the_day() {
         assert_eq!((batch.len(), batch.rejects.len()), (events, rejects), "{records:?}");
     }
 }
+
+#[test]
+fn a_record_with_names_that_are_data_is_rejected() {
+    let many: Vec<String> = (0..2049).map(|n| format!("\"{n}\":1")).collect();
+    let lines = [
+        r#"{"user":"ada"}"#.to_owned(),
+        format!(r#"{{"user":"bob","{}":1}}"#, "n".repeat(513)),
+        format!(r#"{{"user":"bob",{}}}"#, many.join(",")),
+        format!(r#"{{"user":"eve","{}":1,{}}}"#, "n".repeat(512), many[..2047].join(",")),
+    ];
+    let batch = read(lines.join("\n").as_bytes(), usize::MAX);
+    let users: Vec<_> = batch.events().map(|event| event.subject.name.into_owned()).collect();
+    assert_eq!(users, ["ada", "eve"]);
+    let reasons: Vec<_> = batch
+        .rejects
+        .iter()
+        .map(|reject| (reject.line, reject.reason.as_str()))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            (2, "the name of a member has more than 512 bytes"),
+            (3, "the record has more than 2048 members")
+        ]
+    );
+}

@@ -566,3 +566,42 @@ fn only_so_many_rows_wait() {
     let settled = document.replacen("ada,07/03", "ada,07/13", 1);
     assert_eq!(read_timed(&settled, 64 << 10).len(), MOST + 3);
 }
+
+#[test]
+fn a_heading_that_each_event_would_repeat_is_short_or_the_document_fails() {
+    let document = |length: usize| format!("user,time,{}\nada,now,x\n", "h".repeat(length));
+    assert_eq!(read(document(512)).unwrap().len(), 1);
+    let fault = read(document(513)).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::MalformedDocument);
+    assert!(
+        fault.message.starts_with("the heading of column 3 has 513 bytes"),
+        "{}",
+        fault.message
+    );
+    assert!(fault.message.len() < 200, "{}", fault.message);
+}
+
+#[test]
+fn a_row_whose_event_is_larger_than_the_host_takes_is_rejected_and_others_go_on() {
+    // The row is in order; with its headings it is not.
+    let headings: Vec<String> = (0..1020).map(|n| format!("{n:0>512}")).collect();
+    let mut cells = vec!["1"; 1020];
+    let cell = "x".repeat(600 * 1024);
+    cells[7] = &cell;
+    let row = |user: &str, cells: &[&str]| format!("{user},now,{}\n", cells.join(","));
+    let document = format!(
+        "user,time,{}\n{}{}{}",
+        headings.join(","),
+        row("ada", &["1"; 1020]),
+        row("bob", &cells),
+        row("eve", &["1"; 1020])
+    );
+    let batch = read(document).unwrap();
+    let users: Vec<_> = batch.events().map(|event| event.subject.name.into_owned()).collect();
+    assert_eq!(users, ["ada", "eve"]);
+    assert_eq!(batch.rejects.len(), 1);
+    assert_eq!(
+        (batch.rejects[0].line, batch.rejects[0].reason.as_str()),
+        (3, "the event would have more than 1 MiB")
+    );
+}

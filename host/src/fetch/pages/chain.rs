@@ -2,10 +2,14 @@
 
 use std::collections::HashSet;
 
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
 use super::collector::Collector;
+use super::page::WHAT;
 use super::{Query, link, with_parameters};
 use crate::fetch::error::FetchError;
-use crate::remote::{Answer, Request};
+use crate::remote::{Answer, LINK_BYTES, Request};
 
 /// So many pages in a row with nothing new are a loop.
 const STALE: u32 = 3;
@@ -34,6 +38,15 @@ impl Next {
                     .map(str::trim);
                 match token {
                     None | Some("") => return Ok(None),
+                    Some(token) if token.len() > LINK_BYTES => {
+                        return Err(FetchError::Malformed {
+                            what: WHAT,
+                            why: format!(
+                                "the token of the next page has {} bytes, more than the {LINK_BYTES} that one may have",
+                                token.len()
+                            ),
+                        });
+                    }
                     Some(token) => with_parameters(query.request.url(), &[(parameter, token)]),
                 }
             }
@@ -44,7 +57,8 @@ impl Next {
 
 /// Follows from page to page.
 pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next) -> Result<Collector, FetchError> {
-    let mut visited = HashSet::from([query.request.url().to_string()]);
+    // Of a hundred thousand long links only what tells them apart is kept.
+    let mut visited = HashSet::from([mark(query.request.url())]);
     let mut answer = query.ask(query.request.clone()).await?;
     let (mut pages, mut stale) = (1, 0);
     // A total need not be told, but a chain that ends before it has lost a link.
@@ -52,7 +66,7 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
     loop {
         let request = next.request(query, &answer)?;
         if let Some(request) = &request {
-            if !visited.insert(request.url().to_string()) {
+            if !visited.insert(mark(request.url())) {
                 return Err(looping("a page names one that was read already as the next"));
             }
             if pages >= query.limits.pages {
@@ -88,9 +102,14 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
     }
 }
 
+/// What tells a URL from all others.
+fn mark(url: &Url) -> [u8; 32] {
+    Sha256::digest(url.as_str()).into()
+}
+
 fn looping(why: &str) -> FetchError {
     FetchError::Malformed {
-        what: "a page's query",
+        what: WHAT,
         why: why.into(),
     }
 }

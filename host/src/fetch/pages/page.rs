@@ -228,7 +228,12 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
                     return Err(A::Error::custom("the records come twice"));
                 }
             } else if TOLD.contains(&lower.as_str()) {
-                list.told.insert(lower, map.next_value()?);
+                let value = map.next_value::<&RawValue>()?.get();
+                if value.len() > salvage::TOLD_BYTES {
+                    return Err(A::Error::custom("one of its members is too long"));
+                }
+                list.told
+                    .insert(lower, serde_json::from_str(value).map_err(A::Error::custom)?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -363,6 +368,14 @@ mod tests {
             assert!(Page::read(body.as_bytes(), Some("Resources"), 1000).is_err(), "{body}");
         }
         assert!(Page::read(b"{}", None, 1000).is_err());
+    }
+
+    #[test]
+    fn what_a_page_says_besides_its_records_is_short() {
+        let page = |length| format!(r#"{{"detail":"{}","Resources":[1]}}"#, "x".repeat(length));
+        assert!(Page::read(page(60_000).as_bytes(), Some("Resources"), 1000).is_ok());
+        let error = Page::read(page(70_000).as_bytes(), Some("Resources"), 1000).unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
     }
 
     #[test]

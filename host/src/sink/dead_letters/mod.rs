@@ -21,7 +21,7 @@ pub use store::DeadLetters;
 pub struct Bounds {
     /// Events, at most. Default 1,000,000.
     pub events: u64,
-    /// Bytes of events, at most. Default 1 GiB.
+    /// Bytes of events, their ids and the reasons, at most. Default 1 GiB.
     pub bytes: u64,
 }
 

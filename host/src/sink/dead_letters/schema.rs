@@ -23,6 +23,10 @@ pub(super) const FORM: Form = Form {
             sql: BY_DESTINATION,
             then: None,
         },
+        Step {
+            sql: WITH_REASONS,
+            then: None,
+        },
     ],
 };
 
@@ -128,6 +132,25 @@ const BY_DESTINATION: &str = "
     END;
 ";
 
+/// Whoever answers for a sink words the reasons, and whoever wrote the event its id: they count as it does.
+const WITH_REASONS: &str = "
+    DROP TRIGGER letter_added;
+    DROP TRIGGER letter_removed;
+    CREATE TRIGGER letter_added AFTER INSERT ON letter BEGIN
+        UPDATE total SET events = events + 1, bytes = bytes + length(CAST(NEW.event AS BLOB))
+            + length(CAST(NEW.reason AS BLOB)) + length(CAST(NEW.event_id AS BLOB));
+    END;
+    CREATE TRIGGER letter_removed AFTER DELETE ON letter BEGIN
+        UPDATE total SET events = events - 1, bytes = bytes - length(CAST(OLD.event AS BLOB))
+            - length(CAST(OLD.reason AS BLOB)) - length(CAST(OLD.event_id AS BLOB));
+    END;
+    CREATE TRIGGER letter_changed AFTER UPDATE OF reason ON letter BEGIN
+        UPDATE total SET bytes = bytes + length(CAST(NEW.reason AS BLOB)) - length(CAST(OLD.reason AS BLOB));
+    END;
+    UPDATE total SET bytes = bytes + (
+        SELECT coalesce(sum(length(CAST(reason AS BLOB)) + length(CAST(event_id AS BLOB))), 0) FROM letter);
+";
+
 /// The digest of an event as it is kept.
 pub(super) fn digest(event: &str) -> [u8; 32] {
     Sha256::digest(event).into()
@@ -197,8 +220,9 @@ mod tests {
         let totals = connection.query_row("SELECT events, bytes FROM total", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         });
+        // `other`, and `down` and `same` besides.
         let totals: (u32, u32) = totals.unwrap();
-        assert_eq!(totals, (1, 5));
+        assert_eq!(totals, (1, 5 + 8));
         // Twice is once.
         FORM.prepare(&mut connection).unwrap().unwrap();
     }
@@ -232,7 +256,7 @@ mod tests {
         let totals = connection.query_row("SELECT events, bytes FROM total", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         });
-        assert_eq!(totals.unwrap(), (2_u32, 8_u32));
+        assert_eq!(totals.unwrap(), (2_u32, 2 * (4_u32 + 8)));
     }
 
     #[test]

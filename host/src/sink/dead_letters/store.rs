@@ -72,15 +72,18 @@ impl DeadLetters {
         let Some(connection) = opened.as_mut() else {
             return Ok(());
         };
-        let (before, after) = self.store.database(put(
-            connection,
-            (sink, destination),
-            run_id,
-            provenance,
-            letters,
-            self.bounds,
-        ))?;
+        let mut attempt = |reasons| {
+            let place = (sink, destination);
+            let kept = put(connection, place, run_id, provenance, letters, self.bounds, reasons);
+            self.store.database(kept)
+        };
+        let (_, after) = attempt(Reasons::New)?;
         if after.fits(self.bounds) {
+            return Ok(());
+        }
+        // A letter that is there stays one, also where there is no room for a longer reason.
+        let (before, after) = attempt(Reasons::AsTheyWere)?;
+        if after.fits(self.bounds) || after.events == before.events {
             return Ok(());
         }
         Err(DeadLetterError::Full {
@@ -201,6 +204,16 @@ impl DeadLetters {
     }
 }
 
+/// Bytes of a reason that are kept: it is a line.
+const REASON_BYTES: usize = 4096;
+
+/// What becomes of the reasons of letters that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reasons {
+    New,
+    AsTheyWere,
+}
+
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
 struct Total {
@@ -235,6 +248,7 @@ fn put(
     provenance: &Provenance,
     letters: &[Undelivered<'_>],
     bounds: Bounds,
+    reasons: Reasons,
 ) -> Result<(Total, Total), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let before = Total::of(&transaction)?;
@@ -247,7 +261,7 @@ fn put(
             "INSERT INTO letter (sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, \
              run_id, provenance, event, digest, destination) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
-             ON CONFLICT DO UPDATE SET reason = excluded.reason, last_attempt = excluded.last_attempt, \
+             ON CONFLICT DO UPDATE SET reason = CASE WHEN ?14 THEN excluded.reason ELSE reason END, last_attempt = excluded.last_attempt, \
              attempts = attempts + excluded.attempts, times_kept = times_kept + 1",
         )?;
         for letter in letters {
@@ -257,7 +271,7 @@ fn put(
                 provenance.report,
                 provenance.connection,
                 letter.event.id.as_deref().unwrap_or_default(),
-                letter.reason,
+                cut(letter.reason),
                 letter.first_attempt.as_millisecond(),
                 letter.last_attempt.as_millisecond(),
                 letter.attempts,
@@ -266,16 +280,21 @@ fn put(
                 event,
                 schema::digest(&event),
                 destination.unwrap_or_default(),
+                reasons == Reasons::New,
             ])?;
         }
     }
     let after = Total::of(&transaction)?;
-    if after.fits(bounds) {
+    if after.fits(bounds) || (reasons == Reasons::AsTheyWere && after.events == before.events) {
         transaction.commit()?;
     } else {
         transaction.rollback()?;
     }
     Ok((before, after))
+}
+
+fn cut(reason: &str) -> &str {
+    reason.get(..reason.floor_char_boundary(REASON_BYTES)).unwrap_or(reason)
 }
 
 impl Selection {
@@ -494,6 +513,39 @@ mod tests {
             add(&store, "a", &[event("1")], "x"),
             Err(DeadLetterError::Full { .. })
         ));
+    }
+
+    #[test]
+    fn reasons_are_cut_and_count_and_a_letter_that_is_there_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let event_bytes = (json(&event("1")).unwrap().len() + 1) as u64;
+        let bounds = Bounds {
+            bytes: event_bytes + 100,
+            ..Bounds::default()
+        };
+        let store = DeadLetters::at(&path, bounds);
+        assert!(matches!(
+            add(&store, "a", &[event("1")], &"x".repeat(101)),
+            Err(DeadLetterError::Full { .. })
+        ));
+        add(&store, "a", &[event("1")], &"x".repeat(90)).unwrap();
+        assert_eq!(store.fill().unwrap().bytes, event_bytes + 90);
+        // A replay in vain finds no room for its longer reason.
+        add(&store, "a", &[event("1")], &"y".repeat(101)).unwrap();
+        let entries = store.list(&Selection::default(), 10).unwrap();
+        assert_eq!((entries[0].times_kept, entries[0].reason.len()), (2, 90));
+        add(&store, "a", &[event("1")], &"z".repeat(100)).unwrap();
+        assert_eq!(store.fill().unwrap().bytes, event_bytes + 100);
+        store.remove(&Selection::default()).unwrap();
+        assert_eq!(store.fill().unwrap().bytes, 0);
+
+        let store = DeadLetters::at(&path, Bounds::default());
+        add(&store, "a", &[event("1")], &"ä".repeat(1 << 20)).unwrap();
+        assert_eq!(
+            store.list(&Selection::default(), 10).unwrap()[0].reason.len(),
+            REASON_BYTES
+        );
     }
 
     #[test]

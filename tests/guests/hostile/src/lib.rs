@@ -236,6 +236,31 @@ impl Lines {
             "huge-list" => batch.events = vec![event("x"); 200_000],
             "huge-string" => batch.events.push(event("x".repeat(100 << 20))),
             "big-event" => batch.events.push(event("x".repeat((1 << 20) + 1))),
+            "long-name" => batch.events.push(Event {
+                attributes: vec![("x".repeat(513), "1".into())],
+                ..event("x")
+            }),
+            "long-label" => batch.events.push(Event {
+                labels: vec!["x".repeat(513)],
+                ..event("x")
+            }),
+            "many-attributes" => batch.events.push(Event {
+                attributes: (0..2049).map(|n| (n.to_string(), String::new())).collect(),
+                ..event("x")
+            }),
+            "many-labels" => batch.events.push(Event {
+                labels: vec!["x".into(); 2049],
+                ..event("x")
+            }),
+            "multiply" => batch.events = vec![event("x".repeat(2000)); 1000],
+            "multiply-rejects" => {
+                let reject = Reject {
+                    line: 1,
+                    reason: "x".repeat(2000),
+                    raw: String::new(),
+                };
+                batch.rejects = vec![reject; 1000];
+            }
             "many-events" => batch.events = vec![event(""); 1001],
             "many-rejects" => {
                 let reject = Reject {
@@ -248,7 +273,7 @@ impl Lines {
             "long-reject" => {
                 batch.rejects.push(Reject {
                     line: 1,
-                    reason: "too long".into(),
+                    reason: "too long ".repeat(1000),
                     raw: "ä".repeat(5000),
                 });
             }
