@@ -28,6 +28,7 @@ mod channel;
 mod client;
 mod client_tls;
 mod clock;
+mod coding;
 mod counters;
 mod dial;
 mod direct;

@@ -23,6 +23,7 @@ use crate::remote::error::RemoteError;
 use crate::remote::origin::BaseUrl;
 use crate::remote::redact::one_line;
 use crate::remote::request::Request;
+use crate::remote::response::ERROR_BODY;
 use crate::remote::settings::Settings;
 use crate::remote::sign_in;
 use crate::remote::transport::{Outgoing, admit_origin};
@@ -172,6 +173,7 @@ impl Endpoint {
             paced: true,
             fresh: false,
             redemption: None,
+            query: None,
         })
     }
 
@@ -206,7 +208,7 @@ impl Endpoint {
         }
         let mut response = response;
         if !status.is_success() {
-            let body = response.beginning(64 * 1024).await;
+            let body = response.beginning(ERROR_BODY).await;
             return self.failed(status, &body, retry_after, skew);
         }
         let body = response.buffered().await?.body;
