@@ -181,6 +181,16 @@ impl Remote {
         one_line(&self.channel.redactor.clean(text), most)
     }
 
+    /// The text without the connection's secrets, however it spells them.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        self.channel.redactor.clean(text)
+    }
+
+    /// The bytes without the connection's secrets, however they spell them.
+    pub(crate) fn bytes_without_secrets(&self, bytes: &[u8]) -> Vec<u8> {
+        self.channel.redactor.clean_bytes(bytes)
+    }
+
     /// Gets a credential, as far as that takes asking anybody: for OAuth 2 a token.
     pub async fn authenticate(&self) -> Result<(), RemoteError> {
         self.authorizer.header().await.map(|_| ())

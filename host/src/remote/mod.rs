@@ -46,6 +46,7 @@ mod response;
 mod retry;
 mod settings;
 mod sign_in;
+mod spelling;
 mod tls;
 mod transport;
 
