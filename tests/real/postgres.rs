@@ -138,6 +138,7 @@ fn of_connection(server: &PostgresServer, connection: &str) -> PostgresSink {
         tls: host::remote::client_tls(None, None).unwrap(),
         table: TableName::default(),
         create_table: true,
+        conflict: None,
         encoding: Encoding::Event,
         batch_events: 1000,
     };

@@ -64,6 +64,8 @@ impl Running<'_> {
     /// again under the same name, and that is counted.
     pub(super) async fn submit(self, job: &plugin::Job, again: bool) -> Result<Envelope, FetchError> {
         let Running { remote, limits, .. } = self;
+        // It becomes a segment of the download's path: one that cannot be must not cost a job first.
+        (remote.base().join([&job.file])).map_err(|error| FetchError::Plan(error.to_string()))?;
         let request = request::build(remote, &job.submit)?
             .header("accept", "application/json")
             .map_err(|error| FetchError::Plan(error.to_string()))?

@@ -169,7 +169,7 @@ impl Channel {
     /// What an answer means for the pace.
     fn heed(&self, turn: Turn<'_>, status: StatusCode, headers: &HeaderMap) {
         if let Some(limit) = limit_told(headers) {
-            let limit = one_line(&self.redactor.clean(limit), 100);
+            let limit = self.redactor.line(limit, 100);
             *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(limit);
         }
         let now = SystemTime::now();

@@ -178,7 +178,7 @@ impl Remote {
 
     /// The text without the connection's secrets, on one line, cut to so many characters.
     pub fn presentable(&self, text: &str, most: usize) -> String {
-        one_line(&self.channel.redactor.clean(text), most)
+        self.channel.redactor.line(text, most)
     }
 
     /// The text without the connection's secrets, however it spells them.

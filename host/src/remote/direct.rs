@@ -106,7 +106,7 @@ impl Direct {
 
     /// The text without the connection's secrets, on one line, cut to so many characters.
     pub fn presentable(&self, text: &str, most: usize) -> String {
-        one_line(&self.redactor.clean(text), most)
+        self.redactor.line(text, most)
     }
 }
 

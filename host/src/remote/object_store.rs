@@ -47,7 +47,7 @@ pub struct StoreRefusal {
 
 impl StoreRefusal {
     fn of(status: StatusCode, headers: &HeaderMap, body: &str, secrets: &Redactor) -> StoreRefusal {
-        let line = |text: &str| super::one_line(&secrets.clean(text), MESSAGE_CHARS);
+        let line = |text: &str| secrets.line(text, MESSAGE_CHARS);
         let text = |name| element(body, name).map(line);
         let region = headers
             .get("x-amz-bucket-region")

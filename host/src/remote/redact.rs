@@ -77,6 +77,22 @@ impl Redactor {
         clean
     }
 
+    /// What a server said on one line of at most so many characters, without secrets, also where characters that nobody sees
+    /// stand within one.
+    pub(crate) fn line(&self, said: &str, most: usize) -> String {
+        let seen: String = said
+            .chars()
+            .filter(|c| !visible::is_hidden(*c) && (!c.is_control() || c.is_whitespace()))
+            .collect();
+        let clean = self.clean(&seen);
+        if clean != seen {
+            return one_line(&clean, most);
+        }
+        // Line breaks may have stood within a secret too; a cut could leave half of one.
+        let line = one_line(&self.clean(said), usize::MAX);
+        one_line(&self.clean(&line), most)
+    }
+
     /// The server's own words about a failure, from a JSON body or the title of a page; at most 200 characters, on one
     /// line.
     pub(crate) fn detail(&self, body: &[u8]) -> Option<String> {
@@ -96,12 +112,12 @@ impl Redactor {
         .into_iter()
         .flatten()
         .find_map(|value| value.as_str().filter(|text| !text.trim().is_empty() && *text != "null"))?;
-        let mut line = one_line(&self.clean(text), 200);
+        let mut line = self.line(text, 200);
         if let Some(code) = error
             .and_then(|error| error.get("errorcode"))
             .and_then(|code| code.as_str())
         {
-            line = one_line(&format!("{}: {line}", self.clean(code)), 200);
+            line = one_line(&format!("{}: {line}", self.line(code, 200)), 200);
         }
         Some(line)
     }
@@ -113,7 +129,7 @@ impl Redactor {
         let (before, rest) = lower.split_once("<title>")?;
         let begin = before.len() + "<title>".len();
         let title = page.get(begin..begin + rest.find("</title>")?)?;
-        Some(one_line(&self.clean(title), 200)).filter(|title| !title.is_empty())
+        Some(self.line(title, 200)).filter(|title| !title.is_empty())
     }
 }
 

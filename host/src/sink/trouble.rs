@@ -1,7 +1,7 @@
 //! Why a receiver that is no HTTP endpoint does not take events.
 
 use super::{SinkError, Verdict};
-use crate::remote::{Redactor, one_line};
+use crate::remote::Redactor;
 
 /// How much of a receiver's explanation is kept.
 const REASON_CHARS: usize = 300;
@@ -61,9 +61,7 @@ impl Trouble {
 
 /// What a receiver said, in one short line without the secrets of the sink.
 pub(super) fn presentable(secrets: &Redactor, said: &str) -> String {
-    // Characters that go with the line breaks may have stood within a secret; a cut could leave half of one.
-    let line = one_line(&secrets.clean(said), usize::MAX);
-    one_line(&secrets.clean(&line), REASON_CHARS)
+    secrets.line(said, REASON_CHARS)
 }
 
 #[cfg(test)]

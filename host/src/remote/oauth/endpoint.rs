@@ -245,7 +245,7 @@ impl Endpoint {
                 retry_after,
             }),
             (400 | 401 | 403, Some(error)) => {
-                let error = one_line(&self.channel.redactor.clean(&error), 60);
+                let error = self.channel.redactor.line(&error, 60);
                 Ok(Told::Denied(Denied {
                     error,
                     status,
