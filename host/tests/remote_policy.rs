@@ -3,6 +3,8 @@
 
 mod remote_support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -391,18 +393,97 @@ async fn what_is_no_http_ends_in_an_error() {
     }
 }
 
+fn coded(status: u16, coding: &str, body: Vec<u8>) -> axum::response::Response {
+    let mut response = respond(status, "application/json", body);
+    response
+        .headers_mut()
+        .insert("content-encoding", coding.parse().unwrap());
+    response
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[tokio::test]
-async fn a_body_compressed_unasked_is_refused() {
-    let server = Server::start(|_, _| {
-        let mut response = json(200, "\u{1f}x");
-        response
-            .headers_mut()
-            .insert("content-encoding", "gzip".parse().unwrap());
-        response
+async fn a_body_compressed_unasked_is_decoded_under_the_limit() {
+    let server = Server::start(|seen, _| match seen.path.as_str() {
+        "/gzip" => coded(200, "gzip", gzip(b"{}")),
+        "/zstd" => coded(200, "zstd", zstd::encode_all(&b"{}"[..], 3).unwrap()),
+        "/bomb" => coded(200, "gzip", gzip(&vec![0; 64 << 20])),
+        "/other" => coded(200, "br", b"x".to_vec()),
+        "/refused" => coded(400, "gzip", gzip(br#"{"detail":"no such report"}"#)),
+        _ => coded(200, "gzip", b"{}".to_vec()),
     })
     .await;
     let remote = remote(&server.url());
-    assert_eq!(failure(&remote, get(&remote, "/")).await.code(), "malformed-response");
+    for path in ["/gzip", "/zstd"] {
+        let answer = remote.exchange(get(&remote, path)).await.unwrap();
+        assert_eq!(&answer.body[..], b"{}", "{path}");
+    }
+    for (path, code) in [
+        ("/bomb", "response-limit"),
+        ("/other", "malformed-response"),
+        ("/not-gzip", "malformed-response"),
+    ] {
+        assert_eq!(failure(&remote, get(&remote, path)).await.code(), code, "{path}");
+    }
+    let refused = failure(&remote, get(&remote, "/refused")).await;
+    assert!(refused.to_string().contains("no such report"), "{refused}");
+    // Whoever needs no body does not care.
+    for path in ["/bomb", "/other", "/not-gzip"] {
+        let answer = remote.exchange(get(&remote, path).status_only()).await.unwrap();
+        assert!(answer.status.is_success() && answer.body.len() <= 64 * 1024, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn of_an_endless_body_that_nobody_needs_the_beginning_is_read() {
+    let produced = Arc::new(AtomicU64::new(0));
+    let count = produced.clone();
+    let server = Server::start(move |seen, _| {
+        let count = count.clone();
+        let pieces = futures_util::stream::repeat_with(move || {
+            count.fetch_add(1 << 16, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(vec![b'x'; 1 << 16])
+        });
+        let status = seen.path.trim_start_matches('/').parse().unwrap();
+        respond(status, "text/plain", axum::body::Body::from_stream(pieces))
+    })
+    .await;
+    let remote = remote(&server.url());
+    for status in [200, 400, 401, 500] {
+        let path = format!("/{status}");
+        let answer = remote.exchange(get(&remote, &path).status_only()).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (status, 64 * 1024));
+    }
+    for status in [400, 401, 403, 500, 503] {
+        let answer = remote.exchange(get(&remote, &format!("/{status}")).any_status()).await;
+        let answer = answer.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (status, 64 * 1024));
+    }
+    let refused = failure(&remote, get(&remote, "/404")).await;
+    assert_eq!(refused.status().unwrap(), 404);
+    // What lies between the two, in buffers of the system, is some MiB of each.
+    let produced = produced.load(Ordering::Relaxed);
+    assert!(produced < 200 << 20, "{produced}");
+}
+
+#[tokio::test]
+async fn a_status_alone_needs_no_whole_body() {
+    let (address, _task) = raw(async |mut stream| {
+        read_request(&mut stream).await;
+        let head = "HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\nonly this";
+        let _ = stream.write_all(head.as_bytes()).await;
+    })
+    .await;
+    let remote = remote(&format!("http://{address}"));
+    let answer = remote.exchange(get(&remote, "/").status_only()).await.unwrap();
+    assert_eq!((answer.status.as_u16(), &answer.body[..]), (202, &b"only this"[..]));
+    let broken = failure(&remote, get(&remote, "/").any_status()).await;
+    assert_eq!(broken.code(), "connection-broken");
 }
 
 #[tokio::test]

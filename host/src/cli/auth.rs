@@ -25,6 +25,12 @@ pub fn resolve(owner: Owner<'_>, connection: &Connection, config: &Config) -> Re
         }
         config::Auth::Bearer { token } => return Ok(Auth::Bearer(secrets.get(token, "token")?)),
         config::Auth::Path { value } => return Ok(Auth::Path(secrets.get(value, "secret path")?)),
+        config::Auth::Query { name, value } => {
+            return Ok(Auth::Query {
+                name: name.clone(),
+                value: secrets.get(value, "secret in the query")?,
+            });
+        }
         config::Auth::Header {
             name: header,
             prefix,

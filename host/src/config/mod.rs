@@ -242,6 +242,13 @@ pub enum Auth {
         /// The path.
         value: SecretSource,
     },
+    /// A secret in the query, as `sig` and `code` are in the URLs of serverless functions.
+    Query {
+        /// The field's name.
+        name: String,
+        /// The secret, not encoded.
+        value: SecretSource,
+    },
     /// OAuth 2, for the client itself.
     #[serde(rename = "oauth2-client-credentials", rename_all = "kebab-case")]
     ClientCredentials {

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use url::{Url, form_urlencoded};
 
 use super::channel::Channel;
 use super::error::RemoteError;
@@ -39,6 +40,13 @@ pub enum Auth {
     },
     /// A path below the base URL that only those who may send know, as incoming webhooks have it.
     Path(SecretString),
+    /// A field of the query, as `sig` and `code` are in the URLs of serverless functions.
+    Query {
+        /// The field's name.
+        name: String,
+        /// The secret, not encoded.
+        value: SecretString,
+    },
     /// RFC 6749: a token that the host obtains.
     OAuth2(Box<OAuth2>),
 }
@@ -68,10 +76,48 @@ impl Credential {
     }
 }
 
+/// A field of the query that says who we are. It joins a URL only where the request leaves: what is told of the URL, followed
+/// from it or written down is without.
+#[derive(Debug)]
+pub(super) struct QueryField {
+    name: String,
+    value: SecretString,
+}
+
+impl QueryField {
+    fn new(name: &str, value: &SecretString) -> Result<QueryField, RemoteError> {
+        if name.is_empty() {
+            return Err(RemoteError::settings("the secret in the query has no name"));
+        }
+        Ok(QueryField {
+            name: name.to_owned(),
+            value: value.clone(),
+        })
+    }
+
+    /// The URL with the field at the end of its query. A server that was told it may have handed out links that hold it already.
+    pub(super) fn put_on(&self, url: &Url) -> Url {
+        let is_it = |part: &str| form_urlencoded::parse(part.as_bytes()).any(|(name, _)| name == self.name.as_str());
+        let others = url.query().unwrap_or_default().split('&');
+        let others: Vec<_> = others.filter(|part| !part.is_empty() && !is_it(part)).collect();
+        let mut query = others.join("&");
+        if !query.is_empty() {
+            query.push('&');
+        }
+        let mut field = form_urlencoded::Serializer::new(String::new());
+        field.append_pair(&self.name, self.value.expose_secret());
+        query.push_str(&field.finish());
+        let mut url = url.clone();
+        url.set_query(Some(&query));
+        url
+    }
+}
+
 /// Puts the credential on requests.
 pub(super) enum Authorizer {
     Anonymous,
     Fixed(Credential),
+    Query(Arc<QueryField>),
     Token(Box<TokenSource>),
 }
 
@@ -92,6 +138,10 @@ impl Authorizer {
     /// The same for what needs nobody to be asked; OAuth 2 does.
     pub(super) fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
         let (name, value) = match auth {
+            Auth::Query { name, value } => {
+                redactor.add(value.expose_secret());
+                return Ok(Authorizer::Query(Arc::new(QueryField::new(name, value)?)));
+            }
             // A secret path is part of the base URL.
             Auth::None | Auth::Path(_) | Auth::OAuth2(_) => return Ok(Authorizer::Anonymous),
             Auth::Basic { username, password } => {
@@ -128,10 +178,18 @@ impl Authorizer {
         }))
     }
 
+    /// The field of the query for each request.
+    pub(super) fn query(&self) -> Option<Arc<QueryField>> {
+        match self {
+            Authorizer::Query(field) => Some(Arc::clone(field)),
+            _ => None,
+        }
+    }
+
     /// The header for the next request.
     pub(super) async fn header(&self) -> Result<Option<Credential>, RemoteError> {
         match self {
-            Authorizer::Anonymous => Ok(None),
+            Authorizer::Anonymous | Authorizer::Query(_) => Ok(None),
             Authorizer::Fixed(credential) => Ok(Some(credential.clone())),
             Authorizer::Token(source) => match source.credential().await {
                 Ok(credential) => Ok(Some(credential)),
@@ -214,6 +272,37 @@ mod tests {
             value: "v".to_owned().into(),
         };
         assert_eq!(header(other).await, ("x-key".into(), "Splunk v".into(), true));
+    }
+
+    #[test]
+    fn a_field_of_the_query_stands_there_once_whatever_the_url_holds() {
+        let auth = Auth::Query {
+            name: "sig".into(),
+            value: "a+b/c=&d e".to_owned().into(),
+        };
+        let redactor = Redactor::default();
+        let authorizer = Authorizer::fixed(&auth, &redactor).unwrap();
+        let field = authorizer.query().unwrap();
+        for (url, with) in [
+            ("https://a.example/p", "https://a.example/p?sig=a%2Bb%2Fc%3D%26d+e"),
+            ("https://a.example/p?", "https://a.example/p?sig=a%2Bb%2Fc%3D%26d+e"),
+            (
+                "https://a.example/p?x=%20&y",
+                "https://a.example/p?x=%20&y&sig=a%2Bb%2Fc%3D%26d+e",
+            ),
+            (
+                "https://a.example/p?sig=old&x=1&%73ig=again",
+                "https://a.example/p?x=1&sig=a%2Bb%2Fc%3D%26d+e",
+            ),
+        ] {
+            let url: Url = url.parse().unwrap();
+            assert_eq!(field.put_on(&url).as_str(), with);
+            let said = redactor.clean(field.put_on(&url).as_str());
+            assert!(said.ends_with("sig=[redacted]"), "{said}");
+        }
+        assert!(!format!("{auth:?} {field:?}").contains("a+b"));
+        let nameless = QueryField::new("", &"x".to_owned().into());
+        assert!(nameless.is_err());
     }
 
     #[test]

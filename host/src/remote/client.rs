@@ -20,7 +20,7 @@ use super::origin::BaseUrl;
 use super::recording::{self, Recorder, Replay};
 use super::redact::Redactor;
 use super::request::{Expect, Request};
-use super::response::{Answer, Response};
+use super::response::{Answer, ERROR_BODY, Response};
 use super::settings::{Exchange, Parallel, Settings};
 use super::sign_in;
 use super::transport::{self, Network, Outgoing, Transport};
@@ -29,9 +29,6 @@ const MOST_REDIRECTS: u32 = 5;
 
 /// A segment of a secret path that is as long is no word such as `services`, so it is secret by itself.
 const LONG_SEGMENT: usize = 16;
-
-/// How much of an error's body is looked at.
-const ERROR_BODY: usize = 64 * 1024;
 
 /// A connection to one remote service.
 pub struct Remote {
@@ -184,6 +181,16 @@ impl Remote {
         self.channel.redactor.line(text, most)
     }
 
+    /// The text without the connection's secrets, however it spells them.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        self.channel.redactor.clean(text)
+    }
+
+    /// The bytes without the connection's secrets, however they spell them.
+    pub(crate) fn bytes_without_secrets(&self, bytes: &[u8]) -> Vec<u8> {
+        self.channel.redactor.clean_bytes(bytes)
+    }
+
     /// Gets a credential, as far as that takes asking anybody: for OAuth 2 a token.
     pub async fn authenticate(&self) -> Result<(), RemoteError> {
         self.authorizer.header().await.map(|_| ())
@@ -208,6 +215,7 @@ impl Remote {
         let mut retry = self.retry();
         loop {
             let outcome = match self.attempt(&request).await {
+                Ok(response) if request.expect == Expect::Status => Ok(response.brief().await),
                 Ok(response) => response.buffered().await,
                 Err(error) => Err(error),
             };
@@ -276,6 +284,7 @@ impl Remote {
                 paced: request.expect == Expect::Success,
                 fresh: request.is_proven(),
                 redemption: None,
+                query: self.authorizer.query(),
             };
             let response = self.channel.once(outgoing, request.limit, deadline).await?;
             match credential {
@@ -295,7 +304,7 @@ impl Remote {
     /// Whether the answer is one.
     async fn judge(&self, request: &Request, mut response: Response) -> Result<Response, RemoteError> {
         let status = response.status();
-        if status.is_success() || request.expect == Expect::Any {
+        if status.is_success() || request.expect != Expect::Success {
             return Ok(response);
         }
         let retry_after = asked_to_wait(response.headers(), SystemTime::now());

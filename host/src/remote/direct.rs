@@ -39,7 +39,7 @@ impl Direct {
     ///
     /// # Errors
     ///
-    /// Where the settings ask for what only HTTP requests can do: a proxy, a rate limit, OAuth 2.
+    /// Where the settings ask for what only HTTP requests can do: a proxy, a rate limit, OAuth 2, a secret in the URL.
     pub fn new(settings: &Settings, alpn: &[u8]) -> Result<Direct, RemoteError> {
         let base = BaseUrl::new(settings.base.clone())?;
         transport::admit(settings, &base)?;
@@ -47,6 +47,8 @@ impl Direct {
             (settings.proxy.is_some(), "a proxy"),
             (settings.rate_limit.is_some(), "a rate limit"),
             (matches!(settings.auth, Auth::OAuth2(_)), "OAuth 2"),
+            (matches!(settings.auth, Auth::Path(_)), "a secret path"),
+            (matches!(settings.auth, Auth::Query { .. }), "a secret in the query"),
         ];
         if let Some((_, what)) = beyond.into_iter().find(|(wanted, _)| *wanted) {
             return Err(RemoteError::settings_hint(
@@ -57,7 +59,7 @@ impl Direct {
         let redactor = Redactor::default();
         let credential = match Authorizer::fixed(&settings.auth, &redactor)? {
             Authorizer::Fixed(credential) => Some(credential),
-            Authorizer::Anonymous | Authorizer::Token(_) => None,
+            Authorizer::Anonymous | Authorizer::Query(_) | Authorizer::Token(_) => None,
         };
         let tls = match base.url().scheme() {
             "https" => {
@@ -152,5 +154,21 @@ mod tests {
         let error = Direct::new(&limited, b"h2").unwrap_err();
         assert!(error.to_string().contains("a rate limit is not supported"), "{error}");
         assert!(error.hint().is_some());
+        let value = || "canary-77".to_owned().into();
+        for (auth, said) in [
+            (Auth::Path(value()), "a secret path is not supported"),
+            (
+                Auth::Query {
+                    name: "sig".into(),
+                    value: value(),
+                },
+                "a secret in the query is not supported",
+            ),
+        ] {
+            let mut in_the_url = settings("http://127.0.0.1:4317");
+            in_the_url.auth = auth;
+            let error = Direct::new(&in_the_url, b"h2").unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
     }
 }

@@ -28,6 +28,7 @@ mod channel;
 mod client;
 mod client_tls;
 mod clock;
+mod coding;
 mod counters;
 mod dial;
 mod direct;
@@ -45,6 +46,7 @@ mod response;
 mod retry;
 mod settings;
 mod sign_in;
+mod spelling;
 mod tls;
 mod transport;
 

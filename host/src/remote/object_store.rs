@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use http::{HeaderMap, Method, StatusCode};
 use object_store::ClientOptions;
 use object_store::client::{
@@ -13,9 +15,11 @@ use object_store::client::{
 };
 use url::Url;
 
+use super::coding;
 use super::error::RemoteError;
 use super::origin::BaseUrl;
 use super::redact::Redactor;
+use super::response::{ERROR_BODY, beginning};
 use super::settings::Settings;
 use super::transport::{Incoming, Network, admit};
 
@@ -101,6 +105,20 @@ fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
     let (_, after) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = after.split_once(&format!("</{name}>"))?;
     Some(text)
+}
+
+/// A body to its end.
+async fn whole(body: BoxStream<'static, Result<Bytes, RemoteError>>) -> Result<Vec<u8>, RemoteError> {
+    body.try_fold(Vec::new(), async |mut read, piece| {
+        if read.len() + piece.len() > ANSWER_BYTES {
+            return Err(RemoteError::Malformed {
+                reason: "the store's answer is too long".into(),
+            });
+        }
+        read.extend_from_slice(&piece);
+        Ok(read)
+    })
+    .await
 }
 
 /// What the store made of a request.
@@ -217,18 +235,13 @@ impl StoreConnector {
     ) -> Result<Answered, RemoteError> {
         let body = reqwest::Body::wrap(body);
         let method = head.method.clone();
-        let Incoming { status, headers, body } = way.network.send(head.method, url, head.headers, Some(body)).await?;
-        let answer = body
-            .try_fold(Vec::new(), async |mut read, piece| {
-                if read.len() + piece.len() > ANSWER_BYTES {
-                    return Err(RemoteError::Malformed {
-                        reason: "the store's answer is too long".into(),
-                    });
-                }
-                read.extend_from_slice(&piece);
-                Ok(read)
-            })
-            .await?;
+        let incoming = way.network.send(head.method, url, head.headers, Some(body)).await?;
+        let Incoming { status, headers, body } = coding::decoded(incoming);
+        let answer = match status.is_success() {
+            true => whole(body).await?,
+            // The status decides; what comes with it explains it.
+            false => beginning(body, ERROR_BODY).await,
+        };
         let text = String::from_utf8_lossy(&answer);
         if !status.is_success() || (!issues && is_failure(&method, &text)) {
             let mut refusal = StoreRefusal::of(status, &headers, &text, &self.secrets);

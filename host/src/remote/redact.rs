@@ -5,46 +5,14 @@ use std::sync::RwLock;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
-use url::form_urlencoded;
 
+use super::spelling;
 use crate::visible;
 
 /// Shorter secrets would shred innocent text: they are taken out only where they stand alone.
 const SHORTEST: usize = 4;
-
-/// What encoders of URLs escape, from the most to the least: all but letters and digits; all but what RFC 3986 section
-/// 2.3 and ECMA-262 section 19.2.6 leave alone; what a path and what a query cannot hold, with and without the
-/// characters about which writers differ.
-const ENCODINGS: [&AsciiSet; 9] = [
-    NON_ALPHANUMERIC,
-    &UNRESERVED,
-    &UNRESERVED
-        .remove(b'!')
-        .remove(b'\'')
-        .remove(b'(')
-        .remove(b')')
-        .remove(b'*'),
-    &PATH,
-    &PATH.add(b'%'),
-    &PATH.add(b'%').add(b'\\'),
-    &PATH.add(b'%').add(b'\\').add(b'^'),
-    &QUERY,
-    &QUERY.add(b'%'),
-];
-const QUERY: AsciiSet = CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
-const PATH: AsciiSet = CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}');
-const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// How many secrets are remembered, and how many of these may be configured ones.
 const MOST: usize = 256;
@@ -56,7 +24,7 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// The secrets of a connection, to be taken out of anything that is printed or recorded.
 #[derive(Default)]
 pub(crate) struct Redactor {
-    /// Each in all its spellings, the plain one first.
+    /// Each as it is, and what else is looked for in its place.
     secrets: RwLock<Vec<Vec<SecretString>>>,
 }
 
@@ -75,7 +43,7 @@ impl Redactor {
         {
             return;
         }
-        secrets.push(spellings(secret));
+        secrets.push(needles(secret));
         if secrets.len() > MOST {
             // The first ones are configured, and stay good; of the tokens that followed the oldest is long spent.
             secrets.remove(CONFIGURED);
@@ -100,8 +68,8 @@ impl Redactor {
     pub(crate) fn clean(&self, text: &str) -> String {
         let clean = self.scrub(text);
         // Characters that nobody sees may stand within a secret, and everybody would read it nonetheless.
-        if clean.contains(visible::is_hidden) {
-            let bare: String = clean.chars().filter(|c| !visible::is_hidden(*c)).collect();
+        if clean.contains(is_unseen) {
+            let bare: String = clean.chars().filter(|c| !is_unseen(*c)).collect();
             let scrubbed = self.scrub(&bare);
             if scrubbed != bare {
                 return scrubbed;
@@ -111,23 +79,19 @@ impl Redactor {
     }
 
     fn scrub(&self, text: &str) -> String {
-        let mut scrubber = Scrubber::new(self);
-        let mut clean = scrubber.push(text.as_bytes());
-        clean.extend(scrubber.finish());
-        String::from_utf8_lossy(&clean).into_owned()
+        String::from_utf8_lossy(&self.clean_bytes(text.as_bytes())).into_owned()
     }
 
-    /// What a server said on one line of at most so many characters, without secrets, also where characters that nobody sees
-    /// stand within one.
+    /// The bytes without secrets.
+    pub(crate) fn clean_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut scrubber = Scrubber::new(self);
+        let mut clean = scrubber.push(bytes);
+        clean.extend(scrubber.finish());
+        clean
+    }
+
+    /// What a server said on one line of at most so many characters, without secrets.
     pub(crate) fn line(&self, said: &str, most: usize) -> String {
-        let seen: String = said
-            .chars()
-            .filter(|c| !visible::is_hidden(*c) && (!c.is_control() || c.is_whitespace()))
-            .collect();
-        let clean = self.clean(&seen);
-        if clean != seen {
-            return one_line(&clean, most);
-        }
         // Line breaks may have stood within a secret too; a cut could leave half of one.
         let line = one_line(&self.clean(said), usize::MAX);
         one_line(&self.clean(&line), most)
@@ -173,86 +137,52 @@ impl Redactor {
     }
 }
 
-/// How a secret looks in plain text, in JSON, in a URL and in a form.
-fn spellings(secret: &str) -> Vec<SecretString> {
+/// What of a secret is looked for: it itself, what it is once decoded, since whoever wrote it may have encoded it already, and
+/// how base64 has it, whatever stands around it there. How URLs, JSON and web pages write each of them is [`spelling`]'s.
+fn needles(secret: &str) -> Vec<SecretString> {
     let mut found = vec![secret.to_owned()];
-    for choice in 0..16_u8 {
-        let on = |bit: u8| choice & bit != 0;
-        found.push(json_escaped(secret, on(1), on(2), on(4), on(8)));
-    }
-    let encoded = ENCODINGS
-        .iter()
-        .map(|set| utf8_percent_encode(secret, set).to_string())
-        .chain([form_urlencoded::byte_serialize(secret.as_bytes()).collect()]);
-    for text in encoded {
-        for text in [lower_hex(&text), text] {
-            // A URL in a JSON string: it is ASCII, and holds no quotes.
-            for choice in 0..8_u8 {
-                let on = |bit: u8| choice & bit != 0;
-                found.push(json_escaped(&text, false, on(1), on(2), on(4)));
-            }
-            found.push(text);
-        }
-    }
-    // Whoever wrote it may have encoded it already.
     if let Ok(decoded) = percent_decode_str(secret).decode_utf8()
         && decoded.len() >= SHORTEST
     {
         found.push(decoded.into_owned());
     }
-    let mut spellings: Vec<SecretString> = Vec::new();
+    let cores = found
+        .iter()
+        .flat_map(|text| (0..3).filter_map(|before| core(text, before)));
+    for core in cores.collect::<Vec<_>>() {
+        found.push(core.replace('+', "-").replace('/', "_"));
+        found.push(core);
+    }
+    let mut needles: Vec<SecretString> = Vec::new();
     for text in found {
-        if !spellings.iter().any(|known| known.expose_secret() == text) {
-            spellings.push(SecretString::from(text));
+        if !needles.iter().any(|known| known.expose_secret() == text) {
+            needles.push(SecretString::from(text));
         }
     }
-    spellings
+    needles
 }
 
-/// The text as it stands between the quotes of a JSON string. Writers differ in what they escape besides what they must.
-fn json_escaped(text: &str, ascii: bool, slash: bool, html: bool, upper: bool) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => escaped.extend(['\\', c]),
-            '/' if slash => escaped.push_str("\\/"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            '\u{8}' => escaped.push_str("\\b"),
-            '\u{c}' => escaped.push_str("\\f"),
-            c if c < ' ' || (ascii && !c.is_ascii()) || (html && matches!(c, '<' | '>' | '&' | '\'' | '=' | '+')) => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    escaped.push_str(&match upper {
-                        true => format!("\\u{unit:04X}"),
-                        false => format!("\\u{unit:04x}"),
-                    });
-                }
-            }
-            c => escaped.push(c),
-        }
-    }
-    escaped
+/// The characters of base64 that are the secret's alone where so many bytes stand before it; none where they are too few to be
+/// told from others.
+fn core(secret: &str, before: usize) -> Option<String> {
+    const FEWEST: usize = 8;
+    let mut bytes = vec![0; before];
+    bytes.extend_from_slice(secret.as_bytes());
+    let encoded = BASE64_STANDARD_NO_PAD.encode(&bytes);
+    let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    encoded
+        .get(from..to)
+        .filter(|core| core.len() >= FEWEST)
+        .map(str::to_owned)
 }
 
-/// The text with its percent-encoded bytes in lower case.
-fn lower_hex(text: &str) -> String {
-    let mut left = 0;
-    text.chars()
-        .map(|c| {
-            let is_digit = left > 0;
-            left = if c == '%' { 2 } else { usize::saturating_sub(left, 1) };
-            if is_digit { c.to_ascii_lowercase() } else { c }
-        })
-        .collect()
-}
-
-/// Replaces secrets in a stream of bytes, even those that straddle two pieces. What it wrote it does not look at again.
+/// Replaces secrets in a stream of bytes, however they are spelled there, even those that straddle two pieces. What it wrote it
+/// does not look at again.
 pub(super) struct Scrubber {
-    /// Those that begin with another one come before it.
     needles: Vec<SecretString>,
-    /// The bytes that a needle begins with.
+    /// The bytes that a needle may begin with.
     starts: [bool; 256],
+    /// The most bytes that a needle may take.
     longest: usize,
     held: Vec<u8>,
     /// The byte before those held.
@@ -271,19 +201,19 @@ enum End {
 impl Scrubber {
     pub(super) fn new(redactor: &Redactor) -> Scrubber {
         let known = redactor.secrets.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut needles: Vec<SecretString> = known.iter().flatten().cloned().collect();
+        let needles: Vec<SecretString> = known.iter().flatten().cloned().collect();
         drop(known);
-        needles.sort_by_key(|needle| std::cmp::Reverse(needle.expose_secret().len()));
         let mut starts = [false; 256];
-        for needle in &needles {
-            if let Some(start) = needle.expose_secret().bytes().next()
-                && let Some(slot) = starts.get_mut(usize::from(start))
-            {
+        let first = |needle: &SecretString| needle.expose_secret().bytes().next();
+        let escapes = spelling::STARTS.iter().copied().filter(|_| !needles.is_empty());
+        for start in needles.iter().filter_map(first).chain(escapes) {
+            if let Some(slot) = starts.get_mut(usize::from(start)) {
                 *slot = true;
             }
         }
+        let lengths = needles.iter().map(|needle| needle.expose_secret().len());
         Scrubber {
-            longest: needles.first().map_or(0, |needle| needle.expose_secret().len()),
+            longest: lengths.max().unwrap_or_default() * spelling::MOST_FOR_A_BYTE,
             needles,
             starts,
             held: Vec::new(),
@@ -339,15 +269,19 @@ impl Scrubber {
         if !*self.starts.get(usize::from(*text.first()?))? {
             return None;
         }
-        self.needles.iter().find_map(|needle| {
-            let needle = needle.expose_secret().as_bytes();
-            if end == End::BrokenOff && text.len() >= SHORTEST && needle.starts_with(text) {
+        let lengths = self.needles.iter().filter_map(|needle| {
+            let needle = needle.expose_secret();
+            let found = spelling::of(needle, text);
+            if end == End::BrokenOff && text.len() >= SHORTEST && found.may_go_on {
                 return Some(text.len());
             }
-            let after = text.strip_prefix(needle)?;
-            let alone = !is_word(self.before) && !after.first().copied().is_some_and(is_word);
-            (needle.len() >= SHORTEST || alone).then_some(needle.len())
-        })
+            let is_apart = |length: &usize| {
+                let after = text.get(*length).copied();
+                needle.len() >= SHORTEST || (!is_word(self.before) && !after.is_some_and(is_word))
+            };
+            found.lengths.into_iter().filter(is_apart).max()
+        });
+        lengths.max()
     }
 }
 
@@ -359,6 +293,11 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor(…)")
     }
+}
+
+/// Whether a character is neither seen nor white space.
+fn is_unseen(c: char) -> bool {
+    visible::is_hidden(c) || (c.is_control() && !c.is_whitespace())
 }
 
 /// The text on one line, without control characters and with hidden ones by their numbers, cut to so many characters.
@@ -457,6 +396,58 @@ mod tests {
         ] {
             let text = format!("x {spelling} y");
             assert_eq!(redactor.clean(&text), "x [redacted] y", "{spelling}");
+        }
+    }
+
+    #[test]
+    fn each_character_may_be_spelled_in_its_own_way() {
+        let redactor = Redactor::default();
+        redactor.add("s3cret \\/\u{e9}x");
+        for spelling in [
+            r"\u00733cret \\\/\u00e9x",
+            r"\u0073\u0033\u0063\u0072\u0065\u0074\u0020\u005C\u002F\u00E9\u0078",
+            r"\\u0073\\u00333cret".trim_end_matches("3cret"),
+            "%733cret%20%5c%2f%C3%a9x",
+            "%73%33%63%72%65%74+%5C/%c3%a9%78",
+            "%2573%2533cret%2520%255C%252F%25C3%25A9%78",
+            "&#115;&#x33;cret \\&#47;&#xE9;x",
+            r"\x733cret \\/\u00e9x",
+        ]
+        .iter()
+        .filter(|spelling| spelling.len() > 14)
+        {
+            assert_eq!(
+                redactor.clean(&format!("x {spelling} y")),
+                "x [redacted] y",
+                "{spelling}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_of_base64_whatever_stands_around_it() {
+        let redactor = Redactor::default();
+        redactor.add("canary-5ecret?>~\u{ff}");
+        for (before, after) in [
+            ("", ""),
+            ("u:", ""),
+            ("a", "b"),
+            ("ab", "bc"),
+            ("abc", "bcd"),
+            ("x:y:", ":z"),
+        ] {
+            let text = format!("{before}canary-5ecret?>~\u{ff}{after}");
+            for encoded in [BASE64_STANDARD.encode(&text), BASE64_URL_SAFE_NO_PAD.encode(&text)] {
+                let clean = redactor.clean(&format!("token={encoded};"));
+                assert!(clean.contains(REDACTED), "{before} {after}: {clean}");
+                // At each end a few bits of it share a character with what is there.
+                assert!(
+                    clean.len() < 6 + before.len() * 2 + after.len() * 2 + REDACTED.len() + 8,
+                    "{clean}"
+                );
+                let escaped = redactor.clean(&encoded.replace('/', "\\/").replace('+', "%2B"));
+                assert!(escaped.contains(REDACTED), "{escaped}");
+            }
         }
     }
 

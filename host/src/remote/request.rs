@@ -14,6 +14,8 @@ pub(super) enum Expect {
     Success,
     /// Any status, once: the caller reads it.
     Any,
+    /// The same, and of the body only the beginning: whatever it is, it changes nothing.
+    Status,
 }
 
 /// A request to a URL on the connection's origin.
@@ -151,6 +153,15 @@ impl Request {
         self.expect = Expect::Any;
         self.repeatable = false;
         self
+    }
+
+    /// Like [`Request::any_status`], for whoever needs nothing but the status: a body that is long, slow, compressed or broken
+    /// off makes no difference, and no more than its beginning is read.
+    pub fn status_only(self) -> Request {
+        Request {
+            expect: Expect::Status,
+            ..self.any_status()
+        }
     }
 
     /// The same request for another place, as a redirect asks for.

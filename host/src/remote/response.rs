@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt as _};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,6 +14,13 @@ use url::Url;
 use super::counters::Tally;
 use super::error::RemoteError;
 use super::settings::Timeouts;
+
+/// How much of a body is read that only explains its status.
+pub(super) const ERROR_BODY: usize = 64 * 1024;
+
+/// How long such a body may take: that of a failure says what to do, that of a success nothing.
+const SOON: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// An answer whose body has not been read yet.
 pub struct Response {
@@ -82,31 +89,38 @@ impl Response {
         self.body.collect().await
     }
 
-    /// The head, and the body read to its end.
+    /// The head, and the body read to its end; of a failure, which is told by its status, no more than the beginning.
     pub(super) async fn buffered(mut self) -> Result<Answer, RemoteError> {
+        if !self.status.is_success() {
+            return Ok(self.brief().await);
+        }
         let body = self.body.collect().await?;
+        Ok(self.with(body))
+    }
+
+    /// The head, and the beginning of the body.
+    pub(super) async fn brief(mut self) -> Answer {
+        let body = self.beginning(ERROR_BODY).await.into();
+        self.with(body)
+    }
+
+    fn with(self, body: Bytes) -> Answer {
         drop(self.place);
-        Ok(Answer {
+        Answer {
             status: self.status,
             headers: self.headers,
             url: self.url,
             body,
-        })
+        }
     }
 
-    /// The beginning of the body, as far as it comes soon.
+    /// The beginning of the body, as far as it comes soon and can be read. A body that ends there leaves its connection fit
+    /// for the next request.
     pub(super) async fn beginning(&mut self, most: usize) -> Vec<u8> {
-        const SOON: Duration = Duration::from_secs(5);
-        let deadline = tokio::time::Instant::now() + SOON;
-        let mut start = Vec::new();
-        while start.len() < most {
-            match tokio::time::timeout_at(deadline, self.body.chunk()).await {
-                Ok(Ok(Some(piece))) => start.extend_from_slice(&piece),
-                Ok(Ok(None) | Err(_)) | Err(_) => break,
-            }
-        }
-        start.truncate(most);
-        start
+        let patience = if self.status.is_success() { AT_ONCE } else { SOON };
+        let body = &mut self.body;
+        let pieces = stream::unfold(body, async |body| Some((body.chunk().await.transpose()?, body)));
+        beginning_within(pieces, most, patience).await
     }
 }
 
@@ -116,6 +130,29 @@ impl std::fmt::Debug for Response {
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
+}
+
+/// The beginning of a failure's body, as far as it comes soon and can be read.
+pub(super) async fn beginning(body: impl Stream<Item = Result<Bytes, RemoteError>>, most: usize) -> Vec<u8> {
+    beginning_within(body, most, SOON).await
+}
+
+async fn beginning_within(
+    body: impl Stream<Item = Result<Bytes, RemoteError>>,
+    most: usize,
+    patience: Duration,
+) -> Vec<u8> {
+    let deadline = tokio::time::Instant::now() + patience;
+    let mut body = std::pin::pin!(body);
+    let mut start = Vec::new();
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout_at(deadline, body.next()).await {
+        let room = most.saturating_sub(start.len()).min(piece.len());
+        start.extend_from_slice(piece.get(..room).unwrap_or_default());
+        if start.len() >= most {
+            break;
+        }
+    }
+    start
 }
 
 /// An answer with its whole body.
@@ -180,11 +217,8 @@ impl Body {
         timeouts: Timeouts,
         deadline: Instant,
         tally: Arc<Tally>,
-    ) -> Result<Body, RemoteError> {
-        if promised.is_some_and(|length| length > limit) {
-            return Err(RemoteError::TooLarge { limit });
-        }
-        Ok(Body {
+    ) -> Body {
+        Body {
             stream,
             tally,
             timeouts,
@@ -194,10 +228,13 @@ impl Body {
             received: 0,
             waited: Duration::ZERO,
             gained: 0,
-        })
+        }
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, RemoteError> {
+        if self.promised.is_some_and(|length| length > self.limit) {
+            return Err(RemoteError::TooLarge { limit: self.limit });
+        }
         let began = Instant::now();
         let left = self.deadline.saturating_duration_since(began);
         let patience = left.min(self.timeouts.idle);

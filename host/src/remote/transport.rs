@@ -15,6 +15,8 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::address::{AddressRefused, GuardedResolver, UnknownName};
+use super::auth::QueryField;
+use super::coding;
 use super::error::RemoteError;
 use super::oauth::Redemption;
 use super::origin::{BaseUrl, Origin};
@@ -35,6 +37,8 @@ pub(super) struct Outgoing {
     pub(super) fresh: bool,
     /// The exchange that it is the request of, where it spends something that is good once.
     pub(super) redemption: Option<Arc<Redemption>>,
+    /// What joins the query last: whoever stands between does not see it.
+    pub(super) query: Option<Arc<QueryField>>,
 }
 
 /// Its answer, the body still to come.
@@ -172,8 +176,13 @@ impl Transport for Network {
             true => self.fresh()?,
             false => &self.client,
         };
-        self.send_by(client, outgoing.method, outgoing.url, outgoing.headers, body)
+        let url = match &outgoing.query {
+            Some(field) => field.put_on(&outgoing.url),
+            None => outgoing.url,
+        };
+        self.send_by(client, outgoing.method, url, outgoing.headers, body)
             .await
+            .map(coding::decoded)
     }
 }
 

@@ -113,7 +113,7 @@ impl HttpSink {
             HttpBody::Array => "application/json",
         };
         let mut request = Request::new(Method::POST, self.url())
-            .any_status()
+            .status_only()
             .body(media_type, body)
             .map_err(settings)?;
         if let Some(coding) = self.options.compression.content_encoding() {

@@ -236,7 +236,7 @@ impl PluginSink {
             return Step::Stop(answer::verdict(remote, &answer));
         }
         let told = answer::verdict(remote, &answer);
-        let response = response(answer);
+        let response = response(remote, answer);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let verdict = self.call(move |encoder| encoder.verdict(number, items, response)).await;
         match verdict {
@@ -271,15 +271,16 @@ impl PluginSink {
     }
 }
 
-fn response(answer: Answer) -> plugin::HttpResponse {
+/// What a plugin sees of an answer: whatever the receiver repeats of a credential is not among it.
+fn response(remote: &Remote, answer: Answer) -> plugin::HttpResponse {
     let headers = answer.headers.iter().filter_map(|(name, value)| {
         let value = value.to_str().ok()?;
-        Some((name.as_str().to_owned(), value.to_owned()))
+        Some((name.as_str().to_owned(), remote.without_secrets(value)))
     });
     plugin::HttpResponse {
         status: answer.status.as_u16(),
         headers: headers.collect(),
-        body: answer.body.to_vec(),
+        body: remote.bytes_without_secrets(&answer.body),
     }
 }
 
@@ -341,6 +342,11 @@ impl Sink for PluginSink {
             }
         };
         let verdict = self.carry_out(&mut pending, events.len()).await?;
+        // A plugin may put together what it saw in pieces.
+        let verdict = match &self.options.endpoint {
+            Some(remote) => verdict.map_reasons(|reason| remote.without_secrets(reason)),
+            None => verdict,
+        };
         if matches!(verdict, Verdict::Retry { .. }) {
             self.pending = Some(pending);
         }

@@ -18,7 +18,7 @@ pub(super) enum Url {
 /// events need not know. So an answer that is about the question (405, 501, 400) shows that somebody is there, and no
 /// more; one about the credential, the URL or the receiver's state shows that events would not get through.
 pub(super) async fn options(sink: &str, remote: &Remote, address: url::Url, url: Url) -> Result<String, SinkError> {
-    let request = Request::new(Method::OPTIONS, address).any_status();
+    let request = Request::new(Method::OPTIONS, address).status_only();
     let answer = remote.exchange(request).await.map_err(|source| SinkError::Remote {
         sink: sink.to_owned(),
         source: Box::new(source),

@@ -34,6 +34,25 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The same with other words.
+    pub(super) fn map_reasons(mut self, words: impl Fn(&str) -> String) -> Verdict {
+        match &mut self {
+            Verdict::Accepted => {}
+            Verdict::Rejected(rejections) => {
+                for rejection in rejections {
+                    rejection.reason = words(&rejection.reason);
+                }
+            }
+            Verdict::Retry { reason, .. }
+            | Verdict::TooLarge { reason }
+            | Verdict::Unusable { reason }
+            | Verdict::Refused { reason } => *reason = words(reason),
+        }
+        self
+    }
+}
+
 /// An event that the receiver will never take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {

@@ -22,6 +22,7 @@ use crate::remote::clock::in_words as skew_in_words;
 use crate::remote::error::RemoteError;
 use crate::remote::origin::BaseUrl;
 use crate::remote::request::Request;
+use crate::remote::response::ERROR_BODY;
 use crate::remote::settings::Settings;
 use crate::remote::sign_in;
 use crate::remote::transport::{Outgoing, admit_origin};
@@ -171,6 +172,7 @@ impl Endpoint {
             paced: true,
             fresh: false,
             redemption: None,
+            query: None,
         })
     }
 
@@ -205,7 +207,7 @@ impl Endpoint {
         }
         let mut response = response;
         if !status.is_success() {
-            let body = response.beginning(64 * 1024).await;
+            let body = response.beginning(ERROR_BODY).await;
             return self.failed(status, &body, retry_after, skew);
         }
         let body = response.buffered().await?.body;

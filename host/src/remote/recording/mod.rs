@@ -162,6 +162,7 @@ mod tests {
             paced: false,
             fresh: false,
             redemption: None,
+            query: None,
         }
     }
 

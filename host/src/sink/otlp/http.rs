@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use http::Method;
-use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message as _;
 use url::Url;
 
 use super::outcome::{self, RpcStatus};
-use super::{DETAIL_CHARS, OtlpCompression};
+use super::{DETAIL_CHARS, OtlpCompression, receipt};
 use crate::remote::{Answer, Remote, RemoteError, Request};
 use crate::sink::{Compression, Verdict, answer};
 
@@ -59,23 +59,25 @@ impl Http {
     }
 
     fn read(&self, mut answer: Answer, events: usize) -> Verdict {
-        let is_protobuf = answer.media_type().is_some_and(|kind| kind == PROTOBUF);
+        let media_type = answer.media_type();
         if !answer.status.is_success() {
             // The words of a failure stand in a message of their own.
-            if is_protobuf && let Ok(status) = RpcStatus::decode(answer.body.as_ref()) {
+            if media_type.as_deref() == Some(PROTOBUF)
+                && let Ok(status) = RpcStatus::decode(answer.body.as_ref())
+            {
                 answer.body = status.message.into();
             }
             return answer::verdict(&self.remote, &answer);
         }
-        if !is_protobuf {
-            // Whoever answers in another form than it was asked in has taken the request nonetheless.
-            return Verdict::Accepted;
-        }
-        match ExportLogsServiceResponse::decode(answer.body.as_ref()) {
-            Ok(response) => outcome::success(&response, events, |text| self.remote.presentable(text, DETAIL_CHARS)),
-            Err(_) => {
-                tracing::warn!("the collector took the events with an answer that cannot be read");
-                Verdict::Accepted
+        match receipt::read(media_type.as_deref(), &answer.body) {
+            Some(response) => outcome::success(&response, events, |text| self.remote.presentable(text, DETAIL_CHARS)),
+            None => {
+                let kind =
+                    media_type.map_or_else(|| "an unnamed type".into(), |kind| self.remote.presentable(&kind, 60));
+                let reason = answer::reason(&self.remote, &answer);
+                Verdict::Unusable {
+                    reason: format!("what answers is no OTLP collector: {kind}, {reason}"),
+                }
             }
         }
     }

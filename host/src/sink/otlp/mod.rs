@@ -5,6 +5,7 @@
 mod grpc;
 mod http;
 mod outcome;
+mod receipt;
 mod record;
 
 #[cfg(test)]
