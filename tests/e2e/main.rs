@@ -22,6 +22,7 @@ mod pipes;
 mod plugin_deliveries;
 mod provenance;
 mod readme;
+mod receivers;
 mod rejected;
 mod reports;
 mod secrets;

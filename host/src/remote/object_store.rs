@@ -236,7 +236,12 @@ impl StoreConnector {
         let body = reqwest::Body::wrap(body);
         let method = head.method.clone();
         let incoming = way.network.send(head.method, url, head.headers, Some(body)).await?;
-        let Incoming { status, headers, body } = coding::decoded(incoming);
+        // The head alone tells of an object as it is kept.
+        let incoming = match method == Method::HEAD {
+            true => incoming,
+            false => coding::decoded(incoming),
+        };
+        let Incoming { status, headers, body } = incoming;
         let answer = match status.is_success() {
             true => whole(body).await?,
             // The status decides; what comes with it explains it.

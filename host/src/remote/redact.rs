@@ -180,8 +180,8 @@ fn core(secret: &str, before: usize) -> Option<String> {
 /// does not look at again.
 pub(super) struct Scrubber {
     needles: Vec<SecretString>,
-    /// The bytes that a needle may begin with.
-    starts: [bool; 256],
+    /// By the byte that is there, the needles that may begin with it.
+    starts: Vec<Vec<usize>>,
     /// The most bytes that a needle may take.
     longest: usize,
     held: Vec<u8>,
@@ -203,14 +203,16 @@ impl Scrubber {
         let known = redactor.secrets.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let needles: Vec<SecretString> = known.iter().flatten().cloned().collect();
         drop(known);
-        let mut starts = [false; 256];
-        let first = |needle: &SecretString| needle.expose_secret().bytes().next();
-        let escapes = spelling::STARTS.iter().copied().filter(|_| !needles.is_empty());
-        for start in needles.iter().filter_map(first).chain(escapes) {
-            if let Some(slot) = starts.get_mut(usize::from(start)) {
-                *slot = true;
-            }
-        }
+        let starts = (0..=u8::MAX).map(|byte| {
+            let begins = |needle: &SecretString| needle.expose_secret().as_bytes().first() == Some(&byte);
+            let is_escape = spelling::STARTS.contains(&byte);
+            let places = needles.iter().enumerate();
+            places
+                .filter(|(_, needle)| is_escape || begins(needle))
+                .map(|(place, _)| place)
+                .collect()
+        });
+        let starts = starts.collect();
         let lengths = needles.iter().map(|needle| needle.expose_secret().len());
         Scrubber {
             longest: lengths.max().unwrap_or_default() * spelling::MOST_FOR_A_BYTE,
@@ -266,10 +268,9 @@ impl Scrubber {
 
     /// The length of the longest secret that the text begins with.
     fn secret_at(&self, text: &[u8], end: End) -> Option<usize> {
-        if !*self.starts.get(usize::from(*text.first()?))? {
-            return None;
-        }
-        let lengths = self.needles.iter().filter_map(|needle| {
+        let places = self.starts.get(usize::from(*text.first()?))?;
+        let lengths = places.iter().filter_map(|place| {
+            let needle = self.needles.get(*place)?;
             let needle = needle.expose_secret();
             let found = spelling::of(needle, text);
             if end == End::BrokenOff && text.len() >= SHORTEST && found.may_go_on {

@@ -26,12 +26,15 @@ pub(super) struct Found {
 
 /// The text at the beginning of the bytes.
 pub(super) fn of(text: &str, bytes: &[u8]) -> Found {
+    let alike = text.as_bytes().iter().zip(bytes);
+    let alike = alike.take_while(|(byte, there)| byte == there && !STARTS.contains(there));
+    let begun = text.floor_char_boundary(alike.count());
     let mut reached = Vec::new();
     let mut may_go_on = false;
-    let mut characters = text.chars();
-    // Nearly always it is not here.
-    if let Some(first) = characters.next() {
-        may_go_on |= step(first, bytes, 0, &mut reached);
+    let mut characters = text.get(begun..).unwrap_or_default().chars();
+    match characters.next() {
+        None => reached.push(begun),
+        Some(c) => may_go_on |= step(c, bytes, begun, &mut reached),
     }
     for c in characters {
         if reached.is_empty() {

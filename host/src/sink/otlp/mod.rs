@@ -150,6 +150,12 @@ impl Sink for OtlpSink {
         Guarantee::AtLeastOnce
     }
 
+    /// A collector that answers with success has accepted the records for good (OTLP, "Full Success"): a client must not send them
+    /// again.
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     /// Sends a request without records, which the specification has collectors take.
     async fn probe(&mut self) -> Result<String, SinkError> {
         match self.wire.export(&[], &self.encoding, &self.provenance).await {

@@ -38,10 +38,12 @@ impl Form {
             }
             Some("application/json") => Some(Form::Json),
             // What servers say where their author said nothing.
-            None | Some("application/octet-stream" | "text/plain") => match body.trim_ascii_start().starts_with(b"{") {
-                true => Some(Form::Json),
-                false => Some(Form::Unnamed),
-            },
+            None | Some("application/octet-stream" | "text/plain") => {
+                match without_mark(body).trim_ascii_start().starts_with(b"{") {
+                    true => Some(Form::Json),
+                    false => Some(Form::Unnamed),
+                }
+            }
             Some(_) => None,
         }
     }
@@ -51,7 +53,7 @@ impl Form {
 /// for what is not there. Fields that are not known are left out, as the specification has it, but for those in which
 /// interfaces say that they failed.
 fn json(body: &[u8]) -> Option<ExportLogsServiceResponse> {
-    let answer: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let answer: Map<String, Value> = serde_json::from_slice(without_mark(body)).ok()?;
     let failed = ["error", "errors", "code", "message"]
         .iter()
         .any(|name| answer.get(*name).is_some_and(|value| !is_nothing(value)));
@@ -73,6 +75,11 @@ fn json(body: &[u8]) -> Option<ExportLogsServiceResponse> {
         Some(_) => return None,
     };
     Some(ExportLogsServiceResponse { partial_success })
+}
+
+/// The bytes without the mark of UTF-8 that some writers put in front.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 fn field<'a>(object: &'a Map<String, Value>, name: &str, original: &str) -> Option<&'a Value> {
@@ -129,6 +136,7 @@ mod tests {
         let none = ExportLogsServiceResponse::default();
         for (text, answer) in [
             ("{}", none.clone()),
+            ("\u{feff}{}", none.clone()),
             (" {\"partialSuccess\":null}", none.clone()),
             ("{\"partialSuccess\":{}}", partial(0, "")),
             (
