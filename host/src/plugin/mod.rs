@@ -43,6 +43,7 @@ mod unpack;
 mod wasi;
 mod wrap;
 
+pub use bindings::settlement::{Guarantee, Partition, Postponement, Question, Settlement};
 pub use bindings::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };
