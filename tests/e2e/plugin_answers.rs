@@ -24,7 +24,13 @@ struct Ran {
     summary: Value,
 }
 
+/// A run whose sink has as much time as it needs.
 fn run(plugin: &str, config: &str, answers: impl FnMut(&Received) -> Reply + Send + 'static) -> Ran {
+    run_for("30s", plugin, config, answers)
+}
+
+/// A run whose sink gives up after so long.
+fn run_for(budget: &str, plugin: &str, config: &str, answers: impl FnMut(&Received) -> Reply + Send + 'static) -> Ran {
     let (desk, server) = (desk(), Server::start("rows=20,plain-names"));
     let receiver = Receiver::with(0, answers);
     desk.write(
@@ -34,7 +40,7 @@ fn run(plugin: &str, config: &str, answers: impl FnMut(&Received) -> Reply + Sen
              auth = {{ kind = \"basic\", username = \"demo.user\", password = {{ env = \"EPM_PASSWORD\" }} }}\n\
              [sinks.mine]\nplugin = \"{plugin}\"\nconfig = {{ {config} }}\n\
              endpoint = {{ url = \"{}\", allow-private-addresses = true, timeout = \"5s\", retry = {{ attempts = 1 }} }}\n\
-             retry = {{ min-delay = \"10ms\", max-delay = \"20ms\", max-elapsed = \"400ms\" }}\n",
+             retry = {{ min-delay = \"10ms\", max-delay = \"20ms\", max-elapsed = \"{budget}\" }}\n",
             server.url(),
             receiver.url()
         ),
@@ -157,7 +163,7 @@ fn elasticsearch_is_sent_the_failed_documents_alone_and_each_event_counts_once()
 
 #[test]
 fn documents_that_stay_unstored_are_the_only_dead_letters() {
-    let ran = run("elastic-bulk", "", |request| {
+    let ran = run_for("400ms", "elastic-bulk", "", |request| {
         let all = ids(request).len();
         let items: Vec<Value> = (0..all)
             .map(|number| match number {
@@ -317,7 +323,7 @@ fn events_count_once_the_indexer_acknowledges_them_and_are_sent_once() {
 
 #[test]
 fn events_that_nobody_acknowledges_are_not_delivered() {
-    let ran = run("splunk-hec", "acknowledge = true", acknowledging(|_| false));
+    let ran = run_for("400ms", "splunk-hec", "acknowledge = true", acknowledging(|_| false));
     ran.dead_letters(ran.events(), "has not acknowledged them");
     let received = ran.receiver.received();
     assert_eq!(
