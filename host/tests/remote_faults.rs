@@ -337,6 +337,8 @@ fn connection(address: SocketAddr) -> Settings {
         scope: None,
     }));
     settings.retry.attempts = 3;
+    // After a 429 everybody pauses for twice the longest delay, 6 ms: however fast this machine is, 17 of them fit in here.
+    settings.retry.max_throttled = Duration::from_millis(100);
     settings.timeouts.head = Duration::from_millis(300);
     settings.timeouts.idle = Duration::from_millis(300);
     settings.timeouts.throughput_period = Duration::from_millis(100);

@@ -178,7 +178,7 @@ fn a_run_that_finds_its_stream_taken_says_by_whom_and_exits_with_9() {
 #[test]
 fn a_second_signal_leaves_a_summary_too() {
     let (desk, server) = (desk(), Server::start("now=2026-03-05T22:00:00Z"));
-    let (_release, gate) = std::sync::mpsc::channel::<()>();
+    let (release, gate) = std::sync::mpsc::channel::<()>();
     let arrived = Arc::new(AtomicBool::new(false));
     let here = Arc::clone(&arrived);
     let receiver = Receiver::with(0, move |_| {
@@ -186,6 +186,8 @@ fn a_second_signal_leaves_a_summary_too() {
         let _ = gate.recv_timeout(Duration::from_secs(60));
         Reply::status(200)
     });
+    // Goes before the receiver does, which otherwise waits for whoever it has not answered.
+    let _release = release;
     configure(&desk, &server, &receiver.url(), "");
     desk.write("summary.json", BEFORE);
     let arguments = [

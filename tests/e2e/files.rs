@@ -1,10 +1,14 @@
 //! Files: what their names decide, how they follow each other, and where they may lie.
 
+use std::os::unix::fs::{MetadataExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-use tests::{Desk, Server, stderr};
+use tests::{Desk, Server, stderr, stdout};
 
 use super::{PASSWORD, desk, run};
+
+/// A user who is neither root nor whoever runs the tests.
+const SOMEBODY: u32 = 65_533;
 
 /// Every file below a folder, sorted, relative to it.
 fn files(folder: &Path) -> Vec<String> {
@@ -136,6 +140,88 @@ fn a_configured_parquet_file_is_made_once_and_not_extended() {
         assert!(stderr(&output).contains("cannot grow"), "{}", stderr(&output));
         assert_eq!(server.seen().len(), requests);
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_is_told_by_check_and_by_the_run_before_anything_is_sent() {
+    let (desk, server) = (desk(), Server::start(""));
+    let at = |name: &str| desk.path().join(name);
+    for folder in ["folder", "foreign"] {
+        std::fs::create_dir(at(folder)).unwrap();
+    }
+    desk.write("file", "");
+    for (target, link) in [
+        ("absent", "dangling"),
+        ("two", "one"),
+        ("one", "two"),
+        ("folder", "to-folder"),
+    ] {
+        symlink(target, at(link)).unwrap();
+    }
+    let fifo = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(fifo.success());
+    let long = "x".repeat(256);
+    let mut table = vec![
+        ("folder", "it is a folder"),
+        ("to-folder", "it is a folder"),
+        ("file/x.ndjson", "Not a directory"),
+        ("dangling", "it is a symbolic link that leads nowhere"),
+        ("one", "its symbolic links lead in a circle"),
+        ("two/x.ndjson", "its symbolic links lead in a circle"),
+        ("pipe", "it is no regular file"),
+        ("/dev/null", "it is no regular file"),
+        ("/dev/full", "it is no regular file"),
+        (&long, "File name too long"),
+        // Where nobody makes a file, root included.
+        ("/proc/x.ndjson", "/proc"),
+    ];
+    // Another user's links, which only root can make.
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        symlink("../file", at("foreign/end")).unwrap();
+        symlink("../folder", at("foreign/way")).unwrap();
+        for link in ["foreign/end", "foreign/way"] {
+            lchown(at(link), Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+        }
+        let foreign = "it is a symbolic link that belongs to somebody else";
+        table.extend([("foreign/end", foreign), ("foreign/way/x.ndjson", foreign)]);
+    }
+    configure(&desk, &server, "epm", "path = \"x\"");
+    // State and compiled plugins aside.
+    let lying = || {
+        let mut found = files(desk.path());
+        found.retain(|name| !name.starts_with(".local/") && !name.starts_with(".cache/"));
+        found
+    };
+    let there = lying();
+    for (path, words) in table {
+        configure(&desk, &server, "epm", &format!("path = \"{path}\""));
+        let checked = desk.host(["check", "archive"]).output().unwrap();
+        assert_ne!(checked.status.code(), Some(0), "{path}: {}", stdout(&checked));
+        assert!(stdout(&checked).contains(words), "{path}: {}", stdout(&checked));
+        let ran = run_configured(&desk);
+        assert_eq!(ran.status.code(), Some(2), "{path}: {}", stderr(&ran));
+        assert!(stderr(&ran).contains(words), "{path}: {}", stderr(&ran));
+        assert_eq!(lying(), there, "{path}");
+    }
+    assert!(server.seen().is_empty(), "{:?}", server.seen());
+}
+
+#[test]
+fn a_lock_that_another_process_holds_ends_the_run_after_its_time_and_costs_no_event() {
+    let (desk, server) = (desk(), Server::start(""));
+    configure(&desk, &server, "epm", "path = \"x.ndjson\"\nlock-timeout = \"100ms\"");
+    desk.write("x.ndjson", "");
+    let lock = desk.write_secret(".host-lock", "");
+    let held = std::fs::File::open(&lock).unwrap();
+    held.lock().unwrap();
+    let ran = run_configured(&desk);
+    assert_eq!(ran.status.code(), Some(7), "{}", stderr(&ran));
+    assert!(stderr(&ran).contains(".host-lock"), "{}", stderr(&ran));
+    assert_eq!(std::fs::read(desk.path().join("x.ndjson")).unwrap(), b"");
+    drop(held);
+    let ran = run_configured(&desk);
+    assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
+    assert!(!std::fs::read(desk.path().join("x.ndjson")).unwrap().is_empty());
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod ledger_edges;
 mod looking;
 mod odd_answers;
 mod pipes;
+mod plugin_answers;
 mod plugin_deliveries;
 mod provenance;
 mod readme;

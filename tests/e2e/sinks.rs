@@ -196,6 +196,43 @@ fn what_a_sink_drops_is_in_nothing_that_it_writes_and_in_all_that_others_do() {
 }
 
 #[test]
+fn a_sink_whose_name_leads_to_an_address_that_it_may_not_reach_is_refused_before_anything_is_fetched() {
+    let (desk, server) = (desk(), Server::start(""));
+    // A name, so that only resolving it tells.
+    let endpoint = |more: &str| format!("endpoint = {{ url = \"https://localhost:9\"{more} }}");
+    let token =
+        ", auth = { kind = \"oauth2-client-credentials\", client-id = \"c\", client-secret = { env = \"SECRET\" } }";
+    for sink in [
+        format!("kind = \"http\"\n{}", endpoint("")),
+        format!("kind = \"http\"\nwhen-down = \"dead-letters\"\n{}", endpoint("")),
+        format!("kind = \"otlp\"\n{}", endpoint("")),
+        format!("kind = \"otlp\"\nprotocol = \"grpc\"\n{}", endpoint("")),
+        format!("plugin = \"splunk-hec\"\n{}", endpoint("")),
+        "kind = \"object-store\"\nurl = \"s3://b/p\"\nendpoint = \"https://localhost:9\"\naccess-key-id = \"a\"\nsecret-access-key = { env = \"SECRET\" }".to_owned(),
+        // So may be where its tokens are issued.
+        format!(
+            "kind = \"http\"\nendpoint = {{ url = \"https://192.0.2.1\", token-url = \"https://localhost:9/token\"{token} }}"
+        ),
+    ] {
+        desk.write("host.toml", configuration(&server, &format!("[sinks.it]\n{sink}\n{QUICK}\n")));
+        let output = host(&desk, &["run", "user-login", "--since", "7d", "--sink", "it"]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{sink}: {said}");
+        assert!(said.contains("sinks.it") && said.contains("host.toml"), "{sink}: {said}");
+        assert!(said.contains("allow-private-addresses"), "{sink}: {said}");
+    }
+    assert!(server.seen().is_empty(), "{:?}", server.seen());
+    assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters"));
+
+    // What nobody can resolve now may come back: it is down, and costs no event.
+    let later = "[sinks.it]\nkind = \"http\"\nwhen-down = \"wait\"\nendpoint = { url = \"https://nowhere.invalid\", retry = { attempts = 1 } }\n";
+    desk.write("host.toml", configuration(&server, &format!("{later}{QUICK}\n")));
+    let output = host(&desk, &["run", "user-login", "--sink", "it"]);
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters"));
+}
+
+#[test]
 fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
     let (desk, server, up) = (desk(), Server::start(""), Receiver::start());
     let down = Place::take();

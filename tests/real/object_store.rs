@@ -70,6 +70,94 @@ fn every_event_is_in_one_object_of_its_day_however_often_it_is_delivered() {
     }
 }
 
+/// The sink without a key of its own.
+fn by(server: &S3Server, more: &str) -> String {
+    format!(
+        "kind = \"object-store\"\nurl = \"s3://{BUCKET}/team/audit\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\n\
+         allow-private-addresses = true\nencoding = \"event\"\n{more}\n",
+        server.url()
+    )
+}
+
+#[test]
+#[ignore = "needs moto"]
+fn every_object_comes_with_its_sha_256() {
+    use base64::Engine as _;
+    use sha2::Digest as _;
+    let (past, desk) = (Past::new(), desk());
+    let server = S3Server::start(BUCKET, r#"["s3:PutObject"]"#);
+    let (id, secret) = server.key();
+    write_key(&desk, secret);
+    past.configure(&desk, &sink(&server, id, ""));
+    past.deliver(&desk);
+    let objects = server.objects(BUCKET);
+    assert!(objects.len() >= 2);
+    for (name, content) in objects {
+        let own = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(&content));
+        assert_eq!(server.checksum(BUCKET, &name), Some(own), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs moto"]
+fn a_credential_comes_from_the_environment_a_profile_or_for_a_web_identity() {
+    let (past, desk) = (Past::new(), desk());
+    let server = S3Server::start(BUCKET, r#"["s3:PutObject"]"#);
+    let (id, secret) = server.key();
+    let (id, secret) = (id.to_owned(), secret.to_owned());
+    let expected = past.ids(&desk);
+    let delivered = |variables: &[(&str, &str)]| {
+        past.deliver_with(&desk, variables);
+        let (found, count) = all_ids(&server.objects(BUCKET));
+        assert_eq!((found.len(), &found), (count, &expected));
+        server.clear(BUCKET);
+    };
+    let key = [
+        ("AWS_ACCESS_KEY_ID", id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", secret.as_str()),
+    ];
+    for credentials in ["", "credentials = \"environment\""] {
+        past.configure(&desk, &by(&server, credentials));
+        delivered(&key);
+    }
+
+    std::fs::create_dir(desk.path().join(".aws")).unwrap();
+    desk.write_secret(
+        ".aws/credentials",
+        format!("[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n[audit]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"),
+    );
+    past.configure(&desk, &by(&server, "profile = \"audit\""));
+    delivered(&[]);
+    past.configure(&desk, &by(&server, "credentials = \"profile\""));
+    delivered(&[("AWS_PROFILE", "audit")]);
+
+    // Who plays STS here has given the role that key.
+    let issuer = tests::Receiver::with(0, move |request| {
+        let asked = format!("{}{}", request.query, String::from_utf8_lossy(&request.body));
+        let known = asked.contains("AssumeRoleWithWebIdentity") && asked.contains("canary-token");
+        tests::Reply {
+            body: format!(
+                "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
+                 <AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>t</SessionToken>\
+                 <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>\
+                 </AssumeRoleWithWebIdentityResponse>"
+            ),
+            ..tests::Reply::status(if known { 200 } else { 403 })
+        }
+    });
+    desk.write_secret("token", "canary-token");
+    let role = format!(
+        "credentials = \"web-identity\"\nrole-arn = \"arn:aws:iam::123456789012:role/archiver\"\n\
+         web-identity-token-file = \"token\"\nsts-endpoint = \"{}\"",
+        issuer.url()
+    );
+    past.configure(&desk, &by(&server, &role));
+    delivered(&[]);
+    assert_eq!(issuer.received().len(), 1);
+    desk.write_secret("token", "another");
+    past.assert_undelivered(&desk, "no credential from");
+}
+
 #[test]
 #[ignore = "needs moto"]
 fn what_s3_refuses_is_told() {

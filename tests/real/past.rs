@@ -57,11 +57,15 @@ impl Past {
     }
 
     fn run(&self, desk: &Desk, more: &[&str]) -> Output {
+        self.command(desk, more).output().unwrap()
+    }
+
+    fn command(&self, desk: &Desk, more: &[&str]) -> assert_cmd::Command {
         let period = ["--from", "2026-03-02", "--to", "2026-03-03", "--now", NOW];
         let mut command = desk.host(["run", "invalid-login"]);
         command.args(period).args(more);
         command.env("EPM_PASSWORD", PASSWORD).env("SINK_SECRET", SECRET);
-        command.output().unwrap()
+        command
     }
 
     /// The ids of all events.
@@ -80,7 +84,13 @@ impl Past {
 
     /// Delivers all events to the sink.
     pub fn deliver(&self, desk: &Desk) {
-        let output = self.run(desk, &["--sink", "target"]);
+        self.deliver_with(desk, &[]);
+    }
+
+    /// The same, with further environment variables.
+    pub fn deliver_with(&self, desk: &Desk, variables: &[(&str, &str)]) {
+        let mut command = self.command(desk, &["--sink", "target"]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_eq!(stdout(&output), "");
         self.assert_silent(&output);

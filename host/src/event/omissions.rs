@@ -62,6 +62,7 @@ const NEEDED: [(Encoding, &[(&str, &str)]); 3] = [
             ("activity", CLASS),
             ("outcome", ENDED),
             ("subject", WHOM),
+            ("actor", ACTED),
         ],
     ),
 ];
@@ -71,6 +72,7 @@ const WHEN: &str = "it says when the event was";
 const CLASS: &str = "it says what the event is";
 const ENDED: &str = "it says how the event ended";
 const WHOM: &str = "it says whom the event is about";
+const ACTED: &str = "without it the subject seems to have acted";
 const SCHEMA: &str = "the schema demands it";
 
 /// Members of OCSF without which the object around them says nothing that its schema takes.
@@ -541,6 +543,7 @@ mod tests {
             (Encoding::Ecs, "event", "`event.id` would go"),
             (Encoding::Ecs, "@timestamp", "it says when"),
             (Encoding::Event, "id", "an event is known by it"),
+            (Encoding::Event, "actor", "the subject seems to have acted"),
             (Encoding::Event, "", "\"\" is no path"),
             (Encoding::Event, "attributes.", "is no path"),
             (Encoding::Event, "source..ip", "is no path"),

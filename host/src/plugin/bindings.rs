@@ -32,6 +32,19 @@ mod sink_world {
     });
 }
 
+mod settling_world {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "settling-sink-plugin",
+        with: {
+            "audit:plugin/events": super::report_world::audit::plugin::events,
+            "audit:plugin/http": super::report_world::audit::plugin::http,
+            "audit:plugin/sink": super::sink_world::exports::audit::plugin::sink,
+        },
+        additional_derives: [PartialEq],
+    });
+}
+
 pub(super) use packed_world::exports::audit::plugin::packed;
 pub(super) use report_world::audit::plugin::events;
 pub use report_world::audit::plugin::events::{Fault, FaultKind};
@@ -42,5 +55,6 @@ pub use report_world::exports::audit::plugin::report::{
     Request, Window,
 };
 pub(super) use report_world::{ReportPlugin, ReportPluginIndices};
+pub use settling_world::exports::audit::plugin::settlement;
 pub use sink_world::exports::audit::plugin::sink;
-pub(super) use sink_world::{SinkPlugin, SinkPluginPre};
+pub(super) use sink_world::{SinkPlugin, SinkPluginIndices};

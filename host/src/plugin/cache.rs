@@ -242,7 +242,7 @@ mod tests {
     fn fit() -> Fit {
         Fit {
             kind: PluginKind::Report,
-            packed: true,
+            further: true,
             version: Version::parse("0.1.0").unwrap(),
             imports: vec!["wasi:clocks/monotonic-clock@0.2.6#now".into()],
         }

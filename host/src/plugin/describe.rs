@@ -2,12 +2,12 @@
 //! terminals.
 
 use super::PluginError;
-use super::bindings::{Description, Parameter, SinkPluginPre, sink};
+use super::bindings::{Description, Parameter, sink};
 use super::error::Site;
-use super::guest::State;
 use super::report::Code;
 use super::sandbox::Core;
 use super::schema::bounds;
+use super::sink::Code as SinkCode;
 
 const CALL: &str = "describe";
 const NAME_BYTES: usize = 64;
@@ -26,10 +26,10 @@ pub(super) fn report(core: &Core, code: &Code) -> Result<Description, PluginErro
 }
 
 /// Asks a sink plugin.
-pub(super) fn sink(core: &Core, code: &SinkPluginPre<State>) -> Result<sink::Description, PluginError> {
+pub(super) fn sink(core: &Core, code: &SinkCode) -> Result<sink::Description, PluginError> {
     let mut guest = core.guest();
     let instance = guest.call("start", |store| code.instantiate(store))?;
-    let about = guest.call(CALL, |store| instance.audit_plugin_sink().call_describe(store))?;
+    let about = guest.call(CALL, |store| instance.sink().call_describe(store))?;
     check_sink(&about, guest.site(CALL))?;
     Ok(about)
 }

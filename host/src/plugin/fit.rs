@@ -11,11 +11,11 @@ use wit_parser::{self as wit, Handle, Resolve, TypeDefKind, TypeId};
 
 use super::PluginKind;
 use super::error::plain;
-use super::offer::{Offer, PACKAGE, PACKED, Version};
+use super::offer::{self, Offer, PACKAGE, Version};
 
 /// To be changed with what fits, or with what is found of a component that does: earlier findings are kept with compiled
 /// code.
-pub(super) const RULES: u32 = 1;
+pub(super) const RULES: u32 = 2;
 
 /// Why a component does not fit.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl Misfit {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fit {
     pub(super) kind: PluginKind,
-    /// Whether it answers in the packed form too.
-    pub(super) packed: bool,
+    /// Whether it exports what its kind may export besides: a report the packed form, a sink settlements.
+    pub(super) further: bool,
     /// The version of the package that it was built for; compatible with the host's.
     pub(super) version: Version,
     /// The functions it imports, all from WASI.
@@ -71,30 +71,37 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Fit, Misfit>
         }
     };
     compare(&offer.resolve, interface, &theirs).map_err(|difference| differing(kind.interface(), difference))?;
-    let packed = match (kind, packed(engine, ty, version)) {
-        (PluginKind::Report, Some(instance)) => {
-            let interface = offer.packed().ok_or_else(unreadable)?;
-            let packed = Theirs {
-                // The parser that it speaks of must be the report's.
+    let further = match further(engine, ty, kind, version) {
+        Some(instance) => {
+            let interface = offer.further(kind).ok_or_else(unreadable)?;
+            let further = Theirs {
+                // The parser or encoder that it speaks of must be that of the first.
                 resources: theirs.resources,
                 ..Theirs::new(engine, &instance)
             };
-            compare(&offer.resolve, interface, &packed).map_err(|difference| differing(PACKED, difference))?;
+            compare(&offer.resolve, interface, &further)
+                .map_err(|difference| differing(offer::further(kind), difference))?;
             true
         }
-        _ => false,
+        None => false,
     };
     Ok(Fit {
         kind,
-        packed,
+        further,
         version,
         imports,
     })
 }
 
-/// What a report plugin may export besides, of the same version as its report.
-fn packed(engine: &Engine, ty: &types::Component, version: Version) -> Option<types::ComponentInstance> {
-    match ty.get_export(engine, &format!("{PACKAGE}/{PACKED}@{version}"))?.ty {
+/// What a plugin of that kind may export besides, of the same version.
+fn further(
+    engine: &Engine,
+    ty: &types::Component,
+    kind: PluginKind,
+    version: Version,
+) -> Option<types::ComponentInstance> {
+    let name = offer::further(kind);
+    match ty.get_export(engine, &format!("{PACKAGE}/{name}@{version}"))?.ty {
         ComponentItem::ComponentInstance(instance) => Some(instance),
         _ => None,
     }

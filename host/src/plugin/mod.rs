@@ -48,6 +48,7 @@ mod wasi;
 mod wrap;
 
 pub use apart::{ARGUMENT, compile_stdin, this_program};
+pub use bindings::settlement::{Guarantee, Partition, Postponement, Question, Settlement};
 pub use bindings::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };

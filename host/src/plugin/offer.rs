@@ -13,6 +13,9 @@ pub(super) const PACKAGE: &str = "audit:plugin";
 /// The interface that a report plugin may export besides its own.
 pub(super) const PACKED: &str = "packed";
 
+/// The interface that a sink plugin may export besides its own.
+pub(super) const SETTLEMENT: &str = "settlement";
+
 /// The package's files, by name: what a plugin is built against.
 pub const WIT: &[(&str, &str)] = &[
     ("events.wit", include_str!("../../../wit/events.wit")),
@@ -65,9 +68,9 @@ impl Offer {
         self.named(kind.interface())
     }
 
-    /// The interface that a report plugin may export besides.
-    pub(super) fn packed(&self) -> Option<&Interface> {
-        self.named(PACKED)
+    /// The interface that a plugin of that kind may export besides.
+    pub(super) fn further(&self, kind: PluginKind) -> Option<&Interface> {
+        self.named(further(kind))
     }
 
     fn named(&self, interface: &str) -> Option<&Interface> {
@@ -75,11 +78,23 @@ impl Offer {
         self.resolve.interfaces.get(*id)
     }
 
-    /// The world that a plugin of that kind implements, with the packed form or without.
-    pub(super) fn world(&self, kind: PluginKind, packed: bool) -> Option<WorldId> {
-        let prefix = if packed { "packed-" } else { "" };
+    /// The world that a plugin of that kind implements, with what it may export besides or without.
+    pub(super) fn world(&self, kind: PluginKind, further: bool) -> Option<WorldId> {
+        let prefix = match (kind, further) {
+            (_, false) => "",
+            (PluginKind::Report, true) => "packed-",
+            (PluginKind::Sink, true) => "settling-",
+        };
         let name = format!("{prefix}{}-plugin", kind.interface());
         self.resolve.packages.get(self.package)?.worlds.get(&name).copied()
+    }
+}
+
+/// The name of the interface that a plugin of that kind may export besides.
+pub(super) fn further(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Report => PACKED,
+        PluginKind::Sink => SETTLEMENT,
     }
 }
 
@@ -144,8 +159,11 @@ mod tests {
                 offer.interface(kind).is_some() && offer.world(kind, false).is_some(),
                 "{kind:?}"
             );
+            assert!(
+                offer.further(kind).is_some() && offer.world(kind, true).is_some(),
+                "{kind:?}"
+            );
         }
-        assert!(offer.packed().is_some() && offer.world(PluginKind::Report, true).is_some());
         assert_eq!(offer.renamed(Version(7, 8, 9)).unwrap().version, Version(7, 8, 9));
     }
 

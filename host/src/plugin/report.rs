@@ -246,10 +246,12 @@ impl Parser {
             Answer::Typed(batch) => balance::typed(batch),
             Answer::Packed(batch) => balance::packed(batch),
         };
-        self.balance.give(bytes, limits, site)?;
-        match answer {
+        let batch = match answer {
             Answer::Typed(batch) => convert::batch(batch, limits, site),
             Answer::Packed(batch) => unpack::batch(batch, std::mem::take(&mut self.used), limits, site),
-        }
+        }?;
+        // One answer that is too much by itself is told so.
+        self.balance.give(bytes, limits, site)?;
+        Ok(batch)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use super::bindings::{Description, SinkPluginPre, sink};
+use super::bindings::{Description, sink};
 use super::cache::{self, Cache};
 use super::compile::{self, Refusal, Rules};
 use super::error::{Site, plain};
@@ -14,6 +14,7 @@ use super::fit::Fit;
 use super::guest::{Guest, State};
 use super::inspect::Inspection;
 use super::report::Code;
+use super::sink::Code as SinkCode;
 use super::{
     BUILT_IN, Grants, Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, apart, describe, ticker, wasi,
 };
@@ -81,7 +82,7 @@ impl Sandbox {
         let digest = cache::digest(wasm);
         let (component, fit) = self.component(wasm, &digest, &label)?;
         let Fit {
-            kind, packed, imports, ..
+            kind, further, imports, ..
         } = fit;
         let core = Core {
             engine: self.engine.clone(),
@@ -89,7 +90,7 @@ impl Sandbox {
             label,
             digest,
         };
-        let role = self.link(&component, kind, packed, &core)?;
+        let role = self.link(&component, kind, further, &core)?;
         let grants = match kind {
             PluginKind::Report => Grants::get(),
             PluginKind::Sink => Grants::anything(),
@@ -144,7 +145,7 @@ impl Sandbox {
         Ok((component, fit))
     }
 
-    fn link(&self, component: &Component, kind: PluginKind, packed: bool, core: &Core) -> Result<Role, PluginError> {
+    fn link(&self, component: &Component, kind: PluginKind, further: bool, core: &Core) -> Result<Role, PluginError> {
         let unlinkable = |error: wasmtime::Error| PluginError::Incompatible {
             label: core.label.to_string(),
             reason: plain(&format!("it cannot be linked: {error:#}")),
@@ -155,12 +156,12 @@ impl Sandbox {
         let code = linker.instantiate_pre(component).map_err(unlinkable)?;
         Ok(match kind {
             PluginKind::Report => {
-                let code = Code::new(code, packed).map_err(unlinkable)?;
+                let code = Code::new(code, further).map_err(unlinkable)?;
                 let about = describe::report(core, &code)?;
                 Role::Report { code, about }
             }
             PluginKind::Sink => {
-                let code = SinkPluginPre::new(code).map_err(unlinkable)?;
+                let code = SinkCode::new(code, further).map_err(unlinkable)?;
                 let about = describe::sink(core, &code)?;
                 Role::Sink { code, about }
             }
@@ -190,14 +191,8 @@ impl Core {
 
 /// The linked component, and its own word on what it is, checked.
 pub(super) enum Role {
-    Report {
-        code: Code,
-        about: Description,
-    },
-    Sink {
-        code: SinkPluginPre<State>,
-        about: sink::Description,
-    },
+    Report { code: Code, about: Description },
+    Sink { code: SinkCode, about: sink::Description },
 }
 
 pub(super) struct Loaded {

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use wasmtime::component::ResourceAny;
+use wasmtime::Store;
+use wasmtime::component::{InstancePre, ResourceAny};
 
-use super::bindings::sink::{Delivery, Description, Payload, Verdict};
-use super::bindings::{self, HttpResponse, SinkPluginPre};
+use super::bindings::settlement::{Guarantee, Partition, Postponement, Settlement};
+use super::bindings::sink::{Delivery, Description, ItemRejection, Payload, Verdict};
+use super::bindings::{self, HttpResponse, SinkPluginIndices, settlement, sink};
 use super::error::plain;
 use super::guest::{Guest, State};
 use super::sandbox::Core;
@@ -23,16 +25,57 @@ const WITHHELD: &[&str] = &[
     "authorization",
 ];
 
+/// A sink plugin's linked component, and where its functions are.
+#[derive(Clone)]
+pub(super) struct Code {
+    linked: InstancePre<State>,
+    sink: SinkPluginIndices,
+    /// Where it settles deliveries.
+    settlement: Option<settlement::GuestIndices>,
+}
+
+impl Code {
+    pub(super) fn new(linked: InstancePre<State>, settles: bool) -> wasmtime::Result<Code> {
+        Ok(Code {
+            sink: SinkPluginIndices::new(&linked)?,
+            settlement: settles.then(|| settlement::GuestIndices::new(&linked)).transpose()?,
+            linked,
+        })
+    }
+
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+        let instance = self.linked.instantiate(&mut *store)?;
+        Ok(Instance {
+            sink: self.sink.load(&mut *store, &instance)?,
+            settlement: (self.settlement.as_ref())
+                .map(|settlement| settlement.load(&mut *store, &instance))
+                .transpose()?,
+        })
+    }
+}
+
+/// One instance's functions.
+pub(super) struct Instance {
+    sink: bindings::SinkPlugin,
+    settlement: Option<settlement::Guest>,
+}
+
+impl Instance {
+    pub(super) fn sink(&self) -> &sink::Guest {
+        self.sink.audit_plugin_sink()
+    }
+}
+
 /// A sink plugin, ready to be opened.
 pub struct SinkPlugin {
     core: Arc<Core>,
     grants: Arc<Grants>,
-    code: SinkPluginPre<State>,
+    code: Code,
     about: Description,
 }
 
 impl SinkPlugin {
-    pub(super) fn new(core: Arc<Core>, grants: Arc<Grants>, code: SinkPluginPre<State>, about: Description) -> Self {
+    pub(super) fn new(core: Arc<Core>, grants: Arc<Grants>, code: Code, about: Description) -> Self {
         SinkPlugin {
             core,
             grants,
@@ -56,9 +99,7 @@ impl SinkPlugin {
         let mut guest = self.core.guest();
         let instance = guest.call("start", |store| self.code.instantiate(store))?;
         let encoder = guest
-            .call("open", |store| {
-                instance.audit_plugin_sink().encoder().call_open(store, config)
-            })?
+            .call("open", |store| instance.sink().encoder().call_open(store, config))?
             .map_err(PluginError::from)?;
         Ok(Encoder {
             usage: guest.usage(),
@@ -86,7 +127,7 @@ pub struct Encoder {
 
 struct Live {
     guest: Guest,
-    instance: bindings::SinkPlugin,
+    instance: Instance,
     encoder: ResourceAny,
 }
 
@@ -102,10 +143,7 @@ impl Encoder {
     pub fn encode(&mut self, payload: &Payload) -> Result<Vec<Delivery>, PluginError> {
         let mut live = self.take()?;
         let answer = live.guest.call("encode", |store| {
-            live.instance
-                .audit_plugin_sink()
-                .encoder()
-                .call_encode(store, live.encoder, payload)
+            live.instance.sink().encoder().call_encode(store, live.encoder, payload)
         });
         self.usage = live.guest.usage();
         let deliveries = match answer? {
@@ -120,8 +158,9 @@ impl Encoder {
         Ok(deliveries)
     }
 
-    /// Reads the answer to the `delivery`-th delivery of the last [`Encoder::encode`], which had `items` items. The
-    /// plugin sees header names in lower case, none that carries a credential, and at most 1 MiB of the body.
+    /// Reads the answer to the `delivery`-th delivery of the last [`Encoder::encode`], which had `items` items, as a
+    /// component does that exports the sink alone. The plugin sees header names in lower case, none that carries a
+    /// credential, and at most 1 MiB of the body.
     ///
     /// # Errors
     ///
@@ -131,25 +170,91 @@ impl Encoder {
         let mut live = self.take()?;
         let answer = live.guest.call("verdict", |store| {
             live.instance
-                .audit_plugin_sink()
+                .sink()
                 .encoder()
                 .call_verdict(store, live.encoder, delivery, &response)
         });
         self.usage = live.guest.usage();
         let verdict = plain_texts(answer?);
         if let Verdict::Rejected(rejections) = &verdict {
-            let mut seen = HashSet::new();
-            for rejection in rejections {
-                let index = rejection.index;
-                let there = usize::try_from(index).is_ok_and(|index| index < items);
-                if !there || !seen.insert(index) {
-                    let reason = format!("it rejects item {index} of {items}, or rejects it twice");
-                    return Err(live.guest.site("verdict").rule(reason));
-                }
-            }
+            check_places(items, rejections, &[]).map_err(|reason| live.guest.site("verdict").rule(reason))?;
         }
         self.live = Some(live);
         Ok(verdict)
+    }
+
+    /// Reads an answer as [`Encoder::verdict`] does, with all the words that the component has for it.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Rule`] where the settlement names an item that was not there, or one twice, or asks what breaks a
+    /// rule.
+    pub fn settle(&mut self, delivery: u32, items: usize, response: HttpResponse) -> Result<Settlement, PluginError> {
+        match &self.live {
+            Some(live) if live.instance.settlement.is_some() => self.read("settle", delivery, items, response),
+            _ => self.verdict(delivery, items, response).map(Settlement::from),
+        }
+    }
+
+    /// Reads the answer to what was last asked about a delivery.
+    ///
+    /// # Errors
+    ///
+    /// As [`Encoder::settle`].
+    pub fn answered(&mut self, delivery: u32, items: usize, response: HttpResponse) -> Result<Settlement, PluginError> {
+        self.read("answered", delivery, items, response)
+    }
+
+    fn read(
+        &mut self,
+        call: &'static str,
+        delivery: u32,
+        items: usize,
+        response: HttpResponse,
+    ) -> Result<Settlement, PluginError> {
+        let response = shown(response);
+        let mut live = self.take()?;
+        let Some(settlement) = &live.instance.settlement else {
+            return Err(live.guest.site(call).rule("it settles no deliveries"));
+        };
+        let answer = live.guest.call(call, |store| match call {
+            "settle" => settlement.call_settle(store, live.encoder, delivery, &response),
+            _ => settlement.call_answered(store, live.encoder, delivery, &response),
+        });
+        self.usage = live.guest.usage();
+        let settlement = plain_settlement(answer?);
+        let site = live.guest.site(call);
+        match &settlement {
+            Settlement::Settled(parts) => {
+                check_places(items, &parts.rejected, &parts.retried).map_err(|reason| site.rule(reason))?;
+            }
+            Settlement::Ask(question) => {
+                plan::request(&question.request, "the question", &self.core.limits, site)?;
+            }
+            _ => {}
+        }
+        self.live = Some(live);
+        Ok(settlement)
+    }
+
+    /// What repeated deliveries leave at the receiver, by the component's own word; none where it does not say.
+    ///
+    /// # Errors
+    ///
+    /// Those of a call.
+    pub fn guarantee(&mut self) -> Result<Option<Guarantee>, PluginError> {
+        let mut live = self.take()?;
+        let Some(settlement) = &live.instance.settlement else {
+            self.live = Some(live);
+            return Ok(None);
+        };
+        let answer = live
+            .guest
+            .call("guarantees", |store| settlement.call_guarantees(store, live.encoder));
+        self.usage = live.guest.usage();
+        let guarantee = answer?;
+        self.live = Some(live);
+        Ok(Some(guarantee))
     }
 
     /// Puts the encoder away.
@@ -194,6 +299,67 @@ impl Encoder {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether the items that are named were there, each once.
+fn check_places(items: usize, rejected: &[ItemRejection], retried: &[u32]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    let places = rejected.iter().map(|rejection| ("rejects", rejection.index));
+    for (does, index) in places.chain(retried.iter().map(|index| ("retries", *index))) {
+        let there = usize::try_from(index).is_ok_and(|index| index < items);
+        if !there || !seen.insert(index) {
+            return Err(format!("it {does} item {index} of {items}, or names it twice"));
+        }
+    }
+    Ok(())
+}
+
+impl Settlement {
+    /// Whether every item was taken.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Settlement::Settled(parts) if parts.rejected.is_empty() && parts.retried.is_empty())
+    }
+}
+
+impl From<Verdict> for Settlement {
+    fn from(verdict: Verdict) -> Self {
+        let settled = |rejected| {
+            Settlement::Settled(Partition {
+                rejected,
+                retried: Vec::new(),
+                after: None,
+                reason: String::new(),
+            })
+        };
+        match verdict {
+            Verdict::Accepted => settled(Vec::new()),
+            Verdict::Rejected(rejected) => settled(rejected),
+            Verdict::Refused(reason) => Settlement::Refused(reason),
+            Verdict::Retry(after) => Settlement::Retry(Postponement {
+                after,
+                reason: String::new(),
+            }),
+        }
+    }
+}
+
+fn plain_settlement(settlement: Settlement) -> Settlement {
+    match settlement {
+        Settlement::Settled(mut parts) => {
+            for rejection in &mut parts.rejected {
+                rejection.reason = plain(&rejection.reason);
+            }
+            parts.reason = plain(&parts.reason);
+            Settlement::Settled(parts)
+        }
+        Settlement::Retry(again) => Settlement::Retry(Postponement {
+            reason: plain(&again.reason),
+            ..again
+        }),
+        Settlement::Refused(reason) => Settlement::Refused(plain(&reason)),
+        Settlement::Unusable(reason) => Settlement::Unusable(plain(&reason)),
+        ask @ Settlement::Ask(_) => ask,
     }
 }
 

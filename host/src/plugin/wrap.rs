@@ -53,7 +53,7 @@ pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable>
     let Parts { code, worlds } = take_apart(wasm)?;
     let Fit {
         kind,
-        packed,
+        further,
         version,
         imports,
     } = fit::fit(engine, &world_of(engine, &worlds)?)?;
@@ -66,7 +66,7 @@ pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable>
     let offer = Offer::get()
         .and_then(|offer| offer.renamed(version))
         .ok_or_else(unreadable)?;
-    let world = offer.world(kind, packed).ok_or_else(unreadable)?;
+    let world = offer.world(kind, further).ok_or_else(unreadable)?;
     encode(code, &offer.resolve, world).map_err(|error| module(format!("it cannot be wrapped as a component: {error}")))
 }
 

@@ -5,6 +5,7 @@
 //! given up, or where the sink is unusable as it is, it counts as down: what follows becomes dead letters at once, but for an attempt now and then. A
 //! delivery whose events are kept elsewhere [waits](Delivery::wait_when_down) instead: it ends there.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -114,10 +115,64 @@ pub struct Delivery {
 
 /// What became of a batch after all attempts.
 enum Outcome {
+    /// What is left was taken.
     Accepted,
-    Rejected(Vec<Rejection>),
+    /// What is left was refused for good, or given up.
     Refused(String),
+    /// What is left is too much at once.
     TooLarge(String),
+}
+
+/// A batch on its way, of which some events may have been dealt with. Nothing of that is kept or counted before the batch
+/// is at its end: one that is given back to whoever has its events comes again as a whole.
+struct Part<'a> {
+    left: Cow<'a, [Event]>,
+    taken: usize,
+    refused: Vec<(Event, String)>,
+}
+
+impl<'a> Part<'a> {
+    fn new(batch: impl Into<Cow<'a, [Event]>>) -> Self {
+        Part {
+            left: batch.into(),
+            taken: 0,
+            refused: Vec::new(),
+        }
+    }
+
+    /// Takes note of what became of some of what is left; the events at the places `retried` stay. Says whether there
+    /// was any progress.
+    fn narrow(&mut self, rejected: Vec<Rejection>, retried: &[usize]) -> bool {
+        let before = self.left.len();
+        let rejected = rejected
+            .into_iter()
+            .filter_map(|rejection| Some((self.left.get(rejection.index)?.clone(), rejection.reason)));
+        let rejected: Vec<_> = rejected.collect();
+        let left: Vec<Event> = retried
+            .iter()
+            .filter_map(|place| self.left.get(*place).cloned())
+            .collect();
+        self.taken += before.saturating_sub(rejected.len() + left.len());
+        self.refused.extend(rejected);
+        let progress = left.len() < before;
+        self.left = Cow::Owned(left);
+        progress
+    }
+
+    /// What is left, in halves.
+    fn halves(self) -> (Cow<'a, [Event]>, Cow<'a, [Event]>) {
+        let half = self.left.len() / 2;
+        match self.left {
+            Cow::Borrowed(left) => {
+                let (first, second) = left.split_at(half);
+                (first.into(), second.into())
+            }
+            Cow::Owned(mut first) => {
+                let second = first.split_off(half);
+                (first.into(), second.into())
+            }
+        }
+    }
 }
 
 /// The attempts of one batch.
@@ -260,9 +315,9 @@ impl Delivery {
 
     /// Delivers one batch, in halves where it is too large.
     async fn settle(&mut self, batch: &[Event]) -> Result<(), SinkError> {
-        let mut parts = vec![batch];
-        while let Some(part) = parts.pop() {
-            if part.is_empty() {
+        let mut parts = vec![Cow::Borrowed(batch)];
+        while let Some(events) = parts.pop() {
+            if events.is_empty() {
                 continue;
             }
             let mut attempts = Attempts {
@@ -270,38 +325,29 @@ impl Delivery {
                 first: Timestamp::now(),
                 last: Timestamp::now(),
             };
-            match self.attempt(part, &mut attempts).await? {
-                Outcome::Accepted => Tally::add(&self.tally.delivered, part.len()),
-                Outcome::Rejected(rejections) => {
-                    let refused = rejections
-                        .iter()
-                        .filter_map(|rejection| Some((part.get(rejection.index)?, rejection.reason.as_str())));
-                    let refused: Vec<_> = refused.collect();
-                    Tally::add(&self.tally.delivered, part.len() - refused.len());
-                    self.set_aside(refused, &attempts);
+            let mut part = Part::new(events);
+            let outcome = self.attempt(&mut part, &mut attempts).await?;
+            Tally::add(&self.tally.delivered, part.taken);
+            let refused = part.refused.iter().map(|(event, reason)| (event, reason.as_str()));
+            self.set_aside(refused.collect(), &attempts);
+            match outcome {
+                Outcome::Accepted => Tally::add(&self.tally.delivered, part.left.len()),
+                Outcome::TooLarge(_) if part.left.len() > 1 => {
+                    let (first, second) = part.halves();
+                    parts.push(second);
+                    parts.push(first);
                 }
-                Outcome::Refused(reason) => {
-                    let refused = part.iter().map(|event| (event, reason.as_str())).collect();
-                    self.set_aside(refused, &attempts);
+                Outcome::Refused(reason) | Outcome::TooLarge(reason) => {
+                    let refused = part.left.iter().map(|event| (event, reason.as_str()));
+                    self.set_aside(refused.collect(), &attempts);
                 }
-                Outcome::TooLarge(reason) => match part.len() {
-                    1 => {
-                        let refused = part.iter().map(|event| (event, reason.as_str())).collect();
-                        self.set_aside(refused, &attempts);
-                    }
-                    length => {
-                        let (first, second) = part.split_at(length / 2);
-                        parts.push(second);
-                        parts.push(first);
-                    }
-                },
             }
         }
         Ok(())
     }
 
-    /// Delivers a batch until there is an outcome.
-    async fn attempt(&mut self, batch: &[Event], attempts: &mut Attempts) -> Result<Outcome, SinkError> {
+    /// Delivers a batch until there is an outcome for what is left of it.
+    async fn attempt(&mut self, part: &mut Part<'_>, attempts: &mut Attempts) -> Result<Outcome, SinkError> {
         if let Some((tried, reason)) = &self.down
             && tried.elapsed() < self.policy.max_delay
         {
@@ -314,11 +360,14 @@ impl Delivery {
             .with_jitter()
             .without_max_times()
             .build();
+        let mut asking = false;
         loop {
-            attempts.count += 1;
-            attempts.last = Timestamp::now();
+            if !asking {
+                attempts.count += 1;
+                attempts.last = Timestamp::now();
+            }
             failpoint!("send.before");
-            let answer = self.sink.deliver(batch).await;
+            let answer = self.sink.deliver(&part.left).await;
             failpoint!("send.after");
             let verdict = match answer {
                 Err(SinkError::Closed) => {
@@ -327,15 +376,31 @@ impl Delivery {
                 }
                 result => result?,
             };
+            asking = matches!(verdict, Verdict::Unacknowledged { .. });
             let (after, reason) = match verdict {
-                Verdict::Retry { after, reason } => (after, reason),
+                Verdict::Retry { after, reason } | Verdict::Unacknowledged { after, reason } => (after, reason),
                 Verdict::Accepted => {
                     self.down = None;
                     return Ok(Outcome::Accepted);
                 }
-                Verdict::Rejected(rejections) => {
+                Verdict::Rejected(rejected) => {
                     self.down = None;
-                    return Ok(Outcome::Rejected(rejections));
+                    part.narrow(rejected, &[]);
+                    return Ok(Outcome::Accepted);
+                }
+                Verdict::Partial {
+                    rejected,
+                    retried,
+                    after,
+                    reason,
+                } => {
+                    if part.narrow(rejected, &retried) {
+                        self.down = None;
+                    }
+                    if part.left.is_empty() {
+                        return Ok(Outcome::Accepted);
+                    }
+                    (after, reason)
                 }
                 Verdict::TooLarge { reason } => return Ok(Outcome::TooLarge(reason)),
                 Verdict::Refused { reason } => return Ok(Outcome::Refused(reason)),
@@ -350,9 +415,14 @@ impl Delivery {
                 }
             };
             let wait = waits.next().unwrap_or(self.policy.max_delay);
-            let wait = after.map_or(wait, |after| after.max(self.policy.min_delay));
+            let wait = match after {
+                // A question costs as much as a delivery, and may be asked for as long as the budget lasts.
+                Some(after) if asking => after.max(wait),
+                Some(after) => after.max(self.policy.min_delay),
+                None => wait,
+            };
             let was_down = self.down.is_some();
-            if was_down || started.elapsed().saturating_add(wait) > self.policy.max_elapsed {
+            if (was_down && !asking) || started.elapsed().saturating_add(wait) > self.policy.max_elapsed {
                 if self.waits {
                     return Err(SinkError::Down { reason });
                 }
@@ -362,8 +432,13 @@ impl Delivery {
                 self.down = Some((Instant::now(), reason.clone()));
                 return Ok(Outcome::Refused(format!("given up: {reason}")));
             }
-            tracing::debug!(sink = %self.sink.name(), wait_ms = wait.as_millis() as u64, "delivering again: {reason}");
-            self.tally.retries.fetch_add(1, Ordering::Relaxed);
+            let wait_ms = wait.as_millis() as u64;
+            if asking {
+                tracing::debug!(sink = %self.sink.name(), wait_ms, "asking again: {reason}");
+            } else {
+                tracing::debug!(sink = %self.sink.name(), wait_ms, "delivering again: {reason}");
+                self.tally.retries.fetch_add(1, Ordering::Relaxed);
+            }
             tokio::time::sleep(wait).await;
         }
     }

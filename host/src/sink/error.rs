@@ -178,6 +178,7 @@ impl SinkError {
             SinkError::Target { hint, .. } => Some((*hint).into()),
             SinkError::Create { source, .. } | SinkError::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free space on the device".into()),
+                io::ErrorKind::InvalidFilename => Some("choose a shorter path: a name has at most 255 bytes".into()),
                 io::ErrorKind::FileTooLarge => Some("raise the limit on file sizes (`ulimit -f`)".into()),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     Some("choose a folder that you may write to".into())

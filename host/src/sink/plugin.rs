@@ -1,6 +1,7 @@
 //! A sink plugin: it says what to send and how to read the answer, and the host does the rest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
@@ -10,7 +11,7 @@ use super::life::Life;
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Transport, Verdict, idempotency_key, probe};
 use crate::event::{Event, Provenance, Rendering};
 use crate::fetch::build_request;
-use crate::plugin::{self, Encoder, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
+use crate::plugin::{self, Encoder, Input, Item, JsonItem, Payload, PluginError, Settlement, SinkPlugin};
 use crate::remote::{Answer, Remote};
 
 /// What a [`PluginSink`] is allowed, and told.
@@ -32,6 +33,7 @@ pub struct PluginSink {
     plugin: SinkPlugin,
     options: PluginOptions,
     provenance: Arc<Provenance>,
+    guarantee: Guarantee,
     encoder: Option<Encoder>,
     /// A batch of which some deliveries were already accepted.
     pending: Option<Pending>,
@@ -44,14 +46,47 @@ struct Pending {
     deliveries: Vec<plugin::Delivery>,
     /// The first that was not accepted yet.
     next: usize,
+    /// What is to be asked about it, where it was sent.
+    question: Option<plugin::HttpRequest>,
     rejections: Vec<Rejection>,
+    again: Again,
+}
+
+/// What of a batch may be taken later, though the deliveries that held it are settled.
+#[derive(Default)]
+struct Again {
+    places: Vec<usize>,
+    after: Option<Duration>,
+    reason: String,
+}
+
+impl Again {
+    fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn add(&mut self, other: Again) {
+        if other.is_empty() {
+            return;
+        }
+        if self.is_empty() {
+            self.reason = other.reason;
+        }
+        self.after = self.after.max(other.after);
+        self.places.extend(other.places);
+    }
 }
 
 /// What came of one delivery.
 enum Step {
-    Done(Vec<Rejection>),
+    Done(Vec<Rejection>, Again),
+    /// The receiver has it, and is to be asked whether it keeps it.
+    Ask(plugin::HttpRequest, Option<Duration>),
     Stop(Verdict),
 }
+
+/// What is told of events that the receiver has not acknowledged yet.
+const UNACKNOWLEDGED: &str = "the receiver took the events in and has not acknowledged them";
 
 impl PluginSink {
     /// Opens the plugin with its configuration.
@@ -66,15 +101,22 @@ impl PluginSink {
         provenance: Arc<Provenance>,
     ) -> Result<Self, SinkError> {
         let name = name.into();
-        let encoder = plugin.open(&options.config).map_err(|source| SinkError::Plugin {
+        let failed = |source| SinkError::Plugin {
             sink: name.clone(),
             source: Box::new(source),
-        })?;
+        };
+        let mut encoder = plugin.open(&options.config).map_err(failed)?;
+        let guarantee = match encoder.guarantee().map_err(failed)? {
+            Some(plugin::Guarantee::IdempotentById) => Guarantee::IdempotentById,
+            // Where it does not say, what its receiver does with a repeated batch only its author knows.
+            Some(plugin::Guarantee::AtLeastOnce) | None => Guarantee::AtLeastOnce,
+        };
         Ok(PluginSink {
             name,
             plugin,
             options,
             provenance,
+            guarantee,
             encoder: Some(encoder),
             pending: None,
             life: Life::default(),
@@ -146,21 +188,36 @@ impl PluginSink {
             key,
             deliveries,
             next: 0,
+            question: None,
             rejections: Vec::new(),
+            again: Again::default(),
         })
     }
 
     async fn carry_out(&mut self, pending: &mut Pending, items: usize) -> Result<Verdict, SinkError> {
         while let Some(delivery) = pending.deliveries.get(pending.next) {
             let step = match delivery {
-                plugin::Delivery::Http(request) => self.send(request, pending.next, items).await,
+                plugin::Delivery::Http(request) => match pending.question.take() {
+                    Some(question) => self.ask(question, pending.next, items).await,
+                    None => self.send(request, pending.next, items).await,
+                },
                 plugin::Delivery::Bytes(bytes) => match self.options.transport.write(bytes).await? {
-                    Verdict::Accepted => Step::Done(Vec::new()),
+                    Verdict::Accepted => Step::Done(Vec::new(), Again::default()),
                     verdict => Step::Stop(verdict),
                 },
             };
             match step {
-                Step::Done(rejections) => pending.rejections.extend(rejections),
+                Step::Done(rejections, again) => {
+                    pending.rejections.extend(rejections);
+                    pending.again.add(again);
+                }
+                Step::Ask(question, after) => {
+                    pending.question = Some(question);
+                    return Ok(Verdict::Unacknowledged {
+                        after,
+                        reason: UNACKNOWLEDGED.into(),
+                    });
+                }
                 Step::Stop(verdict) if pending.next == 0 => return Ok(verdict),
                 Step::Stop(verdict) => return Ok(self.in_the_middle(pending, items, verdict)),
             }
@@ -169,9 +226,24 @@ impl PluginSink {
         let mut rejections = std::mem::take(&mut pending.rejections);
         rejections.sort_by_key(|rejection| rejection.index);
         rejections.dedup_by_key(|rejection| rejection.index);
-        Ok(match rejections.is_empty() {
-            true => Verdict::Accepted,
-            false => Verdict::Rejected(rejections),
+        let mut again = std::mem::take(&mut pending.again);
+        again.places.sort_unstable();
+        again.places.dedup();
+        // One delivery may refuse what another has put off.
+        again.places.retain(|place| {
+            rejections
+                .binary_search_by_key(place, |rejection| rejection.index)
+                .is_err()
+        });
+        Ok(match (rejections.is_empty(), again.is_empty()) {
+            (true, true) => Verdict::Accepted,
+            (false, true) => Verdict::Rejected(rejections),
+            (_, false) => Verdict::Partial {
+                rejected: rejections,
+                retried: again.places,
+                after: again.after,
+                reason: again.reason,
+            },
         })
     }
 
@@ -218,55 +290,99 @@ impl PluginSink {
     }
 
     async fn send(&mut self, described: &plugin::HttpRequest, number: usize, items: usize) -> Step {
-        let refused = |reason: String| Step::Stop(Verdict::Refused { reason });
-        let unusable = |reason: String| Step::Stop(Verdict::Unusable { reason });
         let Some(remote) = &self.options.endpoint else {
-            return unusable("the plugin sends a request, and the sink has no `endpoint`".into());
+            return Step::Stop(no_endpoint());
         };
-        let request = match build_request(remote, described) {
-            Ok(request) => request.any_status(),
-            Err(error) => return refused(in_one_line(&error)),
-        };
-        let answer = match remote.exchange(request).await {
+        let answer = match exchange(remote, described).await {
             Ok(answer) => answer,
-            Err(error) => return Step::Stop(answer::unanswered(&error)),
+            Err(verdict) => return Step::Stop(verdict),
         };
+        let told = answer::verdict(remote, &answer);
         // Splitting is the host's: the plugin sees one batch at a time.
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
-            return Step::Stop(answer::verdict(remote, &answer));
+            return Step::Stop(told);
         }
-        let told = answer::verdict(remote, &answer);
         let response = response(remote, answer);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let verdict = self.call(move |encoder| encoder.verdict(number, items, response)).await;
-        match verdict {
-            Err(error) => refused(in_one_line(&error)),
-            Ok(plugin::Verdict::Accepted) => Step::Done(Vec::new()),
-            Ok(plugin::Verdict::Rejected(rejections)) => Step::Done(
-                rejections
-                    .into_iter()
-                    .map(|rejection| Rejection {
-                        index: usize::try_from(rejection.index).unwrap_or(usize::MAX),
-                        reason: rejection.reason,
-                    })
-                    .collect(),
-            ),
-            // A plugin has no word for a receiver that refuses everybody; the status has.
-            Ok(plugin::Verdict::Refused(reason)) => match told {
-                Verdict::Unusable { .. } => unusable(reason),
-                _ => refused(reason),
-            },
-            Ok(plugin::Verdict::Retry(wait)) => {
-                let (after, reason) = match told {
-                    Verdict::Retry { after, reason } => (after, reason),
-                    _ => (None, "the plugin asks for another attempt".into()),
-                };
-                let wait = wait.map(std::time::Duration::from_millis);
-                Step::Stop(Verdict::Retry {
-                    after: wait.or(after),
-                    reason,
-                })
-            }
+        let settlement = self.call(move |encoder| encoder.settle(number, items, response)).await;
+        step(settlement, told)
+    }
+
+    /// Asks what became of a delivery that was sent.
+    async fn ask(&mut self, question: plugin::HttpRequest, number: usize, items: usize) -> Step {
+        let Some(remote) = &self.options.endpoint else {
+            return Step::Stop(no_endpoint());
+        };
+        let answer = match exchange(remote, &question).await {
+            Ok(answer) => answer,
+            // The events are there all the same: only the question is worth another try.
+            Err(Verdict::Retry { after, .. }) => return Step::Ask(question, after),
+            Err(verdict) => return Step::Stop(verdict),
+        };
+        let told = answer::verdict(remote, &answer);
+        if let Verdict::Retry { after, .. } = told {
+            return Step::Ask(question, after);
+        }
+        let response = response(remote, answer);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let settlement = self
+            .call(move |encoder| encoder.answered(number, items, response))
+            .await;
+        step(settlement, told)
+    }
+}
+
+/// Sends a request to the endpoint; what it was answered, or what it means that it was not.
+async fn exchange(remote: &Remote, described: &plugin::HttpRequest) -> Result<Answer, Verdict> {
+    let request = build_request(remote, described).map_err(|error| Verdict::Refused {
+        reason: in_one_line(&error),
+    })?;
+    let answer = remote.exchange(request.any_status()).await;
+    answer.map_err(|error| answer::unanswered(&error))
+}
+
+fn no_endpoint() -> Verdict {
+    Verdict::Unusable {
+        reason: "the plugin sends a request, and the sink has no `endpoint`".into(),
+    }
+}
+
+/// What the plugin makes of an answer whose status by itself means what was `told`.
+fn step(settlement: Result<Settlement, PluginError>, told: Verdict) -> Step {
+    let refused = |reason: String| Step::Stop(Verdict::Refused { reason });
+    let unusable = |reason: String| Step::Stop(Verdict::Unusable { reason });
+    let place = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
+    // Words for a wait that the plugin has none for.
+    let retry = |after: Option<u64>, reason: String| {
+        let (told_after, told_reason) = match told.clone() {
+            Verdict::Retry { after, reason } => (after, reason),
+            _ => (None, "the plugin asks for another attempt".into()),
+        };
+        let after = after.map(Duration::from_millis).or(told_after);
+        let reason = if reason.is_empty() { told_reason } else { reason };
+        (after, reason)
+    };
+    match settlement {
+        Err(error) => refused(in_one_line(&error)),
+        Ok(Settlement::Settled(parts)) => {
+            let rejections = parts.rejected.into_iter().map(|rejection| Rejection {
+                index: place(rejection.index),
+                reason: rejection.reason,
+            });
+            let places = parts.retried.into_iter().map(place).collect();
+            let (after, reason) = retry(parts.after, parts.reason);
+            Step::Done(rejections.collect(), Again { places, after, reason })
+        }
+        Ok(Settlement::Ask(question)) => Step::Ask(question.request, question.after.map(Duration::from_millis)),
+        Ok(Settlement::Unusable(reason)) => unusable(reason),
+        // A plugin that settles nothing has no word for a receiver that refuses everybody; the status has.
+        Ok(Settlement::Refused(reason)) => match told {
+            Verdict::Unusable { .. } => unusable(reason),
+            _ => refused(reason),
+        },
+        Ok(Settlement::Retry(again)) => {
+            let (after, reason) = retry(again.after, again.reason);
+            Step::Stop(Verdict::Retry { after, reason })
         }
     }
 }
@@ -306,9 +422,8 @@ impl Sink for PluginSink {
         }
     }
 
-    /// What a plugin's receiver does with a repeated batch only the plugin's author knows.
     fn guarantee(&self) -> Guarantee {
-        Guarantee::AtLeastOnce
+        self.guarantee
     }
 
     /// With an endpoint, what it answered for; bytes wait in their transport for its close.
@@ -347,7 +462,7 @@ impl Sink for PluginSink {
             Some(remote) => verdict.map_reasons(|reason| remote.without_secrets(reason)),
             None => verdict,
         };
-        if matches!(verdict, Verdict::Retry { .. }) {
+        if matches!(verdict, Verdict::Retry { .. } | Verdict::Unacknowledged { .. }) {
             self.pending = Some(pending);
         }
         self.life.answered();

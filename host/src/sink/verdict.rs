@@ -9,6 +9,26 @@ pub enum Verdict {
     Accepted,
     /// These were refused for good, the others taken. No event is named twice.
     Rejected(Vec<Rejection>),
+    /// Each event was dealt with, one way or another: these were refused for good, those may be taken later, and all
+    /// others were taken. No event is named twice.
+    Partial {
+        /// Refused for good.
+        rejected: Vec<Rejection>,
+        /// Places in the batch, from 0: to be delivered again in a batch of their own.
+        retried: Vec<usize>,
+        /// Not before; none leaves the wait to the caller.
+        after: Option<Duration>,
+        /// Why some may be taken later, in one line.
+        reason: String,
+    },
+    /// The receiver has the batch and says only later whether it keeps it: deliver the same batch again, with which the
+    /// sink asks instead of sending.
+    Unacknowledged {
+        /// Not before; none leaves the wait to the caller.
+        after: Option<Duration>,
+        /// What is missing, in one line.
+        reason: String,
+    },
     /// Nothing is certain: deliver the same batch again.
     Retry {
         /// Not before; none leaves the wait to the caller.
@@ -47,7 +67,14 @@ impl Verdict {
             Verdict::Retry { reason, .. }
             | Verdict::TooLarge { reason }
             | Verdict::Unusable { reason }
-            | Verdict::Refused { reason } => *reason = words(reason),
+            | Verdict::Refused { reason }
+            | Verdict::Unacknowledged { reason, .. } => *reason = words(reason),
+            Verdict::Partial { rejected, reason, .. } => {
+                for rejection in rejected {
+                    rejection.reason = words(&rejection.reason);
+                }
+                *reason = words(reason);
+            }
         }
         self
     }

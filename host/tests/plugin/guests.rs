@@ -49,6 +49,12 @@ pub fn hostile_sink() -> &'static [u8] {
     WASM.get_or_init(|| build("hostile-sink"))
 }
 
+/// The sink plugin that settles its deliveries, as its configuration says.
+pub fn settling_sink() -> &'static [u8] {
+    static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+    WASM.get_or_init(|| build("settling-sink"))
+}
+
 fn build(guest: &str) -> Vec<u8> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     // Where build.rs has built the plugins, and with them most of what a guest needs.

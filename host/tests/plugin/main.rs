@@ -10,5 +10,6 @@ mod load;
 mod mutate;
 mod packed;
 mod report;
+mod settlement;
 mod sink;
 mod wasi;

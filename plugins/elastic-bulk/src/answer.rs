@@ -4,148 +4,210 @@
 //! |---|---|
 //! | 2xx | taken |
 //! | 409 `version_conflict_engine_exception` | taken: a `create` of an id that is there already |
-//! | 429, 5xx | the whole batch again; the ids make that harmless |
-//! | any other | rejected, with the error's type and reason |
+//! | 408, 425, 429, 5xx, and errors of a [busy](Error::is_passing) cluster | delivered again, alone |
+//! | errors of the [index or the credential](Error::is_of_the_sink) | delivered again, alone; where all items have one, the sink cannot be used |
+//! | any other | rejected, with whatever the error says |
 //!
-//! An answer that cannot be read says nothing, so the batch is sent again as well. A request that failed as a whole has no
-//! items: its status decides, and the `error` that comes with it is the reason.
+//! `"errors": false` in a 2xx says that all are stored, whatever else is there. A 2xx that says nothing of the items is
+//! refused once: to send the batch again would be answered alike. A request that failed as a whole is read by its error
+//! and its status.
 
 use plugin_sdk::answer::in_one_line;
 use plugin_sdk::*;
-use serde::Deserialize;
+use serde_json::Value;
 
-#[derive(Deserialize)]
-struct Answer {
-    items: Vec<Item>,
+/// What an answer means for the `sent` documents of a request.
+pub fn settle(response: &HttpResponse, sent: usize) -> Settlement {
+    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+    if !(200..300).contains(&response.status) {
+        return as_a_whole(response, body.as_ref());
+    }
+    let nothing = |what: &str| {
+        let said = response.reason();
+        Settlement::Refused(format!("{what}: is this Elasticsearch? {said}"))
+    };
+    let Some(body) = body else {
+        return nothing("the answer is no JSON");
+    };
+    if body.get("errors").and_then(Value::as_bool) == Some(false) {
+        return Settlement::accepted();
+    }
+    match body.get("items").and_then(Value::as_array) {
+        None => nothing("the answer says nothing of the documents"),
+        Some(items) if items.len() != sent => nothing(&format!(
+            "the answer tells of {} documents where {sent} were sent",
+            items.len()
+        )),
+        Some(items) => of_items(items.iter().map(Fate::of).collect(), response.retry_after()),
+    }
 }
 
-/// One item; its member is named for the action.
-#[derive(Deserialize)]
-struct Item {
-    create: Outcome,
+/// A request that failed before its items were looked at.
+fn as_a_whole(response: &HttpResponse, body: Option<&Value>) -> Settlement {
+    let error = body.and_then(|body| Error::of(body.get("error")?));
+    let Some(error) = error else {
+        return Verdict::from_status(response).into();
+    };
+    if error.is_passing() || is_passing(response.status) {
+        return Settlement::retry(response.retry_after(), error.text());
+    }
+    match error.is_of_the_sink() {
+        true => Settlement::Unusable(error.text()),
+        false => Settlement::Refused(error.text()),
+    }
 }
 
-#[derive(Deserialize)]
-struct Outcome {
-    status: u16,
-    error: Option<Error>,
+fn of_items(fates: Vec<Fate>, after: Option<u64>) -> Settlement {
+    let all_lasting = !fates.is_empty() && fates.iter().all(|fate| matches!(fate, Fate::Sink(_)));
+    let (mut rejected, mut retried, mut why) = (Vec::new(), Vec::new(), String::new());
+    for (index, fate) in (0..).zip(fates) {
+        match fate {
+            Fate::Stored => {}
+            Fate::Rejected(reason) => rejected.push(ItemRejection { index, reason }),
+            Fate::Again(reason) | Fate::Sink(reason) => {
+                if retried.is_empty() {
+                    why = reason;
+                }
+                retried.push(index);
+            }
+        }
+    }
+    if all_lasting {
+        return Settlement::Unusable(why);
+    }
+    Settlement::Settled(Partition {
+        rejected,
+        retried,
+        after,
+        reason: why,
+    })
 }
 
-#[derive(Deserialize)]
+/// What became of one document.
+enum Fate {
+    Stored,
+    /// It may be stored later.
+    Again(String),
+    /// Nothing is stored there until somebody changes something.
+    Sink(String),
+    Rejected(String),
+}
+
+impl Fate {
+    /// Of an item: an object whose one member is named for the action, whatever the name.
+    fn of(item: &Value) -> Fate {
+        let outcome = item.as_object().and_then(|item| item.values().next());
+        let error = outcome.and_then(|outcome| Error::of(outcome.get("error")?));
+        let status = outcome.and_then(|outcome| status(outcome.get("status")?));
+        let reason = || match (&error, status) {
+            (Some(error), _) => error.text(),
+            (None, Some(status)) => format!("status {status}"),
+            (None, None) => "the answer does not say what became of it".into(),
+        };
+        match (status, &error) {
+            (Some(200..=299), _) | (Some(409), None) => Fate::Stored,
+            (_, Some(error)) if error.kind == "version_conflict_engine_exception" => Fate::Stored,
+            (_, Some(error)) if error.is_of_the_sink() => Fate::Sink(reason()),
+            (_, Some(error)) if error.is_passing() => Fate::Again(reason()),
+            (Some(status), _) if is_passing(status) => Fate::Again(reason()),
+            _ => Fate::Rejected(reason()),
+        }
+    }
+}
+
+/// A number, or a number in a text.
+fn status(value: &Value) -> Option<u16> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_u64()?.try_into().ok(),
+    }
+}
+
+/// Whether a status says that another try may help.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=599)
+}
+
+/// What Elasticsearch, OpenSearch or something in front of them says went wrong.
 struct Error {
-    #[serde(rename = "type", default)]
     kind: String,
-    #[serde(default)]
     reason: String,
 }
 
-#[derive(Deserialize)]
-struct Failure {
-    error: Error,
-}
-
-/// What an answer means for the `sent` documents of a request.
-pub fn verdict(response: &HttpResponse, sent: usize) -> Verdict {
-    match Verdict::from_status(response) {
-        Verdict::Accepted => {}
-        Verdict::Refused(plain) => {
-            let failure = serde_json::from_slice::<Failure>(&response.body);
-            return Verdict::Refused(failure.map_or(plain, |failure| failure.error.reason()));
-        }
-        other => return other,
-    }
-    let Ok(answer) = serde_json::from_slice::<Answer>(&response.body) else {
-        return Verdict::Retry(None);
-    };
-    let busy = |item: &Item| item.create.status == 429 || item.create.status >= 500;
-    if answer.items.len() != sent || answer.items.iter().any(busy) {
-        return Verdict::Retry(None);
-    }
-    let rejections: Vec<_> = (0..)
-        .zip(&answer.items)
-        .filter(|(_, item)| !matches!(item.create.status, 200..=299 | 409))
-        .map(|(index, item)| ItemRejection {
-            index,
-            reason: match &item.create.error {
-                Some(error) => error.reason(),
-                None => format!("status {}", item.create.status),
-            },
-        })
-        .collect();
-    match rejections.is_empty() {
-        true => Verdict::Accepted,
-        false => Verdict::Rejected(rejections),
-    }
-}
-
 impl Error {
+    /// Of an object with a `type` and a `reason`, or of a text.
+    fn of(value: &Value) -> Option<Error> {
+        let text = |value: Option<&Value>| match value {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        match value {
+            Value::Null => None,
+            Value::Object(error) => Some(Error {
+                kind: text(error.get("type")),
+                reason: text(error.get("reason")),
+            }),
+            // As Elasticsearch 1 wrote it: `EsRejectedExecutionException[rejected execution …]`.
+            other => Some(Error {
+                kind: String::new(),
+                reason: text(Some(other)),
+            }),
+        }
+    }
+
+    /// Whether the cluster is busy, full, or between two masters. A full disk comes as 403 or 429, by version.
+    fn is_passing(&self) -> bool {
+        matches!(
+            self.kind.as_str(),
+            "cluster_block_exception"
+                | "es_rejected_execution_exception"
+                | "rejected_execution_exception"
+                | "circuit_breaking_exception"
+                | "unavailable_shards_exception"
+                | "no_shard_available_action_exception"
+                | "process_cluster_event_timeout_exception"
+                | "master_not_discovered_exception"
+                | "cluster_manager_not_discovered_exception"
+                | "not_master_exception"
+                | "not_cluster_manager_exception"
+                | "node_closed_exception"
+                | "node_not_connected_exception"
+                | "receive_timeout_transport_exception"
+                | "timeout_exception"
+                // Two first documents of an index at once.
+                | "resource_already_exists_exception"
+        )
+    }
+
+    /// Whether it is about where documents go or who sends them, so that it holds for every document.
+    fn is_of_the_sink(&self) -> bool {
+        match self.kind.as_str() {
+            "security_exception" | "index_not_found_exception" | "index_closed_exception" => true,
+            "illegal_argument_exception" => {
+                self.reason.starts_with("pipeline with id") && self.reason.contains("does not exist")
+            }
+            // No shard may be added for an index that is not there yet.
+            "validation_exception" => self.reason.contains("shards open"),
+            _ => false,
+        }
+    }
+
     /// Without the value that Elasticsearch quotes from the document.
-    fn reason(&self) -> String {
+    fn text(&self) -> String {
         let reason = self
             .reason
             .split(" Preview of field's value")
             .next()
             .unwrap_or_default();
-        in_one_line(&format!("{}: {reason}", self.kind))
+        match (self.kind.as_str(), reason) {
+            ("", "") => "an error without a type or a reason".into(),
+            (kind, "") => in_one_line(kind),
+            ("", reason) => in_one_line(reason),
+            (kind, reason) => in_one_line(&format!("{kind}: {reason}")),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(status: u16, body: &str) -> Verdict {
-        let response = HttpResponse {
-            status,
-            headers: vec![],
-            body: body.into(),
-        };
-        verdict(&response, 2)
-    }
-
-    fn items(first: &str, second: &str) -> String {
-        format!(r#"{{"errors":true,"items":[{{"create":{first}}},{{"create":{second}}}]}}"#)
-    }
-
-    const MADE: &str = r#"{"status":201}"#;
-    const THERE: &str = r#"{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[e1]: document already exists"}}"#;
-    const BUSY: &str = r#"{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"queue full"}}"#;
-    const WRONG: &str = r#"{"status":400,"error":{"type":"document_parsing_exception",
-        "reason":"[1:9] failed to parse field [a] of type [ip]. Preview of field's value: 'jdoe'"}}"#;
-
-    #[test]
-    fn items_decide() {
-        assert_eq!(read(200, &items(MADE, MADE)), Verdict::Accepted);
-        assert_eq!(read(200, &items(MADE, THERE)), Verdict::Accepted);
-        assert_eq!(read(200, &items(BUSY, WRONG)), Verdict::Retry(None));
-        assert_eq!(
-            read(200, &items(THERE, WRONG)),
-            Verdict::Rejected(vec![ItemRejection {
-                index: 1,
-                reason: "document_parsing_exception: [1:9] failed to parse field [a] of type [ip].".into()
-            }])
-        );
-    }
-
-    #[test]
-    fn an_answer_that_cannot_be_read_says_nothing() {
-        let one = format!(r#"{{"items":[{{"create":{MADE}}}]}}"#);
-        let odd = format!(r#"{{"items":[{{"index":{MADE}}},{{"create":{MADE}}}]}}"#);
-        for body in ["", "<html>", "{}", r#"{"errors":false}"#, &one, &odd] {
-            assert_eq!(read(200, body), Verdict::Retry(None), "{body}");
-        }
-    }
-
-    #[test]
-    fn a_request_that_failed_as_a_whole_is_read_by_its_status() {
-        assert_eq!(read(503, "{}"), Verdict::Retry(None));
-        assert_eq!(
-            read(
-                401,
-                r#"{"error":{"type":"security_exception","reason":"missing authentication credentials"},"status":401}"#
-            ),
-            Verdict::Refused("security_exception: missing authentication credentials".into())
-        );
-        assert_eq!(read(404, "not found"), Verdict::Refused("status 404: not found".into()));
-    }
-}
+mod tests;

@@ -1,40 +1,155 @@
 //! What a document needs before a data stream takes it.
 
-use plugin_sdk::{Fault, json_lines, time};
+use crate::names::{Attributes, Shape};
+use plugin_sdk::{Fault, time};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// The longest `_id`, in bytes; a longer one makes Elasticsearch refuse the whole request.
 const ID_BYTES: usize = 512;
+/// The longest data set of a data stream's name, in bytes.
+const DATASET_BYTES: usize = 100;
+/// The data set of a document that names none, as the data stream conventions have it.
+const NO_DATASET: &str = "generic";
 
-#[derive(Deserialize)]
-struct Times {
-    #[serde(rename = "@timestamp")]
-    timestamp: Option<IgnoredAny>,
-    time: Option<Value>,
+/// A document, and where the encodings keep what is looked at: OCSF, ECS, the flat event.
+pub struct Document<'a> {
+    json: &'a str,
+    members: Members<'a>,
 }
 
-/// The document in one line, with an `@timestamp` where it has none but a `time`.
-///
-/// # Errors
-///
-/// Where it is no JSON object.
-pub fn with_timestamp(document: &str) -> Result<String, Fault> {
-    let compact = json_lines::compact(document);
-    let no_object = || Fault::internal("a document is no JSON object");
-    let members = compact.strip_prefix('{').ok_or_else(no_object)?;
-    let times: Times = serde_json::from_str(&compact).map_err(|_| no_object())?;
-    let time = match (times.timestamp, times.time) {
-        (None, Some(Value::String(text))) => time::parse(&text).ok(),
-        (None, Some(number)) => number.as_i64(),
-        _ => None,
-    };
-    let Some(time) = time.and_then(time::rfc3339) else {
-        return Ok(compact);
-    };
-    let comma = if members == "}" { "" } else { "," };
-    Ok(format!(r#"{{"@timestamp":"{time}"{comma}{members}"#))
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(rename = "@timestamp", borrow)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    unmapped: Option<&'a RawValue>,
+    #[serde(borrow)]
+    attributes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    oracle: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    report: Option<&'a RawValue>,
+}
+
+/// The vendor's own fields of ECS.
+#[derive(Deserialize)]
+struct Own<'a> {
+    #[serde(borrow)]
+    attributes: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct EventSet {
+    dataset: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    log_name: Option<Value>,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a JSON text without white space between its tokens.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no JSON object.
+    pub fn read(json: &'a str) -> Result<Self, Fault> {
+        let no_object = || Fault::internal("a document is no JSON object");
+        if !json.starts_with('{') {
+            return Err(no_object());
+        }
+        let members = serde_json::from_str(json).map_err(|_| no_object())?;
+        Ok(Document { json, members })
+    }
+
+    /// Appends it in one line: with an `@timestamp` where it has none but a `time`, and with names of attributes that
+    /// Elasticsearch takes.
+    pub fn write(&self, shape: Shape, out: &mut String) {
+        let mut rest = self.json;
+        if let Some(time) = self.timestamp() {
+            rest = rest.strip_prefix('{').unwrap_or_default();
+            let comma = if rest == "}" { "" } else { "," };
+            out.push_str(&format!(r#"{{"@timestamp":"{time}"{comma}"#));
+        }
+        let own = self.members.oracle.and_then(|own| {
+            let own: Own<'a> = serde_json::from_str(own.get()).ok()?;
+            own.attributes
+        });
+        let mut places: Vec<&str> = [self.members.unmapped, self.members.attributes, own]
+            .into_iter()
+            .flatten()
+            .map(RawValue::get)
+            .collect();
+        places.sort_by_key(|text| text.as_ptr().addr());
+        let mut written = String::new();
+        for text in places {
+            written.clear();
+            let changed = Attributes::read(text).is_some_and(|attributes| attributes.write(shape, &mut written));
+            if !changed {
+                continue;
+            }
+            // The text is a part of what is left.
+            let start = text.as_ptr().addr().wrapping_sub(rest.as_ptr().addr());
+            let end = start.saturating_add(text.len());
+            let (Some(before), Some(after)) = (rest.get(..start), rest.get(end..)) else {
+                continue;
+            };
+            out.push_str(before);
+            out.push_str(&written);
+            rest = after;
+        }
+        out.push_str(rest);
+    }
+
+    /// The `event.dataset` of ECS, or what it would be; fit to stand in the name of a data stream.
+    pub fn dataset(&self) -> Cow<'static, str> {
+        let text = |value: Option<Value>| match value {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let of_report = |report: Option<String>| report.map(|report| format!("oracle.{report}"));
+        let members = &self.members;
+        let ecs = members
+            .event
+            .and_then(|event| serde_json::from_str::<EventSet>(event.get()).ok())
+            .and_then(|event| text(event.dataset));
+        let ocsf = || {
+            let metadata = serde_json::from_str::<Metadata>(members.metadata?.get()).ok()?;
+            of_report(text(metadata.log_name))
+        };
+        let flat = || of_report(serde_json::from_str(members.report?.get()).ok());
+        let Some(dataset) = ecs.or_else(ocsf).or_else(flat) else {
+            return NO_DATASET.into();
+        };
+        let fit = |c: char| match c {
+            'A'..='Z' => c.to_ascii_lowercase(),
+            'a'..='z' | '0'..='9' | '.' | '_' => c,
+            _ => '_',
+        };
+        let dataset: String = dataset.chars().map(fit).take(DATASET_BYTES).collect();
+        dataset.into()
+    }
+
+    fn timestamp(&self) -> Option<String> {
+        if self.members.timestamp.is_some() {
+            return None;
+        }
+        let time = match serde_json::from_str(self.members.time?.get()).ok()? {
+            Value::String(text) => time::parse(&text).ok(),
+            number => number.as_i64(),
+        };
+        time.and_then(time::rfc3339)
+    }
 }
 
 /// The `_id` of a document. One that is too long keeps its beginning, and the rest becomes a hash: still the same for the
@@ -46,25 +161,38 @@ pub fn id(id: &str) -> Option<String> {
     if id.len() <= ID_BYTES {
         return Some(id.to_owned());
     }
+    Some(shortened(id, ID_BYTES))
+}
+
+/// A long text in so many bytes: its beginning, and a hash of all of it.
+pub fn shortened(text: &str, bytes: usize) -> String {
     // FNV-1a, 128 bits.
-    let hash = id
+    let hash = text
         .bytes()
         .fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
             (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
         });
-    let kept = id.get(..id.floor_char_boundary(ID_BYTES - 33)).unwrap_or_default();
-    Some(format!("{kept}-{hash:032x}"))
+    let kept = text
+        .get(..text.floor_char_boundary(bytes.saturating_sub(33)))
+        .unwrap_or_default();
+    format!("{kept}-{hash:032x}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn written(document: &str) -> String {
+        let mut out = String::new();
+        Document::read(document).unwrap().write(Shape::Object, &mut out);
+        out
+    }
+
     #[test]
     fn a_missing_timestamp_comes_from_the_time() {
         for (document, expected) in [
             (
-                r#"{ "time": 1525902954890, "a b": "c\n d" }"#,
+                r#"{"time":1525902954890,"a b":"c\n d"}"#,
                 r#"{"@timestamp":"2018-05-09T21:55:54.890Z","time":1525902954890,"a b":"c\n d"}"#,
             ),
             (
@@ -75,10 +203,48 @@ mod tests {
             (r#"{"time":"soon"}"#, r#"{"time":"soon"}"#),
             ("{}", "{}"),
         ] {
-            assert_eq!(with_timestamp(document), Ok(expected.into()), "{document}");
+            assert_eq!(written(document), expected, "{document}");
         }
-        for document in ["", "[]", "[0, 1]", "{", "null"] {
-            assert!(with_timestamp(document).is_err(), "{document}");
+        for document in ["", "[]", "[0,1]", "{", "null"] {
+            assert!(Document::read(document).is_err(), "{document}");
+        }
+    }
+
+    #[test]
+    fn names_of_attributes_are_written_as_elasticsearch_takes_them_in_every_encoding() {
+        for (document, expected) in [
+            (
+                r#"{"time":0,"unmapped":{"No.":"1","a":"2"},"x":"No."}"#,
+                r#"{"@timestamp":"1970-01-01T00:00:00.000Z","time":0,"unmapped":{"No%2E":"1","a":"2"},"x":"No."}"#,
+            ),
+            (
+                r#"{"@timestamp":"x","oracle":{"connection":"c","attributes":{".a":"1"}},"z":1}"#,
+                r#"{"@timestamp":"x","oracle":{"connection":"c","attributes":{"%2Ea":"1"}},"z":1}"#,
+            ),
+            (
+                r#"{"@timestamp":"x","unmapped":{"a.b":"2"},"attributes":{"a..b":"1"},"oracle":{"attributes":{"":"3"}}}"#,
+                r#"{"@timestamp":"x","unmapped":{"a%2Eb":"2"},"attributes":{"a%2E%2Eb":"1"},"oracle":{"attributes":{"%":"3"}}}"#,
+            ),
+            (
+                r#"{"unmapped":"a.b","attributes":[{"a.b":1}]}"#,
+                r#"{"unmapped":"a.b","attributes":[{"a.b":1}]}"#,
+            ),
+        ] {
+            assert_eq!(written(document), expected);
+        }
+    }
+
+    #[test]
+    fn the_data_set_of_every_encoding_is_found_and_fits_a_data_streams_name() {
+        for (document, dataset) in [
+            (r#"{"event":{"dataset":"oracle.user_login"}}"#, "oracle.user_login"),
+            (r#"{"metadata":{"log_name":"user-login"}}"#, "oracle.user_login"),
+            (r#"{"report":"audit-events"}"#, "oracle.audit_events"),
+            (r#"{"event":{"dataset":"A*b-c"}}"#, "a_b_c"),
+            (r#"{"event":"x","metadata":{"log_name":7},"report":null}"#, "generic"),
+            ("{}", "generic"),
+        ] {
+            assert_eq!(Document::read(document).unwrap().dataset(), dataset, "{document}");
         }
     }
 

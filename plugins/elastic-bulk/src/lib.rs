@@ -1,17 +1,24 @@
 //! Elasticsearch and OpenSearch: one `POST _bulk` a batch, a `create` action for each document.
 //!
 //! `create` is the only action that a data stream takes, and with the event's id as `_id` it makes a delivery idempotent
-//! within one backing index: what is there already answers 409 and counts as taken. Source: "Bulk API" and "Use a data
-//! stream" in the Elasticsearch reference.
+//! within one backing index: what is there already answers 409 and counts as taken. A receiver that takes no ids of others
+//! is spared them by `id = false`. Source: "Bulk API" and "Use a data stream" in the Elasticsearch reference.
 //!
 //! Documents are what the sink's `encoding` says. `encoding = "ecs"` suits the indices that Elastic's own dashboards read;
 //! an OCSF document works too and is given the `@timestamp` that a data stream asks for, from its `time`.
 
 mod answer;
 mod document;
+mod names;
 
+use document::Document;
+use names::Shape;
 use plugin_sdk::*;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// What stands in the index's name for the event's data set.
+const DATASET: &str = "{dataset}";
 
 /// What of the answer is read; the rest need not be sent.
 const FILTER: &str = "errors,items.*.status,items.*.error.type,items.*.error.reason";
@@ -24,15 +31,42 @@ pub struct ElasticBulk {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Config {
-    #[serde(default = "default_index")]
     index: String,
     pipeline: Option<String>,
+    id: bool,
+    attributes: Shape,
 }
 
-fn default_index() -> String {
-    "logs-audit-default".into()
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            index: "logs-audit-default".into(),
+            pipeline: None,
+            id: true,
+            attributes: Shape::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The index of a document.
+    fn index(&self, document: &Document<'_>) -> Cow<'_, str> {
+        match self.index.contains(DATASET) {
+            true => self.index.replace(DATASET, &document.dataset()).into(),
+            false => self.index.as_str().into(),
+        }
+    }
+
+    /// The first placeholder that nobody fills: words in braces, as they stand in paths elsewhere.
+    fn unknown_placeholder(&self) -> Option<&str> {
+        let mut parts = self.index.split('{').skip(1).filter_map(|part| part.split_once('}'));
+        parts.find_map(|(word, _)| {
+            let is_word = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+            (is_word && word != "dataset").then_some(word)
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -62,10 +96,12 @@ impl Sink for ElasticBulk {
     }
 
     fn open(config: &str) -> Result<Self, Fault> {
-        Ok(ElasticBulk {
-            config: plugin_sdk::config(config)?,
-            sent: 0,
-        })
+        let config: Config = plugin_sdk::config(config)?;
+        if let Some(word) = config.unknown_placeholder() {
+            let message = format!("index: {{{word}}} is no placeholder; the only one is {DATASET}");
+            return Err(Fault::invalid_request(message));
+        }
+        Ok(ElasticBulk { config, sent: 0 })
     }
 
     fn encode(&mut self, payload: Payload) -> Result<Vec<Delivery>, Fault> {
@@ -73,16 +109,18 @@ impl Sink for ElasticBulk {
         self.sent = items.len();
         let mut body = String::new();
         for item in &items {
+            let compact = json_lines::compact(&item.json);
+            let document = Document::read(&compact)?;
             let action = Action {
                 create: Target {
-                    _index: &self.config.index,
-                    _id: document::id(&item.id),
+                    _index: &self.config.index(&document),
+                    _id: document::id(&item.id).filter(|_| self.config.id),
                 },
             };
             let action = serde_json::to_string(&action).map_err(|error| Fault::internal(error.to_string()))?;
             body.push_str(&action);
             body.push('\n');
-            body.push_str(&document::with_timestamp(&item.json)?);
+            document.write(self.config.attributes, &mut body);
             body.push('\n');
         }
         let body = Body::Other(("application/x-ndjson".into(), body.into_bytes()));
@@ -93,8 +131,15 @@ impl Sink for ElasticBulk {
         Ok(vec![Delivery::Http(request)])
     }
 
-    fn verdict(&mut self, _delivery: u32, response: HttpResponse) -> Verdict {
-        answer::verdict(&response, self.sent)
+    fn settle(&mut self, _delivery: u32, response: HttpResponse) -> Settlement {
+        answer::settle(&response, self.sent)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        match self.config.id {
+            true => Guarantee::IdempotentById,
+            false => Guarantee::AtLeastOnce,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads what a receiver answered.
 
-use crate::{HttpResponse, Verdict};
+use crate::{HttpResponse, ItemRejection, Partition, Postponement, Settlement, Verdict};
 
 /// How much of a receiver's explanation goes into a reason, in characters.
 const DETAIL_CHARS: usize = 300;
@@ -49,6 +49,56 @@ impl Verdict {
     }
 }
 
+impl Settlement {
+    /// Every item was taken.
+    pub fn accepted() -> Settlement {
+        Settlement::rejected(Vec::new())
+    }
+
+    /// These were refused for good, the others taken.
+    pub fn rejected(rejected: Vec<ItemRejection>) -> Settlement {
+        Settlement::Settled(Partition {
+            rejected,
+            retried: Vec::new(),
+            after: None,
+            reason: String::new(),
+        })
+    }
+
+    /// The whole delivery again, not before so many milliseconds.
+    pub fn retry(after: Option<u64>, reason: impl Into<String>) -> Settlement {
+        let reason = reason.into();
+        Settlement::Retry(Postponement { after, reason })
+    }
+}
+
+impl From<Verdict> for Settlement {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Accepted => Settlement::accepted(),
+            Verdict::Retry(after) => Settlement::retry(after, ""),
+            Verdict::Rejected(rejected) => Settlement::rejected(rejected),
+            Verdict::Refused(reason) => Settlement::Refused(reason),
+        }
+    }
+}
+
+/// For hosts that know no settlements: whatever must not get lost is sent again.
+impl From<Settlement> for Verdict {
+    fn from(settlement: Settlement) -> Self {
+        match settlement {
+            Settlement::Settled(parts) if !parts.retried.is_empty() => Verdict::Retry(parts.after),
+            Settlement::Settled(parts) if parts.rejected.is_empty() => Verdict::Accepted,
+            Settlement::Settled(parts) => Verdict::Rejected(parts.rejected),
+            Settlement::Retry(postponement) => Verdict::Retry(postponement.after),
+            Settlement::Refused(reason) | Settlement::Unusable(reason) => Verdict::Refused(reason),
+            Settlement::Ask(_) => {
+                Verdict::Refused("this host cannot ask the receiver what became of the events".into())
+            }
+        }
+    }
+}
+
 /// A receiver's text without line breaks, other control characters and needless white space, cut to 300 characters.
 pub fn in_one_line(text: &str) -> String {
     let spaced = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
@@ -81,6 +131,32 @@ mod tests {
             let refused = Verdict::Refused(format!("status {status}: go away"));
             assert_eq!(Verdict::from_status(&answer(status, "go\r\n\taway\u{1b}")), refused);
         }
+    }
+
+    #[test]
+    fn a_verdict_is_the_settlement_that_stands_for_it_and_the_other_way_round() {
+        let item = |index| ItemRejection {
+            index,
+            reason: "no".into(),
+        };
+        for verdict in [
+            Verdict::Accepted,
+            Verdict::Retry(None),
+            Verdict::Retry(Some(7)),
+            Verdict::Rejected(vec![item(0), item(2)]),
+            Verdict::Refused("no".into()),
+        ] {
+            assert_eq!(Verdict::from(Settlement::from(verdict.clone())), verdict);
+        }
+        let Settlement::Settled(parts) = Settlement::rejected(vec![item(0)]) else {
+            panic!()
+        };
+        let retried = Settlement::Settled(Partition {
+            retried: vec![1],
+            after: Some(3),
+            ..parts
+        });
+        assert_eq!(Verdict::from(retried), Verdict::Retry(Some(3)));
     }
 
     #[test]

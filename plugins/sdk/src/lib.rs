@@ -114,7 +114,7 @@ pub mod bindings {
 pub mod sink_bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "sink-plugin",
+        world: "settling-sink-plugin",
         pub_export_macro: true,
         export_macro_name: "export_sink_bindings",
         default_bindings_module: "plugin_sdk::sink_bindings",
@@ -135,6 +135,7 @@ pub use bindings::exports::audit::plugin::report::{
 };
 pub use event::{Event, Principal};
 pub use sink::{Sink, config};
+pub use sink_bindings::exports::audit::plugin::settlement::{Guarantee, Partition, Postponement, Question, Settlement};
 pub use sink_bindings::exports::audit::plugin::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };

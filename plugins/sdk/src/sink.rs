@@ -1,7 +1,7 @@
 //! The sink's side: the trait, and the glue that makes it a component's export.
 
 pub use crate::bindings::audit::plugin::events::{Event, Principal};
-use crate::{Delivery, Fault, HttpResponse, Payload, SinkDescription, Verdict};
+use crate::{Delivery, Fault, Guarantee, HttpResponse, Payload, Settlement, SinkDescription, Verdict};
 use serde_core::de::DeserializeOwned;
 
 /// A sink: says what to send for events, and how to read the answers. The host sends, retries and keeps count.
@@ -50,6 +50,23 @@ pub trait Sink: Sized + 'static {
     fn verdict(&mut self, _delivery: u32, response: HttpResponse) -> Verdict {
         Verdict::from_status(&response)
     }
+
+    /// As [`verdict`](Sink::verdict), with more words: some items again and the others not, a receiver that takes nothing
+    /// from anybody, a question that comes first. A sink needs one of the two, and this is the one that the host asks.
+    fn settle(&mut self, delivery: u32, response: HttpResponse) -> Settlement {
+        self.verdict(delivery, response).into()
+    }
+
+    /// Reads the answer to the [question](crate::Question) that was last asked about a delivery. By its status, unless the
+    /// sink knows better.
+    fn answered(&mut self, _delivery: u32, response: HttpResponse) -> Settlement {
+        Verdict::from_status(&response).into()
+    }
+
+    /// What a delivery that is repeated leaves at the receiver, with the configuration that the sink was opened with.
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::AtLeastOnce
+    }
 }
 
 /// The configuration as a type of the sink's own.
@@ -91,7 +108,7 @@ impl Payload {
 #[doc(hidden)]
 pub mod glue {
     use super::*;
-    use crate::sink_bindings::exports::audit::plugin::sink;
+    use crate::sink_bindings::exports::audit::plugin::{settlement, sink};
     use std::cell::RefCell;
     use std::marker::PhantomData;
 
@@ -115,7 +132,21 @@ pub mod glue {
             self.0.borrow_mut().encode(payload)
         }
         fn verdict(&self, delivery: u32, response: HttpResponse) -> Verdict {
-            self.0.borrow_mut().verdict(delivery, response)
+            self.0.borrow_mut().settle(delivery, response).into()
+        }
+    }
+
+    impl<S: Sink> settlement::Guest for Component<S> {
+        fn settle(encoder: sink::EncoderBorrow<'_>, delivery: u32, response: HttpResponse) -> Settlement {
+            let encoder = encoder.get::<Encoder<S>>();
+            encoder.0.borrow_mut().settle(delivery, response)
+        }
+        fn answered(encoder: sink::EncoderBorrow<'_>, delivery: u32, response: HttpResponse) -> Settlement {
+            let encoder = encoder.get::<Encoder<S>>();
+            encoder.0.borrow_mut().answered(delivery, response)
+        }
+        fn guarantees(encoder: sink::EncoderBorrow<'_>) -> Guarantee {
+            encoder.get::<Encoder<S>>().0.borrow().guarantee()
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Whoever fails to sign in chooses the user name that is shown here: [`text`] keeps it from pinging, linking or
 //! pretending to be the rest of the message.
 
+mod answer;
 mod digest;
 mod text;
 
@@ -98,15 +99,8 @@ impl Sink for Slack {
         Ok(vec![Delivery::Http(request)])
     }
 
-    /// Slack answers in words: `ok`, or why not, such as `invalid_payload`, `action_prohibited`, `no_service` or
-    /// `channel_is_archived`.
-    fn verdict(&mut self, _delivery: u32, response: HttpResponse) -> Verdict {
-        match Verdict::from_status(&response) {
-            Verdict::Accepted if !matches!(response.body.trim_ascii(), b"ok" | b"") => {
-                Verdict::Refused(format!("the answer is not Slack's: {}", response.reason()))
-            }
-            verdict => verdict,
-        }
+    fn settle(&mut self, _delivery: u32, response: HttpResponse) -> Settlement {
+        answer::settle(&response)
     }
 }
 
@@ -136,32 +130,3 @@ impl Slack {
 }
 
 export_sink!(Slack);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slacks_answers_are_read() {
-        let read = |status, body: &str| {
-            let response = HttpResponse {
-                status,
-                headers: vec![("retry-after".into(), "30".into())],
-                body: body.into(),
-            };
-            Slack::open("{}").unwrap().verdict(0, response)
-        };
-        assert_eq!(read(200, "ok"), Verdict::Accepted);
-        assert_eq!(read(429, "rate_limited"), Verdict::Retry(Some(30_000)));
-        assert_eq!(read(500, "rollup_error"), Verdict::Retry(Some(30_000)));
-        for (status, body) in [
-            (400, "invalid_payload"),
-            (403, "action_prohibited"),
-            (404, "no_service"),
-            (410, "channel_is_archived"),
-        ] {
-            assert_eq!(read(status, body), Verdict::Refused(format!("status {status}: {body}")));
-        }
-        assert!(matches!(read(200, "<html>"), Verdict::Refused(_)));
-    }
-}

@@ -2,17 +2,19 @@
 //!
 //! | code | HTTP | says | becomes |
 //! |---|---|---|---|
-//! | 0 | 200 | Success | accepted |
+//! | 0 | 200 | Success | accepted, or a question where acknowledgement is asked for |
+//! | 1 to 4, 7, 10, 11, 14, 16, 21, 22 | 400, 401, 403 | token, index, channel, acknowledgement | the sink cannot be used |
 //! | 6, 12, 13, 15 | 400 | an event's data, its `event` or its `fields` are wrong | that event rejected, see below |
 //! | 8 | 500 | Internal server error | retry |
 //! | 9, 18 to 20, 23, 26, 27 | 503, 429 | busy, unhealthy, shutting down, queue or acknowledgements full | retry |
-//! | all others | 400, 401, 403, 404 | token, channel, index, … | refused, with HEC's own words |
+//! | 17, 24, 25, and none of HEC's | 2xx | healthy, filling up; what stands before HEC answers so | accepted |
+//! | any other | | | by the status, with HEC's own words |
 //!
 //! HEC takes a request from its beginning: where it answers with an `invalid-event-number`, the events before that one are
-//! indexed, and it and all after it are not. A verdict cannot ask for the rest of a batch to be sent again, so the later
-//! events are rejected too and say why: they become dead letters, and a replay delivers them. To repeat the whole batch
-//! would index its beginning twice and stop at the same event again; to reject the one event alone would lose those after
-//! it.
+//! indexed, and it and all after it are not. That one is rejected, and those after it are delivered again alone: to repeat
+//! the whole batch would index its beginning twice. With acknowledgement its beginning comes again too, since nobody
+//! acknowledges it. A receiver that stops at one event after the other is asked [a few times](STOPS) only; then what it has
+//! not looked at is rejected as well and says so: it becomes dead letters, and a replay delivers it.
 //!
 //! The number counts from 0 (`"invalid-event-number":0` is the answer to a single bad event). A busy server gives one too,
 //! but the whole batch is sent again then, because events may be there twice and must not be missing.
@@ -20,134 +22,143 @@
 use plugin_sdk::answer::in_one_line;
 use plugin_sdk::*;
 use serde::Deserialize;
+use serde_json::Value;
 
-#[derive(Deserialize)]
+/// How many requests in a row may stop at an invalid event.
+pub const STOPS: u32 = 3;
+
+/// An answer of HEC: it has a code, and of the codes one that HEC has.
 struct Answer {
-    code: u32,
-    #[serde(default)]
+    code: u64,
     text: String,
-    #[serde(rename = "invalid-event-number")]
     invalid: Option<usize>,
+    ack: Option<u64>,
 }
 
-/// What an answer means for the `sent` events of a request.
-pub fn verdict(response: &HttpResponse, sent: usize) -> Verdict {
-    let Ok(answer) = serde_json::from_slice::<Answer>(&response.body) else {
-        let empty = response.body.trim_ascii().is_empty();
-        return match Verdict::from_status(response) {
-            // A page of another server, a login form say, is no receipt.
-            Verdict::Accepted if !empty => {
-                Verdict::Refused("the answer is not HEC's: is this the right endpoint?".into())
-            }
-            verdict => verdict,
+/// The codes that HEC has.
+const CODES: std::ops::RangeInclusive<u64> = 0..=27;
+
+impl Answer {
+    fn of(response: &HttpResponse) -> Option<Answer> {
+        let body: Value = serde_json::from_slice(&response.body).ok()?;
+        let number = |name: &str| match body.get(name)? {
+            Value::String(text) => text.trim().parse().ok(),
+            number => number.as_u64(),
         };
-    };
-    let text = match in_one_line(&answer.text).as_str() {
-        "" => format!("code {}", answer.code),
-        text => format!("{text} (code {})", answer.code),
-    };
-    match (answer.code, answer.invalid) {
-        (0, _) if (200..300).contains(&response.status) => Verdict::Accepted,
-        (8 | 9 | 18 | 19 | 20 | 23 | 26 | 27, _) => Verdict::Retry(response.retry_after()),
-        (6 | 12 | 13 | 15, Some(invalid)) if invalid < sent => Verdict::Rejected(from(invalid, sent, &text)),
-        _ => match Verdict::from_status(response) {
-            Verdict::Retry(wait) => Verdict::Retry(wait),
-            _ => Verdict::Refused(text),
-        },
+        let code = number("code").filter(|code| CODES.contains(code))?;
+        let text = body.get("text").and_then(Value::as_str).unwrap_or_default();
+        Some(Answer {
+            code,
+            text: match in_one_line(text).as_str() {
+                "" => format!("code {code}"),
+                text => format!("{text} (code {code})"),
+            },
+            invalid: number("invalid-event-number").and_then(|number| number.try_into().ok()),
+            ack: number("ackId"),
+        })
     }
 }
 
-/// The invalid event, and those after it that HEC did not look at.
-fn from(invalid: usize, sent: usize, text: &str) -> Vec<ItemRejection> {
-    (invalid..sent)
-        .filter_map(|index| {
-            let reason = match index == invalid {
-                true => text.to_owned(),
-                false => format!("not looked at: Splunk stopped at event {invalid} of the request"),
-            };
-            let index = index.try_into().ok()?;
-            Some(ItemRejection { index, reason })
-        })
-        .collect()
+/// What an answer means for a request.
+pub enum Reading {
+    /// All events are taken; with the number by which to ask for their acknowledgement, where there is one.
+    Taken(Option<u64>),
+    /// The first event that was not indexed, and why.
+    Stopped(usize, String),
+    Other(Settlement),
+}
+
+/// Reads the answer to a request with so many events.
+pub fn read(response: &HttpResponse, sent: usize) -> Reading {
+    let is_success = (200..300).contains(&response.status);
+    let Some(Answer {
+        code,
+        text,
+        invalid,
+        ack,
+    }) = Answer::of(response)
+    else {
+        if !is_success {
+            return Reading::Other(Verdict::from_status(response).into());
+        }
+        // Whatever stands before HEC says so in its own words; a page for people says nothing of events.
+        return match is_page(response) {
+            true => Reading::Other(Settlement::Refused(format!(
+                "the answer is not HEC's: is this the right endpoint? {}",
+                response.reason()
+            ))),
+            false => Reading::Taken(None),
+        };
+    };
+    let other = match (code, invalid) {
+        (0 | 17 | 24 | 25, _) if is_success => return Reading::Taken(ack),
+        (6 | 12 | 13 | 15, Some(invalid)) if invalid < sent => return Reading::Stopped(invalid, text),
+        (8 | 9 | 18 | 19 | 20 | 23 | 26 | 27, _) => Settlement::retry(response.retry_after(), text),
+        (1..=4 | 7 | 10 | 11 | 14 | 16 | 21 | 22, _) => Settlement::Unusable(text),
+        _ => match Verdict::from_status(response) {
+            Verdict::Retry(wait) => Settlement::retry(wait, text),
+            _ => Settlement::Refused(text),
+        },
+    };
+    Reading::Other(other)
+}
+
+/// What became of a request that stopped at an event.
+pub fn stopped(invalid: usize, sent: usize, text: &str, stops: u32, acknowledged: bool) -> Settlement {
+    let is_last = stops >= STOPS;
+    let place = |index: usize| u32::try_from(index).ok();
+    let mut rejected = vec![(invalid, text.to_owned())];
+    if is_last {
+        let reason = format!("not looked at: Splunk stopped at event {invalid} of the request");
+        rejected.extend((invalid + 1..sent).map(|index| (index, reason.clone())));
+    }
+    let before = 0..if acknowledged { invalid } else { 0 };
+    let after = if is_last { sent } else { invalid + 1 }..sent;
+    Settlement::Settled(Partition {
+        rejected: rejected
+            .into_iter()
+            .filter_map(|(index, reason)| {
+                let index = place(index)?;
+                Some(ItemRejection { index, reason })
+            })
+            .collect(),
+        retried: before.chain(after).filter_map(place).collect(),
+        after: None,
+        reason: format!("Splunk stopped at event {invalid} of the request: {text}"),
+    })
+}
+
+/// Whether the indexer has acknowledged; or why it never will.
+pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, String> {
+    #[derive(Deserialize)]
+    struct Acks {
+        acks: serde_json::Map<String, Value>,
+    }
+    if (200..300).contains(&response.status)
+        && let Ok(Acks { acks }) = serde_json::from_slice(&response.body)
+    {
+        return Ok(acks.get(&ack.to_string()) == Some(&Value::Bool(true)));
+    }
+    let said = |text: &str| format!("no acknowledgement from Splunk: {text}");
+    Err(match (Answer::of(response), Verdict::from_status(response)) {
+        (
+            Some(Answer {
+                code: 0 | 8 | 9 | 18 | 19 | 20 | 23 | 26 | 27,
+                ..
+            }),
+            _,
+        )
+        | (None, Verdict::Retry(_)) => return Ok(false),
+        (Some(answer), _) => said(&answer.text),
+        (None, _) => said(&response.reason()),
+    })
+}
+
+/// Whether the body is a page for people, a form to sign in say.
+fn is_page(response: &HttpResponse) -> bool {
+    let is_html = |kind: &str| kind.to_ascii_lowercase().contains("html");
+    response.body.trim_ascii_start().starts_with(b"<") || response.header("content-type").is_some_and(is_html)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(status: u16, body: &str) -> Verdict {
-        let response = HttpResponse {
-            status,
-            headers: vec![],
-            body: body.into(),
-        };
-        verdict(&response, 3)
-    }
-
-    #[test]
-    fn every_code_has_its_verdict() {
-        let retry = Verdict::Retry(None);
-        let refused = |text: &str| Verdict::Refused(text.into());
-        for (status, body, expected) in [
-            (200, r#"{"text":"Success","code":0}"#, Verdict::Accepted),
-            (200, r#"{"text":"Success","code":0,"ackId":7}"#, Verdict::Accepted),
-            (200, "", Verdict::Accepted),
-            (
-                503,
-                r#"{"text":"Server is busy","code":9,"invalid-event-number":1}"#,
-                retry.clone(),
-            ),
-            (500, r#"{"text":"Internal server error","code":8}"#, retry.clone()),
-            (429, "slow down", retry.clone()),
-            (502, "<html>", retry),
-            (
-                401,
-                r#"{"text":"Token is required","code":2}"#,
-                refused("Token is required (code 2)"),
-            ),
-            (
-                403,
-                r#"{"text":"Invalid token","code":4}"#,
-                refused("Invalid token (code 4)"),
-            ),
-            (
-                400,
-                r#"{"text":"Incorrect index","code":7,"invalid-event-number":1}"#,
-                refused("Incorrect index (code 7)"),
-            ),
-            (400, r#"{"text":"No data","code":5}"#, refused("No data (code 5)")),
-            (404, "no such page", refused("status 404: no such page")),
-            (
-                200,
-                "<html>sign in</html>",
-                refused("the answer is not HEC's: is this the right endpoint?"),
-            ),
-            (400, r#"{"text":"Success","code":0}"#, refused("Success (code 0)")),
-            (
-                400,
-                r#"{"text":"Invalid data format","code":6,"invalid-event-number":3}"#,
-                refused("Invalid data format (code 6)"),
-            ),
-        ] {
-            assert_eq!(read(status, body), expected, "{body}");
-        }
-    }
-
-    #[test]
-    fn an_invalid_event_and_those_after_it_are_rejected() {
-        let Verdict::Rejected(items) = read(
-            400,
-            r#"{"text":"Invalid data format","code":6,"invalid-event-number":1}"#,
-        ) else {
-            panic!()
-        };
-        let items: Vec<_> = items.iter().map(|item| (item.index, item.reason.as_str())).collect();
-        assert_eq!(
-            items,
-            [
-                (1, "Invalid data format (code 6)"),
-                (2, "not looked at: Splunk stopped at event 1 of the request")
-            ]
-        );
-    }
-}
+mod tests;

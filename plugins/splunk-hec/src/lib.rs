@@ -5,22 +5,34 @@
 //! token is an `Authorization: Splunk …` header, which the sink's endpoint adds and this plugin never sees.
 //!
 //! HEC knows no ids, so a batch whose answer was lost is there twice after the retry; each event still carries its id.
-//! How answers are read stands in [`answer`].
+//! How answers are read stands in [`answer`]. Every request names its [`channel`]; with `acknowledge = true` events count
+//! as delivered when the indexer says that it has them ("About HTTP Event Collector Indexer Acknowledgment").
 
 mod answer;
+mod channel;
+mod origin;
 
+use answer::Reading;
+use origin::Origin;
 use plugin_sdk::*;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 /// HEC itself allows far more, Splunk Cloud recommends at most 1 MB a request.
 const BATCH_BYTES: u64 = 1 << 20;
+const CHANNEL: &str = "X-Splunk-Request-Channel";
 
 /// The sink.
 pub struct SplunkHec {
     config: Config,
+    channel: String,
     /// How many events the last request held.
     sent: usize,
+    /// The number by which its acknowledgement is asked for.
+    ack: u64,
+    /// How many requests in a row stopped at an invalid event.
+    stops: u32,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +43,9 @@ struct Config {
     #[serde(default = "default_sourcetype")]
     sourcetype: String,
     host: Option<String>,
+    channel: Option<String>,
+    #[serde(default)]
+    acknowledge: bool,
 }
 
 fn default_sourcetype() -> String {
@@ -52,14 +67,6 @@ struct Envelope<'a> {
     event: &'a RawValue,
 }
 
-/// Where the encodings keep the time: OCSF and the flat event, ECS.
-#[derive(Deserialize)]
-struct Times {
-    time: Option<serde_json::Value>,
-    #[serde(rename = "@timestamp")]
-    timestamp: Option<serde_json::Value>,
-}
-
 impl Sink for SplunkHec {
     fn describe() -> SinkDescription {
         SinkDescription {
@@ -73,10 +80,17 @@ impl Sink for SplunkHec {
         }
     }
 
-    fn open(config: &str) -> Result<Self, Fault> {
+    fn open(text: &str) -> Result<Self, Fault> {
+        let config: Config = config(text)?;
         Ok(SplunkHec {
-            config: plugin_sdk::config(config)?,
+            channel: config
+                .channel
+                .clone()
+                .unwrap_or_else(|| channel::of(&json_lines::compact(text))),
+            config,
             sent: 0,
+            ack: 0,
+            stops: 0,
         })
     }
 
@@ -90,39 +104,71 @@ impl Sink for SplunkHec {
         }
         // Not one JSON text but many, which HEC takes under the same type.
         let body = Body::Other(("application/json".into(), body.into_bytes()));
-        let request = HttpRequest::post(["services", "collector", "event"]).body(body);
+        let request = HttpRequest::post(["services", "collector", "event"])
+            .header(CHANNEL, &self.channel)
+            .body(body);
         Ok(vec![Delivery::Http(request)])
     }
 
-    fn verdict(&mut self, _delivery: u32, response: HttpResponse) -> Verdict {
-        answer::verdict(&response, self.sent)
+    fn settle(&mut self, _delivery: u32, response: HttpResponse) -> Settlement {
+        let acknowledge = self.config.acknowledge;
+        let stops = std::mem::take(&mut self.stops);
+        match answer::read(&response, self.sent) {
+            Reading::Taken(_) if !acknowledge => Settlement::accepted(),
+            Reading::Taken(Some(ack)) => {
+                self.ack = ack;
+                self.question()
+            }
+            Reading::Taken(None) => Settlement::Unusable(
+                "acknowledge = true, and the answer has no ackId: enable indexer acknowledgement for the token".into(),
+            ),
+            Reading::Stopped(invalid, text) => {
+                self.stops = (stops + 1) % answer::STOPS;
+                answer::stopped(invalid, self.sent, &text, stops + 1, acknowledge)
+            }
+            Reading::Other(settlement) => {
+                if matches!(settlement, Settlement::Retry(_)) {
+                    self.stops = stops;
+                }
+                settlement
+            }
+        }
+    }
+
+    fn answered(&mut self, _delivery: u32, response: HttpResponse) -> Settlement {
+        match answer::acknowledged(&response, self.ack) {
+            Ok(true) => Settlement::accepted(),
+            Ok(false) => self.question(),
+            Err(reason) => Settlement::Unusable(reason),
+        }
     }
 }
 
 impl SplunkHec {
+    /// Whether the indexer has what the last request brought.
+    fn question(&self) -> Settlement {
+        let body = json!({"acks": [self.ack]}).to_string();
+        let request = HttpRequest::post(["services", "collector", "ack"])
+            .header(CHANNEL, &self.channel)
+            .body(Body::Json(body));
+        Settlement::Ask(Question { request, after: None })
+    }
+
     fn event(&self, document: &str) -> Result<String, Fault> {
         let unreadable = |error: serde_json::Error| Fault::internal(format!("a document is no JSON: {error}"));
         let compact = json_lines::compact(document);
         let event = serde_json::from_str(&compact).map_err(unreadable)?;
+        let origin = Origin::of(&compact);
         let envelope = Envelope {
-            time: time_of(&compact).and_then(seconds),
-            host: self.config.host.as_deref(),
-            source: self.config.source.as_deref(),
+            time: origin.time.and_then(seconds),
+            host: self.config.host.as_deref().or(origin.connection.as_deref()),
+            source: self.config.source.as_deref().or(origin.report.as_deref()),
             sourcetype: &self.config.sourcetype,
             index: self.config.index.as_deref(),
             event,
         };
         serde_json::to_string(&envelope).map_err(unreadable)
     }
-}
-
-/// When the event of a document happened; without it Splunk takes the time of arrival.
-fn time_of(document: &str) -> Option<Timestamp> {
-    let times: Times = serde_json::from_str(document).ok()?;
-    times.time.or(times.timestamp).and_then(|time| match time {
-        serde_json::Value::String(text) => time::parse(&text).ok(),
-        number => number.as_i64(),
-    })
 }
 
 /// Seconds with three decimals, as a JSON number that no rounding has touched.
@@ -147,20 +193,6 @@ mod tests {
             (i64::MIN, "-9223372036854775.808"),
         ] {
             assert_eq!(seconds(ms).unwrap().get(), text);
-        }
-    }
-
-    #[test]
-    fn the_time_of_every_encoding_is_found() {
-        for document in [
-            r#"{"time":1525902954890}"#,
-            r#"{"time":"2018-05-09T21:55:54.890Z"}"#,
-            r#"{"@timestamp":"2018-05-09T21:55:54.890Z"}"#,
-        ] {
-            assert_eq!(time_of(document), Some(1_525_902_954_890), "{document}");
-        }
-        for document in [r#"{"time":true}"#, r#"{"time":"soon"}"#, "{}", "[]"] {
-            assert_eq!(time_of(document), None, "{document}");
         }
     }
 }

@@ -110,8 +110,9 @@ impl Opener<'_> {
         if !self.checking {
             return Ok(FileSink::create(name, &path, renderer, options)?);
         }
-        // The folder, or the nearest one above it that exists, must take a file.
-        let folder = path
+        // What the path leads to must be a file, and its folder, or the nearest one above it that exists, must take one.
+        let target = FileSink::examine(&path)?;
+        let folder = target
             .ancestors()
             .skip(1)
             .find(|folder| folder.is_dir() || folder.as_os_str().is_empty());

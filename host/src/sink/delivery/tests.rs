@@ -41,8 +41,30 @@ impl Sink for Scripted {
         if inner.room.is_some_and(|room| events.len() > room) {
             return Ok(Verdict::TooLarge { reason: "413".into() });
         }
-        if let Some(verdict) = inner.script.pop_front() {
-            return Ok(verdict);
+        match inner.script.pop_front() {
+            // Of three events it takes the first, wants the second again, and refuses the third.
+            Some(Verdict::Partial { after, reason, .. }) => {
+                let mut rejected = Vec::new();
+                let mut retried = Vec::new();
+                for (index, event) in events.iter().enumerate() {
+                    match index % 3 {
+                        0 => inner.taken.push(event.subject.name.clone()),
+                        1 => retried.push(index),
+                        _ => rejected.push(Rejection {
+                            index,
+                            reason: "third".into(),
+                        }),
+                    }
+                }
+                return Ok(Verdict::Partial {
+                    rejected,
+                    retried,
+                    after,
+                    reason,
+                });
+            }
+            Some(verdict) => return Ok(verdict),
+            None => {}
         }
         let mut rejections = Vec::new();
         for (index, event) in events.iter().enumerate() {
@@ -117,6 +139,23 @@ fn retry(after: Option<u64>) -> Verdict {
 
 fn unusable(reason: &str) -> Verdict {
     Verdict::Unusable { reason: reason.into() }
+}
+
+/// By thirds, as the receiver does it.
+fn partial() -> Verdict {
+    Verdict::Partial {
+        rejected: Vec::new(),
+        retried: Vec::new(),
+        after: None,
+        reason: "queue full".into(),
+    }
+}
+
+fn unacknowledged(after: Option<u64>) -> Verdict {
+    Verdict::Unacknowledged {
+        after: after.map(Duration::from_secs),
+        reason: "not acknowledged".into(),
+    }
 }
 
 fn small(events: usize, gather: bool) -> BatchLimits {
@@ -282,6 +321,94 @@ async fn an_unusable_sink_that_nobody_waits_for_is_down_until_it_is_tried_again(
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_may_be_taken_later_is_delivered_again() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    bench.receiver.0.lock().unwrap().script = [partial(), retry(None), partial()].into();
+    bench.delivery.deliver(&events(0..6)).await.unwrap();
+    // 0 and 3 at once, then 1 and 4 alone, 1 of them, and 4 at last; 2 and 5 never.
+    assert_eq!(bench.receiver.0.lock().unwrap().batches, [6, 2, 2, 1]);
+    assert_eq!(
+        bench.receiver.0.lock().unwrap().taken,
+        ["0", "3", "1", "4"].map(String::from)
+    );
+    assert_eq!(bench.counts(), (4, 3, 2, 0));
+    assert_eq!(bench.reasons(), ["third", "third"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    let mut script = VecDeque::from(vec![partial()]);
+    script.extend(vec![retry(None); 1000]);
+    bench.receiver.0.lock().unwrap().script = script;
+    let begun = Instant::now();
+    bench.delivery.deliver(&events(0..3)).await.unwrap();
+    assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
+    let (delivered, _, dead, undelivered) = bench.counts();
+    assert_eq!((delivered, dead, undelivered), (1, 2, 0));
+    assert_eq!(bench.reasons(), ["third", "given up: busy"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_batch_may_be_too_large_or_refused() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    let too_large = Verdict::TooLarge { reason: "413".into() };
+    bench.receiver.0.lock().unwrap().script = [partial(), too_large].into();
+    bench.delivery.deliver(&events(0..6)).await.unwrap();
+    assert_eq!(bench.receiver.0.lock().unwrap().batches, [6, 2, 1, 1]);
+    assert_eq!(bench.counts(), (4, 1, 2, 0));
+
+    let refused = Verdict::Refused { reason: "400".into() };
+    bench.receiver.0.lock().unwrap().script = [partial(), refused].into();
+    bench.delivery.deliver(&events(6..9)).await.unwrap();
+    assert_eq!(bench.counts(), (5, 2, 4, 0));
+    assert_eq!(bench.reasons()[2..], ["third", "400"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_given_back_comes_again_as_a_whole_and_counts_nothing() {
+    for last in [retry(None), unusable("401")] {
+        let mut bench = bench(small(10, false), Bounds::default());
+        bench.delivery.wait_when_down();
+        let mut script = VecDeque::from(vec![partial()]);
+        script.extend(vec![last; 1000]);
+        bench.receiver.0.lock().unwrap().script = script;
+        bench.delivery.deliver(&events(0..3)).await.unwrap_err();
+        let (delivered, _, dead, undelivered) = bench.counts();
+        assert_eq!((delivered, dead, undelivered), (0, 0, 0));
+        assert_eq!(bench.delivery.answered(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    bench.receiver.0.lock().unwrap().script = vec![unacknowledged(None); 4].into();
+    bench.delivery.deliver(&events(0..3)).await.unwrap();
+    assert_eq!(bench.receiver.0.lock().unwrap().batches, [3; 5]);
+    assert_eq!(bench.counts(), (3, 0, 0, 0), "nothing was repeated");
+
+    for (after, from) in [(None, 10), (Some(0), 20)] {
+        let (begun, before) = (Instant::now(), bench.receiver.0.lock().unwrap().batches.len());
+        bench.receiver.0.lock().unwrap().script = vec![unacknowledged(after); 1000].into();
+        bench.delivery.deliver(&events(from..from + 2)).await.unwrap();
+        assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
+        let asked = bench.receiver.0.lock().unwrap().batches.len() - before;
+        assert!(asked < 20, "{asked}");
+        assert_eq!(bench.reasons().last().unwrap(), "given up: not acknowledged");
+        let letters = bench.dead_letters.read(&Selection::default(), 0, 10).unwrap();
+        assert!(letters.iter().all(|letter| letter.entry.attempts == 1));
+
+        // It is tried again, and one that asks for patience is no longer down.
+        tokio::time::advance(Duration::from_secs(10)).await;
+        bench.receiver.0.lock().unwrap().script = [unacknowledged(after)].into();
+        let taken = bench.counts().0;
+        bench.delivery.deliver(&events(from + 2..from + 5)).await.unwrap();
+        assert_eq!(bench.counts().0, taken + 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_longer_than_the_budget_is_not_begun() {
     let mut bench = bench(small(10, false), Bounds::default());
     bench.receiver.0.lock().unwrap().script = [retry(Some(3600))].into();
@@ -341,7 +468,7 @@ proptest::proptest! {
     /// Whatever the receiver answers, each event is delivered or set aside, exactly once.
     #[test]
     fn every_event_is_counted_exactly_once(
-        answers in proptest::collection::vec(0_u8..7, 0..60),
+        answers in proptest::collection::vec(0_u8..9, 0..60),
         sizes in proptest::collection::vec(0_usize..30, 1..12),
         room in proptest::option::of(0_usize..12),
         gather: bool,
@@ -362,6 +489,8 @@ proptest::proptest! {
                         3 => Some(Verdict::Refused { reason: "no".into() }),
                         4 => Some(Verdict::TooLarge { reason: "big".into() }),
                         5 => Some(unusable("401")),
+                        6 => Some(partial()),
+                        7 => Some(unacknowledged(None)),
                         _ => None,
                     })
                     .collect();

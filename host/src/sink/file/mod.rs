@@ -83,6 +83,7 @@ pub(super) fn put_new(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<(
     let path = links::follow(path).map_err(|refused| match refused {
         links::Refused::Unreadable(error) => error,
         links::Refused::Nowhere => io::ErrorKind::NotFound.into(),
+        links::Refused::Circle => io::Error::other("its symbolic links lead in a circle"),
         links::Refused::Foreign(link) => io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!("{} is a symbolic link that belongs to somebody else", link.display()),

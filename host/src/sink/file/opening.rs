@@ -1,6 +1,10 @@
 //! The beginning of a file: whatever speaks against it is found here.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Existing, FileOptions, FileSink, State,
@@ -8,11 +12,20 @@ use super::{
     options::Completed,
     partial::{self, Partial},
     rotation::{Clock, Series},
-    target::resolve,
+    target::{self, resolve},
 };
 use crate::sink::{Renderer, SinkError};
 
 impl FileSink {
+    /// The file that would be written to at that path, links followed. Makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where the path can be no file's.
+    pub fn examine(path: &Path) -> Result<PathBuf, SinkError> {
+        target::examine(path)
+    }
+
     /// Begins a file. Whatever speaks against `path` is found here, before any event.
     pub fn create(
         name: impl Into<String>,

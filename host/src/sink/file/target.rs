@@ -27,6 +27,20 @@ pub(super) fn make_folders(folder: &Path, mode: FileMode) -> io::Result<()> {
         .create(folder)
 }
 
+/// What is wrong with a path where nothing is made on the way to it.
+const NO_FOLDER: &str = "its folder does not exist";
+
+/// The file that would be written, links followed, where the path can be one's. Makes nothing; the folder may be missing.
+pub(super) fn examine(path: &Path) -> Result<PathBuf, SinkError> {
+    match resolve(path, None) {
+        Ok((target, _)) => Ok(target),
+        Err(SinkError::Target { problem: NO_FOLDER, .. }) => {
+            Ok(links::follow(path).unwrap_or_else(|_| path.to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The file to write, links followed, and its folder; missing folders are made where they have a mode.
 pub(super) fn resolve(path: &Path, folders: Option<FileMode>) -> Result<(PathBuf, PathBuf), SinkError> {
     let refuse = |path: &Path, problem, hint| {
@@ -56,6 +70,9 @@ pub(super) fn resolve(path: &Path, folders: Option<FileMode>) -> Result<(PathBuf
                 "mend or remove the link",
             );
         }
+        Err(links::Refused::Circle) => {
+            return refuse(path, "its symbolic links lead in a circle", "mend or remove the links");
+        }
         Err(links::Refused::Unreadable(error)) => return Err(create(error)),
     };
     let Some(folder) = folder_of(&target) else {
@@ -69,7 +86,7 @@ pub(super) fn resolve(path: &Path, folders: Option<FileMode>) -> Result<(PathBuf
         Ok(_) => return refuse(path, "its folder is a file", "choose another path"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let hint = "create the folder, or choose another path";
-            return refuse(path, "its folder does not exist", hint);
+            return refuse(path, NO_FOLDER, hint);
         }
         Err(error) => return Err(create(error)),
     }

@@ -205,6 +205,7 @@ fn what_cannot_become_a_file_is_refused_before_any_event() {
         (at("missing/x"), "its folder does not exist"),
         (at("file/x"), "its folder is a file"),
         (at("dangling"), "it is a symbolic link that leads nowhere"),
+        (at("loop"), "its symbolic links lead in a circle"),
         ("/dev/null".into(), "it is no regular file"),
     ] {
         let error = create(&path, NEVER).unwrap_err();
@@ -212,11 +213,61 @@ fn what_cannot_become_a_file_is_refused_before_any_event() {
         assert_eq!(error.class(), Class::Usage);
         assert!(error.hint().is_some());
     }
-    assert!(matches!(create(&at("loop"), NEVER), Err(SinkError::Create { .. })));
     assert_eq!(
         names(folder.path()),
         ["dangling", "file", "folder", "loop", "to-folder"]
     );
+}
+
+#[tokio::test]
+async fn a_folder_that_goes_while_its_file_is_written_is_an_error_and_no_other_file_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for (replaced, existing) in [
+        (false, Existing::Replace),
+        (false, Existing::Extend),
+        (true, Existing::Replace),
+        (true, Existing::Extend),
+    ] {
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let path = inner.join("x.csv");
+        let mut sink = create(&path, FileOptions { existing, ..NEVER }).unwrap();
+        sink.deliver(&events(3000)).await.unwrap();
+        fs::remove_dir_all(&inner).unwrap();
+        if replaced {
+            fs::write(&inner, "no folder").unwrap();
+        }
+        let error = sink.close().await.unwrap_err();
+        assert_eq!(error.class(), Class::Delivery, "{error}");
+        assert_eq!(
+            names(folder.path()),
+            [""; 0]
+                .into_iter()
+                .chain(replaced.then_some("inner"))
+                .collect::<Vec<_>>()
+        );
+        drop(sink);
+        let _ = fs::remove_file(&inner);
+    }
+}
+
+#[test]
+fn a_path_is_examined_without_a_trace_and_as_it_would_be_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    symlink("new.csv", at("dangling")).unwrap();
+    fs::create_dir(at("real")).unwrap();
+    symlink("real", at("way")).unwrap();
+    assert_eq!(
+        FileSink::examine(&at("missing/deep/x.csv")).unwrap(),
+        at("missing/deep/x.csv")
+    );
+    assert_eq!(FileSink::examine(&at("way/x.csv")).unwrap(), at("real/x.csv"));
+    for path in [at("real"), at("dangling"), "/dev/null".into()] {
+        let examined = FileSink::examine(&path).unwrap_err().to_string();
+        assert_eq!(examined, create(&path, NEVER).unwrap_err().to_string());
+    }
+    assert_eq!(names(folder.path()), ["dangling", "real", "way"]);
 }
 
 #[tokio::test]

@@ -159,8 +159,9 @@ impl Sink for OtlpSink {
     /// Sends a request without records, which the specification has collectors take.
     async fn probe(&mut self) -> Result<String, SinkError> {
         match self.wire.export(&[], &self.encoding, &self.provenance).await {
-            Verdict::Accepted | Verdict::Rejected(_) => Ok("the collector answers".into()),
+            Verdict::Accepted | Verdict::Rejected(_) | Verdict::Partial { .. } => Ok("the collector answers".into()),
             Verdict::Retry { reason, .. }
+            | Verdict::Unacknowledged { reason, .. }
             | Verdict::TooLarge { reason }
             | Verdict::Unusable { reason }
             | Verdict::Refused { reason } => Err(SinkError::Unusable {

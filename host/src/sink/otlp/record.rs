@@ -68,7 +68,7 @@ fn record(event: &Event, observed: u64, encoding: &Rendering, provenance: &Prove
         severity_text: text.into(),
         event_name: format!("audit.{}", event.activity.name()),
         body: Some(text_value(String::from_utf8_lossy(&body).into_owned())),
-        attributes: attributes(&encoding.trim(event)),
+        attributes: attributes(&encoding.trim(event), event.actor.is_some()),
         ..LogRecord::default()
     }
 }
@@ -78,8 +78,8 @@ fn nanoseconds(ms: i64) -> Option<u64> {
     u64::try_from(ms).ok()?.checked_mul(1_000_000)
 }
 
-/// No key comes twice.
-fn attributes(event: &Event) -> Vec<KeyValue> {
+/// No key comes twice. Who acted is the subject only where nobody else did, whether or not that one is left out.
+fn attributes(event: &Event, another_acted: bool) -> Vec<KeyValue> {
     let mut all = vec![
         attribute("event.action", event.activity.name()),
         attribute("event.outcome", event.outcome.name()),
@@ -92,9 +92,11 @@ fn attributes(event: &Event) -> Vec<KeyValue> {
     optional("client.address", event.source_ip.as_ref());
     optional("session.id", event.session.as_ref());
     optional("user_agent.original", event.user_agent.as_ref());
-    let user = event.actor.as_ref().unwrap_or(&event.subject);
-    principal(&mut all, "user", user);
-    if event.actor.is_some() {
+    let itself = Some(&event.subject).filter(|_| !another_acted);
+    if let Some(user) = event.actor.as_ref().or(itself) {
+        principal(&mut all, "user", user);
+    }
+    if another_acted {
         principal(&mut all, "user.target", &event.subject);
     }
     all
@@ -189,6 +191,25 @@ mod tests {
                 ("user_agent.original", "Mozilla/5.0"),
             ]
         );
+    }
+
+    #[test]
+    fn what_a_sink_leaves_out_is_no_attribute_either() {
+        let event = samples::full(Activity::RoleAssign, Outcome::Failure);
+        let paths = ["actor", "src_endpoint", "http_request"].map(str::to_owned);
+        let rendering = crate::event::Rendering::without(Encoding::Ocsf, &paths).unwrap();
+        let record = record(&event, 1, &rendering, &samples::domain());
+        let attributes = members(&record.attributes);
+        for gone in [
+            "client.address",
+            "user_agent.original",
+            "session.id",
+            "user.name",
+            "user.full_name",
+        ] {
+            assert!(!attributes.contains_key(gone), "{gone}");
+        }
+        assert_eq!(attributes["user.target.name"], "jdoe@example.com");
     }
 
     #[test]

@@ -40,8 +40,11 @@ impl<'a> Rows<'a> {
             connection: text(&provenance.connection),
             ..Rows::default()
         };
-        let optional = |value: &'a Option<String>| value.as_deref().map(text);
+        let optional = |value: Option<&'a str>| value.map(text);
         for event in events {
+            // What the sink leaves out is in no column either.
+            let left = encoding.trim(event);
+            let kept = |is_left: bool, value: &'a Option<String>| value.as_deref().filter(|_| is_left);
             // Only events that never went through a run have no id.
             let nameless = || Cow::Owned(idempotency_key(std::slice::from_ref(event), provenance));
             rows.ids.push(match &event.id {
@@ -56,11 +59,13 @@ impl<'a> Rows<'a> {
             rows.activities.push(event.activity.name());
             rows.outcomes.push(event.outcome.name());
             rows.subjects.push(text(&event.subject.name));
-            rows.actors.push(event.actor.as_ref().map(|actor| text(&actor.name)));
-            rows.targets.push(optional(&event.target));
+            let actor = event.actor.as_ref().filter(|_| left.actor.is_some());
+            rows.actors.push(optional(actor.map(|actor| actor.name.as_str())));
+            rows.targets.push(optional(kept(left.target.is_some(), &event.target)));
+            let source_ip = kept(left.source_ip.is_some(), &event.source_ip);
             rows.source_ips.push(match addresses {
-                true => event.source_ip.as_deref().and_then(address),
-                false => optional(&event.source_ip),
+                true => source_ip.and_then(address),
+                false => optional(source_ip),
             });
             let mut json = Vec::with_capacity(1024);
             encoding.write(event, provenance, &mut json);
@@ -134,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{Encoding, samples};
+    use crate::event::{Activity, Encoding, Outcome, samples};
 
     #[test]
     fn a_nul_is_replaced_and_what_looks_like_one_is_not() {
@@ -160,6 +165,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(address(value).as_deref(), kept, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_sink_leaves_out_is_in_no_column() {
+        let paths = ["actor", "src_endpoint", "privileges"].map(str::to_owned);
+        let event = [samples::full(Activity::Logon, Outcome::Failure)];
+        let provenance = samples::domain();
+        assert!(
+            Rendering::without(Encoding::Ocsf, &paths).is_err(),
+            "the schema demands privileges"
+        );
+        let rendering = Rendering::without(Encoding::Ocsf, &paths[..2]).unwrap();
+        for addresses in [false, true] {
+            let rows = Rows::of(&event, &rendering, &provenance, addresses);
+            assert_eq!((&rows.actors[0], &rows.source_ips[0]), (&None, &None));
+            assert_eq!(rows.targets[0].as_deref(), event[0].target.as_deref());
+            assert!(!rows.documents[0].contains("203.0.113.7"), "{}", rows.documents[0]);
+            let whole = Rows::of(&event, &Encoding::Ocsf.into(), &provenance, addresses);
+            assert!(whole.actors[0].is_some() && whole.source_ips[0].is_some());
         }
     }
 

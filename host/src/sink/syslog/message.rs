@@ -195,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_sink_leaves_out_is_not_in_the_structured_data_either() {
+        let event = samples::full(Activity::RoleAssign, crate::event::Outcome::Success);
+        let paths = ["actor", "src_endpoint"].map(str::to_owned);
+        let rendering = Rendering::without(Encoding::Ocsf, &paths).unwrap();
+        let text = String::from_utf8(header().event(&event, &rendering, &samples::domain())).unwrap();
+        for gone in ["admin@example.com", "203.0.113.7", " actor=", " ip="] {
+            assert!(!text.contains(gone), "{gone}: {text}");
+        }
+        assert!(text.contains(" subject=\"jdoe@example.com\""), "{text}");
+    }
+
+    #[test]
     fn a_message_has_every_part() {
         let event = samples::full(Activity::Logon, Outcome::Failure);
         let bytes = header().event(&event, &Encoding::Event.into(), &samples::domain());

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Material, hostile};
 use crate::event::{Encoding, Event, Product, Provenance};
-use crate::plugin::{
-    Body, Delivery, Encoder, HttpResponse, Input, Item, JsonItem, Payload, PluginError, SinkPlugin, Verdict,
-};
+use crate::plugin::{Body, Delivery, Encoder, HttpResponse, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
 use crate::workshop::findings::{Failed, Finding, Found, crashed, failed, fine};
 
 /// What servers answer, and whether events may count as delivered then.
@@ -254,10 +252,8 @@ impl Tried<'_> {
                         "verdict on status {status} with the body {:?}",
                         String::from_utf8_lossy(body)
                     );
-                    let verdict = encoder
-                        .verdict(number, events.len(), response)
-                        .map_err(crashed(&what))?;
-                    if *status >= FIRST_ERROR && verdict == Verdict::Accepted {
+                    let verdict = encoder.settle(number, events.len(), response).map_err(crashed(&what))?;
+                    if *status >= FIRST_ERROR && verdict.is_accepted() {
                         return failed(
                             format!("{what}: accepted"),
                             "the events would be lost: answer `retry` where another try may help, else `refused` or `rejected`",

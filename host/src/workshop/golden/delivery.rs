@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::plugin::{Body, Delivery, HttpRequest, Method, Verdict};
+use crate::plugin::{Body, Delivery, HttpRequest, ItemRejection, Method, Settlement};
 
 /// A delivery, in the one way to write it.
 pub(super) fn written(delivery: &Delivery) -> Value {
@@ -12,17 +12,30 @@ pub(super) fn written(delivery: &Delivery) -> Value {
     }
 }
 
-/// A verdict, in the one way to write it.
-pub(super) fn verdict(verdict: &Verdict) -> Value {
-    match verdict {
-        Verdict::Accepted => json!("accepted"),
-        Verdict::Retry(wait) => json!({"retry": wait}),
-        Verdict::Rejected(rejections) => {
-            let rejections = rejections.iter();
-            let list = rejections.map(|rejection| json!({"index": rejection.index, "reason": rejection.reason}));
-            json!({"rejected": list.collect::<Vec<_>>()})
-        }
-        Verdict::Refused(reason) => json!({"refused": reason}),
+/// What was made of an answer, in the one way to write it.
+pub(super) fn verdict(settlement: &Settlement) -> Value {
+    let rejected = |rejections: &[ItemRejection]| -> Value {
+        let rejections = rejections.iter();
+        rejections
+            .map(|rejection| json!({"index": rejection.index, "reason": rejection.reason}))
+            .collect()
+    };
+    match settlement {
+        Settlement::Settled(parts) => match (parts.rejected.as_slice(), parts.retried.as_slice()) {
+            ([], []) => json!("accepted"),
+            (rejections, []) => json!({"rejected": rejected(rejections)}),
+            (rejections, retried) => json!({
+                "rejected": rejected(rejections),
+                "retried": retried,
+                "after": parts.after,
+                "reason": parts.reason,
+            }),
+        },
+        Settlement::Retry(again) if again.reason.is_empty() => json!({"retry": again.after}),
+        Settlement::Retry(again) => json!({"retry": again.after, "reason": again.reason}),
+        Settlement::Refused(reason) => json!({"refused": reason}),
+        Settlement::Unusable(reason) => json!({"unusable": reason}),
+        Settlement::Ask(question) => json!({"ask": request_value(&question.request), "after": question.after}),
     }
 }
 
@@ -71,6 +84,7 @@ fn text(name: &str, bytes: &[u8]) -> (String, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::{Partition, Postponement, Question};
 
     #[test]
     fn every_delivery_and_verdict_has_one_way_to_be_written() {
@@ -104,8 +118,52 @@ mod tests {
         assert_eq!(other(b"\x0a\xff"), json!({"type": "text/plain", "hex": "0aff"}));
         assert_eq!(written(&Delivery::Bytes(b"x\n".to_vec())), json!({"bytes": "x\n"}));
         assert_eq!(written(&Delivery::Bytes(vec![0xff])), json!({"hex": "ff"}));
-        assert_eq!(verdict(&Verdict::Accepted), json!("accepted"));
-        assert_eq!(verdict(&Verdict::Retry(None)), json!({"retry": null}));
-        assert_eq!(verdict(&Verdict::Refused("no".into())), json!({"refused": "no"}));
+    }
+
+    #[test]
+    fn every_settlement_has_one_way_to_be_written() {
+        let settled = |rejected: &[u32], retried: &[u32]| {
+            let item = |index: &u32| ItemRejection {
+                index: *index,
+                reason: "no".into(),
+            };
+            verdict(&Settlement::Settled(Partition {
+                rejected: rejected.iter().map(item).collect(),
+                retried: retried.to_vec(),
+                after: Some(5),
+                reason: "busy".into(),
+            }))
+        };
+        let no = json!([{"index": 1, "reason": "no"}]);
+        assert_eq!(settled(&[], &[]), json!("accepted"));
+        assert_eq!(settled(&[1], &[]), json!({"rejected": no}));
+        assert_eq!(
+            settled(&[1], &[0, 2]),
+            json!({"rejected": no, "retried": [0, 2], "after": 5, "reason": "busy"})
+        );
+        let retry = |reason: &str| {
+            verdict(&Settlement::Retry(Postponement {
+                after: None,
+                reason: reason.into(),
+            }))
+        };
+        assert_eq!(retry(""), json!({"retry": null}));
+        assert_eq!(retry("busy"), json!({"retry": null, "reason": "busy"}));
+        assert_eq!(verdict(&Settlement::Refused("no".into())), json!({"refused": "no"}));
+        assert_eq!(verdict(&Settlement::Unusable("no".into())), json!({"unusable": "no"}));
+        let question = Question {
+            request: HttpRequest {
+                method: Method::Post,
+                path: vec!["ack".into()],
+                query: vec![],
+                headers: vec![],
+                body: None,
+            },
+            after: Some(1),
+        };
+        assert_eq!(
+            verdict(&Settlement::Ask(question)),
+            json!({"ask": {"method": "POST", "path": ["ack"]}, "after": 1})
+        );
     }
 }

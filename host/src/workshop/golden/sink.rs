@@ -140,7 +140,7 @@ impl Case {
                 deliveries.push(delivery::written(sent));
                 if let (Delivery::Http(_), Some(response)) = (sent, &self.response) {
                     let number = u32::try_from(number).unwrap_or(u32::MAX);
-                    let verdict = encoder.verdict(number, items, response.clone())?;
+                    let verdict = encoder.settle(number, items, response.clone())?;
                     verdicts.push(delivery::verdict(&verdict));
                 }
             }

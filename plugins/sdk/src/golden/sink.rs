@@ -1,7 +1,9 @@
 //! Golden tests of sink plugins.
 
 use super::{case, compare, each, event_of_json, fault_json, members, optional};
-use crate::{Body, Delivery, Fault, HttpResponse, Input, Item, JsonItem, Payload, Sink, Verdict};
+use crate::{
+    Body, Delivery, Fault, HttpRequest, HttpResponse, Input, Item, ItemRejection, JsonItem, Payload, Settlement, Sink,
+};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
@@ -75,7 +77,8 @@ fn found<S: Sink>(config: &str, payloads: &[Payload], response: Option<&HttpResp
     let deliveries = deliveries.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
     let mut found = Map::from_iter([("deliveries".into(), deliveries.into())]);
     if !verdicts.is_empty() {
-        found.insert("verdicts".into(), verdicts.iter().map(verdict).collect());
+        let verdicts: Result<Vec<_>, _> = verdicts.iter().map(verdict).collect();
+        found.insert("verdicts".into(), verdicts?.into());
     }
     if let Err(Value::Object(fault)) = outcome.map_err(|fault| fault_json(&fault)) {
         found.extend(fault);
@@ -88,7 +91,7 @@ fn deliver<S: Sink>(
     payloads: &[Payload],
     response: Option<&HttpResponse>,
     deliveries: &mut Vec<Delivery>,
-    verdicts: &mut Vec<Verdict>,
+    verdicts: &mut Vec<Settlement>,
 ) -> Result<(), Fault> {
     let mut sink = S::open(config)?;
     for payload in payloads {
@@ -97,7 +100,7 @@ fn deliver<S: Sink>(
             .zip(&sent)
             .filter(|(_, delivery)| matches!(delivery, Delivery::Http(_)));
         if let Some(response) = response {
-            verdicts.extend(requests.map(|(number, _)| sink.verdict(number, response.clone())));
+            verdicts.extend(requests.map(|(number, _)| sink.settle(number, response.clone())));
         }
         deliveries.extend(sent);
     }
@@ -105,10 +108,13 @@ fn deliver<S: Sink>(
 }
 
 fn delivery(delivery: &Delivery) -> Result<Value, String> {
-    let request = match delivery {
-        Delivery::Bytes(bytes) => return Ok(Map::from_iter([text("bytes", bytes)]).into()),
-        Delivery::Http(request) => request,
-    };
+    match delivery {
+        Delivery::Bytes(bytes) => Ok(Map::from_iter([text("bytes", bytes)]).into()),
+        Delivery::Http(request) => Ok(json!({"http": request_value(request)?})),
+    }
+}
+
+fn request_value(request: &HttpRequest) -> Result<Map<String, Value>, String> {
     let mut written = Map::new();
     written.insert("method".into(), case(&request.method).to_ascii_uppercase().into());
     written.insert("path".into(), json!(request.path));
@@ -130,7 +136,7 @@ fn delivery(delivery: &Delivery) -> Result<Value, String> {
         };
         written.insert("body".into(), body);
     }
-    Ok(json!({"http": written}))
+    Ok(written)
 }
 
 /// The member that holds the bytes: text, or `hex` where they are none.
@@ -144,18 +150,27 @@ fn text(name: &str, bytes: &[u8]) -> (String, Value) {
     }
 }
 
-fn verdict(verdict: &Verdict) -> Value {
-    match verdict {
-        Verdict::Accepted => json!("accepted"),
-        Verdict::Retry(wait) => json!({"retry": wait}),
-        Verdict::Rejected(items) => {
-            let items = items
-                .iter()
-                .map(|item| json!({"index": item.index, "reason": item.reason}));
-            json!({"rejected": items.collect::<Vec<_>>()})
-        }
-        Verdict::Refused(reason) => json!({"refused": reason}),
-    }
+fn verdict(settlement: &Settlement) -> Result<Value, String> {
+    let rejected = |items: &[ItemRejection]| -> Value {
+        let items = items
+            .iter()
+            .map(|item| json!({"index": item.index, "reason": item.reason}));
+        items.collect()
+    };
+    Ok(match settlement {
+        Settlement::Settled(parts) => match (parts.rejected.as_slice(), parts.retried.as_slice()) {
+            ([], []) => json!("accepted"),
+            (items, []) => json!({"rejected": rejected(items)}),
+            (items, retried) => {
+                json!({"rejected": rejected(items), "retried": retried, "after": parts.after, "reason": parts.reason})
+            }
+        },
+        Settlement::Retry(again) if again.reason.is_empty() => json!({"retry": again.after}),
+        Settlement::Retry(again) => json!({"retry": again.after, "reason": again.reason}),
+        Settlement::Refused(reason) => json!({"refused": reason}),
+        Settlement::Unusable(reason) => json!({"unusable": reason}),
+        Settlement::Ask(question) => json!({"ask": request_value(&question.request)?, "after": question.after}),
+    })
 }
 
 fn response(given: Map<String, Value>) -> Result<HttpResponse, String> {
