@@ -456,7 +456,7 @@ fn sink(name: &str, plugin: Option<&Plugin>, settings: Settings) -> Box<dyn Sink
                 config: "{}".into(),
                 endpoint: Some(remote(settings)),
                 transport: Box::new(StreamTransport::new(name, nobody)),
-                encoding: Encoding::Ocsf,
+                encoding: Encoding::Ocsf.into(),
             };
             Box::new(PluginSink::open(name, plugin.unwrap().sink().unwrap(), options, provenance()).unwrap())
         }
