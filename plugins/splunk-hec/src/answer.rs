@@ -129,7 +129,7 @@ pub fn stopped(invalid: usize, sent: usize, text: &str, stops: u32, acknowledged
 }
 
 /// Whether the indexer has acknowledged; or why it never will.
-pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, Settlement> {
+pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, String> {
     #[derive(Deserialize)]
     struct Acks {
         acks: serde_json::Map<String, Value>,
@@ -149,8 +149,8 @@ pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, Settlemen
             _,
         )
         | (None, Verdict::Retry(_)) => return Ok(false),
-        (Some(answer), _) => Settlement::Unusable(said(&answer.text)),
-        (None, _) => Settlement::Unusable(said(&response.reason())),
+        (Some(answer), _) => said(&answer.text),
+        (None, _) => said(&response.reason()),
     })
 }
 

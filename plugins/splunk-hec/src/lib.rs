@@ -139,7 +139,7 @@ impl Sink for SplunkHec {
         match answer::acknowledged(&response, self.ack) {
             Ok(true) => Settlement::accepted(),
             Ok(false) => self.question(),
-            Err(settlement) => settlement,
+            Err(reason) => Settlement::Unusable(reason),
         }
     }
 }
