@@ -99,6 +99,29 @@ fn a_plugin_that_was_granted_its_request_runs_and_says_what_it_may_ask_for() {
 }
 
 #[test]
+fn a_period_that_a_plugin_may_not_ask_for_yet_is_collected_once_it_may() {
+    let (desk, _server) = scene("");
+    let run = [
+        "run",
+        "mine",
+        "--ledger",
+        "ledger.db",
+        "--sink",
+        "file:out.ndjson",
+        "--since",
+        "3d",
+    ];
+    assert_eq!(host(&desk, &run).status.code(), Some(6));
+    let listed = stdout(&host(&desk, &["ledger", "list", "--ledger", "ledger.db", "--json"]));
+    let configured = std::fs::read_to_string(desk.path().join("host.toml")).unwrap();
+    desk.write("host.toml", format!("{configured}allow = [\"{POST}\"]\n"));
+    let output = host(&desk, &run);
+    assert_eq!(output.status.code(), Some(0), "{listed}\n{}", stderr(&output));
+    let events = std::fs::read_to_string(desk.path().join("out.ndjson")).unwrap();
+    assert!(events.lines().count() > 0, "{listed}");
+}
+
+#[test]
 fn a_file_that_is_not_the_pinned_one_is_refused_before_it_is_loaded() {
     let digest = |desk: &Desk| {
         let about = json_lines(&host(desk, &["plugin", "inspect", "./pupil.wasm", "--json"]));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use host::event::{Activity, Event, Outcome, Principal};
 use host::plugin::{
-    Body, Delivery, Encoder, HttpResponse, Item, JsonItem, Limits, Payload, PluginError, PluginKind, Verdict,
+    Body, Delivery, Encoder, Grants, HttpResponse, Item, JsonItem, Limits, Payload, PluginError, PluginKind, Verdict,
 };
 
 use crate::guests::{hostile_sink, sandbox};
@@ -64,6 +64,22 @@ fn response(status: u16) -> HttpResponse {
         headers: vec![],
         body: vec![],
     }
+}
+
+#[test]
+fn a_sink_that_is_granted_less_than_it_sends_is_refused_and_its_request_named() {
+    let plugin = sandbox(Limits::default()).load(hostile_sink(), "guest").unwrap();
+    let encode = |grants: &[&str]| {
+        let grants = grants.iter().map(|grant| grant.parse().unwrap());
+        let sink = plugin.granted(Grants::get().with(grants)).sink().unwrap();
+        sink.open("{}").unwrap().encode(&payload())
+    };
+    let error = encode(&["PUT /**"]).unwrap_err();
+    let PluginError::NotGranted { request, allow, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert!(request.starts_with("POST /"), "{request}");
+    encode(&[&allow[0]]).unwrap();
 }
 
 #[test]
