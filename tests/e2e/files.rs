@@ -164,7 +164,7 @@ fn a_file_that_cannot_be_is_told_by_check_and_by_the_run_before_anything_is_sent
     let mut table = vec![
         ("folder", "it is a folder"),
         ("to-folder", "it is a folder"),
-        ("file/x.ndjson", "Not a directory"),
+        ("file/x.ndjson", "its folder is a file"),
         ("dangling", "it is a symbolic link that leads nowhere"),
         ("one", "its symbolic links lead in a circle"),
         ("two/x.ndjson", "its symbolic links lead in a circle"),

@@ -142,7 +142,7 @@ fn every_error_about_the_configuration_names_the_file() {
         ("[sinks.siem]\nkind = \"stdout\"\ndrop = [\"time\"]", check),
         ("[sinks.'a b']\nkind = \"stdout\"", check),
         ("[ledger]\nlag = \"1 year\"", check),
-        ("[limits]\nmemory = 1", run),
+        ("[limits]\ntime = \"0s\"", run),
         ("[[routes]]\nto = [\"nowhere\"]", run),
         ("[[routes]]\nreports = [\"audit-events\"]\nto = [\"stdout\"]", run),
         // Names that are not there.

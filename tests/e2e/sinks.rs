@@ -189,7 +189,7 @@ fn what_a_sink_drops_is_in_nothing_that_it_writes_and_in_all_that_others_do() {
         assert_eq!(refused.status.code(), Some(2));
         let said = stderr(&refused);
         assert!(
-            said.contains("host.toml line 12: sinks.up.drop: \"metadata\" cannot be left out"),
+            said.contains("host.toml line 15: sinks.up.drop: \"metadata\" cannot be left out"),
             "{said}"
         );
     }

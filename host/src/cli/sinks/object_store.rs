@@ -90,7 +90,8 @@ pub(super) fn check(config: &Config, name: &str, set: &config::ObjectStoreSink) 
         allow_private_addresses: set.allow_private_addresses,
         ca_file: files.authorities()?,
     };
-    Remote::check(&bucket.settings(name).map_err(|problem| usage(&problem))?)?;
+    Remote::check(&bucket.settings(name).map_err(|problem| usage(&problem))?)
+        .map_err(|error| Failure::from(error).at(&config.place(&["sinks", name, "endpoint"])))?;
     Ok((Place::Bucket(Box::new(bucket)), prefix))
 }
 

@@ -78,8 +78,15 @@ pub(super) fn resolve(path: &Path, folders: Option<FileMode>) -> Result<(PathBuf
     let Some(folder) = folder_of(&target) else {
         return refuse(path, "it is a folder", "add a file name");
     };
-    if let Some(mode) = folders {
-        make_folders(folder, mode).map_err(create)?;
+    if let Some(mode) = folders
+        && let Err(error) = make_folders(folder, mode)
+    {
+        return match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                refuse(path, "its folder is a file", "choose another path")
+            }
+            _ => Err(create(error)),
+        };
     }
     match fs::metadata(folder) {
         Ok(folder) if folder.is_dir() => {}
