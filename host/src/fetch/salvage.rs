@@ -675,7 +675,7 @@ mod tests {
             form(&[&br#"[{"a":"x"y" "#[..], &part.repeat(BYTES / part.len())].concat());
         }
         // Behind each brace another record seems to begin, which has no end.
-        let nested = [&br#"[{"a":"x"y" "#[..], &br#"},{"a":["#.repeat(BYTES / 8)].concat();
+        let nested = [&br#"[{"a":"x"y" "#[..], &br#"},{"a":{"#.repeat(BYTES / 8)].concat();
         assert!(form(&nested).contains("takes too long"));
     }
 

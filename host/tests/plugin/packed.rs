@@ -100,7 +100,7 @@ fn an_answer_that_does_not_add_up_ends_with_its_reason_and_the_parser_stays_clos
         ("many-events", End::Limit("records")),
         ("many-rejects", End::Limit("records")),
         ("huge-list", End::Limit("returned")),
-        ("huge-labels", End::Limit("returned")),
+        ("huge-labels", End::Limit("attributes")),
         ("big-event", End::Limit("event")),
         ("trap", End::Trap("unreachable")),
     ] {
@@ -116,6 +116,15 @@ fn an_answer_that_does_not_add_up_ends_with_its_reason_and_the_parser_stays_clos
             "{behaviour}"
         );
     }
+    let generous = report(
+        packed(),
+        Limits {
+            attributes: usize::MAX,
+            ..Limits::default()
+        },
+    );
+    let mut parser = generous.parser(document("huge-labels")).unwrap();
+    assert_end(&parser.push(b"x").unwrap_err(), End::Limit("returned"), "huge-labels");
     let mut parser = plugin.parser(document("fault")).unwrap();
     assert!(matches!(parser.push(b"x"), Err(PluginError::Fault(_))));
 }
