@@ -456,7 +456,7 @@ fn sink(name: &str, plugin: Option<&Plugin>, settings: Settings) -> Box<dyn Sink
                 config: "{}".into(),
                 endpoint: Some(remote(settings)),
                 transport: Box::new(StreamTransport::new(name, nobody)),
-                encoding: Encoding::Ocsf,
+                encoding: Encoding::Ocsf.into(),
             };
             Box::new(PluginSink::open(name, plugin.unwrap().sink().unwrap(), options, provenance()).unwrap())
         }
@@ -623,7 +623,7 @@ async fn slack_counts_each_event_once_whatever_answers() {
 
 /// The answer of a receiver that took a batch, for each sink.
 fn taken(name: &str) -> Reply {
-    let items = vec![r#"{"create":{"status":201}}"#; BATCH].join(",");
+    let items = [r#"{"create":{"status":201}}"#; BATCH].join(",");
     match name {
         "elastic-bulk" => reply(200, JSON, format!("{{\"errors\":false,\"items\":[{items}]}}")),
         "splunk-hec" => reply(200, JSON, r#"{"text":"Success","code":0}"#),
