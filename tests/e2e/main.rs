@@ -32,6 +32,7 @@ mod sink_settings;
 mod sinks;
 mod slow_demo;
 mod stopping;
+mod strangers;
 mod throttling;
 mod workshop;
 

@@ -38,7 +38,7 @@ fn json(fetches: &[Fetch]) -> Result<String, Failure> {
 fn lines(report: &Report, grants: &Grants, fetches: &[Fetch]) -> String {
     let window = report.window;
     let mut text = format!(
-        "{} from {} to {}: {} to fetch\nmay ask for {grants}\n",
+        "{} from {} to {}: {} to fetch; the plugin may ask for {grants}\n",
         printable(&report.description.name),
         window.from,
         window.to,

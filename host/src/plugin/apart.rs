@@ -24,8 +24,8 @@ use super::{Limits, PluginError};
 /// The argument that makes the program compile what is on its standard input.
 pub const ARGUMENT: &str = "compile-plugin-from-stdin";
 
-/// Processor time that a file may take besides for each MiB of it. The largest known plugins take a third of that.
-const TIME_PER_MIB: Duration = Duration::from_secs(2);
+/// Processor time that a file may take besides for each MiB of it. Plugins in JavaScript and Python take a third of that or less.
+const TIME_PER_MIB: Duration = Duration::from_secs(5);
 /// Times the processor time: on a machine with other work, or one that cannot limit processor time.
 const PATIENCE: u32 = 10;
 /// Bytes of what the process says in its last moments.

@@ -53,7 +53,7 @@ pub struct Limits {
     pub log_lines: usize,
     /// Bytes of the component's file. Default 64 MiB.
     pub component: usize,
-    /// Processor time that compiling a file may take that did not come with the host, kept in whole seconds, and 2 s more
+    /// Processor time that compiling a file may take that did not come with the host, kept in whole seconds, and 5 s more
     /// for each MiB of it. Default 10 s.
     #[serde(serialize_with = "milliseconds")]
     pub compile_time: Duration,

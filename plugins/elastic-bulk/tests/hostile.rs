@@ -38,3 +38,50 @@ proptest! {
         }
     }
 }
+
+fn name() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just(".".to_string()),
+        Just("%".to_string()),
+        Just("%2E".to_string()),
+        Just(" ".to_string()),
+        Just("a".to_string()),
+        Just("\0".to_string()),
+        Just("x".repeat(300)),
+        any::<String>(),
+    ];
+    proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn names_of_attributes_are_no_paths_and_stay_distinct(names in proptest::collection::btree_set(name(), 0..20)) {
+        let attributes: Value = names.iter().map(|name| (name.clone(), json!(name))).collect::<serde_json::Map<_, _>>().into();
+        for (member, document) in [
+            ("/unmapped", json!({"time": 0, "unmapped": attributes})),
+            ("/oracle/attributes", json!({"time": 0, "oracle": {"attributes": attributes}})),
+            ("/attributes", json!({"time": 0, "attributes": attributes})),
+        ] {
+            let sent = |config| {
+                let items = vec![JsonItem { id: "e".into(), json: document.to_string() }];
+                let deliveries = ElasticBulk::open(config).unwrap().encode(Payload::Documents(items)).unwrap();
+                let [Delivery::Http(request)] = deliveries.as_slice() else { panic!() };
+                let Some(Body::Other((_, body))) = &request.body else { panic!() };
+                let line = std::str::from_utf8(body).unwrap().lines().nth(1).unwrap();
+                serde_json::from_str::<Value>(line).unwrap().pointer(member).unwrap().clone()
+            };
+            let object = sent("{}");
+            let object = object.as_object().unwrap();
+            prop_assert_eq!(object.len(), names.len());
+            for field in object.keys() {
+                prop_assert!(!field.contains(['.', '\0']) && !field.trim().is_empty(), "{}", field);
+            }
+            let told: std::collections::BTreeSet<_> = object.values().map(|value| value.as_str().unwrap().to_string()).collect();
+            prop_assert_eq!(&told, &names);
+            let list = sent(r#"{"attributes":"list"}"#);
+            let list = list.as_array().unwrap();
+            prop_assert_eq!(list.len(), names.len());
+            prop_assert!(list.iter().all(|pair| pair["name"] == pair["value"] && pair.as_object().unwrap().len() == 2));
+        }
+    }
+}

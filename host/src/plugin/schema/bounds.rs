@@ -16,7 +16,7 @@ pub(super) const DEPTH: usize = 32;
 /// Values in the schema, with every reference written out.
 pub(super) const STEPS: u64 = 20_000;
 /// Steps for a whole configuration: no step looks at a value of it more than once.
-pub(super) const EVALUATION: u64 = 10_000_000;
+pub(super) const EVALUATION: u64 = 1_000_000;
 /// Bytes of a compiled pattern, and of the states that it keeps while it is at work.
 pub(super) const PATTERN_BYTES: usize = 256 << 10;
 
