@@ -7,6 +7,9 @@ use tests::{Desk, Server, json_lines, stderr};
 
 use super::{PASSWORD, desk, run};
 
+/// When runs take place that are compared with one another.
+const NOW: &str = "2026-03-05T22:00:00Z";
+
 /// `host run REPORT` with a configuration, a ledger and a clock; the summary goes to `summary.json`.
 fn run_at(desk: &Desk, server: &Server, report: &str, more: &[&str]) -> std::process::Output {
     desk.write(
@@ -42,8 +45,8 @@ fn uids(output: &std::process::Output) -> BTreeSet<String> {
 #[test]
 fn one_broken_record_costs_no_other() {
     for (report, phase) in [("audit-events", "page"), ("user-login", "call")] {
-        let good = (desk(), Server::start("rows=40"));
-        let all = run_at(&good.0, &good.1, report, &["--since", "3d"]);
+        let good = (desk(), Server::start(&format!("rows=40,now={NOW}")));
+        let all = run_at(&good.0, &good.1, report, &["--since", "3d", "--now", NOW]);
         let whole = json_lines(&all).len();
         for (fault, lost) in [
             ("raw-byte", 0),
@@ -52,8 +55,8 @@ fn one_broken_record_costs_no_other() {
             ("stray-quote", 1),
             ("long-record", 1),
         ] {
-            let (desk, server) = (desk(), Server::start(&format!("rows=40,{phase}:{fault}=1")));
-            let output = run_at(&desk, &server, report, &["--since", "3d"]);
+            let (desk, server) = (desk(), Server::start(&format!("rows=40,now={NOW},{phase}:{fault}=1")));
+            let output = run_at(&desk, &server, report, &["--since", "3d", "--now", NOW]);
             assert!(output.status.success(), "{report} {fault}: {}", stderr(&output));
             let summary = summary(&desk);
             let found = (&summary["rejected"], &summary["mended"]);
@@ -89,8 +92,13 @@ fn a_broken_record_alone_does_not_hold_its_window_back() {
 
 #[test]
 fn a_total_that_is_wrong_loses_no_event() {
-    let good = (desk(), Server::start("rows=400"));
-    let all = uids(&run_at(&good.0, &good.1, "audit-events", &["--since", "2d"]));
+    let good = (desk(), Server::start(&format!("rows=400,now={NOW}")));
+    let all = uids(&run_at(
+        &good.0,
+        &good.1,
+        "audit-events",
+        &["--since", "2d", "--now", NOW],
+    ));
     assert!(all.len() > 1000);
     for (totals, pages) in [
         ("page", 1000),
@@ -101,9 +109,9 @@ fn a_total_that_is_wrong_loses_no_event() {
         ("zero", 75),
         ("larger", 1000),
     ] {
-        let scenario = format!("rows=400,totals={totals},max-count={pages}");
+        let scenario = format!("rows=400,now={NOW},totals={totals},max-count={pages}");
         let (desk, server) = (desk(), Server::start(&scenario));
-        let output = run_at(&desk, &server, "audit-events", &["--since", "2d"]);
+        let output = run_at(&desk, &server, "audit-events", &["--since", "2d", "--now", NOW]);
         assert!(output.status.success(), "{scenario}: {}", stderr(&output));
         assert_eq!(uids(&output), all, "{scenario}");
         assert!(
