@@ -230,6 +230,12 @@ fn a_success_that_splunk_did_not_write_is_one_all_the_same() {
     for body in [r#"{"text":"Success","code":200}"#, "", "OK", "{}"] {
         run("splunk-hec", "", move |_| reply(200, body)).delivered(1);
     }
+    // Nobody asked for brotli, and this is none.
+    let compressed = |_: &Received| Reply {
+        headers: vec![("content-encoding", "br".into())],
+        ..reply(200, "no brotli")
+    };
+    run("splunk-hec", "", compressed).delivered(1);
     let ran = run("splunk-hec", "", |_| {
         reply(200, r#"{"text":"Data channel is missing","code":10}"#)
     });

@@ -142,7 +142,7 @@ fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 19] {
         (
             "compile-time",
             compile_time.as_millis(),
-            "ms of processor time, and 5000 for each MiB",
+            "ms of processor time, and 5000 for each MiB of functions",
         ),
         ("compile-memory", wide(compile_memory), "bytes"),
     ]

@@ -477,7 +477,7 @@ pub struct Limits {
     pub request: Option<usize>,
     /// Bytes of the component's file.
     pub component: Option<usize>,
-    /// Processor time that compiling a plugin may take, as `10s`; 5 s more for each MiB of it.
+    /// Processor time that compiling a plugin may take, as `10s`; 5 s more for each MiB of its functions, 110 s more at most.
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub compile_time: Option<std::time::Duration>,

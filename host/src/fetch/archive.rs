@@ -577,7 +577,18 @@ mod tests {
         // The last one is in order but for its number of disks, and an earlier one claims more than is allowed.
         let mut disks = [end_of(60_000, directory, 4, 0), end_of(1, 22, directory + 4, 0)].concat();
         disks[22 + 4] = 1;
-        for (what, ends) in [("two", two), ("nested", nested), ("many", many), ("disks", disks)] {
+        // The second one begins with the length of the first one's comment.
+        let mut within = end_of(1, directory, 4, u16::from_le_bytes(*b"PK"));
+        within.truncate(20);
+        within.extend(end_of(1, directory, 4, 0));
+        within.resize(22 + usize::from(u16::from_le_bytes(*b"PK")), 0);
+        for (what, ends) in [
+            ("two", two),
+            ("nested", nested),
+            ("many", many),
+            ("disks", disks),
+            ("within", within),
+        ] {
             let bytes = [&signatures[..], &ends].concat();
             let mut reader = Counting(Cursor::new(&bytes), 0);
             let error = end::check(&mut reader, bytes.len() as u64, 64).unwrap_err();

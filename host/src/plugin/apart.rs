@@ -24,8 +24,10 @@ use super::{Limits, PluginError};
 /// The argument that makes the program compile what is on its standard input.
 pub const ARGUMENT: &str = "compile-plugin-from-stdin";
 
-/// Processor time that a file may take besides for each MiB of it. Plugins in JavaScript and Python take a third of that or less.
+/// Processor time that a file may take besides for each MiB of its functions, and that at most. Plugins in JavaScript and Python
+/// take half of that or less.
 const TIME_PER_MIB: Duration = Duration::from_secs(5);
+const MOST_MORE: Duration = Duration::from_secs(110);
 /// Times the processor time: on a machine with other work, or one that cannot limit processor time.
 const PATIENCE: u32 = 10;
 /// Bytes of what the process says in its last moments.
@@ -51,8 +53,19 @@ enum Answer {
 
 /// The processor time that the file may take.
 fn allowed(limits: &Limits, wasm: &[u8]) -> Duration {
-    let more = u32::try_from(wasm.len() >> 20).unwrap_or(u32::MAX);
-    limits.compile_time.saturating_add(TIME_PER_MIB.saturating_mul(more))
+    let more = u32::try_from(code_bytes(wasm) >> 20).unwrap_or(u32::MAX);
+    let more = TIME_PER_MIB.saturating_mul(more).min(MOST_MORE);
+    limits.compile_time.saturating_add(more)
+}
+
+/// The bytes of the file's functions, those of modules within it included: what else it holds costs nothing to compile.
+fn code_bytes(wasm: &[u8]) -> u64 {
+    let payloads = wasmparser::Parser::new(0).parse_all(wasm).map_while(Result::ok);
+    let code = payloads.filter_map(|payload| match payload {
+        wasmparser::Payload::CodeSectionStart { size, .. } => Some(u64::from(size)),
+        _ => None,
+    });
+    code.fold(0, u64::saturating_add)
 }
 
 /// Has the file compiled by another process of that program.

@@ -54,7 +54,7 @@ pub struct Limits {
     /// Bytes of the component's file. Default 64 MiB.
     pub component: usize,
     /// Processor time that compiling a file may take that did not come with the host, kept in whole seconds, and 5 s more
-    /// for each MiB of it. Default 10 s.
+    /// for each MiB of its functions, 110 s more at most. Default 10 s.
     #[serde(serialize_with = "milliseconds")]
     pub compile_time: Duration,
     /// Bytes of memory that compiling such a file may take. Default 2 GiB.

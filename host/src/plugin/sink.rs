@@ -230,6 +230,7 @@ impl Encoder {
             }
             Settlement::Ask(question) => {
                 plan::request(&question.request, "the question", &self.core.limits, site)?;
+                self.grants.check_request(&question.request, site)?;
             }
             _ => {}
         }

@@ -216,6 +216,7 @@ impl Remote {
         loop {
             let outcome = match self.attempt(&request).await {
                 Ok(response) if request.expect == Expect::Status => Ok(response.brief().await),
+                Ok(response) if request.expect == Expect::Readable => response.readable().await,
                 Ok(response) => response.buffered().await,
                 Err(error) => Err(error),
             };

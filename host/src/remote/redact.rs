@@ -18,6 +18,9 @@ const SHORTEST: usize = 4;
 const MOST: usize = 256;
 const CONFIGURED: usize = 32;
 
+/// How much of what was said is looked at for one line of it.
+const LINE_BYTES: usize = 4 << 10;
+
 /// What replaces a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
@@ -92,8 +95,17 @@ impl Redactor {
 
     /// What a server said on one line of at most so many characters, without secrets.
     pub(crate) fn line(&self, said: &str, most: usize) -> String {
+        let line = match said.get(..said.floor_char_boundary(LINE_BYTES)) {
+            Some(begin) if begin.len() < said.len() => {
+                let mut scrubber = Scrubber::new(self);
+                let mut clean = scrubber.push(begin.as_bytes());
+                clean.extend(scrubber.break_off());
+                self.clean(&String::from_utf8_lossy(&clean))
+            }
+            _ => self.clean(said),
+        };
         // Line breaks may have stood within a secret too; a cut could leave half of one.
-        let line = one_line(&self.clean(said), usize::MAX);
+        let line = one_line(&line, usize::MAX);
         one_line(&self.clean(&line), most)
     }
 

@@ -14,6 +14,8 @@ pub(super) enum Expect {
     Success,
     /// Any status, once: the caller reads it.
     Any,
+    /// The same, and the body of a success that cannot be decoded, or is too long, is none.
+    Readable,
     /// The same, and of the body only the beginning: whatever it is, it changes nothing.
     Status,
 }
@@ -153,6 +155,15 @@ impl Request {
         self.expect = Expect::Any;
         self.repeatable = false;
         self
+    }
+
+    /// Like [`Request::any_status`], for whoever reads the body and can do without: a success whose body cannot be decoded, or is too
+    /// long, is one without a body.
+    pub fn any_body(self) -> Request {
+        Request {
+            expect: Expect::Readable,
+            ..self.any_status()
+        }
     }
 
     /// Like [`Request::any_status`], for whoever needs nothing but the status: a body that is long, slow, compressed or broken

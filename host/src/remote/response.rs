@@ -98,6 +98,18 @@ impl Response {
         Ok(self.with(body))
     }
 
+    /// The same, where what cannot be decoded or is too long counts as nothing.
+    pub(super) async fn readable(mut self) -> Result<Answer, RemoteError> {
+        if !self.status.is_success() {
+            return Ok(self.brief().await);
+        }
+        match self.body.collect().await {
+            Ok(body) => Ok(self.with(body)),
+            Err(RemoteError::Malformed { .. } | RemoteError::TooLarge { .. }) => Ok(self.with(Bytes::new())),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The head, and the beginning of the body.
     pub(super) async fn brief(mut self) -> Answer {
         let body = self.beginning(ERROR_BODY).await.into();

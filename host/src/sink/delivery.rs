@@ -402,8 +402,14 @@ impl Delivery {
                     }
                     (after, reason)
                 }
-                Verdict::TooLarge { reason } => return Ok(Outcome::TooLarge(reason)),
-                Verdict::Refused { reason } => return Ok(Outcome::Refused(reason)),
+                Verdict::TooLarge { reason } => {
+                    self.down = None;
+                    return Ok(Outcome::TooLarge(reason));
+                }
+                Verdict::Refused { reason } => {
+                    self.down = None;
+                    return Ok(Outcome::Refused(reason));
+                }
                 // Asking again changes nothing, and a credential that is tried too often may be locked.
                 Verdict::Unusable { reason } if self.waits => return Err(SinkError::Shut { reason }),
                 Verdict::Unusable { reason } => {
@@ -416,9 +422,8 @@ impl Delivery {
             };
             let wait = waits.next().unwrap_or(self.policy.max_delay);
             let wait = match after {
-                // A question costs as much as a delivery, and may be asked for as long as the budget lasts.
-                Some(after) if asking => after.max(wait),
-                Some(after) => after.max(self.policy.min_delay),
+                // Whoever asks for no wait at all would be stormed for as long as the budget lasts.
+                Some(after) => after.max(wait),
                 None => wait,
             };
             let was_down = self.down.is_some();

@@ -337,7 +337,8 @@ async fn exchange(remote: &Remote, described: &plugin::HttpRequest) -> Result<An
     let request = build_request(remote, described).map_err(|error| Verdict::Refused {
         reason: in_one_line(&error),
     })?;
-    let answer = remote.exchange(request.any_status()).await;
+    // What a success means that nobody can read, the plugin says: that it was sent is certain.
+    let answer = remote.exchange(request.any_body()).await;
     answer.map_err(|error| answer::unanswered(&error))
 }
 
@@ -363,6 +364,7 @@ fn step(settlement: Result<Settlement, PluginError>, told: Verdict) -> Step {
         (after, reason)
     };
     match settlement {
+        Err(error @ PluginError::NotGranted { .. }) => unusable(in_one_line(&error)),
         Err(error) => refused(in_one_line(&error)),
         Ok(Settlement::Settled(parts)) => {
             let rejections = parts.rejected.into_iter().map(|rejection| Rejection {
@@ -451,8 +453,11 @@ impl Sink for PluginSink {
             Ok(pending) => pending,
             Err(error) => {
                 self.life.answered();
-                return Ok(Verdict::Refused {
-                    reason: in_one_line(&error),
+                let reason = in_one_line(&error);
+                return Ok(match error {
+                    // The events are not at fault, and may be sent once that is granted.
+                    PluginError::NotGranted { .. } => Verdict::Unusable { reason },
+                    _ => Verdict::Refused { reason },
                 });
             }
         };

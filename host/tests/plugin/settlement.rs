@@ -2,7 +2,7 @@
 
 use host::event::{Activity, Event, Outcome, Principal};
 use host::plugin::{
-    Encoder, Guarantee, HttpResponse, Item, Limits, Partition, Payload, PluginError, Postponement, Settlement,
+    Encoder, Grants, Guarantee, HttpResponse, Item, Limits, Partition, Payload, PluginError, Postponement, Settlement,
 };
 
 use crate::guests::{componentize, dummy, hostile_sink, load, sandbox, settling_sink, wit_world};
@@ -71,6 +71,24 @@ fn a_question_is_asked_again_until_it_is_answered() {
         encoder.answered(3, 2, response(418)).unwrap(),
         Settlement::Refused("3: 418".into())
     );
+}
+
+#[test]
+fn a_question_that_was_not_granted_is_not_asked() {
+    let plugin = sandbox(Limits::default()).load(settling_sink(), "guest").unwrap();
+    let settle = |grants: &[&str]| {
+        let grants = grants.iter().map(|grant| grant.parse().unwrap());
+        let sink = plugin.granted(Grants::get().with(grants)).sink().unwrap();
+        let mut encoder = sink.open("\"ask\"").unwrap();
+        encoder.encode(&Payload::Events(vec![])).unwrap();
+        encoder.settle(0, 0, response(200))
+    };
+    let error = settle(&["POST /ingest"]).unwrap_err();
+    assert!(
+        matches!(&error, PluginError::NotGranted { request, .. } if request == "POST /ack"),
+        "{error:?}"
+    );
+    assert!(matches!(settle(&["POST /ingest", "POST /ack"]), Ok(Settlement::Ask(_))));
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Fate {
         };
         match (status, &error) {
             (Some(200..=299), _) | (Some(409), None) => Fate::Stored,
-            (_, Some(error)) if error.kind == "version_conflict_engine_exception" => Fate::Stored,
+            (_, Some(error)) if error.says_it_is_there() => Fate::Stored,
             (_, Some(error)) if error.is_of_the_sink() => Fate::Sink(reason()),
             (_, Some(error)) if error.is_passing() => Fate::Again(reason()),
             (Some(status), _) if is_passing(status) => Fate::Again(reason()),
@@ -154,6 +154,15 @@ impl Error {
                 reason: text(Some(other)),
             }),
         }
+    }
+
+    /// Whether a document of this id is stored already, in the words of any version.
+    fn says_it_is_there(&self) -> bool {
+        matches!(
+            self.kind.as_str(),
+            "version_conflict_engine_exception" | "document_already_exists_exception"
+        ) || self.reason.starts_with("DocumentAlreadyExistsException")
+            || self.reason.starts_with("VersionConflictEngineException")
     }
 
     /// Whether the cluster is busy, full, or between two masters. A full disk comes as 403 or 429, by version.

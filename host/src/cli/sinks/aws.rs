@@ -321,7 +321,8 @@ impl Profile {
 /// The text of a file that may hold secrets, under the rules for such files where it does.
 fn read(path: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    if text.contains("aws_secret_access_key") {
+    // Names of entries are read whatever their case.
+    if text.to_ascii_lowercase().contains("aws_secret_access_key") {
         let source = SecretSource::File { path: path.to_owned() };
         let secret = source.resolve("the profile is read from a file", Path::new(""));
         secret.map_err(|error| error.to_string())?;

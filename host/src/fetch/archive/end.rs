@@ -95,9 +95,9 @@ fn find(tail: &[u8]) -> Result<usize, ArchiveError> {
         .map(|(at, _)| at);
     match (found.next(), found.next()) {
         (Some(at), None) => {
-            let comment = tail.get(at + END_RECORD_BYTES..).unwrap_or_default();
-            // Readers disagree about which of two ends is the end.
-            match comment.windows(4).any(|window| window == END_RECORD) {
+            // A second one may begin within the first. Readers disagree about which of two ends is the end.
+            let after = tail.get(at + 1..).unwrap_or_default();
+            match after.windows(4).any(|window| window == END_RECORD) {
                 true => Err(damaged("it has two ends")),
                 false => Ok(at),
             }

@@ -18,6 +18,9 @@ const TOLD: [&str; 6] = ["totalresults", "status", "error", "details", "detail",
 /// No list is longer; who claims so errs.
 const LONGEST: u64 = 1_000_000_000_000;
 
+/// Records in one page: ten times what may be asked for, since some servers give more.
+const MOST_RECORDS: usize = 1_000_000;
+
 /// One page, borrowed from its text.
 #[derive(Debug)]
 pub(super) struct Page<'a> {
@@ -46,6 +49,9 @@ impl<'a> Page<'a> {
             record_bytes,
             |name| TOLD.contains(&name),
             |piece| {
+                if pieces.len() == MOST_RECORDS {
+                    return Err(malformed(too_many()));
+                }
                 pieces.push(piece);
                 Ok(())
             },
@@ -66,10 +72,16 @@ impl<'a> Page<'a> {
     }
 }
 
+fn too_many() -> String {
+    format!("it holds more than {MOST_RECORDS} records")
+}
+
 /// Reads a page all of whose records are JSON.
 fn strictly<'a>(body: &'a [u8], member: Option<&str>) -> serde_json::Result<List<'a>> {
     let Some(member) = member else {
-        let records = Records::List(serde_json::from_slice(body)?);
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let records = deserializer.deserialize_seq(RecordsVisitor)?;
+        deserializer.end()?;
         return Ok(List {
             records: Some(records),
             told: Map::new(),
@@ -162,6 +174,9 @@ impl<'de> Visitor<'de> for RecordsVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Records<'de>, A::Error> {
         let mut records = Vec::new();
         while let Some(record) = list.next_element()? {
+            if records.len() == MOST_RECORDS {
+                return Err(A::Error::custom(too_many()));
+            }
             records.push(record);
         }
         Ok(Records::List(records))
@@ -320,6 +335,24 @@ impl Visitor<'_> for Named<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_more_records_than_anybody_asks_for_is_refused() {
+        let many = "1,".repeat(MOST_RECORDS) + "1";
+        for (body, member) in [
+            (format!("[{many}]"), None),
+            (format!("{{\"Resources\":[{many}]}}"), Some("Resources")),
+            (format!("{{\"Resources\":[{many},\u{1}]}}"), Some("Resources")),
+        ] {
+            let error = Page::read(body.as_bytes(), member, 1 << 20).unwrap_err();
+            assert!(error.to_string().contains("records"), "{error}");
+        }
+        let enough = format!("[{}1]", "1,".repeat(MOST_RECORDS - 1));
+        assert_eq!(
+            Page::read(enough.as_bytes(), None, 1 << 20).unwrap().records.len(),
+            MOST_RECORDS
+        );
+    }
 
     #[test]
     fn a_page_is_read_in_every_spelling() {

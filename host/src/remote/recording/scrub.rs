@@ -37,6 +37,9 @@ const SECRET_NAMES: &[&str] = &["auth", "code", "jwt", "key", "otp", "pwd", "sid
 /// How often a value may be encoded in another one.
 const DEPTH: usize = 4;
 
+/// How many bytes may be looked at for each byte of a text, values within values included.
+const STEPS: usize = 64;
+
 /// Headers as they may be written down.
 pub(super) fn headers(redactor: &Redactor, headers: &http::HeaderMap) -> Vec<(String, String)> {
     headers
@@ -80,7 +83,13 @@ pub(super) fn body(redactor: &Redactor, bytes: &[u8], is_form: bool) -> Option<S
 
 /// Text that may hold URLs or parameters.
 fn text(redactor: &Redactor, text: &str) -> String {
-    users(&parameters(&redactor.clean(text), DEPTH))
+    let clean = redactor.clean(text);
+    let mut steps = STEPS.saturating_mul(clean.len().saturating_add(64));
+    match parameters(&clean, DEPTH, &mut steps) {
+        Some(clean) => users(&clean),
+        // Nobody writes so but to be slow to read, and too much is replaced rather than too little.
+        None => REDACTED.to_owned(),
+    }
 }
 
 fn has_secret_word(name: &str) -> bool {
@@ -89,8 +98,8 @@ fn has_secret_word(name: &str) -> bool {
 }
 
 /// The text without the values of secret parameters, wherever `name=value` stands: in the query, the fragment or the path of a
-/// URL, and in a URL that is itself a value.
-fn parameters(text: &str, depth: usize) -> String {
+/// URL, and in a URL that is itself a value. None where that takes more than so many steps.
+fn parameters(text: &str, depth: usize, steps: &mut usize) -> Option<String> {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(end) = rest.find(is_boundary) {
@@ -103,25 +112,27 @@ fn parameters(text: &str, depth: usize) -> String {
         let name = clean.trim_end_matches('=');
         let name = name.rsplit(is_boundary).next().unwrap_or_default();
         if boundary != Some('=') || name.is_empty() {
+            *steps = steps.checked_sub(1)?;
             continue;
         }
         // A value ends where no URL has it end earlier: too much is replaced rather than too little.
         let end = rest.find(|c: char| matches!(c, '&' | '#' | '<' | '>' | '"') || c.is_whitespace());
         let (value, after) = rest.split_at(end.unwrap_or(rest.len()));
+        *steps = steps.checked_sub(name.len() + value.len())?;
         let name = decoded(name);
         if has_secret_word(&name) || SECRET_NAMES.contains(&name.to_ascii_lowercase().as_str()) {
             clean.push_str(REDACTED);
             rest = after;
         } else if depth > 0 && value.contains('%') {
             let inner = decoded(value);
-            let without = users(&parameters(&inner, depth - 1));
+            let without = users(&parameters(&inner, depth - 1, steps)?);
             if without != inner {
                 clean.extend(byte_serialize(without.as_bytes()));
                 rest = after;
             }
         }
     }
-    clean + rest
+    Some(clean + rest)
 }
 
 /// What may stand before the name of a parameter, and what ends it.
@@ -158,6 +169,17 @@ fn users(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_made_to_be_read_slowly_is_not_read() {
+        for slow in ["a=%a=", "a=", "a=%25a=", "=", "a=%3D"] {
+            let clean = text(&Redactor::default(), &slow.repeat(20_000));
+            assert!(clean == REDACTED || clean == slow.repeat(20_000), "{slow}");
+        }
+        // What people write is.
+        let many = "name=value&".repeat(20_000);
+        assert_eq!(text(&Redactor::default(), &many), many);
+    }
 
     #[test]
     fn secret_parameters_are_replaced_wherever_a_url_holds_them() {

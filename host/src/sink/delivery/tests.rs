@@ -233,6 +233,28 @@ async fn a_busy_receiver_is_asked_again_no_sooner_than_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_wants_no_wait_is_not_stormed() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    bench.receiver.0.lock().unwrap().script = vec![retry(Some(0)); 1000].into();
+    bench.delivery.deliver(&events(0..4)).await.unwrap();
+    let (_, retries, dead, _) = bench.counts();
+    assert!((5..20).contains(&retries), "{retries}");
+    assert_eq!(dead, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_refuses_a_batch_is_not_down() {
+    let mut bench = bench(small(10, false), Bounds::default());
+    let refused = Verdict::Refused { reason: "no".into() };
+    bench.receiver.0.lock().unwrap().script = [unusable("closed"), refused, retry(None)].into();
+    bench.delivery.deliver(&events(0..4)).await.unwrap();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    bench.delivery.deliver(&events(4..8)).await.unwrap();
+    bench.delivery.deliver(&events(8..12)).await.unwrap();
+    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(8..12));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
     let mut bench = bench(small(10, false), Bounds::default());
     bench.receiver.0.lock().unwrap().script = vec![retry(None); 1000].into();

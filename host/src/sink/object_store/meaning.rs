@@ -82,12 +82,17 @@ fn passes(refusal: &StoreRefusal) -> bool {
     ];
     let codes = [
         "BadDigest",
+        "IDPCommunicationError",
         "IncompleteBody",
         "InternalError",
         "OperationAborted",
+        "RequestLimitExceeded",
         "RequestTimeout",
         "ServiceUnavailable",
         "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
         "XAmzContentSHA256Mismatch",
         "XAmzContentChecksumMismatch",
     ];

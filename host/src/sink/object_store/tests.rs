@@ -178,6 +178,7 @@ async fn an_answer_means_what_s3_means_by_it() {
         (429, "", Box::new(retried)),
         (500, "", Box::new(retried)),
         (503, "<Error><Code>SlowDown</Code></Error>", Box::new(retried)),
+        (400, "<Error><Code>Throttling</Code></Error>", Box::new(retried)),
     ];
     for (status, body, expected) in cases {
         let server = server(StatusCode::from_u16(status).unwrap(), body).await;

@@ -84,6 +84,12 @@ fn what_says_nothing_of_the_documents_is_refused_once_and_told() {
 fn each_item_has_its_own_fate() {
     assert!(accepted(&read(200, &items(MADE, MADE))));
     assert!(accepted(&read(200, &items(MADE, THERE))));
+    for older in [
+        r#"{"status":409,"error":"DocumentAlreadyExistsException[[logs][2] [event][e1]: document already exists]"}"#,
+        r#"{"status":409,"error":{"type":"document_already_exists_exception","reason":"[event][e1]: document already exists"}}"#,
+    ] {
+        assert!(accepted(&read(200, &items(MADE, older))), "{older}");
+    }
     assert_eq!(
         parts(read(200, &items(THERE, WRONG))),
         (
