@@ -253,10 +253,11 @@ impl StoreConnector {
             refusal.issuer = issues.then(|| way.base.origin().to_string());
             return Ok(Err(refusal));
         }
+        let is_empty = answer.is_empty();
         let mut response = HttpResponse::new(HttpResponseBody::from(answer));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
-        if method == Method::PUT {
+        if method == Method::PUT && is_empty {
             // The store's client takes an object without a tag for one that was not stored; gateways drop tags, and nobody reads this one.
             (response.headers_mut().entry(http::header::ETAG)).or_insert(http::HeaderValue::from_static("\"\""));
         }
