@@ -81,7 +81,7 @@ pub fn render(about: &Inspection) -> String {
     text
 }
 
-/// What it may ask for, one a line.
+/// The requests that a plugin is granted, one a line.
 fn allowed(grants: Option<&[Grant]>) -> String {
     match grants {
         None => "any request below its endpoint".to_string(),

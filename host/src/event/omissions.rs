@@ -90,7 +90,7 @@ fn attributes_of(encoding: Encoding) -> &'static str {
 /// A path that cannot be left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OmissionError {
-    /// It names nothing.
+    /// A path that names nothing.
     #[error("{0:?} is no path of a member: write its names with dots between them")]
     NoPath(String),
     /// An event cannot be without it.
@@ -98,11 +98,11 @@ pub enum OmissionError {
     Needed {
         /// As it was written.
         path: String,
-        /// How the events are written.
+        /// The encoding of the sink's events.
         encoding: Encoding,
-        /// What would go.
+        /// The member that would go.
         member: &'static str,
-        /// Why that cannot be.
+        /// The reason why an event cannot be without it.
         why: &'static str,
     },
     /// The object around it cannot be without it.
@@ -110,9 +110,9 @@ pub enum OmissionError {
     Key {
         /// As it was written.
         path: String,
-        /// How the events are written.
+        /// The encoding of the sink's events.
         encoding: Encoding,
-        /// What could be left out instead.
+        /// Members that could be left out instead.
         object: String,
     },
 }
@@ -131,7 +131,7 @@ impl Omissions {
     ///
     /// # Errors
     ///
-    /// Where an event cannot be without one.
+    /// Fails where an event cannot be without one of the members.
     pub fn new(encoding: Encoding, paths: &[String]) -> Result<Self, OmissionError> {
         let needed = NEEDED.iter().find(|(of, _)| *of == encoding).map(|(_, needed)| *needed);
         for path in paths {
@@ -353,7 +353,7 @@ struct Object<'a> {
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_> {
-    /// Whether anything of it is left.
+    /// Whether any member of the object is left.
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {

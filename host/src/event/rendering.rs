@@ -27,7 +27,7 @@ impl Rendering {
     ///
     /// # Errors
     ///
-    /// Where an event cannot be without one.
+    /// Fails where an event cannot be without one of the members.
     pub fn without(encoding: Encoding, paths: &[String]) -> Result<Self, OmissionError> {
         let omissions = match paths {
             [] => None,
@@ -59,7 +59,7 @@ impl Rendering {
         }
     }
 
-    /// What is left out, where anything is.
+    /// The members that are left out, if any.
     pub(crate) fn omissions(&self) -> Option<&Omissions> {
         self.omissions.as_deref()
     }

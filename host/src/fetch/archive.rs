@@ -176,7 +176,7 @@ fn read(
 struct Timed<R> {
     reader: R,
     until: Option<Instant>,
-    /// Whether it failed for that.
+    /// Whether a read failed because the moment had come.
     over: bool,
 }
 

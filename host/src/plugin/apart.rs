@@ -35,7 +35,7 @@ const LAST_WORDS: u64 = 64 << 10;
 /// Bytes of a line of JSON.
 const LINE: u64 = 1 << 20;
 
-/// What is compiled, and within which bounds.
+/// The request to a process that compiles: rules, and bounds of its time and memory.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     rules: Rules,
@@ -133,7 +133,7 @@ fn start(program: &Path) -> io::Result<Child> {
     command.spawn()
 }
 
-/// What a process said.
+/// The answer of a process that compiles, and its last words.
 struct Heard {
     answer: Vec<u8>,
     last_words: String,
@@ -195,7 +195,7 @@ enum Why {
     Other,
 }
 
-/// What ended a process that gave no answer.
+/// The cause that ended a process which gave no answer.
 fn why(status: ExitStatus, late: bool, last_words: &str) -> Why {
     // The standard library's words, the system's, and those of its thread pool.
     let memory = [

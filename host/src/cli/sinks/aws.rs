@@ -82,7 +82,7 @@ pub(super) fn region(set: &config::ObjectStoreSink, environment: Environment<'_>
 ///
 /// # Errors
 ///
-/// Where there is none, or where the file that proves who asks is no secret.
+/// Fails where there are no credentials, or where the file that proves who asks is no secret.
 pub(super) fn credentials(
     name: &str,
     set: &config::ObjectStoreSink,

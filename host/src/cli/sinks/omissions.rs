@@ -11,7 +11,7 @@ use crate::sink::{can_have, names};
 ///
 /// # Errors
 ///
-/// Where its events cannot be without what it drops.
+/// Fails where the sink's events cannot be without what it drops.
 pub(super) fn rendering(config: &Config, name: &str, sink: &config::Sink) -> Result<Rendering, Failure> {
     Rendering::without(encoding(config, sink)?, &sink.drop).map_err(|error| {
         Failure::usage(error.to_string())
@@ -37,7 +37,7 @@ pub(super) fn remarks(config: &Config, name: &str, sink: &config::Sink) -> Vec<S
     strange.map(remark).collect()
 }
 
-/// What the paths are of. A plugin that takes events and no documents gets the members of the flat event.
+/// The encoding that the paths of `drop` are of. A plugin that takes events and no documents gets the members of the flat event.
 fn encoding(config: &Config, sink: &config::Sink) -> Result<Encoding, Failure> {
     match &sink.kind {
         SinkKind::Plugin(plugin) if !sink.drop.is_empty() => match open::load(config, &plugin.plugin)?.describe().input
