@@ -387,6 +387,25 @@ fn one_event_that_cannot_be_kept_is_found_and_the_others_are_kept() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
+fn what_a_session_refuses_of_the_events_does_not_end_it() {
+    let server = PostgresServer::start(SECRET);
+    let runtime = Runtime::new().unwrap();
+    let mut sink = direct(&server);
+    let mut deliver = |events: &[_]| runtime.block_on(sink.deliver(events)).unwrap();
+    assert_eq!(deliver(&[event("1", "a")]), Verdict::Accepted);
+    let sql = "alter table audit_events add column process integer default pg_backend_pid()";
+    server.ask(USER, DATABASE, sql);
+    assert_eq!(deliver(&[event("2", "a")]), Verdict::Accepted);
+    let mut impossible = event("never", "a");
+    impossible.time = i64::MAX;
+    assert!(matches!(deliver(&[impossible]), Verdict::Refused { .. }));
+    assert_eq!(deliver(&[event("3", "a")]), Verdict::Accepted);
+    let sql = "select count(distinct process) from audit_events where id in ('2', '3')";
+    assert_eq!(server.ask(USER, DATABASE, sql), ["1"]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
 fn what_an_attacker_typed_is_kept_but_for_its_nul() {
     let server = PostgresServer::start(SECRET);
     let typed = "'); drop table audit_events; --\0\\u0000{\"}";

@@ -11,6 +11,9 @@ use super::{BatchLimits, Compression, Guarantee, Sink, SinkError, Verdict, answe
 use crate::event::{Event, Provenance, Rendering};
 use crate::remote::{Remote, Request};
 
+/// Characters of a value in the query that make it a likely secret.
+const SIGNATURE: usize = 8;
+
 /// How the events of one request stand in its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -83,14 +86,15 @@ impl HttpSink {
             provenance,
             life: Life::default(),
         };
-        // A receiver may say the address back, and a signature in it is as good as a password.
+        // A receiver may say the address back, and a signature in it is as good as a password. A word like `json` is none, and
+        // would be taken out of every message.
         let query = sink.options.query.as_deref().unwrap_or_default();
-        for (_, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let decoded = url::form_urlencoded::parse(query.as_bytes()).map(|(_, value)| value);
+        let written = query
+            .split('&')
+            .map(|part| part.split_once('=').map_or(part, |(_, value)| value).into());
+        for value in decoded.chain(written).filter(|value| value.len() >= SIGNATURE) {
             sink.remote.keep_secret(&value);
-        }
-        for part in query.split('&') {
-            sink.remote
-                .keep_secret(part.split_once('=').map_or(part, |(_, value)| value));
         }
         sink.request(Vec::new())?;
         Ok(sink)

@@ -26,6 +26,20 @@ pub(super) enum Refused {
     Unreadable(io::Error),
 }
 
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> io::Error {
+        match refused {
+            Refused::Unreadable(error) => error,
+            Refused::Nowhere => io::ErrorKind::NotFound.into(),
+            Refused::Circle => io::Error::other("its symbolic links lead in a circle"),
+            Refused::Foreign(link) => io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{} is a symbolic link that belongs to somebody else", link.display()),
+            ),
+        }
+    }
+}
+
 /// The path with every link in it followed; what is not there yet stays as it is.
 pub(super) fn follow(path: &Path) -> Result<PathBuf, Refused> {
     let mut rest: VecDeque<OsString> = parts(path).collect();

@@ -80,15 +80,7 @@ pub struct FileSink {
 
 /// Makes bytes the file at that path, complete or not at all; one that is there already stays. Blocks.
 pub(super) fn put_new(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<()> {
-    let path = links::follow(path).map_err(|refused| match refused {
-        links::Refused::Unreadable(error) => error,
-        links::Refused::Nowhere => io::ErrorKind::NotFound.into(),
-        links::Refused::Circle => io::Error::other("its symbolic links lead in a circle"),
-        links::Refused::Foreign(link) => io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            format!("{} is a symbolic link that belongs to somebody else", link.display()),
-        ),
-    })?;
+    let path = links::follow(path)?;
     let folder = target::folder_of(&path).ok_or(io::ErrorKind::IsADirectory)?;
     target::make_folders(folder, mode)?;
     let mut partial = Partial::create(folder, Compression::None, mode)?;
@@ -177,7 +169,11 @@ impl FileSink {
             let carry_out = || -> io::Result<(State, u64, T)> {
                 let partial = match open {
                     Some(partial) => partial,
-                    None => Box::new(Partial::create(&folder, compression, mode)?.hashed(hashed)),
+                    None => {
+                        // Since the last file somebody may have laid a link in its place.
+                        links::follow(&folder)?;
+                        Box::new(Partial::create(&folder, compression, mode)?.hashed(hashed))
+                    }
                 };
                 let (state, left) = work(partial, &buffer)?;
                 let size = match &state {

@@ -112,10 +112,12 @@ impl PostgresSink {
             }
         };
         let rows = Rows::of(events, &self.options.encoding, &self.provenance, layout.addresses);
-        session.insert(&self.options.table, layout, &rows).await?;
-        // One that failed is not used again.
-        self.session = Some((session, layout));
-        Ok(())
+        let inserted = session.insert(&self.options.table, layout, &rows).await;
+        // What the server refused of these events says nothing against the session; one that failed is not used again.
+        if matches!(inserted, Ok(()) | Err(Failure::Data(_))) {
+            self.session = Some((session, layout));
+        }
+        inserted
     }
 
     async fn create(&self, session: &Session) -> Result<(), Trouble> {

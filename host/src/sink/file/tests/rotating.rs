@@ -192,3 +192,24 @@ async fn the_pieces_of_a_plugin_are_not_torn() {
     assert_eq!(read("x.2025-03-10T13-00-00Z.000001"), "rest");
     assert_eq!(names(folder.path()).len(), 2);
 }
+
+#[tokio::test]
+async fn a_link_that_somebody_else_laid_between_two_files_ends_it() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let (folder, elsewhere) = (root.path().join("out"), root.path().join("elsewhere"));
+    fs::create_dir(&folder).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    let hand = Hand::at("2025-03-10T13:00:00Z");
+    let mut sink = rotating(&folder.join("x.csv"), Format::Csv, 1, None, &hand);
+    sink.deliver(&events(1)).await.unwrap();
+    fs::rename(&folder, root.path().join("moved")).unwrap();
+    symlink(&elsewhere, &folder).unwrap();
+    std::os::unix::fs::lchown(&folder, Some(65_533), None).unwrap();
+    let error = sink.deliver(&events(1)).await.unwrap_err();
+    assert!(matches!(error, SinkError::Write { .. }), "{error:?}");
+    assert_eq!(names(&elsewhere), [""; 0]);
+    assert_eq!(sink.completed(), Completed { files: 1, events: 1 });
+}
