@@ -17,7 +17,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-# What the binary holds as WebAssembly: host/build.rs builds it in.
+# What the binary holds as WebAssembly: host/crates/built-in/build.rs builds it in.
 GUESTS = [
     "audit-events", "cef", "elastic-bulk", "invalid-login", "slack", "splunk-hec", "user-audit", "user-login",
 ]

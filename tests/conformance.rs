@@ -1,4 +1,4 @@
-//! The rules of `host/src/sink/README.md` for sinks with a receiver behind them, held to each as users configure it.
+//! The rules of `host/crates/sink/src/README.md` for sinks with a receiver behind them, held to each as users configure it.
 //!
 //! A [`Subject`] is a sink's configuration and a way to look at its receiver. [`hold`] takes it through every rule and
 //! panics at the first that it breaks.
@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event::{Activity, Event, Outcome, Principal, Product, Provenance};
 use host::cli::open_sink;
-use host::config::Config;
-use host::event::{Activity, Event, Outcome, Principal, Product, Provenance};
-use host::sink::{Guarantee, Sink, SinkError, Verdict};
+use setup::config::Config;
+use sink::{Guarantee, Sink, SinkError, Verdict};
 use tokio::time::Instant;
 
 /// A sink and its receiver.

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
-use host::ledger::{Ledger as _, Record, SqliteLedger, Stream};
-use host::simulator::{Running, Scenario, Simulator};
+use ledger::{Ledger as _, Record, SqliteLedger, Stream};
 use serde_json::Value;
+use simulator::{Running, Scenario, Simulator};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 

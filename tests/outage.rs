@@ -161,7 +161,7 @@ fn jobs(server: &Server) -> usize {
 
 fn an_hour(rows: u64) {
     let begun = Instant::now();
-    let desk = Desk::new(env!("CARGO_BIN_EXE_host-under-test"));
+    let desk = Desk::new(env!("CARGO_BIN_EXE_host"));
     let early = Server::start(&format!("rows={rows},plain-names,slow-job=1,now=2026-03-05T00:30:00Z"));
     let (came, served) = (Came::default(), Came::default());
     let (first, other) = (receiver(0, &came), receiver(0, &served));

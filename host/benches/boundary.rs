@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use host::event::id::Ids;
-use host::event::{Encoding, Product, Provenance};
-use host::plugin::{self, Limits, Plugin, Sandbox, built_in};
+use built_in::built_in;
+use event::id::Ids;
+use event::{Encoding, Product, Provenance};
 use plugin_sdk::{Parse, Report};
+use sandbox::{Limits, Plugin, Sandbox};
 use wasmparser::Payload;
 use wit_component::StringEncoding;
 use wit_parser::{Resolve, SourceMap};
@@ -105,7 +106,7 @@ fn without_packed(component: &[u8]) -> Result<Vec<u8>, Failure> {
     }
     let mut module = module.ok_or("no module in the component")?.to_vec();
     let mut sources = SourceMap::new();
-    for (path, text) in plugin::WIT {
+    for (path, text) in sandbox::WIT {
         sources.push_str(path, *text);
     }
     let mut resolve = Resolve::default();
@@ -115,15 +116,15 @@ fn without_packed(component: &[u8]) -> Result<Vec<u8>, Failure> {
     Ok(wit_component::ComponentEncoder::default().module(&module)?.encode()?)
 }
 
-fn document() -> plugin::Document {
-    let window = plugin::Window { from: 0, to: 0 };
-    let request = plugin::Request {
+fn document() -> sandbox::Document {
+    let window = sandbox::Window { from: 0, to: 0 };
+    let request = sandbox::Request {
         window,
         now: 0,
         parameters: vec![],
         unique_name: "bench".into(),
     };
-    plugin::Document {
+    sandbox::Document {
         fetch: 0,
         request,
         file_name: None,
@@ -213,7 +214,7 @@ impl Lines {
         }
     }
 
-    fn write(&mut self, mut events: Vec<host::event::Event>) -> Result<(), Failure> {
+    fn write(&mut self, mut events: Vec<event::Event>) -> Result<(), Failure> {
         self.buffer.clear();
         for event in &mut events {
             self.ids.assign(event)?;
@@ -227,18 +228,18 @@ impl Lines {
 }
 
 /// The native parser's events as the host's, which have their texts for themselves.
-fn owned(event: plugin_sdk::Event<'_>) -> host::event::Event {
+fn owned(event: plugin_sdk::Event<'_>) -> event::Event {
     let event = plugin_sdk::sink::Event::from(event);
-    let principal = |principal: plugin_sdk::sink::Principal| host::event::Principal {
+    let principal = |principal: plugin_sdk::sink::Principal| event::Principal {
         name: principal.name,
         id: principal.id,
         display_name: principal.display_name,
     };
-    host::event::Event {
+    event::Event {
         id: event.id,
         time: event.time,
-        activity: host::event::Activity::Logon,
-        outcome: host::event::Outcome::Failure,
+        activity: event::Activity::Logon,
+        outcome: event::Outcome::Failure,
         subject: principal(event.subject),
         actor: event.actor.map(principal),
         target: event.target,

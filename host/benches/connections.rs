@@ -9,19 +9,20 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use built_in::built_in;
+use event::{Product, Provenance};
+use fetch::{Fetcher, Limits};
 use futures_util::future::join_all;
 use host::cli::open_sink;
-use host::config::Config;
-use host::event::{Product, Provenance};
-use host::fetch::{Fetcher, Limits};
-use host::plugin::{self, Plugin, Sandbox, built_in};
-use host::remote::{Auth, Remote, Settings};
-use host::run::route::Router;
-use host::run::{Observer, Outlet, Run, Window};
-use host::simulator::Credentials;
-use host::sink::dead_letters::Bounds;
-use host::sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
 use jiff::{SignedDuration, Timestamp};
+use remote::{Auth, Remote, Settings};
+use run::route::Router;
+use run::{Observer, Outlet, Run, Window};
+use sandbox::{Plugin, Sandbox};
+use setup::config::Config;
+use simulator::Credentials;
+use sink::dead_letters::Bounds;
+use sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -69,7 +70,7 @@ fn main() -> Result<(), Failure> {
         return Ok(());
     }
     let simulator = Simulator::start()?;
-    let sandbox = Sandbox::new(plugin::Limits::default(), None)?;
+    let sandbox = Sandbox::new(sandbox::Limits::default(), None)?;
     let wasm = built_in("user-login").ok_or("no such plugin")?;
     let plugin = sandbox.load(wasm, "user-login")?;
     // Files that get their names in one folder wait for its lock, each on a thread, and whoever holds it needs one more:
@@ -145,11 +146,11 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         to: today,
     };
     Ok(Run {
-        rejects: host::run::Rejects::default(),
+        rejects: run::Rejects::default(),
         id: format!("bench-{number}"),
         plugin: plugin.clone(),
         description: plugin.report()?.describe()?,
-        request: plugin::Request {
+        request: sandbox::Request {
             window: window.into(),
             now: now.as_millisecond(),
             parameters: Vec::new(),

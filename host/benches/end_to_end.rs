@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use host::simulator::{Credentials, Scenario, Simulator};
 use serde_json::Value;
+use simulator::{Credentials, Scenario, Simulator};
 
 type Failure = Box<dyn std::error::Error>;
 

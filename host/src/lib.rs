@@ -19,31 +19,4 @@
 //! | 5 | [`config`], [`cli`] | what the user typed, validated, and one call into the floors below |
 #![deny(missing_docs)]
 
-/// A place where a test ends the process; nothing unless built with the feature `failpoints`.
-macro_rules! failpoint {
-    ($($name:tt)+) => {
-        #[cfg(feature = "failpoints")]
-        crate::failpoint::reached(&format!($($name)+));
-    };
-}
-
-mod absent;
 pub mod cli;
-pub mod config;
-mod counted;
-mod database;
-pub mod event;
-#[cfg(feature = "failpoints")]
-mod failpoint;
-pub mod fetch;
-pub mod ledger;
-pub mod plugin;
-pub mod rejected;
-pub mod remote;
-pub mod run;
-mod secret_file;
-pub mod simulator;
-pub mod sink;
-pub mod store;
-mod visible;
-pub mod workshop;

@@ -26,13 +26,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use built_in::built_in;
+use event::{Activity, Event, Outcome, Principal, Product, Provenance};
 use host::cli::open_sink;
-use host::config::Config;
-use host::event::{Activity, Event, Outcome, Principal, Product, Provenance};
-use host::plugin::{Item, Limits, Payload, Sandbox, built_in};
-use host::sink::dead_letters::Bounds;
-use host::sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
 use plugin_sdk::Sink as _;
+use sandbox::{Item, Limits, Payload, Sandbox};
+use setup::config::Config;
+use sink::dead_letters::Bounds;
+use sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
 use tests::{Receiver, Reply};
 
 const EVENTS: usize = 200_000;

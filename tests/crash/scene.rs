@@ -28,7 +28,7 @@ pub struct Scene {
 impl Scene {
     pub fn new(scenario: &str) -> Scene {
         let (desk, server) = (
-            Desk::new(env!("CARGO_BIN_EXE_host-under-test")),
+            Desk::new(env!("CARGO_BIN_EXE_host")),
             Server::start(&format!("rows=60,plain-names,now={NOW},{scenario}")),
         );
         let (keyed, plain) = (Receiver::start(), Receiver::start());

@@ -136,7 +136,7 @@ fn options_of_a_run_are_refused_by_a_plan_with_the_reason() {
 #[test]
 fn no_built_in_plugin_imports_a_function() {
     let desk = desk();
-    for (name, _) in host::plugin::BUILT_IN {
+    for (name, _) in built_in::BUILT_IN {
         let output = desk.host(["plugin", "inspect", name, "--json"]).output().unwrap();
         let about: Value = serde_json::from_str(stdout(&output).trim()).unwrap();
         assert_eq!(about["imports"], Value::Array(vec![]), "{name}");
@@ -145,7 +145,7 @@ fn no_built_in_plugin_imports_a_function() {
         assert!(text.contains("none"), "{text}");
     }
     let list = stdout(&desk.host(["plugin", "list"]).output().unwrap());
-    assert_eq!(list.lines().count(), host::plugin::BUILT_IN.len());
+    assert_eq!(list.lines().count(), built_in::BUILT_IN.len());
 }
 
 #[test]

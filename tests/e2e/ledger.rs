@@ -5,7 +5,7 @@ use std::process::{Child, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use host::ledger::{Ledger as _, SqliteLedger};
+use ledger::{Ledger as _, SqliteLedger};
 use serde_json::Value;
 use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
 

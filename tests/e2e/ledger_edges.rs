@@ -165,7 +165,7 @@ fn what_is_spooled_of_a_stream_goes_with_it() {
     let spool = desk.path().join(".local/state/host/ledger.db-spool");
     let left = || std::fs::read_dir(&spool).unwrap().count();
     // What a kill leaves of a document while it is written.
-    let prefix = host::ledger::Stream::new("epm", "user-login", &[]).spool_prefix();
+    let prefix = ledger::Stream::new("epm", "user-login", &[]).spool_prefix();
     let partial = spool.join(format!("{prefix}w-0.x.partial"));
     std::fs::write(&partial, "half").unwrap();
     let listed = json_lines(&host(&desk, &["ledger", "list", "--json"]));

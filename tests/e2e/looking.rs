@@ -49,7 +49,7 @@ fn a_state_that_may_not_be_read_is_not_taken_for_an_empty_one() {
     }
     // The binary may lie where strangers do not come.
     let binary = desk.path().join("host");
-    std::fs::copy(env!("CARGO_BIN_EXE_host-under-test"), &binary).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_host"), &binary).unwrap();
     mode(&binary, 0o755);
     mode(desk.path(), 0o755);
     mode(&desk.path().join("config"), 0o777);
@@ -110,7 +110,7 @@ fn a_configuration_that_may_not_be_read_is_not_taken_for_none() {
     std::fs::create_dir_all(desk.path().join("config/.config/host")).unwrap();
     std::fs::create_dir_all(desk.path().join("state")).unwrap();
     let binary = desk.path().join("host");
-    std::fs::copy(env!("CARGO_BIN_EXE_host-under-test"), &binary).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_host"), &binary).unwrap();
     mode(&binary, 0o755);
     mode(desk.path(), 0o755);
     mode(&desk.path().join("config"), 0o755);

@@ -41,7 +41,7 @@ use tests::{Desk, Server};
 
 /// A fresh folder for one test.
 fn desk() -> Desk {
-    Desk::new(env!("CARGO_BIN_EXE_host-under-test"))
+    Desk::new(env!("CARGO_BIN_EXE_host"))
 }
 
 /// What the simulator's demo user says.

@@ -50,7 +50,7 @@ fn a_stderr_that_takes_nothing_changes_nothing_else() {
 fn a_reader_that_goes_away_ends_the_run_quietly() {
     let (desk, server) = (desk(), Server::start("rows=2000"));
     let url = server.url();
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host"))
         .args([
             "run",
             "invalid-login",
@@ -83,7 +83,7 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
 fn an_interrupted_run_says_so_with_its_exit_code_and_leaves_no_half_file() {
     let (desk, server) = (desk(), Server::start("slow-job=1000000"));
     let url = server.url();
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_host"))
         .args([
             "run",
             "invalid-login",
@@ -126,7 +126,7 @@ fn an_interrupted_run_says_so_with_its_exit_code_and_leaves_no_half_file() {
 fn a_closed_stdout_takes_nothing_from_another_sink() {
     let (desk, server) = (desk(), Server::start("rows=500,plain-names"));
     let url = server.url();
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host"))
         .args([
             "run",
             "invalid-login",
@@ -175,7 +175,7 @@ fn a_stdout_that_was_never_open_is_refused_and_dev_null_is_not() {
     let run = |redirection: &str, sink: &str| {
         std::process::Command::new("sh")
             .args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")])
-            .arg(env!("CARGO_BIN_EXE_host-under-test"))
+            .arg(env!("CARGO_BIN_EXE_host"))
             .args(["run", "invalid-login", "--url", &url, "--auth", "basic:demo.user"])
             .args([
                 "--allow-private-addresses",

@@ -9,7 +9,7 @@ const PRIVATE_KEY: &str = include_str!("../fixtures/client-key.pem");
 
 #[test]
 fn no_credential_is_seen_outside_a_request() {
-    let public = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/client-key.pub.pem");
+    let public = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/client-key.pub.pem");
     let key = "private-key = { file = \"key.pem\" }, key-id = \"alias\"";
     // scenario, kind and auth of the connection, report
     let cases = [

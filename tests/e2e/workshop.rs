@@ -30,7 +30,7 @@ fn host(desk: &Desk, folder: &str, arguments: &[&str]) -> Command {
         .env("RUSTUP_HOME", or_home("RUSTUP_HOME", ".rustup"))
         .env(
             "CARGO_TARGET_DIR",
-            Path::new(env!("CARGO_BIN_EXE_host-under-test")).with_file_name("e2e-workshop"),
+            Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("e2e-workshop"),
         );
     if let Ok(toolchain) = std::env::var("RUSTUP_TOOLCHAIN") {
         command.env("RUSTUP_TOOLCHAIN", toolchain);
@@ -306,7 +306,7 @@ fn a_watch_tests_again_after_a_change() {
         fs::copy(original.join(file), case.join(file)).unwrap();
     }
     desk.write("Cargo.toml", "[package]\nname = \"user-login\"\n");
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_host"))
         .args([
             "plugin",
             "test",

@@ -5,9 +5,9 @@
 
 use plugin_sdk::{Batch, Document, Fault, Parse, Report, Request, Window};
 
-pub use host::fetch::fuzz::{archive, envelope, page, records};
-pub use host::plugin::fuzz::packed;
-pub use host::remote::fuzz::redact;
+pub use fetch::fuzz::{archive, envelope, page, records};
+pub use remote::fuzz::redact;
+pub use sandbox::fuzz::packed;
 
 /// Panics where the property is broken by the bytes.
 pub type Target = fn(&[u8]);

@@ -1,17 +1,13 @@
 //! Fixed workloads, one a run: `parse` and `parse-json` by the components that are shipped, `encode` as OCSF, and `id`.
 //! What an event of each costs is counted by `.ci/instructions`, which says how.
 
-/// The same source as the library's. That one is compiled for debugging here, and says little about what is shipped.
-#[allow(dead_code, unused_imports)]
-#[path = "../../host/src/event/mod.rs"]
-mod event;
-
 use std::fmt::Write as _;
 use std::hint::black_box;
 
+use built_in::built_in;
 use event::id::Ids;
 use event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, Product, Provenance};
-use host::plugin::{self, Limits, Sandbox, built_in};
+use sandbox::{Limits, Sandbox};
 
 /// Events of every workload.
 const EVENTS: usize = 10_000;
@@ -83,10 +79,10 @@ fn give_ids(events: &mut [Event]) -> Result<usize, Failure> {
 fn parse(report: &str, text: &str) -> Result<usize, Failure> {
     let component = built_in(report).ok_or("no such plugin")?;
     let plugin = Sandbox::new(Limits::default(), None)?.load(component, report)?;
-    let document = plugin::Document {
+    let document = sandbox::Document {
         fetch: 0,
-        request: plugin::Request {
-            window: plugin::Window { from: 0, to: 0 },
+        request: sandbox::Request {
+            window: sandbox::Window { from: 0, to: 0 },
             now: 0,
             parameters: vec![],
             unique_name: "instructions".into(),

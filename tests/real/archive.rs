@@ -21,7 +21,7 @@ fn judged(desk: &Desk, name: &str) -> Vec<Value> {
         python.display()
     );
     let output = Command::new(python)
-        .arg(root.join("judges/archive.py"))
+        .arg(root.join("../tests/judges/archive.py"))
         .arg(desk.path().join(name))
         .output()
         .unwrap();

@@ -1,4 +1,4 @@
-//! The sinks whose receivers are other programs, held to the rules of `host/src/sink/README.md`.
+//! The sinks whose receivers are other programs, held to the rules of `host/crates/sink/src/README.md`.
 
 use std::cell::Cell;
 use std::io::Read;

@@ -41,7 +41,7 @@ const PASSWORD: &str = "demo-password";
 
 /// A fresh folder for one test.
 fn desk() -> Desk {
-    Desk::new(env!("CARGO_BIN_EXE_host-under-test"))
+    Desk::new(env!("CARGO_BIN_EXE_host"))
 }
 
 /// Writes a configuration with one connection to EPM Cloud, as the simulator's demo user, that does not wait long.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use host::event::Encoding;
-use host::sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, Sink, SubjectTemplate, Verdict};
+use event::Encoding;
+use sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, Sink, SubjectTemplate, Verdict};
 use tokio::runtime::Runtime;
 
 use super::certificates::Authority;
@@ -138,7 +138,7 @@ fn options(server: &NatsServer) -> NatsOptions {
     NatsOptions {
         url: NatsUrl::parse(&format!("nats://{}", server.address())).unwrap(),
         auth: NatsAuth::None,
-        tls: host::remote::client_tls(None, None).unwrap(),
+        tls: remote::client_tls(None, None).unwrap(),
         subject: SubjectTemplate::default(),
         stream: Some("AUDIT".into()),
         create_stream: true,

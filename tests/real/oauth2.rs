@@ -226,7 +226,7 @@ fn a_person_signs_in_from_another_device() {
         let desk = domain.desk(auth);
         assert_failure(&run(&desk, &domain, CANARY), 2, "host login");
 
-        let mut login = std::process::Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+        let mut login = std::process::Command::new(env!("CARGO_BIN_EXE_host"))
             .args(["login", "domain"])
             .current_dir(desk.path())
             .env_clear()

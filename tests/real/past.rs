@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::sync::Arc;
 
-use host::event::{Activity, Event, Outcome, Principal, Product, Provenance};
+use event::{Activity, Event, Outcome, Principal, Product, Provenance};
 use tests::{Desk, Server, json_lines, stderr, stdout};
 
 use super::{PASSWORD, connect};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use host::event::{Encoding, Provenance};
-use host::sink::{Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, Sink, TableName, Verdict};
+use event::{Encoding, Provenance};
+use sink::{Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, Sink, TableName, Verdict};
 use tokio::runtime::Runtime;
 
 use super::certificates::Authority;
@@ -155,7 +155,7 @@ fn with_conflict(server: &PostgresServer, connection: &str, conflict: Option<&[&
         url: PostgresUrl::parse(&format!("postgres://{USER}@127.0.0.1:{}/{DATABASE}", server.port())).unwrap(),
         password: Some(SECRET.to_owned().into()),
         encryption: Some(PostgresTls::Disable),
-        tls: host::remote::client_tls(None, None).unwrap(),
+        tls: remote::client_tls(None, None).unwrap(),
         table: TableName::default(),
         create_table: true,
         conflict: conflict

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::event::Encoding;
-use crate::plugin::PluginKind;
-use crate::run::MaxRejected;
-use crate::sink::Format;
-use crate::workshop::Language;
+use event::Encoding;
+use run::MaxRejected;
+use sandbox::PluginKind;
+use sink::Format;
+use workshop::Language;
 
 use super::Failure;
 
@@ -277,7 +277,7 @@ pub struct RunArgs {
     pub windows_ahead: Option<u16>,
     /// How long the run may take, as 2h: then it ends as if stopped, and the next one goes on [default: `deadline` under
     /// [run], else no limit].
-    #[arg(long, value_name = "DURATION", value_parser = crate::config::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = setup::config::parse_duration)]
     pub deadline: Option<std::time::Duration>,
     /// Write the exchange with the server into this new folder, secrets replaced.
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 
 use super::Failure;
 use super::connection::Owner;
-use crate::config::{self, ClientAuthentication, Config, Connection, ConnectionKind, SecretSource};
-use crate::remote::{Auth, ClientAuth, Grant, KeyId, OAuth2, SigningKey};
+use remote::{Auth, ClientAuth, Grant, KeyId, OAuth2, SigningKey};
+use setup::config::{self, ClientAuthentication, Config, Connection, ConnectionKind, SecretSource};
 
 /// The scope that stands for everything the client may do in its own identity domain.
 const DOMAIN_SCOPE: &str = "urn:opc:idm:__myscopes__";

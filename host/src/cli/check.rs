@@ -10,13 +10,12 @@ use super::args::{CheckArgs, Talk};
 use super::error::exit_of;
 use super::stop::Stop;
 use super::{Exit, Failure, check_state, connection, json_line, print, report, sinks};
-use crate::config::{Config, ConnectionKind, nearest};
-use crate::plugin;
-use crate::remote::{Remote, TOLERATED_SKEW, skew_in_words};
-use crate::run::facts::Fact;
-use crate::run::probe;
-use crate::sink::Guarantee;
-use crate::visible;
+use base::visible;
+use remote::{Remote, TOLERATED_SKEW, skew_in_words};
+use run::facts::Fact;
+use run::probe;
+use setup::config::{Config, ConnectionKind, nearest};
+use sink::Guarantee;
 
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
 pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
@@ -205,8 +204,8 @@ async fn check_connection(
     settings.now = clock;
     let remote = Arc::new(Remote::new(settings)?);
     let kind = match kind {
-        ConnectionKind::Epm => plugin::ConnectionKind::Epm,
-        ConnectionKind::IdentityDomain => plugin::ConnectionKind::IdentityDomain,
+        ConnectionKind::Epm => sandbox::ConnectionKind::Epm,
+        ConnectionKind::IdentityDomain => sandbox::ConnectionKind::IdentityDomain,
     };
     match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
         Ok(found) => Ok(Found {

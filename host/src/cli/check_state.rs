@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, dead_letters, ledger, rejected};
-use crate::config::Config;
-use crate::counted::counted;
-use crate::ledger::SqliteLedger;
-use crate::rejected::RejectedRows;
-use crate::sink::dead_letters::DeadLetters;
+use ::ledger::SqliteLedger;
+use ::rejected::RejectedRows;
+use base::counted::counted;
+use setup::config::Config;
+use sink::dead_letters::DeadLetters;
 
 /// Bytes that must be free where the stores grow: a window's document, its letters and its rejected rows have room there.
 const ROOM: u64 = 100 << 20;

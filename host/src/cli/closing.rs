@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 
 use super::args::Talk;
 use super::log::{self, Line};
-use crate::counted::counted;
-use crate::ledger::Stream;
-use crate::run::{Summary, Wanted};
-use crate::visible::line as visible;
+use base::counted::counted;
+use base::visible::line as visible;
+use ledger::Stream;
+use run::{Summary, Wanted};
 
 /// What the line must know besides the summary, where progress is kept.
 #[derive(Debug, Clone, Copy)]
@@ -199,7 +199,7 @@ fn took(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{GapSummary, LedgerSummary, WindowSummary};
+    use run::{GapSummary, LedgerSummary, WindowSummary};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

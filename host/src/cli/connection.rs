@@ -1,4 +1,4 @@
-//! From a configured connection, or `--url` and `--auth`, to the settings of [`crate::remote`].
+//! From a configured connection, or `--url` and `--auth`, to the settings of [`remote`].
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -7,10 +7,9 @@ use secrecy::SecretString;
 
 use super::args::RemoteArgs;
 use super::{Failure, auth};
-use crate::config::{self, Config, Connection, ConnectionKind};
-use crate::plugin;
-use crate::remote::{Auth, CaFile, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
-use crate::secret_file;
+use base::secret_file;
+use remote::{Auth, CaFile, ClientCertificate, Proxy, Remote, RetryPolicy, Settings};
+use setup::config::{self, Config, Connection, ConnectionKind};
 
 /// The variable that holds the secret of an ad-hoc connection.
 const SECRET_VARIABLE: &str = "HOST_SECRET";
@@ -51,7 +50,7 @@ impl std::fmt::Display for Owner<'_> {
 }
 
 /// Decides which server is asked, and gets the secret for it.
-pub fn settings(config: &Config, args: &RemoteArgs, kind: plugin::ConnectionKind) -> Result<Settings, Failure> {
+pub fn settings(config: &Config, args: &RemoteArgs, kind: sandbox::ConnectionKind) -> Result<Settings, Failure> {
     if let Some(url) = &args.url {
         return ad_hoc(url, args, kind_of(kind));
     }
@@ -261,10 +260,10 @@ fn only_of_kind(config: &Config, kind: ConnectionKind) -> Result<(&str, &Connect
     }
 }
 
-pub(super) fn kind_of(kind: plugin::ConnectionKind) -> ConnectionKind {
+pub(super) fn kind_of(kind: sandbox::ConnectionKind) -> ConnectionKind {
     match kind {
-        plugin::ConnectionKind::Epm => ConnectionKind::Epm,
-        plugin::ConnectionKind::IdentityDomain => ConnectionKind::IdentityDomain,
+        sandbox::ConnectionKind::Epm => ConnectionKind::Epm,
+        sandbox::ConnectionKind::IdentityDomain => ConnectionKind::IdentityDomain,
     }
 }
 

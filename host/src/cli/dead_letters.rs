@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::args::{DeadLetterCommand, Letters, Talk};
 use super::stop::Stop;
 use super::{Exit, Failure, print, sinks};
-use crate::config::{Config, nearest};
-use crate::counted::counted;
-use crate::event::Encoding;
-use crate::sink::dead_letters::{Bounds, DeadLetter, DeadLetterError, DeadLetters, Entry, Group, Selection};
-use crate::sink::terminal;
+use base::counted::counted;
+use event::Encoding;
+use setup::config::{Config, nearest};
+use sink::dead_letters::{Bounds, DeadLetter, DeadLetterError, DeadLetters, Entry, Group, Selection};
+use sink::terminal;
 
 /// Letters that are delivered together.
 const REPLAYED: usize = 1000;

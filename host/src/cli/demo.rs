@@ -10,12 +10,12 @@ use super::log::{self, Line};
 use super::sinks::Wanted;
 use super::stop::Stop;
 use super::{Failure, auth, plugins, report, run, sinks, slow_demo};
-use crate::config::{self, Config};
-use crate::counted::counted;
-use crate::plugin::{ConnectionKind, PluginKind};
-use crate::remote::{Auth, Settings};
-use crate::run::{Rejects, RunError};
-use crate::simulator::{Scenario, Simulator};
+use ::run::{Rejects, RunError};
+use base::counted::counted;
+use remote::{Auth, Settings};
+use sandbox::{ConnectionKind, PluginKind};
+use setup::config::{self, Config};
+use simulator::{Scenario, Simulator};
 
 /// The period that the demo shows.
 const SINCE: &str = "7d";

@@ -5,17 +5,17 @@ use std::io::Write;
 use super::args::{LogFormat, Talk};
 use super::log::{self, Line};
 use super::screen;
-use crate::config::{Config, ConfigError};
-use crate::fetch::FetchError;
-use crate::ledger::LedgerError;
-use crate::plugin::{Blame, PluginError};
-use crate::remote::{Class, RemoteError};
-use crate::run::{RereadError, RunError, WindowError};
-use crate::simulator::SimulatorError;
-use crate::sink::dead_letters::DeadLetterError;
-use crate::sink::{self, SinkError};
-use crate::store::StoreError;
-use crate::visible::line as visible;
+use base::store::StoreError;
+use base::visible::line as visible;
+use fetch::FetchError;
+use ledger::LedgerError;
+use remote::{Class, RemoteError};
+use run::{RereadError, RunError, WindowError};
+use sandbox::{Blame, PluginError};
+use setup::config::{Config, ConfigError};
+use simulator::SimulatorError;
+use sink::SinkError;
+use sink::dead_letters::DeadLetterError;
 
 /// The exit codes; `docs/scripting.md` is the same table for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

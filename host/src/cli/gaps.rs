@@ -8,10 +8,10 @@ use serde_json::json;
 use super::args::GapsArgs;
 use super::ledger::{self, line, seconds};
 use super::{Exit, Failure, plugins, print};
-use crate::config::Config;
-use crate::ledger::{Interval, Record, without};
-use crate::plugin::Description;
-use crate::run::{Bound, WindowError, oldest};
+use ::ledger::{Interval, Record, without};
+use ::run::{Bound, WindowError, oldest};
+use sandbox::Description;
+use setup::config::Config;
 
 /// Why a period is missing, and whether it can still be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +105,7 @@ fn judged(
         if let Some(oldest) = oldest.filter(|oldest| *oldest > gap.from) {
             lost.push(Interval::new(gap.from, oldest.min(gap.to)));
         }
-        let open = without(gap, &crate::ledger::merged(lost));
+        let open = without(gap, &::ledger::merged(lost));
         parts.extend(without(gap, &open).into_iter().map(|part| (part, Why::Lost)));
         parts.extend(open.into_iter().map(|part| (part, Why::Open)));
     }
@@ -160,7 +160,7 @@ pub fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Stream;
+    use ::ledger::Stream;
 
     fn day(day: i8) -> Timestamp {
         let date = jiff::civil::date(2026, 3, day);

@@ -4,9 +4,10 @@ mod settings;
 
 use std::fmt::Write;
 
-use crate::counted::counted;
-use crate::plugin::{Grant, Inspection, Limits, built_in};
-use crate::run::route::repertoire;
+use base::counted::counted;
+use built_in::built_in;
+use run::route::repertoire;
+use sandbox::{Grant, Inspection, Limits};
 
 /// The lines of `host plugin inspect`.
 pub fn render(about: &Inspection) -> String {

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
 use super::{Exit, Failure, ledger_changes, log, print};
-use crate::config::{Config, nearest};
-use crate::counted::counted;
-use crate::database;
-use crate::ledger::{Document, Ledger, Progress, Record, SqliteLedger, Stream, spool};
-use crate::run::Wanted;
+use ::ledger::{Document, Ledger, Progress, Record, SqliteLedger, Stream, spool};
+use ::run::Wanted;
+use base::counted::counted;
+use base::database;
+use setup::config::{Config, nearest};
 
 /// The ledger of a run: what was named, else the configuration's, else `$XDG_STATE_HOME/host/ledger.db`. A server that
 /// was named on the command line, and a recording, leave no progress unless asked to.

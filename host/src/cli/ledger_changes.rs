@@ -8,7 +8,7 @@ use super::args::{RenameArgs, ResetArgs, RewindArgs, StreamArgs};
 use super::gaps::bound;
 use super::ledger::opened;
 use super::{Exit, Failure, print};
-use crate::ledger::{Claim, Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
+use ledger::{Claim, Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
 
 /// `host ledger reset`.
 pub async fn reset(args: &ResetArgs) -> Result<(), Failure> {
@@ -215,7 +215,7 @@ fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::InFlight;
+    use ledger::InFlight;
 
     #[test]
     fn a_stream_that_is_rewound_asks_for_what_lies_behind_again() {

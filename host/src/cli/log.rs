@@ -17,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::args::{Color, LogFormat, Talk};
 use super::screen;
-use crate::visible;
+use base::visible;
 
 /// What all messages of the process are about, as far as it is known.
 static ABOUT: Mutex<About> = Mutex::new(About::NOTHING);

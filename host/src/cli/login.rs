@@ -5,10 +5,10 @@ use super::error::note;
 use super::log::{self, Line};
 use super::stop::Stop;
 use super::{Failure, connection};
-use crate::config::Config;
-use crate::counted::counted;
-use crate::remote::DeviceLogin;
-use crate::visible;
+use base::counted::counted;
+use base::visible;
+use remote::DeviceLogin;
+use setup::config::Config;
 
 /// Signs a person in from another device and keeps the refresh token.
 pub async fn login(args: &LoginArgs, talk: &Talk) -> Result<(), Failure> {

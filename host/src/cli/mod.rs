@@ -44,21 +44,20 @@ use args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand, Talk};
 pub use error::{Exit, Failure};
 pub use sinks::open_alone as open_sink;
 
-use crate::config::Config;
-use crate::counted::counted;
-use crate::plugin;
-use crate::visible;
+use base::counted::counted;
+use base::visible;
+use setup::config::Config;
 
 /// Parses the arguments of the process, carries them out, and answers with the exit code.
 pub fn main() -> u8 {
     if std::env::args_os()
         .nth(1)
-        .is_some_and(|argument| argument == plugin::ARGUMENT)
+        .is_some_and(|argument| argument == sandbox::ARGUMENT)
     {
-        return plugin::compile_stdin();
+        return sandbox::compile_stdin();
     }
     // Only main sets it, once.
-    let _ = plugins::PROGRAM.set(plugin::this_program());
+    let _ = plugins::PROGRAM.set(sandbox::this_program());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
@@ -206,7 +205,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Config(ConfigCommand::Check { json, config }) => check_config(config, *json),
         Command::Config(ConfigCommand::Schema) => {
-            let schema = serde_json::to_string_pretty(&crate::config::schema());
+            let schema = serde_json::to_string_pretty(&setup::config::schema());
             print((schema.map_err(|error| Failure::new(Exit::Internal, error.to_string()))? + "\n").as_bytes())
         }
         Command::Completions { shell } => {

@@ -6,8 +6,8 @@ use std::io::IsTerminal as _;
 use super::args::{PlanArgs, PlanFormat};
 use super::report::{self, Report};
 use super::{Exit, Failure, print};
-use crate::plugin::{Body, Fetch, Grants, HttpRequest, Paging, grants};
-use crate::sink::terminal::printable;
+use sandbox::{Body, Fetch, Grants, HttpRequest, Paging, grants};
+use sink::terminal::printable;
 
 /// Prints the plan of a report; sends nothing.
 pub fn plan(args: &PlanArgs) -> Result<(), Failure> {

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::{Exit, Failure, inspection, json_line, print};
-use crate::config::{Config, nearest};
-use crate::plugin::{
-    BUILT_IN, Grants, Inspection, Limits, Plugin, PluginKind, Sandbox, built_in, built_in_grants, digest,
-};
+use built_in::{BUILT_IN, built_in, built_in_grants};
+use sandbox::{Grants, Inspection, Limits, Plugin, PluginKind, Sandbox, digest};
+use setup::config::{Config, nearest};
 
 /// The largest file that is taken for a plugin, in bytes.
 const MAX_WASM_BYTES: u64 = 64 * 1024 * 1024;
@@ -149,7 +148,7 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Failure> {
     };
     let sandbox = Sandbox::new(limits, cache_folder()).map_err(|error| Failure::from(error).read_from(config))?;
     Ok(match PROGRAM.get() {
-        Some(program) => sandbox.compiling_apart(program.clone()),
+        Some(program) => sandbox.compiling_apart(program.clone(), BUILT_IN),
         None => sandbox,
     })
 }

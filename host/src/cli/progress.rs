@@ -9,10 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Talk, When};
 use super::screen;
-use crate::counted::counted;
-use crate::fetch;
-use crate::run::{Observer, SinkProgress};
-use crate::visible;
+use base::counted::counted;
+use base::visible;
+use run::{Observer, SinkProgress};
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
 pub struct Progress {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::Failure;
 use super::report::Report;
-use crate::remote::{Auth, Exchange, Recording, Settings};
-use crate::run::Window;
+use remote::{Auth, Exchange, Recording, Settings};
+use run::Window;
 
 /// What a run asked, as the notes of a recording hold it.
 pub struct Notes {

@@ -13,14 +13,15 @@ use super::error::note;
 use super::sinks::{Opened, Wanted};
 use super::stop::Stop;
 use super::{Exit, Failure, dead_letters, plugins, print, sinks, stream};
-use crate::config::{Config, SinkKind, Transport, nearest};
-use crate::counted::counted;
-use crate::event::{Event, Provenance};
-use crate::plugin::{Plugin, PluginKind, ReportPlugin, built_in};
-use crate::rejected::{Bounds, Entry, Group, Reader, RejectedRow, RejectedRows, Selection};
-use crate::run::route::Router;
-use crate::run::{Again, Observer, Reread, RunError, reread_together};
-use crate::sink::terminal;
+use ::rejected::{Bounds, Entry, Group, Reader, RejectedRow, RejectedRows, Selection};
+use ::run::route::Router;
+use ::run::{Again, Observer, Reread, RunError, reread_together};
+use base::counted::counted;
+use built_in::built_in;
+use event::{Event, Provenance};
+use sandbox::{Plugin, PluginKind, ReportPlugin};
+use setup::config::{Config, SinkKind, Transport, nearest};
+use sink::terminal;
 
 /// Rows that are read together; more only where they are of one document.
 const REPLAYED: usize = 1000;

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::args::ReportArgs;
 use super::recording::Notes;
 use super::{Failure, plugins};
-use crate::config::{self, Config};
-use crate::plugin::{Description, Parameter, Plugin, PluginKind, Request};
-use crate::run::{Bound, Period, PluginSummary, Summary, Window, WindowSummary};
+use run::{Bound, Period, PluginSummary, Summary, Window, WindowSummary};
+use sandbox::{Description, Parameter, Plugin, PluginKind, Request};
+use setup::config::{self, Config};
 
 /// A report plugin and what is asked of it.
 pub struct Report {

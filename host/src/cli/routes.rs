@@ -1,7 +1,7 @@
 //! What routes name and no run can give them: found by asking the plugins.
 
 use super::{connection, plugins};
-use crate::config::Config;
+use setup::config::Config;
 
 /// One sentence for each report that no route will ever see as the configuration is.
 pub fn remarks(config: &Config) -> Vec<String> {
@@ -17,7 +17,7 @@ pub fn remarks(config: &Config) -> Vec<String> {
 }
 
 fn problem(config: &Config, name: &str) -> Option<String> {
-    if !config.plugins.contains_key(name) && crate::plugin::built_in(name).is_none() {
+    if !config.plugins.contains_key(name) && built_in::built_in(name).is_none() {
         return Some(format!(
             "{name:?} is no report that comes with the program and no name under [plugins]; only a plugin that is named by its \
              path can be called so"

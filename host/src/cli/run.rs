@@ -13,13 +13,13 @@ use super::sinks::{Opened, Wanted as Named};
 use super::stop::Stop;
 use super::summary::Account;
 use super::{Exit, Failure, connection, ledger, log, rejected, sinks, stream};
-use crate::config::{self, Config};
-use crate::counted::counted;
-use crate::event::{Product, Provenance};
-use crate::fetch::{self, FetchError, Fetcher};
-use crate::plugin::ConnectionKind;
-use crate::remote::{Exchange, Remote, Settings};
-use crate::run::{Keeping, Rejects, Run, RunError, Summary, Wanted};
+use ::run::{Keeping, Rejects, Run, RunError, Summary, Wanted};
+use base::counted::counted;
+use event::{Product, Provenance};
+use fetch::{FetchError, Fetcher};
+use remote::{Exchange, Remote, Settings};
+use sandbox::ConnectionKind;
+use setup::config::{self, Config};
 
 /// Seconds.
 const DAY: u64 = 86_400;

@@ -7,8 +7,8 @@ use super::args::{SimulateArgs, Talk};
 use super::log::{self, Line};
 use super::stop::Stop;
 use super::{Failure, print};
-use crate::config;
-use crate::simulator::{Scenario, Simulator};
+use setup::config;
+use simulator::{Scenario, Simulator};
 
 /// Starts the simulator, prints its URL to stdout, and serves until it is told to stop.
 pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {

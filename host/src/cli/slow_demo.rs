@@ -27,14 +27,14 @@ use super::sinks::Wanted as Named;
 use super::stop::Stop;
 use super::stream::RunStream;
 use super::{Exit, Failure, plugins, print, report, run, sinks};
-use crate::config::Config;
-use crate::counted::counted;
-use crate::event::Provenance;
-use crate::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
-use crate::plugin::{ConnectionKind, PluginKind};
-use crate::remote::{Remote, Request, Settings};
-use crate::run::{Rejects, RunError, Wanted};
-use crate::sink::Format;
+use ::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
+use ::run::{Rejects, RunError, Wanted};
+use base::counted::counted;
+use event::Provenance;
+use remote::{Remote, Request, Settings};
+use sandbox::{ConnectionKind, PluginKind};
+use setup::config::Config;
+use sink::Format;
 
 /// How long the simulator waits for somebody to start the demo again.
 const LIFETIME: &str = "15m";

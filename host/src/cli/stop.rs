@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::Talk;
 use super::error::note;
 use super::{Exit, Failure};
-use crate::remote::Redemptions;
+use remote::Redemptions;
 
 /// How long the process may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -7,13 +7,13 @@ use super::args::RunArgs;
 use super::ledger::warn_where_gone;
 use super::report::Report;
 use super::{Failure, ledger, log};
-use crate::config::{Config, LookBackStep};
-use crate::event::Provenance;
-use crate::ledger::{Record, SqliteLedger, Tier};
-use crate::plugin::Granularity;
-use crate::remote::Settings;
-use crate::run::streams::{FoundStream, find};
-use crate::run::{Book, Keeping, Outlet, StreamFacts, Wanted, depth, kept};
+use ::ledger::{Record, SqliteLedger, Tier};
+use ::run::streams::{FoundStream, find};
+use ::run::{Book, Keeping, Outlet, StreamFacts, Wanted, depth, kept};
+use event::Provenance;
+use remote::Settings;
+use sandbox::Granularity;
+use setup::config::{Config, LookBackStep};
 
 /// Seconds.
 const MINUTE: u64 = 60;

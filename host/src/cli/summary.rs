@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use super::args::RunArgs;
 use super::{Exit, Failure, log, report, screen};
-use crate::run::Summary;
+use run::Summary;
 
 /// What a new file may be used for, less the process's mask: whoever watches the runs reads it.
 const MODE: u32 = 0o666;

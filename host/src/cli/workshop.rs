@@ -7,10 +7,10 @@ use super::args::{BuildArgs, CheckPluginArgs, LogFormat, NewArgs, Talk, TestArgs
 use super::error::note;
 use super::log::{self, Line};
 use super::{Exit, Failure, plugins, print};
-use crate::config::Config;
-use crate::counted::counted;
-use crate::plugin::{Plugin, Sandbox};
-use crate::workshop::{self, Built, Finding, Found, Options, Project, Selection, WorkshopError};
+use base::counted::counted;
+use sandbox::{Plugin, Sandbox};
+use setup::config::Config;
+use workshop::{Built, Finding, Found, Options, Project, Selection, WorkshopError};
 
 /// `host plugin new`.
 pub fn new(args: &NewArgs) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::iter::repeat_n;
 
 use serde_json::{Map, Value};
 
-use crate::sink::terminal::printable;
+use sink::terminal::printable;
 
 const ROWS: usize = 100;
 const DEPTH: usize = 4;

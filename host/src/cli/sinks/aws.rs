@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::cli::Failure;
-use crate::config::{self, Config, CredentialSource, SecretSource};
-use crate::secret_file;
-use crate::sink::{Credentials, METADATA, instance_url};
+use base::secret_file;
+use setup::config::{self, Config, CredentialSource, SecretSource};
+use sink::{Credentials, METADATA, instance_url};
 
 /// What an environment variable holds, where it holds anything.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -361,7 +361,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::config::SinkKind;
+    use setup::config::SinkKind;
 
     /// What a bucket gets with these settings in an environment, as text: secrets are not shown.
     fn found(settings: &str, variables: &[(&str, &str)]) -> Result<String, String> {

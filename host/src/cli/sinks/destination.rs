@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::{nats, postgres};
-use crate::config::{self, Config, SinkKind, Transport};
-use crate::sink::hex;
+use setup::config::{self, Config, SinkKind, Transport};
+use sink::hex;
 
 /// Bytes of the digest that are shown: enough to tell settings apart, too few to find out what they say.
 const DIGEST: usize = 4;

@@ -1,8 +1,8 @@
 //! How a file is written: as asked for, else as its name says.
 
 use crate::cli::Failure;
-use crate::config;
-use crate::sink::{Compression, Format, Pages, PathTemplate, Rotation};
+use setup::config;
+use sink::{Compression, Format, Pages, PathTemplate, Rotation};
 
 /// What is decided about a file before it is opened.
 #[derive(Debug, PartialEq, Eq)]

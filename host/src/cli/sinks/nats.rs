@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::open::Opener;
 use super::tls::files_of;
 use crate::cli::Failure;
-use crate::config::{self, Config, SecretSource};
-use crate::event::Rendering;
-use crate::sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
+use event::Rendering;
+use setup::config::{self, Config, SecretSource};
+use sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
 
 /// Messages under way at once, where the configuration does not say.
 const BATCH: usize = 500;
@@ -42,7 +42,7 @@ pub(super) fn check(
     let subject = match &nats.subject {
         Some(subject) => subject
             .parse()
-            .map_err(|problem: crate::sink::BadSubject| usage(problem.to_string()))?,
+            .map_err(|problem: sink::BadSubject| usage(problem.to_string()))?,
         None => SubjectTemplate::default(),
     };
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c);
@@ -82,7 +82,7 @@ fn auth(config: &Config, name: &str, auth: &config::NatsAuth) -> Result<NatsAuth
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SinkKind;
+    use setup::config::SinkKind;
 
     fn problem(settings: &str) -> Option<String> {
         let config: Config = toml::from_str(&format!("[sinks.x]\nkind = \"nats\"\n{settings}")).unwrap();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::open::Opener;
 use super::tls::{TlsFiles, files_of};
 use crate::cli::{Exit, Failure, connection};
-use crate::config::{self, Config, Transport};
-use crate::event::Rendering;
-use crate::remote::{Dialer, HostPort};
-use crate::sink::{
+use event::Rendering;
+use remote::{Dialer, HostPort};
+use setup::config::{self, Config, Transport};
+use sink::{
     self, Carrier, Framing, OtlpOptions, OtlpSink, StreamTransport, SyslogOptions, SyslogSink, SyslogTransport,
 };
 
@@ -139,8 +139,8 @@ mod tests {
 
     use super::*;
     use crate::cli::sinks::nobody;
-    use crate::config::SinkKind;
-    use crate::sink::Verdict;
+    use setup::config::SinkKind;
+    use sink::Verdict;
 
     fn config(sink: &str) -> Config {
         Config::parse(&format!("[sinks.s]\n{sink}\n")).unwrap()

@@ -10,10 +10,10 @@ use super::aws;
 use super::open::Opener;
 use super::tls::TlsFiles;
 use crate::cli::Failure;
-use crate::config::{self, Config};
-use crate::event::Rendering;
-use crate::remote::{Remote, Settings};
-use crate::sink::{Bucket, Compression, Credentials, Format, ObjectStoreOptions, ObjectStoreSink, Place};
+use event::Rendering;
+use remote::{Remote, Settings};
+use setup::config::{self, Config};
+use sink::{Bucket, Compression, Credentials, Format, ObjectStoreOptions, ObjectStoreSink, Place};
 
 impl Opener<'_> {
     /// A bucket, or a folder.
@@ -141,7 +141,7 @@ fn folder(url: &str) -> Result<PathBuf, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SinkKind;
+    use setup::config::SinkKind;
 
     fn problem(settings: &str) -> Option<String> {
         let config: Config = toml::from_str(&format!("[sinks.x]\nkind = \"object-store\"\n{settings}")).unwrap();

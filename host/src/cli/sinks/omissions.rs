@@ -2,10 +2,10 @@
 
 use super::open;
 use crate::cli::Failure;
-use crate::config::{self, Config, SinkKind, nearest};
-use crate::event::{Encoding, Rendering};
-use crate::plugin::Input;
-use crate::sink::{can_have, names};
+use event::cells::{can_have, names};
+use event::{Encoding, Rendering};
+use sandbox::Input;
+use setup::config::{self, Config, SinkKind, nearest};
 
 /// How a configured sink writes its events.
 ///

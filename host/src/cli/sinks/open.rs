@@ -9,11 +9,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::file::Layout;
 use super::{network, omissions};
 use crate::cli::{Exit, Failure, connection, plugins, screen, stdout};
-use crate::config::{self, Config, SinkKind, Transport};
-use crate::event::{Encoding, Provenance, Rendering};
-use crate::plugin::SinkPlugin;
-use crate::remote::Remote;
-use crate::sink::{
+use event::{Encoding, Provenance, Rendering};
+use remote::Remote;
+use sandbox::SinkPlugin;
+use setup::config::{self, Config, SinkKind, Transport};
+use sink::{
     self, Compression, Existing, FileMode, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate,
     Placeholders, PluginOptions, PluginSink, Renderer, Sink, SinkError, StdoutSink,
 };
@@ -279,7 +279,7 @@ fn json(table: &toml::Table) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Product;
+    use event::Product;
 
     /// Every file below a folder.
     fn files(folder: &Path) -> Vec<PathBuf> {
@@ -308,7 +308,7 @@ mod tests {
                 let mut sink = opener
                     .configured("archive", config.sinks.get("archive").unwrap())
                     .unwrap();
-                let event = crate::event::samples::full(crate::event::Activity::Logon, crate::event::Outcome::Success);
+                let event = event::samples::full(event::Activity::Logon, event::Outcome::Success);
                 sink.deliver(&[event]).await.unwrap();
                 sink.close().await.unwrap();
                 let files = files(outer.path());

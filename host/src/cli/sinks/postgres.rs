@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::open::Opener;
 use super::tls::files_of;
 use crate::cli::Failure;
-use crate::config::{self, Config};
-use crate::event::Rendering;
-use crate::sink::{BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName};
+use event::Rendering;
+use setup::config::{self, Config};
+use sink::{BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName};
 
 /// Rows in one statement, where the configuration does not say.
 const BATCH: usize = 1000;
@@ -76,7 +76,7 @@ fn conflict(name: &str, postgres: &config::PostgresSink) -> Result<Option<Confli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SinkKind;
+    use setup::config::SinkKind;
 
     fn problem(settings: &str) -> Option<String> {
         let config: Config = toml::from_str(&format!("[sinks.x]\nkind = \"postgres\"\n{settings}")).unwrap();

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use rustls::ClientConfig;
 
 use crate::cli::{Failure, connection};
-use crate::config::{self, Config};
-use crate::remote::{CaFile, ClientCertificate, client_tls};
-use crate::secret_file;
+use base::secret_file;
+use remote::{CaFile, ClientCertificate, client_tls};
+use setup::config::{self, Config};
 
 /// The files of a connection with TLS, as configured for the sink of that name.
 #[derive(Clone, Copy)]

@@ -1,0 +1,124 @@
+//! SQLite files: looked for, made and opened.
+//!
+//! SQLite's locks on a file are the process's (fcntl(2)): whoever closes any descriptor of that file gives all of them up, and
+//! another process may then throw the log away that this one still writes to. So apart from SQLite nobody opens a file that is there: it
+//! is asked about by name, and made by a call that fails where there is one.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind, Result};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Access, access};
+
+use crate::absent::is_absent;
+
+/// So many links may lead to a file.
+const MOST_LINKS: usize = 8;
+
+/// Whether there is a file that can be read. One that nobody may look at is an error, not none.
+pub fn is_there(path: &Path) -> Result<bool> {
+    match access(path, Access::READ_OK).map_err(Error::from) {
+        Ok(()) => Ok(true),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the file where there is none, for its owner only: it names people and their addresses. A link that leads nowhere yet is
+/// followed if it is the user's own or root's.
+///
+/// # Errors
+///
+/// Where it cannot be made, or the one that is there cannot be written.
+pub fn make(path: &Path) -> Result<()> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match File::options().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(drop),
+        }
+        match access(&path, Access::READ_OK | Access::WRITE_OK).map_err(Error::from) {
+            Ok(()) if path.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+            Err(error) if is_absent(&error) => path = led_to(&path)?,
+            there => return there,
+        }
+    }
+    Err(Error::other("too many links"))
+}
+
+/// What a link leads to.
+fn led_to(link: &Path) -> Result<PathBuf> {
+    let owner = link.symlink_metadata()?.uid();
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(Error::new(
+            ErrorKind::PermissionDenied,
+            "it is a link of another user's",
+        ));
+    }
+    let target = link.read_link()?;
+    Ok(link.parent().unwrap_or(Path::new("")).join(target))
+}
+
+/// Opens a file that is there.
+///
+/// # Errors
+///
+/// Where it is not, or SQLite cannot.
+pub fn open(path: &Path) -> rusqlite::Result<Connection> {
+    // Not by default: it would make the file, and take a path for a URI.
+    Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+}
+
+/// Whether this process holds a lock on the file, as the tests of those who hold one ask.
+///
+/// # Errors
+///
+/// Where the file, or the list of locks in `/proc`, cannot be read.
+pub fn is_locked(path: &Path) -> Result<bool> {
+    let inode = format!(":{} ", path.metadata()?.ino());
+    let own = format!(" {} ", std::process::id());
+    let locks = std::fs::read_to_string("/proc/locks")?;
+    Ok(locks
+        .lines()
+        .any(|line| line.contains(" POSIX ") && line.contains(&inode) && line.contains(&own)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_once_for_its_owner_and_through_no_link_of_a_stranger_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, link, target] = ["a.db", "link.db", "target.db"].map(|name| folder.path().join(name));
+        assert!(!is_there(&path).unwrap());
+        assert!(open(&path).is_err(), "SQLite makes none");
+        make(&path).unwrap();
+        assert!(is_there(&path).unwrap());
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&path, "x").unwrap();
+        make(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"x", "what is there stays");
+        assert!(make(folder.path()).is_err());
+
+        symlink("target.db", &link).unwrap();
+        assert!(open(&link).is_err(), "SQLite makes none");
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::lchown(&link, Some(12_345), None).unwrap();
+            assert!(make(&link).is_err() && !target.exists());
+            std::os::unix::fs::lchown(&link, Some(0), None).unwrap();
+        }
+        make(&link).unwrap();
+        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(&target).unwrap();
+        symlink("link.db", &target).unwrap();
+        assert!(make(&link).is_err(), "it leads round in a circle");
+    }
+}

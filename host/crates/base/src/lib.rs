@@ -1,0 +1,20 @@
+//! What every room of the host stands on, and knows of none of them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`visible`] | texts of strangers, fit for a terminal or a log |
+//! | [`counted`] | numbers with their nouns |
+//! | [`database`] | SQLite files: opened privately, checked, one connection |
+//! | [`store`] | a file for what waits until somebody decides about it |
+//! | [`secret_file`] | files that hold secrets: who may read them |
+//! | [`absent`] | the value of a setting that is not there |
+//! | [`failpoint`] | places where a test ends the process |
+#![warn(missing_docs)]
+
+pub mod absent;
+pub mod counted;
+pub mod database;
+pub mod failpoint;
+pub mod secret_file;
+pub mod store;
+pub mod visible;

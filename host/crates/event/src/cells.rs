@@ -1,0 +1,351 @@
+//! The columns of each encoding: one list of names, and for every event the cells in that order.
+//!
+//! The list is what the encoding can write, dots for nesting, and does not depend on the events. Attributes, which differ
+//! from row to row, are one column of JSON. Columns of one object stand together: a Parquet file nests them. What a sink
+//! leaves out has no column, and no place among the attributes.
+
+use std::fmt::Display;
+
+use crate::{
+    Activity, Attributes, Correlation, Encoding, Event, Omissions, Outcome, Principal, Product, Provenance, Rendering,
+    Rfc3339,
+    ecs::{Distinct, Ecs},
+    flat::Flat,
+    ocsf::Ocsf,
+};
+
+/// What stands in a column.
+pub enum Cell<'a> {
+    /// A text.
+    Text(Option<&'a str>),
+    /// A whole number.
+    Number(Option<i64>),
+    /// An instant, written as RFC 3339 has it.
+    Time(Option<Rfc3339>),
+    /// A time that is a number of milliseconds wherever there are no types.
+    Millis(Option<i64>),
+    /// A text that is made when it is written.
+    Shown(Option<&'a dyn Display>),
+    /// Several texts of a fixed set.
+    List(&'a [&'a str]),
+    /// The labels of an event.
+    Labels(&'a [String]),
+    /// Several texts of an event, each once.
+    Distinct(&'a Distinct<'a>),
+    /// The attributes of an event.
+    Attributes(&'a Attributes<'a>),
+}
+
+/// The columns of an encoding: any event will do, since neither names nor kinds depend on it.
+pub fn columns(rendering: &Rendering, provenance: &Provenance, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
+    let event = Event::new(0, Activity::Other, Outcome::Unknown, Principal::named(""));
+    for_each(rendering, &event, provenance, cell);
+}
+
+/// Calls `cell` for every column of the event, in order, with the column's name.
+pub fn for_each(
+    rendering: &Rendering,
+    event: &Event,
+    provenance: &Provenance,
+    cell: &mut dyn FnMut(&'static str, Cell<'_>),
+) {
+    let Some(omissions) = rendering.omissions() else {
+        return all(rendering.encoding(), event, provenance, None, cell);
+    };
+    let mut left = |name: &'static str, value: Cell<'_>| {
+        if !omissions.omits(name) {
+            cell(name, value);
+        }
+    };
+    all(rendering.encoding(), event, provenance, Some(omissions), &mut left);
+}
+
+fn all(
+    encoding: Encoding,
+    event: &Event,
+    provenance: &Provenance,
+    omissions: Option<&Omissions>,
+    cell: &mut dyn FnMut(&'static str, Cell<'_>),
+) {
+    match encoding {
+        Encoding::Ocsf => {
+            let mut event = Ocsf::of(event, provenance);
+            let listed = event.unmapped.left(omissions);
+            event.unmapped.listed = listed.as_deref().unwrap_or(event.unmapped.listed);
+            ocsf(&event, cell);
+        }
+        Encoding::Ecs => {
+            let mut event = Ecs::of(event, provenance);
+            let attributes = &mut event.oracle.attributes;
+            let listed = attributes.left(omissions);
+            attributes.listed = listed.as_deref().unwrap_or(attributes.listed);
+            ecs(&event, cell);
+        }
+        Encoding::Event => {
+            let mut event = Flat::of(event, provenance);
+            let listed = event.attributes.left(omissions);
+            event.attributes.listed = listed.as_deref().unwrap_or(event.attributes.listed);
+            flat(&event, cell);
+        }
+    }
+}
+
+/// Whether events of this encoding can have a member of this path, or members below it; attributes can have any name.
+pub fn can_have(encoding: Encoding, path: &str) -> bool {
+    let below = |above: &str, path: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'));
+    let mut known = false;
+    columns(&encoding.into(), &nobody(), &mut |name, cell| {
+        known |= name == path || below(path, name) || matches!(cell, Cell::Attributes(_)) && below(name, path);
+    });
+    known
+}
+
+/// The paths of all members that events of this encoding can have.
+pub fn names(encoding: Encoding) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    columns(&encoding.into(), &nobody(), &mut |name, _| names.push(name));
+    names
+}
+
+fn nobody() -> Provenance {
+    Provenance::new("", "", "", Product::EpmCloud)
+}
+
+fn flat(event: &Flat<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
+    cell("id", Cell::Text(event.id));
+    cell("time", Cell::Time(Some(event.time)));
+    cell("activity", Cell::Text(Some(event.activity)));
+    cell("outcome", Cell::Text(Some(event.outcome)));
+    cell("subject", Cell::Text(Some(event.subject)));
+    cell("subject_id", Cell::Text(event.subject_id));
+    cell("subject_display_name", Cell::Text(event.subject_display_name));
+    cell("actor", Cell::Text(event.actor));
+    cell("actor_id", Cell::Text(event.actor_id));
+    cell("actor_display_name", Cell::Text(event.actor_display_name));
+    cell("target", Cell::Text(event.target));
+    cell("source_ip", Cell::Text(event.source_ip));
+    cell("user_agent", Cell::Text(event.user_agent));
+    cell("session", Cell::Text(event.session));
+    cell("service", Cell::Text(Some(event.service)));
+    cell("action", Cell::Text(event.action));
+    cell("code", Cell::Text(event.code));
+    cell("message", Cell::Text(event.message));
+    cell("labels", Cell::Labels(event.labels));
+    cell("attributes", Cell::Attributes(&event.attributes));
+    cell("report", Cell::Text(Some(event.report)));
+    cell("connection", Cell::Text(Some(event.connection)));
+    cell("tenant", Cell::Text(event.tenant));
+    cell("collected", Cell::Time(event.collected));
+    cell("correlation_uid", Cell::Text(event.correlation_uid));
+}
+
+fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
+    let user = event.user.as_ref();
+    let actor = event.actor.as_ref();
+    let actor_user = actor.and_then(|actor| actor.user.as_ref());
+    let actor_session = actor.and_then(|actor| actor.session.as_ref());
+    let entity = event.entity.as_ref();
+    let entity_user = entity.and_then(|entity| entity.user.as_ref());
+    let ip = event.src_endpoint.as_ref().and_then(|endpoint| endpoint.ip.as_ref());
+    let svc_name = event.dst_endpoint.as_ref().and_then(|endpoint| endpoint.svc_name);
+    cell("time", Cell::Millis(Some(event.time)));
+    cell("class_uid", Cell::Number(Some(event.class_uid.into())));
+    cell("class_name", Cell::Text(Some(event.class_name)));
+    cell("category_uid", Cell::Number(Some(event.category_uid.into())));
+    cell("activity_id", Cell::Number(Some(event.activity_id.into())));
+    cell("activity_name", Cell::Text(Some(event.activity_name)));
+    cell("type_uid", Cell::Number(Some(event.type_uid.into())));
+    cell("severity_id", Cell::Number(Some(event.severity_id.into())));
+    cell("severity", Cell::Text(Some(event.severity)));
+    cell("status_id", Cell::Number(Some(event.status_id.into())));
+    cell("status", Cell::Text(Some(event.status)));
+    cell("status_code", Cell::Text(event.status_code));
+    cell("status_detail", Cell::Text(event.status_detail));
+    cell("message", Cell::Text(event.message));
+    cell("user.name", Cell::Text(user.map(|user| user.name)));
+    cell("user.uid", Cell::Text(user.and_then(|user| user.uid)));
+    cell("user.display_name", Cell::Text(user.and_then(|user| user.display_name)));
+    cell("actor.user.name", Cell::Text(actor_user.map(|user| user.name)));
+    cell("actor.user.uid", Cell::Text(actor_user.and_then(|user| user.uid)));
+    cell(
+        "actor.user.display_name",
+        Cell::Text(actor_user.and_then(|user| user.display_name)),
+    );
+    cell(
+        "actor.session.uid",
+        Cell::Text(actor_session.map(|session| session.uid)),
+    );
+    cell("src_endpoint.ip", Cell::Shown(ip.map(|ip| ip as &dyn Display)));
+    cell("dst_endpoint.svc_name", Cell::Text(svc_name));
+    cell(
+        "service.name",
+        Cell::Text(event.service.as_ref().map(|service| service.name)),
+    );
+    cell(
+        "session.uid",
+        Cell::Text(event.session.as_ref().map(|session| session.uid)),
+    );
+    cell(
+        "http_request.user_agent",
+        Cell::Text(event.http_request.as_ref().map(|request| request.user_agent)),
+    );
+    cell(
+        "privileges",
+        Cell::List(event.privileges.as_ref().map_or(&[], |list| list)),
+    );
+    cell("group.name", Cell::Text(event.group.as_ref().map(|group| group.name)));
+    cell("entity.name", Cell::Text(entity.map(|entity| entity.name)));
+    cell(
+        "entity.type_id",
+        Cell::Number(entity.map(|entity| entity.type_id.into())),
+    );
+    cell("entity.type", Cell::Text(entity.map(|entity| entity.r#type)));
+    cell("entity.user.name", Cell::Text(entity_user.map(|user| user.name)));
+    cell("entity.user.uid", Cell::Text(entity_user.and_then(|user| user.uid)));
+    cell(
+        "entity.user.display_name",
+        Cell::Text(entity_user.and_then(|user| user.display_name)),
+    );
+    cell("metadata.version", Cell::Text(Some(event.metadata.version)));
+    cell("metadata.product.name", Cell::Text(Some(event.metadata.product.name)));
+    cell(
+        "metadata.product.vendor_name",
+        Cell::Text(Some(event.metadata.product.vendor_name)),
+    );
+    cell("metadata.log_name", Cell::Text(Some(event.metadata.log_name)));
+    cell("metadata.log_provider", Cell::Text(event.metadata.log_provider));
+    cell("metadata.uid", Cell::Text(event.metadata.uid));
+    cell("metadata.event_code", Cell::Text(event.metadata.event_code));
+    cell("metadata.labels", Cell::Labels(event.metadata.labels));
+    cell("metadata.log_source", Cell::Text(Some(event.metadata.log_source)));
+    cell("metadata.tenant_uid", Cell::Text(event.metadata.tenant_uid));
+    cell(
+        "metadata.logged_time",
+        Cell::Millis(event.metadata.logged_time.map(|time| time.ms())),
+    );
+    cell(
+        "metadata.correlation_uid",
+        Cell::Text(event.metadata.correlation_uid.map(Correlation::as_str)),
+    );
+    cell("unmapped", Cell::Attributes(&event.unmapped));
+}
+
+fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
+    let target = event.user.target.as_ref();
+    let source = event.source.as_ref();
+    cell("@timestamp", Cell::Time(Some(event.timestamp)));
+    cell("ecs.version", Cell::Text(Some(event.ecs.version)));
+    cell("event.kind", Cell::Text(Some(event.event.kind)));
+    cell("event.category", Cell::List(&event.event.category));
+    cell("event.type", Cell::List(event.event.r#type));
+    cell("event.outcome", Cell::Text(Some(event.event.outcome)));
+    cell("event.action", Cell::Text(Some(event.event.action)));
+    cell("event.code", Cell::Text(event.event.code));
+    cell("event.reason", Cell::Text(event.event.reason));
+    cell("event.id", Cell::Text(event.event.id));
+    cell("event.provider", Cell::Text(event.event.provider));
+    cell("event.module", Cell::Text(Some(event.event.module)));
+    cell("event.dataset", Cell::Shown(Some(&event.event.dataset)));
+    cell("event.created", Cell::Time(event.event.created));
+    cell("event.ingested", Cell::Time(event.event.ingested));
+    cell("message", Cell::Text(event.message));
+    cell("user.name", Cell::Text(Some(event.user.name)));
+    cell("user.id", Cell::Text(event.user.id));
+    cell("user.full_name", Cell::Text(event.user.full_name));
+    cell("user.target.name", Cell::Text(target.map(|target| target.name)));
+    cell("user.target.id", Cell::Text(target.and_then(|target| target.id)));
+    cell(
+        "user.target.full_name",
+        Cell::Text(target.and_then(|target| target.full_name)),
+    );
+    cell(
+        "user.changes.roles",
+        Cell::List(event.user.changes.as_ref().map_or(&[], |changes| &changes.roles)),
+    );
+    cell("group.name", Cell::Text(event.group.as_ref().map(|group| group.name)));
+    cell("source.address", Cell::Text(source.map(|source| source.address)));
+    cell("source.ip", Cell::Text(source.and_then(|source| source.ip)));
+    cell(
+        "user_agent.original",
+        Cell::Text(event.user_agent.as_ref().map(|agent| agent.original)),
+    );
+    cell("service.name", Cell::Text(Some(event.service.name)));
+    cell(
+        "service.target.name",
+        Cell::Text(event.service.target.as_ref().map(|target| target.name)),
+    );
+    cell("observer.vendor", Cell::Text(Some(event.observer.vendor)));
+    cell("observer.product", Cell::Text(Some(event.observer.product)));
+    cell(
+        "cloud.account.id",
+        Cell::Text(event.cloud.as_ref().map(|cloud| cloud.account.id)),
+    );
+    cell("related.user", Cell::Distinct(&event.related.user));
+    cell(
+        "related.ip",
+        Cell::List(event.related.ip.as_ref().map_or(&[], |list| list)),
+    );
+    cell("tags", Cell::Labels(event.tags));
+    cell("oracle.connection", Cell::Text(Some(event.oracle.connection)));
+    cell("oracle.correlation_uid", Cell::Text(event.oracle.correlation_uid));
+    cell("oracle.session", Cell::Text(event.oracle.session));
+    cell("oracle.target", Cell::Text(event.oracle.target));
+    cell("oracle.attributes", Cell::Attributes(&event.oracle.attributes));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::samples;
+
+    /// The dotted names of all members that are not objects; what lies under `stop` is one member.
+    fn members(prefix: &str, value: &Value, stop: &str, names: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) if prefix != stop => {
+                for (name, value) in object {
+                    let dotted = if prefix.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{prefix}.{name}")
+                    };
+                    members(&dotted, value, stop, names);
+                }
+            }
+            _ => {
+                names.insert(prefix.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn every_member_that_an_encoding_writes_has_a_column() {
+        for (encoding, stop) in [
+            (Encoding::Ocsf, "unmapped"),
+            (Encoding::Ecs, "oracle.attributes"),
+            (Encoding::Event, "attributes"),
+        ] {
+            let mut written = BTreeSet::new();
+            let mut columns = Vec::new();
+            for activity in Activity::ALL {
+                let mut others = samples::full(activity, Outcome::Success);
+                others.target = None;
+                others.actor = Some(others.subject.clone());
+                for event in [samples::full(activity, Outcome::Success), others] {
+                    let mut line = Vec::new();
+                    encoding.write(&event, &samples::domain(), &mut line);
+                    members("", &serde_json::from_slice(&line).unwrap(), stop, &mut written);
+                    columns.clear();
+                    for_each(&encoding.into(), &event, &samples::domain(), &mut |name, _| {
+                        columns.push(name.to_owned())
+                    });
+                }
+            }
+            assert_eq!(columns.iter().cloned().collect::<BTreeSet<_>>(), written);
+            assert_eq!(columns.len(), written.len(), "no name twice");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! An event of OCSF as JSON, byte for byte what `serde_json` would write of it.
+
+use std::sync::LazyLock;
+
+use super::{Actor, Endpoint, Entity, Ip, Metadata, Ocsf, Session, UNLISTED, User, VENDOR, VERSION};
+use crate::{Activity, Event, Outcome, Principal, Product, Provenance, json};
+
+/// What [`Ocsf::write_head`] writes where the source has no name for the activity: for each activity, each outcome.
+static HEADS: LazyLock<Vec<[Vec<u8>; 3]>> = LazyLock::new(|| {
+    let provenance = Provenance::new("", "", "", Product::EpmCloud);
+    let head = |activity, outcome| {
+        let mut head = Vec::new();
+        Ocsf::of(&Event::new(0, activity, outcome, Principal::named("")), &provenance).write_head(&mut head);
+        head
+    };
+    (Activity::ALL.iter())
+        .map(|activity| Outcome::ALL.map(|outcome| head(*activity, outcome)))
+        .collect()
+});
+
+/// How `metadata` begins, which is the same in every event of a run.
+pub(super) fn begun(provenance: &Provenance) -> Vec<u8> {
+    let mut begun = Vec::new();
+    let out = &mut begun;
+    json::known(out, r#"{"version":"#, VERSION);
+    json::known(out, r#","product":{"name":"#, provenance.product.name());
+    json::known(out, r#","vendor_name":"#, VENDOR);
+    json::member(out, r#"},"log_name":"#, Some(&provenance.report));
+    json::member(out, r#","log_source":"#, Some(&provenance.connection));
+    json::member(out, r#","tenant_uid":"#, provenance.tenant.as_deref());
+    begun
+}
+
+impl Ocsf<'_> {
+    /// Appends an event as one object.
+    pub(crate) fn line(event: &Event, provenance: &Provenance, out: &mut Vec<u8>) {
+        let ocsf = Ocsf::of(event, provenance);
+        json::raw(out, r#"{"time":"#);
+        json::number(out, ocsf.time);
+        let head = HEADS.get(event.activity as usize);
+        match head.and_then(|heads| heads.get(event.outcome as usize)) {
+            Some(head) if (ocsf.activity_id != UNLISTED || event.action.is_none()) && !event.is_about_group() => {
+                out.extend_from_slice(head);
+            }
+            _ => ocsf.write_head(out),
+        }
+        ocsf.write_rest(out);
+    }
+
+    /// From the class to the status: what the activity and the outcome say.
+    fn write_head(&self, out: &mut Vec<u8>) {
+        json::raw(out, r#","class_uid":"#);
+        json::number(out, self.class_uid.into());
+        json::known(out, r#","class_name":"#, self.class_name);
+        json::raw(out, r#","category_uid":"#);
+        json::number(out, self.category_uid.into());
+        json::raw(out, r#","activity_id":"#);
+        json::number(out, self.activity_id.into());
+        json::member(out, r#","activity_name":"#, Some(self.activity_name));
+        json::raw(out, r#","type_uid":"#);
+        json::number(out, self.type_uid.into());
+        json::raw(out, r#","severity_id":"#);
+        json::number(out, self.severity_id.into());
+        json::known(out, r#","severity":"#, self.severity);
+        json::raw(out, r#","status_id":"#);
+        json::number(out, self.status_id.into());
+        json::known(out, r#","status":"#, self.status);
+    }
+
+    #[inline(always)]
+    fn write_rest(&self, out: &mut Vec<u8>) {
+        json::member(out, r#","status_code":"#, self.status_code);
+        json::member(out, r#","status_detail":"#, self.status_detail);
+        json::member(out, r#","message":"#, self.message);
+        if let Some(user) = &self.user {
+            json::raw(out, r#","user":"#);
+            user.write(out);
+        }
+        if let Some(actor) = &self.actor {
+            json::raw(out, r#","actor":"#);
+            actor.write(out);
+        }
+        if let Some(endpoint) = &self.src_endpoint {
+            json::raw(out, r#","src_endpoint":"#);
+            endpoint.write(out);
+        }
+        if let Some(endpoint) = &self.dst_endpoint {
+            json::raw(out, r#","dst_endpoint":"#);
+            endpoint.write(out);
+        }
+        if let Some(service) = &self.service {
+            json::object(out, r#","service":{"name":"#, service.name);
+        }
+        if let Some(session) = &self.session {
+            json::raw(out, r#","session":"#);
+            session.write(out);
+        }
+        if let Some(request) = &self.http_request {
+            json::object(out, r#","http_request":{"user_agent":"#, request.user_agent);
+        }
+        if let Some(privileges) = self.privileges {
+            json::raw(out, r#","privileges":"#);
+            json::texts(out, privileges);
+        }
+        if let Some(group) = &self.group {
+            json::object(out, r#","group":{"name":"#, group.name);
+        }
+        if let Some(entity) = &self.entity {
+            json::raw(out, r#","entity":"#);
+            entity.write(out);
+        }
+        json::raw(out, r#","metadata":"#);
+        self.metadata.write(out);
+        if !self.unmapped.is_empty() {
+            json::raw(out, r#","unmapped":"#);
+            self.unmapped.write(out);
+        }
+        out.push(b'}');
+    }
+}
+
+impl User<'_> {
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        json::member(out, r#"{"name":"#, Some(self.name));
+        json::member(out, r#","uid":"#, self.uid);
+        json::member(out, r#","display_name":"#, self.display_name);
+        out.push(b'}');
+    }
+}
+
+impl Actor<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if let Some(user) = &self.user {
+            json::raw(out, r#""user":"#);
+            user.write(out);
+        }
+        if let Some(session) = &self.session {
+            json::raw(
+                out,
+                if self.user.is_some() {
+                    r#","session":"#
+                } else {
+                    r#""session":"#
+                },
+            );
+            session.write(out);
+        }
+        out.push(b'}');
+    }
+}
+
+impl Endpoint<'_> {
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        match &self.ip {
+            // What parses as an address needs no escaping.
+            Some(Ip::Verbatim(text)) => json::known(out, r#""ip":"#, text),
+            Some(Ip::Canonical(address)) => json::known(out, r#""ip":"#, &address.to_string()),
+            None => {}
+        }
+        let name = if self.ip.is_some() {
+            r#","svc_name":"#
+        } else {
+            r#""svc_name":"#
+        };
+        json::member(out, name, self.svc_name);
+        out.push(b'}');
+    }
+}
+
+impl Session<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        json::object(out, r#"{"uid":"#, self.uid);
+    }
+}
+
+impl Entity<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        json::member(out, r#"{"name":"#, Some(self.name));
+        json::raw(out, r#","type_id":"#);
+        json::number(out, self.type_id.into());
+        json::known(out, r#","type":"#, self.r#type);
+        if let Some(user) = &self.user {
+            json::raw(out, r#","user":"#);
+            user.write(out);
+        }
+        out.push(b'}');
+    }
+}
+
+impl Metadata<'_> {
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.ready);
+        json::member(out, r#","log_provider":"#, self.log_provider);
+        json::member(out, r#","uid":"#, self.uid);
+        json::member(out, r#","event_code":"#, self.event_code);
+        if !self.labels.is_empty() {
+            json::raw(out, r#","labels":"#);
+            json::texts(out, self.labels.iter().map(String::as_str));
+        }
+        if let Some(time) = self.logged_time {
+            json::raw(out, r#","logged_time":"#);
+            out.extend_from_slice(time.digits());
+        }
+        if let Some(uid) = self.correlation_uid {
+            json::raw(out, r#","correlation_uid":""#);
+            out.extend_from_slice(uid.digits());
+            out.push(b'"');
+        }
+        out.push(b'}');
+    }
+}

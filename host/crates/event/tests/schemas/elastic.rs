@@ -1,0 +1,79 @@
+//! The index template of `deploy/elastic`: it says where every member of every ECS rendering goes.
+
+use event::Encoding;
+use serde_json::Value;
+
+fn template() -> Value {
+    super::deployed("elastic/index-template.json")
+}
+
+/// What of a document has no mapping, or another than ECS wants.
+fn check(properties: &Value, schema: &Value, document: &Value, prefix: &str, problems: &mut Vec<String>) {
+    for (name, value) in document.as_object().into_iter().flatten() {
+        let path = format!("{prefix}{name}");
+        let mapping = &properties[name];
+        match (&mapping["properties"], mapping["type"].as_str()) {
+            (Value::Object(_), _) => check(&mapping["properties"], schema, value, &format!("{path}."), problems),
+            (_, None) => problems.push(format!("{path} has no mapping")),
+            (_, Some("flattened")) => {
+                if !value.is_object() {
+                    problems.push(format!("{path} is flattened, but no object"));
+                }
+            }
+            (_, Some(kind)) => {
+                let field = &schema["fields"][&path]["type"];
+                if field.as_str().is_some_and(|field| field != kind) {
+                    problems.push(format!("{path} is {kind}, and {field} in ECS"));
+                }
+                if value.is_object() {
+                    problems.push(format!("{path} is an object, and its mapping none of one"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_index_template_maps_every_member_of_an_ecs_event() {
+    let (template, schema) = (template(), super::data("ecs-9.4.0/fields.json"));
+    super::assert_sound(Encoding::Ecs, |event| {
+        let mut problems = Vec::new();
+        check(
+            &template["template"]["mappings"]["properties"],
+            &schema,
+            event,
+            "",
+            &mut problems,
+        );
+        problems
+    });
+}
+
+#[test]
+fn what_comes_from_the_source_gives_the_index_no_fields() {
+    let mappings = &template()["template"]["mappings"];
+    assert_eq!(mappings["dynamic"], false);
+    assert_eq!(
+        mappings["properties"]["oracle"]["properties"]["attributes"]["type"],
+        "flattened"
+    );
+}
+
+/// A data stream's name is `logs-DATASET-NAMESPACE`.
+#[test]
+fn the_template_is_for_the_data_stream_that_each_data_set_names() {
+    let template = template();
+    let patterns: Vec<&str> = template["index_patterns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pattern| pattern.as_str().unwrap())
+        .collect();
+    super::assert_sound(Encoding::Ecs, |event| {
+        let stream = format!("logs-{}-", event["event"]["dataset"].as_str().unwrap());
+        match patterns.iter().any(|pattern| pattern.trim_end_matches('*') == stream) {
+            true => Vec::new(),
+            false => vec![format!("no pattern is for {stream}*")],
+        }
+    });
+}

@@ -1,0 +1,261 @@
+//! Why a fetch gave no document.
+
+use std::io;
+use std::time::Duration;
+
+use super::archive::ArchiveError;
+use super::{envelope, spool};
+use base::counted::counted;
+use remote::{Class, RemoteError};
+
+/// Why a fetch gave no document.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// A request failed.
+    #[error(transparent)]
+    Remote(RemoteError),
+    /// What came in place of a job's status says nothing of the job.
+    #[error(transparent)]
+    NoStatus(RemoteError),
+    /// The server's envelope says that access is refused.
+    #[error("the server refused access: {text}")]
+    Refused {
+        /// The server's code, such as `EPMCSS-21192`.
+        code: Option<String>,
+        /// The server's words.
+        text: String,
+    },
+    /// The job, or the call, ended with a status above 0.
+    #[error("the server reports failure (status {status}): {text}")]
+    JobFailed {
+        /// The status in the envelope.
+        status: i64,
+        /// The server's code, such as `EPMCSS-20679`.
+        code: Option<String>,
+        /// The server's words.
+        text: String,
+    },
+    /// The job was still running when the time was up.
+    #[error("the job was still running after {} s and {}", .after.as_secs(), counted(.polls, "poll", "polls"))]
+    JobTimeout {
+        /// How long the host waited.
+        after: Duration,
+        /// How often it asked.
+        polls: u64,
+    },
+    /// An answer is not what the interface promises.
+    #[error("the server's answer to {what} cannot be used: {why}")]
+    Malformed {
+        /// Which request.
+        what: &'static str,
+        /// What is wrong with the answer.
+        why: String,
+    },
+    /// A web page came instead of an answer.
+    #[error("{connection} answered {what} with a web page instead of data{}", title_text(title))]
+    WebPage {
+        /// The connection's name.
+        connection: String,
+        /// Which request.
+        what: &'static str,
+        /// The page's title.
+        title: Option<String>,
+        /// What the user may do.
+        hint: String,
+    },
+    /// The server answered with something other than the file.
+    #[error("the server did not send the file {file}: {why}")]
+    NoFile {
+        /// The name asked for.
+        file: String,
+        /// What it sent instead, or said.
+        why: String,
+        /// Whether the file may be there a little later.
+        later: bool,
+    },
+    /// The archive cannot be opened safely.
+    #[error("the archive {file} is refused: {source}")]
+    Archive {
+        /// The name asked for.
+        file: String,
+        /// Why.
+        #[source]
+        source: ArchiveError,
+    },
+    /// Something is larger than allowed.
+    #[error("{what} exceeds the limit of {limit} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A list changed while it was read, or the server miscounts: records are missing.
+    #[error("the list is incomplete: {got} of {} could be read", counted(.total, "record", "records"))]
+    Incomplete {
+        /// Records that were read.
+        got: u64,
+        /// Records that the server says there are.
+        total: u64,
+    },
+    /// A paged query does not end.
+    #[error("the query has more than {limit} pages")]
+    TooManyPages {
+        /// The limit.
+        limit: u64,
+    },
+    /// The plugin planned a request that is not allowed.
+    #[error("the plugin planned a request that is refused: {0}")]
+    Plan(String),
+    /// What was reached could not be kept.
+    #[error("progress cannot be kept")]
+    Journal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The spool cannot be written or read.
+    #[error("the spool folder failed: {0}")]
+    Spool(#[from] io::Error),
+}
+
+/// Whether the spool failed for its own limit.
+fn is_full(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<spool::Full>())
+}
+
+fn title_text(title: &Option<String>) -> String {
+    title.as_deref().map(|title| format!(": {title}")).unwrap_or_default()
+}
+
+/// EPM Cloud says under HTTP 400, too, that access is refused.
+impl From<RemoteError> for FetchError {
+    fn from(error: RemoteError) -> FetchError {
+        if let RemoteError::Status { detail: Some(text), .. } = &error
+            && let Some(code) = envelope::find_code(text).filter(|code| REFUSALS.contains(code))
+        {
+            return FetchError::Refused {
+                code: Some(code.to_owned()),
+                text: text.clone(),
+            };
+        }
+        FetchError::Remote(error)
+    }
+}
+
+/// Codes with which EPM Cloud refuses access under HTTP 200 or 400.
+const REFUSALS: [&str; 2] = ["EPMCSS-21192", "EPMCSS-21193"];
+
+/// What to do where the server refuses the parameters of a report.
+const REFUSED_PARAMETERS: &str = "its first day may lie further back than the server keeps events: say with `retention` \
+     of the connection how long it keeps them";
+
+impl FetchError {
+    /// A failure told by an envelope, sorted by its code.
+    pub(super) fn told(status: i64, code: Option<String>, text: String) -> FetchError {
+        match code {
+            Some(code) if REFUSALS.contains(&code.as_str()) => FetchError::Refused { code: Some(code), text },
+            code => FetchError::JobFailed { status, code, text },
+        }
+    }
+
+    /// Whose move is next.
+    pub fn class(&self) -> Class {
+        match self {
+            FetchError::Remote(error) | FetchError::NoStatus(error) => error.class(),
+            FetchError::Refused { .. } => Class::Refused,
+            FetchError::JobTimeout { .. } => Class::Unavailable,
+            FetchError::JobFailed { .. }
+            | FetchError::Malformed { .. }
+            | FetchError::WebPage { .. }
+            | FetchError::NoFile { .. }
+            | FetchError::Archive { .. }
+            | FetchError::Incomplete { .. }
+            | FetchError::TooManyPages { .. }
+            | FetchError::TooLarge { .. } => Class::Failed,
+            FetchError::Plan(_) => Class::Plugin,
+            FetchError::Journal(_) | FetchError::Spool(_) => Class::Internal,
+        }
+    }
+
+    /// Whether the answer says nothing of a job that was submitted: then it is worth asking again, later.
+    pub fn is_silent_on_the_job(&self) -> bool {
+        match self {
+            FetchError::NoStatus(_) => true,
+            FetchError::WebPage { what, .. } => *what != super::job::SUBMISSION,
+            FetchError::Malformed { what, .. } => *what == super::job::STATUS,
+            _ => false,
+        }
+    }
+
+    /// A stable name for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            FetchError::Remote(error) | FetchError::NoStatus(error) => error.code(),
+            FetchError::Refused { .. } => "access-refused",
+            FetchError::JobFailed { .. } => "remote-failed",
+            FetchError::JobTimeout { .. } => "job-timeout",
+            FetchError::Malformed { .. } | FetchError::WebPage { .. } => "malformed-response",
+            FetchError::NoFile { .. } => "no-file",
+            FetchError::Archive { .. } => "archive-refused",
+            FetchError::Incomplete { .. } => "incomplete-list",
+            FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "fetch-limit",
+            FetchError::Plan(_) => "plan-refused",
+            FetchError::Journal(_) => "ledger-failed",
+            FetchError::Spool(error) if is_full(error) => "spool-full",
+            FetchError::Spool(_) => "spool-failed",
+        }
+    }
+
+    /// The server's own error code, where it gave one.
+    pub fn remote_code(&self) -> Option<&str> {
+        match self {
+            FetchError::Refused { code, .. } | FetchError::JobFailed { code, .. } => code.as_deref(),
+            // Under HTTP 400, too.
+            FetchError::Remote(RemoteError::Status { detail, .. }) => detail.as_deref().and_then(envelope::find_code),
+            _ => None,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            FetchError::Remote(_) if self.remote_code() == Some("EPMCSS-20679") => REFUSED_PARAMETERS,
+            FetchError::Remote(error) | FetchError::NoStatus(error) => return error.hint(),
+            FetchError::WebPage { hint, .. } => return Some(hint.clone()),
+            FetchError::Refused { .. } => {
+                "ask the administrator for the roles that the report needs; `host check` lists them"
+            }
+            FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20685" => {
+                "a file of that name exists on the server: delete it, or run again for a new name"
+            }
+            FetchError::JobFailed { code: Some(code), .. } if code == "EPMCSS-20679" => REFUSED_PARAMETERS,
+            FetchError::JobFailed { .. } => {
+                "what was asked for failed on the server; the next run asks for the period again"
+            }
+            FetchError::JobTimeout { .. } => "the job may still finish; run again later, or ask for a shorter window",
+            FetchError::NoFile { .. } => {
+                "the user may lack the right to download: it takes Service Administrator, or Migrations - Administer"
+            }
+            FetchError::Incomplete { .. } => {
+                "records may have been added or removed meanwhile, or the server gives no more of so long a list: run again, with \
+                 an end of the window further back, or for a shorter window"
+            }
+            FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "ask for a shorter window",
+            FetchError::Spool(error) if is_full(error) => {
+                "ask for a shorter window, have fewer windows in flight (`windows-ahead` under [ledger]), or raise `spool-bytes` \
+                 under [fetch]"
+            }
+            FetchError::Spool(_) => "check the free space and the permissions of the spool folder",
+            FetchError::Archive { source, .. } => {
+                let key = match source {
+                    ArchiveError::Entries { .. } => "archive-entries",
+                    ArchiveError::TooLarge { .. } => "archive-bytes",
+                    ArchiveError::Ratio { .. } => "archive-ratio",
+                    ArchiveError::Slow { .. } => "archive-timeout",
+                    _ => return None,
+                };
+                return Some(format!("if it is a report all the same, raise `{key}` under [fetch]"));
+            }
+            FetchError::Journal(_) | FetchError::Malformed { .. } | FetchError::Plan(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+}

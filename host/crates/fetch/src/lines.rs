@@ -1,0 +1,147 @@
+//! Writes records to the spool, one a line: what a parser gets of a JSON list.
+//!
+//! A record that is no JSON is written as it came, so that the parser rejects it like any other row it cannot use: line,
+//! reason and bytes are kept with those, whether the run goes on or is taken up again.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+
+use super::error::FetchError;
+use super::records::compact;
+use super::salvage::Piece;
+use super::spool::{Spool, SpoolFile, Spooled};
+use base::counted::counted;
+
+/// How many records there were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// All of them.
+    pub(super) records: u64,
+    /// Of these, such as were mended.
+    pub(super) mended: u64,
+    /// Of these, such as are no JSON or too long.
+    pub(super) broken: u64,
+}
+
+impl Tally {
+    /// What there is to say about records that were not as they should be.
+    pub(super) fn notice(self) -> Option<String> {
+        let mended = "was mended, and is marked with hostMended";
+        let mended = counted(
+            self.mended,
+            mended,
+            &mended.replacen("was", "were", 1).replacen("is", "are", 1),
+        );
+        let broken = "cannot be read, and becomes a rejected row";
+        let broken = counted(self.broken, broken, "cannot be read, and become rejected rows");
+        let what = match (self.mended, self.broken) {
+            (0, 0) => return None,
+            (_, 0) => mended,
+            (0, _) => broken,
+            _ => format!("{mended}; {broken}"),
+        };
+        Some(format!(
+            "of {} some are not valid JSON: {what}",
+            counted(self.records, "record", "records")
+        ))
+    }
+}
+
+/// Lines that are being written. Blocking.
+#[derive(Debug)]
+pub(super) struct Lines {
+    out: BufWriter<SpoolFile>,
+    tally: Tally,
+}
+
+impl Lines {
+    pub(super) fn create(spool: &Spool) -> Result<Lines, FetchError> {
+        Ok(Lines {
+            out: BufWriter::with_capacity(256 * 1024, spool.create()?),
+            tally: Tally::default(),
+        })
+    }
+
+    /// How many there are.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// What is written, to read it meanwhile.
+    pub(super) fn share(&self) -> std::io::Result<File> {
+        self.out.get_ref().file().try_clone()
+    }
+
+    /// Writes everything out; says how many bytes that are.
+    pub(super) fn flushed(&mut self) -> std::io::Result<u64> {
+        self.out.flush()?;
+        Ok(self.out.get_ref().file().metadata()?.len())
+    }
+
+    pub(super) fn write(&mut self, piece: &Piece<'_>) -> std::io::Result<()> {
+        line(piece, &mut self.out)?;
+        self.written(piece)
+    }
+
+    /// Writes a record whose [`line`] is known.
+    pub(super) fn put(&mut self, piece: &Piece<'_>, line: &[u8]) -> std::io::Result<()> {
+        self.out.write_all(line)?;
+        self.written(piece)
+    }
+
+    fn written(&mut self, piece: &Piece<'_>) -> std::io::Result<()> {
+        match piece {
+            Piece::Whole(_) => {}
+            Piece::Mended(_) => self.tally.mended += 1,
+            Piece::Broken(_) => self.tally.broken += 1,
+        }
+        self.tally.records += 1;
+        self.out.write_all(b"\n")
+    }
+
+    pub(super) fn finish(self) -> Result<(Spooled, Tally), FetchError> {
+        let file = self.out.into_inner().map_err(|error| error.into_error())?;
+        Ok((Spooled::new(file)?, self.tally))
+    }
+}
+
+/// What stands for a record in its line.
+pub(super) fn line(piece: &Piece<'_>, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    match piece {
+        Piece::Whole(text) => compact(text, out),
+        Piece::Mended(text) => compact(text, out),
+        Piece::Broken(bytes) => {
+            let mut first = true;
+            for part in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
+                if !std::mem::take(&mut first) {
+                    out.write_all(b" ")?;
+                }
+                out.write_all(part)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_said_with_numbers() {
+        let notice = |records, mended, broken| {
+            Tally {
+                records,
+                mended,
+                broken,
+            }
+            .notice()
+        };
+        assert_eq!(notice(3, 0, 0), None);
+        assert_eq!(
+            notice(3, 2, 1).unwrap(),
+            "of 3 records some are not valid JSON: 2 were mended, and are marked with hostMended; 1 cannot be read, and \
+             becomes a rejected row"
+        );
+    }
+}

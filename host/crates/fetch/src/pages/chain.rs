@@ -1,0 +1,115 @@
+//! Pages that each name the next one: a `Link` header, or a token in a header.
+
+use std::collections::HashSet;
+
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use super::collector::Collector;
+use super::page::WHAT;
+use super::{Query, link, with_parameters};
+use crate::error::FetchError;
+use remote::{Answer, LINK_BYTES, Request};
+
+/// So many pages in a row with nothing new are a loop.
+const STALE: u32 = 3;
+
+/// Where a page names the next one.
+pub(super) enum Next {
+    /// `Link: <…>; rel=next`.
+    Link,
+    /// A response header, whose value goes back as a query parameter.
+    Token { header: String, parameter: String },
+}
+
+impl Next {
+    /// The request for the page after this one.
+    fn request(&self, query: &Query<'_>, answer: &Answer) -> Result<Option<Request>, FetchError> {
+        let url = match self {
+            Next::Link => match link::next(&answer.headers) {
+                None => return Ok(None),
+                Some(target) => query.remote.resolve_from(&answer.url, &target)?,
+            },
+            Next::Token { header, parameter } => {
+                let token = answer
+                    .headers
+                    .get(header.as_str())
+                    .and_then(|value| value.to_str().ok())
+                    .map(str::trim);
+                match token {
+                    None | Some("") => return Ok(None),
+                    Some(token) if token.len() > LINK_BYTES => {
+                        return Err(FetchError::Malformed {
+                            what: WHAT,
+                            why: format!(
+                                "the token of the next page has {} bytes, more than the {LINK_BYTES} that one may have",
+                                token.len()
+                            ),
+                        });
+                    }
+                    Some(token) => with_parameters(query.request.url(), &[(parameter, token)]),
+                }
+            }
+        };
+        Ok(Some(query.request.clone().at(url)))
+    }
+}
+
+/// Follows from page to page.
+pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next) -> Result<Collector, FetchError> {
+    // Of a hundred thousand long links only what tells them apart is kept.
+    let mut visited = HashSet::from([mark(query.request.url())]);
+    let mut answer = query.ask(query.request.clone()).await?;
+    let (mut pages, mut stale) = (1, 0);
+    // A total need not be told, but a chain that ends before it has lost a link.
+    let (mut read, mut told) = (0, 0);
+    loop {
+        let request = next.request(query, &answer)?;
+        if let Some(request) = &request {
+            if !visited.insert(mark(request.url())) {
+                return Err(looping("a page names one that was read already as the next"));
+            }
+            if pages >= query.limits.pages {
+                return Err(FetchError::TooManyPages {
+                    limit: query.limits.pages,
+                });
+            }
+        }
+        // The next page is on its way while this one is read.
+        let fetch = async {
+            match request {
+                Some(request) => query.ask(request).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (kept, following) = tokio::try_join!(query.keep(collector, answer.body.clone()), fetch)?;
+        collector = kept.0;
+        let taken = kept.1;
+        read += taken.records;
+        told = taken.total.unwrap_or(0).max(told);
+        stale = if taken.records > 0 && taken.new == 0 {
+            stale + 1
+        } else {
+            0
+        };
+        match following {
+            None if read < told => return Err(FetchError::Incomplete { got: read, total: told }),
+            None => return Ok(collector),
+            Some(_) if stale >= STALE => return Err(looping("the pages repeat themselves")),
+            Some(following) => answer = following,
+        }
+        pages += 1;
+    }
+}
+
+/// What tells a URL from all others.
+fn mark(url: &Url) -> [u8; 32] {
+    Sha256::digest(url.as_str()).into()
+}
+
+fn looping(why: &str) -> FetchError {
+    FetchError::Malformed {
+        what: WHAT,
+        why: why.into(),
+    }
+}

@@ -1,0 +1,282 @@
+//! Keeps the records of all pages, each once.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::File;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+use std::io;
+
+use super::Collected;
+use super::page::{Page, member_text};
+use crate::error::FetchError;
+use crate::limits::Limits;
+use crate::lines::{Lines, line};
+use crate::salvage::Piece;
+use crate::spool::Spool;
+
+/// How many keys are remembered: repetitions come from lists that shift, so they are near.
+const REMEMBERED: usize = 200_000;
+
+/// Keeps the records of all pages, each once. Blocking.
+pub(super) struct Collector {
+    lines: Lines,
+    key: Option<String>,
+    seen: Seen,
+    /// How many keys there were, and records without one.
+    distinct: u64,
+    /// The key of the last record read.
+    last: Option<String>,
+    bytes: u64,
+    most_bytes: u64,
+    record_bytes: u64,
+    /// The records of the last page, as a hash, where none of them has a key.
+    page: Option<u64>,
+    /// Whether a page that repeats the one before brings nothing.
+    watching: bool,
+    /// The line of the record at hand.
+    line: Vec<u8>,
+}
+
+/// What a page brought.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    /// Records on the page.
+    pub(super) records: u64,
+    /// Of these, such as have a key that was not seen before, or none.
+    pub(super) new: u64,
+    /// How long the page says the whole list is.
+    pub(super) total: Option<u64>,
+}
+
+impl Collector {
+    pub(super) fn new(spool: &Spool, key: Option<String>, limits: &Limits) -> Result<Collector, FetchError> {
+        Ok(Collector {
+            lines: Lines::create(spool)?,
+            key,
+            seen: Seen::new(REMEMBERED),
+            distinct: 0,
+            last: None,
+            bytes: 0,
+            most_bytes: limits.paged_bytes,
+            record_bytes: limits.record_bytes,
+            page: None,
+            watching: false,
+            line: Vec::new(),
+        })
+    }
+
+    /// Whether repeated records can be told.
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// How many records were kept.
+    pub(super) fn count(&self) -> u64 {
+        self.lines.tally().records
+    }
+
+    /// How many of them differ in more than their content.
+    pub(super) fn distinct(&self) -> u64 {
+        self.distinct
+    }
+
+    /// What a page's record may have, in bytes.
+    pub(super) fn record_bytes(&self) -> u64 {
+        self.record_bytes
+    }
+
+    /// The key of the record that stood last on the last page that held any.
+    pub(super) fn last(&self) -> Option<&str> {
+        self.last.as_deref()
+    }
+
+    /// What tells a record from all others: its key, or its bytes where it is no JSON.
+    pub(super) fn key(&self, record: &Piece<'_>) -> Option<String> {
+        let member = self.key.as_deref()?;
+        match record {
+            // As it is written, so that another process knows it again.
+            record @ Piece::Broken(_) => Some(text_of(record)),
+            record => member_text(record.json()?, member),
+        }
+    }
+
+    /// What a record is known by when the list is asked for it once more: its key, or all of it.
+    pub(super) fn trait_of(&self, record: &Piece<'_>) -> String {
+        self.key(record).unwrap_or_else(|| text_of(record))
+    }
+
+    /// From now on the same page once more is no news, even where no record has a key: servers that know no positions answer
+    /// so for ever.
+    pub(super) fn watch_for_repetition(&mut self) {
+        self.watching = true;
+    }
+
+    pub(super) fn take(&mut self, page: &Page<'_>) -> Result<Taken, FetchError> {
+        let mut new = 0;
+        if self.key.is_none() && !page.records.is_empty() {
+            let before = self.page.replace(self.seen.hash(&page.records));
+            if self.watching && before == self.page {
+                return Ok(Taken {
+                    records: page.records.len() as u64,
+                    new,
+                    total: page.total,
+                });
+            }
+        }
+        for record in &page.records {
+            let key = self.key(record);
+            let standing = self.add(record, key.as_deref())?;
+            self.last = key;
+            new += u64::from(standing == Standing::New);
+        }
+        Ok(Taken {
+            records: page.records.len() as u64,
+            new,
+            total: page.total,
+        })
+    }
+
+    /// Writes a record, unless it was written before. One that has the key of another and says something else is no
+    /// repetition.
+    fn add(&mut self, record: &Piece<'_>, key: Option<&str>) -> Result<Standing, FetchError> {
+        self.line.clear();
+        line(record, &mut self.line)?;
+        let standing = key.map_or(Standing::New, |key| self.seen.insert(key, &self.line));
+        self.distinct += u64::from(standing == Standing::New);
+        if standing == Standing::Repeated {
+            return Ok(standing);
+        }
+        self.bytes = self.bytes.saturating_add(record.len() as u64);
+        if self.bytes > self.most_bytes {
+            return Err(FetchError::TooLarge {
+                what: "the list",
+                limit: self.most_bytes,
+            });
+        }
+        self.lines.put(record, &self.line)?;
+        Ok(standing)
+    }
+
+    /// What it writes, to read it meanwhile.
+    pub(super) fn share(&self) -> io::Result<File> {
+        self.lines.share()
+    }
+
+    /// Writes everything out; says how many bytes that are.
+    pub(super) fn flushed(&mut self) -> io::Result<u64> {
+        self.lines.flushed()
+    }
+
+    /// Takes a record that an earlier process kept; gives what it is known by, none where it is there already.
+    pub(super) fn restore(&mut self, record: &Piece<'_>) -> Result<Option<String>, FetchError> {
+        let key = self.key(record);
+        let standing = self.add(record, key.as_deref())?;
+        self.last.clone_from(&key);
+        Ok((standing != Standing::Repeated).then(|| key.unwrap_or_else(|| text_of(record))))
+    }
+
+    pub(super) fn finish(self) -> Result<Collected, FetchError> {
+        let (lines, tally) = self.lines.finish()?;
+        Ok(Collected { lines, tally })
+    }
+}
+
+/// A record as it is written.
+fn text_of(record: &Piece<'_>) -> String {
+    let mut text = Vec::new();
+    // Memory takes everything.
+    let _ = line(record, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// How a record stands to those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Its key is new, or it has none.
+    New,
+    /// Its key is known, and its content is not.
+    Other,
+    Repeated,
+}
+
+/// The keys seen last, as 128-bit hashes that nobody can predict, each with the hash of what the record said that had it first.
+struct Seen {
+    hashes: HashMap<u128, u64>,
+    order: VecDeque<u128>,
+    /// What others said that had a known key.
+    others: HashSet<(u128, u64)>,
+    most: usize,
+    states: [RandomState; 2],
+}
+
+impl Seen {
+    fn new(most: usize) -> Seen {
+        Seen {
+            hashes: HashMap::new(),
+            order: VecDeque::new(),
+            others: HashSet::new(),
+            most,
+            states: [RandomState::new(), RandomState::new()],
+        }
+    }
+
+    /// What tells the records of a page from others.
+    fn hash(&self, records: &[Piece<'_>]) -> u64 {
+        let [state, _] = &self.states;
+        let mut hasher = state.build_hasher();
+        for record in records {
+            record.bytes().hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// How a record stands to those before.
+    fn insert(&mut self, key: &str, line: &[u8]) -> Standing {
+        let [high, low] = &self.states;
+        let hash = (u128::from(high.hash_one(key)) << 64) | u128::from(low.hash_one(key));
+        let said = low.hash_one(line);
+        match self.hashes.get(&hash) {
+            Some(first) if *first == said => return Standing::Repeated,
+            Some(_) if self.others.contains(&(hash, said)) => return Standing::Repeated,
+            Some(_) => {
+                // Who says something else each time is not to fill the memory.
+                if self.others.len() < self.most {
+                    self.others.insert((hash, said));
+                }
+                return Standing::Other;
+            }
+            None => {}
+        }
+        self.hashes.insert(hash, said);
+        self.order.push_back(hash);
+        if self.order.len() > self.most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.hashes.remove(&oldest);
+        }
+        Standing::New
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_for_keys_is_bounded() {
+        let mut seen = Seen::new(3);
+        assert!(
+            ["a", "b", "c"]
+                .iter()
+                .all(|key| seen.insert(key, b"x") == Standing::New)
+        );
+        assert_eq!(seen.insert("a", b"x"), Standing::Repeated);
+        assert_eq!(seen.insert("d", b"x"), Standing::New);
+        assert_eq!(seen.insert("a", b"x"), Standing::New, "the oldest is forgotten");
+        assert_eq!((seen.hashes.len(), seen.order.len()), (3, 3));
+        for said in 0..10_u8 {
+            assert_eq!(seen.insert("a", &[said]), Standing::Other);
+        }
+        assert_eq!(seen.others.len(), 3);
+        assert_eq!(seen.insert("a", &[0]), Standing::Repeated);
+    }
+}

@@ -1,0 +1,25 @@
+//! What must hold of a page whatever its bytes are; see `fetch/fuzz.rs`.
+
+use super::page::{Page, member_text};
+use crate::salvage::Piece;
+
+/// Reads a page and looks at each of its records.
+pub(crate) fn read_page(bytes: &[u8], member: Option<&str>, record_bytes: u64) {
+    let Ok(page) = Page::read(bytes, member, record_bytes) else {
+        return;
+    };
+    for record in &page.records {
+        match record {
+            Piece::Broken(start) => assert!(
+                start.len() as u64 <= record_bytes + 1,
+                "a broken record is kept too long"
+            ),
+            Piece::Whole(_) | Piece::Mended(_) => {
+                let text = record.json().unwrap_or_default();
+                let value = serde_json::from_str::<serde_json::Value>(text);
+                assert!(value.is_ok(), "a record that counts as whole is not JSON: {text}");
+                let _ = member_text(text, "id");
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What comes of a plan, against servers that do as they like.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod download;
+mod faults;
+mod flow;
+mod pages;
+mod pages_ahead;
+mod pages_kept;

@@ -1,0 +1,658 @@
+//! What is known of a stream: whatever must change together, in one document. Ids of events are documents of their own that
+//! it names, so that not every change writes them again.
+//!
+//! A window's life: it is *planned*; each of its fetches goes through the arrows of [`FetchState`] until its document is
+//! *spooled*; then the window is *delivering*, and in the end *committed*, that is gone from the windows in flight and
+//! part of what is covered, or *dead*, gone without being covered. Each arrow is one change of the record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use super::form::{self, FORM};
+use super::interval::{merged, without};
+use super::{Interval, LookBack, Noted, Stream};
+
+/// Dead windows that are remembered, the latest ones.
+const DEAD: usize = 20;
+
+/// What is known of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this form.
+    pub form: u32,
+    /// Whom it is about.
+    pub stream: Stream,
+    /// Everything before is committed, or lost; the next run begins here. None before the first commit.
+    pub watermark: Option<Timestamp>,
+    /// What was committed, in as few intervals as possible.
+    pub covered: Vec<Interval>,
+    /// What the server no longer had when it was to be asked for.
+    pub lost: Vec<Interval>,
+    /// Windows begun and not ended, oldest first. Copies of the record share those that are the same.
+    #[serde(with = "form::shared")]
+    pub windows: Vec<Arc<InFlight>>,
+    /// Windows given up lately.
+    pub dead: Vec<Dead>,
+    /// The ids of events committed, for the days that may be asked for again: what is in their documents.
+    pub recent: BTreeMap<Date, Noted>,
+    /// The base URL of the connection that the stream is collected from. None where an older program wrote the record.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// The connection's name in derived ids, where that is another than the stream's: it was renamed.
+    #[serde(default)]
+    pub ids_of: Option<String>,
+    /// The sinks that the stream was collected for last, by name.
+    #[serde(default)]
+    pub sinks: Vec<String>,
+    /// The time of the latest event that was ever committed.
+    #[serde(default)]
+    pub last_event: Option<Timestamp>,
+    /// How far the past was asked for again.
+    #[serde(default)]
+    pub look_back: LookBack,
+    /// Of what is lost, what no run has told of yet.
+    #[serde(default)]
+    pub untold: Vec<Interval>,
+}
+
+/// A window begun and not ended. What is fixed here makes the plugin plan the same again: same files, same requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// Unique; files on the server are called so.
+    pub name: String,
+    /// What is asked for.
+    pub period: Interval,
+    /// Up to here it counts as covered once committed; what is later may still change at the source.
+    pub settled: Timestamp,
+    /// The host's clock when it was planned.
+    pub clock: Timestamp,
+    /// SHA-256 of the plugin that planned it.
+    pub plugin: String,
+    /// Whether events that were delivered before are to be delivered again: the user named the period.
+    #[serde(default)]
+    pub again: bool,
+    /// Where some of the period was asked for before: up to here. An event of that part that nobody knows came late.
+    #[serde(default)]
+    pub asked_until: Option<Timestamp>,
+    /// Where the period begins before what the server is known to keep: up to here it may have deleted events.
+    #[serde(default)]
+    pub doubtful_until: Option<Timestamp>,
+    /// The look-backs that the window carries out, by their ages in seconds.
+    #[serde(default)]
+    pub looks_back: Vec<u64>,
+    /// What the plugin planned, in order; empty until it has.
+    pub fetches: Vec<FetchState>,
+    /// Whether sinks may have got some of its events.
+    pub delivering: bool,
+}
+
+/// How far one fetch of a window is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum FetchState {
+    /// Nothing was sent.
+    Planned,
+    /// The request that creates the job is about to be sent, or was. The file's name is fixed.
+    Submitting,
+    /// The job exists.
+    Submitted {
+        /// Where its status can be asked, relative to the origin.
+        link: String,
+    },
+    /// The job was still running when it was asked last.
+    Waiting {
+        /// Where its status can be asked.
+        link: String,
+        /// How often it was asked.
+        polls: u64,
+        /// When it is asked next.
+        next: Timestamp,
+    },
+    /// The job ended well: its file is on the server.
+    Ready {
+        /// The job's id.
+        job: Option<String>,
+        /// How often it was asked.
+        polls: u64,
+        /// The files that its last answer named.
+        files: Vec<String>,
+    },
+    /// The document is here.
+    Spooled(Kept),
+}
+
+impl FetchState {
+    /// The state's name.
+    pub fn word(&self) -> &'static str {
+        match self {
+            FetchState::Planned => "planned",
+            FetchState::Submitting => "submitting",
+            FetchState::Submitted { .. } => "submitted",
+            FetchState::Waiting { .. } => "waiting",
+            FetchState::Ready { .. } => "ready",
+            FetchState::Spooled(_) => "spooled",
+        }
+    }
+}
+
+/// A document in the ledger's spool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its file in the spool folder.
+    pub file: String,
+    /// Bytes.
+    pub length: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+    /// The name of the file on the server, where it came as one.
+    pub name: Option<String>,
+    /// The job that wrote it.
+    pub job: Option<String>,
+    /// What is to be removed from the server after the commit.
+    pub cleanup: Option<String>,
+    /// The server's clock when it was asked, where the answers told it.
+    #[serde(default)]
+    pub served: Option<Timestamp>,
+    /// How many of its records had to be mended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mended: u64,
+    /// How many of its records are not valid JSON, and could not be mended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub broken: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What is known of a window whose events are all answered for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WindowEnd {
+    /// The window's name.
+    pub name: String,
+    /// The server's clock when it was asked, where that was behind this machine's.
+    pub served: Option<Timestamp>,
+    /// What lies behind this instant had not happened by that clock, or was still open, and is not covered.
+    pub happened_until: Option<Timestamp>,
+    /// The part of the period that the server no longer had.
+    pub lost: Option<Interval>,
+    /// The time of the window's latest event.
+    pub last_event: Option<Timestamp>,
+}
+
+/// A window given up. Its period is not covered, so it is asked for again under another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dead {
+    /// The window's name.
+    pub name: String,
+    /// What was asked for.
+    pub period: Interval,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+impl InFlight {
+    /// Whether all its documents are on the spool.
+    pub fn is_here(&self) -> bool {
+        let here = |fetch: &FetchState| matches!(fetch, FetchState::Spooled(_));
+        !self.fetches.is_empty() && self.fetches.iter().all(here)
+    }
+
+    /// The name of its state: that of its least advanced fetch, until events are on their way.
+    pub fn state(&self) -> &'static str {
+        if self.delivering {
+            return "delivering";
+        }
+        let rank = |state: &FetchState| match state {
+            FetchState::Planned => 0,
+            FetchState::Submitting => 1,
+            FetchState::Submitted { .. } => 2,
+            FetchState::Waiting { .. } => 3,
+            FetchState::Ready { .. } => 4,
+            FetchState::Spooled(_) => 5,
+        };
+        let behind = self.fetches.iter().min_by_key(|state| rank(state));
+        behind.map_or("planned", FetchState::word)
+    }
+}
+
+impl Record {
+    /// Nothing is known of the stream.
+    pub fn new(stream: Stream) -> Record {
+        Record {
+            form: FORM,
+            stream,
+            watermark: None,
+            covered: Vec::new(),
+            lost: Vec::new(),
+            windows: Vec::new(),
+            dead: Vec::new(),
+            recent: BTreeMap::new(),
+            origin: None,
+            ids_of: None,
+            sinks: Vec::new(),
+            last_event: None,
+            look_back: LookBack::default(),
+            untold: Vec::new(),
+        }
+    }
+
+    /// The window of that name.
+    pub fn window(&self, name: &str) -> Option<&Arc<InFlight>> {
+        self.windows.iter().find(|window| window.name == name)
+    }
+
+    /// The window of that name.
+    pub fn window_mut(&mut self, name: &str) -> Option<&mut InFlight> {
+        let window = self.windows.iter_mut().find(|window| window.name == name);
+        window.map(Arc::make_mut)
+    }
+
+    /// Ends a window well: it is covered but for what was lost, and the watermark moves. Ids of its events are to be noted
+    /// before.
+    pub fn commit(&mut self, end: &WindowEnd) {
+        let Some(place) = self.windows.iter().position(|window| window.name == end.name) else {
+            return;
+        };
+        let window = self.windows.remove(place);
+        let Interval { from, to } = window.period;
+        let happened = end.happened_until.unwrap_or(Timestamp::MAX);
+        let settled = window.settled.min(happened).clamp(from, to);
+        let lost: Vec<_> = end.lost.into_iter().collect();
+        let whole = Interval::new(from, settled);
+        self.covered.extend(without(whole, &lost));
+        self.covered = merged(std::mem::take(&mut self.covered));
+        // What an earlier window had is not lost because the server has it no more.
+        let gone = without(whole, &self.covered);
+        gone.into_iter().for_each(|gone| self.add_lost(gone));
+        self.look_back.delivered(from, settled);
+        let asked = window.clock.min(end.served.unwrap_or(Timestamp::MAX));
+        self.look_back.note(&window.looks_back, asked);
+        self.last_event = self.last_event.max(end.last_event);
+        self.lift(settled);
+    }
+
+    /// Ends a window badly.
+    pub fn give_up(&mut self, name: &str, reason: String, at: Timestamp) {
+        let Some(place) = self.windows.iter().position(|window| window.name == name) else {
+            return;
+        };
+        let window = self.windows.remove(place);
+        self.dead.push(Dead {
+            name: window.name.clone(),
+            period: window.period,
+            at,
+            reason,
+        });
+        let older = self.dead.len().saturating_sub(DEAD);
+        self.dead.drain(..older);
+    }
+
+    /// Notes what can never be asked for again.
+    pub fn lose(&mut self, interval: Interval) {
+        self.add_lost(interval);
+        if self.watermark.is_some() {
+            self.lift(interval.to);
+        }
+    }
+
+    fn add_lost(&mut self, interval: Interval) {
+        self.untold.extend(without(interval, &self.lost));
+        self.untold = merged(std::mem::take(&mut self.untold));
+        self.lost.push(interval);
+        self.lost = merged(std::mem::take(&mut self.lost));
+    }
+
+    /// Moves the watermark over everything that is covered or lost from where it is; it begins at `first`.
+    fn lift(&mut self, first: Timestamp) {
+        let mark = self.watermark.unwrap_or(first);
+        let gone = merged([self.covered.as_slice(), self.lost.as_slice()].concat());
+        let around = gone
+            .iter()
+            .find(|interval| interval.from <= mark && mark <= interval.to);
+        let mark = around.map_or(mark, |interval| interval.to);
+        self.watermark = Some(mark);
+        // An open day is asked for again as a whole, so its ids are needed until the watermark leaves it.
+        let day = day_of(self.look_back.keeps_from(mark));
+        self.recent = self.recent.split_off(&day);
+        if let Ok(start) = day.to_zoned(TimeZone::UTC) {
+            self.look_back.forget(start.timestamp());
+        }
+    }
+
+    /// What between two instants was never committed, in order.
+    pub fn missing(&self, between: Interval) -> Vec<Interval> {
+        without(between, &self.covered)
+    }
+
+    /// What a run up to `end` has to ask for, in order: from the watermark on, without what is covered.
+    pub fn due(&self, end: Timestamp) -> Vec<Interval> {
+        let Some(from) = self.watermark else { return Vec::new() };
+        let gone = [self.covered.as_slice(), self.lost.as_slice()].concat();
+        without(Interval::new(from, end), &gone)
+    }
+
+    /// Periods between the first and the last that was ever asked for that were not committed, lost ones included.
+    pub fn gaps(&self) -> Vec<Interval> {
+        let known = merged([self.covered.as_slice(), self.lost.as_slice()].concat());
+        match (known.first(), known.last()) {
+            (Some(first), Some(last)) => self.missing(Interval::new(first.from, last.to)),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The UTC day of an instant.
+fn day_of(instant: Timestamp) -> Date {
+    instant.to_zoned(TimeZone::UTC).date()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::{Ids, Recent};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn interval(from: &str, to: &str) -> Interval {
+        Interval::new(at(from), at(to))
+    }
+
+    fn window(name: &str, period: Interval, settled: Timestamp) -> InFlight {
+        InFlight {
+            name: name.into(),
+            period,
+            settled,
+            clock: settled,
+            plugin: String::new(),
+            ..InFlight::default()
+        }
+    }
+
+    fn end(name: &str) -> WindowEnd {
+        WindowEnd {
+            name: name.into(),
+            ..WindowEnd::default()
+        }
+    }
+
+    fn record() -> Record {
+        Record::new(Stream::new("epm", "user-login", &[]))
+    }
+
+    fn committed(record: &mut Record, period: Interval, settled: Timestamp) {
+        record.windows.push(window("w", period, settled).into());
+        record.commit(&end("w"));
+    }
+
+    #[test]
+    fn a_commit_moves_the_watermark_to_what_is_settled_and_no_further() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        committed(&mut record, day, at("2025-03-31T15:15:00Z"));
+        assert_eq!(record.watermark, Some(at("2025-03-31T15:15:00Z")));
+        assert_eq!(
+            record.due(at("2025-03-31T16:00:00Z")),
+            [interval("2025-03-31T15:15:00Z", "2025-03-31T16:00:00Z")]
+        );
+        assert!(
+            record.due(at("2025-03-31T15:00:00Z")).is_empty(),
+            "a clock that went back"
+        );
+        // Just after midnight nothing of the day is settled, and the watermark does not lie before it.
+        let mut record = super::tests::record();
+        committed(&mut record, day, at("2025-03-30T23:50:00Z"));
+        assert_eq!(record.watermark, Some(day.from));
+    }
+
+    #[test]
+    fn a_window_ahead_leaves_the_watermark_until_the_gap_is_closed() {
+        let mut record = record();
+        let end = at("2025-12-01T00:00:00Z");
+        committed(
+            &mut record,
+            interval("2025-03-01T00:00:00Z", "2025-03-02T00:00:00Z"),
+            end,
+        );
+        committed(
+            &mut record,
+            interval("2025-03-03T00:00:00Z", "2025-03-05T00:00:00Z"),
+            end,
+        );
+        assert_eq!(record.watermark, Some(at("2025-03-02T00:00:00Z")));
+        let gap = interval("2025-03-02T00:00:00Z", "2025-03-03T00:00:00Z");
+        assert_eq!(record.gaps(), [gap]);
+        assert_eq!(
+            record.due(at("2025-03-06T00:00:00Z")),
+            [gap, interval("2025-03-05T00:00:00Z", "2025-03-06T00:00:00Z")]
+        );
+        committed(&mut record, gap, end);
+        assert_eq!(record.watermark, Some(at("2025-03-05T00:00:00Z")));
+        assert!(record.gaps().is_empty());
+    }
+
+    #[test]
+    fn what_is_lost_is_passed_over_and_stays_a_gap() {
+        let mut record = record();
+        let end = at("2025-12-01T00:00:00Z");
+        committed(
+            &mut record,
+            interval("2025-03-01T00:00:00Z", "2025-03-02T00:00:00Z"),
+            end,
+        );
+        let gap = interval("2025-03-02T00:00:00Z", "2025-04-01T00:00:00Z");
+        record.lose(gap);
+        assert_eq!(record.watermark, Some(gap.to));
+        assert_eq!(record.gaps(), [gap]);
+    }
+
+    #[test]
+    fn ids_are_kept_for_the_open_day_only() {
+        let mut record = record();
+        let period = interval("2025-03-30T00:00:00Z", "2025-04-01T00:00:00Z");
+        record
+            .windows
+            .push(window("w", period, at("2025-03-31T12:00:00Z")).into());
+        let days = [jiff::civil::date(2025, 3, 30), jiff::civil::date(2025, 3, 31)];
+        record.recent = BTreeMap::from(days.map(|day| (day, Ids::default().noted())));
+        record.commit(&end("w"));
+        assert_eq!(record.recent.into_keys().collect::<Vec<_>>(), [days[1]]);
+    }
+
+    #[test]
+    fn what_the_server_no_longer_had_is_lost_and_not_covered() {
+        let mut record = record();
+        let period = interval("2025-03-01T00:00:00Z", "2025-03-31T00:00:00Z");
+        record.windows.push(window("w", period, period.to).into());
+        let gap = interval("2025-03-01T00:00:00Z", "2025-03-20T00:00:00Z");
+        record.commit(&WindowEnd {
+            lost: Some(gap),
+            ..end("w")
+        });
+        assert_eq!(
+            record.covered,
+            [interval("2025-03-20T00:00:00Z", "2025-03-31T00:00:00Z")]
+        );
+        assert_eq!(
+            (record.lost.as_slice(), record.watermark),
+            ([gap].as_slice(), Some(period.to))
+        );
+        assert_eq!(record.gaps(), [gap]);
+    }
+
+    #[test]
+    fn what_had_not_happened_by_the_servers_clock_is_not_covered() {
+        let mut record = record();
+        let period = interval("2025-03-31T00:00:00Z", "2025-03-31T12:00:00Z");
+        record.windows.push(window("w", period, period.to).into());
+        let server = at("2025-03-31T09:00:00Z");
+        record.commit(&WindowEnd {
+            happened_until: Some(server),
+            ..end("w")
+        });
+        assert_eq!(record.watermark, Some(server));
+    }
+
+    #[test]
+    fn ids_are_kept_as_far_back_as_runs_look() {
+        let mut record = record();
+        record.look_back.depth = 48 * 3600;
+        let day = jiff::civil::date;
+        let first = interval("2025-03-20T00:00:00Z", "2025-03-27T00:00:00Z");
+        committed(&mut record, first, first.to);
+        assert_eq!(record.look_back.known_from, Some(at("2025-03-25T00:00:00Z")));
+        let days = [day(2025, 3, 28), day(2025, 3, 29), day(2025, 3, 31)];
+        record.recent = BTreeMap::from(days.map(|day| (day, Ids::default().noted())));
+        let next = interval("2025-03-27T00:00:00Z", "2025-03-31T12:00:00Z");
+        committed(&mut record, next, next.to);
+        assert_eq!(record.recent.keys().copied().collect::<Vec<_>>(), days[1..]);
+        assert_eq!(record.look_back.known_from, Some(at("2025-03-29T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_window_given_up_is_not_covered() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        for number in 0..30 {
+            record.windows.push(window(&number.to_string(), day, day.to).into());
+            record.give_up(&number.to_string(), "refused".into(), day.to);
+        }
+        assert_eq!(
+            (record.watermark, record.covered.len(), record.windows.len()),
+            (None, 0, 0)
+        );
+        assert_eq!((record.dead.len(), record.dead[DEAD - 1].name.as_str()), (DEAD, "29"));
+    }
+
+    #[test]
+    fn a_record_survives_the_journey_through_json_and_a_later_form_is_refused() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        let mut begun = window("w", day, day.to);
+        begun.fetches = vec![
+            FetchState::Planned,
+            FetchState::Submitted { link: "/jobs/1".into() },
+            FetchState::Waiting {
+                link: "/jobs/1".into(),
+                polls: 3,
+                next: day.from,
+            },
+            FetchState::Spooled(Kept {
+                file: "w-0".into(),
+                length: 7,
+                sha256: "00".into(),
+                name: None,
+                job: Some("1".into()),
+                cleanup: None,
+                served: None,
+                mended: 0,
+                broken: 0,
+            }),
+        ];
+        assert_eq!(begun.state(), "planned");
+        record.windows.push(begun.into());
+        record
+            .recent
+            .insert(jiff::civil::date(2025, 3, 31), Ids::default().noted());
+        let json = record.encode().unwrap();
+        assert_eq!(Record::decode("k", &json).unwrap(), record);
+        let later = str::from_utf8(&json).unwrap().replacen("\"form\":3", "\"form\":4", 1);
+        let error = Record::decode("k", later.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("form 4"), "{error}");
+        assert!(Record::decode("k", b"{}").is_err());
+    }
+
+    #[test]
+    fn a_record_of_many_windows_is_short_and_says_the_same() {
+        let mut record = record();
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        for number in 0..1000 {
+            let mut begun = window(&format!("host-20250331T161500Z-{number}"), day, day.to);
+            begun.plugin = "5".repeat(64);
+            begun.fetches = vec![FetchState::Submitted {
+                link: format!("/jobs/{number}"),
+            }];
+            record.windows.push(begun.into());
+        }
+        let body = record.encode().unwrap();
+        assert!(body.len() < 60 * 1000, "{}", body.len());
+        assert_eq!(Record::decode("k", &body).unwrap(), record);
+        for bad in [&body[..body.len() / 2], &body[1..], b"".as_slice()] {
+            assert!(Record::decode("k", bad).is_err());
+        }
+    }
+
+    #[test]
+    fn a_record_of_the_first_form_says_the_same_and_gives_its_ids() {
+        // As a program of that form wrote it.
+        let first = r#"{"form":1,"stream":{"connection":"epm","report":"user-login","parameters":[]},
+            "watermark":"2025-03-31T15:15:00Z","covered":[{"from":"2025-03-31T00:00:00Z","to":"2025-03-31T15:15:00Z"}],
+            "lost":[],"windows":[{"name":"w","period":{"from":"2025-03-31T00:00:00Z","to":"2025-04-01T00:00:00Z"},
+            "settled":"2025-03-31T16:00:00Z","clock":"2025-03-31T16:15:00Z","plugin":"00","again":false,
+            "fetches":[{"state":"submitted","link":"/jobs/1"}],"delivering":false}],"dead":[],
+            "recent":{"2025-03-31":"LXEWQrcmsEQBYnyp"}}"#;
+        let (record, ids) = Record::decode_with_ids("k", first.as_bytes()).unwrap();
+        let day = jiff::civil::date(2025, 3, 31);
+        assert!(ids.knows(&Recent::short("x")) && !ids.knows(&Recent::short("y")));
+        assert_eq!(record.recent, BTreeMap::from([(day, ids.of(day).unwrap().noted())]));
+        assert_eq!((record.form, record.windows[0].state()), (3, "submitted"));
+        let (again, none) = Record::decode_with_ids("k", &record.encode().unwrap()).unwrap();
+        assert_eq!((again, none), (record, Recent::default()));
+        for bad in ["LXEW", "****"] {
+            let bad = first.replace("LXEWQrcmsEQBYnyp", bad);
+            assert!(Record::decode("k", bad.as_bytes()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_record_of_the_second_form_looks_back_no_further_than_its_watermark() {
+        // As a program of that form wrote it.
+        let second = r#"{"form":2,"stream":{"connection":"epm","report":"audit-events","parameters":[]},
+            "watermark":"2025-03-31T15:15:00Z","covered":[{"from":"2025-03-31T00:00:00Z","to":"2025-03-31T15:15:00Z"}],
+            "lost":[],"windows":[],"dead":[],"recent":{}}"#;
+        let record = Record::decode("k", second.as_bytes()).unwrap();
+        assert_eq!((record.form, record.look_back.known_from), (3, record.watermark));
+    }
+
+    proptest! {
+        /// Windows of whole hours, committed, given up or lost in any order: no instant before the watermark was never
+        /// answered for, and what is due and what is gone are everything.
+        #[test]
+        fn nothing_before_the_watermark_is_forgotten(steps in vec((0_i64..50, 1_i64..10, 0_u8..4, 0_i64..60), 1..30)) {
+            let hour = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+            let mut record = record();
+            for (number, (from, length, what, settled)) in steps.into_iter().enumerate() {
+                let name = number.to_string();
+                let period = Interval::new(hour(from), hour(from + length));
+                record.windows.push(window(&name, period, hour(settled)).into());
+                match what {
+                    0 => record.give_up(&name, String::new(), hour(0)),
+                    1 => {
+                        record.give_up(&name, String::new(), hour(0));
+                        record.lose(period);
+                    }
+                    _ => record.commit(&end(&name)),
+                }
+                let Some(mark) = record.watermark else { continue };
+                let end = hour(70);
+                let gone = merged([record.covered.clone(), record.lost.clone()].concat());
+                let due = record.due(end);
+                prop_assert!(due.iter().all(|interval| interval.from >= mark));
+                let all = merged([due, gone.clone()].concat());
+                prop_assert!(without(Interval::new(mark, end), &all).is_empty());
+                let back = Record::decode("k", &record.encode().unwrap()).unwrap();
+                prop_assert_eq!(&back, &record);
+            }
+        }
+    }
+}

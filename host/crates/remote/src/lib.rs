@@ -1,0 +1,70 @@
+//! HTTP under one policy: the only room that may touch reqwest.
+//!
+//! A [`Remote`] is one connection, made from [`Settings`]. Every [`Request`] over it goes the same way: the URL must be
+//! on the connection's [`Origin`]; the name must not lead to a private address unless the connection says so; the
+//! credential ([`Auth`]) is put on; redirects are followed only within the origin; the answer is read under limits of
+//! size and time; what may pass is repeated ([`RetryPolicy`]); the rest is a [`RemoteError`], whose [`Class`] says
+//! whose move is next.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), host::remote::RemoteError> {
+//! use host::remote::{Auth, BaseUrl, Remote, Request, Settings};
+//!
+//! let base = BaseUrl::parse("https://epm.example.com")?;
+//! let mut settings = Settings::new("epm", base.url().clone());
+//! settings.auth = Auth::Basic { username: "acme.jdoe".into(), password: "…".to_owned().into() };
+//! let remote = Remote::new(settings)?;
+//! let url = remote.base().join(["interop", "rest", "v2", "files", "list"])?;
+//! let answer = remote.exchange(Request::get(url)).await?;
+//! println!("{} bytes", answer.body.len());
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod allowance;
+mod auth;
+mod channel;
+mod client;
+mod client_tls;
+mod clock;
+mod coding;
+mod counters;
+mod dial;
+mod direct;
+mod error;
+#[doc(hidden)]
+pub mod fuzz;
+mod oauth;
+mod object_store;
+mod origin;
+mod pace;
+mod recording;
+mod redact;
+mod request;
+mod response;
+mod retry;
+mod settings;
+mod sign_in;
+mod spelling;
+mod tls;
+mod transport;
+
+pub use auth::Auth;
+pub use client::Remote;
+pub use client_tls::client_tls;
+pub use clock::{TOLERATED as TOLERATED_SKEW, in_words as skew_in_words};
+pub use counters::Counters;
+pub use dial::{Dialer, HostPort, Stream};
+pub use direct::Direct;
+pub use error::{Class, RemoteError};
+pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
+pub use object_store::{StoreConnector, StoreRefusal};
+pub use origin::LINK_BYTES;
+pub use origin::{BaseUrl, Origin};
+pub use recording::Recording;
+pub use redact::Redactor;
+pub use request::Request;
+pub use response::{Answer, Response};
+pub use retry::retry_after;
+pub use settings::{CaFile, ClientCertificate, Exchange, Parallel, Proxy, RetryPolicy, Settings, Timeouts};

@@ -1,0 +1,5 @@
+//! What the policy of HTTP promises, against servers of the tests' own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod oauth;
+mod policy;

@@ -1,0 +1,301 @@
+//! The record of the run's stream, held for the time of the run: each method that changes it returns when the change is
+//! durable.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::RunError;
+use super::changes::Changes;
+use super::shelf::Shelf;
+use fetch::kept_pages;
+use ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd, spool};
+
+/// Bytes of all documents that wait in the spool.
+const SPOOL_BYTES: u64 = 32 << 30;
+
+/// From so many windows on, notes about waiting for jobs are gathered, and for so long.
+const MANY: usize = 32;
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// What a run knows of its stream, and the stream's record is to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// The base URL of the connection.
+    pub origin: Option<String>,
+    /// The names of the sinks that get the stream's events.
+    pub sinks: Vec<String>,
+    /// How far runs look back, in seconds.
+    pub depth: u64,
+}
+
+impl StreamFacts {
+    /// Whether a record says all this.
+    fn are_in(&self, record: &Record) -> bool {
+        let mut told = record.clone();
+        self.tell(&mut told);
+        told == *record
+    }
+
+    fn tell(&self, record: &mut Record) {
+        record.origin = record.origin.take().or_else(|| self.origin.clone());
+        record.sinks.clone_from(&self.sinks);
+        record.look_back.depth = self.depth;
+    }
+}
+
+/// A stream of a ledger, claimed.
+pub struct Book {
+    ledger: Arc<dyn Ledger>,
+    stream: Stream,
+    /// Where documents wait that must outlive the process.
+    spool: PathBuf,
+    /// Bytes of all that wait there, whatever their stream.
+    spool_bytes: u64,
+    changes: Arc<Changes>,
+    /// Held by whoever commits.
+    shelf: tokio::sync::Mutex<Shelf>,
+    _claim: Claim,
+}
+
+impl Book {
+    /// Claims the stream and reads what is known of it. Files of the spool that nobody needs any more are removed.
+    ///
+    /// # Errors
+    ///
+    /// Where another run of the stream is under way, the stream was collected from another server, or the ledger cannot be
+    /// used.
+    pub async fn open(
+        ledger: Arc<dyn Ledger>,
+        stream: Stream,
+        facts: StreamFacts,
+        spool: PathBuf,
+    ) -> Result<Book, LedgerError> {
+        let key = stream.key();
+        let claim = stream.claim(&*ledger).await?;
+        let (record, revision, within) = match ledger.load(&key).await? {
+            Some(Document { revision, body, .. }) => {
+                let (record, within) = Record::decode_with_ids(&key, &body)?;
+                (record, Some(revision), within)
+            }
+            None => {
+                let mut record = Record::new(stream.clone());
+                facts.tell(&mut record);
+                (record, None, Recent::default())
+            }
+        };
+        if let (Some(known), Some(now)) = (&record.origin, &facts.origin)
+            && known != now
+        {
+            return Err(LedgerError::Origin {
+                stream: Box::new(record.stream.clone()),
+                known: known.clone(),
+                now: now.clone(),
+            });
+        }
+        let told = facts.are_in(&record);
+        make_folder(&spool)?;
+        let (shelf, revision) = Shelf::open(Arc::clone(&ledger), &record, revision, within).await?;
+        let book = Book {
+            changes: Arc::new(Changes::new(Arc::clone(&ledger), key, record, revision)),
+            shelf: tokio::sync::Mutex::new(shelf),
+            ledger,
+            stream,
+            spool,
+            spool_bytes: SPOOL_BYTES,
+            _claim: claim,
+        };
+        book.sweep();
+        if !told {
+            book.change("facts", move |record| facts.tell(record)).await?;
+        }
+        Ok(book)
+    }
+
+    /// The same with another limit of what waits in the spool, in bytes.
+    #[must_use]
+    pub fn with_spool_bytes(self, most: u64) -> Book {
+        Book {
+            spool_bytes: most,
+            ..self
+        }
+    }
+
+    /// Refuses a document of so many bytes that the spool has no room for. Blocks.
+    pub(super) fn check_room(&self, more: u64) -> Result<(), RunError> {
+        let there = spool::documents(&self.spool, None);
+        let bytes = there
+            .iter()
+            .fold(0_u64, |sum, document| sum.saturating_add(document.bytes));
+        match bytes.saturating_add(more) > self.spool_bytes {
+            true => Err(RunError::SpoolFull {
+                folder: self.spool.clone(),
+                bytes,
+                more,
+                most: self.spool_bytes,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// The ledger that it stands in.
+    pub(super) fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    /// The stream.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The folder where documents wait.
+    pub(super) fn spool(&self) -> &Path {
+        &self.spool
+    }
+
+    /// The record as it is.
+    pub(super) fn record(&self) -> Arc<Record> {
+        self.changes.record()
+    }
+
+    /// Changes the record; `what` names the change in tests. Where the change cannot be kept, the record stays as it was.
+    /// The order of calls counts, and the change is made also where nobody waits for it.
+    pub(super) fn change(
+        &self,
+        what: &'static str,
+        change: impl FnOnce(&mut Record) + Send + 'static,
+    ) -> BoxFuture<'static, Result<(), LedgerError>> {
+        self.changes.change(what, Duration::ZERO, change)
+    }
+
+    /// Notes how far a window is that goes on waiting: not urgent where there are many, for each write is of them all.
+    pub(super) fn note(
+        &self,
+        what: &'static str,
+        change: impl FnOnce(&mut Record) + Send + 'static,
+    ) -> BoxFuture<'static, Result<(), LedgerError>> {
+        let patience = match self.record().windows.len() {
+            0..MANY => Duration::ZERO,
+            _ => PATIENCE,
+        };
+        self.changes.change(what, patience, change)
+    }
+
+    /// The ids of events that were committed, of the days that may be asked for again.
+    pub(super) async fn known(&self) -> Recent {
+        let record = self.record();
+        let mut known = self.shelf.lock().await.known().clone();
+        known.retain(|day| record.recent.contains_key(day));
+        known
+    }
+
+    /// Ends windows well, all or none of them, and forgets their documents. With them come the ids of their events. Where
+    /// the `next` window is all here, the same change says that it is being delivered: each write is of all windows.
+    pub(super) async fn commit(
+        &self,
+        windows: Vec<(WindowEnd, Recent)>,
+        next: Option<String>,
+    ) -> Result<(), LedgerError> {
+        let files: Vec<String> = windows.iter().flat_map(|(end, _)| self.files_of(&end.name)).collect();
+        let (mut ends, mut ids) = (Vec::new(), Recent::default());
+        for (end, of) in windows {
+            ends.push(end);
+            ids.extend(&of);
+        }
+        let mut shelf = self.shelf.lock().await;
+        let added = shelf.add(&ids, &self.record()).await?;
+        let noted = added.noted;
+        let commit = move |record: &mut Record| {
+            record.recent.extend(noted);
+            ends.iter().for_each(|end| record.commit(end));
+            if let Some(window) = next.and_then(|next| record.window_mut(&next)) {
+                window.delivering |= window.is_here();
+            }
+        };
+        self.change("committed", commit).await?;
+        shelf.settle(added.recent, &self.record()).await;
+        self.remove(files);
+        Ok(())
+    }
+
+    /// Ends a window badly: its period is still to be asked for.
+    pub(super) async fn give_up(&self, name: &str, reason: String) -> Result<(), LedgerError> {
+        let (files, name) = (self.files_of(name), name.to_owned());
+        self.change("dead", move |record| record.give_up(&name, reason, Timestamp::now()))
+            .await?;
+        self.remove(files);
+        Ok(())
+    }
+
+    /// The file in the spool for one fetch of a window.
+    pub(super) fn file(&self, window: &str, place: usize) -> String {
+        format!("{}{window}-{place}", self.prefix())
+    }
+
+    fn prefix(&self) -> String {
+        self.stream.spool_prefix()
+    }
+
+    fn files_of(&self, window: &str) -> Vec<String> {
+        let record = self.record();
+        let window = record.window(window);
+        window
+            .map(|window| files(window).map(str::to_owned).chain(self.pages_of(window)).collect())
+            .unwrap_or_default()
+    }
+
+    /// Where what was read of the lists of a window may be kept that are not whole yet.
+    fn pages_of(&self, window: &InFlight) -> Vec<String> {
+        let unfinished = (window.fetches.iter().enumerate()).filter(|(_, fetch)| matches!(fetch, FetchState::Planned));
+        let files = unfinished.flat_map(|(place, _)| kept_pages(Path::new(&self.file(&window.name, place))));
+        files
+            .filter_map(|file| file.into_os_string().into_string().ok())
+            .collect()
+    }
+
+    /// Removes this stream's files that no window in flight needs. Only before the first fetch: what is being kept right
+    /// now is not in the record yet.
+    fn sweep(&self) {
+        let record = self.record();
+        let mut needed: BTreeSet<String> = (record.windows.iter())
+            .flat_map(|window| files(window).map(str::to_owned))
+            .collect();
+        for window in &record.windows {
+            needed.extend(self.pages_of(window));
+        }
+        let prefix = self.prefix();
+        let found = std::fs::read_dir(&self.spool).into_iter().flatten().flatten();
+        let names = found.filter_map(|entry| entry.file_name().into_string().ok());
+        self.remove(names.filter(|name| name.starts_with(&prefix) && !needed.contains(name)));
+    }
+
+    /// What cannot be removed now is removed some time.
+    fn remove(&self, files: impl IntoIterator<Item = String>) {
+        for file in files {
+            base::failpoint!("sweep.before");
+            let _ = std::fs::remove_file(self.spool.join(file));
+            base::failpoint!("sweep.after");
+        }
+    }
+}
+
+/// The documents of a window.
+fn files(window: &InFlight) -> impl Iterator<Item = &str> {
+    window.fetches.iter().filter_map(|fetch| match fetch {
+        FetchState::Spooled(kept) => Some(kept.file.as_str()),
+        _ => None,
+    })
+}
+
+fn make_folder(folder: &Path) -> Result<(), LedgerError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| LedgerError::Folder {
+        path: folder.to_owned(),
+        source,
+    })
+}

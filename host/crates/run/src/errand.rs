@@ -1,0 +1,284 @@
+//! One fetch of a window in flight: carried out from where an earlier run left it, and written down as it goes on.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+
+use super::RunError;
+use super::book::Book;
+use fetch::{Cleanup, FetchError, Fetched, Journal, Point, kept_pages};
+use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
+
+/// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
+const AT_WORK: usize = 16;
+
+/// What the fetches of all windows share.
+pub(super) struct Gate {
+    /// For those that are at work.
+    places: Arc<Semaphore>,
+    /// Held by those of which nobody could tell whether there is a job, were the process to end now.
+    submitting: Arc<RwLock<()>>,
+    /// Jobs of which nobody knows whether there are two.
+    pub(super) unsure: AtomicU64,
+}
+
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate {
+            places: Arc::new(Semaphore::new(AT_WORK)),
+            submitting: Arc::default(),
+            unsure: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Gate {
+    /// Returns once no job is being submitted, and from then on none is, as long as the answer is held.
+    pub(super) async fn close(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.submitting).write_owned().await
+    }
+}
+
+/// A document that is in the ledger's spool.
+#[derive(Debug)]
+pub(super) struct Brought {
+    kept: Kept,
+    /// How often its job was asked by this process.
+    polls: u64,
+}
+
+impl Brought {
+    /// Opens it.
+    pub(super) async fn open(self, book: &Book) -> Result<Fetched, RunError> {
+        let reopened = reopen(book, &self.kept, None).await?;
+        let gone = || std::io::Error::other(format!("{} is gone", self.kept.file));
+        let mut fetched = reopened.ok_or_else(gone)?;
+        fetched.polls = self.polls;
+        fetched.file_name = self.kept.name;
+        fetched.job = self.kept.job;
+        fetched.mended = self.kept.mended;
+        fetched.broken = self.kept.broken;
+        fetched.cleanup = self.kept.cleanup.map(|file| Cleanup { file });
+        Ok(fetched)
+    }
+}
+
+async fn reopen(book: &Book, kept: &Kept, sha256: Option<String>) -> Result<Option<Fetched>, RunError> {
+    let (path, length) = (book.spool().join(&kept.file), kept.length);
+    let reopened = tokio::task::spawn_blocking(move || Fetched::reopen(&path, length, sha256.as_deref())).await;
+    Ok(reopened.map_err(|error| RunError::Internal(error.to_string()))??)
+}
+
+/// One fetch of a window in flight.
+pub(super) struct Errand {
+    book: Arc<Book>,
+    gate: Arc<Gate>,
+    pub(super) window: Arc<InFlight>,
+    /// Which of the plan's fetches.
+    pub(super) place: usize,
+    /// Whether the server can still be asked for it.
+    whole: bool,
+    /// While it is at work.
+    at_work: Mutex<Option<OwnedSemaphorePermit>>,
+    submitting: Mutex<Option<OwnedRwLockReadGuard<()>>>,
+}
+
+impl Errand {
+    pub(super) fn new(book: &Arc<Book>, gate: &Arc<Gate>, window: &Arc<InFlight>, place: usize, whole: bool) -> Errand {
+        Errand {
+            book: Arc::clone(book),
+            gate: Arc::clone(gate),
+            window: Arc::clone(window),
+            place,
+            whole,
+            at_work: Mutex::default(),
+            submitting: Mutex::default(),
+        }
+    }
+
+    /// Brings the document, from wherever an earlier run left it; where it has to be fetched, `fetch` does so from that point,
+    /// and says what the server's clock was when the window was planned.
+    pub(super) async fn carry_out(
+        &self,
+        fetch: impl AsyncFnOnce(Point) -> Result<(Fetched, Option<Timestamp>), RunError>,
+    ) -> Result<Brought, RunError> {
+        let point = self.point();
+        if !matches!(point, Point::Submitted { .. } | Point::Waiting { .. }) {
+            self.begin_work().await;
+        }
+        if let Some(kept) = self.kept().await? {
+            return Ok(Brought { kept, polls: 0 });
+        }
+        // Its document is lost, and the server would leave out without a word what it no longer has.
+        if !self.whole && matches!(point, Point::Start | Point::Submitting) {
+            return Err(RunError::Gone);
+        }
+        if point == Point::Submitting {
+            self.begin_submitting().await;
+        }
+        let (fetched, served) = fetch(point).await?;
+        let polls = fetched.polls;
+        let kept = self.keep(fetched, served).await?;
+        Ok(Brought { kept, polls })
+    }
+
+    /// The document, where an earlier run brought it and it is still what it was.
+    async fn kept(&self) -> Result<Option<Kept>, RunError> {
+        let Some(FetchState::Spooled(kept)) = self.window.fetches.get(self.place) else {
+            return Ok(None);
+        };
+        // Descriptors are few, so it is opened again when its turn comes.
+        match reopen(&self.book, kept, Some(kept.sha256.clone())).await {
+            Ok(Some(_)) => return Ok(Some(kept.clone())),
+            Ok(None) => {
+                tracing::warn!(file = %kept.file, "the spooled document is gone or damaged: it is fetched again");
+            }
+            Err(RunError::Spool(error)) => {
+                tracing::warn!(file = %kept.file, %error, "the spooled document cannot be read: it is fetched again");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    /// From where to go on.
+    pub(super) fn point(&self) -> Point {
+        match self.window.fetches.get(self.place) {
+            None | Some(FetchState::Planned) => Point::Start,
+            // A document that is lost may still lie on the server under its fixed name.
+            Some(FetchState::Submitting | FetchState::Spooled(_)) => Point::Submitting,
+            Some(FetchState::Submitted { link }) => Point::Submitted { link: link.clone() },
+            Some(FetchState::Waiting { link, polls, next }) => Point::Waiting {
+                link: link.clone(),
+                polls: *polls,
+                next: *next,
+            },
+            Some(FetchState::Ready { job, polls, files }) => Point::Ready {
+                job: job.clone(),
+                polls: *polls,
+                files: files.clone(),
+            },
+        }
+    }
+
+    /// Keeps a document that was fetched.
+    async fn keep(&self, mut fetched: Fetched, served: Option<Timestamp>) -> Result<Kept, RunError> {
+        let (folder, file) = (
+            self.book.spool().to_owned(),
+            self.book.file(&self.window.name, self.place),
+        );
+        let (name, book) = (file.clone(), Arc::clone(&self.book));
+        let kept = tokio::task::spawn_blocking(move || {
+            book.check_room(fetched.len())?;
+            base::failpoint!("keep.before");
+            let sha256 = fetched.keep(&folder, &name);
+            base::failpoint!("keep.after");
+            let sha256 = sha256.map_err(|source| RunError::Keep { folder, source })?;
+            Ok(Kept {
+                file: name,
+                length: fetched.len(),
+                sha256,
+                name: fetched.file_name,
+                job: fetched.job,
+                cleanup: fetched.cleanup.map(|cleanup| cleanup.file),
+                served,
+                mended: fetched.mended,
+                broken: fetched.broken,
+            })
+        });
+        let kept: Result<Kept, RunError> = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;
+        let kept = kept?;
+        self.reach(FetchState::Spooled(kept.clone())).await?;
+        for file in kept_pages(&self.book.spool().join(&kept.file)) {
+            // What cannot be removed now is swept some time.
+            let _ = std::fs::remove_file(file);
+        }
+        Ok(kept)
+    }
+
+    async fn reach(&self, state: FetchState) -> Result<(), LedgerError> {
+        let (name, place, word) = (self.window.name.clone(), self.place, state.word());
+        let waiting = matches!(state, FetchState::Waiting { .. });
+        let change = move |record: &mut Record| {
+            let window = record.window_mut(&name);
+            if let Some(fetch) = window.and_then(|window| window.fetches.get_mut(place)) {
+                *fetch = state;
+            }
+        };
+        match waiting {
+            true => self.book.note(word, change).await,
+            false => self.book.change(word, change).await,
+        }
+    }
+
+    async fn begin_work(&self) {
+        if lock(&self.at_work).is_none() {
+            // Nobody closes it.
+            let place = Arc::clone(&self.gate.places).acquire_owned().await.ok();
+            *lock(&self.at_work) = place;
+        }
+    }
+
+    async fn begin_submitting(&self) {
+        let guard = Arc::clone(&self.gate.submitting).read_owned().await;
+        *lock(&self.submitting) = Some(guard);
+    }
+}
+
+#[async_trait]
+impl Journal for Errand {
+    async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let submitting = point == Point::Submitting;
+        let waiting = matches!(point, Point::Submitted { .. } | Point::Waiting { .. });
+        let ready = matches!(point, Point::Ready { .. });
+        let state = match point {
+            Point::Start => FetchState::Planned,
+            Point::Submitting => FetchState::Submitting,
+            Point::Submitted { link } => FetchState::Submitted { link },
+            Point::Waiting { link, polls, next } => FetchState::Waiting { link, polls, next },
+            Point::Ready { job, polls, files } => FetchState::Ready { job, polls, files },
+        };
+        if submitting {
+            self.begin_submitting().await;
+        }
+        self.reach(state).await?;
+        if !submitting {
+            *lock(&self.submitting) = None;
+        }
+        if waiting {
+            *lock(&self.at_work) = None;
+        }
+        if ready {
+            self.begin_work().await;
+        }
+        Ok(())
+    }
+
+    fn place_for_pages(&self) -> Option<PathBuf> {
+        let file = self.book.file(&self.window.name, self.place);
+        Some(self.book.spool().join(file))
+    }
+
+    fn unsure(&self) {
+        self.gate.unsure.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A ledger's error comes back out of a fetch in a box.
+pub(super) fn of_fetch(error: FetchError) -> RunError {
+    match error {
+        FetchError::Journal(source) => match source.downcast::<LedgerError>() {
+            Ok(error) => RunError::Ledger(*error),
+            Err(source) => RunError::Internal(source.to_string()),
+        },
+        error => RunError::Fetch(error),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

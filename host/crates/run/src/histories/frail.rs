@@ -1,0 +1,227 @@
+//! What may fail: the life of a process, its ledger, its sinks' receivers.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::world::{Shared, lock};
+use event::Event;
+use ledger::{Claim, Document, Ids, Ledger, LedgerError, Record, Revision, Stream};
+use sink::{BatchLimits, Guarantee, Sink, SinkError, Verdict, idempotency_key};
+
+/// How long a process lives, in steps. Every effect that others can see is one.
+#[derive(Clone)]
+pub(super) struct Life(Arc<(AtomicI64, AtomicBool)>);
+
+impl Life {
+    /// Ends after so many steps; none lives as long as it likes.
+    pub(super) fn of(steps: Option<u16>) -> Life {
+        let steps = steps.map_or(i64::MAX, i64::from);
+        Life(Arc::new((AtomicI64::new(steps), AtomicBool::new(false))))
+    }
+
+    /// One step; an error where the process has ended.
+    pub(super) fn step(&self) -> Result<(), LedgerError> {
+        if self.is_over() || self.0.0.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            self.0.1.store(true, Ordering::SeqCst);
+            return Err(LedgerError::Internal("the process has ended".into()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.0.1.load(Ordering::SeqCst)
+    }
+
+    /// It was thought dead, and goes on.
+    pub(super) fn revive(&self) {
+        self.0.0.store(i64::MAX, Ordering::SeqCst);
+        self.0.1.store(false, Ordering::SeqCst);
+    }
+}
+
+/// A change of the ledger that fails although the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Glitch {
+    NeverMade,
+    /// The change was made, and whoever asked for it is told otherwise.
+    NobodyLearns,
+}
+
+/// A process's view of a ledger.
+pub(super) struct Frail {
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) life: Life,
+    pub(super) world: Shared,
+    /// After so many changes.
+    pub(super) glitch: Mutex<Option<(u8, Glitch)>>,
+}
+
+impl Frail {
+    fn glitch(&self) -> Option<Glitch> {
+        let mut planned = self.glitch.lock().unwrap();
+        match planned.as_mut() {
+            Some((0, glitch)) => {
+                let glitch = *glitch;
+                *planned = None;
+                Some(glitch)
+            }
+            Some((left, _)) => {
+                *left -= 1;
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// Whether what the record names is there, and is what it says.
+    async fn look(&self, record: &Record) -> Result<(), LedgerError> {
+        let mut documents = self.ledger.list(&record.stream.ids_prefix()).await?;
+        for (day, noted) in &record.recent {
+            let key = record.stream.ids_key(*day, noted);
+            let place = documents.iter().position(|document| document.key == key);
+            let ids = place.and_then(|place| Ids::decode(documents.swap_remove(place).body, noted));
+            if ids.is_none() {
+                let wrong = format!("the record names ids that are not there: {key}");
+                lock(&self.world).violations.push(wrong);
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, what: &'static str) -> LedgerError {
+        lock(&self.world).seen.note(what);
+        LedgerError::Internal(what.into())
+    }
+}
+
+#[async_trait]
+impl Ledger for Frail {
+    async fn load(&self, key: &str) -> Result<Option<Document>, LedgerError> {
+        self.life.step()?;
+        self.ledger.load(key).await
+    }
+
+    async fn swap(&self, key: &str, expected: Option<Revision>, body: Bytes) -> Result<Revision, LedgerError> {
+        self.life.step()?;
+        let glitch = self.glitch();
+        if glitch == Some(Glitch::NeverMade) {
+            return Err(self.failed("a change was never made"));
+        }
+        let before = match key.starts_with(Stream::KEYS) {
+            true => self.ledger.load(key).await?,
+            false => None,
+        };
+        let revision = self.ledger.swap(key, expected, body.clone()).await?;
+        if key.starts_with(Stream::KEYS) {
+            let old = before.map(|found| Record::decode(key, &found.body)).transpose()?;
+            let new = Record::decode(key, &body)?;
+            lock(&self.world).swapped(old.as_ref(), &new);
+            self.look(&new).await?;
+        }
+        if glitch == Some(Glitch::NobodyLearns) {
+            return Err(self.failed("a change was made and nobody learned"));
+        }
+        self.life.step()?;
+        Ok(revision)
+    }
+
+    async fn remove(&self, key: &str, expected: Revision) -> Result<(), LedgerError> {
+        self.life.step()?;
+        self.ledger.remove(key, expected).await?;
+        lock(&self.world).seen.note("ids removed");
+        let records = self.ledger.list(Stream::KEYS).await?;
+        for record in &records {
+            self.look(&Record::decode(&record.key, &record.body)?).await?;
+        }
+        self.life.step()
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Document>, LedgerError> {
+        self.ledger.list(prefix).await
+    }
+
+    /// Everybody gets it: a process whose claim was lost unnoticed must do no harm either.
+    async fn claim(&self, _: &str) -> Result<Claim, LedgerError> {
+        Ok(Box::new(()))
+    }
+}
+
+/// A sink whose receiver knows batches by their key.
+pub(super) struct Receiver {
+    pub(super) place: usize,
+    pub(super) name: String,
+    pub(super) limits: BatchLimits,
+    /// What it was given counts only once it is closed.
+    pub(super) at_close: bool,
+    pub(super) waiting: Vec<(String, Vec<usize>)>,
+    pub(super) life: Life,
+    pub(super) world: Shared,
+}
+
+impl Receiver {
+    fn gone(&self) -> SinkError {
+        SinkError::Ended {
+            sink: self.name.clone(),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for Receiver {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn limits(&self) -> BatchLimits {
+        self.limits
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::IdempotentByBatch
+    }
+
+    fn is_durable(&self) -> bool {
+        !self.at_close
+    }
+
+    async fn probe(&mut self) -> Result<String, SinkError> {
+        Ok(String::new())
+    }
+
+    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError> {
+        self.life.step().map_err(|_| self.gone())?;
+        let numbers = events.iter().filter_map(|event| event.subject.name.parse().ok());
+        let batch = (idempotency_key(events, &event::samples::epm()), numbers.collect());
+        if self.at_close {
+            self.waiting.push(batch);
+            return Ok(Verdict::Accepted);
+        }
+        {
+            let mut world = lock(&self.world);
+            let held = &mut world.sinks[self.place];
+            if held.refuses > 0 {
+                held.refuses -= 1;
+                world.seen.note("a sink was down");
+                return Ok(Verdict::Retry {
+                    after: None,
+                    reason: "busy".into(),
+                });
+            }
+            held.batches.insert(batch.0, batch.1);
+        }
+        self.life.step().map_err(|_| self.gone())?;
+        Ok(Verdict::Accepted)
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        if self.at_close {
+            self.life.step().map_err(|_| self.gone())?;
+            let mut world = lock(&self.world);
+            world.sinks[self.place].batches.extend(self.waiting.drain(..));
+        }
+        Ok(())
+    }
+}

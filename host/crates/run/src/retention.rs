@@ -1,0 +1,41 @@
+//! How long a server keeps what a report is made of, where that is less than the report can be asked back for.
+//!
+//! Oracle's identity domains keep audit events for 30 days unless an administrator sets more, 90 at most
+//! (`auditEventRetentionPeriod` of the domain's settings: "overrides default of 30 days"), and the Invalid Login Report of
+//! EPM Cloud is made of them. What lies further back and comes back empty may have been deleted.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::window::{WindowError, day_of, start_of};
+use sandbox::{ConnectionKind, Granularity};
+
+/// The default of an identity domain.
+const DOMAIN: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long the server of a report keeps its events: what the connection says, else Oracle's default. None where it is as
+/// long as the report can be asked back for.
+pub fn kept(report: &str, kind: ConnectionKind, configured: Option<Duration>) -> Option<Duration> {
+    configured.or(match kind {
+        ConnectionKind::IdentityDomain => Some(DOMAIN),
+        ConnectionKind::Epm if report == "invalid-login" => Some(DOMAIN),
+        ConnectionKind::Epm => None,
+    })
+}
+/// The first instant that a server can be asked for, where it keeps so many days; none where it keeps all.
+///
+/// # Errors
+///
+/// Where that lies outside the calendar.
+pub fn oldest(now: Timestamp, granularity: Granularity, days: Option<u32>) -> Result<Option<Timestamp>, WindowError> {
+    let Some(days) = days else { return Ok(None) };
+    let end = match granularity {
+        Granularity::Day => start_of(day_of(now))?,
+        Granularity::Instant => now,
+    };
+    // A UTC day has 24 hours.
+    let kept = SignedDuration::from_hours(24 * i64::from(days));
+    let first = end.checked_sub(kept).map_err(|_| WindowError::OutOfRange)?;
+    Ok(Some(first))
+}

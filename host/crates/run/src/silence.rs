@@ -1,0 +1,72 @@
+//! A source that goes silent while it still answers 200.
+//!
+//! Oracle announced that `AuditEvents` and the report templates of identity domains stop returning new data after
+//! 2024-12-15 (OCI documentation, "Using AuditEvents APIs"); the answer is then an empty list, not an error.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Window;
+use ledger::Record;
+
+/// How long nobody signs in, at most, where people work.
+const SUSPICIOUS: SignedDuration = SignedDuration::from_hours(48);
+
+/// The period in which a stream's events are waited for: from its last one, or its beginning, to what is complete. A run's
+/// own windows say little: they may be minutes long.
+pub(super) fn watched(record: &Record) -> Option<Window> {
+    let to = record.watermark?;
+    let begin = record.covered.iter().map(|covered| covered.from).min()?;
+    let from = record.last_event.unwrap_or(begin).min(to);
+    Some(Window { from, to })
+}
+
+/// What to tell the user where the end of the window holds no event for suspiciously long.
+pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> {
+    let last = last_event.and_then(|time| Timestamp::from_millisecond(time).ok());
+    if window.to.duration_since(last.unwrap_or(window.from)) < SUSPICIOUS {
+        return None;
+    }
+    let since = match last {
+        Some(last) => format!("the last event is of {last}, the window ends at {}", window.to),
+        None => format!("no event from {} to {}", window.from, window.to),
+    };
+    Some(format!(
+        "{since}: Oracle lets this API go silent while it still answers 200; compare with OCI Audit before trusting it"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::{Interval, Stream};
+
+    #[test]
+    fn silence_is_measured_from_the_last_event_of_the_stream() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let mut record = Record::new(Stream::new("domain", "audit-events", &[]));
+        assert_eq!(watched(&record), None);
+        record.watermark = Some(at("2025-03-08T00:00:00Z"));
+        record.covered = vec![Interval::new(at("2025-03-01T00:00:00Z"), at("2025-03-08T00:00:00Z"))];
+        assert_eq!(watched(&record).unwrap().from, at("2025-03-01T00:00:00Z"));
+        record.last_event = Some(at("2025-03-02T00:00:00Z"));
+        assert_eq!(watched(&record).unwrap().from, at("2025-03-02T00:00:00Z"));
+    }
+
+    #[test]
+    fn two_days_without_an_event_at_the_end_are_worth_a_warning() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let window = Window {
+            from: at("2025-03-01T00:00:00Z"),
+            to: at("2025-03-08T00:00:00Z"),
+        };
+        let notice_after = |last: Option<&str>| notice(last.map(|last| at(last).as_millisecond()), window);
+        assert!(notice_after(None).is_some());
+        assert!(notice_after(Some("2025-03-05T12:00:00Z")).is_some_and(|text| text.contains("2025-03-05T12:00:00Z")));
+        assert_eq!(notice_after(Some("2025-03-07T12:00:00Z")), None);
+        let day = Window {
+            from: at("2025-03-07T00:00:00Z"),
+            ..window
+        };
+        assert_eq!(notice(None, day), None);
+    }
+}

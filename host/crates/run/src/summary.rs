@@ -1,0 +1,166 @@
+//! What a run did, as one JSON object that scripts can rely on.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use sink::Guarantee;
+
+/// The summary of a run. `docs/scripting.md` explains each field.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    /// Unique for this run.
+    pub run_id: String,
+    /// When the run began, by its own clock.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// The report plugin.
+    pub plugin: PluginSummary,
+    /// The connection's name; absent where the run ended before it was known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub connection: String,
+    /// The plugin's parameters, by name.
+    pub parameters: Vec<(String, String)>,
+    /// What was asked for, half open, UTC; absent where the run ended before it was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowSummary>,
+    /// Events that came out of the parser.
+    pub events: u64,
+    /// Rows that were no events.
+    pub rejected: u64,
+    /// Of these, rows that are kept.
+    pub rejected_kept: u64,
+    /// Records of a JSON answer that were mended before they were read.
+    pub mended: u64,
+    /// Events dropped because they were delivered before.
+    pub duplicates: u64,
+    /// Events that no route took.
+    pub unrouted: u64,
+    /// Each sink.
+    pub sinks: Vec<SinkSummary>,
+    /// The exchange with the server.
+    pub remote: RemoteSummary,
+    /// What was kept; absent without a ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerSummary>,
+    /// What the plugin used.
+    pub usage: UsageSummary,
+    /// From start to end, in ms.
+    pub duration_ms: u64,
+    /// The process's exit code.
+    pub exit: u8,
+    /// A stable word for how the run ended: `done`, or the `code` of its error.
+    pub code: String,
+    /// The error's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Which plugin ran.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PluginSummary {
+    /// Its name; where it could not be loaded, what was typed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Its version; absent where it could not be loaded.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// SHA-256 of the component, hexadecimal; absent where it could not be loaded.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
+}
+
+/// A half-open period in UTC.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct WindowSummary {
+    /// The first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+}
+
+/// What a sink took.
+#[derive(Debug, Clone, Serialize)]
+pub struct SinkSummary {
+    /// Its name.
+    pub name: String,
+    /// Whether the run is done only once it has answered for every event; what one that is not leaves `undelivered` is lost.
+    pub required: bool,
+    /// Events it has acknowledged.
+    pub delivered: u64,
+    /// Events that it had acknowledged in a run that was cut short, and that were not delivered again.
+    pub delivered_before: u64,
+    /// Deliveries that were repeated.
+    pub retries: u64,
+    /// Events set aside as dead letters.
+    pub dead_lettered: u64,
+    /// Events neither acknowledged nor set aside.
+    pub undelivered: u64,
+    /// What happens where a batch is delivered twice.
+    pub guarantee: Guarantee,
+}
+
+/// The exchange with the server.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RemoteSummary {
+    /// Requests sent, repeated ones included.
+    pub requests: u64,
+    /// Of these, repetitions.
+    pub retries: u64,
+    /// Job status requests.
+    pub polls: u64,
+    /// Bytes of documents received.
+    pub bytes: u64,
+    /// The job on the server, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+}
+
+/// What a run did with the ledger.
+#[derive(Debug, Clone, Serialize)]
+pub struct LedgerSummary {
+    /// Windows worked on.
+    pub windows: u64,
+    /// Of these, windows that an earlier run had begun.
+    pub resumed: u64,
+    /// Jobs that may exist twice on the server, because it does not tell what became of the first.
+    pub unsure: u64,
+    /// Windows that the next run takes up.
+    pub in_flight: u64,
+    /// Everything before is committed or lost.
+    pub watermark: Option<Timestamp>,
+    /// The time of the latest event of the stream, of all its runs.
+    pub last_event: Option<Timestamp>,
+    /// Events that the server stored after the period of their time had been asked for; they are among `events`.
+    pub late: u64,
+    /// The longest that one of them may have taken to appear, in seconds.
+    pub largest_lateness_s: u64,
+    /// Periods found to be lost: the server no longer has them.
+    pub gaps: Vec<GapSummary>,
+}
+
+/// A half-open period in UTC that was never committed.
+#[derive(Debug, Clone, Serialize)]
+pub struct GapSummary {
+    /// The first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+}
+
+/// What the plugin used.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct UsageSummary {
+    /// Time inside the guest, in ms.
+    pub guest_ms: f64,
+    /// The most bytes its memories and tables had.
+    pub guest_peak_bytes: u64,
+    /// Calls into it.
+    pub calls: u64,
+    /// The most memory that the whole process held, in bytes; on Linux.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
+}

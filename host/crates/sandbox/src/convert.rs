@@ -1,0 +1,298 @@
+//! Between the bindings' records and those of [`event`], moving every string.
+
+use event::{Activity, Batch, Event, Outcome, Principal, Reject};
+
+use super::Limits;
+use super::PluginError;
+use super::bindings::events as wit;
+use super::bindings::sink::Item;
+use super::error::Site;
+
+/// The WIT package has rejected records cut here; the host makes sure.
+const RAW_BYTES: usize = 4096;
+/// A reason is a sentence: what is longer is cut.
+const REASON_BYTES: usize = 1024;
+
+/// Takes a parser's answer over, if it keeps the limits.
+pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: Site<'_>) -> Result<Batch, PluginError> {
+    if batch.events.len().saturating_add(batch.rejects.len()) > limits.records {
+        return Err(site.limit("records", limits.records, "events and rejects"));
+    }
+    if batch.events.iter().any(|event| string_bytes(event) > limits.event) {
+        return Err(site.limit("event", limits.event, "bytes"));
+    }
+    for event in &batch.events {
+        let names = event.attributes.iter().map(|(name, _)| name);
+        names_fit(names.chain(&event.labels).map(String::len), limits, site)?;
+        number_fits(event.labels.len().max(event.attributes.len()), limits, site)?;
+    }
+    Ok(Batch {
+        events: batch.events.into_iter().map(event).collect(),
+        rejects: batch.rejects.into_iter().map(reject).collect(),
+    })
+}
+
+/// What is repeated from event to event is short.
+fn names_fit(mut lengths: impl Iterator<Item = usize>, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+    match lengths.any(|length| length > limits.attribute_name) {
+        true => Err(site.limit("attribute-name", limits.attribute_name, "bytes")),
+        false => Ok(()),
+    }
+}
+
+fn number_fits(number: usize, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+    match number > limits.attributes {
+        true => Err(site.limit("attributes", limits.attributes, "attributes or labels of an event")),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn string_bytes(event: &wit::Event) -> usize {
+    let principal =
+        |principal: &wit::Principal| principal.name.len() + optional(&principal.id) + optional(&principal.display_name);
+    optional(&event.id)
+        + principal(&event.subject)
+        + event.actor.as_ref().map_or(0, principal)
+        + optional(&event.target)
+        + optional(&event.source_ip)
+        + optional(&event.user_agent)
+        + optional(&event.session)
+        + optional(&event.service)
+        + optional(&event.action)
+        + optional(&event.code)
+        + optional(&event.message)
+        + event.labels.iter().map(String::len).sum::<usize>()
+        + event
+            .attributes
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum::<usize>()
+}
+
+fn optional(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
+}
+
+pub(super) fn reject(reject: wit::Reject) -> Reject {
+    let wit::Reject {
+        line,
+        mut reason,
+        mut raw,
+    } = reject;
+    raw.truncate(raw.floor_char_boundary(RAW_BYTES));
+    if reason.len() > REASON_BYTES {
+        reason.truncate(reason.floor_char_boundary(REASON_BYTES));
+        reason.push('…');
+    }
+    Reject { line, reason, raw }
+}
+
+fn event(event: wit::Event) -> Event {
+    Event {
+        id: event.id,
+        id_is_derived: false,
+        time: event.time,
+        activity: activity(event.activity),
+        outcome: outcome(event.outcome),
+        subject: principal(event.subject),
+        actor: event.actor.map(principal),
+        target: event.target,
+        source_ip: event.source_ip,
+        user_agent: event.user_agent,
+        session: event.session,
+        service: event.service,
+        action: event.action,
+        code: event.code,
+        message: event.message,
+        labels: event.labels,
+        attributes: event.attributes,
+        collected: None,
+        correlation: None,
+    }
+}
+
+fn principal(principal: wit::Principal) -> Principal {
+    Principal {
+        name: principal.name,
+        id: principal.id,
+        display_name: principal.display_name,
+    }
+}
+
+fn outcome(outcome: wit::Outcome) -> Outcome {
+    match outcome {
+        wit::Outcome::Success => Outcome::Success,
+        wit::Outcome::Failure => Outcome::Failure,
+        wit::Outcome::Unknown => Outcome::Unknown,
+    }
+}
+
+fn activity(activity: wit::Activity) -> Activity {
+    use wit::Activity as Wit;
+    match activity {
+        Wit::Logon => Activity::Logon,
+        Wit::Logoff => Activity::Logoff,
+        Wit::AccountCreate => Activity::AccountCreate,
+        Wit::AccountUpdate => Activity::AccountUpdate,
+        Wit::AccountEnable => Activity::AccountEnable,
+        Wit::AccountDisable => Activity::AccountDisable,
+        Wit::AccountDelete => Activity::AccountDelete,
+        Wit::AccountLock => Activity::AccountLock,
+        Wit::AccountUnlock => Activity::AccountUnlock,
+        Wit::PasswordChange => Activity::PasswordChange,
+        Wit::PasswordReset => Activity::PasswordReset,
+        Wit::RoleAssign => Activity::RoleAssign,
+        Wit::RoleRevoke => Activity::RoleRevoke,
+        Wit::GroupCreate => Activity::GroupCreate,
+        Wit::GroupUpdate => Activity::GroupUpdate,
+        Wit::GroupDelete => Activity::GroupDelete,
+        Wit::GroupAddMember => Activity::GroupAddMember,
+        Wit::GroupRemoveMember => Activity::GroupRemoveMember,
+        Wit::ApplicationAccess => Activity::ApplicationAccess,
+        Wit::AuthenticationOther => Activity::AuthenticationOther,
+        Wit::Other => Activity::Other,
+    }
+}
+
+/// What a sink plugin is given for an event that has its id.
+impl From<&Event> for Item {
+    fn from(event: &Event) -> Self {
+        Item {
+            id: event.id.clone().unwrap_or_default(),
+            event: wit_event(event.clone()),
+        }
+    }
+}
+
+fn wit_event(event: Event) -> wit::Event {
+    wit::Event {
+        id: event.id,
+        time: event.time,
+        activity: wit_activity(event.activity),
+        outcome: match event.outcome {
+            Outcome::Success => wit::Outcome::Success,
+            Outcome::Failure => wit::Outcome::Failure,
+            Outcome::Unknown => wit::Outcome::Unknown,
+        },
+        subject: wit_principal(event.subject),
+        actor: event.actor.map(wit_principal),
+        target: event.target,
+        source_ip: event.source_ip,
+        user_agent: event.user_agent,
+        session: event.session,
+        service: event.service,
+        action: event.action,
+        code: event.code,
+        message: event.message,
+        labels: event.labels,
+        attributes: event.attributes,
+    }
+}
+
+fn wit_principal(principal: Principal) -> wit::Principal {
+    wit::Principal {
+        name: principal.name,
+        id: principal.id,
+        display_name: principal.display_name,
+    }
+}
+
+fn wit_activity(activity: Activity) -> wit::Activity {
+    use wit::Activity as Wit;
+    match activity {
+        Activity::Logon => Wit::Logon,
+        Activity::Logoff => Wit::Logoff,
+        Activity::AccountCreate => Wit::AccountCreate,
+        Activity::AccountUpdate => Wit::AccountUpdate,
+        Activity::AccountEnable => Wit::AccountEnable,
+        Activity::AccountDisable => Wit::AccountDisable,
+        Activity::AccountDelete => Wit::AccountDelete,
+        Activity::AccountLock => Wit::AccountLock,
+        Activity::AccountUnlock => Wit::AccountUnlock,
+        Activity::PasswordChange => Wit::PasswordChange,
+        Activity::PasswordReset => Wit::PasswordReset,
+        Activity::RoleAssign => Wit::RoleAssign,
+        Activity::RoleRevoke => Wit::RoleRevoke,
+        Activity::GroupCreate => Wit::GroupCreate,
+        Activity::GroupUpdate => Wit::GroupUpdate,
+        Activity::GroupDelete => Wit::GroupDelete,
+        Activity::GroupAddMember => Wit::GroupAddMember,
+        Activity::GroupRemoveMember => Wit::GroupRemoveMember,
+        Activity::ApplicationAccess => Wit::ApplicationAccess,
+        Activity::AuthenticationOther => Wit::AuthenticationOther,
+        Activity::Other => Wit::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_comes_back_from_a_sinks_item_as_it_went_in() {
+        let text = |text: &str| Some(text.to_owned());
+        let account = |name: &str| Principal {
+            name: name.into(),
+            id: text("7"),
+            display_name: text("Anna"),
+        };
+        let whole = Event {
+            id: text("e1"),
+            id_is_derived: false,
+            time: -1,
+            activity: Activity::GroupUpdate,
+            outcome: Outcome::Unknown,
+            subject: account("anna"),
+            actor: Some(account("root")),
+            target: text("target"),
+            source_ip: text("192.0.2.1"),
+            user_agent: text("agent"),
+            session: text("session"),
+            service: text("service"),
+            action: text("action"),
+            code: text("code"),
+            message: text("message"),
+            labels: vec!["label".into()],
+            attributes: vec![("name".into(), "value".into())],
+            collected: None,
+            correlation: None,
+        };
+        let item = Item::from(&whole);
+        assert_eq!(item.id, "e1");
+        assert_eq!(event(item.event), whole);
+    }
+
+    #[test]
+    fn the_strings_of_an_event_are_counted_all_together() {
+        let whole = Event {
+            id: Some("1234".into()),
+            id_is_derived: false,
+            time: 0,
+            activity: Activity::Other,
+            outcome: Outcome::Success,
+            subject: Principal {
+                name: "12".into(),
+                id: Some("3".into()),
+                display_name: None,
+            },
+            actor: Some(Principal {
+                name: "1".into(),
+                id: None,
+                display_name: Some("2".into()),
+            }),
+            target: None,
+            source_ip: None,
+            user_agent: None,
+            session: None,
+            service: None,
+            action: None,
+            code: None,
+            message: Some("12345".into()),
+            labels: vec!["1".into(), "2".into()],
+            attributes: vec![("1".into(), "23".into())],
+            collected: None,
+            correlation: None,
+        };
+        assert_eq!(string_bytes(&wit_event(whole)), 4 + 3 + 2 + 5 + 2 + 3);
+    }
+}

@@ -1,0 +1,210 @@
+//! What a plugin says of itself, asked once when it is loaded and checked: names end up in configuration, events and on
+//! terminals.
+
+use super::PluginError;
+use super::bindings::{Description, Parameter, sink};
+use super::error::Site;
+use super::report::Code;
+use super::sandbox::Core;
+use super::schema::bounds;
+use super::sink::Code as SinkCode;
+
+const CALL: &str = "describe";
+const NAME_BYTES: usize = 64;
+const LINE_BYTES: usize = 1000;
+/// Parameters of a report, and values that one of them may have. Each is compared with the others.
+const PARAMETERS: usize = 100;
+const VALUES: usize = 1000;
+
+/// Asks a report plugin.
+pub(super) fn report(core: &Core, code: &Code) -> Result<Description, PluginError> {
+    let mut guest = core.guest();
+    let instance = guest.call("start", |store| code.instantiate(store))?;
+    let about = guest.call(CALL, |store| instance.report().call_describe(store))?;
+    check_report(&about).map_err(|reason| guest.site(CALL).rule(reason))?;
+    Ok(about)
+}
+
+/// Asks a sink plugin.
+pub(super) fn sink(core: &Core, code: &SinkCode) -> Result<sink::Description, PluginError> {
+    let mut guest = core.guest();
+    let instance = guest.call("start", |store| code.instantiate(store))?;
+    let about = guest.call(CALL, |store| instance.sink().call_describe(store))?;
+    check_sink(&about, guest.site(CALL))?;
+    Ok(about)
+}
+
+fn check_report(about: &Description) -> Result<(), String> {
+    heading(&about.name, &about.version, &about.summary)?;
+    if about.retention_days == Some(0) || about.window_days == Some(0) {
+        return Err("`retention-days` and `window-days` must be at least 1".to_owned());
+    }
+    if about.parameters.len() > PARAMETERS {
+        return Err(format!("there are more than {PARAMETERS} parameters"));
+    }
+    for (place, parameter) in about.parameters.iter().enumerate() {
+        let Parameter {
+            name,
+            summary,
+            values,
+            default,
+            ..
+        } = parameter;
+        hyphenated("parameter", name)?;
+        line("the parameter's summary", summary)?;
+        if values.len() > VALUES {
+            return Err(format!("the parameter `{name}` has more than {VALUES} values"));
+        }
+        values
+            .iter()
+            .chain(default)
+            .try_for_each(|value| line("a parameter's value", value))?;
+        if about.parameters.iter().take(place).any(|other| other.name == *name) {
+            return Err(format!("the parameter `{name}` is described twice"));
+        }
+        if default
+            .as_ref()
+            .is_some_and(|default| !values.is_empty() && !values.contains(default))
+        {
+            return Err(format!("the default of the parameter `{name}` is not among its values"));
+        }
+    }
+    if let Some(deprecation) = &about.deprecation {
+        line("the deprecation's notice", &deprecation.notice)?;
+        deprecation
+            .successor
+            .iter()
+            .try_for_each(|name| hyphenated("successor", name))?;
+    }
+    Ok(())
+}
+
+fn check_sink(about: &sink::Description, site: Site<'_>) -> Result<(), PluginError> {
+    let checked = heading(&about.name, &about.version, &about.summary).and_then(|()| {
+        bounds::read(&about.config_schema)?;
+        if about.batch_events == Some(0) || about.batch_bytes == Some(0) {
+            return Err("`batch-events` and `batch-bytes` must be at least 1".to_owned());
+        }
+        Ok(())
+    });
+    checked.map_err(|reason| site.rule(reason))
+}
+
+fn heading(name: &str, version: &str, summary: &str) -> Result<(), String> {
+    hyphenated("name", name)?;
+    let numbers: Vec<_> = version
+        .split(['-', '+'])
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .collect();
+    let numeric = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
+    if numbers.len() != 3 || !numbers.iter().all(numeric) || version.len() > NAME_BYTES || !version.bytes().all(allowed)
+    {
+        return Err("`version` is no semantic version".to_owned());
+    }
+    line("`summary`", summary)
+}
+
+fn hyphenated(what: &str, name: &str) -> Result<(), String> {
+    let word = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if name.len() <= NAME_BYTES && name.split('-').all(word) {
+        Ok(())
+    } else {
+        Err(format!(
+            "the {what} must be lower-case words joined by hyphens, at most {NAME_BYTES} bytes"
+        ))
+    }
+}
+
+fn line(what: &str, text: &str) -> Result<(), String> {
+    if text.len() > LINE_BYTES || text.chars().any(char::is_control) {
+        return Err(format!(
+            "{what} must be one line of at most {LINE_BYTES} bytes, without control characters"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConnectionKind, Deprecation, Granularity};
+
+    fn good() -> Description {
+        Description {
+            name: "user-login2".into(),
+            version: "1.0.0-rc.1+build".into(),
+            summary: "Who signed in".into(),
+            connection: ConnectionKind::Epm,
+            granularity: Granularity::Day,
+            retention_days: Some(90),
+            window_days: None,
+            parameters: vec![parameter("api")],
+            deprecation: None,
+        }
+    }
+
+    fn parameter(name: &str) -> Parameter {
+        Parameter {
+            name: name.into(),
+            summary: "Which API".into(),
+            values: vec!["v1".into(), "v2".into()],
+            default: Some("v2".into()),
+            repeatable: false,
+        }
+    }
+
+    #[test]
+    fn a_description_that_keeps_the_rules_is_taken() {
+        assert_eq!(check_report(&good()), Ok(()));
+    }
+
+    #[test]
+    fn a_description_that_breaks_a_rule_is_refused() {
+        let changes: &[fn(&mut Description)] = &[
+            |about| about.name = String::new(),
+            |about| about.name = "Upper".into(),
+            |about| about.name = "a--b".into(),
+            |about| about.name = "../x".into(),
+            |about| about.name = "x".repeat(65),
+            |about| about.version = "1.0".into(),
+            |about| about.version = "1.0.x".into(),
+            |about| about.version = "1.0.0-\u{1b}[31m".into(),
+            |about| about.summary = "two\nlines".into(),
+            |about| about.summary = "x".repeat(1001),
+            |about| about.retention_days = Some(0),
+            |about| about.window_days = Some(0),
+            |about| about.parameters.push(parameter("api")),
+            |about| about.parameters = (0..=PARAMETERS).map(|n| parameter(&format!("p{n}"))).collect(),
+            |about| about.parameters[0].values = (0..=VALUES).map(|n| format!("v{n}")).collect(),
+            |about| about.parameters.push(parameter("a b")),
+            |about| about.parameters[0].default = Some("v3".into()),
+            |about| about.parameters[0].summary = "\u{7}".into(),
+            |about| about.parameters[0].values.push("\r".into()),
+            |about| {
+                about.deprecation = Some(Deprecation {
+                    notice: "\n".into(),
+                    successor: None,
+                })
+            },
+            |about| {
+                about.deprecation = Some(Deprecation {
+                    notice: "Old".into(),
+                    successor: Some("?".into()),
+                })
+            },
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut about = good();
+            change(&mut about);
+            assert!(check_report(&about).is_err(), "change {number}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The sandbox: WebAssembly engine, limits, load and inspect, and the typed face of `wit/`. Knows no HTTP.
+//!
+//! A [`Sandbox`] is an engine with [`Limits`]. It loads bytes as a [`Plugin`], which [`Plugin::inspect`] describes, and
+//! which is either a [`ReportPlugin`] or a [`SinkPlugin`]. A report plugin plans what to fetch and opens a [`Parser`]
+//! for each document; a sink plugin opens an [`Encoder`]. Every `plan` and every parser or encoder has an instance of
+//! its own, so none sees what another did, and several may run at once.
+//!
+//! ```
+//! use built_in::built_in;
+//! use sandbox::{Limits, Sandbox};
+//!
+//! let sandbox = Sandbox::new(Limits::default(), None)?;
+//! let plugin = sandbox.load(built_in("invalid-login").unwrap(), "invalid-login")?;
+//! assert!(plugin.inspect().imports.is_empty());
+//! assert_eq!(plugin.report()?.describe()?.name, "invalid-login");
+//! # Ok::<(), sandbox::PluginError>(())
+//! ```
+//!
+//! A guest that goes over a limit, crashes or answers nonsense ends with a [`PluginError`] that says which; its store is
+//! dropped without another call into it. What a guest asks the host to send is checked in one place before anyone
+//! sees it, see [`ReportPlugin::plan`]; what it may ask for at all, its [`Grants`] say.
+
+mod apart;
+mod balance;
+#[allow(missing_docs, dead_code, unsafe_code, clippy::all)]
+mod bindings;
+mod cache;
+mod compile;
+mod convert;
+mod describe;
+mod error;
+mod fit;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod grants;
+mod guest;
+mod inspect;
+mod limits;
+mod offer;
+mod plan;
+mod report;
+mod sandbox;
+mod schema;
+mod sink;
+mod ticker;
+mod unpack;
+mod wasi;
+mod wrap;
+
+pub use apart::{ARGUMENT, compile_stdin, this_program};
+pub use bindings::settlement::{Guarantee, Partition, Postponement, Question, Settlement};
+pub use bindings::sink::{
+    Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
+};
+pub use bindings::{
+    Body, Call, ConnectionKind, Deprecation, Description, Document, Fault, FaultKind, Fetch, Granularity, HttpRequest,
+    HttpResponse, Job, Method, Pages, Paging, Parameter, Request, Window,
+};
+pub use cache::digest;
+pub use error::{Blame, PluginError};
+pub use grants::{Grant, Grants};
+pub use inspect::{Inspection, PluginKind};
+pub use limits::{Limits, Usage};
+pub use offer::WIT;
+pub use report::{Parser, ReportPlugin};
+pub use sandbox::{Plugin, Sandbox};
+pub use schema::ConfigMistake;
+pub use sink::{Encoder, SinkPlugin};

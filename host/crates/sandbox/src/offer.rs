@@ -1,0 +1,189 @@
+//! This host's WIT package, as it is compiled in: what a plugin is compared with, and what a core module is wrapped by.
+
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use wit_parser::{Interface, PackageId, Resolve, SourceMap, WorldId};
+
+use super::PluginKind;
+
+/// The package that both sides must speak.
+pub(super) const PACKAGE: &str = "audit:plugin";
+
+/// The interface that a report plugin may export besides its own.
+pub(super) const PACKED: &str = "packed";
+
+/// The interface that a sink plugin may export besides its own.
+pub(super) const SETTLEMENT: &str = "settlement";
+
+/// The package's files, by name: what a plugin is built against.
+pub const WIT: &[(&str, &str)] = &[
+    ("events.wit", include_str!("../../../../wit/events.wit")),
+    ("http.wit", include_str!("../../../../wit/http.wit")),
+    ("report.wit", include_str!("../../../../wit/report.wit")),
+    ("sink.wit", include_str!("../../../../wit/sink.wit")),
+];
+
+/// The package, resolved.
+pub(super) struct Offer {
+    pub(super) resolve: Resolve,
+    pub(super) version: Version,
+    package: PackageId,
+}
+
+impl Offer {
+    /// The package as it is. `None` never happens in a build whose tests passed: they read it too.
+    pub(super) fn get() -> Option<&'static Offer> {
+        static OFFER: OnceLock<Option<Offer>> = OnceLock::new();
+        OFFER.get_or_init(|| Offer::read(code)).as_ref()
+    }
+
+    /// The package under a compatible version's name.
+    pub(super) fn renamed(&self, version: Version) -> Option<Offer> {
+        let (from, to) = (
+            format!("package {PACKAGE}@{};", self.version),
+            format!("package {PACKAGE}@{version};"),
+        );
+        Offer::read(|text| text.replace(&from, &to))
+    }
+
+    fn read(change: impl Fn(&str) -> String) -> Option<Offer> {
+        let mut sources = SourceMap::new();
+        for (path, text) in WIT {
+            sources.push_str(path, change(text));
+        }
+        let mut resolve = Resolve::default();
+        let package = resolve.push_group(sources.parse().ok()?).ok()?;
+        let version = resolve.packages.get(package)?.name.version.as_ref()?;
+        let version = Version(version.major, version.minor, version.patch);
+        Some(Offer {
+            resolve,
+            version,
+            package,
+        })
+    }
+
+    /// The interface that a plugin of that kind exports.
+    pub(super) fn interface(&self, kind: PluginKind) -> Option<&Interface> {
+        self.named(kind.interface())
+    }
+
+    /// The interface that a plugin of that kind may export besides.
+    pub(super) fn further(&self, kind: PluginKind) -> Option<&Interface> {
+        self.named(further(kind))
+    }
+
+    fn named(&self, interface: &str) -> Option<&Interface> {
+        let id = self.resolve.packages.get(self.package)?.interfaces.get(interface)?;
+        self.resolve.interfaces.get(*id)
+    }
+
+    /// The world that a plugin of that kind implements, with what it may export besides or without.
+    pub(super) fn world(&self, kind: PluginKind, further: bool) -> Option<WorldId> {
+        let prefix = match (kind, further) {
+            (_, false) => "",
+            (PluginKind::Report, true) => "packed-",
+            (PluginKind::Sink, true) => "settling-",
+        };
+        let name = format!("{prefix}{}-plugin", kind.interface());
+        self.resolve.packages.get(self.package)?.worlds.get(&name).copied()
+    }
+}
+
+/// The name of the interface that a plugin of that kind may export besides.
+pub(super) fn further(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Report => PACKED,
+        PluginKind::Sink => SETTLEMENT,
+    }
+}
+
+/// The text without the lines that are comments. They are two thirds of it, and comparing needs none.
+fn code(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        code.push_str(line);
+        code.push('\n');
+    }
+    code
+}
+
+/// A version's numbers; what follows them does not decide who is older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version(u64, u64, u64);
+
+impl Version {
+    pub(super) fn parse(text: &str) -> Option<Version> {
+        let numbers = text.split(['-', '+']).next()?;
+        let mut numbers = numbers.splitn(3, '.').map(|number| number.parse().ok());
+        Some(Version(numbers.next()??, numbers.next()??, numbers.next()??))
+    }
+
+    /// Semantic versioning: the leftmost number that is not zero must be the same.
+    pub(super) fn compatible(self, other: Version) -> bool {
+        match (self, other) {
+            (Version(0, 0, a), Version(0, 0, b)) => a == b,
+            (Version(0, a, _), Version(0, b, _)) => a == b && a != 0,
+            (Version(a, ..), Version(b, ..)) => a == b,
+        }
+    }
+
+    pub(super) fn older_than(self, other: Version) -> Option<bool> {
+        (self != other).then_some(self < other)
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_package_is_compared_with() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../wit");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".wit"))
+            .collect();
+        files.sort();
+        assert_eq!(files, WIT.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let offer = Offer::get().unwrap();
+        for kind in [PluginKind::Report, PluginKind::Sink] {
+            assert!(
+                offer.interface(kind).is_some() && offer.world(kind, false).is_some(),
+                "{kind:?}"
+            );
+            assert!(
+                offer.further(kind).is_some() && offer.world(kind, true).is_some(),
+                "{kind:?}"
+            );
+        }
+        assert_eq!(offer.renamed(Version(7, 8, 9)).unwrap().version, Version(7, 8, 9));
+    }
+
+    #[test]
+    fn versions_are_compatible_as_semantic_versioning_says() {
+        let version = |text| Version::parse(text).unwrap();
+        for (a, b, compatible) in [
+            ("0.1.0", "0.1.7", true),
+            ("0.1.0", "0.2.0", false),
+            ("1.2.3", "1.9.0", true),
+            ("1.0.0", "2.0.0", false),
+            ("0.0.1", "0.0.2", false),
+            ("0.0.1", "0.0.1", true),
+            ("0.1.0-rc.1", "0.1.0", true),
+            ("0.1.0", "1.1.0", false),
+        ] {
+            assert_eq!(version(a).compatible(version(b)), compatible, "{a} {b}");
+        }
+        for bad in ["", "1", "1.2", "a.b.c", "1.2.3.4", "99999999999999999999.0.0"] {
+            assert_eq!(Version::parse(bad), None, "{bad}");
+        }
+    }
+}

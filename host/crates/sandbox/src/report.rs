@@ -1,0 +1,257 @@
+//! The host's side of a report plugin.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::{InstancePre, ResourceAny};
+
+use event::{Batch, Event};
+
+use super::balance::{self, Balance};
+use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
+use super::guest::{Guest, State};
+use super::sandbox::Core;
+use super::{Grants, PluginError, Usage, convert, plan, unpack};
+
+/// A report plugin's linked component, and where its functions are.
+#[derive(Clone)]
+pub(super) struct Code {
+    linked: InstancePre<State>,
+    report: ReportPluginIndices,
+    /// Where it answers in the packed form.
+    packed: Option<packed::GuestIndices>,
+}
+
+impl Code {
+    pub(super) fn new(linked: InstancePre<State>, packed: bool) -> wasmtime::Result<Code> {
+        Ok(Code {
+            report: ReportPluginIndices::new(&linked)?,
+            packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
+            linked,
+        })
+    }
+
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+        let instance = self.linked.instantiate(&mut *store)?;
+        Ok(Instance {
+            report: self.report.load(&mut *store, &instance)?,
+            packed: (self.packed.as_ref())
+                .map(|packed| packed.load(&mut *store, &instance))
+                .transpose()?,
+        })
+    }
+}
+
+/// One instance's functions.
+pub(super) struct Instance {
+    report: bindings::ReportPlugin,
+    packed: Option<packed::Guest>,
+}
+
+impl Instance {
+    pub(super) fn report(&self) -> &report::Guest {
+        self.report.audit_plugin_report()
+    }
+}
+
+/// A report plugin, ready to be asked. What its parsers and those of its clones give is counted together: one run has one.
+#[derive(Clone)]
+pub struct ReportPlugin {
+    core: Arc<Core>,
+    grants: Arc<Grants>,
+    code: Code,
+    about: Description,
+    usage: Usage,
+    balance: Arc<Balance>,
+}
+
+impl ReportPlugin {
+    pub(super) fn new(core: Arc<Core>, grants: Arc<Grants>, code: Code, about: Description) -> Self {
+        ReportPlugin {
+            core,
+            grants,
+            code,
+            about,
+            usage: Usage::default(),
+            balance: Arc::default(),
+        }
+    }
+
+    /// What the plugin says it is, as it said when it was loaded.
+    ///
+    /// # Errors
+    ///
+    /// None at present: a plugin that cannot describe itself does not load.
+    pub fn describe(&mut self) -> Result<Description, PluginError> {
+        Ok(self.about.clone())
+    }
+
+    /// What it may ask for.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// The name in configuration and events.
+    pub fn name(&self) -> &str {
+        &self.about.name
+    }
+
+    /// What to fetch, in the order of the events. Every request in it has been checked: path segments, header names and
+    /// values, JSON bodies, the limits on number and size, and what the plugin is granted.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Fault`] where the plugin refuses the request, [`PluginError::Rule`] where the plan breaks a rule,
+    /// [`PluginError::NotGranted`] where it asks for more than it may.
+    pub fn plan(&mut self, request: &Request) -> Result<Vec<Fetch>, PluginError> {
+        let (mut guest, instance) = self.instantiate()?;
+        let answer = guest.call("plan", |store| instance.report().call_plan(store, request));
+        self.usage.add(guest.usage());
+        let fetches = answer?.map_err(PluginError::from)?;
+        plan::check(&fetches, &self.core.limits, guest.site("plan"))?;
+        self.grants.check(&fetches, &request.unique_name, guest.site("plan"))?;
+        Ok(fetches)
+    }
+
+    /// Opens a parser for one document, in an instance of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of a call. A plugin that cannot read the document says so at the first [`Parser::push`].
+    pub fn parser(&self, document: Document) -> Result<Parser, PluginError> {
+        let (mut guest, instance) = self.instantiate()?;
+        let parser = guest.call("open parser", |store| {
+            instance.report().parser().call_constructor(store, &document)
+        })?;
+        Ok(Parser {
+            live: Some(Live {
+                guest,
+                instance,
+                parser,
+            }),
+            usage: Usage::default(),
+            core: self.core.clone(),
+            balance: self.balance.clone(),
+            used: Vec::new(),
+        })
+    }
+
+    /// What all plans so far used.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn instantiate(&self) -> Result<(Guest, Instance), PluginError> {
+        let mut guest = self.core.guest();
+        let instance = guest.call("start", |store| self.code.instantiate(store))?;
+        Ok((guest, instance))
+    }
+}
+
+/// Reads one document, chunk by chunk. Parsers of one plugin share nothing and may run in parallel.
+///
+/// After an error, and after [`Parser::finish`], the instance is gone and every further call gives
+/// [`PluginError::Closed`].
+pub struct Parser {
+    live: Option<Live>,
+    usage: Usage,
+    core: Arc<Core>,
+    balance: Arc<Balance>,
+    used: Vec<Event>,
+}
+
+/// A batch, in the form that the plugin gives it in.
+enum Answer {
+    Typed(bindings::events::Batch),
+    Packed(packed::Batch),
+}
+
+struct Live {
+    guest: Guest,
+    instance: Instance,
+    parser: ResourceAny,
+}
+
+impl Parser {
+    /// Takes events that nobody needs any more, of any parser. Those of the next answer may come in their place, which
+    /// saves allocations; such an event without an id may have an empty one.
+    pub fn reuse(&mut self, events: Vec<Event>) {
+        self.used = events;
+    }
+
+    /// Takes the next bytes; 64 to 256 KiB at a time serve best. Records may straddle chunks.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Fault`] where the plugin cannot read the document; otherwise the plugin failed.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Batch, PluginError> {
+        let mut live = self.take()?;
+        self.balance.take(chunk.len());
+        let answer = live.guest.call("push", |store| match &live.instance.packed {
+            Some(packed) => Ok(packed.call_push(store, live.parser, chunk)?.map(Answer::Packed)),
+            None => {
+                let parser = live.instance.report().parser();
+                Ok(parser.call_push(store, live.parser, chunk)?.map(Answer::Typed))
+            }
+        });
+        let batch = self.convert(&live, "push", answer)?;
+        self.live = Some(live);
+        Ok(batch)
+    }
+
+    /// Says that the document is complete, and closes the parser.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parser::push`]; also where the plugin fails while it puts the parser away.
+    pub fn finish(&mut self) -> Result<Batch, PluginError> {
+        let mut live = self.take()?;
+        let answer = live.guest.call("finish", |store| match &live.instance.packed {
+            Some(packed) => Ok(packed.call_finish(store, live.parser)?.map(Answer::Packed)),
+            None => {
+                let parser = live.instance.report().parser();
+                Ok(parser.call_finish(store, live.parser)?.map(Answer::Typed))
+            }
+        });
+        let batch = self.convert(&live, "finish", answer)?;
+        let dropped = live
+            .guest
+            .call("close parser", |store| live.parser.resource_drop(store));
+        self.usage = live.guest.usage();
+        dropped.map(|()| batch)
+    }
+
+    /// What this parser's instance used, the start included.
+    pub fn usage(&self) -> Usage {
+        self.live.as_ref().map_or(self.usage, |live| live.guest.usage())
+    }
+
+    fn take(&mut self) -> Result<Live, PluginError> {
+        self.live.take().ok_or_else(|| PluginError::Closed {
+            label: self.core.label.to_string(),
+        })
+    }
+
+    /// Whatever `?` returns from here on drops the instance.
+    fn convert(
+        &mut self,
+        live: &Live,
+        call: &'static str,
+        answer: Result<Result<Answer, bindings::Fault>, PluginError>,
+    ) -> Result<Batch, PluginError> {
+        self.usage = live.guest.usage();
+        let (limits, site) = (&self.core.limits, live.guest.site(call));
+        let answer = answer?.map_err(PluginError::from)?;
+        let bytes = match &answer {
+            Answer::Typed(batch) => balance::typed(batch),
+            Answer::Packed(batch) => balance::packed(batch),
+        };
+        let batch = match answer {
+            Answer::Typed(batch) => convert::batch(batch, limits, site),
+            Answer::Packed(batch) => unpack::batch(batch, std::mem::take(&mut self.used), limits, site),
+        }?;
+        // One answer that is too much by itself is told so.
+        self.balance.give(bytes, limits, site)?;
+        Ok(batch)
+    }
+}

@@ -1,0 +1,330 @@
+//! Loading: [`Sandbox`] makes a [`Plugin`] of the bytes of a component or core module.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::bindings::{Description, sink};
+use super::cache::{self, Cache};
+use super::compile::{self, Refusal, Rules};
+use super::error::{Site, plain};
+use super::fit::Fit;
+use super::guest::{Guest, State};
+use super::inspect::Inspection;
+use super::report::Code;
+use super::sink::Code as SinkCode;
+use super::{Grants, Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, apart, describe, ticker, wasi};
+
+/// An engine, its limits, and the cache of compiled code. Cheap to clone; plugins outlive it.
+#[derive(Clone)]
+pub struct Sandbox {
+    engine: Engine,
+    limits: Arc<Limits>,
+    cache: Option<Arc<Cache>>,
+    /// The program that compiles what is a stranger's.
+    apart: Option<Arc<PathBuf>>,
+    /// Components that are compiled here all the same.
+    trusted: &'static [(&'static str, &'static [u8])],
+}
+
+impl Sandbox {
+    /// Starts an engine. Compiled code is kept in the folder `cache`, which is created with mode 0700; a folder that
+    /// cannot be used, or that others can write to, is left alone with a warning in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Settings`] where the limits cannot be kept, [`PluginError::Engine`] where the machine cannot run
+    /// the engine.
+    pub fn new(limits: Limits, cache: Option<PathBuf>) -> Result<Sandbox, PluginError> {
+        limits.check()?;
+        let engine = Rules::of(&limits).engine().map_err(|error| PluginError::Engine {
+            reason: format!("{error:#}"),
+        })?;
+        ticker::watch(&engine).map_err(|error| PluginError::Engine {
+            reason: error.to_string(),
+        })?;
+        let cache = cache.and_then(|folder| Cache::open(&folder, &engine)).map(Arc::new);
+        Ok(Sandbox {
+            engine,
+            limits: Arc::new(limits),
+            cache,
+            apart: None,
+            trusted: &[],
+        })
+    }
+
+    /// Has every component but the `trusted` ones compiled by another process of that program, within `compile-time` and
+    /// `compile-memory`. The program must call [`compile_stdin`](super::compile_stdin) where [`ARGUMENT`](super::ARGUMENT)
+    /// is its first argument. Without this, a file can take any time and memory to compile.
+    #[must_use]
+    pub fn compiling_apart(mut self, program: PathBuf, trusted: &'static [(&'static str, &'static [u8])]) -> Sandbox {
+        self.apart = Some(Arc::new(program));
+        self.trusted = trusted;
+        self
+    }
+
+    /// Loads a component, or a core module as `cargo build --target wasm32-unknown-unknown` leaves it, and asks it for
+    /// its description. `label` names the plugin in errors: a built-in name or a path.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Load`] where the bytes are no plugin, [`PluginError::Incompatible`] where they are one for
+    /// another host, and any other error of a call where `describe` fails.
+    pub fn load(&self, wasm: &[u8], label: &str) -> Result<Plugin, PluginError> {
+        let label: Arc<str> = plain(label).into();
+        if wasm.len() > self.limits.component {
+            return Err(Site {
+                label: &label,
+                call: "load",
+            }
+            .limit("component", self.limits.component, "bytes"));
+        }
+        let digest = cache::digest(wasm);
+        let (component, fit) = self.component(wasm, &digest, &label)?;
+        let Fit {
+            kind, further, imports, ..
+        } = fit;
+        let core = Core {
+            engine: self.engine.clone(),
+            limits: self.limits.clone(),
+            label,
+            digest,
+        };
+        let role = self.link(&component, kind, further, &core)?;
+        let grants = match kind {
+            PluginKind::Report => Grants::get(),
+            PluginKind::Sink => Grants::anything(),
+        };
+        Ok(Plugin {
+            grants: Arc::new(grants),
+            loaded: Arc::new(Loaded {
+                core: Arc::new(core),
+                role,
+                imports,
+                size: wasm.len(),
+            }),
+        })
+    }
+
+    /// The component that a core module is wrapped as; a component comes back as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sandbox::load`], where the bytes are neither.
+    pub fn componentize(&self, wasm: &[u8], label: &str) -> Result<Vec<u8>, PluginError> {
+        if wasmparser::Parser::is_component(wasm) {
+            return Ok(wasm.to_owned());
+        }
+        compile::wrap(&self.engine, wasm).map_err(|refusal| refusal.of(&plain(label), &self.limits))
+    }
+
+    /// The limits that every plugin of this sandbox runs under.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The compiled component, and how it fits.
+    fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<(Component, Fit), PluginError> {
+        let rules = Rules::of(&self.limits);
+        let refused = |refusal: Refusal| refusal.of(label, &self.limits);
+        let kept = self.cache.as_ref().filter(|_| is_wasm(wasm));
+        if let Some((component, fit)) = kept.and_then(|cache| cache.get(&self.engine, digest)) {
+            compile::check_resources(&component, rules).map_err(refused)?;
+            return Ok((component, fit));
+        }
+        let trusted = || self.trusted.iter().any(|(_, component)| *component == wasm);
+        let (component, fit) = match &self.apart {
+            Some(program) if is_wasm(wasm) && !trusted() => {
+                apart::compile(program, &self.engine, &self.limits, wasm, label)?
+            }
+            _ => compile::compile(&self.engine, rules, wasm).map_err(refused)?,
+        };
+        if let Some(cache) = &self.cache {
+            cache.put(digest, &component, &fit);
+        }
+        Ok((component, fit))
+    }
+
+    fn link(&self, component: &Component, kind: PluginKind, further: bool, core: &Core) -> Result<Role, PluginError> {
+        let unlinkable = |error: wasmtime::Error| PluginError::Incompatible {
+            label: core.label.to_string(),
+            reason: plain(&format!("it cannot be linked: {error:#}")),
+            hint: None,
+        };
+        let mut linker = Linker::<State>::new(&self.engine);
+        wasi::add(&mut linker, component).map_err(unlinkable)?;
+        let code = linker.instantiate_pre(component).map_err(unlinkable)?;
+        Ok(match kind {
+            PluginKind::Report => {
+                let code = Code::new(code, further).map_err(unlinkable)?;
+                let about = describe::report(core, &code)?;
+                Role::Report { code, about }
+            }
+            PluginKind::Sink => {
+                let code = SinkCode::new(code, further).map_err(unlinkable)?;
+                let about = describe::sink(core, &code)?;
+                Role::Sink { code, about }
+            }
+        })
+    }
+}
+
+/// Whether the bytes begin as a component or a core module does.
+fn is_wasm(bytes: &[u8]) -> bool {
+    wasmparser::Parser::is_component(bytes) || wasmparser::Parser::is_core_wasm(bytes)
+}
+
+/// What every instance of a plugin needs.
+pub(super) struct Core {
+    engine: Engine,
+    pub(super) limits: Arc<Limits>,
+    pub(super) label: Arc<str>,
+    pub(super) digest: String,
+}
+
+impl Core {
+    /// A new, empty store.
+    pub(super) fn guest(&self) -> Guest {
+        Guest::new(&self.engine, self.limits.clone(), self.label.clone())
+    }
+}
+
+/// The linked component, and its own word on what it is, checked.
+pub(super) enum Role {
+    Report { code: Code, about: Description },
+    Sink { code: SinkCode, about: sink::Description },
+}
+
+pub(super) struct Loaded {
+    pub(super) core: Arc<Core>,
+    pub(super) role: Role,
+    /// The functions that the component imports.
+    pub(super) imports: Vec<String>,
+    /// Bytes of the file.
+    pub(super) size: usize,
+}
+
+/// A loaded plugin: compiled, known to fit this host, and described. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin {
+    loaded: Arc<Loaded>,
+    grants: Arc<Grants>,
+}
+
+impl Plugin {
+    /// The same plugin, allowed to ask for these. Without this a report may ask for what [`Grants::get`] allows, and a sink
+    /// for anything.
+    #[must_use]
+    pub fn granted(&self, grants: Grants) -> Plugin {
+        Plugin {
+            loaded: self.loaded.clone(),
+            grants: Arc::new(grants),
+        }
+    }
+
+    /// Whether it reads a report or delivers to a sink.
+    pub fn kind(&self) -> PluginKind {
+        match self.loaded.role {
+            Role::Report { .. } => PluginKind::Report,
+            Role::Sink { .. } => PluginKind::Sink,
+        }
+    }
+
+    /// The name it gives itself: lower-case words joined by hyphens.
+    pub fn name(&self) -> &str {
+        match &self.loaded.role {
+            Role::Report { about, .. } => &about.name,
+            Role::Sink { about, .. } => &about.name,
+        }
+    }
+
+    /// Its version, by its own word.
+    pub fn version(&self) -> &str {
+        match &self.loaded.role {
+            Role::Report { about, .. } => &about.version,
+            Role::Sink { about, .. } => &about.version,
+        }
+    }
+
+    /// SHA-256 of the file that was loaded, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.loaded.core.digest
+    }
+
+    /// What there is to know about it.
+    pub fn inspect(&self) -> Inspection {
+        Inspection::new(&self.loaded, &self.grants)
+    }
+
+    /// Asks it for its description once more, in a new instance: whether it says the same again.
+    ///
+    /// # Errors
+    ///
+    /// Those of a call.
+    pub fn describes_itself_alike(&self) -> Result<bool, PluginError> {
+        let core = &self.loaded.core;
+        match &self.loaded.role {
+            Role::Report { code, about } => Ok(describe::report(core, code)? == *about),
+            Role::Sink { code, about } => Ok(describe::sink(core, code)? == *about),
+        }
+    }
+
+    /// Its report face.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Kind`] if it is a sink.
+    pub fn report(&self) -> Result<ReportPlugin, PluginError> {
+        match &self.loaded.role {
+            Role::Report { code, about } => {
+                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
+                Ok(ReportPlugin::new(core, grants, code.clone(), about.clone()))
+            }
+            Role::Sink { .. } => Err(self.other_kind(PluginKind::Report)),
+        }
+    }
+
+    /// Its sink face.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Kind`] if it is a report.
+    pub fn sink(&self) -> Result<SinkPlugin, PluginError> {
+        match &self.loaded.role {
+            Role::Sink { code, about } => {
+                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
+                Ok(SinkPlugin::new(core, grants, code.clone(), about.clone()))
+            }
+            Role::Report { .. } => Err(self.other_kind(PluginKind::Sink)),
+        }
+    }
+
+    fn other_kind(&self, wanted: PluginKind) -> PluginError {
+        let label = self.loaded.core.label.to_string();
+        PluginError::Kind {
+            label,
+            found: self.kind().interface(),
+            wanted: wanted.interface(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.name())
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("limits", &self.limits)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}

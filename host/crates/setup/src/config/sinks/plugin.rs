@@ -1,0 +1,61 @@
+//! `plugin = "…"`.
+
+use serde::Deserialize;
+
+use super::SyslogSink;
+use crate::config::Connection;
+use event::Encoding;
+use remote::HostPort;
+
+/// A sink plugin.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PluginSink {
+    /// A built-in sink plugin, a name under [plugins], or a path.
+    pub plugin: String,
+    /// The one endpoint that its requests go to; needed where it sends any.
+    pub endpoint: Option<Connection>,
+    /// Where its bytes go; standard output unless set.
+    pub transport: Option<Transport>,
+    /// What the plugin's schema asks for.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub config: toml::Table,
+    /// The encoding of the documents that it gets, where it wants documents: `ocsf`, `ecs` or `event`.
+    pub encoding: Option<Encoding>,
+}
+
+/// Where the bytes of a plugin go.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Transport {
+    /// Standard output.
+    Stdout,
+    /// A file that grows.
+    File {
+        /// Its path; `{report}`, `{connection}` and `{date}` stand for one safe path segment each.
+        path: String,
+    },
+    /// A TCP connection.
+    Tcp {
+        /// `HOST:PORT`.
+        address: HostPort,
+    },
+    /// A TCP connection with TLS.
+    #[serde(rename_all = "kebab-case")]
+    Tls {
+        /// `HOST:PORT`.
+        address: HostPort,
+        /// PEM file of authorities to trust instead of the system's.
+        ca_file: Option<std::path::PathBuf>,
+        /// Trust the system's authorities besides those of `ca-file`.
+        #[serde(default)]
+        system_authorities: bool,
+        /// PEM file to show a receiver that asks for a certificate.
+        client_certificate: Option<std::path::PathBuf>,
+        /// PEM file with the key of that certificate.
+        client_key: Option<std::path::PathBuf>,
+    },
+    /// A syslog receiver: each line of the plugin is one message.
+    Syslog(Box<SyslogSink>),
+}

@@ -1,0 +1,168 @@
+//! Events that a sink refused for good, or could not be given in time where nobody keeps them for it.
+//!
+//! [`DeadLetters`] keeps each with its sink, the reason, the times of the attempts and what is true of its run, so that
+//! it can be delivered later as if nothing had happened. An event is kept once for each sink; another event of the same id is
+//! another letter, and so is one whose sink leads elsewhere: configurations that share a store may name receivers alike. The store is bounded: what does not fit is refused, and whoever wanted to put it there says so.
+
+mod schema;
+mod store;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use base::counted::counted;
+use base::store::StoreError;
+use event::{Event, Provenance};
+
+pub use store::DeadLetters;
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Events, at most. Default 1,000,000.
+    pub events: u64,
+    /// Bytes of events, their ids and the reasons, at most. Default 1 GiB.
+    pub bytes: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            events: 1_000_000,
+            bytes: 1 << 30,
+        }
+    }
+}
+
+/// How full the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Events there.
+    pub events: u64,
+    /// Events allowed.
+    pub most_events: u64,
+    /// Bytes there.
+    pub bytes: u64,
+    /// Bytes allowed.
+    pub most_bytes: u64,
+}
+
+/// An event and why it could not be delivered.
+#[derive(Debug, Clone, Copy)]
+pub struct Undelivered<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Why, in one line.
+    pub reason: &'a str,
+    /// The first attempt.
+    pub first_attempt: Timestamp,
+    /// The last one.
+    pub last_attempt: Timestamp,
+    /// How many there were; 0 where the sink was known to be down.
+    pub attempts: u32,
+}
+
+/// A dead letter without its event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its number; not used again.
+    pub number: i64,
+    /// The sink's name.
+    pub sink: String,
+    /// What the sink led to; unknown for one that an earlier version kept.
+    pub destination: Option<String>,
+    /// The report's name.
+    pub report: String,
+    /// The connection's name.
+    pub connection: String,
+    /// The event's id.
+    pub event_id: String,
+    /// Why the last attempt failed.
+    pub reason: String,
+    /// The first attempt.
+    pub first_attempt: Timestamp,
+    /// The last one.
+    pub last_attempt: Timestamp,
+    /// How many there were.
+    pub attempts: u32,
+    /// How often it was set aside: once, and once more for each vain replay.
+    pub times_kept: u32,
+    /// The run that it comes from.
+    pub run_id: String,
+}
+
+/// A dead letter.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// What happened.
+    pub entry: Entry,
+    /// What is true of all events of its run.
+    pub provenance: Provenance,
+    /// The event.
+    pub event: Event,
+}
+
+/// Which dead letters are meant; what is left out does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Of this sink.
+    pub sink: Option<String>,
+    /// Of this report.
+    pub report: Option<String>,
+    /// With these numbers.
+    pub numbers: Vec<i64>,
+    /// Not those of these sinks that led there.
+    pub except: Vec<Group>,
+}
+
+/// Letters of one sink that led to one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The sink's name.
+    pub sink: String,
+    /// What it led to; unknown for those that an earlier version kept.
+    pub destination: Option<String>,
+    /// How many there are.
+    pub letters: u64,
+}
+
+/// Why dead letters cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeadLetterError {
+    /// There is no room.
+    #[error(
+        "the dead letters have no room for {} of {more_bytes} bytes: they hold {events} of {}, {bytes} of {most_bytes} bytes",
+        counted(.more_events, "more event", "more events"),
+        counted(.most_events, "event", "events")
+    )]
+    Full {
+        /// Events that were to be added.
+        more_events: u64,
+        /// Bytes that were to be added.
+        more_bytes: u64,
+        /// Events there.
+        events: u64,
+        /// Events allowed.
+        most_events: u64,
+        /// Bytes there.
+        bytes: u64,
+        /// Bytes allowed.
+        most_bytes: u64,
+    },
+    /// The file cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DeadLetterError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            DeadLetterError::Full { .. } => {
+                "fix the sink and run `host dead-letter replay`, drop letters, or raise `events` and `bytes` under [dead-letters]".into()
+            }
+            DeadLetterError::Store(error) => error.hint(),
+        })
+    }
+}

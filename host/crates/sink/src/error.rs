@@ -1,0 +1,190 @@
+//! What can go wrong at a sink.
+
+use std::{io, path::PathBuf};
+
+use remote::RemoteError;
+use sandbox::PluginError;
+
+/// Whose turn it is after an error; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Class {
+    /// The user named a sink that cannot be. Nothing was sent.
+    Usage,
+    /// The reader of the output went away, as `head` does. No failure.
+    Closed,
+    /// A plugin failed, or refused its configuration.
+    Plugin,
+    /// Events were not delivered.
+    Delivery,
+}
+
+/// Why a sink does not take events.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The reader of the output has closed it.
+    #[error("the output was closed by its reader")]
+    Closed,
+    /// The specification names no sink.
+    #[error("{spec:?} names no sink: {problem}")]
+    Spec {
+        /// What was typed.
+        spec: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A path has a placeholder that does not exist.
+    #[error("unknown placeholder {{{placeholder}}} in {template:?}")]
+    Placeholder {
+        /// The path as typed.
+        template: String,
+        /// The name between the braces.
+        placeholder: String,
+    },
+    /// The target cannot be written as a file.
+    #[error("cannot write {}: {problem}", path.display())]
+    Target {
+        /// The file's path.
+        path: PathBuf,
+        /// What is there instead.
+        problem: &'static str,
+        /// What the user can do.
+        hint: &'static str,
+    },
+    /// The system refused to create the file.
+    #[error("cannot create {}", path.display())]
+    Create {
+        /// The file's path.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A write failed.
+    #[error("cannot write to sink {sink}")]
+    Write {
+        /// The sink's name.
+        sink: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The connection to the receiver is configured wrongly.
+    #[error("sink {sink} cannot be used")]
+    Remote {
+        /// The sink's name.
+        sink: String,
+        /// What is wrong.
+        source: Box<RemoteError>,
+    },
+    /// The sink is configured wrongly, or its receiver refuses to serve it.
+    #[error("sink {sink} cannot be used: {problem}")]
+    Unusable {
+        /// The sink's name.
+        sink: String,
+        /// What is wrong.
+        problem: String,
+        /// What the user can do.
+        hint: Option<String>,
+    },
+    /// The sink's plugin cannot be opened.
+    #[error("sink {sink} cannot be used")]
+    Plugin {
+        /// The sink's name.
+        sink: String,
+        /// What it says.
+        source: Box<PluginError>,
+    },
+    /// What it is about to do, or has done, cannot be kept.
+    #[error("sink {sink} cannot keep its progress")]
+    Journal {
+        /// The sink's name.
+        sink: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The receiver did not come back in time, and its events wait for another run.
+    #[error("the receiver is down: {reason}")]
+    Down {
+        /// What the last attempt met, in one line.
+        reason: String,
+    },
+    /// The receiver takes nothing until somebody changes something, and its events wait for another run.
+    #[error("it cannot be used: {reason}")]
+    Shut {
+        /// What it says, in one line.
+        reason: String,
+    },
+    /// A call came after the sink was closed, aborted or had failed.
+    #[error("sink {sink} takes no more events")]
+    Ended {
+        /// The sink's name.
+        sink: String,
+    },
+}
+
+impl SinkError {
+    /// A failed write; a broken pipe is [`SinkError::Closed`].
+    pub(crate) fn write(sink: &str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => SinkError::Closed,
+            _ => SinkError::Write {
+                sink: sink.to_owned(),
+                source,
+            },
+        }
+    }
+
+    /// Which kind of error it is.
+    pub fn class(&self) -> Class {
+        match self {
+            SinkError::Closed => Class::Closed,
+            SinkError::Spec { .. }
+            | SinkError::Placeholder { .. }
+            | SinkError::Target { .. }
+            | SinkError::Create { .. } => Class::Usage,
+            SinkError::Remote { source, .. } => match source.class() {
+                remote::Class::Usage => Class::Usage,
+                _ => Class::Delivery,
+            },
+            SinkError::Plugin { .. } => Class::Plugin,
+            SinkError::Unusable { .. }
+            | SinkError::Write { .. }
+            | SinkError::Journal { .. }
+            | SinkError::Down { .. }
+            | SinkError::Shut { .. }
+            | SinkError::Ended { .. } => Class::Delivery,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            SinkError::Closed | SinkError::Journal { .. } | SinkError::Ended { .. } => None,
+            SinkError::Remote { source, .. } => source.hint(),
+            SinkError::Plugin { source, .. } => source.hint(),
+            SinkError::Unusable { hint, .. } => hint.clone(),
+            SinkError::Down { .. } => {
+                Some("nothing is lost: the events wait, and the next run delivers them once it is back".into())
+            }
+            SinkError::Shut { .. } => Some(
+                "nothing is lost: the events wait; fix the credential, the address or what else it names, and the next run \
+                 delivers them"
+                    .into(),
+            ),
+            SinkError::Spec { .. } => Some(
+                "write stdout, file:PATH, the name of a sink in the configuration, or the path of a .wasm sink".into(),
+            ),
+            SinkError::Placeholder { .. } => Some("only {report}, {connection} and {date} are filled in".into()),
+            SinkError::Target { hint, .. } => Some((*hint).into()),
+            SinkError::Create { source, .. } | SinkError::Write { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free space on the device".into()),
+                io::ErrorKind::InvalidFilename => Some("choose a shorter path: a name has at most 255 bytes".into()),
+                io::ErrorKind::FileTooLarge => Some("raise the limit on file sizes (`ulimit -f`)".into()),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    Some("choose a folder that you may write to".into())
+                }
+                _ => None,
+            },
+        }
+    }
+}

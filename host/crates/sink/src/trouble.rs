@@ -1,0 +1,101 @@
+//! Why a receiver that is no HTTP endpoint does not take events.
+
+use super::{SinkError, Verdict};
+use remote::Redactor;
+
+/// How much of a receiver's explanation is kept.
+const REASON_CHARS: usize = 300;
+
+/// What went wrong with all that was sent, without the events' content, in the receiver's own words: they are fit to print
+/// only once [`presentable`] has taken out what they repeat of a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It may go by itself: nobody answers, or the receiver is busy.
+    Passing(String),
+    /// It stays until somebody changes something: a wrong password, a missing table.
+    Lasting(String),
+}
+
+impl Trouble {
+    /// For what may pass.
+    pub(super) fn passing(reason: impl Into<String>) -> Trouble {
+        Trouble::Passing(reason.into())
+    }
+
+    /// For what stays.
+    pub(super) fn lasting(reason: impl Into<String>) -> Trouble {
+        Trouble::Lasting(reason.into())
+    }
+
+    /// The same, with the place in front that it was met at.
+    pub(super) fn at(self, place: impl std::fmt::Display) -> Trouble {
+        match self {
+            Trouble::Passing(reason) => Trouble::passing(format!("{place}: {reason}")),
+            Trouble::Lasting(reason) => Trouble::lasting(format!("{place}: {reason}")),
+        }
+    }
+
+    /// What it means for a batch, without the secrets of the sink.
+    pub(super) fn verdict(self, secrets: &Redactor) -> Verdict {
+        match self {
+            Trouble::Passing(reason) => Verdict::Retry {
+                after: None,
+                reason: presentable(secrets, &reason),
+            },
+            Trouble::Lasting(reason) => Verdict::Unusable {
+                reason: presentable(secrets, &reason),
+            },
+        }
+    }
+
+    /// What it means for a probe, without the secrets of the sink.
+    pub(super) fn unusable(self, sink: &str, secrets: &Redactor) -> SinkError {
+        let (Trouble::Passing(problem) | Trouble::Lasting(problem)) = self;
+        SinkError::Unusable {
+            sink: sink.to_owned(),
+            problem: presentable(secrets, &problem),
+            hint: None,
+        }
+    }
+}
+
+/// What a receiver said, in one short line without the secrets of the sink.
+pub(super) fn presentable(secrets: &Redactor, said: &str) -> String {
+    secrets.line(said, REASON_CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_short_line() {
+        let trouble = Trouble::passing(format!("busy\r\nX-Injected: \u{1b}[31m{}", "x".repeat(1000)));
+        let none = Redactor::default();
+        let Verdict::Retry { after: None, reason } = trouble.verdict(&none) else {
+            panic!("it may pass");
+        };
+        assert!(!reason.contains(['\n', '\r', '\u{1b}']));
+        assert!(reason.chars().count() <= REASON_CHARS + 1);
+        assert!(matches!(Trouble::lasting("no").verdict(&none), Verdict::Unusable { reason } if reason == "no"));
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_before_a_reason_is_cut_and_after_invisible_characters_went() {
+        let secrets = Redactor::default();
+        secrets.add("canary-4711");
+        for said in [
+            "no canary-4711 here".to_owned(),
+            format!("{} canary-4711", "x".repeat(REASON_CHARS - 6)),
+            "no can\u{200b}ary-47\u{2060}11 here".to_owned(),
+        ] {
+            for trouble in [Trouble::passing(said.clone()), Trouble::lasting(said.clone())] {
+                let verdict = format!("{:?}", trouble.clone().verdict(&secrets));
+                let probe = format!("{:?}", trouble.unusable("s", &secrets));
+                for text in [verdict, probe] {
+                    assert!(!text.contains("canary") && !text.contains(" can"), "{text}");
+                }
+            }
+        }
+    }
+}

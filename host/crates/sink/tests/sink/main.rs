@@ -1,0 +1,5 @@
+//! What every sink does, and what receivers do to it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod conformance;
+mod hostile_receivers;
