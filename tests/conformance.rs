@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{Activity, Event, Outcome, Principal, Product, Provenance};
-use host::cli::open_sink;
 use setup::config::Config;
+use setup::sinks::open_alone as open_sink;
 use sink::{Guarantee, Sink, SinkError, Verdict};
 use tokio::time::Instant;
 

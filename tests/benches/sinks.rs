@@ -28,10 +28,10 @@ use std::time::{Duration, Instant};
 
 use built_in::built_in;
 use event::{Activity, Event, Outcome, Principal, Product, Provenance};
-use host::cli::open_sink;
 use plugin_sdk::Sink as _;
 use sandbox::{Item, Limits, Payload, Sandbox};
 use setup::config::Config;
+use setup::sinks::open_alone as open_sink;
 use sink::dead_letters::Bounds;
 use sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
 use tests::{Receiver, Reply};

@@ -8,13 +8,17 @@
 //! | [`store`] | a file for what waits until somebody decides about it |
 //! | [`secret_file`] | files that hold secrets: who may read them |
 //! | [`absent`] | the value of a setting that is not there |
+//! | [`ErrorKind`] | who has to do something about an error |
 //! | [`failpoint`] | places where a test ends the process |
 #![warn(missing_docs)]
 
 pub mod absent;
 pub mod counted;
 pub mod database;
+mod error_kind;
 pub mod failpoint;
 pub mod secret_file;
 pub mod store;
 pub mod visible;
+
+pub use error_kind::ErrorKind;

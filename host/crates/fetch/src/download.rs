@@ -20,7 +20,8 @@ use super::progress::Progress;
 use super::receive::{Received, receive};
 use super::spool::{Spool, Spooled};
 use super::{files, job, nothing, web_page};
-use remote::{Class, Remote, RemoteError, Request};
+use base::ErrorKind;
+use remote::{Remote, RemoteError, Request};
 
 /// JSON that is longer than this is a file, not an error.
 const LONGEST_ERROR: u64 = 64 * 1024;
@@ -95,7 +96,7 @@ impl Download<'_> {
         let listed = match files::list(self.remote, self.limits).await {
             Ok(listed) => Some(listed),
             Err(error @ FetchError::Remote(RemoteError::SignIn { .. })) => return Err(error),
-            Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => None,
+            Err(error) if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Refused) => None,
             Err(error) => return Err(error),
         };
         let name = match &listed {
@@ -122,7 +123,7 @@ impl Download<'_> {
             // It may come yet, which says more than why the older interface refused.
             Err(error @ FetchError::NoFile { later: true, .. }) => Err(error),
             // That the newer interface is not there either says less than why the older one refused.
-            Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => {
+            Err(error) if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Refused) => {
                 debug!(connection = self.remote.name(), "{error}");
                 Err(refusal)
             }

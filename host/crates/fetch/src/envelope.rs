@@ -478,16 +478,16 @@ mod tests {
 
     #[test]
     fn refusals_are_told_from_failures() {
-        use remote::Class;
+        use base::ErrorKind;
         let refused = read(r#"{"status":1,"details":"EPMCSS-21192: not authorized"}"#)
             .unwrap()
             .check()
             .unwrap_err();
         assert_eq!(
-            (refused.class(), refused.remote_code()),
-            (Class::Refused, Some("EPMCSS-21192"))
+            (refused.kind(), refused.remote_code()),
+            (ErrorKind::Refused, Some("EPMCSS-21192"))
         );
         let failed = read(r#"{"status":9,"details":null}"#).unwrap().check().unwrap_err();
-        assert_eq!(failed.class(), Class::Failed);
+        assert_eq!(failed.kind(), ErrorKind::Failed);
     }
 }

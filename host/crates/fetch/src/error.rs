@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::archive::ArchiveError;
 use super::{envelope, spool};
+use base::ErrorKind;
 use base::counted::counted;
-use remote::{Class, RemoteError};
+use remote::RemoteError;
 
 /// Why a fetch gave no document.
 #[derive(Debug, thiserror::Error)]
@@ -157,11 +158,11 @@ impl FetchError {
     }
 
     /// Whose move is next.
-    pub fn class(&self) -> Class {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            FetchError::Remote(error) | FetchError::NoStatus(error) => error.class(),
-            FetchError::Refused { .. } => Class::Refused,
-            FetchError::JobTimeout { .. } => Class::Unavailable,
+            FetchError::Remote(error) | FetchError::NoStatus(error) => error.kind(),
+            FetchError::Refused { .. } => ErrorKind::Refused,
+            FetchError::JobTimeout { .. } => ErrorKind::Unavailable,
             FetchError::JobFailed { .. }
             | FetchError::Malformed { .. }
             | FetchError::WebPage { .. }
@@ -169,9 +170,9 @@ impl FetchError {
             | FetchError::Archive { .. }
             | FetchError::Incomplete { .. }
             | FetchError::TooManyPages { .. }
-            | FetchError::TooLarge { .. } => Class::Failed,
-            FetchError::Plan(_) => Class::Plugin,
-            FetchError::Journal(_) | FetchError::Spool(_) => Class::Internal,
+            | FetchError::TooLarge { .. } => ErrorKind::Failed,
+            FetchError::Plan(_) => ErrorKind::Plugin,
+            FetchError::Journal(_) | FetchError::Spool(_) => ErrorKind::Internal,
         }
     }
 

@@ -10,7 +10,8 @@ use tracing::debug;
 use super::envelope::Envelope;
 use super::error::FetchError;
 use super::limits::Limits;
-use remote::{Class, Remote, RemoteError, Request};
+use base::ErrorKind;
+use remote::{Remote, RemoteError, Request};
 
 /// "List Files" of the EPM Cloud REST interface, newest version first.
 const LISTS: [&[&str]; 2] = [
@@ -41,7 +42,7 @@ pub(super) async fn list_all(remote: &Remote, limits: &Limits) -> Result<Vec<Lis
             // Whoever is sent to sign in is so everywhere.
             Err(error @ FetchError::Remote(RemoteError::SignIn { .. })) => return Err(error),
             // An interface that is not there, or not for us: perhaps the older one is.
-            Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => {
+            Err(error) if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Refused) => {
                 debug!(connection = remote.name(), "{error}");
                 refused = refused.or(Some(error));
             }

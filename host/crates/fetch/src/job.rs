@@ -14,8 +14,9 @@ use super::journal::{Journal, Point};
 use super::limits::Limits;
 use super::progress::Progress;
 use super::{files, request};
+use base::ErrorKind;
 use base::visible;
-use remote::{Class, Remote, RemoteError, Request};
+use remote::{Remote, RemoteError, Request};
 
 /// What messages call the request that makes a job.
 pub(super) const SUBMISSION: &str = "the submission";
@@ -153,7 +154,7 @@ impl Running<'_> {
             match files::list(self.remote, self.limits).await {
                 Ok(listed) if files::find(&listed, &names, &job.file).is_some() => return Ok(Some(true)),
                 Ok(_) => {}
-                Err(error) if matches!(error.class(), Class::Failed | Class::Refused) => return Ok(None),
+                Err(error) if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Refused) => return Ok(None),
                 Err(error) => return Err(error),
             }
             let left = longest.saturating_sub(started.elapsed());

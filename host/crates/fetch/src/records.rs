@@ -428,7 +428,8 @@ impl<R: Read> Read for Metered<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use remote::{BaseUrl, Class, Settings};
+    use base::ErrorKind;
+    use remote::{BaseUrl, Settings};
 
     fn split_text(body: &str, member: &str, record_bytes: u64) -> Result<String, FetchError> {
         let base = BaseUrl::parse("https://epm.example.com").unwrap();
@@ -492,13 +493,13 @@ mod tests {
         let body = r#"{"details":[{"a":1}],"status":1,"error":{"errorcode":"EPMCSS-20679","errormessage":"no"}}"#;
         let error = split_text(body, "details", 100).unwrap_err();
         assert_eq!(
-            (error.class(), error.remote_code()),
-            (Class::Failed, Some("EPMCSS-20679"))
+            (error.kind(), error.remote_code()),
+            (ErrorKind::Failed, Some("EPMCSS-20679"))
         );
         let body = r#"{"status":1,"details":"EPMCSS-21192: not authorized"}"#;
-        assert_eq!(split_text(body, "details", 100).unwrap_err().class(), Class::Refused);
+        assert_eq!(split_text(body, "details", 100).unwrap_err().kind(), ErrorKind::Refused);
         let body = r#"{"details":[],"error":{"errormessage":"no status, but an error"}}"#;
-        assert_eq!(split_text(body, "details", 100).unwrap_err().class(), Class::Failed);
+        assert_eq!(split_text(body, "details", 100).unwrap_err().kind(), ErrorKind::Failed);
     }
 
     #[test]
@@ -528,7 +529,7 @@ mod tests {
             r#"{"status":0,"details":null,"message":"User has no access to login records"}"#,
         ] {
             let error = split_text(body, "details", 100).unwrap_err();
-            assert_eq!(error.class(), Class::Failed, "{body}: {error}");
+            assert_eq!(error.kind(), ErrorKind::Failed, "{body}: {error}");
         }
     }
 
@@ -591,13 +592,13 @@ mod tests {
     fn deep_nesting_ends_in_an_error() {
         let body = format!("{{\"status\":0,\"details\":[{}]}}", "[".repeat(100_000));
         assert_eq!(
-            split_text(&body, "details", 1_000_000).unwrap_err().class(),
-            Class::Failed
+            split_text(&body, "details", 1_000_000).unwrap_err().kind(),
+            ErrorKind::Failed
         );
         let body = format!("{{\"status\":0,\"x\":{}", "[".repeat(100_000));
         assert_eq!(
-            split_text(&body, "details", 1_000_000).unwrap_err().class(),
-            Class::Failed
+            split_text(&body, "details", 1_000_000).unwrap_err().kind(),
+            ErrorKind::Failed
         );
     }
 }

@@ -40,7 +40,8 @@ pub fn build(remote: &Remote, planned: &sandbox::HttpRequest) -> Result<Request,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use remote::{BaseUrl, Class, Settings};
+    use base::ErrorKind;
+    use remote::{BaseUrl, Settings};
 
     fn remote() -> Remote {
         let base = BaseUrl::parse("https://epm.example.com/gw").unwrap();
@@ -83,7 +84,7 @@ mod tests {
             (&["a"], &[("bad name", "x")]),
         ] {
             let error = build(&remote(), &planned(path, headers)).unwrap_err();
-            assert_eq!(error.class(), Class::Plugin, "{path:?} {headers:?}");
+            assert_eq!(error.kind(), ErrorKind::Plugin, "{path:?} {headers:?}");
         }
     }
 }

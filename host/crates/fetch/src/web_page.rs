@@ -24,7 +24,8 @@ pub(super) fn instead_of(remote: &Remote, what: &'static str, page: &[u8]) -> Fe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use remote::{BaseUrl, Class, Settings};
+    use base::ErrorKind;
+    use remote::{BaseUrl, Settings};
 
     fn error(url: &str, page: &str) -> FetchError {
         let base = BaseUrl::parse(url).unwrap();
@@ -35,10 +36,13 @@ mod tests {
     #[test]
     fn a_page_to_sign_in_is_a_refusal_and_any_other_a_failure() {
         let refused = error("https://epm.example.com", "<html><title>Sign In</title></html>");
-        assert_eq!((refused.class(), refused.code()), (Class::Refused, "sign-in-page"));
+        assert_eq!((refused.kind(), refused.code()), (ErrorKind::Refused, "sign-in-page"));
         assert!(refused.hint().unwrap().contains("DOMAIN.USER"));
         let failed = error("https://epm.example.com", "<html><title>Out of order</title></html>");
-        assert_eq!((failed.class(), failed.code()), (Class::Failed, "malformed-response"));
+        assert_eq!(
+            (failed.kind(), failed.code()),
+            (ErrorKind::Failed, "malformed-response")
+        );
         assert_eq!(
             failed.to_string(),
             "epm answered the call with a web page instead of data: Out of order"

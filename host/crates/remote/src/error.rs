@@ -1,40 +1,10 @@
 //! What can go wrong between here and a server, sorted by whose move is next.
 
+use base::ErrorKind;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use http::StatusCode;
-
-/// Whose move is next; decides how the process exits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// The user asked for something that cannot be done, or configured it wrongly.
-    Usage,
-    /// The server knows who we are not, or what we may not.
-    Refused,
-    /// The server cannot be reached or cannot answer now; trying later may help.
-    Unavailable,
-    /// The server answered, and the answer is a failure or breaks the protocol.
-    Failed,
-    /// A plugin planned something that no host would send.
-    Plugin,
-    /// This machine failed: disk, permissions.
-    Internal,
-}
-
-impl Class {
-    /// The exit code of the process.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Class::Internal => 1,
-            Class::Usage => 2,
-            Class::Refused => 3,
-            Class::Unavailable => 4,
-            Class::Failed => 5,
-            Class::Plugin => 6,
-        }
-    }
-}
 
 /// Why a request got no usable answer. Messages hold no credential and no query string.
 #[derive(Debug, thiserror::Error)]
@@ -268,12 +238,12 @@ impl RemoteError {
     }
 
     /// Whose move is next.
-    pub fn class(&self) -> Class {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            RemoteError::Settings { .. } | RemoteError::AddressRefused { .. } => Class::Usage,
-            RemoteError::Local { .. } => Class::Internal,
+            RemoteError::Settings { .. } | RemoteError::AddressRefused { .. } => ErrorKind::Usage,
+            RemoteError::Local { .. } => ErrorKind::Internal,
             RemoteError::Refused { .. } | RemoteError::TokenRefused { .. } | RemoteError::SignIn { .. } => {
-                Class::Refused
+                ErrorKind::Refused
             }
             RemoteError::Busy { .. }
             | RemoteError::Connect { .. }
@@ -281,14 +251,14 @@ impl RemoteError {
             | RemoteError::Tls { .. }
             | RemoteError::Timeout { .. }
             | RemoteError::TooSlow { .. }
-            | RemoteError::Interrupted { .. } => Class::Unavailable,
+            | RemoteError::Interrupted { .. } => ErrorKind::Unavailable,
             RemoteError::OriginEscape { .. }
             | RemoteError::Redirect { .. }
             | RemoteError::Status { .. }
             | RemoteError::TooLarge { .. }
-            | RemoteError::Malformed { .. } => Class::Failed,
-            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.class(),
-            RemoteError::GaveUp { last, .. } => last.class(),
+            | RemoteError::Malformed { .. } => ErrorKind::Failed,
+            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.kind(),
+            RemoteError::GaveUp { last, .. } => last.kind(),
         }
     }
 
@@ -419,8 +389,8 @@ mod tests {
         };
         assert!(!redirected.nothing_done() && redirected.is_transient());
         assert_eq!(
-            (redirected.code(), redirected.class()),
-            ("connect-failed", Class::Unavailable)
+            (redirected.code(), redirected.kind()),
+            ("connect-failed", ErrorKind::Unavailable)
         );
     }
 
@@ -437,7 +407,7 @@ mod tests {
             cause: Box::new(refused()),
         };
         assert_eq!((refused().status(), no_token.status()), (None, None));
-        assert_eq!(no_token.class(), Class::Refused);
+        assert_eq!(no_token.kind(), ErrorKind::Refused);
     }
 
     #[test]

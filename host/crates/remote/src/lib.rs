@@ -3,7 +3,7 @@
 //! A [`Remote`] is one connection, made from [`Settings`]. Every [`Request`] over it goes the same way: the URL must be
 //! on the connection's [`Origin`]; the name must not lead to a private address unless the connection says so; the
 //! credential ([`Auth`]) is put on; redirects are followed only within the origin; the answer is read under limits of
-//! size and time; what may pass is repeated ([`RetryPolicy`]); the rest is a [`RemoteError`], whose [`Class`] says
+//! size and time; what may pass is repeated ([`RetryPolicy`]); the rest is a [`RemoteError`], whose [`base::ErrorKind`] says
 //! whose move is next.
 //!
 //! ```no_run
@@ -57,7 +57,7 @@ pub use clock::{TOLERATED as TOLERATED_SKEW, in_words as skew_in_words};
 pub use counters::Counters;
 pub use dial::{Dialer, HostPort, Stream};
 pub use direct::Direct;
-pub use error::{Class, RemoteError};
+pub use error::RemoteError;
 pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 pub use object_store::{StoreConnector, StoreRefusal};
 pub use origin::LINK_BYTES;

@@ -17,10 +17,10 @@ use super::overlap::{Late, Overlap};
 use super::schedule::{Planned, Rules, Schedule};
 use super::window::{Window, WindowError, day_of, start_of};
 use super::{Counts, Run, RunError};
+use base::ErrorKind;
 use base::counted::counted;
 use fetch::{Cleanup, FetchError};
 use ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record, Tier, WindowEnd, merged, without};
-use remote::Class;
 use sandbox::{Blame, PluginError, ReportPlugin};
 use sink::in_one_line;
 
@@ -641,7 +641,7 @@ pub(super) fn is_final(error: &RunError, window: &InFlight) -> bool {
         RunError::Fetch(error) if error.is_silent_on_the_job() => {
             Timestamp::now().duration_since(window.clock) > PATIENCE
         }
-        RunError::Fetch(error) => matches!(error.class(), Class::Failed | Class::Plugin),
+        RunError::Fetch(error) => matches!(error.kind(), ErrorKind::Failed | ErrorKind::Plugin),
         _ => false,
     }
 }

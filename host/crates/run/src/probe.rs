@@ -8,7 +8,8 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
 use super::facts::{self, Fact};
-use remote::{Answer, Class, Remote, RemoteError, Request};
+use base::ErrorKind;
+use remote::{Answer, Remote, RemoteError, Request};
 use sandbox::ConnectionKind;
 
 const EPM_LOGINS: &str = "ask the administrator for the role Service Administrator, or any predefined role with the \
@@ -31,7 +32,7 @@ pub struct Shortcoming {
     /// Whom to ask for what.
     pub hint: Option<String>,
     /// Whose move is next.
-    pub class: Class,
+    pub class: ErrorKind,
 }
 
 /// What there is to say of a connection that can be used.
@@ -125,7 +126,7 @@ async fn ask(
         } else {
             error.hint()
         },
-        class: error.class(),
+        class: error.kind(),
     };
     let mut url = remote.base().join(path.iter().copied()).map_err(failed)?;
     url.query_pairs_mut().extend_pairs(query).finish();
@@ -138,7 +139,7 @@ async fn ask(
         step,
         message,
         hint: None,
-        class: Class::Failed,
+        class: ErrorKind::Failed,
     };
     let envelope: Envelope =
         serde_json::from_slice(&answer.body).map_err(|_| malformed("the server's answer is no JSON object".into()))?;
@@ -161,7 +162,7 @@ async fn ask(
                     remote.presentable(&text, 200)
                 ),
                 hint: refused.then(|| hint.into()),
-                class: if refused { Class::Refused } else { Class::Failed },
+                class: if refused { ErrorKind::Refused } else { ErrorKind::Failed },
             })
         }
     }

@@ -1,4 +1,18 @@
-//! What the user wrote, validated, and the objects that are made of it.
+//! From what the user wrote to objects: the configuration validated, secrets read, connections, plugins, sinks and the files
+//! of state made ready. Knows no arguments, prints nothing, and its errors know no exit code.
+//!
+//! [`config::Config`] is a configuration as read. [`connections`] makes the settings of a server out of one, [`plugins`] loads a
+//! plugin by its name, [`sinks`] opens what a run delivers to, and [`state`] says where progress, dead letters and rejected
+//! rows are kept. Each fails with a [`SetupError`].
 #![warn(missing_docs)]
 
+mod auth;
 pub mod config;
+pub mod connections;
+pub mod console;
+mod error;
+pub mod plugins;
+pub mod sinks;
+pub mod state;
+
+pub use error::SetupError;

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 
 use super::Verdict;
-use remote::{Answer, Class, Remote, RemoteError};
+use base::ErrorKind;
+use remote::{Answer, Remote, RemoteError};
 
 /// How much of a receiver's explanation is kept.
 const DETAIL_CHARS: usize = 300;
@@ -73,8 +74,8 @@ pub(super) fn reason(remote: &Remote, answer: &Answer) -> String {
 /// is refused stay as they are until somebody changes them.
 pub(super) fn unanswered(error: &RemoteError) -> Verdict {
     let reason = in_one_line(error);
-    match error.class() {
-        Class::Unavailable => Verdict::Retry { after: None, reason },
+    match error.kind() {
+        ErrorKind::Unavailable => Verdict::Retry { after: None, reason },
         _ => Verdict::Unusable { reason },
     }
 }

@@ -1,23 +1,10 @@
 //! What can go wrong at a sink.
 
+use base::ErrorKind;
 use std::{io, path::PathBuf};
 
 use remote::RemoteError;
 use sandbox::PluginError;
-
-/// Whose turn it is after an error; decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Class {
-    /// The user named a sink that cannot be. Nothing was sent.
-    Usage,
-    /// The reader of the output went away, as `head` does. No failure.
-    Closed,
-    /// A plugin failed, or refused its configuration.
-    Plugin,
-    /// Events were not delivered.
-    Delivery,
-}
 
 /// Why a sink does not take events.
 #[derive(Debug, thiserror::Error)]
@@ -135,24 +122,24 @@ impl SinkError {
     }
 
     /// Which kind of error it is.
-    pub fn class(&self) -> Class {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            SinkError::Closed => Class::Closed,
+            SinkError::Closed => ErrorKind::Closed,
             SinkError::Spec { .. }
             | SinkError::Placeholder { .. }
             | SinkError::Target { .. }
-            | SinkError::Create { .. } => Class::Usage,
-            SinkError::Remote { source, .. } => match source.class() {
-                remote::Class::Usage => Class::Usage,
-                _ => Class::Delivery,
+            | SinkError::Create { .. } => ErrorKind::Usage,
+            SinkError::Remote { source, .. } => match source.kind() {
+                ErrorKind::Usage => ErrorKind::Usage,
+                _ => ErrorKind::Delivery,
             },
-            SinkError::Plugin { .. } => Class::Plugin,
+            SinkError::Plugin { .. } => ErrorKind::Plugin,
             SinkError::Unusable { .. }
             | SinkError::Write { .. }
             | SinkError::Journal { .. }
             | SinkError::Down { .. }
             | SinkError::Shut { .. }
-            | SinkError::Ended { .. } => Class::Delivery,
+            | SinkError::Ended { .. } => ErrorKind::Delivery,
         }
     }
 

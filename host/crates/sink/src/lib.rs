@@ -61,7 +61,7 @@ pub use answer::in_one_line;
 pub use compression::Compression;
 pub use dead_letters::DeadLetters;
 pub use delivery::{Delivery, DeliveryPolicy, Remains, Tally};
-pub use error::{Class, SinkError};
+pub use error::SinkError;
 pub use file::{Completed, Existing, FileMode, FileOptions, FileSink, Rotation, UselessRotation};
 pub use format::{Format, UnknownFormat};
 pub use http::{HttpBody, HttpOptions, HttpSink};

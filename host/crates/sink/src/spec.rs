@@ -82,7 +82,7 @@ mod tests {
             let error = text.parse::<SinkSpec>().unwrap_err();
             assert_eq!(error.to_string(), message);
             assert!(error.hint().is_some());
-            assert_eq!(error.class(), crate::Class::Usage);
+            assert_eq!(error.kind(), base::ErrorKind::Usage);
         }
     }
 }

@@ -224,7 +224,7 @@ mod tests {
         for _ in 0..2 {
             let error = sink.deliver(&events(1)).await.unwrap_err();
             assert!(matches!(error, SinkError::Closed));
-            assert_eq!(error.class(), crate::Class::Closed);
+            assert_eq!(error.kind(), base::ErrorKind::Closed);
         }
         assert!(matches!(sink.close().await, Err(SinkError::Closed)));
     }
@@ -245,7 +245,7 @@ mod tests {
         let error = sink.deliver(&events(1)).await.unwrap_err();
         assert_eq!(error.to_string(), "cannot write to sink pipe");
         assert_eq!(error.hint().unwrap(), "free space on the device");
-        assert_eq!(error.class(), crate::Class::Delivery);
+        assert_eq!(error.kind(), base::ErrorKind::Delivery);
         assert!(matches!(sink.deliver(&events(1)).await, Err(SinkError::Ended { .. })));
         assert!(matches!(sink.close().await, Err(SinkError::Ended { .. })));
     }

@@ -256,7 +256,7 @@ mod tests {
         drop(stream);
         let error = transport.close().await.unwrap_err();
         assert!(error.to_string().contains("cannot write to sink s"), "{error}");
-        assert_ne!(error.class(), crate::Class::Closed);
+        assert_ne!(error.kind(), base::ErrorKind::Closed);
     }
 
     /// A TLS server for `localhost`, and what trusts it.

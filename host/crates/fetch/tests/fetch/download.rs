@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::response::Response;
+use base::ErrorKind;
 use fetch::{FetchError, Fetched, Fetcher, Journal, Limits, Point, Polling};
-use remote::Class;
 use sandbox::{Fetch, HttpRequest, Job, Method};
 use serde_json::json;
 use servers::*;
@@ -236,7 +236,7 @@ async fn a_name_that_no_file_can_have_is_the_server_s_failing_and_not_the_plugin
         })
         .await;
         let error = run(&server, "a.csv").await.unwrap_err();
-        assert_eq!(error.class(), Class::Failed, "{name}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Failed, "{name}: {error}");
     }
 }
 
@@ -394,7 +394,7 @@ async fn a_sign_in_page_in_place_of_a_file_is_a_refusal_and_nothing_else_is_trie
     for answer in [page as Answer, redirecting] {
         let server = server(move |seen, _| seen.path.ends_with("/contents").then(answer)).await;
         let error = run_waiting(&server, Duration::from_secs(60)).await.unwrap_err();
-        assert_eq!((error.class(), error.code()), (Class::Refused, "sign-in-page"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "sign-in-page"));
         assert_eq!(server.seen().len(), 2);
     }
 }
@@ -412,7 +412,7 @@ async fn a_file_that_is_not_there_is_told_by_the_first_answer() {
     })
     .await;
     let error = run(&server, "a.csv").await.unwrap_err();
-    assert_eq!((error.class(), error.code()), (Class::Failed, "no-file"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Failed, "no-file"));
     assert!(error.to_string().contains("Invalid file"), "{error}");
 }
 
@@ -478,7 +478,7 @@ async fn a_prepared_download_is_deleted_even_if_it_failed_and_its_deletion_may_f
         (seen.path == PREPARED && seen.method == "GET").then(no_such_file)
     })
     .await;
-    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Failed);
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().kind(), ErrorKind::Failed);
     assert!(server.lines().contains(&format!("DELETE {PREPARED}")));
     let server = v2(404, |seen, _| (seen.method == "DELETE").then(|| json(500, ""))).await;
     assert_eq!(text(&run(&server, "a.csv").await.unwrap()), CSV);
@@ -495,16 +495,16 @@ async fn a_download_link_to_another_origin_is_not_followed() {
         })
     })
     .await;
-    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Failed);
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().kind(), ErrorKind::Failed);
     canary.assert_untouched();
 }
 
 #[tokio::test]
 async fn a_refusal_of_both_versions_is_a_refusal() {
     let server = v2(403, |seen, _| (seen.path == DOWNLOAD_V2).then(|| json(403, "{}"))).await;
-    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Refused);
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().kind(), ErrorKind::Refused);
     let server = server_refusing(401).await;
-    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Refused);
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(server.seen().len(), 2);
 }
 
@@ -642,7 +642,7 @@ async fn a_download_that_always_breaks_is_given_up() {
         })
     })
     .await;
-    assert_eq!(run(&server, "a.csv").await.unwrap_err().class(), Class::Unavailable);
+    assert_eq!(run(&server, "a.csv").await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(server.seen().len() < 10);
 }
 
@@ -754,8 +754,8 @@ async fn a_file_that_exists_after_a_repeated_submission_is_the_one_asked_for() {
     let at_once = server(move |seen, _| (seen.path == SUBMIT).then(|| json(200, exists))).await;
     let error = run(&at_once, "a.csv").await.unwrap_err();
     assert_eq!(
-        (error.class(), error.remote_code()),
-        (Class::Failed, Some("EPMCSS-20685"))
+        (error.kind(), error.remote_code()),
+        (ErrorKind::Failed, Some("EPMCSS-20685"))
     );
 }
 
@@ -777,19 +777,19 @@ async fn a_submission_that_made_no_job_leaves_nothing_to_look_for() {
     let told = r#"{"status":1,"details":"EPMCSS-21192: Authorization failed"}"#;
     let failed = r#"{"status":1,"details":"EPMCSS-20679: Invalid parameters"}"#;
     type Answer = Box<dyn Fn() -> Response + Send + Sync>;
-    let answers: Vec<(Answer, Class)> = vec![
-        (Box::new(move || json(200, refused)), Class::Refused),
-        (Box::new(move || json(200, told)), Class::Refused),
-        (Box::new(move || json(400, told)), Class::Refused),
-        (Box::new(move || json(403, refused)), Class::Refused),
-        (Box::new(|| json(401, "{}")), Class::Refused),
-        (Box::new(move || json(200, failed)), Class::Failed),
-        (Box::new(move || json(400, failed)), Class::Failed),
-        (Box::new(|| json(429, "{}")), Class::Unavailable),
-        (Box::new(respond_page), Class::Refused),
+    let answers: Vec<(Answer, ErrorKind)> = vec![
+        (Box::new(move || json(200, refused)), ErrorKind::Refused),
+        (Box::new(move || json(200, told)), ErrorKind::Refused),
+        (Box::new(move || json(400, told)), ErrorKind::Refused),
+        (Box::new(move || json(403, refused)), ErrorKind::Refused),
+        (Box::new(|| json(401, "{}")), ErrorKind::Refused),
+        (Box::new(move || json(200, failed)), ErrorKind::Failed),
+        (Box::new(move || json(400, failed)), ErrorKind::Failed),
+        (Box::new(|| json(429, "{}")), ErrorKind::Unavailable),
+        (Box::new(respond_page), ErrorKind::Refused),
         (
             Box::new(|| redirect(302, "https://idcs-1.identity.oraclecloud.com/ui/v1/signin")),
-            Class::Refused,
+            ErrorKind::Refused,
         ),
     ];
     for (answer, class) in answers {
@@ -824,7 +824,7 @@ async fn a_submission_that_made_no_job_leaves_nothing_to_look_for() {
                 .fetch_from(&job("a.csv"), from.clone(), &points)
                 .await
                 .unwrap_err();
-            assert_eq!(error.class(), class, "{shown} {error}");
+            assert_eq!(error.kind(), class, "{shown} {error}");
             let last = points.0.lock().unwrap().last().cloned();
             assert_eq!(last, Some(Point::Start), "{shown} from {from:?}: {error}");
         }
@@ -847,7 +847,7 @@ async fn a_poll_that_is_answered_with_a_sign_in_page_keeps_the_job() {
             next: jiff::Timestamp::UNIX_EPOCH,
         };
         let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
-        assert_eq!((error.class(), error.code()), (Class::Refused, "sign-in-page"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "sign-in-page"));
         assert!(points.0.lock().unwrap().is_empty(), "the window stays where it was");
     }
 }
@@ -866,7 +866,7 @@ async fn a_job_that_ends_in_a_refusal_is_asked_for_anew_and_not_for_ever() {
             next: jiff::Timestamp::UNIX_EPOCH,
         };
         let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
-        assert_eq!((error.class(), error.remote_code()), (Class::Refused, Some(code)));
+        assert_eq!((error.kind(), error.remote_code()), (ErrorKind::Refused, Some(code)));
         assert_eq!(*points.0.lock().unwrap(), [Point::Start]);
     }
 }
@@ -877,8 +877,8 @@ async fn a_code_is_told_under_status_400_as_well() {
     let server = server(move |seen, _| (seen.path == SUBMIT).then(|| json(400, body))).await;
     let error = run(&server, "a.csv").await.unwrap_err();
     assert_eq!(
-        (error.class(), error.remote_code()),
-        (Class::Failed, Some("EPMCSS-20679"))
+        (error.kind(), error.remote_code()),
+        (ErrorKind::Failed, Some("EPMCSS-20679"))
     );
     assert!(error.hint().unwrap().contains("retention"));
 }
@@ -897,8 +897,8 @@ async fn a_web_page_is_one_whatever_it_begins_with() {
         .await;
         let error = run(&server, "a.csv").await.unwrap_err();
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Refused, "sign-in-page"),
+            (error.kind(), error.code()),
+            (ErrorKind::Refused, "sign-in-page"),
             "{error}"
         );
     }

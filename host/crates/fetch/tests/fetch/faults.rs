@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base::ErrorKind;
 use fetch::{FetchError, Fetcher, Limits, Polling};
-use remote::{Auth, CaFile, Class, ClientAuth, Grant, OAuth2, Remote, Request, Settings};
+use remote::{Auth, CaFile, ClientAuth, Grant, OAuth2, Remote, Request, Settings};
 use sandbox::{Fetch, HttpRequest, Job, Method, Pages, Paging};
 use servers::*;
 use simulator::{CertificateFlaw, Scenario, Simulator};
@@ -87,24 +88,26 @@ fn faults() -> Vec<Fault> {
 }
 
 /// What the documentation promises. None: the run goes on as if nothing had happened.
-fn expected(phase: Phase, fault: &Fault) -> Option<Class> {
+fn expected(phase: Phase, fault: &Fault) -> Option<ErrorKind> {
     let class = match fault {
         Fault::NumbersAsStrings => return None,
-        Fault::Refused | Fault::ResetMidBody | Fault::Trickle | Fault::Mute | Fault::Later(..) => Class::Unavailable,
+        Fault::Refused | Fault::ResetMidBody | Fault::Trickle | Fault::Mute | Fault::Later(..) => {
+            ErrorKind::Unavailable
+        }
         // The page is one to sign in on.
-        Fault::Status(401 | 403) | Fault::Html => Class::Refused,
-        Fault::Status(408 | 425 | 429 | 500..) => Class::Unavailable,
+        Fault::Status(401 | 403) | Fault::Html => ErrorKind::Refused,
+        Fault::Status(408 | 425 | 429 | 500..) => ErrorKind::Unavailable,
         Fault::Status(_)
         | Fault::Empty
         | Fault::TruncatedJson
         | Fault::WrongTypes
         | Fault::TwoGibibytes
         | Fault::Redirect(_)
-        | Fault::TwentyRedirects => Class::Failed,
+        | Fault::TwentyRedirects => ErrorKind::Failed,
     };
     match (phase, class) {
         // Without a list the file is simply not found.
-        (Phase::List, Class::Refused) if *fault != Fault::Html => Some(Class::Failed),
+        (Phase::List, ErrorKind::Refused) if *fault != Fault::Html => Some(ErrorKind::Failed),
         // That a file stays on the server is a warning.
         (Phase::Delete, _) => None,
         (_, class) => Some(class),
@@ -409,10 +412,10 @@ async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), Str
     let Ok((outcome, cleaned)) = tokio::time::timeout(Duration::from_secs(120), work).await else {
         return Err("did not end".into());
     };
-    let class = outcome.as_ref().err().map(FetchError::class);
-    if class != expected(phase, &fault) {
+    let kind = outcome.as_ref().err().map(FetchError::kind);
+    if kind != expected(phase, &fault) {
         return Err(format!(
-            "{class:?} instead of {:?}: {outcome:?}",
+            "{kind:?} instead of {:?}: {outcome:?}",
             expected(phase, &fault)
         ));
     }
@@ -484,8 +487,8 @@ async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent()
             .await
             .unwrap_err();
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Unavailable, "tls-failed"),
+            (error.kind(), error.code()),
+            (ErrorKind::Unavailable, "tls-failed"),
             "{error}"
         );
         assert!(error.to_string().contains(told), "{error}");
@@ -504,8 +507,8 @@ async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent()
             .await
             .unwrap_err();
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Unavailable, "tls-failed"),
+            (error.kind(), error.code()),
+            (ErrorKind::Unavailable, "tls-failed"),
             "{error}"
         );
         assert!(server.requests().is_empty() && service.seen().is_empty());
@@ -598,7 +601,7 @@ async fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
         .exchange(Request::get(without.resolve("/").unwrap()))
         .await
         .unwrap_err();
-    assert_eq!(error.class(), Class::Unavailable, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     settings.client_certificate = Some(remote::ClientCertificate {
         certificate: file("cert"),
         key: file("key"),
@@ -627,7 +630,7 @@ fn certificate_files_that_are_none_are_refused() {
         });
         for settings in [with_ca, with_client] {
             let error = Remote::new(settings).unwrap_err();
-            assert_eq!(error.class(), Class::Usage, "{error}");
+            assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
             assert!(!error.to_string().contains("canary"));
         }
     }
@@ -659,8 +662,8 @@ async fn a_proxy_gets_its_own_credential_and_may_refuse_it() {
     let (address, seen) = proxy("proxy-authorization: basic dXNlcjpyaWdodA==").await;
     for (scheme, password, class) in [
         ("http", "right", None),
-        ("http", CANARY, Some(Class::Refused)),
-        ("https", CANARY, Some(Class::Refused)),
+        ("http", CANARY, Some(ErrorKind::Refused)),
+        ("https", CANARY, Some(ErrorKind::Refused)),
     ] {
         let mut settings = settings(&format!("{scheme}://198.51.100.7"));
         settings.allow_http = true;
@@ -670,7 +673,7 @@ async fn a_proxy_gets_its_own_credential_and_may_refuse_it() {
         });
         let remote = Remote::new(settings).unwrap();
         let outcome = remote.exchange(Request::get(remote.resolve("/x").unwrap())).await;
-        assert_eq!(outcome.as_ref().err().map(|error| error.class()), class, "{outcome:?}");
+        assert_eq!(outcome.as_ref().err().map(|error| error.kind()), class, "{outcome:?}");
         if let Err(error) = outcome {
             assert_secret_free(&format!("{error} {error:?} {:?}", error.hint()));
             assert!(error.hint().unwrap().contains("proxy"), "{:?}", error.hint());

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::response::Response;
+use base::ErrorKind;
 use fetch::{FetchError, Fetched, Fetcher, Limits, Polling, Progress};
-use remote::{Class, Remote};
+use remote::Remote;
 use sandbox::{Call, Fetch, HttpRequest, Job, Method};
 use servers::*;
 
@@ -247,7 +248,7 @@ async fn a_job_link_to_another_origin_sends_no_credential() {
         })
         .await;
         let error = run(&server, &job("a.csv")).await.unwrap_err();
-        assert_eq!(error.class(), Class::Failed, "{link}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Failed, "{link}: {error}");
         assert_eq!(server.lines(), ["POST /submit"], "{link}");
     }
     canary.assert_untouched();
@@ -267,26 +268,26 @@ async fn a_failed_job_tells_its_code_and_text() {
     for (body, class, code, status) in [
         (
             r#"{"status":1,"details":"EPMCSS-20679: Failed to generate. ","links":[],"items":null}"#,
-            Class::Failed,
+            ErrorKind::Failed,
             Some("EPMCSS-20679"),
             Some(1),
         ),
         (
             r#"{"status":"9","details":["a",{"b":1}]}"#,
-            Class::Failed,
+            ErrorKind::Failed,
             None,
             Some(9),
         ),
-        (r#"{"status":1,"details":null}"#, Class::Failed, None, Some(1)),
+        (r#"{"status":1,"details":null}"#, ErrorKind::Failed, None, Some(1)),
         (
             r#"{"links":{"href":"x","action":"POST"},"status":1,"error":{"errorcode":"EPMCSS-20685","errormessage":"File a.csv already exists"},"details":null}"#,
-            Class::Failed,
+            ErrorKind::Failed,
             Some("EPMCSS-20685"),
             Some(1),
         ),
         (
             r#"{"status":1,"details":"EPMCSS-21192: Authorization failed."}"#,
-            Class::Refused,
+            ErrorKind::Refused,
             Some("EPMCSS-21192"),
             None,
         ),
@@ -294,7 +295,7 @@ async fn a_failed_job_tells_its_code_and_text() {
         for place in ["/submit", "/jobs/"] {
             let server = epm(move |seen, _| seen.path.contains(place).then(|| json(200, body))).await;
             let error = run(&server, &job("a.csv")).await.unwrap_err();
-            assert_eq!((error.class(), error.remote_code()), (class, code), "{body}");
+            assert_eq!((error.kind(), error.remote_code()), (class, code), "{body}");
             if let FetchError::JobFailed { status: told, .. } = error {
                 assert_eq!(Some(told), status);
             }
@@ -322,8 +323,8 @@ async fn answers_that_are_no_envelopes_end_the_job() {
         let server = epm(move |seen, _| (seen.path == "/submit").then(|| respond(200, kind, body))).await;
         let error = run(&server, &job("a.csv")).await.unwrap_err();
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Failed, "malformed-response"),
+            (error.kind(), error.code()),
+            (ErrorKind::Failed, "malformed-response"),
             "{body}"
         );
         assert_eq!(server.lines(), ["POST /submit"]);
@@ -334,7 +335,7 @@ async fn answers_that_are_no_envelopes_end_the_job() {
 async fn a_submission_whose_fate_is_unknown_is_not_repeated() {
     let server = epm(|seen, _| (seen.path == "/submit").then(|| json(503, "{}"))).await;
     let error = run(&server, &job("a.csv")).await.unwrap_err();
-    assert_eq!(error.class(), Class::Unavailable);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(server.lines().iter().filter(|line| line.contains("/submit")).count(), 1);
 }
 
@@ -349,7 +350,7 @@ async fn a_status_that_is_not_there_yet_is_waited_for_and_one_that_never_comes_i
     let server = epm(|seen, n| (seen.path.contains("/jobs/") && n < 3).then(|| json(404, "{}"))).await;
     assert_eq!(text(&run(&server, &job("a.csv")).await.unwrap()), CSV);
     let server = epm(|seen, _| seen.path.contains("/jobs/").then(|| json(404, "{}"))).await;
-    assert_eq!(run(&server, &job("a.csv")).await.unwrap_err().class(), Class::Failed);
+    assert_eq!(run(&server, &job("a.csv")).await.unwrap_err().kind(), ErrorKind::Failed);
     assert_eq!(server.seen().len(), 5);
 }
 
@@ -366,29 +367,29 @@ async fn a_job_that_never_ends_is_given_up() {
         .await
         .outcome
         .unwrap_err();
-    assert_eq!((error.class(), error.code()), (Class::Unavailable, "job-timeout"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "job-timeout"));
 }
 
 #[tokio::test]
 async fn an_error_in_place_of_the_file_is_no_file() {
     let invalid = r#"{"details":"Invalid file : a.csv","status":1,"links":[]}"#;
     for (kind, body, class) in [
-        ("application/json", invalid, Class::Failed),
-        ("application/json;charset=UTF-8", invalid, Class::Failed),
-        ("application/octet-stream", invalid, Class::Failed),
+        ("application/json", invalid, ErrorKind::Failed),
+        ("application/json;charset=UTF-8", invalid, ErrorKind::Failed),
+        ("application/octet-stream", invalid, ErrorKind::Failed),
         (
             "application/json",
             r#"{"details":"EPMCSS-21192: no","status":1}"#,
-            Class::Refused,
+            ErrorKind::Refused,
         ),
-        ("application/json", "[]", Class::Failed),
-        ("application/json", "", Class::Failed),
-        ("text/html", "<html>", Class::Failed),
-        ("application/octet-stream", "<!DOCTYPE html><html>", Class::Failed),
+        ("application/json", "[]", ErrorKind::Failed),
+        ("application/json", "", ErrorKind::Failed),
+        ("text/html", "<html>", ErrorKind::Failed),
+        ("application/octet-stream", "<!DOCTYPE html><html>", ErrorKind::Failed),
     ] {
         let server = epm(move |seen, _| seen.path.ends_with("/contents").then(|| respond(200, kind, body))).await;
         let error = run(&server, &job("a.csv")).await.unwrap_err();
-        assert_eq!(error.class(), class, "{kind} {body}: {error}");
+        assert_eq!(error.kind(), class, "{kind} {body}: {error}");
         assert!(error.hint().is_some());
     }
 }
@@ -411,8 +412,8 @@ async fn a_broken_download_is_started_again_and_never_handed_out() {
     assert_eq!(text(&run(&server, &job("a.csv")).await.unwrap()), CSV);
     let server = epm(move |seen, _| seen.path.ends_with("/contents").then(broken)).await;
     assert_eq!(
-        run(&server, &job("a.csv")).await.unwrap_err().class(),
-        Class::Unavailable
+        run(&server, &job("a.csv")).await.unwrap_err().kind(),
+        ErrorKind::Unavailable
     );
     assert_eq!(
         server.lines().iter().filter(|line| line.ends_with("/contents")).count(),
@@ -431,7 +432,7 @@ async fn a_file_over_the_limit_is_refused() {
         .await
         .outcome
         .unwrap_err();
-    assert_eq!((error.class(), error.code()), (Class::Failed, "response-limit"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Failed, "response-limit"));
 }
 
 fn zipped(entries: &[(&str, &str)]) -> Vec<u8> {
@@ -473,7 +474,7 @@ async fn a_bad_archive_is_refused() {
         })
         .await;
         let error = run(&server, &job("a.zip")).await.unwrap_err();
-        assert_eq!((error.class(), error.code()), (Class::Failed, "archive-refused"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Failed, "archive-refused"));
     }
 }
 
@@ -527,23 +528,23 @@ async fn a_failed_call_gives_no_document() {
         (
             200,
             r#"{"details":[{"a":1}],"status":1,"error":{"errorcode":"EPMCSS-20679","errormessage":"no"}}"#,
-            Class::Failed,
+            ErrorKind::Failed,
         ),
         (
             200,
             r#"{"status":1,"error":{"errorcode":"EPMCSS-21192","errormessage":"no"},"details":null}"#,
-            Class::Refused,
+            ErrorKind::Refused,
         ),
-        (200, "<html>", Class::Failed),
-        (200, "", Class::Failed),
-        (200, r#"{"status":0,"details":[{"a":1}"#, Class::Failed),
-        (400, r#"{"status":1,"details":"EPMCSS-20679"}"#, Class::Failed),
-        (401, "", Class::Refused),
-        (503, "", Class::Unavailable),
+        (200, "<html>", ErrorKind::Failed),
+        (200, "", ErrorKind::Failed),
+        (200, r#"{"status":0,"details":[{"a":1}"#, ErrorKind::Failed),
+        (400, r#"{"status":1,"details":"EPMCSS-20679"}"#, ErrorKind::Failed),
+        (401, "", ErrorKind::Refused),
+        (503, "", ErrorKind::Unavailable),
     ] {
         let server = Server::start(move |_, _| json(status, body)).await;
         let error = run(&server, &call(Some("details"))).await.unwrap_err();
-        assert_eq!(error.class(), class, "{status} {body}: {error}");
+        assert_eq!(error.kind(), class, "{status} {body}: {error}");
     }
 }
 
@@ -555,9 +556,9 @@ async fn a_plan_that_no_host_would_send_is_not_sent() {
             request: request(Method::Get, path),
             records: None,
         });
-        assert_eq!(run(&server, &fetch).await.unwrap_err().class(), Class::Plugin);
+        assert_eq!(run(&server, &fetch).await.unwrap_err().kind(), ErrorKind::Plugin);
     }
-    assert_eq!(run(&server, &job("..")).await.unwrap_err().class(), Class::Plugin);
+    assert_eq!(run(&server, &job("..")).await.unwrap_err().kind(), ErrorKind::Plugin);
     assert!(
         !server
             .lines()
@@ -575,7 +576,7 @@ async fn a_connection_must_be_reachable() {
     let remote = Remote::new(settings(&url)).unwrap();
     let fetcher = Fetcher::new(Arc::new(remote), spool.path(), limits(), Arc::new(()));
     assert_eq!(
-        fetcher.fetch(&job("a.csv")).await.unwrap_err().class(),
-        Class::Unavailable
+        fetcher.fetch(&job("a.csv")).await.unwrap_err().kind(),
+        ErrorKind::Unavailable
     );
 }

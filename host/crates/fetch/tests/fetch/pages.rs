@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::response::Response;
+use base::ErrorKind;
 use fetch::{FetchError, Fetcher, Limits, Progress};
-use remote::Class;
 use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::{Value, json};
 use servers::*;
@@ -319,7 +319,7 @@ async fn a_token_that_is_refused_with_400_is_not_taken_for_a_list_that_is_not_so
     let (spool, remote) = (tempfile::tempdir().unwrap(), remote::Remote::new(settings).unwrap());
     let fetcher = Fetcher::new(Arc::new(remote), spool.path(), Limits::default(), Arc::new(()));
     let error = fetcher.fetch(&Fetch::Pages(scim(10))).await.unwrap_err();
-    assert_eq!((error.class(), error.code()), (Class::Refused, "token-refused"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "token-refused"));
     assert_eq!((tokens.seen().len(), server.seen().len()), (1, 0));
 }
 
@@ -342,8 +342,8 @@ async fn a_sign_in_page_in_place_of_a_list_is_a_refusal() {
             let server = Server::start(move |seen, _| answer(seen)).await;
             let error = run(&server, pages(paging, Some("id"))).await.unwrap_err();
             assert_eq!(
-                (error.class(), error.code()),
-                (Class::Refused, "sign-in-page"),
+                (error.kind(), error.code()),
+                (ErrorKind::Refused, "sign-in-page"),
                 "{error}"
             );
             assert_eq!(server.seen().len(), 1);
@@ -463,7 +463,7 @@ async fn a_list_with_records_missing_is_refused() {
     for answer in [empty_pages as Answer, repeating, nothing] {
         let server = Server::start(move |seen, _| answer(seen)).await;
         let error = run(&server, scim(10)).await.unwrap_err();
-        assert_eq!(error.class(), Class::Failed, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
         // And one that asks for the list from its other end.
         assert!(server.seen().len() <= allowance(50, 10) + 1);
     }
@@ -560,7 +560,7 @@ async fn totals_that_make_no_sense_end_in_bounded_time() {
         let shown = total.clone();
         let server = Server::start(move |_, _| list(total.clone(), slice(&(0..10).collect::<Vec<_>>(), 1, 10))).await;
         let error = run(&server, scim(10)).await.unwrap_err();
-        assert_eq!(error.class(), Class::Failed, "{shown}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Failed, "{shown}: {error}");
         assert!(server.seen().len() < 10);
     }
 }
@@ -579,7 +579,7 @@ async fn a_total_that_wanders_ends_in_bounded_time() {
             ..Limits::default()
         };
         let outcome = run_with(&server, scim(10), limits).await;
-        assert!(outcome.is_ok() || outcome.unwrap_err().class() == Class::Failed);
+        assert!(outcome.is_ok() || outcome.unwrap_err().kind() == ErrorKind::Failed);
         assert!(server.seen().len() <= 50, "{step}");
     }
 }
@@ -626,7 +626,7 @@ async fn a_server_that_cannot_sort_is_asked_without() {
     );
     let server = Server::start(|_, _| json(400, r#"{"detail":"bad filter","status":"400"}"#)).await;
     let error = run(&server, scim(10)).await.unwrap_err();
-    assert_eq!((error.class(), server.seen().len()), (Class::Failed, 2));
+    assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Failed, 2));
     assert!(error.to_string().contains("bad filter"), "{error}");
 }
 
@@ -663,15 +663,15 @@ async fn trouble_with_one_page_is_waited_out() {
 #[tokio::test]
 async fn what_is_no_page_ends_the_query() {
     for (status, body, class) in [
-        (200, "<html>", Class::Failed),
-        (200, "", Class::Failed),
-        (200, r#"{"totalResults":3,"Resources":[{"id":"a"},"#, Class::Failed),
-        (200, r#"{"totalResults":3,"Resources":{}}"#, Class::Failed),
-        (200, r#"{"status":"403","detail":"no"}"#, Class::Failed),
-        (401, "{}", Class::Refused),
-        (403, "{}", Class::Refused),
-        (404, "{}", Class::Failed),
-        (503, "{}", Class::Unavailable),
+        (200, "<html>", ErrorKind::Failed),
+        (200, "", ErrorKind::Failed),
+        (200, r#"{"totalResults":3,"Resources":[{"id":"a"},"#, ErrorKind::Failed),
+        (200, r#"{"totalResults":3,"Resources":{}}"#, ErrorKind::Failed),
+        (200, r#"{"status":"403","detail":"no"}"#, ErrorKind::Failed),
+        (401, "{}", ErrorKind::Refused),
+        (403, "{}", ErrorKind::Refused),
+        (404, "{}", ErrorKind::Failed),
+        (503, "{}", ErrorKind::Unavailable),
     ] {
         for failing in [0, 2] {
             let ids: Vec<usize> = (0..50).collect();
@@ -684,7 +684,7 @@ async fn what_is_no_page_ends_the_query() {
             })
             .await;
             let error = run(&server, scim(10)).await.unwrap_err();
-            assert_eq!(error.class(), class, "{status} {body}: {error}");
+            assert_eq!(error.kind(), class, "{status} {body}: {error}");
         }
     }
 }
@@ -822,7 +822,7 @@ async fn chains_without_end_are_cut() {
         let error = run_with(&server, pages(Paging::LinkNext, Some("id")), limits)
             .await
             .unwrap_err();
-        assert_eq!(error.class(), Class::Failed);
+        assert_eq!(error.kind(), ErrorKind::Failed);
         assert!(server.seen().len() <= 20);
     }
 }
@@ -837,5 +837,5 @@ async fn a_wait_longer_than_anybody_has_patience_for_ends_the_query_at_once() {
     .await;
     let ended = tokio::time::timeout(std::time::Duration::from_secs(20), run(&server, scim(10))).await;
     let error = ended.expect("nobody waits for an hour").unwrap_err();
-    assert_eq!(error.class(), Class::Unavailable, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }

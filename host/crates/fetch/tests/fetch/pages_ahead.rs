@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
+use base::ErrorKind;
 use fetch::{FetchError, Fetcher, Limits};
 use futures_util::{StreamExt as _, stream};
-use remote::{Class, Parallel, Remote, Settings};
+use remote::{Parallel, Remote, Settings};
 use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::{Value, json};
 use servers::*;
@@ -237,7 +238,7 @@ async fn a_page_that_fails_ends_the_list_without_waiting_for_those_behind_it() {
     let error = fetch(&fetcher(settings(&server.url()), 4, spool.path()))
         .await
         .unwrap_err();
-    assert_eq!(error.class(), Class::Failed, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
     assert!(error.to_string().contains("gone"), "{error}");
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::response::Response;
+use base::ErrorKind;
 use fetch::{FetchError, Fetcher, Journal, Limits, Point};
-use remote::{Class, Remote};
+use remote::Remote;
 use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::json;
 use servers::*;
@@ -95,7 +96,7 @@ async fn half_read(folder: &Path) -> Halting {
     })
     .await;
     let error = fetch(&server.url(), folder, "a", Limits::default()).await.unwrap_err();
-    assert_eq!(error.class(), Class::Unavailable, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     Halting { server, later }
 }
 

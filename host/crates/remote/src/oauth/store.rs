@@ -355,7 +355,7 @@ mod tests {
         let reserved = store(path.clone()).reserve().unwrap();
         fs::remove_dir_all(path.parent().unwrap()).unwrap();
         let error = reserved.write(&secret("canary"), None).unwrap_err();
-        assert_eq!(error.class(), crate::Class::Internal, "{error}");
+        assert_eq!(error.kind(), base::ErrorKind::Internal, "{error}");
         assert!(!format!("{error:?}").contains("canary"));
     }
 

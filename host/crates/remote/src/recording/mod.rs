@@ -339,14 +339,14 @@ mod tests {
         body(&recorder, outgoing(&base, "/gw/a", false)).await.unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         let error = body(&recorder, outgoing(&base, "/gw/b", false)).await.unwrap_err();
-        assert_eq!(error.class(), crate::Class::Internal, "{error}");
+        assert_eq!(error.kind(), base::ErrorKind::Internal, "{error}");
         // Before anything was sent somebody named the wrong place.
         std::fs::write(&folder, "").unwrap();
         let started = Recorder::create(&folder, &base, &BTreeMap::new(), Box::new(Echo), Arc::default());
         let Err(error) = started else {
             panic!("a file is no folder")
         };
-        assert_eq!(error.class(), crate::Class::Usage, "{error}");
+        assert_eq!(error.kind(), base::ErrorKind::Usage, "{error}");
     }
 
     #[cfg(unix)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
+use base::ErrorKind;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use remote::{
-    Auth, BaseUrl, Class, ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Remote, RemoteError, Request, Settings,
-    SigningKey,
+    Auth, BaseUrl, ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Remote, RemoteError, Request, Settings, SigningKey,
 };
 use serde_json::{Value, json};
 use servers::*;
@@ -155,7 +155,7 @@ async fn a_token_that_the_server_forgot_is_renewed_once() {
 
     let server = issuer(json!(3600), |seen, _| (seen.path == "/api").then(|| json(401, "{}"))).await;
     let remote = Remote::new(with(&server.url(), secret_client())).unwrap();
-    assert_eq!(api(&remote).await.unwrap_err().class(), Class::Refused);
+    assert_eq!(api(&remote).await.unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!((token_requests(&server).len(), server.seen().len()), (2, 4));
 }
 
@@ -165,27 +165,27 @@ async fn what_the_token_endpoint_refuses_is_told_without_secrets() {
         (
             400,
             json!({"error": "invalid_client", "error_description": format!("no {CANARY}")}),
-            Class::Refused,
+            ErrorKind::Refused,
             "invalid_client: no [redacted]",
         ),
         (
             401,
             json!({"error": "invalid_client"}),
-            Class::Refused,
+            ErrorKind::Refused,
             "invalid_client",
         ),
         (
             400,
             json!({"error": "invalid_scope\u{1b}[2J"}),
-            Class::Refused,
+            ErrorKind::Refused,
             "invalid_scope",
         ),
-        (403, json!({}), Class::Refused, "403"),
-        (401, json!("x"), Class::Refused, "401"),
-        (400, json!({"detail": "odd"}), Class::Failed, "odd"),
-        (404, json!({}), Class::Failed, "404"),
-        (500, json!({}), Class::Unavailable, "500"),
-        (429, json!({}), Class::Unavailable, "429"),
+        (403, json!({}), ErrorKind::Refused, "403"),
+        (401, json!("x"), ErrorKind::Refused, "401"),
+        (400, json!({"detail": "odd"}), ErrorKind::Failed, "odd"),
+        (404, json!({}), ErrorKind::Failed, "404"),
+        (500, json!({}), ErrorKind::Unavailable, "500"),
+        (429, json!({}), ErrorKind::Unavailable, "429"),
     ] {
         let body = body.to_string();
         let server = issuer(json!(1), move |seen, _| {
@@ -194,7 +194,7 @@ async fn what_the_token_endpoint_refuses_is_told_without_secrets() {
         .await;
         let remote = Remote::new(with(&server.url(), secret_client())).unwrap();
         let error = api(&remote).await.unwrap_err();
-        assert_eq!(error.class(), class, "{status}: {error}");
+        assert_eq!(error.kind(), class, "{status}: {error}");
         assert!(error.to_string().contains(told), "{error}");
         assert!(!error.to_string().contains('\u{1b}'));
         assert!(!server.lines().contains(&"GET /api".to_owned()));
@@ -219,8 +219,8 @@ async fn answers_that_are_no_tokens_are_refused() {
         let remote = Remote::new(with(&server.url(), secret_client())).unwrap();
         let error = api(&remote).await.unwrap_err();
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Failed, "malformed-response"),
+            (error.kind(), error.code()),
+            (ErrorKind::Failed, "malformed-response"),
             "{body}"
         );
     }
@@ -236,8 +236,8 @@ async fn a_token_endpoint_that_shows_a_sign_in_page_refuses() {
         let remote = Remote::new(with(&server.url(), secret_client())).unwrap();
         let error = api(&remote).await.unwrap_err();
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Refused, "sign-in-page"),
+            (error.kind(), error.code()),
+            (ErrorKind::Refused, "sign-in-page"),
             "{error}"
         );
         assert!(error.hint().unwrap().contains("token-url"));
@@ -255,7 +255,7 @@ async fn a_token_endpoint_that_redirects_gets_nothing_more() {
         })
         .await;
         let remote = Remote::new(with(&server.url(), secret_client())).unwrap();
-        assert_eq!(api(&remote).await.unwrap_err().class(), Class::Failed);
+        assert_eq!(api(&remote).await.unwrap_err().kind(), ErrorKind::Failed);
         assert_eq!(server.seen().len(), 1);
     }
     canary.assert_untouched();
@@ -292,7 +292,7 @@ fn a_token_endpoint_must_be_safe_to_talk_to() {
         let mut settings = with("https://epm.example.com", oauth);
         settings.allow_private_addresses = false;
         settings.allow_http = true;
-        assert_eq!(Remote::new(settings).unwrap_err().class(), Class::Usage, "{url}");
+        assert_eq!(Remote::new(settings).unwrap_err().kind(), ErrorKind::Usage, "{url}");
     }
 }
 
@@ -395,7 +395,7 @@ async fn a_server_with_another_clock_is_met_halfway_and_no_further() {
                 assert_eq!(token_requests(&server).len(), 2);
             } else {
                 let error = answer.unwrap_err();
-                assert_eq!(error.class(), Class::Refused, "{ahead}: {error}");
+                assert_eq!(error.kind(), ErrorKind::Refused, "{ahead}: {error}");
                 let hint = error.hint().unwrap();
                 assert!(hint.contains("set this machine's clock right"), "{hint}");
                 assert_eq!(token_requests(&server).len(), 1, "nothing is dated by such a clock");
@@ -495,12 +495,12 @@ async fn two_processes_do_not_spend_one_refresh_token_twice() {
 async fn a_spent_or_missing_refresh_token_asks_for_a_new_sign_in() {
     let server = rotating().await;
     let folder = tempfile::tempdir().unwrap();
-    for (initial, class) in [(Some("refresh-9"), Class::Refused), (None, Class::Usage)] {
+    for (initial, class) in [(Some("refresh-9"), ErrorKind::Refused), (None, ErrorKind::Usage)] {
         let oauth = refreshing(&folder.path().join("epm.json"), initial);
         let error = api(&Remote::new(with(&server.url(), oauth)).unwrap())
             .await
             .unwrap_err();
-        assert_eq!(error.class(), class, "{error}");
+        assert_eq!(error.kind(), class, "{error}");
         assert!(error.hint().unwrap().contains("host login epm"), "{:?}", error.hint());
     }
 }
@@ -515,7 +515,7 @@ async fn a_refresh_token_is_not_spent_where_the_next_one_cannot_be_kept() {
     let error = api(&Remote::new(with(&server.url(), oauth)).unwrap())
         .await
         .unwrap_err();
-    assert_eq!((error.class(), server.seen().len()), (Class::Usage, 0));
+    assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Usage, 0));
 }
 
 #[tokio::test]
@@ -527,7 +527,7 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let oauth = refreshing(&folder.path().join("epm.json"), Some("refresh-0"));
     let remote = Remote::new(with(&format!("http://{address}"), oauth)).unwrap();
-    assert_eq!(api(&remote).await.unwrap_err().class(), Class::Unavailable);
+    assert_eq!(api(&remote).await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(remote.counters().requests, 1);
 }
 
@@ -580,9 +580,9 @@ async fn a_person_signs_in_once_and_the_connection_works_from_then_on() {
 #[tokio::test]
 async fn a_sign_in_that_fails_ends() {
     for (body, class) in [
-        (r#"{"error":"access_denied"}"#, Class::Refused),
-        (r#"{"error":"expired_token"}"#, Class::Refused),
-        (r#"{"error":"invalid_grant"}"#, Class::Refused),
+        (r#"{"error":"access_denied"}"#, ErrorKind::Refused),
+        (r#"{"error":"expired_token"}"#, ErrorKind::Refused),
+        (r#"{"error":"invalid_grant"}"#, ErrorKind::Refused),
     ] {
         let server = Server::start(move |seen, _| match seen.path.as_str() {
             "/oauth2/v1/device" => device_answer(seen),
@@ -592,7 +592,7 @@ async fn a_sign_in_that_fails_ends() {
         let folder = tempfile::tempdir().unwrap();
         let settings = with(&server.url(), refreshing(&folder.path().join("epm.json"), None));
         let error = DeviceLogin::start(&settings).await.unwrap().wait().await.unwrap_err();
-        assert_eq!(error.class(), class);
+        assert_eq!(error.kind(), class);
         assert_secret_free(&format!("{error} {error:?}"));
     }
 }
@@ -618,7 +618,7 @@ async fn a_sign_in_page_that_cannot_be_trusted_is_not_shown() {
         let Err(error) = DeviceLogin::start(&settings).await else {
             panic!("{uri} was accepted")
         };
-        assert_eq!(error.class(), Class::Failed, "{uri}");
+        assert_eq!(error.kind(), ErrorKind::Failed, "{uri}");
     }
 }
 
@@ -628,7 +628,7 @@ async fn only_connections_that_keep_a_refresh_token_can_sign_in() {
     let Err(error) = DeviceLogin::start(&with(&canary.url(), secret_client())).await else {
         panic!("accepted")
     };
-    assert_eq!(error.class(), Class::Usage);
+    assert_eq!(error.kind(), ErrorKind::Usage);
     canary.assert_untouched();
 }
 
@@ -641,7 +641,7 @@ async fn a_refresh_token_of_another_server_is_not_sent() {
     api(&remote).await.unwrap();
     let remote = Remote::new(with(&second.url(), refreshing(&store, None))).unwrap();
     let error = api(&remote).await.unwrap_err();
-    assert_eq!((error.class(), error.class().exit_code()), (Class::Usage, 2), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
     assert!(error.hint().unwrap().contains("host login epm"), "{error}");
     second.assert_untouched();
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base::ErrorKind;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::Method;
-use remote::{Auth, Class, ClientAuth, Exchange, Grant, OAuth2, Remote, RemoteError, Request, Response};
+use remote::{Auth, ClientAuth, Exchange, Grant, OAuth2, Remote, RemoteError, Request, Response};
 use servers::*;
 use tokio::io::AsyncWriteExt as _;
 
@@ -73,8 +74,8 @@ async fn trouble_that_stays_ends_after_the_attempts() {
     let remote = remote(&server.url());
     let error = failure(&remote, get(&remote, "/")).await;
     assert_eq!(
-        (error.class(), error.status().unwrap().as_u16()),
-        (Class::Unavailable, 503)
+        (error.kind(), error.status().unwrap().as_u16()),
+        (ErrorKind::Unavailable, 503)
     );
     assert!(error.to_string().contains("after 4 attempts"), "{error}");
     assert_eq!(server.seen().len(), 4);
@@ -102,7 +103,7 @@ async fn a_wait_longer_than_our_patience_is_not_begun() {
     .await;
     let remote = remote(&server.url());
     let error = failure(&remote, get(&remote, "/")).await;
-    assert_eq!((error.class(), server.seen().len()), (Class::Unavailable, 1));
+    assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Unavailable, 1));
     assert!(error.hint().unwrap().contains("3600"), "{:?}", error.hint());
 }
 
@@ -123,7 +124,7 @@ async fn a_post_that_never_left_is_sent_again() {
     drop(listener);
     let remote = remote(&url);
     let error = failure(&remote, post(&remote, "/")).await;
-    assert_eq!((error.class(), error.code()), (Class::Unavailable, "connect-failed"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "connect-failed"));
     assert_eq!(remote.counters().requests, 4);
 }
 
@@ -140,7 +141,7 @@ async fn a_refusal_is_final_and_tells_the_server_s_words_without_the_secret() {
         .await;
         let remote = remote(&server.url());
         let error = failure(&remote, get(&remote, "/")).await;
-        assert_eq!((error.class(), server.seen().len()), (Class::Refused, 1));
+        assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Refused, 1));
         assert!(
             error
                 .to_string()
@@ -157,7 +158,7 @@ async fn other_client_errors_are_final() {
         let server = Server::start(move |_, _| json(status, r#"{"detail":"because"}"#)).await;
         let remote = remote(&server.url());
         let error = failure(&remote, get(&remote, "/")).await;
-        assert_eq!((error.class(), server.seen().len()), (Class::Failed, 1), "{status}");
+        assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Failed, 1), "{status}");
         assert!(error.to_string().contains("because"), "{error}");
     }
 }
@@ -179,8 +180,8 @@ async fn redirects_within_the_origin_are_followed_five_times() {
     for path in ["/hop/6", "/hop/20", "/loop"] {
         let error = failure(&remote, get(&remote, path)).await;
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Failed, "redirect-refused"),
+            (error.kind(), error.code()),
+            (ErrorKind::Failed, "redirect-refused"),
             "{path}"
         );
     }
@@ -210,8 +211,8 @@ async fn redirects_elsewhere_are_not_followed() {
             let remote = remote(&server.url());
             let error = failure(&remote, get(&remote, "/")).await;
             assert_eq!(
-                (error.class(), error.code()),
-                (Class::Failed, "origin-escape"),
+                (error.kind(), error.code()),
+                (ErrorKind::Failed, "origin-escape"),
                 "{target}"
             );
             assert_eq!(server.seen().len(), 1);
@@ -256,7 +257,7 @@ async fn a_refusal_behind_a_redirect_is_not_taken_for_one_of_the_post_itself() {
     let remote = remote(&server.url());
     let behind = failure(&remote, post(&remote, "/jobs")).await;
     assert!(matches!(behind, RemoteError::Redirected { .. }), "{behind:?}");
-    assert_eq!((behind.class(), behind.code()), (Class::Refused, "access-refused"));
+    assert_eq!((behind.kind(), behind.code()), (ErrorKind::Refused, "access-refused"));
     // Neither where nothing was done before, nor where it may be done again.
     for request in [post(&remote, "/other"), get(&remote, "/jobs")] {
         let refused = failure(&remote, request).await;
@@ -278,8 +279,8 @@ async fn a_body_over_the_limit_is_not_read() {
     for path in ["/promised", "/endless"] {
         let error = failure(&remote, get(&remote, path).limit(1000)).await;
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Failed, "response-limit"),
+            (error.kind(), error.code()),
+            (ErrorKind::Failed, "response-limit"),
             "{path}"
         );
     }
@@ -320,7 +321,7 @@ async fn a_trickle_ends_in_bounded_time() {
     settings.timeouts.throughput_bytes = 10_000;
     let remote = Remote::new(settings).unwrap();
     let error = failure(&remote, get(&remote, "/")).await;
-    assert_eq!((error.class(), error.code()), (Class::Unavailable, "too-slow"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "too-slow"));
     assert_eq!(remote.counters().requests, 1);
 }
 
@@ -345,7 +346,7 @@ async fn silence_ends_in_bounded_time() {
         settings.timeouts.idle = Duration::from_millis(50);
         let remote = Remote::new(settings).unwrap();
         let error = failure(&remote, get(&remote, "/")).await;
-        assert_eq!((error.class(), error.code()), (Class::Unavailable, "timeout"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "timeout"));
         assert_eq!(remote.counters().requests, 4);
     }
 }
@@ -361,8 +362,8 @@ async fn an_answer_that_breaks_off_is_asked_for_again() {
         let remote = remote(&url);
         let error = failure(&remote, get(&remote, "/")).await;
         assert_eq!(
-            (error.class(), error.code()),
-            (Class::Unavailable, "connection-broken"),
+            (error.kind(), error.code()),
+            (ErrorKind::Unavailable, "connection-broken"),
             "{head}"
         );
         assert_eq!(remote.counters().requests, 4);
@@ -383,8 +384,8 @@ async fn what_is_no_http_ends_in_an_error() {
         .await;
         let remote = remote(&url);
         assert_eq!(
-            failure(&remote, get(&remote, "/")).await.class(),
-            Class::Unavailable,
+            failure(&remote, get(&remote, "/")).await.kind(),
+            ErrorKind::Unavailable,
             "{text:?}"
         );
     }
@@ -486,11 +487,11 @@ async fn a_status_alone_needs_no_whole_body() {
 #[tokio::test]
 async fn the_status_of_a_compressed_failure_decides() {
     for (status, class, requests) in [
-        (503, Class::Unavailable, 4..5),
+        (503, ErrorKind::Unavailable, 4..5),
         // For as long as a client is told to slow down, it asks again.
-        (429, Class::Unavailable, 4..usize::MAX),
-        (401, Class::Refused, 1..2),
-        (404, Class::Failed, 1..2),
+        (429, ErrorKind::Unavailable, 4..usize::MAX),
+        (401, ErrorKind::Refused, 1..2),
+        (404, ErrorKind::Failed, 1..2),
     ] {
         let server = Server::start(move |_, _| {
             let mut response = json(status, "\u{1f}x");
@@ -502,7 +503,7 @@ async fn the_status_of_a_compressed_failure_decides() {
         let remote = remote(&server.url());
         let error = failure(&remote, get(&remote, "/")).await;
         assert_eq!(
-            (error.class(), error.status().map(|status| status.as_u16())),
+            (error.kind(), error.status().map(|status| status.as_u16())),
             (class, Some(status))
         );
         assert!(
@@ -542,7 +543,7 @@ async fn places_that_are_not_allowed_get_no_request() {
         settings.allow_private_addresses = false;
         settings.allow_http = allow_http;
         let error = Remote::new(settings).unwrap_err();
-        assert_eq!(error.class(), Class::Usage, "{url}");
+        assert_eq!(error.kind(), ErrorKind::Usage, "{url}");
         assert!(error.hint().is_some(), "{url}");
     }
     canary.assert_untouched();
@@ -592,8 +593,8 @@ async fn a_server_that_turns_every_request_away_is_left_in_the_end() {
     let remote = remote(&server.url());
     let error = failure(&remote, get(&remote, "/")).await;
     assert_eq!(
-        (error.class(), error.status().unwrap().as_u16()),
-        (Class::Unavailable, 429)
+        (error.kind(), error.status().unwrap().as_u16()),
+        (ErrorKind::Unavailable, 429)
     );
     assert!(server.seen().len() > 4, "more often than other failures are repeated");
 }

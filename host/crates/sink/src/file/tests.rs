@@ -11,7 +11,8 @@ use std::{
 };
 
 use super::*;
-use crate::{Class, Format, Sink};
+use crate::{Format, Sink};
+use base::ErrorKind;
 use event::{Activity, Encoding, Outcome, samples};
 
 const NEVER: FileOptions = FileOptions {
@@ -150,7 +151,7 @@ async fn a_csv_file_of_an_older_version_grows_under_its_own_columns_and_a_foreig
 
     fs::write(&path, "user,when\njdoe,today\n").unwrap();
     let error = create(&path, growing).unwrap_err();
-    assert_eq!(error.class(), Class::Usage);
+    assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("other columns"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "user,when\njdoe,today\n");
 }
@@ -166,7 +167,7 @@ fn a_file_that_cannot_grow_is_not_extended() {
         ..NEVER
     };
     let error = FileSink::create("archive", &path, renderer(), options).unwrap_err();
-    assert_eq!(error.class(), Class::Usage);
+    assert_eq!(error.kind(), ErrorKind::Usage);
     assert_eq!(names(folder.path()), ["x.parquet"]);
     assert!(FileSink::create("archive", &path, renderer(), NEVER).is_ok());
 }
@@ -208,7 +209,7 @@ fn what_cannot_become_a_file_is_refused_before_any_event() {
     ] {
         let error = create(&path, NEVER).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot write {}: {problem}", path.display()));
-        assert_eq!(error.class(), Class::Usage);
+        assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.hint().is_some());
     }
     assert_eq!(
@@ -236,7 +237,7 @@ async fn a_folder_that_goes_while_its_file_is_written_is_an_error_and_no_other_f
             fs::write(&inner, "no folder").unwrap();
         }
         let error = sink.close().await.unwrap_err();
-        assert_eq!(error.class(), Class::Delivery, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Delivery, "{error}");
         assert_eq!(
             names(folder.path()),
             [""; 0]

@@ -7,7 +7,8 @@ use object_store::Error;
 
 use crate::answer::in_one_line;
 use crate::trouble::Trouble;
-use remote::{Class, RemoteError, StoreRefusal};
+use base::ErrorKind;
+use remote::{RemoteError, StoreRefusal};
 
 /// What came of putting an object.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,8 +51,8 @@ pub(super) fn trouble(error: &Error) -> Trouble {
     }
     if let Some(remote) = cause::<RemoteError>(error) {
         let reason = in_one_line(remote);
-        return match remote.class() {
-            Class::Unavailable => Trouble::passing(reason),
+        return match remote.kind() {
+            ErrorKind::Unavailable => Trouble::passing(reason),
             _ => Trouble::lasting(reason),
         };
     }

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use super::outcome::RpcStatus;
 use super::*;
-use crate::Class;
+use base::ErrorKind;
 use event::{Activity, Outcome, samples};
 use remote::Auth;
 
@@ -201,7 +201,7 @@ fn what_grpc_cannot_do_is_a_mistake_in_the_configuration() {
         (settings("http://collector.example:4317"), "uses http"),
     ] {
         let error = open(settings, over(OtlpProtocol::Grpc)).err().unwrap();
-        assert_eq!(error.class(), Class::Usage);
+        assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.hint().is_some());
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains(said), "{source}");

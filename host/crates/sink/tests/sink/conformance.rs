@@ -12,6 +12,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use base::ErrorKind;
 use bytes::Bytes;
 use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
 use parquet::{
@@ -19,7 +20,7 @@ use parquet::{
     record::{Field, Row},
 };
 use serde_json::Value;
-use sink::{Class, Compression, FileOptions, FileSink, Format, Renderer, Rotation, Sink, SinkError, StdoutSink};
+use sink::{Compression, FileOptions, FileSink, Format, Renderer, Rotation, Sink, SinkError, StdoutSink};
 use tempfile::TempDir;
 
 /// A sink and the far end of it.
@@ -367,7 +368,7 @@ async fn close_completes_and_ends() {
         subject.sink.close().await.unwrap();
         let error = subject.sink.deliver(&numbered_range(2..3)).await.unwrap_err();
         assert!(matches!(error, SinkError::Ended { .. }), "{}", subject.label());
-        assert_eq!(error.class(), Class::Delivery);
+        assert_eq!(error.kind(), ErrorKind::Delivery);
         let (format, encoding) = (subject.format, subject.encoding);
         assert_eq!(subjects_in_all(format, encoding, &subject.received()), ["0", "1"]);
     }
@@ -470,9 +471,9 @@ async fn a_closed_stream_is_told_apart() {
             let writes = if format == Format::Parquet { 0 } else { 2 };
             for _ in 0..writes {
                 let error = sink.deliver(&numbered_range(1..2)).await.unwrap_err();
-                assert_eq!((error.class(), error.hint()), (Class::Closed, None));
+                assert_eq!((error.kind(), error.hint()), (ErrorKind::Closed, None));
             }
-            assert_eq!(sink.close().await.unwrap_err().class(), Class::Closed);
+            assert_eq!(sink.close().await.unwrap_err().kind(), ErrorKind::Closed);
         }
     }
 }

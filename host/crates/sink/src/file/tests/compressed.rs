@@ -1,5 +1,6 @@
 //! Compressed files, extended ones too.
 
+use base::ErrorKind;
 use std::io::Read;
 
 use super::*;
@@ -99,7 +100,7 @@ async fn a_file_that_is_compressed_otherwise_is_not_extended() {
                 Ok(_) => assert_eq!(asked, there),
                 Err(error) => {
                     assert_ne!(asked, there);
-                    assert_eq!(error.class(), Class::Usage);
+                    assert_eq!(error.kind(), ErrorKind::Usage);
                 }
             }
         }

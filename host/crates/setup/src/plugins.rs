@@ -1,0 +1,162 @@
+//! Finding a plugin by its name, and loading it.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use base::ErrorKind;
+use built_in::{BUILT_IN, built_in, built_in_grants};
+use sandbox::{Grants, Inspection, Limits, Plugin, PluginKind, Sandbox, digest};
+
+use crate::SetupError;
+use crate::config::{Config, nearest};
+use crate::console::console;
+
+/// The largest file that is taken for a plugin, in bytes.
+const MAX_WASM_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Loads the plugin of a built-in name, a configured name, or a path, within the configured limits, and allows it to ask for
+/// what it is granted.
+pub fn load(config: &Config, name: &str) -> Result<Plugin, SetupError> {
+    let sandbox = sandbox(config)?;
+    let (bytes, label) = read(config, name)?;
+    let plugin = sandbox.load(&bytes, &label)?;
+    let grants = match config.plugins.get(name) {
+        Some(configured) => configured.allow.clone().map(|allow| Grants::get().with(allow)),
+        None => built_in_grants(name),
+    };
+    // What is nobody's word is granted nothing beyond what its kind begins with.
+    Ok(match grants {
+        Some(grants) => plugin.granted(grants),
+        None => plugin,
+    })
+}
+
+/// The file of such a plugin, and the label that errors know it by.
+pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String), SetupError> {
+    if let Some(plugin) = config.plugins.get(name) {
+        let read = read_file(&config.folder.join(&plugin.path))?;
+        return match &plugin.sha256 {
+            Some(pinned) => pinned_to(pinned, &digest(&read.0), config, name).map(|()| read),
+            None => Ok(read),
+        };
+    }
+    if let Some(component) = built_in(name) {
+        return Ok((Cow::Borrowed(component), name.to_string()));
+    }
+    let path = Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "wasm") || path.components().count() > 1 {
+        return read_file(path);
+    }
+    let known = BUILT_IN
+        .iter()
+        .map(|(known, _)| *known)
+        .chain(config.plugins.keys().map(String::as_str));
+    let hint = match nearest(name, known) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => "`host plugin list` shows the plugins; a path to a .wasm file works too".to_string(),
+    };
+    Err(SetupError::usage(format!("there is no plugin {name:?}"))
+        .hint(hint)
+        .read_from(config))
+}
+
+/// Whether a file is the one that the configuration means.
+fn pinned_to(pinned: &str, found: &str, config: &Config, name: &str) -> Result<(), SetupError> {
+    if pinned == found {
+        return Ok(());
+    }
+    Err(SetupError::usage(format!(
+        "the file of plugin {name} is another one: its SHA-256 is {found}"
+    ))
+    .at(&config.place(&["plugins", name, "sha256"]))
+    .hint("find out who changed it; if it was you, write down the new digest"))
+}
+
+/// The built-in plugins of a kind, in the order of their names; each is asked what it is.
+pub fn built_in_of(config: &Config, kind: PluginKind) -> Result<Vec<(&'static str, Inspection)>, SetupError> {
+    let sandbox = sandbox(config)?;
+    let mut found = Vec::new();
+    for (name, component) in BUILT_IN {
+        let mut plugin = sandbox.load(component, name)?;
+        if let Some(grants) = built_in_grants(name) {
+            plugin = plugin.granted(grants);
+        }
+        if plugin.kind() == kind {
+            found.push((*name, plugin.inspect()));
+        }
+    }
+    Ok(found)
+}
+
+/// Loads the plugin in a file.
+pub fn load_file(sandbox: &Sandbox, path: &Path) -> Result<Plugin, SetupError> {
+    let (bytes, label) = read_file(path)?;
+    Ok(sandbox.load(&bytes, &label)?)
+}
+
+fn read_file(path: &Path) -> Result<(Cow<'static, [u8]>, String), SetupError> {
+    let unreadable = |reason: String| {
+        SetupError::new(
+            ErrorKind::Plugin,
+            format!("cannot read the plugin {}: {reason}", path.display()),
+        )
+        .hint("name a .wasm file: a component, or a core module as `cargo build` leaves it")
+    };
+    let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    // A device or a pipe may never end.
+    if !found.is_file() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_WASM_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(error.to_string()))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_WASM_BYTES {
+        return Err(unreadable(format!("it is larger than {MAX_WASM_BYTES} bytes")));
+    }
+    Ok((Cow::Owned(bytes), path.display().to_string()))
+}
+
+/// The sandbox with the configured limits.
+pub fn sandbox(config: &Config) -> Result<Sandbox, SetupError> {
+    let set = &config.limits;
+    let default = Limits::default();
+    let limits = Limits {
+        time: set.time.unwrap_or(default.time),
+        memory: set.memory.unwrap_or(default.memory),
+        stack: set.stack.unwrap_or(default.stack),
+        returned: set.returned.unwrap_or(default.returned),
+        records: set.records.unwrap_or(default.records),
+        event: set.event.unwrap_or(default.event),
+        attribute_name: set.attribute_name.unwrap_or(default.attribute_name),
+        attributes: set.attributes.unwrap_or(default.attributes),
+        output: set.output.unwrap_or(default.output),
+        log: set.log.unwrap_or(default.log),
+        log_lines: set.log_lines.unwrap_or(default.log_lines),
+        memories: set.memories.unwrap_or(default.memories),
+        tables: set.tables.unwrap_or(default.tables),
+        handles: set.handles.unwrap_or(default.handles),
+        fetches: set.fetches.unwrap_or(default.fetches),
+        request: set.request.unwrap_or(default.request),
+        component: set.component.unwrap_or(default.component),
+        compile_time: set.compile_time.unwrap_or(default.compile_time),
+        compile_memory: set.compile_memory.unwrap_or(default.compile_memory),
+    };
+    let sandbox = Sandbox::new(limits, cache_folder()).map_err(|error| SetupError::from(error).read_from(config))?;
+    Ok(match &console().compiler {
+        Some(program) => sandbox.compiling_apart(program.clone(), BUILT_IN),
+        None => sandbox,
+    })
+}
+
+/// Where compiled plugins are kept: `$XDG_CACHE_HOME/host`.
+pub fn cache_folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let folder = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(home)?;
+    Some(folder.join("host"))
+}

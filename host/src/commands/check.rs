@@ -1,0 +1,232 @@
+//! `host check`.
+
+use setup::{connections, sinks};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::args::{CheckArgs, Talk};
+use crate::commands::check_state;
+use crate::commands::report;
+use crate::error::Exit;
+use crate::error::Failure;
+use crate::error::exit_of;
+use crate::render::json_line;
+use crate::render::print;
+use crate::stop::Stop;
+use base::visible;
+use remote::{Remote, TOLERATED_SKEW, skew_in_words};
+use run::facts::Fact;
+use run::probe;
+use setup::config::{Config, ConnectionKind, nearest};
+use sink::Guarantee;
+
+/// A line for each connection and sink; fails with the code of the first that cannot be used.
+pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
+    let _stop = Stop::listen(talk)?;
+    let config = Config::load(args.config.config.as_deref())?;
+    let all = || config.connections.keys().chain(config.sinks.keys());
+    let names: Vec<&String> = if args.names.is_empty() {
+        all().collect()
+    } else {
+        args.names.iter().collect()
+    };
+    if names.is_empty() {
+        let hint = "write host.toml: at the least [connections.epm] with kind = \"epm\", url and auth; `host config schema` \
+                    describes it all";
+        return Err(Failure::usage("nothing is configured").hint(hint).read_from(&config));
+    }
+    let clock = args.now.as_deref().map(report::instant).transpose()?;
+    let mut first = None;
+    for name in names {
+        let outcome = match (config.connections.get(name), config.sinks.get(name)) {
+            (Some(found), _) => match found.kind {
+                Some(kind) => check_connection(&config, name, kind, clock).await,
+                None => Err(Failure::usage("its kind is missing")),
+            },
+            (None, Some(_)) => match sinks::probe(&config, name).await {
+                Ok((text, promised)) => Ok(Found {
+                    guarantee: Some(promised),
+                    ..Found::of(text)
+                }),
+                Err(error) => Err(error.into()),
+            },
+            (None, None) => {
+                let failure = Failure::usage(format!("there is no connection or sink {name:?}")).read_from(&config);
+                return Err(match nearest(name, all().map(String::as_str)) {
+                    Some(known) => failure.hint(format!("did you mean `{known}`?")),
+                    None => failure.hint(match all().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                        [] => "none is configured: add it to host.toml".to_owned(),
+                        names => format!("there are: {}", names.join(", ")),
+                    }),
+                });
+            }
+        };
+        let what = match config.connections.contains_key(name) {
+            true => "connection",
+            false => "sink",
+        };
+        say(name, what, &outcome, args.json)?;
+        if let (Err(failure), None) = (outcome, &first) {
+            first = Some(failure.exit);
+        }
+    }
+    if args.names.is_empty() {
+        for (name, outcome) in check_state::check(&config) {
+            let outcome = outcome.map(Found::of);
+            say(name, "state", &outcome, args.json)?;
+            if let (Err(failure), None) = (outcome, &first) {
+                first = Some(failure.exit);
+            }
+        }
+    }
+    first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
+}
+
+/// What was found of something that can be used.
+struct Found {
+    /// In words.
+    text: String,
+    /// What a sink promises.
+    guarantee: Option<Guarantee>,
+    /// What could be seen of a connection.
+    facts: Vec<Fact>,
+}
+
+impl Found {
+    fn of(text: String) -> Found {
+        Found {
+            text,
+            guarantee: None,
+            facts: Vec::new(),
+        }
+    }
+}
+
+/// What was found, or why it cannot be used.
+type Outcome = Result<Found, Failure>;
+
+/// Prints the line of one of them, and what belongs to it.
+fn say(name: &str, what: &'static str, outcome: &Outcome, json: bool) -> Result<(), Failure> {
+    print(&match json {
+        true => json_line(&Checked::of(name, what, outcome))?,
+        false => lines(name, outcome).into_bytes(),
+    })
+}
+
+/// A line for people; below it, indented, one for each fact.
+fn lines(name: &str, outcome: &Outcome) -> String {
+    match outcome {
+        Ok(found) => {
+            let promised = found
+                .guarantee
+                .map(|promised| format!("; guarantee: {promised} ({})", meaning(promised)));
+            let facts = found.facts.iter().map(|fact| format!("        {fact}\n"));
+            format!(
+                "ok      {name}: {}{}\n{}",
+                found.text,
+                promised.unwrap_or_default(),
+                facts.collect::<String>()
+            )
+        }
+        Err(failure) => {
+            let hint = failure.hint.as_ref().map(|hint| format!("; {hint}"));
+            let message = failure.message.as_deref().unwrap_or_default();
+            let text = format!("failed  {name}: {message}{}", hint.unwrap_or_default());
+            visible::line(&text) + "\n"
+        }
+    }
+}
+
+/// What a guarantee means to who reads the line.
+fn meaning(promised: Guarantee) -> &'static str {
+    match promised {
+        Guarantee::IdempotentById => "no duplicates: the receiver knows events by their id",
+        Guarantee::IdempotentByBatch => "no duplicates, if the receiver knows a batch that comes again",
+        Guarantee::AtLeastOnce => "may repeat events after a crash",
+    }
+}
+
+/// A line for programs.
+#[derive(Serialize)]
+struct Checked<'a> {
+    name: &'a str,
+    what: &'static str,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guarantee: Option<Guarantee>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    facts: BTreeMap<&'static str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl<'a> Checked<'a> {
+    fn of(name: &'a str, what: &'static str, outcome: &'a Outcome) -> Checked<'a> {
+        let (found, failure) = (outcome.as_ref().ok(), outcome.as_ref().err());
+        Checked {
+            name,
+            what,
+            ok: failure.is_none(),
+            found: found.map(|found| found.text.as_str()),
+            guarantee: found.and_then(|found| found.guarantee),
+            facts: (found.iter().flat_map(|found| &found.facts))
+                .map(|fact| (fact.name, fact.text.as_str()))
+                .collect(),
+            code: failure.map(|failure| failure.code),
+            exit: failure.map_or(Exit::Done, |failure| failure.exit).code(),
+            message: failure.and_then(|failure| failure.message.as_deref()),
+            hint: failure.and_then(|failure| failure.hint.as_deref()),
+        }
+    }
+}
+
+/// What was found, and how far apart the clocks are.
+fn with_clock(found: String, remote: &Remote) -> String {
+    match remote.clock_offset() {
+        None => format!("{found}; clock: the server tells no time"),
+        Some(offset) if offset.abs() < TOLERATED_SKEW => format!("{found}; clock: within 30 s of the server's"),
+        Some(offset) => format!(
+            "{found}; clock: the server is {} this machine; set this machine's clock right (NTP), \
+             or tell whoever runs the server",
+            skew_in_words(offset)
+        ),
+    }
+}
+
+async fn check_connection(
+    config: &Config,
+    name: &str,
+    kind: ConnectionKind,
+    clock: Option<Timestamp>,
+) -> Result<Found, Failure> {
+    let mut settings = connections::of_name(config, name)?;
+    settings.now = clock;
+    let remote = Arc::new(Remote::new(settings)?);
+    let kind = match kind {
+        ConnectionKind::Epm => sandbox::ConnectionKind::Epm,
+        ConnectionKind::IdentityDomain => sandbox::ConnectionKind::IdentityDomain,
+    };
+    match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
+        Ok(found) => Ok(Found {
+            facts: found.facts,
+            ..Found::of(with_clock(found.steps.join(", "), &remote))
+        }),
+        Err(lack) => {
+            let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
+            Err(Failure {
+                hint: lack.hint,
+                ..failure
+            })
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `host demo`: every built-in report against the simulator, in one process.
+
+use setup::{connections, plugins};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::args::{DemoArgs, LogFormat, ReportArgs, Talk};
+use crate::commands::report;
+use crate::commands::run;
+use crate::commands::slow_demo;
+use crate::error::Failure;
+use crate::log::{self, Line};
+use crate::stop::Stop;
+use ::run::{Rejects, RunError};
+use base::counted::counted;
+use remote::{Auth, Settings};
+use sandbox::{ConnectionKind, PluginKind};
+use setup::config::{self, Config};
+use setup::sinks::{self, Wanted};
+use simulator::{Scenario, Simulator};
+
+/// The period that the demo shows.
+const SINCE: &str = "7d";
+
+/// Runs the demo.
+pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
+    if args.slow {
+        return slow_demo::demo(args, talk).await;
+    }
+    let stop = Stop::listen(talk)?;
+    stop.hold("the demo keeps nothing");
+    let running = Simulator::start(Scenario::default(), 0, false).await?;
+    say(
+        talk,
+        &format!(
+            "The simulator plays EPM Cloud and an identity domain at {}\n",
+            running.url()
+        ),
+    );
+    for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
+        say(talk, &format!("\n$ host run {name} --since {SINCE}\n"));
+        let asked = ReportArgs {
+            plugin: name.to_string(),
+            since: Some(SINCE.to_string()),
+            ..ReportArgs::default()
+        };
+        let report = report::prepare(&asked, None)?;
+        let settings = connection(running.url(), report.description.connection);
+        let provenance = Arc::new(run::provenance(&report, &settings));
+        let wanted = Wanted {
+            names: &["stdout".to_owned()],
+            plugin_config: None,
+            presentation: args.rendering.presentation(),
+            extend: false,
+        };
+        let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
+        let (summary, result) = run::execute(
+            report,
+            settings,
+            sinks,
+            provenance,
+            None,
+            Rejects::default(),
+            talk,
+            &stop,
+        )
+        .await?;
+        match result {
+            Ok(()) => say(
+                talk,
+                &format!(
+                    "{}, {}, {}, {} ms\n",
+                    counted(summary.events, "event", "events"),
+                    counted(summary.rejected, "row rejected", "rows rejected"),
+                    counted(summary.remote.requests, "request", "requests"),
+                    summary.duration_ms
+                ),
+            ),
+            Err(RunError::Closed) => break,
+            Err(RunError::Stopped) => return Err(stop.failure()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    running.stop().await;
+    Ok(())
+}
+
+/// The connection to a simulator, with its credentials.
+pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
+    let scenario = Scenario::default();
+    let (people, client) = (&scenario.credentials, &scenario.oauth);
+    let mut settings = Settings::new("demo", url);
+    settings.allow_private_addresses = true;
+    settings.auth = match kind {
+        ConnectionKind::Epm => Auth::Basic {
+            username: people.user.clone(),
+            password: SecretString::from(people.password.as_str()),
+        },
+        ConnectionKind::IdentityDomain => {
+            let secret = SecretString::from(client.client_secret.as_str());
+            connections::client_credentials(&client.client_id, secret, config::ConnectionKind::IdentityDomain)
+        }
+    };
+    settings
+}
+
+/// Tells the story, on stderr.
+pub fn say(talk: &Talk, text: &str) {
+    // A line of JSON has no use for the empty lines between the scenes.
+    let says_nothing = talk.log_format == LogFormat::Json && text.trim().is_empty();
+    if !talk.quiet && !says_nothing {
+        log::say(talk.log_format, text, &Line::new("info", text.trim()));
+    }
+}

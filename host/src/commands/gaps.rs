@@ -1,0 +1,187 @@
+//! `host gaps`: which periods were never committed, and which of them nobody can get any more.
+
+use setup::plugins;
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::json;
+
+use crate::args::GapsArgs;
+use crate::commands::ledger::{self, line, seconds};
+use crate::error::Exit;
+use crate::error::Failure;
+use crate::render::print;
+use ::ledger::{Interval, Record, without};
+use ::run::{Bound, WindowError, oldest};
+use sandbox::Description;
+use setup::config::Config;
+
+/// Why a period is missing, and whether it can still be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// The server no longer has it.
+    Lost,
+    /// It can still be asked for.
+    Open,
+}
+
+impl Why {
+    /// For programs; these words stay.
+    fn word(self) -> &'static str {
+        match self {
+            Why::Lost => "lost",
+            Why::Open => "open",
+        }
+    }
+
+    /// For people.
+    fn sentence(self) -> &'static str {
+        match self {
+            Why::Lost => "lost (no longer on the server)",
+            Why::Open => "missing",
+        }
+    }
+}
+
+/// Lists the gaps of the streams that were named.
+pub async fn gaps(args: &GapsArgs) -> Result<(), Failure> {
+    let from = bound("--from", args.from.as_deref(), false)?;
+    let to = bound("--to", args.to.as_deref(), true)?;
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        return Err(WindowError::Empty { from, to }.into());
+    }
+    let now = match &args.now {
+        Some(text) => (text.parse()).map_err(|_| Failure::usage(format!("--now {text:?} is not an RFC 3339 time")))?,
+        None => Timestamp::now(),
+    };
+    let config = Config::load(args.file.config.config.as_deref())?;
+    let found = ledger::of_gaps(args).await?;
+    let mut text = String::new();
+    let mut any = false;
+    for (_, record) in &found.streams {
+        let stream = &record.stream;
+        let gaps = judged(record, from, to, oldest_of(&config, record, now)?);
+        any |= !gaps.is_empty();
+        if args.json {
+            for (Interval { from, to }, why) in gaps {
+                text += &line(&json!({
+                    "report": stream.report, "connection": stream.connection, "parameters": stream.parameters,
+                    "from": from, "to": to, "why": why.word(),
+                }))?;
+            }
+            continue;
+        }
+        if gaps.is_empty() {
+            let up_to = record.watermark.map(|mark| format!(" up to {}", seconds(mark)));
+            let file = found.file.display();
+            let _ = writeln!(text, "No gaps in {stream}{} in {file}.", up_to.unwrap_or_default());
+            continue;
+        }
+        let _ = writeln!(text, "{stream}");
+        for (Interval { from, to }, why) in gaps {
+            let _ = writeln!(text, "  {}  {}  {}", seconds(from), seconds(to), why.sentence());
+        }
+    }
+    if found.streams.is_empty() && !args.json {
+        let _ = writeln!(text, "No streams in {} yet.", found.file.display());
+    }
+    print(text.as_bytes())?;
+    match any && args.exit_code {
+        true => Err(Failure::silent(Exit::Partial)),
+        false => Ok(()),
+    }
+}
+
+/// What is missing of a stream between two instants, in order. Lost is what was found to be so, and what is older than the
+/// server keeps.
+fn judged(
+    record: &Record,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    oldest: Option<Timestamp>,
+) -> Vec<(Interval, Why)> {
+    let mut parts = Vec::new();
+    for gap in missing(record, from, to) {
+        let mut lost = record.lost.clone();
+        if let Some(oldest) = oldest.filter(|oldest| *oldest > gap.from) {
+            lost.push(Interval::new(gap.from, oldest.min(gap.to)));
+        }
+        let open = without(gap, &::ledger::merged(lost));
+        parts.extend(without(gap, &open).into_iter().map(|part| (part, Why::Lost)));
+        parts.extend(open.into_iter().map(|part| (part, Why::Open)));
+    }
+    parts.sort_unstable();
+    parts
+}
+
+/// What was never committed between two instants; without them, between the ends of what is known.
+fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Interval> {
+    let known = || record.covered.iter().chain(&record.lost);
+    let first = from.or_else(|| known().map(|known| known.from).min());
+    let last = to.or_else(|| known().map(|known| known.to).max());
+    match (first, last) {
+        (Some(from), Some(to)) => record.missing(Interval::new(from, to)),
+        _ => Vec::new(),
+    }
+}
+
+/// The first instant that a stream's server can still be asked for, as far as its plugin, if it is here, and `retention` of its
+/// connection say.
+fn oldest_of(config: &Config, record: &Record, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let described = description(config, &record.stream.report);
+    let asked = described.map(|description| oldest(now, description.granularity, description.retention_days));
+    let connection = config.connections.get(&record.stream.connection);
+    let kept = connection.and_then(|connection| connection.retention);
+    // Longer than time itself is for ever.
+    let kept = kept.and_then(|kept| now.checked_sub(kept).ok());
+    Ok(asked.transpose()?.flatten().max(kept))
+}
+
+/// What a report says of itself. One that was run from a path is known to nobody afterwards.
+fn description(config: &Config, report: &str) -> Option<Description> {
+    plugins::load(config, report).ok()?.report().ok()?.describe().ok()
+}
+
+pub fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let out_of_range = |_| Failure::usage(format!("{option} is out of range"));
+    Ok(Some(match Bound::parse(option, text)? {
+        Bound::Instant(instant) => instant,
+        Bound::Day(day) => {
+            let day = if end {
+                day.tomorrow().map_err(out_of_range)?
+            } else {
+                day
+            };
+            day.to_zoned(TimeZone::UTC).map_err(out_of_range)?.timestamp()
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::ledger::Stream;
+
+    fn day(day: i8) -> Timestamp {
+        let date = jiff::civil::date(2026, 3, day);
+        date.to_zoned(TimeZone::UTC).unwrap().timestamp()
+    }
+
+    #[test]
+    fn what_is_older_than_the_server_keeps_is_lost_and_the_rest_is_open() {
+        let mut record = Record::new(Stream::new("epm", "user-login", &[]));
+        record.covered = vec![Interval::new(day(1), day(2)), Interval::new(day(20), day(21))];
+        record.lost = vec![Interval::new(day(2), day(4))];
+        let all = |oldest| judged(&record, None, None, oldest);
+        let part = |from, to, why| (Interval::new(day(from), day(to)), why);
+        assert_eq!(all(None), [part(2, 4, Why::Lost), part(4, 20, Why::Open)]);
+        assert_eq!(all(Some(day(10))), [part(2, 10, Why::Lost), part(10, 20, Why::Open)]);
+        assert_eq!(all(Some(day(25))), [part(2, 20, Why::Lost)]);
+        assert_eq!(all(Some(day(1))), all(None));
+        let cut = judged(&record, Some(day(3)), Some(day(12)), Some(day(10)));
+        assert_eq!(cut, [part(3, 10, Why::Lost), part(10, 12, Why::Open)]);
+    }
+}

@@ -1,0 +1,246 @@
+//! `host ledger reset`, `rewind`, `rename` and `adopt`: changes of one stream's record by hand, under its claim.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+
+use crate::args::{RenameArgs, ResetArgs, RewindArgs, StreamArgs};
+use crate::commands::gaps::bound;
+use crate::commands::ledger::opened;
+use crate::error::Exit;
+use crate::error::Failure;
+use crate::render::print;
+use ledger::{Claim, Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
+
+/// `host ledger reset`.
+pub async fn reset(args: &ResetArgs) -> Result<(), Failure> {
+    let (ledger, found) = opened(&args.stream).await?;
+    let found = match args.all {
+        true => found,
+        false => vec![only("reset", &args.stream, found)?],
+    };
+    let mut text = String::new();
+    for (document, record) in &found {
+        // Not under the feet of a run.
+        let _claim = claimed(&ledger, &record.stream).await?;
+        forget(&ledger, document, record).await?;
+        let _ = writeln!(
+            text,
+            "Removed {} from the ledger. The next run starts at today 00:00 UTC.",
+            record.stream
+        );
+    }
+    print(text.as_bytes())
+}
+
+/// Removes all that a ledger has of a stream.
+async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> Result<(), Failure> {
+    // The record goes last, so that what is cut short can be asked for again; what is damaged goes too.
+    ledger.remove_all(&record.stream.progress_prefix()).await?;
+    ledger.remove_all(&record.stream.ids_prefix()).await?;
+    ledger.remove(&document.key, document.revision).await?;
+    // Nothing of what was fetched stays behind; a removal that a kill cut short is made up for by the next run.
+    for document in spool::documents(&ledger.beside("spool"), Some(&record.stream)) {
+        std::fs::remove_file(&document.path).map_err(|error| {
+            let path = document.path.display();
+            Failure::usage(format!(
+                "the stream is forgotten, but {path} cannot be removed: {error}"
+            ))
+            .hint("remove it: it holds report data")
+        })?;
+    }
+    Ok(())
+}
+
+/// `host ledger rewind`.
+pub async fn rewind(args: &RewindArgs) -> Result<(), Failure> {
+    let to = bound("--to", Some(&args.to), false)?.unwrap_or(Timestamp::MIN);
+    change("rewind", &args.stream, |record| {
+        let Some(watermark) = record.watermark.filter(|watermark| to < *watermark) else {
+            let complete = record
+                .watermark
+                .map_or("not begun".to_owned(), |at| format!("complete up to {at}"));
+            return Err(Failure::usage(format!(
+                "{} is {complete}: there is nothing behind {to} to rewind",
+                record.stream
+            ))
+            .hint("a stream goes back only; `host run` takes it on"));
+        };
+        rewound(record, to);
+        Ok(format!("{} goes on from {to} instead of {watermark}.\n", record.stream))
+    })
+    .await
+}
+
+/// Takes back what a record says of the time behind an instant; ids stay, so that what was delivered is known.
+fn rewound(record: &mut Record, to: Timestamp) {
+    record.watermark = Some(to);
+    let behind = Interval::new(to, Timestamp::MAX);
+    record.covered = (record.covered.iter())
+        .flat_map(|covered| without(*covered, &[behind]))
+        .collect();
+    let open: Vec<String> = (record.windows.iter())
+        .filter(|window| window.settled > to)
+        .map(|window| window.name.clone())
+        .collect();
+    for name in open {
+        record.give_up(&name, "the stream was rewound".into(), Timestamp::now());
+    }
+    for looked in record.look_back.looked.values_mut() {
+        *looked = to.min(*looked);
+    }
+}
+
+/// `host ledger adopt`.
+pub async fn adopt(args: &StreamArgs) -> Result<(), Failure> {
+    change("adopt", args, |record| {
+        let known = record.origin.take();
+        let before = known.map_or(String::new(), |known| {
+            format!(" It was collected from {known} until now.")
+        });
+        Ok(format!(
+            "{} takes the server of its next run for its own.{before}\n",
+            record.stream
+        ))
+    })
+    .await
+}
+
+/// `host ledger rename`.
+pub async fn rename(args: &RenameArgs) -> Result<(), Failure> {
+    let (ledger, found) = opened(&args.stream).await?;
+    let (document, _) = only("rename", &args.stream, found)?;
+    let (document, mut record) = current(&ledger, &document.key).await?;
+    let old = record.stream.clone();
+    if let Some(window) = record.windows.first() {
+        return Err(
+            Failure::usage(format!("a window of {old} is in flight: {}", window.state()))
+                .hint("run the stream under its old name until nothing is in flight, then rename it"),
+        );
+    }
+    let new = Stream::new(&args.to, &old.report, &old.parameters);
+    let (_old, _new) = (claimed(&ledger, &old).await?, claimed(&ledger, &new).await?);
+    if new == old {
+        return Err(Failure::usage(format!("{old} has that name already")));
+    }
+    if ledger.load(&new.key()).await?.is_some() {
+        return Err(Failure::usage(format!("{new} is in the ledger already"))
+            .hint(format!("host ledger reset {} forgets it", new.arguments())));
+    }
+    // Ids first, then the record that names them; the old record goes when the new one is there.
+    for day in ledger.list(&old.ids_prefix()).await? {
+        let key = day.key.replacen(&old.ids_prefix(), &new.ids_prefix(), 1);
+        match ledger.swap(&key, None, day.body).await {
+            Ok(_) | Err(LedgerError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    record.ids_of = record.ids_of.or_else(|| Some(old.connection.clone()));
+    record.stream = new.clone();
+    ledger.swap(&new.key(), None, record.encode()?).await?;
+    record.stream = old.clone();
+    forget(&ledger, &document, &record).await?;
+    let text = format!("{old} is {new} from now on, goes on from where it was, and its events keep their ids.\n");
+    print(text.as_bytes())
+}
+
+/// Holds a stream while its record is changed.
+async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, Failure> {
+    stream.claim(ledger).await.map_err(|error| match error {
+        claimed @ LedgerError::Claimed { .. } => {
+            let message = format!("{claimed}. Nothing of it was changed.");
+            Failure::new(Exit::Busy, message).hint("wait for it to end, or stop it")
+        }
+        error => error.into(),
+    })
+}
+
+/// Changes the record of one stream and prints what the change says.
+async fn change(
+    command: &str,
+    args: &StreamArgs,
+    change: impl FnOnce(&mut Record) -> Result<String, Failure>,
+) -> Result<(), Failure> {
+    let (ledger, found) = opened(args).await?;
+    let (document, record) = only(command, args, found)?;
+    let _claim = claimed(&ledger, &record.stream).await?;
+    let (document, mut record) = current(&ledger, &document.key).await?;
+    let said = change(&mut record)?;
+    ledger
+        .swap(&document.key, Some(document.revision), record.encode()?)
+        .await?;
+    print(said.as_bytes())
+}
+
+/// A stream's record as it is now.
+async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record), Failure> {
+    let found = ledger.load(key).await?;
+    let document = found.ok_or_else(|| Failure::usage("the stream was removed from the ledger just now"))?;
+    let (record, within) = Record::decode_with_ids(key, &document.body)?;
+    if !within.is_empty() {
+        return Err(
+            Failure::usage(format!("{} was written by an older version", record.stream))
+                .hint("run the stream once, then it can be changed"),
+        );
+    }
+    Ok((document, record))
+}
+
+/// The one stream that is meant.
+fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) -> Result<(Document, Record), Failure> {
+    let given = args.given()?;
+    if found.len() > 1
+        && let mut exact = found
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, record))| record.stream.parameters == given)
+        && let Some((place, _)) = exact.next()
+        && exact.next().is_none()
+        && args.connection.is_some()
+    {
+        return Ok(found.swap_remove(place));
+    }
+    if found.len() > 1 {
+        let commands: Vec<_> = (found.iter())
+            .map(|(_, record)| format!("host ledger {command} {}", record.stream.arguments()))
+            .collect();
+        return Err(
+            Failure::usage(format!("{} streams are called so; nothing was changed", found.len()))
+                .hint(format!("say which one: {}", commands.join("; "))),
+        );
+    }
+    found
+        .pop()
+        .ok_or_else(|| Failure::usage(format!("the ledger knows nothing of {}", args.report)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::InFlight;
+
+    #[test]
+    fn a_stream_that_is_rewound_asks_for_what_lies_behind_again() {
+        let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+        let mut record = Record::new(Stream::new("epm", "user-login", &[]));
+        record.watermark = Some(at(20));
+        record.covered = vec![Interval::new(at(0), at(20)), Interval::new(at(30), at(40))];
+        record.look_back.looked.insert(3600, at(21));
+        let window = |name: &str, from: i64, to: i64| InFlight {
+            name: name.into(),
+            period: Interval::new(at(from), at(to)),
+            settled: at(to),
+            ..InFlight::default()
+        };
+        record.windows = vec![window("old", 2, 4).into(), window("ahead", 20, 22).into()];
+        rewound(&mut record, at(10));
+        assert_eq!(
+            (record.watermark, record.covered.as_slice()),
+            (Some(at(10)), [Interval::new(at(0), at(10))].as_slice())
+        );
+        assert_eq!(record.due(at(12)), [Interval::new(at(10), at(12))]);
+        assert_eq!(record.look_back.looked[&3600], at(10));
+        let open: Vec<_> = record.windows.iter().map(|window| window.name.as_str()).collect();
+        assert_eq!(open, ["old"]);
+    }
+}

@@ -1,0 +1,80 @@
+//! One module a command: it turns arguments into validated objects and makes one call into the rooms below.
+
+mod check;
+mod check_state;
+mod config;
+mod dead_letters;
+mod demo;
+mod gaps;
+mod ledger;
+mod ledger_changes;
+mod login;
+mod plan;
+mod plugins;
+mod recording;
+mod rejected;
+pub mod report;
+mod routes;
+pub mod run;
+mod simulate;
+mod sinks;
+mod slow_demo;
+pub mod stream;
+mod workshop;
+
+use clap::CommandFactory;
+
+use crate::args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand, Talk};
+use crate::error::{Exit, Failure};
+use crate::render::print;
+use crate::stop;
+
+use config::load;
+
+/// Carries out the command that was typed.
+pub fn execute(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
+        Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
+        Command::Plan(args) => plan::plan(args),
+        Command::Demo(args) => block_on(&cli.talk, demo::demo(args, &cli.talk)),
+        Command::Check(args) => block_on(&cli.talk, check::check(args, &cli.talk)),
+        Command::Login(args) => block_on(&cli.talk, login::login(args, &cli.talk)),
+        Command::Simulate(args) => block_on(&cli.talk, simulate::simulate(args, &cli.talk)),
+        Command::Plugin(PluginCommand::List { json, config }) => plugins::list(&load(config)?, *json),
+        Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {
+            plugins::inspect(&load(config)?, plugin, *json)
+        }
+        Command::Plugin(PluginCommand::New(args)) => workshop::new(args),
+        Command::Plugin(PluginCommand::Build(args)) => workshop::build(args, &cli.talk),
+        Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
+        Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
+        Command::Sink(SinkCommand::List { json, config }) => sinks::list(&load(config)?, *json),
+        Command::DeadLetter(command) => block_on(&cli.talk, dead_letters::run(command, &cli.talk)),
+        Command::Rejected(command) => block_on(&cli.talk, rejected::run(command, &cli.talk)),
+        Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
+        Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
+        Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),
+        Command::Config(ConfigCommand::Schema) => config::schema(),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "host", &mut script);
+            print(&script)
+        }
+    }
+}
+
+fn block_on(talk: &Talk, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start: {error}")))?;
+    let result = runtime.block_on(async {
+        stop::outlive_file_size_limit();
+        work.await
+    });
+    stop::redeemed(talk);
+    // A thread that waits for the terminal or a full pipe must not hold the process back.
+    runtime.shutdown_background();
+    result
+}

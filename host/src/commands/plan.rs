@@ -1,0 +1,96 @@
+//! `host plan`: what a run would fetch.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+
+use crate::args::{PlanArgs, PlanFormat};
+use crate::commands::report::{self, Report};
+use crate::error::Exit;
+use crate::error::Failure;
+use crate::render::print;
+use sandbox::{Body, Fetch, Grants, HttpRequest, Paging, grants};
+use sink::terminal::printable;
+
+/// Prints the plan of a report; sends nothing.
+pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
+    let report = report::prepare(&args.report, None)?;
+    let mut plugin = report.plugin.report()?;
+    let fetches = plugin.plan(&report.request)?;
+    let format = args.format.unwrap_or(if std::io::stdout().is_terminal() {
+        PlanFormat::Text
+    } else {
+        PlanFormat::Json
+    });
+    let text = match format {
+        PlanFormat::Text => lines(&report, plugin.grants(), &fetches),
+        PlanFormat::Json => json(&fetches)?,
+    };
+    print(text.as_bytes())
+}
+
+fn json(fetches: &[Fetch]) -> Result<String, Failure> {
+    let mut text = String::new();
+    for fetch in fetches {
+        text += &serde_json::to_string(fetch).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn lines(report: &Report, grants: &Grants, fetches: &[Fetch]) -> String {
+    let window = report.window;
+    let mut text = format!(
+        "{} from {} to {}: {} to fetch; the plugin may ask for {grants}\n",
+        printable(&report.description.name),
+        window.from,
+        window.to,
+        fetches.len()
+    );
+    for fetch in fetches {
+        let _ = writeln!(text, "{}", printable(&line(fetch)));
+    }
+    text
+}
+
+/// The kind of a fetch, its request, and what comes of it.
+fn line(fetch: &Fetch) -> String {
+    let (kind, request, gives) = match fetch {
+        Fetch::Call(call) => ("call", &call.request, None),
+        Fetch::Job(job) => {
+            let kept = if job.keep { ", which stays on the server" } else { "" };
+            ("job", &job.submit, Some(format!("file {}{kept}", job.file)))
+        }
+        Fetch::Pages(pages) => {
+            let paging = match &pages.paging {
+                Paging::Scim(count) => format!("pages of {count} by SCIM position"),
+                Paging::LinkNext => "pages by Link header".to_owned(),
+                Paging::NextToken((header, _)) => format!("pages by {header} header"),
+            };
+            ("pages", &pages.request, Some(paging))
+        }
+    };
+    let gives = gives.map(|gives| format!("  -> {gives}")).unwrap_or_default();
+    format!("{kind:<5}  {}{gives}", shown(request))
+}
+
+/// Method, path and query, and what the body says.
+fn shown(request: &HttpRequest) -> String {
+    let method = grants::name(request.method);
+    let mut text = format!("{method:<6} /{}", request.path.join("/"));
+    if !request.query.is_empty() {
+        text.push('?');
+        text += &pairs(&request.query);
+    }
+    let _ = match &request.body {
+        None => Ok(()),
+        Some(Body::Form(fields)) => write!(text, "  form {}", pairs(fields)),
+        Some(Body::Json(body)) => write!(text, "  json {body}"),
+        Some(Body::Other((media_type, bytes))) => write!(text, "  {media_type}, {} bytes", bytes.len()),
+    };
+    text
+}
+
+fn pairs(pairs: &[(String, String)]) -> String {
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join("&")
+}

@@ -1,0 +1,53 @@
+//! `host simulate`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::args::{SimulateArgs, Talk};
+use crate::error::Failure;
+use crate::log::{self, Line};
+use crate::render::print;
+use crate::stop::Stop;
+use setup::config;
+use simulator::{Scenario, Simulator};
+
+/// Starts the simulator, prints its URL to stdout, and serves until it is told to stop.
+pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {
+    if args.scenarios.iter().any(|scenario| scenario == "help") {
+        return print(help().as_bytes());
+    }
+    let scenario: Scenario = args.scenarios.join(",").parse()?;
+    let credentials = scenario.credentials.clone();
+    let lifetime = match &args.lifetime {
+        Some(text) => config::parse_duration(text)
+            .map_err(|reason| Failure::usage(format!("--for: {reason}")).hint("for example --for 15m"))?,
+        None => Duration::MAX,
+    };
+    let stop = Stop::listen(talk)?;
+    let running = Simulator::start(scenario, args.port, args.tls).await?;
+    if let (Some(path), Some(pem)) = (&args.ca_file, running.ca_pem()) {
+        std::fs::write(path, pem)
+            .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+    }
+    stop.hold("the simulator keeps nothing");
+    print(format!("{}\n", running.url()).as_bytes())?;
+    let text = format!("Basic: {} / {}; Ctrl-C stops.", credentials.user, credentials.password);
+    log::say(talk.log_format, &format!("{text}\n"), &Line::new("info", &text));
+    // Over with the signal, or with its time.
+    let _ = tokio::time::timeout(lifetime, stop.token.cancelled()).await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Every switch, a line each.
+fn help() -> String {
+    let mut text = String::new();
+    for switch in Scenario::switches() {
+        let spelled = match switch.value {
+            Some(value) => format!("{}={value}", switch.name),
+            None => switch.name.to_string(),
+        };
+        let _ = writeln!(text, "{spelled:<32} {}", switch.summary);
+    }
+    text
+}

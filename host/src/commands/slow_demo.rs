@@ -1,0 +1,401 @@
+//! `host demo --slow`: a demo that may be killed at any moment, and goes on when it is started again.
+//!
+//! The simulator is a process of its own, so that it outlives the demo as a real server does, for a while. The ledger and
+//! what the sink got lie in a folder. [`Stage`] is both: begun anew where they no longer belong together, and removed
+//! once the demo has come to its end.
+
+use setup::plugins;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::fs::{File, TryLockError};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::io::AsyncBufReadExt as _;
+use tokio::process::{Child, Command};
+
+use crate::args::{DemoArgs, ReportArgs, Talk};
+use crate::commands::demo::{connection, say};
+use crate::commands::report;
+use crate::commands::run;
+use crate::commands::stream::RunStream;
+use crate::error::Exit;
+use crate::error::Failure;
+use crate::render::print;
+use crate::stop::Stop;
+use ::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
+use ::run::{Rejects, RunError, Wanted};
+use base::counted::counted;
+use event::Provenance;
+use remote::{Remote, Request, Settings};
+use sandbox::{ConnectionKind, PluginKind};
+use setup::config::Config;
+use setup::sinks::{self, Presentation, Wanted as Named};
+use sink::Format;
+
+/// How long the simulator waits for somebody to start the demo again.
+const LIFETIME: &str = "15m";
+/// How often a job answers that it is not done: about ten seconds.
+const SCENARIO: &str = "slow-job=6";
+/// The days that the demo asks for, up to yesterday.
+const DAYS: u32 = 7;
+/// How long the simulator may take to start or to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of what the simulator says of itself.
+const ABOUT_BYTES: u64 = 8 << 20;
+
+/// What a killed demo leaves for the next.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    /// Where the simulator is.
+    url: String,
+    /// Which one it is.
+    process: u32,
+    since: String,
+    /// The days that are asked for.
+    from: Date,
+    to: Date,
+    now: Option<String>,
+}
+
+/// What the simulator says of itself.
+#[derive(Debug, Deserialize)]
+struct About {
+    process: u32,
+    since: String,
+    requests: Vec<Asked>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    method: String,
+    path: String,
+}
+
+/// Runs the demo, or goes on with the one before.
+pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
+    let stop = Stop::listen(talk)?;
+    let stage = Stage::open(args, talk).await?;
+    stop.hold("run `host demo --slow` again, and it goes on from there");
+    for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
+        stage.play(name, talk, &stop).await?;
+    }
+    let totals = stage.totals().await?;
+    stage.strike().await;
+    print(totals.as_bytes())
+}
+
+/// The simulator, the ledger and the files of a demo.
+struct Stage {
+    folder: PathBuf,
+    state: State,
+    simulator: Option<Child>,
+    /// Two demos at once would be in each other's way.
+    _lock: File,
+}
+
+impl Stage {
+    async fn open(args: &DemoArgs, talk: &Talk) -> Result<Stage, Failure> {
+        let parent = setup::state::folder();
+        let parent = parent
+            .ok_or_else(|| {
+                Failure::usage("there is no place to keep the demo's state").hint("set $XDG_STATE_HOME or $HOME")
+            })?
+            .join("demo");
+        let failed = |error: io::Error| Failure::usage(format!("cannot use {}: {error}", parent.display()));
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(&parent).map_err(failed)?;
+        let lock = File::options().append(true).create(true).open(parent.join("lock"));
+        let lock = lock.map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::usage("another `host demo --slow` is at work").hint("wait for it to end"));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let folder = parent.join("stage");
+        if let Some(state) = State::read(&folder) {
+            if state.is_there().await {
+                say(
+                    talk,
+                    &format!("Going on with the last demo; its simulator is still at {}\n", state.url),
+                );
+                return Ok(Stage {
+                    folder,
+                    state,
+                    simulator: None,
+                    _lock: lock,
+                });
+            }
+            say(
+                talk,
+                "The simulator of the last demo is gone, so there is nothing to go on with: beginning anew\n",
+            );
+        }
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => builder.create(&folder).map_err(failed)?,
+        }
+        let (simulator, state) = start(args).await?;
+        state.write(&folder).map_err(failed)?;
+        say(
+            talk,
+            &format!(
+                "A simulator plays EPM Cloud and an identity domain at {}, for {LIFETIME} at most.\n\
+                 Its jobs take about ten seconds. Kill this process meanwhile, as hard as you like \
+                 (kill -9 {}),\nand run `host demo --slow` again.\n",
+                state.url,
+                std::process::id()
+            ),
+        );
+        Ok(Stage {
+            folder,
+            state,
+            simulator: Some(simulator),
+            _lock: lock,
+        })
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.folder.join("ledger.db")
+    }
+
+    /// Where a report's events go.
+    fn events(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.ndjson"))
+    }
+
+    /// Runs one report, unless it is done.
+    async fn play(&self, name: &str, talk: &Talk, stop: &Stop) -> Result<(), Failure> {
+        let State { url, from, to, .. } = &self.state;
+        say(
+            talk,
+            &format!("\n$ host backfill {name} --from {from} --to {to} --window {DAYS}d --sink file:{name}.ndjson\n"),
+        );
+        let asked = ReportArgs {
+            plugin: name.to_owned(),
+            from: Some(from.to_string()),
+            to: Some(to.to_string()),
+            now: self.state.now.clone(),
+            ..ReportArgs::default()
+        };
+        let report = report::prepare(&asked, None)?;
+        let mut settings = connect(url, report.description.connection)?;
+        settings.now = report.clock;
+        let provenance = Arc::new(run::provenance(&report, &settings));
+        if self.is_done(&report, &provenance).await? {
+            say(talk, "done before\n");
+            return Ok(());
+        }
+        let wanted = Named {
+            names: &[format!("file:{}", self.events(name).display())],
+            plugin_config: None,
+            presentation: Presentation {
+                encoding: None,
+                format: Some(Format::Ndjson),
+            },
+            extend: true,
+        };
+        let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
+        let missing = Wanted::Missing { days: DAYS };
+        let parameters = &report.request.parameters;
+        let found = RunStream::find(self.ledger(), &provenance, parameters, &settings).await?;
+        let mut keeping = found.keeping(&report, &settings, missing, None, &sinks.outlets).await?;
+        // The days are over, and the simulator knows them from the start.
+        keeping.lag = Duration::ZERO;
+        let (summary, result) = run::execute(
+            report,
+            settings,
+            sinks,
+            provenance,
+            Some(keeping),
+            Rejects::default(),
+            talk,
+            stop,
+        )
+        .await?;
+        match result {
+            Ok(()) => {
+                say(
+                    talk,
+                    &format!(
+                        "{}, {}\n",
+                        counted(summary.events, "event", "events"),
+                        counted(summary.remote.requests, "request", "requests")
+                    ),
+                );
+                Ok(())
+            }
+            Err(RunError::Stopped) => Err(stop.failure()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether all of the period is committed.
+    async fn is_done(&self, report: &report::Report, provenance: &Provenance) -> Result<bool, Failure> {
+        let ledger = SqliteLedger::open(self.ledger())?;
+        let stream = Stream::new(&provenance.connection, &provenance.report, &report.request.parameters);
+        let Some(found) = ledger.load(&stream.key()).await? else {
+            return Ok(false);
+        };
+        let record = Record::decode(&found.key, &found.body)?;
+        let period = Interval::new(report.window.from, report.window.to);
+        Ok(record.windows.is_empty() && record.missing(period).is_empty())
+    }
+
+    /// What the sink holds and what the server was asked for, a line a report.
+    async fn totals(&self) -> Result<String, Failure> {
+        let about = ask(&self.state.url).await;
+        let mut text = format!("{:<16} {:>8} {:>8} {:>5}\n", "REPORT", "EVENTS", "DOUBLED", "JOBS");
+        for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
+            let path = self.events(name);
+            let counted = count(&path)
+                .map_err(|error| Failure::new(Exit::Internal, format!("cannot read {}: {error}", path.display())))?;
+            let ends: &[&str] = match name {
+                "invalid-login" => &["/invalidloginreport"],
+                "user-audit" => &["/reports", "/reports/useraudit"],
+                _ => &[],
+            };
+            let jobs = match &about {
+                Some(about) if !ends.is_empty() => {
+                    let creates =
+                        |asked: &&Asked| asked.method == "POST" && ends.iter().any(|end| asked.path.ends_with(end));
+                    about.requests.iter().filter(creates).count().to_string()
+                }
+                _ => "-".to_owned(),
+            };
+            let (events, doubled) = counted;
+            let _ = writeln!(text, "{name:<16} {events:>8} {doubled:>8} {jobs:>5}");
+        }
+        Ok(text)
+    }
+
+    /// Ends the simulator, and removes what is left.
+    async fn strike(mut self) {
+        if let Some(about) = ask(&self.state.url).await
+            && about.is(&self.state)
+            && let Some(process) = i32::try_from(about.process)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+        {
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+        if let Some(simulator) = &mut self.simulator {
+            let _ = tokio::time::timeout(PATIENCE, simulator.wait()).await;
+        }
+        // What cannot be removed is removed when a demo begins anew.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl State {
+    /// What an earlier demo left; none where that cannot be used.
+    fn read(folder: &Path) -> Option<State> {
+        serde_json::from_slice(&std::fs::read(folder.join("demo.json")).ok()?).ok()
+    }
+
+    /// Writes it all or not at all.
+    fn write(&self, folder: &Path) -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.persist(folder.join("demo.json")).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Whether the simulator is there, and still the one it was.
+    async fn is_there(&self) -> bool {
+        ask(&self.url).await.is_some_and(|about| about.is(self))
+    }
+}
+
+impl About {
+    fn is(&self, state: &State) -> bool {
+        (self.process, &self.since) == (state.process, &state.since)
+    }
+}
+
+/// Starts a simulator that outlives this process: in a group of its own, where Ctrl-C does not reach it.
+async fn start(args: &DemoArgs) -> Result<(Child, State), Failure> {
+    let failed = |reason: String| Failure::new(Exit::Internal, format!("cannot start the simulator: {reason}"));
+    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let scenario = match &args.now {
+        Some(now) => format!("{SCENARIO},now={now}"),
+        None => SCENARIO.to_owned(),
+    };
+    let mut simulator = Command::new(program)
+        .args(["simulate", "--scenario", &scenario, "--for", LIFETIME])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let Some(stdout) = simulator.stdout.take() else {
+        return Err(failed("it has no output".into()));
+    };
+    let mut line = String::new();
+    let mut lines = tokio::io::BufReader::new(stdout);
+    let read = tokio::time::timeout(PATIENCE, lines.read_line(&mut line)).await;
+    read.map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(error.to_string()))?;
+    let url = line.trim().to_owned();
+    let about = ask(&url).await.ok_or_else(|| failed("it does not answer".into()))?;
+    let now = match &args.now {
+        Some(now) => now
+            .parse()
+            .map_err(|_| Failure::usage(format!("--now {now:?} is not an RFC 3339 time")))?,
+        None => Timestamp::now(),
+    };
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let back = |days: u32| today.checked_sub(i64::from(days).days());
+    let out_of_range = |_| Failure::usage("--now is out of range");
+    let state = State {
+        url,
+        process: about.process,
+        since: about.since,
+        // Yesterday is not over everywhere until noon.
+        from: back(DAYS + 1).map_err(out_of_range)?,
+        to: back(2).map_err(out_of_range)?,
+        now: args.now.clone(),
+    };
+    Ok((simulator, state))
+}
+
+/// What the simulator at a URL says of itself; none where none is there.
+async fn ask(url: &str) -> Option<About> {
+    let mut settings = connect(url, ConnectionKind::Epm).ok()?;
+    settings.timeouts.connect = PATIENCE;
+    settings.timeouts.head = PATIENCE;
+    settings.retry.attempts = 1;
+    let remote = Remote::new(settings).ok()?;
+    let request = Request::get(remote.resolve("/simulator").ok()?).limit(ABOUT_BYTES);
+    let answer = remote.exchange(request).await.ok()?;
+    serde_json::from_slice(&answer.body).ok()
+}
+
+fn connect(url: &str, kind: ConnectionKind) -> Result<Settings, Failure> {
+    let url = (url.parse()).map_err(|_| Failure::new(Exit::Internal, "the simulator is at no URL".to_owned()))?;
+    Ok(connection(url, kind))
+}
+
+/// How many events a file holds, and how many of them it holds for the second time.
+fn count(path: &Path) -> io::Result<(usize, usize)> {
+    let (mut events, mut ids) = (0, HashSet::new());
+    for line in BufReader::new(File::open(path)?).lines() {
+        let event: Value = serde_json::from_str(&line?)?;
+        events += 1;
+        let id = event.pointer("/metadata/uid").and_then(Value::as_str);
+        ids.insert(id.unwrap_or_default().to_owned());
+    }
+    Ok((events, events - ids.len()))
+}

@@ -1,0 +1,348 @@
+//! Every way to fail, with the exit code that scripts see, a stable word for machines, and what to do about it.
+
+use std::io::Write;
+
+use crate::args::{LogFormat, Talk};
+use crate::log::{self, Line};
+use crate::render::screen;
+use base::ErrorKind;
+use base::store::StoreError;
+use base::visible::line as visible;
+use fetch::FetchError;
+use ledger::LedgerError;
+use remote::RemoteError;
+use run::{RereadError, RunError, WindowError};
+use sandbox::PluginError;
+use setup::SetupError;
+use setup::config::{Config, ConfigError};
+use simulator::SimulatorError;
+use sink::SinkError;
+use sink::dead_letters::DeadLetterError;
+
+/// The exit codes; `docs/scripting.md` is the same table for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Exit {
+    Done = 0,
+    Internal = 1,
+    Usage = 2,
+    Refused = 3,
+    Unavailable = 4,
+    RemoteFailed = 5,
+    PluginFailed = 6,
+    DeliveryFailed = 7,
+    Partial = 8,
+    Busy = 9,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The word that stands in JSON errors.
+    pub fn word(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::Internal => "internal",
+            Exit::Usage => "usage",
+            Exit::Refused => "refused",
+            Exit::Unavailable => "unavailable",
+            Exit::RemoteFailed => "remote-failed",
+            Exit::PluginFailed => "plugin-failed",
+            Exit::DeliveryFailed => "delivery-failed",
+            Exit::Partial => "partial",
+            Exit::Busy => "busy",
+            Exit::Interrupted => "interrupted",
+            Exit::Terminated => "terminated",
+        }
+    }
+}
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the process exits.
+    pub exit: Exit,
+    /// A stable word for machines.
+    pub code: &'static str,
+    /// What happened; none where the user knows, as after Ctrl-C.
+    pub message: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// A line that comes after the error on stderr, as it is.
+    pub after: Option<String>,
+}
+
+impl Failure {
+    /// A failure with a message.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
+        Failure {
+            exit,
+            code: exit.word(),
+            message: Some(message.into()),
+            hint: None,
+            after: None,
+        }
+    }
+
+    /// What the user typed cannot be meant.
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::Usage, message)
+    }
+
+    /// An exit without a word.
+    pub fn silent(exit: Exit) -> Failure {
+        Failure {
+            exit,
+            code: exit.word(),
+            message: None,
+            hint: None,
+            after: None,
+        }
+    }
+
+    /// The failure with the configuration's file, where that is what has to be changed and the message does not name it.
+    pub fn read_from(self, config: &Config) -> Failure {
+        let message = match self.message {
+            Some(message) if self.exit == Exit::Usage => Some(SetupError::usage(message).read_from(config).message),
+            message => message,
+        };
+        Failure { message, ..self }
+    }
+
+    fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+        let told = SetupError::told(ErrorKind::Internal, error, hint);
+        Failure {
+            hint: told.hint,
+            ..Failure::new(exit, told.message)
+        }
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints `error:` and `hint:`, or one JSON line, to stderr. Control characters of foreign text are made visible.
+    pub fn print(&self, format: LogFormat) {
+        if let Some(message) = &self.message {
+            let mut text = format!("\x1b[1;31merror:\x1b[0m {}\n", visible(message));
+            let mut line = (Line::new("error", message).with("code", self.code)).with("exit", self.exit.code());
+            if let Some(hint) = &self.hint {
+                text += &format!("\x1b[1;36mhint:\x1b[0m {}\n", visible(hint));
+                line = line.with("hint", hint.as_str());
+            }
+            log::say(format, &text, &line);
+        }
+        if let Some(line) = &self.after {
+            let _ = screen::Stderr.write_all(line.as_bytes());
+        }
+    }
+}
+
+/// Prints a hint where nothing failed.
+pub fn hint(text: &str, talk: &Talk) {
+    if !talk.quiet {
+        let shown = format!("\x1b[1;36mhint:\x1b[0m {}\n", visible(text));
+        log::say(talk.log_format, &shown, &Line::new("info", text).with("code", "hint"));
+    }
+}
+
+/// Prints what goes on where nothing is wrong and nothing to be done.
+pub fn note(text: &str, talk: &Talk) {
+    if !talk.quiet {
+        let shown = visible(text) + "\n";
+        log::say(talk.log_format, &shown, &Line::new("info", text));
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        let exit = exit_of(error.kind);
+        Failure {
+            code: error.code.unwrap_or_else(|| exit.word()),
+            hint: error.hint,
+            ..Failure::new(exit, error.message)
+        }
+    }
+}
+
+/// What is told the same whether a command meets it or what it sets up.
+macro_rules! as_in_setup {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                SetupError::from(error).into()
+            }
+        }
+    )+};
+}
+
+as_in_setup!(
+    ConfigError,
+    DeadLetterError,
+    LedgerError,
+    PluginError,
+    RemoteError,
+    SinkError,
+    StoreError
+);
+
+impl From<WindowError> for Failure {
+    fn from(error: WindowError) -> Self {
+        Failure::told(Exit::Usage, &error, error.hint())
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Failure {
+            code: error.code(),
+            ..Failure::told(exit_of(error.kind()), &error, error.hint())
+        }
+    }
+}
+
+/// How the process exits after an error of that kind.
+pub fn exit_of(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::Closed => Exit::Done,
+        ErrorKind::Internal => Exit::Internal,
+        ErrorKind::Usage => Exit::Usage,
+        ErrorKind::Refused => Exit::Refused,
+        ErrorKind::Unavailable => Exit::Unavailable,
+        ErrorKind::Failed => Exit::RemoteFailed,
+        ErrorKind::Plugin => Exit::PluginFailed,
+        ErrorKind::Delivery => Exit::DeliveryFailed,
+        ErrorKind::Busy => Exit::Busy,
+    }
+}
+
+impl From<RereadError> for Failure {
+    fn from(error: RereadError) -> Self {
+        match error {
+            RereadError::Plugin(error) => error.into(),
+            RereadError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
+        }
+    }
+}
+
+impl From<SimulatorError> for Failure {
+    fn from(error: SimulatorError) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
+        Failure::told(exit, &error, error.hint())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Plugin(error) | RunError::Plan(error) => error.into(),
+            RunError::Ledger(error) => Failure {
+                exit: Exit::Internal,
+                ..error.into()
+            },
+            RunError::Window(error) => error.into(),
+            RunError::Ahead {
+                ref arguments, ref now, ..
+            } => {
+                let hint = format!(
+                    "set this machine's clock right if it is slow; if it is right, it was fast in an earlier run: \
+                     `host ledger rewind {arguments} --to {now}` asks for everything since then again"
+                );
+                Failure::usage(error.to_string()).hint(hint)
+            }
+            RunError::Gap {
+                ref report,
+                ref connection,
+                ..
+            } => {
+                let hint = format!(
+                    "it is written down: `host gaps {report} --connection {connection}`; run more often than the server deletes, \
+                     and set `retention` of the connection to what the server keeps"
+                );
+                Failure {
+                    code: "data-lost",
+                    ..Failure::new(Exit::Partial, error.to_string()).hint(hint)
+                }
+            }
+            error @ RunError::Changed { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
+                .hint("run again: the window is delivered from its start, with the same ids"),
+            error @ RunError::Gone => Failure::new(Exit::RemoteFailed, error.to_string())
+                .hint("run again: it goes on with what there is, and `host gaps` lists what is lost"),
+            RunError::Fetch(error) => error.into(),
+            RunError::Sink { name, source } => {
+                let failure = Failure::told(Exit::DeliveryFailed, &source, source.hint());
+                let message = failure.message.map(|message| format!("sink {name}: {message}"));
+                Failure { message, ..failure }
+            }
+            error @ RunError::Undelivered { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
+                .hint(
+                    "fix the sink, or make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
+                     [dead-letters]; then run again",
+                ),
+            error @ RunError::Lost { .. } => Failure {
+                code: "events-lost",
+                ..Failure::new(Exit::Partial, error.to_string())
+            }
+            .hint(
+                "fix the sink, and make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
+                 [dead-letters]; `host run` with --from, --to and --sink asks for the period again and delivers it to that \
+                 sink; with `required = true` the run would have waited for it",
+            ),
+            error @ RunError::DeadLettered { .. } => Failure::new(Exit::Partial, error.to_string()).hint(
+                "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
+            ),
+            RunError::Closed => Failure::silent(Exit::Done),
+            RunError::Stopped => Failure::silent(Exit::Interrupted),
+            error @ RunError::Keep { .. } => Failure {
+                code: "spool-failed",
+                ..Failure::told(
+                    Exit::Internal,
+                    &error,
+                    Some("make room there, and let it be writable; the next run goes on from here".into()),
+                )
+            },
+            error @ RunError::SpoolFull { .. } => Failure {
+                code: "spool-full",
+                ..Failure::told(
+                    Exit::Internal,
+                    &error,
+                    Some(
+                        "`host ledger list` shows which windows wait, and the next run goes on with them; let their sinks take \
+                         events, give windows up with `host ledger reset`, or raise `spool-bytes` under [ledger]"
+                            .into(),
+                    ),
+                )
+            },
+            RunError::TooManyRejected(error) => Failure {
+                code: "too-many-rejected",
+                ..Failure::told(Exit::RemoteFailed, &error, Some(error.hint()))
+            },
+            RunError::Rejects(error) => Failure {
+                exit: Exit::Internal,
+                ..error.into()
+            },
+            error @ RunError::RowsLost { .. } => Failure {
+                code: "rejected-rows",
+                ..Failure::new(Exit::Partial, error.to_string()).hint(
+                    "`host rejected replay` reads those that are kept, `host rejected drop` makes room; raise `rows` and `bytes` \
+                     or name a `path` under [rejected]",
+                )
+            },
+            error @ RunError::SetAside(_) => Failure::told(
+                Exit::Internal,
+                &error,
+                Some("free space in the folder for temporary files, or name another with TMPDIR".into()),
+            ),
+            RunError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
+            error @ (RunError::Spool(_) | RunError::Internal(_)) => Failure::new(Exit::Internal, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The end of a run in one line for people: what is new, how far the stream is complete, and whatever was not plainly
+//! delivered.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::args::Talk;
+use crate::log::{self, Line};
+use base::counted::counted;
+use base::visible::line as visible;
+use ledger::Stream;
+use run::{Summary, Wanted};
+
+/// What the line must know besides the summary, where progress is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// What was asked for.
+    pub wanted: Wanted,
+    /// How long after an event it may still be missing at the source.
+    pub lag: Duration,
+}
+
+/// Something that is not an event plainly delivered.
+struct Part {
+    /// How many of it.
+    of: fn(&Summary) -> u64,
+    /// One of it.
+    one: &'static str,
+    /// Several of it.
+    more: &'static str,
+    /// Whether somebody should look.
+    warns: bool,
+}
+
+/// Said where there is any, in this order.
+const PARTS: &[Part] = &[
+    Part {
+        of: |summary| summary.rejected,
+        one: "row rejected",
+        more: "rows rejected",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.unrouted,
+        one: "event matched no route",
+        more: "events matched no route",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.sinks.iter().map(|sink| sink.dead_lettered).sum(),
+        one: "event kept as a dead letter",
+        more: "events kept as dead letters",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.sinks.iter().map(|sink| sink.undelivered).sum(),
+        one: "event not delivered",
+        more: "events not delivered",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.gaps.len() as u64),
+        one: "period lost",
+        more: "periods lost",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.unsure),
+        one: "job that may exist twice",
+        more: "jobs that may exist twice",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.mended,
+        one: "record mended",
+        more: "records mended",
+        warns: true,
+    },
+    Part {
+        of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.late),
+        one: "event that the server stored late",
+        more: "events that the server stored late",
+        warns: false,
+    },
+];
+
+/// Says how a run ended: on a terminal, with `-v`, where a backfill had nothing to do, and wherever not all was plainly
+/// delivered.
+pub fn tell(summary: &Summary, kept: Option<Kept>, talk: &Talk) {
+    let parts = parts(summary);
+    // Who asked for a period and gets nothing wonders why.
+    let idle = nothing_was_asked(summary, kept) && kept.is_some_and(|kept| kept.wanted != Wanted::Due);
+    let asked_for = std::io::stderr().is_terminal() || talk.verbose > 0 || idle;
+    let warns = PARTS.iter().any(|part| part.warns && (part.of)(summary) > 0);
+    if talk.quiet || (!asked_for && !warns) {
+        return;
+    }
+    let text = line(summary, kept, &parts);
+    let level = if warns { "warn" } else { "info" };
+    let json = Line::new(level, &text)
+        .with("code", "closing")
+        .with("events", summary.events)
+        .with("duplicates", summary.duplicates)
+        .with("rejected", summary.rejected)
+        .with("duration_ms", summary.duration_ms)
+        .with("exit", summary.exit);
+    log::say(talk.log_format, &(visible(&text) + "\n"), &json);
+}
+
+fn parts(summary: &Summary) -> Vec<String> {
+    let some = PARTS.iter().map(|part| ((part.of)(summary), part));
+    some.filter(|(count, _)| *count > 0)
+        .map(|(count, part)| counted(count, part.one, part.more))
+        .collect()
+}
+
+fn line(summary: &Summary, kept: Option<Kept>, parts: &[String]) -> String {
+    let stream = Stream::new(&summary.connection, &summary.plugin.name, &summary.parameters);
+    let mut said = vec![done(summary, kept)];
+    said.extend_from_slice(parts);
+    said.extend(complete(summary, kept));
+    if !nothing_was_asked(summary, kept) {
+        said.push(took(summary.duration_ms));
+    }
+    format!("{stream}: {}", said.join("; "))
+}
+
+/// Whether the ledger says that there was nothing to ask for.
+fn nothing_was_asked(summary: &Summary, kept: Option<Kept>) -> bool {
+    let windows = summary.ledger.as_ref().map(|ledger| ledger.windows);
+    kept.is_some_and(|kept| kept.wanted != Wanted::Period) && windows == Some(0)
+}
+
+fn done(summary: &Summary, kept: Option<Kept>) -> String {
+    let period = || match summary.window {
+        Some(window) => format!(" from {} to {} UTC", minute(window.from), minute(window.to)),
+        None => String::new(),
+    };
+    let wanted = kept.map(|kept| kept.wanted);
+    if nothing_was_asked(summary, kept) {
+        return match wanted {
+            Some(Wanted::Missing { .. }) => format!("nothing to collect{}: it is complete", period()),
+            _ => "nothing due".to_owned(),
+        };
+    }
+    // A period that was named is delivered whole, whatever of it was delivered before.
+    if matches!(wanted, None | Some(Wanted::Period)) {
+        return counted(summary.events, "event", "events") + &period();
+    }
+    let new = summary.events.saturating_sub(summary.duplicates);
+    let new = counted(new, "new event", "new events");
+    match summary.duplicates {
+        0 => new,
+        known => format!("{new} ({known} already delivered)"),
+    }
+}
+
+/// Up to when nothing is missing but what is known to be lost.
+fn complete(summary: &Summary, kept: Option<Kept>) -> Option<String> {
+    let (kept, watermark) = (kept?, summary.ledger.as_ref()?.watermark?);
+    let today = watermark.to_zoned(TimeZone::UTC).date() == summary.started.to_zoned(TimeZone::UTC).date();
+    let up_to = match today && nothing_was_asked(summary, Some(kept)) {
+        true => watermark.strftime("%H:%M").to_string(),
+        false => minute(watermark),
+    };
+    let lag = match nothing_was_asked(summary, Some(kept)) && kept.wanted == Wanted::Due {
+        true => format!(" (lag {})", span(kept.lag)),
+        false => String::new(),
+    };
+    Some(format!("complete up to {up_to} UTC{lag}"))
+}
+
+/// Whole minutes, the seconds cut off: what is complete is complete up to there.
+fn minute(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (hours, 0, 0) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{} min", hours * 60 + minutes),
+    }
+}
+
+fn took(ms: u64) -> String {
+    match ms {
+        0..100 => format!("{ms} ms"),
+        100..60_000 => format!("{}.{} s", ms / 1000, ms / 100 % 10),
+        _ => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use run::{GapSummary, LedgerSummary, WindowSummary};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn summary(windows: u64) -> Summary {
+        let mut summary = Summary {
+            connection: "prod".into(),
+            started: at("2026-11-21T09:00:31Z"),
+            window: Some(WindowSummary {
+                from: at("2026-11-20T00:00:00Z"),
+                to: at("2026-11-22T00:00:00Z"),
+            }),
+            duration_ms: 3598,
+            ledger: Some(LedgerSummary {
+                windows,
+                resumed: 0,
+                unsure: 0,
+                in_flight: 0,
+                watermark: Some(at("2026-11-21T08:45:31Z")),
+                last_event: None,
+                late: 0,
+                largest_lateness_s: 0,
+                gaps: Vec::new(),
+            }),
+            ..Summary::default()
+        };
+        summary.plugin.name = "invalid-login".into();
+        summary
+    }
+
+    fn said(summary: &Summary, wanted: Option<Wanted>) -> String {
+        let lag = Duration::from_secs(900);
+        line(summary, wanted.map(|wanted| Kept { wanted, lag }), &parts(summary))
+    }
+
+    #[test]
+    fn what_is_new_is_counted_apart_from_what_was_delivered_before() {
+        let mut summary = summary(1);
+        (summary.events, summary.duplicates) = (48, 39);
+        assert_eq!(
+            said(&summary, Some(Wanted::Due)),
+            "invalid-login @ prod: 9 new events (39 already delivered); complete up to 2026-11-21 08:45 UTC; 3.5 s"
+        );
+    }
+
+    #[test]
+    fn nothing_due_is_said_with_how_far_the_stream_is_and_why() {
+        assert_eq!(
+            said(&summary(0), Some(Wanted::Due)),
+            "invalid-login @ prod: nothing due; complete up to 08:45 UTC (lag 15 min)"
+        );
+        assert_eq!(
+            said(&summary(0), Some(Wanted::Missing { days: 1 })),
+            "invalid-login @ prod: nothing to collect from 2026-11-20 00:00 to 2026-11-22 00:00 UTC: it is complete; \
+             complete up to 08:45 UTC"
+        );
+    }
+
+    #[test]
+    fn a_run_without_progress_says_its_period() {
+        let mut summary = summary(1);
+        (summary.ledger, summary.events, summary.duration_ms) = (None, 1, 28);
+        summary.parameters = vec![("api".into(), "v1".into())];
+        assert_eq!(
+            said(&summary, None),
+            "invalid-login @ prod (api=v1): 1 event from 2026-11-20 00:00 to 2026-11-22 00:00 UTC; 28 ms"
+        );
+    }
+
+    #[test]
+    fn whatever_is_not_plainly_delivered_is_said() {
+        let mut summary = summary(1);
+        (summary.events, summary.rejected, summary.unrouted) = (2, 1, 2);
+        if let Some(ledger) = &mut summary.ledger {
+            let (from, to) = (at("2026-08-01T00:00:00Z"), at("2026-08-02T00:00:00Z"));
+            ledger.gaps = vec![GapSummary { from, to }];
+        }
+        assert_eq!(
+            said(&summary, Some(Wanted::Due)),
+            "invalid-login @ prod: 2 new events; 1 row rejected; 2 events matched no route; 1 period lost; \
+             complete up to 2026-11-21 08:45 UTC; 3.5 s"
+        );
+    }
+}
