@@ -1,4 +1,4 @@
-//! What every end-to-end test starts from: a [`Desk`] (a fresh folder, a clean environment and the command) and a
+//! What every end-to-end test starts from: a [`TestEnv`] (a fresh folder, a clean environment and the command) and a
 //! [`Server`] (the simulator, on a free port).
 
 pub mod conformance;
@@ -18,15 +18,15 @@ use tokio::runtime::Runtime;
 pub use receiver::{Place, Received, Receiver, Reply};
 
 /// A fresh folder, and the binary in an environment that knows nothing else.
-pub struct Desk {
+pub struct TestEnv {
     folder: TempDir,
     binary: PathBuf,
 }
 
-impl Desk {
+impl TestEnv {
     /// A desk for the binary at that path.
-    pub fn new(binary: &str) -> Desk {
-        Desk {
+    pub fn new(binary: &str) -> TestEnv {
+        TestEnv {
             folder: tempfile::tempdir().expect("a temporary folder"),
             binary: binary.into(),
         }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde_json::Value;
-use tests::{Desk, Received, Receiver, Reply, Server, json_lines, stderr};
+use tests::{Received, Receiver, Reply, Server, TestEnv, json_lines, stderr};
 
 const MIB: u64 = 1 << 20;
 
@@ -96,7 +96,7 @@ impl Drop for Silent {
 }
 
 /// `timeout` is how long the sink waits for an answer.
-fn configure(desk: &Desk, server: &Server, port: u16, other: &str, timeout: &str) {
+fn configure(desk: &TestEnv, server: &Server, port: u16, other: &str, timeout: &str) {
     let url = server.url();
     tests::adopt(&desk.path().join(".local/state/host/ledger.db"));
     let retry = format!("timeout = \"{timeout}\", retry = {{ attempts = 1 }}");
@@ -113,14 +113,14 @@ fn configure(desk: &Desk, server: &Server, port: u16, other: &str, timeout: &str
     );
 }
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+fn host(desk: &TestEnv, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command.timeout(std::time::Duration::from_secs(500));
     command.env("EPM_PASSWORD", "demo-password").output().unwrap()
 }
 
 /// A run as cron begins it; its exit code and summary.
-fn run(desk: &Desk, now: &str) -> (i32, Value, Output) {
+fn run(desk: &TestEnv, now: &str) -> (i32, Value, Output) {
     let arguments = [
         "run",
         "invalid-login",
@@ -161,7 +161,7 @@ fn jobs(server: &Server) -> usize {
 
 fn an_hour(rows: u64) {
     let begun = Instant::now();
-    let desk = Desk::new(env!("CARGO_BIN_EXE_host"));
+    let desk = TestEnv::new(env!("CARGO_BIN_EXE_host"));
     let early = Server::start(&format!("rows={rows},plain-names,slow-job=1,now=2026-03-05T00:30:00Z"));
     let (came, served) = (Came::default(), Came::default());
     let (first, other) = (receiver(0, &came), receiver(0, &served));

@@ -53,7 +53,7 @@ impl Reply {
 
 type Answers = dyn FnMut(&Received) -> Reply + Send;
 
-struct Desk {
+struct ReceiverState {
     received: Mutex<Vec<Received>>,
     forgetful: AtomicBool,
     answers: Mutex<Box<Answers>>,
@@ -86,7 +86,7 @@ fn bound(socket: TcpSocket, port: u16) -> TcpSocket {
 
 /// The server, on a free port until it is dropped.
 pub struct Receiver {
-    desk: Arc<Desk>,
+    desk: Arc<ReceiverState>,
     port: u16,
     _runtime: Runtime,
 }
@@ -111,7 +111,7 @@ impl Receiver {
             .enable_all()
             .build()
             .expect("a runtime");
-        let desk = Arc::new(Desk {
+        let desk = Arc::new(ReceiverState {
             received: Mutex::default(),
             forgetful: AtomicBool::new(false),
             answers: Mutex::new(Box::new(answers)),
@@ -170,7 +170,7 @@ impl Receiver {
 }
 
 async fn take(
-    State(desk): State<Arc<Desk>>,
+    State(desk): State<Arc<ReceiverState>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,

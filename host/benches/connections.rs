@@ -16,13 +16,13 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use remote::{Auth, Remote, Settings};
 use run::route::Router;
-use run::{Observer, Outlet, Run, Window};
+use run::{Observer, Run, RunSink, Window};
 use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
 use simulator::Credentials;
 use sink::dead_letters::Bounds;
-use sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
+use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -131,7 +131,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     ));
     let mut config = Config::parse("[sinks.it]\nkind = \"file\"\npath = \"{connection}.ndjson\"\n")?;
     config.folder = folder.to_path_buf();
-    let remains = Remains {
+    let remains = DeadLetterContext {
         destination: None,
         dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
         run_id: "bench".into(),
@@ -163,7 +163,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
             Limits::default(),
             Arc::new(()),
         )),
-        outlets: vec![Outlet {
+        outlets: vec![RunSink {
             delivery: Delivery::new(sink, DeliveryPolicy::default(), remains),
             required: true,
             when_down: None,

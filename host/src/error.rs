@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::args::{LogFormat, Talk};
+use crate::args::{LogFormat, OutputOptions};
 use crate::log::{self, Line};
 use crate::render::screen;
 use base::ErrorKind;
@@ -65,7 +65,7 @@ impl Exit {
 
 /// A command that did not succeed.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CliError {
     /// How the process exits.
     pub exit: Exit,
     /// A stable word for machines.
@@ -78,10 +78,10 @@ pub struct Failure {
     pub after: Option<String>,
 }
 
-impl Failure {
+impl CliError {
     /// A failure with a message.
-    pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
-        Failure {
+    pub fn new(exit: Exit, message: impl Into<String>) -> CliError {
+        CliError {
             exit,
             code: exit.word(),
             message: Some(message.into()),
@@ -91,13 +91,13 @@ impl Failure {
     }
 
     /// What the user typed cannot be meant.
-    pub fn usage(message: impl Into<String>) -> Failure {
-        Failure::new(Exit::Usage, message)
+    pub fn usage(message: impl Into<String>) -> CliError {
+        CliError::new(Exit::Usage, message)
     }
 
     /// An exit without a word.
-    pub fn silent(exit: Exit) -> Failure {
-        Failure {
+    pub fn silent(exit: Exit) -> CliError {
+        CliError {
             exit,
             code: exit.word(),
             message: None,
@@ -107,24 +107,24 @@ impl Failure {
     }
 
     /// The failure with the configuration's file, where that is what has to be changed and the message does not name it.
-    pub fn read_from(self, config: &Config) -> Failure {
+    pub fn read_from(self, config: &Config) -> CliError {
         let message = match self.message {
             Some(message) if self.exit == Exit::Usage => Some(SetupError::usage(message).read_from(config).message),
             message => message,
         };
-        Failure { message, ..self }
+        CliError { message, ..self }
     }
 
-    fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+    fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> CliError {
         let told = SetupError::told(ErrorKind::Internal, error, hint);
-        Failure {
+        CliError {
             hint: told.hint,
-            ..Failure::new(exit, told.message)
+            ..CliError::new(exit, told.message)
         }
     }
 
     /// Adds what to do.
-    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+    pub fn hint(mut self, hint: impl Into<String>) -> CliError {
         self.hint = Some(hint.into());
         self
     }
@@ -147,7 +147,7 @@ impl Failure {
 }
 
 /// Prints a hint where nothing failed.
-pub fn hint(text: &str, talk: &Talk) {
+pub fn hint(text: &str, talk: &OutputOptions) {
     if !talk.quiet {
         let shown = format!("\x1b[1;36mhint:\x1b[0m {}\n", visible(text));
         log::say(talk.log_format, &shown, &Line::new("info", text).with("code", "hint"));
@@ -155,20 +155,20 @@ pub fn hint(text: &str, talk: &Talk) {
 }
 
 /// Prints what goes on where nothing is wrong and nothing to be done.
-pub fn note(text: &str, talk: &Talk) {
+pub fn note(text: &str, talk: &OutputOptions) {
     if !talk.quiet {
         let shown = visible(text) + "\n";
         log::say(talk.log_format, &shown, &Line::new("info", text));
     }
 }
 
-impl From<SetupError> for Failure {
+impl From<SetupError> for CliError {
     fn from(error: SetupError) -> Self {
         let exit = exit_of(error.kind);
-        Failure {
+        CliError {
             code: error.code.unwrap_or_else(|| exit.word()),
             hint: error.hint,
-            ..Failure::new(exit, error.message)
+            ..CliError::new(exit, error.message)
         }
     }
 }
@@ -176,7 +176,7 @@ impl From<SetupError> for Failure {
 /// What is told the same whether a command meets it or what it sets up.
 macro_rules! as_in_setup {
     ($($error:ty),+) => {$(
-        impl From<$error> for Failure {
+        impl From<$error> for CliError {
             fn from(error: $error) -> Self {
                 SetupError::from(error).into()
             }
@@ -194,17 +194,17 @@ as_in_setup!(
     StoreError
 );
 
-impl From<WindowError> for Failure {
+impl From<WindowError> for CliError {
     fn from(error: WindowError) -> Self {
-        Failure::told(Exit::Usage, &error, error.hint())
+        CliError::told(Exit::Usage, &error, error.hint())
     }
 }
 
-impl From<FetchError> for Failure {
+impl From<FetchError> for CliError {
     fn from(error: FetchError) -> Self {
-        Failure {
+        CliError {
             code: error.code(),
-            ..Failure::told(exit_of(error.kind()), &error, error.hint())
+            ..CliError::told(exit_of(error.kind()), &error, error.hint())
         }
     }
 }
@@ -224,27 +224,27 @@ pub fn exit_of(kind: ErrorKind) -> Exit {
     }
 }
 
-impl From<RereadError> for Failure {
+impl From<RereadError> for CliError {
     fn from(error: RereadError) -> Self {
         match error {
             RereadError::Plugin(error) => error.into(),
-            RereadError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
+            RereadError::Ids(error) => CliError::told(Exit::Internal, &error, error.hint()),
         }
     }
 }
 
-impl From<SimulatorError> for Failure {
+impl From<SimulatorError> for CliError {
     fn from(error: SimulatorError) -> Self {
         let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
-        Failure::told(exit, &error, error.hint())
+        CliError::told(exit, &error, error.hint())
     }
 }
 
-impl From<RunError> for Failure {
+impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Plugin(error) | RunError::Plan(error) => error.into(),
-            RunError::Ledger(error) => Failure {
+            RunError::Ledger(error) => CliError {
                 exit: Exit::Internal,
                 ..error.into()
             },
@@ -256,7 +256,7 @@ impl From<RunError> for Failure {
                     "set this machine's clock right if it is slow; if it is right, it was fast in an earlier run: \
                      `host ledger rewind {arguments} --to {now}` asks for everything since then again"
                 );
-                Failure::usage(error.to_string()).hint(hint)
+                CliError::usage(error.to_string()).hint(hint)
             }
             RunError::Gap {
                 ref report,
@@ -267,51 +267,51 @@ impl From<RunError> for Failure {
                     "it is written down: `host gaps {report} --connection {connection}`; run more often than the server deletes, \
                      and set `retention` of the connection to what the server keeps"
                 );
-                Failure {
+                CliError {
                     code: "data-lost",
-                    ..Failure::new(Exit::Partial, error.to_string()).hint(hint)
+                    ..CliError::new(Exit::Partial, error.to_string()).hint(hint)
                 }
             }
-            error @ RunError::Changed { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
+            error @ RunError::Changed { .. } => CliError::new(Exit::DeliveryFailed, error.to_string())
                 .hint("run again: the window is delivered from its start, with the same ids"),
-            error @ RunError::Gone => Failure::new(Exit::RemoteFailed, error.to_string())
+            error @ RunError::Gone => CliError::new(Exit::RemoteFailed, error.to_string())
                 .hint("run again: it goes on with what there is, and `host gaps` lists what is lost"),
             RunError::Fetch(error) => error.into(),
             RunError::Sink { name, source } => {
-                let failure = Failure::told(Exit::DeliveryFailed, &source, source.hint());
+                let failure = CliError::told(Exit::DeliveryFailed, &source, source.hint());
                 let message = failure.message.map(|message| format!("sink {name}: {message}"));
-                Failure { message, ..failure }
+                CliError { message, ..failure }
             }
-            error @ RunError::Undelivered { .. } => Failure::new(Exit::DeliveryFailed, error.to_string())
+            error @ RunError::Undelivered { .. } => CliError::new(Exit::DeliveryFailed, error.to_string())
                 .hint(
                     "fix the sink, or make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
                      [dead-letters]; then run again",
                 ),
-            error @ RunError::Lost { .. } => Failure {
+            error @ RunError::Lost { .. } => CliError {
                 code: "events-lost",
-                ..Failure::new(Exit::Partial, error.to_string())
+                ..CliError::new(Exit::Partial, error.to_string())
             }
             .hint(
                 "fix the sink, and make room with `host dead-letter replay` or by a higher `events` and `bytes` under \
                  [dead-letters]; `host run` with --from, --to and --sink asks for the period again and delivers it to that \
                  sink; with `required = true` the run would have waited for it",
             ),
-            error @ RunError::DeadLettered { .. } => Failure::new(Exit::Partial, error.to_string()).hint(
+            error @ RunError::DeadLettered { .. } => CliError::new(Exit::Partial, error.to_string()).hint(
                 "`host dead-letter list` says why; `host dead-letter replay` delivers them once the sink is back",
             ),
-            RunError::Closed => Failure::silent(Exit::Done),
-            RunError::Stopped => Failure::silent(Exit::Interrupted),
-            error @ RunError::Keep { .. } => Failure {
+            RunError::Closed => CliError::silent(Exit::Done),
+            RunError::Stopped => CliError::silent(Exit::Interrupted),
+            error @ RunError::Keep { .. } => CliError {
                 code: "spool-failed",
-                ..Failure::told(
+                ..CliError::told(
                     Exit::Internal,
                     &error,
                     Some("make room there, and let it be writable; the next run goes on from here".into()),
                 )
             },
-            error @ RunError::SpoolFull { .. } => Failure {
+            error @ RunError::SpoolFull { .. } => CliError {
                 code: "spool-full",
-                ..Failure::told(
+                ..CliError::told(
                     Exit::Internal,
                     &error,
                     Some(
@@ -321,28 +321,28 @@ impl From<RunError> for Failure {
                     ),
                 )
             },
-            RunError::TooManyRejected(error) => Failure {
+            RunError::TooManyRejected(error) => CliError {
                 code: "too-many-rejected",
-                ..Failure::told(Exit::RemoteFailed, &error, Some(error.hint()))
+                ..CliError::told(Exit::RemoteFailed, &error, Some(error.hint()))
             },
-            RunError::Rejects(error) => Failure {
+            RunError::Rejects(error) => CliError {
                 exit: Exit::Internal,
                 ..error.into()
             },
-            error @ RunError::RowsLost { .. } => Failure {
+            error @ RunError::RowsLost { .. } => CliError {
                 code: "rejected-rows",
-                ..Failure::new(Exit::Partial, error.to_string()).hint(
+                ..CliError::new(Exit::Partial, error.to_string()).hint(
                     "`host rejected replay` reads those that are kept, `host rejected drop` makes room; raise `rows` and `bytes` \
                      or name a `path` under [rejected]",
                 )
             },
-            error @ RunError::SetAside(_) => Failure::told(
+            error @ RunError::SetAside(_) => CliError::told(
                 Exit::Internal,
                 &error,
                 Some("free space in the folder for temporary files, or name another with TMPDIR".into()),
             ),
-            RunError::Ids(error) => Failure::told(Exit::Internal, &error, error.hint()),
-            error @ (RunError::Spool(_) | RunError::Internal(_)) => Failure::new(Exit::Internal, error.to_string()),
+            RunError::Ids(error) => CliError::told(Exit::Internal, &error, error.hint()),
+            error @ (RunError::Spool(_) | RunError::Internal(_)) => CliError::new(Exit::Internal, error.to_string()),
         }
     }
 }

@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::args::{Color, LogFormat, Talk};
+use crate::args::{Color, LogFormat, OutputOptions};
 use crate::render::screen;
 use base::visible;
 
@@ -72,7 +72,7 @@ pub fn about(set: impl FnOnce(&mut About)) {
 
 /// Starts logging for the process. Only our own messages get louder with `-v`: those of libraries may quote what they
 /// send. What plugins print gets louder only where they are given test data.
-pub fn start(talk: &Talk, plugins_too: bool) {
+pub fn start(talk: &OutputOptions, plugins_too: bool) {
     let level = match (talk.quiet, talk.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",

@@ -19,9 +19,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Talk;
+use crate::args::OutputOptions;
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::error::note;
 use remote::Redemptions;
 
@@ -41,7 +41,7 @@ type Last = Box<dyn FnOnce(Exit) + Send>;
 
 /// Cancelled by the first signal; a second one ends the process at once.
 #[derive(Clone)]
-pub struct Stop {
+pub struct Shutdown {
     /// Cancelled when the process shall stop.
     pub token: CancellationToken,
     code: Arc<AtomicU8>,
@@ -53,17 +53,17 @@ pub struct Stop {
     deadline: watch::Sender<Option<(Instant, Duration)>>,
 }
 
-impl Stop {
+impl Shutdown {
     /// Starts to listen. Until there is something to [finish](Stop::hold), a signal ends the process at once.
-    pub fn listen(talk: &Talk) -> Result<Stop, Failure> {
-        let stop = Stop {
+    pub fn listen(talk: &OutputOptions) -> Result<Shutdown, CliError> {
+        let stop = Shutdown {
             token: CancellationToken::new(),
             code: Arc::new(AtomicU8::new(Exit::Interrupted.code())),
             held: Arc::default(),
             last: Arc::default(),
             deadline: watch::Sender::default(),
         };
-        let failed = |error: io::Error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}"));
+        let failed = |error: io::Error| CliError::new(Exit::Internal, format!("cannot listen for signals: {error}"));
         let (hand_over, taken) = mpsc::channel::<(Runtime, Signals)>();
         let (listening, talk) = (stop.clone(), talk.clone());
         let thread = std::thread::Builder::new().name("signals".into());
@@ -109,14 +109,14 @@ impl Stop {
     }
 
     /// The end of a command that a signal cut short.
-    pub fn failure(&self) -> Failure {
+    pub fn failure(&self) -> CliError {
         let exit = self.exit();
         let failure = match (exit, *self.deadline.borrow()) {
-            (Exit::Unavailable, Some((_, time))) => Failure {
+            (Exit::Unavailable, Some((_, time))) => CliError {
                 code: "deadline",
-                ..Failure::new(exit, format!("not done by the deadline of {} s", time.as_secs_f64()))
+                ..CliError::new(exit, format!("not done by the deadline of {} s", time.as_secs_f64()))
             },
-            _ => Failure::new(exit, exit.word()),
+            _ => CliError::new(exit, exit.word()),
         };
         match *self.held.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(kept) => failure.hint(kept),
@@ -154,7 +154,7 @@ impl Stop {
         }
     }
 
-    async fn watch(self, talk: &Talk, mut signals: Signals) {
+    async fn watch(self, talk: &OutputOptions, mut signals: Signals) {
         let end = |exit| self.end(exit, talk);
         let first = self.first(&mut signals).await;
         self.code.store(first.code(), Ordering::Relaxed);
@@ -181,7 +181,7 @@ impl Stop {
         }
     }
 
-    fn end(&self, exit: Exit, talk: &Talk) -> ! {
+    fn end(&self, exit: Exit, talk: &OutputOptions) -> ! {
         redeemed(talk);
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(last) = last {
@@ -193,7 +193,7 @@ impl Stop {
 
 /// Waits until no token is being exchanged that is good once: the server has given the old one up by then, and the new one would be
 /// lost with its answer. From here on no other exchange begins.
-pub fn redeemed(talk: &Talk) {
+pub fn redeemed(talk: &OutputOptions) {
     Redemptions::refuse();
     if Redemptions::wait(SILENCE) {
         return;

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::{Cli, LogFormat};
-use crate::error::{Exit, Failure};
+use crate::error::{CliError, Exit};
 use crate::render::{print, summary};
 
 /// Answers arguments that cannot be parsed: help and version on stdout, all else as any other error.
@@ -56,7 +56,7 @@ pub fn refuse(error: &clap::Error) -> u8 {
         true => LogFormat::Json,
         false => LogFormat::Text,
     };
-    let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint);
+    let failure = CliError::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint);
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let failure = match summary::Account::of_refused(&arguments) {
         Some(account) => account.close(Err(failure)).err(),

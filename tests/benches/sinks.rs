@@ -33,7 +33,7 @@ use sandbox::{Item, Limits, Payload, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
 use sink::dead_letters::Bounds;
-use sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
+use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tests::{Receiver, Reply};
 
 const EVENTS: usize = 200_000;
@@ -157,7 +157,7 @@ fn measure(label: &str, folder: &Path, configuration: &str) {
         .build()
         .unwrap();
     let events = events(EVENTS);
-    let remains = Remains {
+    let remains = DeadLetterContext {
         destination: None,
         dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
         run_id: "bench".into(),

@@ -10,9 +10,9 @@ use tests::Received;
 
 /// Events by id.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Held(BTreeMap<String, u64>);
+pub struct ReceivedIds(BTreeMap<String, u64>);
 
-impl Held {
+impl ReceivedIds {
     pub fn add(&mut self, ids: impl IntoIterator<Item = String>) {
         for id in ids {
             *self.0.entry(id).or_default() += 1;
@@ -30,7 +30,7 @@ impl Held {
     }
 
     /// How many of the others are missing.
-    pub fn lost(&self, served: &Held) -> usize {
+    pub fn lost(&self, served: &ReceivedIds) -> usize {
         served.0.keys().filter(|id| !self.0.contains_key(*id)).count()
     }
 
@@ -50,7 +50,7 @@ pub fn in_lines(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// What a receiver has that keeps one batch of a key: a key always stands for the same batch.
-pub fn once(requests: &[Received]) -> Held {
+pub fn once(requests: &[Received]) -> ReceivedIds {
     let mut batches = BTreeMap::new();
     for request in requests {
         let key = request.headers["idempotency-key"].to_str().unwrap().to_owned();
@@ -60,7 +60,7 @@ pub fn once(requests: &[Received]) -> Held {
             "another batch of the same key"
         );
     }
-    let mut held = Held::default();
+    let mut held = ReceivedIds::default();
     for body in batches.values() {
         held.add(in_lines(std::str::from_utf8(body).unwrap()));
     }
@@ -68,8 +68,8 @@ pub fn once(requests: &[Received]) -> Held {
 }
 
 /// What the files hold whose names begin so.
-pub fn in_files(folder: &Path, begin: &str) -> Held {
-    let mut held = Held::default();
+pub fn in_files(folder: &Path, begin: &str) -> ReceivedIds {
+    let mut held = ReceivedIds::default();
     for (_, text) in Seen::of(folder).0.iter().filter(|(name, _)| name.starts_with(begin)) {
         held.add(in_lines(text));
     }

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::held::{self, Held, Seen};
-use super::scene::{FILES, Scene, summary, today};
+use super::held::{self, ReceivedIds, Seen};
+use super::scene::{CrashFixture, FILES, summary, today};
 
 /// What goes wrong at the server, besides the kills; each stream gets two of them.
 const FAULTS: [&str; 16] = [
@@ -158,7 +158,7 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
         0 => format!("real-world={},", seed % 27),
         _ => String::new(),
     };
-    let scene = Scene::new(&format!("retry-after=0,{habits}{}", faults.join(",")));
+    let scene = CrashFixture::new(&format!("retry-after=0,{habits}{}", faults.join(",")));
     let what = format!("{report} {} {habits}{faults:?}", arguments[0]);
 
     let mut sinks = vec!["keyed", "plain"];
@@ -227,7 +227,7 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
         "{what}: {repeated} batches came again after {kills} kills"
     );
     if to_stdout {
-        let mut printed = Held::default();
+        let mut printed = ReceivedIds::default();
         for output in outputs {
             let text = String::from_utf8(std::fs::read(output).unwrap()).unwrap();
             // The last line of a run that was killed may be torn.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tests::stderr;
 
 use super::held::{self, Seen};
-use super::scene::{FILES, Scene, summary, today};
+use super::scene::{CrashFixture, FILES, summary, today};
 
 /// Each is a place before and a place after.
 const PLACES: [&str; 27] = [
@@ -93,7 +93,7 @@ fn walk() {
 
 /// A receiver that knows batches by their key. Says whether the place was reached.
 fn batches(report: &str, step: &Step) -> bool {
-    let scene = Scene::new("slow-job=1");
+    let scene = CrashFixture::new("slow-job=1");
     let run = |failpoint: &str| scene.run(&["run", report, "-q"], &["keyed"], failpoint);
     if run(&format!("{}:{}", step.place, step.times)).success() {
         return false;
@@ -127,7 +127,7 @@ fn walk_in_the_real_world() {
 
 /// A receiver that knows batches by their key, and a server with the habits of a draw.
 fn drawn(report: &str, failpoint: &str, seed: usize) {
-    let scene = Scene::new(&format!("retry-after=0,real-world={seed}"));
+    let scene = CrashFixture::new(&format!("retry-after=0,real-world={seed}"));
     let what = format!("{report} at {failpoint}, real-world={seed}");
     let arguments = ["run", report, "-q", "--summary", "summary.json"];
     scene.run(&arguments, &["keyed"], failpoint);
@@ -142,7 +142,7 @@ fn drawn(report: &str, failpoint: &str, seed: usize) {
 
 /// Files that hold something already. Says whether the place was reached.
 fn files(report: &str, step: &Step) -> bool {
-    let scene = Scene::new("slow-job=1");
+    let scene = CrashFixture::new("slow-job=1");
     let day = ["run", report, "-q", "--from", "2026-03-04", "--to", "2026-03-04"];
     assert!(scene.run(&day, &FILES, "").success());
     let (before, jobs) = (scene.look(&Seen::default()), scene.jobs());
@@ -202,7 +202,7 @@ fn walk_with_windows_ahead() {
 
 /// A backfill of four days, three of them in flight at once, to a receiver that knows batches by their key.
 fn ahead(failpoint: &str) {
-    let scene = Scene::new("slow-job=1");
+    let scene = CrashFixture::new("slow-job=1");
     let arguments = [
         "backfill",
         "invalid-login",
@@ -228,7 +228,7 @@ fn ahead(failpoint: &str) {
 #[test]
 fn only_a_job_whose_request_never_left_is_submitted_again_and_counted() {
     for (place, unsure) in [("post.before", 1), ("post.after", 0), ("submitted.before", 0)] {
-        let scene = Scene::new("slow-job=3");
+        let scene = CrashFixture::new("slow-job=3");
         let arguments = ["run", "invalid-login", "--summary", "summary.json"];
         assert!(!scene.run(&arguments, &["keyed"], &format!("{place}:0")).success());
         let output = scene.command(&arguments, &["keyed"]).output().unwrap();

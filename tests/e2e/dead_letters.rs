@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::desk;
 use super::ledger::{configure, host, spawn, wait_until};
 
 /// A desk with dead letters of the sink `siem`, which was down; says how many.
-fn undelivered() -> (Desk, Server, usize) {
+fn undelivered() -> (TestEnv, Server, usize) {
     let (desk, server) = (desk(), Server::start("plain-names"));
     configure(&desk, &server, "http://127.0.0.1:9", "");
     let run = [
@@ -31,7 +31,7 @@ fn undelivered() -> (Desk, Server, usize) {
     (desk, server, letters)
 }
 
-fn listed(desk: &Desk) -> usize {
+fn listed(desk: &TestEnv) -> usize {
     json_lines(&host(desk, &["dead-letter", "list", "--json"])).len()
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, stderr};
+use tests::{Receiver, Reply, Server, TestEnv, stderr};
 
 use super::ledger::{configure, host, spawn, wait_until};
 use super::{PASSWORD, desk};
@@ -15,12 +15,12 @@ const NOW: &str = "2026-03-05T22:00:00Z";
 /// What an earlier run left.
 const BEFORE: &str = "{\"exit\":0,\"events\":7}\n";
 
-fn summary(desk: &Desk) -> Value {
+fn summary(desk: &TestEnv) -> Value {
     serde_json::from_slice(&std::fs::read(desk.path().join("summary.json")).unwrap()).unwrap()
 }
 
 /// Holds a run to what its summary says.
-fn ended(desk: &Desk, output: &Output, exit: u8, code: &str) -> Value {
+fn ended(desk: &TestEnv, output: &Output, exit: u8, code: &str) -> Value {
     let said = stderr(output);
     assert_eq!(output.status.code(), Some(exit.into()), "{said}");
     let summary = summary(desk);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::ledger::{configure, host, once, run, uid};
 use super::{PASSWORD, desk};
@@ -11,14 +11,14 @@ use super::{PASSWORD, desk};
 const ROUTES: &str = "[[routes]]\nto = [\"siem\"]\n";
 
 /// A server at an instant, and the configuration for it.
-fn serve(desk: &Desk, receiver: &Receiver, scenario: &str, now: &str, more: &str) -> Server {
+fn serve(desk: &TestEnv, receiver: &Receiver, scenario: &str, now: &str, more: &str) -> Server {
     let server = Server::start(&format!("{scenario},now={now}"));
     configure(desk, &server, &receiver.url(), more);
     server
 }
 
 /// What a report has for a period now, by id.
-fn served(desk: &Desk, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
+fn served(desk: &TestEnv, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
     let mut arguments = vec!["run", report, "--ledger", "none", "--sink", "stdout"];
     arguments.extend(period);
     let output = host(desk, &arguments);
@@ -26,7 +26,7 @@ fn served(desk: &Desk, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
     json_lines(&output).iter().map(|event| (uid(event), 1)).collect()
 }
 
-fn summary(desk: &Desk) -> Value {
+fn summary(desk: &TestEnv) -> Value {
     serde_json::from_slice(&std::fs::read(desk.path().join("summary.json")).unwrap()).unwrap()
 }
 
@@ -226,7 +226,7 @@ fn parameters_that_are_refused_for_every_day_lose_none() {
 }
 
 /// A command about `invalid-login` that succeeds.
-fn run_of(desk: &Desk, command: &str, more: &[&str]) {
+fn run_of(desk: &TestEnv, command: &str, more: &[&str]) {
     let output = host(desk, &[&[command, "invalid-login"], more].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-use tests::{Desk, Server, stderr, stdout};
+use tests::{Server, TestEnv, stderr, stdout};
 
 use super::{PASSWORD, desk, run};
 
@@ -30,7 +30,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 /// A configuration with one connection of that name and one sink.
-fn configure(desk: &Desk, server: &Server, connection: &str, sink: &str) {
+fn configure(desk: &TestEnv, server: &Server, connection: &str, sink: &str) {
     let url = server.url();
     desk.write(
         "host.toml",
@@ -42,7 +42,7 @@ fn configure(desk: &Desk, server: &Server, connection: &str, sink: &str) {
     );
 }
 
-fn run_configured(desk: &Desk) -> std::process::Output {
+fn run_configured(desk: &TestEnv) -> std::process::Output {
     let mut command = desk.host(["run", "user-login", "--since", "7d", "--sink", "archive"]);
     command.env("EPM_PASSWORD", PASSWORD).output().unwrap()
 }

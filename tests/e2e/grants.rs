@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use tests::{Desk, Server, json_lines, stderr, stdout};
+use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 use super::rejected::pupil;
 use super::{PASSWORD, desk};
@@ -10,7 +10,7 @@ use super::{PASSWORD, desk};
 const POST: &str = "POST /interop/rest/security/v1/invalidloginreport";
 
 /// A report plugin that posts, below `[plugins.mine]` with these lines besides.
-fn scene(more: &str) -> (Desk, Server) {
+fn scene(more: &str) -> (TestEnv, Server) {
     let (desk, server) = (desk(), Server::start("rows=3"));
     desk.write("pupil.wasm", pupil("all!"));
     let connection = format!(
@@ -25,7 +25,7 @@ fn scene(more: &str) -> (Desk, Server) {
     (desk, server)
 }
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+fn host(desk: &TestEnv, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command.env("HOST_SECRET", PASSWORD).output().unwrap()
 }
@@ -123,7 +123,7 @@ fn a_period_that_a_plugin_may_not_ask_for_yet_is_collected_once_it_may() {
 
 #[test]
 fn a_file_that_is_not_the_pinned_one_is_refused_before_it_is_loaded() {
-    let digest = |desk: &Desk| {
+    let digest = |desk: &TestEnv| {
         let about = json_lines(&host(desk, &["plugin", "inspect", "./pupil.wasm", "--json"]));
         about[0]["sha256"].as_str().unwrap().to_owned()
     };

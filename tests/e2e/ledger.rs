@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ledger::{Ledger as _, SqliteLedger};
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk};
 
@@ -16,7 +16,7 @@ const REPORTS: [&str; 4] = ["user-login", "invalid-login", "user-audit", "audit-
 const BATCH: usize = 7;
 
 /// Connections to the server, and an HTTP sink `siem`.
-pub(super) fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str) {
+pub(super) fn configure(desk: &TestEnv, server: &Server, receiver: &str, more: &str) {
     let url = server.url();
     tests::adopt(&desk.path().join(".local/state/host/ledger.db"));
     desk.write(
@@ -34,20 +34,20 @@ pub(super) fn configure(desk: &Desk, server: &Server, receiver: &str, more: &str
     );
 }
 
-pub(super) fn host(desk: &Desk, arguments: &[&str]) -> Output {
+pub(super) fn host(desk: &TestEnv, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     command.output().unwrap()
 }
 
-pub fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
+pub fn spawn(desk: &TestEnv, arguments: &[&str]) -> Child {
     let mut command = desk.process(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// A run that succeeds; its summary.
-pub(super) fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
+pub(super) fn run(desk: &TestEnv, report: &str, more: &[&str]) -> (Value, Output) {
     let mut arguments = vec!["run", report, "--summary", "summary.json"];
     arguments.extend(more);
     let output = host(desk, &arguments);
@@ -81,7 +81,7 @@ pub(super) fn once(receiver: &Receiver) -> BTreeMap<String, u32> {
     events
 }
 
-pub(super) fn expected(desk: &Desk, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
+pub(super) fn expected(desk: &TestEnv, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
     let mut arguments = vec!["run", report, "--ledger", "none", "--sink", "stdout"];
     arguments.extend(period);
     let output = host(desk, &arguments);
@@ -429,7 +429,7 @@ fn a_second_run_of_the_same_stream_is_refused_while_the_first_is_at_work() {
 }
 
 /// The keys of all documents in the ledger.
-fn keys(desk: &Desk) -> Vec<String> {
+fn keys(desk: &TestEnv) -> Vec<String> {
     let ledger = SqliteLedger::open(desk.path().join(".local/state/host/ledger.db")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let found = runtime.block_on(ledger.list("")).unwrap();

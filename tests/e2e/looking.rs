@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::desk;
 use super::ledger::{configure, host, run};
@@ -21,7 +21,7 @@ fn mode(path: &Path, mode: u32) {
 
 /// A command of somebody who may not enter the folder of the state: another user where the tests are root, whom no mode
 /// keeps out.
-fn as_stranger(desk: &Desk, binary: &Path, arguments: &[&str]) -> Output {
+fn as_stranger(desk: &TestEnv, binary: &Path, arguments: &[&str]) -> Output {
     let (state, config) = (desk.path().join("state"), desk.path().join("config"));
     let mut command = std::process::Command::new(binary);
     command
@@ -37,7 +37,7 @@ fn as_stranger(desk: &Desk, binary: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn is_root(desk: &Desk) -> bool {
+fn is_root(desk: &TestEnv) -> bool {
     std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(desk.path()).unwrap()) == 0
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tests::{Desk, Server, json_lines, stderr};
+use tests::{Server, TestEnv, json_lines, stderr};
 
 use super::{PASSWORD, desk, run};
 
@@ -11,7 +11,7 @@ use super::{PASSWORD, desk, run};
 const NOW: &str = "2026-03-05T22:00:00Z";
 
 /// `host run REPORT` with a configuration, a ledger and a clock; the summary goes to `summary.json`.
-fn run_at(desk: &Desk, server: &Server, report: &str, more: &[&str]) -> std::process::Output {
+fn run_at(desk: &TestEnv, server: &Server, report: &str, more: &[&str]) -> std::process::Output {
     desk.write(
         "host.toml",
         format!(
@@ -31,7 +31,7 @@ fn run_at(desk: &Desk, server: &Server, report: &str, more: &[&str]) -> std::pro
     command.output().unwrap()
 }
 
-fn summary(desk: &Desk) -> Value {
+fn summary(desk: &TestEnv) -> Value {
     serde_json::from_slice(&std::fs::read(desk.path().join("summary.json")).unwrap()).unwrap()
 }
 

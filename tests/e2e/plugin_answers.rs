@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 
 use serde_json::{Value, json};
-use tests::{Desk, Received, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Received, Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk};
 
@@ -18,7 +18,7 @@ fn reply(status: u16, body: impl ToString) -> Reply {
 
 /// What a run left behind.
 struct Ran {
-    desk: Desk,
+    desk: TestEnv,
     receiver: Receiver,
     output: Output,
     summary: Value,

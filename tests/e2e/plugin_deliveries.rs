@@ -3,13 +3,13 @@
 use std::process::Output;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr};
 
 use super::sinks::hostile_plugin;
 use super::{PASSWORD, desk};
 
 /// Runs a report into the plugin, three deliveries a batch; the receiver's answers by number of request, then the last.
-fn run(answers: &'static [u16]) -> (Desk, Receiver, Value, Output) {
+fn run(answers: &'static [u16]) -> (TestEnv, Receiver, Value, Output) {
     let (desk, server) = (desk(), Server::start("rows=60,plain-names"));
     let mut requests = 0;
     let receiver = Receiver::with(0, move |_| {
@@ -46,7 +46,7 @@ fn run(answers: &'static [u16]) -> (Desk, Receiver, Value, Output) {
     (desk, receiver, serde_json::from_slice(&summary).unwrap(), output)
 }
 
-fn reasons(desk: &Desk) -> Vec<String> {
+fn reasons(desk: &TestEnv) -> Vec<String> {
     let letters = json_lines(&desk.host(["dead-letter", "list", "--json"]).output().unwrap());
     letters
         .iter()

@@ -14,7 +14,7 @@ const NOW_MS: i64 = 1772748000000;
 const DAY: [&str; 6] = ["--from", "2026-03-05", "--to", "2026-03-05", "--now", NOW];
 
 /// By outcome, what a report calls the sign-ins of the day.
-fn sign_ins(desk: &tests::Desk, report: &str) -> BTreeMap<String, BTreeSet<String>> {
+fn sign_ins(desk: &tests::TestEnv, report: &str) -> BTreeMap<String, BTreeSet<String>> {
     let options = ["--ledger", "none", "--sink", "stdout", "--encoding", "event"];
     let output = host(desk, &[&["run", report][..], &DAY, &options].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -138,7 +138,7 @@ fn a_run_from_a_recording_is_the_same_bytes() {
 }
 
 /// `host check` of the only connection: its own line, and the facts below it.
-fn check(desk: &tests::Desk) -> (String, Vec<String>) {
+fn check(desk: &tests::TestEnv) -> (String, Vec<String>) {
     let output = (desk.host(["check"]).env("SECRET", "demo-secret"))
         .env("EPM_PASSWORD", PASSWORD)
         .output()
@@ -151,7 +151,7 @@ fn check(desk: &tests::Desk) -> (String, Vec<String>) {
     (first, facts.collect())
 }
 
-fn only(desk: &tests::Desk, kind: &str, url: &str, auth: &str) {
+fn only(desk: &tests::TestEnv, kind: &str, url: &str, auth: &str) {
     desk.write(
         "host.toml",
         format!(

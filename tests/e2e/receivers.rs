@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use tests::{Desk, Received, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Received, Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{CANARY, PASSWORD, desk};
 
 /// A configuration whose only sink is `siem`.
-fn configure(desk: &Desk, server: &Server, sink: &str) {
+fn configure(desk: &TestEnv, server: &Server, sink: &str) {
     tests::adopt(&desk.path().join(".local/state/host/ledger.db"));
     desk.write(
         "host.toml",
@@ -43,14 +43,14 @@ fn sink(kind: &str, url: &str, auth: &str, more: &str) -> String {
 const BEARER: &str = "{ kind = \"bearer\", token = { env = \"TOKEN\" } }";
 const QUERY: &str = "{ kind = \"query\", name = \"sig\", value = { env = \"TOKEN\" } }";
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+fn host(desk: &TestEnv, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("TOKEN", CANARY);
     command.output().unwrap()
 }
 
 /// Runs a report into `siem`; gives what the summary says of all of it, and of the sink.
-fn run(desk: &Desk) -> (Value, Value, Output) {
+fn run(desk: &TestEnv) -> (Value, Value, Output) {
     let output = host(
         desk,
         &[

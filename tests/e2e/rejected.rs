@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::desk;
 use super::ledger::{configure, expected, host, once, submissions};
@@ -64,7 +64,7 @@ fn build() -> Vec<u8> {
 
 /// A desk, a server, a receiver that knows batches by their key, and the plugin in that version.
 struct Scene {
-    desk: Desk,
+    desk: TestEnv,
     server: Server,
     receiver: Receiver,
 }

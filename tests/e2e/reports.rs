@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
-use tests::{Desk, Server, json_lines, stderr, stdout};
+use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk, run};
 
 /// `host run REPORT` against the simulator's identity domain, as its client.
-fn run_domain(desk: &Desk, server: &Server, more: &[&str]) -> assert_cmd::Command {
+fn run_domain(desk: &TestEnv, server: &Server, more: &[&str]) -> assert_cmd::Command {
     let url = server.url();
     let mut arguments = vec!["run", "audit-events", "--url", &url, "--auth", "oauth2:demo-client"];
     arguments.push("--allow-private-addresses");

@@ -1,6 +1,6 @@
 //! A canary for every kind of credential: never in output, logs at the loudest, recordings or state.
 
-use tests::{Desk, Server, stderr, stdout};
+use tests::{Server, TestEnv, stderr, stdout};
 
 use super::{CANARY, desk};
 
@@ -99,7 +99,7 @@ fn no_credential_is_seen_outside_a_request() {
     }
 }
 
-fn prepare(desk: &Desk, server: &Server, kind: &str, auth: &str) {
+fn prepare(desk: &TestEnv, server: &Server, kind: &str, auth: &str) {
     use std::os::unix::fs::PermissionsExt;
     let key = desk.write("key.pem", PRIVATE_KEY);
     std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
-use tests::{Desk, Server, contains, stderr, stdout};
+use tests::{Server, TestEnv, contains, stderr, stdout};
 
 use super::{CANARY, PASSWORD, desk};
 
@@ -105,7 +105,7 @@ fn serve(connection: TcpStream, answer: &impl Fn(&str) -> String) -> Option<Rece
 }
 
 /// Runs the report of failed sign-ins into a sink of the configuration.
-fn run_into(desk: &Desk, server: &Server, sink: &str) -> Output {
+fn run_into(desk: &TestEnv, server: &Server, sink: &str) -> Output {
     desk.write(
         "host.toml",
         format!(
@@ -143,7 +143,7 @@ fn with_endpoint(plugin: &str, receiver: &Receiver, more: &str) -> String {
 }
 
 /// The run succeeded, every request carried the credential, and nothing else did.
-fn delivered(desk: &Desk, receiver: &Receiver, output: &Output) -> (u64, Vec<Received>) {
+fn delivered(desk: &TestEnv, receiver: &Receiver, output: &Output) -> (u64, Vec<Received>) {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
     let received = receiver.received();
     assert!(!received.is_empty());
@@ -159,7 +159,7 @@ fn delivered(desk: &Desk, receiver: &Receiver, output: &Output) -> (u64, Vec<Rec
     (events(desk), received)
 }
 
-fn events(desk: &Desk) -> u64 {
+fn events(desk: &TestEnv) -> u64 {
     let summary: Value = serde_json::from_slice(&std::fs::read(desk.path().join("summary.json")).unwrap()).unwrap();
     let events = summary["events"].as_u64().unwrap();
     assert!(events > 0);

@@ -5,16 +5,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk};
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+fn host(desk: &TestEnv, arguments: &[&str]) -> Output {
     desk.host(arguments).env("EPM_PASSWORD", PASSWORD).output().unwrap()
 }
 
 /// Writes a configuration of the connection and what else is given.
-fn configure(desk: &Desk, server: &Server, more: &str) {
+fn configure(desk: &TestEnv, server: &Server, more: &str) {
     desk.write(
         "host.toml",
         format!(

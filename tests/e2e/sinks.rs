@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tests::{Desk, Place, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Place, Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{PASSWORD, desk};
 
@@ -34,14 +34,14 @@ fn http(name: &str, url: &str, more: &str) -> String {
     )
 }
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+fn host(desk: &TestEnv, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", SECRET);
     command.output().unwrap()
 }
 
 /// Runs a report with a summary; gives the summary and the exit code.
-fn run(desk: &Desk, report: &str, more: &[&str]) -> (Value, Output) {
+fn run(desk: &TestEnv, report: &str, more: &[&str]) -> (Value, Output) {
     let mut arguments = vec!["run", report, "--since", "7d", "--summary", "summary.json"];
     arguments.extend(more);
     let output = host(desk, &arguments);
@@ -65,7 +65,7 @@ fn uids(values: &[Value]) -> Vec<String> {
         .collect()
 }
 
-fn file(desk: &Desk, name: &str) -> Vec<Value> {
+fn file(desk: &TestEnv, name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(desk.path().join(name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use tests::{Desk, stderr, stdout};
+use tests::{TestEnv, stderr, stdout};
 
 use super::desk;
 use super::ledger::wait_until;
 
 const ARGUMENTS: [&str; 4] = ["demo", "--slow", "--now", "2026-03-05T22:00:00Z"];
 
-fn stage(desk: &Desk) -> PathBuf {
+fn stage(desk: &TestEnv) -> PathBuf {
     desk.path().join(".local/state/host/demo/stage")
 }
 
-fn spawn(desk: &Desk) -> Child {
+fn spawn(desk: &TestEnv) -> Child {
     let mut command = desk.process(ARGUMENTS);
     let command = command
         .stdin(Stdio::null())
@@ -26,7 +26,7 @@ fn spawn(desk: &Desk) -> Child {
 }
 
 /// The demo to its end; what it says on stdout and on stderr.
-fn finish(desk: &Desk) -> (String, String) {
+fn finish(desk: &TestEnv) -> (String, String) {
     let output = desk.host(ARGUMENTS).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(!stage(desk).exists(), "nothing is left");
@@ -34,7 +34,7 @@ fn finish(desk: &Desk) -> (String, String) {
 }
 
 /// Waits until the job of the first report is waited for.
-fn wait_for_job(desk: &Desk) {
+fn wait_for_job(desk: &TestEnv) {
     let ledger = stage(desk).join("ledger.db");
     let ledger = ledger.to_str().unwrap();
     wait_until("a job", || {
@@ -45,7 +45,7 @@ fn wait_for_job(desk: &Desk) {
     });
 }
 
-fn simulator(desk: &Desk) -> String {
+fn simulator(desk: &TestEnv) -> String {
     let state = std::fs::read(stage(desk).join("demo.json")).unwrap();
     let state: Value = serde_json::from_slice(&state).unwrap();
     state["process"].to_string()

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver as Gate, Sender, channel};
 use std::time::Duration;
 
-use tests::{Desk, Receiver, Reply, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::ledger::{configure, expected, once, run, submissions, wait_until};
 use super::{PASSWORD, desk};
@@ -14,7 +14,7 @@ const NOW: &str = "2026-03-05T22:00:00Z";
 /// The bound of a test against hanging, far beyond what any of it takes.
 const FOR_EVER: Duration = Duration::from_secs(60);
 
-fn spawn(desk: &Desk, arguments: &[&str]) -> Child {
+fn spawn(desk: &TestEnv, arguments: &[&str]) -> Child {
     let mut command = desk.process(arguments);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");
     let command = command
@@ -44,7 +44,7 @@ fn stop(child: Child, name: &str) -> String {
     said
 }
 
-fn listed(desk: &Desk) -> serde_json::Value {
+fn listed(desk: &TestEnv) -> serde_json::Value {
     json_lines(&desk.host(["ledger", "list", "--json"]).output().unwrap())[0].clone()
 }
 

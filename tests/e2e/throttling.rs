@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use tests::{Desk, Server, json_lines, stderr};
+use tests::{Server, TestEnv, json_lines, stderr};
 
 use super::desk;
 use super::ledger::{configure, host};
@@ -18,7 +18,7 @@ const DAY: [&str; 6] = [
 ];
 
 /// A server with 9,000 events on that day, in pages of 50, and a connection to it that is as patient as `retry` says.
-fn prepare(switches: &str, retry: &str) -> (Desk, Server) {
+fn prepare(switches: &str, retry: &str) -> (TestEnv, Server) {
     let server = Server::start(&format!("now=2026-11-13T00:00:00Z,rows=2250,max-count=50,{switches}"));
     let desk = desk();
     configure(&desk, &server, "http://127.0.0.1:9", "");
@@ -30,7 +30,7 @@ fn prepare(switches: &str, retry: &str) -> (Desk, Server) {
     (desk, server)
 }
 
-fn run(desk: &Desk, more: &[&str]) -> Output {
+fn run(desk: &TestEnv, more: &[&str]) -> Output {
     let mut arguments = vec!["run", "audit-events"];
     arguments.extend(DAY);
     arguments.extend(more);

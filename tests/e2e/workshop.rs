@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use assert_cmd::Command;
-use tests::{Desk, Server, json_lines, stderr, stdout};
+use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 use crate::{PASSWORD, desk};
 
@@ -17,7 +17,7 @@ fn workspace() -> PathBuf {
 }
 
 /// `host …` in a folder of the desk, where cargo can be found and what it builds is shared by all tests.
-fn host(desk: &Desk, folder: &str, arguments: &[&str]) -> Command {
+fn host(desk: &TestEnv, folder: &str, arguments: &[&str]) -> Command {
     let mut command = desk.host(arguments);
     command
         .current_dir(desk.path().join(folder))

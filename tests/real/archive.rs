@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use tests::{Desk, Server, stderr};
+use tests::{Server, TestEnv, stderr};
 
 use super::{PASSWORD, assert_events, connect, desk, run};
 
@@ -12,7 +12,7 @@ use super::{PASSWORD, assert_events, connect, desk, run};
 const NOW: &str = "2026-03-05T12:00:00Z";
 
 /// What the judge reads in a file: one JSON value a line.
-fn judged(desk: &Desk, name: &str) -> Vec<Value> {
+fn judged(desk: &TestEnv, name: &str) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join("../target/venv/bin/python");
     assert!(

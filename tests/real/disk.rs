@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use tests::{Desk, Server, json_lines, stderr};
+use tests::{Server, TestEnv, json_lines, stderr};
 
 use super::{PASSWORD, connect, desk};
 
@@ -33,7 +33,7 @@ struct Ran {
     second_said: String,
 }
 
-fn run_twice(desk: &Desk, device: &str, cache: &Path, arguments: &[&str]) -> Ran {
+fn run_twice(desk: &TestEnv, device: &str, cache: &Path, arguments: &[&str]) -> Ran {
     for folder in ["device", "held"] {
         std::fs::create_dir_all(desk.path().join(folder)).unwrap();
     }

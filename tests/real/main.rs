@@ -34,18 +34,18 @@ mod workshop;
 use std::path::Path;
 use std::process::Output;
 
-use tests::{Desk, Server, json_lines, stderr, stdout};
+use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 /// What the simulator's demo user says.
 const PASSWORD: &str = "demo-password";
 
 /// A fresh folder for one test.
-fn desk() -> Desk {
-    Desk::new(env!("CARGO_BIN_EXE_host"))
+fn desk() -> TestEnv {
+    TestEnv::new(env!("CARGO_BIN_EXE_host"))
 }
 
 /// Writes a configuration with one connection to EPM Cloud, as the simulator's demo user, that does not wait long.
-fn connect(desk: &Desk, url: &str, more: &str) {
+fn connect(desk: &TestEnv, url: &str, more: &str) {
     desk.write(
         "host.toml",
         format!(
@@ -57,7 +57,7 @@ fn connect(desk: &Desk, url: &str, more: &str) {
 }
 
 /// `host run REPORT` over the only connection of its kind.
-fn run(desk: &Desk, report: &str, more: &[&str]) -> Output {
+fn run(desk: &TestEnv, report: &str, more: &[&str]) -> Output {
     let mut command = desk.host(["run", report, "--since", "7d"]);
     command.args(more).env("EPM_PASSWORD", PASSWORD).output().unwrap()
 }

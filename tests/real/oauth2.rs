@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
 use rcgen::KeyPair;
-use tests::{Desk, Server, stderr};
+use tests::{Server, TestEnv, stderr};
 
 use super::nginx::Nginx;
 use super::oauth_server::OAuthServer;
@@ -54,7 +54,7 @@ impl Domain {
     }
 
     /// A connection to it, and the secrets that it may need.
-    fn desk(&self, auth: &str) -> Desk {
+    fn desk(&self, auth: &str) -> TestEnv {
         let desk = desk();
         desk.write(
             "host.toml",
@@ -78,7 +78,7 @@ impl Domain {
 }
 
 /// A run that says everything it does.
-fn run(desk: &Desk, domain: &Domain, secret: &str) -> Output {
+fn run(desk: &TestEnv, domain: &Domain, secret: &str) -> Output {
     let mut command = desk.host(["run", "audit-events", "--since", "1d", "-vvv"]);
     command
         .env("CLIENT_SECRET", secret)

@@ -20,7 +20,7 @@ fn sink(server: &S3Server, id: &str, more: &str) -> String {
     )
 }
 
-fn write_key(desk: &tests::Desk, secret: &str) {
+fn write_key(desk: &tests::TestEnv, secret: &str) {
     use std::os::unix::fs::PermissionsExt;
     let path = desk.write("key", secret);
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();

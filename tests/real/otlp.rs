@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Output;
 
 use serde_json::Value;
-use tests::{Desk, Server, json_lines, stderr};
+use tests::{Server, TestEnv, json_lines, stderr};
 
 use super::certificates::Authority;
 use super::collector::{Decoder, Rotel};
@@ -13,7 +13,7 @@ use super::{PASSWORD, assert_unseen, connect, desk};
 const TOKEN: &str = "canary-0b2f-otlp";
 
 /// A run to stdout and to the collector, whose endpoint and further settings these are.
-fn deliver(desk: &Desk, server: &Server, endpoint: &str, more: &str) -> Output {
+fn deliver(desk: &TestEnv, server: &Server, endpoint: &str, more: &str) -> Output {
     connect(
         desk,
         &server.url(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 
 use serde_json::Value;
-use tests::{Desk, Server, json_lines, stderr, stdout};
+use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 use super::nats_server::NatsServer;
 use super::past::SECRET;
@@ -78,7 +78,7 @@ impl Servers {
     }
 }
 
-fn host(desk: &Desk, arguments: &[&str]) -> Output {
+fn host(desk: &TestEnv, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command
         .env("EPM_PASSWORD", PASSWORD)

@@ -5,7 +5,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use event::{Activity, Event, Outcome, Principal, Product, Provenance};
-use tests::{Desk, Server, json_lines, stderr, stdout};
+use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{PASSWORD, connect};
 
@@ -52,15 +52,15 @@ impl Past {
     }
 
     /// Configures the connection and one sink, `target`; its secret is in `$SINK_SECRET`.
-    pub fn configure(&self, desk: &Desk, sink: &str) {
+    pub fn configure(&self, desk: &TestEnv, sink: &str) {
         connect(desk, &self.server.url(), &format!("[sinks.target]\n{sink}"));
     }
 
-    fn run(&self, desk: &Desk, more: &[&str]) -> Output {
+    fn run(&self, desk: &TestEnv, more: &[&str]) -> Output {
         self.command(desk, more).output().unwrap()
     }
 
-    fn command(&self, desk: &Desk, more: &[&str]) -> assert_cmd::Command {
+    fn command(&self, desk: &TestEnv, more: &[&str]) -> assert_cmd::Command {
         let period = ["--from", "2026-03-02", "--to", "2026-03-03", "--now", NOW];
         let mut command = desk.host(["run", "invalid-login"]);
         command.args(period).args(more);
@@ -69,7 +69,7 @@ impl Past {
     }
 
     /// The ids of all events.
-    pub fn ids(&self, desk: &Desk) -> BTreeSet<String> {
+    pub fn ids(&self, desk: &TestEnv) -> BTreeSet<String> {
         let output = self.run(desk, &["--encoding", "event"]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let events = json_lines(&output);
@@ -83,12 +83,12 @@ impl Past {
     }
 
     /// Delivers all events to the sink.
-    pub fn deliver(&self, desk: &Desk) {
+    pub fn deliver(&self, desk: &TestEnv) {
         self.deliver_with(desk, &[]);
     }
 
     /// The same, with further environment variables.
-    pub fn deliver_with(&self, desk: &Desk, variables: &[(&str, &str)]) {
+    pub fn deliver_with(&self, desk: &TestEnv, variables: &[(&str, &str)]) {
         let mut command = self.command(desk, &["--sink", "target"]);
         let output = command.envs(variables.iter().copied()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -97,7 +97,7 @@ impl Past {
     }
 
     /// The sink does not take events, and says why in these words.
-    pub fn assert_undelivered(&self, desk: &Desk, words: &str) {
+    pub fn assert_undelivered(&self, desk: &TestEnv, words: &str) {
         let output = self.run(desk, &["--sink", "target"]);
         let errors = stderr(&output);
         assert_ne!(output.status.code(), Some(0), "{errors}");
@@ -109,7 +109,7 @@ impl Past {
     }
 
     /// Neither `host run` nor `host check` finds the sink usable, and both say why in these words.
-    pub fn assert_refused(&self, desk: &Desk, words: &str) {
+    pub fn assert_refused(&self, desk: &TestEnv, words: &str) {
         self.assert_undelivered(desk, words);
         let output = self.check(desk);
         assert_ne!(output.status.code(), Some(0));
@@ -119,13 +119,13 @@ impl Past {
     }
 
     /// `host check` finds the sink usable, and says so in these words.
-    pub fn assert_usable(&self, desk: &Desk, words: &str) {
+    pub fn assert_usable(&self, desk: &TestEnv, words: &str) {
         let output = self.check(desk);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert!(stdout(&output).contains(words), "{}", stdout(&output));
     }
 
-    fn check(&self, desk: &Desk) -> Output {
+    fn check(&self, desk: &TestEnv) -> Output {
         let mut command = desk.host(["check", "target"]);
         command.env("SINK_SECRET", SECRET).output().unwrap()
     }

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use tests::Desk;
+use tests::TestEnv;
 
 use super::certificates::Authority;
 use super::nginx::Nginx;
@@ -15,7 +15,7 @@ const CANARY: [&str; 2] = ["canary-51c2-proxy", "cHJveHktdXNlcjpjYW5hcnktNTFjMi1
 const USER: &str = "proxy-user";
 
 /// A run that says everything it does, with the proxy's password in the environment.
-fn run(desk: &Desk, password: &str) -> Output {
+fn run(desk: &TestEnv, password: &str) -> Output {
     let mut command = desk.host(["run", "invalid-login", "--since", "7d", "-vvv"]);
     command
         .env("EPM_PASSWORD", PASSWORD)

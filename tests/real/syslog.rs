@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use serde_json::Value;
-use tests::{Desk, Server, json_lines, stderr};
+use tests::{Server, TestEnv, json_lines, stderr};
 
 use super::certificates::Authority;
 use super::process::free_port;
@@ -11,7 +11,7 @@ use super::rsyslog::Rsyslog;
 use super::{connect, desk, run};
 
 /// A run to stdout and to the sink, which is configured like this.
-fn deliver(desk: &Desk, server: &Server, sink: &str) -> Output {
+fn deliver(desk: &TestEnv, server: &Server, sink: &str) -> Output {
     connect(
         desk,
         &server.url(),

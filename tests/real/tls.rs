@@ -1,6 +1,6 @@
 //! TLS and client certificates, as nginx does them.
 
-use tests::{Desk, Server, stderr};
+use tests::{Server, TestEnv, stderr};
 
 use super::certificates::{Authority, Certified};
 use super::nginx::Nginx;
@@ -87,7 +87,7 @@ fn every_protocol_since_tls_1_2_is_spoken() {
 }
 
 /// A desk that trusts the authority and holds a client certificate.
-fn desk_of(client: &Certified, authority: &Authority) -> Desk {
+fn desk_of(client: &Certified, authority: &Authority) -> TestEnv {
     let desk = desk();
     desk.write("ca.pem", &authority.pem);
     desk.write("client.pem", &client.certificate);

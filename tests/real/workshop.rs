@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
-use tests::{Desk, Server};
+use tests::{Server, TestEnv};
 
 use crate::{PASSWORD, desk, stderr, stdout};
 
@@ -68,7 +68,7 @@ const JAVASCRIPT: Language = Language {
     ],
 };
 
-fn host(desk: &Desk, folder: &str, arguments: &[&str]) -> Output {
+fn host(desk: &TestEnv, folder: &str, arguments: &[&str]) -> Output {
     let mut command = desk.host(arguments);
     command
         .current_dir(desk.path().join(folder))
@@ -84,7 +84,7 @@ fn assert_exit(output: &Output, code: i32) {
 }
 
 /// A new project that finds its tools.
-fn new(desk: &Desk, kind: &str, language: &Language) -> PathBuf {
+fn new(desk: &TestEnv, kind: &str, language: &Language) -> PathBuf {
     assert_exit(
         &host(desk, "", &["plugin", "new", kind, "hello", "--lang", language.name]),
         0,

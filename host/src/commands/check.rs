@@ -7,15 +7,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::args::{CheckArgs, Talk};
+use crate::args::{CheckArgs, OutputOptions};
 use crate::commands::check_state;
 use crate::commands::report;
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::error::exit_of;
 use crate::render::json_line;
 use crate::render::print;
-use crate::stop::Stop;
+use crate::stop::Shutdown;
 use base::visible;
 use remote::{Remote, TOLERATED_SKEW, skew_in_words};
 use run::facts::Fact;
@@ -24,8 +24,8 @@ use setup::config::{Config, ConnectionKind, nearest};
 use sink::Guarantee;
 
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
-pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
-    let _stop = Stop::listen(talk)?;
+pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliError> {
+    let _stop = Shutdown::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
     let all = || config.connections.keys().chain(config.sinks.keys());
     let names: Vec<&String> = if args.names.is_empty() {
@@ -36,7 +36,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
     if names.is_empty() {
         let hint = "write host.toml: at the least [connections.epm] with kind = \"epm\", url and auth; `host config schema` \
                     describes it all";
-        return Err(Failure::usage("nothing is configured").hint(hint).read_from(&config));
+        return Err(CliError::usage("nothing is configured").hint(hint).read_from(&config));
     }
     let clock = args.now.as_deref().map(report::instant).transpose()?;
     let mut first = None;
@@ -44,7 +44,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
         let outcome = match (config.connections.get(name), config.sinks.get(name)) {
             (Some(found), _) => match found.kind {
                 Some(kind) => check_connection(&config, name, kind, clock).await,
-                None => Err(Failure::usage("its kind is missing")),
+                None => Err(CliError::usage("its kind is missing")),
             },
             (None, Some(_)) => match sinks::probe(&config, name).await {
                 Ok((text, promised)) => Ok(Found {
@@ -54,7 +54,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
                 Err(error) => Err(error.into()),
             },
             (None, None) => {
-                let failure = Failure::usage(format!("there is no connection or sink {name:?}")).read_from(&config);
+                let failure = CliError::usage(format!("there is no connection or sink {name:?}")).read_from(&config);
                 return Err(match nearest(name, all().map(String::as_str)) {
                     Some(known) => failure.hint(format!("did you mean `{known}`?")),
                     None => failure.hint(match all().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -82,7 +82,7 @@ pub async fn check(args: &CheckArgs, talk: &Talk) -> Result<(), Failure> {
             }
         }
     }
-    first.map_or(Ok(()), |exit| Err(Failure::silent(exit)))
+    first.map_or(Ok(()), |exit| Err(CliError::silent(exit)))
 }
 
 /// What was found of something that can be used.
@@ -106,10 +106,10 @@ impl Found {
 }
 
 /// What was found, or why it cannot be used.
-type Outcome = Result<Found, Failure>;
+type Outcome = Result<Found, CliError>;
 
 /// Prints the line of one of them, and what belongs to it.
-fn say(name: &str, what: &'static str, outcome: &Outcome, json: bool) -> Result<(), Failure> {
+fn say(name: &str, what: &'static str, outcome: &Outcome, json: bool) -> Result<(), CliError> {
     print(&match json {
         true => json_line(&Checked::of(name, what, outcome))?,
         false => lines(name, outcome).into_bytes(),
@@ -208,7 +208,7 @@ async fn check_connection(
     name: &str,
     kind: ConnectionKind,
     clock: Option<Timestamp>,
-) -> Result<Found, Failure> {
+) -> Result<Found, CliError> {
     let mut settings = connections::of_name(config, name)?;
     settings.now = clock;
     let remote = Arc::new(Remote::new(settings)?);
@@ -222,8 +222,8 @@ async fn check_connection(
             ..Found::of(with_clock(found.steps.join(", "), &remote))
         }),
         Err(lack) => {
-            let failure = Failure::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
-            Err(Failure {
+            let failure = CliError::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
+            Err(CliError {
                 hint: lack.hint,
                 ..failure
             })

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use ::ledger::SqliteLedger;
 use ::rejected::RejectedRows;
 use base::counted::counted;
@@ -14,7 +14,7 @@ use sink::dead_letters::DeadLetters;
 const ROOM: u64 = 100 << 20;
 
 /// A name for each, and what was found.
-pub fn check(config: &Config) -> [(&'static str, Result<String, Failure>); 3] {
+pub fn check(config: &Config) -> [(&'static str, Result<String, CliError>); 3] {
     [
         ("ledger", of_ledger(config)),
         ("dead letters", of_letters(&setup::state::dead_letters(config))),
@@ -22,7 +22,7 @@ pub fn check(config: &Config) -> [(&'static str, Result<String, Failure>); 3] {
     ]
 }
 
-fn of_ledger(config: &Config) -> Result<String, Failure> {
+fn of_ledger(config: &Config) -> Result<String, CliError> {
     let path = setup::state::ledger(config)?;
     if !path.exists() {
         let room = writable(&path)?;
@@ -45,7 +45,7 @@ fn of_ledger(config: &Config) -> Result<String, Failure> {
     ))
 }
 
-fn of_letters(store: &DeadLetters) -> Result<String, Failure> {
+fn of_letters(store: &DeadLetters) -> Result<String, CliError> {
     store.need_place()?;
     let path = store.path().unwrap_or(Path::new("."));
     let fill = store.fill()?;
@@ -57,7 +57,7 @@ fn of_letters(store: &DeadLetters) -> Result<String, Failure> {
         path.display()
     );
     if fill.events >= fill.most_events || fill.bytes >= fill.most_bytes {
-        let failure = Failure::new(Exit::DeliveryFailed, format!("they are full: {held}"));
+        let failure = CliError::new(Exit::DeliveryFailed, format!("they are full: {held}"));
         return Err(failure.hint(
             "`host dead-letter replay` or `host dead-letter drop` make room, or a higher `events` and `bytes` under [dead-letters]",
         ));
@@ -65,7 +65,7 @@ fn of_letters(store: &DeadLetters) -> Result<String, Failure> {
     Ok(format!("{held}; {room}"))
 }
 
-fn of_rows(store: &RejectedRows) -> Result<String, Failure> {
+fn of_rows(store: &RejectedRows) -> Result<String, CliError> {
     store.need_place()?;
     let path = store.path().unwrap_or(Path::new("."));
     let fill = store.fill()?;
@@ -78,7 +78,7 @@ fn of_rows(store: &RejectedRows) -> Result<String, Failure> {
     );
     if fill.rows >= fill.most_rows || fill.bytes >= fill.most_bytes {
         // As a run ends that has more of them.
-        let failure = Failure::new(Exit::Partial, format!("they are full: {held}"));
+        let failure = CliError::new(Exit::Partial, format!("they are full: {held}"));
         return Err(failure.hint(
             "`host rejected replay` or `host rejected drop` make room, or a higher `rows` and `bytes` under [rejected]",
         ));
@@ -87,7 +87,7 @@ fn of_rows(store: &RejectedRows) -> Result<String, Failure> {
 }
 
 /// How much room there is for a file that is there, or can be made.
-fn room(path: &Path) -> Result<String, Failure> {
+fn room(path: &Path) -> Result<String, CliError> {
     match path.exists() {
         true => free(folder_of(path)),
         false => free(&writable(path)?),
@@ -95,7 +95,7 @@ fn room(path: &Path) -> Result<String, Failure> {
 }
 
 /// The nearest folder that exists above a file that does not, where a file can be made in it.
-fn writable(path: &Path) -> Result<PathBuf, Failure> {
+fn writable(path: &Path) -> Result<PathBuf, CliError> {
     let nearest = path.ancestors().skip(1).find(|folder| folder.is_dir());
     let folder = nearest.unwrap_or(Path::new(".")).to_owned();
     match tempfile::tempfile_in(&folder) {
@@ -104,8 +104,8 @@ fn writable(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-fn unwritable(folder: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("no file can be made in {}: {error}", folder.display()))
+fn unwritable(folder: &Path, error: &std::io::Error) -> CliError {
+    CliError::usage(format!("no file can be made in {}: {error}", folder.display()))
         .hint("let the user who runs host write there, or name another file in host.toml")
 }
 
@@ -117,12 +117,12 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// How much room its device has; too little is a failure.
-fn free(folder: &Path) -> Result<String, Failure> {
+fn free(folder: &Path) -> Result<String, CliError> {
     let about =
-        rustix::fs::statvfs(folder).map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
+        rustix::fs::statvfs(folder).map_err(|error| CliError::usage(format!("{}: {error}", folder.display())))?;
     let bytes = about.f_bavail.saturating_mul(about.f_frsize);
     if bytes < ROOM {
-        let failure = Failure::new(
+        let failure = CliError::new(
             Exit::DeliveryFailed,
             format!(
                 "only {} are free on the device of {}",
@@ -160,7 +160,7 @@ mod tests {
         config
     }
 
-    fn found(config: &Config) -> Vec<Result<String, Failure>> {
+    fn found(config: &Config) -> Vec<Result<String, CliError>> {
         check(config).into_iter().map(|(_, found)| found).collect()
     }
 

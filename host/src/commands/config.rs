@@ -6,19 +6,19 @@ use setup::connections;
 
 use super::routes;
 use crate::args::ConfigFile;
-use crate::error::{Exit, Failure};
+use crate::error::{CliError, Exit};
 use crate::render::{json_line, print};
 
 /// Reads the configuration.
-pub fn load(file: &ConfigFile) -> Result<Config, Failure> {
+pub fn load(file: &ConfigFile) -> Result<Config, CliError> {
     Ok(Config::load(file.config.as_deref())?)
 }
 
 /// `host config check`.
-pub fn check(file: &ConfigFile, json: bool) -> Result<(), Failure> {
+pub fn check(file: &ConfigFile, json: bool) -> Result<(), CliError> {
     let config = load(file)?;
     let Some(path) = &config.path else {
-        return Err(Failure::usage("there is no configuration").hint("write host.toml, or name a file with --config"));
+        return Err(CliError::usage("there is no configuration").hint("write host.toml, or name a file with --config"));
     };
     setup::plugins::sandbox(&config)?;
     for (name, connection) in &config.connections {
@@ -57,7 +57,7 @@ pub fn check(file: &ConfigFile, json: bool) -> Result<(), Failure> {
 }
 
 /// `host config schema`.
-pub fn schema() -> Result<(), Failure> {
+pub fn schema() -> Result<(), CliError> {
     let schema = serde_json::to_string_pretty(&setup::config::schema());
-    print((schema.map_err(|error| Failure::new(Exit::Internal, error.to_string()))? + "\n").as_bytes())
+    print((schema.map_err(|error| CliError::new(Exit::Internal, error.to_string()))? + "\n").as_bytes())
 }

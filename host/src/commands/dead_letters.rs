@@ -6,11 +6,11 @@ use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use crate::args::{DeadLetterCommand, Letters, Talk};
+use crate::args::{DeadLetterCommand, Letters, OutputOptions};
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::render::print;
-use crate::stop::Stop;
+use crate::stop::Shutdown;
 use base::counted::counted;
 use event::Encoding;
 use setup::config::{Config, nearest};
@@ -27,7 +27,7 @@ const DESTINATION: usize = 32;
 const REASON: usize = 69;
 
 /// Carries out a subcommand.
-pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure> {
+pub async fn run(command: &DeadLetterCommand, talk: &OutputOptions) -> Result<(), CliError> {
     match command {
         DeadLetterCommand::List {
             letters,
@@ -37,7 +37,7 @@ pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure
         } => {
             let any = list(letters, *limit, *json)?;
             match any && *exit_code {
-                true => Err(Failure::silent(Exit::Partial)),
+                true => Err(CliError::silent(Exit::Partial)),
                 false => Ok(()),
             }
         }
@@ -56,12 +56,12 @@ pub async fn run(command: &DeadLetterCommand, talk: &Talk) -> Result<(), Failure
     }
 }
 
-fn load(letters: &Letters) -> Result<(Config, DeadLetters), Failure> {
+fn load(letters: &Letters) -> Result<(Config, DeadLetters), CliError> {
     let config = Config::load(letters.config.config.as_deref())?;
     let store = setup::state::dead_letters(&config);
     store
         .need_place()
-        .map_err(|error| Failure::from(error).read_from(&config))?;
+        .map_err(|error| CliError::from(error).read_from(&config))?;
     if let Some(name) = &letters.sink
         && !config.sinks.contains_key(name)
     {
@@ -73,14 +73,14 @@ fn load(letters: &Letters) -> Result<(Config, DeadLetters), Failure> {
                 None => "`host dead-letter list` shows what there is".to_owned(),
             };
             let what = format!("there is no sink {name:?}, and no dead letter of one");
-            return Err(Failure::usage(what).hint(hint));
+            return Err(CliError::usage(what).hint(hint));
         }
     }
     Ok((config, store))
 }
 
 /// Refuses numbers of which there is no letter.
-fn check_numbers(store: &DeadLetters, selection: &Selection) -> Result<(), Failure> {
+fn check_numbers(store: &DeadLetters, selection: &Selection) -> Result<(), CliError> {
     if selection.numbers.is_empty() {
         return Ok(());
     }
@@ -89,8 +89,8 @@ fn check_numbers(store: &DeadLetters, selection: &Selection) -> Result<(), Failu
     missing.map_or(Ok(()), |number| Err(unknown(*number)))
 }
 
-fn unknown(number: i64) -> Failure {
-    Failure::usage(format!("there is no dead letter {number}")).hint("`host dead-letter list` shows them")
+fn unknown(number: i64) -> CliError {
+    CliError::usage(format!("there is no dead letter {number}")).hint("`host dead-letter list` shows them")
 }
 
 fn selection(letters: &Letters, numbers: &[i64]) -> Selection {
@@ -113,7 +113,7 @@ struct Elsewhere {
 impl Elsewhere {
     /// Finds them among the selected ones. Letters of a version that kept no destination are none of them, nor are those of a
     /// sink that is not configured and named all the same.
-    fn of(config: &Config, store: &DeadLetters, selection: &Selection) -> Result<Elsewhere, Failure> {
+    fn of(config: &Config, store: &DeadLetters, selection: &Selection) -> Result<Elsewhere, CliError> {
         let (mut groups, mut lines) = (Vec::new(), Vec::new());
         for group in store.groups(selection)? {
             let today = (config.sinks.get(&group.sink)).map(|sink| sinks::destination(config, &group.sink, sink));
@@ -142,13 +142,13 @@ impl Elsewhere {
     }
 
     /// Says them and takes them out of the selection; where nothing else is selected, that is an error.
-    fn leave_out(&self, store: &DeadLetters, selection: &mut Selection) -> Result<(), Failure> {
+    fn leave_out(&self, store: &DeadLetters, selection: &mut Selection) -> Result<(), CliError> {
         if self.groups.is_empty() {
             return Ok(());
         }
         selection.except.clone_from(&self.groups);
         if store.count(selection)? == 0 {
-            return Err(Failure::usage(self.lines.join("; ")).hint(ELSEWHERE));
+            return Err(CliError::usage(self.lines.join("; ")).hint(ELSEWHERE));
         }
         for line in &self.lines {
             tracing::warn!("{line}");
@@ -157,7 +157,7 @@ impl Elsewhere {
     }
 
     /// The end of a command that did the rest.
-    fn end(&self) -> Result<(), Failure> {
+    fn end(&self) -> Result<(), CliError> {
         match self.count() {
             0 => Ok(()),
             count => {
@@ -166,7 +166,7 @@ impl Elsewhere {
                     "dead letter stays: its sink led elsewhere",
                     "dead letters stay: their sinks led elsewhere",
                 );
-                Err(Failure::new(Exit::Partial, stay).hint(ELSEWHERE))
+                Err(CliError::new(Exit::Partial, stay).hint(ELSEWHERE))
             }
         }
     }
@@ -177,7 +177,7 @@ const ELSEWHERE: &str =
     "use the configuration whose sink leads there (--config), or, if the receiver has moved, --any-destination";
 
 /// Says once that letters of an earlier version go by the name of their sink alone.
-fn say_unknown(store: &DeadLetters, selection: &Selection) -> Result<(), Failure> {
+fn say_unknown(store: &DeadLetters, selection: &Selection) -> Result<(), CliError> {
     let unknown = store.groups(selection)?;
     let unknown = unknown.iter().filter(|group| group.destination.is_none());
     match unknown.map(|group| group.letters).sum() {
@@ -192,7 +192,7 @@ fn say_unknown(store: &DeadLetters, selection: &Selection) -> Result<(), Failure
 }
 
 /// Lists letters, and says whether there are any.
-fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Failure> {
+fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, CliError> {
     let (_, store) = load(letters)?;
     let selection = selection(letters, &[]);
     let most = limit.unwrap_or(if json { usize::MAX >> 1 } else { LISTED });
@@ -200,7 +200,7 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Fai
     let mut text = String::new();
     if json {
         for entry in &entries {
-            text += &serde_json::to_string(entry).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+            text += &serde_json::to_string(entry).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
             text.push('\n');
         }
         print(text.as_bytes())?;
@@ -256,7 +256,7 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Fai
     Ok(true)
 }
 
-fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
+fn show(number: i64, letters: &Letters) -> Result<(), CliError> {
     let (_, store) = load(letters)?;
     let found = store.read(&selection(letters, &[number]), 0, 1)?;
     let letter = found.first().ok_or_else(|| unknown(number))?;
@@ -269,7 +269,7 @@ fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
         }
         serde_json::to_string_pretty(&object)
     })();
-    let text = text.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let text = text.map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     let mut text = (text + "\n").into_bytes();
     if std::io::stdout().is_terminal() {
         terminal::defuse(&mut text, true);
@@ -279,8 +279,13 @@ fn show(number: i64, letters: &Letters) -> Result<(), Failure> {
 
 /// Delivers letters again, and forgets those that were taken. The others stay, with what happened now, and so do those
 /// whose sink led elsewhere, unless that does not matter.
-async fn replay(numbers: &[i64], letters: &Letters, any_destination: bool, talk: &Talk) -> Result<(), Failure> {
-    let stop = Stop::listen(talk)?;
+async fn replay(
+    numbers: &[i64],
+    letters: &Letters,
+    any_destination: bool,
+    talk: &OutputOptions,
+) -> Result<(), CliError> {
+    let stop = Shutdown::listen(talk)?;
     let (config, store) = load(letters)?;
     let store = Arc::new(store);
     let _claim = store.claim()?;
@@ -337,7 +342,7 @@ async fn replay(numbers: &[i64], letters: &Letters, any_destination: bool, talk:
     }
     match failed {
         Some(failure) => Err(failure),
-        None if kept > 0 => Err(Failure::new(
+        None if kept > 0 => Err(CliError::new(
             Exit::Partial,
             counted(
                 kept,
@@ -351,7 +356,7 @@ async fn replay(numbers: &[i64], letters: &Letters, any_destination: bool, talk:
 }
 
 /// Delivers letters of one sink and one origin; says how many it took, and how many it refused again.
-async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]) -> Result<(u64, u64), Failure> {
+async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]) -> Result<(u64, u64), CliError> {
     let Some(first) = group.first() else { return Ok((0, 0)) };
     let provenance = Arc::new(first.provenance.clone());
     let mut delivery = sinks::reopen(config, store, &first.entry, &provenance)?;
@@ -362,7 +367,7 @@ async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]
     delivery.close().await?;
     if tally.delivered() + tally.dead_lettered() != events.len() as u64 {
         let trouble = delivery.trouble().unwrap_or("the sink did not answer for every event");
-        return Err(Failure::new(
+        return Err(CliError::new(
             Exit::DeliveryFailed,
             format!("sink {}: {trouble}", first.entry.sink),
         ));
@@ -384,8 +389,8 @@ async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]
 }
 
 /// The store fails when the receiver has events already: they are delivered, and still letters.
-fn after_sending(error: DeadLetterError) -> Failure {
-    Failure {
+fn after_sending(error: DeadLetterError) -> CliError {
+    CliError {
         exit: Exit::DeliveryFailed,
         ..error.into()
     }
@@ -401,9 +406,9 @@ fn times_kept(store: &DeadLetters, group: &[DeadLetter]) -> Result<HashMap<i64, 
     Ok(entries.iter().map(|entry| (entry.number, entry.times_kept)).collect())
 }
 
-fn forget(numbers: &[i64], all: bool, letters: &Letters, any_destination: bool) -> Result<(), Failure> {
+fn forget(numbers: &[i64], all: bool, letters: &Letters, any_destination: bool) -> Result<(), CliError> {
     if numbers.is_empty() && letters.sink.is_none() && letters.report.is_none() && !all {
-        return Err(Failure::usage("this would drop every dead letter")
+        return Err(CliError::usage("this would drop every dead letter")
             .hint("give numbers, --sink or --report, or --all if that is meant"));
     }
     let (config, store) = load(letters)?;

@@ -6,30 +6,30 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::args::{DemoArgs, LogFormat, ReportArgs, Talk};
+use crate::args::{DemoArgs, LogFormat, OutputOptions, ReportArgs};
 use crate::commands::report;
 use crate::commands::run;
 use crate::commands::slow_demo;
-use crate::error::Failure;
+use crate::error::CliError;
 use crate::log::{self, Line};
-use crate::stop::Stop;
+use crate::stop::Shutdown;
 use ::run::{Rejects, RunError};
 use base::counted::counted;
 use remote::{Auth, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::{self, Config};
-use setup::sinks::{self, Wanted};
+use setup::sinks::{self, SinkChoice};
 use simulator::{Scenario, Simulator};
 
 /// The period that the demo shows.
 const SINCE: &str = "7d";
 
 /// Runs the demo.
-pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
+pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError> {
     if args.slow {
         return slow_demo::demo(args, talk).await;
     }
-    let stop = Stop::listen(talk)?;
+    let stop = Shutdown::listen(talk)?;
     stop.hold("the demo keeps nothing");
     let running = Simulator::start(Scenario::default(), 0, false).await?;
     say(
@@ -49,7 +49,7 @@ pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
         let report = report::prepare(&asked, None)?;
         let settings = connection(running.url(), report.description.connection);
         let provenance = Arc::new(run::provenance(&report, &settings));
-        let wanted = Wanted {
+        let wanted = SinkChoice {
             names: &["stdout".to_owned()],
             plugin_config: None,
             presentation: args.rendering.presentation(),
@@ -107,7 +107,7 @@ pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
 }
 
 /// Tells the story, on stderr.
-pub fn say(talk: &Talk, text: &str) {
+pub fn say(talk: &OutputOptions, text: &str) {
     // A line of JSON has no use for the empty lines between the scenes.
     let says_nothing = talk.log_format == LogFormat::Json && text.trim().is_empty();
     if !talk.quiet && !says_nothing {

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::args::GapsArgs;
 use crate::commands::ledger::{self, line, seconds};
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::render::print;
 use ::ledger::{Interval, Record, without};
 use ::run::{Bound, WindowError, oldest};
@@ -44,7 +44,7 @@ impl Why {
 }
 
 /// Lists the gaps of the streams that were named.
-pub async fn gaps(args: &GapsArgs) -> Result<(), Failure> {
+pub async fn gaps(args: &GapsArgs) -> Result<(), CliError> {
     let from = bound("--from", args.from.as_deref(), false)?;
     let to = bound("--to", args.to.as_deref(), true)?;
     if let (Some(from), Some(to)) = (from, to)
@@ -53,7 +53,7 @@ pub async fn gaps(args: &GapsArgs) -> Result<(), Failure> {
         return Err(WindowError::Empty { from, to }.into());
     }
     let now = match &args.now {
-        Some(text) => (text.parse()).map_err(|_| Failure::usage(format!("--now {text:?} is not an RFC 3339 time")))?,
+        Some(text) => (text.parse()).map_err(|_| CliError::usage(format!("--now {text:?} is not an RFC 3339 time")))?,
         None => Timestamp::now(),
     };
     let config = Config::load(args.file.config.config.as_deref())?;
@@ -89,7 +89,7 @@ pub async fn gaps(args: &GapsArgs) -> Result<(), Failure> {
     }
     print(text.as_bytes())?;
     match any && args.exit_code {
-        true => Err(Failure::silent(Exit::Partial)),
+        true => Err(CliError::silent(Exit::Partial)),
         false => Ok(()),
     }
 }
@@ -129,7 +129,7 @@ fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> V
 
 /// The first instant that a stream's server can still be asked for, as far as its plugin, if it is here, and `retention` of its
 /// connection say.
-fn oldest_of(config: &Config, record: &Record, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+fn oldest_of(config: &Config, record: &Record, now: Timestamp) -> Result<Option<Timestamp>, CliError> {
     let described = description(config, &record.stream.report);
     let asked = described.map(|description| oldest(now, description.granularity, description.retention_days));
     let connection = config.connections.get(&record.stream.connection);
@@ -144,9 +144,9 @@ fn description(config: &Config, report: &str) -> Option<Description> {
     plugins::load(config, report).ok()?.report().ok()?.describe().ok()
 }
 
-pub fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Option<Timestamp>, Failure> {
+pub fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Option<Timestamp>, CliError> {
     let Some(text) = text else { return Ok(None) };
-    let out_of_range = |_| Failure::usage(format!("{option} is out of range"));
+    let out_of_range = |_| CliError::usage(format!("{option} is out of range"));
     Ok(Some(match Bound::parse(option, text)? {
         Bound::Instant(instant) => instant,
         Bound::Day(day) => {

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use crate::args::{RenameArgs, ResetArgs, RewindArgs, StreamArgs};
 use crate::commands::gaps::bound;
 use crate::commands::ledger::opened;
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::render::print;
 use ledger::{Claim, Document, Interval, Ledger, LedgerError, Record, SqliteLedger, Stream, spool, without};
 
 /// `host ledger reset`.
-pub async fn reset(args: &ResetArgs) -> Result<(), Failure> {
+pub async fn reset(args: &ResetArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(&args.stream).await?;
     let found = match args.all {
         true => found,
@@ -34,7 +34,7 @@ pub async fn reset(args: &ResetArgs) -> Result<(), Failure> {
 }
 
 /// Removes all that a ledger has of a stream.
-async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> Result<(), Failure> {
+async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> Result<(), CliError> {
     // The record goes last, so that what is cut short can be asked for again; what is damaged goes too.
     ledger.remove_all(&record.stream.progress_prefix()).await?;
     ledger.remove_all(&record.stream.ids_prefix()).await?;
@@ -43,7 +43,7 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
     for document in spool::documents(&ledger.beside("spool"), Some(&record.stream)) {
         std::fs::remove_file(&document.path).map_err(|error| {
             let path = document.path.display();
-            Failure::usage(format!(
+            CliError::usage(format!(
                 "the stream is forgotten, but {path} cannot be removed: {error}"
             ))
             .hint("remove it: it holds report data")
@@ -53,14 +53,14 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
 }
 
 /// `host ledger rewind`.
-pub async fn rewind(args: &RewindArgs) -> Result<(), Failure> {
+pub async fn rewind(args: &RewindArgs) -> Result<(), CliError> {
     let to = bound("--to", Some(&args.to), false)?.unwrap_or(Timestamp::MIN);
     change("rewind", &args.stream, |record| {
         let Some(watermark) = record.watermark.filter(|watermark| to < *watermark) else {
             let complete = record
                 .watermark
                 .map_or("not begun".to_owned(), |at| format!("complete up to {at}"));
-            return Err(Failure::usage(format!(
+            return Err(CliError::usage(format!(
                 "{} is {complete}: there is nothing behind {to} to rewind",
                 record.stream
             ))
@@ -92,7 +92,7 @@ fn rewound(record: &mut Record, to: Timestamp) {
 }
 
 /// `host ledger adopt`.
-pub async fn adopt(args: &StreamArgs) -> Result<(), Failure> {
+pub async fn adopt(args: &StreamArgs) -> Result<(), CliError> {
     change("adopt", args, |record| {
         let known = record.origin.take();
         let before = known.map_or(String::new(), |known| {
@@ -107,24 +107,24 @@ pub async fn adopt(args: &StreamArgs) -> Result<(), Failure> {
 }
 
 /// `host ledger rename`.
-pub async fn rename(args: &RenameArgs) -> Result<(), Failure> {
+pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(&args.stream).await?;
     let (document, _) = only("rename", &args.stream, found)?;
     let (document, mut record) = current(&ledger, &document.key).await?;
     let old = record.stream.clone();
     if let Some(window) = record.windows.first() {
         return Err(
-            Failure::usage(format!("a window of {old} is in flight: {}", window.state()))
+            CliError::usage(format!("a window of {old} is in flight: {}", window.state()))
                 .hint("run the stream under its old name until nothing is in flight, then rename it"),
         );
     }
     let new = Stream::new(&args.to, &old.report, &old.parameters);
     let (_old, _new) = (claimed(&ledger, &old).await?, claimed(&ledger, &new).await?);
     if new == old {
-        return Err(Failure::usage(format!("{old} has that name already")));
+        return Err(CliError::usage(format!("{old} has that name already")));
     }
     if ledger.load(&new.key()).await?.is_some() {
-        return Err(Failure::usage(format!("{new} is in the ledger already"))
+        return Err(CliError::usage(format!("{new} is in the ledger already"))
             .hint(format!("host ledger reset {} forgets it", new.arguments())));
     }
     // Ids first, then the record that names them; the old record goes when the new one is there.
@@ -145,11 +145,11 @@ pub async fn rename(args: &RenameArgs) -> Result<(), Failure> {
 }
 
 /// Holds a stream while its record is changed.
-async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, Failure> {
+async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, CliError> {
     stream.claim(ledger).await.map_err(|error| match error {
         claimed @ LedgerError::Claimed { .. } => {
             let message = format!("{claimed}. Nothing of it was changed.");
-            Failure::new(Exit::Busy, message).hint("wait for it to end, or stop it")
+            CliError::new(Exit::Busy, message).hint("wait for it to end, or stop it")
         }
         error => error.into(),
     })
@@ -159,8 +159,8 @@ async fn claimed(ledger: &SqliteLedger, stream: &Stream) -> Result<Claim, Failur
 async fn change(
     command: &str,
     args: &StreamArgs,
-    change: impl FnOnce(&mut Record) -> Result<String, Failure>,
-) -> Result<(), Failure> {
+    change: impl FnOnce(&mut Record) -> Result<String, CliError>,
+) -> Result<(), CliError> {
     let (ledger, found) = opened(args).await?;
     let (document, record) = only(command, args, found)?;
     let _claim = claimed(&ledger, &record.stream).await?;
@@ -173,13 +173,13 @@ async fn change(
 }
 
 /// A stream's record as it is now.
-async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record), Failure> {
+async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record), CliError> {
     let found = ledger.load(key).await?;
-    let document = found.ok_or_else(|| Failure::usage("the stream was removed from the ledger just now"))?;
+    let document = found.ok_or_else(|| CliError::usage("the stream was removed from the ledger just now"))?;
     let (record, within) = Record::decode_with_ids(key, &document.body)?;
     if !within.is_empty() {
         return Err(
-            Failure::usage(format!("{} was written by an older version", record.stream))
+            CliError::usage(format!("{} was written by an older version", record.stream))
                 .hint("run the stream once, then it can be changed"),
         );
     }
@@ -187,7 +187,7 @@ async fn current(ledger: &SqliteLedger, key: &str) -> Result<(Document, Record),
 }
 
 /// The one stream that is meant.
-fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) -> Result<(Document, Record), Failure> {
+fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) -> Result<(Document, Record), CliError> {
     let given = args.given()?;
     if found.len() > 1
         && let mut exact = found
@@ -205,13 +205,13 @@ fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) ->
             .map(|(_, record)| format!("host ledger {command} {}", record.stream.arguments()))
             .collect();
         return Err(
-            Failure::usage(format!("{} streams are called so; nothing was changed", found.len()))
+            CliError::usage(format!("{} streams are called so; nothing was changed", found.len()))
                 .hint(format!("say which one: {}", commands.join("; "))),
         );
     }
     found
         .pop()
-        .ok_or_else(|| Failure::usage(format!("the ledger knows nothing of {}", args.report)))
+        .ok_or_else(|| CliError::usage(format!("the ledger knows nothing of {}", args.report)))
 }
 
 #[cfg(test)]

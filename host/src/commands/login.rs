@@ -1,10 +1,10 @@
 //! `host login`.
 
-use crate::args::{LoginArgs, Talk};
-use crate::error::Failure;
+use crate::args::{LoginArgs, OutputOptions};
+use crate::error::CliError;
 use crate::error::note;
 use crate::log::{self, Line};
-use crate::stop::Stop;
+use crate::stop::Shutdown;
 use base::counted::counted;
 use base::visible;
 use remote::DeviceLogin;
@@ -12,8 +12,8 @@ use setup::config::Config;
 use setup::connections;
 
 /// Signs a person in from another device and keeps the refresh token.
-pub async fn login(args: &LoginArgs, talk: &Talk) -> Result<(), Failure> {
-    let _stop = Stop::listen(talk)?;
+pub async fn login(args: &LoginArgs, talk: &OutputOptions) -> Result<(), CliError> {
+    let _stop = Shutdown::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
     let settings = connections::of_name(&config, &args.connection)?;
     let login = DeviceLogin::start(&settings).await?;

@@ -24,15 +24,15 @@ mod workshop;
 
 use clap::CommandFactory;
 
-use crate::args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand, Talk};
-use crate::error::{Exit, Failure};
+use crate::args::{Cli, Command, ConfigCommand, OutputOptions, PluginCommand, SinkCommand};
+use crate::error::{CliError, Exit};
 use crate::render::print;
 use crate::stop;
 
 use config::load;
 
 /// Carries out the command that was typed.
-pub fn execute(cli: &Cli) -> Result<(), Failure> {
+pub fn execute(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
@@ -64,11 +64,11 @@ pub fn execute(cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-fn block_on(talk: &Talk, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on(talk: &OutputOptions, work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start: {error}")))?;
+        .map_err(|error| CliError::new(Exit::Internal, format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
         stop::outlive_file_size_limit();
         work.await

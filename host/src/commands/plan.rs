@@ -5,14 +5,14 @@ use std::io::IsTerminal as _;
 
 use crate::args::{PlanArgs, PlanFormat};
 use crate::commands::report::{self, Report};
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::render::print;
 use sandbox::{Body, Fetch, Grants, HttpRequest, Paging, grants};
 use sink::terminal::printable;
 
 /// Prints the plan of a report; sends nothing.
-pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
+pub fn plan(args: &PlanArgs) -> Result<(), CliError> {
     let report = report::prepare(&args.report, None)?;
     let mut plugin = report.plugin.report()?;
     let fetches = plugin.plan(&report.request)?;
@@ -28,10 +28,10 @@ pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
     print(text.as_bytes())
 }
 
-fn json(fetches: &[Fetch]) -> Result<String, Failure> {
+fn json(fetches: &[Fetch]) -> Result<String, CliError> {
     let mut text = String::new();
     for fetch in fetches {
-        text += &serde_json::to_string(fetch).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        text += &serde_json::to_string(fetch).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         text.push('\n');
     }
     Ok(text)

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::render::inspection;
 use crate::render::json_line;
 use crate::render::print;
@@ -12,7 +12,7 @@ use setup::config::Config;
 use setup::plugins::load;
 
 /// `host plugin list`.
-pub fn list(config: &Config, json: bool) -> Result<(), Failure> {
+pub fn list(config: &Config, json: bool) -> Result<(), CliError> {
     let mut text = String::new();
     let names = BUILT_IN.iter().map(|(name, _)| (*name, "built in"));
     for (name, origin) in names.chain(config.plugins.keys().map(|name| (name.as_str(), "configured"))) {
@@ -43,10 +43,10 @@ pub fn list(config: &Config, json: bool) -> Result<(), Failure> {
 }
 
 /// `host plugin inspect`.
-pub fn inspect(config: &Config, name: &str, json: bool) -> Result<(), Failure> {
+pub fn inspect(config: &Config, name: &str, json: bool) -> Result<(), CliError> {
     let about = load(config, name)?.inspect();
     let text = if json {
-        serde_json::to_string(&about).map_err(|error| Failure::new(Exit::Internal, error.to_string()))? + "\n"
+        serde_json::to_string(&about).map_err(|error| CliError::new(Exit::Internal, error.to_string()))? + "\n"
     } else {
         inspection::render(&about)
     };

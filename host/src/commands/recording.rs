@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::commands::report::Report;
-use crate::error::Failure;
+use crate::error::CliError;
 use remote::{Auth, Exchange, Recording, Settings};
 use run::Window;
 
@@ -28,9 +28,9 @@ pub struct Notes {
 
 impl Notes {
     /// The notes of a run that is about to be recorded.
-    pub fn of(report: &Report, settings: &Settings) -> Result<BTreeMap<String, String>, Failure> {
+    pub fn of(report: &Report, settings: &Settings) -> Result<BTreeMap<String, String>, CliError> {
         let parameters = serde_json::to_string(&report.request.parameters)
-            .map_err(|error| Failure::new(crate::error::Exit::Internal, error.to_string()))?;
+            .map_err(|error| CliError::new(crate::error::Exit::Internal, error.to_string()))?;
         let notes = [
             ("connection", settings.name.clone()),
             ("from", report.window.from.to_string()),
@@ -46,10 +46,10 @@ impl Notes {
     }
 
     /// Reads the notes of a recording.
-    pub fn read(folder: &Path) -> Result<Notes, Failure> {
+    pub fn read(folder: &Path) -> Result<Notes, CliError> {
         let recording = Recording::read(folder)?;
         let incomplete = || {
-            Failure::usage(format!("{} is not a recording of a run", folder.display()))
+            CliError::usage(format!("{} is not a recording of a run", folder.display()))
                 .hint("--record of `host run` makes one")
         };
         let text = |name: &str| recording.notes.get(name).ok_or_else(incomplete);
@@ -69,7 +69,7 @@ impl Notes {
 }
 
 /// The settings of a run from a recording: no server, no credential.
-pub fn replay(folder: &Path, notes: &Notes) -> Result<Settings, Failure> {
+pub fn replay(folder: &Path, notes: &Notes) -> Result<Settings, CliError> {
     let mut settings = Settings::new(&notes.connection, Recording::read(folder)?.base);
     settings.tenant.clone_from(&notes.tenant);
     settings.auth = Auth::None;

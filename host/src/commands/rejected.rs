@@ -9,13 +9,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::args::{RejectedCommand, RenderingArgs, Rows, Talk};
+use crate::args::{OutputOptions, RejectedCommand, RenderingArgs, Rows};
 use crate::commands::stream;
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::error::note;
 use crate::render::print;
-use crate::stop::Stop;
+use crate::stop::Shutdown;
 use ::rejected::{Entry, Group, Reader, RejectedRow, RejectedRows, Selection};
 use ::run::route::Router;
 use ::run::{Again, Observer, Reread, RunError, reread_together};
@@ -24,7 +24,7 @@ use built_in::built_in;
 use event::{Event, Provenance};
 use sandbox::{Plugin, PluginKind, ReportPlugin};
 use setup::config::{Config, SinkKind, Transport, nearest};
-use setup::sinks::{self, Opened, Wanted};
+use setup::sinks::{self, OpenedSinks, SinkChoice};
 use sink::terminal;
 
 /// Rows that are read together; more only where they are of one document.
@@ -46,7 +46,7 @@ pub fn asked(plugin: &str, config: &Config) -> String {
 }
 
 /// Carries out a subcommand.
-pub async fn run(command: &RejectedCommand, talk: &Talk) -> Result<(), Failure> {
+pub async fn run(command: &RejectedCommand, talk: &OutputOptions) -> Result<(), CliError> {
     match command {
         RejectedCommand::List {
             rows,
@@ -82,7 +82,7 @@ pub async fn run(command: &RejectedCommand, talk: &Talk) -> Result<(), Failure> 
     }
 }
 
-fn load(rows: &Rows) -> Result<(Config, RejectedRows), Failure> {
+fn load(rows: &Rows) -> Result<(Config, RejectedRows), CliError> {
     let config = Config::load(rows.config.config.as_deref())?;
     let store = setup::state::rejected_rows(&config);
     store.need_place()?;
@@ -95,13 +95,13 @@ fn load(rows: &Rows) -> Result<(Config, RejectedRows), Failure> {
             None => "`host rejected list` shows what there is".to_owned(),
         };
         let what = format!("there is no connection {name:?}, and no rejected row of one");
-        return Err(Failure::usage(what).hint(hint));
+        return Err(CliError::usage(what).hint(hint));
     }
     Ok((config, store))
 }
 
 /// Refuses numbers of which there is no row.
-fn check_numbers(store: &RejectedRows, selection: &Selection) -> Result<(), Failure> {
+fn check_numbers(store: &RejectedRows, selection: &Selection) -> Result<(), CliError> {
     if selection.numbers.is_empty() {
         return Ok(());
     }
@@ -110,8 +110,8 @@ fn check_numbers(store: &RejectedRows, selection: &Selection) -> Result<(), Fail
     missing.map_or(Ok(()), |number| Err(unknown(*number)))
 }
 
-fn unknown(number: i64) -> Failure {
-    Failure::usage(format!("there is no rejected row {number}")).hint("`host rejected list` shows them")
+fn unknown(number: i64) -> CliError {
+    CliError::usage(format!("there is no rejected row {number}")).hint("`host rejected list` shows them")
 }
 
 fn selection(rows: &Rows, numbers: &[i64]) -> Selection {
@@ -138,7 +138,7 @@ struct Elsewhere {
 
 impl Elsewhere {
     /// Finds them among the selected ones. Rows of a version that kept no source are none of them.
-    fn of(config: &Config, store: &RejectedRows, selection: &Selection) -> Result<Elsewhere, Failure> {
+    fn of(config: &Config, store: &RejectedRows, selection: &Selection) -> Result<Elsewhere, CliError> {
         let today: BTreeSet<String> = (config.connections.values())
             .map(|connection| stream::origin(&connection.url))
             .collect();
@@ -166,13 +166,13 @@ impl Elsewhere {
     }
 
     /// Says them and takes them out of the selection; where nothing else is selected, that is an error.
-    fn leave_out(&self, store: &RejectedRows, selection: &mut Selection) -> Result<(), Failure> {
+    fn leave_out(&self, store: &RejectedRows, selection: &mut Selection) -> Result<(), CliError> {
         if self.rows == 0 {
             return Ok(());
         }
         selection.except.clone_from(&self.sources);
         if store.count(selection)? == 0 {
-            return Err(Failure::usage(self.lines.join("; ")).hint(ELSEWHERE));
+            return Err(CliError::usage(self.lines.join("; ")).hint(ELSEWHERE));
         }
         for line in &self.lines {
             tracing::warn!("{line}");
@@ -181,7 +181,7 @@ impl Elsewhere {
     }
 
     /// The end of a command that did the rest.
-    fn end(&self) -> Result<(), Failure> {
+    fn end(&self) -> Result<(), CliError> {
         match self.rows {
             0 => Ok(()),
             rows => {
@@ -190,14 +190,14 @@ impl Elsewhere {
                     "row stays: it was collected from elsewhere",
                     "rows stay: they were collected from elsewhere",
                 );
-                Err(Failure::new(Exit::Partial, stay).hint(ELSEWHERE))
+                Err(CliError::new(Exit::Partial, stay).hint(ELSEWHERE))
             }
         }
     }
 }
 
 /// Says once that rows of an earlier version go by the configuration's routes alone.
-fn say_unknown(store: &RejectedRows, selection: &Selection) -> Result<(), Failure> {
+fn say_unknown(store: &RejectedRows, selection: &Selection) -> Result<(), CliError> {
     let groups = store.groups(selection)?;
     let unknown = groups.iter().filter(|group| group.source.is_none());
     match unknown.map(|group| group.rows).sum() {
@@ -211,7 +211,7 @@ fn say_unknown(store: &RejectedRows, selection: &Selection) -> Result<(), Failur
     Ok(())
 }
 
-fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Result<(), Failure> {
+fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Result<(), CliError> {
     let (_, store) = load(rows)?;
     let selection = selection(rows, &[]);
     let most = limit.unwrap_or(if json { usize::MAX >> 1 } else { LISTED });
@@ -220,7 +220,7 @@ fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Resul
     let mut text = String::new();
     if json {
         for entry in &entries {
-            text += &serde_json::to_string(entry).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+            text += &serde_json::to_string(entry).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
             text.push('\n');
         }
     } else if entries.is_empty() {
@@ -253,12 +253,12 @@ fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Resul
     }
     print(text.as_bytes())?;
     match exit_code && total > 0 {
-        true => Err(Failure::silent(Exit::Partial)),
+        true => Err(CliError::silent(Exit::Partial)),
         false => Ok(()),
     }
 }
 
-fn show(number: i64, rows: &Rows) -> Result<(), Failure> {
+fn show(number: i64, rows: &Rows) -> Result<(), CliError> {
     let (_, store) = load(rows)?;
     let found = store.read(&selection(rows, &[number]), 0, 1)?;
     let row = found.first().ok_or_else(|| unknown(number))?;
@@ -274,7 +274,7 @@ fn show(number: i64, rows: &Rows) -> Result<(), Failure> {
         }
         serde_json::to_string_pretty(&object)
     })();
-    let text = text.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let text = text.map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     let mut text = (text + "\n").into_bytes();
     if std::io::stdout().is_terminal() {
         terminal::defuse(&mut text, true);
@@ -307,17 +307,17 @@ struct Outcome {
     /// The streams of such rows, as they were said.
     said: BTreeSet<String>,
     /// The first thing that went wrong.
-    failed: Option<Failure>,
+    failed: Option<CliError>,
     /// Whether events went to standard output, so that nothing else may.
     data: bool,
 }
 
 /// Reads rows again, delivers their events, and forgets them. The others stay, with what is wrong with them now.
-async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Result<(), Failure> {
-    let stop = Stop::listen(talk)?;
+async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &OutputOptions) -> Result<(), CliError> {
+    let stop = Shutdown::listen(talk)?;
     let (config, store) = load(rows)?;
     if how.sinks.is_empty() && config.routes.is_empty() {
-        return Err(Failure::usage("no route says where the events go")
+        return Err(CliError::usage("no route says where the events go")
             .hint("name a sink with --sink, or add [[routes]] to host.toml")
             .read_from(&config));
     }
@@ -382,12 +382,12 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Res
     let vain = outcome.kept.saturating_sub(outcome.unrouted + outcome.looked_at);
     match outcome.failed {
         Some(failure) => Err(failure),
-        None if vain > 0 => Err(Failure::new(
+        None if vain > 0 => Err(CliError::new(
             Exit::Partial,
             counted(vain, "row is still rejected", "rows are still rejected"),
         )
         .hint("`host rejected list` says why")),
-        None if outcome.unrouted > 0 => Err(Failure::new(
+        None if outcome.unrouted > 0 => Err(CliError::new(
             Exit::Partial,
             counted(
                 outcome.unrouted,
@@ -401,7 +401,7 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &Talk) -> Res
 }
 
 /// Rows after a number: so many, and those of the last one's document that follow.
-fn next(store: &RejectedRows, selection: &Selection, after: i64) -> Result<Vec<RejectedRow>, Failure> {
+fn next(store: &RejectedRows, selection: &Selection, after: i64) -> Result<Vec<RejectedRow>, CliError> {
     let mut rows = store.read(selection, after, REPLAYED)?;
     let mut bytes: u64 = rows.iter().map(|row| row.entry.bytes).sum();
     while let Some(last) = rows.last().filter(|_| rows.len() < OF_ONE && bytes < OF_ONE_BYTES) {
@@ -427,7 +427,7 @@ async fn deliver(
     how: &How<'_>,
     group: &[RejectedRow],
     outcome: &mut Outcome,
-) -> Result<(), (Failure, u64)> {
+) -> Result<(), (CliError, u64)> {
     let all = group.len() as u64;
     let Some(first) = group.first() else { return Ok(()) };
     let (report, reader) = readers
@@ -453,7 +453,7 @@ async fn deliver(
         .await
         .map_err(|error| (error, readable))?;
     let provenance = Arc::new(first.origin.provenance.clone());
-    let wanted = Wanted {
+    let wanted = SinkChoice {
         names: how.sinks,
         plugin_config: None,
         presentation: how.rendering.presentation(),
@@ -484,7 +484,7 @@ async fn deliver(
     let lettered = match settled {
         Ok(()) => None,
         // They are kept there.
-        Err(error @ RunError::DeadLettered { .. }) => Some(Failure::from(error)),
+        Err(error @ RunError::DeadLettered { .. }) => Some(CliError::from(error)),
         Err(error) => return Err((error.into(), readable)),
     };
     let selection = Selection {
@@ -498,9 +498,9 @@ async fn deliver(
         return lettered.map_or(Ok(()), |failure| Err((failure, 0)));
     }
     // The receiver has the events already: they are delivered, and still rejected rows.
-    let after_sending = |error| Failure {
+    let after_sending = |error| CliError {
         exit: Exit::DeliveryFailed,
-        ..Failure::from(error)
+        ..CliError::from(error)
     };
     store
         .remove(&selection)
@@ -513,7 +513,7 @@ async fn deliver(
 
 /// Reads rows of a document again: as one where they are all that is kept of it, else each by itself. Some of them may settle
 /// what all of them would contradict.
-fn read(store: &RejectedRows, report: &ReportPlugin, rows: &[RejectedRow]) -> Result<Vec<Reread>, Failure> {
+fn read(store: &RejectedRows, report: &ReportPlugin, rows: &[RejectedRow]) -> Result<Vec<Reread>, CliError> {
     let Some(first) = rows.first() else {
         return Ok(Vec::new());
     };
@@ -529,7 +529,7 @@ fn read(store: &RejectedRows, report: &ReportPlugin, rows: &[RejectedRow]) -> Re
 
 /// Whether a replay of rows of this one's stream only looks, and their rows stay: as a run, where it delivers to other sinks
 /// than those that the stream is collected for.
-async fn looks(config: &Config, how: &How<'_>, row: &RejectedRow, outcome: &mut Outcome) -> Result<bool, Failure> {
+async fn looks(config: &Config, how: &How<'_>, row: &RejectedRow, outcome: &mut Outcome) -> Result<bool, CliError> {
     if how.sinks.is_empty() || how.forget {
         return Ok(false);
     }
@@ -570,18 +570,18 @@ struct Readers<'a> {
 
 impl Readers<'_> {
     /// The plugin of that name or path as it is today; it must still be this report.
-    fn get(&mut self, asked: &str, report: &str) -> Result<&(ReportPlugin, Reader), Failure> {
+    fn get(&mut self, asked: &str, report: &str) -> Result<&(ReportPlugin, Reader), CliError> {
         let asked = self.plugin.unwrap_or(asked).to_owned();
         if !self.loaded.contains_key(&asked) {
             let loaded = read_with(&plugins::load(self.config, &asked)?, &asked)?;
             self.loaded.insert(asked.clone(), loaded);
         }
         let found = self.loaded.get(&asked);
-        let found = found.ok_or_else(|| Failure::new(Exit::Internal, "a plugin that was loaded is gone"))?;
+        let found = found.ok_or_else(|| CliError::new(Exit::Internal, "a plugin that was loaded is gone"))?;
         let name = found.0.name();
         if name != report {
             return Err(
-                Failure::usage(format!("the plugin {asked} is {name}, and the rows are of {report}"))
+                CliError::usage(format!("the plugin {asked} is {name}, and the rows are of {report}"))
                     .hint("name the plugin that reads them with --plugin, or choose rows with --report"),
             );
         }
@@ -589,9 +589,9 @@ impl Readers<'_> {
     }
 }
 
-fn read_with(plugin: &Plugin, asked: &str) -> Result<(ReportPlugin, Reader), Failure> {
+fn read_with(plugin: &Plugin, asked: &str) -> Result<(ReportPlugin, Reader), CliError> {
     if plugin.kind() != PluginKind::Report {
-        return Err(Failure::usage(format!("{asked} is a sink plugin, not a report"))
+        return Err(CliError::usage(format!("{asked} is a sink plugin, not a report"))
             .hint("name a report plugin with --plugin"));
     }
     let mut report = plugin.report()?;
@@ -604,7 +604,7 @@ fn read_with(plugin: &Plugin, asked: &str) -> Result<(ReportPlugin, Reader), Fai
 }
 
 /// Whether one of the sinks is standard output.
-fn writes_to_stdout(config: &Config, opened: &Opened) -> bool {
+fn writes_to_stdout(config: &Config, opened: &OpenedSinks) -> bool {
     opened.outlets.iter().any(|outlet| {
         let name = outlet.delivery.name();
         match config.sinks.get(name).map(|sink| &sink.kind) {
@@ -623,9 +623,9 @@ struct Silent;
 
 impl Observer for Silent {}
 
-fn forget(numbers: &[i64], all: bool, rows: &Rows, any_source: bool) -> Result<(), Failure> {
+fn forget(numbers: &[i64], all: bool, rows: &Rows, any_source: bool) -> Result<(), CliError> {
     if numbers.is_empty() && rows.report.is_none() && rows.connection.is_none() && !all {
-        return Err(Failure::usage("this would drop every rejected row")
+        return Err(CliError::usage("this would drop every rejected row")
             .hint("give numbers, --report or --connection, or --all if that is meant"));
     }
     let (config, store) = load(rows)?;

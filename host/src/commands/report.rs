@@ -5,7 +5,7 @@ use setup::plugins;
 
 use crate::args::ReportArgs;
 use crate::commands::recording::Notes;
-use crate::error::Failure;
+use crate::error::CliError;
 use run::{Bound, Period, PluginSummary, Summary, Window, WindowSummary};
 use sandbox::{Description, Parameter, Plugin, PluginKind, Request};
 use setup::config::{self, Config};
@@ -48,12 +48,12 @@ impl Report {
 
 /// Loads the plugin and checks everything about the request that needs no server. With the notes of a recording, that is
 /// what is asked.
-pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
+pub fn prepare(args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, CliError> {
     prepare_as(run_id(clock(args)?), args, notes)
 }
 
 /// The same, for a run that has its name already.
-pub fn prepare_as(run_id: String, args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, Failure> {
+pub fn prepare_as(run_id: String, args: &ReportArgs, notes: Option<&Notes>) -> Result<Report, CliError> {
     let config = Config::load(args.config.config.as_deref())?;
     let clock = match (&args.now, notes) {
         (_, Some(notes)) => Some(notes.now),
@@ -67,7 +67,7 @@ pub fn prepare_as(run_id: String, args: &ReportArgs, notes: Option<&Notes>) -> R
     let period = period(args)?;
     let plugin = plugins::load(&config, &args.plugin)?;
     if plugin.kind() != PluginKind::Report {
-        return Err(Failure::new(
+        return Err(CliError::new(
             crate::error::Exit::PluginFailed,
             format!("{} is a sink plugin, not a report", args.plugin),
         )
@@ -104,13 +104,13 @@ pub fn prepare_as(run_id: String, args: &ReportArgs, notes: Option<&Notes>) -> R
 }
 
 /// A clock that stands still.
-pub fn instant(text: &str) -> Result<Timestamp, Failure> {
-    let wrong = |_| Failure::usage(format!("--now {text:?} is not an RFC 3339 time"));
+pub fn instant(text: &str) -> Result<Timestamp, CliError> {
+    let wrong = |_| CliError::usage(format!("--now {text:?} is not an RFC 3339 time"));
     text.parse().map_err(wrong)
 }
 
 /// The clock: the machine's, unless another one was given.
-pub fn clock(args: &ReportArgs) -> Result<Timestamp, Failure> {
+pub fn clock(args: &ReportArgs) -> Result<Timestamp, CliError> {
     match &args.now {
         Some(text) => instant(text),
         // Milliseconds are what plugins and servers know.
@@ -118,10 +118,10 @@ pub fn clock(args: &ReportArgs) -> Result<Timestamp, Failure> {
     }
 }
 
-fn period(args: &ReportArgs) -> Result<Period, Failure> {
+fn period(args: &ReportArgs) -> Result<Period, CliError> {
     if let Some(since) = &args.since {
         let duration = config::parse_duration(since)
-            .map_err(|reason| Failure::usage(format!("--since: {reason}")).hint("for example --since 7d"))?;
+            .map_err(|reason| CliError::usage(format!("--since: {reason}")).hint("for example --since 7d"))?;
         return Ok(Period::Since(duration));
     }
     let Some(from) = &args.from else {
@@ -131,17 +131,17 @@ fn period(args: &ReportArgs) -> Result<Period, Failure> {
     Ok(Period::Between(Bound::parse("--from", from)?, to))
 }
 
-fn parameters(given: &[String], description: &Description) -> Result<Vec<(String, String)>, Failure> {
+fn parameters(given: &[String], description: &Description) -> Result<Vec<(String, String)>, CliError> {
     let mut parameters: Vec<(String, String)> = Vec::new();
     for text in given {
         let (name, value) = text.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("--param {text:?} is not KEY=VALUE")).hint("for example --param keep-file=true")
+            CliError::usage(format!("--param {text:?} is not KEY=VALUE")).hint("for example --param keep-file=true")
         })?;
         let known = description.parameters.iter().find(|parameter| parameter.name == name);
         let parameter = known.ok_or_else(|| unknown_parameter(name, description))?;
         check_value(parameter, value)?;
         if !parameter.repeatable && parameters.iter().any(|(seen, _)| seen == name) {
-            return Err(Failure::usage(format!("parameter {name} is given twice")).hint("give it once"));
+            return Err(CliError::usage(format!("parameter {name} is given twice")).hint("give it once"));
         }
         parameters.push((name.to_string(), value.to_string()));
     }
@@ -155,7 +155,7 @@ const RETIRED: [(&str, &str, &str); 1] = [(
     "leave it out: each run looks back for events that were stored late, as far as `look-back` under [ledger] says",
 )];
 
-fn unknown_parameter(name: &str, description: &Description) -> Failure {
+fn unknown_parameter(name: &str, description: &Description) -> CliError {
     let names = || description.parameters.iter().map(|parameter| parameter.name.as_str());
     let retired = RETIRED
         .iter()
@@ -166,15 +166,15 @@ fn unknown_parameter(name: &str, description: &Description) -> Failure {
         (None, None) if description.parameters.is_empty() => "it has no parameters".to_string(),
         (None, None) => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
     };
-    Failure::usage(format!("{} has no parameter {name:?}", description.name)).hint(hint)
+    CliError::usage(format!("{} has no parameter {name:?}", description.name)).hint(hint)
 }
 
-fn check_value(parameter: &Parameter, value: &str) -> Result<(), Failure> {
+fn check_value(parameter: &Parameter, value: &str) -> Result<(), CliError> {
     if parameter.values.is_empty() || parameter.values.iter().any(|allowed| allowed == value) {
         return Ok(());
     }
     Err(
-        Failure::usage(format!("parameter {} cannot be {value:?}", parameter.name))
+        CliError::usage(format!("parameter {} cannot be {value:?}", parameter.name))
             .hint(format!("it is one of {}", parameter.values.join(", "))),
     )
 }

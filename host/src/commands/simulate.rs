@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::args::{SimulateArgs, Talk};
-use crate::error::Failure;
+use crate::args::{OutputOptions, SimulateArgs};
+use crate::error::CliError;
 use crate::log::{self, Line};
 use crate::render::print;
-use crate::stop::Stop;
+use crate::stop::Shutdown;
 use setup::config;
 use simulator::{Scenario, Simulator};
 
 /// Starts the simulator, prints its URL to stdout, and serves until it is told to stop.
-pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {
+pub async fn simulate(args: &SimulateArgs, talk: &OutputOptions) -> Result<(), CliError> {
     if args.scenarios.iter().any(|scenario| scenario == "help") {
         return print(help().as_bytes());
     }
@@ -20,14 +20,14 @@ pub async fn simulate(args: &SimulateArgs, talk: &Talk) -> Result<(), Failure> {
     let credentials = scenario.credentials.clone();
     let lifetime = match &args.lifetime {
         Some(text) => config::parse_duration(text)
-            .map_err(|reason| Failure::usage(format!("--for: {reason}")).hint("for example --for 15m"))?,
+            .map_err(|reason| CliError::usage(format!("--for: {reason}")).hint("for example --for 15m"))?,
         None => Duration::MAX,
     };
-    let stop = Stop::listen(talk)?;
+    let stop = Shutdown::listen(talk)?;
     let running = Simulator::start(scenario, args.port, args.tls).await?;
     if let (Some(path), Some(pem)) = (&args.ca_file, running.ca_pem()) {
         std::fs::write(path, pem)
-            .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+            .map_err(|error| CliError::usage(format!("cannot write {}: {error}", path.display())))?;
     }
     stop.hold("the simulator keeps nothing");
     print(format!("{}\n", running.url()).as_bytes())?;

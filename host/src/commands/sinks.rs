@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::error::Failure;
+use crate::error::CliError;
 use crate::render::json_line;
 use crate::render::print;
 use sandbox::PluginKind;
@@ -25,9 +25,9 @@ const KINDS: [(&str, &str); 8] = [
 ];
 
 /// `host sink list`.
-pub fn list(config: &Config, json: bool) -> Result<(), Failure> {
+pub fn list(config: &Config, json: bool) -> Result<(), CliError> {
     let mut text = String::new();
-    let mut add = |name: &str, origin: &str, required: Option<bool>, about: &str| -> Result<(), Failure> {
+    let mut add = |name: &str, origin: &str, required: Option<bool>, about: &str| -> Result<(), CliError> {
         if json {
             let mut listed = json!({ "name": name, "origin": origin, "summary": about });
             if let (Some(listed), Some(required)) = (listed.as_object_mut(), required) {

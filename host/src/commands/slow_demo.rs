@@ -22,23 +22,23 @@ use serde_json::Value;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::process::{Child, Command};
 
-use crate::args::{DemoArgs, ReportArgs, Talk};
+use crate::args::{DemoArgs, OutputOptions, ReportArgs};
 use crate::commands::demo::{connection, say};
 use crate::commands::report;
 use crate::commands::run;
 use crate::commands::stream::RunStream;
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::render::print;
-use crate::stop::Stop;
+use crate::stop::Shutdown;
 use ::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
-use ::run::{Rejects, RunError, Wanted};
+use ::run::{Rejects, RunError, RunMode};
 use base::counted::counted;
 use event::Provenance;
 use remote::{Remote, Request, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::Config;
-use setup::sinks::{self, Presentation, Wanted as Named};
+use setup::sinks::{self, Presentation, SinkChoice};
 use sink::Format;
 
 /// How long the simulator waits for somebody to start the demo again.
@@ -81,8 +81,8 @@ struct Asked {
 }
 
 /// Runs the demo, or goes on with the one before.
-pub async fn demo(args: &DemoArgs, talk: &Talk) -> Result<(), Failure> {
-    let stop = Stop::listen(talk)?;
+pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError> {
+    let stop = Shutdown::listen(talk)?;
     let stage = Stage::open(args, talk).await?;
     stop.hold("run `host demo --slow` again, and it goes on from there");
     for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
@@ -103,14 +103,14 @@ struct Stage {
 }
 
 impl Stage {
-    async fn open(args: &DemoArgs, talk: &Talk) -> Result<Stage, Failure> {
+    async fn open(args: &DemoArgs, talk: &OutputOptions) -> Result<Stage, CliError> {
         let parent = setup::state::folder();
         let parent = parent
             .ok_or_else(|| {
-                Failure::usage("there is no place to keep the demo's state").hint("set $XDG_STATE_HOME or $HOME")
+                CliError::usage("there is no place to keep the demo's state").hint("set $XDG_STATE_HOME or $HOME")
             })?
             .join("demo");
-        let failed = |error: io::Error| Failure::usage(format!("cannot use {}: {error}", parent.display()));
+        let failed = |error: io::Error| CliError::usage(format!("cannot use {}: {error}", parent.display()));
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder.create(&parent).map_err(failed)?;
@@ -119,7 +119,7 @@ impl Stage {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Failure::usage("another `host demo --slow` is at work").hint("wait for it to end"));
+                return Err(CliError::usage("another `host demo --slow` is at work").hint("wait for it to end"));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
@@ -176,7 +176,7 @@ impl Stage {
     }
 
     /// Runs one report, unless it is done.
-    async fn play(&self, name: &str, talk: &Talk, stop: &Stop) -> Result<(), Failure> {
+    async fn play(&self, name: &str, talk: &OutputOptions, stop: &Shutdown) -> Result<(), CliError> {
         let State { url, from, to, .. } = &self.state;
         say(
             talk,
@@ -197,7 +197,7 @@ impl Stage {
             say(talk, "done before\n");
             return Ok(());
         }
-        let wanted = Named {
+        let wanted = SinkChoice {
             names: &[format!("file:{}", self.events(name).display())],
             plugin_config: None,
             presentation: Presentation {
@@ -207,7 +207,7 @@ impl Stage {
             extend: true,
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
-        let missing = Wanted::Missing { days: DAYS };
+        let missing = RunMode::Backfill { days: DAYS };
         let parameters = &report.request.parameters;
         let found = RunStream::find(self.ledger(), &provenance, parameters, &settings).await?;
         let mut keeping = found.keeping(&report, &settings, missing, None, &sinks.outlets).await?;
@@ -242,7 +242,7 @@ impl Stage {
     }
 
     /// Whether all of the period is committed.
-    async fn is_done(&self, report: &report::Report, provenance: &Provenance) -> Result<bool, Failure> {
+    async fn is_done(&self, report: &report::Report, provenance: &Provenance) -> Result<bool, CliError> {
         let ledger = SqliteLedger::open(self.ledger())?;
         let stream = Stream::new(&provenance.connection, &provenance.report, &report.request.parameters);
         let Some(found) = ledger.load(&stream.key()).await? else {
@@ -254,13 +254,13 @@ impl Stage {
     }
 
     /// What the sink holds and what the server was asked for, a line a report.
-    async fn totals(&self) -> Result<String, Failure> {
+    async fn totals(&self) -> Result<String, CliError> {
         let about = ask(&self.state.url).await;
         let mut text = format!("{:<16} {:>8} {:>8} {:>5}\n", "REPORT", "EVENTS", "DOUBLED", "JOBS");
         for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
             let path = self.events(name);
             let counted = count(&path)
-                .map_err(|error| Failure::new(Exit::Internal, format!("cannot read {}: {error}", path.display())))?;
+                .map_err(|error| CliError::new(Exit::Internal, format!("cannot read {}: {error}", path.display())))?;
             let ends: &[&str] = match name {
                 "invalid-login" => &["/invalidloginreport"],
                 "user-audit" => &["/reports", "/reports/useraudit"],
@@ -325,8 +325,8 @@ impl About {
 }
 
 /// Starts a simulator that outlives this process: in a group of its own, where Ctrl-C does not reach it.
-async fn start(args: &DemoArgs) -> Result<(Child, State), Failure> {
-    let failed = |reason: String| Failure::new(Exit::Internal, format!("cannot start the simulator: {reason}"));
+async fn start(args: &DemoArgs) -> Result<(Child, State), CliError> {
+    let failed = |reason: String| CliError::new(Exit::Internal, format!("cannot start the simulator: {reason}"));
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let scenario = match &args.now {
         Some(now) => format!("{SCENARIO},now={now}"),
@@ -353,12 +353,12 @@ async fn start(args: &DemoArgs) -> Result<(Child, State), Failure> {
     let now = match &args.now {
         Some(now) => now
             .parse()
-            .map_err(|_| Failure::usage(format!("--now {now:?} is not an RFC 3339 time")))?,
+            .map_err(|_| CliError::usage(format!("--now {now:?} is not an RFC 3339 time")))?,
         None => Timestamp::now(),
     };
     let today = now.to_zoned(TimeZone::UTC).date();
     let back = |days: u32| today.checked_sub(i64::from(days).days());
-    let out_of_range = |_| Failure::usage("--now is out of range");
+    let out_of_range = |_| CliError::usage("--now is out of range");
     let state = State {
         url,
         process: about.process,
@@ -383,8 +383,8 @@ async fn ask(url: &str) -> Option<About> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-fn connect(url: &str, kind: ConnectionKind) -> Result<Settings, Failure> {
-    let url = (url.parse()).map_err(|_| Failure::new(Exit::Internal, "the simulator is at no URL".to_owned()))?;
+fn connect(url: &str, kind: ConnectionKind) -> Result<Settings, CliError> {
+    let url = (url.parse()).map_err(|_| CliError::new(Exit::Internal, "the simulator is at no URL".to_owned()))?;
     Ok(connection(url, kind))
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::args::RunArgs;
 use crate::commands::ledger::warn_where_gone;
 use crate::commands::report::Report;
-use crate::error::Failure;
+use crate::error::CliError;
 use crate::log;
 use ::ledger::{Record, SqliteLedger, Tier};
 use ::run::streams::{FoundStream, find};
-use ::run::{Book, Keeping, Outlet, StreamFacts, Wanted, depth, kept};
+use ::run::{LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
 use event::Provenance;
 use remote::Settings;
 use sandbox::Granularity;
@@ -40,7 +40,7 @@ pub async fn ledger(
     report: &Report,
     provenance: &Provenance,
     settings: &Settings,
-) -> Result<Option<RunLedger>, Failure> {
+) -> Result<Option<RunLedger>, CliError> {
     let mut sinks = None;
     if path.exists() {
         let found = RunStream::find(path.clone(), provenance, &report.request.parameters, settings).await?;
@@ -71,10 +71,10 @@ impl RunLedger {
         report: &Report,
         provenance: &Provenance,
         settings: &Settings,
-        wanted: Wanted,
+        wanted: RunMode,
         windows_ahead: Option<u16>,
-        outlets: &[Outlet],
-    ) -> Result<Keeping, Failure> {
+        outlets: &[RunSink],
+    ) -> Result<LedgerOptions, CliError> {
         warn_where_gone(&self.0, wanted);
         let found = RunStream::find(self.0, provenance, &report.request.parameters, settings).await?;
         found.keeping(report, settings, wanted, windows_ahead, outlets).await
@@ -94,7 +94,7 @@ impl RunStream {
         provenance: &Provenance,
         parameters: &[(String, String)],
         settings: &Settings,
-    ) -> Result<RunStream, Failure> {
+    ) -> Result<RunStream, CliError> {
         let ledger = SqliteLedger::open(path)?;
         let Provenance { connection, report, .. } = provenance;
         let found = find(&ledger, connection, report, parameters, Some(&origin(&settings.base))).await?;
@@ -106,12 +106,12 @@ impl RunStream {
         self,
         report: &Report,
         settings: &Settings,
-        wanted: Wanted,
+        wanted: RunMode,
         windows_ahead: Option<u16>,
-        outlets: &[Outlet],
-    ) -> Result<Keeping, Failure> {
+        outlets: &[RunSink],
+    ) -> Result<LedgerOptions, CliError> {
         log::about(|about| about.stream = Some(self.found.stream.to_string()));
-        if self.found.record.is_none() && wanted == Wanted::Due {
+        if self.found.record.is_none() && wanted == RunMode::Incremental {
             self.tell_of_others();
         }
         let config = &report.config;
@@ -126,11 +126,11 @@ impl RunStream {
         };
         let spool = self.ledger.beside("spool");
         let connection = config.connections.get(&settings.name);
-        let mut book = Book::open(Arc::new(self.ledger), self.found.stream, facts, spool).await?;
+        let mut book = StreamLedger::open(Arc::new(self.ledger), self.found.stream, facts, spool).await?;
         if let Some(most) = config.ledger.spool_bytes {
             book = book.with_spool_bytes(most);
         }
-        Ok(Keeping {
+        Ok(LedgerOptions {
             book: Arc::new(book),
             lag: config.ledger.lag.unwrap_or(LAG),
             kept: kept(
@@ -183,7 +183,7 @@ pub async fn collects_for(
     config: &Config,
     provenance: &Provenance,
     parameters: &[(String, String)],
-) -> Result<Option<Vec<String>>, Failure> {
+) -> Result<Option<Vec<String>>, CliError> {
     let Provenance { connection, report, .. } = provenance;
     let mut sinks = None;
     if let Ok(path) = setup::state::ledger(config)
@@ -232,7 +232,7 @@ fn say_that_it_looks(named: &[String], provenance: &Provenance, sinks: &[String]
     );
 }
 
-fn names(outlets: &[Outlet]) -> Vec<String> {
+fn names(outlets: &[RunSink]) -> Vec<String> {
     let mut names: Vec<String> = outlets.iter().map(|outlet| outlet.delivery.name().to_owned()).collect();
     names.sort_unstable();
     names

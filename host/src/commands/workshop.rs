@@ -4,9 +4,9 @@ use setup::plugins;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::args::{BuildArgs, CheckPluginArgs, LogFormat, NewArgs, Talk, TestArgs};
+use crate::args::{BuildArgs, CheckPluginArgs, LogFormat, NewArgs, OutputOptions, TestArgs};
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::error::note;
 use crate::log::{self, Line};
 use crate::render::print;
@@ -16,7 +16,7 @@ use setup::config::Config;
 use workshop::{Built, Finding, Found, Options, Project, Selection, WorkshopError};
 
 /// `host plugin new`.
-pub fn new(args: &NewArgs) -> Result<(), Failure> {
+pub fn new(args: &NewArgs) -> Result<(), CliError> {
     let folder = Path::new(&args.name);
     let files = workshop::write_new(folder, &args.name, args.kind.into(), args.lang.into())?;
     let mut text = format!("wrote {} to {}/\n", counted(files.len(), "file", "files"), args.name);
@@ -29,7 +29,7 @@ pub fn new(args: &NewArgs) -> Result<(), Failure> {
 }
 
 /// `host plugin build`.
-pub fn build(args: &BuildArgs, talk: &Talk) -> Result<(), Failure> {
+pub fn build(args: &BuildArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let config = Config::load(args.config.config.as_deref())?;
     let project = Project::open(&args.folder)?;
     let built = run_build(&project, &plugins::sandbox(&config)?, args.debug, talk)?;
@@ -53,7 +53,7 @@ pub fn build(args: &BuildArgs, talk: &Talk) -> Result<(), Failure> {
 }
 
 /// Builds, with what takes long on stderr, and the tool's own words where it fails or where they were asked for.
-fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &Talk) -> Result<Built, Failure> {
+fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &OutputOptions) -> Result<Built, CliError> {
     let mut progress = |step: &str| {
         note(&format!("{}: {step} …", project.name), talk);
     };
@@ -74,15 +74,15 @@ fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &Talk) -> 
                 return Err(error.into());
             }
             // A line of JSON has it all.
-            let failure = Failure::from(error);
+            let failure = CliError::from(error);
             let message = failure.message.map(|message| format!("{message}: {output}"));
-            Err(Failure { message, ..failure })
+            Err(CliError { message, ..failure })
         }
     }
 }
 
 /// A compiler's words, as it said them.
-fn tell(output: &str, talk: &Talk) {
+fn tell(output: &str, talk: &OutputOptions) {
     let output = output.trim_end();
     if !output.is_empty() {
         log::say(talk.log_format, &format!("{output}\n"), &Line::new("info", output));
@@ -90,7 +90,7 @@ fn tell(output: &str, talk: &Talk) {
 }
 
 /// `host plugin test`.
-pub fn test(args: &TestArgs, talk: &Talk) -> Result<(), Failure> {
+pub fn test(args: &TestArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let config = Config::load(args.config.config.as_deref())?;
     let project = Project::open(&args.folder)?;
     let sandbox = plugins::sandbox(&config)?;
@@ -114,8 +114,8 @@ fn test_once(
     config: &Config,
     project: &Project,
     sandbox: &Sandbox,
-    talk: &Talk,
-) -> Result<(), Failure> {
+    talk: &OutputOptions,
+) -> Result<(), CliError> {
     let plugin = match &args.component {
         Some(name) => plugins::load(config, name)?,
         None => component(project, sandbox, talk)?,
@@ -138,7 +138,7 @@ fn test_once(
 }
 
 /// The project's component, built first where it is missing or older than a source.
-fn component(project: &Project, sandbox: &Sandbox, talk: &Talk) -> Result<Plugin, Failure> {
+fn component(project: &Project, sandbox: &Sandbox, talk: &OutputOptions) -> Result<Plugin, CliError> {
     if project.is_stale() {
         return Ok(run_build(project, sandbox, false, talk)?.plugin);
     }
@@ -146,7 +146,7 @@ fn component(project: &Project, sandbox: &Sandbox, talk: &Talk) -> Result<Plugin
 }
 
 /// `host plugin check`.
-pub fn check(args: &CheckPluginArgs) -> Result<(), Failure> {
+pub fn check(args: &CheckPluginArgs) -> Result<(), CliError> {
     let config = Config::load(args.config.config.as_deref())?;
     let sandbox = plugins::sandbox(&config)?;
     let (bytes, label) = plugins::read(&config, &args.plugin)?;
@@ -192,10 +192,10 @@ impl Counts {
         line + "\n"
     }
 
-    fn outcome(&self) -> Result<(), Failure> {
+    fn outcome(&self) -> Result<(), CliError> {
         match self.failed {
             0 => Ok(()),
-            some => Err(Failure::new(
+            some => Err(CliError::new(
                 Exit::PluginFailed,
                 counted(some, "check failed", "checks failed"),
             )),
@@ -232,7 +232,7 @@ fn render(finding: &Finding) -> String {
     }
 }
 
-impl From<WorkshopError> for Failure {
+impl From<WorkshopError> for CliError {
     fn from(error: WorkshopError) -> Self {
         match error {
             WorkshopError::Plugin(error) => error.into(),
@@ -242,7 +242,7 @@ impl From<WorkshopError> for Failure {
                 } else {
                     Exit::PluginFailed
                 };
-                let failure = Failure::new(exit, error.to_string());
+                let failure = CliError::new(exit, error.to_string());
                 match error.hint() {
                     Some(hint) => failure.hint(hint),
                     None => failure,

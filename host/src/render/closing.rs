@@ -7,18 +7,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::args::Talk;
+use crate::args::OutputOptions;
 use crate::log::{self, Line};
 use base::counted::counted;
 use base::visible::line as visible;
 use ledger::Stream;
-use run::{Summary, Wanted};
+use run::{RunMode, Summary};
 
 /// What the line must know besides the summary, where progress is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Kept {
     /// What was asked for.
-    pub wanted: Wanted,
+    pub wanted: RunMode,
     /// How long after an event it may still be missing at the source.
     pub lag: Duration,
 }
@@ -89,10 +89,10 @@ const PARTS: &[Part] = &[
 
 /// Says how a run ended: on a terminal, with `-v`, where a backfill had nothing to do, and wherever not all was plainly
 /// delivered.
-pub fn tell(summary: &Summary, kept: Option<Kept>, talk: &Talk) {
+pub fn tell(summary: &Summary, kept: Option<Kept>, talk: &OutputOptions) {
     let parts = parts(summary);
     // Who asked for a period and gets nothing wonders why.
-    let idle = nothing_was_asked(summary, kept) && kept.is_some_and(|kept| kept.wanted != Wanted::Due);
+    let idle = nothing_was_asked(summary, kept) && kept.is_some_and(|kept| kept.wanted != RunMode::Incremental);
     let asked_for = std::io::stderr().is_terminal() || talk.verbose > 0 || idle;
     let warns = PARTS.iter().any(|part| part.warns && (part.of)(summary) > 0);
     if talk.quiet || (!asked_for && !warns) {
@@ -131,7 +131,7 @@ fn line(summary: &Summary, kept: Option<Kept>, parts: &[String]) -> String {
 /// Whether the ledger says that there was nothing to ask for.
 fn nothing_was_asked(summary: &Summary, kept: Option<Kept>) -> bool {
     let windows = summary.ledger.as_ref().map(|ledger| ledger.windows);
-    kept.is_some_and(|kept| kept.wanted != Wanted::Period) && windows == Some(0)
+    kept.is_some_and(|kept| kept.wanted != RunMode::Period) && windows == Some(0)
 }
 
 fn done(summary: &Summary, kept: Option<Kept>) -> String {
@@ -142,12 +142,12 @@ fn done(summary: &Summary, kept: Option<Kept>) -> String {
     let wanted = kept.map(|kept| kept.wanted);
     if nothing_was_asked(summary, kept) {
         return match wanted {
-            Some(Wanted::Missing { .. }) => format!("nothing to collect{}: it is complete", period()),
+            Some(RunMode::Backfill { .. }) => format!("nothing to collect{}: it is complete", period()),
             _ => "nothing due".to_owned(),
         };
     }
     // A period that was named is delivered whole, whatever of it was delivered before.
-    if matches!(wanted, None | Some(Wanted::Period)) {
+    if matches!(wanted, None | Some(RunMode::Period)) {
         return counted(summary.events, "event", "events") + &period();
     }
     let new = summary.events.saturating_sub(summary.duplicates);
@@ -166,7 +166,7 @@ fn complete(summary: &Summary, kept: Option<Kept>) -> Option<String> {
         true => watermark.strftime("%H:%M").to_string(),
         false => minute(watermark),
     };
-    let lag = match nothing_was_asked(summary, Some(kept)) && kept.wanted == Wanted::Due {
+    let lag = match nothing_was_asked(summary, Some(kept)) && kept.wanted == RunMode::Incremental {
         true => format!(" (lag {})", span(kept.lag)),
         false => String::new(),
     };
@@ -231,7 +231,7 @@ mod tests {
         summary
     }
 
-    fn said(summary: &Summary, wanted: Option<Wanted>) -> String {
+    fn said(summary: &Summary, wanted: Option<RunMode>) -> String {
         let lag = Duration::from_secs(900);
         line(summary, wanted.map(|wanted| Kept { wanted, lag }), &parts(summary))
     }
@@ -241,7 +241,7 @@ mod tests {
         let mut summary = summary(1);
         (summary.events, summary.duplicates) = (48, 39);
         assert_eq!(
-            said(&summary, Some(Wanted::Due)),
+            said(&summary, Some(RunMode::Incremental)),
             "invalid-login @ prod: 9 new events (39 already delivered); complete up to 2026-11-21 08:45 UTC; 3.5 s"
         );
     }
@@ -249,11 +249,11 @@ mod tests {
     #[test]
     fn nothing_due_is_said_with_how_far_the_stream_is_and_why() {
         assert_eq!(
-            said(&summary(0), Some(Wanted::Due)),
+            said(&summary(0), Some(RunMode::Incremental)),
             "invalid-login @ prod: nothing due; complete up to 08:45 UTC (lag 15 min)"
         );
         assert_eq!(
-            said(&summary(0), Some(Wanted::Missing { days: 1 })),
+            said(&summary(0), Some(RunMode::Backfill { days: 1 })),
             "invalid-login @ prod: nothing to collect from 2026-11-20 00:00 to 2026-11-22 00:00 UTC: it is complete; \
              complete up to 08:45 UTC"
         );
@@ -279,7 +279,7 @@ mod tests {
             ledger.gaps = vec![GapSummary { from, to }];
         }
         assert_eq!(
-            said(&summary, Some(Wanted::Due)),
+            said(&summary, Some(RunMode::Incremental)),
             "invalid-login @ prod: 2 new events; 1 row rejected; 2 events matched no route; 1 period lost; \
              complete up to 2026-11-21 08:45 UTC; 3.5 s"
         );

@@ -10,11 +10,11 @@ use std::io::{IsTerminal, Write};
 
 use base::visible;
 
-use crate::error::{Exit, Failure};
+use crate::error::{CliError, Exit};
 
 /// Writes to stdout what a command says. Text is for people, so what nobody sees in it is shown; JSON stays as it is but on a
 /// terminal, where the same value is written so that nothing is hidden. A reader that went away is no failure.
-pub fn print(data: &[u8]) -> Result<(), Failure> {
+pub fn print(data: &[u8]) -> Result<(), CliError> {
     let mut stdout = std::io::stdout().lock();
     let is_json = data.first().is_some_and(|first| matches!(first, b'{' | b'['));
     let data = match std::str::from_utf8(data) {
@@ -24,7 +24,7 @@ pub fn print(data: &[u8]) -> Result<(), Failure> {
         Err(_) => String::from_utf8_lossy(data),
     };
     match stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::new(
             Exit::DeliveryFailed,
             format!("cannot write to standard output: {error}"),
         )),
@@ -33,8 +33,8 @@ pub fn print(data: &[u8]) -> Result<(), Failure> {
 }
 
 /// One JSON object as a line.
-pub fn json_line(value: &impl serde::Serialize) -> Result<Vec<u8>, Failure> {
-    let mut line = serde_json::to_vec(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+pub fn json_line(value: &impl serde::Serialize) -> Result<Vec<u8>, CliError> {
+    let mut line = serde_json::to_vec(value).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     line.push(b'\n');
     Ok(line)
 }

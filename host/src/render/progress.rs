@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::{Talk, When};
+use crate::args::{OutputOptions, When};
 use crate::render::screen;
 use base::counted::counted;
 use base::visible;
@@ -15,7 +15,7 @@ use run::{Observer, SinkProgress};
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
 pub struct Progress {
-    talk: Talk,
+    talk: OutputOptions,
     bar: ProgressBar,
     job: Mutex<Option<String>>,
     /// Windows in flight.
@@ -26,7 +26,7 @@ pub struct Progress {
 
 impl Progress {
     /// Starts the line.
-    pub fn start(talk: &Talk, what: &str) -> Progress {
+    pub fn start(talk: &OutputOptions, what: &str) -> Progress {
         let shown = talk.progress == When::Auto && !talk.quiet && talk.verbose == 0 && std::io::stderr().is_terminal();
         let bar = if shown {
             ProgressBar::new_spinner()

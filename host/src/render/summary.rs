@@ -15,8 +15,8 @@ use tempfile::NamedTempFile;
 
 use crate::args::RunArgs;
 use crate::commands::report;
+use crate::error::CliError;
 use crate::error::Exit;
-use crate::error::Failure;
 use crate::log;
 use crate::render::screen;
 use run::Summary;
@@ -39,7 +39,7 @@ impl Account {
     /// # Errors
     ///
     /// Where what `--summary` names cannot be written.
-    pub fn open(args: &RunArgs) -> Result<Account, Failure> {
+    pub fn open(args: &RunArgs) -> Result<Account, CliError> {
         let parameters = args.report.parameters.iter();
         let parameters = parameters.filter_map(|text| text.split_once('='));
         let mut summary = Summary::default();
@@ -97,7 +97,7 @@ impl Account {
     }
 
     /// Ends a run. Its failure is told first: with `-` the summary is the last line.
-    pub fn close(&self, result: Result<(), Failure>) -> Result<(), Failure> {
+    pub fn close(&self, result: Result<(), CliError>) -> Result<(), CliError> {
         let (exit, code, failure) = match &result {
             Ok(()) => (Exit::Done, Exit::Done.word(), None),
             Err(failure) => (failure.exit, failure.code, Some(failure)),
@@ -107,12 +107,12 @@ impl Account {
         let Some(target) = self.take() else { return result };
         let line = match line {
             Ok(line) => line,
-            Err(error) => return result.and(Err(Failure::new(Exit::Internal, error.to_string()))),
+            Err(error) => return result.and(Err(CliError::new(Exit::Internal, error.to_string()))),
         };
         match (target, result) {
             (Target::Stderr, Err(failure)) => {
                 let after = Some(line);
-                Err(Failure { after, ..failure })
+                Err(CliError { after, ..failure })
             }
             // The events are delivered all the same, so this is not the exit of a delivery that failed.
             (target, result) => result.and(target.write(&line)),
@@ -187,7 +187,7 @@ enum Target {
 }
 
 impl Target {
-    fn open(named: &str) -> Result<Target, Failure> {
+    fn open(named: &str) -> Result<Target, CliError> {
         if named == "-" {
             return Ok(Target::Stderr);
         }
@@ -214,7 +214,7 @@ impl Target {
         }
     }
 
-    fn write(self, line: &str) -> Result<(), Failure> {
+    fn write(self, line: &str) -> Result<(), CliError> {
         let line = line.as_bytes();
         let (path, written) = match self {
             Target::Stderr => (PathBuf::from("-"), screen::Stderr.write_all(line)),
@@ -263,8 +263,8 @@ impl Fresh {
     }
 }
 
-fn unwritable(exit: Exit, path: &Path, error: &io::Error) -> Failure {
-    Failure::new(exit, format!("cannot write the summary {}: {error}", path.display()))
+fn unwritable(exit: Exit, path: &Path, error: &io::Error) -> CliError {
+    CliError::new(exit, format!("cannot write the summary {}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -8,33 +8,33 @@ const APART: Duration = Duration::from_millis(4);
 
 /// The jobs that are waited for over one connection.
 #[derive(Debug, Default)]
-pub(super) struct Crowd(AtomicUsize);
+pub(super) struct PollPacer(AtomicUsize);
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Member<'a> {
-    crowd: &'a Crowd,
+pub(super) struct PollSlot<'a> {
+    crowd: &'a PollPacer,
     /// How many there were when it came.
     before: usize,
 }
 
-impl Crowd {
+impl PollPacer {
     /// One more.
-    pub(super) fn join(&self) -> Member<'_> {
-        Member {
+    pub(super) fn join(&self) -> PollSlot<'_> {
+        PollSlot {
             crowd: self,
             before: self.0.fetch_add(1, Ordering::Relaxed),
         }
     }
 }
 
-impl Drop for Member<'_> {
+impl Drop for PollSlot<'_> {
     fn drop(&mut self) {
         self.crowd.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Member<'_> {
+impl PollSlot<'_> {
     /// How long after the moment when it could be asked first: those that come at the same time are asked one after
     /// another, the first one at once.
     pub(super) fn stagger(&self, longest: Duration) -> Duration {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn whoever_is_done_makes_room() {
-        let crowd = Crowd::default();
+        let crowd = PollPacer::default();
         let (first, second) = (crowd.join(), crowd.join());
         assert_eq!((first.before, second.before), (0, 1));
         drop(first);

@@ -12,7 +12,7 @@ use http::Method;
 use tokio::task::JoinError;
 use tracing::debug;
 
-use super::crowd::Crowd;
+use super::crowd::PollPacer;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
 use super::limits::{Limits, Polling};
@@ -47,7 +47,7 @@ pub(super) struct Download<'a> {
     pub(super) spool: &'a Spool,
     pub(super) limits: &'a Limits,
     pub(super) progress: &'a dyn Progress,
-    pub(super) crowd: &'a Crowd,
+    pub(super) crowd: &'a PollPacer,
 }
 
 impl Download<'_> {

@@ -7,10 +7,10 @@ use http::StatusCode;
 use jiff::Timestamp;
 use url::Url;
 
-use super::crowd::Crowd;
+use super::crowd::PollPacer;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
-use super::journal::{Journal, Point};
+use super::journal::{FetchCheckpoint, FetchStage};
 use super::limits::Limits;
 use super::progress::Progress;
 use super::{files, request};
@@ -50,9 +50,9 @@ pub(super) struct Running<'a> {
     pub(super) remote: &'a Remote,
     pub(super) limits: &'a Limits,
     pub(super) progress: &'a dyn Progress,
-    pub(super) journal: &'a dyn Journal,
+    pub(super) journal: &'a dyn FetchCheckpoint,
     /// The jobs that are waited for besides.
-    pub(super) crowd: &'a Crowd,
+    pub(super) crowd: &'a PollPacer,
 }
 
 impl Running<'_> {
@@ -81,7 +81,7 @@ impl Running<'_> {
             }
             self.unsure(job);
         } else {
-            self.reached(Point::Submitting).await?;
+            self.reached(FetchStage::Submitting).await?;
         }
         let mut retry = remote.retry();
         let mut repeated = again;
@@ -141,7 +141,7 @@ impl Running<'_> {
     /// still `open`.
     async fn not_made<T>(self, error: FetchError, open: bool) -> Result<T, FetchError> {
         if !open {
-            self.reached(Point::Start).await?;
+            self.reached(FetchStage::Start).await?;
         }
         Err(error)
     }
@@ -203,7 +203,7 @@ impl Running<'_> {
             });
         };
         let link = self.remote.resolve(link)?;
-        self.reached(Point::Submitted { link: relative(&link) }).await?;
+        self.reached(FetchStage::Submitted { link: relative(&link) }).await?;
         self.progress.submitted(&relative(&link));
         self.poll(link, 0, None).await
     }
@@ -244,7 +244,7 @@ impl Running<'_> {
                 let now = Timestamp::now();
                 let next = now.checked_add(wait).unwrap_or(now);
                 let link = relative(&link);
-                self.reached(Point::Waiting { link, polls, next }).await?;
+                self.reached(FetchStage::Waiting { link, polls, next }).await?;
             }
             tokio::time::sleep(wait).await;
             polls += 1;
@@ -292,7 +292,7 @@ impl Running<'_> {
 
     async fn finished(self, id: Option<String>, polls: u64, envelope: Envelope) -> Result<Finished, FetchError> {
         let told = files::told(&envelope);
-        let ready = Point::Ready {
+        let ready = FetchStage::Ready {
             job: id.clone(),
             polls,
             files: told.clone(),
@@ -306,7 +306,7 @@ impl Running<'_> {
         })
     }
 
-    async fn reached(self, point: Point) -> Result<(), FetchError> {
+    async fn reached(self, point: FetchStage) -> Result<(), FetchError> {
         self.journal.reached(point).await.map_err(FetchError::Journal)
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// How far a fetch is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Point {
+pub enum FetchStage {
     /// Nothing was sent.
     #[default]
     Start,
@@ -40,9 +40,9 @@ pub enum Point {
 
 /// Keeps how far a fetch is. The fetch goes on once it is kept, and fails where it cannot be.
 #[async_trait]
-pub trait Journal: Send + Sync {
+pub trait FetchCheckpoint: Send + Sync {
     /// The fetch is so far. Between this and the next point, it may end at any instant.
-    async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    async fn reached(&self, point: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
     /// Where what was read of a list is kept while it is read: the path of the document that it is to become. None where
     /// nothing is kept.
@@ -56,8 +56,8 @@ pub trait Journal: Send + Sync {
 
 /// Nothing is kept.
 #[async_trait]
-impl Journal for () {
-    async fn reached(&self, _: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+impl FetchCheckpoint for () {
+    async fn reached(&self, _: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Received {
 }
 
 /// As much of a body as has arrived.
-struct Partial {
+struct PartialBody {
     out: BufWriter<tokio::fs::File>,
     charge: Charge,
     received: u64,
@@ -47,7 +47,7 @@ pub(super) async fn receive(
 ) -> Result<Received, FetchError> {
     let mut retry = remote.retry();
     let mut left = restarts;
-    let mut partial: Option<Partial> = None;
+    let mut partial: Option<PartialBody> = None;
     loop {
         let failure = match attempt(remote, request, spool, &mut partial, progress).await {
             Ok(()) => match partial {
@@ -71,7 +71,7 @@ async fn attempt(
     remote: &Remote,
     request: &Request,
     spool: &Spool,
-    partial: &mut Option<Partial>,
+    partial: &mut Option<PartialBody>,
     progress: &dyn Progress,
 ) -> Result<(), FetchError> {
     let resumable = partial.take().and_then(|partial| {
@@ -97,7 +97,7 @@ async fn attempt(
                 }
                 Ok(response) => {
                     let file = create(spool).await?;
-                    let current = Partial::new(&response, file);
+                    let current = PartialBody::new(&response, file);
                     (response, current)
                 }
                 Err(error) if error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE) => {
@@ -123,7 +123,7 @@ async fn attempt(
     }
 }
 
-async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Response, Partial), FetchError> {
+async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Response, PartialBody), FetchError> {
     let response = remote.send(request.clone()).await?;
     if response.status() == StatusCode::PARTIAL_CONTENT {
         return Err(RemoteError::Malformed {
@@ -132,7 +132,7 @@ async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Res
         .into());
     }
     let file = create(spool).await?;
-    let partial = Partial::new(&response, file);
+    let partial = PartialBody::new(&response, file);
     Ok((response, partial))
 }
 
@@ -141,10 +141,10 @@ async fn create(spool: &Spool) -> Result<SpoolFile, FetchError> {
     blocking(move || Ok(spool.create()?)).await
 }
 
-impl Partial {
-    fn new(response: &Response, file: SpoolFile) -> Partial {
+impl PartialBody {
+    fn new(response: &Response, file: SpoolFile) -> PartialBody {
         let (file, charge) = file.into_parts();
-        Partial {
+        PartialBody {
             charge,
             out: BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file)),
             received: 0,

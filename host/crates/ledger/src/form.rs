@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde::Deserialize;
 
-use super::{LedgerError, Recent, Record};
+use super::{KnownIds, LedgerError, Record};
 
 /// Changes when an older program could not read the record, or would forget what it does not know. The first had the ids
 /// within it; the second knew of no look-back.
@@ -35,7 +35,7 @@ impl Record {
     /// # Errors
     ///
     /// As with [`decode`](Record::decode).
-    pub fn decode_with_ids(key: &str, body: &[u8]) -> Result<(Record, Recent), LedgerError> {
+    pub fn decode_with_ids(key: &str, body: &[u8]) -> Result<(Record, KnownIds), LedgerError> {
         #[derive(Deserialize)]
         struct Form {
             form: u32,
@@ -49,8 +49,8 @@ impl Record {
         let Form { form } = serde_json::from_slice(body).map_err(unread)?;
         match form {
             1 => decode_first(body).map_err(wrong),
-            2 => Ok((decode_second(body).map_err(wrong)?, Recent::default())),
-            FORM => Ok((serde_json::from_slice(body).map_err(unread)?, Recent::default())),
+            2 => Ok((decode_second(body).map_err(wrong)?, KnownIds::default())),
+            FORM => Ok((serde_json::from_slice(body).map_err(unread)?, KnownIds::default())),
             form => Err(wrong(format!("it has form {form}, this program knows {FORM}"))),
         }
     }
@@ -96,11 +96,11 @@ fn decode_second(body: &[u8]) -> Result<Record, String> {
 }
 
 /// What the first form says, in today's: ids by day stood within it, as text.
-fn decode_first(body: &[u8]) -> Result<(Record, Recent), String> {
+fn decode_first(body: &[u8]) -> Result<(Record, KnownIds), String> {
     let unread = |error: serde_json::Error| error.to_string();
     let mut json: serde_json::Value = serde_json::from_slice(body).map_err(unread)?;
     let texts = json.get_mut("recent").map(serde_json::Value::take);
-    let recent = Recent::of_texts(serde_json::from_value(texts.unwrap_or_default()).map_err(unread)?)?;
+    let recent = KnownIds::of_texts(serde_json::from_value(texts.unwrap_or_default()).map_err(unread)?)?;
     if let Some(json) = json.as_object_mut() {
         json.insert("form".into(), FORM.into());
         json.insert("recent".into(), serde_json::Map::new().into());

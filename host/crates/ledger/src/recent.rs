@@ -1,8 +1,8 @@
 //! The ids of events delivered lately, by UTC day: a source that knows only days is asked for the open one again, and
 //! what it answered before must not be delivered again.
 //!
-//! While a window is delivered its ids are [`Fresh`]. What was committed is [`Recent`]: the [`Ids`] of a day are one
-//! sorted buffer, in memory as in the ledger, and [`Noted`] is what the record says of it.
+//! While a window is delivered its ids are [`NewIds`]. What was committed is [`KnownIds`]: the [`DayIds`] of a day are one
+//! sorted buffer, in memory as in the ledger, and [`IdSetRef`] is what the record says of it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub type ShortId = [u8; KEPT];
 
 /// What the record says of the ids of one day, which are a document of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noted {
+pub struct IdSetRef {
     /// How many there are.
     pub ids: u64,
     /// SHA-256 of the document, hexadecimal.
@@ -31,9 +31,9 @@ pub struct Noted {
 
 /// Ids of one day, each once and in order. Copies share what they hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ids(Bytes);
+pub struct DayIds(Bytes);
 
-impl Ids {
+impl DayIds {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.sorted().len()
@@ -50,16 +50,16 @@ impl Ids {
     }
 
     /// What the record says of it.
-    pub fn noted(&self) -> Noted {
-        Noted {
+    pub fn noted(&self) -> IdSetRef {
+        IdSetRef {
             ids: self.len() as u64,
             sha256: sha256(&self.0),
         }
     }
 
     /// Reads a document; none where it is not the one that was noted.
-    pub fn decode(body: Bytes, noted: &Noted) -> Option<Ids> {
-        let ids = Ids(body);
+    pub fn decode(body: Bytes, noted: &IdSetRef) -> Option<DayIds> {
+        let ids = DayIds(body);
         (ids.0.len().is_multiple_of(KEPT) && ids.noted() == *noted).then_some(ids)
     }
 
@@ -67,11 +67,11 @@ impl Ids {
         self.0.as_chunks().0
     }
 
-    fn of(mut ids: Vec<ShortId>) -> Ids {
+    fn of(mut ids: Vec<ShortId>) -> DayIds {
         ids.sort_unstable();
         ids.dedup();
         ids.shrink_to_fit();
-        Ids(ids.into_flattened().into())
+        DayIds(ids.into_flattened().into())
     }
 
     fn knows(&self, id: &ShortId) -> bool {
@@ -79,7 +79,7 @@ impl Ids {
     }
 
     /// Those of both.
-    fn with(&self, other: &Ids) -> Ids {
+    fn with(&self, other: &DayIds) -> DayIds {
         if other.is_empty() {
             return self.clone();
         }
@@ -100,15 +100,15 @@ impl Ids {
             both.push(*next);
         }
         both.shrink_to_fit();
-        Ids(both.into_flattened().into())
+        DayIds(both.into_flattened().into())
     }
 }
 
 /// Ids by day. Copies share what they hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recent(BTreeMap<Date, Ids>);
+pub struct KnownIds(BTreeMap<Date, DayIds>);
 
-impl Recent {
+impl KnownIds {
     /// What is kept of an event's id.
     pub fn short(id: &str) -> ShortId {
         short(id)
@@ -121,13 +121,13 @@ impl Recent {
     }
 
     /// Adds ids of a day.
-    pub fn add(&mut self, day: Date, ids: &Ids) {
+    pub fn add(&mut self, day: Date, ids: &DayIds) {
         let known = self.0.entry(day).or_default();
         *known = known.with(ids);
     }
 
     /// Adds what another one knows.
-    pub fn extend(&mut self, other: &Recent) {
+    pub fn extend(&mut self, other: &KnownIds) {
         other.days().for_each(|(day, ids)| self.add(day, ids));
     }
 
@@ -137,12 +137,12 @@ impl Recent {
     }
 
     /// The ids of a day.
-    pub fn of(&self, day: Date) -> Option<&Ids> {
+    pub fn of(&self, day: Date) -> Option<&DayIds> {
         self.0.get(&day)
     }
 
     /// Day by day.
-    pub fn days(&self) -> impl Iterator<Item = (Date, &Ids)> + '_ {
+    pub fn days(&self) -> impl Iterator<Item = (Date, &DayIds)> + '_ {
         self.0.iter().map(|(day, ids)| (*day, ids))
     }
 
@@ -156,34 +156,34 @@ impl Recent {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn of_texts(days: BTreeMap<Date, String>) -> Result<Recent, &'static str> {
+    pub(super) fn of_texts(days: BTreeMap<Date, String>) -> Result<KnownIds, &'static str> {
         let read = |text: String| {
             let bytes = BASE64_STANDARD_NO_PAD
                 .decode(text)
                 .map_err(|_| "the ids are no base64")?;
             match bytes.as_chunks() {
-                (ids, []) => Ok(Ids::of(ids.to_vec())),
+                (ids, []) => Ok(DayIds::of(ids.to_vec())),
                 _ => Err("the ids break off"),
             }
         };
         let days = days.into_iter().map(|(day, text)| read(text).map(|ids| (day, ids)));
-        days.collect::<Result<_, _>>().map(Recent)
+        days.collect::<Result<_, _>>().map(KnownIds)
     }
 }
 
 /// Ids as they come, by day.
 #[derive(Debug, Default)]
-pub struct Fresh(BTreeMap<Date, Vec<ShortId>>);
+pub struct NewIds(BTreeMap<Date, Vec<ShortId>>);
 
-impl Fresh {
+impl NewIds {
     /// Notes an event's id.
     pub fn note(&mut self, day: Date, id: ShortId) {
         self.0.entry(day).or_default().push(id);
     }
 
     /// All that came.
-    pub fn collect(self) -> Recent {
-        Recent(self.0.into_iter().map(|(day, ids)| (day, Ids::of(ids))).collect())
+    pub fn collect(self) -> KnownIds {
+        KnownIds(self.0.into_iter().map(|(day, ids)| (day, DayIds::of(ids))).collect())
     }
 }
 
@@ -213,8 +213,8 @@ mod tests {
 
     const DAY: Date = jiff::civil::date(2025, 3, 31);
 
-    fn recent(day: Date, ids: impl IntoIterator<Item = u32>) -> Recent {
-        let mut fresh = Fresh::default();
+    fn recent(day: Date, ids: impl IntoIterator<Item = u32>) -> KnownIds {
+        let mut fresh = NewIds::default();
         ids.into_iter().for_each(|id| fresh.note(day, short(&id.to_string())));
         fresh.collect()
     }
@@ -224,13 +224,13 @@ mod tests {
         let ids = recent(DAY, 0..1000).of(DAY).unwrap().clone();
         let (body, noted) = (ids.encode(), ids.noted());
         assert_eq!((body.len(), noted.ids), (12_000, 1000));
-        assert_eq!(Ids::decode(body.clone(), &noted), Some(ids));
+        assert_eq!(DayIds::decode(body.clone(), &noted), Some(ids));
         for bad in [body.slice(..11_999), body.slice(..11_988), Bytes::new()] {
-            assert_eq!(Ids::decode(bad, &noted), None);
+            assert_eq!(DayIds::decode(bad, &noted), None);
         }
         let mut other = body.to_vec();
         other[500] ^= 1;
-        assert_eq!(Ids::decode(other.into(), &noted), None);
+        assert_eq!(DayIds::decode(other.into(), &noted), None);
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_of_ids_is_refused() {
-        let read = |text: &str| Recent::of_texts(BTreeMap::from([(DAY, text.to_owned())]));
+        let read = |text: &str| KnownIds::of_texts(BTreeMap::from([(DAY, text.to_owned())]));
         assert!(read("****").is_err() && read("AAAA").is_err());
         let ids = recent(DAY, 0..10);
         let text = BASE64_STANDARD_NO_PAD.encode(ids.of(DAY).unwrap().encode());
@@ -264,7 +264,7 @@ mod tests {
             let mut both = recent(DAY, a.clone());
             both.extend(&recent(DAY, b.clone()));
             let expected: BTreeSet<u32> = a.into_iter().chain(b).collect();
-            prop_assert_eq!(both.of(DAY).map_or(0, Ids::len), expected.len());
+            prop_assert_eq!(both.of(DAY).map_or(0, DayIds::len), expected.len());
             for id in 0..60 {
                 prop_assert_eq!(both.knows(&short(&id.to_string())), expected.contains(&id));
             }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::{self, FORM};
 use super::interval::{merged, without};
-use super::{Interval, LookBack, Noted, Stream};
+use super::{IdSetRef, Interval, LookBack, Stream};
 
 /// Dead windows that are remembered, the latest ones.
 const DEAD: usize = 20;
@@ -38,7 +38,7 @@ pub struct Record {
     /// Windows given up lately.
     pub dead: Vec<Dead>,
     /// The ids of events committed, for the days that may be asked for again: what is in their documents.
-    pub recent: BTreeMap<Date, Noted>,
+    pub recent: BTreeMap<Date, IdSetRef>,
     /// The base URL of the connection that the stream is collected from. None where an older program wrote the record.
     #[serde(default)]
     pub origin: Option<String>,
@@ -358,7 +358,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::{Ids, Recent};
+    use crate::{DayIds, KnownIds};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -464,7 +464,7 @@ mod tests {
             .windows
             .push(window("w", period, at("2025-03-31T12:00:00Z")).into());
         let days = [jiff::civil::date(2025, 3, 30), jiff::civil::date(2025, 3, 31)];
-        record.recent = BTreeMap::from(days.map(|day| (day, Ids::default().noted())));
+        record.recent = BTreeMap::from(days.map(|day| (day, DayIds::default().noted())));
         record.commit(&end("w"));
         assert_eq!(record.recent.into_keys().collect::<Vec<_>>(), [days[1]]);
     }
@@ -512,7 +512,7 @@ mod tests {
         committed(&mut record, first, first.to);
         assert_eq!(record.look_back.known_from, Some(at("2025-03-25T00:00:00Z")));
         let days = [day(2025, 3, 28), day(2025, 3, 29), day(2025, 3, 31)];
-        record.recent = BTreeMap::from(days.map(|day| (day, Ids::default().noted())));
+        record.recent = BTreeMap::from(days.map(|day| (day, DayIds::default().noted())));
         let next = interval("2025-03-27T00:00:00Z", "2025-03-31T12:00:00Z");
         committed(&mut record, next, next.to);
         assert_eq!(record.recent.keys().copied().collect::<Vec<_>>(), days[1..]);
@@ -563,7 +563,7 @@ mod tests {
         record.windows.push(begun.into());
         record
             .recent
-            .insert(jiff::civil::date(2025, 3, 31), Ids::default().noted());
+            .insert(jiff::civil::date(2025, 3, 31), DayIds::default().noted());
         let json = record.encode().unwrap();
         assert_eq!(Record::decode("k", &json).unwrap(), record);
         let later = str::from_utf8(&json).unwrap().replacen("\"form\":3", "\"form\":4", 1);
@@ -603,11 +603,11 @@ mod tests {
             "recent":{"2025-03-31":"LXEWQrcmsEQBYnyp"}}"#;
         let (record, ids) = Record::decode_with_ids("k", first.as_bytes()).unwrap();
         let day = jiff::civil::date(2025, 3, 31);
-        assert!(ids.knows(&Recent::short("x")) && !ids.knows(&Recent::short("y")));
+        assert!(ids.knows(&KnownIds::short("x")) && !ids.knows(&KnownIds::short("y")));
         assert_eq!(record.recent, BTreeMap::from([(day, ids.of(day).unwrap().noted())]));
         assert_eq!((record.form, record.windows[0].state()), (3, "submitted"));
         let (again, none) = Record::decode_with_ids("k", &record.encode().unwrap()).unwrap();
-        assert_eq!((again, none), (record, Recent::default()));
+        assert_eq!((again, none), (record, KnownIds::default()));
         for bad in ["LXEW", "****"] {
             let bad = first.replace("LXEWQrcmsEQBYnyp", bad);
             assert!(Record::decode("k", bad.as_bytes()).is_err());

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Claim, Ledger, LedgerError, Noted};
+use super::{Claim, IdSetRef, Ledger, LedgerError};
 
 /// A report of a connection, with its parameters: what a watermark belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Stream {
     }
 
     /// The key of the ids of one day.
-    pub fn ids_key(&self, day: Date, noted: &Noted) -> String {
+    pub fn ids_key(&self, day: Date, noted: &IdSetRef) -> String {
         format!("{}{day}.{}", self.ids_prefix(), noted.sha256)
     }
 

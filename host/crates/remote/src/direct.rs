@@ -1,4 +1,4 @@
-//! [`Direct`]: a connection whose protocol a library speaks, under the same rules as a [`Remote`](super::Remote).
+//! [`RawConnection`]: a connection whose protocol a library speaks, under the same rules as a [`Remote`](super::Remote).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::settings::Settings;
 use super::transport;
 
 /// What a library needs to speak its own protocol to one service: where, through which certificates, as whom.
-pub struct Direct {
+pub struct RawConnection {
     name: String,
     base: BaseUrl,
     dialer: Dialer,
@@ -25,7 +25,7 @@ pub struct Direct {
     patience: Duration,
 }
 
-impl std::fmt::Debug for Direct {
+impl std::fmt::Debug for RawConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Direct")
             .field("name", &self.name)
@@ -34,13 +34,13 @@ impl std::fmt::Debug for Direct {
     }
 }
 
-impl Direct {
+impl RawConnection {
     /// Checks the settings; sends nothing. With `https` it offers the protocol `alpn` (RFC 7301).
     ///
     /// # Errors
     ///
     /// Where the settings ask for what only HTTP requests can do: a proxy, a rate limit, OAuth 2, a secret in the URL.
-    pub fn new(settings: &Settings, alpn: &[u8]) -> Result<Direct, RemoteError> {
+    pub fn new(settings: &Settings, alpn: &[u8]) -> Result<RawConnection, RemoteError> {
         let base = BaseUrl::new(settings.base.clone())?;
         transport::admit(settings, &base)?;
         let beyond = [
@@ -73,7 +73,7 @@ impl Direct {
         let port = base.url().port_or_known_default().unwrap_or_default();
         let resolver = GuardedResolver::new(settings.allow_private_addresses, Default::default());
         let dialer = Dialer::guarded(HostPort::new(host, port), tls, resolver, settings.timeouts.connect)?;
-        Ok(Direct {
+        Ok(RawConnection {
             name: settings.name.clone(),
             base,
             dialer,
@@ -124,7 +124,7 @@ mod tests {
     fn the_credential_is_marked_and_never_presented() {
         let mut settings = settings("http://127.0.0.1:4317");
         settings.auth = Auth::Bearer("canary-77".to_owned().into());
-        let direct = Direct::new(&settings, b"h2").unwrap();
+        let direct = RawConnection::new(&settings, b"h2").unwrap();
         let (name, value) = direct.credential().unwrap();
         assert_eq!(
             (name.as_str(), value.to_str().unwrap()),
@@ -140,10 +140,10 @@ mod tests {
         let mut strict = settings("http://127.0.0.1:4317");
         strict.allow_private_addresses = false;
         assert!(matches!(
-            Direct::new(&strict, b"h2"),
+            RawConnection::new(&strict, b"h2"),
             Err(RemoteError::AddressRefused { .. })
         ));
-        let plain = Direct::new(&settings("http://collector.example:4317"), b"h2").unwrap_err();
+        let plain = RawConnection::new(&settings("http://collector.example:4317"), b"h2").unwrap_err();
         assert!(plain.to_string().contains("uses http"), "{plain}");
     }
 
@@ -151,7 +151,7 @@ mod tests {
     fn what_only_http_requests_can_do_is_refused() {
         let mut limited = settings("http://127.0.0.1:4317");
         limited.rate_limit = std::num::NonZeroU32::new(1);
-        let error = Direct::new(&limited, b"h2").unwrap_err();
+        let error = RawConnection::new(&limited, b"h2").unwrap_err();
         assert!(error.to_string().contains("a rate limit is not supported"), "{error}");
         assert!(error.hint().is_some());
         let value = || "canary-77".to_owned().into();
@@ -167,7 +167,7 @@ mod tests {
         ] {
             let mut in_the_url = settings("http://127.0.0.1:4317");
             in_the_url.auth = auth;
-            let error = Direct::new(&in_the_url, b"h2").unwrap_err();
+            let error = RawConnection::new(&in_the_url, b"h2").unwrap_err();
             assert!(error.to_string().contains(said), "{error}");
         }
     }

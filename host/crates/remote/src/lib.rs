@@ -7,8 +7,8 @@
 //! whose move is next.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), host::remote::RemoteError> {
-//! use host::remote::{Auth, BaseUrl, Remote, Request, Settings};
+//! # async fn example() -> Result<(), remote::RemoteError> {
+//! use remote::{Auth, BaseUrl, Remote, Request, Settings};
 //!
 //! let base = BaseUrl::parse("https://epm.example.com")?;
 //! let mut settings = Settings::new("epm", base.url().clone());
@@ -56,7 +56,7 @@ pub use client_tls::client_tls;
 pub use clock::{TOLERATED as TOLERATED_SKEW, in_words as skew_in_words};
 pub use counters::Counters;
 pub use dial::{Dialer, HostPort, Stream};
-pub use direct::Direct;
+pub use direct::RawConnection;
 pub use error::RemoteError;
 pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 pub use object_store::{StoreConnector, StoreRefusal};

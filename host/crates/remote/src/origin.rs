@@ -4,7 +4,7 @@
 //! URL only if it stays on the base URL's origin (RFC 6454: scheme, host, port) and carries no user information.
 //!
 //! ```
-//! use host::remote::BaseUrl;
+//! use remote::BaseUrl;
 //!
 //! let base = BaseUrl::parse("https://epm.example.com/gateway").unwrap();
 //! assert!(base.resolve(" https://epm.example.com/interop/rest/jobs/7").is_ok());

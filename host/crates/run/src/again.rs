@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fan_out::{FanOut, Outlet};
+use super::fan_out::{FanOut, RunSink};
 use super::route::Router;
 use super::{Observer, RunError, settled};
 use event::{Event, Provenance};
@@ -12,7 +12,7 @@ pub struct Again(FanOut);
 
 impl Again {
     /// Starts the sinks.
-    pub fn start(outlets: Vec<Outlet>, router: Router, provenance: Arc<Provenance>) -> Again {
+    pub fn start(outlets: Vec<RunSink>, router: Router, provenance: Arc<Provenance>) -> Again {
         Again(FanOut::start(outlets, router, provenance, None))
     }
 

@@ -10,8 +10,8 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::book::Book;
-use super::errand::{Brought, Errand, Gate, of_fetch};
+use super::book::StreamLedger;
+use super::errand::{FetchTask, SpooledDocument, SubmissionGate, of_fetch};
 use super::{FETCH_AHEAD, RunError};
 use fetch::{Fetched, Fetcher};
 use ledger::{InFlight, LedgerError};
@@ -21,19 +21,22 @@ use remote::TOLERATED_SKEW;
 const LETTING_GO: Duration = Duration::from_secs(30);
 
 /// A window whose fetches are under way, or done.
-pub(super) struct Underway {
+pub(super) struct PrefetchedWindow {
     pub(super) window: Arc<InFlight>,
     /// Each comes by a channel of its own: one that takes more has room for dozens from the start, and windows may be
     /// thousands. Where none is to come there is one for what may fail.
-    documents: VecDeque<oneshot::Receiver<Result<Brought, RunError>>>,
+    documents: VecDeque<oneshot::Receiver<Result<SpooledDocument, RunError>>>,
     /// Documents that are still to come.
     left: usize,
     _task: Option<AbortOnDropHandle<()>>,
 }
 
-impl Underway {
+impl PrefetchedWindow {
     /// The documents as they come, in the plan's order.
-    pub(super) fn documents<'a>(&'a mut self, book: &'a Book) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
+    pub(super) fn documents<'a>(
+        &'a mut self,
+        book: &'a StreamLedger,
+    ) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
         stream::unfold(self, move |underway| async move {
             let brought = match underway.documents.pop_front()?.await {
                 Ok(brought) => brought,
@@ -63,17 +66,17 @@ impl Underway {
 }
 
 /// The windows under way.
-pub(super) struct Ahead {
+pub(super) struct Prefetcher {
     fetcher: Arc<Fetcher>,
-    book: Arc<Book>,
-    pub(super) gate: Arc<Gate>,
+    book: Arc<StreamLedger>,
+    pub(super) gate: Arc<SubmissionGate>,
     failed: Arc<AtomicBool>,
-    queue: VecDeque<Underway>,
+    queue: VecDeque<PrefetchedWindow>,
 }
 
-impl Ahead {
-    pub(super) fn new(fetcher: &Arc<Fetcher>, book: &Arc<Book>, gate: &Arc<Gate>) -> Ahead {
-        Ahead {
+impl Prefetcher {
+    pub(super) fn new(fetcher: &Arc<Fetcher>, book: &Arc<StreamLedger>, gate: &Arc<SubmissionGate>) -> Prefetcher {
+        Prefetcher {
             fetcher: Arc::clone(fetcher),
             book: Arc::clone(book),
             gate: Arc::clone(gate),
@@ -127,7 +130,7 @@ impl Ahead {
             let (fetcher, book, gate, of) = (&fetcher, &book, &gate, &of);
             let mut documents = stream::iter(plan.into_iter().enumerate())
                 .map(|(place, fetch)| async move {
-                    let errand = Errand::new(book, gate, of, place, whole);
+                    let errand = FetchTask::new(book, gate, of, place, whole);
                     let from = async |point| {
                         let fetched = fetcher.fetch_from(&fetch, point, &errand).await.map_err(of_fetch)?;
                         let behind = fetcher.clock_offset().filter(|offset| *offset <= -TOLERATED_SKEW);
@@ -146,7 +149,7 @@ impl Ahead {
                 }
             }
         });
-        self.queue.push_back(Underway {
+        self.queue.push_back(PrefetchedWindow {
             window,
             documents,
             left,
@@ -159,7 +162,7 @@ impl Ahead {
         let (sender, document) = oneshot::channel();
         let _ = sender.send(Err(error));
         self.failed.store(true, Ordering::Relaxed);
-        self.queue.push_back(Underway {
+        self.queue.push_back(PrefetchedWindow {
             window,
             documents: VecDeque::from([document]),
             left: 1,
@@ -173,7 +176,7 @@ impl Ahead {
     }
 
     /// The window whose turn it is.
-    pub(super) fn next(&mut self) -> Option<Underway> {
+    pub(super) fn next(&mut self) -> Option<PrefetchedWindow> {
         self.queue.pop_front()
     }
 

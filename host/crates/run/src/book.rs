@@ -10,10 +10,10 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::RunError;
-use super::changes::Changes;
-use super::shelf::Shelf;
+use super::changes::GroupCommit;
+use super::shelf::DedupStore;
 use fetch::kept_pages;
-use ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd, spool};
+use ledger::{Claim, Document, FetchState, InFlight, KnownIds, Ledger, LedgerError, Record, Stream, WindowEnd, spool};
 
 /// Bytes of all documents that wait in the spool.
 const SPOOL_BYTES: u64 = 32 << 30;
@@ -49,20 +49,20 @@ impl StreamFacts {
 }
 
 /// A stream of a ledger, claimed.
-pub struct Book {
+pub struct StreamLedger {
     ledger: Arc<dyn Ledger>,
     stream: Stream,
     /// Where documents wait that must outlive the process.
     spool: PathBuf,
     /// Bytes of all that wait there, whatever their stream.
     spool_bytes: u64,
-    changes: Arc<Changes>,
+    changes: Arc<GroupCommit>,
     /// Held by whoever commits.
-    shelf: tokio::sync::Mutex<Shelf>,
+    shelf: tokio::sync::Mutex<DedupStore>,
     _claim: Claim,
 }
 
-impl Book {
+impl StreamLedger {
     /// Claims the stream and reads what is known of it. Files of the spool that nobody needs any more are removed.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Book {
         stream: Stream,
         facts: StreamFacts,
         spool: PathBuf,
-    ) -> Result<Book, LedgerError> {
+    ) -> Result<StreamLedger, LedgerError> {
         let key = stream.key();
         let claim = stream.claim(&*ledger).await?;
         let (record, revision, within) = match ledger.load(&key).await? {
@@ -85,7 +85,7 @@ impl Book {
             None => {
                 let mut record = Record::new(stream.clone());
                 facts.tell(&mut record);
-                (record, None, Recent::default())
+                (record, None, KnownIds::default())
             }
         };
         if let (Some(known), Some(now)) = (&record.origin, &facts.origin)
@@ -99,9 +99,9 @@ impl Book {
         }
         let told = facts.are_in(&record);
         make_folder(&spool)?;
-        let (shelf, revision) = Shelf::open(Arc::clone(&ledger), &record, revision, within).await?;
-        let book = Book {
-            changes: Arc::new(Changes::new(Arc::clone(&ledger), key, record, revision)),
+        let (shelf, revision) = DedupStore::open(Arc::clone(&ledger), &record, revision, within).await?;
+        let book = StreamLedger {
+            changes: Arc::new(GroupCommit::new(Arc::clone(&ledger), key, record, revision)),
             shelf: tokio::sync::Mutex::new(shelf),
             ledger,
             stream,
@@ -118,8 +118,8 @@ impl Book {
 
     /// The same with another limit of what waits in the spool, in bytes.
     #[must_use]
-    pub fn with_spool_bytes(self, most: u64) -> Book {
-        Book {
+    pub fn with_spool_bytes(self, most: u64) -> StreamLedger {
+        StreamLedger {
             spool_bytes: most,
             ..self
         }
@@ -186,7 +186,7 @@ impl Book {
     }
 
     /// The ids of events that were committed, of the days that may be asked for again.
-    pub(super) async fn known(&self) -> Recent {
+    pub(super) async fn known(&self) -> KnownIds {
         let record = self.record();
         let mut known = self.shelf.lock().await.known().clone();
         known.retain(|day| record.recent.contains_key(day));
@@ -197,11 +197,11 @@ impl Book {
     /// the `next` window is all here, the same change says that it is being delivered: each write is of all windows.
     pub(super) async fn commit(
         &self,
-        windows: Vec<(WindowEnd, Recent)>,
+        windows: Vec<(WindowEnd, KnownIds)>,
         next: Option<String>,
     ) -> Result<(), LedgerError> {
         let files: Vec<String> = windows.iter().flat_map(|(end, _)| self.files_of(&end.name)).collect();
-        let (mut ends, mut ids) = (Vec::new(), Recent::default());
+        let (mut ends, mut ids) = (Vec::new(), KnownIds::default());
         for (end, of) in windows {
             ends.push(end);
             ids.extend(&of);

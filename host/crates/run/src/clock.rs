@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::kept::{Keeping, Wanted};
+use super::kept::{LedgerOptions, RunMode};
 use super::{Run, RunError};
 
 /// How far clocks may differ between runs, where the lag is less.
@@ -14,7 +14,7 @@ const SKEW: Duration = Duration::from_secs(5 * 60);
 
 impl Run {
     /// Refuses to go on from a watermark in the future; a period that was named is asked for all the same.
-    pub(super) fn check_clock(&self, keeping: &Keeping) -> Result<(), RunError> {
+    pub(super) fn check_clock(&self, keeping: &LedgerOptions) -> Result<(), RunError> {
         let Some(watermark) = keeping.book.record().watermark else {
             return Ok(());
         };
@@ -29,7 +29,7 @@ impl Run {
             watermark,
             now,
         };
-        if keeping.wanted == Wanted::Due {
+        if keeping.wanted == RunMode::Incremental {
             return Err(error);
         }
         tracing::warn!("{error}; runs without a period are refused until then");

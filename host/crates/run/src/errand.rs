@@ -9,15 +9,15 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
 use super::RunError;
-use super::book::Book;
-use fetch::{Cleanup, FetchError, Fetched, Journal, Point, kept_pages};
+use super::book::StreamLedger;
+use fetch::{Cleanup, FetchCheckpoint, FetchError, FetchStage, Fetched, kept_pages};
 use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 
 /// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
 const AT_WORK: usize = 16;
 
 /// What the fetches of all windows share.
-pub(super) struct Gate {
+pub(super) struct SubmissionGate {
     /// For those that are at work.
     places: Arc<Semaphore>,
     /// Held by those of which nobody could tell whether there is a job, were the process to end now.
@@ -26,9 +26,9 @@ pub(super) struct Gate {
     pub(super) unsure: AtomicU64,
 }
 
-impl Default for Gate {
-    fn default() -> Gate {
-        Gate {
+impl Default for SubmissionGate {
+    fn default() -> SubmissionGate {
+        SubmissionGate {
             places: Arc::new(Semaphore::new(AT_WORK)),
             submitting: Arc::default(),
             unsure: AtomicU64::new(0),
@@ -36,7 +36,7 @@ impl Default for Gate {
     }
 }
 
-impl Gate {
+impl SubmissionGate {
     /// Returns once no job is being submitted, and from then on none is, as long as the answer is held.
     pub(super) async fn close(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.submitting).write_owned().await
@@ -45,15 +45,15 @@ impl Gate {
 
 /// A document that is in the ledger's spool.
 #[derive(Debug)]
-pub(super) struct Brought {
+pub(super) struct SpooledDocument {
     kept: Kept,
     /// How often its job was asked by this process.
     polls: u64,
 }
 
-impl Brought {
+impl SpooledDocument {
     /// Opens it.
-    pub(super) async fn open(self, book: &Book) -> Result<Fetched, RunError> {
+    pub(super) async fn open(self, book: &StreamLedger) -> Result<Fetched, RunError> {
         let reopened = reopen(book, &self.kept, None).await?;
         let gone = || std::io::Error::other(format!("{} is gone", self.kept.file));
         let mut fetched = reopened.ok_or_else(gone)?;
@@ -67,16 +67,16 @@ impl Brought {
     }
 }
 
-async fn reopen(book: &Book, kept: &Kept, sha256: Option<String>) -> Result<Option<Fetched>, RunError> {
+async fn reopen(book: &StreamLedger, kept: &Kept, sha256: Option<String>) -> Result<Option<Fetched>, RunError> {
     let (path, length) = (book.spool().join(&kept.file), kept.length);
     let reopened = tokio::task::spawn_blocking(move || Fetched::reopen(&path, length, sha256.as_deref())).await;
     Ok(reopened.map_err(|error| RunError::Internal(error.to_string()))??)
 }
 
 /// One fetch of a window in flight.
-pub(super) struct Errand {
-    book: Arc<Book>,
-    gate: Arc<Gate>,
+pub(super) struct FetchTask {
+    book: Arc<StreamLedger>,
+    gate: Arc<SubmissionGate>,
     pub(super) window: Arc<InFlight>,
     /// Which of the plan's fetches.
     pub(super) place: usize,
@@ -87,9 +87,15 @@ pub(super) struct Errand {
     submitting: Mutex<Option<OwnedRwLockReadGuard<()>>>,
 }
 
-impl Errand {
-    pub(super) fn new(book: &Arc<Book>, gate: &Arc<Gate>, window: &Arc<InFlight>, place: usize, whole: bool) -> Errand {
-        Errand {
+impl FetchTask {
+    pub(super) fn new(
+        book: &Arc<StreamLedger>,
+        gate: &Arc<SubmissionGate>,
+        window: &Arc<InFlight>,
+        place: usize,
+        whole: bool,
+    ) -> FetchTask {
+        FetchTask {
             book: Arc::clone(book),
             gate: Arc::clone(gate),
             window: Arc::clone(window),
@@ -104,26 +110,26 @@ impl Errand {
     /// and says what the server's clock was when the window was planned.
     pub(super) async fn carry_out(
         &self,
-        fetch: impl AsyncFnOnce(Point) -> Result<(Fetched, Option<Timestamp>), RunError>,
-    ) -> Result<Brought, RunError> {
+        fetch: impl AsyncFnOnce(FetchStage) -> Result<(Fetched, Option<Timestamp>), RunError>,
+    ) -> Result<SpooledDocument, RunError> {
         let point = self.point();
-        if !matches!(point, Point::Submitted { .. } | Point::Waiting { .. }) {
+        if !matches!(point, FetchStage::Submitted { .. } | FetchStage::Waiting { .. }) {
             self.begin_work().await;
         }
         if let Some(kept) = self.kept().await? {
-            return Ok(Brought { kept, polls: 0 });
+            return Ok(SpooledDocument { kept, polls: 0 });
         }
         // Its document is lost, and the server would leave out without a word what it no longer has.
-        if !self.whole && matches!(point, Point::Start | Point::Submitting) {
+        if !self.whole && matches!(point, FetchStage::Start | FetchStage::Submitting) {
             return Err(RunError::Gone);
         }
-        if point == Point::Submitting {
+        if point == FetchStage::Submitting {
             self.begin_submitting().await;
         }
         let (fetched, served) = fetch(point).await?;
         let polls = fetched.polls;
         let kept = self.keep(fetched, served).await?;
-        Ok(Brought { kept, polls })
+        Ok(SpooledDocument { kept, polls })
     }
 
     /// The document, where an earlier run brought it and it is still what it was.
@@ -146,18 +152,18 @@ impl Errand {
     }
 
     /// From where to go on.
-    pub(super) fn point(&self) -> Point {
+    pub(super) fn point(&self) -> FetchStage {
         match self.window.fetches.get(self.place) {
-            None | Some(FetchState::Planned) => Point::Start,
+            None | Some(FetchState::Planned) => FetchStage::Start,
             // A document that is lost may still lie on the server under its fixed name.
-            Some(FetchState::Submitting | FetchState::Spooled(_)) => Point::Submitting,
-            Some(FetchState::Submitted { link }) => Point::Submitted { link: link.clone() },
-            Some(FetchState::Waiting { link, polls, next }) => Point::Waiting {
+            Some(FetchState::Submitting | FetchState::Spooled(_)) => FetchStage::Submitting,
+            Some(FetchState::Submitted { link }) => FetchStage::Submitted { link: link.clone() },
+            Some(FetchState::Waiting { link, polls, next }) => FetchStage::Waiting {
                 link: link.clone(),
                 polls: *polls,
                 next: *next,
             },
-            Some(FetchState::Ready { job, polls, files }) => Point::Ready {
+            Some(FetchState::Ready { job, polls, files }) => FetchStage::Ready {
                 job: job.clone(),
                 polls: *polls,
                 files: files.clone(),
@@ -230,17 +236,17 @@ impl Errand {
 }
 
 #[async_trait]
-impl Journal for Errand {
-    async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let submitting = point == Point::Submitting;
-        let waiting = matches!(point, Point::Submitted { .. } | Point::Waiting { .. });
-        let ready = matches!(point, Point::Ready { .. });
+impl FetchCheckpoint for FetchTask {
+    async fn reached(&self, point: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let submitting = point == FetchStage::Submitting;
+        let waiting = matches!(point, FetchStage::Submitted { .. } | FetchStage::Waiting { .. });
+        let ready = matches!(point, FetchStage::Ready { .. });
         let state = match point {
-            Point::Start => FetchState::Planned,
-            Point::Submitting => FetchState::Submitting,
-            Point::Submitted { link } => FetchState::Submitted { link },
-            Point::Waiting { link, polls, next } => FetchState::Waiting { link, polls, next },
-            Point::Ready { job, polls, files } => FetchState::Ready { job, polls, files },
+            FetchStage::Start => FetchState::Planned,
+            FetchStage::Submitting => FetchState::Submitting,
+            FetchStage::Submitted { link } => FetchState::Submitted { link },
+            FetchStage::Waiting { link, polls, next } => FetchState::Waiting { link, polls, next },
+            FetchStage::Ready { job, polls, files } => FetchState::Ready { job, polls, files },
         };
         if submitting {
             self.begin_submitting().await;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde_json::Value;
 
-use super::probe::{self, Shortcoming};
+use super::probe::{self, ProbeFailure};
 use base::counted::counted;
 use remote::{Answer, Remote};
 
@@ -140,7 +140,7 @@ fn unknown(why: &str) -> String {
 }
 
 /// The answer to a question beyond what the check is about, or why there is none: nobody waits long for it.
-async fn patiently(asking: impl Future<Output = Result<Answer, Shortcoming>>) -> Result<Answer, String> {
+async fn patiently(asking: impl Future<Output = Result<Answer, ProbeFailure>>) -> Result<Answer, String> {
     match tokio::time::timeout(PATIENCE, asking).await {
         Ok(answer) => answer.map_err(|lack| lack.message),
         Err(_) => Err(format!("no answer came within {} seconds", PATIENCE.as_secs())),

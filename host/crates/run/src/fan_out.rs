@@ -1,7 +1,7 @@
 //! One stream of events to several sinks, each at its own pace.
 //!
 //! Every sink has a task and a short queue. A sink that is slow, down or at its end holds nobody else back for longer
-//! than its queue is full; what becomes of each event is in the sinks' [`Tally`].
+//! than its queue is full; what becomes of each event is in the sinks' [`DeliveryCounters`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Observer;
-use super::book::Book;
+use super::book::StreamLedger;
 use super::loss::Loss;
-use super::mark::{Keeper, Mark, MarkError};
+use super::mark::{Checkpoint, CheckpointError, SharedCheckpoint};
 use super::route::Router;
-use super::used::Used;
+use super::used::EventPool;
 use event::{Event, Provenance};
-use sink::{Delivery, Guarantee, SinkError, Tally};
+use sink::{Delivery, DeliveryCounters, Guarantee, SinkError};
 
 /// Batches that wait for a sink, at most.
 const QUEUE: usize = 8;
 
 /// A sink of a run.
-pub struct Outlet {
+pub struct RunSink {
     /// The sink with its retries.
     pub delivery: Delivery,
     /// Whether the run is done only once it has answered for every event.
@@ -65,7 +65,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(2);
 const LETTING_GO: Duration = Duration::from_secs(1);
 
 /// What a sink's task is told.
-enum Order {
+enum SinkCommand {
     /// A window begins; these are in flight.
     Begin(Arc<str>, Arc<BTreeSet<String>>),
     Deliver(Arc<Vec<Event>>),
@@ -76,51 +76,51 @@ enum Order {
 }
 
 /// One sink under way.
-struct Lane {
+struct SinkWorker {
     name: String,
     required: bool,
     guarantee: Guarantee,
-    tally: Arc<Tally>,
+    tally: Arc<DeliveryCounters>,
     /// Events sent its way.
     routed: u64,
     /// Of these, those that it answered for in a run that was cut short.
     before: Arc<AtomicU64>,
-    queue: Option<mpsc::Sender<Order>>,
+    queue: Option<mpsc::Sender<SinkCommand>>,
     /// Whether it keeps how far it is, so that the answer to the batch under way is worth waiting for.
     marked: bool,
-    task: Option<AbortOnDropHandle<(Delivery, Result<(), LaneError>)>>,
+    task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkWorkerError>)>>,
 }
 
 /// Why a sink's task ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LaneError {
+pub(super) enum SinkWorkerError {
     /// The sink is at its end.
     #[error(transparent)]
     Sink(SinkError),
     /// Its progress is not what it was, or cannot be kept.
     #[error(transparent)]
-    Mark(#[from] MarkError),
+    Mark(#[from] CheckpointError),
     /// It was given up between two batches.
     #[error("given up")]
     GivenUp,
 }
 
-impl From<SinkError> for LaneError {
+impl From<SinkError> for SinkWorkerError {
     /// What the mark said to the sink comes back as its own.
     fn from(error: SinkError) -> Self {
         match error {
-            SinkError::Journal { sink, source } => match source.downcast::<MarkError>() {
-                Ok(error) => LaneError::Mark(*error),
-                Err(source) => LaneError::Sink(SinkError::Journal { sink, source }),
+            SinkError::Journal { sink, source } => match source.downcast::<CheckpointError>() {
+                Ok(error) => SinkWorkerError::Mark(*error),
+                Err(source) => SinkWorkerError::Sink(SinkError::Journal { sink, source }),
             },
-            error => LaneError::Sink(error),
+            error => SinkWorkerError::Sink(error),
         }
     }
 }
 
 /// Whether required sinks have answered for all events of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum FlushOutcome {
     /// All of them, durably.
     Safe,
     /// All of them, but what some have taken is safe only once they are closed.
@@ -130,10 +130,10 @@ pub(super) enum Standing {
 }
 
 /// What became of a sink.
-pub(super) struct Ending {
+pub(super) struct SinkOutcome {
     pub(super) name: String,
     pub(super) required: bool,
-    pub(super) result: Result<(), LaneError>,
+    pub(super) result: Result<(), SinkWorkerError>,
     /// Why events could not be set aside.
     pub(super) trouble: Option<String>,
 }
@@ -152,13 +152,13 @@ pub(super) struct Count {
 
 /// All sinks of a run.
 pub(super) struct FanOut {
-    lanes: Vec<Lane>,
+    lanes: Vec<SinkWorker>,
     router: Router,
     provenance: Arc<Provenance>,
     chosen: Vec<bool>,
     /// Events that no route took.
     unrouted: u64,
-    used: Used,
+    used: EventPool,
     /// Cancelled when sinks shall begin no further batch.
     enough: CancellationToken,
 }
@@ -166,21 +166,21 @@ pub(super) struct FanOut {
 impl FanOut {
     /// Starts a task for each sink; with a book, each keeps how far it is.
     pub(super) fn start(
-        outlets: Vec<Outlet>,
+        outlets: Vec<RunSink>,
         router: Router,
         provenance: Arc<Provenance>,
-        book: Option<&Book>,
+        book: Option<&StreamLedger>,
     ) -> Self {
         let alone = outlets.len() == 1;
         let enough = CancellationToken::new();
-        let used = Used::default();
+        let used = EventPool::default();
         let lanes = outlets.into_iter().map(|mut outlet| {
             let (queue, orders) = mpsc::channel(QUEUE);
             let before = Arc::default();
             let mark = book.and_then(|book| {
                 let name = outlet.delivery.name();
-                let mark = Mark::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before));
-                let keeper = Keeper::new(mark);
+                let mark = Checkpoint::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before));
+                let keeper = SharedCheckpoint::new(mark);
                 // Whose answers are not final may still seal what it has taken.
                 let kept = outlet.delivery.is_durable() || outlet.delivery.seal_with(Arc::new(keeper.clone()));
                 kept.then_some(keeper)
@@ -193,7 +193,7 @@ impl FanOut {
             if waits && outlet.required && mark.is_some() {
                 outlet.delivery.wait_when_down();
             }
-            Lane {
+            SinkWorker {
                 name: outlet.delivery.name().to_owned(),
                 required: outlet.required,
                 guarantee: outlet.delivery.guarantee(),
@@ -226,7 +226,7 @@ impl FanOut {
     pub(super) async fn begin(&mut self, window: &str, in_flight: BTreeSet<String>) {
         let (window, in_flight) = (Arc::<str>::from(window), Arc::new(in_flight));
         for lane in &mut self.lanes {
-            let order = Order::Begin(Arc::clone(&window), Arc::clone(&in_flight));
+            let order = SinkCommand::Begin(Arc::clone(&window), Arc::clone(&in_flight));
             if let Some(queue) = &lane.queue
                 && queue.send(order).await.is_err()
             {
@@ -236,18 +236,18 @@ impl FanOut {
     }
 
     /// Waits until every sink has answered for all that was sent to it, and says what that is worth.
-    pub(super) async fn settle(&mut self) -> Standing {
+    pub(super) async fn settle(&mut self) -> FlushOutcome {
         let mut asked = Vec::new();
         for lane in &mut self.lanes {
             let (sender, answer) = oneshot::channel();
             if let Some(queue) = &lane.queue
-                && queue.send(Order::Settle(sender)).await.is_err()
+                && queue.send(SinkCommand::Settle(sender)).await.is_err()
             {
                 lane.queue = None;
             }
             asked.push(answer);
         }
-        let mut standing = Standing::Safe;
+        let mut standing = FlushOutcome::Safe;
         for (lane, answer) in self.lanes.iter_mut().zip(asked) {
             let durable = answer.await;
             if durable.is_err() {
@@ -257,11 +257,11 @@ impl FanOut {
             match durable {
                 _ if !lane.required => {}
                 // Its reader has what it wanted; what that means is decided at the end.
-                Err(_) if lane.tally.is_closed() => standing = worse(standing, Standing::AtClose),
-                Err(_) => standing = Standing::Failed,
-                Ok(_) if undelivered => standing = Standing::Failed,
+                Err(_) if lane.tally.is_closed() => standing = worse(standing, FlushOutcome::AtClose),
+                Err(_) => standing = FlushOutcome::Failed,
+                Ok(_) if undelivered => standing = FlushOutcome::Failed,
                 Ok(true) => {}
-                Ok(false) => standing = worse(standing, Standing::AtClose),
+                Ok(false) => standing = worse(standing, FlushOutcome::AtClose),
             }
         }
         standing
@@ -279,7 +279,7 @@ impl FanOut {
             };
             lane.routed += batch.len() as u64;
             if let Some(queue) = &lane.queue
-                && queue.send(Order::Deliver(batch)).await.is_err()
+                && queue.send(SinkCommand::Deliver(batch)).await.is_err()
             {
                 // Its task has ended, and says why when it is asked.
                 lane.queue = None;
@@ -289,7 +289,7 @@ impl FanOut {
     }
 
     /// Where events go that all sinks are done with.
-    pub(super) fn used(&self) -> Used {
+    pub(super) fn used(&self) -> EventPool {
         self.used.clone()
     }
 
@@ -330,7 +330,7 @@ impl FanOut {
 
     /// How far every sink is.
     pub(super) fn progress(&self) -> Vec<SinkProgress> {
-        let progress = |lane: &Lane| SinkProgress {
+        let progress = |lane: &SinkWorker| SinkProgress {
             name: lane.name.clone(),
             routed: lane.routed,
             settled: lane.tally.delivered() + lane.tally.dead_lettered() + lane.tally.undelivered(),
@@ -339,11 +339,11 @@ impl FanOut {
     }
 
     /// Tells every sink to complete, and waits until all have.
-    pub(super) async fn close(&mut self, observer: &dyn Observer) -> Vec<Ending> {
+    pub(super) async fn close(&mut self, observer: &dyn Observer) -> Vec<SinkOutcome> {
         for lane in &mut self.lanes {
             if let Some(queue) = lane.queue.take() {
                 // A full queue must not keep the others from completing. Its task may have ended, and says why below.
-                tokio::spawn(async move { queue.send(Order::Close).await });
+                tokio::spawn(async move { queue.send(SinkCommand::Close).await });
             }
         }
         let mut endings = Vec::new();
@@ -362,12 +362,12 @@ impl FanOut {
                 Ok((delivery, result)) => (delivery.trouble().map(str::to_owned), result),
                 Err(_) => (
                     None,
-                    Err(LaneError::Sink(SinkError::Ended {
+                    Err(SinkWorkerError::Sink(SinkError::Ended {
                         sink: lane.name.clone(),
                     })),
                 ),
             };
-            endings.push(Ending {
+            endings.push(SinkOutcome {
                 name: lane.name.clone(),
                 required: lane.required,
                 result,
@@ -398,7 +398,7 @@ impl FanOut {
 
     /// What sinks that are not required could neither deliver nor set aside so far.
     pub(super) fn losses(&self) -> impl Iterator<Item = Loss> {
-        let lost = |lane: &&Lane| !lane.required && lane.tally.undelivered() > 0;
+        let lost = |lane: &&SinkWorker| !lane.required && lane.tally.undelivered() > 0;
         self.lanes.iter().filter(lost).map(|lane| Loss {
             name: lane.name.clone(),
             events: lane.tally.undelivered(),
@@ -413,7 +413,7 @@ impl FanOut {
 
     /// What has come of every sink's events so far.
     pub(super) fn counts(&self) -> Vec<Count> {
-        let count = |lane: &Lane| {
+        let count = |lane: &SinkWorker| {
             let (delivered, dead_lettered) = (lane.tally.delivered(), lane.tally.dead_lettered());
             let before = lane.before.load(Ordering::Relaxed);
             Count {
@@ -435,22 +435,22 @@ impl FanOut {
 }
 
 /// The worse of two standings.
-fn worse(one: Standing, other: Standing) -> Standing {
+fn worse(one: FlushOutcome, other: FlushOutcome) -> FlushOutcome {
     match (one, other) {
-        (Standing::Failed, _) | (_, Standing::Failed) => Standing::Failed,
-        (Standing::AtClose, _) | (_, Standing::AtClose) => Standing::AtClose,
-        (Standing::Safe, Standing::Safe) => Standing::Safe,
+        (FlushOutcome::Failed, _) | (_, FlushOutcome::Failed) => FlushOutcome::Failed,
+        (FlushOutcome::AtClose, _) | (_, FlushOutcome::AtClose) => FlushOutcome::AtClose,
+        (FlushOutcome::Safe, FlushOutcome::Safe) => FlushOutcome::Safe,
     }
 }
 
 /// Carries out a sink's orders, until it is closed, given up or at its end.
 async fn work(
     mut delivery: Delivery,
-    mut orders: mpsc::Receiver<Order>,
-    mark: Option<Keeper>,
-    used: Used,
+    mut orders: mpsc::Receiver<SinkCommand>,
+    mark: Option<SharedCheckpoint>,
+    used: EventPool,
     enough: CancellationToken,
-) -> (Delivery, Result<(), LaneError>) {
+) -> (Delivery, Result<(), SinkWorkerError>) {
     loop {
         let order = tokio::select! {
             biased;
@@ -458,21 +458,21 @@ async fn work(
             order = orders.recv() => order,
         };
         let result = match order {
-            Some(Order::Begin(window, in_flight)) => match &mark {
+            Some(SinkCommand::Begin(window, in_flight)) => match &mark {
                 Some(mark) => mark
                     .lock()
                     .await
                     .begin(&window, &in_flight)
                     .await
-                    .map_err(LaneError::from),
+                    .map_err(SinkWorkerError::from),
                 None => Ok(()),
             },
-            Some(Order::Deliver(events)) => {
+            Some(SinkCommand::Deliver(events)) => {
                 let result = deliver(&mut delivery, mark.as_ref(), &events, &enough).await;
                 used.give(events);
                 result
             }
-            Some(Order::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
+            Some(SinkCommand::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
                 Ok(durable) => {
                     // Whoever asked may have gone.
                     let _ = answer.send(durable);
@@ -480,9 +480,9 @@ async fn work(
                 }
                 Err(error) => Err(error),
             },
-            Some(Order::Close) => {
+            Some(SinkCommand::Close) => {
                 let result = delivery.close().await;
-                return (delivery, result.map_err(LaneError::from));
+                return (delivery, result.map_err(SinkWorkerError::from));
             }
             None => {
                 delivery.abort().await;
@@ -498,17 +498,17 @@ async fn work(
 /// Delivers, batch by batch, and keeps after each how far the sink is.
 async fn deliver(
     delivery: &mut Delivery,
-    mark: Option<&Keeper>,
+    mark: Option<&SharedCheckpoint>,
     events: &[Event],
     enough: &CancellationToken,
-) -> Result<(), LaneError> {
+) -> Result<(), SinkWorkerError> {
     let Some(mark) = mark else {
         return Ok(delivery.deliver(events).await?);
     };
     let mut rest = mark.lock().await.pass(events).await?;
     while !rest.is_empty() {
         if enough.is_cancelled() {
-            return Err(LaneError::GivenUp);
+            return Err(SinkWorkerError::GivenUp);
         }
         let before = delivery.answered();
         // While the sink is at work it may seal, and then the mark is its own.
@@ -526,7 +526,7 @@ async fn deliver(
 }
 
 /// Delivers what was gathered. Says whether everything of the window outlives a crash.
-async fn settle(delivery: &mut Delivery, mark: Option<&Keeper>) -> Result<bool, LaneError> {
+async fn settle(delivery: &mut Delivery, mark: Option<&SharedCheckpoint>) -> Result<bool, SinkWorkerError> {
     delivery.flush().await?;
     match mark {
         Some(mark) if !delivery.is_durable() => return Ok(mark.lock().await.is_answered()),

@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ahead::{Ahead, Underway};
-use super::book::Book;
-use super::errand::Gate;
-use super::fan_out::{FanOut, Standing};
-use super::overlap::{Late, Overlap};
+use super::ahead::{PrefetchedWindow, Prefetcher};
+use super::book::StreamLedger;
+use super::errand::SubmissionGate;
+use super::fan_out::{FanOut, FlushOutcome};
+use super::overlap::{Deduplicator, Late};
 use super::schedule::{Planned, Rules, Schedule};
 use super::window::{Window, WindowError, day_of, start_of};
 use super::{Counts, Run, RunError};
 use base::ErrorKind;
 use base::counted::counted;
 use fetch::{Cleanup, FetchError};
-use ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record, Tier, WindowEnd, merged, without};
-use sandbox::{Blame, PluginError, ReportPlugin};
+use ledger::{FetchState, InFlight, Interval, KnownIds, LedgerError, Record, Tier, WindowEnd, merged, without};
+use sandbox::{FaultOrigin, PluginError, ReportPlugin};
 use sink::in_one_line;
 
 /// After so long, a job that does not end is given up.
@@ -30,9 +30,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 const RESUMED_TOLD: usize = 10;
 
 /// How a run keeps its progress.
-pub struct Keeping {
+pub struct LedgerOptions {
     /// The stream's record.
-    pub book: Arc<Book>,
+    pub book: Arc<StreamLedger>,
     /// How long after an event it may still be missing at the source.
     pub lag: Duration,
     /// How far runs look back for events that are stored late.
@@ -42,18 +42,18 @@ pub struct Keeping {
     /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
     pub windows_ahead: usize,
     /// What is asked for besides the windows in flight.
-    pub wanted: Wanted,
+    pub wanted: RunMode,
 }
 
 /// What a run with a ledger asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RunMode {
     /// What is due since the watermark.
-    Due,
+    Incremental,
     /// The period of the run, whatever was committed of it.
     Period,
     /// What of the period of the run was never committed, in windows of at most so many days.
-    Missing {
+    Backfill {
         /// Days.
         days: u32,
     },
@@ -61,7 +61,7 @@ pub enum Wanted {
 
 /// What a run did with the ledger.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct LedgerCounters {
     pub(super) windows: u64,
     pub(super) resumed: u64,
     pub(super) unsure: u64,
@@ -74,29 +74,29 @@ pub(super) struct Tally {
 }
 
 /// A window whose events are all delivered, but not all safely before the sinks are closed.
-pub(super) struct Done {
+pub(super) struct UncommittedWindow {
     end: WindowEnd,
-    ids: Recent,
+    ids: KnownIds,
     cleanups: Vec<Cleanup>,
 }
 
 /// What became of a window.
-enum Step {
+enum WindowOutcome {
     Committed,
-    AtClose(Done),
+    AtClose(UncommittedWindow),
     /// A sink did not take all of it: the run ends.
     Over,
 }
 
 /// A window under way.
-pub(super) struct Course<'a> {
-    book: &'a Book,
+pub(super) struct WindowDelivery<'a> {
+    book: &'a StreamLedger,
     window: &'a InFlight,
     begun: bool,
-    pub(super) overlap: Overlap,
+    pub(super) overlap: Deduplicator,
 }
 
-impl Course<'_> {
+impl WindowDelivery<'_> {
     /// The first document is here: from now on sinks may have events of this window.
     pub(super) async fn begin(&mut self) -> Result<(), RunError> {
         let record = self.book.record();
@@ -127,12 +127,12 @@ impl Run {
     /// the sinks are closed well; beside them, why a window stays open that the others did not wait for.
     pub(super) async fn deliver_windows(
         &self,
-        keeping: &Keeping,
-        gate: &Arc<Gate>,
+        keeping: &LedgerOptions,
+        gate: &Arc<SubmissionGate>,
         report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
-    ) -> Result<(Vec<Done>, Option<RunError>), RunError> {
+    ) -> Result<(Vec<UncommittedWindow>, Option<RunError>), RunError> {
         let mut held = None;
         let delivered = self.deliver_each(keeping, gate, report, counts, sinks, &mut held).await;
         if delivered.is_err() {
@@ -144,14 +144,14 @@ impl Run {
     /// Carries out all windows, and says in `held` why the first one stays open that the others did not wait for.
     async fn deliver_each(
         &self,
-        keeping: &Keeping,
-        gate: &Arc<Gate>,
+        keeping: &LedgerOptions,
+        gate: &Arc<SubmissionGate>,
         report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
         held: &mut Option<RunError>,
-    ) -> Result<Vec<Done>, RunError> {
-        let mut ahead = Ahead::new(&self.fetcher, &keeping.book, gate);
+    ) -> Result<Vec<UncommittedWindow>, RunError> {
+        let mut ahead = Prefetcher::new(&self.fetcher, &keeping.book, gate);
         let adopted = self.adopt(keeping, report, counts, &mut ahead).await?;
         let schedule = after_adoption(
             &self.rules(keeping),
@@ -175,13 +175,13 @@ impl Run {
         let (mut pending, mut refused) = (Vec::new(), Refused::default());
         loop {
             // What is due is asked for anew by each run, so while a window waits for its sinks nothing is begun behind it.
-            let free = taken_up == 0 || keeping.wanted != Wanted::Due;
+            let free = taken_up == 0 || keeping.wanted != RunMode::Incremental;
             while free
                 && ahead.len() < keeping.windows_ahead
                 && !ahead.has_failed()
                 && let Some((number, planned)) = todo.pop_front()
             {
-                let again = keeping.wanted == Wanted::Period;
+                let again = keeping.wanted == RunMode::Period;
                 self.begin(keeping, self.in_flight(number, planned, again), report, &mut ahead);
             }
             self.observer.under_way(ahead.len());
@@ -197,9 +197,9 @@ impl Run {
                 counts.ledger.lost.extend(refused.lose(keeping).await?);
             }
             match step {
-                Ok(Step::Committed) => {}
-                Ok(Step::AtClose(done)) => pending.push(done),
-                Ok(Step::Over) => {
+                Ok(WindowOutcome::Committed) => {}
+                Ok(WindowOutcome::AtClose(done)) => pending.push(done),
+                Ok(WindowOutcome::Over) => {
                     give_up_failed(keeping, ahead).await;
                     break;
                 }
@@ -219,7 +219,7 @@ impl Run {
                         Some(_) => tracing::error!("{}", in_one_line(&error)),
                     }
                     // What there was before it in its window is not to be taken for the next one's.
-                    if sinks.settle().await == Standing::Failed || sinks.is_over() {
+                    if sinks.settle().await == FlushOutcome::Failed || sinks.is_over() {
                         give_up_failed(keeping, ahead).await;
                         break;
                     }
@@ -246,10 +246,10 @@ impl Run {
     /// Takes up all windows that an earlier run did not end, at once. Answers with their periods.
     async fn adopt(
         &self,
-        keeping: &Keeping,
+        keeping: &LedgerOptions,
         report: &mut ReportPlugin,
         counts: &mut Counts,
-        ahead: &mut Ahead,
+        ahead: &mut Prefetcher,
     ) -> Result<Vec<Interval>, RunError> {
         let mut adopted = Vec::new();
         let (record, rules) = (keeping.book.record(), self.rules(keeping));
@@ -282,7 +282,7 @@ impl Run {
         Ok(adopted)
     }
 
-    fn rules(&self, keeping: &Keeping) -> Rules {
+    fn rules(&self, keeping: &LedgerOptions) -> Rules {
         Rules {
             now: self.clock(),
             lag: keeping.lag,
@@ -320,7 +320,7 @@ impl Run {
     }
 
     /// Begins a window: writes it down, then begins its fetches.
-    fn begin(&self, keeping: &Keeping, window: InFlight, report: &mut ReportPlugin, ahead: &mut Ahead) {
+    fn begin(&self, keeping: &LedgerOptions, window: InFlight, report: &mut ReportPlugin, ahead: &mut Prefetcher) {
         let window = Arc::new(window);
         let begun = Arc::clone(&window);
         let written = keeping.book.change("planned", move |record| record.windows.push(begun));
@@ -346,14 +346,14 @@ impl Run {
     #[allow(clippy::too_many_arguments)]
     async fn window(
         &self,
-        keeping: &Keeping,
-        underway: &mut Underway,
+        keeping: &LedgerOptions,
+        underway: &mut PrefetchedWindow,
         next: Option<Arc<InFlight>>,
-        pending: &[Done],
+        pending: &[UncommittedWindow],
         report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
-    ) -> Result<Step, RunError> {
+    ) -> Result<WindowOutcome, RunError> {
         counts.ledger.windows += 1;
         let Interval { from, to } = underway.window.period;
         counts.ledger.hull = Some(match counts.ledger.hull {
@@ -379,14 +379,14 @@ impl Run {
     #[allow(clippy::too_many_arguments)]
     async fn deliver(
         &self,
-        keeping: &Keeping,
-        underway: &mut Underway,
+        keeping: &LedgerOptions,
+        underway: &mut PrefetchedWindow,
         next: Option<Arc<InFlight>>,
-        pending: &[Done],
+        pending: &[UncommittedWindow],
         report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
-    ) -> Result<Step, RunError> {
+    ) -> Result<WindowOutcome, RunError> {
         let (book, window) = (&*keeping.book, Arc::clone(&underway.window));
         let record = book.record();
         // Only windows whose events are on their way can have progress at a sink.
@@ -397,11 +397,11 @@ impl Run {
         let mut known = book.known().await;
         // Those will have been committed before this one is.
         pending.iter().for_each(|done| known.extend(&done.ids));
-        let mut course = Course {
+        let mut course = WindowDelivery {
             book,
             window: &window,
             begun: false,
-            overlap: Overlap::new(&window, self.description.granularity, record.look_back.depth, known),
+            overlap: Deduplicator::new(&window, self.description.granularity, record.look_back.depth, known),
         };
         let request = self.request_for(&window);
         let documents = underway.documents(book);
@@ -412,7 +412,7 @@ impl Run {
         counts.ledger.late.add(course.overlap.late);
         let cleanups = delivered?;
         let end = self.end_of(keeping, &window, course.overlap.times, counts)?;
-        let done = Done {
+        let done = UncommittedWindow {
             end,
             ids: std::mem::take(&mut course.overlap.new).collect(),
             cleanups,
@@ -421,19 +421,19 @@ impl Run {
         let standing = sinks.settle().await;
         base::failpoint!("settle.after");
         Ok(match standing {
-            Standing::Safe => {
+            FlushOutcome::Safe => {
                 self.commit(keeping, vec![done], next).await?;
-                Step::Committed
+                WindowOutcome::Committed
             }
-            Standing::AtClose if !sinks.is_over() => Step::AtClose(done),
-            Standing::AtClose | Standing::Failed => Step::Over,
+            FlushOutcome::AtClose if !sinks.is_over() => WindowOutcome::AtClose(done),
+            FlushOutcome::AtClose | FlushOutcome::Failed => WindowOutcome::Over,
         })
     }
 
     /// What is known of a window whose documents are all read; the earliest and the latest of their events have these times.
     fn end_of(
         &self,
-        keeping: &Keeping,
+        keeping: &LedgerOptions,
         window: &InFlight,
         times: Option<(i64, i64)>,
         counts: &mut Counts,
@@ -477,8 +477,8 @@ impl Run {
     /// their files removed from the server. The `next` one is delivered after that.
     pub(super) async fn commit(
         &self,
-        keeping: &Keeping,
-        done: Vec<Done>,
+        keeping: &LedgerOptions,
+        done: Vec<UncommittedWindow>,
         next: Option<Arc<InFlight>>,
     ) -> Result<(), RunError> {
         let (windows, cleanups): (Vec<_>, Vec<_>) = done
@@ -497,12 +497,12 @@ impl Run {
 
 /// Begins the fetches of a window, once it is `written` down; what it consists of is written now where it is not yet.
 fn begin_fetches(
-    keeping: &Keeping,
+    keeping: &LedgerOptions,
     mut window: Arc<InFlight>,
     plan: Vec<sandbox::Fetch>,
     reached: bool,
     written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
-    ahead: &mut Ahead,
+    ahead: &mut Prefetcher,
 ) {
     tracing::info!(window = %window.name, fetches = plan.len(), "planned");
     let change = window.fetches.is_empty().then(|| {
@@ -524,7 +524,7 @@ fn begin_fetches(
 }
 
 /// Ends what is under way because the run ends. A window that has failed for good is given up; all others stay in flight.
-async fn give_up_failed(keeping: &Keeping, ahead: Ahead) {
+async fn give_up_failed(keeping: &LedgerOptions, ahead: Prefetcher) {
     for (window, error) in ahead.let_go().await {
         let reason = in_one_line(&error);
         tracing::warn!(window = %window.name, "{reason}");
@@ -581,7 +581,7 @@ impl Refused {
     }
 
     /// Writes down that the days are lost, as far as nothing is known of them; answers with what that is.
-    async fn lose(&mut self, keeping: &Keeping) -> Result<Vec<Interval>, RunError> {
+    async fn lose(&mut self, keeping: &LedgerOptions) -> Result<Vec<Interval>, RunError> {
         if self.error.take().is_none() {
             return Ok(Vec::new());
         }
@@ -608,7 +608,7 @@ pub(super) fn is_to_be_asked(window: &InFlight) -> bool {
 /// What there is to ask for; the adopted windows are committed, or will be at the end of this run.
 pub(super) fn after_adoption(
     rules: &Rules,
-    wanted: Wanted,
+    wanted: RunMode,
     period: Window,
     mut record: Record,
     adopted: &[Interval],
@@ -624,9 +624,9 @@ pub(super) fn after_adoption(
         record.commit(&end);
     }
     match wanted {
-        Wanted::Period => rules.period(period),
-        Wanted::Missing { days } => rules.missing(&record, period, days),
-        Wanted::Due => rules.due(&record),
+        RunMode::Period => rules.period(period),
+        RunMode::Backfill { days } => rules.missing(&record, period, days),
+        RunMode::Incremental => rules.due(&record),
     }
 }
 
@@ -636,7 +636,7 @@ pub(super) fn is_final(error: &RunError, window: &InFlight) -> bool {
         // What is granted later goes on with the job that there is.
         RunError::Plan(PluginError::NotGranted { .. }) => false,
         RunError::Plan(_) | RunError::Gone => true,
-        RunError::Plugin(error) => error.blame() == Blame::Remote,
+        RunError::Plugin(error) => error.blame() == FaultOrigin::Remote,
         RunError::Fetch(FetchError::JobTimeout { .. }) => Timestamp::now().duration_since(window.clock) > PATIENCE,
         RunError::Fetch(error) if error.is_silent_on_the_job() => {
             Timestamp::now().duration_since(window.clock) > PATIENCE

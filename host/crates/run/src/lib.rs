@@ -4,7 +4,7 @@
 //! whatever happens, beside the [`RunError`] that ended it early. A document is parsed on a thread of its own while the
 //! next one is fetched and the last batch delivered; channels between them are short, so memory stays flat.
 //!
-//! With [`Keeping`], a run may be cut short at any instant, and the next one carries on.
+//! With [`LedgerOptions`], a run may be cut short at any instant, and the next one carries on.
 
 mod again;
 mod ahead;
@@ -63,20 +63,20 @@ use ledger::{Interval, LedgerError, Record};
 use sandbox::{ConnectionKind, Plugin, PluginError, ReportPlugin};
 use sink::{SinkError, in_one_line};
 
-use errand::Gate;
-use fan_out::{Count, Ending, FanOut, LaneError};
+use errand::SubmissionGate;
+use fan_out::{Count, FanOut, SinkOutcome, SinkWorkerError};
 use keep_rejected::Fate;
-use kept::{Course, Done};
-use mark::MarkError;
+use kept::{UncommittedWindow, WindowDelivery};
+use mark::CheckpointError;
 use parse::{Known, Reading};
 use route::Router;
 use stamp::Stamp;
 
 pub use again::Again;
-pub use book::{Book, StreamFacts};
-pub use fan_out::{Outlet, SinkProgress, WhenDown};
+pub use book::{StreamFacts, StreamLedger};
+pub use fan_out::{RunSink, SinkProgress, WhenDown};
 pub use keep_rejected::Rejects;
-pub use kept::{Keeping, Wanted};
+pub use kept::{LedgerOptions, RunMode};
 pub use loss::Loss;
 pub use reread::{Reread, RereadError, reread, reread_together};
 pub use retention::{kept, oldest};
@@ -287,7 +287,7 @@ pub struct Run {
     /// Carries out fetches.
     pub fetcher: Arc<Fetcher>,
     /// Where events go.
-    pub outlets: Vec<Outlet>,
+    pub outlets: Vec<RunSink>,
     /// Which of them where.
     pub router: Router,
     /// What is true of all events.
@@ -297,7 +297,7 @@ pub struct Run {
     /// Cancelled when the run shall stop.
     pub stop: CancellationToken,
     /// Where progress is kept, if it is.
-    pub keeping: Option<Keeping>,
+    pub keeping: Option<LedgerOptions>,
     /// What becomes of rows that are no events.
     pub rejects: Rejects,
 }
@@ -310,7 +310,7 @@ struct Counts {
     fate: Fate,
     mended: u64,
     duplicates: u64,
-    ledger: kept::Tally,
+    ledger: kept::LedgerCounters,
     polls: u64,
     bytes: u64,
     job: Option<String>,
@@ -324,14 +324,14 @@ struct Delivered {
     /// What may then be removed from the server.
     cleanups: Vec<Cleanup>,
     /// Windows to commit.
-    pending: Vec<Done>,
+    pending: Vec<UncommittedWindow>,
     /// Why a window stays open although others were delivered.
     held: Option<RunError>,
 }
 
 /// Over when the run was told to stop, and no request that creates a job is under way: broken off, nobody would know
 /// whether there is one. None is begun as long as the answer is held.
-async fn told_to_stop(stop: &CancellationToken, gate: &Gate) -> Result<OwnedRwLockWriteGuard<()>, Elapsed> {
+async fn told_to_stop(stop: &CancellationToken, gate: &SubmissionGate) -> Result<OwnedRwLockWriteGuard<()>, Elapsed> {
     stop.cancelled().await;
     tokio::time::timeout(SUBMITTING, gate.close()).await
 }
@@ -384,7 +384,7 @@ impl Run {
     /// Delivers everything that there is.
     async fn deliver_all(
         &self,
-        gate: &Arc<Gate>,
+        gate: &Arc<SubmissionGate>,
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<Delivered, RunError> {
@@ -480,7 +480,7 @@ impl Run {
     }
 
     /// What is lost and no run has told of: from now on it counts as told.
-    async fn tell_lost(&self, keeping: &Keeping) -> Result<Option<RunError>, RunError> {
+    async fn tell_lost(&self, keeping: &LedgerOptions) -> Result<Option<RunError>, RunError> {
         let gaps = keeping.book.record().untold.clone();
         if gaps.is_empty() {
             return Ok(None);
@@ -502,7 +502,7 @@ impl Run {
         report: &mut ReportPlugin,
         request: &sandbox::Request,
         documents: impl Stream<Item = Result<Fetched, RunError>>,
-        mut course: Option<&mut Course<'_>>,
+        mut course: Option<&mut WindowDelivery<'_>>,
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<Vec<Cleanup>, RunError> {
@@ -581,7 +581,7 @@ impl Run {
         index: u32,
         fetched: Fetched,
         known: Known,
-        mut course: Option<&mut Course<'_>>,
+        mut course: Option<&mut WindowDelivery<'_>>,
         sinks: &mut FanOut,
         counts: &mut Counts,
     ) -> Result<Known, RunError> {
@@ -646,7 +646,7 @@ impl Run {
         let window = match (counts.ledger.hull, &self.keeping) {
             (Some(hull), _) => hull,
             // Nothing was due.
-            (None, Some(keeping)) if keeping.wanted == Wanted::Due => {
+            (None, Some(keeping)) if keeping.wanted == RunMode::Incremental => {
                 let at = watermark.unwrap_or(self.window.from);
                 Window { from: at, to: at }
             }
@@ -729,7 +729,7 @@ fn fetched(fetcher: Arc<Fetcher>, fetch: sandbox::Fetch) -> impl Future<Output =
 }
 
 /// What the endings of all sinks mean for the run.
-fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
+fn settled(endings: Vec<SinkOutcome>, counts: &[Count]) -> Result<(), RunError> {
     let mut closed = 0;
     let mut first = None;
     let mut dead = Vec::new();
@@ -737,23 +737,23 @@ fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
     let sinks = endings.len();
     for (ending, count) in endings.into_iter().zip(counts) {
         let failed = match ending.result {
-            Err(LaneError::Sink(SinkError::Closed)) => {
+            Err(SinkWorkerError::Sink(SinkError::Closed)) => {
                 closed += 1;
                 None
             }
-            Err(LaneError::GivenUp) => Some(RunError::Stopped),
-            Err(LaneError::Mark(MarkError::Ledger(source))) => Some(RunError::Ledger(source)),
-            Err(LaneError::Mark(MarkError::Changed)) => Some(RunError::Changed {
+            Err(SinkWorkerError::GivenUp) => Some(RunError::Stopped),
+            Err(SinkWorkerError::Mark(CheckpointError::Ledger(source))) => Some(RunError::Ledger(source)),
+            Err(SinkWorkerError::Mark(CheckpointError::Changed)) => Some(RunError::Changed {
                 name: ending.name.clone(),
             }),
-            Err(LaneError::Mark(error @ MarkError::Unseen { .. })) => Some(RunError::Sink {
+            Err(SinkWorkerError::Mark(error @ CheckpointError::Unseen { .. })) => Some(RunError::Sink {
                 name: ending.name.clone(),
                 source: SinkError::Journal {
                     sink: ending.name.clone(),
                     source: Box::new(error),
                 },
             }),
-            Err(LaneError::Sink(source)) => Some(RunError::Sink {
+            Err(SinkWorkerError::Sink(source)) => Some(RunError::Sink {
                 name: ending.name.clone(),
                 source,
             }),

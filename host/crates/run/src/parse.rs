@@ -8,7 +8,7 @@ use super::RunError;
 use super::aside::{Alike, Aside};
 use super::reread;
 use super::stamp::Stamp;
-use super::used::Used;
+use super::used::EventPool;
 use super::verdict::{MaxRejected, TooManyRejected};
 use event::Batch;
 use fetch::Fetched;
@@ -74,7 +74,7 @@ pub(super) fn parse(
     reading: &Reading,
     document: &Fetched,
     mut known: Known,
-    used: &Used,
+    used: &EventPool,
     batches: &mpsc::Sender<Batch>,
 ) -> Result<Parsed, RunError> {
     let mut aside = Aside::new(document, reading.bounds);
@@ -150,7 +150,7 @@ fn refused(reading: &Reading, document: &Fetched, events: u64, aside: Aside<'_>)
 fn read(
     mut parser: Parser,
     document: &Fetched,
-    used: Option<&Used>,
+    used: Option<&EventPool>,
     mut each: impl FnMut(Batch) -> Result<bool, RunError>,
 ) -> Result<Usage, RunError> {
     let mut file = document.open();
@@ -160,7 +160,7 @@ fn read(
         let part = chunk.get(..filled).unwrap_or_default();
         let last = filled < CHUNK_BYTES;
         if !part.is_empty() {
-            if let Some(events) = used.and_then(Used::take) {
+            if let Some(events) = used.and_then(EventPool::take) {
                 parser.reuse(events);
             }
             let batch = parser.push(part)?;

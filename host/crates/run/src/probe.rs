@@ -24,7 +24,7 @@ const BODY: u64 = 64 << 20;
 
 /// What a connection lacks.
 #[derive(Debug)]
-pub struct Shortcoming {
+pub struct ProbeFailure {
     /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`.
     pub step: &'static str,
     /// What happened.
@@ -49,7 +49,7 @@ pub struct Found {
 /// # Errors
 ///
 /// The first step that did not go well. A fact that cannot be seen is none.
-pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Result<Found, Shortcoming> {
+pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Result<Found, ProbeFailure> {
     match kind {
         ConnectionKind::Epm => {
             let files = ask(
@@ -82,7 +82,7 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
 }
 
 /// The sign-ins of one day, in the answer: no job, and no file.
-pub(super) async fn sign_ins(remote: &Remote, day: Date) -> Result<Answer, Shortcoming> {
+pub(super) async fn sign_ins(remote: &Remote, day: Date) -> Result<Answer, ProbeFailure> {
     let day = day.to_string();
     let path = ["interop", "rest", "security", "v1", "report", "userloginreport"];
     let query = [("from_date", day.as_str()), ("to_date", day.as_str())];
@@ -90,7 +90,7 @@ pub(super) async fn sign_ins(remote: &Remote, day: Date) -> Result<Answer, Short
 }
 
 /// Audit events of an identity domain.
-pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Result<Answer, Shortcoming> {
+pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Result<Answer, ProbeFailure> {
     ask(remote, "events", &["admin", "v1", "AuditEvents"], query, DOMAIN_EVENTS).await
 }
 
@@ -111,8 +111,8 @@ async fn ask(
     path: &[&str],
     query: &[(&str, &str)],
     hint: &str,
-) -> Result<Answer, Shortcoming> {
-    let failed = |error: RemoteError| Shortcoming {
+) -> Result<Answer, ProbeFailure> {
+    let failed = |error: RemoteError| ProbeFailure {
         step: match error.code() {
             "connect-failed" => "connect",
             "tls-failed" => "tls",
@@ -135,7 +135,7 @@ async fn ask(
     }
     let request = Request::get(url).limit(BODY);
     let answer = remote.exchange(request).await.map_err(failed)?;
-    let malformed = |message: String| Shortcoming {
+    let malformed = |message: String| ProbeFailure {
         step,
         message,
         hint: None,
@@ -155,7 +155,7 @@ async fn ask(
         status => {
             let text = format!("{} {}", envelope.error, envelope.details);
             let refused = text.contains("EPMCSS-21192");
-            Err(Shortcoming {
+            Err(ProbeFailure {
                 step,
                 message: format!(
                     "the server answered with status {status}: {}",

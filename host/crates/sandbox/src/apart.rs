@@ -1,9 +1,9 @@
 //! Compiling in a process of its own, whose processor time and memory the system limits: what a stranger's file does to the
 //! compiler is over when that process is.
 //!
-//! The process is this program again, with [`ARGUMENT`] as its only argument and an empty environment. It reads an [`Order`],
+//! The process is this program again, with [`ARGUMENT`] as its only argument and an empty environment. It reads an [`CompileOrder`],
 //! a line of JSON, and the file behind it from standard input; limits itself before it looks at the file; and writes a line
-//! of JSON, the [`Answer`], and the code behind it to standard output. Nobody else can write to that pipe.
+//! of JSON, the [`CompileAnswer`], and the code behind it to standard output. Nobody else can write to that pipe.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,8 +17,8 @@ use wasmtime::component::Component;
 
 use super::cache;
 use super::compile::{self, Refusal, Rules};
-use super::error::Site;
-use super::fit::Fit;
+use super::error::CallContext;
+use super::fit::Compatibility;
 use super::{Limits, PluginError};
 
 /// The argument that makes the program compile what is on its standard input.
@@ -37,7 +37,7 @@ const LINE: u64 = 1 << 20;
 
 /// The request to a process that compiles: rules, and bounds of its time and memory.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct CompileOrder {
     rules: Rules,
     /// Seconds of processor time.
     seconds: u64,
@@ -46,8 +46,8 @@ struct Order {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Answer {
-    Compiled(Fit),
+enum CompileAnswer {
+    Compiled(Compatibility),
     Refused(Refusal),
 }
 
@@ -75,9 +75,9 @@ pub(super) fn compile(
     limits: &Limits,
     wasm: &[u8],
     label: &str,
-) -> Result<(Component, Fit), PluginError> {
+) -> Result<(Component, Compatibility), PluginError> {
     let time = allowed(limits, wasm);
-    let order = Order {
+    let order = CompileOrder {
         rules: Rules::of(limits),
         seconds: time.as_secs().max(1),
         memory: u64::try_from(limits.compile_memory).unwrap_or(u64::MAX),
@@ -97,8 +97,8 @@ pub(super) fn compile(
     } = ended?;
     if let Some((answer, code)) = split(&answer) {
         return match answer {
-            Answer::Refused(refusal) => Err(refusal.of(label, limits)),
-            Answer::Compiled(fit) => match cache::revive(engine, code) {
+            CompileAnswer::Refused(refusal) => Err(refusal.of(label, limits)),
+            CompileAnswer::Compiled(fit) => match cache::revive(engine, code) {
                 Ok(component) => Ok((component, fit)),
                 Err(error) => Err(PluginError::Engine {
                     reason: format!("compiled code is of no use: {error:#}"),
@@ -106,7 +106,7 @@ pub(super) fn compile(
             },
         };
     }
-    let site = Site { label, call: "load" };
+    let site = CallContext { label, call: "load" };
     Err(match why(status, late, &last_words) {
         Why::Time => {
             let milliseconds = usize::try_from(time.as_millis()).unwrap_or(usize::MAX);
@@ -142,7 +142,7 @@ struct Heard {
 }
 
 /// Gives the order, and hears the process out, or for so long.
-fn talk(child: &mut Child, order: &Order, wasm: &[u8], longest: Duration) -> io::Result<Heard> {
+fn talk(child: &mut Child, order: &CompileOrder, wasm: &[u8], longest: Duration) -> io::Result<Heard> {
     let missing = || io::Error::other("it has no pipes");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
@@ -184,7 +184,7 @@ fn talk(child: &mut Child, order: &Order, wasm: &[u8], longest: Duration) -> io:
 }
 
 /// The answer, and the code behind it; none where it is not whole.
-fn split(said: &[u8]) -> Option<(Answer, &[u8])> {
+fn split(said: &[u8]) -> Option<(CompileAnswer, &[u8])> {
     let (line, code) = said.split_at_checked(said.iter().position(|byte| *byte == b'\n')? + 1)?;
     Some((serde_json::from_slice(line).ok()?, code))
 }
@@ -234,7 +234,7 @@ pub fn compile_stdin() -> u8 {
 fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
     let mut line = Vec::new();
     input.take(LINE).read_until(b'\n', &mut line)?;
-    let order: Order = serde_json::from_slice(&line)?;
+    let order: CompileOrder = serde_json::from_slice(&line)?;
     bound(&order)?;
     let mut wasm = Vec::new();
     input.read_to_end(&mut wasm)?;
@@ -243,9 +243,9 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
         Ok((component, fit)) => {
             let code = component.serialize();
             let code = code.map_err(|error| io::Error::other(format!("{error:#}")))?;
-            (Answer::Compiled(fit), code)
+            (CompileAnswer::Compiled(fit), code)
         }
-        Err(refusal) => (Answer::Refused(refusal), Vec::new()),
+        Err(refusal) => (CompileAnswer::Refused(refusal), Vec::new()),
     };
     serde_json::to_writer(&mut *output, &answer)?;
     output.write_all(b"\n")?;
@@ -255,7 +255,7 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
 
 /// Sets the limits; they hold for the rest of the process.
 #[cfg(unix)]
-fn bound(order: &Order) -> io::Result<()> {
+fn bound(order: &CompileOrder) -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let limit = |resource, most: u64, after: u64| {
         let limits = Rlimit {
@@ -273,7 +273,7 @@ fn bound(order: &Order) -> io::Result<()> {
 
 /// Here only the process that waits keeps an eye on the time.
 #[cfg(not(unix))]
-fn bound(_: &Order) -> io::Result<()> {
+fn bound(_: &CompileOrder) -> io::Result<()> {
     Ok(())
 }
 

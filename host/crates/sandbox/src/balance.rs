@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bindings::events::{self, Reject};
 use super::bindings::packed;
-use super::error::Site;
+use super::error::CallContext;
 use super::{Limits, PluginError, convert};
 
 /// What an event counts for beside its strings: about what it takes in a sink's form.
@@ -29,7 +29,7 @@ impl Balance {
     }
 
     /// Notes what a parser gives; fails where all that was given is too much for all that was taken.
-    pub(super) fn give(&self, bytes: usize, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+    pub(super) fn give(&self, bytes: usize, limits: &Limits, site: CallContext<'_>) -> Result<(), PluginError> {
         let given = (self.given.fetch_add(wide(bytes), Ordering::Relaxed)).saturating_add(wide(bytes));
         let taken = self.taken.load(Ordering::Relaxed);
         // So much one answer alone may have.
@@ -79,7 +79,7 @@ mod tests {
             returned: 1000,
             ..Limits::default()
         };
-        let site = Site {
+        let site = CallContext {
             label: "test",
             call: "push",
         };

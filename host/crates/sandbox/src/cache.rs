@@ -2,7 +2,7 @@
 //! package once for a machine and not once for a run.
 //!
 //! An entry's name says which component it was compiled from, by which engine, and what it fits: the WIT package and the
-//! rules of [`fit`](super::fit). The first line is the [`Fit`] as JSON, the code follows; the last 32 bytes are the SHA-256
+//! rules of [`fit`](super::fit). The first line is the [`Compatibility`] as JSON, the code follows; the last 32 bytes are the SHA-256
 //! of the rest. The folder belongs to the user alone: who can write there could run anything as that user anyway.
 
 use std::fs::{self, DirBuilder, File};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::fit::{Fit, RULES};
+use super::fit::{Compatibility, RULES};
 use super::offer::WIT;
 
 /// Entries kept; the oldest go first.
@@ -54,7 +54,7 @@ impl Cache {
 
     /// The component compiled earlier from a file of that digest, which fits; `None` where there is none, or none that is
     /// whole.
-    pub(super) fn get(&self, engine: &Engine, digest: &str) -> Option<(Component, Fit)> {
+    pub(super) fn get(&self, engine: &Engine, digest: &str) -> Option<(Component, Compatibility)> {
         let path = self.path(digest);
         let mut entry = match read(&path) {
             Ok(entry) => entry,
@@ -82,7 +82,7 @@ impl Cache {
     }
 
     /// Keeps a compiled component that fits. Failing to is no error: the next run compiles again.
-    pub(super) fn put(&self, digest: &str, component: &Component, fit: &Fit) {
+    pub(super) fn put(&self, digest: &str, component: &Component, fit: &Compatibility) {
         let kept = entry(component, fit).and_then(|entry| self.write(digest, &entry));
         if let Err(error) = kept {
             tracing::debug!(folder = %self.folder.display(), %error, "cannot keep compiled plugin");
@@ -134,7 +134,7 @@ pub(super) fn revive(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component
 }
 
 /// What an entry holds but for its checksum.
-fn entry(component: &Component, fit: &Fit) -> io::Result<Vec<u8>> {
+fn entry(component: &Component, fit: &Compatibility) -> io::Result<Vec<u8>> {
     let mut entry = serde_json::to_vec(fit)?;
     entry.push(b'\n');
     entry.extend(component.serialize().map_err(io::Error::other)?);
@@ -239,8 +239,8 @@ mod tests {
         (folder, engine, cache, component)
     }
 
-    fn fit() -> Fit {
-        Fit {
+    fn fit() -> Compatibility {
+        Compatibility {
             kind: PluginKind::Report,
             further: true,
             version: Version::parse("0.1.0").unwrap(),

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-use super::error::{Site, plain};
-use super::fit::{self, Fit, Misfit};
+use super::error::{CallContext, plain};
+use super::fit::{self, Compatibility, Incompatibility};
 use super::wrap::{self, Unwrappable};
 use super::{Limits, PluginError};
 
@@ -66,7 +66,7 @@ impl Refusal {
 
     /// As an error about the plugin of that label.
     pub(super) fn of(self, label: &str, limits: &Limits) -> PluginError {
-        let site = Site { label, call: "load" };
+        let site = CallContext { label, call: "load" };
         let count = |count: u32| usize::try_from(count).unwrap_or(0);
         match self {
             Refusal::Load { reason, hint } => PluginError::Load {
@@ -85,15 +85,15 @@ impl Refusal {
     }
 }
 
-impl From<Misfit> for Refusal {
-    fn from(misfit: Misfit) -> Self {
-        let Misfit { reason, hint } = misfit;
+impl From<Incompatibility> for Refusal {
+    fn from(misfit: Incompatibility) -> Self {
+        let Incompatibility { reason, hint } = misfit;
         Refusal::Incompatible { reason, hint }
     }
 }
 
 /// Compiles a component or a core module.
-pub(super) fn compile(engine: &Engine, rules: Rules, wasm: &[u8]) -> Result<(Component, Fit), Refusal> {
+pub(super) fn compile(engine: &Engine, rules: Rules, wasm: &[u8]) -> Result<(Component, Compatibility), Refusal> {
     let is_component = wasmparser::Parser::is_component(wasm);
     if !is_component && !wasmparser::Parser::is_core_wasm(wasm) {
         let (reason, hint) = not_wasm(wasm);

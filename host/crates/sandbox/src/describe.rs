@@ -3,11 +3,11 @@
 
 use super::PluginError;
 use super::bindings::{Description, Parameter, sink};
-use super::error::Site;
-use super::report::Code;
-use super::sandbox::Core;
+use super::error::CallContext;
+use super::report::ReportExports;
+use super::sandbox::PluginContext;
 use super::schema::bounds;
-use super::sink::Code as SinkCode;
+use super::sink::SinkExports;
 
 const CALL: &str = "describe";
 const NAME_BYTES: usize = 64;
@@ -17,7 +17,7 @@ const PARAMETERS: usize = 100;
 const VALUES: usize = 1000;
 
 /// Asks a report plugin.
-pub(super) fn report(core: &Core, code: &Code) -> Result<Description, PluginError> {
+pub(super) fn report(core: &PluginContext, code: &ReportExports) -> Result<Description, PluginError> {
     let mut guest = core.guest();
     let instance = guest.call("start", |store| code.instantiate(store))?;
     let about = guest.call(CALL, |store| instance.report().call_describe(store))?;
@@ -26,7 +26,7 @@ pub(super) fn report(core: &Core, code: &Code) -> Result<Description, PluginErro
 }
 
 /// Asks a sink plugin.
-pub(super) fn sink(core: &Core, code: &SinkCode) -> Result<sink::Description, PluginError> {
+pub(super) fn sink(core: &PluginContext, code: &SinkExports) -> Result<sink::Description, PluginError> {
     let mut guest = core.guest();
     let instance = guest.call("start", |store| code.instantiate(store))?;
     let about = guest.call(CALL, |store| instance.sink().call_describe(store))?;
@@ -79,7 +79,7 @@ fn check_report(about: &Description) -> Result<(), String> {
     Ok(())
 }
 
-fn check_sink(about: &sink::Description, site: Site<'_>) -> Result<(), PluginError> {
+fn check_sink(about: &sink::Description, site: CallContext<'_>) -> Result<(), PluginError> {
     let checked = heading(&about.name, &about.version, &about.summary).and_then(|()| {
         bounds::read(&about.config_schema)?;
         if about.batch_events == Some(0) || about.batch_bytes == Some(0) {

@@ -130,7 +130,7 @@ pub enum PluginError {
 
 /// Whose failing it is; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
+pub enum FaultOrigin {
     /// The plugin's, its file's, or the parameters that it refused: exit code 6.
     Plugin,
     /// The server's: the document says that it failed, or is not what it should be: exit code 5.
@@ -161,13 +161,13 @@ impl PluginError {
     }
 
     /// Whose failing it is.
-    pub fn blame(&self) -> Blame {
+    pub fn blame(&self) -> FaultOrigin {
         match self {
             PluginError::Fault(fault) => match fault.kind {
-                FaultKind::MalformedDocument | FaultKind::RemoteFailed => Blame::Remote,
-                FaultKind::InvalidRequest | FaultKind::Internal => Blame::Plugin,
+                FaultKind::MalformedDocument | FaultKind::RemoteFailed => FaultOrigin::Remote,
+                FaultKind::InvalidRequest | FaultKind::Internal => FaultOrigin::Plugin,
             },
-            _ => Blame::Plugin,
+            _ => FaultOrigin::Plugin,
         }
     }
 }
@@ -202,7 +202,7 @@ impl From<Fault> for PluginError {
 
 /// What our own host functions and the limiter stop a guest with.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum Stop {
+pub(super) enum TrapCause {
     #[error("over the limit {limit}")]
     Limit {
         limit: &'static str,
@@ -217,12 +217,12 @@ pub(super) enum Stop {
 
 /// Names the guest and the call in errors.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Site<'a> {
+pub(super) struct CallContext<'a> {
     pub(super) label: &'a str,
     pub(super) call: &'static str,
 }
 
-impl Site<'_> {
+impl CallContext<'_> {
     pub(super) fn limit(self, limit: &'static str, allowed: usize, unit: &'static str) -> PluginError {
         let allowed = u64::try_from(allowed).unwrap_or(u64::MAX);
         PluginError::Limit {
@@ -260,16 +260,16 @@ impl Site<'_> {
 
     /// What the engine's error means.
     pub(super) fn classify(self, error: &wasmtime::Error, limits: &Limits) -> PluginError {
-        match error.downcast_ref::<Stop>() {
-            Some(Stop::Limit { limit, allowed, unit }) => return self.limit(limit, *allowed, unit),
-            Some(Stop::Denied(function)) => {
+        match error.downcast_ref::<TrapCause>() {
+            Some(TrapCause::Limit { limit, allowed, unit }) => return self.limit(limit, *allowed, unit),
+            Some(TrapCause::Denied(function)) => {
                 return PluginError::Denied {
                     label: self.label.to_owned(),
                     call: self.call,
                     function: function.clone(),
                 };
             }
-            Some(Stop::Exit) => return self.trap("it exited".to_owned()),
+            Some(TrapCause::Exit) => return self.trap("it exited".to_owned()),
             None => {}
         }
         match error.downcast_ref::<Trap>() {

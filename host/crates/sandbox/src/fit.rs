@@ -11,7 +11,7 @@ use wit_parser::{self as wit, Handle, Resolve, TypeDefKind, TypeId};
 
 use super::PluginKind;
 use super::error::plain;
-use super::offer::{self, Offer, PACKAGE, Version};
+use super::offer::{self, HostWorld, PACKAGE, Version};
 
 /// To be changed with what fits, or with what is found of a component that does: earlier findings are kept with compiled
 /// code.
@@ -19,14 +19,14 @@ pub(super) const RULES: u32 = 2;
 
 /// Why a component does not fit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub(super) struct Incompatibility {
     pub(super) reason: String,
     pub(super) hint: Option<String>,
 }
 
-impl Misfit {
+impl Incompatibility {
     fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
-        Misfit {
+        Incompatibility {
             reason: reason.into(),
             hint: Some(hint.into()),
         }
@@ -35,7 +35,7 @@ impl Misfit {
 
 /// What a component that fits turned out to be.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fit {
+pub(super) struct Compatibility {
     pub(super) kind: PluginKind,
     /// Whether it exports what its kind may export besides: a report the packed form, a sink settlements.
     pub(super) further: bool,
@@ -46,12 +46,12 @@ pub(super) struct Fit {
 }
 
 /// Checks a component's type, or the world that a core module was built for, against this host's WIT package.
-pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Fit, Misfit> {
-    let unreadable = || Misfit {
+pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Compatibility, Incompatibility> {
+    let unreadable = || Incompatibility {
         reason: "this host's own WIT package cannot be read".to_owned(),
         hint: None,
     };
-    let offer = Offer::get().ok_or_else(unreadable)?;
+    let offer = HostWorld::get().ok_or_else(unreadable)?;
     let (kind, instance, version) = export(engine, ty, offer)?;
     let interface = offer.interface(kind).ok_or_else(unreadable)?;
     let theirs = Theirs::new(engine, &instance);
@@ -61,7 +61,7 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Fit, Misfit>
         match version.older_than(offer.version) {
             Some(true) => too_old(reason, version, offer.version),
             Some(false) => too_new(reason, version, offer.version),
-            None => Misfit::new(
+            None => Incompatibility::new(
                 format!("{reason}; both sides say they are version {version}"),
                 format!(
                     "rebuild the plugin with the WIT package of this host, {PACKAGE}@{}",
@@ -85,7 +85,7 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Fit, Misfit>
         }
         None => false,
     };
-    Ok(Fit {
+    Ok(Compatibility {
         kind,
         further,
         version,
@@ -107,15 +107,15 @@ fn further(
     }
 }
 
-fn too_old(what: String, plugin: Version, host: Version) -> Misfit {
-    Misfit::new(
+fn too_old(what: String, plugin: Version, host: Version) -> Incompatibility {
+    Incompatibility::new(
         format!("{what}; the plugin is older: it was built for {PACKAGE} {plugin}, and this host offers {host}"),
         format!("rebuild the plugin with {PACKAGE}@{host}, or get a newer release of it"),
     )
 }
 
-fn too_new(what: String, plugin: Version, host: Version) -> Misfit {
-    Misfit::new(
+fn too_new(what: String, plugin: Version, host: Version) -> Incompatibility {
+    Incompatibility::new(
         format!("{what}; this host is older: the plugin was built for {PACKAGE} {plugin}, and this host offers {host}"),
         "update the host, or get an older release of the plugin",
     )
@@ -125,8 +125,8 @@ fn too_new(what: String, plugin: Version, host: Version) -> Misfit {
 fn export(
     engine: &Engine,
     ty: &types::Component,
-    offer: &Offer,
-) -> Result<(PluginKind, types::ComponentInstance, Version), Misfit> {
+    offer: &HostWorld,
+) -> Result<(PluginKind, types::ComponentInstance, Version), Incompatibility> {
     let mut found = Vec::new();
     let mut others = Vec::new();
     for (name, item) in ty.exports(engine) {
@@ -144,7 +144,7 @@ fn export(
     let (kind, instance, version) = match (found.pop(), found.is_empty()) {
         (Some(only), true) => only,
         (Some(_), false) => {
-            return Err(Misfit::new(
+            return Err(Incompatibility::new(
                 format!("it exports `{PACKAGE}/report` or `{PACKAGE}/sink` more than once"),
                 "a component is either a report plugin or a sink plugin: build two",
             ));
@@ -156,7 +156,7 @@ fn export(
             } else {
                 others.join(", ")
             };
-            return Err(Misfit::new(
+            return Err(Incompatibility::new(
                 format!("it is no plugin: it exports {exports}, neither `{PACKAGE}/report` nor `{PACKAGE}/sink`"),
                 "implement one of the two worlds of the WIT package, `report-plugin` or `sink-plugin`",
             ));
@@ -181,7 +181,7 @@ fn known(path: &str) -> Option<PluginKind> {
 
 /// The functions that the component imports, if the host has something to put there. Interfaces of types only are no
 /// matter.
-fn imports(engine: &Engine, ty: &types::Component) -> Result<Vec<String>, Misfit> {
+fn imports(engine: &Engine, ty: &types::Component) -> Result<Vec<String>, Incompatibility> {
     let mut functions = Vec::new();
     for (name, item) in ty.imports(engine) {
         let shown = plain(name);
@@ -199,7 +199,7 @@ fn imports(engine: &Engine, ty: &types::Component) -> Result<Vec<String>, Misfit
                     .rsplit_once('@')
                     .is_some_and(|(_, version)| version.starts_with("0.2."))
                 {
-                    return Err(Misfit::new(
+                    return Err(Incompatibility::new(
                         format!("it imports `{shown}`, and this host offers WASI 0.2"),
                         "build the plugin for wasm32-unknown-unknown or for wasm32-wasip2",
                     ));
@@ -213,8 +213,8 @@ fn imports(engine: &Engine, ty: &types::Component) -> Result<Vec<String>, Misfit
     Ok(functions)
 }
 
-fn missing(import: &str) -> Misfit {
-    Misfit::new(
+fn missing(import: &str) -> Incompatibility {
+    Incompatibility::new(
         format!("it imports `{import}`, which this host does not offer"),
         "plugins work on the data they are given: take the import out",
     )

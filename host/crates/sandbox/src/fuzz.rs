@@ -1,7 +1,7 @@
 //! What must hold of a plugin's packed answer whatever its numbers are, for the fuzz target in `tests/fuzz`.
 
 use super::bindings::packed;
-use super::error::Site;
+use super::error::CallContext;
 use super::{Limits, unpack};
 
 /// Unpacks an answer made of the bytes, twice, the second time into the events of the first: both say the same, and what
@@ -13,7 +13,7 @@ pub fn packed(bytes: &[u8]) {
         event: 4 << 10,
         ..Limits::default()
     };
-    let site = Site {
+    let site = CallContext {
         label: "fuzzed",
         call: "push",
     };

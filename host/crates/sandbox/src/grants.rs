@@ -5,7 +5,7 @@
 //! Query and body do not count. In a grant, `*` stands for one segment, and `/**` at the end for any number of them.
 //!
 //! ```
-//! use host::plugin::{Grant, Grants};
+//! use sandbox::{Grant, Grants};
 //!
 //! let post: Grant = "POST /interop/rest/v1/reports".parse()?;
 //! let grants = Grants::get().with([post]);
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::PluginError;
 use super::bindings::{Fetch, HttpRequest, Method};
-use super::error::{Site, plain};
+use super::error::{CallContext, plain};
 
 /// Requests that one error names.
 const TOLD: usize = 8;
@@ -261,12 +261,12 @@ impl Grants {
     }
 
     /// Refuses a plan that asks for more.
-    pub(super) fn check(&self, plan: &[Fetch], unique_name: &str, site: Site<'_>) -> Result<(), PluginError> {
+    pub(super) fn check(&self, plan: &[Fetch], unique_name: &str, site: CallContext<'_>) -> Result<(), PluginError> {
         refuse(self.missing(plan, unique_name), site)
     }
 
     /// Refuses a request that is more.
-    pub(super) fn check_request(&self, request: &HttpRequest, site: Site<'_>) -> Result<(), PluginError> {
+    pub(super) fn check_request(&self, request: &HttpRequest, site: CallContext<'_>) -> Result<(), PluginError> {
         refuse(self.lack(request.method, &request.path).into_iter().collect(), site)
     }
 
@@ -294,7 +294,7 @@ fn needs<'a>(fetch: &'a Fetch, unique_name: &str) -> Vec<(Method, Vec<&'a str>)>
     }
 }
 
-fn refuse(missing: Vec<Grant>, site: Site<'_>) -> Result<(), PluginError> {
+fn refuse(missing: Vec<Grant>, site: CallContext<'_>) -> Result<(), PluginError> {
     let Some(first) = missing.first() else {
         return Ok(());
     };
@@ -327,7 +327,7 @@ mod tests {
     use super::*;
     use crate::{Call, Job};
 
-    const SITE: Site<'static> = Site {
+    const SITE: CallContext<'static> = CallContext {
         label: "p",
         call: "plan",
     };

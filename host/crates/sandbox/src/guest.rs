@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use wasmtime::{Engine, ResourceLimiter, Store};
 
-use super::error::{Site, Stop};
-use super::wasi::Inert;
+use super::error::{CallContext, TrapCause};
+use super::wasi::WasiStub;
 use super::{Limits, PluginError, Usage, ticker};
 
 /// What belongs to one instance.
 pub(super) struct State {
     memory: MemoryMeter,
-    pub(super) wasi: Inert,
+    pub(super) wasi: WasiStub,
 }
 
 /// Adds up all memories and tables of a store. What was once taken counts for good: memories never shrink, and an
@@ -28,7 +28,7 @@ impl MemoryMeter {
         let more = desired.saturating_sub(current).saturating_mul(size);
         let taken = self.taken.saturating_add(more);
         if taken > self.allowed {
-            return Err(Stop::Limit {
+            return Err(TrapCause::Limit {
                 limit: "memory",
                 allowed: self.allowed,
                 unit: "bytes",
@@ -70,7 +70,7 @@ impl Guest {
             engine,
             State {
                 memory,
-                wasi: Inert::new(label.clone(), &limits),
+                wasi: WasiStub::new(label.clone(), &limits),
             },
         );
         store.limiter(|state| &mut state.memory);
@@ -101,8 +101,8 @@ impl Guest {
         answer.map_err(|error| self.site(call).classify(&error, &self.limits))
     }
 
-    pub(super) fn site(&self, call: &'static str) -> Site<'_> {
-        Site {
+    pub(super) fn site(&self, call: &'static str) -> CallContext<'_> {
+        CallContext {
             label: &self.label,
             call,
         }

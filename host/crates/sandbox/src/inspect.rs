@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bindings::{Granularity, sink};
-use super::offer::Offer;
-use super::sandbox::{Loaded, Role};
+use super::offer::HostWorld;
+use super::sandbox::{LoadedPlugin, PluginRole};
 use super::{ConnectionKind, Grant, Grants, Limits, Parameter};
 
 /// What a plugin does.
@@ -97,10 +97,10 @@ pub struct SinkInspection {
 }
 
 impl Inspection {
-    pub(super) fn new(loaded: &Loaded, grants: &Grants) -> Inspection {
+    pub(super) fn new(loaded: &LoadedPlugin, grants: &Grants) -> Inspection {
         let (kind, name, version, summary) = match &loaded.role {
-            Role::Report { about, .. } => (PluginKind::Report, &about.name, &about.version, &about.summary),
-            Role::Sink { about, .. } => (PluginKind::Sink, &about.name, &about.version, &about.summary),
+            PluginRole::Report { about, .. } => (PluginKind::Report, &about.name, &about.version, &about.summary),
+            PluginRole::Sink { about, .. } => (PluginKind::Sink, &about.name, &about.version, &about.summary),
         };
         Inspection {
             name: name.clone(),
@@ -110,7 +110,9 @@ impl Inspection {
             world: format!(
                 "audit:plugin/{}-plugin@{}",
                 kind.interface(),
-                Offer::get().map(|offer| offer.version.to_string()).unwrap_or_default()
+                HostWorld::get()
+                    .map(|offer| offer.version.to_string())
+                    .unwrap_or_default()
             ),
             sha256: loaded.core.digest.clone(),
             size: loaded.size,
@@ -123,8 +125,10 @@ impl Inspection {
     }
 }
 
-fn report(role: &Role) -> Option<ReportInspection> {
-    let Role::Report { about, .. } = role else { return None };
+fn report(role: &PluginRole) -> Option<ReportInspection> {
+    let PluginRole::Report { about, .. } = role else {
+        return None;
+    };
     Some(ReportInspection {
         connection: match about.connection {
             ConnectionKind::Epm => "epm",
@@ -145,8 +149,10 @@ fn report(role: &Role) -> Option<ReportInspection> {
     })
 }
 
-fn sink(role: &Role) -> Option<SinkInspection> {
-    let Role::Sink { about, .. } = role else { return None };
+fn sink(role: &PluginRole) -> Option<SinkInspection> {
+    let PluginRole::Sink { about, .. } = role else {
+        return None;
+    };
     Some(SinkInspection {
         input: match about.input {
             sink::Input::Events => "events",

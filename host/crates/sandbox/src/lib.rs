@@ -57,7 +57,7 @@ pub use bindings::{
     HttpResponse, Job, Method, Pages, Paging, Parameter, Request, Window,
 };
 pub use cache::digest;
-pub use error::{Blame, PluginError};
+pub use error::{FaultOrigin, PluginError};
 pub use grants::{Grant, Grants};
 pub use inspect::{Inspection, PluginKind};
 pub use limits::{Limits, Usage};

@@ -25,29 +25,29 @@ pub const WIT: &[(&str, &str)] = &[
 ];
 
 /// The package, resolved.
-pub(super) struct Offer {
+pub(super) struct HostWorld {
     pub(super) resolve: Resolve,
     pub(super) version: Version,
     package: PackageId,
 }
 
-impl Offer {
+impl HostWorld {
     /// The package as it is. `None` never happens in a build whose tests passed: they read it too.
-    pub(super) fn get() -> Option<&'static Offer> {
-        static OFFER: OnceLock<Option<Offer>> = OnceLock::new();
-        OFFER.get_or_init(|| Offer::read(code)).as_ref()
+    pub(super) fn get() -> Option<&'static HostWorld> {
+        static OFFER: OnceLock<Option<HostWorld>> = OnceLock::new();
+        OFFER.get_or_init(|| HostWorld::read(code)).as_ref()
     }
 
     /// The package under a compatible version's name.
-    pub(super) fn renamed(&self, version: Version) -> Option<Offer> {
+    pub(super) fn renamed(&self, version: Version) -> Option<HostWorld> {
         let (from, to) = (
             format!("package {PACKAGE}@{};", self.version),
             format!("package {PACKAGE}@{version};"),
         );
-        Offer::read(|text| text.replace(&from, &to))
+        HostWorld::read(|text| text.replace(&from, &to))
     }
 
-    fn read(change: impl Fn(&str) -> String) -> Option<Offer> {
+    fn read(change: impl Fn(&str) -> String) -> Option<HostWorld> {
         let mut sources = SourceMap::new();
         for (path, text) in WIT {
             sources.push_str(path, change(text));
@@ -56,7 +56,7 @@ impl Offer {
         let package = resolve.push_group(sources.parse().ok()?).ok()?;
         let version = resolve.packages.get(package)?.name.version.as_ref()?;
         let version = Version(version.major, version.minor, version.patch);
-        Some(Offer {
+        Some(HostWorld {
             resolve,
             version,
             package,
@@ -153,7 +153,7 @@ mod tests {
             .collect();
         files.sort();
         assert_eq!(files, WIT.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-        let offer = Offer::get().unwrap();
+        let offer = HostWorld::get().unwrap();
         for kind in [PluginKind::Report, PluginKind::Sink] {
             assert!(
                 offer.interface(kind).is_some() && offer.world(kind, false).is_some(),

@@ -2,7 +2,7 @@
 //! the base URL and carries no header that belongs to the host.
 
 use super::bindings::{Body, Fetch, HttpRequest, Paging};
-use super::error::Site;
+use super::error::CallContext;
 use super::{Limits, PluginError};
 
 /// RFC 3986 has no limit; servers commonly refuse more than 8 KiB.
@@ -38,7 +38,7 @@ const HOST_HEADERS: &[&str] = &[
 ];
 
 /// Checks a plan.
-pub(super) fn check(fetches: &[Fetch], limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+pub(super) fn check(fetches: &[Fetch], limits: &Limits, site: CallContext<'_>) -> Result<(), PluginError> {
     if fetches.len() > limits.fetches {
         return Err(site.limit("fetches", limits.fetches, "fetches"));
     }
@@ -60,7 +60,12 @@ pub(super) fn check(fetches: &[Fetch], limits: &Limits, site: Site<'_>) -> Resul
 }
 
 /// Checks one HTTP request; `place` says where it stands in the answer.
-pub(super) fn request(http: &HttpRequest, place: &str, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+pub(super) fn request(
+    http: &HttpRequest,
+    place: &str,
+    limits: &Limits,
+    site: CallContext<'_>,
+) -> Result<(), PluginError> {
     if size(http) > limits.request {
         return Err(site.limit("request", limits.request, "bytes"));
     }
@@ -215,7 +220,7 @@ mod tests {
     use super::*;
     use crate::{Call, Job, Method, Pages};
 
-    const SITE: Site<'static> = Site {
+    const SITE: CallContext<'static> = CallContext {
         label: "p",
         call: "plan",
     };

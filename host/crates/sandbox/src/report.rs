@@ -10,21 +10,21 @@ use event::{Batch, Event};
 use super::balance::{self, Balance};
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
 use super::guest::{Guest, State};
-use super::sandbox::Core;
+use super::sandbox::PluginContext;
 use super::{Grants, PluginError, Usage, convert, plan, unpack};
 
 /// A report plugin's linked component, and where its functions are.
 #[derive(Clone)]
-pub(super) struct Code {
+pub(super) struct ReportExports {
     linked: InstancePre<State>,
     report: ReportPluginIndices,
     /// Where it answers in the packed form.
     packed: Option<packed::GuestIndices>,
 }
 
-impl Code {
-    pub(super) fn new(linked: InstancePre<State>, packed: bool) -> wasmtime::Result<Code> {
-        Ok(Code {
+impl ReportExports {
+    pub(super) fn new(linked: InstancePre<State>, packed: bool) -> wasmtime::Result<ReportExports> {
+        Ok(ReportExports {
             report: ReportPluginIndices::new(&linked)?,
             packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
             linked,
@@ -57,16 +57,16 @@ impl Instance {
 /// A report plugin, ready to be asked. What its parsers and those of its clones give is counted together: one run has one.
 #[derive(Clone)]
 pub struct ReportPlugin {
-    core: Arc<Core>,
+    core: Arc<PluginContext>,
     grants: Arc<Grants>,
-    code: Code,
+    code: ReportExports,
     about: Description,
     usage: Usage,
     balance: Arc<Balance>,
 }
 
 impl ReportPlugin {
-    pub(super) fn new(core: Arc<Core>, grants: Arc<Grants>, code: Code, about: Description) -> Self {
+    pub(super) fn new(core: Arc<PluginContext>, grants: Arc<Grants>, code: ReportExports, about: Description) -> Self {
         ReportPlugin {
             core,
             grants,
@@ -124,7 +124,7 @@ impl ReportPlugin {
             instance.report().parser().call_constructor(store, &document)
         })?;
         Ok(Parser {
-            live: Some(Live {
+            live: Some(ActiveParser {
                 guest,
                 instance,
                 parser,
@@ -153,20 +153,20 @@ impl ReportPlugin {
 /// After an error, and after [`Parser::finish`], the instance is gone and every further call gives
 /// [`PluginError::Closed`].
 pub struct Parser {
-    live: Option<Live>,
+    live: Option<ActiveParser>,
     usage: Usage,
-    core: Arc<Core>,
+    core: Arc<PluginContext>,
     balance: Arc<Balance>,
     used: Vec<Event>,
 }
 
 /// A batch, in the form that the plugin gives it in.
-enum Answer {
+enum ParserAnswer {
     Typed(bindings::events::Batch),
     Packed(packed::Batch),
 }
 
-struct Live {
+struct ActiveParser {
     guest: Guest,
     instance: Instance,
     parser: ResourceAny,
@@ -188,10 +188,10 @@ impl Parser {
         let mut live = self.take()?;
         self.balance.take(chunk.len());
         let answer = live.guest.call("push", |store| match &live.instance.packed {
-            Some(packed) => Ok(packed.call_push(store, live.parser, chunk)?.map(Answer::Packed)),
+            Some(packed) => Ok(packed.call_push(store, live.parser, chunk)?.map(ParserAnswer::Packed)),
             None => {
                 let parser = live.instance.report().parser();
-                Ok(parser.call_push(store, live.parser, chunk)?.map(Answer::Typed))
+                Ok(parser.call_push(store, live.parser, chunk)?.map(ParserAnswer::Typed))
             }
         });
         let batch = self.convert(&live, "push", answer)?;
@@ -207,10 +207,10 @@ impl Parser {
     pub fn finish(&mut self) -> Result<Batch, PluginError> {
         let mut live = self.take()?;
         let answer = live.guest.call("finish", |store| match &live.instance.packed {
-            Some(packed) => Ok(packed.call_finish(store, live.parser)?.map(Answer::Packed)),
+            Some(packed) => Ok(packed.call_finish(store, live.parser)?.map(ParserAnswer::Packed)),
             None => {
                 let parser = live.instance.report().parser();
-                Ok(parser.call_finish(store, live.parser)?.map(Answer::Typed))
+                Ok(parser.call_finish(store, live.parser)?.map(ParserAnswer::Typed))
             }
         });
         let batch = self.convert(&live, "finish", answer)?;
@@ -226,7 +226,7 @@ impl Parser {
         self.live.as_ref().map_or(self.usage, |live| live.guest.usage())
     }
 
-    fn take(&mut self) -> Result<Live, PluginError> {
+    fn take(&mut self) -> Result<ActiveParser, PluginError> {
         self.live.take().ok_or_else(|| PluginError::Closed {
             label: self.core.label.to_string(),
         })
@@ -235,20 +235,20 @@ impl Parser {
     /// Whatever `?` returns from here on drops the instance.
     fn convert(
         &mut self,
-        live: &Live,
+        live: &ActiveParser,
         call: &'static str,
-        answer: Result<Result<Answer, bindings::Fault>, PluginError>,
+        answer: Result<Result<ParserAnswer, bindings::Fault>, PluginError>,
     ) -> Result<Batch, PluginError> {
         self.usage = live.guest.usage();
         let (limits, site) = (&self.core.limits, live.guest.site(call));
         let answer = answer?.map_err(PluginError::from)?;
         let bytes = match &answer {
-            Answer::Typed(batch) => balance::typed(batch),
-            Answer::Packed(batch) => balance::packed(batch),
+            ParserAnswer::Typed(batch) => balance::typed(batch),
+            ParserAnswer::Packed(batch) => balance::packed(batch),
         };
         let batch = match answer {
-            Answer::Typed(batch) => convert::batch(batch, limits, site),
-            Answer::Packed(batch) => unpack::batch(batch, std::mem::take(&mut self.used), limits, site),
+            ParserAnswer::Typed(batch) => convert::batch(batch, limits, site),
+            ParserAnswer::Packed(batch) => unpack::batch(batch, std::mem::take(&mut self.used), limits, site),
         }?;
         // One answer that is too much by itself is told so.
         self.balance.give(bytes, limits, site)?;

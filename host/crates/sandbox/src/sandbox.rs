@@ -9,12 +9,12 @@ use wasmtime::component::{Component, Linker};
 use super::bindings::{Description, sink};
 use super::cache::{self, Cache};
 use super::compile::{self, Refusal, Rules};
-use super::error::{Site, plain};
-use super::fit::Fit;
+use super::error::{CallContext, plain};
+use super::fit::Compatibility;
 use super::guest::{Guest, State};
 use super::inspect::Inspection;
-use super::report::Code;
-use super::sink::Code as SinkCode;
+use super::report::ReportExports;
+use super::sink::SinkExports;
 use super::{Grants, Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, apart, describe, ticker, wasi};
 
 /// An engine, its limits, and the cache of compiled code. Cheap to clone; plugins outlive it.
@@ -75,7 +75,7 @@ impl Sandbox {
     pub fn load(&self, wasm: &[u8], label: &str) -> Result<Plugin, PluginError> {
         let label: Arc<str> = plain(label).into();
         if wasm.len() > self.limits.component {
-            return Err(Site {
+            return Err(CallContext {
                 label: &label,
                 call: "load",
             }
@@ -83,10 +83,10 @@ impl Sandbox {
         }
         let digest = cache::digest(wasm);
         let (component, fit) = self.component(wasm, &digest, &label)?;
-        let Fit {
+        let Compatibility {
             kind, further, imports, ..
         } = fit;
-        let core = Core {
+        let core = PluginContext {
             engine: self.engine.clone(),
             limits: self.limits.clone(),
             label,
@@ -99,7 +99,7 @@ impl Sandbox {
         };
         Ok(Plugin {
             grants: Arc::new(grants),
-            loaded: Arc::new(Loaded {
+            loaded: Arc::new(LoadedPlugin {
                 core: Arc::new(core),
                 role,
                 imports,
@@ -126,7 +126,7 @@ impl Sandbox {
     }
 
     /// The compiled component, and how it fits.
-    fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<(Component, Fit), PluginError> {
+    fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<(Component, Compatibility), PluginError> {
         let rules = Rules::of(&self.limits);
         let refused = |refusal: Refusal| refusal.of(label, &self.limits);
         let kept = self.cache.as_ref().filter(|_| is_wasm(wasm));
@@ -147,7 +147,13 @@ impl Sandbox {
         Ok((component, fit))
     }
 
-    fn link(&self, component: &Component, kind: PluginKind, further: bool, core: &Core) -> Result<Role, PluginError> {
+    fn link(
+        &self,
+        component: &Component,
+        kind: PluginKind,
+        further: bool,
+        core: &PluginContext,
+    ) -> Result<PluginRole, PluginError> {
         let unlinkable = |error: wasmtime::Error| PluginError::Incompatible {
             label: core.label.to_string(),
             reason: plain(&format!("it cannot be linked: {error:#}")),
@@ -158,14 +164,14 @@ impl Sandbox {
         let code = linker.instantiate_pre(component).map_err(unlinkable)?;
         Ok(match kind {
             PluginKind::Report => {
-                let code = Code::new(code, further).map_err(unlinkable)?;
+                let code = ReportExports::new(code, further).map_err(unlinkable)?;
                 let about = describe::report(core, &code)?;
-                Role::Report { code, about }
+                PluginRole::Report { code, about }
             }
             PluginKind::Sink => {
-                let code = SinkCode::new(code, further).map_err(unlinkable)?;
+                let code = SinkExports::new(code, further).map_err(unlinkable)?;
                 let about = describe::sink(core, &code)?;
-                Role::Sink { code, about }
+                PluginRole::Sink { code, about }
             }
         })
     }
@@ -177,14 +183,14 @@ fn is_wasm(bytes: &[u8]) -> bool {
 }
 
 /// What every instance of a plugin needs.
-pub(super) struct Core {
+pub(super) struct PluginContext {
     engine: Engine,
     pub(super) limits: Arc<Limits>,
     pub(super) label: Arc<str>,
     pub(super) digest: String,
 }
 
-impl Core {
+impl PluginContext {
     /// A new, empty store.
     pub(super) fn guest(&self) -> Guest {
         Guest::new(&self.engine, self.limits.clone(), self.label.clone())
@@ -192,14 +198,20 @@ impl Core {
 }
 
 /// The linked component, and its own word on what it is, checked.
-pub(super) enum Role {
-    Report { code: Code, about: Description },
-    Sink { code: SinkCode, about: sink::Description },
+pub(super) enum PluginRole {
+    Report {
+        code: ReportExports,
+        about: Description,
+    },
+    Sink {
+        code: SinkExports,
+        about: sink::Description,
+    },
 }
 
-pub(super) struct Loaded {
-    pub(super) core: Arc<Core>,
-    pub(super) role: Role,
+pub(super) struct LoadedPlugin {
+    pub(super) core: Arc<PluginContext>,
+    pub(super) role: PluginRole,
     /// The functions that the component imports.
     pub(super) imports: Vec<String>,
     /// Bytes of the file.
@@ -209,7 +221,7 @@ pub(super) struct Loaded {
 /// A loaded plugin: compiled, known to fit this host, and described. Cheap to clone.
 #[derive(Clone)]
 pub struct Plugin {
-    loaded: Arc<Loaded>,
+    loaded: Arc<LoadedPlugin>,
     grants: Arc<Grants>,
 }
 
@@ -227,24 +239,24 @@ impl Plugin {
     /// Whether it reads a report or delivers to a sink.
     pub fn kind(&self) -> PluginKind {
         match self.loaded.role {
-            Role::Report { .. } => PluginKind::Report,
-            Role::Sink { .. } => PluginKind::Sink,
+            PluginRole::Report { .. } => PluginKind::Report,
+            PluginRole::Sink { .. } => PluginKind::Sink,
         }
     }
 
     /// The name it gives itself: lower-case words joined by hyphens.
     pub fn name(&self) -> &str {
         match &self.loaded.role {
-            Role::Report { about, .. } => &about.name,
-            Role::Sink { about, .. } => &about.name,
+            PluginRole::Report { about, .. } => &about.name,
+            PluginRole::Sink { about, .. } => &about.name,
         }
     }
 
     /// Its version, by its own word.
     pub fn version(&self) -> &str {
         match &self.loaded.role {
-            Role::Report { about, .. } => &about.version,
-            Role::Sink { about, .. } => &about.version,
+            PluginRole::Report { about, .. } => &about.version,
+            PluginRole::Sink { about, .. } => &about.version,
         }
     }
 
@@ -266,8 +278,8 @@ impl Plugin {
     pub fn describes_itself_alike(&self) -> Result<bool, PluginError> {
         let core = &self.loaded.core;
         match &self.loaded.role {
-            Role::Report { code, about } => Ok(describe::report(core, code)? == *about),
-            Role::Sink { code, about } => Ok(describe::sink(core, code)? == *about),
+            PluginRole::Report { code, about } => Ok(describe::report(core, code)? == *about),
+            PluginRole::Sink { code, about } => Ok(describe::sink(core, code)? == *about),
         }
     }
 
@@ -278,11 +290,11 @@ impl Plugin {
     /// [`PluginError::Kind`] if it is a sink.
     pub fn report(&self) -> Result<ReportPlugin, PluginError> {
         match &self.loaded.role {
-            Role::Report { code, about } => {
+            PluginRole::Report { code, about } => {
                 let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
                 Ok(ReportPlugin::new(core, grants, code.clone(), about.clone()))
             }
-            Role::Sink { .. } => Err(self.other_kind(PluginKind::Report)),
+            PluginRole::Sink { .. } => Err(self.other_kind(PluginKind::Report)),
         }
     }
 
@@ -293,11 +305,11 @@ impl Plugin {
     /// [`PluginError::Kind`] if it is a report.
     pub fn sink(&self) -> Result<SinkPlugin, PluginError> {
         match &self.loaded.role {
-            Role::Sink { code, about } => {
+            PluginRole::Sink { code, about } => {
                 let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
                 Ok(SinkPlugin::new(core, grants, code.clone(), about.clone()))
             }
-            Role::Report { .. } => Err(self.other_kind(PluginKind::Sink)),
+            PluginRole::Report { .. } => Err(self.other_kind(PluginKind::Sink)),
         }
     }
 

@@ -11,7 +11,7 @@ use super::bindings::sink::{Delivery, Description, ItemRejection, Payload, Verdi
 use super::bindings::{self, HttpResponse, SinkPluginIndices, settlement, sink};
 use super::error::plain;
 use super::guest::{Guest, State};
-use super::sandbox::Core;
+use super::sandbox::PluginContext;
 use super::{Grants, PluginError, Usage, plan};
 
 /// What the WIT package promises a guest of an answer's body.
@@ -27,16 +27,16 @@ const WITHHELD: &[&str] = &[
 
 /// A sink plugin's linked component, and where its functions are.
 #[derive(Clone)]
-pub(super) struct Code {
+pub(super) struct SinkExports {
     linked: InstancePre<State>,
     sink: SinkPluginIndices,
     /// Where it settles deliveries.
     settlement: Option<settlement::GuestIndices>,
 }
 
-impl Code {
-    pub(super) fn new(linked: InstancePre<State>, settles: bool) -> wasmtime::Result<Code> {
-        Ok(Code {
+impl SinkExports {
+    pub(super) fn new(linked: InstancePre<State>, settles: bool) -> wasmtime::Result<SinkExports> {
+        Ok(SinkExports {
             sink: SinkPluginIndices::new(&linked)?,
             settlement: settles.then(|| settlement::GuestIndices::new(&linked)).transpose()?,
             linked,
@@ -68,14 +68,14 @@ impl Instance {
 
 /// A sink plugin, ready to be opened.
 pub struct SinkPlugin {
-    core: Arc<Core>,
+    core: Arc<PluginContext>,
     grants: Arc<Grants>,
-    code: Code,
+    code: SinkExports,
     about: Description,
 }
 
 impl SinkPlugin {
-    pub(super) fn new(core: Arc<Core>, grants: Arc<Grants>, code: Code, about: Description) -> Self {
+    pub(super) fn new(core: Arc<PluginContext>, grants: Arc<Grants>, code: SinkExports, about: Description) -> Self {
         SinkPlugin {
             core,
             grants,
@@ -103,7 +103,7 @@ impl SinkPlugin {
             .map_err(PluginError::from)?;
         Ok(Encoder {
             usage: guest.usage(),
-            live: Some(Live {
+            live: Some(ActiveEncoder {
                 guest,
                 instance,
                 encoder,
@@ -119,13 +119,13 @@ impl SinkPlugin {
 /// After an error other than [`PluginError::Fault`], and after [`Encoder::close`], the instance is gone and every
 /// further call gives [`PluginError::Closed`].
 pub struct Encoder {
-    live: Option<Live>,
+    live: Option<ActiveEncoder>,
     usage: Usage,
-    core: Arc<Core>,
+    core: Arc<PluginContext>,
     grants: Arc<Grants>,
 }
 
-struct Live {
+struct ActiveEncoder {
     guest: Guest,
     instance: Instance,
     encoder: ResourceAny,
@@ -275,13 +275,13 @@ impl Encoder {
         self.usage
     }
 
-    fn take(&mut self) -> Result<Live, PluginError> {
+    fn take(&mut self) -> Result<ActiveEncoder, PluginError> {
         self.live.take().ok_or_else(|| PluginError::Closed {
             label: self.core.label.to_string(),
         })
     }
 
-    fn check(&self, live: &Live, deliveries: &[Delivery]) -> Result<(), PluginError> {
+    fn check(&self, live: &ActiveEncoder, deliveries: &[Delivery]) -> Result<(), PluginError> {
         let limits = &self.core.limits;
         let site = live.guest.site("encode");
         if deliveries.len() > limits.fetches {

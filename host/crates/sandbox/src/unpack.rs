@@ -4,7 +4,7 @@
 use event::{Activity, Batch, Event, Outcome, Principal};
 
 use super::bindings::packed;
-use super::error::Site;
+use super::error::CallContext;
 use super::{Limits, PluginError, convert};
 
 const ID: u32 = 1 << 16;
@@ -27,7 +27,7 @@ pub(super) fn batch(
     batch: packed::Batch,
     used: Vec<Event>,
     limits: &Limits,
-    site: Site<'_>,
+    site: CallContext<'_>,
 ) -> Result<Batch, PluginError> {
     let packed::Batch {
         text,
@@ -49,10 +49,10 @@ pub(super) fn batch(
         limits,
     };
     let failed = |flaw| match flaw {
-        Flaw::TooMuch => site.limit("returned", limits.returned, "bytes"),
-        Flaw::Name => site.limit("attribute-name", limits.attribute_name, "bytes"),
-        Flaw::Attributes => site.limit("attributes", limits.attributes, "attributes or labels of an event"),
-        Flaw::Invalid(reason) => site.invalid(reason),
+        UnpackError::TooMuch => site.limit("returned", limits.returned, "bytes"),
+        UnpackError::Name => site.limit("attribute-name", limits.attribute_name, "bytes"),
+        UnpackError::Attributes => site.limit("attributes", limits.attributes, "attributes or labels of an event"),
+        UnpackError::Invalid(reason) => site.invalid(reason),
     };
     rest.spend(heads.len(), size_of::<Event>()).map_err(failed)?;
     // All strings together.
@@ -89,7 +89,7 @@ fn resize<T>(list: &mut Vec<T>, length: usize, new: impl FnMut() -> T) {
     list.resize_with(length, new);
 }
 
-enum Flaw {
+enum UnpackError {
     /// The events would take more than the host allocates for one answer.
     TooMuch,
     /// A name of an attribute is too long, or a label.
@@ -110,10 +110,10 @@ struct Rest<'a> {
 
 impl Rest<'_> {
     /// Fills an event, whatever it was before.
-    fn event(&mut self, event: &mut Event, head: u32, time: i64) -> Result<(), Flaw> {
+    fn event(&mut self, event: &mut Event, head: u32, time: i64) -> Result<(), UnpackError> {
         let [activity, outcome, ..] = head.to_le_bytes();
         if head >= END {
-            return Err(Flaw::Invalid("a head has bits without a meaning"));
+            return Err(UnpackError::Invalid("a head has bits without a meaning"));
         }
         let has = |flag: u32| head & flag != 0;
         match &mut event.id {
@@ -124,15 +124,15 @@ impl Rest<'_> {
         event.time = time;
         (event.collected, event.correlation) = (None, None);
         event.activity =
-            *(Activity::ALL.get(usize::from(activity))).ok_or(Flaw::Invalid("a head has no known activity"))?;
+            *(Activity::ALL.get(usize::from(activity))).ok_or(UnpackError::Invalid("a head has no known activity"))?;
         event.outcome =
-            *(Outcome::ALL.get(usize::from(outcome))).ok_or(Flaw::Invalid("a head has no known outcome"))?;
+            *(Outcome::ALL.get(usize::from(outcome))).ok_or(UnpackError::Invalid("a head has no known outcome"))?;
         self.principal(has(SUBJECT_ID), has(SUBJECT_DISPLAY_NAME), &mut event.subject)?;
         if has(ACTOR) {
             let actor = event.actor.get_or_insert_with(|| Principal::named(""));
             self.principal(has(ACTOR_ID), has(ACTOR_DISPLAY_NAME), actor)?;
         } else if has(ACTOR_ID | ACTOR_DISPLAY_NAME) {
-            return Err(Flaw::Invalid("a head has fields of an actor that is not there"));
+            return Err(UnpackError::Invalid("a head has fields of an actor that is not there"));
         } else {
             event.actor = None;
         }
@@ -151,13 +151,13 @@ impl Rest<'_> {
         })
     }
 
-    fn principal(&mut self, id: bool, display_name: bool, principal: &mut Principal) -> Result<(), Flaw> {
+    fn principal(&mut self, id: bool, display_name: bool, principal: &mut Principal) -> Result<(), UnpackError> {
         self.string(&mut principal.name)?;
         self.optional(id, &mut principal.id)?;
         self.optional(display_name, &mut principal.display_name)
     }
 
-    fn optional(&mut self, there: bool, field: &mut Option<String>) -> Result<(), Flaw> {
+    fn optional(&mut self, there: bool, field: &mut Option<String>) -> Result<(), UnpackError> {
         if there {
             return self.string(field.get_or_insert_default());
         }
@@ -170,14 +170,14 @@ impl Rest<'_> {
         &mut self,
         numbers: usize,
         list: &mut Vec<T>,
-        item: impl Fn(&mut Self, &mut T) -> Result<(), Flaw>,
-    ) -> Result<(), Flaw> {
+        item: impl Fn(&mut Self, &mut T) -> Result<(), UnpackError>,
+    ) -> Result<(), UnpackError> {
         let count = self.number()?;
         if count > self.numbers.len() / numbers {
-            return Err(Flaw::Invalid("there are fewer numbers than its lists need"));
+            return Err(UnpackError::Invalid("there are fewer numbers than its lists need"));
         }
         if count > self.limits.attributes {
-            return Err(Flaw::Attributes);
+            return Err(UnpackError::Attributes);
         }
         self.spend(count, size_of::<T>())?;
         if !fits(
@@ -190,18 +190,19 @@ impl Rest<'_> {
         list.iter_mut().try_for_each(|each| item(self, each))
     }
 
-    fn name(&mut self, name: &mut String) -> Result<(), Flaw> {
+    fn name(&mut self, name: &mut String) -> Result<(), UnpackError> {
         self.string(name)?;
         match name.len() > self.limits.attribute_name {
-            true => Err(Flaw::Name),
+            true => Err(UnpackError::Name),
             false => Ok(()),
         }
     }
 
-    fn string(&mut self, string: &mut String) -> Result<(), Flaw> {
+    fn string(&mut self, string: &mut String) -> Result<(), UnpackError> {
         let length = self.number()?;
-        let (text, rest) = (self.text.split_at_checked(length))
-            .ok_or(Flaw::Invalid("a length ends beyond the text or within a character"))?;
+        let (text, rest) = (self.text.split_at_checked(length)).ok_or(UnpackError::Invalid(
+            "a length ends beyond the text or within a character",
+        ))?;
         self.text = rest;
         if !fits(string.capacity(), length) {
             *string = String::new();
@@ -211,16 +212,16 @@ impl Rest<'_> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<usize, Flaw> {
+    fn number(&mut self) -> Result<usize, UnpackError> {
         let (number, rest) =
-            (self.numbers.split_first()).ok_or(Flaw::Invalid("there are fewer numbers than its events need"))?;
+            (self.numbers.split_first()).ok_or(UnpackError::Invalid("there are fewer numbers than its events need"))?;
         self.numbers = rest;
-        usize::try_from(*number).map_err(|_| Flaw::TooMuch)
+        usize::try_from(*number).map_err(|_| UnpackError::TooMuch)
     }
 
-    fn spend(&mut self, count: usize, size: usize) -> Result<(), Flaw> {
-        let bytes = count.checked_mul(size).ok_or(Flaw::TooMuch)?;
-        self.allowed = self.allowed.checked_sub(bytes).ok_or(Flaw::TooMuch)?;
+    fn spend(&mut self, count: usize, size: usize) -> Result<(), UnpackError> {
+        let bytes = count.checked_mul(size).ok_or(UnpackError::TooMuch)?;
+        self.allowed = self.allowed.checked_sub(bytes).ok_or(UnpackError::TooMuch)?;
         Ok(())
     }
 }

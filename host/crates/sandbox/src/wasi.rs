@@ -11,7 +11,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, Resource, ResourceType, Val};
 
 use super::Limits;
-use super::error::{Stop, plain};
+use super::error::{TrapCause, plain};
 use super::guest::State;
 
 /// What a guest may write before it must ask again.
@@ -198,7 +198,7 @@ impl Function {
             Function::RandomNumber => Val::U64(store.data_mut().wasi.random()),
             Function::RandomSeed => Val::Tuple(vec![Val::U64(0), Val::U64(0)]),
             Function::ErrorText => Val::String(String::new()),
-            Function::Exit => return Err(Stop::Exit.into()),
+            Function::Exit => return Err(TrapCause::Exit.into()),
             Function::Denied => return Err(denied(full_name)),
         };
         release(arguments, &mut store)?;
@@ -207,7 +207,7 @@ impl Function {
 }
 
 fn denied(full_name: &str) -> wasmtime::Error {
-    Stop::Denied(full_name.to_owned()).into()
+    TrapCause::Denied(full_name.to_owned()).into()
 }
 
 fn own<T: 'static>(resource: Resource<T>, store: &mut StoreContextMut<'_, State>) -> wasmtime::Result<Val> {
@@ -227,7 +227,7 @@ fn release(arguments: &[Val], store: &mut StoreContextMut<'_, State>) -> wasmtim
 }
 
 /// What one instance's WASI remembers.
-pub(super) struct Inert {
+pub(super) struct WasiStub {
     label: Arc<str>,
     bytes: Allowance,
     lines: Allowance,
@@ -244,10 +244,10 @@ struct Allowance {
 }
 
 impl Allowance {
-    fn take(&mut self) -> Result<(), Stop> {
+    fn take(&mut self) -> Result<(), TrapCause> {
         self.used = self.used.saturating_add(1);
         if self.used > self.allowed {
-            return Err(Stop::Limit {
+            return Err(TrapCause::Limit {
                 limit: self.limit,
                 allowed: self.allowed,
                 unit: self.unit,
@@ -257,9 +257,9 @@ impl Allowance {
     }
 }
 
-impl Inert {
+impl WasiStub {
     pub(super) fn new(label: Arc<str>, limits: &Limits) -> Self {
-        Inert {
+        WasiStub {
             label,
             bytes: Allowance {
                 limit: "log",
@@ -279,7 +279,7 @@ impl Inert {
         }
     }
 
-    fn write(&mut self, stream: u32, bytes: impl Iterator<Item = u8>) -> Result<(), Stop> {
+    fn write(&mut self, stream: u32, bytes: impl Iterator<Item = u8>) -> Result<(), TrapCause> {
         let [stdout, stderr] = &mut self.partial;
         let partial = if stream == STDERR { stderr } else { stdout };
         for byte in bytes {
@@ -312,7 +312,7 @@ impl Inert {
     }
 }
 
-impl Drop for Inert {
+impl Drop for WasiStub {
     fn drop(&mut self) {
         for partial in &self.partial {
             if !partial.is_empty() {
@@ -330,8 +330,8 @@ fn log(label: &str, line: &[u8]) {
 mod tests {
     use super::*;
 
-    fn inert(log: usize, log_lines: usize) -> Inert {
-        Inert::new(
+    fn inert(log: usize, log_lines: usize) -> WasiStub {
+        WasiStub::new(
             "p".into(),
             &Limits {
                 log,
@@ -341,10 +341,10 @@ mod tests {
         )
     }
 
-    fn limit(result: Result<(), Stop>) -> Option<&'static str> {
+    fn limit(result: Result<(), TrapCause>) -> Option<&'static str> {
         match result {
             Ok(()) => None,
-            Err(Stop::Limit { limit, .. }) => Some(limit),
+            Err(TrapCause::Limit { limit, .. }) => Some(limit),
             Err(other) => panic!("{other:?}"),
         }
     }

@@ -12,8 +12,8 @@ use wasmtime::component::types::{self, ComponentItem};
 use wit_component::StringEncoding;
 use wit_parser::{Resolve, WorldId};
 
-use super::fit::{self, Fit, Misfit};
-use super::offer::Offer;
+use super::fit::{self, Compatibility, Incompatibility};
+use super::offer::HostWorld;
 
 /// Where the bindings leave the world; a suffix tells the toolchain.
 const WORLD_SECTION: &str = "component-type";
@@ -32,11 +32,11 @@ pub(super) enum Unwrappable {
     /// The file is no core module of a plugin.
     Module { reason: String, hint: &'static str },
     /// It is one for another host.
-    World(Misfit),
+    World(Incompatibility),
 }
 
-impl From<Misfit> for Unwrappable {
-    fn from(misfit: Misfit) -> Self {
+impl From<Incompatibility> for Unwrappable {
+    fn from(misfit: Incompatibility) -> Self {
         Unwrappable::World(misfit)
     }
 }
@@ -51,7 +51,7 @@ fn module(reason: impl Into<String>) -> Unwrappable {
 /// Wraps a core module.
 pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable> {
     let Parts { code, worlds } = take_apart(wasm)?;
-    let Fit {
+    let Compatibility {
         kind,
         further,
         version,
@@ -63,7 +63,7 @@ pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable>
         )));
     }
     let unreadable = || module("this host's own WIT package cannot be read");
-    let offer = Offer::get()
+    let offer = HostWorld::get()
         .and_then(|offer| offer.renamed(version))
         .ok_or_else(unreadable)?;
     let world = offer.world(kind, further).ok_or_else(unreadable)?;

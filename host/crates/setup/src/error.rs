@@ -7,7 +7,7 @@ use base::ErrorKind;
 use base::store::StoreError;
 use ledger::LedgerError;
 use remote::RemoteError;
-use sandbox::{Blame, PluginError};
+use sandbox::{FaultOrigin, PluginError};
 use sink::SinkError;
 use sink::dead_letters::DeadLetterError;
 
@@ -120,8 +120,8 @@ impl From<PluginError> for SetupError {
             return SetupError::told(ErrorKind::Usage, &error, Some(hint.into()));
         }
         let kind = match error.blame() {
-            Blame::Plugin => ErrorKind::Plugin,
-            Blame::Remote => ErrorKind::Failed,
+            FaultOrigin::Plugin => ErrorKind::Plugin,
+            FaultOrigin::Remote => ErrorKind::Failed,
         };
         let told = SetupError::told(kind, &error, error.hint());
         match error {

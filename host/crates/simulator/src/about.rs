@@ -9,10 +9,10 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::answer;
-use super::site::Site;
+use super::site::AppState;
 
 /// `GET /simulator`
-pub(super) async fn about(State(site): State<Arc<Site>>) -> Response {
+pub(super) async fn about(State(site): State<Arc<AppState>>) -> Response {
     let seen = site.seen();
     let requests: Vec<_> = (seen.iter())
         .map(|seen| json!({ "method": seen.method, "path": seen.path }))

@@ -23,7 +23,7 @@ use super::filter::{Filter, Operator, values};
 use super::history::{DAY, Occurrence};
 use super::resource::{Resources, SCHEMA, SEARCHABLE, written};
 use super::scenario::{Scenario, Totals};
-use super::site::Site;
+use super::site::AppState;
 
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const PATH: &str = "/admin/v1/AuditEvents";
@@ -139,7 +139,7 @@ const MINUTE: i64 = 60_000;
 const LATEST: u64 = 5 * 3_600_000 - 60_000;
 
 impl Selection {
-    fn new(query: &Query, site: &Site) -> Result<Self, Refused> {
+    fn new(query: &Query, site: &AppState) -> Result<Self, Refused> {
         let history = &site.history;
         let oldest = site.today() - i64::from(site.scenario.retention_days) * DAY;
         let newest = site
@@ -289,7 +289,7 @@ struct Page {
     occurrences: Vec<Occurrence>,
 }
 
-fn page(site: &Site, query: &Query, selection: &Selection, base: &str) -> Result<Page, Refused> {
+fn page(site: &AppState, query: &Query, selection: &Selection, base: &str) -> Result<Page, Refused> {
     let (start, count) = misplaced(query, &site.scenario);
     let by_time = matches!(
         query.sort_by.as_deref(),
@@ -340,7 +340,7 @@ fn misplaced(query: &Query, scenario: &Scenario) -> (u64, u64) {
     (start, count)
 }
 
-fn index(site: &Site, query: &Query, selection: &Selection, base: &str) -> Arc<Index> {
+fn index(site: &AppState, query: &Query, selection: &Selection, base: &str) -> Arc<Index> {
     let text = query.filter.as_deref().unwrap_or_default();
     if let Some(index) = site.indexes().get(text, &selection.range) {
         return index;
@@ -364,7 +364,7 @@ fn index(site: &Site, query: &Query, selection: &Selection, base: &str) -> Arc<I
 
 /// The matches numbered so, in order of time.
 fn ascending(
-    site: &Site,
+    site: &AppState,
     selection: &Selection,
     index: Option<&Index>,
     wanted: Range<u64>,
@@ -391,7 +391,7 @@ fn ascending(
 }
 
 fn sorted(
-    site: &Site,
+    site: &AppState,
     occurrences: Vec<Occurrence>,
     attribute: &str,
     descending: bool,
@@ -418,7 +418,7 @@ fn sorted(
 
 /// `GET /admin/v1/AuditEvents`
 pub(super) async fn list(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -442,7 +442,7 @@ pub(super) async fn list(
 
 /// `POST /admin/v1/AuditEvents/.search`
 pub(super) async fn search(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Bytes,
@@ -456,7 +456,7 @@ pub(super) async fn search(
 
 /// `GET /admin/v1/AuditEvents/{id}`
 pub(super) async fn one(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Response {
@@ -490,7 +490,7 @@ pub(super) async fn schema(Extension(caller): Extension<Caller>, Path(urn): Path
     scim(StatusCode::OK, schema.to_string())
 }
 
-async fn page_text(site: Arc<Site>, caller: Caller, query: Result<Query, Refused>) -> Result<Bytes, Refused> {
+async fn page_text(site: Arc<AppState>, caller: Caller, query: Result<Query, Refused>) -> Result<Bytes, Refused> {
     // A filter may have to be held against a million resources.
     let looked = tokio::task::spawn_blocking(move || Ok(look(&site, &caller, query)?.to_string().into()));
     let failed = || (StatusCode::INTERNAL_SERVER_ERROR, "The query failed.".to_owned());
@@ -514,7 +514,7 @@ fn answer(page: Result<Bytes, Refused>, headers: &HeaderMap) -> Response {
     response
 }
 
-fn look(site: &Site, caller: &Caller, query: Result<Query, Refused>) -> Result<Value, Refused> {
+fn look(site: &AppState, caller: &Caller, query: Result<Query, Refused>) -> Result<Value, Refused> {
     let query = query?;
     let paging = &site.scenario.paging;
     if query.filter.is_none() && paging.filter_required {

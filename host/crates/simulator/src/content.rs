@@ -4,7 +4,7 @@ use super::archive::pack;
 use super::desk::{Report, Table};
 use super::history::{Login, Part};
 use super::people::PEOPLE;
-use super::site::Site;
+use super::site::AppState;
 use super::table::Csv;
 
 /// Files of more rows have no known length: finding it out would mean writing them twice.
@@ -28,7 +28,7 @@ impl Report {
 
 impl Table {
     /// The rows, made when they are asked for.
-    pub(super) fn rows(&self, site: &Site) -> Box<dyn Iterator<Item = Login> + Send> {
+    pub(super) fn rows(&self, site: &AppState) -> Box<dyn Iterator<Item = Login> + Send> {
         let logins = |part| site.history.logins(part, self.from, self.to);
         match self.report {
             Report::InvalidLogin => Box::new(logins(Part::Failure)),
@@ -53,7 +53,7 @@ impl Table {
     }
 
     /// The bytes, in pieces made when they are asked for.
-    pub(super) fn pieces(&self, site: &Site) -> Pieces {
+    pub(super) fn pieces(&self, site: &AppState) -> Pieces {
         let layout = match self.report {
             Report::InvalidLogin => &site.scenario.invalid_login,
             Report::UserLogin => &site.scenario.user_login,
@@ -71,12 +71,12 @@ impl Table {
     }
 
     /// Whether the length is cheap to know.
-    pub(super) fn is_small(&self, site: &Site) -> bool {
+    pub(super) fn is_small(&self, site: &AppState) -> bool {
         site.history.about(self.from, self.to) <= COUNTED_ROWS
     }
 
     /// The length in bytes; writes the report once.
-    pub(super) fn length(&self, site: &Site) -> u64 {
+    pub(super) fn length(&self, site: &AppState) -> u64 {
         u64::try_from(self.pieces(site).map(|piece| piece.len()).sum::<usize>()).unwrap_or(u64::MAX)
     }
 }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_user_audit_has_one_row_for_a_user_and_five_minutes() {
-        let site = Site::new("rows=3000".parse().unwrap(), false);
+        let site = AppState::new("rows=3000".parse().unwrap(), false);
         let from = 20_272 * DAY;
         let table = |report| Table {
             report,
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_user_login_report_can_be_about_one_user() {
-        let site = Site::new("rows=300".parse().unwrap(), false);
+        let site = AppState::new("rows=300".parse().unwrap(), false);
         let (from, user) = (20_272 * DAY, Some("zoë.müller@example.com".to_owned()));
         let table = Table {
             report: Report::UserLogin,

@@ -92,7 +92,7 @@ pub(super) enum Standing {
 
 /// The jobs and files of one simulator.
 #[derive(Debug, Default)]
-pub(super) struct Desk {
+pub(super) struct JobStore {
     jobs: HashMap<String, Job>,
     files: BTreeMap<String, File>,
     created: u64,
@@ -100,7 +100,7 @@ pub(super) struct Desk {
     reports: u64,
 }
 
-impl Desk {
+impl JobStore {
     /// Takes a job on and answers with its id: 16 digits, like the vendor's.
     pub(super) fn submit(&mut self, job: Job) -> String {
         self.created += 1;
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_job_is_done_after_its_polls() {
-        let mut desk = Desk::default();
+        let mut desk = JobStore::default();
         let id = desk.submit(Job::new(2, Work::Write(file("a.csv", false))));
         assert_eq!(id.len(), 16);
         assert_eq!(
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_job_that_takes_time_is_in_progress_until_then_however_often_it_is_asked() {
-        let mut desk = Desk::default();
+        let mut desk = JobStore::default();
         let job = |polls| Job::new(polls, Work::Write(file("a.csv", false)));
         let id = desk.submit(job(0).taking(Duration::from_secs(3600)));
         desk.pass(false);
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_job_goes_on_while_nobody_asks_and_leaves_its_file_once() {
         for fail in [false, true] {
-            let mut desk = Desk::default();
+            let mut desk = JobStore::default();
             let id = desk.submit(Job::new(2, Work::Write(file("a.csv", false))));
             desk.pass(fail);
             desk.pass(fail);
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn an_offer_stands_until_it_is_withdrawn() {
-        let mut desk = Desk::default();
+        let mut desk = JobStore::default();
         let id = desk.submit(Job::new(1, Work::Offer(Some(file("a.csv", true)))));
         assert_eq!(desk.offered(&id), None, "not ready");
         desk.poll(&id);
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_file_is_found_under_the_names_of_its_folder() {
-        let mut desk = Desk::default();
+        let mut desk = JobStore::default();
         desk.store(file("in.csv", true));
         desk.store(file("out.csv", false));
         for (path, strict, found) in [

@@ -12,10 +12,10 @@ use super::answer;
 use super::chance::{hex32, word};
 use super::desk::File;
 use super::scenario::Ranges;
-use super::site::Site;
+use super::site::AppState;
 
 /// The file, or the part of it that the request's `Range` asks for.
-pub(super) fn send(site: &Site, file: &File, request: &HeaderMap) -> Response {
+pub(super) fn send(site: &AppState, file: &File, request: &HeaderMap) -> Response {
     let ranges = site.scenario.ranges;
     if ranges == Ranges::None {
         let length = file.table.is_small(site).then(|| file.table.length(site));
@@ -57,7 +57,7 @@ pub(super) fn send(site: &Site, file: &File, request: &HeaderMap) -> Response {
 }
 
 /// A part of a file: `size` bytes after the first `skip`.
-fn part(site: &Site, file: &File, status: StatusCode, (skip, size): (u64, u64), length: Option<u64>) -> Response {
+fn part(site: &AppState, file: &File, status: StatusCode, (skip, size): (u64, u64), length: Option<u64>) -> Response {
     let pieces = file.table.pieces(site).scan((skip, size), |(skip, left), mut piece| {
         let dropped = usize::try_from(*skip).unwrap_or(usize::MAX).min(piece.len());
         piece.drain(..dropped);
@@ -88,7 +88,7 @@ fn put(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-fn tag(site: &Site, file: &File) -> String {
+fn tag(site: &AppState, file: &File) -> String {
     let turn = if site.scenario.ranges == Ranges::Changing {
         site.turn()
     } else {

@@ -15,7 +15,7 @@ use super::answer::{self, Caller, link};
 use super::desk::File;
 use super::download::send;
 use super::jobs;
-use super::site::Site;
+use super::site::AppState;
 
 const V1: &str = "/interop/rest/11.1.2.3.600/applicationsnapshots";
 const LIST_V2: &str = "/interop/rest/v2/files/list";
@@ -25,7 +25,7 @@ const DELETE_V3: &str = "/interop/rest/v3/files/delete";
 
 /// `GET /interop/rest/{version}/applicationsnapshots/{name}/contents`
 pub(super) async fn contents(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path((version, name)): Path<(String, String)>,
     headers: HeaderMap,
@@ -42,7 +42,7 @@ pub(super) async fn contents(
 
 /// `POST /interop/rest/v2/files/download`
 pub(super) async fn prepare(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Response {
@@ -53,7 +53,7 @@ pub(super) async fn prepare(
 
 /// `GET /interop/rest/v2/files/download/{id}`
 pub(super) async fn prepared(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -67,7 +67,7 @@ pub(super) async fn prepared(
 
 /// `DELETE /interop/rest/v2/files/download/{id}`
 pub(super) async fn withdraw(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Response {
@@ -86,7 +86,7 @@ pub(super) async fn withdraw(
 }
 
 /// What a download answers where there is no such file: HTTP 200 all the same.
-pub(super) fn no_such_file(site: &Site, caller: &Caller, name: &str) -> Response {
+pub(super) fn no_such_file(site: &AppState, caller: &Caller, name: &str) -> Response {
     let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
     let href = caller.href(&format!("{V1}/{encoded}/contents"), &site.scenario);
     let me = link("self", &href, "GET", Value::Null);
@@ -95,7 +95,7 @@ pub(super) fn no_such_file(site: &Site, caller: &Caller, name: &str) -> Response
 
 /// `GET /interop/rest/{version}/applicationsnapshots`
 pub(super) async fn list_v1(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path(version): Path<String>,
 ) -> Response {
@@ -107,12 +107,12 @@ pub(super) async fn list_v1(
 }
 
 /// `GET /interop/rest/v2/files/list`
-pub(super) async fn list_v2(State(site): State<Arc<Site>>, Extension(caller): Extension<Caller>) -> Response {
+pub(super) async fn list_v2(State(site): State<Arc<AppState>>, Extension(caller): Extension<Caller>) -> Response {
     list(&site, &caller, LIST_V2)
 }
 
 /// Sizes and times are JSON strings; a snapshot has neither. Whoever looks again and again sees jobs get on.
-fn list(site: &Site, caller: &Caller, path: &str) -> Response {
+fn list(site: &AppState, caller: &Caller, path: &str) -> Response {
     let files: Vec<File> = {
         let mut desk = site.desk();
         desk.pass(site.scenario.fail_job.is_some());
@@ -139,7 +139,7 @@ fn list(site: &Site, caller: &Caller, path: &str) -> Response {
 
 /// `DELETE /interop/rest/{version}/applicationsnapshots/{name}`
 pub(super) async fn delete_v1(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path((version, name)): Path<(String, String)>,
 ) -> Response {
@@ -152,7 +152,7 @@ pub(super) async fn delete_v1(
 
 /// `DELETE /interop/rest/v2/files/delete`, with a body
 pub(super) async fn delete_v2(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Response {
@@ -161,14 +161,14 @@ pub(super) async fn delete_v2(
 
 /// `POST /interop/rest/v3/files/delete`
 pub(super) async fn delete_v3(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Response {
     delete(&site, &caller, &named(&body), DELETE_V3, "POST")
 }
 
-fn delete(site: &Site, caller: &Caller, name: &str, path: &str, action: &str) -> Response {
+fn delete(site: &AppState, caller: &Caller, name: &str, path: &str, action: &str) -> Response {
     let me = link("self", &caller.href(path, &site.scenario), action, Value::Null);
     match site.desk().remove(name, site.scenario.strict_names) {
         Some(_) => answer::json(StatusCode::OK, &json!({ "links": [me], "status": 0, "details": null })),

@@ -19,14 +19,19 @@ use serde_json::json;
 
 use super::answer::{self, Caller};
 use super::fault::{FaultKind, Phase};
-use super::site::{Seen, Site};
+use super::site::{AppState, Seen};
 use super::throttle::Standing;
 
 /// Headers whose values are not remembered.
 const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
 
 /// An answer with the date that the simulator's clock shows.
-pub(super) async fn front(State(site): State<Arc<Site>>, uri: OriginalUri, request: Request, next: Next) -> Response {
+pub(super) async fn front(
+    State(site): State<Arc<AppState>>,
+    uri: OriginalUri,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = answered(Arc::clone(&site), uri, request, next).await;
     // No earlier time has a form.
     let date = SystemTime::from(site.clock()).max(SystemTime::UNIX_EPOCH);
@@ -36,7 +41,7 @@ pub(super) async fn front(State(site): State<Arc<Site>>, uri: OriginalUri, reque
     response
 }
 
-async fn answered(site: Arc<Site>, OriginalUri(uri): OriginalUri, request: Request, next: Next) -> Response {
+async fn answered(site: Arc<AppState>, OriginalUri(uri): OriginalUri, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let phase = Phase::of(request.method().as_str(), &path);
     let user = recognise(&site, request.headers(), &path);
@@ -82,7 +87,7 @@ async fn answered(site: Arc<Site>, OriginalUri(uri): OriginalUri, request: Reque
 
 /// The answer to a request that the rate limit leaves.
 async fn granted(
-    site: &Arc<Site>,
+    site: &Arc<AppState>,
     fault: Option<FaultKind>,
     (phase, path, query): (Phase, &str, Option<&str>),
     caller: Caller,
@@ -113,7 +118,7 @@ async fn granted(
 
 /// The user that a request is from: Basic with the scenario's user and password, or a bearer token. The identity
 /// domain's own API takes bearer tokens only; its token endpoint recognises the client itself.
-fn recognise(site: &Site, headers: &HeaderMap, path: &str) -> Option<String> {
+fn recognise(site: &AppState, headers: &HeaderMap, path: &str) -> Option<String> {
     let credentials = &site.scenario.credentials;
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, value) = value.split_once(' ')?;
@@ -132,7 +137,7 @@ fn recognise(site: &Site, headers: &HeaderMap, path: &str) -> Option<String> {
     (password == credentials.password && (domain.is_empty() || domain.ends_with('.'))).then(|| user.to_owned())
 }
 
-fn base(site: &Site, headers: &HeaderMap) -> String {
+fn base(site: &AppState, headers: &HeaderMap) -> String {
     if let Some(base) = &site.scenario.public_url {
         return base.clone();
     }
@@ -160,7 +165,7 @@ fn remembered(headers: &HeaderMap) -> Vec<(String, String)> {
 /// The answer that a fault gives instead of the handler's, if it does.
 async fn instead(
     fault: Option<FaultKind>,
-    site: &Site,
+    site: &AppState,
     phase: Phase,
     path: &str,
     caller: &Caller,

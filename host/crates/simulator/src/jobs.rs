@@ -11,7 +11,7 @@ use super::answer::{self, Caller, link};
 use super::desk::{File, Job, Standing, Work};
 use super::reports::insufficient;
 use super::scenario::ArchiveName;
-use super::site::Site;
+use super::site::AppState;
 
 const SECURITY: &str = "/interop/rest/security/v1/jobs";
 pub(super) const DOWNLOADS: &str = "/interop/rest/v2/status/download";
@@ -19,14 +19,14 @@ const FILES: &str = "/interop/rest/v2/files/download";
 
 /// Where jobs of a kind are asked how they stand.
 #[derive(Clone, Debug)]
-pub(super) enum Board {
+pub(super) enum JobApi {
     /// `security/v1/jobs`
     Security,
     /// `VERSION/status/jobs`
     Version(String),
 }
 
-impl Board {
+impl JobApi {
     fn path(&self, id: &str) -> String {
         match self {
             Self::Security => format!("{SECURITY}/{id}"),
@@ -36,7 +36,7 @@ impl Board {
 }
 
 /// Takes a job on that writes a file, and answers with where to ask how it stands. `me` is the link to the request.
-pub(super) fn submit(site: &Site, caller: &Caller, me: Value, board: &Board, file: File) -> Response {
+pub(super) fn submit(site: &AppState, caller: &Caller, me: Value, board: &JobApi, file: File) -> Response {
     let scenario = &site.scenario;
     if let Some(refusal) = &scenario.refuse_job {
         let text = refusal.text.clone().unwrap_or_else(|| insufficient(file.table.report));
@@ -53,7 +53,7 @@ pub(super) fn submit(site: &Site, caller: &Caller, me: Value, board: &Board, fil
 }
 
 /// Takes a job on that makes a file ready to be downloaded.
-pub(super) fn offer(site: &Site, caller: &Caller, me: Value, file: Option<File>) -> Response {
+pub(super) fn offer(site: &AppState, caller: &Caller, me: Value, file: Option<File>) -> Response {
     let id = (site.desk()).submit(Job::new(site.scenario.slow_job, Work::Offer(file)));
     answer::job(
         &site.scenario,
@@ -63,7 +63,7 @@ pub(super) fn offer(site: &Site, caller: &Caller, me: Value, file: Option<File>)
     )
 }
 
-fn in_progress(site: &Site, caller: &Caller, me: Value, path: &str) -> Vec<Value> {
+fn in_progress(site: &AppState, caller: &Caller, me: Value, path: &str) -> Vec<Value> {
     let status = caller.link(site.scenario.status_link, path, &site.scenario);
     let mut links = vec![me];
     links.extend(status.map(|href| link("Job Status", &href, "GET", Value::Null)));
@@ -72,35 +72,35 @@ fn in_progress(site: &Site, caller: &Caller, me: Value, path: &str) -> Vec<Value
 
 /// `GET /interop/rest/security/v1/jobs/{id}`
 pub(super) async fn security(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Response {
-    poll(&site, &caller, &id, &Board::Security.path(&id))
+    poll(&site, &caller, &id, &JobApi::Security.path(&id))
 }
 
 /// `GET /interop/rest/{version}/status/jobs/{id}`
 pub(super) async fn version(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path((version, id)): Path<(String, String)>,
 ) -> Response {
     if !matches!(version.as_str(), "11.1.2.3.600" | "v1" | "v2") {
         return answer::refusal(StatusCode::NOT_FOUND, "");
     }
-    poll(&site, &caller, &id, &Board::Version(version).path(&id))
+    poll(&site, &caller, &id, &JobApi::Version(version).path(&id))
 }
 
 /// `GET /interop/rest/v2/status/download/{id}`
 pub(super) async fn download(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Response {
     poll(&site, &caller, &id, &format!("{DOWNLOADS}/{id}"))
 }
 
-fn poll(site: &Site, caller: &Caller, id: &str, path: &str) -> Response {
+fn poll(site: &AppState, caller: &Caller, id: &str, path: &str) -> Response {
     let scenario = &site.scenario;
     let me = link("self", &caller.href(path, scenario), "GET", Value::Null);
     let standing = site.desk().poll(id);
@@ -127,7 +127,7 @@ fn poll(site: &Site, caller: &Caller, id: &str, path: &str) -> Response {
     }
 }
 
-fn written(site: &Site, caller: &Caller, path: &str, file: &File) -> Response {
+fn written(site: &AppState, caller: &Caller, path: &str, file: &File) -> Response {
     let scenario = &site.scenario;
     let href = caller.href(path, scenario);
     if file.table.archive.is_none() || scenario.archive_name != ArchiveName::Job {

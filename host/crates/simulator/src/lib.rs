@@ -9,13 +9,13 @@
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
-//! use host::simulator::{Scenario, Simulator};
+//! use simulator::{Scenario, Simulator};
 //!
 //! let scenario: Scenario = "slow-job=3,download:cut=1".parse()?;
 //! let running = Simulator::start(scenario, 0, false).await?;
 //! assert_eq!(running.url().host_str(), Some("127.0.0.1"));
 //! running.stop().await;
-//! # Ok::<(), host::simulator::SimulatorError>(()) }).unwrap();
+//! # Ok::<(), simulator::SimulatorError>(()) }).unwrap();
 //! ```
 
 mod about;
@@ -77,7 +77,7 @@ pub use site::Seen;
 pub use switches::Switch;
 pub use throttle::{LimitHeaders, RateLimit};
 
-use site::Site;
+use site::AppState;
 
 /// How long requests may still take after [`Running::stop`].
 const GRACE: Duration = Duration::from_millis(500);
@@ -153,7 +153,7 @@ impl Simulator {
         let url = format!("{scheme}://{address}{}", scenario.prefix);
         let url = Url::parse(&url).map_err(|error| failed(io::Error::other(error)))?;
 
-        let site = Arc::new(Site::new(scenario, tls));
+        let site = Arc::new(AppState::new(scenario, tls));
         let service = router(&site).into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         let ca_pem = identity.as_ref().map(|identity| identity.ca_pem.clone());
@@ -188,7 +188,7 @@ impl Simulator {
 pub struct Running {
     url: Url,
     ca_pem: Option<String>,
-    site: Arc<Site>,
+    site: Arc<AppState>,
     handle: Handle<SocketAddr>,
     server: Option<JoinHandle<io::Result<()>>>,
 }
@@ -231,7 +231,7 @@ impl Drop for Running {
     }
 }
 
-fn router(site: &Arc<Site>) -> Router {
+fn router(site: &Arc<AppState>) -> Router {
     let routes = Router::new()
         .merge(epm())
         .merge(identity_domain())
@@ -245,7 +245,7 @@ fn router(site: &Arc<Site>) -> Router {
     }
 }
 
-fn epm() -> Router<Arc<Site>> {
+fn epm() -> Router<Arc<AppState>> {
     Router::new()
         .route(
             "/interop/rest/security/v1/invalidloginreport",
@@ -279,7 +279,7 @@ fn epm() -> Router<Arc<Site>> {
         .route("/interop/rest/v3/files/delete", post(files::delete_v3))
 }
 
-fn identity_domain() -> Router<Arc<Site>> {
+fn identity_domain() -> Router<Arc<AppState>> {
     Router::new()
         .route(
             "/admin/v1/AuditEvents",

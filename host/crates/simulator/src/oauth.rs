@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
 use super::answer::{self, Caller};
-use super::site::Site;
+use super::site::AppState;
 use super::tokens::DeviceStanding;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -42,7 +42,7 @@ struct Grant {
 
 /// `POST /oauth2/v1/token`
 pub(super) async fn token(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Bytes,
@@ -55,7 +55,7 @@ pub(super) async fn token(
 
 /// `POST /oauth2/v1/device`
 pub(super) async fn device(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Bytes,
@@ -107,7 +107,7 @@ fn form(headers: &HeaderMap, body: &[u8]) -> Result<HashMap<String, String>, OAu
 }
 
 fn answer_token(
-    site: &Site,
+    site: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
     form: &HashMap<String, String>,
@@ -213,7 +213,7 @@ struct Client {
 
 /// By Basic authentication, by secret or assertion in the body, or, for a public client, by its id alone.
 fn client(
-    site: &Site,
+    site: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
     form: &HashMap<String, String>,
@@ -291,7 +291,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// The claims of a JWT that `issuer` signed with the scenario's key, for this server, and that has not ended.
-fn claims(site: &Site, caller: &Caller, assertion: &str, issuer: &str) -> Option<Value> {
+fn claims(site: &AppState, caller: &Caller, assertion: &str, issuer: &str) -> Option<Value> {
     let header = jsonwebtoken::decode_header(assertion).ok()?;
     if header.kid.is_none() && header.x5t.is_none() {
         return None;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Caller};
 use super::history::DAY;
-use super::site::Site;
+use super::site::AppState;
 
 /// How the next page is found.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ enum Next {
 
 /// `GET /pages/link`
 pub(super) async fn link(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -35,14 +35,14 @@ pub(super) async fn link(
 
 /// `GET /pages/token`
 pub(super) async fn token(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Response {
     page(&site, &caller, query.as_deref().unwrap_or_default(), Next::Token)
 }
 
-fn page(site: &Site, caller: &Caller, query: &str, next: Next) -> Response {
+fn page(site: &AppState, caller: &Caller, query: &str, next: Next) -> Response {
     let form: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let given = |name: &str| form.get(name).map(String::as_str);
     let time = |name: &str, default: i64| {
@@ -85,7 +85,7 @@ fn page(site: &Site, caller: &Caller, query: &str, next: Next) -> Response {
     response
 }
 
-fn link_header(site: &Site, caller: &Caller, form: &HashMap<String, String>, page: &str) -> Option<String> {
+fn link_header(site: &AppState, caller: &Caller, form: &HashMap<String, String>, page: &str) -> Option<String> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     let mut kept: Vec<_> = form.iter().filter(|(name, _)| *name != "page").collect();
     kept.sort();

@@ -14,9 +14,9 @@ use super::answer::{self, Caller, link};
 use super::chance::{hex32, word};
 use super::desk::{File, Report, Table};
 use super::history::DAY;
-use super::jobs::{self, Board};
+use super::jobs::{self, JobApi};
 use super::scenario::{ArchiveName, ArchiveStyle};
-use super::site::Site;
+use super::site::AppState;
 use super::window::Days;
 
 const INVALID_LOGIN: &str = "/interop/rest/security/v1/invalidloginreport";
@@ -29,7 +29,7 @@ pub(super) const EPM_RETENTION: i64 = 120;
 
 /// `POST /interop/rest/security/v1/invalidloginreport`
 pub(super) async fn invalid_login(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Bytes,
@@ -66,7 +66,7 @@ pub(super) async fn invalid_login(
                 &site,
                 &caller,
                 me,
-                &Board::Security,
+                &JobApi::Security,
                 file(&site, name.to_owned(), table),
             )
         }
@@ -76,7 +76,7 @@ pub(super) async fn invalid_login(
 
 /// `POST /interop/rest/{version}/reports?q={type:userauditreport,…}`
 pub(super) async fn user_audit_v1(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Path(version): Path<String>,
     RawQuery(query): RawQuery,
@@ -101,13 +101,13 @@ pub(super) async fn user_audit_v1(
         me,
         (given("since"), given("until")),
         given("fileName"),
-        &Board::Version(version),
+        &JobApi::Version(version),
     )
 }
 
 /// `POST /interop/rest/v2/reports/useraudit`
 pub(super) async fn user_audit_v2(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Response {
@@ -115,7 +115,7 @@ pub(super) async fn user_audit_v2(
     let given = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
     let data = json!({ "fileName": given("fileName"), "since": given("since"), "until": given("until") });
     let me = link("self", &caller.href(USER_AUDIT_V2, &site.scenario), "POST", data);
-    let board = Board::Version("v2".to_owned());
+    let board = JobApi::Version("v2".to_owned());
     user_audit(
         &site,
         &caller,
@@ -126,7 +126,14 @@ pub(super) async fn user_audit_v2(
     )
 }
 
-fn user_audit(site: &Site, caller: &Caller, me: Value, dates: (&str, &str), name: &str, board: &Board) -> Response {
+fn user_audit(
+    site: &AppState,
+    caller: &Caller,
+    me: Value,
+    dates: (&str, &str),
+    name: &str,
+    board: &JobApi,
+) -> Response {
     match period(site, Report::UserAudit, dates, name, EPM_RETENTION) {
         Ok(days) => {
             let style = Some(site.scenario.archive).filter(|style| *style != ArchiveStyle::Bare);
@@ -148,7 +155,7 @@ fn user_audit(site: &Site, caller: &Caller, me: Value, dates: (&str, &str), name
 }
 
 /// The period of a report that may be written, or why it may not.
-fn period(site: &Site, report: Report, dates: (&str, &str), name: &str, retention: i64) -> Result<Days, String> {
+fn period(site: &AppState, report: Report, dates: (&str, &str), name: &str, retention: i64) -> Result<Days, String> {
     if !site.scenario.authorized {
         return Err(format!("EPMCSS-21192: {}", unauthorized(report)));
     }
@@ -164,7 +171,7 @@ fn period(site: &Site, report: Report, dates: (&str, &str), name: &str, retentio
     })
 }
 
-fn file(site: &Site, name: String, table: Table) -> File {
+fn file(site: &AppState, name: String, table: Table) -> File {
     File {
         name,
         inbox: site.scenario.strict_names,

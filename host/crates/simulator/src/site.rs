@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::audit_events::{Indexes, Kept};
-use super::desk::Desk;
+use super::desk::JobStore;
 use super::fault::Faults;
 use super::history::{DAY, History};
 use super::resource::Resources;
@@ -45,7 +45,7 @@ impl Seen {
 
 /// Everything that handlers share.
 #[derive(Debug)]
-pub(super) struct Site {
+pub(super) struct AppState {
     pub(super) scenario: Scenario,
     pub(super) history: History,
     pub(super) faults: Faults,
@@ -54,14 +54,14 @@ pub(super) struct Site {
     /// When it began: no other has begun at the same nanosecond.
     pub(super) since: Timestamp,
     turns: AtomicU64,
-    desk: Mutex<Desk>,
+    desk: Mutex<JobStore>,
     tokens: Mutex<Tokens>,
     indexes: Mutex<Indexes>,
     kept: Mutex<Kept>,
     seen: Mutex<VecDeque<Seen>>,
 }
 
-impl Site {
+impl AppState {
     pub(super) fn new(scenario: Scenario, tls: bool) -> Self {
         Self {
             history: History::new(scenario.seed, scenario.rows, scenario.hostile_names),
@@ -84,7 +84,7 @@ impl Site {
         }
     }
 
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+    pub(super) fn desk(&self) -> MutexGuard<'_, JobStore> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn only_so_many_requests_are_remembered() {
-        let site = Site::new(Scenario::default(), false);
+        let site = AppState::new(Scenario::default(), false);
         for number in 0..SEEN + 5 {
             let path = number.to_string();
             site.remember(Seen {

@@ -20,7 +20,7 @@ use super::desk::{File, Report, Table};
 use super::history::Login;
 use super::reports::{EPM_RETENTION, exists, insufficient, plain_name, unauthorized};
 use super::scenario::{ArchiveStyle, TimeStyle};
-use super::site::Site;
+use super::site::AppState;
 use super::table::Clock;
 use super::window::Days;
 
@@ -31,7 +31,7 @@ const ROWS: usize = 1000;
 
 /// `GET /interop/rest/security/v1/report/userloginreport`
 pub(super) async fn report(
-    State(site): State<Arc<Site>>,
+    State(site): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -97,7 +97,7 @@ pub(super) async fn report(
 }
 
 /// The rows in the answer, written while they are sent.
-fn rows(table: &Table, site: &Site, links: &Value) -> Response {
+fn rows(table: &Table, site: &AppState, links: &Value) -> Response {
     let mut rows = table.rows(site).peekable();
     if site.scenario.empty_reports && rows.peek().is_none() {
         let body =

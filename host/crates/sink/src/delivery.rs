@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::dead_letters::{DeadLetters, Undelivered};
-use super::{BatchLimits, Journal, Rejection, Sink, SinkError, Verdict};
+use super::{BatchLimits, IntentLog, Rejection, Sink, SinkError, Verdict};
 use event::{Event, Provenance};
 
 /// When a batch is delivered again.
@@ -42,7 +42,7 @@ impl Default for DeliveryPolicy {
 
 /// What came of a sink's events; readable while they are under way.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct DeliveryCounters {
     delivered: AtomicU64,
     retries: AtomicU64,
     dead_lettered: AtomicU64,
@@ -50,7 +50,7 @@ pub struct Tally {
     closed: AtomicBool,
 }
 
-impl Tally {
+impl DeliveryCounters {
     /// Events that the receiver has taken.
     pub fn delivered(&self) -> u64 {
         self.delivered.load(Ordering::Relaxed)
@@ -83,7 +83,7 @@ impl Tally {
 
 /// Where events go that cannot be delivered.
 #[derive(Debug, Clone)]
-pub struct Remains {
+pub struct DeadLetterContext {
     /// The store.
     pub dead_letters: Arc<DeadLetters>,
     /// What the sink leads to, in a text without secrets; none where nobody configured it.
@@ -98,7 +98,7 @@ pub struct Remains {
 pub struct Delivery {
     sink: Box<dyn Sink>,
     policy: DeliveryPolicy,
-    remains: Remains,
+    remains: DeadLetterContext,
     limits: BatchLimits,
     gathered: Vec<Event>,
     gathered_bytes: usize,
@@ -108,7 +108,7 @@ pub struct Delivery {
     down: Option<(Instant, String)>,
     /// Whether a sink that is down ends the delivery.
     waits: bool,
-    tally: Arc<Tally>,
+    tally: Arc<DeliveryCounters>,
     /// The first thing that kept an event from being a dead letter.
     trouble: Option<String>,
 }
@@ -184,7 +184,7 @@ struct Attempts {
 
 impl Delivery {
     /// Deliveries to `sink`.
-    pub fn new(sink: Box<dyn Sink>, policy: DeliveryPolicy, remains: Remains) -> Self {
+    pub fn new(sink: Box<dyn Sink>, policy: DeliveryPolicy, remains: DeadLetterContext) -> Self {
         let limits = sink.limits();
         Delivery {
             sink,
@@ -223,7 +223,7 @@ impl Delivery {
     }
 
     /// Has the sink keep what it seals in the journal; says whether it seals anything. To be asked before any delivery.
-    pub fn seal_with(&mut self, journal: Arc<dyn Journal>) -> bool {
+    pub fn seal_with(&mut self, journal: Arc<dyn IntentLog>) -> bool {
         self.sink.seal_with(journal)
     }
 
@@ -234,7 +234,7 @@ impl Delivery {
     }
 
     /// What has come of the events so far.
-    pub fn tally(&self) -> Arc<Tally> {
+    pub fn tally(&self) -> Arc<DeliveryCounters> {
         Arc::clone(&self.tally)
     }
 
@@ -242,7 +242,7 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Where the sink is at its end. Events taken and not in the [`Tally`] then are undelivered.
+    /// Where the sink is at its end. Events taken and not in the [`DeliveryCounters`] then are undelivered.
     pub async fn deliver(&mut self, events: &[Event]) -> Result<(), SinkError> {
         let mut rest = events;
         while !rest.is_empty() {
@@ -327,11 +327,11 @@ impl Delivery {
             };
             let mut part = Part::new(events);
             let outcome = self.attempt(&mut part, &mut attempts).await?;
-            Tally::add(&self.tally.delivered, part.taken);
+            DeliveryCounters::add(&self.tally.delivered, part.taken);
             let refused = part.refused.iter().map(|(event, reason)| (event, reason.as_str()));
             self.set_aside(refused.collect(), &attempts);
             match outcome {
-                Outcome::Accepted => Tally::add(&self.tally.delivered, part.left.len()),
+                Outcome::Accepted => DeliveryCounters::add(&self.tally.delivered, part.left.len()),
                 Outcome::TooLarge(_) if part.left.len() > 1 => {
                     let (first, second) = part.halves();
                     parts.push(second);
@@ -463,7 +463,7 @@ impl Delivery {
                 attempts: attempts.count,
             })
             .collect();
-        let Remains {
+        let DeadLetterContext {
             dead_letters,
             destination,
             run_id,
@@ -477,13 +477,13 @@ impl Delivery {
                     let reason = letters.first().map(|letter| letter.reason).unwrap_or_default();
                     tracing::warn!(sink = %self.sink.name(), "events are kept as dead letters: {reason}");
                 }
-                Tally::add(&self.tally.dead_lettered, letters.len());
+                DeliveryCounters::add(&self.tally.dead_lettered, letters.len());
             }
             Err(error) => {
                 // Whoever asks at the end says how many they were, and what can be done.
                 let text = super::answer::in_one_line(&error);
                 tracing::debug!(sink = %self.sink.name(), events = letters.len(), "not delivered and not kept: {text}");
-                Tally::add(&self.tally.undelivered, letters.len());
+                DeliveryCounters::add(&self.tally.undelivered, letters.len());
                 self.trouble.get_or_insert(text);
             }
         }

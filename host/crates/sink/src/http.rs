@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::life::Life;
+use super::life::SinkState;
 use super::{BatchLimits, Compression, Guarantee, Sink, SinkError, Verdict, answer, idempotency_key, probe};
 use event::{Event, Provenance, Rendering};
 use remote::{Remote, Request};
@@ -64,7 +64,7 @@ pub struct HttpSink {
     remote: Arc<Remote>,
     options: HttpOptions,
     provenance: Arc<Provenance>,
-    life: Life,
+    life: SinkState,
 }
 
 impl HttpSink {
@@ -84,7 +84,7 @@ impl HttpSink {
             remote,
             options,
             provenance,
-            life: Life::default(),
+            life: SinkState::default(),
         };
         // A receiver may say the address back, and a signature in it is as good as a password. A word like `json` is none, and
         // would be taken out of every message.

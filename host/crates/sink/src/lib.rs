@@ -7,8 +7,8 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use host::event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
-//! use host::sink::{FileOptions, FileSink, Format, Renderer, Sink};
+//! use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
+//! use sink::{FileOptions, FileSink, Format, Renderer, Sink};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! let provenance = Arc::new(Provenance::new("user-login", "epm", "epm.example.com", Product::EpmCloud));
@@ -60,14 +60,16 @@ mod verdict;
 pub use answer::in_one_line;
 pub use compression::Compression;
 pub use dead_letters::DeadLetters;
-pub use delivery::{Delivery, DeliveryPolicy, Remains, Tally};
+pub use delivery::{DeadLetterContext, Delivery, DeliveryCounters, DeliveryPolicy};
 pub use error::SinkError;
 pub use file::{Completed, Existing, FileMode, FileOptions, FileSink, Rotation, UselessRotation};
 pub use format::{Format, UnknownFormat};
 pub use http::{HttpBody, HttpOptions, HttpSink};
 pub use key::idempotency_key;
 pub use nats::{BadSubject, NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
-pub use object_store::{Bucket, Credentials, METADATA, ObjectStoreOptions, ObjectStoreSink, Place, instance_url};
+pub use object_store::{
+    Bucket, Credentials, METADATA, ObjectStoreOptions, ObjectStoreSink, UploadTarget, instance_url,
+};
 pub use otlp::{OtlpCompression, OtlpOptions, OtlpProtocol, OtlpSink};
 pub use parquet::Pages;
 pub use plugin::{PluginOptions, PluginSink};
@@ -76,7 +78,7 @@ pub use postgres::{
 };
 pub use renderer::Renderer;
 pub use seal::hex;
-pub use seal::{Journal, Seal};
+pub use seal::{IntentLog, WriteIntent};
 pub use spec::SinkSpec;
 pub use stdout::StdoutSink;
 pub use stream::StreamTransport;
@@ -119,7 +121,7 @@ pub trait Sink: Send {
     /// Where its output appears under a name, in one step or in several: tells the journal of each step before and after,
     /// from the first event on. What is sealed so outlives a crash, whether the sink is closed or not. Says whether it
     /// is such a sink.
-    fn seal_with(&mut self, _journal: Arc<dyn Journal>) -> bool {
+    fn seal_with(&mut self, _journal: Arc<dyn IntentLog>) -> bool {
         false
     }
 

@@ -1,10 +1,10 @@
-//! Where a sink whose receiver answers is in its life: [`Life`].
+//! Where a sink whose receiver answers is in its life: [`SinkState`].
 
 use super::SinkError;
 
 /// What a sink may still do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Life {
+pub(super) enum SinkState {
     /// Takes events.
     #[default]
     Open,
@@ -14,7 +14,7 @@ pub(super) enum Life {
     Closed,
 }
 
-impl Life {
+impl SinkState {
     /// Begins a delivery. Until it is [answered](Life::answered) the sink of that name is at its end: a future that is
     /// dropped leaves it there.
     ///
@@ -22,16 +22,16 @@ impl Life {
     ///
     /// Where it takes no more events.
     pub(super) fn begin(&mut self, sink: &str) -> Result<(), SinkError> {
-        if *self != Life::Open {
+        if *self != SinkState::Open {
             return Err(ended(sink));
         }
-        *self = Life::Unfinished;
+        *self = SinkState::Unfinished;
         Ok(())
     }
 
     /// The delivery has its verdict, whichever it is.
     pub(super) fn answered(&mut self) {
-        *self = Life::Open;
+        *self = SinkState::Open;
     }
 
     /// Closes the sink of that name; a second time does nothing.
@@ -40,17 +40,17 @@ impl Life {
     ///
     /// Where it was given up or has failed: what it took is not complete.
     pub(super) fn close(&mut self, sink: &str) -> Result<(), SinkError> {
-        if *self == Life::Unfinished {
+        if *self == SinkState::Unfinished {
             return Err(ended(sink));
         }
-        *self = Life::Closed;
+        *self = SinkState::Closed;
         Ok(())
     }
 
     /// Gives it up, unless it is closed already.
     pub(super) fn give_up(&mut self) {
-        if *self == Life::Open {
-            *self = Life::Unfinished;
+        if *self == SinkState::Open {
+            *self = SinkState::Unfinished;
         }
     }
 }
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_delivery_that_nobody_waits_for_is_the_end() {
-        let mut life = Life::default();
+        let mut life = SinkState::default();
         life.begin("s").unwrap();
         assert!(life.begin("s").is_err() && life.close("s").is_err());
         life.answered();
@@ -74,12 +74,12 @@ mod tests {
 
     #[test]
     fn a_closed_sink_stays_closed_and_one_given_up_is_never_complete() {
-        let mut life = Life::default();
+        let mut life = SinkState::default();
         life.close("s").unwrap();
         life.give_up();
         life.close("s").unwrap();
         assert!(life.begin("s").is_err());
-        let mut life = Life::default();
+        let mut life = SinkState::default();
         life.give_up();
         assert!(life.close("s").is_err() && life.begin("s").is_err());
     }

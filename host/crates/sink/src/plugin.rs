@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 
 use super::answer::{self, in_one_line};
-use super::life::Life;
+use super::life::SinkState;
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Transport, Verdict, idempotency_key, probe};
 use event::{Event, Provenance, Rendering};
 use fetch::build_request;
@@ -37,7 +37,7 @@ pub struct PluginSink {
     encoder: Option<Encoder>,
     /// A batch of which some deliveries were already accepted.
     pending: Option<Pending>,
-    life: Life,
+    life: SinkState,
 }
 
 /// What the plugin made of a batch.
@@ -119,7 +119,7 @@ impl PluginSink {
             guarantee,
             encoder: Some(encoder),
             pending: None,
-            life: Life::default(),
+            life: SinkState::default(),
         })
     }
 

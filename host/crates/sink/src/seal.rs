@@ -14,7 +14,7 @@ const READ: usize = 64 * 1024;
 
 /// Bytes that are about to appear in a file, or have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seal {
+pub struct WriteIntent {
     /// Of all events that the sink was given, so many from the first are in these bytes or in what was sealed before.
     pub events: u64,
     /// The id of the last of them.
@@ -29,7 +29,7 @@ pub struct Seal {
     pub sha256: String,
 }
 
-impl Seal {
+impl WriteIntent {
     /// Whether the bytes are there. Blocks.
     ///
     /// # Errors
@@ -64,9 +64,9 @@ impl Seal {
 
 /// Keeps what is sealed, so that the next run knows of it. A sink goes on once it is kept, and fails where it cannot be.
 #[async_trait]
-pub trait Journal: Send + Sync {
+pub trait IntentLog: Send + Sync {
     /// These bytes are about to appear. What was said before and not confirmed is taken back.
-    async fn intend(&self, seal: &Seal) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    async fn intend(&self, seal: &WriteIntent) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
     /// What was said last is there, and outlives a crash of the machine.
     async fn confirm(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -90,7 +90,7 @@ mod tests {
     fn bytes_are_found_where_they_were_to_be_and_nowhere_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        let seal = Seal {
+        let seal = WriteIntent {
             events: 1,
             last: None,
             path: path.clone(),
@@ -112,10 +112,10 @@ mod tests {
             fs::write(&path, content).unwrap();
             assert_eq!(seal.is_there().unwrap(), there, "{content}");
         }
-        let elsewhere = |path: PathBuf| Seal { path, ..seal.clone() };
+        let elsewhere = |path: PathBuf| WriteIntent { path, ..seal.clone() };
         assert!(!elsewhere(path.join("below a file")).is_there().unwrap());
         assert!(!elsewhere(folder.path().into()).is_there().unwrap(), "a folder");
-        let endless = Seal {
+        let endless = WriteIntent {
             offset: u64::MAX,
             ..seal.clone()
         };

@@ -9,40 +9,40 @@ const REASON_CHARS: usize = 300;
 /// What went wrong with all that was sent, without the events' content, in the receiver's own words: they are fit to print
 /// only once [`presentable`] has taken out what they repeat of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum ReceiverError {
     /// It may go by itself: nobody answers, or the receiver is busy.
-    Passing(String),
+    Transient(String),
     /// It stays until somebody changes something: a wrong password, a missing table.
-    Lasting(String),
+    Permanent(String),
 }
 
-impl Trouble {
+impl ReceiverError {
     /// For what may pass.
-    pub(super) fn passing(reason: impl Into<String>) -> Trouble {
-        Trouble::Passing(reason.into())
+    pub(super) fn transient(reason: impl Into<String>) -> ReceiverError {
+        ReceiverError::Transient(reason.into())
     }
 
     /// For what stays.
-    pub(super) fn lasting(reason: impl Into<String>) -> Trouble {
-        Trouble::Lasting(reason.into())
+    pub(super) fn permanent(reason: impl Into<String>) -> ReceiverError {
+        ReceiverError::Permanent(reason.into())
     }
 
     /// The same, with the place in front that it was met at.
-    pub(super) fn at(self, place: impl std::fmt::Display) -> Trouble {
+    pub(super) fn at(self, place: impl std::fmt::Display) -> ReceiverError {
         match self {
-            Trouble::Passing(reason) => Trouble::passing(format!("{place}: {reason}")),
-            Trouble::Lasting(reason) => Trouble::lasting(format!("{place}: {reason}")),
+            ReceiverError::Transient(reason) => ReceiverError::transient(format!("{place}: {reason}")),
+            ReceiverError::Permanent(reason) => ReceiverError::permanent(format!("{place}: {reason}")),
         }
     }
 
     /// What it means for a batch, without the secrets of the sink.
     pub(super) fn verdict(self, secrets: &Redactor) -> Verdict {
         match self {
-            Trouble::Passing(reason) => Verdict::Retry {
+            ReceiverError::Transient(reason) => Verdict::Retry {
                 after: None,
                 reason: presentable(secrets, &reason),
             },
-            Trouble::Lasting(reason) => Verdict::Unusable {
+            ReceiverError::Permanent(reason) => Verdict::Unusable {
                 reason: presentable(secrets, &reason),
             },
         }
@@ -50,7 +50,7 @@ impl Trouble {
 
     /// What it means for a probe, without the secrets of the sink.
     pub(super) fn unusable(self, sink: &str, secrets: &Redactor) -> SinkError {
-        let (Trouble::Passing(problem) | Trouble::Lasting(problem)) = self;
+        let (ReceiverError::Transient(problem) | ReceiverError::Permanent(problem)) = self;
         SinkError::Unusable {
             sink: sink.to_owned(),
             problem: presentable(secrets, &problem),
@@ -70,14 +70,16 @@ mod tests {
 
     #[test]
     fn a_reason_is_one_short_line() {
-        let trouble = Trouble::passing(format!("busy\r\nX-Injected: \u{1b}[31m{}", "x".repeat(1000)));
+        let trouble = ReceiverError::transient(format!("busy\r\nX-Injected: \u{1b}[31m{}", "x".repeat(1000)));
         let none = Redactor::default();
         let Verdict::Retry { after: None, reason } = trouble.verdict(&none) else {
             panic!("it may pass");
         };
         assert!(!reason.contains(['\n', '\r', '\u{1b}']));
         assert!(reason.chars().count() <= REASON_CHARS + 1);
-        assert!(matches!(Trouble::lasting("no").verdict(&none), Verdict::Unusable { reason } if reason == "no"));
+        assert!(
+            matches!(ReceiverError::permanent("no").verdict(&none), Verdict::Unusable { reason } if reason == "no")
+        );
     }
 
     #[test]
@@ -89,7 +91,10 @@ mod tests {
             format!("{} canary-4711", "x".repeat(REASON_CHARS - 6)),
             "no can\u{200b}ary-47\u{2060}11 here".to_owned(),
         ] {
-            for trouble in [Trouble::passing(said.clone()), Trouble::lasting(said.clone())] {
+            for trouble in [
+                ReceiverError::transient(said.clone()),
+                ReceiverError::permanent(said.clone()),
+            ] {
                 let verdict = format!("{:?}", trouble.clone().verdict(&secrets));
                 let probe = format!("{:?}", trouble.unusable("s", &secrets));
                 for text in [verdict, probe] {

@@ -5,8 +5,8 @@
 //! says of any component whether it fits this host. [`watch()`] tells when a project changes.
 //!
 //! ```
-//! use host::plugin::PluginKind;
-//! use host::workshop::{Language, Project, write_new};
+//! use sandbox::PluginKind;
+//! use workshop::{Language, Project, write_new};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let hello = folder.path().join("hello");

@@ -1,6 +1,6 @@
 //! Asks for pages before they are needed, and hands them out in order.
 //!
-//! [`Turns`] is what the lists of a run share: how many pages are asked for at once, how many may be in memory, and which
+//! [`PageScheduler`] is what the lists of a run share: how many pages are asked for at once, how many may be in memory, and which
 //! list is next. Each page travels as a task of its own, so that its bytes come in while another page is read.
 
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ use remote::{Parallel, Request};
 
 /// Who may ask for a page now, over all lists of a run.
 #[derive(Clone)]
-pub(crate) struct Turns {
+pub(crate) struct PageScheduler {
     /// Held while a page is asked for.
     requests: Arc<Semaphore>,
     /// Held by a page asked for ahead until it was read: twice as many, so that asking goes on while pages are read.
@@ -65,9 +65,9 @@ impl Place {
     }
 }
 
-impl Turns {
-    pub(crate) fn new(parallel: Parallel) -> Turns {
-        Turns {
+impl PageScheduler {
+    pub(crate) fn new(parallel: Parallel) -> PageScheduler {
+        PageScheduler {
             requests: Arc::new(Semaphore::new(parallel.get())),
             room: Arc::new(Semaphore::new(2 * parallel.get())),
             last: Arc::default(),
@@ -207,7 +207,7 @@ impl<'a> Ahead<'a> {
     }
 }
 
-async fn room(place: &mut Place, turns: &Turns) -> Option<OwnedSemaphorePermit> {
+async fn room(place: &mut Place, turns: &PageScheduler) -> Option<OwnedSemaphorePermit> {
     place.first().await;
     turns.room().await
 }

@@ -44,7 +44,7 @@ pub fn files(base: &Path) -> [PathBuf; 2] {
 
 /// How far a list was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct PagesMark {
     /// The position of the next record, counted from 1: all before were read, each once.
     pub(super) next: u64,
     /// Records that a request really brings.
@@ -64,13 +64,13 @@ struct Note {
     /// SHA-256 of what was asked.
     query: String,
     #[serde(flatten)]
-    mark: Mark,
+    mark: PagesMark,
     /// SHA-256 of the records.
     sha256: String,
 }
 
 /// Keeps what is read of one list.
-pub(super) struct Keeper {
+pub(super) struct Bookmark {
     files: [PathBuf; 2],
     query: String,
     /// What the collector writes.
@@ -79,7 +79,7 @@ pub(super) struct Keeper {
     kept: u64,
     hash: Sha256,
     /// What is not kept yet.
-    ahead: Option<Mark>,
+    ahead: Option<PagesMark>,
     every: Duration,
     due: Instant,
 }
@@ -88,16 +88,16 @@ pub(super) struct Keeper {
 pub(super) struct Earlier {
     /// Has the records.
     pub(super) collector: Collector,
-    pub(super) keeper: Keeper,
-    pub(super) mark: Mark,
+    pub(super) keeper: Bookmark,
+    pub(super) mark: PagesMark,
     /// What the last records are known by, as many as a request brings.
     last: Vec<String>,
 }
 
-impl Keeper {
+impl Bookmark {
     /// Keeps what `collector` has got, at least so often, in the files for the document at `base`.
-    pub(super) fn new(base: &Path, query: String, collector: &Collector, every: Duration) -> io::Result<Keeper> {
-        Ok(Keeper {
+    pub(super) fn new(base: &Path, query: String, collector: &Collector, every: Duration) -> io::Result<Bookmark> {
+        Ok(Bookmark {
             files: files(base),
             query,
             source: Arc::new(collector.share()?),
@@ -110,7 +110,7 @@ impl Keeper {
     }
 
     /// The list was read so far.
-    pub(super) fn reached(&mut self, mark: Mark) {
+    pub(super) fn reached(&mut self, mark: PagesMark) {
         self.ahead = Some(mark);
     }
 
@@ -199,7 +199,7 @@ impl Earlier {
         if hex(&hash) != note.sha256 || collector.count() != mark.next - 1 {
             return Ok(None);
         }
-        let mut keeper = Keeper::new(base, note.query, &collector, every)?;
+        let mut keeper = Bookmark::new(base, note.query, &collector, every)?;
         (keeper.kept, keeper.hash) = (mark.bytes, hash);
         Ok(Some(Earlier {
             collector,

@@ -1,7 +1,7 @@
 //! Carries out a paged query: the parser gets one JSON record a line and never sees a page.
 //!
 //! [`scim`] asks for positions in a list, several pages [`ahead`] and in order; [`chain`] follows from page to page. Both
-//! take [`Turns`] with the other lists of the run, so that the server is never asked for more at once than agreed. They hand each
+//! take [`PageScheduler`] with the other lists of the run, so that the server is never asked for more at once than agreed. They hand each
 //! [`Page`](page::Page) to a [`Collector`](collector::Collector), which drops repeated records and writes the rest to the
 //! spool. A list that changed while it was read is completed where possible, and otherwise refused: a
 //! missing record is worse than a failed run.
@@ -23,7 +23,7 @@ use url::Url;
 
 use super::download::blocking;
 use super::error::FetchError;
-use super::journal::Journal;
+use super::journal::FetchCheckpoint;
 use super::limits::Limits;
 use super::lines::Tally;
 use super::progress::Progress;
@@ -31,9 +31,9 @@ use super::spool::{Spool, Spooled};
 use super::web_page;
 use remote::{Answer, Remote, Request};
 
-pub(super) use ahead::Turns;
+pub(super) use ahead::PageScheduler;
 pub use bookmark::files as kept_files;
-use bookmark::{Earlier, Keeper};
+use bookmark::{Bookmark, Earlier};
 use collector::{Collector, Taken};
 
 /// The records of a paged query.
@@ -50,7 +50,7 @@ struct Query<'a> {
     remote: &'a Arc<Remote>,
     limits: &'a Limits,
     progress: &'a dyn Progress,
-    turns: &'a Turns,
+    turns: &'a PageScheduler,
     request: Request,
     records: Option<&'a str>,
     key: Option<&'a str>,
@@ -62,9 +62,9 @@ pub(super) async fn run(
     pages: &sandbox::Pages,
     spool: &Spool,
     limits: &Limits,
-    turns: &Turns,
+    turns: &PageScheduler,
     progress: &dyn Progress,
-    journal: &dyn Journal,
+    journal: &dyn FetchCheckpoint,
 ) -> Result<Collected, FetchError> {
     let request = super::request::build(remote, &pages.request)?
         .limit(limits.page_bytes)
@@ -89,7 +89,7 @@ pub(super) async fn run(
                     let asked = digest(&query, count);
                     let restored = Collector::new(spool, pages.key.clone(), limits)?;
                     let every = limits.pages_kept;
-                    let keeper = Keeper::new(&base, asked.clone(), &collector, every)?;
+                    let keeper = Bookmark::new(&base, asked.clone(), &collector, every)?;
                     let earlier = blocking(move || Earlier::read(&base, &asked, restored, every)).await?;
                     (Some(keeper), earlier)
                 }

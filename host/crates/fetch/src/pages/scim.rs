@@ -31,7 +31,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::ahead::{Ahead, Place};
-use super::bookmark::{Earlier, Keeper, Mark};
+use super::bookmark::{Bookmark, Earlier, PagesMark};
 use super::collector::{Collector, Taken};
 use super::{Query, with_parameters, without_parameters};
 use crate::download::blocking;
@@ -53,7 +53,7 @@ pub(super) async fn run(
     query: &Query<'_>,
     collector: Collector,
     count: u64,
-    keeper: Option<Keeper>,
+    keeper: Option<Bookmark>,
     earlier: Option<Earlier>,
 ) -> Result<Collector, FetchError> {
     let mut reading = Reading {
@@ -122,7 +122,7 @@ struct Reading<'a> {
     /// Where the list was first seen to have changed.
     trouble: Option<u64>,
     /// Keeps what was read, for another process.
-    keeper: Option<Keeper>,
+    keeper: Option<Bookmark>,
     /// A total that was told and is wrong.
     told: Option<u64>,
     /// Whether a page has told a total beyond its own end: then it is the list's, and not the page's.
@@ -417,7 +417,7 @@ impl Reading<'_> {
             Ok((collector, bytes))
         });
         let (collector, bytes) = flushed.await?;
-        keeper.reached(Mark {
+        keeper.reached(PagesMark {
             next,
             size: self.size,
             total: self.total,
@@ -610,7 +610,7 @@ pub(super) fn is_too_large(error: &FetchError) -> bool {
 }
 
 /// Waits until what was read is to be kept.
-async fn due(keeper: Option<&Keeper>) {
+async fn due(keeper: Option<&Bookmark>) {
     match keeper {
         Some(keeper) => keeper.due().await,
         None => std::future::pending().await,

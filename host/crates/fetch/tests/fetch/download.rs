@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchError, Fetched, Fetcher, Journal, Limits, Point, Polling};
+use fetch::{FetchCheckpoint, FetchError, FetchStage, Fetched, Fetcher, Limits, Polling};
 use sandbox::{Fetch, HttpRequest, Job, Method};
 use serde_json::json;
 use servers::*;
@@ -74,13 +74,13 @@ async fn server(answer: impl Fn(&Seen, usize) -> Option<Response> + Send + Sync 
 
 async fn run(server: &Server, file: &str) -> Result<Fetched, FetchError> {
     let unsure = Unsure::default();
-    run_from(server, file, Point::Start, Duration::ZERO, &unsure).await
+    run_from(server, file, FetchStage::Start, Duration::ZERO, &unsure).await
 }
 
 async fn run_from(
     server: &Server,
     file: &str,
-    from: Point,
+    from: FetchStage,
     search: Duration,
     unsure: &Unsure,
 ) -> Result<Fetched, FetchError> {
@@ -125,8 +125,8 @@ async fn run_waiting(server: &Server, file: Duration) -> Result<Fetched, FetchEr
 struct Unsure(AtomicUsize);
 
 #[async_trait::async_trait]
-impl Journal for Unsure {
-    async fn reached(&self, _: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+impl FetchCheckpoint for Unsure {
+    async fn reached(&self, _: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Ok(())
     }
 
@@ -702,9 +702,9 @@ async fn lossy(looks: Option<usize>) -> Server {
 
 #[tokio::test]
 async fn the_file_of_a_job_that_may_be_at_work_is_waited_for() {
-    for from in [Point::Start, Point::Submitting] {
+    for from in [FetchStage::Start, FetchStage::Submitting] {
         let (server, unsure) = (lossy(Some(6)).await, Unsure::default());
-        let sent = usize::from(from == Point::Start);
+        let sent = usize::from(from == FetchStage::Start);
         let patient = Duration::from_secs(60);
         let fetched = run_from(&server, "a.csv", from, patient, &unsure).await.unwrap();
         assert_eq!(text(&fetched), CSV);
@@ -714,7 +714,7 @@ async fn the_file_of_a_job_that_may_be_at_work_is_waited_for() {
 
 #[tokio::test]
 async fn a_job_whose_file_does_not_come_is_submitted_again_and_counted() {
-    for from in [Point::Start, Point::Submitting] {
+    for from in [FetchStage::Start, FetchStage::Submitting] {
         let (server, unsure) = (lossy(None).await, Unsure::default());
         let short = Duration::from_millis(20);
         let fetched = run_from(&server, "a.csv", from, short, &unsure).await.unwrap();
@@ -733,7 +733,7 @@ async fn where_no_files_are_listed_nobody_waits_for_one() {
         Unsure::default(),
     );
     let endless = Duration::MAX;
-    let fetched = run_from(&server, "a.csv", Point::Submitting, endless, &unsure)
+    let fetched = run_from(&server, "a.csv", FetchStage::Submitting, endless, &unsure)
         .await
         .unwrap();
     assert_eq!(text(&fetched), CSV);
@@ -761,11 +761,11 @@ async fn a_file_that_exists_after_a_repeated_submission_is_the_one_asked_for() {
 
 /// Remembers how far the fetch came.
 #[derive(Default)]
-struct Points(Mutex<Vec<Point>>);
+struct Points(Mutex<Vec<FetchStage>>);
 
 #[async_trait::async_trait]
-impl Journal for Points {
-    async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+impl FetchCheckpoint for Points {
+    async fn reached(&self, point: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.0.lock().unwrap().push(point);
         Ok(())
     }
@@ -793,7 +793,7 @@ async fn a_submission_that_made_no_job_leaves_nothing_to_look_for() {
         ),
     ];
     for (answer, class) in answers {
-        for from in [Point::Start, Point::Submitting] {
+        for from in [FetchStage::Start, FetchStage::Submitting] {
             let shown = answer().status();
             let answer = answer();
             let (parts, body) = answer.into_parts();
@@ -826,7 +826,7 @@ async fn a_submission_that_made_no_job_leaves_nothing_to_look_for() {
                 .unwrap_err();
             assert_eq!(error.kind(), class, "{shown} {error}");
             let last = points.0.lock().unwrap().last().cloned();
-            assert_eq!(last, Some(Point::Start), "{shown} from {from:?}: {error}");
+            assert_eq!(last, Some(FetchStage::Start), "{shown} from {from:?}: {error}");
         }
     }
 }
@@ -841,7 +841,7 @@ async fn a_poll_that_is_answered_with_a_sign_in_page_keeps_the_job() {
         let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
         let remote = Arc::new(remote(&server.url()));
         let fetcher = Fetcher::new(remote, spool.path(), Limits::default(), Arc::new(()));
-        let from = Point::Waiting {
+        let from = FetchStage::Waiting {
             link: "/jobs/7".into(),
             polls: 1,
             next: jiff::Timestamp::UNIX_EPOCH,
@@ -860,14 +860,14 @@ async fn a_job_that_ends_in_a_refusal_is_asked_for_anew_and_not_for_ever() {
         let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
         let remote = Arc::new(remote(&server.url()));
         let fetcher = Fetcher::new(remote, spool.path(), Limits::default(), Arc::new(()));
-        let from = Point::Waiting {
+        let from = FetchStage::Waiting {
             link: "/jobs/7".into(),
             polls: 1,
             next: jiff::Timestamp::UNIX_EPOCH,
         };
         let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
         assert_eq!((error.kind(), error.remote_code()), (ErrorKind::Refused, Some(code)));
-        assert_eq!(*points.0.lock().unwrap(), [Point::Start]);
+        assert_eq!(*points.0.lock().unwrap(), [FetchStage::Start]);
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchError, Fetcher, Journal, Limits, Point};
+use fetch::{FetchCheckpoint, FetchError, FetchStage, Fetcher, Limits};
 use remote::Remote;
 use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::json;
@@ -18,8 +18,8 @@ use servers::*;
 struct Shelf(PathBuf);
 
 #[async_trait]
-impl Journal for Shelf {
-    async fn reached(&self, _: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+impl FetchCheckpoint for Shelf {
+    async fn reached(&self, _: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Ok(())
     }
 
@@ -68,7 +68,7 @@ async fn fetch(url: &str, folder: &Path, filter: &str, limits: Limits) -> Result
     let remote = Arc::new(Remote::new(settings).unwrap());
     let fetcher = Fetcher::new(remote, &folder.join("spool"), limits, Arc::new(()));
     let shelf = Shelf(folder.to_owned());
-    let fetched = fetcher.fetch_from(&list_of(filter), Point::Start, &shelf).await?;
+    let fetched = fetcher.fetch_from(&list_of(filter), FetchStage::Start, &shelf).await?;
     let mut text = String::new();
     fetched.open().read_to_string(&mut text).unwrap();
     Ok(text.lines().map(str::to_owned).collect())

@@ -7,27 +7,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
-use super::frail::Life;
+use super::frail::FaultyLife;
 use super::process::{Process, file};
 use super::world::{MINUTE, Status, at, lock};
 use crate::RunError;
-use crate::book::Book;
-use crate::errand::Errand;
-use fetch::{FetchError, Fetched, Journal as _, Point};
+use crate::book::StreamLedger;
+use crate::errand::FetchTask;
+use fetch::{FetchCheckpoint as _, FetchError, FetchStage, Fetched};
 use ledger::{InFlight, LedgerError};
 
 /// What an earlier process was about to write down about a job when it was thought dead.
 pub(super) struct Late {
-    book: Arc<Book>,
-    life: Life,
+    book: Arc<StreamLedger>,
+    life: FaultyLife,
     window: Arc<InFlight>,
     place: usize,
-    point: Point,
+    point: FetchStage,
 }
 
 impl Process<'_> {
     /// As `fetch/job.rs` does it.
-    pub(super) async fn fetch(&self, book: &Arc<Book>, errand: &Errand) -> Result<Fetched, RunError> {
+    pub(super) async fn fetch(&self, book: &Arc<StreamLedger>, errand: &FetchTask) -> Result<Fetched, RunError> {
         let (window, place) = (&*errand.window, errand.place);
         if !self.setting.jobs {
             self.life.step()?;
@@ -38,21 +38,21 @@ impl Process<'_> {
         let link = format!("/jobs/{name}");
         let mut polls = 0;
         let again = match errand.point() {
-            Point::Start => {
-                self.reached(book, errand, Point::Submitting).await?;
+            FetchStage::Start => {
+                self.reached(book, errand, FetchStage::Submitting).await?;
                 false
             }
-            Point::Submitting => true,
-            Point::Submitted { .. } => false,
-            Point::Waiting { polls: before, .. } => {
+            FetchStage::Submitting => true,
+            FetchStage::Submitted { .. } => false,
+            FetchStage::Waiting { polls: before, .. } => {
                 polls = before;
                 false
             }
-            Point::Ready { .. } => false,
+            FetchStage::Ready { .. } => false,
         };
         self.life.step()?;
         let there = again && lock(&self.world).file(&name).is_some();
-        if matches!(errand.point(), Point::Start | Point::Submitting) && !there {
+        if matches!(errand.point(), FetchStage::Start | FetchStage::Submitting) && !there {
             if again {
                 errand.unsure();
                 let mut world = lock(&self.world);
@@ -65,10 +65,10 @@ impl Process<'_> {
                 world.submit(&name, rows);
             }
             self.life.step()?;
-            self.reached(book, errand, Point::Submitted { link: link.clone() })
+            self.reached(book, errand, FetchStage::Submitted { link: link.clone() })
                 .await?;
         }
-        if !there && !matches!(errand.point(), Point::Ready { .. }) {
+        if !there && !matches!(errand.point(), FetchStage::Ready { .. }) {
             let mut asked = 0;
             loop {
                 self.life.step()?;
@@ -84,15 +84,16 @@ impl Process<'_> {
                     Some(Status::Running) => {
                         let next = at(lock(&self.world).truth + self.run.skew + MINUTE);
                         let link = link.clone();
-                        self.reached(book, errand, Point::Waiting { link, polls, next }).await?;
+                        self.reached(book, errand, FetchStage::Waiting { link, polls, next })
+                            .await?;
                     }
                     Some(Status::Failed) => return Err(failed(&name, "the job failed").into()),
                     None => return Err(failed(&name, "there is no such job").into()),
                 }
             }
         }
-        if !matches!(errand.point(), Point::Ready { .. }) {
-            let ready = Point::Ready {
+        if !matches!(errand.point(), FetchStage::Ready { .. }) {
+            let ready = FetchStage::Ready {
                 job: Some(name.clone()),
                 polls,
                 files: vec![name.clone()],
@@ -107,10 +108,10 @@ impl Process<'_> {
         self.document(&rows)
     }
 
-    async fn reached(&self, book: &Arc<Book>, errand: &Errand, point: Point) -> Result<(), RunError> {
+    async fn reached(&self, book: &Arc<StreamLedger>, errand: &FetchTask, point: FetchStage) -> Result<(), RunError> {
         let late = self.late.lock().unwrap().take();
         if let Some(late) = late {
-            let errand = Errand::new(&late.book, &Arc::default(), &late.window, late.place, true);
+            let errand = FetchTask::new(&late.book, &Arc::default(), &late.window, late.place, true);
             late.life.revive();
             let said = errand.reached(late.point).await;
             lock(&self.world).seen.note(match said {

@@ -11,21 +11,21 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::fetch::Late;
-use super::frail::{Frail, Life, Receiver};
+use super::frail::{FaultyLedger, FaultyLife, Receiver};
 use super::script::{Run, Setting};
 use super::stream;
 use super::world::{Shared, at, id, lock};
-use crate::book::{Book, StreamFacts};
-use crate::errand::{Errand, Gate};
-use crate::fan_out::{FanOut, Outlet, Standing, WhenDown};
-use crate::kept::{Wanted, after_adoption, is_final, is_to_be_asked};
-use crate::overlap::Overlap;
+use crate::book::{StreamFacts, StreamLedger};
+use crate::errand::{FetchTask, SubmissionGate};
+use crate::fan_out::{FanOut, FlushOutcome, RunSink, WhenDown};
+use crate::kept::{RunMode, after_adoption, is_final, is_to_be_asked};
+use crate::overlap::Deduplicator;
 use crate::route::Router;
 use crate::schedule::{Rules, depth};
 use crate::{FETCH_AHEAD, Observer, RunError};
 use event::{Activity, Event, Outcome, Principal, samples};
-use ledger::{FetchState, InFlight, Interval, Recent, Record, Tier, WindowEnd};
-use sink::{BatchLimits, Delivery, DeliveryPolicy, Remains};
+use ledger::{FetchState, InFlight, Interval, KnownIds, Record, Tier, WindowEnd};
+use sink::{BatchLimits, DeadLetterContext, Delivery, DeliveryPolicy};
 
 /// The lag of all runs.
 pub(super) const LAG: Duration = Duration::from_secs(15 * 60);
@@ -60,7 +60,7 @@ pub(super) struct Process<'a> {
     pub(super) run: &'a Run,
     /// Which of the history's runs.
     pub(super) number: usize,
-    pub(super) life: Life,
+    pub(super) life: FaultyLife,
     pub(super) world: Shared,
     pub(super) spool: &'a Path,
     /// Comes between two steps of this one.
@@ -68,22 +68,22 @@ pub(super) struct Process<'a> {
     pub(super) last: Mutex<Option<Late>>,
 }
 
-struct Done {
+struct UncommittedWindow {
     end: WindowEnd,
-    ids: Recent,
+    ids: KnownIds,
     files: Vec<String>,
 }
 
-enum Step {
+enum WindowOutcome {
     Committed,
-    AtClose(Done),
+    AtClose(UncommittedWindow),
     GivenUp,
     Over,
 }
 
 impl Process<'_> {
-    pub(super) async fn carry_out(&self, ledger: Frail) -> Result<(), RunError> {
-        let book = Arc::new(Book::open(Arc::new(ledger), stream(), self.facts(), self.spool.to_owned()).await?);
+    pub(super) async fn carry_out(&self, ledger: FaultyLedger) -> Result<(), RunError> {
+        let book = Arc::new(StreamLedger::open(Arc::new(ledger), stream(), self.facts(), self.spool.to_owned()).await?);
         let outlets = (0..self.setting.sinks.len()).map(|place| self.outlet(place)).collect();
         let mut sinks = FanOut::start(outlets, Router::All, Arc::new(samples::epm()), Some(&book));
         let result = self.deliver(&book, &mut sinks).await;
@@ -98,7 +98,7 @@ impl Process<'_> {
         }
     }
 
-    fn outlet(&self, place: usize) -> Outlet {
+    fn outlet(&self, place: usize) -> RunSink {
         let set = &self.setting.sinks[place];
         let receiver = Receiver {
             place,
@@ -114,14 +114,14 @@ impl Process<'_> {
             world: Arc::clone(&self.world),
         };
         let letters = lock(&self.world).letters.clone();
-        let remains = Remains {
+        let remains = DeadLetterContext {
             dead_letters: letters
                 .unwrap_or_else(|| Arc::new(sink::DeadLetters::at(self.spool.join("none"), Default::default()))),
             destination: None,
             run_id: "run".into(),
             provenance: Arc::new(samples::epm()),
         };
-        Outlet {
+        RunSink {
             delivery: Delivery::new(Box::new(receiver), POLICY, remains),
             required: true,
             when_down: Some(match self.setting.letters {
@@ -131,7 +131,7 @@ impl Process<'_> {
         }
     }
 
-    async fn deliver(&self, book: &Arc<Book>, sinks: &mut FanOut) -> Result<(), RunError> {
+    async fn deliver(&self, book: &Arc<StreamLedger>, sinks: &mut FanOut) -> Result<(), RunError> {
         let pending = self.windows(book, sinks).await?;
         let endings = sinks.close(&Silent).await;
         if let Some(failed) = endings.into_iter().find(|ending| ending.result.is_err()) {
@@ -140,7 +140,7 @@ impl Process<'_> {
         self.commit(book, pending, None).await
     }
 
-    async fn windows(&self, book: &Arc<Book>, sinks: &mut FanOut) -> Result<Vec<Done>, RunError> {
+    async fn windows(&self, book: &Arc<StreamLedger>, sinks: &mut FanOut) -> Result<Vec<UncommittedWindow>, RunError> {
         let now = lock(&self.world).truth + self.run.skew;
         let (mut pending, mut adopted) = (Vec::new(), Vec::new());
         let rules = self.rules();
@@ -154,13 +154,13 @@ impl Process<'_> {
             lock(&self.world).seen.note("window resumed");
             let next = record.windows.get(place + 1);
             match self.window(book, window, next, &pending, sinks).await? {
-                Step::Committed => adopted.push(window.period),
-                Step::AtClose(done) => {
+                WindowOutcome::Committed => adopted.push(window.period),
+                WindowOutcome::AtClose(done) => {
                     adopted.push(window.period);
                     pending.push(done);
                 }
-                Step::GivenUp => {}
-                Step::Over => return Ok(pending),
+                WindowOutcome::GivenUp => {}
+                WindowOutcome::Over => return Ok(pending),
             }
         }
         let (wanted, period) = self.run.asks(now);
@@ -184,7 +184,7 @@ impl Process<'_> {
                 settled: planned.settled,
                 clock: at(now),
                 plugin: String::new(),
-                again: wanted == Wanted::Period,
+                again: wanted == RunMode::Period,
                 asked_until: planned.asked_until,
                 doubtful_until: planned.doubtful_until,
                 looks_back: planned.looks_back,
@@ -194,9 +194,9 @@ impl Process<'_> {
             book.change("planned", move |record| record.windows.push(begun.into()))
                 .await?;
             match self.window(book, &window, None, &pending, sinks).await? {
-                Step::Committed | Step::GivenUp => {}
-                Step::AtClose(done) => pending.push(done),
-                Step::Over => break,
+                WindowOutcome::Committed | WindowOutcome::GivenUp => {}
+                WindowOutcome::AtClose(done) => pending.push(done),
+                WindowOutcome::Over => break,
             }
         }
         Ok(pending)
@@ -216,12 +216,12 @@ impl Process<'_> {
 
     async fn window(
         &self,
-        book: &Arc<Book>,
+        book: &Arc<StreamLedger>,
         window: &InFlight,
         next: Option<&Arc<InFlight>>,
-        pending: &[Done],
+        pending: &[UncommittedWindow],
         sinks: &mut FanOut,
-    ) -> Result<Step, RunError> {
+    ) -> Result<WindowOutcome, RunError> {
         let step = self.through(book, window, next, pending, sinks).await;
         if let Err(error) = &step
             && is_final(error, window)
@@ -233,12 +233,12 @@ impl Process<'_> {
 
     async fn through(
         &self,
-        book: &Arc<Book>,
+        book: &Arc<StreamLedger>,
         window: &InFlight,
         next: Option<&Arc<InFlight>>,
-        pending: &[Done],
+        pending: &[UncommittedWindow],
         sinks: &mut FanOut,
-    ) -> Result<Step, RunError> {
+    ) -> Result<WindowOutcome, RunError> {
         let mut window = window.clone();
         let planned = self.run.places.unwrap_or(self.setting.places);
         if window.fetches.is_empty() {
@@ -253,22 +253,22 @@ impl Process<'_> {
         } else if window.fetches.len() != planned {
             lock(&self.world).seen.note("another plan");
             book.give_up(&window.name, "another plan".into()).await?;
-            return Ok(Step::GivenUp);
+            return Ok(WindowOutcome::GivenUp);
         }
         let record = book.record();
         let in_flight: BTreeSet<String> = record.windows.iter().map(|window| window.name.clone()).collect();
         sinks.begin(&window.name, in_flight).await;
         let mut known = book.known().await;
         pending.iter().for_each(|done| known.extend(&done.ids));
-        let mut overlap = Overlap::new(&window, self.setting.granularity, book.record().look_back.depth, known);
-        let gate = Arc::<Gate>::default();
+        let mut overlap = Deduplicator::new(&window, self.setting.granularity, book.record().look_back.depth, known);
+        let gate = Arc::<SubmissionGate>::default();
         let asked = Arc::new(window.clone());
         let whole = self.rules().reaches(window.period)? || window.again;
         let (gate, asked) = (&gate, &asked);
         let places = 0..window.fetches.len();
         let documents = stream::iter(places)
             .map(|place| async move {
-                let errand = Errand::new(book, gate, asked, place, whole);
+                let errand = FetchTask::new(book, gate, asked, place, whole);
                 let fetched = AtomicBool::new(false);
                 let brought = errand.carry_out(async |_| {
                     fetched.store(true, Ordering::Relaxed);
@@ -318,22 +318,27 @@ impl Process<'_> {
             name: window.name.clone(),
             ..WindowEnd::default()
         };
-        let done = Done {
+        let done = UncommittedWindow {
             end,
             ids: overlap.new.collect(),
             files: (0..window.fetches.len()).filter_map(job).collect(),
         };
         Ok(match sinks.settle().await {
-            Standing::Safe => {
+            FlushOutcome::Safe => {
                 self.commit(book, vec![done], next).await?;
-                Step::Committed
+                WindowOutcome::Committed
             }
-            Standing::AtClose if !sinks.is_over() => Step::AtClose(done),
-            Standing::AtClose | Standing::Failed => Step::Over,
+            FlushOutcome::AtClose if !sinks.is_over() => WindowOutcome::AtClose(done),
+            FlushOutcome::AtClose | FlushOutcome::Failed => WindowOutcome::Over,
         })
     }
 
-    async fn commit(&self, book: &Book, done: Vec<Done>, next: Option<&Arc<InFlight>>) -> Result<(), RunError> {
+    async fn commit(
+        &self,
+        book: &StreamLedger,
+        done: Vec<UncommittedWindow>,
+        next: Option<&Arc<InFlight>>,
+    ) -> Result<(), RunError> {
         let (windows, files): (Vec<_>, Vec<_>) =
             done.into_iter().map(|done| ((done.end, done.ids), done.files)).unzip();
         book.commit(windows, next.map(|next| next.name.clone())).await?;

@@ -19,19 +19,21 @@ use crate::{SetupError, state};
 use built_in::built_in;
 use event::{Encoding, Product, Provenance};
 use remote::Remote;
-use run::Outlet;
+use run::RunSink;
 use run::route::Router;
 use sink::dead_letters::{DeadLetters, Entry};
-use sink::{Delivery, DeliveryPolicy, Existing, FileOptions, Format, Guarantee, PathTemplate, Remains, Sink, SinkSpec};
+use sink::{
+    DeadLetterContext, Delivery, DeliveryPolicy, Existing, FileOptions, Format, Guarantee, PathTemplate, Sink, SinkSpec,
+};
 
 pub use destination::destination;
 use file::Layout;
-use open::Opener;
+use open::SinkFactory;
 
 /// The sinks of a run, and which events go where.
-pub struct Opened {
+pub struct OpenedSinks {
     /// The sinks, opened.
-    pub outlets: Vec<Outlet>,
+    pub outlets: Vec<RunSink>,
     /// The ways to them.
     pub router: Router,
 }
@@ -46,7 +48,7 @@ pub struct Presentation {
 }
 
 /// What sinks are opened for.
-pub struct Wanted<'a> {
+pub struct SinkChoice<'a> {
     /// What was named with `--sink`.
     pub names: &'a [String],
     /// The configuration of a `.wasm` sink.
@@ -61,12 +63,12 @@ pub struct Wanted<'a> {
 /// speaks against one is found here, before the server is asked for anything.
 pub fn open(
     config: &Config,
-    wanted: &Wanted<'_>,
+    wanted: &SinkChoice<'_>,
     run_id: &str,
     provenance: &Arc<Provenance>,
-) -> Result<Opened, SetupError> {
-    let mut opening = Opening {
-        opener: Opener {
+) -> Result<OpenedSinks, SetupError> {
+    let mut opening = SinkSetup {
+        opener: SinkFactory {
             config,
             provenance,
             checking: false,
@@ -92,7 +94,7 @@ pub fn open(
         opening.routes(&config.routes)?
     };
     opening.refuse_unheeded().map_err(|failure| failure.read_from(config))?;
-    Ok(Opened {
+    Ok(OpenedSinks {
         outlets: opening.outlets,
         router,
     })
@@ -100,7 +102,7 @@ pub fn open(
 
 /// Refuses sinks whose names lead to addresses that they may not reach, before the server is asked for anything. What no
 /// resolver knows now shows when events come.
-pub async fn admit(config: &Config, outlets: &[Outlet]) -> Result<(), SetupError> {
+pub async fn admit(config: &Config, outlets: &[RunSink]) -> Result<(), SetupError> {
     for outlet in outlets {
         let name = outlet.delivery.name();
         if let Some(sink) = config.sinks.get(name) {
@@ -127,8 +129,8 @@ async fn admit_one(config: &Config, name: &str, sink: &config::Sink) -> Result<(
 }
 
 /// Where events go that a sink does not take.
-pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> Remains {
-    Remains {
+pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> DeadLetterContext {
+    DeadLetterContext {
         dead_letters: Arc::new(state::dead_letters(config)),
         destination: None,
         run_id: run_id.to_owned(),
@@ -137,18 +139,18 @@ pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> R
 }
 
 /// The sinks of a run as they are opened.
-struct Opening<'a> {
-    opener: Opener<'a>,
-    wanted: &'a Wanted<'a>,
-    remains: Remains,
-    outlets: Vec<Outlet>,
+struct SinkSetup<'a> {
+    opener: SinkFactory<'a>,
+    wanted: &'a SinkChoice<'a>,
+    remains: DeadLetterContext,
+    outlets: Vec<RunSink>,
     /// How many are standard output or a file that was named.
     plain: usize,
     /// How many `.wasm` sinks were named.
     plugins: usize,
 }
 
-impl Opening<'_> {
+impl SinkSetup<'_> {
     fn place(&self, name: &str) -> Option<usize> {
         self.outlets.iter().position(|outlet| outlet.delivery.name() == name)
     }
@@ -188,11 +190,11 @@ impl Opening<'_> {
                 (opener.ad_hoc_plugin(text, config, encoding)?, None)
             }
         };
-        let remains = Remains {
+        let remains = DeadLetterContext {
             destination: set.map(|set| destination(self.opener.config, sink.name(), set)),
             ..self.remains.clone()
         };
-        self.outlets.push(Outlet {
+        self.outlets.push(RunSink {
             delivery: Delivery::new(sink, policy(set), remains),
             required: set.is_none_or(|set| set.required),
             when_down: set.and_then(|set| set.when_down),
@@ -207,7 +209,7 @@ impl Opening<'_> {
 
     /// Refuses what was said about sinks of a kind that is not among those of the run.
     fn refuse_unheeded(&self) -> Result<(), SetupError> {
-        let Wanted {
+        let SinkChoice {
             plugin_config,
             presentation: rendering,
             ..
@@ -282,7 +284,7 @@ pub fn policy(set: Option<&config::Sink>) -> DeliveryPolicy {
 ///
 /// Where it is not configured, or cannot be as it is.
 pub fn open_alone(config: &Config, name: &str, provenance: &Arc<Provenance>) -> Result<Box<dyn Sink>, SetupError> {
-    let opener = Opener {
+    let opener = SinkFactory {
         config,
         provenance,
         checking: false,
@@ -299,7 +301,7 @@ pub fn reopen(
 ) -> Result<Delivery, SetupError> {
     let name = &letter.sink;
     let set = named(config, name)?;
-    let opener = Opener {
+    let opener = SinkFactory {
         config,
         provenance,
         checking: false,
@@ -308,7 +310,7 @@ pub fn reopen(
     Ok(Delivery::new(
         sink,
         policy(Some(set)),
-        Remains {
+        DeadLetterContext {
             dead_letters: Arc::clone(store),
             destination: letter.destination.clone(),
             run_id: letter.run_id.clone(),
@@ -345,7 +347,7 @@ fn nobody() -> Arc<Provenance> {
 /// Whether a configured sink could take events now, and what it promises; leaves nothing behind.
 pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), SetupError> {
     let provenance = nobody();
-    let opener = Opener {
+    let opener = SinkFactory {
         config,
         provenance: &provenance,
         checking: true,

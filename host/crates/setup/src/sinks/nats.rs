@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::open::Opener;
+use super::open::SinkFactory;
 use super::tls::files_of;
 use crate::SetupError;
 use crate::config::{self, Config, SecretSource};
@@ -12,7 +12,7 @@ use sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
 /// Messages under way at once, where the configuration does not say.
 const BATCH: usize = 500;
 
-impl Opener<'_> {
+impl SinkFactory<'_> {
     /// A stream of NATS JetStream.
     pub(super) fn nats(
         &self,

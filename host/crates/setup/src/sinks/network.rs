@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::open::Opener;
+use super::open::SinkFactory;
 use super::tls::{TlsFiles, files_of};
 use crate::config::{self, Config, Transport};
 use crate::{SetupError, connections};
@@ -66,7 +66,7 @@ fn syslog_options(
     })
 }
 
-impl Opener<'_> {
+impl SinkFactory<'_> {
     pub(super) fn syslog(
         &self,
         name: &str,
@@ -157,7 +157,7 @@ mod tests {
             panic!("no plugin");
         };
         let provenance = nobody();
-        let opener = Opener {
+        let opener = SinkFactory {
             config,
             provenance: &provenance,
             checking: false,

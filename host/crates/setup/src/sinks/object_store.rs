@@ -7,15 +7,15 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::aws;
-use super::open::Opener;
+use super::open::SinkFactory;
 use super::tls::TlsFiles;
 use crate::SetupError;
 use crate::config::{self, Config};
 use event::Rendering;
 use remote::{Remote, Settings};
-use sink::{Bucket, Compression, Credentials, Format, ObjectStoreOptions, ObjectStoreSink, Place};
+use sink::{Bucket, Compression, Credentials, Format, ObjectStoreOptions, ObjectStoreSink, UploadTarget};
 
-impl Opener<'_> {
+impl SinkFactory<'_> {
     /// A bucket, or a folder.
     pub(super) fn object_store(
         &self,
@@ -24,7 +24,7 @@ impl Opener<'_> {
         encoding: Rendering,
     ) -> Result<ObjectStoreSink, SetupError> {
         let (mut place, prefix) = check(self.config, name, set)?;
-        if let Place::Bucket(bucket) = &mut place {
+        if let UploadTarget::Bucket(bucket) = &mut place {
             let secret = |what: &str, source: &config::SecretSource| {
                 source.resolve(&format!("sink {name} needs its {what}"), &self.config.folder)
             };
@@ -60,7 +60,11 @@ impl Opener<'_> {
 }
 
 /// What can be checked without a secret. The place has none yet.
-pub(super) fn check(config: &Config, name: &str, set: &config::ObjectStoreSink) -> Result<(Place, String), SetupError> {
+pub(super) fn check(
+    config: &Config,
+    name: &str,
+    set: &config::ObjectStoreSink,
+) -> Result<(UploadTarget, String), SetupError> {
     let usage = |problem: &str| SetupError::usage(format!("sink {name}: {problem}"));
     if set.format == Some(Format::Table) {
         return Err(usage("a table is for people, not for an archive").hint("choose another `format`"));
@@ -70,7 +74,7 @@ pub(super) fn check(config: &Config, name: &str, set: &config::ObjectStoreSink) 
     let Some((bucket, prefix)) = bucket(&set.url).map_err(usage)? else {
         let path = folder(&set.url).map_err(usage)?;
         let mode = set.mode.unwrap_or_default();
-        return Ok((Place::Folder(config.folder.join(path), mode), String::new()));
+        return Ok((UploadTarget::Folder(config.folder.join(path), mode), String::new()));
     };
     if set.mode.is_some() {
         return Err(usage("`mode` is for a folder, and this is a bucket").hint("leave it out"));
@@ -92,7 +96,7 @@ pub(super) fn check(config: &Config, name: &str, set: &config::ObjectStoreSink) 
     };
     Remote::check(&bucket.settings(name).map_err(|problem| usage(&problem))?)
         .map_err(|error| SetupError::from(error).at(&config.place(&["sinks", name, "endpoint"])))?;
-    Ok((Place::Bucket(Box::new(bucket)), prefix))
+    Ok((UploadTarget::Bucket(Box::new(bucket)), prefix))
 }
 
 /// Where the requests of a bucket go, without secrets; none for a folder.
@@ -102,8 +106,8 @@ pub(super) fn settings(
     set: &config::ObjectStoreSink,
 ) -> Result<Option<Settings>, SetupError> {
     match check(config, name, set)?.0 {
-        Place::Folder(..) => Ok(None),
-        Place::Bucket(bucket) => {
+        UploadTarget::Folder(..) => Ok(None),
+        UploadTarget::Bucket(bucket) => {
             let settings = bucket.settings(name);
             Ok(Some(settings.map_err(|problem| {
                 SetupError::usage(format!("sink {name}: {problem}"))

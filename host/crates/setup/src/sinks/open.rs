@@ -31,14 +31,14 @@ const GROWING: FileOptions = FileOptions {
 };
 
 /// Opens sinks for the events of one run.
-pub(super) struct Opener<'a> {
+pub(super) struct SinkFactory<'a> {
     pub(super) config: &'a Config,
     pub(super) provenance: &'a Arc<Provenance>,
     /// Only to look whether it could be used: nothing may stay behind.
     pub(super) checking: bool,
 }
 
-impl Opener<'_> {
+impl SinkFactory<'_> {
     /// A sink of the configuration. What has to be changed there is said with the file's name.
     pub(super) fn configured(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, SetupError> {
         self.of_kind(name, sink)
@@ -306,7 +306,7 @@ mod tests {
                 .unwrap();
                 config.folder = outer.path().join("a/b");
                 let provenance = Arc::new(Provenance::new(name, name, "epm.example.com", Product::EpmCloud));
-                let opener = Opener {
+                let opener = SinkFactory {
                     config: &config,
                     provenance: &provenance,
                     checking: false,

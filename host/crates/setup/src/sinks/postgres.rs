@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::open::Opener;
+use super::open::SinkFactory;
 use super::tls::files_of;
 use crate::SetupError;
 use crate::config::{self, Config};
@@ -12,7 +12,7 @@ use sink::{BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, P
 /// Rows in one statement, where the configuration does not say.
 const BATCH: usize = 1000;
 
-impl Opener<'_> {
+impl SinkFactory<'_> {
     /// A table of PostgreSQL.
     pub(super) fn postgres(
         &self,

@@ -97,7 +97,7 @@ fn bench(limits: BatchLimits, bounds: Bounds) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let dead_letters = Arc::new(DeadLetters::at(folder.path().join("x.db"), bounds));
     let receiver = Receiver::default();
-    let remains = Remains {
+    let remains = DeadLetterContext {
         dead_letters: Arc::clone(&dead_letters),
         destination: None,
         run_id: "run".into(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Completed, FileSink, STEP, State, Told, WRITE};
-use crate::{BatchLimits, Guarantee, Journal, Sink, SinkError, Transport, Verdict};
+use crate::{BatchLimits, Guarantee, IntentLog, Sink, SinkError, Transport, Verdict};
 use event::Event;
 
 #[async_trait]
@@ -29,7 +29,7 @@ impl Sink for FileSink {
         }
     }
 
-    fn seal_with(&mut self, journal: Arc<dyn Journal>) -> bool {
+    fn seal_with(&mut self, journal: Arc<dyn IntentLog>) -> bool {
         // A file that takes another's place as a whole is the same however often it does.
         if self.series.is_none() && self.copied.is_none() {
             return false;

@@ -8,25 +8,25 @@ use std::{
 };
 
 use super::{
-    naming::Growth,
-    partial::{Finished, Partial},
+    naming::Extension,
+    partial::{Finished, TempFile},
 };
 use crate::{Compression, FileMode};
 
 /// The file whose content another one begins with, as it was then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Grown {
+pub(super) struct AppendBase {
     /// Bytes that were copied.
     pub(super) length: u64,
     /// Which file it was, where there was one.
     identity: Option<(u64, u64)>,
 }
 
-impl Grown {
+impl AppendBase {
     /// That file, of which so many bytes were copied.
     pub(super) fn of(file: &File, length: u64) -> io::Result<Self> {
         let about = file.metadata()?;
-        Ok(Grown {
+        Ok(AppendBase {
             length,
             identity: Some((about.dev(), about.ino())),
         })
@@ -77,8 +77,8 @@ pub(super) fn first_line(file: &mut File, compression: Compression) -> io::Resul
 
 /// The finished file, or where another run has extended the one at `path` since, its own bytes behind what is there now:
 /// bytes that somebody may have seen stay where they are.
-pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Growth) -> io::Result<Finished> {
-    let Growth {
+pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Extension) -> io::Result<Finished> {
+    let Extension {
         begun,
         headed,
         compression,
@@ -90,10 +90,10 @@ pub(super) fn rebased(finished: Finished, path: &Path, folder: &Path, growth: Gr
         Err(error) => return Err(error),
     };
     let about = now.metadata()?;
-    if about.len() == 0 || Grown::of(&now, about.len())? == begun {
+    if about.len() == 0 || AppendBase::of(&now, about.len())? == begun {
         return Ok(finished);
     }
-    let mut partial = Partial::create(folder, compression, FileMode::PRIVATE)?;
+    let mut partial = TempFile::create(folder, compression, FileMode::PRIVATE)?;
     partial.set_permissions(match kept_permissions(&about) {
         Some(permissions) => permissions,
         None => finished.file.as_file().metadata()?.permissions(),

@@ -8,9 +8,9 @@ use std::{
 
 use super::{
     Existing, FileOptions, FileSink, State,
-    extension::{self, Grown},
+    extension::{self, AppendBase},
     options::Completed,
-    partial::{self, Partial},
+    partial::{self, TempFile},
     rotation::{Clock, Series},
     target::{self, resolve},
 };
@@ -39,7 +39,7 @@ impl FileSink {
             path: path.clone(),
             source,
         };
-        let mut partial = Partial::create(&folder, options.compression, options.mode).map_err(create)?;
+        let mut partial = TempFile::create(&folder, options.compression, options.mode).map_err(create)?;
         let mut copied = None;
         let mut series = None;
         if let Some(rotation) = options.rotation {
@@ -49,7 +49,7 @@ impl FileSink {
             };
             series = Some(names);
         } else {
-            copied = (options.existing == Existing::Extend).then(Grown::default);
+            copied = (options.existing == Existing::Extend).then(AppendBase::default);
             if let Some(old) = old(&path, options.existing).map_err(create)? {
                 if let Some(permissions) = extension::kept_permissions(&old.metadata().map_err(create)?) {
                     partial.set_permissions(permissions);
@@ -96,12 +96,12 @@ fn old(path: &Path, existing: Existing) -> io::Result<Option<File>> {
 
 /// Begins the file with the content of the old one, and says what that was.
 fn extend(
-    partial: &mut Partial,
+    partial: &mut TempFile,
     mut old: File,
     path: &Path,
     renderer: &mut Renderer,
     options: FileOptions,
-) -> Result<Grown, SinkError> {
+) -> Result<AppendBase, SinkError> {
     let create = |source| SinkError::Create {
         path: path.to_owned(),
         source,
@@ -134,7 +134,7 @@ fn extend(
         }
     }
     let copied = partial.extend(&mut old).map_err(create)?;
-    Grown::of(&old, copied).map_err(create)
+    AppendBase::of(&old, copied).map_err(create)
 }
 
 fn refused(path: &Path, problem: &'static str, hint: &'static str) -> SinkError {

@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 8;
 /// A file under way. As long as it is, this process holds its lock (`flock`), so that another can tell it from one that
 /// a killed process left behind.
 #[derive(Debug)]
-pub(super) struct Partial {
+pub(super) struct TempFile {
     compression: Compression,
     /// Who may read it once it is finished.
     permissions: fs::Permissions,
@@ -36,21 +36,21 @@ pub(super) struct Partial {
 #[derive(Debug)]
 enum Stage {
     /// Nothing of its own was written: there is no gzip member or zstd frame yet.
-    Untouched(Own),
-    Begun(Box<Encoder<Own>>),
+    Untouched(HashingWriter),
+    Begun(Box<Encoder<HashingWriter>>),
     Lost,
 }
 
 /// The file, and what is written to it besides the content of others.
 #[derive(Debug)]
-pub struct Own {
+pub struct HashingWriter {
     file: NamedTempFile,
     length: u64,
     /// Where somebody wants to know.
     hash: Option<Sha256>,
 }
 
-impl Write for Own {
+impl Write for HashingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.length += written as u64;
@@ -77,7 +77,7 @@ pub(super) struct Finished {
     pub(super) sha256: Option<String>,
 }
 
-impl Partial {
+impl TempFile {
     /// An empty one. Until it is finished only its owner may read it, and so nobody else can hold its lock; then those may
     /// whom the mode and the umask let.
     pub(super) fn create(folder: &Path, compression: Compression, mode: FileMode) -> io::Result<Self> {
@@ -88,12 +88,12 @@ impl Partial {
                 .permissions(fs::Permissions::from_mode(0o600))
                 .tempfile_in(folder)?;
             if is_held(file.as_file())? {
-                let own = Own {
+                let own = HashingWriter {
                     file,
                     length: 0,
                     hash: None,
                 };
-                return Ok(Partial {
+                return Ok(TempFile {
                     compression,
                     permissions: fs::Permissions::from_mode(mode.bits() & !umask()),
                     before: 0,
@@ -166,7 +166,7 @@ impl Partial {
         })
     }
 
-    fn begin(&mut self) -> io::Result<Box<Encoder<Own>>> {
+    fn begin(&mut self) -> io::Result<Box<Encoder<HashingWriter>>> {
         match std::mem::replace(&mut self.stage, Stage::Lost) {
             Stage::Untouched(own) => self.compression.encoder(own).map(Box::new),
             Stage::Begun(encoder) => Ok(encoder),
@@ -304,7 +304,7 @@ mod tests {
             scope.spawn(sweeping);
             scope.spawn(sweeping);
             for _ in 0..500 {
-                let partial = Partial::create(folder.path(), Compression::None, FileMode::default()).unwrap();
+                let partial = TempFile::create(folder.path(), Compression::None, FileMode::default()).unwrap();
                 let finished = partial.finish().unwrap();
                 assert!(finished.file.path().exists());
             }
@@ -316,7 +316,7 @@ mod tests {
     fn a_partial_file_is_held_while_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            let mut partial = Partial::create(folder.path(), compression, FileMode::default()).unwrap();
+            let mut partial = TempFile::create(folder.path(), compression, FileMode::default()).unwrap();
             partial.write(b"text").unwrap();
             sweep(folder.path());
             assert!(partial.finish().unwrap().file.path().exists());
@@ -330,7 +330,7 @@ mod tests {
         let path = folder.path().join("x");
         fs::write(&path, "before").unwrap();
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            let mut partial = Partial::create(folder.path(), compression, FileMode::default())
+            let mut partial = TempFile::create(folder.path(), compression, FileMode::default())
                 .unwrap()
                 .hashed(true);
             partial.extend(&mut File::open(&path).unwrap()).unwrap();

@@ -19,8 +19,8 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
-use super::life::Life;
-use super::trouble::{Trouble, presentable};
+use super::life::SinkState;
+use super::trouble::{ReceiverError, presentable};
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
 use remote::Redactor;
@@ -65,7 +65,7 @@ pub struct NatsSink {
     /// The stream was there: where it is missing later, it may come back.
     seen: bool,
     secrets: Redactor,
-    life: Life,
+    life: SinkState,
 }
 
 impl NatsSink {
@@ -79,12 +79,12 @@ impl NatsSink {
             provenance,
             connection: None,
             seen: false,
-            life: Life::default(),
+            life: SinkState::default(),
         }
     }
 
     /// Connects; what is there already is used.
-    async fn connected(&mut self) -> Result<Connection, Trouble> {
+    async fn connected(&mut self) -> Result<Connection, ReceiverError> {
         if let Some(connection) = &self.connection {
             return Ok(connection.clone());
         }
@@ -97,7 +97,7 @@ impl NatsSink {
     }
 
     /// Looks for the stream that must take the events, and creates it where that is wanted.
-    async fn find_stream(&self, connection: &Connection) -> Result<(), Trouble> {
+    async fn find_stream(&self, connection: &Connection) -> Result<(), ReceiverError> {
         let (options, context) = (&self.options, &connection.context);
         let Some(stream) = &options.stream else { return Ok(()) };
         if server::by_name(context, stream).await? != Stream::Missing {
@@ -111,12 +111,12 @@ impl NatsSink {
         Ok(())
     }
 
-    async fn publish(&mut self, events: &[Event]) -> Result<Vec<Rejection>, Trouble> {
+    async fn publish(&mut self, events: &[Event]) -> Result<Vec<Rejection>, ReceiverError> {
         let connection = self.connected().await?;
         connection.unless_silenced(self.publish_over(&connection, events)).await
     }
 
-    async fn publish_over(&self, connection: &Connection, events: &[Event]) -> Result<Vec<Rejection>, Trouble> {
+    async fn publish_over(&self, connection: &Connection, events: &[Event]) -> Result<Vec<Rejection>, ReceiverError> {
         let context = &connection.context;
         let mut rejections = Vec::new();
         let most = self.options.batch_events.max(1);
@@ -154,7 +154,7 @@ impl NatsSink {
         message
     }
 
-    async fn look(&self) -> Result<String, Trouble> {
+    async fn look(&self) -> Result<String, ReceiverError> {
         let options = &self.options;
         let connection = server::connect(&options.url, &options.auth, options.tls.clone()).await?;
         let looking = async {
@@ -169,17 +169,17 @@ impl NatsSink {
                 Ok(format!("reached, stream {name} will be created"))
             }
             (Stream::Missing, Some(name)) => Err(missing(name, false)),
-            (Stream::Missing, None) => Err(Trouble::lasting(NOBODY_LISTENS)),
+            (Stream::Missing, None) => Err(ReceiverError::permanent(NOBODY_LISTENS)),
         }
     }
 }
 
 /// A stream that was there a moment ago may be on its way from one server to another, or back from a backup.
-fn missing(stream: &str, seen: bool) -> Trouble {
+fn missing(stream: &str, seen: bool) -> ReceiverError {
     let reason = format!("there is no stream {stream:?}; create it, or set `create-stream = true`");
     match seen {
-        true => Trouble::passing(reason),
-        false => Trouble::lasting(reason),
+        true => ReceiverError::transient(reason),
+        false => ReceiverError::permanent(reason),
     }
 }
 
@@ -196,22 +196,24 @@ fn message_id(id: &str) -> String {
 }
 
 /// What a message that was not acknowledged means: a reason that concerns it for good, or trouble for all.
-fn meaning(error: &PublishError) -> Result<String, Trouble> {
+fn meaning(error: &PublishError) -> Result<String, ReceiverError> {
     match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => Ok("the message is larger than the server takes".into()),
         // 503 "no responders": so it is between two leaders as well. Whoever delivers knows how long to wait.
-        PublishErrorKind::StreamNotFound => Err(Trouble::passing(format!("not acknowledged: {NOBODY_LISTENS}"))),
+        PublishErrorKind::StreamNotFound => {
+            Err(ReceiverError::transient(format!("not acknowledged: {NOBODY_LISTENS}")))
+        }
         _ => {
             let source = std::error::Error::source(error);
             match source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>()) {
                 Some(error) if error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => {
                     Ok("the message is larger than the stream takes".into())
                 }
-                Some(error) if error.error_code() == ErrorCode::STREAM_NOT_MATCH => Err(Trouble::lasting(
+                Some(error) if error.error_code() == ErrorCode::STREAM_NOT_MATCH => Err(ReceiverError::permanent(
                     "another stream than the configured one listens to the subject",
                 )),
                 Some(error) => Err(server::refused("the stream refuses the message", error)),
-                None => Err(Trouble::passing(format!("not acknowledged: {error}"))),
+                None => Err(ReceiverError::transient(format!("not acknowledged: {error}"))),
             }
         }
     }
@@ -242,7 +244,7 @@ impl Sink for NatsSink {
     async fn probe(&mut self) -> Result<String, SinkError> {
         let looked = tokio::time::timeout(PATIENCE, self.look()).await;
         looked
-            .unwrap_or_else(|_| Err(Trouble::passing("no answer in time")))
+            .unwrap_or_else(|_| Err(ReceiverError::transient("no answer in time")))
             .map(|found| presentable(&self.secrets, &found))
             .map_err(|trouble| trouble.unusable(&self.name, &self.secrets))
     }
@@ -262,7 +264,7 @@ impl Sink for NatsSink {
                 self.connection = None;
                 let trouble = match failed {
                     Ok(Err(trouble)) => trouble,
-                    _ => Trouble::passing("the server did not acknowledge the events in time"),
+                    _ => ReceiverError::transient("the server did not acknowledge the events in time"),
                 };
                 return Ok(trouble.verdict(&self.secrets));
             }

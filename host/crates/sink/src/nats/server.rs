@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use url::Url;
 
-use crate::trouble::Trouble;
+use crate::trouble::ReceiverError;
 use remote::Redactor;
 
 /// How long TCP, TLS and sign-in may take together, for each of the server's addresses.
@@ -116,15 +116,15 @@ impl std::fmt::Display for NatsUrl {
 pub(super) struct Connection {
     pub(super) context: Context,
     /// Why no answer will come: the connection broke, or the server says that we may not ask.
-    silenced: watch::Receiver<Option<Trouble>>,
+    silenced: watch::Receiver<Option<ReceiverError>>,
 }
 
 impl Connection {
     /// What comes of the work, unless it would wait in vain for an answer.
     pub(super) async fn unless_silenced<T>(
         &self,
-        work: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        work: impl Future<Output = Result<T, ReceiverError>>,
+    ) -> Result<T, ReceiverError> {
         let mut silenced = self.silenced.clone();
         let why = async {
             let told = silenced.wait_for(Option::is_some).await;
@@ -133,7 +133,7 @@ impl Connection {
         tokio::select! {
             biased;
             done = work => done,
-            why = why => Err(why.unwrap_or_else(|| Trouble::passing(BROKE))),
+            why = why => Err(why.unwrap_or_else(|| ReceiverError::transient(BROKE))),
         }
     }
 }
@@ -142,13 +142,13 @@ impl Connection {
 const BROKE: &str = "not acknowledged: the connection broke";
 
 /// Connects and signs in, once.
-pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -> Result<Connection, Trouble> {
+pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -> Result<Connection, ReceiverError> {
     let (told, silenced) = watch::channel(None);
     let address: ServerAddr = url
         .0
         .as_str()
         .parse()
-        .map_err(|_| Trouble::lasting("the url is no address of a NATS server"))?;
+        .map_err(|_| ReceiverError::permanent("the url is no address of a NATS server"))?;
     let options = ConnectOptions::new()
         .name(concat!("host/", env!("CARGO_PKG_VERSION")))
         .connection_timeout(CONNECT)
@@ -163,9 +163,11 @@ pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -
                 Event::ServerError(ServerError::Other(said))
                     if said.to_ascii_lowercase().starts_with("permissions violation") =>
                 {
-                    Some(Trouble::lasting(format!("the server forbids what is needed: {said}")))
+                    Some(ReceiverError::permanent(format!(
+                        "the server forbids what is needed: {said}"
+                    )))
                 }
-                Event::Disconnected | Event::Closed => Some(Trouble::passing(BROKE)),
+                Event::Disconnected | Event::Closed => Some(ReceiverError::transient(BROKE)),
                 _ => None,
             };
             told.send_if_modified(|told| told.is_none() && why.is_some() && std::mem::replace(told, why).is_none());
@@ -182,13 +184,13 @@ pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -
         NatsAuth::NKey(seed) => options.nkey(seed.expose_secret().to_owned()),
         NatsAuth::Credentials(content) => options
             .credentials(content.expose_secret())
-            .map_err(|_| Trouble::lasting("the credentials file is none"))?,
+            .map_err(|_| ReceiverError::permanent("the credentials file is none"))?,
     };
     let client = options.connect(address).await.map_err(|error| match error.kind() {
         ConnectErrorKind::AuthorizationViolation => {
-            Trouble::lasting("the server refuses the credential (authorization violation)")
+            ReceiverError::permanent("the server refuses the credential (authorization violation)")
         }
-        ConnectErrorKind::Authentication => Trouble::lasting("the key or its credentials file cannot be used"),
+        ConnectErrorKind::Authentication => ReceiverError::permanent("the key or its credentials file cannot be used"),
         _ => {
             let reason = format!("cannot connect: {}", crate::answer::in_one_line(&error));
             // The library knows only one of the words for it.
@@ -197,8 +199,8 @@ pub(super) async fn connect(url: &NatsUrl, auth: &NatsAuth, tls: ClientConfig) -
                 .iter()
                 .any(|words| lower.contains(words))
             {
-                true => Trouble::lasting(reason),
-                false => Trouble::passing(reason),
+                true => ReceiverError::permanent(reason),
+                false => ReceiverError::transient(reason),
             }
         }
     });
@@ -219,7 +221,7 @@ pub(super) enum Stream {
 }
 
 /// Looks a stream up by its name.
-pub(super) async fn by_name(context: &Context, name: &str) -> Result<Stream, Trouble> {
+pub(super) async fn by_name(context: &Context, name: &str) -> Result<Stream, ReceiverError> {
     match context.get_stream(name).await {
         Ok(_) => Ok(Stream::Found(name.to_owned())),
         Err(error) => match error.kind() {
@@ -227,26 +229,28 @@ pub(super) async fn by_name(context: &Context, name: &str) -> Result<Stream, Tro
                 Ok(Stream::Missing)
             }
             GetStreamErrorKind::JetStream(error) => Err(refused("the stream cannot be looked up", &error)),
-            GetStreamErrorKind::Request => Err(Trouble::passing(format!("no answer about stream {name}: {error}"))),
-            _ => Err(Trouble::lasting(format!("{name:?} is no name of a stream"))),
+            GetStreamErrorKind::Request => Err(ReceiverError::transient(format!(
+                "no answer about stream {name}: {error}"
+            ))),
+            _ => Err(ReceiverError::permanent(format!("{name:?} is no name of a stream"))),
         },
     }
 }
 
 /// Looks a stream up by what it listens to.
-pub(super) async fn by_subject(context: &Context, subject: &str) -> Result<Stream, Trouble> {
+pub(super) async fn by_subject(context: &Context, subject: &str) -> Result<Stream, ReceiverError> {
     match context.stream_by_subject(subject).await {
         Ok(name) => Ok(Stream::Found(name)),
         Err(error) => match error.kind() {
             GetStreamByNameErrorKind::NotFound => Ok(Stream::Missing),
             GetStreamByNameErrorKind::JetStream(error) => Err(refused("the stream cannot be looked up", &error)),
-            _ => Err(Trouble::passing(format!("no answer about streams: {error}"))),
+            _ => Err(ReceiverError::transient(format!("no answer about streams: {error}"))),
         },
     }
 }
 
 /// Creates a stream that keeps everything.
-pub(super) async fn create(context: &Context, name: &str, subject: String) -> Result<(), Trouble> {
+pub(super) async fn create(context: &Context, name: &str, subject: String) -> Result<(), ReceiverError> {
     let config = stream::Config {
         name: name.to_owned(),
         subjects: vec![subject],
@@ -257,23 +261,23 @@ pub(super) async fn create(context: &Context, name: &str, subject: String) -> Re
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
             CreateStreamErrorKind::JetStream(error) => Err(refused("the stream cannot be created", &error)),
-            CreateStreamErrorKind::JetStreamUnavailable => Err(Trouble::lasting("the server has no JetStream")),
+            CreateStreamErrorKind::JetStreamUnavailable => Err(ReceiverError::permanent("the server has no JetStream")),
             CreateStreamErrorKind::EmptyStreamName | CreateStreamErrorKind::InvalidStreamName => {
-                Err(Trouble::lasting(format!("{name:?} is no name of a stream")))
+                Err(ReceiverError::permanent(format!("{name:?} is no name of a stream")))
             }
-            _ => Err(Trouble::passing(format!("the stream was not created: {error}"))),
+            _ => Err(ReceiverError::transient(format!("the stream was not created: {error}"))),
         },
     }
 }
 
 /// A refusal of JetStream, which numbers them as HTTP does. A conflict (409) is a message that still is on its way by
 /// another connection.
-pub(super) fn refused(what: &str, error: &async_nats::jetstream::Error) -> Trouble {
+pub(super) fn refused(what: &str, error: &async_nats::jetstream::Error) -> ReceiverError {
     let reason = format!("{what}: {error}");
     match error.code() {
-        408 | 409 | 425 | 429 => Trouble::passing(reason),
-        400..500 => Trouble::lasting(reason),
-        _ => Trouble::passing(reason),
+        408 | 409 | 425 | 429 => ReceiverError::transient(reason),
+        400..500 => ReceiverError::permanent(reason),
+        _ => ReceiverError::transient(reason),
     }
 }
 

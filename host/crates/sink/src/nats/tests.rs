@@ -261,8 +261,8 @@ async fn a_moment_without_a_leader_costs_no_event() {
 
 #[test]
 fn a_stream_that_was_there_may_come_back() {
-    assert!(matches!(missing("AUDIT", false), Trouble::Lasting(_)));
-    assert!(matches!(missing("AUDIT", true), Trouble::Passing(_)));
+    assert!(matches!(missing("AUDIT", false), ReceiverError::Permanent(_)));
+    assert!(matches!(missing("AUDIT", true), ReceiverError::Transient(_)));
 }
 
 #[tokio::test]

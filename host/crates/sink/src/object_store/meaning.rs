@@ -6,13 +6,13 @@ use http::StatusCode;
 use object_store::Error;
 
 use crate::answer::in_one_line;
-use crate::trouble::Trouble;
+use crate::trouble::ReceiverError;
 use base::ErrorKind;
 use remote::{RemoteError, StoreRefusal};
 
 /// What came of putting an object.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum UploadError {
     /// It is there already.
     There,
     /// It is larger than the store takes.
@@ -20,54 +20,54 @@ pub(super) enum Failure {
     /// The store does not know how to put only what is not there yet.
     Unconditional,
     /// Something else.
-    Trouble(Trouble),
+    Trouble(ReceiverError),
 }
 
 /// Reads an error of a put.
-pub(super) fn of(error: &Error) -> Failure {
+pub(super) fn of(error: &Error) -> UploadError {
     let Some(refusal) = refusal(error) else {
         return match error {
-            Error::NotImplemented { .. } | Error::NotSupported { .. } => Failure::Unconditional,
-            error => Failure::Trouble(trouble(error)),
+            Error::NotImplemented { .. } | Error::NotSupported { .. } => UploadError::Unconditional,
+            error => UploadError::Trouble(trouble(error)),
         };
     };
     // What whoever issues credentials says is about these, and never about the object.
     match (refusal.status, refusal.code.as_deref()) {
-        _ if refusal.issuer.is_some() => Failure::Trouble(trouble(error)),
-        (StatusCode::PRECONDITION_FAILED | StatusCode::NOT_MODIFIED, _) => Failure::There,
-        (StatusCode::NOT_IMPLEMENTED, _) => Failure::Unconditional,
-        (StatusCode::PAYLOAD_TOO_LARGE, _) | (_, Some("EntityTooLarge")) => Failure::TooLarge(refusal.to_string()),
-        _ => Failure::Trouble(trouble(error)),
+        _ if refusal.issuer.is_some() => UploadError::Trouble(trouble(error)),
+        (StatusCode::PRECONDITION_FAILED | StatusCode::NOT_MODIFIED, _) => UploadError::There,
+        (StatusCode::NOT_IMPLEMENTED, _) => UploadError::Unconditional,
+        (StatusCode::PAYLOAD_TOO_LARGE, _) | (_, Some("EntityTooLarge")) => UploadError::TooLarge(refusal.to_string()),
+        _ => UploadError::Trouble(trouble(error)),
     }
 }
 
 /// Reads an error of anything else.
-pub(super) fn trouble(error: &Error) -> Trouble {
+pub(super) fn trouble(error: &Error) -> ReceiverError {
     if let Some(refusal) = refusal(error) {
         return match passes(refusal) {
-            true => Trouble::passing(refusal.to_string()),
-            false => Trouble::lasting(refusal.to_string()),
+            true => ReceiverError::transient(refusal.to_string()),
+            false => ReceiverError::permanent(refusal.to_string()),
         };
     }
     if let Some(remote) = cause::<RemoteError>(error) {
         let reason = in_one_line(remote);
         return match remote.kind() {
-            ErrorKind::Unavailable => Trouble::passing(reason),
-            _ => Trouble::lasting(reason),
+            ErrorKind::Unavailable => ReceiverError::transient(reason),
+            _ => ReceiverError::permanent(reason),
         };
     }
-    Trouble::passing(in_one_line(error))
+    ReceiverError::transient(in_one_line(error))
 }
 
 /// Reads an error of a folder.
-pub(super) fn of_folder(place: &std::path::Path, error: &std::io::Error) -> Trouble {
+pub(super) fn of_folder(place: &std::path::Path, error: &std::io::Error) -> ReceiverError {
     let reason = format!("cannot write to {}: {error}", place.display());
     match error.kind() {
         std::io::ErrorKind::PermissionDenied
         | std::io::ErrorKind::ReadOnlyFilesystem
         | std::io::ErrorKind::NotADirectory
-        | std::io::ErrorKind::InvalidFilename => Trouble::lasting(reason),
-        _ => Trouble::passing(reason),
+        | std::io::ErrorKind::InvalidFilename => ReceiverError::permanent(reason),
+        _ => ReceiverError::transient(reason),
     }
 }
 
@@ -125,10 +125,13 @@ mod tests {
     #[test]
     fn a_full_disk_may_be_freed_and_a_forbidden_one_not() {
         let trouble = |kind: std::io::ErrorKind| of_folder(std::path::Path::new("x"), &kind.into());
-        assert!(matches!(trouble(std::io::ErrorKind::StorageFull), Trouble::Passing(_)));
+        assert!(matches!(
+            trouble(std::io::ErrorKind::StorageFull),
+            ReceiverError::Transient(_)
+        ));
         assert!(matches!(
             trouble(std::io::ErrorKind::PermissionDenied),
-            Trouble::Lasting(_)
+            ReceiverError::Permanent(_)
         ));
     }
 }

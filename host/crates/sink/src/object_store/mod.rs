@@ -16,21 +16,21 @@ use http::StatusCode;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use super::life::Life;
-use super::trouble::{Trouble, presentable};
+use super::life::SinkState;
+use super::trouble::{ReceiverError, presentable};
 use super::{BatchLimits, Compression, FileMode, Format, Guarantee, Renderer, Sink, SinkError, Verdict, file};
 use event::{Event, Provenance, Rendering};
-use meaning::Failure;
+use meaning::UploadError;
 use remote::Redactor;
 
 pub use credentials::{Credentials, METADATA, instance_url};
-pub use place::{Bucket, Place};
+pub use place::{Bucket, UploadTarget};
 
 /// How an [`ObjectStoreSink`] writes.
 #[derive(Debug, Clone)]
 pub struct ObjectStoreOptions {
     /// Where.
-    pub place: Place,
+    pub place: UploadTarget,
     /// Below what, in it: names between slashes.
     pub prefix: String,
     /// How events follow each other in an object.
@@ -47,7 +47,7 @@ pub struct ObjectStoreOptions {
 
 impl ObjectStoreOptions {
     /// The defaults for a place.
-    pub fn new(place: Place) -> ObjectStoreOptions {
+    pub fn new(place: UploadTarget) -> ObjectStoreOptions {
         ObjectStoreOptions {
             place,
             prefix: String::new(),
@@ -76,7 +76,7 @@ pub struct ObjectStoreSink {
     secrets: Arc<Redactor>,
     /// The store has said that it cannot put only what is not there yet.
     unconditional: bool,
-    life: Life,
+    life: SinkState,
 }
 
 impl ObjectStoreSink {
@@ -109,7 +109,7 @@ impl ObjectStoreSink {
             store,
             secrets: secrets.unwrap_or_default(),
             unconditional: false,
-            life: Life::default(),
+            life: SinkState::default(),
         })
     }
 
@@ -122,12 +122,14 @@ impl ObjectStoreSink {
         options.compression.compress(bytes)
     }
 
-    async fn put(&mut self, key: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
-        if let Place::Folder(folder, mode) = &self.options.place {
-            return put_file(folder, key, bytes, *mode).await.map_err(Failure::Trouble);
+    async fn put(&mut self, key: &Path, bytes: Vec<u8>) -> Result<(), UploadError> {
+        if let UploadTarget::Folder(folder, mode) = &self.options.place {
+            return put_file(folder, key, bytes, *mode).await.map_err(UploadError::Trouble);
         }
         let Some(store) = self.store.clone() else {
-            return Err(Failure::Trouble(Trouble::lasting("the bucket was not opened")));
+            return Err(UploadError::Trouble(ReceiverError::permanent(
+                "the bucket was not opened",
+            )));
         };
         let payload = PutPayload::from(bytes);
         if !self.unconditional {
@@ -135,9 +137,9 @@ impl ObjectStoreSink {
             match store.put_opts(key, payload.clone(), create).await {
                 Ok(_) => return Ok(()),
                 Err(error) => match meaning::of(&error) {
-                    Failure::There => return Ok(()),
+                    UploadError::There => return Ok(()),
                     // Its name comes from its events: putting them over themselves changes at most when they were collected.
-                    Failure::Unconditional => self.unconditional = true,
+                    UploadError::Unconditional => self.unconditional = true,
                     failure => return Err(failure),
                 },
             }
@@ -145,14 +147,14 @@ impl ObjectStoreSink {
         match store.put(key, payload).await {
             Ok(_) => Ok(()),
             Err(error) => match meaning::of(&error) {
-                Failure::TooLarge(reason) => Err(Failure::TooLarge(reason)),
+                UploadError::TooLarge(reason) => Err(UploadError::TooLarge(reason)),
                 // Without a condition none of these answers the question whether it is there.
-                _ => Err(Failure::Trouble(meaning::trouble(&error))),
+                _ => Err(UploadError::Trouble(meaning::trouble(&error))),
             },
         }
     }
 
-    async fn put_all(&mut self, events: &[Event]) -> Result<Result<(), Failure>, SinkError> {
+    async fn put_all(&mut self, events: &[Event]) -> Result<Result<(), UploadError>, SinkError> {
         for (day, events) in objects::by_day(events) {
             let key = objects::key(&self.prefix, &self.provenance, &day, &events, &self.options.suffix());
             let bytes = self.object(&events);
@@ -165,7 +167,7 @@ impl ObjectStoreSink {
     }
 
     /// Asks for an object that is not there: whoever is told so was let in.
-    async fn look(&self, store: &dyn ObjectStore) -> Result<String, Trouble> {
+    async fn look(&self, store: &dyn ObjectStore) -> Result<String, ReceiverError> {
         let absent = self.prefix.clone().join(".host-check");
         match store.get(&absent).await {
             Ok(_) => Ok("reached".into()),
@@ -186,25 +188,25 @@ impl ObjectStoreSink {
 }
 
 /// Makes the object a file below the folder.
-async fn put_file(folder: &std::path::Path, key: &Path, bytes: Vec<u8>, mode: FileMode) -> Result<(), Trouble> {
+async fn put_file(folder: &std::path::Path, key: &Path, bytes: Vec<u8>, mode: FileMode) -> Result<(), ReceiverError> {
     let path = folder.join(key.as_ref());
     let told = path.clone();
     let written = tokio::task::spawn_blocking(move || file::put_new(&path, &bytes, mode)).await;
     match written {
         Ok(written) => written.map_err(|error| meaning::of_folder(&told, &error)),
-        Err(_) => Err(Trouble::passing("the write was given up")),
+        Err(_) => Err(ReceiverError::transient("the write was given up")),
     }
 }
 
 /// Whether the folder, or the nearest one above it that exists, takes a file.
-fn look_at_folder(path: &std::path::Path) -> Result<String, Trouble> {
+fn look_at_folder(path: &std::path::Path) -> Result<String, ReceiverError> {
     let folder = path
         .ancestors()
         .find(|folder| folder.is_dir())
         .unwrap_or(std::path::Path::new("."));
     match tempfile::tempfile_in(folder) {
         Ok(_) => Ok(format!("{} can be written", folder.display())),
-        Err(error) => Err(Trouble::lasting(format!(
+        Err(error) => Err(ReceiverError::permanent(format!(
             "cannot write to {}: {error}",
             folder.display()
         ))),
@@ -235,9 +237,9 @@ impl Sink for ObjectStoreSink {
 
     async fn probe(&mut self) -> Result<String, SinkError> {
         let looked = match (&self.options.place, &self.store) {
-            (Place::Bucket(_), Some(store)) => self.look(store.as_ref()).await,
-            (Place::Folder(path, _), _) => look_at_folder(path),
-            (Place::Bucket(_), None) => Err(Trouble::lasting("the bucket was not opened")),
+            (UploadTarget::Bucket(_), Some(store)) => self.look(store.as_ref()).await,
+            (UploadTarget::Folder(path, _), _) => look_at_folder(path),
+            (UploadTarget::Bucket(_), None) => Err(ReceiverError::permanent("the bucket was not opened")),
         };
         looked
             .map(|found| presentable(&self.secrets, &found))
@@ -250,13 +252,13 @@ impl Sink for ObjectStoreSink {
         self.life.answered();
         Ok(match put {
             Ok(()) => Verdict::Accepted,
-            Err(Failure::Trouble(trouble)) => trouble.verdict(&self.secrets),
-            Err(Failure::TooLarge(reason)) => Verdict::TooLarge {
+            Err(UploadError::Trouble(trouble)) => trouble.verdict(&self.secrets),
+            Err(UploadError::TooLarge(reason)) => Verdict::TooLarge {
                 reason: presentable(&self.secrets, &reason),
             },
             // Both are answered where the object is put.
-            Err(Failure::There | Failure::Unconditional) => {
-                Trouble::passing("the store did not say what came of it").verdict(&self.secrets)
+            Err(UploadError::There | UploadError::Unconditional) => {
+                ReceiverError::transient("the store did not say what came of it").verdict(&self.secrets)
             }
         })
     }

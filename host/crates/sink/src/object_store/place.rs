@@ -18,7 +18,7 @@ const REQUEST: Duration = Duration::from_secs(120);
 
 /// Where objects are kept.
 #[derive(Debug, Clone)]
-pub enum Place {
+pub enum UploadTarget {
     /// A folder, made when it is needed, and who may read the files in it.
     Folder(PathBuf, FileMode),
     /// A bucket.
@@ -129,12 +129,12 @@ impl Bucket {
 /// A store, and what nobody may see of the requests to it.
 pub(super) type Opened = (Arc<dyn ObjectStore>, Arc<Redactor>);
 
-impl Place {
+impl UploadTarget {
     /// A store for a bucket, or none for a folder: that one is opened when the first object comes.
     pub(super) fn bucket(&self, sink: &str) -> Result<Option<Opened>, RemoteError> {
         match self {
-            Place::Folder(..) => Ok(None),
-            Place::Bucket(bucket) => bucket.open(sink).map(Some),
+            UploadTarget::Folder(..) => Ok(None),
+            UploadTarget::Bucket(bucket) => bucket.open(sink).map(Some),
         }
     }
 }

@@ -20,7 +20,7 @@ fn event(time: i64) -> Event {
     event
 }
 
-fn sink(place: Place, format: Format, compression: Compression) -> ObjectStoreSink {
+fn sink(place: UploadTarget, format: Format, compression: Compression) -> ObjectStoreSink {
     let options = ObjectStoreOptions {
         prefix: "archive".into(),
         format,
@@ -54,7 +54,11 @@ async fn a_batch_becomes_one_file_a_day_and_the_same_batch_no_more() {
         (Format::Ndjson, Compression::None, ".ndjson"),
         (Format::Csv, Compression::Zstd, ".csv.zst"),
     ] {
-        let mut sink = sink(Place::Folder(target.clone(), FileMode::default()), format, compression);
+        let mut sink = sink(
+            UploadTarget::Folder(target.clone(), FileMode::default()),
+            format,
+            compression,
+        );
         sink.probe().await.unwrap();
         for _ in 0..2 {
             assert_eq!(sink.deliver(&events).await.unwrap(), Verdict::Accepted);
@@ -85,7 +89,7 @@ async fn a_probe_leaves_no_folder_behind() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("later");
     let mut sink = sink(
-        Place::Folder(target, FileMode::default()),
+        UploadTarget::Folder(target, FileMode::default()),
         Format::Ndjson,
         Compression::None,
     );
@@ -99,7 +103,7 @@ async fn a_folder_that_is_a_file_is_unusable() {
     let target = folder.path().join("file");
     std::fs::write(&target, "").unwrap();
     let mut sink = sink(
-        Place::Folder(target, FileMode::default()),
+        UploadTarget::Folder(target, FileMode::default()),
         Format::Ndjson,
         Compression::None,
     );
@@ -140,8 +144,8 @@ async fn server(status: StatusCode, body: &'static str) -> Server {
     Server { url, kept }
 }
 
-fn bucket(endpoint: url::Url) -> Place {
-    Place::Bucket(Box::new(Bucket {
+fn bucket(endpoint: url::Url) -> UploadTarget {
+    UploadTarget::Bucket(Box::new(Bucket {
         name: "audit".into(),
         region: "us-east-1".into(),
         endpoint: Some(endpoint),
@@ -387,7 +391,7 @@ async fn no_credential_is_told_that_a_store_repeats() {
     let url: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(repeats)).await });
     let mut place = bucket(url);
-    if let Place::Bucket(bucket) = &mut place
+    if let UploadTarget::Bucket(bucket) = &mut place
         && let Credentials::Key { token, .. } = &mut bucket.credentials
     {
         *token = Some("canary-session".to_owned().into());
@@ -467,7 +471,7 @@ async fn issuer() -> (url::Url, Arc<Mutex<Vec<String>>>) {
 
 fn with_credentials(store: url::Url, credentials: Credentials) -> ObjectStoreSink {
     let mut place = bucket(store);
-    if let Place::Bucket(bucket) = &mut place {
+    if let UploadTarget::Bucket(bucket) = &mut place {
         bucket.credentials = credentials;
     }
     sink(place, Format::Ndjson, Compression::None)
@@ -542,7 +546,7 @@ async fn a_folder_lets_in_those_whom_its_mode_lets_in() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("archive");
     let mut sink = sink(
-        Place::Folder(target.clone(), FileMode::default()),
+        UploadTarget::Folder(target.clone(), FileMode::default()),
         Format::Ndjson,
         Compression::None,
     );

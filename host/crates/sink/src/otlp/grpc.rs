@@ -17,11 +17,11 @@ use tonic::{Request, Status};
 
 use super::{DETAIL_CHARS, outcome};
 use crate::{Verdict, answer};
-use remote::{Direct, RemoteError, Settings, Stream};
+use remote::{RawConnection, RemoteError, Settings, Stream};
 
 /// A gRPC service at one place; connects when there is something to send.
 pub(super) struct Grpc {
-    direct: Arc<Direct>,
+    direct: Arc<RawConnection>,
     client: LogsServiceClient<Channel>,
     metadata: HeaderMap,
 }
@@ -29,7 +29,7 @@ pub(super) struct Grpc {
 impl Grpc {
     /// Checks the settings; sends nothing.
     pub(super) fn new(settings: &Settings, gzip: bool) -> Result<Grpc, RemoteError> {
-        let direct = Arc::new(Direct::new(settings, b"h2")?);
+        let direct = Arc::new(RawConnection::new(settings, b"h2")?);
         let refuse = |message: String, hint: &str| RemoteError::Settings {
             message,
             hint: Some(hint.to_owned()),
@@ -108,7 +108,7 @@ fn unanswered(status: &Status) -> Option<Verdict> {
 
 /// Makes connections for tonic.
 #[derive(Clone)]
-struct Connector(Arc<Direct>);
+struct Connector(Arc<RawConnection>);
 
 impl Service<Uri> for Connector {
     type Response = TokioIo<Stream>;

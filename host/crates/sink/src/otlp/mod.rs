@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::grpc::Grpc;
 use self::http::Http;
-use super::life::Life;
+use super::life::SinkState;
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
 use remote::{Remote, Settings};
@@ -83,7 +83,7 @@ pub struct OtlpSink {
     encoding: Rendering,
     batch_events: usize,
     provenance: Arc<Provenance>,
-    life: Life,
+    life: SinkState,
 }
 
 enum Wire {
@@ -127,7 +127,7 @@ impl OtlpSink {
             encoding: options.encoding,
             batch_events: options.batch_events,
             provenance,
-            life: Life::default(),
+            life: SinkState::default(),
         })
     }
 }

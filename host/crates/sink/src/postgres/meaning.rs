@@ -4,49 +4,51 @@ use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
 use crate::answer::in_one_line;
-use crate::trouble::Trouble;
+use crate::trouble::ReceiverError;
 
 /// What the library says where the server speaks no TLS.
 pub(super) const NO_TLS: &str = "server does not support TLS";
 
 /// Why a statement failed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum InsertError {
     /// Whatever was sent.
-    Trouble(Trouble),
+    Trouble(ReceiverError),
     /// One of the events sent.
     Data(String),
 }
 
 /// Reads an error by its SQLSTATE (PostgreSQL manual, appendix A), else by where it came from.
-pub(super) fn of(error: &Error) -> Failure {
+pub(super) fn of(error: &Error) -> InsertError {
     match error.as_db_error() {
         Some(error) => of_state(error.code().code(), error),
-        None => Failure::Trouble(of_transport(error)),
+        None => InsertError::Trouble(of_transport(error)),
     }
 }
 
-fn of_state(state: &str, error: &DbError) -> Failure {
+fn of_state(state: &str, error: &DbError) -> InsertError {
     let said = error.message();
     let hint = match state {
         // What is said about data may quote it.
         _ if is_data(state) && !is_without_partition(state, error) => {
             let constraint = error.constraint().map(|name| format!(", constraint {name}"));
-            return Failure::Data(format!(
+            return InsertError::Data(format!(
                 "the database refuses the event (SQLSTATE {state}{})",
                 constraint.unwrap_or_default()
             ));
         }
-        _ if passes(state) => return Failure::Trouble(Trouble::passing(format!("{said} (SQLSTATE {state})"))),
+        _ if passes(state) => {
+            return InsertError::Trouble(ReceiverError::transient(format!("{said} (SQLSTATE {state})")));
+        }
         "23514" => "create the partition for the time of the events, or a default one",
         "42P01" => "create the table, or set `create-table = true`",
         "42P10" => "the table needs a primary key or unique index on (connection, report, id)",
         "42703" | "42804" => "the table has other columns than those in the documentation",
         "42501" => "grant the user INSERT and SELECT on the table",
         _ if state.starts_with("28") => "check the user in `url`, and `password`",
-        _ => return Failure::Trouble(Trouble::lasting(format!("{said} (SQLSTATE {state})"))),
+        _ => return InsertError::Trouble(ReceiverError::permanent(format!("{said} (SQLSTATE {state})"))),
     };
-    Failure::Trouble(Trouble::lasting(format!("{said} (SQLSTATE {state}); {hint}")))
+    InsertError::Trouble(ReceiverError::permanent(format!("{said} (SQLSTATE {state}); {hint}")))
 }
 
 /// Data exceptions, violated constraints, views that do not show what is inserted, values too large for a row or an index,
@@ -70,13 +72,13 @@ fn passes(state: &str) -> bool {
 }
 
 /// The library does not tell kinds apart but by their words.
-fn of_transport(error: &Error) -> Trouble {
+fn of_transport(error: &Error) -> ReceiverError {
     let reason = in_one_line(error);
     let stays = ["authentication error", "invalid configuration", "error serializing"];
     if stays.iter().any(|words| reason.starts_with(words)) || reason.ends_with(NO_TLS) {
-        return Trouble::lasting(reason);
+        return ReceiverError::permanent(reason);
     }
-    Trouble::passing(reason)
+    ReceiverError::transient(reason)
 }
 
 #[cfg(test)]

@@ -17,11 +17,11 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::life::Life;
-use super::trouble::{Trouble, presentable};
+use super::life::SinkState;
+use super::trouble::{ReceiverError, presentable};
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
-use meaning::Failure;
+use meaning::InsertError;
 use remote::Redactor;
 use rows::Rows;
 use session::Session;
@@ -64,7 +64,7 @@ pub struct PostgresSink {
     provenance: Arc<Provenance>,
     session: Option<(Session, Layout)>,
     secrets: Redactor,
-    life: Life,
+    life: SinkState,
 }
 
 impl PostgresSink {
@@ -80,47 +80,49 @@ impl PostgresSink {
             provenance,
             session: None,
             secrets,
-            life: Life::default(),
+            life: SinkState::default(),
         }
     }
 
-    async fn open(&self) -> Result<Session, Trouble> {
+    async fn open(&self) -> Result<Session, ReceiverError> {
         let options = &self.options;
         let (local, password) = (options.url.is_local(), options.password.as_ref());
         let encryption = session::encryption(options.encryption, password.is_some(), local)?;
         let opened = Session::open(&options.url, password, encryption, options.tls.clone()).await;
         opened.map_err(|trouble| match trouble {
-            Trouble::Lasting(reason) if local && options.encryption.is_none() && reason.ends_with(meaning::NO_TLS) => {
+            ReceiverError::Permanent(reason)
+                if local && options.encryption.is_none() && reason.ends_with(meaning::NO_TLS) =>
+            {
                 let hint =
                     "set `tls = \"disable\"` to send it the password unencrypted, which does not leave this machine";
-                Trouble::lasting(format!("{}: {reason}; {hint}", options.url))
+                ReceiverError::permanent(format!("{}: {reason}; {hint}", options.url))
             }
             trouble => trouble.at(&options.url),
         })
     }
 
-    async fn insert(&mut self, events: &[Event]) -> Result<(), Failure> {
+    async fn insert(&mut self, events: &[Event]) -> Result<(), InsertError> {
         let (mut session, layout) = match self.session.take().filter(|(session, _)| !session.is_closed()) {
             Some(open) => open,
             None => {
-                let session = self.open().await.map_err(Failure::Trouble)?;
+                let session = self.open().await.map_err(InsertError::Trouble)?;
                 if self.options.create_table {
-                    self.create(&session).await.map_err(Failure::Trouble)?;
+                    self.create(&session).await.map_err(InsertError::Trouble)?;
                 }
-                let layout = self.layout(&session).await.map_err(Failure::Trouble)?;
+                let layout = self.layout(&session).await.map_err(InsertError::Trouble)?;
                 (session, layout)
             }
         };
         let rows = Rows::of(events, &self.options.encoding, &self.provenance, layout.addresses);
         let inserted = session.insert(&self.options.table, layout, &rows).await;
         // What the server refused of these events says nothing against the session; one that failed is not used again.
-        if matches!(inserted, Ok(()) | Err(Failure::Data(_))) {
+        if matches!(inserted, Ok(()) | Err(InsertError::Data(_))) {
             self.session = Some((session, layout));
         }
         inserted
     }
 
-    async fn create(&self, session: &Session) -> Result<(), Trouble> {
+    async fn create(&self, session: &Session) -> Result<(), ReceiverError> {
         let table = &self.options.table;
         if session.has(table).await? {
             return Ok(());
@@ -131,7 +133,7 @@ impl PostgresSink {
     }
 
     /// How the table keeps a row, and knows it again.
-    async fn layout(&self, session: &Session) -> Result<Layout, Trouble> {
+    async fn layout(&self, session: &Session) -> Result<Layout, ReceiverError> {
         let table = &self.options.table;
         match session.has(table).await? {
             true => session.layout(table, self.options.conflict).await,
@@ -139,14 +141,14 @@ impl PostgresSink {
         }
     }
 
-    fn missing(&self) -> Trouble {
-        Trouble::lasting(format!(
+    fn missing(&self) -> ReceiverError {
+        ReceiverError::permanent(format!(
             "there is no table {}; create it, or set `create-table = true`",
             self.options.table
         ))
     }
 
-    async fn look(&self) -> Result<String, Trouble> {
+    async fn look(&self) -> Result<String, ReceiverError> {
         let table = &self.options.table;
         let session = self.open().await?;
         if !session.has(table).await? {
@@ -158,7 +160,7 @@ impl PostgresSink {
         session.layout(table, self.options.conflict).await?;
         match session.may_insert(table).await? {
             true => Ok(format!("reached, table {table} is there")),
-            false => Err(Trouble::lasting(format!(
+            false => Err(ReceiverError::permanent(format!(
                 "the user may not insert into table {table}; grant INSERT and SELECT"
             ))),
         }
@@ -190,7 +192,7 @@ impl Sink for PostgresSink {
     async fn probe(&mut self) -> Result<String, SinkError> {
         let looked = tokio::time::timeout(PATIENCE, self.look()).await;
         looked
-            .unwrap_or_else(|_| Err(Trouble::passing("no answer in time")))
+            .unwrap_or_else(|_| Err(ReceiverError::transient("no answer in time")))
             .map_err(|trouble| trouble.unusable(&self.name, &self.secrets))
     }
 
@@ -204,8 +206,8 @@ impl Sink for PostgresSink {
         self.life.answered();
         Ok(match inserted {
             Ok(Ok(())) => Verdict::Accepted,
-            Ok(Err(Failure::Trouble(trouble))) => trouble.verdict(&self.secrets),
-            Ok(Err(Failure::Data(reason))) => {
+            Ok(Err(InsertError::Trouble(trouble))) => trouble.verdict(&self.secrets),
+            Ok(Err(InsertError::Data(reason))) => {
                 let reason = presentable(&self.secrets, &reason);
                 // Nothing of the batch is there, and nobody says which row it was: halves will show.
                 match events.len() > 1 {
@@ -213,7 +215,7 @@ impl Sink for PostgresSink {
                     false => Verdict::Refused { reason },
                 }
             }
-            Err(_) => Trouble::passing("the database did not take the events in time").verdict(&self.secrets),
+            Err(_) => ReceiverError::transient("the database did not take the events in time").verdict(&self.secrets),
         })
     }
 

@@ -12,10 +12,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::address::{Host, PostgresUrl};
-use super::meaning::{self, Failure};
+use super::meaning::{self, InsertError};
 use super::rows::Rows;
 use super::table::{Conflict, Key, Layout, TableName};
-use crate::trouble::Trouble;
+use crate::trouble::ReceiverError;
 
 /// How long name resolution, TCP, TLS and sign-in may take together.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -44,9 +44,9 @@ pub(super) fn encryption(
     wanted: Option<PostgresTls>,
     has_password: bool,
     is_local: bool,
-) -> Result<PostgresTls, Trouble> {
+) -> Result<PostgresTls, ReceiverError> {
     match (wanted, has_password) {
-        (Some(PostgresTls::Disable), true) if !is_local => Err(Trouble::lasting(UNENCRYPTED)),
+        (Some(PostgresTls::Disable), true) if !is_local => Err(ReceiverError::permanent(UNENCRYPTED)),
         (Some(PostgresTls::Prefer), true) => Ok(PostgresTls::Require),
         (Some(wanted), _) => Ok(wanted),
         // What listens on this machine often has a certificate that nobody signed, and there is nothing to steal.
@@ -72,7 +72,7 @@ impl Session {
         password: Option<&SecretString>,
         encryption: PostgresTls,
         tls: ClientConfig,
-    ) -> Result<Session, Trouble> {
+    ) -> Result<Session, ReceiverError> {
         let mut config = Config::new();
         config
             .user(&url.user)
@@ -94,7 +94,7 @@ impl Session {
         }
         let connected = tokio::time::timeout(CONNECT, config.connect(MakeRustlsConnect::new(tls))).await;
         let (client, connection) = connected
-            .map_err(|_| Trouble::passing("the database did not answer in time"))?
+            .map_err(|_| ReceiverError::transient("the database did not answer in time"))?
             .map_err(|error| trouble(&error))?;
         let moving = AbortOnDropHandle::new(tokio::spawn(async move {
             // Whoever waits for an answer is told as well.
@@ -112,7 +112,7 @@ impl Session {
     }
 
     /// Whether the table is there.
-    pub(super) async fn has(&self, table: &TableName) -> Result<bool, Trouble> {
+    pub(super) async fn has(&self, table: &TableName) -> Result<bool, ReceiverError> {
         let row = self
             .client
             .query_typed_one(
@@ -124,7 +124,7 @@ impl Session {
     }
 
     /// Whether the user may insert into the table, which is there.
-    pub(super) async fn may_insert(&self, table: &TableName) -> Result<bool, Trouble> {
+    pub(super) async fn may_insert(&self, table: &TableName) -> Result<bool, ReceiverError> {
         let row = self
             .client
             .query_typed_one(
@@ -136,14 +136,14 @@ impl Session {
     }
 
     /// How the table, which is there, keeps a row: known again by the columns that are wanted, or by what it has.
-    pub(super) async fn layout(&self, table: &TableName, wanted: Option<Conflict>) -> Result<Layout, Trouble> {
+    pub(super) async fn layout(&self, table: &TableName, wanted: Option<Conflict>) -> Result<Layout, ReceiverError> {
         Ok(Layout {
             key: self.key(table, wanted).await?,
             addresses: self.has_addresses(table).await?,
         })
     }
 
-    async fn has_addresses(&self, table: &TableName) -> Result<bool, Trouble> {
+    async fn has_addresses(&self, table: &TableName) -> Result<bool, ReceiverError> {
         let row = self
             .client
             .query_typed_one(TableName::ADDRESSES, &[(&table.quoted(), Type::TEXT)])
@@ -151,7 +151,7 @@ impl Session {
         row.and_then(|row| row.try_get(0)).map_err(|error| trouble(&error))
     }
 
-    async fn key(&self, table: &TableName, wanted: Option<Conflict>) -> Result<Key, Trouble> {
+    async fn key(&self, table: &TableName, wanted: Option<Conflict>) -> Result<Key, ReceiverError> {
         let rows = self
             .client
             .query_typed(TableName::UNIQUE, &[(&table.quoted(), Type::TEXT)])
@@ -172,7 +172,7 @@ impl Session {
                 Some(Conflict(wanted)) => format!("({})", wanted.columns()),
                 None => "(connection, report, id), with time where it is partitioned by time".into(),
             };
-            Trouble::lasting(format!(
+            ReceiverError::permanent(format!(
                 "table {table} has no unique index by which an event is known again; alter table {} add primary key {columns}",
                 table.quoted()
             ))
@@ -180,19 +180,24 @@ impl Session {
     }
 
     /// Creates the table.
-    pub(super) async fn create(&self, table: &TableName, conflict: Conflict) -> Result<(), Trouble> {
+    pub(super) async fn create(&self, table: &TableName, conflict: Conflict) -> Result<(), ReceiverError> {
         match self.client.batch_execute(&table.creation(conflict)).await {
             Ok(()) => Ok(()),
             Err(error) => match meaning::of(&error) {
-                Failure::Trouble(trouble) => Err(trouble),
+                InsertError::Trouble(trouble) => Err(trouble),
                 // Two that create the same table at once collide in the catalogue.
-                Failure::Data(reason) => Err(Trouble::passing(reason)),
+                InsertError::Data(reason) => Err(ReceiverError::transient(reason)),
             },
         }
     }
 
     /// Inserts the rows, all or none.
-    pub(super) async fn insert(&mut self, table: &TableName, layout: Layout, rows: &Rows<'_>) -> Result<(), Failure> {
+    pub(super) async fn insert(
+        &mut self,
+        table: &TableName,
+        layout: Layout,
+        rows: &Rows<'_>,
+    ) -> Result<(), InsertError> {
         let failure = |error: tokio_postgres::Error| meaning::of(&error);
         let transaction = self.client.transaction().await.map_err(failure)?;
         let limit = format!("set local statement_timeout = {}", STATEMENT.as_millis());
@@ -208,9 +213,9 @@ impl Session {
 }
 
 /// What concerns no event.
-fn trouble(error: &tokio_postgres::Error) -> Trouble {
+fn trouble(error: &tokio_postgres::Error) -> ReceiverError {
     match meaning::of(error) {
-        Failure::Trouble(trouble) => trouble,
-        Failure::Data(reason) => Trouble::lasting(reason),
+        InsertError::Trouble(trouble) => trouble,
+        InsertError::Data(reason) => ReceiverError::permanent(reason),
     }
 }

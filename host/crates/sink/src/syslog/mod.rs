@@ -22,7 +22,7 @@ pub use transport::SyslogTransport;
 
 use self::message::Header;
 use self::wire::{DATAGRAM, Wire};
-use super::life::Life;
+use super::life::SinkState;
 use super::stream::failed;
 use super::{Guarantee, Sink, SinkError, Verdict, answer};
 use event::{Event, Provenance, Rendering};
@@ -122,7 +122,7 @@ pub struct SyslogSink {
     most: usize,
     encoding: Rendering,
     provenance: Arc<Provenance>,
-    life: Life,
+    life: SinkState,
 }
 
 impl SyslogSink {
@@ -135,7 +135,7 @@ impl SyslogSink {
             most: options.most(),
             encoding: options.encoding.clone(),
             provenance,
-            life: Life::default(),
+            life: SinkState::default(),
         }
     }
 }

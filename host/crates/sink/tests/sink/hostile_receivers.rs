@@ -15,8 +15,8 @@ use sandbox::{Limits, Plugin, Sandbox};
 use servers::{CANARY, settings};
 use sink::dead_letters::{Bounds, Selection};
 use sink::{
-    DeadLetters, Delivery, DeliveryPolicy, HttpOptions, HttpSink, OtlpOptions, OtlpSink, PluginOptions, PluginSink,
-    Remains, Sink, SinkError, StreamTransport,
+    DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy, HttpOptions, HttpSink, OtlpOptions, OtlpSink,
+    PluginOptions, PluginSink, Sink, SinkError, StreamTransport,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -475,8 +475,8 @@ fn quick() -> DeliveryPolicy {
     }
 }
 
-fn remains(dead_letters: &Arc<DeadLetters>) -> Remains {
-    Remains {
+fn remains(dead_letters: &Arc<DeadLetters>) -> DeadLetterContext {
+    DeadLetterContext {
         dead_letters: Arc::clone(dead_letters),
         destination: None,
         run_id: "run".into(),

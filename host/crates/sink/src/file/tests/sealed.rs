@@ -5,15 +5,15 @@ use std::{num::NonZeroU64, sync::Mutex};
 use async_trait::async_trait;
 
 use super::*;
-use crate::{Guarantee, Seal};
+use crate::{Guarantee, WriteIntent};
 
 /// Remembers every seal, and whether its bytes were there when it was confirmed.
 #[derive(Default)]
-struct Notes(Mutex<Vec<(Seal, Option<bool>)>>);
+struct Notes(Mutex<Vec<(WriteIntent, Option<bool>)>>);
 
 #[async_trait]
-impl Journal for Notes {
-    async fn intend(&self, seal: &Seal) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+impl IntentLog for Notes {
+    async fn intend(&self, seal: &WriteIntent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         assert!(!seal.is_there().unwrap(), "too late");
         self.0.lock().unwrap().push((seal.clone(), None));
         Ok(())
@@ -28,7 +28,7 @@ impl Journal for Notes {
 }
 
 impl Notes {
-    fn seals(&self) -> Vec<Seal> {
+    fn seals(&self) -> Vec<WriteIntent> {
         let notes = self.0.lock().unwrap();
         assert!(notes.iter().all(|(_, there)| *there == Some(true)), "{notes:?}");
         notes.iter().map(|(seal, _)| seal.clone()).collect()
@@ -150,8 +150,8 @@ async fn a_name_that_somebody_else_has_taken_is_told_again() {
     struct Racing(Notes);
 
     #[async_trait]
-    impl Journal for Racing {
-        async fn intend(&self, seal: &Seal) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    impl IntentLog for Racing {
+        async fn intend(&self, seal: &WriteIntent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             if self.0.0.lock().unwrap().is_empty() {
                 fs::write(&seal.path, "of somebody else").unwrap();
             }
@@ -186,8 +186,8 @@ async fn what_cannot_be_kept_does_not_appear() {
     struct Full;
 
     #[async_trait]
-    impl Journal for Full {
-        async fn intend(&self, _: &Seal) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    impl IntentLog for Full {
+        async fn intend(&self, _: &WriteIntent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             Err("disk full".into())
         }
 
