@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Server, json_lines, stderr, stdout};
+use tests::{Receiver, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::ledger::{configure, expected, host, once, run, submissions, wait_until};
 use super::{PASSWORD, desk};
@@ -17,7 +17,7 @@ use super::{PASSWORD, desk};
 const NOW: &str = "2026-03-05T22:00:00Z";
 
 /// A run in which no file can become larger than so many KiB.
-fn confined(desk: &Desk, kib: u64, arguments: &[&str]) -> Output {
+fn confined(desk: &TestEnv, kib: u64, arguments: &[&str]) -> Output {
     let plain = desk.process(arguments);
     let mut command = Command::new("sh");
     let blocks = (kib * 2).to_string();
@@ -41,7 +41,7 @@ fn failure(output: &Output) -> String {
     said
 }
 
-fn ledger_of(desk: &Desk) -> PathBuf {
+fn ledger_of(desk: &TestEnv) -> PathBuf {
     desk.path().join(".local/state/host/ledger.db")
 }
 
@@ -56,7 +56,7 @@ fn lines(path: &Path) -> BTreeMap<String, u32> {
 }
 
 /// Batches of a size that makes few of them.
-fn configure_large(desk: &Desk, server: &Server, sink: &str, more: &str) {
+fn configure_large(desk: &TestEnv, server: &Server, sink: &str, more: &str) {
     configure(desk, server, sink, more);
     let path = desk.path().join("host.toml");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -64,7 +64,7 @@ fn configure_large(desk: &Desk, server: &Server, sink: &str, more: &str) {
 }
 
 /// What the sink does not take becomes dead letters, though it is the only one.
-fn set_aside(desk: &Desk) {
+fn set_aside(desk: &TestEnv) {
     let path = desk.path().join("host.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let letters = "[sinks.siem]\nwhen-down = \"dead-letters\"\n";
@@ -229,7 +229,7 @@ fn what_cannot_be_made_is_named_before_anything_is_sent() {
 }
 
 /// Ends a run once a batch was taken, so that a window is in flight and its document in the spool.
-fn interrupted(desk: &Desk, server: &Server, receiver: &Receiver) {
+fn interrupted(desk: &TestEnv, server: &Server, receiver: &Receiver) {
     configure(desk, server, &receiver.url(), "");
     let mut command = desk.process(["run", "invalid-login", "--now", NOW, "--sink", "siem"]);
     command.env("EPM_PASSWORD", PASSWORD).env("SECRET", "demo-secret");

@@ -10,7 +10,7 @@ use sandbox::PluginKind;
 use sink::Format;
 use workshop::Language;
 
-use super::Failure;
+use super::CliError;
 
 /// Pull identity-audit reports out of Oracle EPM Cloud and identity domains as standard security events.
 #[derive(Debug, Parser)]
@@ -28,13 +28,13 @@ pub struct Cli {
     pub command: Command,
     /// How to talk about it.
     #[command(flatten)]
-    pub talk: Talk,
+    pub talk: OutputOptions,
 }
 
 /// Options about stderr; allowed anywhere.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Messages (stderr)")]
-pub struct Talk {
+pub struct OutputOptions {
     /// Say more; twice for requests, three times for everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -781,10 +781,10 @@ pub struct StreamArgs {
 
 impl StreamArgs {
     /// The parameters that were given, by name.
-    pub fn given(&self) -> Result<Vec<(String, String)>, Failure> {
+    pub fn given(&self) -> Result<Vec<(String, String)>, CliError> {
         let pair = |text: &String| match text.split_once('=') {
             Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => Err(Failure::usage(format!("--param {text:?} is not KEY=VALUE"))),
+            None => Err(CliError::usage(format!("--param {text:?} is not KEY=VALUE"))),
         };
         let mut given = self.parameters.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
         given.sort_by(|a, b| a.0.cmp(&b.0));

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{GapsArgs, LedgerCommand, LedgerFile, RunArgs, StreamArgs};
-use super::{Exit, Failure, ledger_changes, log, print};
+use super::{CliError, Exit, ledger_changes, log, print};
 use ::ledger::{Document, Ledger, Progress, Record, SqliteLedger, Stream, spool};
 use ::run::Wanted;
 use base::counted::counted;
@@ -17,12 +17,12 @@ use setup::config::{Config, nearest};
 
 /// The ledger of a run: what was named, else the configuration's, else `$XDG_STATE_HOME/host/ledger.db`. A server that
 /// was named on the command line, and a recording, leave no progress unless asked to.
-pub fn file(args: &RunArgs, config: &Config) -> Result<Option<PathBuf>, Failure> {
+pub fn file(args: &RunArgs, config: &Config) -> Result<Option<PathBuf>, CliError> {
     let recorded = args.record.is_some() || args.replay.is_some();
     match args.ledger.as_deref() {
         Some("none") => Ok(None),
-        Some("") => Err(Failure::usage("--ledger names no file").hint("give a path, or none")),
-        Some(_) if recorded => Err(Failure::usage("a recording holds one period, so it has no ledger")
+        Some("") => Err(CliError::usage("--ledger names no file").hint("give a path, or none")),
+        Some(_) if recorded => Err(CliError::usage("a recording holds one period, so it has no ledger")
             .hint("leave out --ledger, or --record and --replay")),
         Some(path) => Ok(Some(PathBuf::from(path))),
         None if recorded || args.remote.url.is_some() => Ok(None),
@@ -30,12 +30,12 @@ pub fn file(args: &RunArgs, config: &Config) -> Result<Option<PathBuf>, Failure>
     }
 }
 
-pub fn default(config: &Config) -> Result<PathBuf, Failure> {
+pub fn default(config: &Config) -> Result<PathBuf, CliError> {
     if let Some(path) = &config.ledger.path {
         return Ok(config.folder.join(path));
     }
     let folder = super::state_folder().ok_or_else(|| {
-        Failure::usage("there is no place for the ledger: neither HOME nor XDG_STATE_HOME names a folder")
+        CliError::usage("there is no place for the ledger: neither HOME nor XDG_STATE_HOME names a folder")
             .hint("name a file with --ledger, or with `path` under [ledger]; --ledger none keeps no progress")
             .read_from(config)
     })?;
@@ -65,7 +65,7 @@ pub fn warn_where_gone(path: &Path, wanted: Wanted) {
 }
 
 /// Carries out a subcommand.
-pub async fn run(command: &LedgerCommand) -> Result<(), Failure> {
+pub async fn run(command: &LedgerCommand) -> Result<(), CliError> {
     match command {
         LedgerCommand::List { file, json } => list(file, *json).await,
         LedgerCommand::Show { stream } => show(stream).await,
@@ -92,7 +92,7 @@ pub struct Found {
 /// # Errors
 ///
 /// Also where nobody can say whether there is one: no rights are not the same as nothing.
-async fn look(file: &LedgerFile) -> Result<Found, Failure> {
+async fn look(file: &LedgerFile) -> Result<Found, CliError> {
     let path = match &file.ledger {
         Some(path) => path.clone(),
         None => default(&Config::load(file.config.config.as_deref())?)?,
@@ -107,11 +107,11 @@ async fn look(file: &LedgerFile) -> Result<Found, Failure> {
             });
         }
         Ok(false) => {
-            return Err(Failure::usage(format!("there is no ledger {}", path.display()))
+            return Err(CliError::usage(format!("there is no ledger {}", path.display()))
                 .hint("`host run` with --ledger makes one"));
         }
         Err(error) => {
-            return Err(Failure::usage(format!("cannot read {}: {error}", path.display()))
+            return Err(CliError::usage(format!("cannot read {}: {error}", path.display()))
                 .hint("ask as the user that runs `host`, or name another file with --ledger"));
         }
     }
@@ -145,14 +145,14 @@ async fn named(
     connection: Option<&str>,
     parameters: &[(String, String)],
     file: &LedgerFile,
-) -> Result<Found, Failure> {
+) -> Result<Found, CliError> {
     let all = look(file).await?;
     let path = all.file.display().to_string();
     let at = connection
         .map(|connection| format!(" @ {connection}"))
         .unwrap_or_default();
     if all.ledger.is_none() {
-        return Err(Failure::usage(format!(
+        return Err(CliError::usage(format!(
             "{report}{at} has not been collected yet: there is no ledger {path}"
         ))
         .hint("`host run` makes it"));
@@ -170,20 +170,20 @@ async fn named(
         Some(known) if known != report => format!("did you mean `{known}`?"),
         _ => "`host ledger list` shows what there is".to_owned(),
     };
-    Err(Failure::usage(format!("{report}{at} has not been collected yet: it is not in {path}")).hint(hint))
+    Err(CliError::usage(format!("{report}{at} has not been collected yet: it is not in {path}")).hint(hint))
 }
 
 /// The streams that were named and are there, with the ledger.
-pub async fn opened(args: &StreamArgs) -> Result<(SqliteLedger, Vec<(Document, Record)>), Failure> {
+pub async fn opened(args: &StreamArgs) -> Result<(SqliteLedger, Vec<(Document, Record)>), CliError> {
     let found = named(&args.report, args.connection.as_deref(), &args.given()?, &args.file).await?;
     let ledger = found
         .ledger
-        .ok_or_else(|| Failure::new(Exit::Internal, "the ledger is not open"))?;
+        .ok_or_else(|| CliError::new(Exit::Internal, "the ledger is not open"))?;
     Ok((ledger, found.streams))
 }
 
 /// The streams that `host gaps` is about: those of a report, or all.
-pub async fn of_gaps(args: &GapsArgs) -> Result<Found, Failure> {
+pub async fn of_gaps(args: &GapsArgs) -> Result<Found, CliError> {
     if let Some(report) = &args.report {
         return named(report, args.connection.as_deref(), &[], &args.file).await;
     }
@@ -195,7 +195,7 @@ pub async fn of_gaps(args: &GapsArgs) -> Result<Found, Failure> {
     Ok(found)
 }
 
-async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
+async fn list(file: &LedgerFile, json: bool) -> Result<(), CliError> {
     let Found {
         file,
         ledger,
@@ -243,7 +243,7 @@ async fn list(file: &LedgerFile, json: bool) -> Result<(), Failure> {
 }
 
 /// Reads all of the ledger.
-async fn check(file: &LedgerFile) -> Result<(), Failure> {
+async fn check(file: &LedgerFile) -> Result<(), CliError> {
     let found = look(file).await?;
     let path = found.file.display();
     let said = match found.ledger {
@@ -287,7 +287,7 @@ fn entry(record: &Record, folder: &Path) -> Value {
     })
 }
 
-async fn show(args: &StreamArgs) -> Result<(), Failure> {
+async fn show(args: &StreamArgs) -> Result<(), CliError> {
     let (ledger, found) = opened(args).await?;
     let mut text = String::new();
     for (_, record) in &found {
@@ -327,7 +327,7 @@ async fn show(args: &StreamArgs) -> Result<(), Failure> {
             "sinks": sinks,
         });
         let shown =
-            serde_json::to_string_pretty(&all).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+            serde_json::to_string_pretty(&all).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         text += &shown;
         text.push('\n');
     }
@@ -338,7 +338,7 @@ pub fn seconds(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-pub fn line(value: &impl Serialize) -> Result<String, Failure> {
-    let line = serde_json::to_string(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+pub fn line(value: &impl Serialize) -> Result<String, CliError> {
+    let line = serde_json::to_string(value).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     Ok(line + "\n")
 }

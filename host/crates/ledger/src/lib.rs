@@ -7,7 +7,7 @@
 //! What the documents say is decided here too: the [`Record`] of a [`Stream`] holds whatever must change together (the
 //! watermark, the periods covered, the windows in flight), and a [`Progress`] for each sink holds what changes with every
 //! batch. The ids of recent events, which are many, are documents of their own that the record names by their SHA-256
-//! ([`Recent`]): whoever reads the record and what it names reads what was written together.
+//! ([`KnownIds`]): whoever reads the record and what it names reads what was written together.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -48,7 +48,7 @@ pub use holder::Holder;
 pub use interval::{Interval, merged, without};
 pub use look_back::{LookBack, Tier};
 pub use progress::{Intent, Progress, Reached};
-pub use recent::{Fresh, Ids, Noted, Recent, ShortId};
+pub use recent::{DayIds, IdSetRef, KnownIds, NewIds, ShortId};
 pub use record::{Dead, FetchState, InFlight, Kept, Record, WindowEnd};
 pub use sqlite::SqliteLedger;
 pub use stream::Stream;

@@ -25,13 +25,13 @@ use std::{
 use jiff::Timestamp;
 
 use self::{
-    extension::Grown,
+    extension::AppendBase,
     lock::FolderLock,
-    naming::{Growth, Named, Nameless},
-    partial::Partial,
+    naming::{Extension, PublishedFile, StagedFile},
+    partial::TempFile,
     rotation::{Clock, Series},
 };
-use super::{Compression, Journal, Renderer, SinkError};
+use super::{Compression, IntentLog, Renderer, SinkError};
 use event::Event;
 
 pub use mode::FileMode;
@@ -64,7 +64,7 @@ pub struct FileSink {
     renderer: Renderer,
     buffer: Vec<u8>,
     /// What this file begins with of an existing one; none where it takes that file's place.
-    copied: Option<Grown>,
+    copied: Option<AppendBase>,
     series: Option<Series>,
     clock: Clock,
     /// Something was delivered to the file under way; how much of it is on disk, and how many events that were.
@@ -84,7 +84,7 @@ pub(super) fn put_new(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<(
     let path = links::follow(path)?;
     let folder = target::folder_of(&path).ok_or(io::ErrorKind::IsADirectory)?;
     target::make_folders(folder, mode)?;
-    let mut partial = Partial::create(folder, Compression::None, mode)?;
+    let mut partial = TempFile::create(folder, Compression::None, mode)?;
     partial.write(bytes)?;
     let file = partial.finish()?.file;
     file.as_file().sync_all()?;
@@ -96,7 +96,7 @@ pub(super) fn put_new(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<(
 }
 
 #[derive(Clone)]
-struct Told(Arc<dyn Journal>);
+struct Told(Arc<dyn IntentLog>);
 
 impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,7 +106,7 @@ impl fmt::Debug for Told {
 
 #[derive(Debug)]
 enum State {
-    Open(Box<Partial>),
+    Open(Box<TempFile>),
     /// The last file is complete, the next one has not begun.
     Between,
     /// A write is under way, failed or was given up half way, or the sink was aborted: there will be no file.
@@ -156,7 +156,7 @@ impl FileSink {
     /// file is gone.
     async fn with_file<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(Box<Partial>, &[u8]) -> io::Result<(State, T)> + Send + 'static,
+        work: impl FnOnce(Box<TempFile>, &[u8]) -> io::Result<(State, T)> + Send + 'static,
     ) -> Result<T, SinkError> {
         self.takes_events()?;
         let (folder, compression, mode) = (self.folder.clone(), self.options.compression, self.options.mode);
@@ -173,7 +173,7 @@ impl FileSink {
                     None => {
                         // Since the last file somebody may have laid a link in its place.
                         links::follow(&folder)?;
-                        Box::new(Partial::create(&folder, compression, mode)?.hashed(hashed))
+                        Box::new(TempFile::create(&folder, compression, mode)?.hashed(hashed))
                     }
                 };
                 let (state, left) = work(partial, &buffer)?;
@@ -264,7 +264,7 @@ impl FileSink {
         let nameless = self
             .with_file(move |mut partial, bytes| {
                 partial.write(bytes)?;
-                Ok((State::Ended, Nameless::next(partial.finish()?, series, &folder)?))
+                Ok((State::Ended, StagedFile::next(partial.finish()?, series, &folder)?))
             })
             .await?;
         let number = self.appear(nameless).await?;
@@ -284,7 +284,7 @@ impl FileSink {
         let rendered = self.renderer.finish(&mut self.buffer);
         self.or_end(rendered)?;
         let (path, folder) = (self.path.clone(), self.folder.clone());
-        let growth = self.copied.map(|begun| Growth {
+        let growth = self.copied.map(|begun| Extension {
             begun,
             possible: self.renderer.can_extend(),
             headed: self.renderer.has_header(),
@@ -304,7 +304,7 @@ impl FileSink {
             }
             None => None,
         };
-        let nameless = tokio::task::spawn_blocking(move || Nameless::only(finished, path, &folder, growth)).await;
+        let nameless = tokio::task::spawn_blocking(move || StagedFile::only(finished, path, &folder, growth)).await;
         let nameless = nameless
             .map_err(|_| self.ended())?
             .map_err(|source| self.write_error(source))?;
@@ -314,7 +314,7 @@ impl FileSink {
     }
 
     /// Gives a file its name, and tells the journal before and after, where there are events in it. Says its number.
-    async fn appear(&mut self, mut nameless: Nameless) -> Result<Option<u64>, SinkError> {
+    async fn appear(&mut self, mut nameless: StagedFile) -> Result<Option<u64>, SinkError> {
         let journal = self.journal.as_ref().filter(|_| self.events > 0);
         let kept = |source| SinkError::Journal {
             sink: self.name.clone(),
@@ -333,8 +333,8 @@ impl FileSink {
                 .map_err(|_| self.ended())?
                 .map_err(|source| self.write_error(source))?
             {
-                Named::Taken(next) => nameless = next,
-                Named::Yes(number) => {
+                PublishedFile::Taken(next) => nameless = next,
+                PublishedFile::Yes(number) => {
                     if let Some(Told(journal)) = journal {
                         journal.confirm().await.map_err(kept)?;
                     }

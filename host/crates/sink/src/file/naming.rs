@@ -7,27 +7,27 @@ use std::{
 };
 
 use super::{
-    extension::{self, Grown},
+    extension::{self, AppendBase},
     lock::FolderLock,
     partial::Finished,
     rotation::Series,
 };
-use crate::{Compression, Seal};
+use crate::{Compression, WriteIntent};
 
 /// A file that is complete and on disk, and has its name in the next step.
 #[derive(Debug)]
-pub(super) struct Nameless {
+pub(super) struct StagedFile {
     finished: Finished,
     path: PathBuf,
     /// Where that is.
     folder: File,
     /// Held while a file grows. Whoever waits for it holds no thread, so it may be held across calls.
     lock: Option<FolderLock>,
-    place: Place,
+    place: FinalName,
 }
 
 #[derive(Debug)]
-enum Place {
+enum FinalName {
     /// The one that is there gives way.
     Over,
     /// There is none yet, or the run fails.
@@ -37,18 +37,18 @@ enum Place {
 }
 
 /// What came of it.
-pub enum Named {
+pub enum PublishedFile {
     /// It has its name, with this number in a series.
     Yes(Option<u64>),
     /// Somebody else had that one first: here it is with the next.
-    Taken(Nameless),
+    Taken(StagedFile),
 }
 
 /// How the only file of a sink grows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Growth {
+pub(super) struct Extension {
     /// What it begins with.
-    pub(super) begun: Grown,
+    pub(super) begun: AppendBase,
     /// Whether the format knows how.
     pub(super) possible: bool,
     /// Whether the format has a header.
@@ -56,25 +56,25 @@ pub(super) struct Growth {
     pub(super) compression: Compression,
 }
 
-impl Nameless {
+impl StagedFile {
     /// The only file of a sink. One that grows comes with the lock of its folder, which it keeps until it has its name: two
     /// may extend one file at once, and the later takes over what the earlier added. Blocks.
     pub(super) fn only(
         finished: Finished,
         path: PathBuf,
         folder: &Path,
-        growth: Option<(Growth, FolderLock)>,
+        growth: Option<(Extension, FolderLock)>,
     ) -> io::Result<Self> {
-        let (mut finished, mut place, mut lock) = (finished, Place::Over, None);
+        let (mut finished, mut place, mut lock) = (finished, FinalName::Over, None);
         if let Some((growth, held)) = growth {
             lock = Some(held);
             match growth.possible {
                 true => finished = extension::rebased(finished, &path, folder, growth)?,
-                false => place = Place::Free,
+                false => place = FinalName::Free,
             }
         }
         finished.file.as_file().sync_all()?;
-        Ok(Nameless {
+        Ok(StagedFile {
             finished,
             path,
             folder: File::open(folder)?,
@@ -87,21 +87,21 @@ impl Nameless {
     pub(super) fn next(finished: Finished, series: Series, folder: &Path) -> io::Result<Self> {
         finished.file.as_file().sync_all()?;
         let (path, number) = series.next()?;
-        Ok(Nameless {
+        Ok(StagedFile {
             finished,
             path,
             folder: File::open(folder)?,
             lock: None,
-            place: Place::Next(Box::new(series), number),
+            place: FinalName::Next(Box::new(series), number),
         })
     }
 
     /// What is about to appear; none where nobody wanted to know.
-    pub(super) fn seal(&self, events: u64, last: Option<String>) -> io::Result<Option<Seal>> {
+    pub(super) fn seal(&self, events: u64, last: Option<String>) -> io::Result<Option<WriteIntent>> {
         let Some(sha256) = self.finished.sha256.clone() else {
             return Ok(None);
         };
-        Ok(Some(Seal {
+        Ok(Some(WriteIntent {
             events,
             last,
             path: std::path::absolute(&self.path)?,
@@ -112,8 +112,8 @@ impl Nameless {
     }
 
     /// Gives it its name, for good. Blocks.
-    pub(super) fn name(self) -> io::Result<Named> {
-        let Nameless {
+    pub(super) fn name(self) -> io::Result<PublishedFile> {
+        let StagedFile {
             finished:
                 Finished {
                     file,
@@ -128,16 +128,16 @@ impl Nameless {
         } = self;
         base::failpoint!("rename.before");
         let result = match &place {
-            Place::Over => file.persist(&path),
-            Place::Free | Place::Next(..) => file.persist_noclobber(&path),
+            FinalName::Over => file.persist(&path),
+            FinalName::Free | FinalName::Next(..) => file.persist_noclobber(&path),
         };
         base::failpoint!("rename.after");
         let number = match (result, place) {
-            (Ok(_), Place::Next(_, number)) => Some(number),
+            (Ok(_), FinalName::Next(_, number)) => Some(number),
             (Ok(_), _) => None,
-            (Err(error), Place::Next(series, number)) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            (Err(error), FinalName::Next(series, number)) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 let number = number.checked_add(1).ok_or(io::ErrorKind::AlreadyExists)?;
-                return Ok(Named::Taken(Nameless {
+                return Ok(PublishedFile::Taken(StagedFile {
                     finished: Finished {
                         file: error.file,
                         offset,
@@ -147,7 +147,7 @@ impl Nameless {
                     path: series.path(number),
                     folder,
                     lock,
-                    place: Place::Next(series, number),
+                    place: FinalName::Next(series, number),
                 }));
             }
             (Err(error), _) => return Err(error.error),
@@ -155,6 +155,6 @@ impl Nameless {
         // The name outlives a crash only once its folder is written.
         folder.sync_all()?;
         drop(lock);
-        Ok(Named::Yes(number))
+        Ok(PublishedFile::Yes(number))
     }
 }
