@@ -73,12 +73,7 @@ fn main() -> Result<(), Failure> {
     let sandbox = Sandbox::new(sandbox::Limits::default(), None)?;
     let wasm = built_in("user-login").ok_or("no such plugin")?;
     let plugin = sandbox.load(wasm, "user-login")?;
-    // Files that get their names in one folder wait for its lock, each on a thread, and whoever holds it needs one more:
-    // with the 512 that there are otherwise, 1,000 that end at once wait for ever.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(2 * 1000 + 512)
-        .build()?;
+    let runtime = tokio::runtime::Runtime::new()?;
     println!("{EVENTS} sign-ins of each connection to a file of its own, all at once in one process");
     println!(
         "{:>12} {:>10} {:>12} {:>12} {:>12} {:>12}",

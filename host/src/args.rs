@@ -879,6 +879,13 @@ pub enum LedgerCommand {
     /// Go on under another name of the connection, from where the stream is and with the same ids.
     #[command(after_help = "Example:\n  host ledger rename user-login --connection epm --to epm-prod")]
     Rename(RenameArgs),
+    /// Read the whole ledger and say whether it is what was written; a start does so only after a run that was killed.
+    #[command(after_help = "Example:\n  host ledger check || mail -s 'the ledger is damaged' me")]
+    Check {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        file: LedgerFile,
+    },
     /// Take another URL of the connection for the same server: the next run notes it.
     #[command(after_help = "Example:\n  host ledger adopt user-login --connection epm")]
     Adopt {

@@ -64,6 +64,7 @@ pub async fn run(command: &LedgerCommand) -> Result<(), CliError> {
         LedgerCommand::Reset(args) => ledger_changes::reset(args).await,
         LedgerCommand::Rewind(args) => ledger_changes::rewind(args).await,
         LedgerCommand::Rename(args) => ledger_changes::rename(args).await,
+        LedgerCommand::Check { file } => check(file).await,
         LedgerCommand::Adopt { stream } => ledger_changes::adopt(stream).await,
     }
 }
@@ -231,6 +232,20 @@ async fn list(file: &LedgerFile, json: bool) -> Result<(), CliError> {
     }
     text += &left(&folder, &found);
     print(text.as_bytes())
+}
+
+/// Reads all of the ledger.
+async fn check(file: &LedgerFile) -> Result<(), CliError> {
+    let found = look(file).await?;
+    let path = found.file.display();
+    let said = match found.ledger {
+        Some(ledger) => {
+            let entries = counted(ledger.check().await?, "entry", "entries");
+            format!("{path} is sound: {entries}\n")
+        }
+        None => format!("There is no ledger {path} yet.\n"),
+    };
+    print(said.as_bytes())
 }
 
 /// A line about documents in the spool that belong to none of the streams, where there are any.

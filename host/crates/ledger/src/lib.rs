@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod check;
 #[cfg(test)]
 mod conformance;
 mod error;
@@ -33,6 +34,7 @@ mod holder;
 mod interval;
 mod look_back;
 pub mod memory;
+mod presence;
 mod progress;
 mod recent;
 mod record;

@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use super::check;
+
 /// `PRAGMA application_id`: tells the file from any other database. The letters `hlg1`.
 const APPLICATION: i32 = 0x686c_6731;
 
@@ -44,16 +46,26 @@ pub(super) enum Refusal {
     Damaged(String),
 }
 
-/// Brings an older database to today's version, and an empty one where it may be: `new` says that none was there before.
+/// Brings an older database to today's version, and an empty one where it may be: `new` says that none was there before. The
+/// pages of all of it are read first where `unclean` says that it was not closed by those who had it open last.
 ///
 /// # Errors
 ///
 /// A sentence where the file is something else, newer or damaged; otherwise what SQLite says.
-pub(super) fn prepare(connection: &mut Connection, new: bool) -> Result<Result<(), Refusal>, rusqlite::Error> {
-    migrate(connection, STEPS, new)
+pub(super) fn prepare(
+    connection: &mut Connection,
+    new: bool,
+    unclean: bool,
+) -> Result<Result<(), Refusal>, rusqlite::Error> {
+    migrate(connection, STEPS, new, unclean)
 }
 
-fn migrate(connection: &mut Connection, steps: &[&str], new: bool) -> Result<Result<(), Refusal>, rusqlite::Error> {
+fn migrate(
+    connection: &mut Connection,
+    steps: &[&str],
+    new: bool,
+    unclean: bool,
+) -> Result<Result<(), Refusal>, rusqlite::Error> {
     // Before anything is written: another program's file stays as it is.
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -64,9 +76,8 @@ fn migrate(connection: &mut Connection, steps: &[&str], new: bool) -> Result<Res
         return Ok(Err(Refusal::Damaged("it is empty, and was not before".into())));
     }
     // A page that is not what it was may never be looked at again, or only once it hurts.
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found != "ok" {
-        return Ok(Err(Refusal::Damaged(found.lines().collect::<Vec<_>>().join(" "))));
+    if unclean && let Err(problem) = check::pages(connection, "quick_check")? {
+        return Ok(Err(Refusal::Damaged(problem)));
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -86,6 +97,8 @@ fn migrate(connection: &mut Connection, steps: &[&str], new: bool) -> Result<Res
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", steps.len() as i64)?;
     }
+    // What every change needs is there before anything is asked for.
+    let _: i64 = transaction.query_row("SELECT revision FROM latest", [], |row| row.get(0))?;
     transaction.commit()?;
     Ok(Ok(()))
 }
@@ -119,7 +132,7 @@ mod tests {
         .concat();
         for known in 1..later.len() {
             let mut connection = Connection::open_in_memory().unwrap();
-            migrate(&mut connection, &later[..known], true).unwrap().unwrap();
+            migrate(&mut connection, &later[..known], true, true).unwrap().unwrap();
             assert_eq!(version(&connection), known as i64);
             let column = if known < 3 { "json" } else { "body" };
             let value = if known < 3 {
@@ -132,7 +145,7 @@ mod tests {
                     "INSERT INTO document (key, revision, {column}) VALUES ('k', 1, {value})"
                 ))
                 .unwrap();
-            migrate(&mut connection, &later, true).unwrap().unwrap();
+            migrate(&mut connection, &later, true, true).unwrap().unwrap();
             assert_eq!(version(&connection), later.len() as i64);
             let kept: (String, i64, Vec<u8>) = connection
                 .query_row("SELECT key, revision, body FROM document", [], |row| {
@@ -141,16 +154,16 @@ mod tests {
                 .unwrap();
             assert_eq!(kept, ("k".into(), 1, "{\"ä\":0}".into()));
             // Twice is once.
-            migrate(&mut connection, &later, true).unwrap().unwrap();
+            migrate(&mut connection, &later, true, true).unwrap().unwrap();
         }
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_version_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
-        prepare(&mut connection, true).unwrap().unwrap();
+        prepare(&mut connection, true, true).unwrap().unwrap();
         let broken = [STEPS, &["CREATE TABLE more (x); CREATE TABLE document (x)"]].concat();
-        assert!(migrate(&mut connection, &broken, true).is_err());
+        assert!(migrate(&mut connection, &broken, true, true).is_err());
         assert_eq!(version(&connection), STEPS.len() as i64);
         let more: u32 = connection
             .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'more'", [], |row| {
@@ -158,6 +171,6 @@ mod tests {
             })
             .unwrap();
         assert_eq!(more, 0);
-        prepare(&mut connection, true).unwrap().unwrap();
+        prepare(&mut connection, true, true).unwrap().unwrap();
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use flate2::Crc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 
+use super::presence::Presence;
 use super::schema::Refusal;
 use super::{Claim, Document, Holder, Ledger, LedgerError, Revision, schema};
 use base::database;
@@ -23,10 +24,13 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct SqliteLedger {
     path: PathBuf,
     connection: Arc<Mutex<Connection>>,
+    /// Dropped after the connection, which is closed then.
+    presence: Arc<Presence>,
 }
 
 impl SqliteLedger {
-    /// Opens the file; makes it, and the folders to it, where it is not there.
+    /// Opens the file; makes it, and the folders to it, where it is not there. Reads all of its pages only where the last process
+    /// that had it open did not close it; [`check`](SqliteLedger::check) does so on request.
     ///
     /// # Errors
     ///
@@ -48,15 +52,22 @@ impl SqliteLedger {
             path: path.clone(),
             source,
         })?;
-        let failed = |source| LedgerError::Database {
-            path: path.clone(),
-            source,
-        };
+        let mut presence = Presence::take(&path, &beside(&path, "locks"));
+        let unclean = presence.finds_unclean_end();
         let opened = (|| {
             let mut connection = database::open(&path)?;
             connection.busy_timeout(BUSY)?;
-            schema::prepare(&mut connection, new).map(|known| known.map(|()| connection))
+            let known = schema::prepare(&mut connection, new, unclean)?;
+            if known.is_ok() {
+                presence.share();
+            }
+            Ok(known.map(|()| connection))
         })();
+        // Also where it could not be looked at this time.
+        if unclean && matches!(opened, Err(_) | Ok(Err(Refusal::Damaged(_)))) {
+            presence.note_damage();
+        }
+        let failed = |source| failed(&path, source);
         let connection = opened.map_err(failed)?.map_err(|refusal| match refusal {
             Refusal::Foreign(problem) => LedgerError::Foreign {
                 path: path.clone(),
@@ -70,6 +81,7 @@ impl SqliteLedger {
         Ok(SqliteLedger {
             path,
             connection: Arc::new(Mutex::new(connection)),
+            presence: Arc::new(presence),
         })
     }
 
@@ -84,15 +96,20 @@ impl SqliteLedger {
     }
 
     /// What was read, where it is what was written.
-    fn sound(&self, Row { document, checksum }: Row) -> Result<Document, LedgerError> {
-        let written = checksum.is_none_or(|checksum| checksum == sum(&document.key, document.revision, &document.body));
-        if written {
-            return Ok(document);
+    fn sound(&self, row: Row) -> Result<Document, LedgerError> {
+        match row.is_sound() {
+            true => Ok(row.document),
+            false => Err(self.damaged(unsound(&row.document.key))),
         }
-        Err(LedgerError::Damaged {
+    }
+
+    /// The error for that problem, noted for the next to open the file.
+    pub(super) fn damaged(&self, problem: String) -> LedgerError {
+        self.presence.note_damage();
+        LedgerError::Damaged {
             path: self.path.clone(),
-            problem: format!("the entry {} is not what was written", document.key),
-        })
+            problem,
+        }
     }
 
     /// Removes all documents whose keys begin so, also such as can no longer be read.
@@ -113,20 +130,23 @@ impl SqliteLedger {
     }
 
     /// Works with the database on a thread where waiting for the disk does no harm.
-    async fn work<T: Send + 'static>(
+    pub(super) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let connection = Arc::clone(&self.connection);
+        // Dropped from the last to the first.
+        let open = (Arc::clone(&self.presence), Arc::clone(&self.connection));
         let worked = tokio::task::spawn_blocking(move || {
+            let (presence, connection) = open;
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut connection)
+            let result = work(&mut connection);
+            if result.as_ref().is_err_and(is_damage) {
+                presence.note_damage();
+            }
+            result
         });
         match worked.await {
-            Ok(result) => result.map_err(|source| LedgerError::Database {
-                path: self.path.clone(),
-                source,
-            }),
+            Ok(result) => result.map_err(|source| failed(&self.path, source)),
             Err(error) => Err(LedgerError::Internal(error.to_string())),
         }
     }
@@ -135,10 +155,26 @@ impl SqliteLedger {
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn load(&self, key: &str) -> Result<Option<Document>, LedgerError> {
-        let key = key.to_owned();
-        let query = "SELECT key, revision, checksum, body FROM document WHERE key = ?1";
-        let found = self.work(move |connection| connection.query_row(query, [key], row).optional());
-        found.await?.map(|row| self.sound(row)).transpose()
+        let name = key.to_owned();
+        let found = self.work(move |connection| {
+            // Both look at the same state.
+            let transaction = connection.transaction()?;
+            let columns = "SELECT key, revision, checksum, body FROM document";
+            let found = transaction
+                .prepare_cached(&format!("{columns} WHERE key = ?1"))?
+                .query_row([&name], row)
+                .optional()?;
+            // A damaged index leads nowhere, and a stream that is taken for new would begin with today.
+            let hidden = found.is_none()
+                && transaction
+                    .prepare_cached("SELECT 1 FROM document NOT INDEXED WHERE key = ?1")?
+                    .exists([&name])?;
+            Ok((found, hidden))
+        });
+        match found.await? {
+            (_, true) => Err(self.damaged(format!("nothing leads to the entry {key}, though it is there"))),
+            (found, false) => found.map(|row| self.sound(row)).transpose(),
+        }
     }
 
     async fn swap(&self, key: &str, expected: Option<Revision>, body: Bytes) -> Result<Revision, LedgerError> {
@@ -262,12 +298,43 @@ fn swap(
 }
 
 /// A document as it stands in the file.
-struct Row {
-    document: Document,
+pub(super) struct Row {
+    pub(super) document: Document,
     checksum: Option<u32>,
 }
 
-fn row(row: &rusqlite::Row<'_>) -> Result<Row, rusqlite::Error> {
+impl Row {
+    /// Whether what was read is what was written.
+    pub(super) fn is_sound(&self) -> bool {
+        let Document { key, revision, body } = &self.document;
+        self.checksum
+            .is_none_or(|checksum| checksum == sum(key, *revision, body))
+    }
+}
+
+/// What is said of a document that is not sound.
+pub(super) fn unsound(key: &str) -> String {
+    format!("the entry {key} is not what was written")
+}
+
+/// Whether pages of the file are not what SQLite has written.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
+}
+
+/// What an error of SQLite means for the ledger at that path.
+fn failed(path: &Path, source: rusqlite::Error) -> LedgerError {
+    let path = path.to_owned();
+    match is_damage(&source) {
+        true => LedgerError::Damaged {
+            path,
+            problem: source.to_string(),
+        },
+        false => LedgerError::Database { path, source },
+    }
+}
+
+pub(super) fn row(row: &rusqlite::Row<'_>) -> Result<Row, rusqlite::Error> {
     Ok(Row {
         document: Document {
             // What is no text any more is found by its checksum.
@@ -289,7 +356,7 @@ fn sum(key: &str, revision: Revision, body: &[u8]) -> u32 {
 }
 
 /// `ledger.db` has `ledger.db-NAME`.
-fn beside(path: &Path, name: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, name: &str) -> PathBuf {
     let mut path = path.to_owned().into_os_string();
     path.push(format!("-{name}"));
     PathBuf::from(path)
@@ -305,239 +372,4 @@ fn make_folder(folder: &Path) -> Result<(), LedgerError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_was_written_is_there_for_the_next_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b/ledger.db");
-        let revision = {
-            let ledger = SqliteLedger::open(&path).unwrap();
-            ledger.swap("stream.a", None, "{}".into()).await.unwrap()
-        };
-        let ledger = SqliteLedger::open(&path).unwrap();
-        assert_eq!(ledger.load("stream.a").await.unwrap().unwrap().revision, revision);
-        assert!(ledger.swap("stream.a", Some(revision), "[]".into()).await.unwrap() > revision);
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        let settings = ledger
-            .work(|connection| {
-                let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-                let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-                Ok((journal, synchronous))
-            })
-            .await
-            .unwrap();
-        assert_eq!(settings, ("wal".to_owned(), 2));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn whoever_opens_the_ledger_again_leaves_this_process_its_locks() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        let _ledger = SqliteLedger::open(&path).unwrap();
-        assert!(database::is_locked(&path).unwrap());
-        let link = folder.path().join("link.db");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        for again in [&path, &link] {
-            drop(SqliteLedger::open(again).unwrap());
-            assert!(database::is_locked(&path).unwrap());
-        }
-    }
-
-    #[tokio::test]
-    async fn two_names_of_one_file_share_its_claims_and_its_spool() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, link) = (folder.path().join("l.db"), folder.path().join("m.db"));
-        std::os::unix::fs::symlink("l.db", &link).unwrap();
-        // Also where the link is there first.
-        let linked = SqliteLedger::open(&link).unwrap();
-        let ledger = SqliteLedger::open(&path).unwrap();
-        let _claim = linked.claim("stream.a").await.unwrap();
-        let claimed = ledger.claim("stream.a").await.map(|_| ());
-        assert!(matches!(claimed, Err(LedgerError::Claimed { .. })), "{claimed:?}");
-        assert_eq!(linked.beside("spool"), ledger.beside("spool"));
-    }
-
-    #[tokio::test]
-    async fn two_connections_that_change_one_document_never_both_win() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        SqliteLedger::open(&path)
-            .unwrap()
-            .swap("k", None, "0".into())
-            .await
-            .unwrap();
-        let count = |path: PathBuf| async move {
-            let ledger = SqliteLedger::open(path).unwrap();
-            let mut won = 0_u32;
-            while won < 50 {
-                let found = ledger.load("k").await.unwrap().unwrap();
-                let next = (str::from_utf8(&found.body).unwrap().parse::<u32>().unwrap() + 1).to_string();
-                match ledger.swap("k", Some(found.revision), next.into()).await {
-                    Ok(_) => won += 1,
-                    Err(LedgerError::Conflict { .. }) => {}
-                    Err(error) => panic!("{error:?}"),
-                }
-            }
-        };
-        let others: Vec<_> = (0..3).map(|_| tokio::spawn(count(path.clone()))).collect();
-        for other in others {
-            other.await.unwrap();
-        }
-        let ledger = SqliteLedger::open(&path).unwrap();
-        assert_eq!(ledger.load("k").await.unwrap().unwrap().body, "150");
-    }
-
-    #[test]
-    fn what_is_no_ledger_is_refused_with_a_hint_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        let other = Connection::open(&path).unwrap();
-        other.execute_batch("CREATE TABLE mine (x)").unwrap();
-        drop(other);
-        let before = std::fs::read(&path).unwrap();
-        let error = SqliteLedger::open(&path).unwrap_err();
-        assert!(matches!(error, LedgerError::Foreign { .. }), "{error}");
-        assert_eq!(std::fs::read(&path).unwrap(), before);
-
-        std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
-        let error = SqliteLedger::open(&path).unwrap_err();
-        assert!(error.hint().unwrap().contains("backup"), "{error:?}");
-    }
-
-    #[test]
-    fn a_later_version_s_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        drop(SqliteLedger::open(&path).unwrap());
-        let raw = Connection::open(&path).unwrap();
-        raw.pragma_update(None, "user_version", 99).unwrap();
-        let error = SqliteLedger::open(&path).unwrap_err();
-        assert!(error.to_string().contains("version 99"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn an_older_version_s_documents_are_as_they_were_and_their_checksums_hold() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        let json = r#"{"watermark":"2026-03-05"}"#;
-        let old = |checksum: u32| {
-            let _ = std::fs::remove_file(&path);
-            let raw = Connection::open(&path).unwrap();
-            schema::as_of_version(&raw, 2);
-            let row = params!["stream.a", 7, json, checksum];
-            raw.execute("INSERT INTO document VALUES (?1, ?2, ?3, ?4)", row)
-                .unwrap();
-            raw.execute("UPDATE latest SET revision = 7", []).unwrap();
-        };
-        old(sum("stream.a", 7, json.as_bytes()));
-        let ledger = SqliteLedger::open(&path).unwrap();
-        let found = ledger.load("stream.a").await.unwrap().unwrap();
-        assert_eq!((found.revision, &found.body[..]), (7, json.as_bytes()));
-        assert_eq!(ledger.swap("stream.a", Some(7), "{}".into()).await.unwrap(), 8);
-        drop(ledger);
-        // What was damaged before stays so.
-        old(0);
-        let error = SqliteLedger::open(&path).unwrap().load("stream.a").await.unwrap_err();
-        assert!(matches!(error, LedgerError::Damaged { .. }), "{error:?}");
-    }
-
-    #[tokio::test]
-    async fn a_file_with_torn_pages_is_an_error_with_a_hint() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        {
-            let ledger = SqliteLedger::open(&path).unwrap();
-            for number in 0..200 {
-                let json = "\"".to_owned() + &"x".repeat(500) + "\"";
-                ledger
-                    .swap(&format!("stream.{number}"), None, json.into())
-                    .await
-                    .unwrap();
-            }
-        }
-        let mut bytes = std::fs::read(&path).unwrap();
-        let half = bytes.len() / 2;
-        for byte in bytes.iter_mut().skip(4096).take(half) {
-            *byte = 0x5a;
-        }
-        std::fs::write(&path, bytes).unwrap();
-        let listed = match SqliteLedger::open(&path) {
-            Ok(ledger) => ledger.list("stream.").await.map(|_| ()),
-            Err(error) => Err(error),
-        };
-        let error = listed.unwrap_err();
-        assert!(error.hint().unwrap().contains("backup"), "{error:?}");
-    }
-
-    #[tokio::test]
-    async fn a_document_that_is_not_what_was_written_is_an_error_with_a_hint() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        let ledger = SqliteLedger::open(&path).unwrap();
-        let revision = ledger
-            .swap("stream.a", None, r#"{"watermark":"2026-03-05"}"#.into())
-            .await
-            .unwrap();
-        drop(ledger);
-        let mut bytes = std::fs::read(&path).unwrap();
-        let place = bytes.windows(10).position(|part| part == b"2026-03-05").unwrap();
-        bytes[place + 9] = b'9';
-        std::fs::write(&path, bytes).unwrap();
-        let ledger = SqliteLedger::open(&path).unwrap();
-        for result in [
-            ledger.load("stream.a").await.map(|_| ()),
-            ledger.list("stream.").await.map(|_| ()),
-        ] {
-            let error = result.unwrap_err();
-            assert!(error.hint().unwrap().contains("backup"), "{error:?}");
-        }
-        // It can be removed, and nothing else goes with it.
-        ledger.swap("stream.b", None, "{}".into()).await.unwrap();
-        ledger.remove_all("stream.a").await.unwrap();
-        assert_eq!(ledger.list("stream.").await.unwrap().len(), 1);
-        let anew = ledger.swap("stream.a", None, "{}".into()).await.unwrap();
-        assert!(anew > revision);
-    }
-
-    #[tokio::test]
-    async fn a_file_that_was_emptied_is_not_begun_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        std::fs::write(&path, "").unwrap();
-        let ledger = SqliteLedger::open(&path).unwrap();
-        drop(ledger.claim("stream.a").await.unwrap());
-        drop(ledger);
-        std::fs::write(&path, "").unwrap();
-        let error = SqliteLedger::open(&path).unwrap_err();
-        assert!(error.hint().unwrap().contains("backup"), "{error:?}");
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "left alone");
-        // Moved away, it may begin anew.
-        std::fs::remove_file(&path).unwrap();
-        SqliteLedger::open(&path).unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_file_that_may_not_be_written_is_an_error_with_a_hint() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        drop(SqliteLedger::open(&path).unwrap());
-        let ledger = SqliteLedger::open(&path).unwrap();
-        // Rights do not stop root, so the connection itself is made to read only.
-        ledger
-            .work(|connection| connection.pragma_update(None, "query_only", true))
-            .await
-            .unwrap();
-        let error = ledger.swap("k", None, "{}".into()).await.unwrap_err();
-        assert!(error.hint().unwrap().contains("writable"), "{error:?}");
-
-        std::fs::create_dir(folder.path().join("folder.db")).unwrap();
-        let error = SqliteLedger::open(folder.path().join("folder.db")).unwrap_err();
-        assert!(error.hint().unwrap().contains("--ledger"), "{error:?}");
-    }
-}
+mod tests;

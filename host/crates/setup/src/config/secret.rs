@@ -1,14 +1,16 @@
 //! Where a secret comes from. The secret itself lives only in [`SecretString`], which prints as nothing.
 
+mod command;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use super::ConfigError;
+use super::{ConfigError, parse_duration};
 use base::secret_file::{self, Trusted};
 
 /// A place to get a secret from. A literal is refused.
@@ -34,6 +36,8 @@ pub enum SecretSource {
     Command {
         /// Program and arguments; no shell. A program with a slash is a path from that folder.
         argv: Vec<String>,
+        /// How long it may take; 10 s unless set.
+        timeout: Option<Duration>,
     },
 }
 
@@ -78,6 +82,10 @@ impl schemars::JsonSchema for SecretSource {
                             "items": { "type": "string" },
                             "minItems": 1,
                             "description": "A program that prints the secret, and its arguments; no shell. It runs in the configuration's folder, from which its path starts if it has a slash."
+                        },
+                        "timeout": {
+                            "type": "string",
+                            "description": "How long the program may take before it is ended, as `30s`; `10s` unless set."
                         }
                     },
                     "required": ["command"],
@@ -118,12 +126,8 @@ impl SecretSource {
                 })?;
                 secret_file::text(&path, &trusted).map_err(|refusal| failed(refusal.reason, &refusal.hint))?
             }
-            SecretSource::Command { argv } => run_command(argv, folder).map_err(|reason| {
-                failed(
-                    reason,
-                    "run the command by hand and see that it prints the secret alone",
-                )
-            })?,
+            SecretSource::Command { argv, timeout } => command::run(argv, folder, timeout.unwrap_or(command::TIMEOUT))
+                .map_err(|failure| failed(failure.reason, &failure.hint))?,
         };
         let trimmed = secret.strip_suffix('\n').unwrap_or(&secret);
         let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
@@ -132,34 +136,6 @@ impl SecretSource {
         }
         Ok(SecretString::from(trimmed))
     }
-}
-
-/// Runs it in `folder`: what a relative path leads to must not depend on where the user happens to stand.
-fn run_command(argv: &[String], folder: &Path) -> Result<String, String> {
-    let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
-    let folder =
-        std::path::absolute(Path::new(".").join(folder)).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let path = match program.contains('/') {
-        true => folder.join(program),
-        false => program.into(),
-    };
-    let mut child = Command::new(path)
-        .args(arguments)
-        .current_dir(&folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("{program}: {error}"))?;
-    let printed = child
-        .stdout
-        .take()
-        .map(secret_file::limited_text)
-        .unwrap_or_else(|| Ok(String::new()));
-    let status = child.wait().map_err(|error| format!("{program}: {error}"))?;
-    if !status.success() {
-        return Err(format!("{program}: {status}"));
-    }
-    printed
 }
 
 impl<'de> Deserialize<'de> for SecretSource {
@@ -183,31 +159,45 @@ impl<'de> Visitor<'de> for SourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
-        const KNOWN: &[&str] = &["env", "file", "credential", "command"];
-        let key: String = map
-            .next_key()?
-            .ok_or_else(|| de::Error::custom("a secret needs env, file, credential or command"))?;
-        let source = match key.as_str() {
-            "env" => SecretSource::Env {
-                name: map.next_value()?,
-            },
-            "file" => SecretSource::File {
-                path: map.next_value()?,
-            },
-            "credential" => SecretSource::Credential {
-                name: map.next_value()?,
-            },
-            "command" => SecretSource::Command {
-                argv: map.next_value()?,
-            },
-            other => return Err(de::Error::unknown_field(other, KNOWN)),
-        };
-        if map.next_key::<String>()?.is_some() {
-            return Err(de::Error::custom(
-                "a secret comes from one place: env, file, credential or command",
-            ));
+        const KNOWN: &[&str] = &["env", "file", "credential", "command", "timeout"];
+        let (mut source, mut limit) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            let found = match key.as_str() {
+                "env" => SecretSource::Env {
+                    name: map.next_value()?,
+                },
+                "file" => SecretSource::File {
+                    path: map.next_value()?,
+                },
+                "credential" => SecretSource::Credential {
+                    name: map.next_value()?,
+                },
+                "command" => SecretSource::Command {
+                    argv: map.next_value()?,
+                    timeout: None,
+                },
+                "timeout" => {
+                    let given = parse_duration(&map.next_value::<String>()?).map_err(de::Error::custom)?;
+                    if given.is_zero() {
+                        return Err(de::Error::custom("a command needs some time"));
+                    }
+                    limit = Some(given);
+                    continue;
+                }
+                other => return Err(de::Error::unknown_field(other, KNOWN)),
+            };
+            if source.replace(found).is_some() {
+                return Err(de::Error::custom(
+                    "a secret comes from one place: env, file, credential or command",
+                ));
+            }
         }
-        Ok(source)
+        match (source, limit) {
+            (Some(SecretSource::Command { argv, .. }), timeout) => Ok(SecretSource::Command { argv, timeout }),
+            (Some(_), Some(_)) => Err(de::Error::custom("only a command has a timeout")),
+            (Some(source), None) => Ok(source),
+            (None, _) => Err(de::Error::custom("a secret needs env, file, credential or command")),
+        }
     }
 }
 
@@ -283,6 +273,7 @@ mod tests {
         let run = |argv: &[&str]| {
             SecretSource::Command {
                 argv: argv.iter().map(|word| word.to_string()).collect(),
+                timeout: None,
             }
             .resolve("password", Path::new("."))
         };
@@ -302,9 +293,78 @@ mod tests {
         for argv in [&["./tell"][..], &["sh", "tell"], &["cat", "secret"]] {
             let source = SecretSource::Command {
                 argv: argv.iter().map(|word| word.to_string()).collect(),
+                timeout: None,
             };
             let secret = source.resolve("password", folder.path());
             assert_eq!(secret.unwrap().expose_secret(), "s3cret", "{argv:?}");
+        }
+    }
+    #[test]
+    fn a_command_that_takes_too_long_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |script: &str| {
+            let source = SecretSource::Command {
+                argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+                timeout: Some(std::time::Duration::from_millis(300)),
+            };
+            source.resolve("password", folder.path())
+        };
+        for script in [
+            // It says nothing, it says half, it has closed its output, it has ended and what it started has not.
+            "echo $$ > pids; sleep 600 & echo $! >> pids; wait",
+            "echo $$ > pids; printf half; sleep 600 & echo $! >> pids; wait",
+            "echo $$ > pids; echo s3cret; exec >&-; sleep 600 & echo $! >> pids; wait",
+            "sleep 600 & echo $! > pids; echo s3cret",
+        ] {
+            let error = run(script).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains("sh: it took longer than 0.3 s"), "{script}: {said}");
+            assert!(error.hint().unwrap().contains("timeout = \"2s\""), "{error:?}");
+            for pid in fs::read_to_string(folder.path().join("pids")).unwrap().lines() {
+                let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+                let gone = || {
+                    // What is ended may wait for init to hear of it.
+                    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                    rustix::process::test_kill_process(pid).is_err() || state.contains(") Z ")
+                };
+                let asked = std::time::Instant::now();
+                while !gone() {
+                    assert!(asked.elapsed().as_secs() < 60, "{script}: {pid} is still there");
+                    std::thread::yield_now();
+                }
+            }
+        }
+        assert_eq!(run("echo s3cret").unwrap().expose_secret(), "s3cret");
+    }
+
+    #[test]
+    fn a_command_alone_has_a_timeout_wherever_it_stands() {
+        let token = |source: &str| {
+            let text = format!(
+                "[connections.epm]\nkind = \"epm\"\nurl = \"https://a.example\"\nauth = {{ kind = \"bearer\", token = {source} }}"
+            );
+            crate::config::Config::parse(&text)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        for good in [
+            r#"{ command = ["true"] }"#,
+            r#"{ command = ["true"], timeout = "1m" }"#,
+            r#"{ timeout = "1m", command = ["true"] }"#,
+        ] {
+            assert_eq!(token(good), Ok(()));
+        }
+        for (bad, said) in [
+            (r#"{ env = "A", timeout = "1m" }"#, "only a command"),
+            (r#"{ timeout = "1m" }"#, "needs env"),
+            (r#"{}"#, "needs env"),
+            (r#"{ env = "A", file = "b" }"#, "one place"),
+            (r#"{ command = ["true"], timeout = "soon" }"#, "no duration"),
+            (r#"{ command = ["true"], timeout = "0s" }"#, "some time"),
+            (r#"{ command = ["true"], timeuot = "1s" }"#, "unknown field"),
+        ] {
+            let error = token(bad).unwrap_err();
+            assert!(error.contains(said), "{bad}: {error}");
         }
     }
 }

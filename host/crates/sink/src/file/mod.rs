@@ -26,6 +26,7 @@ use jiff::Timestamp;
 
 use self::{
     extension::AppendBase,
+    lock::FolderLock,
     naming::{Extension, PublishedFile, StagedFile},
     partial::TempFile,
     rotation::{Clock, Series},
@@ -288,17 +289,25 @@ impl FileSink {
             possible: self.renderer.can_extend(),
             headed: self.renderer.has_header(),
             compression: self.options.compression,
-            patience: self.options.lock_timeout.unwrap_or(LOCK),
         });
-        let nameless = self
-            .with_file(move |mut partial, bytes| {
+        let finished = self
+            .with_file(|mut partial, bytes| {
                 partial.write(bytes)?;
-                Ok((
-                    State::Ended,
-                    StagedFile::only(partial.finish()?, path, &folder, growth)?,
-                ))
+                Ok((State::Ended, partial.finish()?))
             })
             .await?;
+        let growth = match growth {
+            Some(growth) => {
+                let patience = self.options.lock_timeout.unwrap_or(LOCK);
+                let lock = FolderLock::take(&folder, patience).await;
+                Some((growth, lock.map_err(|source| self.write_error(source))?))
+            }
+            None => None,
+        };
+        let nameless = tokio::task::spawn_blocking(move || StagedFile::only(finished, path, &folder, growth)).await;
+        let nameless = nameless
+            .map_err(|_| self.ended())?
+            .map_err(|source| self.write_error(source))?;
         self.appear(nameless).await?;
         self.state = State::Closed;
         Ok(())

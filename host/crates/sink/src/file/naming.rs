@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use super::{
@@ -22,7 +21,7 @@ pub(super) struct StagedFile {
     path: PathBuf,
     /// Where that is.
     folder: File,
-    /// Held while a file grows.
+    /// Held while a file grows. Whoever waits for it holds no thread, so it may be held across calls.
     lock: Option<FolderLock>,
     place: FinalName,
 }
@@ -55,22 +54,20 @@ pub(super) struct Extension {
     /// Whether the format has a header.
     pub(super) headed: bool,
     pub(super) compression: Compression,
-    /// How long another run may give the same file its name.
-    pub(super) patience: Duration,
 }
 
 impl StagedFile {
-    /// The only file of a sink. One that grows waits here until no other run gives a file in the folder its name: two may
-    /// extend one file at once, and the later takes over what the earlier added.
+    /// The only file of a sink. One that grows comes with the lock of its folder, which it keeps until it has its name: two
+    /// may extend one file at once, and the later takes over what the earlier added. Blocks.
     pub(super) fn only(
         finished: Finished,
         path: PathBuf,
         folder: &Path,
-        growth: Option<Extension>,
+        growth: Option<(Extension, FolderLock)>,
     ) -> io::Result<Self> {
         let (mut finished, mut place, mut lock) = (finished, FinalName::Over, None);
-        if let Some(growth) = growth {
-            lock = Some(FolderLock::take(folder, growth.patience)?);
+        if let Some((growth, held)) = growth {
+            lock = Some(held);
             match growth.possible {
                 true => finished = extension::rebased(finished, &path, folder, growth)?,
                 false => place = FinalName::Free,

@@ -78,6 +78,46 @@ async fn two_sinks_that_extend_one_file_at_once_lose_nothing_of_each_other() {
     assert_eq!(names(folder.path()), ["x.csv"]);
 }
 
+#[test]
+fn files_that_grow_in_one_folder_end_at_once_however_few_threads_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let extend = FileOptions {
+        existing: Existing::Extend,
+        ..NEVER
+    };
+    let path = |number: usize| folder.path().join(format!("{}.csv", number % 32));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .build()
+        .unwrap();
+    let ended = runtime.block_on(async {
+        let mut sinks = Vec::new();
+        for number in 0..64 {
+            let mut sink = create(&path(number), extend).unwrap();
+            sink.deliver(&events(3)).await.unwrap();
+            sinks.push(sink);
+        }
+        let closed = sinks.into_iter().map(|mut sink| async move { sink.close().await });
+        tokio::time::timeout(Duration::from_secs(60), futures_util::future::join_all(closed)).await
+    });
+    // Before anything can fail: threads that wait for a lock would keep a runtime from ending.
+    runtime.shutdown_background();
+    for closed in ended.unwrap() {
+        closed.unwrap();
+    }
+    for number in 0..32 {
+        let lines = fs::read_to_string(path(number)).unwrap().lines().count();
+        assert_eq!(lines, 1 + 2 * 3, "{number}");
+    }
+    assert_eq!(
+        names(folder.path()).len(),
+        32,
+        "neither a lock nor a partial file stays"
+    );
+}
+
 #[tokio::test]
 async fn an_aborted_or_dropped_sink_leaves_the_folder_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
