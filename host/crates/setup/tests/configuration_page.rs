@@ -3,6 +3,7 @@
 //! A table stands between `<!-- keys: NAME -->` and `<!-- end of keys -->`. NAME is a definition of the schema, such as `Ledger`;
 //! `Sink` is what all sinks have in common, and `Sink file` what one kind has besides. `BLESS=1 cargo test -p setup` writes the
 //! tables, and the difference is read before it is committed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
