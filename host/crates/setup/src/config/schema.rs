@@ -44,7 +44,9 @@ impl JsonSchema for DurationText {
 pub(super) fn in_words(duration: Duration) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
     let whole = duration.as_millis();
-    let unit = units.into_iter().find(|(_, size)| whole >= *size && whole % size == 0);
+    let unit = units
+        .into_iter()
+        .find(|(_, size)| whole >= *size && whole.is_multiple_of(*size));
     let (name, size) = unit.unwrap_or(("ms", 1));
     format!("{}{name}", whole / size)
 }
