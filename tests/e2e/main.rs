@@ -1,6 +1,7 @@
 //! End-to-end tests of the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod architecture;
 mod bad_input;
 mod bounds;
 mod clocks;
@@ -9,6 +10,7 @@ mod conformance;
 mod damage;
 mod dead_letters;
 mod ends;
+mod error_codes;
 mod evidence;
 mod files;
 mod grants;

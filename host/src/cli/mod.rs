@@ -10,6 +10,7 @@ mod connection;
 mod dead_letters;
 mod demo;
 mod error;
+pub mod error_codes;
 mod gaps;
 mod inspection;
 mod ledger;
