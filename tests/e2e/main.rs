@@ -39,11 +39,11 @@ mod throttling;
 mod workshop;
 
 use assert_cmd::Command;
-use tests::{Desk, Server};
+use tests::{Server, TestEnv};
 
 /// A fresh folder for one test.
-fn desk() -> Desk {
-    Desk::new(env!("CARGO_BIN_EXE_host"))
+fn desk() -> TestEnv {
+    TestEnv::new(env!("CARGO_BIN_EXE_host"))
 }
 
 /// What the simulator's demo user says.
@@ -53,7 +53,7 @@ const PASSWORD: &str = "demo-password";
 const CANARY: &str = "canary-7f3a-password";
 
 /// `host run REPORT` against the simulator, as its demo user.
-fn run(desk: &Desk, server: &Server, report: &str, more: &[&str]) -> Command {
+fn run(desk: &TestEnv, server: &Server, report: &str, more: &[&str]) -> Command {
     let url = server.url();
     let mut arguments = vec![
         "run",

@@ -1,5 +1,5 @@
 //! The command line: [`args`] as typed, one module a command that turns them into validated objects and makes one call
-//! into the rooms below, and [`Failure`], which knows the exit code.
+//! into the rooms below, and [`CliError`], which knows the exit code.
 
 pub mod args;
 mod auth;
@@ -41,8 +41,8 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, ConfigCommand, PluginCommand, SinkCommand, Talk};
-pub use error::{Exit, Failure};
+use args::{Cli, Command, ConfigCommand, OutputOptions, PluginCommand, SinkCommand};
+pub use error::{CliError, Exit};
 pub use sinks::open_alone as open_sink;
 
 use base::counted::counted;
@@ -121,7 +121,7 @@ fn refuse(error: &clap::Error) -> u8 {
         true => args::LogFormat::Json,
         false => args::LogFormat::Text,
     };
-    let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint);
+    let failure = CliError::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint);
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let failure = match summary::Account::of_refused(&arguments) {
         Some(account) => account.close(Err(failure)).err(),
@@ -182,7 +182,7 @@ fn help_of(arguments: impl Iterator<Item = String>) -> String {
     words.join(" ") + " --help"
 }
 
-fn execute(cli: &Cli) -> Result<(), Failure> {
+fn execute(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
@@ -207,7 +207,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Check { json, config }) => check_config(config, *json),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&setup::config::schema());
-            print((schema.map_err(|error| Failure::new(Exit::Internal, error.to_string()))? + "\n").as_bytes())
+            print((schema.map_err(|error| CliError::new(Exit::Internal, error.to_string()))? + "\n").as_bytes())
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -217,14 +217,14 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-fn load(file: &args::ConfigFile) -> Result<Config, Failure> {
+fn load(file: &args::ConfigFile) -> Result<Config, CliError> {
     Ok(Config::load(file.config.as_deref())?)
 }
 
-fn check_config(file: &args::ConfigFile, json: bool) -> Result<(), Failure> {
+fn check_config(file: &args::ConfigFile, json: bool) -> Result<(), CliError> {
     let config = load(file)?;
     let Some(path) = &config.path else {
-        return Err(Failure::usage("there is no configuration").hint("write host.toml, or name a file with --config"));
+        return Err(CliError::usage("there is no configuration").hint("write host.toml, or name a file with --config"));
     };
     plugins::sandbox(&config)?;
     for (name, connection) in &config.connections {
@@ -275,7 +275,7 @@ fn state_folder() -> Option<PathBuf> {
 
 /// Writes to stdout what a command says. Text is for people, so what nobody sees in it is shown; JSON stays as it is but on a
 /// terminal, where the same value is written so that nothing is hidden. A reader that went away is no failure.
-fn print(data: &[u8]) -> Result<(), Failure> {
+fn print(data: &[u8]) -> Result<(), CliError> {
     let mut stdout = std::io::stdout().lock();
     let is_json = data.first().is_some_and(|first| matches!(first, b'{' | b'['));
     let data = match std::str::from_utf8(data) {
@@ -285,7 +285,7 @@ fn print(data: &[u8]) -> Result<(), Failure> {
         Err(_) => String::from_utf8_lossy(data),
     };
     match stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::new(
             Exit::DeliveryFailed,
             format!("cannot write to standard output: {error}"),
         )),
@@ -294,17 +294,17 @@ fn print(data: &[u8]) -> Result<(), Failure> {
 }
 
 /// One JSON object as a line.
-fn json_line(value: &impl serde::Serialize) -> Result<Vec<u8>, Failure> {
-    let mut line = serde_json::to_vec(value).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+fn json_line(value: &impl serde::Serialize) -> Result<Vec<u8>, CliError> {
+    let mut line = serde_json::to_vec(value).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     line.push(b'\n');
     Ok(line)
 }
 
-fn block_on(talk: &Talk, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on(talk: &OutputOptions, work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start: {error}")))?;
+        .map_err(|error| CliError::new(Exit::Internal, format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
         stop::outlive_file_size_limit();
         work.await

@@ -57,7 +57,7 @@ pub use client_tls::client_tls;
 pub use clock::{TOLERATED as TOLERATED_SKEW, in_words as skew_in_words};
 pub use counters::Counters;
 pub use dial::{Dialer, HostPort, Stream};
-pub use direct::Direct;
+pub use direct::RawConnection;
 pub use error::{Class, RemoteError};
 pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
