@@ -4,6 +4,8 @@ mod args;
 mod commands;
 mod console;
 mod error;
+#[cfg(test)]
+mod error_codes;
 mod log;
 mod render;
 mod stdout;

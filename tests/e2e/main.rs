@@ -1,6 +1,7 @@
 //! End-to-end tests of the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod architecture;
 mod bad_input;
 mod bounds;
 mod clocks;

@@ -25,6 +25,7 @@ mod crowd;
 mod download;
 mod envelope;
 mod error;
+mod error_codes;
 mod files;
 #[doc(hidden)]
 pub mod fuzz;
@@ -52,6 +53,7 @@ use remote::{Counters, Remote};
 pub use archive::ArchiveError;
 pub use cleanup::Cleanup;
 pub use error::FetchError;
+pub use error_codes::ERROR_CODES;
 pub use journal::{FetchCheckpoint, FetchStage};
 pub use limits::{ArchiveLimits, Limits, Polling};
 pub use pages::kept_files as kept_pages;

@@ -33,6 +33,7 @@ mod counters;
 mod dial;
 mod direct;
 mod error;
+mod error_codes;
 #[doc(hidden)]
 pub mod fuzz;
 mod oauth;
@@ -58,6 +59,7 @@ pub use counters::Counters;
 pub use dial::{Dialer, HostPort, Stream};
 pub use direct::RawConnection;
 pub use error::RemoteError;
+pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 pub use object_store::{StoreConnector, StoreRefusal};
 pub use origin::LINK_BYTES;

@@ -30,6 +30,8 @@ use remote::Parallel;
 use run::MaxRejected;
 use sandbox::Grant;
 
+use schema::{DurationText, in_words};
+
 pub use error::{ConfigError, nearest};
 pub use route::Route;
 pub use schema::schema;
@@ -88,24 +90,28 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Connection {
-    /// What it is; needed under [connections], and not known of an endpoint.
+    /// What it is; an endpoint has no kind.
+    #[schemars(extend("x-default" = "needed; an endpoint has none"))]
     pub kind: Option<ConnectionKind>,
-    /// Its base URL; may carry a path prefix.
+    /// Its base URL, `https`; may carry a path prefix, as behind a gateway.
     #[serde(deserialize_with = "url")]
     #[schemars(with = "String")]
     pub url: Url,
-    /// Whose service it is: a text that stands in every event of the connection. Not known of an endpoint.
+    /// Whose service it is: a text such as a customer's name or the tenancy's OCID, which stands in every event of the
+    /// connection. An endpoint has no tenant.
+    #[schemars(extend("x-range" = "1 to 255 bytes"))]
     pub tenant: Option<String>,
-    /// Who asks.
+    /// Who asks, and how that is proved.
     #[serde(default)]
+    #[schemars(extend("default" = serde_json::json!({ "kind": "none" })))]
     pub auth: Auth,
-    /// Where OAuth 2 tokens are issued; without it `/oauth2/v1/token` on the connection's own origin.
+    /// Where OAuth 2 tokens are issued.
     #[serde(default, deserialize_with = "optional_url")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("x-default" = "`/oauth2/v1/token` on the connection's origin"))]
     pub token_url: Option<Url>,
-    /// Where a device login starts; without it `device` beside the token URL.
+    /// Where a device login starts.
     #[serde(default, deserialize_with = "optional_url")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("x-default" = "`device` beside the token URL"))]
     pub device_url: Option<Url>,
     /// Permit `http` to hosts other than loopback.
     #[serde(default)]
@@ -113,15 +119,16 @@ pub struct Connection {
     /// Permit loopback, private and link-local addresses.
     #[serde(default)]
     pub allow_private_addresses: bool,
-    /// The time one request may take, as `90s` or `5m`.
+    /// The time one request may take.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(remote::Timeouts::default().total)))]
     pub timeout: Option<std::time::Duration>,
     /// Requests a second, at most.
+    #[schemars(extend("x-unit" = "requests a second", "x-default" = "no limit"))]
     pub rate_limit: Option<std::num::NonZeroU32>,
-    /// Pages of lists that are asked for at once, over all lists of a run: 1 to 32; 4 unless said.
+    /// Pages of lists that are asked for at once, over all lists of a run.
     #[serde(default, deserialize_with = "parallel")]
-    #[schemars(with = "Option<u8>", range(min = 1, max = 32))]
+    #[schemars(with = "Option<u8>", range(min = 1, max = 32), extend("x-unit" = "requests", "default" = Parallel::default().get()))]
     pub parallel_requests: Option<Parallel>,
     /// An HTTP proxy for every request.
     pub proxy: Option<Proxy>,
@@ -130,21 +137,20 @@ pub struct Connection {
     /// Trust the system's authorities besides those of `ca-file`.
     #[serde(default)]
     pub system_authorities: bool,
-    /// PEM file: what to show a server that asks for a certificate.
+    /// PEM file with the certificate to show a server that asks for one.
     pub client_certificate: Option<PathBuf>,
-    /// PEM file: the key of that certificate.
+    /// PEM file with the key of that certificate, a secret; may be the same file.
     pub client_key: Option<PathBuf>,
-    /// When to ask again.
+    /// When requests are repeated.
     #[serde(default)]
     pub retry: Retry,
-    /// How long the server keeps what reports are made of, as `90d`: 30 days for an identity domain and for Invalid Login
-    /// unless said, which is Oracle's default, and as long as a report goes back for all others.
+    /// How long the server keeps what reports are made of. What is older and comes back empty is a gap.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("x-default" = "`30d` for identity domains and for Invalid Login; else as long as the report goes back"))]
     pub retention: Option<std::time::Duration>,
-    /// The largest share of a document's rows that may be rejected, as `5%`, or `any`; with `100%`, the default, a document
-    /// fails only where no row of it became an event.
-    #[schemars(with = "Option<String>")]
+    /// The largest share of a document's rows that may be rejected; with `100%` a document fails only where no row of it
+    /// became an event. `--max-rejected` goes before.
+    #[schemars(with = "Option<String>", extend("default" = "100%", "x-range" = "`0%` to `100%`, or `any`"))]
     pub max_rejected: Option<MaxRejected>,
 }
 
@@ -152,7 +158,7 @@ pub struct Connection {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Proxy {
-    /// Its address.
+    /// Its address, as `http://proxy:3128`.
     #[serde(deserialize_with = "url")]
     #[schemars(with = "String")]
     pub url: Url,
@@ -166,26 +172,28 @@ pub struct Proxy {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Retry {
-    /// Attempts for one request, the first included.
+    /// Attempts for one request, the first included; with 1 nothing is repeated.
+    #[schemars(extend("x-unit" = "attempts", "default" = remote::RetryPolicy::default().attempts))]
     pub attempts: Option<u32>,
-    /// The shortest wait before another attempt, as `500ms`.
+    /// The shortest wait before another attempt.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(remote::RetryPolicy::default().min_delay)))]
     pub min_delay: Option<std::time::Duration>,
     /// The longest wait of our own choosing.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(remote::RetryPolicy::default().max_delay)))]
     pub max_delay: Option<std::time::Duration>,
     /// From the first attempt to the start of the last.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(remote::RetryPolicy::default().max_elapsed)))]
     pub max_elapsed: Option<std::time::Duration>,
     /// Repetitions for all requests of a run together.
+    #[schemars(extend("x-unit" = "repetitions", "default" = remote::RetryPolicy::default().budget))]
     pub budget: Option<u32>,
     /// How long requests are repeated that the server turns away because there are too many (429), counted from its last
     /// other answer.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(remote::RetryPolicy::default().max_throttled)))]
     pub max_throttled: Option<std::time::Duration>,
 }
 
@@ -254,10 +262,11 @@ pub enum Auth {
     ClientCredentials {
         /// The client's id.
         client_id: String,
-        /// The client's secret; without one, `private_key` proves the client.
+        /// The client's secret; without one, `private-key` proves the client.
         client_secret: Option<SecretSource>,
         /// How the secret is sent.
         #[serde(default)]
+        #[schemars(extend("default" = "basic"))]
         client_authentication: ClientAuthentication,
         /// The key that signs the client's assertion, PEM.
         private_key: Option<SecretSource>,
@@ -279,6 +288,7 @@ pub enum Auth {
         client_secret: Option<SecretSource>,
         /// How the secret is sent.
         #[serde(default)]
+        #[schemars(extend("default" = "basic"))]
         client_authentication: ClientAuthentication,
         /// The first refresh token, where it does not come from `host login`.
         refresh_token: Option<SecretSource>,
@@ -294,6 +304,7 @@ pub enum Auth {
         client_secret: Option<SecretSource>,
         /// How the secret is sent.
         #[serde(default)]
+        #[schemars(extend("default" = "basic"))]
         client_authentication: ClientAuthentication,
         /// The user's login name.
         username: String,
@@ -325,11 +336,14 @@ pub enum ClientAuthentication {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DeadLetters {
-    /// The database; by default `$XDG_STATE_HOME/host/dead-letters.db`.
+    /// The SQLite file, readable by its owner only.
+    #[schemars(extend("x-default" = "`$XDG_STATE_HOME/host/dead-letters.db`"))]
     pub path: Option<PathBuf>,
     /// Events, at most.
+    #[schemars(extend("x-unit" = "events", "default" = sink::dead_letters::Bounds::default().events))]
     pub events: Option<u64>,
-    /// Bytes of events, at most.
+    /// Bytes of events, ids and reasons, at most.
+    #[schemars(extend("x-unit" = "bytes", "default" = sink::dead_letters::Bounds::default().bytes))]
     pub bytes: Option<u64>,
 }
 
@@ -337,11 +351,14 @@ pub struct DeadLetters {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rejected {
-    /// The database; by default `rejected.db` beside the dead letters.
+    /// The SQLite file, readable by its owner only.
+    #[schemars(extend("x-default" = "`rejected.db` beside the dead letters, else beside the ledger"))]
     pub path: Option<PathBuf>,
     /// Rows, at most.
+    #[schemars(extend("x-unit" = "rows", "default" = rejected::Bounds::default().rows))]
     pub rows: Option<u64>,
-    /// Bytes of rows, at most.
+    /// Bytes of rows, headers and reasons, at most.
+    #[schemars(extend("x-unit" = "bytes", "default" = rejected::Bounds::default().bytes))]
     pub bytes: Option<u64>,
 }
 
@@ -349,21 +366,27 @@ pub struct Rejected {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Ledger {
-    /// The database; by default `$XDG_STATE_HOME/host/ledger.db`.
+    /// The SQLite file in which progress is kept.
+    #[schemars(extend("x-default" = "`$XDG_STATE_HOME/host/ledger.db`"))]
     pub path: Option<PathBuf>,
-    /// How long after an event it may still be missing at the source, as `15m`: runs that go on from the watermark stop so
-    /// long before now.
+    /// How long after an event it may still be missing at the source: runs that go on from the watermark stop so long before
+    /// now.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = "15m", "x-range" = "at most `30d`"))]
     pub lag: Option<std::time::Duration>,
-    /// Windows that are asked for at once; they are delivered one after another. 4 unless said.
+    /// Windows in flight at once; they are delivered one after another. `--windows-ahead` goes before.
     #[serde(default, deserialize_with = "windows")]
-    #[schemars(with = "Option<u16>", range(min = 1, max = 10_000))]
+    #[schemars(with = "Option<u16>", range(min = 1, max = 10_000), extend("x-unit" = "windows", "default" = 4))]
     pub windows_ahead: Option<u16>,
-    /// Bytes of all documents that wait beside the ledger until their windows are delivered. 32 GiB unless said.
+    /// Bytes of all documents, of whatever stream, that wait beside the ledger until their windows are delivered.
+    #[schemars(extend("x-unit" = "bytes", "default" = 32_u64 << 30))]
     pub spool_bytes: Option<u64>,
-    /// How far runs look back for events that are stored late, where a source is asked for instants. Unless said: an hour at
-    /// each run, 6 hours once an hour, 48 hours once a day; `[]` looks back never.
+    /// How far runs look back for events that are stored late, where a source is asked for instants; `[]` looks back never.
+    #[schemars(extend("default" = serde_json::json!([
+            { "age": "1h" },
+            { "age": "6h", "every": "1h" },
+            { "age": "48h", "every": "24h" }
+        ])))]
     pub look_back: Option<Vec<LookBackStep>>,
 }
 
@@ -371,13 +394,13 @@ pub struct Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LookBackStep {
-    /// How far back, as `6h`.
+    /// How far back.
     #[serde(deserialize_with = "needed_duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "DurationText", extend("x-range" = "at most `30d`"))]
     pub age: std::time::Duration,
-    /// How often, as `1h`; at each run unless said.
+    /// How often.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("x-default" = "each run"))]
     pub every: Option<std::time::Duration>,
 }
 
@@ -385,15 +408,16 @@ pub struct LookBackStep {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Plugin {
-    /// The component, relative to the configuration's folder.
+    /// The component or core module, relative to the configuration's folder.
     pub path: PathBuf,
-    /// What it may ask for below its connection besides GET, as `POST /interop/rest/v1/reports`; `*` stands for one segment,
-    /// `/**` at the end for any number. A sink may ask for anything below its endpoint, and with this for GET and these alone.
-    #[schemars(with = "Option<Vec<String>>")]
+    /// Requests that the plugin may ask for besides `GET`, as `POST /interop/rest/v1/reports`; `*` stands for one segment,
+    /// `/**` at the end for any number. A sink with this key may ask for `GET` and these alone.
+    #[schemars(with = "Option<Vec<String>>", extend("x-default" = "a report: `GET` of any path; a sink: anything"))]
     pub allow: Option<Vec<Grant>>,
-    /// SHA-256 of the component, in hexadecimal: another file is refused.
+    /// The file's SHA-256 in hexadecimal, as `host plugin inspect` prints it: another file is refused before anything of it
+    /// is loaded.
     #[serde(default, deserialize_with = "sha256")]
-    #[schemars(with = "Option<String>", regex(pattern = "^[0-9A-Fa-f]{64}$"))]
+    #[schemars(with = "Option<String>", regex(pattern = "^[0-9A-Fa-f]{64}$"), extend("x-default" = "any file"))]
     pub sha256: Option<String>,
 }
 
@@ -401,33 +425,42 @@ pub struct Plugin {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fetch {
-    /// Bytes of a downloaded file or of an answer that is a document.
+    /// The largest downloaded file, or answer that is a document.
+    #[schemars(extend("x-unit" = "bytes", "default" = fetch::Limits::default().document_bytes))]
     pub document_bytes: Option<u64>,
-    /// Bytes of one JSON record.
+    /// The largest JSON record; a larger one becomes a rejected row.
+    #[schemars(extend("x-unit" = "bytes", "default" = fetch::Limits::default().record_bytes))]
     pub record_bytes: Option<u64>,
-    /// Entries of an archive.
+    /// Entries of an archive, at most.
+    #[schemars(extend("x-unit" = "entries", "default" = fetch::ArchiveLimits::default().entries))]
     pub archive_entries: Option<u16>,
-    /// Bytes of the file in an archive.
+    /// The largest file in an archive.
+    #[schemars(extend("x-unit" = "bytes", "default" = fetch::ArchiveLimits::default().total_bytes))]
     pub archive_bytes: Option<u64>,
-    /// Bytes out per byte in.
+    /// How far an archive may expand.
+    #[schemars(extend("x-unit" = "bytes out per byte in", "default" = fetch::ArchiveLimits::default().ratio))]
     pub archive_ratio: Option<u64>,
-    /// How long reading an archive may take, as `10m`.
+    /// How long reading an archive may take.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(fetch::ArchiveLimits::default().time)))]
     pub archive_timeout: Option<std::time::Duration>,
-    /// Bytes of all documents that wait for their parser in the folder for temporary files.
+    /// Bytes of all documents of a run that wait for their parser in the folder for temporary files, archives and what came
+    /// out of them together; beyond, the run ends with exit 1.
+    #[schemars(extend("x-unit" = "bytes", "default" = fetch::Limits::default().spool_bytes))]
     pub spool_bytes: Option<u64>,
-    /// How long a job may take, as `30m`.
+    /// How long a run waits for a job on the server; with a ledger the next run goes on with it.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(fetch::Polling::default().total)))]
     pub job_timeout: Option<std::time::Duration>,
-    /// How long the file of a job is looked for whose submission got no answer, before another is submitted, as `10m`.
+    /// How long the file of a job is looked for whose submission got no answer, before another job is submitted; at least as
+    /// long as jobs take.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(fetch::Polling::default().search)))]
     pub job_search: Option<std::time::Duration>,
-    /// How long the file of a job that is done may be refused before that is believed, as `2m`.
+    /// How long the server may refuse to give the file of a job that is done ("Invalid file"), or give it empty although it
+    /// lists a size, before that is believed; the job is then given up.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(fetch::Polling::default().file)))]
     pub file_wait: Option<std::time::Duration>,
 }
 
@@ -435,9 +468,10 @@ pub struct Fetch {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Run {
-    /// How long a run may take, as `2h`; without limit unless said.
+    /// How long a run may take; `--deadline` goes before. Then the run ends as if stopped, with exit 4, and the next one goes
+    /// on.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("x-default" = "no limit"))]
     pub deadline: Option<std::time::Duration>,
 }
 
@@ -445,47 +479,64 @@ pub struct Run {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
-    /// Time of one call, as `10s`.
+    /// Wall-clock time of one call into a plugin.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("x-range" = "more than 0, at most `24h`", "default" = in_words(sandbox::Limits::default().time)))]
     pub time: Option<std::time::Duration>,
     /// Bytes of all memories and tables of an instance.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().memory))]
     pub memory: Option<usize>,
     /// Bytes of the call stack.
+    #[schemars(extend("x-range" = "16384 to 1048576", "x-unit" = "bytes", "default" = sandbox::Limits::default().stack))]
     pub stack: Option<usize>,
     /// Bytes that one answer may take.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().returned))]
     pub returned: Option<usize>,
     /// Events and rejected rows that one call may return.
+    #[schemars(extend("x-unit" = "records", "default" = sandbox::Limits::default().records))]
     pub records: Option<usize>,
     /// Bytes in the strings of one event.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().event))]
     pub event: Option<usize>,
     /// Bytes of an attribute's name, or of a label.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().attribute_name))]
     pub attribute_name: Option<usize>,
     /// Attributes of one event, and labels of one.
+    #[schemars(extend("x-unit" = "attributes", "default" = sandbox::Limits::default().attributes))]
     pub attributes: Option<usize>,
     /// Bytes of events and rejected rows for each byte of a run's documents.
+    #[schemars(extend("x-unit" = "bytes per byte", "default" = sandbox::Limits::default().output))]
     pub output: Option<usize>,
     /// Memories of an instance.
+    #[schemars(extend("x-unit" = "memories", "default" = sandbox::Limits::default().memories))]
     pub memories: Option<u32>,
     /// Tables of an instance.
+    #[schemars(extend("x-unit" = "tables", "default" = sandbox::Limits::default().tables))]
     pub tables: Option<u32>,
     /// Live resources of an instance.
+    #[schemars(extend("x-unit" = "handles", "default" = sandbox::Limits::default().handles))]
     pub handles: Option<usize>,
     /// Fetches in a plan, deliveries of a payload.
+    #[schemars(extend("x-unit" = "fetches", "default" = sandbox::Limits::default().fetches))]
     pub fetches: Option<usize>,
     /// Bytes of one request or delivery that the plugin describes.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().request))]
     pub request: Option<usize>,
     /// Bytes of the component's file.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().component))]
     pub component: Option<usize>,
-    /// Processor time that compiling a plugin may take, as `10s`; 5 s more for each MiB of its functions, 110 s more at most.
+    /// Processor time that compiling a plugin may take; 5 s more for each MiB of its functions, 110 s more at most.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("x-range" = "`1s` to `24h`", "default" = in_words(sandbox::Limits::default().compile_time)))]
     pub compile_time: Option<std::time::Duration>,
     /// Bytes of memory that compiling a plugin may take.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().compile_memory))]
     pub compile_memory: Option<usize>,
     /// Bytes that an instance may log.
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().log))]
     pub log: Option<usize>,
     /// Lines that an instance may log.
+    #[schemars(extend("x-unit" = "lines", "default" = sandbox::Limits::default().log_lines))]
     pub log_lines: Option<usize>,
 }
 

@@ -12,14 +12,17 @@ use run::route::{self, Condition, ConditionError};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Route {
-    /// Of these reports: the plugins' names.
+    /// Only events of these reports.
+    #[schemars(extend("x-default" = "all"))]
     pub reports: Option<Vec<String>>,
-    /// With one of these labels.
+    /// Only events with one of these labels.
+    #[schemars(extend("x-default" = "all"))]
     pub labels: Option<Vec<String>>,
-    /// With this outcome.
+    /// Only events with this outcome.
+    #[schemars(extend("x-default" = "all"))]
     pub outcome: Option<Outcome>,
-    /// A CEL condition over the flat event, such as `outcome == "failure" && source_ip != ""`.
-    #[schemars(with = "Option<String>")]
+    /// A condition in CEL over the flat event, such as `outcome == "failure" && !source_ip.startsWith("10.")`.
+    #[schemars(with = "Option<String>", extend("x-default" = "all"))]
     pub when: Option<toml::Spanned<String>>,
     /// Names of sinks, or `stdout`.
     pub to: Vec<String>,

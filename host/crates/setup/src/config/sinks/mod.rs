@@ -23,6 +23,7 @@ pub use plugin::{PluginSink, Transport};
 pub use postgres::PostgresSink;
 pub use syslog::SyslogSink;
 
+use crate::config::schema::{DurationText, in_words};
 use event::Encoding;
 use run::WhenDown;
 use sink::Format;
@@ -70,9 +71,11 @@ pub enum SinkKind {
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StdoutSink {
-    /// `ocsf`, `ecs` or `event`.
+    /// What an event looks like.
+    #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
-    /// `ndjson`, `csv`, `table` or `parquet`.
+    /// How events follow each other.
+    #[schemars(extend("default" = Format::default(), "x-default" = "`ndjson`; on a terminal `table`"))]
     pub format: Option<Format>,
 }
 
@@ -80,17 +83,18 @@ pub struct StdoutSink {
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SinkRetry {
-    /// The shortest wait before another attempt, as `200ms`.
+    /// The shortest wait before another attempt.
     #[serde(default, deserialize_with = "super::duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(sink::DeliveryPolicy::default().min_delay)))]
     pub min_delay: Option<std::time::Duration>,
     /// The longest wait of our own choosing.
     #[serde(default, deserialize_with = "super::duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(sink::DeliveryPolicy::default().max_delay)))]
     pub max_delay: Option<std::time::Duration>,
-    /// How long a batch is tried; after that the sink counts as down.
+    /// How long a batch is tried; after that the sink counts as down. An attempt under way is not cut short, and one over
+    /// HTTP has the repetitions of `endpoint.retry` within it.
     #[serde(default, deserialize_with = "super::duration")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>", extend("default" = in_words(sink::DeliveryPolicy::default().max_elapsed)))]
     pub max_elapsed: Option<std::time::Duration>,
 }
 
@@ -191,8 +195,19 @@ impl schemars::JsonSchema for Sink {
                         "description": "Whether a run counts as done only once this sink has answered for every event."
                     }),
                 );
-                properties.insert("when-down".into(), when_down.clone().to_value());
-                properties.insert("retry".into(), retry.clone().to_value());
+                let mut when_down = when_down.clone();
+                when_down.insert(
+                    "description".into(),
+                    "What becomes of the sink's events while its receiver is down.".into(),
+                );
+                when_down.insert(
+                    "x-default".into(),
+                    "`wait` for a run's only sink, else `dead-letters`".into(),
+                );
+                properties.insert("when-down".into(), when_down.to_value());
+                let mut retry = retry.clone();
+                retry.insert("description".into(), "When a batch is delivered again.".into());
+                properties.insert("retry".into(), retry.to_value());
                 properties.insert(
                     "drop".into(),
                     serde_json::json!({

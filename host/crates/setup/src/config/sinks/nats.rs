@@ -14,15 +14,18 @@ pub struct NatsSink {
     /// `nats://HOST:PORT`, or `tls://HOST:PORT` where the connection must be encrypted.
     pub url: String,
     /// Where events are published; `{report}` and `{connection}` stand for one safe token each.
-    /// `audit.{report}.{connection}` unless set.
+    #[schemars(extend("default" = "audit.{report}.{connection}"))]
     pub subject: Option<String>,
-    /// The stream that must take them; without one any stream that listens to the subject.
+    /// The stream that must take the events.
+    #[schemars(extend("x-default" = "any that listens to the subject"))]
     pub stream: Option<String>,
-    /// Create that stream where it is missing.
+    /// Create the stream where it is missing: for the subjects of all reports and connections, without limits, with a
+    /// duplicate window of 24 h.
     #[serde(default)]
     pub create_stream: bool,
     /// Who connects.
     #[serde(default)]
+    #[schemars(extend("default" = serde_json::json!({ "kind": "none" })))]
     pub auth: NatsAuth,
     /// PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -33,9 +36,11 @@ pub struct NatsSink {
     pub client_certificate: Option<PathBuf>,
     /// PEM file: the key of that certificate.
     pub client_key: Option<PathBuf>,
-    /// `ocsf`, `ecs` or `event`.
+    /// What an event looks like.
+    #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
-    /// Messages under way at once; 500 unless set.
+    /// Messages under way at once.
+    #[schemars(extend("x-unit" = "messages", "default" = 500))]
     pub batch_events: Option<std::num::NonZeroUsize>,
 }
 

@@ -31,31 +31,34 @@ pub enum CredentialSource {
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ObjectStoreSink {
-    /// `s3://BUCKET/PREFIX`, `file:///FOLDER`, or the path of a folder.
+    /// `s3://BUCKET/PREFIX`, `file:///FOLDER`, or the path of a folder from the configuration's; missing folders are made.
     pub url: String,
-    /// The server of the bucket, where it is not AWS.
+    /// The URL of what speaks the protocol of S3, where it is not AWS.
     #[serde(default, deserialize_with = "crate::config::optional_url")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("x-default" = "AWS"))]
     pub endpoint: Option<url::Url>,
-    /// The bucket's region; unless set, and without an `access-key-id`, that of the environment or the profile; and else
-    /// `us-east-1`.
+    /// The bucket's region, part of every signature.
+    #[schemars(extend("x-default" = "without an `access-key-id` that of the environment or the profile; else `us-east-1`"))]
     pub region: Option<String>,
-    /// Where the credential comes from; with an `access-key-id` it is that one, and `default` otherwise.
+    /// Where the credential comes from, without an `access-key-id`.
+    #[schemars(extend("default" = "default"))]
     pub credentials: Option<CredentialSource>,
-    /// For `profile`: its name; `$AWS_PROFILE` unless set, and else `default`.
+    /// For `profile`: its name.
+    #[schemars(extend("x-default" = "`$AWS_PROFILE`, else `default`"))]
     pub profile: Option<String>,
-    /// For `web-identity`: the ARN of the role; `$AWS_ROLE_ARN` unless set.
+    /// For `web-identity`: the ARN of the role.
+    #[schemars(extend("x-default" = "`$AWS_ROLE_ARN`"))]
     pub role_arn: Option<String>,
-    /// For `web-identity`: the file with the token; `$AWS_WEB_IDENTITY_TOKEN_FILE` unless set.
+    /// For `web-identity`: the file with the token, read anew each time.
+    #[schemars(extend("x-default" = "`$AWS_WEB_IDENTITY_TOKEN_FILE`"))]
     pub web_identity_token_file: Option<PathBuf>,
-    /// For `web-identity`: the URL of AWS STS; `$AWS_ENDPOINT_URL_STS` unless set, and else that of the region.
+    /// For `web-identity`: the URL of AWS STS.
     #[serde(default, deserialize_with = "crate::config::optional_url")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("x-default" = "`$AWS_ENDPOINT_URL_STS`, else that of the region"))]
     pub sts_endpoint: Option<url::Url>,
-    /// For `instance`: the URL of the metadata service; `$AWS_EC2_METADATA_SERVICE_ENDPOINT` unless set, and else
-    /// `http://169.254.169.254`.
+    /// For `instance`: the URL of the metadata service, over https or of this machine.
     #[serde(default, deserialize_with = "crate::config::optional_url")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("x-default" = "`$AWS_EC2_METADATA_SERVICE_ENDPOINT`, else `http://169.254.169.254`"))]
     pub metadata_endpoint: Option<url::Url>,
     /// Who writes to the bucket.
     pub access_key_id: Option<String>,
@@ -63,7 +66,8 @@ pub struct ObjectStoreSink {
     pub secret_access_key: Option<SecretSource>,
     /// What proves a temporary key.
     pub session_token: Option<SecretSource>,
-    /// Whether the bucket's name stands in the path of a URL rather than in its host name; by default with an `endpoint`.
+    /// Whether the bucket's name stands in the path of a URL rather than in its host name.
+    #[schemars(extend("x-default" = "`true` with an `endpoint`, or where the bucket's name has a dot"))]
     pub path_style: Option<bool>,
     /// Permit `http` to hosts other than loopback.
     #[serde(default)]
@@ -76,16 +80,22 @@ pub struct ObjectStoreSink {
     /// Trust the system's authorities besides those of `ca-file`.
     #[serde(default)]
     pub system_authorities: bool,
-    /// `ocsf`, `ecs` or `event`.
+    /// What an event looks like.
+    #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
-    /// How events follow each other in an object; `ndjson` unless set.
+    /// How events follow each other in an object.
+    #[schemars(extend("default" = Format::default(), "x-range" = "`ndjson`, `csv`"))]
     pub format: Option<Format>,
-    /// For a folder: who may read and write the files, as octal digits; `0640` unless set.
+    /// For a folder: who may read and write the files, as octal digits.
+    #[schemars(extend("default" = "0640"))]
     pub mode: Option<FileMode>,
-    /// `none`, `gzip` or `zstd`; `gzip` for texts unless set.
+    /// How objects are compressed.
+    #[schemars(extend("default" = "gzip"))]
     pub compression: Option<Compression>,
-    /// The most events in one object; 10,000 unless set.
+    /// The most events in one object.
+    #[schemars(extend("x-unit" = "events", "default" = 10_000))]
     pub batch_events: Option<std::num::NonZeroUsize>,
-    /// The most bytes of events in one object, before compression; 16 MiB unless set.
+    /// The most bytes of events in one object, before compression.
+    #[schemars(extend("x-unit" = "bytes", "default" = 16 << 20))]
     pub batch_bytes: Option<std::num::NonZeroUsize>,
 }

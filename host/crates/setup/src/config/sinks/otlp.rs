@@ -12,16 +12,19 @@ use sink::{OtlpCompression, OtlpProtocol};
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OtlpSink {
-    /// Where, and who asks. For `http` the URL that `/v1/logs` is below.
+    /// Where, and who asks: the keys of a connection without `kind`. Records go to `/v1/logs` below the URL, over gRPC to its
+    /// origin.
     pub endpoint: Connection,
-    /// `http` (default) or `grpc`.
+    /// HTTP with protobuf, or gRPC; with gRPC there is no proxy, no rate limit, no OAuth 2 and no secret in the URL.
     #[serde(default)]
     pub protocol: OtlpProtocol,
-    /// `none` (default) or `gzip`.
+    /// How requests are compressed.
     #[serde(default)]
     pub compression: OtlpCompression,
-    /// The most events in one request; 512 unless set.
+    /// The most events in one request.
+    #[schemars(extend("x-unit" = "events", "default" = sink::OtlpOptions::default().batch_events))]
     pub batch_events: Option<NonZeroUsize>,
-    /// `ocsf`, `ecs` or `event`: what stands in the body of a record.
+    /// What the event is in a record's body, a string of JSON.
+    #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
 }

@@ -11,17 +11,20 @@ use remote::HostPort;
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PluginSink {
-    /// A built-in sink plugin, a name under [plugins], or a path.
+    /// A built-in sink plugin, a name under `[plugins]`, or a path.
     pub plugin: String,
-    /// The one endpoint that its requests go to; needed where it sends any.
+    /// The one endpoint that its requests go to, with the keys of a connection without `kind`; needed where it sends any. The
+    /// plugin sees neither URL nor credential.
     pub endpoint: Option<Connection>,
-    /// Where its bytes go; standard output unless set.
+    /// Where its bytes go, for a plugin that writes bytes.
+    #[schemars(extend("default" = serde_json::json!({ "kind": "stdout" })))]
     pub transport: Option<Transport>,
-    /// What the plugin's schema asks for.
+    /// What the plugin can be told; `host plugin inspect NAME` shows it as a table.
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub config: toml::Table,
-    /// The encoding of the documents that it gets, where it wants documents: `ocsf`, `ecs` or `event`.
+    /// What the documents look like that it gets, where it wants documents.
+    #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
 }
 

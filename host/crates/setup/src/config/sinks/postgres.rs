@@ -12,12 +12,14 @@ use sink::PostgresTls;
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PostgresSink {
-    /// `postgres://USER@HOST:PORT/DATABASE`, without a password.
+    /// `postgres://USER@HOST:PORT/DATABASE`, without a password; a host such as `%2Fvar%2Frun%2Fpostgresql` is the folder of a
+    /// Unix socket. Port 5432 and the user's database unless said.
     pub url: String,
     /// The user's password, where the server asks for one.
     pub password: Option<SecretSource>,
-    /// `disable`, `prefer` or `require`; `require` unless set, and `disable` for a server on this machine that is sent no
-    /// password.
+    /// Whether the connection is encrypted: `require`: always; `prefer`: where the server can; `disable`: never. A
+    /// certificate is checked in any case.
+    #[schemars(extend("x-default" = "`require`; `disable` for a server on this machine that gets no password"))]
     pub tls: Option<PostgresTls>,
     /// PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -28,16 +30,20 @@ pub struct PostgresSink {
     pub client_certificate: Option<PathBuf>,
     /// PEM file: the key of that certificate.
     pub client_key: Option<PathBuf>,
-    /// The table, perhaps with its schema; `audit_events` unless set. Taken as written: case counts.
+    /// `TABLE` or `SCHEMA.TABLE`, taken as written: case counts.
+    #[schemars(extend("default" = "audit_events"))]
     pub table: Option<String>,
-    /// Create the table where it is missing.
+    /// Create the table, and indexes by `time`, `subject` and `source_ip`, where it is missing.
     #[serde(default)]
     pub create_table: bool,
-    /// The columns by which a row is known again, as `["id", "time"]`; by default those of a unique index that the table
-    /// has, and of a table that is created `["connection", "report", "id"]`.
+    /// The columns by which a row is known again: `["connection", "report", "id"]` or `["id"]`, each also with `"time"`. They
+    /// must have a unique index.
+    #[schemars(extend("x-default" = "those of a unique index of the table; of a table that is created `[\"connection\", \"report\", \"id\"]`"))]
     pub conflict: Option<Vec<String>>,
-    /// What stands in the column `event`: `ocsf`, `ecs` or `event`.
+    /// What stands in the column `event`.
+    #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
-    /// The most rows in one statement; 1000 unless set.
+    /// The most rows in one statement.
+    #[schemars(extend("x-unit" = "rows", "default" = 1000))]
     pub batch_events: Option<std::num::NonZeroUsize>,
 }

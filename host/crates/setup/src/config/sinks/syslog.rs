@@ -15,23 +15,27 @@ use sink::{Carrier, Facility, Framing, SyslogHeader};
 pub struct SyslogSink {
     /// `HOST:PORT`.
     pub address: HostPort,
-    /// `tcp` (default), `tls` or `udp`.
+    /// What messages travel in: `udp` (RFC 5426, a datagram each), `tcp` (RFC 6587), `tls` (RFC 5425).
     #[serde(default)]
     pub transport: Carrier,
-    /// Over TCP and TLS, how a receiver tells where a message ends: `octet-counting` (default) or `newline`.
+    /// For `tcp` and `tls`, how a receiver tells where a message ends: by its length before it (RFC 6587 section 3.4.1), or by
+    /// a line break behind it; line breaks, carriage returns and NUL in the message become `\n`, `\r` and `\0`.
     #[serde(default)]
     pub framing: Framing,
-    /// What stands before a message: `rfc5424` (default) or `rfc3164`.
+    /// What stands before a message: `rfc5424` with structured data, or `rfc3164`, in UTC and without.
     #[serde(default)]
     pub header: SyslogHeader,
-    /// A name of RFC 5424, `authpriv` unless set.
+    /// What kind of system messages come from: a name of RFC 5424.
     #[serde(default)]
     pub facility: Facility,
-    /// APP-NAME, `host` unless set.
+    /// The header's APP-NAME.
+    #[schemars(extend("default" = "host"))]
     pub app_name: Option<String>,
-    /// HOSTNAME; the host of the connection that events come from unless set.
+    /// The header's HOSTNAME.
+    #[schemars(extend("x-default" = "the host of the events' connection"))]
     pub hostname: Option<String>,
-    /// The most bytes in one message; over UDP 8192 unless set, elsewhere without limit.
+    /// The most bytes in one message. A longer one is refused for good, the others go.
+    #[schemars(extend("x-unit" = "bytes", "x-default" = "8192 over UDP, else no limit", "x-range" = "at most 65507 over UDP"))]
     pub max_message: Option<NonZeroUsize>,
     /// For `tls`: PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -42,6 +46,7 @@ pub struct SyslogSink {
     pub client_certificate: Option<PathBuf>,
     /// For `tls`: PEM file with the key of that certificate.
     pub client_key: Option<PathBuf>,
-    /// `ocsf`, `ecs` or `event`. Not for the lines of a plugin.
+    /// What the event is in a message, as JSON. Not for the lines of a plugin.
+    #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
 }
