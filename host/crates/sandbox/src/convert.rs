@@ -6,7 +6,7 @@ use super::Limits;
 use super::PluginError;
 use super::bindings::events as wit;
 use super::bindings::sink::Item;
-use super::error::Site;
+use super::error::CallContext;
 
 /// The WIT package has rejected records cut here; the host makes sure.
 const RAW_BYTES: usize = 4096;
@@ -14,7 +14,7 @@ const RAW_BYTES: usize = 4096;
 const REASON_BYTES: usize = 1024;
 
 /// Takes a parser's answer over, if it keeps the limits.
-pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: Site<'_>) -> Result<Batch, PluginError> {
+pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: CallContext<'_>) -> Result<Batch, PluginError> {
     if batch.events.len().saturating_add(batch.rejects.len()) > limits.records {
         return Err(site.limit("records", limits.records, "events and rejects"));
     }
@@ -33,14 +33,18 @@ pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: Site<'_>) -> Resul
 }
 
 /// What is repeated from event to event is short.
-fn names_fit(mut lengths: impl Iterator<Item = usize>, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+fn names_fit(
+    mut lengths: impl Iterator<Item = usize>,
+    limits: &Limits,
+    site: CallContext<'_>,
+) -> Result<(), PluginError> {
     match lengths.any(|length| length > limits.attribute_name) {
         true => Err(site.limit("attribute-name", limits.attribute_name, "bytes")),
         false => Ok(()),
     }
 }
 
-fn number_fits(number: usize, limits: &Limits, site: Site<'_>) -> Result<(), PluginError> {
+fn number_fits(number: usize, limits: &Limits, site: CallContext<'_>) -> Result<(), PluginError> {
     match number > limits.attributes {
         true => Err(site.limit("attributes", limits.attributes, "attributes or labels of an event")),
         false => Ok(()),

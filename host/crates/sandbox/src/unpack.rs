@@ -5,7 +5,7 @@ use event::{Activity, Batch, Event, Outcome, Principal};
 use event_codec::{Account, EventReader, ReadError, Reader};
 
 use super::bindings::packed;
-use super::error::Site;
+use super::error::CallContext;
 use super::{Limits, PluginError, convert};
 
 /// Bytes of the id that an event without one is given.
@@ -17,7 +17,7 @@ pub(super) fn batch(
     batch: packed::Batch,
     used: Vec<Event>,
     limits: &Limits,
-    site: Site<'_>,
+    site: CallContext<'_>,
 ) -> Result<Batch, PluginError> {
     let packed::Batch {
         text,
@@ -35,10 +35,10 @@ pub(super) fn batch(
         limits,
     };
     let failed = |flaw| match flaw {
-        Flaw::TooMuch => site.limit("returned", limits.returned, "bytes"),
-        Flaw::Name => site.limit("attribute-name", limits.attribute_name, "bytes"),
-        Flaw::Attributes => site.limit("attributes", limits.attributes, "attributes or labels of an event"),
-        Flaw::Invalid(reason) => site.invalid(reason),
+        UnpackError::TooMuch => site.limit("returned", limits.returned, "bytes"),
+        UnpackError::Name => site.limit("attribute-name", limits.attribute_name, "bytes"),
+        UnpackError::Attributes => site.limit("attributes", limits.attributes, "attributes or labels of an event"),
+        UnpackError::Invalid(reason) => site.invalid(reason),
     };
     filler.spend(heads.len(), size_of::<Event>()).map_err(failed)?;
     // All strings together.
@@ -52,7 +52,7 @@ pub(super) fn batch(
         // There are as many events as heads.
         let Some(packed) = reader.next_event() else { break };
         filler
-            .event(event, packed.map_err(Flaw::from).map_err(failed)?)
+            .event(event, packed.map_err(UnpackError::from).map_err(failed)?)
             .map_err(failed)?;
         if before - reader.text_left() > limits.event {
             return Err(site.limit("event", limits.event, "bytes"));
@@ -77,7 +77,7 @@ fn resize<T>(list: &mut Vec<T>, length: usize, new: impl FnMut() -> T) {
     list.resize_with(length, new);
 }
 
-enum Flaw {
+enum UnpackError {
     /// The events would take more than the host allocates for one answer.
     TooMuch,
     /// A name of an attribute is too long, or a label.
@@ -87,9 +87,9 @@ enum Flaw {
     Invalid(&'static str),
 }
 
-impl From<ReadError> for Flaw {
+impl From<ReadError> for UnpackError {
     fn from(error: ReadError) -> Self {
-        Flaw::Invalid(error.reason())
+        UnpackError::Invalid(error.reason())
     }
 }
 
@@ -101,7 +101,7 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    fn event(&mut self, event: &mut Event, mut packed: EventReader<'_, '_>) -> Result<(), Flaw> {
+    fn event(&mut self, event: &mut Event, mut packed: EventReader<'_, '_>) -> Result<(), UnpackError> {
         (event.collected, event.correlation) = (None, None);
         macro_rules! fill {
             (id: text $id_bit:tt, $($name:ident: $kind:ident $bits:tt,)*) => {
@@ -113,7 +113,7 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn id(&mut self, id: &mut Option<String>, packed: &mut EventReader<'_, '_>, bit: u32) -> Result<(), Flaw> {
+    fn id(&mut self, id: &mut Option<String>, packed: &mut EventReader<'_, '_>, bit: u32) -> Result<(), UnpackError> {
         match (id, packed.text(bit)?) {
             // An empty one counts as none, and has room for the one that is derived.
             (Some(id), None) if fits(id.capacity(), DERIVED_ID) => id.clear(),
@@ -122,12 +122,17 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn text(&mut self, field: &mut Option<String>, packed: &mut EventReader<'_, '_>, bit: u32) -> Result<(), Flaw> {
+    fn text(
+        &mut self,
+        field: &mut Option<String>,
+        packed: &mut EventReader<'_, '_>,
+        bit: u32,
+    ) -> Result<(), UnpackError> {
         fill_optional(field, packed.text(bit)?);
         Ok(())
     }
 
-    fn time(&mut self, time: &mut i64, packed: &mut EventReader<'_, '_>, (): ()) -> Result<(), Flaw> {
+    fn time(&mut self, time: &mut i64, packed: &mut EventReader<'_, '_>, (): ()) -> Result<(), UnpackError> {
         *time = packed.time(());
         Ok(())
     }
@@ -137,15 +142,20 @@ impl Filler<'_> {
         activity: &mut Activity,
         packed: &mut EventReader<'_, '_>,
         first_bit: u32,
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), UnpackError> {
         let known = Activity::ALL.get(packed.activity(first_bit));
-        *activity = *known.ok_or(Flaw::Invalid("a head has no known activity"))?;
+        *activity = *known.ok_or(UnpackError::Invalid("a head has no known activity"))?;
         Ok(())
     }
 
-    fn outcome(&mut self, outcome: &mut Outcome, packed: &mut EventReader<'_, '_>, first_bit: u32) -> Result<(), Flaw> {
+    fn outcome(
+        &mut self,
+        outcome: &mut Outcome,
+        packed: &mut EventReader<'_, '_>,
+        first_bit: u32,
+    ) -> Result<(), UnpackError> {
         let known = Outcome::ALL.get(packed.outcome(first_bit));
-        *outcome = *known.ok_or(Flaw::Invalid("a head has no known outcome"))?;
+        *outcome = *known.ok_or(UnpackError::Invalid("a head has no known outcome"))?;
         Ok(())
     }
 
@@ -154,7 +164,7 @@ impl Filler<'_> {
         principal: &mut Principal,
         packed: &mut EventReader<'_, '_>,
         bits: (u32, u32),
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), UnpackError> {
         fill_account(principal, packed.principal(bits)?);
         Ok(())
     }
@@ -164,7 +174,7 @@ impl Filler<'_> {
         principal: &mut Option<Principal>,
         packed: &mut EventReader<'_, '_>,
         bits: (u32, u32, u32),
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), UnpackError> {
         match packed.optional_principal(bits)? {
             Some(account) => fill_account(principal.get_or_insert_with(|| Principal::named("")), account),
             None => *principal = None,
@@ -172,7 +182,7 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn texts(&mut self, texts: &mut Vec<String>, packed: &mut EventReader<'_, '_>, (): ()) -> Result<(), Flaw> {
+    fn texts(&mut self, texts: &mut Vec<String>, packed: &mut EventReader<'_, '_>, (): ()) -> Result<(), UnpackError> {
         let count = packed.texts(())?;
         self.list(count, texts, |limits, text| fill_name(text, packed.string()?, limits))
     }
@@ -182,7 +192,7 @@ impl Filler<'_> {
         pairs: &mut Vec<(String, String)>,
         packed: &mut EventReader<'_, '_>,
         (): (),
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), UnpackError> {
         let count = packed.pairs(())?;
         self.list(count, pairs, |limits, (name, value)| {
             fill_name(name, packed.string()?, limits)?;
@@ -196,10 +206,10 @@ impl Filler<'_> {
         &mut self,
         count: usize,
         list: &mut Vec<T>,
-        mut item: impl FnMut(&Limits, &mut T) -> Result<(), Flaw>,
-    ) -> Result<(), Flaw> {
+        mut item: impl FnMut(&Limits, &mut T) -> Result<(), UnpackError>,
+    ) -> Result<(), UnpackError> {
         if count > self.limits.attributes {
-            return Err(Flaw::Attributes);
+            return Err(UnpackError::Attributes);
         }
         self.spend(count, size_of::<T>())?;
         if !fits(
@@ -212,9 +222,9 @@ impl Filler<'_> {
         list.iter_mut().try_for_each(|each| item(self.limits, each))
     }
 
-    fn spend(&mut self, count: usize, size: usize) -> Result<(), Flaw> {
-        let bytes = count.checked_mul(size).ok_or(Flaw::TooMuch)?;
-        self.allowed = self.allowed.checked_sub(bytes).ok_or(Flaw::TooMuch)?;
+    fn spend(&mut self, count: usize, size: usize) -> Result<(), UnpackError> {
+        let bytes = count.checked_mul(size).ok_or(UnpackError::TooMuch)?;
+        self.allowed = self.allowed.checked_sub(bytes).ok_or(UnpackError::TooMuch)?;
         Ok(())
     }
 }
@@ -241,10 +251,10 @@ fn fill_account(principal: &mut Principal, account: Account<'_>) {
 }
 
 /// A name of an attribute, or a label: what is repeated from event to event is short.
-fn fill_name(name: &mut String, text: &str, limits: &Limits) -> Result<(), Flaw> {
+fn fill_name(name: &mut String, text: &str, limits: &Limits) -> Result<(), UnpackError> {
     fill(name, text);
     match name.len() > limits.attribute_name {
-        true => Err(Flaw::Name),
+        true => Err(UnpackError::Name),
         false => Ok(()),
     }
 }
@@ -330,7 +340,7 @@ mod tests {
     }
 
     fn unpacked(packed: packed::Batch, used: Vec<Event>) -> Vec<Event> {
-        let site = Site {
+        let site = CallContext {
             label: "test",
             call: "push",
         };
