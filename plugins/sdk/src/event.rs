@@ -99,38 +99,62 @@ impl<'a> Event<'a> {
     }
 }
 
-impl From<Principal<'_>> for sink::Principal {
-    fn from(principal: Principal<'_>) -> Self {
-        sink::Principal {
-            name: principal.name.into_owned(),
-            id: principal.id.map(Cow::into_owned),
-            display_name: principal.display_name.map(Cow::into_owned),
-        }
-    }
-}
-
 /// The same event with texts of its own, as the interface has it.
 impl From<Event<'_>> for sink::Event {
     fn from(event: Event<'_>) -> Self {
-        sink::Event {
-            id: event.id.map(Cow::into_owned),
-            time: event.time,
-            activity: event.activity,
-            outcome: event.outcome,
-            subject: event.subject.into(),
-            actor: event.actor.map(Into::into),
-            target: event.target.map(Cow::into_owned),
-            source_ip: event.source_ip.map(Cow::into_owned),
-            user_agent: event.user_agent.map(Cow::into_owned),
-            session: event.session.map(Cow::into_owned),
-            service: event.service.map(Cow::into_owned),
-            action: event.action.map(Cow::into_owned),
-            code: event.code.map(Cow::into_owned),
-            message: event.message.map(Cow::into_owned),
-            labels: event.labels.into_iter().map(Cow::into_owned).collect(),
-            attributes: (event.attributes.into_iter())
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
+        macro_rules! own {
+            ($($name:ident: $kind:ident $bits:tt,)*) => { sink::Event { $($name: owned::$kind(event.$name),)* } };
         }
+        event_codec::for_each_field!(own)
+    }
+}
+
+impl From<Principal<'_>> for sink::Principal {
+    fn from(principal: Principal<'_>) -> Self {
+        owned::principal(principal)
+    }
+}
+
+/// Each kind of field with texts of its own.
+mod owned {
+    use super::*;
+
+    pub fn text(text: Option<Cow<'_, str>>) -> Option<String> {
+        text.map(Cow::into_owned)
+    }
+
+    pub fn time(time: Timestamp) -> Timestamp {
+        time
+    }
+
+    pub fn activity(activity: Activity) -> Activity {
+        activity
+    }
+
+    pub fn outcome(outcome: Outcome) -> Outcome {
+        outcome
+    }
+
+    pub fn principal(principal: Principal<'_>) -> sink::Principal {
+        sink::Principal {
+            name: principal.name.into_owned(),
+            id: text(principal.id),
+            display_name: text(principal.display_name),
+        }
+    }
+
+    pub fn optional_principal(principal: Option<Principal<'_>>) -> Option<sink::Principal> {
+        principal.map(self::principal)
+    }
+
+    pub fn texts(texts: Vec<Cow<'_, str>>) -> Vec<String> {
+        texts.into_iter().map(Cow::into_owned).collect()
+    }
+
+    pub fn pairs(pairs: Vec<(Cow<'_, str>, Cow<'_, str>)>) -> Vec<(String, String)> {
+        let pairs = pairs.into_iter();
+        pairs
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect()
     }
 }

@@ -147,48 +147,62 @@ fn fault_json(fault: &Fault) -> Value {
 
 /// The flat form: members that say nothing are left out.
 fn event(event: &Event<'_>) -> Value {
-    let principal = |principal: &Principal<'_>| {
-        let mut members = Map::new();
-        members.insert("name".into(), principal.name.clone().into());
-        members.extend(principal.id.clone().map(|id| ("id".into(), id.into())));
-        members.extend(
-            principal
-                .display_name
-                .clone()
-                .map(|name| ("display_name".into(), name.into())),
-        );
-        Value::from(members)
-    };
-    let time = jiff::Timestamp::from_millisecond(event.time)
-        .map_or(Value::from(event.time), |time| Value::from(time.to_string()));
-    let attributes: Vec<Value> = event
-        .attributes
-        .iter()
-        .map(|(name, value)| json!([name, value]))
-        .collect();
-    let members = [
-        ("id", event.id.clone().map(Value::from)),
-        ("time", Some(time)),
-        ("activity", Some(case(&event.activity).into())),
-        ("outcome", Some(case(&event.outcome).into())),
-        ("subject", Some(principal(&event.subject))),
-        ("actor", event.actor.as_ref().map(principal)),
-        ("target", event.target.clone().map(Value::from)),
-        ("source_ip", event.source_ip.clone().map(Value::from)),
-        ("user_agent", event.user_agent.clone().map(Value::from)),
-        ("session", event.session.clone().map(Value::from)),
-        ("service", event.service.clone().map(Value::from)),
-        ("action", event.action.clone().map(Value::from)),
-        ("code", event.code.clone().map(Value::from)),
-        ("message", event.message.clone().map(Value::from)),
-        ("labels", Some(event.labels.clone().into())),
-        ("attributes", Some(attributes.into())),
-    ];
-    members
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_string(), value?)))
-        .collect::<Map<_, _>>()
-        .into()
+    let mut members = Map::new();
+    macro_rules! insert {
+        ($($name:ident: $kind:ident $bits:tt,)*) => {
+            $(members.extend(written::$kind(&event.$name).map(|value| (stringify!($name).to_string(), value)));)*
+        };
+    }
+    event_codec::for_each_field!(insert);
+    members.into()
+}
+
+/// Each kind of field as it is written, if it says something.
+mod written {
+    use super::*;
+    use crate::{Activity, Outcome, Timestamp};
+    use std::borrow::Cow;
+
+    pub fn text(text: &Option<Cow<'_, str>>) -> Option<Value> {
+        text.as_deref().map(Value::from)
+    }
+
+    pub fn time(time: &Timestamp) -> Option<Value> {
+        Some(jiff::Timestamp::from_millisecond(*time).map_or(Value::from(*time), |time| Value::from(time.to_string())))
+    }
+
+    pub fn activity(activity: &Activity) -> Option<Value> {
+        Some(activity.name().into())
+    }
+
+    pub fn outcome(outcome: &Outcome) -> Option<Value> {
+        Some(outcome.name().into())
+    }
+
+    pub fn principal(principal: &Principal<'_>) -> Option<Value> {
+        let id = text(&principal.id).map(|id| ("id".to_string(), id));
+        let display_name = text(&principal.display_name).map(|name| ("display_name".to_string(), name));
+        let name = ("name".to_string(), Value::from(&*principal.name));
+        Some(
+            [Some(name), id, display_name]
+                .into_iter()
+                .flatten()
+                .collect::<Map<_, _>>()
+                .into(),
+        )
+    }
+
+    pub fn optional_principal(principal: &Option<Principal<'_>>) -> Option<Value> {
+        self::principal(principal.as_ref()?)
+    }
+
+    pub fn texts(texts: &[Cow<'_, str>]) -> Option<Value> {
+        Some(texts.into())
+    }
+
+    pub fn pairs(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Value> {
+        Some(pairs.iter().map(|(name, value)| json!([name, value])).collect())
+    }
 }
 
 /// The name of an enum's case as WIT writes it: `Activity::AccountCreate` is `account-create`.

@@ -89,7 +89,6 @@ mod plain;
 pub mod scim;
 pub mod sink;
 pub mod table;
-mod text;
 pub mod time;
 mod unpack;
 pub mod window;
@@ -165,9 +164,9 @@ pub trait Parse: 'static {
 #[doc(hidden)]
 pub mod glue {
     use super::*;
-    pub use crate::batch::Room;
     use crate::bindings::audit::plugin::events;
     use crate::bindings::exports::audit::plugin::{packed, report};
+    pub use event_codec::Room;
     use std::cell::RefCell;
     use std::marker::PhantomData;
 
@@ -206,7 +205,7 @@ pub mod glue {
             let (parser, room) = &mut *self.0.borrow_mut();
             match parser {
                 Ok(parser) => {
-                    let mut batch = room.batch();
+                    let mut batch = Batch::with_room(*room);
                     call(parser, &mut batch)?;
                     *room = batch.room();
                     Ok(batch)

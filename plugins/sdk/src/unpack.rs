@@ -1,27 +1,17 @@
 //! Reads the events of a [`Batch`] back: for tests, and for hosts that do not take the packed form.
 
-use crate::batch::{ACTOR, ACTOR_DISPLAY_NAME, ACTOR_ID, Batch, ID, SUBJECT_DISPLAY_NAME, SUBJECT_ID, TARGET};
-use crate::{Activity, Event, Outcome, Principal, Timestamp};
+use crate::{Activity, Batch, Event, Outcome, Principal, Timestamp};
+use event_codec::{Account, EventReader, Reader, for_each_field};
 use std::borrow::Cow;
-use std::iter::{Copied, Zip};
-use std::slice::Iter;
 
 /// The events of a batch, in their order.
 #[derive(Debug, Clone)]
-pub struct Events<'a> {
-    text: &'a str,
-    numbers: &'a [u32],
-    heads: Zip<Copied<Iter<'a, u32>>, Copied<Iter<'a, Timestamp>>>,
-}
+pub struct Events<'a>(Reader<'a>);
 
 impl Batch {
     /// Its events, in their order.
     pub fn events(&self) -> Events<'_> {
-        Events {
-            text: self.text.as_str(),
-            numbers: &self.numbers,
-            heads: self.heads.iter().copied().zip(self.times.iter().copied()),
-        }
+        Events(self.events.reader())
     }
 }
 
@@ -29,54 +19,66 @@ impl<'a> Iterator for Events<'a> {
     type Item = Event<'a>;
 
     fn next(&mut self) -> Option<Event<'a>> {
-        let (head, time) = self.heads.next()?;
-        let has = |flag: u32| head & flag != 0;
-        let [activity, outcome, ..] = head.to_le_bytes();
-        Some(Event {
-            id: self.optional(has(ID)),
-            time,
-            activity: (Activity::ALL.get(usize::from(activity)).copied()).unwrap_or(Activity::Other),
-            outcome: (Outcome::ALL.get(usize::from(outcome)).copied()).unwrap_or(Outcome::Unknown),
-            subject: self.principal(has(SUBJECT_ID), has(SUBJECT_DISPLAY_NAME)),
-            actor: has(ACTOR).then(|| self.principal(has(ACTOR_ID), has(ACTOR_DISPLAY_NAME))),
-            target: self.optional(has(TARGET)),
-            source_ip: self.optional(has(TARGET << 1)),
-            user_agent: self.optional(has(TARGET << 2)),
-            session: self.optional(has(TARGET << 3)),
-            service: self.optional(has(TARGET << 4)),
-            action: self.optional(has(TARGET << 5)),
-            code: self.optional(has(TARGET << 6)),
-            message: self.optional(has(TARGET << 7)),
-            labels: (0..self.number()).map(|_| self.string()).collect(),
-            attributes: (0..self.number()).map(|_| (self.string(), self.string())).collect(),
-        })
+        let mut packed = Fields(self.0.next_event()?.ok()?);
+        macro_rules! unpack {
+            ($($name:ident: $kind:ident $bits:tt,)*) => { Event { $($name: packed.$kind($bits),)* } };
+        }
+        Some(for_each_field!(unpack))
     }
 }
 
-impl<'a> Events<'a> {
-    fn principal(&mut self, id: bool, display_name: bool) -> Principal<'a> {
-        Principal {
-            name: self.string(),
-            id: self.optional(id),
-            display_name: self.optional(display_name),
-        }
+/// The fields of an event that a [`Batch`] holds, by their kinds. What a batch holds adds up, or it would be no batch.
+struct Fields<'r, 'a>(EventReader<'r, 'a>);
+
+impl<'a> Fields<'_, 'a> {
+    fn text(&mut self, bit: u32) -> Option<Cow<'a, str>> {
+        self.0.text(bit).unwrap_or_default().map(Cow::Borrowed)
     }
 
-    fn optional(&mut self, there: bool) -> Option<Cow<'a, str>> {
-        there.then(|| self.string())
+    fn time(&self, (): ()) -> Timestamp {
+        self.0.time(())
+    }
+
+    fn activity(&self, first_bit: u32) -> Activity {
+        (Activity::ALL.get(self.0.activity(first_bit)).copied()).unwrap_or(Activity::Other)
+    }
+
+    fn outcome(&self, first_bit: u32) -> Outcome {
+        (Outcome::ALL.get(self.0.outcome(first_bit)).copied()).unwrap_or(Outcome::Unknown)
+    }
+
+    fn principal(&mut self, bits: (u32, u32)) -> Principal<'a> {
+        self.0.principal(bits).unwrap_or_default().into()
+    }
+
+    fn optional_principal(&mut self, bits: (u32, u32, u32)) -> Option<Principal<'a>> {
+        self.0.optional_principal(bits).unwrap_or_default().map(Principal::from)
+    }
+
+    fn texts(&mut self, (): ()) -> Vec<Cow<'a, str>> {
+        (0..self.0.texts(()).unwrap_or_default())
+            .map(|_| self.string())
+            .collect()
+    }
+
+    fn pairs(&mut self, (): ()) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+        let pairs = 0..self.0.pairs(()).unwrap_or_default();
+        pairs.map(|_| (self.string(), self.string())).collect()
     }
 
     fn string(&mut self) -> Cow<'a, str> {
-        let (string, rest) = self.text.split_at_checked(self.number()).unwrap_or_default();
-        self.text = rest;
-        string.into()
+        self.0.string().unwrap_or_default().into()
     }
+}
 
-    fn number(&mut self) -> usize {
-        let number;
-        (number, self.numbers) =
-            (self.numbers.split_first()).map_or((0, self.numbers), |(number, rest)| (*number, rest));
-        usize::try_from(number).unwrap_or(0)
+impl<'a> From<Account<'a>> for Principal<'a> {
+    fn from(account: Account<'a>) -> Self {
+        let Account { name, id, display_name } = account;
+        Principal {
+            name: name.into(),
+            id: id.map(Cow::Borrowed),
+            display_name: display_name.map(Cow::Borrowed),
+        }
     }
 }
 

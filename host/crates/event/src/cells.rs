@@ -85,7 +85,7 @@ fn all(
             let mut event = Flat::of(event, provenance);
             let listed = event.attributes.left(omissions);
             event.attributes.listed = listed.as_deref().unwrap_or(event.attributes.listed);
-            flat(&event, cell);
+            event.each(cell);
         }
     }
 }
@@ -109,34 +109,6 @@ pub fn names(encoding: Encoding) -> Vec<&'static str> {
 
 fn nobody() -> Provenance {
     Provenance::new("", "", "", Product::EpmCloud)
-}
-
-fn flat(event: &Flat<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
-    cell("id", Cell::Text(event.id));
-    cell("time", Cell::Time(Some(event.time)));
-    cell("activity", Cell::Text(Some(event.activity)));
-    cell("outcome", Cell::Text(Some(event.outcome)));
-    cell("subject", Cell::Text(Some(event.subject)));
-    cell("subject_id", Cell::Text(event.subject_id));
-    cell("subject_display_name", Cell::Text(event.subject_display_name));
-    cell("actor", Cell::Text(event.actor));
-    cell("actor_id", Cell::Text(event.actor_id));
-    cell("actor_display_name", Cell::Text(event.actor_display_name));
-    cell("target", Cell::Text(event.target));
-    cell("source_ip", Cell::Text(event.source_ip));
-    cell("user_agent", Cell::Text(event.user_agent));
-    cell("session", Cell::Text(event.session));
-    cell("service", Cell::Text(Some(event.service)));
-    cell("action", Cell::Text(event.action));
-    cell("code", Cell::Text(event.code));
-    cell("message", Cell::Text(event.message));
-    cell("labels", Cell::Labels(event.labels));
-    cell("attributes", Cell::Attributes(&event.attributes));
-    cell("report", Cell::Text(Some(event.report)));
-    cell("connection", Cell::Text(Some(event.connection)));
-    cell("tenant", Cell::Text(event.tenant));
-    cell("collected", Cell::Time(event.collected));
-    cell("correlation_uid", Cell::Text(event.correlation_uid));
 }
 
 fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {

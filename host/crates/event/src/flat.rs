@@ -4,73 +4,158 @@
 //! came more than once has an array of its values. Times are RFC 3339 with milliseconds, in UTC. `tenant`, `collected` and
 //! `correlation_uid` are the host's: they stand at the end.
 
-mod line;
-
 use serde::Serialize;
 
-use super::{Correlation, Event, Provenance, attributes::Attributes, time::Rfc3339};
+use super::{Correlation, Event, Provenance, attributes::Attributes, cells::Cell, json, time::Rfc3339};
 
-/// An event as [`Encoding::Event`](super::Encoding::Event) writes it.
-#[derive(Serialize)]
-pub struct Flat<'a> {
-    pub id: Option<&'a str>,
-    pub time: Rfc3339,
-    pub activity: &'static str,
-    pub outcome: &'static str,
-    pub subject: &'a str,
-    pub subject_id: Option<&'a str>,
-    pub subject_display_name: Option<&'a str>,
-    pub actor: Option<&'a str>,
-    pub actor_id: Option<&'a str>,
-    pub actor_display_name: Option<&'a str>,
-    pub target: Option<&'a str>,
-    pub source_ip: Option<&'a str>,
-    pub user_agent: Option<&'a str>,
-    pub session: Option<&'a str>,
-    pub service: &'a str,
-    pub action: Option<&'a str>,
-    pub code: Option<&'a str>,
-    pub message: Option<&'a str>,
-    pub labels: &'a [String],
-    pub attributes: Attributes<'a>,
-    pub report: &'a str,
-    pub connection: &'a str,
-    pub tenant: Option<&'a str>,
-    pub collected: Option<Rfc3339>,
-    pub correlation_uid: Option<&'a str>,
+/// Makes, of the list of the members, all that goes through them: the type, its names, columns and JSON.
+macro_rules! members {
+    (of $event:ident and $provenance:ident: $($name:ident: $type:ty = $value:expr,)*) => {
+        /// An event as [`Encoding::Event`](super::Encoding::Event) writes it.
+        #[derive(Serialize)]
+        pub struct Flat<'a> {
+            $(pub $name: $type,)*
+        }
+
+        /// The names of the members, in their order.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        impl<'a> Flat<'a> {
+            #[inline(always)]
+            pub fn of($event: &'a Event, $provenance: &'a Provenance) -> Self {
+                Flat { $($name: $value,)* }
+            }
+
+            /// The member of that name.
+            pub fn member(&self, name: &str) -> Option<Cell<'_>> {
+                match name {
+                    $(stringify!($name) => Some(self.$name.cell()),)*
+                    _ => None,
+                }
+            }
+
+            /// Calls `each` with every member, in their order.
+            pub(crate) fn each(&self, each: &mut dyn FnMut(&'static str, Cell<'_>)) {
+                $(each(stringify!($name), self.$name.cell());)*
+            }
+
+            /// Appends the event as one object, byte for byte what `serde_json` would write of it.
+            #[inline]
+            pub(crate) fn write(&self, out: &mut Vec<u8>) {
+                let start = out.len();
+                $(self.$name.append(concat!(",\"", stringify!($name), "\":"), out);)*
+                // Before the first member is no comma.
+                out.get_mut(start).into_iter().for_each(|comma| *comma = b'{');
+                out.push(b'}');
+            }
+        }
+    };
 }
 
-impl<'a> Flat<'a> {
-    #[inline(always)]
-    pub fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
-        let actor = event.actor.as_ref();
-        Flat {
-            id: event.id.as_deref(),
-            time: Rfc3339(event.time),
-            activity: event.activity.name(),
-            outcome: event.outcome.name(),
-            subject: &event.subject.name,
-            subject_id: event.subject.id.as_deref(),
-            subject_display_name: event.subject.display_name.as_deref(),
-            actor: actor.map(|actor| actor.name.as_str()),
-            actor_id: actor.and_then(|actor| actor.id.as_deref()),
-            actor_display_name: actor.and_then(|actor| actor.display_name.as_deref()),
-            target: event.target.as_deref(),
-            source_ip: event.source_ip.as_deref(),
-            user_agent: event.user_agent.as_deref(),
-            session: event.session.as_deref(),
-            service: event.service(provenance),
-            action: event.action.as_deref(),
-            code: event.code.as_deref(),
-            message: event.message.as_deref(),
-            labels: &event.labels,
-            attributes: Attributes::of(&event.attributes),
-            report: &provenance.report,
-            connection: &provenance.connection,
-            tenant: provenance.tenant.as_deref(),
-            collected: event.collected.map(|at| Rfc3339(at.ms())),
-            correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
+// What is the plugin's comes in the order of the WIT, an account as three members.
+members! { of event and provenance:
+    id: Option<&'a str> = event.id.as_deref(),
+    time: Rfc3339 = Rfc3339(event.time),
+    activity: &'static str = event.activity.name(),
+    outcome: &'static str = event.outcome.name(),
+    subject: &'a str = &event.subject.name,
+    subject_id: Option<&'a str> = event.subject.id.as_deref(),
+    subject_display_name: Option<&'a str> = event.subject.display_name.as_deref(),
+    actor: Option<&'a str> = event.actor.as_ref().map(|actor| actor.name.as_str()),
+    actor_id: Option<&'a str> = event.actor.as_ref().and_then(|actor| actor.id.as_deref()),
+    actor_display_name: Option<&'a str> = event.actor.as_ref().and_then(|actor| actor.display_name.as_deref()),
+    target: Option<&'a str> = event.target.as_deref(),
+    source_ip: Option<&'a str> = event.source_ip.as_deref(),
+    user_agent: Option<&'a str> = event.user_agent.as_deref(),
+    session: Option<&'a str> = event.session.as_deref(),
+    service: &'a str = event.service(provenance),
+    action: Option<&'a str> = event.action.as_deref(),
+    code: Option<&'a str> = event.code.as_deref(),
+    message: Option<&'a str> = event.message.as_deref(),
+    labels: &'a [String] = &event.labels,
+    attributes: Attributes<'a> = Attributes::of(&event.attributes),
+    report: &'a str = &provenance.report,
+    connection: &'a str = &provenance.connection,
+    tenant: Option<&'a str> = provenance.tenant.as_deref(),
+    collected: Option<Rfc3339> = event.collected.map(|at| Rfc3339(at.ms())),
+    correlation_uid: Option<&'a str> = event.correlation.as_ref().map(Correlation::as_str),
+}
+
+/// What a member can be: how it stands in a column, and how it is appended to an object after `before`, its name.
+trait Member {
+    fn cell(&self) -> Cell<'_>;
+    fn append(&self, before: &str, out: &mut Vec<u8>);
+}
+
+impl Member for &str {
+    fn cell(&self) -> Cell<'_> {
+        Cell::Text(Some(self))
+    }
+
+    #[inline]
+    fn append(&self, before: &str, out: &mut Vec<u8>) {
+        json::member(out, before, Some(self));
+    }
+}
+
+impl Member for Option<&str> {
+    fn cell(&self) -> Cell<'_> {
+        Cell::Text(*self)
+    }
+
+    #[inline]
+    fn append(&self, before: &str, out: &mut Vec<u8>) {
+        json::nullable(out, before, *self);
+    }
+}
+
+impl Member for Rfc3339 {
+    fn cell(&self) -> Cell<'_> {
+        Cell::Time(Some(*self))
+    }
+
+    #[inline]
+    fn append(&self, before: &str, out: &mut Vec<u8>) {
+        json::raw(out, before);
+        self.write(out);
+    }
+}
+
+impl Member for Option<Rfc3339> {
+    fn cell(&self) -> Cell<'_> {
+        Cell::Time(*self)
+    }
+
+    #[inline]
+    fn append(&self, before: &str, out: &mut Vec<u8>) {
+        match self {
+            Some(time) => time.append(before, out),
+            None => json::nullable(out, before, None),
         }
+    }
+}
+
+impl Member for &[String] {
+    fn cell(&self) -> Cell<'_> {
+        Cell::Labels(self)
+    }
+
+    #[inline]
+    fn append(&self, before: &str, out: &mut Vec<u8>) {
+        json::raw(out, before);
+        json::texts(out, self.iter().map(String::as_str));
+    }
+}
+
+impl Member for Attributes<'_> {
+    fn cell(&self) -> Cell<'_> {
+        Cell::Attributes(self)
+    }
+
+    #[inline]
+    fn append(&self, before: &str, out: &mut Vec<u8>) {
+        json::raw(out, before);
+        self.write(out);
     }
 }
 
@@ -120,6 +205,32 @@ mod tests {
           "correlation_uid": "aee4ea660b6b358853e24f8ff598c044"
         }
         "#);
+    }
+
+    /// The members that each kind of field is.
+    mod members_of {
+        pub use self::account as principal;
+        pub use self::account as optional_principal;
+        pub use self::{one as text, one as time, one as activity, one as outcome, one as texts, one as pairs};
+
+        pub fn one(name: &str) -> Vec<String> {
+            vec![name.to_owned()]
+        }
+
+        pub fn account(name: &str) -> Vec<String> {
+            vec![name.to_owned(), format!("{name}_id"), format!("{name}_display_name")]
+        }
+    }
+
+    #[test]
+    fn every_field_of_an_event_is_a_member_in_its_place() {
+        macro_rules! members {
+            ($($name:ident: $kind:ident $bits:tt,)*) => { [$(members_of::$kind(stringify!($name))),*].concat() };
+        }
+        let mut expected = event_codec::for_each_field!(members);
+        // The host's.
+        expected.extend(["report", "connection", "tenant", "collected", "correlation_uid"].map(str::to_owned));
+        assert_eq!(NAMES, expected);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod seen;
 use sha2::{Digest, Sha256};
 
 use self::seen::Seen;
-use super::{Event, Principal};
+use super::Event;
 
 /// Changes when the canonical form does, since then all ids do.
 const FORM: &str = "event/1";
@@ -119,53 +119,67 @@ impl Ids {
 
 /// The canonical form: every field of the source's but the id, in the order of the WIT, each text after its length.
 fn put_event(row: &mut Vec<u8>, event: &Event) {
-    row.extend_from_slice(&event.time.to_le_bytes());
-    put(row, event.activity.name());
-    put(row, event.outcome.name());
-    put_principal(row, &event.subject);
-    match &event.actor {
-        None => row.push(0),
-        Some(actor) => {
-            row.push(1);
-            put_principal(row, actor);
+    macro_rules! put {
+        (id: text $id_bit:tt, $($name:ident: $kind:ident $bits:tt,)*) => { $(canonical::$kind(row, &event.$name);)* };
+    }
+    event_codec::for_each_field!(put);
+}
+
+/// Each kind of field in the canonical form.
+mod canonical {
+    use super::put;
+    use crate::{Activity, Outcome, Principal};
+
+    pub fn text(row: &mut Vec<u8>, text: &Option<String>) {
+        match text {
+            None => row.push(0),
+            Some(text) => {
+                row.push(1);
+                put(row, text);
+            }
         }
     }
-    let texts = [
-        &event.target,
-        &event.source_ip,
-        &event.user_agent,
-        &event.session,
-        &event.service,
-        &event.action,
-        &event.code,
-        &event.message,
-    ];
-    for text in texts {
-        put_option(row, text.as_deref());
-    }
-    row.extend_from_slice(&(event.labels.len() as u64).to_le_bytes());
-    for label in &event.labels {
-        put(row, label);
-    }
-    row.extend_from_slice(&(event.attributes.len() as u64).to_le_bytes());
-    for (name, value) in &event.attributes {
-        put(row, name);
-        put(row, value);
-    }
-}
 
-fn put_principal(row: &mut Vec<u8>, principal: &Principal) {
-    put(row, &principal.name);
-    put_option(row, principal.id.as_deref());
-    put_option(row, principal.display_name.as_deref());
-}
+    pub fn time(row: &mut Vec<u8>, time: &i64) {
+        row.extend_from_slice(&time.to_le_bytes());
+    }
 
-fn put_option(row: &mut Vec<u8>, text: Option<&str>) {
-    match text {
-        None => row.push(0),
-        Some(text) => {
-            row.push(1);
+    pub fn activity(row: &mut Vec<u8>, activity: &Activity) {
+        put(row, activity.name());
+    }
+
+    pub fn outcome(row: &mut Vec<u8>, outcome: &Outcome) {
+        put(row, outcome.name());
+    }
+
+    pub fn principal(row: &mut Vec<u8>, principal: &Principal) {
+        put(row, &principal.name);
+        text(row, &principal.id);
+        text(row, &principal.display_name);
+    }
+
+    pub fn optional_principal(row: &mut Vec<u8>, principal: &Option<Principal>) {
+        match principal {
+            None => row.push(0),
+            Some(principal) => {
+                row.push(1);
+                self::principal(row, principal);
+            }
+        }
+    }
+
+    pub fn texts(row: &mut Vec<u8>, texts: &[String]) {
+        row.extend_from_slice(&(texts.len() as u64).to_le_bytes());
+        for text in texts {
             put(row, text);
+        }
+    }
+
+    pub fn pairs(row: &mut Vec<u8>, pairs: &[(String, String)]) {
+        row.extend_from_slice(&(pairs.len() as u64).to_le_bytes());
+        for (name, value) in pairs {
+            put(row, name);
+            put(row, value);
         }
     }
 }
@@ -200,7 +214,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::{Activity, Outcome, samples};
+    use crate::{Activity, Outcome, Principal, samples};
 
     fn assigned(events: &[Event]) -> Vec<String> {
         let mut ids = Ids::new("report", "connection");

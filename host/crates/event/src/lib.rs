@@ -35,6 +35,7 @@ mod provenance;
 mod rendering;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
+mod texts;
 mod time;
 
 pub use attributes::Attributes;
@@ -272,34 +273,6 @@ impl Event {
     /// That group's name for people.
     pub(crate) fn group_display_name(&self) -> Option<&str> {
         self.subject.display_name.as_deref().filter(|_| self.is_about_group())
-    }
-
-    /// Bytes of all its strings: what it weighs in a batch, give or take the names of its fields.
-    pub fn bytes(&self) -> usize {
-        let principal = |principal: &Principal| {
-            principal.name.len() + length(principal.id.as_ref()) + length(principal.display_name.as_ref())
-        };
-        fn length(text: Option<&String>) -> usize {
-            text.map_or(0, String::len)
-        }
-        let texts = [
-            &self.id,
-            &self.target,
-            &self.source_ip,
-            &self.user_agent,
-            &self.session,
-            &self.service,
-            &self.action,
-            &self.code,
-            &self.message,
-        ];
-        principal(&self.subject)
-            + self.actor.as_ref().map_or(0, principal)
-            + texts.into_iter().map(|text| length(text.as_ref())).sum::<usize>()
-            + self.labels.iter().map(String::len).sum::<usize>()
-            + (self.attributes.iter())
-                .map(|(name, value)| name.len() + value.len())
-                .sum::<usize>()
     }
 
     /// The service that recorded the event, or the connection's.

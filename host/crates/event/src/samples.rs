@@ -139,27 +139,8 @@ pub fn provenance() -> impl Strategy<Value = Provenance> {
 
 /// All texts of the event, attribute names included.
 pub fn texts_in(event: &Event) -> Vec<String> {
-    let mut texts = event.labels.clone();
-    for principal in [Some(&event.subject), event.actor.as_ref()].into_iter().flatten() {
-        texts.push(principal.name.clone());
-        texts.extend(principal.id.clone());
-        texts.extend(principal.display_name.clone());
-    }
-    let options = [
-        &event.id,
-        &event.target,
-        &event.source_ip,
-        &event.user_agent,
-        &event.session,
-        &event.service,
-        &event.action,
-        &event.code,
-        &event.message,
-    ];
-    texts.extend(options.into_iter().flatten().cloned());
-    for (name, value) in &event.attributes {
-        texts.extend([name.clone(), value.clone()]);
-    }
+    let mut texts = Vec::new();
+    event.each_text(|text| texts.push(text.to_owned()));
     texts
 }
 

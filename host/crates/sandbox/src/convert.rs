@@ -51,30 +51,49 @@ fn number_fits(number: usize, limits: &Limits, site: CallContext<'_>) -> Result<
     }
 }
 
+/// Bytes of all strings of an event.
 pub(super) fn string_bytes(event: &wit::Event) -> usize {
-    let principal =
-        |principal: &wit::Principal| principal.name.len() + optional(&principal.id) + optional(&principal.display_name);
-    optional(&event.id)
-        + principal(&event.subject)
-        + event.actor.as_ref().map_or(0, principal)
-        + optional(&event.target)
-        + optional(&event.source_ip)
-        + optional(&event.user_agent)
-        + optional(&event.session)
-        + optional(&event.service)
-        + optional(&event.action)
-        + optional(&event.code)
-        + optional(&event.message)
-        + event.labels.iter().map(String::len).sum::<usize>()
-        + event
-            .attributes
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum::<usize>()
+    macro_rules! sum {
+        ($($name:ident: $kind:ident $bits:tt,)*) => { 0 $(+ length::$kind(&event.$name))* };
+    }
+    event_codec::for_each_field!(sum)
 }
 
-fn optional(text: &Option<String>) -> usize {
-    text.as_ref().map_or(0, String::len)
+/// Bytes of the strings in each kind of field.
+mod length {
+    use super::wit;
+
+    pub fn text(text: &Option<String>) -> usize {
+        text.as_ref().map_or(0, String::len)
+    }
+
+    pub fn time(_: &i64) -> usize {
+        0
+    }
+
+    pub fn activity(_: &wit::Activity) -> usize {
+        0
+    }
+
+    pub fn outcome(_: &wit::Outcome) -> usize {
+        0
+    }
+
+    pub fn principal(principal: &wit::Principal) -> usize {
+        principal.name.len() + text(&principal.id) + text(&principal.display_name)
+    }
+
+    pub fn optional_principal(principal: &Option<wit::Principal>) -> usize {
+        principal.as_ref().map_or(0, self::principal)
+    }
+
+    pub fn texts(texts: &[String]) -> usize {
+        texts.iter().map(String::len).sum()
+    }
+
+    pub fn pairs(pairs: &[(String, String)]) -> usize {
+        pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
 }
 
 pub(super) fn reject(reject: wit::Reject) -> Reject {
@@ -92,26 +111,74 @@ pub(super) fn reject(reject: wit::Reject) -> Reject {
 }
 
 fn event(event: wit::Event) -> Event {
-    Event {
-        id: event.id,
-        id_is_derived: false,
-        time: event.time,
-        activity: activity(event.activity),
-        outcome: outcome(event.outcome),
-        subject: principal(event.subject),
-        actor: event.actor.map(principal),
-        target: event.target,
-        source_ip: event.source_ip,
-        user_agent: event.user_agent,
-        session: event.session,
-        service: event.service,
-        action: event.action,
-        code: event.code,
-        message: event.message,
-        labels: event.labels,
-        attributes: event.attributes,
-        collected: None,
-        correlation: None,
+    macro_rules! convert {
+        ($($name:ident: $kind:ident $bits:tt,)*) => {
+            Event {
+                $($name: from_wit::$kind(event.$name),)*
+                id_is_derived: false,
+                collected: None,
+                correlation: None,
+            }
+        };
+    }
+    event_codec::for_each_field!(convert)
+}
+
+/// What a sink plugin is given for an event that has its id.
+impl From<&Event> for Item {
+    fn from(event: &Event) -> Self {
+        Item {
+            id: event.id.clone().unwrap_or_default(),
+            event: wit_event(event.clone()),
+        }
+    }
+}
+
+fn wit_event(event: Event) -> wit::Event {
+    macro_rules! convert {
+        ($($name:ident: $kind:ident $bits:tt,)*) => { wit::Event { $($name: to_wit::$kind(event.$name),)* } };
+    }
+    event_codec::for_each_field!(convert)
+}
+
+/// The kinds of field that both sides have the same types for.
+mod same {
+    pub fn text(text: Option<String>) -> Option<String> {
+        text
+    }
+
+    pub fn time(time: i64) -> i64 {
+        time
+    }
+
+    pub fn texts(texts: Vec<String>) -> Vec<String> {
+        texts
+    }
+
+    pub fn pairs(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+        pairs
+    }
+}
+
+/// Each kind of field as the host has it.
+mod from_wit {
+    pub(super) use super::same::*;
+    use super::{Principal, wit};
+    pub(super) use super::{activity, outcome, principal};
+
+    pub fn optional_principal(principal: Option<wit::Principal>) -> Option<Principal> {
+        principal.map(self::principal)
+    }
+}
+
+/// Each kind of field as the bindings have it.
+mod to_wit {
+    pub(super) use super::same::*;
+    use super::{Principal, wit};
+    pub(super) use super::{wit_activity as activity, wit_outcome as outcome, wit_principal as principal};
+
+    pub fn optional_principal(principal: Option<Principal>) -> Option<wit::Principal> {
+        principal.map(self::principal)
     }
 }
 
@@ -158,38 +225,11 @@ fn activity(activity: wit::Activity) -> Activity {
     }
 }
 
-/// What a sink plugin is given for an event that has its id.
-impl From<&Event> for Item {
-    fn from(event: &Event) -> Self {
-        Item {
-            id: event.id.clone().unwrap_or_default(),
-            event: wit_event(event.clone()),
-        }
-    }
-}
-
-fn wit_event(event: Event) -> wit::Event {
-    wit::Event {
-        id: event.id,
-        time: event.time,
-        activity: wit_activity(event.activity),
-        outcome: match event.outcome {
-            Outcome::Success => wit::Outcome::Success,
-            Outcome::Failure => wit::Outcome::Failure,
-            Outcome::Unknown => wit::Outcome::Unknown,
-        },
-        subject: wit_principal(event.subject),
-        actor: event.actor.map(wit_principal),
-        target: event.target,
-        source_ip: event.source_ip,
-        user_agent: event.user_agent,
-        session: event.session,
-        service: event.service,
-        action: event.action,
-        code: event.code,
-        message: event.message,
-        labels: event.labels,
-        attributes: event.attributes,
+fn wit_outcome(outcome: Outcome) -> wit::Outcome {
+    match outcome {
+        Outcome::Success => wit::Outcome::Success,
+        Outcome::Failure => wit::Outcome::Failure,
+        Outcome::Unknown => wit::Outcome::Unknown,
     }
 }
 

@@ -2,21 +2,11 @@
 //! what the events take in the host counts against the limits as strings and lists of their own would.
 
 use event::{Activity, Batch, Event, Outcome, Principal};
+use event_codec::{Account, EventReader, ReadError, Reader};
 
 use super::bindings::packed;
 use super::error::CallContext;
 use super::{Limits, PluginError, convert};
-
-const ID: u32 = 1 << 16;
-const SUBJECT_ID: u32 = 1 << 17;
-const SUBJECT_DISPLAY_NAME: u32 = 1 << 18;
-const ACTOR: u32 = 1 << 19;
-const ACTOR_ID: u32 = 1 << 20;
-const ACTOR_DISPLAY_NAME: u32 = 1 << 21;
-/// Of the eight fields `target` to `message`.
-const TARGET: u32 = 1 << 22;
-/// The first bit without a meaning.
-const END: u32 = 1 << 30;
 
 /// Bytes of the id that an event without one is given.
 const DERIVED_ID: usize = 32;
@@ -39,12 +29,8 @@ pub(super) fn batch(
     if heads.len().saturating_add(rejects.len()) > limits.records {
         return Err(site.limit("records", limits.records, "events and rejects"));
     }
-    if heads.len() != times.len() {
-        return Err(site.invalid("there are not as many heads as times"));
-    }
-    let mut rest = Rest {
-        text: &text,
-        numbers: &numbers,
+    let mut reader = Reader::new(&text, &numbers, &heads, &times).map_err(|error| site.invalid(error.reason()))?;
+    let mut filler = Filler {
         allowed: limits.returned,
         limits,
     };
@@ -54,23 +40,25 @@ pub(super) fn batch(
         UnpackError::Attributes => site.limit("attributes", limits.attributes, "attributes or labels of an event"),
         UnpackError::Invalid(reason) => site.invalid(reason),
     };
-    rest.spend(heads.len(), size_of::<Event>()).map_err(failed)?;
+    filler.spend(heads.len(), size_of::<Event>()).map_err(failed)?;
     // All strings together.
-    rest.spend(text.len(), 1).map_err(failed)?;
+    filler.spend(text.len(), 1).map_err(failed)?;
     let mut events = used;
     resize(&mut events, heads.len(), || {
         Event::new(0, Activity::Other, Outcome::Unknown, Principal::named(""))
     });
-    for ((event, head), time) in events.iter_mut().zip(heads).zip(times) {
-        let before = rest.text.len();
-        rest.event(event, head, time).map_err(failed)?;
-        if before - rest.text.len() > limits.event {
+    for event in &mut events {
+        let before = reader.text_left();
+        // There are as many events as heads.
+        let Some(packed) = reader.next_event() else { break };
+        filler
+            .event(event, packed.map_err(UnpackError::from).map_err(failed)?)
+            .map_err(failed)?;
+        if before - reader.text_left() > limits.event {
             return Err(site.limit("event", limits.event, "bytes"));
         }
     }
-    if !rest.text.is_empty() || !rest.numbers.is_empty() {
-        return Err(site.invalid("the events leave text or numbers over"));
-    }
+    reader.finish().map_err(|error| site.invalid(error.reason()))?;
     Ok(Batch {
         events,
         rejects: rejects.into_iter().map(convert::reject).collect(),
@@ -99,83 +87,127 @@ enum UnpackError {
     Invalid(&'static str),
 }
 
-/// What no event has taken yet.
-struct Rest<'a> {
-    text: &'a str,
-    numbers: &'a [u32],
+impl From<ReadError> for UnpackError {
+    fn from(error: ReadError) -> Self {
+        UnpackError::Invalid(error.reason())
+    }
+}
+
+/// Fills events from what is read, whatever they were before; a method for each kind of field.
+struct Filler<'a> {
     /// Bytes that may still be allocated.
     allowed: usize,
     limits: &'a Limits,
 }
 
-impl Rest<'_> {
-    /// Fills an event, whatever it was before.
-    fn event(&mut self, event: &mut Event, head: u32, time: i64) -> Result<(), UnpackError> {
-        let [activity, outcome, ..] = head.to_le_bytes();
-        if head >= END {
-            return Err(UnpackError::Invalid("a head has bits without a meaning"));
-        }
-        let has = |flag: u32| head & flag != 0;
-        match &mut event.id {
-            // An empty one counts as none, and has room for the one that is derived.
-            Some(id) if !has(ID) && fits(id.capacity(), DERIVED_ID) => id.clear(),
-            id => self.optional(has(ID), id)?,
-        }
-        event.time = time;
+impl Filler<'_> {
+    fn event(&mut self, event: &mut Event, mut packed: EventReader<'_, '_>) -> Result<(), UnpackError> {
         (event.collected, event.correlation) = (None, None);
-        event.activity =
-            *(Activity::ALL.get(usize::from(activity))).ok_or(UnpackError::Invalid("a head has no known activity"))?;
-        event.outcome =
-            *(Outcome::ALL.get(usize::from(outcome))).ok_or(UnpackError::Invalid("a head has no known outcome"))?;
-        self.principal(has(SUBJECT_ID), has(SUBJECT_DISPLAY_NAME), &mut event.subject)?;
-        if has(ACTOR) {
-            let actor = event.actor.get_or_insert_with(|| Principal::named(""));
-            self.principal(has(ACTOR_ID), has(ACTOR_DISPLAY_NAME), actor)?;
-        } else if has(ACTOR_ID | ACTOR_DISPLAY_NAME) {
-            return Err(UnpackError::Invalid("a head has fields of an actor that is not there"));
-        } else {
-            event.actor = None;
+        macro_rules! fill {
+            (id: text $id_bit:tt, $($name:ident: $kind:ident $bits:tt,)*) => {
+                self.id(&mut event.id, &mut packed, $id_bit)?;
+                $(self.$kind(&mut event.$name, &mut packed, $bits)?;)*
+            };
         }
-        self.optional(has(TARGET), &mut event.target)?;
-        self.optional(has(TARGET << 1), &mut event.source_ip)?;
-        self.optional(has(TARGET << 2), &mut event.user_agent)?;
-        self.optional(has(TARGET << 3), &mut event.session)?;
-        self.optional(has(TARGET << 4), &mut event.service)?;
-        self.optional(has(TARGET << 5), &mut event.action)?;
-        self.optional(has(TARGET << 6), &mut event.code)?;
-        self.optional(has(TARGET << 7), &mut event.message)?;
-        self.list(1, &mut event.labels, Self::name)?;
-        self.list(2, &mut event.attributes, |rest, (name, value)| {
-            rest.name(name)?;
-            rest.string(value)
-        })
-    }
-
-    fn principal(&mut self, id: bool, display_name: bool, principal: &mut Principal) -> Result<(), UnpackError> {
-        self.string(&mut principal.name)?;
-        self.optional(id, &mut principal.id)?;
-        self.optional(display_name, &mut principal.display_name)
-    }
-
-    fn optional(&mut self, there: bool, field: &mut Option<String>) -> Result<(), UnpackError> {
-        if there {
-            return self.string(field.get_or_insert_default());
-        }
-        *field = None;
+        event_codec::for_each_field!(fill);
         Ok(())
     }
 
-    /// A list of what takes at least so many numbers each.
+    fn id(&mut self, id: &mut Option<String>, packed: &mut EventReader<'_, '_>, bit: u32) -> Result<(), UnpackError> {
+        match (id, packed.text(bit)?) {
+            // An empty one counts as none, and has room for the one that is derived.
+            (Some(id), None) if fits(id.capacity(), DERIVED_ID) => id.clear(),
+            (id, text) => fill_optional(id, text),
+        }
+        Ok(())
+    }
+
+    fn text(
+        &mut self,
+        field: &mut Option<String>,
+        packed: &mut EventReader<'_, '_>,
+        bit: u32,
+    ) -> Result<(), UnpackError> {
+        fill_optional(field, packed.text(bit)?);
+        Ok(())
+    }
+
+    fn time(&mut self, time: &mut i64, packed: &mut EventReader<'_, '_>, (): ()) -> Result<(), UnpackError> {
+        *time = packed.time(());
+        Ok(())
+    }
+
+    fn activity(
+        &mut self,
+        activity: &mut Activity,
+        packed: &mut EventReader<'_, '_>,
+        first_bit: u32,
+    ) -> Result<(), UnpackError> {
+        let known = Activity::ALL.get(packed.activity(first_bit));
+        *activity = *known.ok_or(UnpackError::Invalid("a head has no known activity"))?;
+        Ok(())
+    }
+
+    fn outcome(
+        &mut self,
+        outcome: &mut Outcome,
+        packed: &mut EventReader<'_, '_>,
+        first_bit: u32,
+    ) -> Result<(), UnpackError> {
+        let known = Outcome::ALL.get(packed.outcome(first_bit));
+        *outcome = *known.ok_or(UnpackError::Invalid("a head has no known outcome"))?;
+        Ok(())
+    }
+
+    fn principal(
+        &mut self,
+        principal: &mut Principal,
+        packed: &mut EventReader<'_, '_>,
+        bits: (u32, u32),
+    ) -> Result<(), UnpackError> {
+        fill_account(principal, packed.principal(bits)?);
+        Ok(())
+    }
+
+    fn optional_principal(
+        &mut self,
+        principal: &mut Option<Principal>,
+        packed: &mut EventReader<'_, '_>,
+        bits: (u32, u32, u32),
+    ) -> Result<(), UnpackError> {
+        match packed.optional_principal(bits)? {
+            Some(account) => fill_account(principal.get_or_insert_with(|| Principal::named("")), account),
+            None => *principal = None,
+        }
+        Ok(())
+    }
+
+    fn texts(&mut self, texts: &mut Vec<String>, packed: &mut EventReader<'_, '_>, (): ()) -> Result<(), UnpackError> {
+        let count = packed.texts(())?;
+        self.list(count, texts, |limits, text| fill_name(text, packed.string()?, limits))
+    }
+
+    fn pairs(
+        &mut self,
+        pairs: &mut Vec<(String, String)>,
+        packed: &mut EventReader<'_, '_>,
+        (): (),
+    ) -> Result<(), UnpackError> {
+        let count = packed.pairs(())?;
+        self.list(count, pairs, |limits, (name, value)| {
+            fill_name(name, packed.string()?, limits)?;
+            fill(value, packed.string()?);
+            Ok(())
+        })
+    }
+
+    /// A list of so many items, each filled in turn.
     fn list<T: Default>(
         &mut self,
-        numbers: usize,
+        count: usize,
         list: &mut Vec<T>,
-        item: impl Fn(&mut Self, &mut T) -> Result<(), UnpackError>,
+        mut item: impl FnMut(&Limits, &mut T) -> Result<(), UnpackError>,
     ) -> Result<(), UnpackError> {
-        let count = self.number()?;
-        if count > self.numbers.len() / numbers {
-            return Err(UnpackError::Invalid("there are fewer numbers than its lists need"));
-        }
         if count > self.limits.attributes {
             return Err(UnpackError::Attributes);
         }
@@ -187,41 +219,191 @@ impl Rest<'_> {
             *list = Vec::new();
         }
         resize(list, count, T::default);
-        list.iter_mut().try_for_each(|each| item(self, each))
-    }
-
-    fn name(&mut self, name: &mut String) -> Result<(), UnpackError> {
-        self.string(name)?;
-        match name.len() > self.limits.attribute_name {
-            true => Err(UnpackError::Name),
-            false => Ok(()),
-        }
-    }
-
-    fn string(&mut self, string: &mut String) -> Result<(), UnpackError> {
-        let length = self.number()?;
-        let (text, rest) = (self.text.split_at_checked(length)).ok_or(UnpackError::Invalid(
-            "a length ends beyond the text or within a character",
-        ))?;
-        self.text = rest;
-        if !fits(string.capacity(), length) {
-            *string = String::new();
-        }
-        string.clear();
-        string.push_str(text);
-        Ok(())
-    }
-
-    fn number(&mut self) -> Result<usize, UnpackError> {
-        let (number, rest) =
-            (self.numbers.split_first()).ok_or(UnpackError::Invalid("there are fewer numbers than its events need"))?;
-        self.numbers = rest;
-        usize::try_from(*number).map_err(|_| UnpackError::TooMuch)
+        list.iter_mut().try_for_each(|each| item(self.limits, each))
     }
 
     fn spend(&mut self, count: usize, size: usize) -> Result<(), UnpackError> {
         let bytes = count.checked_mul(size).ok_or(UnpackError::TooMuch)?;
         self.allowed = self.allowed.checked_sub(bytes).ok_or(UnpackError::TooMuch)?;
         Ok(())
+    }
+}
+
+fn fill(string: &mut String, text: &str) {
+    if !fits(string.capacity(), text.len()) {
+        *string = String::new();
+    }
+    string.clear();
+    string.push_str(text);
+}
+
+fn fill_optional(field: &mut Option<String>, text: Option<&str>) {
+    match text {
+        Some(text) => fill(field.get_or_insert_default(), text),
+        None => *field = None,
+    }
+}
+
+fn fill_account(principal: &mut Principal, account: Account<'_>) {
+    fill(&mut principal.name, account.name);
+    fill_optional(&mut principal.id, account.id);
+    fill_optional(&mut principal.display_name, account.display_name);
+}
+
+/// A name of an attribute, or a label: what is repeated from event to event is short.
+fn fill_name(name: &mut String, text: &str, limits: &Limits) -> Result<(), UnpackError> {
+    fill(name, text);
+    match name.len() > limits.attribute_name {
+        true => Err(UnpackError::Name),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::samples;
+    use plugin_sdk::bindings::exports::audit::plugin::packed as sdk;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Each kind of field as a plugin has it.
+    mod for_plugin {
+        use std::borrow::Cow;
+
+        use event::{Activity, Outcome, Principal};
+
+        pub fn text(text: &Option<String>) -> Option<Cow<'_, str>> {
+            text.as_deref().map(Cow::Borrowed)
+        }
+
+        pub fn time(time: &i64) -> i64 {
+            *time
+        }
+
+        pub fn activity(activity: &Activity) -> plugin_sdk::Activity {
+            let mut known = plugin_sdk::Activity::ALL.into_iter();
+            known.find(|known| known.name() == activity.name()).unwrap()
+        }
+
+        pub fn outcome(outcome: &Outcome) -> plugin_sdk::Outcome {
+            let mut known = plugin_sdk::Outcome::ALL.into_iter();
+            known.find(|known| known.name() == outcome.name()).unwrap()
+        }
+
+        pub fn principal(principal: &Principal) -> plugin_sdk::Principal<'_> {
+            plugin_sdk::Principal {
+                name: principal.name.as_str().into(),
+                id: text(&principal.id),
+                display_name: text(&principal.display_name),
+            }
+        }
+
+        pub fn optional_principal(principal: &Option<Principal>) -> Option<plugin_sdk::Principal<'_>> {
+            principal.as_ref().map(self::principal)
+        }
+
+        pub fn texts(texts: &[String]) -> Vec<Cow<'_, str>> {
+            texts.iter().map(Cow::from).collect()
+        }
+
+        pub fn pairs(pairs: &[(String, String)]) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+            pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+        }
+    }
+
+    /// The events as a plugin packs them.
+    fn packed(events: &[Event]) -> packed::Batch {
+        let mut batch = plugin_sdk::Batch::default();
+        for event in events {
+            macro_rules! convert {
+                ($($name:ident: $kind:ident $bits:tt,)*) => {
+                    plugin_sdk::Event { $($name: for_plugin::$kind(&event.$name),)* }
+                };
+            }
+            batch.push(event_codec::for_each_field!(convert));
+        }
+        let sdk::Batch {
+            text,
+            numbers,
+            times,
+            heads,
+            rejects: _,
+        } = batch.into();
+        packed::Batch {
+            text,
+            numbers,
+            times,
+            heads,
+            rejects: Vec::new(),
+        }
+    }
+
+    fn unpacked(packed: packed::Batch, used: Vec<Event>) -> Vec<Event> {
+        let site = CallContext {
+            label: "test",
+            call: "push",
+        };
+        batch(packed, used, &Limits::default(), site).unwrap().events
+    }
+
+    /// The event as the plugin gave it: what is the host's is not there yet.
+    fn given(event: &Event) -> Event {
+        Event {
+            id_is_derived: false,
+            collected: None,
+            correlation: None,
+            ..event.clone()
+        }
+    }
+
+    /// Every field set, each to a text of its own length.
+    fn full() -> Event {
+        let mut event = given(&samples::full(Activity::RoleAssign, Outcome::Unknown));
+        event.actor.as_mut().unwrap().id = Some("u-1".into());
+        event
+    }
+
+    #[test]
+    fn an_event_with_every_field_set_comes_as_the_plugin_gave_it() {
+        let event = full();
+        let said = serde_json::to_string(&event).unwrap();
+        assert!(!said.contains("null") && !said.contains("[]"), "{said}");
+        assert_eq!(unpacked(packed(std::slice::from_ref(&event)), Vec::new()), [event]);
+    }
+
+    #[test]
+    fn the_layout_of_an_event_never_changes() {
+        let batch = packed(&[full()]);
+        assert_eq!(
+            batch.text,
+            "ecaae86c21fc4df69cfaa80448fc9478jdoe@example.comu-17Jane Doeadmin@example.comu-1Al AdminService Administrator\
+             203.0.113.7Mozilla/5.0s-42SSOsso.authentication.failureSSO-1001\
+             You entered an incorrect user name or password.identityvipssoRpgaterId0:1rId0:2"
+        );
+        assert_eq!(
+            batch.numbers,
+            [
+                32, 16, 4, 8, 17, 3, 8, 21, 11, 11, 4, 3, 26, 8, 47, 2, 8, 3, 3, 5, 4, 3, 3, 3, 3
+            ]
+        );
+        assert_eq!((batch.times, batch.heads), (vec![1_525_902_954_890], vec![0x3fff_020b]));
+    }
+
+    proptest! {
+        #[test]
+        fn events_come_as_the_plugin_gave_them(
+            events in prop::collection::vec(samples::event(), 0..5),
+            used in prop::collection::vec(samples::event(), 0..5),
+        ) {
+            let mut expected: Vec<Event> = events.iter().map(given).collect();
+            let found = unpacked(packed(&events), used);
+            for (found, expected) in found.iter().zip(&mut expected) {
+                // A used one leaves its empty memory, which counts as none; whether its id was derived is said with the new one.
+                expected.id = expected.id.take().or(found.id.clone().filter(String::is_empty));
+                expected.id_is_derived = found.id_is_derived;
+            }
+            prop_assert_eq!(found, expected);
+        }
     }
 }

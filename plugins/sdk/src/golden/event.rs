@@ -7,46 +7,12 @@ use serde_json::{Map, Value};
 /// The event of a JSON object, or what is wrong with it.
 pub(super) fn event_of_json(json: &str) -> Result<Event, String> {
     let mut members = Members::of(serde_json::from_str(json).map_err(|error| error.to_string())?)?;
-    let time = members.value("time").and_then(|time| match time.as_str() {
-        Some(text) => Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()),
-        None => time.as_i64(),
-    });
-    let activity = members.text("activity")?;
-    let outcome = members.text("outcome")?;
-    let event = Event {
-        id: members.text("id")?,
-        time: time.ok_or("`time` is neither milliseconds nor RFC 3339")?,
-        activity: Activity::ALL
-            .into_iter()
-            .find(|known| activity.as_deref() == Some(known.name()))
-            .ok_or("no such `activity`")?,
-        outcome: [Outcome::Success, Outcome::Failure, Outcome::Unknown]
-            .into_iter()
-            .find(|known| outcome.as_deref() == Some(known.name()))
-            .ok_or("no such `outcome`")?,
-        subject: members.principal("subject")?.ok_or("there is no `subject`")?,
-        actor: members.principal("actor")?,
-        target: members.text("target")?,
-        source_ip: members.text("source-ip")?,
-        user_agent: members.text("user-agent")?,
-        session: members.text("session")?,
-        service: members.text("service")?,
-        action: members.text("action")?,
-        code: members.text("code")?,
-        message: members.text("message")?,
-        labels: match members.value("labels") {
-            Some(labels) => serde_json::from_value(labels).map_err(|_| "`labels` is no list of texts")?,
-            None => Vec::new(),
-        },
-        attributes: match members.value("attributes") {
-            Some(Value::Object(pairs)) => pairs
-                .into_iter()
-                .map(|(name, value)| Ok((name, text("attributes", value)?)))
-                .collect::<Result<_, String>>()?,
-            Some(pairs) => serde_json::from_value(pairs).map_err(|_| "`attributes` is no list of pairs")?,
-            None => Vec::new(),
-        },
-    };
+    macro_rules! read {
+        ($($name:ident: $kind:ident $bits:tt,)*) => {
+            Event { $($name: members.$kind(&stringify!($name).replace('_', "-"))?,)* }
+        };
+    }
+    let event = event_codec::for_each_field!(read);
     members.none_left()?;
     Ok(event)
 }
@@ -75,7 +41,31 @@ impl Members {
         self.value(name).map(|value| text(name, value)).transpose()
     }
 
-    fn principal(&mut self, name: &str) -> Result<Option<Principal>, String> {
+    fn time(&mut self, name: &str) -> Result<i64, String> {
+        let time = self.value(name).and_then(|time| match time.as_str() {
+            Some(text) => Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()),
+            None => time.as_i64(),
+        });
+        time.ok_or(format!("`{name}` is neither milliseconds nor RFC 3339"))
+    }
+
+    fn activity(&mut self, name: &str) -> Result<Activity, String> {
+        let given = self.text(name)?;
+        let mut known = Activity::ALL.into_iter();
+        (known.find(|known| given.as_deref() == Some(known.name()))).ok_or(format!("no such `{name}`"))
+    }
+
+    fn outcome(&mut self, name: &str) -> Result<Outcome, String> {
+        let given = self.text(name)?;
+        let mut known = Outcome::ALL.into_iter();
+        (known.find(|known| given.as_deref() == Some(known.name()))).ok_or(format!("no such `{name}`"))
+    }
+
+    fn principal(&mut self, name: &str) -> Result<Principal, String> {
+        (self.optional_principal(name)?).ok_or(format!("there is no `{name}`"))
+    }
+
+    fn optional_principal(&mut self, name: &str) -> Result<Option<Principal>, String> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
@@ -87,6 +77,23 @@ impl Members {
         };
         members.none_left()?;
         Ok(Some(principal))
+    }
+
+    fn texts(&mut self, name: &str) -> Result<Vec<String>, String> {
+        match self.value(name) {
+            Some(texts) => serde_json::from_value(texts).map_err(|_| format!("`{name}` is no list of texts")),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn pairs(&mut self, name: &str) -> Result<Vec<(String, String)>, String> {
+        match self.value(name) {
+            Some(Value::Object(pairs)) => (pairs.into_iter())
+                .map(|(each, value)| Ok((each, text(name, value)?)))
+                .collect(),
+            Some(pairs) => serde_json::from_value(pairs).map_err(|_| format!("`{name}` is no list of pairs")),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn none_left(self) -> Result<(), String> {

@@ -10,37 +10,12 @@ use std::fmt;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::{Context, ExecutionError, Program, Value};
 
+use event::cells::Cell;
 use event::flat::Flat;
 use event::{Activity, Collected, Event, Outcome, Principal, Product, Provenance};
 
 /// What a condition may speak of.
-pub const NAMES: &[&str] = &[
-    "id",
-    "time",
-    "activity",
-    "outcome",
-    "subject",
-    "subject_id",
-    "subject_display_name",
-    "actor",
-    "actor_id",
-    "actor_display_name",
-    "target",
-    "source_ip",
-    "user_agent",
-    "session",
-    "service",
-    "action",
-    "code",
-    "message",
-    "labels",
-    "attributes",
-    "report",
-    "connection",
-    "tenant",
-    "collected",
-    "correlation_uid",
-];
+pub const NAMES: &[&str] = event::flat::NAMES;
 
 /// Bytes of a condition, and macros that loop within one another: an event shall not take longer than its delivery.
 const LONGEST: usize = 4096;
@@ -254,42 +229,17 @@ impl fmt::Debug for Condition {
 
 /// A member of the flat event.
 fn value(flat: &Flat<'_>, name: &str) -> Value {
-    let text = match name {
-        "labels" => {
-            return Value::from(
-                flat.labels
-                    .iter()
-                    .map(|label| Value::from(label.as_str()))
-                    .collect::<Vec<_>>(),
-            );
+    match flat.member(name) {
+        Some(Cell::Labels(labels)) => {
+            let labels = labels.iter().map(|label| Value::from(label.as_str()));
+            Value::from(labels.collect::<Vec<_>>())
         }
-        "attributes" => return attributes(flat),
-        "time" => return Value::from(flat.time.to_string()),
-        "id" => flat.id,
-        "activity" => Some(flat.activity),
-        "outcome" => Some(flat.outcome),
-        "subject" => Some(flat.subject),
-        "subject_id" => flat.subject_id,
-        "subject_display_name" => flat.subject_display_name,
-        "actor" => flat.actor,
-        "actor_id" => flat.actor_id,
-        "actor_display_name" => flat.actor_display_name,
-        "target" => flat.target,
-        "source_ip" => flat.source_ip,
-        "user_agent" => flat.user_agent,
-        "session" => flat.session,
-        "service" => Some(flat.service),
-        "action" => flat.action,
-        "code" => flat.code,
-        "message" => flat.message,
-        "report" => Some(flat.report),
-        "connection" => Some(flat.connection),
-        "tenant" => flat.tenant,
-        "collected" => return Value::from(flat.collected.map(|time| time.to_string()).unwrap_or_default()),
-        "correlation_uid" => flat.correlation_uid,
-        _ => None,
-    };
-    Value::from(text.unwrap_or_default())
+        Some(Cell::Attributes(_)) => attributes(flat),
+        Some(Cell::Time(time)) => Value::from(time.map(|time| time.to_string()).unwrap_or_default()),
+        Some(Cell::Text(text)) => Value::from(text.unwrap_or_default()),
+        // No other kind is in the flat event.
+        _ => Value::from(""),
+    }
 }
 
 fn attributes(flat: &Flat<'_>) -> Value {

@@ -3,33 +3,37 @@
 
 #![allow(unsafe_code)]
 
-use std::fmt;
+use alloc::{string::String, vec::Vec};
+use core::fmt;
 
 /// Pieces up to this long are copied here.
 const SHORT: usize = 64;
 
-/// A text. What it is made of are whole texts only, so it is one at any time.
+/// A growing text. It is made of whole texts only, and so is one at any time.
 #[derive(Default, Clone, PartialEq, Eq)]
-pub(crate) struct Text(Vec<u8>);
+pub struct Text(Vec<u8>);
 
 impl Text {
-    pub(crate) fn with_capacity(bytes: usize) -> Text {
+    /// An empty text with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Text {
         Text(Vec::with_capacity(bytes))
     }
 
+    /// Appends a text.
     #[inline(always)]
-    pub(crate) fn push(&mut self, text: &str) {
+    pub fn push(&mut self, text: &str) {
         append(&mut self.0, text.as_bytes());
     }
 
-    /// Cuts it to what it was at that length.
-    pub(crate) fn truncate(&mut self, length: usize) {
+    /// Cuts the text to what it was at that length.
+    pub fn truncate(&mut self, length: usize) {
         if self.as_str().is_char_boundary(length) {
             self.0.truncate(length);
         }
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
         // SAFETY: only whole texts are ever appended.
         unsafe { str::from_utf8_unchecked(&self.0) }
     }
