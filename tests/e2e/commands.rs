@@ -125,8 +125,8 @@ fn options_of_a_run_are_refused_by_a_plan_with_the_reason() {
             &["plan", "invalid-login", "--formt", "json"][..],
             "a similar argument exists: '--format'",
         ),
-        (&["plan", "invalid-login", "--zzz"], "usage: host-under-test plan "),
-        (&["gaps", "user-login", "--url", "x"], "usage: host-under-test gaps "),
+        (&["plan", "invalid-login", "--zzz"], "usage: host plan "),
+        (&["gaps", "user-login", "--url", "x"], "usage: host gaps "),
     ] {
         let said = stderr(&desk.host(arguments).output().unwrap());
         assert!(said.contains(&format!("hint: {hint}")), "{said}");

@@ -41,7 +41,7 @@ fn run(desk: &TestEnv, more: &[&str]) -> Output {
 fn a_server_that_turns_requests_away_for_the_rest_of_each_minute_gives_all_events_in_the_end() {
     for headers in ["none", "fields", "structured"] {
         let (desk, server) = prepare(
-            &format!("rate-limit=100/2s,limit-headers={headers}"),
+            &format!("rate-limit=100/6s,limit-headers={headers}"),
             "min-delay = \"10ms\", max-delay = \"200ms\"",
         );
         let output = run(&desk, &["--sink", "stdout", "--ledger", "none"]);
