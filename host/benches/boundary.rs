@@ -11,7 +11,7 @@ use built_in::built_in;
 use event::id::Ids;
 use event::{Encoding, Product, Provenance};
 use plugin_sdk::{Parse, Report};
-use sandbox::{Limits, Plugin, Sandbox};
+use sandbox::{Plugin, PluginLimits, Sandbox};
 use wasmparser::Payload;
 use wit_component::StringEncoding;
 use wit_parser::{Resolve, SourceMap};
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "\n{ROWS} rows of {} bytes, best of {ROUNDS}, per event; components with all limits on",
         csv.len() / ROWS
     );
-    let typed = Sandbox::new(Limits::default(), None)?.load(&without_packed(component)?, "invalid-login")?;
+    let typed = Sandbox::new(PluginLimits::default(), None)?.load(&without_packed(component)?, "invalid-login")?;
     let forms = [("typed", &typed), ("packed", &plugin)];
     for chunk in CHUNKS {
         println!("chunks of {} KiB", chunk >> 10);
@@ -88,7 +88,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 type Failure = Box<dyn std::error::Error>;
 
 fn load(component: &[u8], cache: Option<&std::path::Path>) -> Result<Plugin, Failure> {
-    let sandbox = Sandbox::new(Limits::default(), cache.map(Into::into))?;
+    let sandbox = Sandbox::new(PluginLimits::default(), cache.map(Into::into))?;
     Ok(sandbox.load(component, "invalid-login")?)
 }
 

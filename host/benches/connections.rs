@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use built_in::built_in;
 use event::{Product, Provenance};
-use fetch::{Fetcher, Limits};
+use fetch::{FetchLimits, Fetcher};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use remote::{Auth, Remote, Settings};
@@ -21,7 +21,7 @@ use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
 use simulator::Credentials;
-use sink::dead_letters::Bounds;
+use sink::dead_letters::DeadLetterBounds;
 use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -70,7 +70,7 @@ fn main() -> Result<(), Failure> {
         return Ok(());
     }
     let simulator = Simulator::start()?;
-    let sandbox = Sandbox::new(sandbox::Limits::default(), None)?;
+    let sandbox = Sandbox::new(sandbox::PluginLimits::default(), None)?;
     let wasm = built_in("user-login").ok_or("no such plugin")?;
     let plugin = sandbox.load(wasm, "user-login")?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -128,7 +128,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     config.folder = folder.to_path_buf();
     let remains = DeadLetterContext {
         destination: None,
-        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), DeadLetterBounds::default())),
         run_id: "bench".into(),
         provenance: Arc::clone(&provenance),
     };
@@ -155,7 +155,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         fetcher: Arc::new(Fetcher::new(
             remote,
             &folder.join("spool"),
-            Limits::default(),
+            FetchLimits::default(),
             Arc::new(()),
         )),
         outlets: vec![RunSink {

@@ -151,7 +151,7 @@ pub enum Command {
     Plugin(PluginCommand),
     /// Look at sinks.
     #[command(subcommand, after_help = "Example:\n  host sink list")]
-    Sink(SinkCommand),
+    Sink(SinkSubcommand),
     /// Look at events that a sink did not take, and deliver them again.
     #[command(
         subcommand,
@@ -591,7 +591,7 @@ pub struct CheckPluginArgs {
 
 /// `host sink`.
 #[derive(Debug, Subcommand)]
-pub enum SinkCommand {
+pub enum SinkSubcommand {
     /// List the sinks that --sink understands, and the configured ones.
     #[command(after_help = "Examples:\n  host sink list --config host.toml\n  host sink list --json | jq -r .name")]
     List {

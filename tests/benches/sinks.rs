@@ -29,10 +29,10 @@ use std::time::{Duration, Instant};
 use built_in::built_in;
 use event::{Activity, Event, Outcome, Principal, Product, Provenance};
 use plugin_sdk::Sink as _;
-use sandbox::{Item, Limits, Payload, Sandbox};
+use sandbox::{Item, Payload, PluginLimits, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
-use sink::dead_letters::Bounds;
+use sink::dead_letters::DeadLetterBounds;
 use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tests::{Receiver, Reply};
 
@@ -91,7 +91,7 @@ fn median(mut once: impl FnMut() -> Duration) -> Duration {
 
 fn plugin_cost() {
     let events = events(50_000);
-    let sandbox = Sandbox::new(Limits::default(), None).unwrap();
+    let sandbox = Sandbox::new(PluginLimits::default(), None).unwrap();
     let plugin = sandbox.load(built_in("cef").unwrap(), "cef").unwrap().sink().unwrap();
     let mut encoder = plugin.open("{}").unwrap();
     let mut native = cef::Cef::open("{}").unwrap();
@@ -159,7 +159,7 @@ fn measure(label: &str, folder: &Path, configuration: &str) {
     let events = events(EVENTS);
     let remains = DeadLetterContext {
         destination: None,
-        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), DeadLetterBounds::default())),
         run_id: "bench".into(),
         provenance: provenance(),
     };

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use built_in::built_in;
 use event::id::Ids;
 use event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, Product, Provenance};
-use sandbox::{Limits, Sandbox};
+use sandbox::{PluginLimits, Sandbox};
 
 /// Events of every workload.
 const EVENTS: usize = 10_000;
@@ -78,7 +78,7 @@ fn give_ids(events: &mut [Event]) -> Result<usize, Failure> {
 /// component's own code counts.
 fn parse(report: &str, text: &str) -> Result<usize, Failure> {
     let component = built_in(report).ok_or("no such plugin")?;
-    let plugin = Sandbox::new(Limits::default(), None)?.load(component, report)?;
+    let plugin = Sandbox::new(PluginLimits::default(), None)?.load(component, report)?;
     let document = sandbox::Document {
         fetch: 0,
         request: sandbox::Request {

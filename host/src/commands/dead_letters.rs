@@ -14,7 +14,9 @@ use crate::stop::Shutdown;
 use base::counted::counted;
 use event::Encoding;
 use setup::config::{Config, nearest};
-use sink::dead_letters::{DeadLetter, DeadLetterError, DeadLetters, Entry, Group, Selection};
+use sink::dead_letters::{
+    DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterGroup, DeadLetterSelection, DeadLetters,
+};
 use sink::terminal;
 
 /// Letters that are delivered together.
@@ -80,7 +82,7 @@ fn load(letters: &Letters) -> Result<(Config, DeadLetters), CliError> {
 }
 
 /// Refuses numbers of which there is no letter.
-fn check_numbers(store: &DeadLetters, selection: &Selection) -> Result<(), CliError> {
+fn check_numbers(store: &DeadLetters, selection: &DeadLetterSelection) -> Result<(), CliError> {
     if selection.numbers.is_empty() {
         return Ok(());
     }
@@ -93,8 +95,8 @@ fn unknown(number: i64) -> CliError {
     CliError::usage(format!("there is no dead letter {number}")).hint("`host dead-letter list` shows them")
 }
 
-fn selection(letters: &Letters, numbers: &[i64]) -> Selection {
-    Selection {
+fn selection(letters: &Letters, numbers: &[i64]) -> DeadLetterSelection {
+    DeadLetterSelection {
         sink: letters.sink.clone(),
         report: letters.report.clone(),
         numbers: numbers.to_vec(),
@@ -105,7 +107,7 @@ fn selection(letters: &Letters, numbers: &[i64]) -> Selection {
 /// Letters whose sink leads elsewhere today than when they were kept.
 #[derive(Default)]
 struct Elsewhere {
-    groups: Vec<Group>,
+    groups: Vec<DeadLetterGroup>,
     /// A line for each sink and destination.
     lines: Vec<String>,
 }
@@ -113,7 +115,7 @@ struct Elsewhere {
 impl Elsewhere {
     /// Finds them among the selected ones. Letters of a version that kept no destination are none of them, nor are those of a
     /// sink that is not configured and named all the same.
-    fn of(config: &Config, store: &DeadLetters, selection: &Selection) -> Result<Elsewhere, CliError> {
+    fn of(config: &Config, store: &DeadLetters, selection: &DeadLetterSelection) -> Result<Elsewhere, CliError> {
         let (mut groups, mut lines) = (Vec::new(), Vec::new());
         for group in store.groups(selection)? {
             let today = (config.sinks.get(&group.sink)).map(|sink| sinks::destination(config, &group.sink, sink));
@@ -142,7 +144,7 @@ impl Elsewhere {
     }
 
     /// Says them and takes them out of the selection; where nothing else is selected, that is an error.
-    fn leave_out(&self, store: &DeadLetters, selection: &mut Selection) -> Result<(), CliError> {
+    fn leave_out(&self, store: &DeadLetters, selection: &mut DeadLetterSelection) -> Result<(), CliError> {
         if self.groups.is_empty() {
             return Ok(());
         }
@@ -177,7 +179,7 @@ const ELSEWHERE: &str =
     "use the configuration whose sink leads there (--config), or, if the receiver has moved, --any-destination";
 
 /// Says once that letters of an earlier version go by the name of their sink alone.
-fn say_unknown(store: &DeadLetters, selection: &Selection) -> Result<(), CliError> {
+fn say_unknown(store: &DeadLetters, selection: &DeadLetterSelection) -> Result<(), CliError> {
     let unknown = store.groups(selection)?;
     let unknown = unknown.iter().filter(|group| group.destination.is_none());
     match unknown.map(|group| group.letters).sum() {
@@ -218,7 +220,7 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Cli
     }
     // On a terminal a letter is a line; a pipe gets destination and reason as they are.
     let is_terminal = std::io::stdout().is_terminal();
-    let destination = |entry: &Entry| {
+    let destination = |entry: &DeadLetterEntry| {
         let destination = terminal::printable(entry.destination.as_deref().unwrap_or("-"));
         match is_terminal {
             true => terminal::cut(&destination, DESTINATION),
@@ -379,9 +381,9 @@ async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]
         .map(|(number, _)| *number)
         .collect();
     if !done.is_empty() {
-        let selection = Selection {
+        let selection = DeadLetterSelection {
             numbers: done,
-            ..Selection::default()
+            ..DeadLetterSelection::default()
         };
         store.remove(&selection).map_err(after_sending)?;
     }
@@ -398,9 +400,9 @@ fn after_sending(error: DeadLetterError) -> CliError {
 
 /// How often each letter of a group that is still there was set aside.
 fn times_kept(store: &DeadLetters, group: &[DeadLetter]) -> Result<HashMap<i64, u32>, DeadLetterError> {
-    let selection = Selection {
+    let selection = DeadLetterSelection {
         numbers: group.iter().map(|letter| letter.entry.number).collect(),
-        ..Selection::default()
+        ..DeadLetterSelection::default()
     };
     let entries = store.list(&selection, group.len())?;
     Ok(entries.iter().map(|entry| (entry.number, entry.times_kept)).collect())

@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::error::Exit;
 use crate::log;
 use crate::render::print;
-use ::ledger::{Document, Ledger, Progress, Record, SqliteLedger, Stream, spool};
+use ::ledger::{DeliveryProgress, Document, Ledger, Record, SqliteLedger, Stream, spool};
 use ::run::RunMode;
 use base::counted::counted;
 use base::database;
@@ -285,7 +285,7 @@ async fn show(args: &StreamArgs) -> Result<(), CliError> {
     for (_, record) in &found {
         let mut sinks = Vec::new();
         for document in ledger.list(&record.stream.progress_prefix()).await? {
-            let progress = Progress::decode(&document.key, &document.body)?;
+            let progress = DeliveryProgress::decode(&document.key, &document.body)?;
             let windows = progress
                 .windows
                 .iter()

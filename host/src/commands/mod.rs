@@ -24,7 +24,7 @@ mod workshop;
 
 use clap::CommandFactory;
 
-use crate::args::{Cli, Command, ConfigCommand, OutputOptions, PluginCommand, SinkCommand};
+use crate::args::{Cli, Command, ConfigCommand, OutputOptions, PluginCommand, SinkSubcommand};
 use crate::error::{CliError, Exit};
 use crate::render::print;
 use crate::stop;
@@ -49,7 +49,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Plugin(PluginCommand::Build(args)) => workshop::build(args, &cli.talk),
         Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
-        Command::Sink(SinkCommand::List { json, config }) => sinks::list(&load(config)?, *json),
+        Command::Sink(SinkSubcommand::List { json, config }) => sinks::list(&load(config)?, *json),
         Command::DeadLetter(command) => block_on(&cli.talk, dead_letters::run(command, &cli.talk)),
         Command::Rejected(command) => block_on(&cli.talk, rejected::run(command, &cli.talk)),
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),

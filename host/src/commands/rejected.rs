@@ -16,7 +16,7 @@ use crate::error::Exit;
 use crate::error::note;
 use crate::render::print;
 use crate::stop::Shutdown;
-use ::rejected::{Entry, Group, Reader, RejectedRow, RejectedRows, Selection};
+use ::rejected::{Reader, RejectedEntry, RejectedGroup, RejectedRow, RejectedRows, RejectedSelection};
 use ::run::route::Router;
 use ::run::{Again, Observer, Reread, RunError, reread_together};
 use base::counted::counted;
@@ -101,7 +101,7 @@ fn load(rows: &Rows) -> Result<(Config, RejectedRows), CliError> {
 }
 
 /// Refuses numbers of which there is no row.
-fn check_numbers(store: &RejectedRows, selection: &Selection) -> Result<(), CliError> {
+fn check_numbers(store: &RejectedRows, selection: &RejectedSelection) -> Result<(), CliError> {
     if selection.numbers.is_empty() {
         return Ok(());
     }
@@ -114,8 +114,8 @@ fn unknown(number: i64) -> CliError {
     CliError::usage(format!("there is no rejected row {number}")).hint("`host rejected list` shows them")
 }
 
-fn selection(rows: &Rows, numbers: &[i64]) -> Selection {
-    Selection {
+fn selection(rows: &Rows, numbers: &[i64]) -> RejectedSelection {
+    RejectedSelection {
         report: rows.report.clone(),
         connection: rows.connection.clone(),
         numbers: numbers.to_vec(),
@@ -138,7 +138,7 @@ struct Elsewhere {
 
 impl Elsewhere {
     /// Finds them among the selected ones. Rows of a version that kept no source are none of them.
-    fn of(config: &Config, store: &RejectedRows, selection: &Selection) -> Result<Elsewhere, CliError> {
+    fn of(config: &Config, store: &RejectedRows, selection: &RejectedSelection) -> Result<Elsewhere, CliError> {
         let today: BTreeSet<String> = (config.connections.values())
             .map(|connection| stream::origin(&connection.url))
             .collect();
@@ -150,7 +150,7 @@ impl Elsewhere {
             ),
         };
         let mut elsewhere = Elsewhere::default();
-        for Group { source, rows } in store.groups(selection)? {
+        for RejectedGroup { source, rows } in store.groups(selection)? {
             let Some(source) = source.filter(|source| !today.contains(source)) else {
                 continue;
             };
@@ -166,7 +166,7 @@ impl Elsewhere {
     }
 
     /// Says them and takes them out of the selection; where nothing else is selected, that is an error.
-    fn leave_out(&self, store: &RejectedRows, selection: &mut Selection) -> Result<(), CliError> {
+    fn leave_out(&self, store: &RejectedRows, selection: &mut RejectedSelection) -> Result<(), CliError> {
         if self.rows == 0 {
             return Ok(());
         }
@@ -197,7 +197,7 @@ impl Elsewhere {
 }
 
 /// Says once that rows of an earlier version go by the configuration's routes alone.
-fn say_unknown(store: &RejectedRows, selection: &Selection) -> Result<(), CliError> {
+fn say_unknown(store: &RejectedRows, selection: &RejectedSelection) -> Result<(), CliError> {
     let groups = store.groups(selection)?;
     let unknown = groups.iter().filter(|group| group.source.is_none());
     match unknown.map(|group| group.rows).sum() {
@@ -227,7 +227,7 @@ fn list(rows: &Rows, limit: Option<usize>, json: bool, exit_code: bool) -> Resul
         let path = store.path().map(|path| path.display().to_string()).unwrap_or_default();
         let _ = writeln!(text, "No rejected rows in {path}.");
     } else {
-        let source = |entry: &Entry| terminal::printable(entry.source.as_deref().unwrap_or("-"));
+        let source = |entry: &RejectedEntry| terminal::printable(entry.source.as_deref().unwrap_or("-"));
         let widest = (entries.iter().map(|entry| source(entry).chars().count())).fold("SOURCE".len(), usize::max);
         let _ = writeln!(
             text,
@@ -401,7 +401,7 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &OutputOption
 }
 
 /// Rows after a number: so many, and those of the last one's document that follow.
-fn next(store: &RejectedRows, selection: &Selection, after: i64) -> Result<Vec<RejectedRow>, CliError> {
+fn next(store: &RejectedRows, selection: &RejectedSelection, after: i64) -> Result<Vec<RejectedRow>, CliError> {
     let mut rows = store.read(selection, after, REPLAYED)?;
     let mut bytes: u64 = rows.iter().map(|row| row.entry.bytes).sum();
     while let Some(last) = rows.last().filter(|_| rows.len() < OF_ONE && bytes < OF_ONE_BYTES) {
@@ -487,9 +487,9 @@ async fn deliver(
         Err(error @ RunError::DeadLettered { .. }) => Some(CliError::from(error)),
         Err(error) => return Err((error.into(), readable)),
     };
-    let selection = Selection {
+    let selection = RejectedSelection {
         numbers: done,
-        ..Selection::default()
+        ..RejectedSelection::default()
     };
     outcome.delivered += delivered;
     if looks {

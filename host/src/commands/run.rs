@@ -15,7 +15,7 @@ use crate::error::Exit;
 use crate::error::hint;
 use crate::log;
 use crate::render::closing::{self, Kept};
-use crate::render::progress::Progress;
+use crate::render::progress::FetchProgress;
 use crate::render::summary::Account;
 use crate::stop::Shutdown;
 use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
@@ -205,8 +205,8 @@ pub async fn execute(
     stop: &Shutdown,
 ) -> Result<(Summary, Result<(), RunError>), CliError> {
     let remote = Arc::new(Remote::new(settings)?);
-    let progress = Arc::new(Progress::start(talk, &report.description.name));
-    let watcher: Arc<dyn fetch::Progress> = progress.clone();
+    let progress = Arc::new(FetchProgress::start(talk, &report.description.name));
+    let watcher: Arc<dyn fetch::FetchProgress> = progress.clone();
     let fetcher = Arc::new(Fetcher::new(
         remote,
         &spool_folder(),
@@ -233,8 +233,8 @@ pub async fn execute(
     Ok(done)
 }
 
-fn limits(set: &config::Fetch) -> fetch::Limits {
-    let mut limits = fetch::Limits::default();
+fn limits(set: &config::Fetch) -> fetch::FetchLimits {
+    let mut limits = fetch::FetchLimits::default();
     limits.document_bytes = set.document_bytes.unwrap_or(limits.document_bytes);
     limits.record_bytes = set.record_bytes.unwrap_or(limits.record_bytes);
     limits.archive.entries = set.archive_entries.unwrap_or(limits.archive.entries);

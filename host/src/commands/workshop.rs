@@ -13,7 +13,7 @@ use crate::render::print;
 use base::counted::counted;
 use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
-use workshop::{Built, Finding, Found, Options, Project, Selection, WorkshopError};
+use workshop::{Built, CaseSelection, Finding, Found, Options, Project, WorkshopError};
 
 /// `host plugin new`.
 pub fn new(args: &NewArgs) -> Result<(), CliError> {
@@ -120,7 +120,7 @@ fn test_once(
         Some(name) => plugins::load(config, name)?,
         None => component(project, sandbox, talk)?,
     };
-    let selection = Selection {
+    let selection = CaseSelection {
         case: args.case.clone(),
         bless: args.bless,
     };

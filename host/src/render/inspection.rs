@@ -7,7 +7,7 @@ use std::fmt::Write;
 use base::counted::counted;
 use built_in::built_in;
 use run::route::repertoire;
-use sandbox::{Grant, Inspection, Limits};
+use sandbox::{Grant, Inspection, PluginLimits};
 
 /// The lines of `host plugin inspect`.
 pub fn render(about: &Inspection) -> String {
@@ -95,8 +95,8 @@ fn allowed(grants: Option<&[Grant]>) -> String {
 }
 
 /// Every limit by its name in the configuration, with its unit.
-fn limits(limits: &Limits) -> [(&'static str, u128, &'static str); 19] {
-    let Limits {
+fn limits(limits: &PluginLimits) -> [(&'static str, u128, &'static str); 19] {
+    let PluginLimits {
         time,
         memory,
         stack,

@@ -14,7 +14,7 @@ use base::visible;
 use run::{Observer, SinkProgress};
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
-pub struct Progress {
+pub struct FetchProgress {
     talk: OutputOptions,
     bar: ProgressBar,
     job: Mutex<Option<String>>,
@@ -24,9 +24,9 @@ pub struct Progress {
     polls: AtomicU64,
 }
 
-impl Progress {
+impl FetchProgress {
     /// Starts the line.
-    pub fn start(talk: &OutputOptions, what: &str) -> Progress {
+    pub fn start(talk: &OutputOptions, what: &str) -> FetchProgress {
         let shown = talk.progress == When::Auto && !talk.quiet && talk.verbose == 0 && std::io::stderr().is_terminal();
         let bar = if shown {
             ProgressBar::new_spinner()
@@ -43,7 +43,7 @@ impl Progress {
             screen::show(&bar);
             bar.enable_steady_tick(Duration::from_millis(100));
         }
-        Progress {
+        FetchProgress {
             talk: talk.clone(),
             bar,
             job: Mutex::new(None),
@@ -60,7 +60,7 @@ impl Progress {
 }
 
 /// However a run ends, its line goes.
-impl Drop for Progress {
+impl Drop for FetchProgress {
     fn drop(&mut self) {
         if !self.bar.is_finished() {
             self.finish();
@@ -68,7 +68,7 @@ impl Drop for Progress {
     }
 }
 
-impl fetch::Progress for Progress {
+impl fetch::FetchProgress for FetchProgress {
     fn submitted(&self, link: &str) {
         // The link ends with the job's id.
         let id = link.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
@@ -130,7 +130,7 @@ impl fetch::Progress for Progress {
     }
 }
 
-impl Observer for Progress {
+impl Observer for FetchProgress {
     fn parsed(&self, events: u64, rejected: u64) {
         let rejected = if rejected > 0 {
             format!(", {}", counted(rejected, "row rejected", "rows rejected"))

@@ -44,11 +44,11 @@ pub fn built_in(name: &str) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sandbox::{Limits, PluginKind, Request, Sandbox, Window};
+    use sandbox::{PluginKind, PluginLimits, Request, Sandbox, Window};
 
     #[test]
     fn a_built_in_report_is_granted_what_it_asks_for_and_no_more() {
-        let sandbox = Sandbox::new(Limits::default(), None).unwrap();
+        let sandbox = Sandbox::new(PluginLimits::default(), None).unwrap();
         let mut reports = Vec::new();
         for (name, component) in BUILT_IN {
             let plugin = sandbox.load(component, name).unwrap();

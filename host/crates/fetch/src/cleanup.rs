@@ -2,7 +2,7 @@
 
 use super::envelope::Envelope;
 use super::error::FetchError;
-use super::limits::Limits;
+use super::limits::FetchLimits;
 use remote::{Remote, Request};
 
 /// A file on the server that is no longer needed once its events are delivered.
@@ -13,7 +13,7 @@ pub struct Cleanup {
 }
 
 /// Deletes a file: "Delete Files (v3)" of the EPM Cloud REST interface, the one that needs no body on a DELETE.
-pub(super) async fn delete(remote: &Remote, file: &str, limits: &Limits) -> Result<(), FetchError> {
+pub(super) async fn delete(remote: &Remote, file: &str, limits: &FetchLimits) -> Result<(), FetchError> {
     let url = remote.base().join(["interop", "rest", "v3", "files", "delete"])?;
     let body = serde_json::json!({ "fileName": file }).to_string();
     let request = Request::new(http::Method::POST, url)

@@ -15,8 +15,8 @@ use tracing::debug;
 use super::crowd::PollPacer;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
-use super::limits::{Limits, Polling};
-use super::progress::Progress;
+use super::limits::{FetchLimits, Polling};
+use super::progress::FetchProgress;
 use super::receive::{Received, receive};
 use super::spool::{Spool, Spooled};
 use super::{files, job, nothing, web_page};
@@ -45,8 +45,8 @@ pub(super) struct Downloaded {
 pub(super) struct Download<'a> {
     pub(super) remote: &'a Remote,
     pub(super) spool: &'a Spool,
-    pub(super) limits: &'a Limits,
-    pub(super) progress: &'a dyn Progress,
+    pub(super) limits: &'a FetchLimits,
+    pub(super) progress: &'a dyn FetchProgress,
     pub(super) crowd: &'a PollPacer,
 }
 

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::envelope::Envelope;
 use super::error::FetchError;
-use super::limits::Limits;
+use super::limits::FetchLimits;
 use base::ErrorKind;
 use remote::{Remote, RemoteError, Request};
 
@@ -28,13 +28,13 @@ pub(super) struct Listed {
 }
 
 /// The names of all files.
-pub(super) async fn list(remote: &Remote, limits: &Limits) -> Result<Vec<String>, FetchError> {
+pub(super) async fn list(remote: &Remote, limits: &FetchLimits) -> Result<Vec<String>, FetchError> {
     let all = list_all(remote, limits).await?;
     Ok(all.into_iter().map(|file| file.name).collect())
 }
 
 /// All files.
-pub(super) async fn list_all(remote: &Remote, limits: &Limits) -> Result<Vec<Listed>, FetchError> {
+pub(super) async fn list_all(remote: &Remote, limits: &FetchLimits) -> Result<Vec<Listed>, FetchError> {
     let mut refused = None;
     for path in LISTS {
         match list_at(remote, path, limits).await {
@@ -55,7 +55,7 @@ pub(super) async fn list_all(remote: &Remote, limits: &Limits) -> Result<Vec<Lis
     }))
 }
 
-async fn list_at(remote: &Remote, path: &[&str], limits: &Limits) -> Result<Vec<Listed>, FetchError> {
+async fn list_at(remote: &Remote, path: &[&str], limits: &FetchLimits) -> Result<Vec<Listed>, FetchError> {
     let url = remote.base().join(path)?;
     let request = Request::get(url)
         .header("accept", "application/json")?

@@ -11,8 +11,8 @@ use super::crowd::PollPacer;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
 use super::journal::{FetchCheckpoint, FetchStage};
-use super::limits::Limits;
-use super::progress::Progress;
+use super::limits::FetchLimits;
+use super::progress::FetchProgress;
 use super::{files, request};
 use base::ErrorKind;
 use base::visible;
@@ -48,8 +48,8 @@ pub(super) struct Finished {
 #[derive(Clone, Copy)]
 pub(super) struct Running<'a> {
     pub(super) remote: &'a Remote,
-    pub(super) limits: &'a Limits,
-    pub(super) progress: &'a dyn Progress,
+    pub(super) limits: &'a FetchLimits,
+    pub(super) progress: &'a dyn FetchProgress,
     pub(super) journal: &'a dyn FetchCheckpoint,
     /// The jobs that are waited for besides.
     pub(super) crowd: &'a PollPacer,

@@ -55,9 +55,9 @@ pub use cleanup::Cleanup;
 pub use error::FetchError;
 pub use error_codes::ERROR_CODES;
 pub use journal::{FetchCheckpoint, FetchStage};
-pub use limits::{ArchiveLimits, Limits, Polling};
+pub use limits::{ArchiveLimits, FetchLimits, Polling};
 pub use pages::kept_files as kept_pages;
-pub use progress::Progress;
+pub use progress::FetchProgress;
 pub use records::compact;
 pub use request::build as build_request;
 pub use spool::SpoolReader;
@@ -132,7 +132,7 @@ impl Fetched {
 pub struct Fetcher {
     remote: Arc<Remote>,
     spool: Spool,
-    limits: Limits,
+    limits: FetchLimits,
     progress: progress::Listener,
     crowd: crowd::PollPacer,
     turns: pages::PageScheduler,
@@ -148,7 +148,7 @@ impl std::fmt::Debug for Fetcher {
 
 impl Fetcher {
     /// `spool` is the folder for temporary files; it is made when first needed, for its owner only.
-    pub fn new(remote: Arc<Remote>, spool: &Path, limits: Limits, progress: Arc<dyn Progress>) -> Fetcher {
+    pub fn new(remote: Arc<Remote>, spool: &Path, limits: FetchLimits, progress: Arc<dyn FetchProgress>) -> Fetcher {
         Fetcher {
             turns: pages::PageScheduler::new(remote.parallel()),
             remote,
@@ -190,7 +190,7 @@ impl Fetcher {
         }
     }
 
-    /// Goes on with a job that an earlier run submitted: `link` is what [`Progress::submitted`] was told.
+    /// Goes on with a job that an earlier run submitted: `link` is what [`FetchProgress::submitted`] was told.
     pub async fn adopt(&self, job: &sandbox::Job, link: &str) -> Result<Fetched, FetchError> {
         let link = link.to_owned();
         self.job(job, FetchStage::Submitted { link }, &()).await

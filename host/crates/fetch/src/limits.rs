@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How much a fetch may take in, and how patiently it polls.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct FetchLimits {
     /// Bytes of a downloaded file or of a call's body. Default 1.5 GiB: EPM Cloud serves files of up to 1 GB.
     pub document_bytes: u64,
     /// Bytes of a control answer: submit, poll, list, delete. Default 4 MiB.
@@ -29,9 +29,9 @@ pub struct Limits {
     pub restarts: u32,
 }
 
-impl Default for Limits {
+impl Default for FetchLimits {
     fn default() -> Self {
-        Limits {
+        FetchLimits {
             document_bytes: 1536 * 1024 * 1024,
             control_bytes: 4 * 1024 * 1024,
             record_bytes: 1024 * 1024,

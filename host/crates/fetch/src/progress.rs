@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Hears how a fetch gets on. Every method does nothing unless implemented; none may block.
-pub trait Progress: Send + Sync {
+pub trait FetchProgress: Send + Sync {
     /// A job exists on the server. `link` is where its status can be asked, relative to the origin: what a later run
     /// needs to adopt the job.
     fn submitted(&self, link: &str) {
@@ -38,7 +38,7 @@ pub trait Progress: Send + Sync {
 }
 
 /// Nobody listens.
-impl Progress for () {}
+impl FetchProgress for () {}
 
 /// A listener that may be shared.
-pub(super) type Listener = Arc<dyn Progress>;
+pub(super) type Listener = Arc<dyn FetchProgress>;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncWriteExt as _, BufWriter};
 
 use super::download::blocking;
 use super::error::FetchError;
-use super::progress::Progress;
+use super::progress::FetchProgress;
 use super::spool::{Charge, Spool, SpoolFile, Spooled};
 use remote::{Remote, RemoteError, Request, Response};
 
@@ -43,7 +43,7 @@ pub(super) async fn receive(
     request: &Request,
     spool: &Spool,
     restarts: u32,
-    progress: &dyn Progress,
+    progress: &dyn FetchProgress,
 ) -> Result<Received, FetchError> {
     let mut retry = remote.retry();
     let mut left = restarts;
@@ -72,7 +72,7 @@ async fn attempt(
     request: &Request,
     spool: &Spool,
     partial: &mut Option<PartialBody>,
-    progress: &dyn Progress,
+    progress: &dyn FetchProgress,
 ) -> Result<(), FetchError> {
     let resumable = partial.take().and_then(|partial| {
         let version = partial.version.clone().filter(|_| partial.received > 0)?;

@@ -5,7 +5,7 @@
 //! [`SqliteLedger`] is the one that comes with the program. `conformance.rs` is its contract as tests.
 //!
 //! What the documents say is decided here too: the [`Record`] of a [`Stream`] holds whatever must change together (the
-//! watermark, the periods covered, the windows in flight), and a [`Progress`] for each sink holds what changes with every
+//! watermark, the periods covered, the windows in flight), and a [`DeliveryProgress`] for each sink holds what changes with every
 //! batch. The ids of recent events, which are many, are documents of their own that the record names by their SHA-256
 //! ([`KnownIds`]): whoever reads the record and what it names reads what was written together.
 //!
@@ -47,7 +47,7 @@ pub use error::LedgerError;
 pub use holder::Holder;
 pub use interval::{Interval, merged, without};
 pub use look_back::{LookBack, Tier};
-pub use progress::{Intent, Progress, Reached};
+pub use progress::{DeliveryProgress, Intent, Reached};
 pub use recent::{DayIds, IdSetRef, KnownIds, NewIds, ShortId};
 pub use record::{Dead, FetchState, InFlight, Kept, Record, WindowEnd};
 pub use sqlite::SqliteLedger;

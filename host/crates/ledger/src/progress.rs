@@ -20,7 +20,7 @@ pub struct Reached {
 
 /// How far a sink is in each window in flight, by the window's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct DeliveryProgress {
     /// The sink's name.
     pub sink: String,
     /// The windows.
@@ -45,13 +45,13 @@ pub struct Intent {
     pub windows: BTreeMap<String, Reached>,
 }
 
-impl Progress {
+impl DeliveryProgress {
     /// Reads a document.
     ///
     /// # Errors
     ///
     /// Where it is none of ours.
-    pub fn decode(key: &str, body: &[u8]) -> Result<Progress, LedgerError> {
+    pub fn decode(key: &str, body: &[u8]) -> Result<DeliveryProgress, LedgerError> {
         serde_json::from_slice(body).map_err(|error| LedgerError::Document {
             key: key.to_owned(),
             problem: error.to_string(),

@@ -1,6 +1,6 @@
 //! Rows of reports that became no events, kept until a plugin can read them.
 //!
-//! [`RejectedRows`] keeps each [`Row`] as it stands in its document, with the reason and its [`Origin`]: document, period,
+//! [`RejectedRows`] keeps each [`Row`] as it stands in its document, with the reason and its [`RowOrigin`]: document, period,
 //! stream, plugin and run. The document's preamble (a table's header, and what stands before it) is kept once for all of its rows, so
 //! that a later plugin can read them. The store is bounded: what does not fit is refused, and whoever wanted to keep it says so.
 //!
@@ -22,16 +22,16 @@ pub use store::RejectedRows;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct RejectedBounds {
     /// Rows, at most. Default 1,000,000.
     pub rows: u64,
     /// Bytes of rows, their reasons and preambles, at most. Default 1 GiB.
     pub bytes: u64,
 }
 
-impl Default for Bounds {
+impl Default for RejectedBounds {
     fn default() -> Self {
-        Bounds {
+        RejectedBounds {
             rows: 1_000_000,
             bytes: 1 << 30,
         }
@@ -40,7 +40,7 @@ impl Default for Bounds {
 
 /// How full the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fill {
+pub struct RejectedFill {
     /// Rows there.
     pub rows: u64,
     /// Rows allowed.
@@ -53,7 +53,7 @@ pub struct Fill {
 
 /// Where rows come from: the same for all rows of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct RowOrigin {
     /// What is true of all events of the run.
     pub provenance: Provenance,
     /// The connection's name in derived ids, where that is another than the provenance's: it was renamed.
@@ -136,7 +136,7 @@ pub struct Added {
 
 /// A rejected row without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct RejectedEntry {
     /// Its number; not used again.
     pub number: i64,
     /// The report's name.
@@ -182,9 +182,9 @@ pub struct Window {
 #[derive(Debug, Clone)]
 pub struct RejectedRow {
     /// What is known of it.
-    pub entry: Entry,
+    pub entry: RejectedEntry,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: RowOrigin,
     /// The number of its document: rows with the same one are of the same.
     pub document: i64,
     /// How many rows of the same bytes its window had before.
@@ -197,7 +197,7 @@ pub struct RejectedRow {
 
 /// Which rows are meant; what is left out does not restrict.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub struct RejectedSelection {
     /// Of this report.
     pub report: Option<String>,
     /// Of this connection.
@@ -210,7 +210,7 @@ pub struct Selection {
 
 /// Rows from one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct RejectedGroup {
     /// The URL that they were collected from; unknown for those that an earlier version kept.
     pub source: Option<String>,
     /// How many there are.

@@ -6,19 +6,22 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row as Found, TransactionBehavior, params, params_from_iter};
 use sha2::{Digest as _, Sha256};
 
-use super::{Added, Bounds, Entry, Fill, Group, Origin, Reader, RejectedRow, Row, Selection, Window, schema};
-use base::store::{Claim, Store, StoreError, json, parsed, unsigned};
+use super::{
+    Added, Reader, RejectedBounds, RejectedEntry, RejectedFill, RejectedGroup, RejectedRow, RejectedSelection, Row,
+    RowOrigin, Window, schema,
+};
+use base::store::{Store, StoreClaim, StoreError, json, parsed, unsigned};
 
 /// The rejected rows of all streams. The file is made when the first row comes.
 #[derive(Debug)]
 pub struct RejectedRows {
     store: Store,
-    bounds: Bounds,
+    bounds: RejectedBounds,
 }
 
 impl RejectedRows {
     /// The store in this file; nothing is opened yet.
-    pub fn at(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
+    pub fn at(path: impl Into<PathBuf>, bounds: RejectedBounds) -> Self {
         RejectedRows {
             store: Store::at(path, &schema::FORM),
             bounds,
@@ -26,7 +29,7 @@ impl RejectedRows {
     }
 
     /// No store: there are no rows, and none can be kept.
-    pub fn nowhere(bounds: Bounds) -> Self {
+    pub fn nowhere(bounds: RejectedBounds) -> Self {
         RejectedRows {
             store: Store::nowhere(&schema::FORM),
             bounds,
@@ -39,7 +42,7 @@ impl RejectedRows {
     }
 
     /// How much it holds at most.
-    pub fn bounds(&self) -> Bounds {
+    pub fn bounds(&self) -> RejectedBounds {
         self.bounds
     }
 
@@ -57,7 +60,7 @@ impl RejectedRows {
     /// # Errors
     ///
     /// [`StoreError::Claimed`] at once, where somebody holds them.
-    pub fn claim(&self) -> Result<Option<Claim>, StoreError> {
+    pub fn claim(&self) -> Result<Option<StoreClaim>, StoreError> {
         self.store.claim()
     }
 
@@ -70,7 +73,7 @@ impl RejectedRows {
     pub fn add(
         &self,
         stream: &str,
-        origin: &Origin,
+        origin: &RowOrigin,
         preamble: &[u8],
         rows: &[Row],
         now: Timestamp,
@@ -93,7 +96,7 @@ impl RejectedRows {
     /// # Errors
     ///
     /// Where the file cannot be used.
-    pub fn groups(&self, selection: &Selection) -> Result<Vec<Group>, StoreError> {
+    pub fn groups(&self, selection: &RejectedSelection) -> Result<Vec<RejectedGroup>, StoreError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
@@ -104,7 +107,7 @@ impl RejectedRows {
             let mut statement = connection.prepare(&query)?;
             let group = |row: &Found<'_>| {
                 let source: String = row.get(0)?;
-                Ok(Group {
+                Ok(RejectedGroup {
                     source: Some(source).filter(|source| !source.is_empty()),
                     rows: unsigned(row, 1)?,
                 })
@@ -118,7 +121,7 @@ impl RejectedRows {
     /// # Errors
     ///
     /// Where the file cannot be used.
-    pub fn list(&self, selection: &Selection, most: usize) -> Result<Vec<Entry>, StoreError> {
+    pub fn list(&self, selection: &RejectedSelection, most: usize) -> Result<Vec<RejectedEntry>, StoreError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
@@ -136,7 +139,7 @@ impl RejectedRows {
     /// # Errors
     ///
     /// Where the file cannot be used.
-    pub fn count(&self, selection: &Selection) -> Result<u64, StoreError> {
+    pub fn count(&self, selection: &RejectedSelection) -> Result<u64, StoreError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(0);
@@ -152,7 +155,7 @@ impl RejectedRows {
     /// # Errors
     ///
     /// Where the file cannot be used.
-    pub fn fill(&self) -> Result<Fill, StoreError> {
+    pub fn fill(&self) -> Result<RejectedFill, StoreError> {
         let opened = self.store.open_existing()?;
         let (rows, bytes) = match opened.as_ref() {
             Some(connection) => {
@@ -163,7 +166,7 @@ impl RejectedRows {
             }
             None => (0, 0),
         };
-        Ok(Fill {
+        Ok(RejectedFill {
             rows,
             most_rows: self.bounds.rows,
             bytes,
@@ -176,7 +179,7 @@ impl RejectedRows {
     /// # Errors
     ///
     /// Where the file cannot be used.
-    pub fn read(&self, selection: &Selection, after: i64, most: usize) -> Result<Vec<RejectedRow>, StoreError> {
+    pub fn read(&self, selection: &RejectedSelection, after: i64, most: usize) -> Result<Vec<RejectedRow>, StoreError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
@@ -238,7 +241,7 @@ impl RejectedRows {
     /// # Errors
     ///
     /// Where the file cannot be used.
-    pub fn remove(&self, selection: &Selection) -> Result<u64, StoreError> {
+    pub fn remove(&self, selection: &RejectedSelection) -> Result<u64, StoreError> {
         let mut opened = self.store.open_existing()?;
         let Some(connection) = opened.as_mut() else {
             return Ok(0);
@@ -255,20 +258,20 @@ impl RejectedRows {
     }
 }
 
-/// The columns of an [`Entry`], in its order.
+/// The columns of an [`RejectedEntry`], in its order.
 const ENTRY: &str = "number, line, reason, rejected_at, times_rejected, length(raw), whole, plugin, origin";
 const JOINED: &str = "row JOIN document ON document.id = row.document";
 
 /// A document some of whose rows are to be kept.
 struct Document<'a> {
     stream: &'a str,
-    origin: &'a Origin,
+    origin: &'a RowOrigin,
     preamble: &'a [u8],
     now: Timestamp,
 }
 
 impl Document<'_> {
-    fn put(&self, connection: &mut Connection, rows: &[Row], bounds: Bounds) -> Result<Added, rusqlite::Error> {
+    fn put(&self, connection: &mut Connection, rows: &[Row], bounds: RejectedBounds) -> Result<Added, rusqlite::Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let total = transaction.query_row("SELECT rows, bytes FROM total", [], |row| {
             Ok((unsigned(row, 0)?, unsigned(row, 1)?))
@@ -351,7 +354,7 @@ impl Document<'_> {
     }
 }
 
-impl Selection {
+impl RejectedSelection {
     fn condition(&self) -> (String, Vec<String>) {
         let mut conditions = vec!["true".to_owned()];
         let mut values = Vec::new();
@@ -373,14 +376,14 @@ impl Selection {
     }
 }
 
-fn entry(row: &Found<'_>) -> Result<Entry, rusqlite::Error> {
+fn entry(row: &Found<'_>) -> Result<RejectedEntry, rusqlite::Error> {
     Ok(of(row)?.0)
 }
 
-fn of(row: &Found<'_>) -> Result<(Entry, Origin), rusqlite::Error> {
+fn of(row: &Found<'_>) -> Result<(RejectedEntry, RowOrigin), rusqlite::Error> {
     let time = |millis: i64| Timestamp::from_millisecond(millis).unwrap_or_default();
-    let origin: Origin = parsed(row, 8)?;
-    let entry = Entry {
+    let origin: RowOrigin = parsed(row, 8)?;
+    let entry = RejectedEntry {
         number: row.get(0)?,
         report: origin.provenance.report.clone(),
         connection: origin.provenance.connection.clone(),
@@ -421,8 +424,8 @@ mod tests {
     use crate::{Document as Source, Period};
     use event::samples;
 
-    fn origin(from: i64, to: i64) -> Origin {
-        Origin {
+    fn origin(from: i64, to: i64) -> RowOrigin {
+        RowOrigin {
             provenance: samples::epm(),
             ids_of: None,
             source: Some("https://epm.example".into()),
@@ -454,7 +457,7 @@ mod tests {
         }
     }
 
-    fn store(bounds: Bounds) -> (tempfile::TempDir, RejectedRows) {
+    fn store(bounds: RejectedBounds) -> (tempfile::TempDir, RejectedRows) {
         let folder = tempfile::tempdir().unwrap();
         let store = RejectedRows::at(folder.path().join("a").join("rejected.db"), bounds);
         (folder, store)
@@ -467,20 +470,20 @@ mod tests {
             .unwrap()
     }
 
-    fn all() -> Selection {
-        Selection::default()
+    fn all() -> RejectedSelection {
+        RejectedSelection::default()
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn whoever_looks_at_the_rows_leaves_this_process_its_locks() {
-        let (_folder, store) = store(Bounds::default());
+        let (_folder, store) = store(RejectedBounds::default());
         let path = store.path().unwrap().to_owned();
         add(&store, "s", (0, 10), &[row(2, 0, b"a")]);
         assert!(base::database::is_locked(&path).unwrap());
         let claim = store.claim().unwrap();
         store.count(&all()).unwrap();
-        let other = RejectedRows::at(&path, Bounds::default());
+        let other = RejectedRows::at(&path, RejectedBounds::default());
         add(&other, "s", (0, 10), &[row(3, 0, b"b")]);
         drop((other, claim));
         assert!(base::database::is_locked(&path).unwrap());
@@ -488,12 +491,12 @@ mod tests {
 
     #[test]
     fn a_row_comes_back_as_it_went_in_after_the_file_was_closed() {
-        let (_folder, store) = store(Bounds::default());
+        let (_folder, store) = store(RejectedBounds::default());
         let path = store.path().unwrap().to_owned();
         add(&store, "s", (0, 10), &[row(2, 0, b"a\xff,b"), row(3, 0, b"c")]);
         drop(store);
 
-        let store = RejectedRows::at(&path, Bounds::default());
+        let store = RejectedRows::at(&path, RejectedBounds::default());
         let read = store.read(&all(), 0, 10).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(
@@ -514,7 +517,7 @@ mod tests {
 
     #[test]
     fn a_row_is_kept_once_however_often_its_window_is_read_and_identical_rows_are_two() {
-        let (_folder, store) = store(Bounds::default());
+        let (_folder, store) = store(RejectedBounds::default());
         let rows = [row(2, 0, b"x"), row(3, 1, b"x"), row(4, 0, b"y")];
         for _ in 0..2 {
             assert_eq!(add(&store, "s", (0, 10), &rows), Added { kept: 3, refused: 0 });
@@ -534,18 +537,18 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_and_counted_and_room_comes_back() {
-        let (_folder, store) = store(Bounds {
+        let (_folder, store) = store(RejectedBounds {
             rows: 2,
-            ..Bounds::default()
+            ..RejectedBounds::default()
         });
         let rows: Vec<_> = (0..5).map(|line| row(line, 0, line.to_string().as_bytes())).collect();
         assert_eq!(add(&store, "s", (0, 10), &rows), Added { kept: 2, refused: 3 });
         assert_eq!(store.remove(&all()).unwrap(), 2);
         assert_eq!(add(&store, "s", (0, 10), &rows[3..]), Added { kept: 2, refused: 0 });
 
-        let (_folder, store) = self::store(Bounds {
+        let (_folder, store) = self::store(RejectedBounds {
             bytes: 7 + 2 * 19,
-            ..Bounds::default()
+            ..RejectedBounds::default()
         });
         // The preamble counts too, and `unknown time format`, their reason.
         assert_eq!(add(&store, "s", (0, 10), &rows), Added { kept: 2, refused: 3 });
@@ -560,7 +563,7 @@ mod tests {
 
     #[test]
     fn what_is_dropped_is_no_longer_in_the_file() {
-        let (folder, store) = store(Bounds::default());
+        let (folder, store) = store(RejectedBounds::default());
         let name = "canary@example.com".repeat(400);
         add(&store, "s", (0, 10), &[row(2, 0, name.as_bytes())]);
         let path = store.path().unwrap().to_owned();
@@ -570,7 +573,9 @@ mod tests {
             content.windows(6).any(|part| part == b"canary")
         };
         assert!(holds());
-        RejectedRows::at(&path, Bounds::default()).remove(&all()).unwrap();
+        RejectedRows::at(&path, RejectedBounds::default())
+            .remove(&all())
+            .unwrap();
         assert!(!holds());
         let files = std::fs::read_dir(folder.path().join("a")).unwrap().count();
         assert_eq!(files, 1, "no log of what was there");
@@ -578,7 +583,7 @@ mod tests {
 
     #[test]
     fn a_vain_replay_leaves_its_reason_and_plugin() {
-        let (_folder, store) = store(Bounds::default());
+        let (_folder, store) = store(RejectedBounds::default());
         add(&store, "s", (0, 10), &[row(2, 0, b"x"), row(3, 0, b"y")]);
         let newer = Reader {
             version: "2".into(),
@@ -600,16 +605,16 @@ mod tests {
 
     #[test]
     fn rows_are_selected_by_report_connection_and_number() {
-        let (_folder, store) = store(Bounds::default());
+        let (_folder, store) = store(RejectedBounds::default());
         add(&store, "s", (0, 10), &[row(2, 0, b"x"), row(3, 0, b"y")]);
-        let of = |report: &str| Selection {
+        let of = |report: &str| RejectedSelection {
             report: Some(report.into()),
             ..all()
         };
         let report = samples::epm().report;
         assert_eq!(store.count(&of(&report)).unwrap(), 2);
         assert_eq!(store.count(&of("'; DROP TABLE row; --")).unwrap(), 0);
-        let one = Selection {
+        let one = RejectedSelection {
             numbers: vec![2],
             connection: Some(samples::epm().connection),
             ..of(&report)
@@ -620,7 +625,7 @@ mod tests {
 
     #[test]
     fn the_same_row_of_a_namesake_of_its_stream_is_another_row() {
-        let (_folder, store) = store(Bounds::default());
+        let (_folder, store) = store(RejectedBounds::default());
         let rows = [row(2, 0, b"a")];
         let mut from = origin(0, 10);
         for source in [
@@ -632,35 +637,37 @@ mod tests {
             from.source = source.map(str::to_owned);
             store.add("s", &from, b"head\n", &rows, Timestamp::UNIX_EPOCH).unwrap();
         }
-        let group = |source: Option<&str>| Group {
+        let group = |source: Option<&str>| RejectedGroup {
             source: source.map(str::to_owned),
             rows: 1,
         };
         let all = [None, Some("https://a.example"), Some("https://b.example")].map(group);
-        assert_eq!(store.groups(&Selection::default()).unwrap(), all);
-        let except = Selection {
+        assert_eq!(store.groups(&RejectedSelection::default()).unwrap(), all);
+        let except = RejectedSelection {
             except: vec!["https://b.example".into()],
-            ..Selection::default()
+            ..RejectedSelection::default()
         };
         assert_eq!(store.groups(&except).unwrap(), all[..2]);
         assert_eq!((store.count(&except).unwrap(), store.remove(&except).unwrap()), (2, 2));
-        assert_eq!(store.count(&Selection::default()).unwrap(), 1);
+        assert_eq!(store.count(&RejectedSelection::default()).unwrap(), 1);
     }
 
     #[test]
     fn a_store_without_rows_has_no_file_and_the_dead_letters_are_not_taken_for_it() {
-        let (folder, store) = store(Bounds::default());
+        let (folder, store) = store(RejectedBounds::default());
         assert_eq!(store.count(&all()).unwrap(), 0);
         assert_eq!(store.remove(&all()).unwrap(), 0);
         assert!(store.claim().unwrap().is_none());
         assert!(!store.path().unwrap().exists());
-        assert!(RejectedRows::nowhere(Bounds::default()).need_place().is_err());
+        assert!(RejectedRows::nowhere(RejectedBounds::default()).need_place().is_err());
 
         let path = folder.path().join("letters.db");
         let other = Connection::open(&path).unwrap();
         other.execute_batch("CREATE TABLE letter (x)").unwrap();
         drop(other);
-        let error = RejectedRows::at(&path, Bounds::default()).count(&all()).unwrap_err();
+        let error = RejectedRows::at(&path, RejectedBounds::default())
+            .count(&all())
+            .unwrap_err();
         assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
     }
 }

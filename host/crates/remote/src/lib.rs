@@ -60,7 +60,7 @@ pub use dial::{Dialer, HostPort, Stream};
 pub use direct::RawConnection;
 pub use error::RemoteError;
 pub use error_codes::{ERROR_CODES, ErrorCode};
-pub use oauth::{ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
+pub use oauth::{ClientAuth, DeviceLogin, GrantType, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 pub use object_store::{StoreConnector, StoreRefusal};
 pub use origin::LINK_BYTES;
 pub use origin::{BaseUrl, Origin};

@@ -10,7 +10,7 @@ use tempfile::SpooledTempFile;
 use super::lines::Lines;
 use event::Reject;
 use fetch::{Fetched, SpoolReader};
-use rejected::{Bounds, Row};
+use rejected::{RejectedBounds, Row};
 
 /// Bytes that are kept in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -35,7 +35,7 @@ type DocumentLines<'d> = Lines<Box<dyn Fn() -> SpoolReader + Send + 'd>, SpoolRe
 struct KeptRejects<'d> {
     lines: DocumentLines<'d>,
     rows: Rows,
-    bounds: Bounds,
+    bounds: RejectedBounds,
     bytes: u64,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Rows {
 
 impl<'d> Aside<'d> {
     /// For a document; without bounds, rows are only counted.
-    pub(super) fn new(document: &'d Fetched, bounds: Option<Bounds>) -> Self {
+    pub(super) fn new(document: &'d Fetched, bounds: Option<RejectedBounds>) -> Self {
         let open: Box<dyn Fn() -> SpoolReader + Send + 'd> = Box::new(|| document.open());
         Aside {
             keeping: bounds.map(|bounds| KeptRejects {
@@ -199,7 +199,7 @@ mod tests {
         let (_folder, fetched) = document("head\nx\ny\nx\n");
         let mut alike = Alike::new();
         let mut of = |rejects: &[Reject]| {
-            let mut aside = Aside::new(&fetched, Some(Bounds::default()));
+            let mut aside = Aside::new(&fetched, Some(RejectedBounds::default()));
             aside.take(rejects, &mut alike).unwrap();
             assert_eq!(
                 (aside.rejected, aside.first.as_ref()),
@@ -223,7 +223,7 @@ mod tests {
         let (_folder, fetched) = document("");
         let long = "z".repeat(3000);
         let rejects: Vec<_> = (1..2500).map(|line| reject(line, &long)).collect();
-        let mut aside = Aside::new(&fetched, Some(Bounds::default()));
+        let mut aside = Aside::new(&fetched, Some(RejectedBounds::default()));
         aside.take(&rejects, &mut Alike::new()).unwrap();
         let rows = back(aside.rows().unwrap());
         assert_eq!(rows.len(), rejects.len());
@@ -238,9 +238,9 @@ mod tests {
     fn no_more_is_set_aside_than_a_store_takes() {
         let (_folder, fetched) = document("");
         let rejects: Vec<_> = (1..=5).map(|line| reject(line, "row")).collect();
-        let bounds = Bounds {
+        let bounds = RejectedBounds {
             rows: 3,
-            ..Bounds::default()
+            ..RejectedBounds::default()
         };
         let mut aside = Aside::new(&fetched, Some(bounds));
         aside.take(&rejects, &mut Alike::new()).unwrap();

@@ -9,7 +9,7 @@ use super::verdict::MaxRejected;
 use super::{Run, RunError};
 use base::counted::counted;
 use ledger::Stream;
-use rejected::{Document, Origin, Period, Reader, RejectedRows};
+use rejected::{Document, Period, Reader, RejectedRows, RowOrigin};
 
 /// What becomes of rows that are no events.
 #[derive(Debug, Clone, Default)]
@@ -61,10 +61,10 @@ impl Fate {
 
 impl Run {
     /// Where the rows of a document come from.
-    pub(super) fn origin(&self, about: &sandbox::Document, job: Option<String>) -> Origin {
+    pub(super) fn origin(&self, about: &sandbox::Document, job: Option<String>) -> RowOrigin {
         let request = &about.request;
         let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
-        Origin {
+        RowOrigin {
             provenance: (*self.provenance).clone(),
             ids_of: record.and_then(|record| record.ids_of.clone()),
             source: self.rejects.source.clone(),
@@ -90,7 +90,12 @@ impl Run {
     }
 
     /// Keeps the rejected rows of a document, durably. Those for which there is no room, or no place, are counted as lost.
-    pub(super) async fn keep_rejected(&self, origin: Origin, aside: SetAside, fate: &mut Fate) -> Result<(), RunError> {
+    pub(super) async fn keep_rejected(
+        &self,
+        origin: RowOrigin,
+        aside: SetAside,
+        fate: &mut Fate,
+    ) -> Result<(), RunError> {
         let (Some(store), Some(rows)) = (self.rejects.store.clone(), aside.rows) else {
             return Ok(());
         };

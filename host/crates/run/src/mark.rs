@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS};
 use tokio::sync::{Mutex, MutexGuard};
 
 use event::Event;
-use ledger::{Intent, Ledger, LedgerError, Progress, Reached, Revision, Stream};
+use ledger::{DeliveryProgress, Intent, Ledger, LedgerError, Reached, Revision, Stream};
 use sink::{IntentLog, WriteIntent};
 
 /// What a path in the ledger is written without.
@@ -42,7 +42,7 @@ pub(super) enum CheckpointError {
 pub(super) struct Checkpoint {
     ledger: Arc<dyn Ledger>,
     key: String,
-    progress: Progress,
+    progress: DeliveryProgress,
     revision: Option<Revision>,
     loaded: bool,
     window: String,
@@ -75,9 +75,9 @@ impl Checkpoint {
         Checkpoint {
             ledger,
             key: stream.progress_key(sink),
-            progress: Progress {
+            progress: DeliveryProgress {
                 sink: sink.to_owned(),
-                ..Progress::default()
+                ..DeliveryProgress::default()
             },
             revision: None,
             loaded: false,
@@ -94,7 +94,7 @@ impl Checkpoint {
     pub(super) async fn begin(&mut self, window: &str, in_flight: &BTreeSet<String>) -> Result<(), CheckpointError> {
         if !self.loaded {
             if let Some(found) = self.ledger.load(&self.key).await? {
-                self.progress = Progress::decode(&self.key, &found.body)?;
+                self.progress = DeliveryProgress::decode(&self.key, &found.body)?;
                 self.revision = Some(found.revision);
             }
             self.look().await?;
@@ -372,7 +372,7 @@ mod tests {
         first.took(&events(0..1));
         first.answered().await.unwrap();
         let kept = &ledger.list("progress.").await.unwrap()[0];
-        let kept = Progress::decode(&kept.key, &kept.body).unwrap();
+        let kept = DeliveryProgress::decode(&kept.key, &kept.body).unwrap();
         assert_eq!(kept.windows.keys().collect::<Vec<_>>(), ["v"]);
     }
 
@@ -457,7 +457,7 @@ mod tests {
         let rest = again.pass(&all).await.unwrap().to_vec();
         assert_eq!(rest, all[9..]);
         again.intend(&seal(folder.path(), 1)).await.unwrap();
-        let kept = Progress::decode("", &ledger.list("progress.").await.unwrap()[0].body).unwrap();
+        let kept = DeliveryProgress::decode("", &ledger.list("progress.").await.unwrap()[0].body).unwrap();
         assert_eq!(kept.intent.unwrap().windows["w"].events, 10);
     }
 

@@ -12,7 +12,7 @@ use super::used::EventPool;
 use super::verdict::{MaxRejected, TooManyRejected};
 use event::Batch;
 use fetch::Fetched;
-use rejected::Bounds;
+use rejected::RejectedBounds;
 use sandbox::{Parser, ReportPlugin, Usage};
 
 /// What a parser gets at once; within the 64 to 256 KiB that the WIT package promises.
@@ -25,7 +25,7 @@ pub(super) struct Reading {
     /// How much of it may be rejected.
     pub(super) most: MaxRejected,
     /// How much of what is rejected a store takes; none where there is none.
-    pub(super) bounds: Option<Bounds>,
+    pub(super) bounds: Option<RejectedBounds>,
     /// Whether a later run reads it again where it fails.
     pub(super) waits: bool,
 }

@@ -233,12 +233,12 @@ mod tests {
     use super::*;
     use built_in::built_in;
     use event::{Product, Provenance};
-    use rejected::{Document, Entry, Origin, Period, Reader, Window};
-    use sandbox::{Limits, Plugin, Sandbox};
+    use rejected::{Document, Period, Reader, RejectedEntry, RowOrigin, Window};
+    use sandbox::{Plugin, PluginLimits, Sandbox};
 
     fn report(name: &str) -> ReportPlugin {
         static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-        let sandbox = SANDBOX.get_or_init(|| Sandbox::new(Limits::default(), None).unwrap());
+        let sandbox = SANDBOX.get_or_init(|| Sandbox::new(PluginLimits::default(), None).unwrap());
         let plugin: Plugin = sandbox.load(built_in(name).unwrap(), name).unwrap();
         plugin.report().unwrap()
     }
@@ -273,7 +273,7 @@ mod tests {
             window: "w".into(),
         };
         RejectedRow {
-            entry: Entry {
+            entry: RejectedEntry {
                 number: 1,
                 report: report.into(),
                 connection: "epm".into(),
@@ -293,7 +293,7 @@ mod tests {
                 plugin: reader.clone(),
                 run_id: "run".into(),
             },
-            origin: Origin {
+            origin: RowOrigin {
                 provenance: Provenance::new(report, "epm", "epm.example.com", Product::EpmCloud),
                 ids_of: None,
                 source: None,

@@ -19,7 +19,7 @@ use super::cache;
 use super::compile::{self, Refusal, Rules};
 use super::error::CallContext;
 use super::fit::Compatibility;
-use super::{Limits, PluginError};
+use super::{PluginError, PluginLimits};
 
 /// The argument that makes the program compile what is on its standard input.
 pub const ARGUMENT: &str = "compile-plugin-from-stdin";
@@ -52,7 +52,7 @@ enum CompileAnswer {
 }
 
 /// The processor time that the file may take.
-fn allowed(limits: &Limits, wasm: &[u8]) -> Duration {
+fn allowed(limits: &PluginLimits, wasm: &[u8]) -> Duration {
     let more = u32::try_from(code_bytes(wasm) >> 20).unwrap_or(u32::MAX);
     let more = TIME_PER_MIB.saturating_mul(more).min(MOST_MORE);
     limits.compile_time.saturating_add(more)
@@ -72,7 +72,7 @@ fn code_bytes(wasm: &[u8]) -> u64 {
 pub(super) fn compile(
     program: &Path,
     engine: &Engine,
-    limits: &Limits,
+    limits: &PluginLimits,
     wasm: &[u8],
     label: &str,
 ) -> Result<(Component, Compatibility), PluginError> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::bindings::events::{self, Reject};
 use super::bindings::packed;
 use super::error::CallContext;
-use super::{Limits, PluginError, convert};
+use super::{PluginError, PluginLimits, convert};
 
 /// What an event counts for beside its strings: about what it takes in a sink's form.
 const EVENT_BYTES: usize = 512;
@@ -29,7 +29,7 @@ impl Balance {
     }
 
     /// Notes what a parser gives; fails where all that was given is too much for all that was taken.
-    pub(super) fn give(&self, bytes: usize, limits: &Limits, site: CallContext<'_>) -> Result<(), PluginError> {
+    pub(super) fn give(&self, bytes: usize, limits: &PluginLimits, site: CallContext<'_>) -> Result<(), PluginError> {
         let given = (self.given.fetch_add(wide(bytes), Ordering::Relaxed)).saturating_add(wide(bytes));
         let taken = self.taken.load(Ordering::Relaxed);
         // So much one answer alone may have.
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn a_run_may_give_so_much_for_what_it_took_and_one_answer_more() {
-        let limits = Limits {
+        let limits = PluginLimits {
             output: 10,
             returned: 1000,
-            ..Limits::default()
+            ..PluginLimits::default()
         };
         let site = CallContext {
             label: "test",

@@ -10,7 +10,7 @@ use wasmtime::{Config, Engine};
 use super::error::{CallContext, plain};
 use super::fit::{self, Compatibility, Incompatibility};
 use super::wrap::{self, Unwrappable};
-use super::{Limits, PluginError};
+use super::{PluginError, PluginLimits};
 
 /// What the result depends on besides the bytes.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn of(limits: &Limits) -> Rules {
+    pub(super) fn of(limits: &PluginLimits) -> Rules {
         Rules {
             stack: limits.stack,
             memories: limits.memories,
@@ -65,7 +65,7 @@ impl Refusal {
     }
 
     /// As an error about the plugin of that label.
-    pub(super) fn of(self, label: &str, limits: &Limits) -> PluginError {
+    pub(super) fn of(self, label: &str, limits: &PluginLimits) -> PluginError {
         let site = CallContext { label, call: "load" };
         let count = |count: u32| usize::try_from(count).unwrap_or(0);
         match self {

@@ -2,8 +2,8 @@
 
 use event::{Activity, Batch, Event, Outcome, Principal, Reject};
 
-use super::Limits;
 use super::PluginError;
+use super::PluginLimits;
 use super::bindings::events as wit;
 use super::bindings::sink::Item;
 use super::error::CallContext;
@@ -14,7 +14,7 @@ const RAW_BYTES: usize = 4096;
 const REASON_BYTES: usize = 1024;
 
 /// Takes a parser's answer over, if it keeps the limits.
-pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: CallContext<'_>) -> Result<Batch, PluginError> {
+pub(super) fn batch(batch: wit::Batch, limits: &PluginLimits, site: CallContext<'_>) -> Result<Batch, PluginError> {
     if batch.events.len().saturating_add(batch.rejects.len()) > limits.records {
         return Err(site.limit("records", limits.records, "events and rejects"));
     }
@@ -35,7 +35,7 @@ pub(super) fn batch(batch: wit::Batch, limits: &Limits, site: CallContext<'_>) -
 /// What is repeated from event to event is short.
 fn names_fit(
     mut lengths: impl Iterator<Item = usize>,
-    limits: &Limits,
+    limits: &PluginLimits,
     site: CallContext<'_>,
 ) -> Result<(), PluginError> {
     match lengths.any(|length| length > limits.attribute_name) {
@@ -44,7 +44,7 @@ fn names_fit(
     }
 }
 
-fn number_fits(number: usize, limits: &Limits, site: CallContext<'_>) -> Result<(), PluginError> {
+fn number_fits(number: usize, limits: &PluginLimits, site: CallContext<'_>) -> Result<(), PluginError> {
     match number > limits.attributes {
         true => Err(site.limit("attributes", limits.attributes, "attributes or labels of an event")),
         false => Ok(()),

@@ -2,7 +2,7 @@
 
 use wasmtime::{Trap, WasmBacktrace};
 
-use super::Limits;
+use super::PluginLimits;
 use super::bindings::{Fault, FaultKind};
 use base::visible;
 
@@ -38,7 +38,7 @@ pub enum PluginError {
         label: String,
         /// What it was asked to do.
         call: &'static str,
-        /// The field of [`Limits`], as the configuration spells it.
+        /// The field of [`PluginLimits`], as the configuration spells it.
         limit: &'static str,
         /// How much was allowed.
         allowed: u64,
@@ -259,7 +259,7 @@ impl CallContext<'_> {
     }
 
     /// What the engine's error means.
-    pub(super) fn classify(self, error: &wasmtime::Error, limits: &Limits) -> PluginError {
+    pub(super) fn classify(self, error: &wasmtime::Error, limits: &PluginLimits) -> PluginError {
         match error.downcast_ref::<TrapCause>() {
             Some(TrapCause::Limit { limit, allowed, unit }) => return self.limit(limit, *allowed, unit),
             Some(TrapCause::Denied(function)) => {

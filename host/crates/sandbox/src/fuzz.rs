@@ -2,16 +2,16 @@
 
 use super::bindings::packed;
 use super::error::CallContext;
-use super::{Limits, unpack};
+use super::{PluginLimits, unpack};
 
 /// Unpacks an answer made of the bytes, twice, the second time into the events of the first: both say the same, and what
 /// comes out keeps the limits.
 pub fn packed(bytes: &[u8]) {
-    let limits = Limits {
+    let limits = PluginLimits {
         records: 64,
         returned: 64 << 10,
         event: 4 << 10,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let site = CallContext {
         label: "fuzzed",

@@ -8,7 +8,7 @@ use wasmtime::{Engine, ResourceLimiter, Store};
 
 use super::error::{CallContext, TrapCause};
 use super::wasi::WasiStub;
-use super::{Limits, PluginError, Usage, ticker};
+use super::{PluginError, PluginLimits, Usage, ticker};
 
 /// What belongs to one instance.
 pub(super) struct State {
@@ -55,13 +55,13 @@ impl ResourceLimiter for MemoryMeter {
 /// A store for one instance. Dropping it frees everything that the guest held, without calling it.
 pub(super) struct Guest {
     store: Store<State>,
-    limits: Arc<Limits>,
+    limits: Arc<PluginLimits>,
     label: Arc<str>,
     usage: Usage,
 }
 
 impl Guest {
-    pub(super) fn new(engine: &Engine, limits: Arc<Limits>, label: Arc<str>) -> Self {
+    pub(super) fn new(engine: &Engine, limits: Arc<PluginLimits>, label: Arc<str>) -> Self {
         let memory = MemoryMeter {
             taken: 0,
             allowed: limits.memory,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::bindings::{Granularity, sink};
 use super::offer::HostWorld;
 use super::sandbox::{LoadedPlugin, PluginRole};
-use super::{ConnectionKind, Grant, Grants, Limits, Parameter};
+use super::{ConnectionKind, Grant, Grants, Parameter, PluginLimits};
 
 /// What a plugin does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ pub struct Inspection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sink: Option<SinkInspection>,
     /// The limits it runs under.
-    pub limits: Limits,
+    pub limits: PluginLimits,
 }
 
 /// What only reports have.

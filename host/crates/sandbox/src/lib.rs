@@ -1,6 +1,6 @@
 //! The sandbox: WebAssembly engine, limits, load and inspect, and the typed face of `wit/`. Knows no HTTP.
 //!
-//! A [`Sandbox`] is an engine with [`Limits`]. It loads bytes as a [`Plugin`], which [`Plugin::inspect`] describes, and
+//! A [`Sandbox`] is an engine with [`PluginLimits`]. It loads bytes as a [`Plugin`], which [`Plugin::inspect`] describes, and
 //! which is either a [`ReportPlugin`] or a [`SinkPlugin`]. A report plugin plans what to fetch and opens a [`Parser`]
 //! for each document; a sink plugin opens an [`Encoder`]. Every `plan` and every parser or encoder has an instance of
 //! its own, so none sees what another did, and several may run at once.
@@ -60,7 +60,7 @@ pub use cache::digest;
 pub use error::{FaultOrigin, PluginError};
 pub use grants::{Grant, Grants};
 pub use inspect::{Inspection, PluginKind};
-pub use limits::{Limits, Usage};
+pub use limits::{PluginLimits, Usage};
 pub use offer::WIT;
 pub use report::{Parser, ReportPlugin};
 pub use sandbox::{Plugin, Sandbox};

@@ -1,4 +1,4 @@
-//! What a guest may use. [`Limits`] says how much of each thing, [`Usage`] how much it took.
+//! What a guest may use. [`PluginLimits`] says how much of each thing, [`Usage`] how much it took.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ const STACK_RANGE: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
 /// The system counts processor time in seconds.
 const COMPILE_TIME: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
-/// How much a guest may use. Every limit is on; [`Limits::default`] suits reports of any length, since a report passes
+/// How much a guest may use. Every limit is on; [`PluginLimits::default`] suits reports of any length, since a report passes
 /// through in chunks. Going over one ends the guest with [`PluginError::Limit`], which names the limit by the field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Limits {
+pub struct PluginLimits {
     /// Wall-clock time of one call, instantiation included; kept to within 100 ms. Default 10 s.
     #[serde(serialize_with = "milliseconds")]
     pub time: Duration,
@@ -61,9 +61,9 @@ pub struct Limits {
     pub compile_memory: usize,
 }
 
-impl Default for Limits {
+impl Default for PluginLimits {
     fn default() -> Self {
-        Limits {
+        PluginLimits {
             time: Duration::from_secs(10),
             memory: 256 << 20,
             stack: 512 << 10,
@@ -87,7 +87,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl PluginLimits {
     /// Refuses limits that nothing could run under, or that the engine cannot keep.
     pub(super) fn check(&self) -> Result<(), PluginError> {
         let reason = if !STACK_RANGE.contains(&self.stack) {
@@ -139,31 +139,31 @@ mod tests {
 
     #[test]
     fn limits_that_the_engine_cannot_keep_are_refused() {
-        assert!(Limits::default().check().is_ok());
+        assert!(PluginLimits::default().check().is_ok());
         for limits in [
-            Limits {
+            PluginLimits {
                 stack: 0,
-                ..Limits::default()
+                ..PluginLimits::default()
             },
-            Limits {
+            PluginLimits {
                 stack: 64 << 20,
-                ..Limits::default()
+                ..PluginLimits::default()
             },
-            Limits {
+            PluginLimits {
                 time: Duration::ZERO,
-                ..Limits::default()
+                ..PluginLimits::default()
             },
-            Limits {
+            PluginLimits {
                 time: Duration::MAX,
-                ..Limits::default()
+                ..PluginLimits::default()
             },
-            Limits {
+            PluginLimits {
                 compile_time: Duration::from_millis(999),
-                ..Limits::default()
+                ..PluginLimits::default()
             },
-            Limits {
+            PluginLimits {
                 compile_time: Duration::MAX,
-                ..Limits::default()
+                ..PluginLimits::default()
             },
         ] {
             assert!(

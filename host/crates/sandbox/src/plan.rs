@@ -3,7 +3,7 @@
 
 use super::bindings::{Body, Fetch, HttpRequest, Paging};
 use super::error::CallContext;
-use super::{Limits, PluginError};
+use super::{PluginError, PluginLimits};
 
 /// RFC 3986 has no limit; servers commonly refuse more than 8 KiB.
 const TARGET_BYTES: usize = 64 << 10;
@@ -38,7 +38,7 @@ const HOST_HEADERS: &[&str] = &[
 ];
 
 /// Checks a plan.
-pub(super) fn check(fetches: &[Fetch], limits: &Limits, site: CallContext<'_>) -> Result<(), PluginError> {
+pub(super) fn check(fetches: &[Fetch], limits: &PluginLimits, site: CallContext<'_>) -> Result<(), PluginError> {
     if fetches.len() > limits.fetches {
         return Err(site.limit("fetches", limits.fetches, "fetches"));
     }
@@ -63,7 +63,7 @@ pub(super) fn check(fetches: &[Fetch], limits: &Limits, site: CallContext<'_>) -
 pub(super) fn request(
     http: &HttpRequest,
     place: &str,
-    limits: &Limits,
+    limits: &PluginLimits,
     site: CallContext<'_>,
 ) -> Result<(), PluginError> {
     if size(http) > limits.request {
@@ -238,7 +238,7 @@ mod tests {
     fn verdict(request: HttpRequest) -> Result<(), PluginError> {
         check(
             &[Fetch::Call(Call { request, records: None })],
-            &Limits::default(),
+            &PluginLimits::default(),
             SITE,
         )
     }
@@ -369,7 +369,7 @@ mod tests {
             (pages(token("opc-next-page", ""), None, None), false),
         ] {
             assert_eq!(
-                check(std::slice::from_ref(&fetch), &Limits::default(), SITE).is_ok(),
+                check(std::slice::from_ref(&fetch), &PluginLimits::default(), SITE).is_ok(),
                 fits,
                 "{fetch:?}"
             );
@@ -378,10 +378,10 @@ mod tests {
 
     #[test]
     fn number_and_size_are_limited() {
-        let limits = Limits {
+        let limits = PluginLimits {
             fetches: 2,
             request: 100,
-            ..Limits::default()
+            ..PluginLimits::default()
         };
         let call = |request| Fetch::Call(Call { request, records: None });
         let limit = |fetches: &[Fetch]| match check(fetches, &limits, SITE) {

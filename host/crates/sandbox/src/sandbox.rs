@@ -15,13 +15,13 @@ use super::guest::{Guest, State};
 use super::inspect::Inspection;
 use super::report::ReportExports;
 use super::sink::SinkExports;
-use super::{Grants, Limits, PluginError, PluginKind, ReportPlugin, SinkPlugin, apart, describe, ticker, wasi};
+use super::{Grants, PluginError, PluginKind, PluginLimits, ReportPlugin, SinkPlugin, apart, describe, ticker, wasi};
 
 /// An engine, its limits, and the cache of compiled code. Cheap to clone; plugins outlive it.
 #[derive(Clone)]
 pub struct Sandbox {
     engine: Engine,
-    limits: Arc<Limits>,
+    limits: Arc<PluginLimits>,
     cache: Option<Arc<Cache>>,
     /// The program that compiles what is a stranger's.
     apart: Option<Arc<PathBuf>>,
@@ -37,7 +37,7 @@ impl Sandbox {
     ///
     /// [`PluginError::Settings`] where the limits cannot be kept, [`PluginError::Engine`] where the machine cannot run
     /// the engine.
-    pub fn new(limits: Limits, cache: Option<PathBuf>) -> Result<Sandbox, PluginError> {
+    pub fn new(limits: PluginLimits, cache: Option<PathBuf>) -> Result<Sandbox, PluginError> {
         limits.check()?;
         let engine = Rules::of(&limits).engine().map_err(|error| PluginError::Engine {
             reason: format!("{error:#}"),
@@ -121,7 +121,7 @@ impl Sandbox {
     }
 
     /// The limits that every plugin of this sandbox runs under.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &PluginLimits {
         &self.limits
     }
 
@@ -185,7 +185,7 @@ fn is_wasm(bytes: &[u8]) -> bool {
 /// What every instance of a plugin needs.
 pub(super) struct PluginContext {
     engine: Engine,
-    pub(super) limits: Arc<Limits>,
+    pub(super) limits: Arc<PluginLimits>,
     pub(super) label: Arc<str>,
     pub(super) digest: String,
 }

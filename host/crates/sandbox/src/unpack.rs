@@ -6,7 +6,7 @@ use event_codec::{Account, EventReader, ReadError, Reader};
 
 use super::bindings::packed;
 use super::error::CallContext;
-use super::{Limits, PluginError, convert};
+use super::{PluginError, PluginLimits, convert};
 
 /// Bytes of the id that an event without one is given.
 const DERIVED_ID: usize = 32;
@@ -16,7 +16,7 @@ const DERIVED_ID: usize = 32;
 pub(super) fn batch(
     batch: packed::Batch,
     used: Vec<Event>,
-    limits: &Limits,
+    limits: &PluginLimits,
     site: CallContext<'_>,
 ) -> Result<Batch, PluginError> {
     let packed::Batch {
@@ -97,7 +97,7 @@ impl From<ReadError> for UnpackError {
 struct Filler<'a> {
     /// Bytes that may still be allocated.
     allowed: usize,
-    limits: &'a Limits,
+    limits: &'a PluginLimits,
 }
 
 impl Filler<'_> {
@@ -206,7 +206,7 @@ impl Filler<'_> {
         &mut self,
         count: usize,
         list: &mut Vec<T>,
-        mut item: impl FnMut(&Limits, &mut T) -> Result<(), UnpackError>,
+        mut item: impl FnMut(&PluginLimits, &mut T) -> Result<(), UnpackError>,
     ) -> Result<(), UnpackError> {
         if count > self.limits.attributes {
             return Err(UnpackError::Attributes);
@@ -251,7 +251,7 @@ fn fill_account(principal: &mut Principal, account: Account<'_>) {
 }
 
 /// A name of an attribute, or a label: what is repeated from event to event is short.
-fn fill_name(name: &mut String, text: &str, limits: &Limits) -> Result<(), UnpackError> {
+fn fill_name(name: &mut String, text: &str, limits: &PluginLimits) -> Result<(), UnpackError> {
     fill(name, text);
     match name.len() > limits.attribute_name {
         true => Err(UnpackError::Name),
@@ -344,7 +344,7 @@ mod tests {
             label: "test",
             call: "push",
         };
-        batch(packed, used, &Limits::default(), site).unwrap().events
+        batch(packed, used, &PluginLimits::default(), site).unwrap().events
     }
 
     /// The event as the plugin gave it: what is the host's is not there yet.

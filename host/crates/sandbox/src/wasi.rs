@@ -10,7 +10,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, Resource, ResourceType, Val};
 
-use super::Limits;
+use super::PluginLimits;
 use super::error::{TrapCause, plain};
 use super::guest::State;
 
@@ -258,7 +258,7 @@ impl Allowance {
 }
 
 impl WasiStub {
-    pub(super) fn new(label: Arc<str>, limits: &Limits) -> Self {
+    pub(super) fn new(label: Arc<str>, limits: &PluginLimits) -> Self {
         WasiStub {
             label,
             bytes: Allowance {
@@ -333,10 +333,10 @@ mod tests {
     fn inert(log: usize, log_lines: usize) -> WasiStub {
         WasiStub::new(
             "p".into(),
-            &Limits {
+            &PluginLimits {
                 log,
                 log_lines,
-                ..Limits::default()
+                ..PluginLimits::default()
             },
         )
     }

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::connections::Owner;
 use crate::config::{self, ClientAuthentication, Config, Connection, ConnectionKind, SecretSource};
 use crate::{SetupError, state};
-use remote::{Auth, ClientAuth, Grant, KeyId, OAuth2, SigningKey};
+use remote::{Auth, ClientAuth, GrantType, KeyId, OAuth2, SigningKey};
 
 /// The scope that stands for everything the client may do in its own identity domain.
 const DOMAIN_SCOPE: &str = "urn:opc:idm:__myscopes__";
@@ -58,7 +58,7 @@ pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, config: &Config
                         .hint("give one of the two"));
                 }
             };
-            (client_id, client, Grant::ClientCredentials, scope)
+            (client_id, client, GrantType::ClientCredentials, scope)
         }
         config::Auth::RefreshToken {
             client_id,
@@ -75,7 +75,7 @@ pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, config: &Config
             (
                 client_id,
                 client,
-                Grant::RefreshToken {
+                GrantType::RefreshToken {
                     initial,
                     store: state::token_file(owner.name())?,
                 },
@@ -101,7 +101,7 @@ pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, config: &Config
             (
                 client_id,
                 client,
-                Grant::UserAssertion {
+                GrantType::UserAssertion {
                     user: username.clone(),
                     key,
                 },
@@ -126,7 +126,7 @@ pub fn client_credentials(client_id: &str, secret: SecretString, kind: Connectio
         device_url: None,
         client_id: client_id.to_string(),
         client: ClientAuth::Basic(secret),
-        grant: Grant::ClientCredentials,
+        grant: GrantType::ClientCredentials,
         scope: default_scope(kind),
     }))
 }

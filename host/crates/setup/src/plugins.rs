@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base::ErrorKind;
 use built_in::{BUILT_IN, built_in, built_in_grants};
-use sandbox::{Grants, Inspection, Limits, Plugin, PluginKind, Sandbox, digest};
+use sandbox::{Grants, Inspection, Plugin, PluginKind, PluginLimits, Sandbox, digest};
 
 use crate::SetupError;
 use crate::config::{Config, nearest};
@@ -122,8 +122,8 @@ fn read_file(path: &Path) -> Result<(Cow<'static, [u8]>, String), SetupError> {
 /// The sandbox with the configured limits.
 pub fn sandbox(config: &Config) -> Result<Sandbox, SetupError> {
     let set = &config.limits;
-    let default = Limits::default();
-    let limits = Limits {
+    let default = PluginLimits::default();
+    let limits = PluginLimits {
         time: set.time.unwrap_or(default.time),
         memory: set.memory.unwrap_or(default.memory),
         stack: set.stack.unwrap_or(default.stack),

@@ -39,8 +39,8 @@ pub fn ledger(config: &Config) -> Result<PathBuf, SetupError> {
 /// The store of events that no sink took. Its file is opened when it is first needed.
 pub fn dead_letters(config: &Config) -> DeadLetters {
     let set = &config.dead_letters;
-    let default = sink::dead_letters::Bounds::default();
-    let bounds = sink::dead_letters::Bounds {
+    let default = sink::dead_letters::DeadLetterBounds::default();
+    let bounds = sink::dead_letters::DeadLetterBounds {
         events: set.events.unwrap_or(default.events),
         bytes: set.bytes.unwrap_or(default.bytes),
     };
@@ -58,8 +58,8 @@ pub fn dead_letters(config: &Config) -> DeadLetters {
 /// Its file is opened when it is first needed.
 pub fn rejected_rows(config: &Config) -> RejectedRows {
     let set = &config.rejected;
-    let default = rejected::Bounds::default();
-    let bounds = rejected::Bounds {
+    let default = rejected::RejectedBounds::default();
+    let bounds = rejected::RejectedBounds {
         rows: set.rows.unwrap_or(default.rows),
         bytes: set.bytes.unwrap_or(default.bytes),
     };

@@ -32,5 +32,5 @@ pub use error::WorkshopError;
 pub use findings::{Finding, Found};
 pub use project::{Language, Project};
 pub use template::write_new;
-pub use test::{Selection, test};
+pub use test::{CaseSelection, test};
 pub use watch::watch;

@@ -10,7 +10,7 @@ use sandbox::{Grants, Plugin, PluginKind, ReportPlugin, SinkPlugin};
 
 /// Which checks, and what to do with differences.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub struct CaseSelection {
     /// Only the case of that name, and no others.
     pub case: Option<String>,
     /// Write what is found as what is expected.
@@ -26,7 +26,7 @@ pub struct Selection {
 pub fn test(
     project: &Project,
     plugin: &Plugin,
-    selection: &Selection,
+    selection: &CaseSelection,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<(), WorkshopError> {
     if let Some(kind) = project.kind.filter(|kind| *kind != plugin.kind()) {

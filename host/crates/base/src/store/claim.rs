@@ -8,7 +8,7 @@ use super::{Store, StoreError};
 
 /// Held while what is kept is delivered again; dropping it, or the end of the process, gives it free.
 #[derive(Debug)]
-pub struct Claim(#[allow(dead_code)] File);
+pub struct StoreClaim(#[allow(dead_code)] File);
 
 impl Store {
     /// Claims the store for one holder at a time, in whatever process; none where there is no file, so nothing in it.
@@ -16,7 +16,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Claimed`] at once, where somebody holds it.
-    pub fn claim(&self) -> Result<Option<Claim>, StoreError> {
+    pub fn claim(&self) -> Result<Option<StoreClaim>, StoreError> {
         if !self.is_there()? {
             return Ok(None);
         }
@@ -29,7 +29,7 @@ impl Store {
         let file = File::options().append(true).create(true).mode(0o600).open(&lock);
         let file = file.map_err(self.folder(&lock))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Claim(file))),
+            Ok(()) => Ok(Some(StoreClaim(file))),
             Err(TryLockError::WouldBlock) => Err(StoreError::Claimed {
                 what: self.form.what,
                 path,

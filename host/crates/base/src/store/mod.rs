@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::database;
 use rusqlite::{Connection, Row};
 
-pub use claim::Claim;
+pub use claim::StoreClaim;
 pub use form::Form;
 pub use form::Step;
 

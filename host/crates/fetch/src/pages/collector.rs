@@ -8,7 +8,7 @@ use std::io;
 use super::Collected;
 use super::page::{Page, member_text};
 use crate::error::FetchError;
-use crate::limits::Limits;
+use crate::limits::FetchLimits;
 use crate::lines::{Lines, line};
 use crate::salvage::Piece;
 use crate::spool::Spool;
@@ -48,7 +48,7 @@ pub(super) struct Taken {
 }
 
 impl Collector {
-    pub(super) fn new(spool: &Spool, key: Option<String>, limits: &Limits) -> Result<Collector, FetchError> {
+    pub(super) fn new(spool: &Spool, key: Option<String>, limits: &FetchLimits) -> Result<Collector, FetchError> {
         Ok(Collector {
             lines: Lines::create(spool)?,
             key,

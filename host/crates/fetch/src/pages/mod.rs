@@ -24,9 +24,9 @@ use url::Url;
 use super::download::blocking;
 use super::error::FetchError;
 use super::journal::FetchCheckpoint;
-use super::limits::Limits;
+use super::limits::FetchLimits;
 use super::lines::Tally;
-use super::progress::Progress;
+use super::progress::FetchProgress;
 use super::spool::{Spool, Spooled};
 use super::web_page;
 use remote::{Answer, Remote, Request};
@@ -48,8 +48,8 @@ pub(super) struct Collected {
 /// What a query needs at every page.
 struct Query<'a> {
     remote: &'a Arc<Remote>,
-    limits: &'a Limits,
-    progress: &'a dyn Progress,
+    limits: &'a FetchLimits,
+    progress: &'a dyn FetchProgress,
     turns: &'a PageScheduler,
     request: Request,
     records: Option<&'a str>,
@@ -61,9 +61,9 @@ pub(super) async fn run(
     remote: &Arc<Remote>,
     pages: &sandbox::Pages,
     spool: &Spool,
-    limits: &Limits,
+    limits: &FetchLimits,
     turns: &PageScheduler,
-    progress: &dyn Progress,
+    progress: &dyn FetchProgress,
     journal: &dyn FetchCheckpoint,
 ) -> Result<Collected, FetchError> {
     let request = super::request::build(remote, &pages.request)?

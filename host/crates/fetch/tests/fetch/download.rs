@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchCheckpoint, FetchError, FetchStage, Fetched, Fetcher, Limits, Polling};
+use fetch::{FetchCheckpoint, FetchError, FetchLimits, FetchStage, Fetched, Fetcher, Polling};
 use sandbox::{Fetch, HttpRequest, Job, Method};
 use serde_json::json;
 use servers::*;
@@ -92,9 +92,9 @@ async fn run_from(
         search,
         file: Duration::from_millis(20),
     };
-    let limits = Limits {
+    let limits = FetchLimits {
         polling,
-        ..Limits::default()
+        ..FetchLimits::default()
     };
     let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(()));
     fetcher.fetch_from(&job(file), from, unsure).await.inspect_err(|error| {
@@ -112,9 +112,9 @@ async fn run_waiting(server: &Server, file: Duration) -> Result<Fetched, FetchEr
         search: Duration::ZERO,
         file,
     };
-    let limits = Limits {
+    let limits = FetchLimits {
         polling,
-        ..Limits::default()
+        ..FetchLimits::default()
     };
     let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(()));
     fetcher.fetch(&job("a.csv")).await
@@ -811,9 +811,9 @@ async fn a_submission_that_made_no_job_leaves_nothing_to_look_for() {
                 search: Duration::from_millis(5),
                 ..Polling::default()
             };
-            let limits = Limits {
+            let limits = FetchLimits {
                 polling,
-                ..Limits::default()
+                ..FetchLimits::default()
             };
             let remote = Arc::new(remote(&server.url()));
             let (fetcher, points) = (
@@ -840,7 +840,7 @@ async fn a_poll_that_is_answered_with_a_sign_in_page_keeps_the_job() {
         let server = server(move |seen, _| (seen.path == "/jobs/7").then(answer)).await;
         let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
         let remote = Arc::new(remote(&server.url()));
-        let fetcher = Fetcher::new(remote, spool.path(), Limits::default(), Arc::new(()));
+        let fetcher = Fetcher::new(remote, spool.path(), FetchLimits::default(), Arc::new(()));
         let from = FetchStage::Waiting {
             link: "/jobs/7".into(),
             polls: 1,
@@ -859,7 +859,7 @@ async fn a_job_that_ends_in_a_refusal_is_asked_for_anew_and_not_for_ever() {
         let server = server(move |seen, _| (seen.path == "/jobs/7").then(|| json(200, ended.clone()))).await;
         let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
         let remote = Arc::new(remote(&server.url()));
-        let fetcher = Fetcher::new(remote, spool.path(), Limits::default(), Arc::new(()));
+        let fetcher = Fetcher::new(remote, spool.path(), FetchLimits::default(), Arc::new(()));
         let from = FetchStage::Waiting {
             link: "/jobs/7".into(),
             polls: 1,

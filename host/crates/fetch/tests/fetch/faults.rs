@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::ErrorKind;
-use fetch::{FetchError, Fetcher, Limits, Polling};
-use remote::{Auth, CaFile, ClientAuth, Grant, OAuth2, Remote, Request, Settings};
+use fetch::{FetchError, FetchLimits, Fetcher, Polling};
+use remote::{Auth, CaFile, ClientAuth, GrantType, OAuth2, Remote, Request, Settings};
 use sandbox::{Fetch, HttpRequest, Job, Method, Pages, Paging};
 use servers::*;
 use simulator::{CertificateFlaw, Scenario, Simulator};
@@ -333,7 +333,7 @@ fn connection(address: SocketAddr) -> Settings {
         device_url: None,
         client_id: "client".into(),
         client: ClientAuth::Basic(CANARY.into()),
-        grant: Grant::ClientCredentials,
+        grant: GrantType::ClientCredentials,
         scope: None,
     }));
     settings.retry.attempts = 3;
@@ -383,11 +383,11 @@ async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), Str
         search: Duration::ZERO,
         file: Duration::ZERO,
     };
-    let limits = Limits {
+    let limits = FetchLimits {
         polling,
         control_bytes: 1 << 20,
         page_bytes: 1 << 20,
-        ..Limits::default()
+        ..FetchLimits::default()
     };
     let mut settings = connection(server.address);
     if !matches!(fault, Fault::Mute | Fault::Trickle) {

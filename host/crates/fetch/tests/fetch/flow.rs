@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchError, Fetched, Fetcher, Limits, Polling, Progress};
+use fetch::{FetchError, FetchLimits, FetchProgress, Fetched, Fetcher, Polling};
 use remote::Remote;
 use sandbox::{Call, Fetch, HttpRequest, Job, Method};
 use servers::*;
 
 const CSV: &str = "User Name,IP,Date\njdoe,10.0.0.1,x\n";
 
-fn limits() -> Limits {
-    Limits {
+fn limits() -> FetchLimits {
+    FetchLimits {
         polling: Polling {
             first: Duration::from_millis(1),
             longest: Duration::from_millis(2),
@@ -22,7 +22,7 @@ fn limits() -> Limits {
             search: Duration::ZERO,
             file: Duration::ZERO,
         },
-        ..Limits::default()
+        ..FetchLimits::default()
     }
 }
 
@@ -63,7 +63,7 @@ struct Run {
     _spool: tempfile::TempDir,
 }
 
-async fn run_with(server: &Server, fetch: &Fetch, limits: Limits, progress: Arc<dyn Progress>) -> Run {
+async fn run_with(server: &Server, fetch: &Fetch, limits: FetchLimits, progress: Arc<dyn FetchProgress>) -> Run {
     let spool = tempfile::tempdir().unwrap();
     let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, progress);
     let outcome = fetcher.fetch(fetch).await;
@@ -144,7 +144,7 @@ async fn epm(replace: impl Fn(&Seen, usize) -> Option<Response> + Send + Sync + 
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
 
-impl Progress for Heard {
+impl FetchProgress for Heard {
     fn submitted(&self, link: &str) {
         self.0.lock().unwrap().push(format!("submitted {link}"));
     }
@@ -424,7 +424,7 @@ async fn a_broken_download_is_started_again_and_never_handed_out() {
 #[tokio::test]
 async fn a_file_over_the_limit_is_refused() {
     let server = epm(|_, _| None).await;
-    let limits = Limits {
+    let limits = FetchLimits {
         document_bytes: 10,
         ..limits()
     };

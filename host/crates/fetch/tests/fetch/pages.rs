@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchError, Fetcher, Limits, Progress};
+use fetch::{FetchError, FetchLimits, FetchProgress, Fetcher};
 use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::{Value, json};
 use servers::*;
@@ -35,9 +35,9 @@ fn scim(count: u32) -> Pages {
     pages(Paging::Scim(count), Some("id"))
 }
 
-async fn run_with(server: &Server, pages: Pages, limits: Limits) -> Result<Vec<String>, FetchError> {
+async fn run_with(server: &Server, pages: Pages, limits: FetchLimits) -> Result<Vec<String>, FetchError> {
     struct Quiet;
-    impl Progress for Quiet {}
+    impl FetchProgress for Quiet {}
     let spool = tempfile::tempdir().unwrap();
     let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(Quiet));
     let fetched = fetcher.fetch(&Fetch::Pages(pages)).await.inspect_err(|error| {
@@ -51,7 +51,7 @@ async fn run_with(server: &Server, pages: Pages, limits: Limits) -> Result<Vec<S
 }
 
 async fn run(server: &Server, pages: Pages) -> Result<Vec<String>, FetchError> {
-    run_with(server, pages, Limits::default()).await
+    run_with(server, pages, FetchLimits::default()).await
 }
 
 fn query(seen: &Seen) -> HashMap<String, String> {
@@ -116,17 +116,17 @@ async fn a_list_comes_in_order_with_as_few_requests_as_it_takes() {
 async fn warnings(server: &Server, pages: Pages) -> (Result<Vec<String>, FetchError>, Vec<String>) {
     #[derive(Default)]
     struct Heard(std::sync::Mutex<Vec<String>>);
-    impl Progress for Heard {
+    impl FetchProgress for Heard {
         fn warned(&self, message: &str) {
             self.0.lock().unwrap().push(message.to_owned());
         }
     }
     let (spool, heard) = (tempfile::tempdir().unwrap(), Arc::new(Heard::default()));
-    let progress: Arc<dyn Progress> = heard.clone();
+    let progress: Arc<dyn FetchProgress> = heard.clone();
     let fetcher = Fetcher::new(
         Arc::new(remote(&server.url())),
         spool.path(),
-        Limits::default(),
+        FetchLimits::default(),
         progress,
     );
     let lines = fetcher.fetch(&Fetch::Pages(pages)).await.map(|fetched| {
@@ -287,7 +287,7 @@ async fn a_broken_record_of_a_page_costs_no_other() {
             .await;
             let spool = tempfile::tempdir().unwrap();
             let remote = Arc::new(remote(&server.url()));
-            let fetcher = Fetcher::new(remote, spool.path(), Limits::default(), Arc::new(()));
+            let fetcher = Fetcher::new(remote, spool.path(), FetchLimits::default(), Arc::new(()));
             let fetched = fetcher.fetch(&Fetch::Pages(pages(paging, Some("id")))).await.unwrap();
             let mut text = String::new();
             fetched.open().read_to_string(&mut text).unwrap();
@@ -313,11 +313,11 @@ async fn a_token_that_is_refused_with_400_is_not_taken_for_a_list_that_is_not_so
         device_url: None,
         client_id: "client-1".into(),
         client: remote::ClientAuth::Basic(CANARY.into()),
-        grant: remote::Grant::ClientCredentials,
+        grant: remote::GrantType::ClientCredentials,
         scope: None,
     }));
     let (spool, remote) = (tempfile::tempdir().unwrap(), remote::Remote::new(settings).unwrap());
-    let fetcher = Fetcher::new(Arc::new(remote), spool.path(), Limits::default(), Arc::new(()));
+    let fetcher = Fetcher::new(Arc::new(remote), spool.path(), FetchLimits::default(), Arc::new(()));
     let error = fetcher.fetch(&Fetch::Pages(scim(10))).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "token-refused"));
     assert_eq!((tokens.seen().len(), server.seen().len()), (1, 0));
@@ -529,9 +529,9 @@ async fn a_page_over_the_limit_is_asked_for_in_halves() {
             )
         })
         .await;
-        let limits = Limits {
+        let limits = FetchLimits {
             page_bytes: 2500,
-            ..Limits::default()
+            ..FetchLimits::default()
         };
         let found = run_with(&server, scim(10), limits).await.unwrap();
         let ids: Vec<usize> = (found.iter())
@@ -574,9 +574,9 @@ async fn a_total_that_wanders_ends_in_bounded_time() {
             list(json!(40 + n * step), slice(&ids, start, count))
         })
         .await;
-        let limits = Limits {
+        let limits = FetchLimits {
             pages: 50,
-            ..Limits::default()
+            ..FetchLimits::default()
         };
         let outcome = run_with(&server, scim(10), limits).await;
         assert!(outcome.is_ok() || outcome.unwrap_err().kind() == ErrorKind::Failed);
@@ -693,9 +693,9 @@ async fn what_is_no_page_ends_the_query() {
 async fn a_record_over_the_limit_costs_no_other_and_a_list_over_it_is_refused() {
     let long = || vec![record(0), json!({"id": "a", "x": "y".repeat(500)}), record(1)];
     let server = Server::start(move |_, _| list(json!(3), long())).await;
-    let limits = Limits {
+    let limits = FetchLimits {
         record_bytes: 200,
-        ..Limits::default()
+        ..FetchLimits::default()
     };
     let found = run_with(&server, scim(10), limits).await.unwrap();
     assert_eq!(
@@ -703,17 +703,17 @@ async fn a_record_over_the_limit_costs_no_other_and_a_list_over_it_is_refused() 
         (lines(0..1)[0].as_str(), lines(1..2)[0].as_str())
     );
     assert!(serde_json::from_str::<Value>(&found[1]).is_err() && found[1].contains("yyy"));
-    let limits = Limits {
+    let limits = FetchLimits {
         paged_bytes: 100,
-        ..Limits::default()
+        ..FetchLimits::default()
     };
     assert_eq!(
         run_with(&server, scim(10), limits).await.unwrap_err().code(),
         "fetch-limit"
     );
-    let limits = Limits {
+    let limits = FetchLimits {
         page_bytes: 100,
-        ..Limits::default()
+        ..FetchLimits::default()
     };
     assert_eq!(
         run_with(&server, scim(10), limits).await.unwrap_err().code(),
@@ -815,9 +815,9 @@ async fn chains_without_end_are_cut() {
             )
         })
         .await;
-        let limits = Limits {
+        let limits = FetchLimits {
             pages: 20,
-            ..Limits::default()
+            ..FetchLimits::default()
         };
         let error = run_with(&server, pages(Paging::LinkNext, Some("id")), limits)
             .await

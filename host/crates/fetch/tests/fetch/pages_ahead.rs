@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchError, Fetcher, Limits};
+use fetch::{FetchError, FetchLimits, Fetcher};
 use futures_util::{StreamExt as _, stream};
 use remote::{Parallel, Remote, Settings};
 use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
@@ -78,7 +78,7 @@ impl Held {
 fn fetcher(mut settings: Settings, parallel: u8, spool: &std::path::Path) -> Fetcher {
     settings.parallel = Parallel::new(parallel).unwrap();
     let remote = Remote::new(settings).unwrap();
-    Fetcher::new(Arc::new(remote), spool, Limits::default(), Arc::new(()))
+    Fetcher::new(Arc::new(remote), spool, FetchLimits::default(), Arc::new(()))
 }
 
 fn position(seen: &Seen) -> usize {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchCheckpoint, FetchError, FetchStage, Fetcher, Limits};
+use fetch::{FetchCheckpoint, FetchError, FetchLimits, FetchStage, Fetcher};
 use remote::Remote;
 use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::json;
@@ -61,7 +61,7 @@ fn page(ids: &[usize], seen: &Seen) -> Response {
     )
 }
 
-async fn fetch(url: &str, folder: &Path, filter: &str, limits: Limits) -> Result<Vec<String>, FetchError> {
+async fn fetch(url: &str, folder: &Path, filter: &str, limits: FetchLimits) -> Result<Vec<String>, FetchError> {
     let mut settings = settings(url);
     settings.retry.attempts = 1;
     settings.parallel = remote::Parallel::new(1).unwrap();
@@ -95,7 +95,9 @@ async fn half_read(folder: &Path) -> Halting {
         None => page(&first, seen),
     })
     .await;
-    let error = fetch(&server.url(), folder, "a", Limits::default()).await.unwrap_err();
+    let error = fetch(&server.url(), folder, "a", FetchLimits::default())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     Halting { server, later }
 }
@@ -110,7 +112,7 @@ impl Halting {
     ) -> (Vec<String>, Vec<usize>) {
         *self.later.lock().unwrap() = Some(ids.into_iter().collect());
         let before = self.server.seen().len();
-        let lines = fetch(&self.server.url(), folder, filter, Limits::default())
+        let lines = fetch(&self.server.url(), folder, filter, FetchLimits::default())
             .await
             .unwrap();
         let asked = self.server.seen();
@@ -193,9 +195,9 @@ async fn a_process_that_ends_without_a_word_leaves_what_it_read() {
     let (now, ids) = (Arc::clone(&later), (0..100).collect::<Vec<_>>());
     let (note, limits) = (
         folder.path().join("document.bookmark.partial"),
-        Limits {
+        FetchLimits {
             pages_kept: Duration::ZERO,
-            ..Limits::default()
+            ..FetchLimits::default()
         },
     );
     let told = Arc::clone(&reached);
@@ -253,12 +255,12 @@ async fn records_without_a_key_and_broken_ones_do_not_end_what_is_kept() {
         )
     })
     .await;
-    fetch(&server.url(), folder.path(), "a", Limits::default())
+    fetch(&server.url(), folder.path(), "a", FetchLimits::default())
         .await
         .unwrap_err();
     *failing.lock().unwrap() = false;
     let before = server.seen().len();
-    let found = fetch(&server.url(), folder.path(), "a", Limits::default())
+    let found = fetch(&server.url(), folder.path(), "a", FetchLimits::default())
         .await
         .unwrap();
     assert_eq!(found.len(), 100);

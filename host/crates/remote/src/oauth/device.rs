@@ -12,7 +12,7 @@ use super::endpoint::{Denied, Endpoint, Told};
 use super::redemption::carried;
 use super::source::{Spending, Spent, blocking, refresh_token, token_url};
 use super::store::{Issuer, Store};
-use super::{Grant, OAuth2};
+use super::{GrantType, OAuth2};
 use crate::auth::Auth;
 use crate::channel::Channel;
 use crate::error::RemoteError;
@@ -64,7 +64,7 @@ impl DeviceLogin {
         let Auth::OAuth2(oauth) = &settings.auth else {
             return Err(wrong());
         };
-        let Grant::RefreshToken { initial, store } = &oauth.grant else {
+        let GrantType::RefreshToken { initial, store } = &oauth.grant else {
             return Err(wrong());
         };
         let base = BaseUrl::new(settings.base.clone())?;

@@ -334,7 +334,7 @@ fn skew_of(headers: &HeaderMap) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth::Grant;
+    use crate::oauth::GrantType;
     use crate::redact::Redactor;
     use crate::transport::Network;
 
@@ -349,7 +349,7 @@ mod tests {
                 device_url: None,
                 client_id: "c".into(),
                 client: ClientAuth::Public,
-                grant: Grant::ClientCredentials,
+                grant: GrantType::ClientCredentials,
                 scope: None,
             };
             let endpoint = Endpoint::new(&oauth, url.parse().unwrap(), &settings, Arc::new(channel));

@@ -1,6 +1,6 @@
 //! OAuth 2: how the host obtains tokens.
 //!
-//! [`OAuth2`] says which [`Grant`] to use and how the client proves itself ([`ClientAuth`]). A [`TokenSource`] keeps
+//! [`OAuth2`] says which [`GrantType`] to use and how the client proves itself ([`ClientAuth`]). A [`TokenSource`] keeps
 //! the token of a connection, fetches one at a time, and renews it before it runs out. [`DeviceLogin`] is the
 //! interactive way to a first refresh token (RFC 8628).
 //!
@@ -36,7 +36,7 @@ pub struct OAuth2 {
     /// How the client proves itself.
     pub client: ClientAuth,
     /// What tokens are issued for.
-    pub grant: Grant,
+    pub grant: GrantType,
     /// What the token may do, verbatim.
     pub scope: Option<String>,
 }
@@ -56,7 +56,7 @@ pub enum ClientAuth {
 
 /// What tokens are issued for.
 #[derive(Debug, Clone)]
-pub enum Grant {
+pub enum GrantType {
     /// For the client itself, RFC 6749 section 4.4.
     ClientCredentials,
     /// For the user who once signed in, RFC 6749 section 6.

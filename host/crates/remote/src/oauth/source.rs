@@ -14,7 +14,7 @@ use url::Url;
 use super::endpoint::{Denied, Endpoint, Told, seconds_now};
 use super::redemption::{Redemption, carried};
 use super::store::{Issuer, Reserved, Store};
-use super::{Grant, OAuth2};
+use super::{GrantType, OAuth2};
 use crate::auth::{Credential, sensitive};
 use crate::channel::Channel;
 use crate::error::RemoteError;
@@ -38,7 +38,7 @@ const FOLLOWED_SKEW: i64 = 15 * 60;
 /// Fetches and keeps a connection's token.
 pub(crate) struct TokenSource {
     endpoint: Arc<Endpoint>,
-    grant: Grant,
+    grant: GrantType,
     scope: Option<String>,
     /// Held while a token is fetched, so that others wait for it instead of fetching their own.
     current: Mutex<State>,
@@ -123,7 +123,7 @@ impl TokenSource {
         channel: Arc<Channel>,
     ) -> Result<TokenSource, RemoteError> {
         let url = token_url(oauth, base)?;
-        if let Grant::RefreshToken {
+        if let GrantType::RefreshToken {
             initial: Some(initial), ..
         } = &oauth.grant
         {
@@ -176,11 +176,11 @@ impl TokenSource {
 
     async fn fetch(&self) -> Result<Granted, RemoteError> {
         match &self.grant {
-            Grant::ClientCredentials => {
+            GrantType::ClientCredentials => {
                 self.ask(&|_| Ok(vec![("grant_type", "client_credentials".into())]), CLIENT_HINT)
                     .await
             }
-            Grant::UserAssertion { user, key } => {
+            GrantType::UserAssertion { user, key } => {
                 let fields = |skew: i64| {
                     let assertion = key.assert(
                         &self.endpoint.client_id,
@@ -193,7 +193,7 @@ impl TokenSource {
                 };
                 self.ask(&fields, USER_HINT).await
             }
-            Grant::RefreshToken { initial, store } => self.refresh(initial.as_ref(), store.clone()).await,
+            GrantType::RefreshToken { initial, store } => self.refresh(initial.as_ref(), store.clone()).await,
         }
     }
 
@@ -209,7 +209,7 @@ impl TokenSource {
             Ok(granted) => return Ok(granted),
             Err(denied) => denied,
         };
-        let timed = self.endpoint.is_timed() || matches!(self.grant, Grant::UserAssertion { .. });
+        let timed = self.endpoint.is_timed() || matches!(self.grant, GrantType::UserAssertion { .. });
         let Some(server) = denied
             .skew
             .filter(|server| timed && *server != skew && server.abs() <= FOLLOWED_SKEW)

@@ -67,7 +67,7 @@ mod as_text {
 
 /// One request and the head of its answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry {
+struct RecordedEntry {
     method: String,
     /// Path and query.
     target: String,

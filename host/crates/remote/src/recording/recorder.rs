@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use http::header::CONTENT_TYPE;
 
-use super::{CONTENTS, Entry, Recording, scrub};
+use super::{CONTENTS, RecordedEntry, Recording, scrub};
 use crate::error::RemoteError;
 use crate::origin::BaseUrl;
 use crate::redact::{Redactor, Scrubber};
@@ -76,7 +76,7 @@ impl Transport for Recorder {
             .headers
             .get(CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-        let mut entry = Entry {
+        let mut entry = RecordedEntry {
             method: outgoing.method.to_string(),
             target: scrub::target(&self.redactor, &outgoing.url),
             request_headers: scrub::headers(&self.redactor, &outgoing.headers),
@@ -117,7 +117,7 @@ struct Tape {
     file: File,
     /// None once the end is written.
     scrubber: Option<Scrubber>,
-    entry: Entry,
+    entry: RecordedEntry,
     /// Where the entry is.
     head: PathBuf,
 }

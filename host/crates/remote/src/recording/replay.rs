@@ -14,7 +14,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use url::{Url, form_urlencoded};
 
-use super::{Entry, Recording, unreadable};
+use super::{RecordedEntry, Recording, unreadable};
 use crate::error::RemoteError;
 use crate::transport::{Incoming, Outgoing, Transport};
 
@@ -27,7 +27,7 @@ const PIECE: usize = 64 * 1024;
 pub(crate) struct Replay {
     folder: PathBuf,
     base: Url,
-    left: Mutex<Vec<(String, Entry)>>,
+    left: Mutex<Vec<(String, RecordedEntry)>>,
 }
 
 impl Replay {
@@ -63,7 +63,7 @@ impl Replay {
         &self.base
     }
 
-    fn take(&self, outgoing: &Outgoing) -> Option<(String, Entry)> {
+    fn take(&self, outgoing: &Outgoing) -> Option<(String, RecordedEntry)> {
         let mut left = self.left.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut best: Option<(usize, usize)> = None;
         for (index, (_, entry)) in left.iter().enumerate() {
@@ -82,7 +82,7 @@ fn is_number(name: &str) -> bool {
 }
 
 /// How much a request resembles a recorded one; none where it is another one.
-fn similarity(outgoing: &Outgoing, entry: &Entry) -> Option<usize> {
+fn similarity(outgoing: &Outgoing, entry: &RecordedEntry) -> Option<usize> {
     if outgoing.method.as_str() != entry.method {
         return None;
     }

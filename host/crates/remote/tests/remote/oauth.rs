@@ -10,14 +10,15 @@ use base::ErrorKind;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use remote::{
-    Auth, BaseUrl, ClientAuth, DeviceLogin, Grant, KeyId, OAuth2, Remote, RemoteError, Request, Settings, SigningKey,
+    Auth, BaseUrl, ClientAuth, DeviceLogin, GrantType, KeyId, OAuth2, Remote, RemoteError, Request, Settings,
+    SigningKey,
 };
 use serde_json::{Value, json};
 use servers::*;
 
 const TOKEN: &str = "/oauth2/v1/token";
 
-fn oauth(client: ClientAuth, grant: Grant) -> OAuth2 {
+fn oauth(client: ClientAuth, grant: GrantType) -> OAuth2 {
     OAuth2 {
         token_url: None,
         device_url: None,
@@ -29,7 +30,7 @@ fn oauth(client: ClientAuth, grant: Grant) -> OAuth2 {
 }
 
 fn secret_client() -> OAuth2 {
-    oauth(ClientAuth::Basic(CANARY.into()), Grant::ClientCredentials)
+    oauth(ClientAuth::Basic(CANARY.into()), GrantType::ClientCredentials)
 }
 
 fn with(url: &str, oauth: OAuth2) -> Settings {
@@ -109,7 +110,7 @@ async fn one_token_serves_many_requests_at_once() {
 #[tokio::test]
 async fn a_secret_may_travel_in_the_form() {
     let server = issuer(json!(3600), |_, _| None).await;
-    let client = oauth(ClientAuth::Post(CANARY.into()), Grant::ClientCredentials);
+    let client = oauth(ClientAuth::Post(CANARY.into()), GrantType::ClientCredentials);
     api(&Remote::new(with(&server.url(), client)).unwrap()).await.unwrap();
     let [request] = &token_requests(&server)[..] else {
         panic!("one token request")
@@ -316,7 +317,7 @@ fn claims(assertion: &str) -> Value {
 #[tokio::test]
 async fn a_client_may_prove_itself_by_a_signed_assertion() {
     let server = issuer(json!(3600), |_, _| None).await;
-    let client = oauth(ClientAuth::Assertion(signing_key()), Grant::ClientCredentials);
+    let client = oauth(ClientAuth::Assertion(signing_key()), GrantType::ClientCredentials);
     api(&Remote::new(with(&server.url(), client)).unwrap()).await.unwrap();
     let form = form(&token_requests(&server)[0]);
     assert_eq!(
@@ -337,7 +338,7 @@ async fn a_client_may_prove_itself_by_a_signed_assertion() {
 #[tokio::test]
 async fn a_client_may_vouch_for_a_user() {
     let server = issuer(json!(3600), |_, _| None).await;
-    let grant = Grant::UserAssertion {
+    let grant = GrantType::UserAssertion {
         user: "jdoe".into(),
         key: signing_key(),
     };
@@ -377,14 +378,14 @@ async fn with_clock(ahead: i64) -> Server {
 
 #[tokio::test]
 async fn a_server_with_another_clock_is_met_halfway_and_no_further() {
-    let user = || Grant::UserAssertion {
+    let user = || GrantType::UserAssertion {
         user: "jdoe".into(),
         key: signing_key(),
     };
     let client = || ClientAuth::Assertion(signing_key());
     for (ahead, followed) in [(600, true), (-600, true), (890, true), (1000, false), (-7200, false)] {
         for oauth in [
-            oauth(client(), Grant::ClientCredentials),
+            oauth(client(), GrantType::ClientCredentials),
             oauth(ClientAuth::Basic(CANARY.into()), user()),
             oauth(client(), user()),
         ] {
@@ -412,7 +413,7 @@ async fn an_assertion_is_for_the_token_endpoint_unless_told_otherwise() {
     };
     for audience in [None, Some("https://elsewhere.example/")] {
         let server = issuer(json!(3600), |_, _| None).await;
-        let grant = Grant::UserAssertion {
+        let grant = GrantType::UserAssertion {
             user: "jdoe".into(),
             key: key(audience),
         };
@@ -429,7 +430,7 @@ async fn an_assertion_is_for_the_token_endpoint_unless_told_otherwise() {
 }
 
 fn refreshing(store: &Path, initial: Option<&str>) -> OAuth2 {
-    let grant = Grant::RefreshToken {
+    let grant = GrantType::RefreshToken {
         initial: initial.map(Into::into),
         store: store.to_owned(),
     };

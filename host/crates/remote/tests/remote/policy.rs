@@ -8,7 +8,7 @@ use base::ErrorKind;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::Method;
-use remote::{Auth, ClientAuth, Exchange, Grant, OAuth2, Remote, RemoteError, Request, Response};
+use remote::{Auth, ClientAuth, Exchange, GrantType, OAuth2, Remote, RemoteError, Request, Response};
 use servers::*;
 use tokio::io::AsyncWriteExt as _;
 
@@ -723,7 +723,7 @@ async fn gossip(secrets: Vec<String>) -> Server {
 #[tokio::test]
 async fn a_recording_holds_no_credential_of_any_kind_in_any_spelling() {
     let odd = "c\u{e4}n/ary+5e cret%41&=\"\\<x>";
-    let oauth = |client: ClientAuth, grant: Grant| {
+    let oauth = |client: ClientAuth, grant: GrantType| {
         Auth::OAuth2(Box::new(OAuth2 {
             token_url: None,
             device_url: None,
@@ -734,7 +734,7 @@ async fn a_recording_holds_no_credential_of_any_kind_in_any_spelling() {
         }))
     };
     let state = tempfile::tempdir().unwrap();
-    let refresh = Grant::RefreshToken {
+    let refresh = GrantType::RefreshToken {
         initial: Some(CANARY.into()),
         store: state.path().join("token.json"),
     };
@@ -770,7 +770,7 @@ async fn a_recording_holds_no_credential_of_any_kind_in_any_spelling() {
             ],
         ),
         (
-            oauth(ClientAuth::Basic(odd.into()), Grant::ClientCredentials),
+            oauth(ClientAuth::Basic(odd.into()), GrantType::ClientCredentials),
             vec![
                 "issued-canary".to_owned(),
                 odd.to_owned(),
@@ -778,7 +778,7 @@ async fn a_recording_holds_no_credential_of_any_kind_in_any_spelling() {
             ],
         ),
         (
-            oauth(ClientAuth::Post(odd.into()), Grant::ClientCredentials),
+            oauth(ClientAuth::Post(odd.into()), GrantType::ClientCredentials),
             vec!["issued-canary".to_owned(), odd.to_owned()],
         ),
         (

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use ledger::{FetchState, InFlight, Interval, Record, without};
 use sandbox::Granularity;
 use sink::DeadLetters;
-use sink::dead_letters::Selection;
+use sink::dead_letters::DeadLetterSelection;
 
 pub(super) const MINUTE: i64 = 60_000;
 pub(super) const HOUR: i64 = 60 * MINUTE;
@@ -300,7 +300,7 @@ impl World {
     /// Events that are covered and that not every sink has, though the server could give them.
     fn missing(&self, record: &Record) -> Vec<usize> {
         let letters = self.letters.as_ref().map(|letters| {
-            let entries = letters.list(&Selection::default(), 10_000).unwrap();
+            let entries = letters.list(&DeadLetterSelection::default(), 10_000).unwrap();
             entries.into_iter().map(|entry| entry.event_id).collect()
         });
         let letters: BTreeSet<String> = letters.unwrap_or_default();

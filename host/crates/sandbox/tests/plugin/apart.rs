@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use built_in::BUILT_IN;
-use sandbox::{Limits, PluginError, Sandbox};
+use sandbox::{PluginError, PluginLimits, Sandbox};
 
 use crate::guests::{componentize, hostile, hostile_sink, request};
 
 /// A sandbox whose files are compiled by the real program. Nothing is kept.
-fn apart(limits: Limits) -> Sandbox {
+fn apart(limits: PluginLimits) -> Sandbox {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_compile-plugin"));
     Sandbox::new(limits, None).unwrap().compiling_apart(program, BUILT_IN)
 }
 
-fn here(limits: Limits) -> Sandbox {
+fn here(limits: PluginLimits) -> Sandbox {
     Sandbox::new(limits, None).unwrap()
 }
 
@@ -36,11 +36,11 @@ fn locals_by_loops(locals: usize, loops: usize) -> Vec<u8> {
 #[test]
 fn a_plugin_that_was_compiled_apart_is_the_same_plugin() {
     for guest in [hostile(), &componentize(hostile()), hostile_sink()] {
-        let apart = apart(Limits::default()).load(guest, "guest").unwrap();
-        let here = here(Limits::default()).load(guest, "guest").unwrap();
+        let apart = apart(PluginLimits::default()).load(guest, "guest").unwrap();
+        let here = here(PluginLimits::default()).load(guest, "guest").unwrap();
         assert_eq!(apart.inspect(), here.inspect());
     }
-    let mut report = (apart(Limits::default()).load(hostile(), "guest").unwrap())
+    let mut report = (apart(PluginLimits::default()).load(hostile(), "guest").unwrap())
         .report()
         .unwrap();
     assert_eq!(report.plan(&request("")).unwrap().len(), 1);
@@ -48,16 +48,16 @@ fn a_plugin_that_was_compiled_apart_is_the_same_plugin() {
 
 #[test]
 fn a_refusal_says_the_same_wherever_it_was_found() {
-    let few = Limits {
+    let few = PluginLimits {
         memories: 0,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     for (limits, bytes) in [
-        (Limits::default(), b"\0asm\x0d\0\x01\0\xff\xff\xff\xff".to_vec()),
-        (Limits::default(), b"\0asm\x01\0\0\0\xff\xff\xff\xff".to_vec()),
-        (Limits::default(), b"\x7fELF\x02\x01\x01".to_vec()),
-        (Limits::default(), wat::parse_str("(component)").unwrap()),
-        (Limits::default(), wat::parse_str("(module)").unwrap()),
+        (PluginLimits::default(), b"\0asm\x0d\0\x01\0\xff\xff\xff\xff".to_vec()),
+        (PluginLimits::default(), b"\0asm\x01\0\0\0\xff\xff\xff\xff".to_vec()),
+        (PluginLimits::default(), b"\x7fELF\x02\x01\x01".to_vec()),
+        (PluginLimits::default(), wat::parse_str("(component)").unwrap()),
+        (PluginLimits::default(), wat::parse_str("(module)").unwrap()),
         (few, hostile().to_vec()),
     ] {
         let apart = apart(limits.clone()).load(&bytes, "guest").unwrap_err();
@@ -68,9 +68,9 @@ fn a_refusal_says_the_same_wherever_it_was_found() {
 
 #[test]
 fn a_file_that_takes_too_long_to_compile_is_ended_with_the_limit_that_it_went_over() {
-    let limits = Limits {
+    let limits = PluginLimits {
         compile_time: std::time::Duration::from_secs(1),
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let bytes = locals_by_loops(20_000, 5_000);
     assert!(bytes.len() < 250_000, "{}", bytes.len());
@@ -90,9 +90,9 @@ fn a_file_that_takes_too_long_to_compile_is_ended_with_the_limit_that_it_went_ov
 
 #[test]
 fn a_file_that_takes_too_much_memory_to_compile_is_ended_with_the_limit_that_it_went_over() {
-    let limits = Limits {
+    let limits = PluginLimits {
         compile_memory: 24 << 20,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let error = apart(limits).load(&locals_by_loops(5_000, 2_000), "guest").unwrap_err();
     assert!(
@@ -109,7 +109,7 @@ fn a_file_that_takes_too_much_memory_to_compile_is_ended_with_the_limit_that_it_
 
 #[test]
 fn what_came_with_the_host_is_compiled_without_another_process() {
-    let nowhere = Sandbox::new(Limits::default(), None)
+    let nowhere = Sandbox::new(PluginLimits::default(), None)
         .unwrap()
         .compiling_apart("/nowhere/host".into(), BUILT_IN);
     let (name, component) = BUILT_IN[0];
@@ -130,7 +130,7 @@ fn the_other_process_gets_no_environment_and_need_not_answer() {
     );
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let sandbox = Sandbox::new(Limits::default(), None)
+    let sandbox = Sandbox::new(PluginLimits::default(), None)
         .unwrap()
         .compiling_apart(program, BUILT_IN);
     let error = sandbox.load(hostile(), "guest").unwrap_err().to_string();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use sandbox::{Limits, Plugin, PluginError, ReportPlugin, Request, Sandbox, Window};
+use sandbox::{Plugin, PluginError, PluginLimits, ReportPlugin, Request, Sandbox, Window};
 use wit_component::StringEncoding;
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Function, Resolve, SourceMap, WorldId, WorldItem, WorldKey};
@@ -88,15 +88,15 @@ fn build(guest: &str) -> Vec<u8> {
 }
 
 /// A sandbox whose compiled code is kept between tests: compiling takes longer than most of them.
-pub fn sandbox(limits: Limits) -> Sandbox {
+pub fn sandbox(limits: PluginLimits) -> Sandbox {
     Sandbox::new(limits, Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-code"))).unwrap()
 }
 
 pub fn load(wasm: &[u8]) -> Result<Plugin, PluginError> {
-    sandbox(Limits::default()).load(wasm, "guest")
+    sandbox(PluginLimits::default()).load(wasm, "guest")
 }
 
-pub fn report(wasm: &[u8], limits: Limits) -> ReportPlugin {
+pub fn report(wasm: &[u8], limits: PluginLimits) -> ReportPlugin {
     sandbox(limits).load(wasm, "guest").unwrap().report().unwrap()
 }
 

@@ -3,15 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox::{Document, Limits, PluginError};
+use sandbox::{Document, PluginError, PluginLimits};
 
 use crate::guests::{hostile, raw_plan, report, request};
 
 /// Short, so that the test is; the other limits are never near it.
-fn limits() -> Limits {
-    Limits {
+fn limits() -> PluginLimits {
+    PluginLimits {
         time: Duration::from_millis(300),
-        ..Limits::default()
+        ..PluginLimits::default()
     }
 }
 
@@ -57,9 +57,9 @@ const ANYWHERE: &[(&str, End)] = &[
 fn a_plan_that_goes_wrong_ends_with_its_reason() {
     let mut plugin = report(
         hostile(),
-        Limits {
+        PluginLimits {
             memory: 64 << 20,
-            ..Limits::default()
+            ..PluginLimits::default()
         },
     );
     let mut quick = report(hostile(), limits());
@@ -87,15 +87,15 @@ fn a_plan_that_goes_wrong_ends_with_its_reason() {
 
 #[test]
 fn a_parser_that_goes_wrong_ends_with_its_reason_and_stays_closed() {
-    let limits = Limits {
+    let limits = PluginLimits {
         memory: 256 << 20,
         records: 1000,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let plugin = report(hostile(), limits.clone());
     let quick = report(
         hostile(),
-        Limits {
+        PluginLimits {
             time: Duration::from_millis(300),
             ..limits
         },
@@ -147,10 +147,10 @@ fn a_parser_that_goes_wrong_ends_with_its_reason_and_stays_closed() {
 
 #[test]
 fn all_that_a_run_gets_for_its_documents_is_bounded() {
-    let limits = Limits {
+    let limits = PluginLimits {
         returned: 4 << 20,
         output: 10,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     for behaviour in ["multiply", "multiply-rejects"] {
         let plugin = report(hostile(), limits.clone());
@@ -179,7 +179,7 @@ fn all_that_a_run_gets_for_its_documents_is_bounded() {
 
 #[test]
 fn a_parser_that_is_dropped_unfinished_is_not_called_again() {
-    let plugin = report(hostile(), Limits::default());
+    let plugin = report(hostile(), PluginLimits::default());
     for behaviour in ["drop-trap", "drop-loop"] {
         let document = Document {
             fetch: 0,
@@ -205,9 +205,9 @@ fn an_endless_loop_uses_its_time_and_hardly_more() {
 fn memory_is_counted_over_all_memories_and_tables() {
     // Each of the three stays under the limit by itself.
     let grow = |instruction: &str| format!("({instruction} (i32.const 96)) drop ");
-    let limits = Limits {
+    let limits = PluginLimits {
         memory: 16 << 20,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let two = r#"(memory $b 1) (memory $c 1)"#;
     let table = r#"(table $t 1 funcref)"#;
@@ -243,9 +243,9 @@ fn growth_that_the_module_itself_forbids_does_not_give_bytes_back() {
     let fail = "(memory.grow $b (i32.const 1)) drop ".repeat(100);
     let plan = format!("(memory.grow $b (i32.const 160)) drop {fail} (memory.grow 0 (i32.const 160)) drop unreachable");
     let guest = raw_plan("(memory $b 1 161)", "", &plan);
-    let limits = Limits {
+    let limits = PluginLimits {
         memory: 16 << 20,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     assert_end(
         &report(&guest, limits).plan(&request("")).unwrap_err(),
@@ -297,7 +297,7 @@ fn values_that_are_none_of_their_type_are_refused() {
         ),
     ] {
         let guest = raw_plan(r#"(data (i32.const 1280) "\ff\fe")"#, &data, "i32.const 1024");
-        let error = report(&guest, Limits::default()).plan(&request("")).unwrap_err();
+        let error = report(&guest, PluginLimits::default()).plan(&request("")).unwrap_err();
         match (end, &error) {
             (None, PluginError::Fault(fault)) => assert_eq!(fault.message, "raw", "{case}"),
             (Some(wanted), PluginError::InvalidValue { reason, .. }) => {
@@ -310,14 +310,16 @@ fn values_that_are_none_of_their_type_are_refused() {
         }
     }
     let outside = raw_plan("", "", "i32.const -4");
-    let error = report(&outside, Limits::default()).plan(&request("")).unwrap_err();
+    let error = report(&outside, PluginLimits::default())
+        .plan(&request(""))
+        .unwrap_err();
     assert!(matches!(error, PluginError::InvalidValue { .. }), "{error:?}");
 }
 
 #[test]
 fn the_documentation_explains_every_limit() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/plugin-limits.md")).unwrap();
-    let limits = serde_json::to_value(Limits::default()).unwrap();
+    let limits = serde_json::to_value(PluginLimits::default()).unwrap();
     for name in limits.as_object().unwrap().keys() {
         assert!(page.contains(&format!("\n| `{name}` |")), "{name}");
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use built_in::BUILT_IN;
-use sandbox::{Limits, PluginError, PluginKind, Sandbox};
+use sandbox::{PluginError, PluginKind, PluginLimits, Sandbox};
 
 use crate::guests::{
     componentize, dummy, dummy_module, hostile, load, raw_plan, request, sandbox, wasi_module, wit, wit_world,
@@ -37,7 +37,7 @@ fn no_built_in_plugin_imports_a_function() {
     assert!(!BUILT_IN.is_empty());
     for (name, component) in BUILT_IN {
         assert_eq!(imported_functions(component), [""; 0], "{name}");
-        let plugin = sandbox(Limits::default()).load(component, name).unwrap();
+        let plugin = sandbox(PluginLimits::default()).load(component, name).unwrap();
         assert_eq!(plugin.name(), *name);
         assert_eq!(plugin.inspect().imports, [""; 0], "{name}");
     }
@@ -65,7 +65,7 @@ fn an_inspection_says_what_the_component_is() {
     assert_eq!(inspection.world, "audit:plugin/report-plugin@0.1.0");
     assert_eq!(inspection.size, hostile().len());
     assert_eq!(inspection.sha256.len(), 64);
-    assert_eq!(inspection.limits, Limits::default());
+    assert_eq!(inspection.limits, PluginLimits::default());
     let json = serde_json::to_value(&inspection).unwrap();
     assert_eq!(json["kind"], "report");
     assert_eq!(json["limits"]["time"], 10_000);
@@ -116,9 +116,9 @@ fn a_component_cut_short_is_refused_wherever_it_is_cut() {
 
 #[test]
 fn a_component_over_the_size_limit_is_not_even_read() {
-    let sandbox = sandbox(Limits {
+    let sandbox = sandbox(PluginLimits {
         component: hostile().len() - 1,
-        ..Limits::default()
+        ..PluginLimits::default()
     });
     let error = sandbox.load(hostile(), "guest").unwrap_err();
     assert!(
@@ -129,10 +129,10 @@ fn a_component_over_the_size_limit_is_not_even_read() {
 
 #[test]
 fn memories_and_tables_are_counted_before_the_start() {
-    let limits = Limits {
+    let limits = PluginLimits {
         memories: 2,
         tables: 2,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     for (items, limit) in [
         ("(memory 0) (memory 0) (memory 0)", "memories"),
@@ -161,9 +161,9 @@ fn a_plugin_that_cannot_describe_itself_does_not_load() {
 
 #[test]
 fn a_start_function_runs_under_the_limits() {
-    let limits = Limits {
+    let limits = PluginLimits {
         time: std::time::Duration::from_millis(100),
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let guest = raw_plan("(func $spin (loop $again br $again)) (start $spin)", "", "unreachable");
     let error = sandbox(limits).load(&guest, "guest").unwrap_err();
@@ -184,7 +184,7 @@ fn a_start_function_runs_under_the_limits() {
 fn a_warm_cache_is_used_and_a_damaged_one_is_mended() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("deep/code");
-    let start = || Sandbox::new(Limits::default(), Some(cache.clone())).unwrap();
+    let start = || Sandbox::new(PluginLimits::default(), Some(cache.clone())).unwrap();
     let entry = || entries(&cache).pop().unwrap();
 
     start().load(hostile(), "guest").unwrap();
@@ -207,9 +207,9 @@ fn a_warm_cache_is_used_and_a_damaged_one_is_mended() {
         "the entry was written again"
     );
 
-    let other = Limits {
+    let other = PluginLimits {
         stack: 256 << 10,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     Sandbox::new(other, Some(cache.clone()))
         .unwrap()
@@ -228,7 +228,7 @@ fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
 #[test]
 fn a_cache_that_cannot_be_used_does_not_stop_a_plugin() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let sandbox = Sandbox::new(Limits::default(), Some(file.path().join("code"))).unwrap();
+    let sandbox = Sandbox::new(PluginLimits::default(), Some(file.path().join("code"))).unwrap();
     sandbox.load(hostile(), "guest").unwrap();
 }
 
@@ -319,7 +319,7 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 
 #[test]
 fn every_built_in_sink_explains_its_settings_and_takes_its_own_examples() {
-    let sandbox = sandbox(Limits::default());
+    let sandbox = sandbox(PluginLimits::default());
     let plugins = BUILT_IN
         .iter()
         .map(|(name, component)| sandbox.load(component, name).unwrap());

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use sandbox::{Limits, Sandbox};
+use sandbox::{PluginLimits, Sandbox};
 
 use crate::guests::{componentize, raw_plan, request};
 
@@ -59,10 +59,10 @@ fn small_component() -> &'static [u8] {
 
 /// Loads the bytes and, where that succeeds, asks for a plan.
 fn load_and_plan(bytes: &[u8]) {
-    let limits = Limits {
+    let limits = PluginLimits {
         time: std::time::Duration::from_millis(50),
         memory: 16 << 20,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let sandbox = Sandbox::new(limits, None).unwrap();
     if let Ok(mut plugin) = sandbox.load(bytes, "changed").and_then(|plugin| plugin.report()) {

@@ -1,7 +1,7 @@
 //! Answers in the packed form: the events that they stand for, and every way in which they cannot be true.
 
 use event::{Activity, Event, Outcome, Principal};
-use sandbox::{Document, Limits, PluginError};
+use sandbox::{Document, PluginError, PluginLimits};
 
 use crate::guests::{componentize, dummy, load, packed, report, request, wit_world};
 use crate::limits::{End, assert_end};
@@ -19,7 +19,7 @@ fn document(behaviour: &str) -> Document {
 fn an_answer_that_adds_up_is_its_events() {
     let component = componentize(packed());
     for wasm in [packed(), &component] {
-        let plugin = report(wasm, Limits::default());
+        let plugin = report(wasm, PluginLimits::default());
         let mut parser = plugin.parser(document("")).unwrap();
         let batch = parser.push(b"x").unwrap();
         let anna = Event::new(7, Activity::Logon, Outcome::Success, Principal::named("anna"));
@@ -30,7 +30,7 @@ fn an_answer_that_adds_up_is_its_events() {
 
 #[test]
 fn events_that_were_used_leave_nothing_of_theirs_behind() {
-    let plugin = report(packed(), Limits::default());
+    let plugin = report(packed(), PluginLimits::default());
     let long = || Some("x".repeat(100_000));
     let person = Principal {
         name: "bert".repeat(1000),
@@ -71,12 +71,12 @@ fn events_that_were_used_leave_nothing_of_theirs_behind() {
 
 #[test]
 fn an_answer_that_does_not_add_up_ends_with_its_reason_and_the_parser_stays_closed() {
-    let limits = Limits {
+    let limits = PluginLimits {
         records: 1000,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let strict = report(packed(), limits);
-    let plugin = report(packed(), Limits::default());
+    let plugin = report(packed(), PluginLimits::default());
     for (behaviour, end) in [
         ("no-time", End::Value("as many heads as times")),
         ("no-head", End::Value("as many heads as times")),
@@ -118,9 +118,9 @@ fn an_answer_that_does_not_add_up_ends_with_its_reason_and_the_parser_stays_clos
     }
     let generous = report(
         packed(),
-        Limits {
+        PluginLimits {
             attributes: usize::MAX,
-            ..Limits::default()
+            ..PluginLimits::default()
         },
     );
     let mut parser = generous.parser(document("huge-labels")).unwrap();

@@ -1,6 +1,6 @@
 //! A good guest: plan and parse.
 
-use sandbox::{Document, Fetch, Limits, PluginError, Request};
+use sandbox::{Document, Fetch, PluginError, PluginLimits, Request};
 
 use crate::guests::{hostile, report, request};
 
@@ -15,7 +15,7 @@ fn document(request: Request) -> Document {
 
 #[test]
 fn events_and_rejects_come_back_chunk_by_chunk() {
-    let plugin = report(hostile(), Limits::default());
+    let plugin = report(hostile(), PluginLimits::default());
     let mut parser = plugin.parser(document(request(""))).unwrap();
     let first = parser.push(b"anna\n\nbe").unwrap();
     let second = parser.push("rta\nzoë".as_bytes()).unwrap();
@@ -40,7 +40,7 @@ fn events_and_rejects_come_back_chunk_by_chunk() {
 
 #[test]
 fn a_finished_parser_takes_nothing_more() {
-    let plugin = report(hostile(), Limits::default());
+    let plugin = report(hostile(), PluginLimits::default());
     let mut parser = plugin.parser(document(request(""))).unwrap();
     parser.finish().unwrap();
     assert!(matches!(parser.push(b"x"), Err(PluginError::Closed { .. })));
@@ -49,7 +49,7 @@ fn a_finished_parser_takes_nothing_more() {
 
 #[test]
 fn parsers_of_one_plugin_share_nothing_and_run_in_parallel() {
-    let plugin = report(hostile(), Limits::default());
+    let plugin = report(hostile(), PluginLimits::default());
     std::thread::scope(|scope| {
         for number in 0..4 {
             let mut parser = plugin.parser(document(request(""))).unwrap();
@@ -66,7 +66,7 @@ fn parsers_of_one_plugin_share_nothing_and_run_in_parallel() {
 
 #[test]
 fn a_plan_comes_back_as_the_plugin_made_it() {
-    let mut plugin = report(hostile(), Limits::default());
+    let mut plugin = report(hostile(), PluginLimits::default());
     let fetches = plugin.plan(&request("")).unwrap();
     assert!(matches!(&fetches[..], [Fetch::Call(call)] if call.request.path == ["logons.txt"]));
     assert_eq!(plugin.usage().calls, 2);
@@ -74,7 +74,7 @@ fn a_plan_comes_back_as_the_plugin_made_it() {
 
 #[test]
 fn a_fault_says_what_the_plugin_said() {
-    let mut plugin = report(hostile(), Limits::default());
+    let mut plugin = report(hostile(), PluginLimits::default());
     let error = plugin.plan(&request("plan-fault")).unwrap_err();
     assert_eq!(error.to_string(), "no such thing");
     assert_eq!(error.hint().as_deref(), Some("ask for another"));
@@ -86,7 +86,7 @@ fn a_fault_says_what_the_plugin_said() {
 
 #[test]
 fn a_rejected_record_is_cut_between_characters() {
-    let plugin = report(hostile(), Limits::default());
+    let plugin = report(hostile(), PluginLimits::default());
     let mut parser = plugin.parser(document(request("long-reject"))).unwrap();
     let batch = parser.push(b"").unwrap();
     assert_eq!(batch.rejects[0].raw, "ä".repeat(2048));

@@ -2,13 +2,18 @@
 
 use event::{Activity, Event, Outcome, Principal};
 use sandbox::{
-    Encoder, Grants, Guarantee, HttpResponse, Item, Limits, Partition, Payload, PluginError, Postponement, Settlement,
+    Encoder, Grants, Guarantee, HttpResponse, Item, Partition, Payload, PluginError, PluginLimits, Postponement,
+    Settlement,
 };
 
 use crate::guests::{componentize, dummy, hostile_sink, load, sandbox, settling_sink, wit_world};
 
 fn open(wasm: &[u8], behaviour: &str) -> Encoder {
-    let sink = sandbox(Limits::default()).load(wasm, "guest").unwrap().sink().unwrap();
+    let sink = sandbox(PluginLimits::default())
+        .load(wasm, "guest")
+        .unwrap()
+        .sink()
+        .unwrap();
     let mut encoder = sink.open(&format!("\"{behaviour}\"")).unwrap();
     let event = Event::new(0, Activity::Logon, Outcome::Success, Principal::named("anna"));
     let items = vec![Item::from(&event), Item::from(&event)];
@@ -75,7 +80,7 @@ fn a_question_is_asked_again_until_it_is_answered() {
 
 #[test]
 fn a_question_that_was_not_granted_is_not_asked() {
-    let plugin = sandbox(Limits::default()).load(settling_sink(), "guest").unwrap();
+    let plugin = sandbox(PluginLimits::default()).load(settling_sink(), "guest").unwrap();
     let settle = |grants: &[&str]| {
         let grants = grants.iter().map(|grant| grant.parse().unwrap());
         let sink = plugin.granted(Grants::get().with(grants)).sink().unwrap();

@@ -4,25 +4,26 @@ use std::time::Duration;
 
 use event::{Activity, Event, Outcome, Principal};
 use sandbox::{
-    Body, Delivery, Encoder, Grants, HttpResponse, Item, JsonItem, Limits, Payload, PluginError, PluginKind, Verdict,
+    Body, Delivery, Encoder, Grants, HttpResponse, Item, JsonItem, Payload, PluginError, PluginKind, PluginLimits,
+    Verdict,
 };
 
 use crate::guests::{hostile_sink, sandbox};
 
-fn try_open(behaviour: &str, limits: Limits) -> Result<Encoder, PluginError> {
+fn try_open(behaviour: &str, limits: PluginLimits) -> Result<Encoder, PluginError> {
     let sink = sandbox(limits).load(hostile_sink(), "guest").unwrap().sink().unwrap();
     sink.open(&format!("{{{behaviour}}}"))
 }
 
 fn open(behaviour: &str) -> Encoder {
-    try_open(behaviour, Limits::default()).unwrap()
+    try_open(behaviour, PluginLimits::default()).unwrap()
 }
 
-fn quick() -> Limits {
-    Limits {
+fn quick() -> PluginLimits {
+    PluginLimits {
         time: Duration::from_millis(300),
         memory: 128 << 20,
-        ..Limits::default()
+        ..PluginLimits::default()
     }
 }
 
@@ -68,7 +69,7 @@ fn response(status: u16) -> HttpResponse {
 
 #[test]
 fn a_sink_that_is_granted_less_than_it_sends_is_refused_and_its_request_named() {
-    let plugin = sandbox(Limits::default()).load(hostile_sink(), "guest").unwrap();
+    let plugin = sandbox(PluginLimits::default()).load(hostile_sink(), "guest").unwrap();
     let encode = |grants: &[&str]| {
         let grants = grants.iter().map(|grant| grant.parse().unwrap());
         let sink = plugin.granted(Grants::get().with(grants)).sink().unwrap();
@@ -176,9 +177,9 @@ fn every_call_to_a_sink_runs_under_the_limits() {
         let limits = if behaviour.ends_with("-loop") {
             quick()
         } else {
-            Limits {
+            PluginLimits {
                 memory: 128 << 20,
-                ..Limits::default()
+                ..PluginLimits::default()
             }
         };
         let mut encoder = match try_open(behaviour, limits) {
@@ -223,7 +224,10 @@ fn every_call_to_a_sink_runs_under_the_limits() {
 #[test]
 fn a_fault_leaves_the_encoder_usable() {
     assert_eq!(
-        try_open("open-fault", Limits::default()).err().unwrap().to_string(),
+        try_open("open-fault", PluginLimits::default())
+            .err()
+            .unwrap()
+            .to_string(),
         "bad configuration"
     );
     let mut encoder = open("encode-fault");
@@ -235,7 +239,7 @@ fn a_fault_leaves_the_encoder_usable() {
 
 #[test]
 fn an_inspection_shows_what_only_sinks_have() {
-    let plugin = sandbox(Limits::default()).load(hostile_sink(), "guest").unwrap();
+    let plugin = sandbox(PluginLimits::default()).load(hostile_sink(), "guest").unwrap();
     assert_eq!(plugin.kind(), PluginKind::Sink);
     assert!(matches!(plugin.report(), Err(PluginError::Kind { .. })));
     let json = serde_json::to_value(plugin.inspect()).unwrap();

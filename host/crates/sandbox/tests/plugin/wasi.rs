@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use sandbox::{Limits, PluginError};
+use sandbox::{PluginError, PluginLimits};
 
 use crate::guests::{load, report, request, wasi};
 
-fn answer(behaviour: &str, limits: Limits) -> PluginError {
+fn answer(behaviour: &str, limits: PluginLimits) -> PluginError {
     report(wasi(), limits).plan(&request(behaviour)).unwrap_err()
 }
 
 #[test]
 fn there_is_nothing_to_see_and_every_run_sees_the_same() {
-    let first = answer("look-around", Limits::default()).to_string();
+    let first = answer("look-around", PluginLimits::default()).to_string();
     assert!(
         first.starts_with(
             "environment [], arguments [], cwd None, directories 0, stdin Err(\"StreamError::Closed\"), later true, \
@@ -20,12 +20,12 @@ fn there_is_nothing_to_see_and_every_run_sees_the_same() {
         ),
         "{first}"
     );
-    assert_eq!(first, answer("look-around", Limits::default()).to_string());
+    assert_eq!(first, answer("look-around", PluginLimits::default()).to_string());
 }
 
 #[test]
 fn waiting_does_not_wait() {
-    assert_eq!(answer("sleep", Limits::default()).to_string(), "true [0, 1]");
+    assert_eq!(answer("sleep", PluginLimits::default()).to_string(), "true [0, 1]");
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_flood_of_output_ends_at_the_limit_it_breaks() {
         ("huge-write", "returned"),
         ("streams", "handles"),
     ] {
-        let limits = Limits {
+        let limits = PluginLimits {
             time: Duration::from_secs(60),
-            ..Limits::default()
+            ..PluginLimits::default()
         };
         let error = answer(behaviour, limits);
         assert!(
@@ -68,13 +68,13 @@ fn reaching_outside_ends_the_guest_and_names_the_function() {
         ("socket", "wasi:sockets/instance-network@0.2.3#instance-network"),
         ("huge-random", "wasi:random/random@0.2.3#get-random-bytes"),
     ] {
-        let error = answer(behaviour, Limits::default());
+        let error = answer(behaviour, PluginLimits::default());
         assert!(
             matches!(&error, PluginError::Denied { function, .. } if function == wanted),
             "{behaviour}: {error:?}"
         );
     }
-    let error = answer("exit", Limits::default());
+    let error = answer("exit", PluginLimits::default());
     assert!(
         matches!(&error, PluginError::Trap { reason, .. } if reason == "it exited"),
         "{error:?}"

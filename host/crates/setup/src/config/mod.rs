@@ -340,10 +340,10 @@ pub struct DeadLetters {
     #[schemars(extend("x-default" = "`$XDG_STATE_HOME/host/dead-letters.db`"))]
     pub path: Option<PathBuf>,
     /// Events, at most.
-    #[schemars(extend("x-unit" = "events", "default" = sink::dead_letters::Bounds::default().events))]
+    #[schemars(extend("x-unit" = "events", "default" = sink::dead_letters::DeadLetterBounds::default().events))]
     pub events: Option<u64>,
     /// Bytes of events, ids and reasons, at most.
-    #[schemars(extend("x-unit" = "bytes", "default" = sink::dead_letters::Bounds::default().bytes))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sink::dead_letters::DeadLetterBounds::default().bytes))]
     pub bytes: Option<u64>,
 }
 
@@ -355,10 +355,10 @@ pub struct Rejected {
     #[schemars(extend("x-default" = "`rejected.db` beside the dead letters, else beside the ledger"))]
     pub path: Option<PathBuf>,
     /// Rows, at most.
-    #[schemars(extend("x-unit" = "rows", "default" = rejected::Bounds::default().rows))]
+    #[schemars(extend("x-unit" = "rows", "default" = rejected::RejectedBounds::default().rows))]
     pub rows: Option<u64>,
     /// Bytes of rows, headers and reasons, at most.
-    #[schemars(extend("x-unit" = "bytes", "default" = rejected::Bounds::default().bytes))]
+    #[schemars(extend("x-unit" = "bytes", "default" = rejected::RejectedBounds::default().bytes))]
     pub bytes: Option<u64>,
 }
 
@@ -426,10 +426,10 @@ pub struct Plugin {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fetch {
     /// The largest downloaded file, or answer that is a document.
-    #[schemars(extend("x-unit" = "bytes", "default" = fetch::Limits::default().document_bytes))]
+    #[schemars(extend("x-unit" = "bytes", "default" = fetch::FetchLimits::default().document_bytes))]
     pub document_bytes: Option<u64>,
     /// The largest JSON record; a larger one becomes a rejected row.
-    #[schemars(extend("x-unit" = "bytes", "default" = fetch::Limits::default().record_bytes))]
+    #[schemars(extend("x-unit" = "bytes", "default" = fetch::FetchLimits::default().record_bytes))]
     pub record_bytes: Option<u64>,
     /// Entries of an archive, at most.
     #[schemars(extend("x-unit" = "entries", "default" = fetch::ArchiveLimits::default().entries))]
@@ -446,7 +446,7 @@ pub struct Fetch {
     pub archive_timeout: Option<std::time::Duration>,
     /// Bytes of all documents of a run that wait for their parser in the folder for temporary files, archives and what came
     /// out of them together; beyond, the run ends with exit 1.
-    #[schemars(extend("x-unit" = "bytes", "default" = fetch::Limits::default().spool_bytes))]
+    #[schemars(extend("x-unit" = "bytes", "default" = fetch::FetchLimits::default().spool_bytes))]
     pub spool_bytes: Option<u64>,
     /// How long a run waits for a job on the server; with a ledger the next run goes on with it.
     #[serde(default, deserialize_with = "duration")]
@@ -481,62 +481,62 @@ pub struct Run {
 pub struct Limits {
     /// Wall-clock time of one call into a plugin.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<DurationText>", extend("x-range" = "more than 0, at most `24h`", "default" = in_words(sandbox::Limits::default().time)))]
+    #[schemars(with = "Option<DurationText>", extend("x-range" = "more than 0, at most `24h`", "default" = in_words(sandbox::PluginLimits::default().time)))]
     pub time: Option<std::time::Duration>,
     /// Bytes of all memories and tables of an instance.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().memory))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().memory))]
     pub memory: Option<usize>,
     /// Bytes of the call stack.
-    #[schemars(extend("x-range" = "16384 to 1048576", "x-unit" = "bytes", "default" = sandbox::Limits::default().stack))]
+    #[schemars(extend("x-range" = "16384 to 1048576", "x-unit" = "bytes", "default" = sandbox::PluginLimits::default().stack))]
     pub stack: Option<usize>,
     /// Bytes that one answer may take.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().returned))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().returned))]
     pub returned: Option<usize>,
     /// Events and rejected rows that one call may return.
-    #[schemars(extend("x-unit" = "records", "default" = sandbox::Limits::default().records))]
+    #[schemars(extend("x-unit" = "records", "default" = sandbox::PluginLimits::default().records))]
     pub records: Option<usize>,
     /// Bytes in the strings of one event.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().event))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().event))]
     pub event: Option<usize>,
     /// Bytes of an attribute's name, or of a label.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().attribute_name))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().attribute_name))]
     pub attribute_name: Option<usize>,
     /// Attributes of one event, and labels of one.
-    #[schemars(extend("x-unit" = "attributes", "default" = sandbox::Limits::default().attributes))]
+    #[schemars(extend("x-unit" = "attributes", "default" = sandbox::PluginLimits::default().attributes))]
     pub attributes: Option<usize>,
     /// Bytes of events and rejected rows for each byte of a run's documents.
-    #[schemars(extend("x-unit" = "bytes per byte", "default" = sandbox::Limits::default().output))]
+    #[schemars(extend("x-unit" = "bytes per byte", "default" = sandbox::PluginLimits::default().output))]
     pub output: Option<usize>,
     /// Memories of an instance.
-    #[schemars(extend("x-unit" = "memories", "default" = sandbox::Limits::default().memories))]
+    #[schemars(extend("x-unit" = "memories", "default" = sandbox::PluginLimits::default().memories))]
     pub memories: Option<u32>,
     /// Tables of an instance.
-    #[schemars(extend("x-unit" = "tables", "default" = sandbox::Limits::default().tables))]
+    #[schemars(extend("x-unit" = "tables", "default" = sandbox::PluginLimits::default().tables))]
     pub tables: Option<u32>,
     /// Live resources of an instance.
-    #[schemars(extend("x-unit" = "handles", "default" = sandbox::Limits::default().handles))]
+    #[schemars(extend("x-unit" = "handles", "default" = sandbox::PluginLimits::default().handles))]
     pub handles: Option<usize>,
     /// Fetches in a plan, deliveries of a payload.
-    #[schemars(extend("x-unit" = "fetches", "default" = sandbox::Limits::default().fetches))]
+    #[schemars(extend("x-unit" = "fetches", "default" = sandbox::PluginLimits::default().fetches))]
     pub fetches: Option<usize>,
     /// Bytes of one request or delivery that the plugin describes.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().request))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().request))]
     pub request: Option<usize>,
     /// Bytes of the component's file.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().component))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().component))]
     pub component: Option<usize>,
     /// Processor time that compiling a plugin may take; 5 s more for each MiB of its functions, 110 s more at most.
     #[serde(default, deserialize_with = "duration")]
-    #[schemars(with = "Option<DurationText>", extend("x-range" = "`1s` to `24h`", "default" = in_words(sandbox::Limits::default().compile_time)))]
+    #[schemars(with = "Option<DurationText>", extend("x-range" = "`1s` to `24h`", "default" = in_words(sandbox::PluginLimits::default().compile_time)))]
     pub compile_time: Option<std::time::Duration>,
     /// Bytes of memory that compiling a plugin may take.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().compile_memory))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().compile_memory))]
     pub compile_memory: Option<usize>,
     /// Bytes that an instance may log.
-    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::Limits::default().log))]
+    #[schemars(extend("x-unit" = "bytes", "default" = sandbox::PluginLimits::default().log))]
     pub log: Option<usize>,
     /// Lines that an instance may log.
-    #[schemars(extend("x-unit" = "lines", "default" = sandbox::Limits::default().log_lines))]
+    #[schemars(extend("x-unit" = "lines", "default" = sandbox::PluginLimits::default().log_lines))]
     pub log_lines: Option<usize>,
 }
 

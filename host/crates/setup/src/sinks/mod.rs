@@ -21,7 +21,7 @@ use event::{Encoding, Product, Provenance};
 use remote::Remote;
 use run::RunSink;
 use run::route::Router;
-use sink::dead_letters::{DeadLetters, Entry};
+use sink::dead_letters::{DeadLetterEntry, DeadLetters};
 use sink::{
     DeadLetterContext, Delivery, DeliveryPolicy, Existing, FileOptions, Format, Guarantee, PathTemplate, Sink, SinkSpec,
 };
@@ -296,7 +296,7 @@ pub fn open_alone(config: &Config, name: &str, provenance: &Arc<Provenance>) -> 
 pub fn reopen(
     config: &Config,
     store: &Arc<DeadLetters>,
-    letter: &Entry,
+    letter: &DeadLetterEntry,
     provenance: &Arc<Provenance>,
 ) -> Result<Delivery, SetupError> {
     let name = &letter.sink;

@@ -18,16 +18,16 @@ pub use store::DeadLetters;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct DeadLetterBounds {
     /// Events, at most. Default 1,000,000.
     pub events: u64,
     /// Bytes of events, their ids and the reasons, at most. Default 1 GiB.
     pub bytes: u64,
 }
 
-impl Default for Bounds {
+impl Default for DeadLetterBounds {
     fn default() -> Self {
-        Bounds {
+        DeadLetterBounds {
             events: 1_000_000,
             bytes: 1 << 30,
         }
@@ -36,7 +36,7 @@ impl Default for Bounds {
 
 /// How full the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fill {
+pub struct DeadLetterFill {
     /// Events there.
     pub events: u64,
     /// Events allowed.
@@ -64,7 +64,7 @@ pub struct Undelivered<'a> {
 
 /// A dead letter without its event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct DeadLetterEntry {
     /// Its number; not used again.
     pub number: i64,
     /// The sink's name.
@@ -95,7 +95,7 @@ pub struct Entry {
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     /// What happened.
-    pub entry: Entry,
+    pub entry: DeadLetterEntry,
     /// What is true of all events of its run.
     pub provenance: Provenance,
     /// The event.
@@ -104,7 +104,7 @@ pub struct DeadLetter {
 
 /// Which dead letters are meant; what is left out does not restrict.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub struct DeadLetterSelection {
     /// Of this sink.
     pub sink: Option<String>,
     /// Of this report.
@@ -112,12 +112,12 @@ pub struct Selection {
     /// With these numbers.
     pub numbers: Vec<i64>,
     /// Not those of these sinks that led there.
-    pub except: Vec<Group>,
+    pub except: Vec<DeadLetterGroup>,
 }
 
 /// Letters of one sink that led to one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct DeadLetterGroup {
     /// The sink's name.
     pub sink: String,
     /// What it led to; unknown for those that an earlier version kept.

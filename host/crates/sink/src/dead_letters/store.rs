@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
-use super::{Bounds, DeadLetter, DeadLetterError, Entry, Fill, Group, Selection, Undelivered, schema};
-use base::store::{Claim, Store, json, parsed, unsigned};
+use super::{
+    DeadLetter, DeadLetterBounds, DeadLetterEntry, DeadLetterError, DeadLetterFill, DeadLetterGroup,
+    DeadLetterSelection, Undelivered, schema,
+};
+use base::store::{Store, StoreClaim, json, parsed, unsigned};
 use event::Provenance;
 
 /// The dead letters of all sinks. The file is made when the first letter comes.
 #[derive(Debug)]
 pub struct DeadLetters {
     store: Store,
-    bounds: Bounds,
+    bounds: DeadLetterBounds,
 }
 
 impl DeadLetters {
     /// The store in this file; nothing is opened yet.
-    pub fn at(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
+    pub fn at(path: impl Into<PathBuf>, bounds: DeadLetterBounds) -> Self {
         DeadLetters {
             store: Store::at(path, &schema::FORM),
             bounds,
@@ -26,7 +29,7 @@ impl DeadLetters {
     }
 
     /// No store: there are no letters, and none can be kept.
-    pub fn nowhere(bounds: Bounds) -> Self {
+    pub fn nowhere(bounds: DeadLetterBounds) -> Self {
         DeadLetters {
             store: Store::nowhere(&schema::FORM),
             bounds,
@@ -52,7 +55,7 @@ impl DeadLetters {
     /// # Errors
     ///
     /// A store error at once, where somebody holds them.
-    pub fn claim(&self) -> Result<Option<Claim>, DeadLetterError> {
+    pub fn claim(&self) -> Result<Option<StoreClaim>, DeadLetterError> {
         Ok(self.store.claim()?)
     }
 
@@ -109,7 +112,7 @@ impl DeadLetters {
     }
 
     /// The sinks of the selected letters and what each led to, in order.
-    pub fn groups(&self, selection: &Selection) -> Result<Vec<Group>, DeadLetterError> {
+    pub fn groups(&self, selection: &DeadLetterSelection) -> Result<Vec<DeadLetterGroup>, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
@@ -121,7 +124,7 @@ impl DeadLetters {
         Ok(self.store.database((|| {
             let mut statement = connection.prepare(&query)?;
             let group = |row: &Row<'_>| {
-                Ok(Group {
+                Ok(DeadLetterGroup {
                     sink: row.get(0)?,
                     destination: known(row.get(1)?),
                     letters: unsigned(row, 2)?,
@@ -132,7 +135,7 @@ impl DeadLetters {
     }
 
     /// What happened to the selected letters, oldest first, so many at most.
-    pub fn list(&self, selection: &Selection, most: usize) -> Result<Vec<Entry>, DeadLetterError> {
+    pub fn list(&self, selection: &DeadLetterSelection, most: usize) -> Result<Vec<DeadLetterEntry>, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
@@ -146,7 +149,7 @@ impl DeadLetters {
     }
 
     /// How many letters are selected.
-    pub fn count(&self, selection: &Selection) -> Result<u64, DeadLetterError> {
+    pub fn count(&self, selection: &DeadLetterSelection) -> Result<u64, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(0);
@@ -158,13 +161,13 @@ impl DeadLetters {
     }
 
     /// How much is kept, and how much may be.
-    pub fn fill(&self) -> Result<Fill, DeadLetterError> {
+    pub fn fill(&self) -> Result<DeadLetterFill, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let total = match opened.as_ref() {
             Some(connection) => self.store.database(Total::of(connection))?,
             None => Total { events: 0, bytes: 0 },
         };
-        Ok(Fill {
+        Ok(DeadLetterFill {
             events: total.events,
             most_events: self.bounds.events,
             bytes: total.bytes,
@@ -173,7 +176,12 @@ impl DeadLetters {
     }
 
     /// The selected letters after number `after`, oldest first, so many at most, with their events.
-    pub fn read(&self, selection: &Selection, after: i64, most: usize) -> Result<Vec<DeadLetter>, DeadLetterError> {
+    pub fn read(
+        &self,
+        selection: &DeadLetterSelection,
+        after: i64,
+        most: usize,
+    ) -> Result<Vec<DeadLetter>, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(Vec::new());
@@ -190,7 +198,7 @@ impl DeadLetters {
     }
 
     /// Forgets letters: they were delivered, or are not wanted. Says how many there were.
-    pub fn remove(&self, selection: &Selection) -> Result<u64, DeadLetterError> {
+    pub fn remove(&self, selection: &DeadLetterSelection) -> Result<u64, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
             return Ok(0);
@@ -231,12 +239,12 @@ impl Total {
         })
     }
 
-    fn fits(self, bounds: Bounds) -> bool {
+    fn fits(self, bounds: DeadLetterBounds) -> bool {
         self.events <= bounds.events && self.bytes <= bounds.bytes
     }
 }
 
-/// The columns of an [`Entry`], in its order.
+/// The columns of an [`DeadLetterEntry`], in its order.
 const ENTRY: &str = "number, sink, report, connection, event_id, reason, first_attempt, last_attempt, attempts, times_kept, run_id, \
      destination";
 
@@ -247,7 +255,7 @@ fn put(
     run_id: &str,
     provenance: &Provenance,
     letters: &[Undelivered<'_>],
-    bounds: Bounds,
+    bounds: DeadLetterBounds,
     reasons: Reasons,
 ) -> Result<(Total, Total), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -297,7 +305,7 @@ fn cut(reason: &str) -> &str {
     reason.get(..reason.floor_char_boundary(REASON_BYTES)).unwrap_or(reason)
 }
 
-impl Selection {
+impl DeadLetterSelection {
     fn condition(&self) -> (String, Vec<String>) {
         let mut conditions = vec!["true".to_owned()];
         let mut values = Vec::new();
@@ -326,11 +334,11 @@ fn known(destination: String) -> Option<String> {
     Some(destination).filter(|destination| !destination.is_empty())
 }
 
-fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+fn entry(row: &Row<'_>) -> Result<DeadLetterEntry, rusqlite::Error> {
     let time = |column: usize| -> Result<Timestamp, rusqlite::Error> {
         Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or_default())
     };
-    Ok(Entry {
+    Ok(DeadLetterEntry {
         number: row.get(0)?,
         sink: row.get(1)?,
         destination: known(row.get(11)?),
@@ -386,15 +394,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a").join("letters.db");
         add(
-            &DeadLetters::at(&path, Bounds::default()),
+            &DeadLetters::at(&path, DeadLetterBounds::default()),
             "siem",
             &[event("1"), event("2")],
             "down",
         )
         .unwrap();
 
-        let store = DeadLetters::at(&path, Bounds::default());
-        let read = store.read(&Selection::default(), 0, 10).unwrap();
+        let store = DeadLetters::at(&path, DeadLetterBounds::default());
+        let read = store.read(&DeadLetterSelection::default(), 0, 10).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].event, event("1"));
         assert_eq!(read[0].provenance, samples::epm());
@@ -404,7 +412,7 @@ mod tests {
         );
         assert_eq!(
             store
-                .read(&Selection::default(), read[0].entry.number, 10)
+                .read(&DeadLetterSelection::default(), read[0].entry.number, 10)
                 .unwrap()
                 .len(),
             1
@@ -416,11 +424,11 @@ mod tests {
     #[test]
     fn an_event_is_kept_once_a_sink_with_its_attempts_added_up() {
         let folder = tempfile::tempdir().unwrap();
-        let store = DeadLetters::at(folder.path().join("x.db"), Bounds::default());
+        let store = DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default());
         add(&store, "a", &[event("1")], "first").unwrap();
         add(&store, "a", &[event("1")], "second").unwrap();
         add(&store, "b", &[event("1")], "first").unwrap();
-        let entries = store.list(&Selection::default(), 10).unwrap();
+        let entries = store.list(&DeadLetterSelection::default(), 10).unwrap();
         let seen: Vec<_> = entries
             .iter()
             .map(|entry| (entry.sink.as_str(), entry.reason.as_str(), entry.attempts))
@@ -431,16 +439,16 @@ mod tests {
     #[test]
     fn events_of_one_id_that_say_different_things_are_letters_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
-        let store = DeadLetters::at(folder.path().join("x.db"), Bounds::default());
+        let store = DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default());
         let events: Vec<_> = (0..5).map(|time| Event { time, ..event("same") }).collect();
         add(&store, "a", &events, "first").unwrap();
-        assert_eq!(store.count(&Selection::default()).unwrap(), 5);
+        assert_eq!(store.count(&DeadLetterSelection::default()).unwrap(), 5);
         // What was read back is the letter that it was.
-        let read = store.read(&Selection::default(), 0, 10).unwrap();
+        let read = store.read(&DeadLetterSelection::default(), 0, 10).unwrap();
         let read: Vec<_> = read.into_iter().map(|letter| letter.event).collect();
         assert_eq!(read, events);
         add(&store, "a", &read, "second").unwrap();
-        let entries = store.list(&Selection::default(), 10).unwrap();
+        let entries = store.list(&DeadLetterSelection::default(), 10).unwrap();
         assert_eq!(entries.len(), 5);
         assert!(entries.iter().all(|entry| entry.times_kept == 2));
     }
@@ -450,14 +458,14 @@ mod tests {
     fn whoever_looks_at_the_letters_leaves_this_process_its_locks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
-        let store = DeadLetters::at(&path, Bounds::default());
+        let store = DeadLetters::at(&path, DeadLetterBounds::default());
         add(&store, "a", &[event("1")], "x").unwrap();
         assert!(base::database::is_locked(&path).unwrap());
         // As the claim of a replay, a list, and what a sink refuses again meanwhile.
         let claim = store.claim().unwrap();
         store.sinks().unwrap();
         assert!(base::database::is_locked(&path).unwrap());
-        let other = DeadLetters::at(&path, Bounds::default());
+        let other = DeadLetters::at(&path, DeadLetterBounds::default());
         other.sinks().unwrap();
         add(&other, "b", &[event("2")], "x").unwrap();
         drop((other, claim));
@@ -468,14 +476,14 @@ mod tests {
     fn one_holder_at_a_time_claims_the_letters_whatever_name_leads_to_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
-        let store = DeadLetters::at(&path, Bounds::default());
+        let store = DeadLetters::at(&path, DeadLetterBounds::default());
         assert!(store.claim().unwrap().is_none());
         add(&store, "a", &[event("1")], "x").unwrap();
         let link = folder.path().join("y.db");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let claim = store.claim().unwrap();
         for path in [&path, &link] {
-            let error = DeadLetters::at(path, Bounds::default()).claim().unwrap_err();
+            let error = DeadLetters::at(path, DeadLetterBounds::default()).claim().unwrap_err();
             assert!(
                 matches!(error, DeadLetterError::Store(StoreError::Claimed { .. })),
                 "{error}"
@@ -488,9 +496,9 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
         let folder = tempfile::tempdir().unwrap();
-        let bounds = Bounds {
+        let bounds = DeadLetterBounds {
             events: 2,
-            ..Bounds::default()
+            ..DeadLetterBounds::default()
         };
         let store = DeadLetters::at(folder.path().join("x.db"), bounds);
         add(&store, "a", &[event("1")], "x").unwrap();
@@ -500,13 +508,13 @@ mod tests {
             said.contains("no room for 2 more events") && said.contains("hold 1 of 2 events"),
             "{said}"
         );
-        assert_eq!(store.count(&Selection::default()).unwrap(), 1);
-        store.remove(&Selection::default()).unwrap();
+        assert_eq!(store.count(&DeadLetterSelection::default()).unwrap(), 1);
+        store.remove(&DeadLetterSelection::default()).unwrap();
         add(&store, "a", &[event("2"), event("3")], "x").unwrap();
 
-        let bounds = Bounds {
+        let bounds = DeadLetterBounds {
             bytes: 10,
-            ..Bounds::default()
+            ..DeadLetterBounds::default()
         };
         let store = DeadLetters::at(folder.path().join("y.db"), bounds);
         assert!(matches!(
@@ -520,9 +528,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
         let event_bytes = (json(&event("1")).unwrap().len() + 1) as u64;
-        let bounds = Bounds {
+        let bounds = DeadLetterBounds {
             bytes: event_bytes + 100,
-            ..Bounds::default()
+            ..DeadLetterBounds::default()
         };
         let store = DeadLetters::at(&path, bounds);
         assert!(matches!(
@@ -533,17 +541,17 @@ mod tests {
         assert_eq!(store.fill().unwrap().bytes, event_bytes + 90);
         // A replay in vain finds no room for its longer reason.
         add(&store, "a", &[event("1")], &"y".repeat(101)).unwrap();
-        let entries = store.list(&Selection::default(), 10).unwrap();
+        let entries = store.list(&DeadLetterSelection::default(), 10).unwrap();
         assert_eq!((entries[0].times_kept, entries[0].reason.len()), (2, 90));
         add(&store, "a", &[event("1")], &"z".repeat(100)).unwrap();
         assert_eq!(store.fill().unwrap().bytes, event_bytes + 100);
-        store.remove(&Selection::default()).unwrap();
+        store.remove(&DeadLetterSelection::default()).unwrap();
         assert_eq!(store.fill().unwrap().bytes, 0);
 
-        let store = DeadLetters::at(&path, Bounds::default());
+        let store = DeadLetters::at(&path, DeadLetterBounds::default());
         add(&store, "a", &[event("1")], &"ä".repeat(1 << 20)).unwrap();
         assert_eq!(
-            store.list(&Selection::default(), 10).unwrap()[0].reason.len(),
+            store.list(&DeadLetterSelection::default(), 10).unwrap()[0].reason.len(),
             REASON_BYTES
         );
     }
@@ -551,16 +559,16 @@ mod tests {
     #[test]
     fn letters_are_selected_by_sink_report_and_number() {
         let folder = tempfile::tempdir().unwrap();
-        let store = DeadLetters::at(folder.path().join("x.db"), Bounds::default());
+        let store = DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default());
         add(&store, "a", &[event("1"), event("2")], "x").unwrap();
         add(&store, "b'; DROP TABLE letter; --", &[event("1")], "x").unwrap();
-        let of = |sink: &str| Selection {
+        let of = |sink: &str| DeadLetterSelection {
             sink: Some(sink.into()),
-            ..Selection::default()
+            ..DeadLetterSelection::default()
         };
         assert_eq!(store.count(&of("a")).unwrap(), 2);
         assert_eq!(store.count(&of("b'; DROP TABLE letter; --")).unwrap(), 1);
-        let numbers = Selection {
+        let numbers = DeadLetterSelection {
             numbers: vec![2],
             ..of("a")
         };
@@ -572,8 +580,8 @@ mod tests {
     fn a_store_without_letters_has_no_file_and_another_database_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
-        let store = DeadLetters::at(&path, Bounds::default());
-        assert_eq!(store.count(&Selection::default()).unwrap(), 0);
+        let store = DeadLetters::at(&path, DeadLetterBounds::default());
+        assert_eq!(store.count(&DeadLetterSelection::default()).unwrap(), 0);
         assert!(!path.exists());
 
         let other = Connection::open(&path).unwrap();
@@ -588,7 +596,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), before);
 
         std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
-        let store = DeadLetters::at(&path, Bounds::default());
+        let store = DeadLetters::at(&path, DeadLetterBounds::default());
         assert!(matches!(
             add(&store, "a", &[event("1")], "x"),
             Err(DeadLetterError::Store(StoreError::Database { .. }))
@@ -599,13 +607,19 @@ mod tests {
     fn a_later_version_s_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
-        add(&DeadLetters::at(&path, Bounds::default()), "a", &[event("1")], "x").unwrap();
+        add(
+            &DeadLetters::at(&path, DeadLetterBounds::default()),
+            "a",
+            &[event("1")],
+            "x",
+        )
+        .unwrap();
         Connection::open(&path)
             .unwrap()
             .pragma_update(None, "user_version", 99)
             .unwrap();
-        let error = DeadLetters::at(&path, Bounds::default())
-            .count(&Selection::default())
+        let error = DeadLetters::at(&path, DeadLetterBounds::default())
+            .count(&DeadLetterSelection::default())
             .unwrap_err();
         assert!(error.to_string().contains("version 99"), "{error}");
     }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
-use crate::dead_letters::{Bounds, Selection};
+use crate::dead_letters::{DeadLetterBounds, DeadLetterSelection};
 use event::{Activity, Outcome as EventOutcome, Principal, samples};
 
 /// A receiver that answers by a script, then accepts; it remembers what it took.
@@ -93,7 +93,7 @@ struct Bench {
     _folder: tempfile::TempDir,
 }
 
-fn bench(limits: BatchLimits, bounds: Bounds) -> Bench {
+fn bench(limits: BatchLimits, bounds: DeadLetterBounds) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let dead_letters = Arc::new(DeadLetters::at(folder.path().join("x.db"), bounds));
     let receiver = Receiver::default();
@@ -179,7 +179,7 @@ impl Bench {
     }
 
     fn reasons(&self) -> Vec<String> {
-        let entries = self.dead_letters.list(&Selection::default(), 1000).unwrap();
+        let entries = self.dead_letters.list(&DeadLetterSelection::default(), 1000).unwrap();
         entries.into_iter().map(|entry| entry.reason).collect()
     }
 }
@@ -191,7 +191,7 @@ async fn batches_are_cut_and_gathered_in_order() {
         (small(3, true), vec![1, 1, 3, 1, 1], vec![3, 3, 1]),
         (small(100, true), vec![0, 5, 0], vec![5]),
     ] {
-        let mut bench = bench(limits, Bounds::default());
+        let mut bench = bench(limits, DeadLetterBounds::default());
         let mut next = 0;
         for size in sizes {
             bench.delivery.deliver(&events(next..next + size)).await.unwrap();
@@ -211,7 +211,7 @@ async fn a_batch_weighs_no_more_than_its_limit_but_for_one_heavy_event() {
         bytes: 1000,
         gather: true,
     };
-    let mut bench = bench(limits, Bounds::default());
+    let mut bench = bench(limits, DeadLetterBounds::default());
     let mut heavy = events(0..6);
     for (event, weight) in heavy.iter_mut().zip([400, 400, 400, 5000, 10, 10]) {
         event.message = Some("x".repeat(weight));
@@ -223,7 +223,7 @@ async fn a_batch_weighs_no_more_than_its_limit_but_for_one_heavy_event() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_receiver_is_asked_again_no_sooner_than_it_says() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().script = [retry(None), retry(Some(20)), retry(None)].into();
     let begun = Instant::now();
     bench.delivery.deliver(&events(0..4)).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_busy_receiver_is_asked_again_no_sooner_than_it_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_wants_no_wait_is_not_stormed() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().script = vec![retry(Some(0)); 1000].into();
     bench.delivery.deliver(&events(0..4)).await.unwrap();
     let (_, retries, dead, _) = bench.counts();
@@ -244,7 +244,7 @@ async fn a_receiver_that_wants_no_wait_is_not_stormed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_refuses_a_batch_is_not_down() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     let refused = Verdict::Refused { reason: "no".into() };
     bench.receiver.0.lock().unwrap().script = [unusable("closed"), refused, retry(None)].into();
     bench.delivery.deliver(&events(0..4)).await.unwrap();
@@ -256,7 +256,7 @@ async fn a_receiver_that_refuses_a_batch_is_not_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().script = vec![retry(None); 1000].into();
     let begun = Instant::now();
     for batch in 0..100 {
@@ -277,13 +277,13 @@ async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
     bench.delivery.deliver(&events(1000..1010)).await.unwrap();
     bench.delivery.deliver(&events(1010..1020)).await.unwrap();
     assert_eq!(bench.receiver.0.lock().unwrap().taken, names(1000..1020));
-    assert_eq!(bench.dead_letters.count(&Selection::default()).unwrap(), 1000);
+    assert_eq!(bench.dead_letters.count(&DeadLetterSelection::default()).unwrap(), 1000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_aside() {
     for gather in [false, true] {
-        let mut bench = bench(small(10, gather), Bounds::default());
+        let mut bench = bench(small(10, gather), DeadLetterBounds::default());
         bench.delivery.wait_when_down();
         let mut script = VecDeque::from(vec![Verdict::Accepted; 2]);
         script.extend(vec![retry(None); 1000]);
@@ -297,10 +297,10 @@ async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_
         assert!(error.hint().unwrap().contains("next run"));
         assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
         assert_eq!(bench.delivery.answered(), 20, "where the next run goes on");
-        assert_eq!(bench.dead_letters.count(&Selection::default()).unwrap(), 0);
+        assert_eq!(bench.dead_letters.count(&DeadLetterSelection::default()).unwrap(), 0);
     }
     // What is refused for good would be refused again.
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.delivery.wait_when_down();
     let refused = Verdict::Refused { reason: "400".into() };
     bench.receiver.0.lock().unwrap().script = [refused].into();
@@ -310,7 +310,7 @@ async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_waits_ends_where_the_sink_is_unusable_and_does_not_ask_again() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.delivery.wait_when_down();
     bench.receiver.0.lock().unwrap().script = [Verdict::Accepted, unusable("401")].into();
     let error = bench.delivery.deliver(&events(0..30)).await.unwrap_err();
@@ -325,7 +325,7 @@ async fn a_delivery_that_waits_ends_where_the_sink_is_unusable_and_does_not_ask_
 
 #[tokio::test(start_paused = true)]
 async fn an_unusable_sink_that_nobody_waits_for_is_down_until_it_is_tried_again() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().script = [unusable("401"), unusable("401")].into();
     bench.delivery.deliver(&events(0..30)).await.unwrap();
     assert_eq!(bench.counts(), (0, 0, 30, 0));
@@ -344,7 +344,7 @@ async fn an_unusable_sink_that_nobody_waits_for_is_down_until_it_is_tried_again(
 
 #[tokio::test(start_paused = true)]
 async fn only_what_may_be_taken_later_is_delivered_again() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().script = [partial(), retry(None), partial()].into();
     bench.delivery.deliver(&events(0..6)).await.unwrap();
     // 0 and 3 at once, then 1 and 4 alone, 1 of them, and 4 at last; 2 and 5 never.
@@ -359,7 +359,7 @@ async fn only_what_may_be_taken_later_is_delivered_again() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     let mut script = VecDeque::from(vec![partial()]);
     script.extend(vec![retry(None); 1000]);
     bench.receiver.0.lock().unwrap().script = script;
@@ -373,7 +373,7 @@ async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_left_of_a_batch_may_be_too_large_or_refused() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     let too_large = Verdict::TooLarge { reason: "413".into() };
     bench.receiver.0.lock().unwrap().script = [partial(), too_large].into();
     bench.delivery.deliver(&events(0..6)).await.unwrap();
@@ -390,7 +390,7 @@ async fn what_is_left_of_a_batch_may_be_too_large_or_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_given_back_comes_again_as_a_whole_and_counts_nothing() {
     for last in [retry(None), unusable("401")] {
-        let mut bench = bench(small(10, false), Bounds::default());
+        let mut bench = bench(small(10, false), DeadLetterBounds::default());
         bench.delivery.wait_when_down();
         let mut script = VecDeque::from(vec![partial()]);
         script.extend(vec![last; 1000]);
@@ -404,7 +404,7 @@ async fn a_batch_that_is_given_back_comes_again_as_a_whole_and_counts_nothing() 
 
 #[tokio::test(start_paused = true)]
 async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().script = vec![unacknowledged(None); 4].into();
     bench.delivery.deliver(&events(0..3)).await.unwrap();
     assert_eq!(bench.receiver.0.lock().unwrap().batches, [3; 5]);
@@ -418,7 +418,7 @@ async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
         let asked = bench.receiver.0.lock().unwrap().batches.len() - before;
         assert!(asked < 20, "{asked}");
         assert_eq!(bench.reasons().last().unwrap(), "given up: not acknowledged");
-        let letters = bench.dead_letters.read(&Selection::default(), 0, 10).unwrap();
+        let letters = bench.dead_letters.read(&DeadLetterSelection::default(), 0, 10).unwrap();
         assert!(letters.iter().all(|letter| letter.entry.attempts == 1));
 
         // It is tried again, and one that asks for patience is no longer down.
@@ -432,7 +432,7 @@ async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_longer_than_the_budget_is_not_begun() {
-    let mut bench = bench(small(10, false), Bounds::default());
+    let mut bench = bench(small(10, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().script = [retry(Some(3600))].into();
     let begun = Instant::now();
     bench.delivery.deliver(&events(0..2)).await.unwrap();
@@ -442,7 +442,7 @@ async fn a_wait_longer_than_the_budget_is_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_is_halved_until_it_fits_and_keeps_its_order() {
-    let mut bench = bench(small(100, false), Bounds::default());
+    let mut bench = bench(small(100, false), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().room = Some(3);
     bench.delivery.deliver(&events(0..20)).await.unwrap();
     assert_eq!(bench.receiver.0.lock().unwrap().taken, names(0..20));
@@ -454,12 +454,12 @@ async fn what_is_too_large_is_halved_until_it_fits_and_keeps_its_order() {
 
 #[tokio::test(start_paused = true)]
 async fn only_rejected_events_are_set_aside() {
-    let mut bench = bench(small(10, true), Bounds::default());
+    let mut bench = bench(small(10, true), DeadLetterBounds::default());
     bench.receiver.0.lock().unwrap().poison = vec!["3".into(), "11".into()];
     bench.delivery.deliver(&events(0..15)).await.unwrap();
     bench.delivery.close().await.unwrap();
     assert_eq!(bench.counts(), (13, 0, 2, 0));
-    let letters = bench.dead_letters.read(&Selection::default(), 0, 10).unwrap();
+    let letters = bench.dead_letters.read(&DeadLetterSelection::default(), 0, 10).unwrap();
     let kept: Vec<_> = letters
         .iter()
         .map(|letter| letter.event.subject.name.as_str())
@@ -470,9 +470,9 @@ async fn only_rejected_events_are_set_aside() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_even_be_set_aside_is_counted_and_said() {
-    let bounds = Bounds {
+    let bounds = DeadLetterBounds {
         events: 1,
-        ..Bounds::default()
+        ..DeadLetterBounds::default()
     };
     let mut bench = bench(small(10, false), bounds);
     let refused = Verdict::Refused {
@@ -497,7 +497,7 @@ proptest::proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut bench = bench(small(8, gather), Bounds::default());
+            let mut bench = bench(small(8, gather), DeadLetterBounds::default());
             {
                 let mut inner = bench.receiver.0.lock().unwrap();
                 inner.room = room;
@@ -524,7 +524,7 @@ proptest::proptest! {
             }
             bench.delivery.close().await.unwrap();
             let (delivered, _, dead, undelivered) = bench.counts();
-            let letters = bench.dead_letters.read(&Selection::default(), 0, 10_000).unwrap();
+            let letters = bench.dead_letters.read(&DeadLetterSelection::default(), 0, 10_000).unwrap();
             let mut all = bench.receiver.0.lock().unwrap().taken.clone();
             assert_eq!((delivered, dead, undelivered), (all.len() as u64, letters.len() as u64, 0));
             all.extend(letters.into_iter().map(|letter| letter.event.subject.name));

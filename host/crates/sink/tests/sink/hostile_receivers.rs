@@ -11,9 +11,9 @@ use built_in::built_in;
 use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
 use futures_util::StreamExt as _;
 use remote::{Auth, Remote, Settings};
-use sandbox::{Limits, Plugin, Sandbox};
+use sandbox::{Plugin, PluginLimits, Sandbox};
 use servers::{CANARY, settings};
-use sink::dead_letters::{Bounds, Selection};
+use sink::dead_letters::{DeadLetterBounds, DeadLetterSelection};
 use sink::{
     DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy, HttpOptions, HttpSink, OtlpOptions, OtlpSink,
     PluginOptions, PluginSink, Sink, SinkError, StreamTransport,
@@ -428,7 +428,7 @@ const SINKS: [&str; 5] = ["http", "otlp", "elastic-bulk", "splunk-hec", "slack"]
 
 fn plugin(name: &str) -> Plugin {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    let sandbox = SANDBOX.get_or_init(|| Sandbox::new(Limits::default(), None).unwrap());
+    let sandbox = SANDBOX.get_or_init(|| Sandbox::new(PluginLimits::default(), None).unwrap());
     let component = built_in(name).unwrap();
     sandbox.load(component, name).unwrap()
 }
@@ -487,7 +487,10 @@ fn remains(dead_letters: &Arc<DeadLetters>) -> DeadLetterContext {
 async fn deliver(name: &'static str, plugin: Option<&Plugin>, receiver_name: &str, replies: Vec<Reply>) -> Came {
     let (address, seen, task) = receiver(replies).await;
     let folder = tempfile::tempdir().unwrap();
-    let dead_letters = Arc::new(DeadLetters::at(folder.path().join("dead.db"), Bounds::default()));
+    let dead_letters = Arc::new(DeadLetters::at(
+        folder.path().join("dead.db"),
+        DeadLetterBounds::default(),
+    ));
     let mut delivery = Delivery::new(sink(name, plugin, impatient(address)), quick(), remains(&dead_letters));
     for batch in events().chunks(BATCH) {
         delivery.deliver(batch).await.unwrap();
@@ -495,7 +498,7 @@ async fn deliver(name: &'static str, plugin: Option<&Plugin>, receiver_name: &st
     }
     delivery.close().await.unwrap();
     let tally = delivery.tally();
-    let letters = dead_letters.list(&Selection::default(), EVENTS * 2).unwrap();
+    let letters = dead_letters.list(&DeadLetterSelection::default(), EVENTS * 2).unwrap();
     let ids: BTreeSet<_> = letters.iter().map(|letter| letter.event_id.as_str()).collect();
     let at = format!("{name} at {receiver_name:?}");
     assert_eq!(
@@ -644,7 +647,10 @@ async fn a_credential_that_is_refused_later_on_is_trouble_of_the_sink_and_not_of
                 let replies = vec![taken(name), taken(name), refused.clone(), refused.clone(), refused];
                 let (address, seen, task) = receiver(replies).await;
                 let folder = tempfile::tempdir().unwrap();
-                let letters = Arc::new(DeadLetters::at(folder.path().join("dead.db"), Bounds::default()));
+                let letters = Arc::new(DeadLetters::at(
+                    folder.path().join("dead.db"),
+                    DeadLetterBounds::default(),
+                ));
                 let policy = DeliveryPolicy {
                     // Once it is down, nobody is asked again within the test.
                     max_delay: Duration::from_secs(600),
@@ -670,7 +676,7 @@ async fn a_credential_that_is_refused_later_on_is_trouble_of_the_sink_and_not_of
                     }
                 }
                 let at = format!("{name} {status} waits: {waits}");
-                let kept = letters.list(&Selection::default(), EVENTS).unwrap();
+                let kept = letters.list(&DeadLetterSelection::default(), EVENTS).unwrap();
                 let tally = delivery.tally();
                 assert_eq!(tally.delivered(), 2 * BATCH as u64, "{at}");
                 assert_eq!(seen.requests.load(Ordering::SeqCst), 3, "{at}");
