@@ -12,8 +12,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::book::Book;
 use super::errand::{Brought, Errand, Gate, of_fetch};
+use super::fetching::Fetch;
 use super::{FETCH_AHEAD, RunError};
-use fetch::{Fetched, Fetcher};
+use fetch::Fetched;
 use ledger::{InFlight, LedgerError};
 use remote::TOLERATED_SKEW;
 
@@ -64,7 +65,7 @@ impl Underway {
 
 /// The windows under way.
 pub(super) struct Ahead {
-    fetcher: Arc<Fetcher>,
+    fetcher: Arc<dyn Fetch>,
     book: Arc<Book>,
     pub(super) gate: Arc<Gate>,
     failed: Arc<AtomicBool>,
@@ -72,7 +73,7 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    pub(super) fn new(fetcher: &Arc<Fetcher>, book: &Arc<Book>, gate: &Arc<Gate>) -> Ahead {
+    pub(super) fn new(fetcher: &Arc<dyn Fetch>, book: &Arc<Book>, gate: &Arc<Gate>) -> Ahead {
         Ahead {
             fetcher: Arc::clone(fetcher),
             book: Arc::clone(book),

@@ -73,7 +73,7 @@ impl Run {
             plugin: Reader {
                 asked: self.rejects.plugin.clone(),
                 version: self.description.version.clone(),
-                sha256: self.plugin.digest().to_owned(),
+                sha256: self.plugin_sha256.clone(),
             },
             document: Document {
                 fetch: about.fetch,

@@ -21,7 +21,7 @@ use base::counted::counted;
 use fetch::{Cleanup, FetchError};
 use ledger::{FetchState, InFlight, Interval, LedgerError, Recent, Record, Tier, WindowEnd, merged, without};
 use remote::Class;
-use sandbox::{Blame, PluginError, ReportPlugin};
+use sandbox::{Blame, PluginError};
 use sink::in_one_line;
 
 /// After so long, a job that does not end is given up.
@@ -129,12 +129,11 @@ impl Run {
         &self,
         keeping: &Keeping,
         gate: &Arc<Gate>,
-        report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<(Vec<Done>, Option<RunError>), RunError> {
         let mut held = None;
-        let delivered = self.deliver_each(keeping, gate, report, counts, sinks, &mut held).await;
+        let delivered = self.deliver_each(keeping, gate, counts, sinks, &mut held).await;
         if delivered.is_err() {
             say_held(held.take());
         }
@@ -146,13 +145,12 @@ impl Run {
         &self,
         keeping: &Keeping,
         gate: &Arc<Gate>,
-        report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
         held: &mut Option<RunError>,
     ) -> Result<Vec<Done>, RunError> {
         let mut ahead = Ahead::new(&self.fetcher, &keeping.book, gate);
-        let adopted = self.adopt(keeping, report, counts, &mut ahead).await?;
+        let adopted = self.adopt(keeping, counts, &mut ahead).await?;
         let schedule = after_adoption(
             &self.rules(keeping),
             keeping.wanted,
@@ -182,15 +180,13 @@ impl Run {
                 && let Some((number, planned)) = todo.pop_front()
             {
                 let again = keeping.wanted == Wanted::Period;
-                self.begin(keeping, self.in_flight(number, planned, again), report, &mut ahead);
+                self.begin(keeping, self.in_flight(number, planned, again), &mut ahead);
             }
             self.observer.under_way(ahead.len());
             let Some(mut underway) = ahead.next() else { break };
             taken_up = taken_up.saturating_sub(1);
             let next = ahead.peek();
-            let step = self
-                .window(keeping, &mut underway, next, &pending, report, counts, sinks)
-                .await;
+            let step = self.window(keeping, &mut underway, next, &pending, counts, sinks).await;
             counts.ledger.unsure = ahead.gate.unsure.load(Ordering::Relaxed);
             // What an earlier run fetched says nothing of what the server accepts now.
             if step.is_ok() && underway.window.clock == self.clock() {
@@ -208,7 +204,7 @@ impl Run {
                     ahead.forgive();
                     if let Some(rest) = refused.put(&underway.window, error) {
                         let window = self.in_flight(all, rest, underway.window.again);
-                        self.begin(keeping, window, report, &mut ahead);
+                        self.begin(keeping, window, &mut ahead);
                         all += 1;
                     }
                 }
@@ -247,7 +243,6 @@ impl Run {
     async fn adopt(
         &self,
         keeping: &Keeping,
-        report: &mut ReportPlugin,
         counts: &mut Counts,
         ahead: &mut Ahead,
     ) -> Result<Vec<Interval>, RunError> {
@@ -267,7 +262,7 @@ impl Run {
                 self.observer.resuming(&format!("resuming {more}"));
             }
             counts.ledger.resumed += 1;
-            match report.plan(&self.request_for(window)) {
+            match self.report.plan(&self.request_for(window)) {
                 Ok(plan) if !window.fetches.is_empty() && window.fetches.len() != plan.len() => {
                     let reason = "the plugin plans this window differently than when it was begun";
                     tracing::warn!(window = %window.name, "{reason}: it is given up, and its period asked for anew");
@@ -309,7 +304,7 @@ impl Run {
             period: Interval::new(planned.window.from, planned.window.to),
             settled: planned.settled,
             clock: self.clock(),
-            plugin: self.plugin.digest().to_string(),
+            plugin: self.plugin_sha256.clone(),
             again,
             asked_until: planned.asked_until,
             doubtful_until: planned.doubtful_until,
@@ -320,11 +315,11 @@ impl Run {
     }
 
     /// Begins a window: writes it down, then begins its fetches.
-    fn begin(&self, keeping: &Keeping, window: InFlight, report: &mut ReportPlugin, ahead: &mut Ahead) {
+    fn begin(&self, keeping: &Keeping, window: InFlight, ahead: &mut Ahead) {
         let window = Arc::new(window);
         let begun = Arc::clone(&window);
         let written = keeping.book.change("planned", move |record| record.windows.push(begun));
-        match report.plan(&self.request_for(&window)) {
+        match self.report.plan(&self.request_for(&window)) {
             Ok(plan) => begin_fetches(keeping, window, plan, true, written, ahead),
             Err(error) => ahead.refuse(window, RunError::Plan(error)),
         }
@@ -350,7 +345,6 @@ impl Run {
         underway: &mut Underway,
         next: Option<Arc<InFlight>>,
         pending: &[Done],
-        report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<Step, RunError> {
@@ -363,9 +357,7 @@ impl Run {
             },
             None => Window { from, to },
         });
-        let step = self
-            .deliver(keeping, underway, next, pending, report, counts, sinks)
-            .await;
+        let step = self.deliver(keeping, underway, next, pending, counts, sinks).await;
         if let Err(error) = &step
             && is_final(error, &underway.window)
             && !refused_dates(error)
@@ -383,7 +375,6 @@ impl Run {
         underway: &mut Underway,
         next: Option<Arc<InFlight>>,
         pending: &[Done],
-        report: &mut ReportPlugin,
         counts: &mut Counts,
         sinks: &mut FanOut,
     ) -> Result<Step, RunError> {
@@ -406,7 +397,7 @@ impl Run {
         let request = self.request_for(&window);
         let documents = underway.documents(book);
         let delivered = self
-            .deliver_documents(report, &request, documents, Some(&mut course), counts, sinks)
+            .deliver_documents(&request, documents, Some(&mut course), counts, sinks)
             .await;
         counts.duplicates += course.overlap.duplicates;
         counts.ledger.late.add(course.overlap.late);
@@ -597,7 +588,7 @@ impl Refused {
 }
 
 /// Why a window is given up whose period the server no longer keeps.
-const GONE: &str = "the server no longer has all of its period";
+pub(super) const GONE: &str = "the server no longer has all of its period";
 
 /// Whether some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
 pub(super) fn is_to_be_asked(window: &InFlight) -> bool {

@@ -17,6 +17,7 @@ mod clock;
 mod errand;
 pub mod facts;
 mod fan_out;
+mod fetching;
 #[cfg(test)]
 mod histories;
 mod keep_rejected;
@@ -28,6 +29,7 @@ mod memory;
 mod overlap;
 mod parse;
 pub mod probe;
+mod report;
 mod reread;
 mod retention;
 pub mod route;
@@ -58,9 +60,9 @@ use base::counted::counted;
 use base::store::StoreError;
 use event::id::IdError;
 use event::{Batch, Provenance};
-use fetch::{Cleanup, FetchError, Fetched, Fetcher};
+use fetch::{Cleanup, FetchError, Fetched, Point};
 use ledger::{Interval, LedgerError, Record};
-use sandbox::{ConnectionKind, Plugin, PluginError, ReportPlugin};
+use sandbox::{ConnectionKind, PluginError};
 use sink::{SinkError, in_one_line};
 
 use errand::Gate;
@@ -75,9 +77,11 @@ use stamp::Stamp;
 pub use again::Again;
 pub use book::{Book, StreamFacts};
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
+pub use fetching::Fetch;
 pub use keep_rejected::Rejects;
 pub use kept::{Keeping, Wanted};
 pub use loss::Loss;
+pub use report::{Parser, Report};
 pub use reread::{Reread, RereadError, reread, reread_together};
 pub use retention::{kept, oldest};
 pub use schedule::depth;
@@ -276,8 +280,10 @@ pub trait Observer: Send + Sync {
 pub struct Run {
     /// Names the run in the summary.
     pub id: String,
-    /// The loaded component.
-    pub plugin: Plugin,
+    /// The report plugin.
+    pub report: Arc<dyn Report>,
+    /// SHA-256 of its component, hexadecimal.
+    pub plugin_sha256: String,
     /// What the plugin said it is.
     pub description: sandbox::Description,
     /// What is asked of it.
@@ -285,7 +291,7 @@ pub struct Run {
     /// The period, as the summary shows it.
     pub window: Window,
     /// Carries out fetches.
-    pub fetcher: Arc<Fetcher>,
+    pub fetcher: Arc<dyn Fetch>,
     /// Where events go.
     pub outlets: Vec<Outlet>,
     /// Which of them where.
@@ -391,21 +397,20 @@ impl Run {
         if let Some(keeping) = &self.keeping {
             self.check_clock(keeping)?;
         }
-        let mut report = self.plugin.report()?;
         let mut cleanups = Vec::new();
         let (mut pending, mut held) = (Vec::new(), None);
         match &self.keeping {
             Some(keeping) => {
-                (pending, held) = self.deliver_windows(keeping, gate, &mut report, counts, sinks).await?;
+                (pending, held) = self.deliver_windows(keeping, gate, counts, sinks).await?;
             }
             None => {
-                let plan = report.plan(&self.request).map_err(RunError::Plan)?;
+                let plan = self.report.plan(&self.request).map_err(RunError::Plan)?;
                 tracing::info!(fetches = plan.len(), "planned");
                 let documents = stream::iter(plan)
                     .map(|fetch| fetched(Arc::clone(&self.fetcher), fetch))
                     .buffered(FETCH_AHEAD);
                 cleanups = self
-                    .deliver_documents(&mut report, &self.request, documents, None, counts, sinks)
+                    .deliver_documents(&self.request, documents, None, counts, sinks)
                     .await?;
             }
         }
@@ -499,7 +504,6 @@ impl Run {
     /// answered for.
     async fn deliver_documents(
         &self,
-        report: &mut ReportPlugin,
         request: &sandbox::Request,
         documents: impl Stream<Item = Result<Fetched, RunError>>,
         mut course: Option<&mut Course<'_>>,
@@ -539,16 +543,7 @@ impl Run {
                 }
                 let lost = counts.fate.lost;
                 known = self
-                    .deliver_document(
-                        report,
-                        request,
-                        index,
-                        fetched,
-                        known,
-                        course.as_deref_mut(),
-                        sinks,
-                        counts,
-                    )
+                    .deliver_document(request, index, fetched, known, course.as_deref_mut(), sinks, counts)
                     .await?;
                 if counts.fate.lost == lost {
                     cleanups.extend(cleanup);
@@ -576,7 +571,6 @@ impl Run {
     #[allow(clippy::too_many_arguments)]
     async fn deliver_document(
         &self,
-        report: &mut ReportPlugin,
         request: &sandbox::Request,
         index: u32,
         fetched: Fetched,
@@ -592,7 +586,7 @@ impl Run {
             length: Some(fetched.len()),
         };
         let reading = Reading {
-            report: report.clone(),
+            report: Arc::clone(&self.report),
             about: about.clone(),
             most: self.rejects.most,
             bounds: self.rejects.store.as_ref().map(|store| store.bounds()),
@@ -601,7 +595,7 @@ impl Run {
         let origin = self.origin(&about, fetched.job.clone());
         // It fails only when it is closed, which it never is.
         let turn = PARSERS.acquire().await.ok();
-        let parser = report.parser(about)?;
+        let parser = self.report.parser(about)?;
         let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
         let used = sinks.used();
         let parsing = tokio::task::spawn_blocking(move || {
@@ -657,7 +651,7 @@ impl Run {
             plugin: PluginSummary {
                 name: self.description.name.clone(),
                 version: self.description.version.clone(),
-                sha256: self.plugin.digest().to_string(),
+                sha256: self.plugin_sha256.clone(),
             },
             connection: self.provenance.connection.clone(),
             parameters: self.request.parameters.clone(),
@@ -720,8 +714,10 @@ impl Run {
 }
 
 /// Begins a fetch. It is a task of its own, and so goes on while the document before it is waited for.
-fn fetched(fetcher: Arc<Fetcher>, fetch: sandbox::Fetch) -> impl Future<Output = Result<Fetched, RunError>> {
-    let task = AbortOnDropHandle::new(tokio::spawn(async move { fetcher.fetch(&fetch).await }));
+fn fetched(fetcher: Arc<dyn Fetch>, fetch: sandbox::Fetch) -> impl Future<Output = Result<Fetched, RunError>> {
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        fetcher.fetch_from(&fetch, Point::Start, &()).await
+    }));
     async move {
         let fetched = task.await.map_err(|error| RunError::Internal(error.to_string()))?;
         Ok(fetched?)

@@ -1,11 +1,13 @@
 //! The parsing thread: a spooled document in, batches of identified events out, and what was rejected set aside.
 
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::RunError;
 use super::aside::{Alike, Aside};
+use super::report::{Parser, Report};
 use super::reread;
 use super::stamp::Stamp;
 use super::used::Used;
@@ -13,14 +15,14 @@ use super::verdict::{MaxRejected, TooManyRejected};
 use event::Batch;
 use fetch::Fetched;
 use rejected::Bounds;
-use sandbox::{Parser, ReportPlugin, Usage};
+use sandbox::Usage;
 
 /// What a parser gets at once; within the 64 to 256 KiB that the WIT package promises.
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// How a document is read.
 pub(super) struct Reading {
-    pub(super) report: ReportPlugin,
+    pub(super) report: Arc<dyn Report>,
     pub(super) about: sandbox::Document,
     /// How much of it may be rejected.
     pub(super) most: MaxRejected,
@@ -70,7 +72,7 @@ pub(super) struct SetAside {
 /// Feeds the document to the parser and sends each batch on. Ends quietly when nobody receives any more. Where a document may fail
 /// some of whose rows are events, it is read twice: nothing of one that fails is sent.
 pub(super) fn parse(
-    parser: Parser,
+    parser: Box<dyn Parser>,
     reading: &Reading,
     document: &Fetched,
     mut known: Known,
@@ -120,7 +122,7 @@ pub(super) fn parse(
         rejected => Rejected::Some(Box::new(SetAside {
             rejected,
             preamble: match reading.bounds {
-                Some(_) => reread::preamble(&reading.report, &reading.about, document.open())?,
+                Some(_) => reread::preamble(&*reading.report, &reading.about, document.open())?,
                 None => Vec::new(),
             },
             rows: aside.rows(),
@@ -131,7 +133,7 @@ pub(super) fn parse(
 
 /// Says of a document what the user needs to see.
 fn refused(reading: &Reading, document: &Fetched, events: u64, aside: Aside<'_>) -> Result<TooManyRejected, RunError> {
-    let preamble = reread::preamble(&reading.report, &reading.about, document.open())?;
+    let preamble = reread::preamble(&*reading.report, &reading.about, document.open())?;
     let preamble = String::from_utf8_lossy(&preamble);
     let header = preamble.lines().rfind(|line| !line.trim().is_empty());
     let rejected = aside.rejected;
@@ -148,7 +150,7 @@ fn refused(reading: &Reading, document: &Fetched, events: u64, aside: Aside<'_>)
 
 /// Feeds the document to the parser, until its end or until nobody wants any more of it. Says what that used.
 fn read(
-    mut parser: Parser,
+    mut parser: Box<dyn Parser>,
     document: &Fetched,
     used: Option<&Used>,
     mut each: impl FnMut(Batch) -> Result<bool, RunError>,

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::lines;
+use super::report::Report;
 use super::stamp::Stamp;
 use event::id::IdError;
 use event::{Batch, Event};
 use rejected::RejectedRow;
-use sandbox::{PluginError, ReportPlugin};
+use sandbox::PluginError;
 
 /// Lines that may stand before the first row, at most.
 const LINES: usize = 16;
@@ -49,7 +50,7 @@ pub enum RereadError {
 /// # Errors
 ///
 /// Where the plugin fails, or refuses what it gets in a way that is no reject.
-pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, RereadError> {
+pub fn reread(report: &dyn Report, row: &RejectedRow) -> Result<Reread, RereadError> {
     alone(report, row)?.stamped(row)
 }
 
@@ -61,7 +62,7 @@ pub fn reread(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, Reread
 /// # Errors
 ///
 /// As [`reread`].
-pub fn reread_together(report: &ReportPlugin, rows: &[&RejectedRow]) -> Result<Vec<Reread>, RereadError> {
+pub fn reread_together(report: &dyn Report, rows: &[&RejectedRow]) -> Result<Vec<Reread>, RereadError> {
     let mut read = Vec::with_capacity(rows.len());
     for row in rows {
         read.push(alone(report, row)?);
@@ -82,7 +83,7 @@ pub fn reread_together(report: &ReportPlugin, rows: &[&RejectedRow]) -> Result<V
 }
 
 /// The event of each row where they are one document; of none where that cannot be told.
-fn together(report: &ReportPlugin, rows: &[&RejectedRow], alone: &[Reread]) -> Result<Vec<Option<Event>>, RereadError> {
+fn together(report: &dyn Report, rows: &[&RejectedRow], alone: &[Reread]) -> Result<Vec<Option<Event>>, RereadError> {
     let Some(first) = rows.first() else {
         return Ok(Vec::new());
     };
@@ -150,7 +151,7 @@ fn about(row: &RejectedRow) -> sandbox::Document {
 }
 
 /// Reads a row behind what stood before the first row of its document. Its events are as the plugin made them.
-fn alone(report: &ReportPlugin, row: &RejectedRow) -> Result<Reread, RereadError> {
+fn alone(report: &dyn Report, row: &RejectedRow) -> Result<Reread, RereadError> {
     let mut bytes = row.preamble.clone();
     bytes.extend_from_slice(&row.raw);
     bytes.push(b'\n');
@@ -189,7 +190,7 @@ impl Reread {
 }
 
 /// What stands before the first row of a document, with the ends of its lines; empty where that cannot be told.
-pub(super) fn preamble(report: &ReportPlugin, about: &sandbox::Document, document: impl Read) -> io::Result<Vec<u8>> {
+pub(super) fn preamble(report: &dyn Report, about: &sandbox::Document, document: impl Read) -> io::Result<Vec<u8>> {
     let mut before = Vec::new();
     for line in lines::head(document, LINES, BYTES)? {
         let mut bytes = before.clone();
@@ -212,7 +213,7 @@ pub(super) fn preamble(report: &ReportPlugin, about: &sandbox::Document, documen
     Ok(Vec::new())
 }
 
-fn read(report: &ReportPlugin, document: sandbox::Document, bytes: &[u8]) -> Result<Batch, PluginError> {
+fn read(report: &dyn Report, document: sandbox::Document, bytes: &[u8]) -> Result<Batch, PluginError> {
     let mut parser = report.parser(document)?;
     let mut all = Batch::default();
     let mut add = |batch: Batch| {
@@ -234,7 +235,7 @@ mod tests {
     use built_in::built_in;
     use event::{Product, Provenance};
     use rejected::{Document, Entry, Origin, Period, Reader, Window};
-    use sandbox::{Limits, Plugin, Sandbox};
+    use sandbox::{Limits, Plugin, ReportPlugin, Sandbox};
 
     fn report(name: &str) -> ReportPlugin {
         static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
