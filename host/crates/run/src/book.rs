@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::RunError;
 use super::changes::Changes;
+use super::durable::DurableChange;
 use super::shelf::Shelf;
 use fetch::kept_pages;
 use ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd, spool};
@@ -111,7 +112,8 @@ impl Book {
         };
         book.sweep();
         if !told {
-            book.change("facts", move |record| facts.tell(record)).await?;
+            book.change(DurableChange::Facts, move |record| facts.tell(record))
+                .await?;
         }
         Ok(book)
     }
@@ -162,11 +164,11 @@ impl Book {
         self.changes.record()
     }
 
-    /// Changes the record; `what` names the change in tests. Where the change cannot be kept, the record stays as it was.
+    /// Changes the record; `what` names the change. Where the change cannot be kept, the record stays as it was.
     /// The order of calls counts, and the change is made also where nobody waits for it.
     pub(super) fn change(
         &self,
-        what: &'static str,
+        what: DurableChange,
         change: impl FnOnce(&mut Record) + Send + 'static,
     ) -> BoxFuture<'static, Result<(), LedgerError>> {
         self.changes.change(what, Duration::ZERO, change)
@@ -175,7 +177,7 @@ impl Book {
     /// Notes how far a window is that goes on waiting: not urgent where there are many, for each write is of them all.
     pub(super) fn note(
         &self,
-        what: &'static str,
+        what: DurableChange,
         change: impl FnOnce(&mut Record) + Send + 'static,
     ) -> BoxFuture<'static, Result<(), LedgerError>> {
         let patience = match self.record().windows.len() {
@@ -216,7 +218,7 @@ impl Book {
                 window.delivering |= window.is_here();
             }
         };
-        self.change("committed", commit).await?;
+        self.change(DurableChange::Committed, commit).await?;
         shelf.settle(added.recent, &self.record()).await;
         self.remove(files);
         Ok(())
@@ -225,8 +227,10 @@ impl Book {
     /// Ends a window badly: its period is still to be asked for.
     pub(super) async fn give_up(&self, name: &str, reason: String) -> Result<(), LedgerError> {
         let (files, name) = (self.files_of(name), name.to_owned());
-        self.change("dead", move |record| record.give_up(&name, reason, Timestamp::now()))
-            .await?;
+        self.change(DurableChange::Dead, move |record| {
+            record.give_up(&name, reason, Timestamp::now())
+        })
+        .await?;
         self.remove(files);
         Ok(())
     }
@@ -276,9 +280,9 @@ impl Book {
     /// What cannot be removed now is removed some time.
     fn remove(&self, files: impl IntoIterator<Item = String>) {
         for file in files {
-            base::failpoint!("sweep.before");
+            DurableChange::Sweep.before();
             let _ = std::fs::remove_file(self.spool.join(file));
-            base::failpoint!("sweep.after");
+            DurableChange::Sweep.after();
         }
     }
 }

@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use super::durable::DurableChange;
 use ledger::{Ledger, LedgerError, Record, Revision};
 
 /// The record of a stream, and the changes that are asked for.
@@ -30,8 +31,7 @@ struct Asked {
 }
 
 struct Change {
-    /// Names it in tests.
-    what: &'static str,
+    what: DurableChange,
     make: Box<dyn FnOnce(&mut Record) + Send>,
     answer: Answer,
 }
@@ -61,7 +61,7 @@ impl Changes {
     /// that is, after `patience` at the latest.
     pub(super) fn change(
         self: &Arc<Self>,
-        what: &'static str,
+        what: DurableChange,
         patience: Duration,
         make: impl FnOnce(&mut Record) + Send + 'static,
     ) -> BoxFuture<'static, Result<(), LedgerError>> {
@@ -122,22 +122,22 @@ impl Changes {
         &self,
         expected: Option<Revision>,
         record: &Record,
-        waiting: &[(&'static str, Answer)],
+        waiting: &[(DurableChange, Answer)],
     ) -> Result<Revision, LedgerError> {
         let body = record.encode()?;
-        for (_what, _) in waiting {
-            base::failpoint!("{_what}.before");
+        for (what, _) in waiting {
+            what.before();
         }
         let revision = self.ledger.swap(&self.key, expected, body).await?;
-        for (_what, _) in waiting {
-            base::failpoint!("{_what}.after");
+        for (what, _) in waiting {
+            what.after();
         }
         Ok(revision)
     }
 }
 
 /// Tells everybody who waits for the same write why it failed.
-fn refuse(waiting: Vec<(&'static str, Answer)>, error: LedgerError) {
+fn refuse(waiting: Vec<(DurableChange, Answer)>, error: LedgerError) {
     let error = Arc::new(error);
     for (_, answer) in waiting {
         let _ = answer.send(Err(LedgerError::Shared(Arc::clone(&error))));
@@ -213,7 +213,7 @@ mod tests {
     fn hour(changes: &Arc<Changes>, hour: i64) -> impl Future<Output = Result<(), LedgerError>> + use<> {
         let at = |hour: i64| jiff::Timestamp::from_second(hour * 3600).unwrap();
         let interval = Interval::new(at(2 * hour), at(2 * hour + 1));
-        changes.change("lost", Duration::ZERO, move |record| record.lose(interval))
+        changes.change(DurableChange::Lost, Duration::ZERO, move |record| record.lose(interval))
     }
 
     /// Until a write is under way that took everything asked for so far.
@@ -270,7 +270,7 @@ mod tests {
         let (ledger, changes) = scene();
         ledger.turns.add_permits(2);
         let begin = move |record: &mut Record| record.watermark = Some(jiff::Timestamp::UNIX_EPOCH);
-        let patient = changes.change("begun", Duration::from_secs(3600), begin);
+        let patient = changes.change(DurableChange::Begun, Duration::from_secs(3600), begin);
         assert_eq!(changes.record().watermark, None);
         hour(&changes, 1).await.unwrap();
         patient.await.unwrap();
@@ -287,7 +287,7 @@ mod tests {
             let at = |hour: i64| jiff::Timestamp::from_second(hour * 3600).unwrap();
             let interval = Interval::new(at(2 * number), at(2 * number + 1));
             let lose = move |record: &mut Record| record.lose(interval);
-            patient.push(changes.change("lost", Duration::from_millis(250), lose));
+            patient.push(changes.change(DurableChange::Lost, Duration::from_millis(250), lose));
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(join_all(patient).await.into_iter().all(|made| made.is_ok()));
@@ -304,7 +304,10 @@ mod tests {
         hour(&changes, 1).await.unwrap();
         assert_eq!(kept(&ledger).await.lost.len(), 2);
         let swaps = ledger.swaps.load(Ordering::Relaxed);
-        changes.change("nothing", Duration::ZERO, |_| ()).await.unwrap();
+        changes
+            .change(DurableChange::Told, Duration::ZERO, |_| ())
+            .await
+            .unwrap();
         assert_eq!(ledger.swaps.load(Ordering::Relaxed), swaps);
     }
 }

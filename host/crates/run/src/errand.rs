@@ -10,6 +10,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePer
 
 use super::RunError;
 use super::book::Book;
+use super::durable::DurableChange;
 use fetch::{Cleanup, FetchError, Fetched, Journal, Point, kept_pages};
 use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 
@@ -174,9 +175,9 @@ impl Errand {
         let (name, book) = (file.clone(), Arc::clone(&self.book));
         let kept = tokio::task::spawn_blocking(move || {
             book.check_room(fetched.len())?;
-            base::failpoint!("keep.before");
+            DurableChange::Keep.before();
             let sha256 = fetched.keep(&folder, &name);
-            base::failpoint!("keep.after");
+            DurableChange::Keep.after();
             let sha256 = sha256.map_err(|source| RunError::Keep { folder, source })?;
             Ok(Kept {
                 file: name,
@@ -201,7 +202,7 @@ impl Errand {
     }
 
     async fn reach(&self, state: FetchState) -> Result<(), LedgerError> {
-        let (name, place, word) = (self.window.name.clone(), self.place, state.word());
+        let (name, place, what) = (self.window.name.clone(), self.place, reaching(&state));
         let waiting = matches!(state, FetchState::Waiting { .. });
         let change = move |record: &mut Record| {
             let window = record.window_mut(&name);
@@ -210,8 +211,8 @@ impl Errand {
             }
         };
         match waiting {
-            true => self.book.note(word, change).await,
-            false => self.book.change(word, change).await,
+            true => self.book.note(what, change).await,
+            false => self.book.change(what, change).await,
         }
     }
 
@@ -265,6 +266,18 @@ impl Journal for Errand {
 
     fn unsure(&self) {
         self.gate.unsure.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The change that takes a fetch to a state.
+fn reaching(state: &FetchState) -> DurableChange {
+    match state {
+        FetchState::Planned => DurableChange::Planned,
+        FetchState::Submitting => DurableChange::Submitting,
+        FetchState::Submitted { .. } => DurableChange::Submitted,
+        FetchState::Waiting { .. } => DurableChange::Waiting,
+        FetchState::Ready { .. } => DurableChange::Ready,
+        FetchState::Spooled(_) => DurableChange::Spooled,
     }
 }
 

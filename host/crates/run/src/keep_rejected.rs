@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::durable::DurableChange;
 use super::parse::SetAside;
 use super::verdict::MaxRejected;
 use super::{Run, RunError};
@@ -111,14 +112,14 @@ impl Run {
         let now = Timestamp::now();
         let keeping = tokio::task::spawn_blocking(move || -> Result<(u64, u64), RunError> {
             let (mut kept, mut refused) = (0, beyond);
-            base::failpoint!("rejects.before");
+            DurableChange::Rejects.before();
             rows.each(|rows| -> Result<(), RunError> {
                 let added = store.add(&stream, &origin, &aside.preamble, rows, now)?;
                 kept += added.kept;
                 refused += added.refused;
                 Ok(())
             })?;
-            base::failpoint!("rejects.after");
+            DurableChange::Rejects.after();
             Ok((kept, refused))
         });
         let (kept, refused) = keeping.await.map_err(|error| RunError::Internal(error.to_string()))??;

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ahead::{Ahead, Underway};
 use super::book::Book;
+use super::durable::DurableChange;
 use super::errand::Gate;
 use super::fan_out::{FanOut, Standing};
 use super::overlap::{Late, Overlap};
@@ -108,7 +109,7 @@ impl Course<'_> {
                     window.delivering = true;
                 }
             };
-            self.book.change("delivering", change).await?;
+            self.book.change(DurableChange::Delivering, change).await?;
         }
         self.begun = true;
         Ok(())
@@ -159,12 +160,15 @@ impl Run {
             &adopted,
         )?;
         for lost in schedule.lost {
-            keeping.book.change("lost", move |record| record.lose(lost)).await?;
+            keeping
+                .book
+                .change(DurableChange::Lost, move |record| record.lose(lost))
+                .await?;
             counts.ledger.lost.push(lost);
         }
         if let Some(begin) = schedule.begin {
             let begin = move |record: &mut Record| record.watermark = record.watermark.or(Some(begin));
-            keeping.book.change("begun", begin).await?;
+            keeping.book.change(DurableChange::Begun, begin).await?;
         }
         let fresh = |planned: &Planned| !adopted.contains(&Interval::new(planned.window.from, planned.window.to));
         let mut todo: VecDeque<_> = schedule.windows.into_iter().filter(fresh).enumerate().collect();
@@ -318,7 +322,9 @@ impl Run {
     fn begin(&self, keeping: &Keeping, window: InFlight, ahead: &mut Ahead) {
         let window = Arc::new(window);
         let begun = Arc::clone(&window);
-        let written = keeping.book.change("planned", move |record| record.windows.push(begun));
+        let written = keeping
+            .book
+            .change(DurableChange::Planned, move |record| record.windows.push(begun));
         match self.report.plan(&self.request_for(&window)) {
             Ok(plan) => begin_fetches(keeping, window, plan, true, written, ahead),
             Err(error) => ahead.refuse(window, RunError::Plan(error)),
@@ -499,7 +505,7 @@ fn begin_fetches(
     let change = window.fetches.is_empty().then(|| {
         Arc::make_mut(&mut window).fetches = vec![FetchState::Planned; plan.len()];
         let (fetches, name) = (window.fetches.clone(), window.name.clone());
-        keeping.book.change("fetches", move |record: &mut Record| {
+        keeping.book.change(DurableChange::Fetches, move |record: &mut Record| {
             if let Some(window) = record.window_mut(&name) {
                 window.fetches = fetches;
             }
@@ -582,7 +588,7 @@ impl Refused {
         let lost: Vec<_> = days.into_iter().flat_map(|days| without(days, &known)).collect();
         let all = lost.clone();
         let lose = move |record: &mut Record| all.into_iter().for_each(|lost| record.lose(lost));
-        keeping.book.change("lost", lose).await?;
+        keeping.book.change(DurableChange::Lost, lose).await?;
         Ok(lost)
     }
 }

@@ -14,6 +14,7 @@ mod book;
 mod calendar;
 mod changes;
 mod clock;
+mod durable;
 mod errand;
 pub mod facts;
 mod fan_out;
@@ -76,6 +77,7 @@ use stamp::Stamp;
 
 pub use again::Again;
 pub use book::{Book, StreamFacts};
+pub use durable::DurableChange;
 pub use fan_out::{Outlet, SinkProgress, WhenDown};
 pub use fetching::Fetch;
 pub use keep_rejected::Rejects;
@@ -492,7 +494,7 @@ impl Run {
         }
         let told = gaps.clone();
         let change = move |record: &mut Record| record.untold.retain(|gap| !told.contains(gap));
-        keeping.book.change("told", change).await?;
+        keeping.book.change(DurableChange::Told, change).await?;
         Ok(Some(RunError::Gap {
             report: self.provenance.report.clone(),
             connection: self.provenance.connection.clone(),

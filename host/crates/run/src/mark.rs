@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use percent_encoding::{AsciiSet, CONTROLS};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::durable::DurableChange;
 use event::Event;
 use ledger::{Intent, Ledger, LedgerError, Progress, Reached, Revision, Stream};
 use sink::{Journal, Seal};
@@ -130,7 +131,7 @@ impl Mark {
         if there {
             self.progress.windows.extend(intent.windows);
         }
-        self.keep("looked").await
+        self.keep(DurableChange::Looked).await
     }
 
     /// The events that the sink has not answered for yet.
@@ -158,7 +159,7 @@ impl Mark {
         if !same {
             // They are delivered by the next run, all of them.
             self.progress.windows.remove(&self.window);
-            self.keep("mark").await?;
+            self.keep(DurableChange::Mark).await?;
             return Err(MarkError::Changed);
         }
         self.came(passed);
@@ -191,7 +192,7 @@ impl Mark {
         if self.seen < reached.events {
             // All of the window came by, and it is less than before: so it is another one.
             self.progress.windows.remove(&self.window);
-            self.keep("mark").await?;
+            self.keep(DurableChange::Mark).await?;
             return Err(MarkError::Changed);
         }
         *reached = Reached {
@@ -199,7 +200,7 @@ impl Mark {
             batches: reached.batches + 1,
             last: self.last.clone(),
         };
-        self.keep("mark").await
+        self.keep(DurableChange::Mark).await
     }
 
     /// Whether the sink has answered durably for everything of the window.
@@ -235,25 +236,25 @@ impl Mark {
             sha256: seal.sha256.clone(),
             windows: self.reached(seal).collect(),
         });
-        self.keep("intent").await
+        self.keep(DurableChange::Intent).await
     }
 
     async fn confirm(&mut self) -> Result<(), MarkError> {
         if let Some(intent) = self.progress.intent.take() {
             self.progress.windows.extend(intent.windows);
         }
-        self.keep("sealed").await?;
+        self.keep(DurableChange::Sealed).await?;
         // Only the last window can go on.
         let whole = self.spans.len().saturating_sub(1);
         self.spans.drain(..whole);
         Ok(())
     }
 
-    async fn keep(&mut self, what: &'static str) -> Result<(), MarkError> {
+    async fn keep(&mut self, what: DurableChange) -> Result<(), MarkError> {
         let json = self.progress.encode()?;
-        base::failpoint!("{what}.before");
+        what.before();
         self.revision = Some(self.ledger.swap(&self.key, self.revision, json).await?);
-        base::failpoint!("{what}.after");
+        what.after();
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::durable::DurableChange;
 use ledger::{Document, Ids, Ledger, LedgerError, Noted, Recent, Record, Revision, Stream};
 
 /// The ids that were committed, and their documents.
@@ -58,14 +59,14 @@ impl Shelf {
         }
         found.retain(|key, _| !shelf.documents.contains_key(key));
         if moves || !found.is_empty() {
-            base::failpoint!("renewed.before");
+            DurableChange::Renewed.before();
             revision = Some(
                 shelf
                     .ledger
                     .swap(&shelf.stream.key(), revision, record.encode()?)
                     .await?,
             );
-            base::failpoint!("renewed.after");
+            DurableChange::Renewed.after();
         }
         for document in found.into_values() {
             shelf.remove(&document.key, document.revision).await?;
@@ -114,7 +115,7 @@ impl Shelf {
         for (day, ids) in days {
             let noted = ids.noted();
             let key = self.stream.ids_key(day, &noted);
-            base::failpoint!("ids.before");
+            DurableChange::Ids.before();
             let revision = match self.ledger.swap(&key, None, ids.encode()).await {
                 // Nothing else is ever written under this key.
                 Err(LedgerError::Conflict { .. }) => {
@@ -124,7 +125,7 @@ impl Shelf {
                 }
                 written => written?,
             };
-            base::failpoint!("ids.after");
+            DurableChange::Ids.after();
             self.documents.insert(key, revision);
             all.insert(day, noted);
         }
@@ -132,9 +133,9 @@ impl Shelf {
     }
 
     async fn remove(&self, key: &str, revision: Revision) -> Result<(), LedgerError> {
-        base::failpoint!("forget.before");
+        DurableChange::Forget.before();
         self.ledger.remove(key, revision).await?;
-        base::failpoint!("forget.after");
+        DurableChange::Forget.after();
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! [`script`] says what happens; [`process`] carries out a [`Run`](crate::Run), the one that the program carries out, with a
 //! [`plugin`] and a [`server`] of the model's; [`world`] is the oracle; [`frail`] is what fails.
-//! `HISTORIES=100000 cargo test -p run histories -- --nocapture` runs so many.
+//! `HISTORIES=100000 cargo test -p run histories -- --nocapture` runs so many, and `HISTORIES_SEED` the same ones
+//! again.
 
 mod frail;
 mod plugin;
@@ -13,10 +14,11 @@ mod server;
 mod world;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use crate::RunError;
 use frail::{Frail, Life};
@@ -270,28 +272,39 @@ type Opener = Box<dyn Fn() -> Arc<dyn Ledger>>;
 fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> Opener) -> Seen {
     let wanted = std::env::var("HISTORIES").map_or(default, |count| count.parse::<u32>().unwrap() / share);
     let threads = 2;
+    let seed = std::env::var("HISTORIES_SEED").map_or_else(|_| seed_of_now(), |seed| seed.parse().unwrap());
     let seen = Mutex::new(Seen::default());
     let begun = std::time::Instant::now();
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
+        for thread in 0..threads {
+            let (seen, lived) = (&seen, AtomicU32::new(0));
+            scope.spawn(move || {
                 let runtime = runtime();
+                let wrong = AtomicU32::new(0);
                 let mut runner = TestRunner::new(Config {
                     cases: wanted.div_ceil(threads),
                     failure_persistence: None,
                     max_shrink_iters: 4000,
+                    rng_seed: RngSeed::Fixed(seed + u64::from(thread)),
                     ..Config::default()
                 });
                 let result = runner.run(&history(), |history| {
                     let folder = scratch();
+                    let number = lived.fetch_add(1, Ordering::Relaxed) + 1;
                     let lived = runtime.block_on(history.live(&ledger(folder.path()), folder.path()));
-                    for (what, times) in lived.map_err(TestCaseError::fail)?.0 {
+                    let lived = lived.map_err(|reason| {
+                        // Those that come after it are smaller ones that may be wrong as well.
+                        let _ = wrong.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+                        TestCaseError::fail(reason)
+                    });
+                    for (what, times) in lived?.0 {
                         *seen.lock().unwrap().0.entry(what).or_default() += times;
                     }
                     Ok(())
                 });
                 if let Err(TestError::Fail(reason, history)) = result {
-                    panic!("{reason}\n{history:#?}");
+                    let number = wrong.into_inner();
+                    panic!("{reason}\nthe {number}th history of HISTORIES_SEED={seed}, thread {thread}: {history:#?}");
                 }
             });
         }
@@ -302,6 +315,12 @@ fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> Opener) -
         begun.elapsed().as_secs_f64()
     );
     seen
+}
+
+/// Another one with each run of the tests.
+fn seed_of_now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap().as_secs()
 }
 
 /// One thread for what blocks, so that it is done in order.
