@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::frail::Glitch;
 use super::world::{DAY, HOUR, MINUTE, Occurrence, at};
 use crate::calendar::{notable_day, time_of_day};
-use crate::kept::Wanted;
 use crate::window::Window;
+use crate::windows::Wanted;
 use sandbox::Granularity;
 
 /// A sink of a history.

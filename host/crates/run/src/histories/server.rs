@@ -15,9 +15,9 @@ use sha2::{Digest as _, Sha256};
 use super::frail::Life;
 use super::script::Process;
 use super::world::{MINUTE, Shared, Status, at, lock};
-use crate::book::Book;
-use crate::errand::Errand;
 use crate::fetching::Fetch;
+use crate::stream_ledger::Book;
+use crate::windows::Errand;
 use fetch::{Cleanup, FetchError, Fetched, Journal, Point};
 use ledger::{InFlight, LedgerError};
 use remote::{Counters, RemoteError};
@@ -243,7 +243,10 @@ impl Server {
         let path = self.folder.join(format!("incoming-{number}"));
         std::fs::File::create(&path)?.write_all(text.as_bytes())?;
         let fetched = Fetched::reopen(&path, text.len() as u64, Some(&sha256))?;
-        std::fs::remove_file(&path)?;
+        // One that has no name is copied to the spool, and another gets one there.
+        if number.is_multiple_of(2) {
+            std::fs::remove_file(&path)?;
+        }
         fetched.ok_or_else(|| std::io::Error::other("a document that is none").into())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
-use crate::kept::GONE;
+use crate::windows::GONE;
 use ledger::{FetchState, InFlight, Interval, Record, without};
 use sandbox::Granularity;
 use sink::DeadLetters;

@@ -15,19 +15,19 @@ use rejected::{Bounds, Row};
 /// Bytes that are kept in memory.
 const IN_MEMORY: usize = 1 << 20;
 /// Rows that are read back together.
-pub(super) const TOGETHER: usize = 1000;
+pub(crate) const TOGETHER: usize = 1000;
 
 /// How often each row of a window was rejected so far, by half of its SHA-256.
-pub(super) type Alike = HashMap<[u8; 16], u64>;
+pub(crate) type Alike = HashMap<[u8; 16], u64>;
 
 /// What of a document was rejected.
-pub(super) struct Aside<'d> {
+pub(crate) struct Aside<'d> {
     /// None where nothing is kept.
     keeping: Option<Keeping<'d>>,
     /// Rows rejected.
-    pub(super) rejected: u64,
+    pub(crate) rejected: u64,
     /// The first of them.
-    pub(super) first: Option<Reject>,
+    pub(crate) first: Option<Reject>,
 }
 
 type DocumentLines<'d> = Lines<Box<dyn Fn() -> SpoolReader + Send + 'd>, SpoolReader>;
@@ -40,17 +40,17 @@ struct Keeping<'d> {
 }
 
 /// Rows as they were set aside, in their order.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     file: SpooledTempFile,
     /// How many there are.
-    pub(super) count: u64,
+    pub(crate) count: u64,
     /// How many more there were than any store takes.
-    pub(super) beyond: u64,
+    pub(crate) beyond: u64,
 }
 
 impl<'d> Aside<'d> {
     /// For a document; without bounds, rows are only counted.
-    pub(super) fn new(document: &'d Fetched, bounds: Option<Bounds>) -> Self {
+    pub(crate) fn new(document: &'d Fetched, bounds: Option<Bounds>) -> Self {
         let open: Box<dyn Fn() -> SpoolReader + Send + 'd> = Box::new(|| document.open());
         Aside {
             keeping: bounds.map(|bounds| Keeping {
@@ -69,7 +69,7 @@ impl<'d> Aside<'d> {
     }
 
     /// Sets rows aside.
-    pub(super) fn take(&mut self, rejects: &[Reject], alike: &mut Alike) -> io::Result<()> {
+    pub(crate) fn take(&mut self, rejects: &[Reject], alike: &mut Alike) -> io::Result<()> {
         self.rejected += rejects.len() as u64;
         if self.first.is_none() {
             self.first = rejects.first().cloned();
@@ -83,7 +83,7 @@ impl<'d> Aside<'d> {
     }
 
     /// The rows, to be read back.
-    pub(super) fn rows(self) -> Option<Rows> {
+    pub(crate) fn rows(self) -> Option<Rows> {
         self.keeping.map(|keeping| keeping.rows)
     }
 }
@@ -126,7 +126,7 @@ impl Rows {
     }
 
     /// Hands the rows over from the first to the last, a thousand at a time.
-    pub(super) fn each<E: From<io::Error>>(mut self, mut take: impl FnMut(&[Row]) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn each<E: From<io::Error>>(mut self, mut take: impl FnMut(&[Row]) -> Result<(), E>) -> Result<(), E> {
         self.file.rewind()?;
         let mut reader = io::BufReader::new(self.file);
         let mut rows = Vec::new();

@@ -11,7 +11,7 @@ use super::durable::DurableChange;
 use ledger::{Ledger, LedgerError, Record, Revision};
 
 /// The record of a stream, and the changes that are asked for.
-pub struct Changes {
+pub(super) struct Changes {
     ledger: Arc<dyn Ledger>,
     key: String,
     /// The record as it was written last.
@@ -40,7 +40,7 @@ type Answer = oneshot::Sender<Result<(), LedgerError>>;
 
 impl Changes {
     /// A record as it was read under that key, or made anew.
-    pub(super) fn new(ledger: Arc<dyn Ledger>, key: String, record: Record, revision: Option<Revision>) -> Changes {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, key: String, record: Record, revision: Option<Revision>) -> Changes {
         Changes {
             ledger,
             key,
@@ -51,7 +51,7 @@ impl Changes {
     }
 
     /// The record as it was written last.
-    pub(super) fn record(&self) -> Arc<Record> {
+    pub(crate) fn record(&self) -> Arc<Record> {
         Arc::clone(&lock(&self.record))
     }
 
@@ -59,7 +59,7 @@ impl Changes {
     /// was. Changes are made in the order of these calls, whether or not anybody waits for them: the work is a task of
     /// its own, so that nobody who is not looked at holds up the others. One that is not urgent is written with the next
     /// that is, after `patience` at the latest.
-    pub(super) fn change(
+    pub(crate) fn change(
         self: &Arc<Self>,
         what: DurableChange,
         patience: Duration,

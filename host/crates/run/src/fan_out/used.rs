@@ -14,11 +14,11 @@ const EVENTS: usize = 8192;
 
 /// Batches of used events. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Used(Arc<Mutex<VecDeque<Vec<Event>>>>);
+pub(crate) struct Used(Arc<Mutex<VecDeque<Vec<Event>>>>);
 
 impl Used {
     /// Keeps the events, unless there are enough already or somebody else still has them.
-    pub(super) fn give(&self, events: Arc<Vec<Event>>) {
+    pub(crate) fn give(&self, events: Arc<Vec<Event>>) {
         let Some(events) = Arc::into_inner(events) else { return };
         if events.capacity() > EVENTS {
             return;
@@ -30,7 +30,7 @@ impl Used {
     }
 
     /// Those given first: so each is filled again before long, and gives up what it no longer needs.
-    pub(super) fn take(&self) -> Option<Vec<Event>> {
+    pub(crate) fn take(&self) -> Option<Vec<Event>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }

@@ -6,7 +6,7 @@ use event::{Collected, Correlator, Event, Provenance};
 /// Gives the events of a window their ids, the time at which they were collected, and sign-ins the name that other reports
 /// know them by. Feed it every event, in order.
 #[derive(Debug)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     ids: Ids,
     correlator: Correlator,
     collected: Collected,
@@ -17,7 +17,7 @@ impl Stamp {
     /// window up after a crash delivers the same bytes again, which is what deterministic object names and receivers that
     /// compare contents count on.
     /// A connection that was renamed keeps its old name in ids.
-    pub(super) fn new(provenance: &Provenance, renamed: Option<&str>, collected: i64) -> Self {
+    pub(crate) fn new(provenance: &Provenance, renamed: Option<&str>, collected: i64) -> Self {
         Stamp {
             ids: Ids::new(&provenance.report, renamed.unwrap_or(&provenance.connection)),
             correlator: Correlator::new(provenance.tenant.as_deref()),
@@ -26,14 +26,14 @@ impl Stamp {
     }
 
     /// Fills what is the host's to fill.
-    pub(super) fn put(&mut self, event: &mut Event) -> Result<(), IdError> {
+    pub(crate) fn put(&mut self, event: &mut Event) -> Result<(), IdError> {
         self.ids.assign(event)?;
         self.put_rest(event);
         Ok(())
     }
 
     /// Fills it for an event of which there are so many identical ones before it.
-    pub(super) fn put_nth(&mut self, event: &mut Event, before: u64) -> Result<(), IdError> {
+    pub(crate) fn put_nth(&mut self, event: &mut Event, before: u64) -> Result<(), IdError> {
         self.ids.assign_nth(event, before)?;
         self.put_rest(event);
         Ok(())

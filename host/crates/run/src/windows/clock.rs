@@ -6,30 +6,31 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::kept::{Keeping, Wanted};
-use super::{Run, RunError};
+use super::options::Wanted;
+use crate::RunError;
+use crate::pipeline::Pipeline;
 
 /// How far clocks may differ between runs, where the lag is less.
 const SKEW: Duration = Duration::from_secs(5 * 60);
 
-impl Run {
+impl Pipeline {
     /// Refuses to go on from a watermark in the future; a period that was named is asked for all the same.
-    pub(super) fn check_clock(&self, keeping: &Keeping) -> Result<(), RunError> {
-        let Some(watermark) = keeping.book.record().watermark else {
+    pub(crate) fn check_clock(&self) -> Result<(), RunError> {
+        let Some(watermark) = self.keeping.book.record().watermark else {
             return Ok(());
         };
         let now = self.clock();
-        if !is_ahead(watermark, now, keeping.lag) {
+        if !is_ahead(watermark, now, self.keeping.lag) {
             return Ok(());
         }
         let error = RunError::Ahead {
-            report: self.provenance.report.clone(),
-            connection: self.provenance.connection.clone(),
-            arguments: keeping.book.stream().arguments(),
+            report: self.run.provenance.report.clone(),
+            connection: self.run.provenance.connection.clone(),
+            arguments: self.keeping.book.stream().arguments(),
             watermark,
             now,
         };
-        if keeping.wanted == Wanted::Due {
+        if self.keeping.wanted == Wanted::Due {
             return Err(error);
         }
         tracing::warn!("{error}; runs without a period are refused until then");

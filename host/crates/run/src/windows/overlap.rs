@@ -13,7 +13,7 @@ const DAY: i64 = 86_400_000;
 const CLOCKS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Sorts the events of one window into new ones and those delivered before.
-pub(super) struct Overlap {
+pub(crate) struct Overlap {
     first: Timestamp,
     last: Timestamp,
     clock: Timestamp,
@@ -26,23 +26,23 @@ pub(super) struct Overlap {
     /// What was committed before this window.
     known: Recent,
     /// What may come again after it.
-    pub(super) new: Fresh,
-    pub(super) duplicates: u64,
-    pub(super) late: Late,
+    pub(crate) new: Fresh,
+    pub(crate) duplicates: u64,
+    pub(crate) late: Late,
     /// The times of the earliest and the latest event, in ms since 1970, known ones included.
-    pub(super) times: Option<(i64, i64)>,
+    pub(crate) times: Option<(i64, i64)>,
 }
 
 /// Events that were stored after the period of their time had been asked for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Late {
-    pub(super) events: u64,
+pub(crate) struct Late {
+    pub(crate) events: u64,
     /// The longest that one of them may have taken until it could be seen.
-    pub(super) largest: SignedDuration,
+    pub(crate) largest: SignedDuration,
 }
 
 impl Late {
-    pub(super) fn add(&mut self, other: Late) {
+    pub(crate) fn add(&mut self, other: Late) {
         self.events += other.events;
         self.largest = self.largest.max(other.largest);
     }
@@ -51,7 +51,7 @@ impl Late {
 impl Overlap {
     /// For a window; `known` is what was committed when it began, and stays so until it is. Ids are kept so many seconds
     /// behind what is settled.
-    pub(super) fn new(window: &InFlight, granularity: Granularity, depth: u64, known: Recent) -> Overlap {
+    pub(crate) fn new(window: &InFlight, granularity: Granularity, depth: u64, known: Recent) -> Overlap {
         let last = window.period.to.as_millisecond().saturating_sub(1);
         let depth = SignedDuration::from_secs(depth.try_into().unwrap_or(i64::MAX));
         let reach = match granularity {
@@ -74,7 +74,7 @@ impl Overlap {
     }
 
     /// Takes out what was delivered before, and notes what may come again.
-    pub(super) fn sift(&mut self, events: &mut Vec<Event>) {
+    pub(crate) fn sift(&mut self, events: &mut Vec<Event>) {
         for event in &*events {
             let (first, last) = self.times.unwrap_or((event.time, event.time));
             self.times = Some((first.min(event.time), last.max(event.time)));

@@ -3,6 +3,11 @@
 //! Every sink has a task and a short queue. A sink that is slow, down or at its end holds nobody else back for longer
 //! than its queue is full; what becomes of each event is in the sinks' [`Tally`].
 
+mod lane;
+mod loss;
+mod outcome;
+mod used;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,14 +17,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Observer;
-use super::book::Book;
-use super::loss::Loss;
-use super::mark::{Keeper, Mark, MarkError};
-use super::route::Router;
-use super::used::Used;
+use crate::Observer;
+use crate::route::Router;
+use crate::stream_ledger::{Book, Keeper, Mark};
 use event::{Event, Provenance};
+use lane::{LaneError, Order, work};
 use sink::{Delivery, Guarantee, SinkError, Tally};
+
+pub use loss::Loss;
+pub(crate) use loss::told;
+pub(crate) use outcome::settled;
+pub(crate) use used::Used;
 
 /// Batches that wait for a sink, at most.
 const QUEUE: usize = 8;
@@ -64,17 +72,6 @@ const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// How long it may take to let go of what it holds.
 const LETTING_GO: Duration = Duration::from_secs(1);
 
-/// What a sink's task is told.
-enum Order {
-    /// A window begins; these are in flight.
-    Begin(Arc<str>, Arc<BTreeSet<String>>),
-    Deliver(Arc<Vec<Event>>),
-    /// The window's events are all sent: answer for them, and say whether that is durable.
-    Settle(oneshot::Sender<bool>),
-    /// Everything was sent: complete the sink. A queue that ends without this gives the sink up.
-    Close,
-}
-
 /// One sink under way.
 struct Lane {
     name: String,
@@ -91,36 +88,9 @@ struct Lane {
     task: Option<AbortOnDropHandle<(Delivery, Result<(), LaneError>)>>,
 }
 
-/// Why a sink's task ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LaneError {
-    /// The sink is at its end.
-    #[error(transparent)]
-    Sink(SinkError),
-    /// Its progress is not what it was, or cannot be kept.
-    #[error(transparent)]
-    Mark(#[from] MarkError),
-    /// It was given up between two batches.
-    #[error("given up")]
-    GivenUp,
-}
-
-impl From<SinkError> for LaneError {
-    /// What the mark said to the sink comes back as its own.
-    fn from(error: SinkError) -> Self {
-        match error {
-            SinkError::Journal { sink, source } => match source.downcast::<MarkError>() {
-                Ok(error) => LaneError::Mark(*error),
-                Err(source) => LaneError::Sink(SinkError::Journal { sink, source }),
-            },
-            error => LaneError::Sink(error),
-        }
-    }
-}
-
 /// Whether required sinks have answered for all events of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// All of them, durably.
     Safe,
     /// All of them, but what some have taken is safe only once they are closed.
@@ -130,28 +100,28 @@ pub(super) enum Standing {
 }
 
 /// What became of a sink.
-pub(super) struct Ending {
-    pub(super) name: String,
-    pub(super) required: bool,
-    pub(super) result: Result<(), LaneError>,
+pub(crate) struct Ending {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) result: Result<(), LaneError>,
     /// Why events could not be set aside.
-    pub(super) trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
 }
 
 /// A sink's counts, for the summary.
-pub(super) struct Count {
-    pub(super) name: String,
-    pub(super) required: bool,
-    pub(super) guarantee: Guarantee,
-    pub(super) delivered: u64,
-    pub(super) before: u64,
-    pub(super) retries: u64,
-    pub(super) dead_lettered: u64,
-    pub(super) undelivered: u64,
+pub(crate) struct Count {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) guarantee: Guarantee,
+    pub(crate) delivered: u64,
+    pub(crate) before: u64,
+    pub(crate) retries: u64,
+    pub(crate) dead_lettered: u64,
+    pub(crate) undelivered: u64,
 }
 
 /// All sinks of a run.
-pub(super) struct FanOut {
+pub(crate) struct FanOut {
     lanes: Vec<Lane>,
     router: Router,
     provenance: Arc<Provenance>,
@@ -164,8 +134,8 @@ pub(super) struct FanOut {
 }
 
 impl FanOut {
-    /// Starts a task for each sink; with a book, each keeps how far it is.
-    pub(super) fn start(
+    /// Starts a task for each sink; with a book, each keeps there how far it is.
+    pub(crate) fn start(
         outlets: Vec<Outlet>,
         router: Router,
         provenance: Arc<Provenance>,
@@ -223,7 +193,7 @@ impl FanOut {
     }
 
     /// Tells every sink that a window begins.
-    pub(super) async fn begin(&mut self, window: &str, in_flight: BTreeSet<String>) {
+    pub(crate) async fn begin(&mut self, window: &str, in_flight: BTreeSet<String>) {
         let (window, in_flight) = (Arc::<str>::from(window), Arc::new(in_flight));
         for lane in &mut self.lanes {
             let order = Order::Begin(Arc::clone(&window), Arc::clone(&in_flight));
@@ -236,7 +206,7 @@ impl FanOut {
     }
 
     /// Waits until every sink has answered for all that was sent to it, and says what that is worth.
-    pub(super) async fn settle(&mut self) -> Standing {
+    pub(crate) async fn settle(&mut self) -> Standing {
         let mut asked = Vec::new();
         for lane in &mut self.lanes {
             let (sender, answer) = oneshot::channel();
@@ -268,7 +238,7 @@ impl FanOut {
     }
 
     /// Sends events on their ways, waiting where a queue is full.
-    pub(super) async fn send(&mut self, events: Vec<Event>) {
+    pub(crate) async fn send(&mut self, events: Vec<Event>) {
         let mut shares = self.shares(&events);
         let everything = Arc::new(events);
         for (lane, share) in self.lanes.iter_mut().zip(&mut shares) {
@@ -289,7 +259,7 @@ impl FanOut {
     }
 
     /// Where events go that all sinks are done with.
-    pub(super) fn used(&self) -> Used {
+    pub(crate) fn used(&self) -> Used {
         self.used.clone()
     }
 
@@ -319,17 +289,17 @@ impl FanOut {
     }
 
     /// Whether no sink takes any more events.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.lanes.iter().all(|lane| lane.queue.is_none())
     }
 
     /// Whether there is more than one sink.
-    pub(super) fn several(&self) -> bool {
+    pub(crate) fn several(&self) -> bool {
         self.lanes.len() > 1
     }
 
     /// How far every sink is.
-    pub(super) fn progress(&self) -> Vec<SinkProgress> {
+    pub(crate) fn progress(&self) -> Vec<SinkProgress> {
         let progress = |lane: &Lane| SinkProgress {
             name: lane.name.clone(),
             routed: lane.routed,
@@ -339,7 +309,7 @@ impl FanOut {
     }
 
     /// Tells every sink to complete, and waits until all have.
-    pub(super) async fn close(&mut self, observer: &dyn Observer) -> Vec<Ending> {
+    pub(crate) async fn close(&mut self, observer: &dyn Observer) -> Vec<Ending> {
         for lane in &mut self.lanes {
             if let Some(queue) = lane.queue.take() {
                 // A full queue must not keep the others from completing. Its task may have ended, and says why below.
@@ -379,7 +349,7 @@ impl FanOut {
 
     /// Gives up every sink that is still under way, all at once, and waits until they have let go of what they hold. One
     /// that keeps how far it is may hear the answer to its batch, so that the next run need not send it again.
-    pub(super) async fn give_up(&mut self) {
+    pub(crate) async fn give_up(&mut self) {
         self.enough.cancel();
         let tasks = self.lanes.iter_mut().filter_map(|lane| {
             lane.queue = None;
@@ -397,7 +367,7 @@ impl FanOut {
     }
 
     /// What sinks that are not required could neither deliver nor set aside so far.
-    pub(super) fn losses(&self) -> impl Iterator<Item = Loss> {
+    pub(crate) fn losses(&self) -> impl Iterator<Item = Loss> {
         let lost = |lane: &&Lane| !lane.required && lane.tally.undelivered() > 0;
         self.lanes.iter().filter(lost).map(|lane| Loss {
             name: lane.name.clone(),
@@ -407,12 +377,12 @@ impl FanOut {
     }
 
     /// How many events no route took.
-    pub(super) fn unrouted(&self) -> u64 {
+    pub(crate) fn unrouted(&self) -> u64 {
         self.unrouted
     }
 
     /// What has come of every sink's events so far.
-    pub(super) fn counts(&self) -> Vec<Count> {
+    pub(crate) fn counts(&self) -> Vec<Count> {
         let count = |lane: &Lane| {
             let (delivered, dead_lettered) = (lane.tally.delivered(), lane.tally.dead_lettered());
             let before = lane.before.load(Ordering::Relaxed);
@@ -441,102 +411,4 @@ fn worse(one: Standing, other: Standing) -> Standing {
         (Standing::AtClose, _) | (_, Standing::AtClose) => Standing::AtClose,
         (Standing::Safe, Standing::Safe) => Standing::Safe,
     }
-}
-
-/// Carries out a sink's orders, until it is closed, given up or at its end.
-async fn work(
-    mut delivery: Delivery,
-    mut orders: mpsc::Receiver<Order>,
-    mark: Option<Keeper>,
-    used: Used,
-    enough: CancellationToken,
-) -> (Delivery, Result<(), LaneError>) {
-    loop {
-        let order = tokio::select! {
-            biased;
-            () = enough.cancelled() => None,
-            order = orders.recv() => order,
-        };
-        let result = match order {
-            Some(Order::Begin(window, in_flight)) => match &mark {
-                Some(mark) => mark
-                    .lock()
-                    .await
-                    .begin(&window, &in_flight)
-                    .await
-                    .map_err(LaneError::from),
-                None => Ok(()),
-            },
-            Some(Order::Deliver(events)) => {
-                let result = deliver(&mut delivery, mark.as_ref(), &events, &enough).await;
-                used.give(events);
-                result
-            }
-            Some(Order::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
-                Ok(durable) => {
-                    // Whoever asked may have gone.
-                    let _ = answer.send(durable);
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
-            Some(Order::Close) => {
-                let result = delivery.close().await;
-                return (delivery, result.map_err(LaneError::from));
-            }
-            None => {
-                delivery.abort().await;
-                return (delivery, Ok(()));
-            }
-        };
-        if result.is_err() {
-            return (delivery, result);
-        }
-    }
-}
-
-/// Delivers, batch by batch, and keeps after each how far the sink is.
-async fn deliver(
-    delivery: &mut Delivery,
-    mark: Option<&Keeper>,
-    events: &[Event],
-    enough: &CancellationToken,
-) -> Result<(), LaneError> {
-    let Some(mark) = mark else {
-        return Ok(delivery.deliver(events).await?);
-    };
-    let mut rest = mark.lock().await.pass(events).await?;
-    while !rest.is_empty() {
-        if enough.is_cancelled() {
-            return Err(LaneError::GivenUp);
-        }
-        let before = delivery.answered();
-        // While the sink is at work it may seal, and then the mark is its own.
-        let taken = delivery.take(rest).await?;
-        let (batch, after) = rest.split_at(taken.min(rest.len()));
-        let mut mark = mark.lock().await;
-        mark.took(batch);
-        // A batch is answered for as a whole, so now nothing is gathered.
-        if delivery.is_durable() && delivery.answered() > before && is_clean(delivery) {
-            mark.answered().await?;
-        }
-        rest = after;
-    }
-    Ok(())
-}
-
-/// Delivers what was gathered. Says whether everything of the window outlives a crash.
-async fn settle(delivery: &mut Delivery, mark: Option<&Keeper>) -> Result<bool, LaneError> {
-    delivery.flush().await?;
-    match mark {
-        Some(mark) if !delivery.is_durable() => return Ok(mark.lock().await.is_answered()),
-        Some(mark) if is_clean(delivery) => mark.lock().await.answered().await?,
-        _ => {}
-    }
-    Ok(delivery.is_durable())
-}
-
-/// Whether nothing was lost on the way. After that, the next run delivers from there on.
-fn is_clean(delivery: &Delivery) -> bool {
-    delivery.tally().undelivered() == 0
 }

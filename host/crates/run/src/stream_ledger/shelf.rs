@@ -15,7 +15,7 @@ use super::durable::DurableChange;
 use ledger::{Document, Ids, Ledger, LedgerError, Noted, Recent, Record, Revision, Stream};
 
 /// The ids that were committed, and their documents.
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     ledger: Arc<dyn Ledger>,
     stream: Stream,
     /// Those that the record names, or is about to name.
@@ -26,7 +26,7 @@ pub(super) struct Shelf {
 impl Shelf {
     /// Reads what the record names; `within` is what it had within it, if an older program wrote it. Says what it takes to
     /// change the record now.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         ledger: Arc<dyn Ledger>,
         record: &Record,
         mut revision: Option<Revision>,
@@ -36,12 +36,7 @@ impl Shelf {
         let mut found: BTreeMap<String, Document> = (ledger.list(&stream.ids_prefix()).await?.into_iter())
             .map(|document| (document.key.clone(), document))
             .collect();
-        let mut shelf = Shelf {
-            ledger,
-            stream,
-            documents: BTreeMap::new(),
-            known: Recent::default(),
-        };
+        let mut shelf = Shelf::empty(ledger, stream);
         let moves = !within.is_empty();
         if moves {
             shelf.put(within.days()).await?;
@@ -74,14 +69,24 @@ impl Shelf {
         Ok((shelf, revision))
     }
 
+    /// One without any ids, of a ledger that is empty.
+    pub(super) fn empty(ledger: Arc<dyn Ledger>, stream: Stream) -> Shelf {
+        Shelf {
+            ledger,
+            stream,
+            documents: BTreeMap::new(),
+            known: Recent::default(),
+        }
+    }
+
     /// The ids that were committed.
-    pub(super) fn known(&self) -> &Recent {
+    pub(crate) fn known(&self) -> &Recent {
         &self.known
     }
 
     /// Writes the ids that there will be once these are committed, where they differ from those that there are. Answers
     /// with what the record is to say of them.
-    pub(super) async fn add(&mut self, ids: &Recent, record: &Record) -> Result<Added, LedgerError> {
+    pub(crate) async fn add(&mut self, ids: &Recent, record: &Record) -> Result<Added, LedgerError> {
         // Days that were lost in the meantime.
         self.known.retain(|day| record.recent.contains_key(day));
         let mut recent = self.known.clone();
@@ -93,7 +98,7 @@ impl Shelf {
     }
 
     /// Forgets what the record does not name. What cannot be removed now is removed by the next process.
-    pub(super) async fn settle(&mut self, recent: Recent, record: &Record) {
+    pub(crate) async fn settle(&mut self, recent: Recent, record: &Record) {
         self.known = recent;
         self.known.retain(|day| record.recent.contains_key(day));
         let named: BTreeSet<String> = (record.recent.iter())
@@ -141,11 +146,11 @@ impl Shelf {
 }
 
 /// Ids that are written and that no record names yet.
-pub(super) struct Added {
+pub(crate) struct Added {
     /// What the record is to say.
-    pub(super) noted: BTreeMap<Date, Noted>,
+    pub(crate) noted: BTreeMap<Date, Noted>,
     /// What is known once it does.
-    pub(super) recent: Recent,
+    pub(crate) recent: Recent,
 }
 
 fn missing(key: String) -> LedgerError {
@@ -158,7 +163,7 @@ fn missing(key: String) -> LedgerError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::{Book, StreamFacts};
+    use crate::stream_ledger::{Book, StreamFacts};
     use ledger::memory::MemoryLedger;
     use ledger::{Fresh, SqliteLedger};
 

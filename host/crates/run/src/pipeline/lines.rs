@@ -14,15 +14,15 @@ const MAY_BE_CUT: usize = 4096 - 3;
 
 /// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bytes {
+pub(crate) struct Bytes {
     /// Its bytes, without the end of its line.
-    pub(super) raw: Vec<u8>,
+    pub(crate) raw: Vec<u8>,
     /// Whether these are all of it.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
 }
 
 /// Finds lines by their number. A CR LF, a CR and an LF each end a line, as readers of tables count.
-pub(super) struct Lines<F, R> {
+pub(crate) struct Lines<F, R> {
     open: F,
     reader: BufReader<R>,
     /// The line that begins at the reader's place, from 1.
@@ -32,7 +32,7 @@ pub(super) struct Lines<F, R> {
 
 impl<F: Fn() -> R, R: Read> Lines<F, R> {
     /// Of the document that `open` reads from its start.
-    pub(super) fn new(open: F) -> Self {
+    pub(crate) fn new(open: F) -> Self {
         Lines {
             reader: BufReader::with_capacity(64 * 1024, open()),
             open,
@@ -42,7 +42,7 @@ impl<F: Fn() -> R, R: Read> Lines<F, R> {
     }
 
     /// The row as it stands in the document where it can be found at its line, else what the plugin says of it.
-    pub(super) fn of(&mut self, reject: &Reject) -> io::Result<Bytes> {
+    pub(crate) fn of(&mut self, reject: &Reject) -> io::Result<Bytes> {
         let told = reject.raw.as_str();
         let cut = told.len() >= MAY_BE_CUT;
         if let Some(found) = self.find(reject.line, breaks(told))? {
@@ -148,7 +148,7 @@ fn breaks(text: &str) -> u64 {
 }
 
 /// The first lines of a document, so many at most and of so many bytes, each with its end.
-pub(super) fn head(document: impl Read, most: usize, bytes: u64) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) fn head(document: impl Read, most: usize, bytes: u64) -> io::Result<Vec<Vec<u8>>> {
     let mut reader = BufReader::new(document.take(bytes));
     let mut lines = Vec::new();
     while lines.len() < most {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::durable::DurableChange;
+use super::Pipeline;
 use super::parse::SetAside;
 use super::verdict::MaxRejected;
-use super::{Run, RunError};
+use crate::RunError;
+use crate::blocking::blocking;
+use crate::stream_ledger::DurableChange;
 use base::counted::counted;
-use ledger::Stream;
 use rejected::{Document, Origin, Period, Reader, RejectedRows};
 
 /// What becomes of rows that are no events.
@@ -27,18 +28,18 @@ pub struct Rejects {
 
 /// What became of them in a run.
 #[derive(Debug, Default)]
-pub(super) struct Fate {
+pub(crate) struct Fate {
     /// Rows that are kept.
-    pub(super) kept: u64,
+    pub(crate) kept: u64,
     /// Rows that are neither delivered nor kept.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
     /// Why.
     reason: String,
 }
 
 impl Fate {
     /// Whether all are kept.
-    pub(super) fn result(&self) -> Result<(), RunError> {
+    pub(crate) fn result(&self) -> Result<(), RunError> {
         match self.lost {
             0 => Ok(()),
             rows => Err(RunError::RowsLost {
@@ -60,21 +61,20 @@ impl Fate {
     }
 }
 
-impl Run {
+impl Pipeline {
     /// Where the rows of a document come from.
     pub(super) fn origin(&self, about: &sandbox::Document, job: Option<String>) -> Origin {
         let request = &about.request;
-        let record = self.keeping.as_ref().map(|keeping| keeping.book.record());
         Origin {
-            provenance: (*self.provenance).clone(),
-            ids_of: record.and_then(|record| record.ids_of.clone()),
-            source: self.rejects.source.clone(),
+            provenance: (*self.run.provenance).clone(),
+            ids_of: self.keeping.book.record().ids_of.clone(),
+            source: self.run.rejects.source.clone(),
             parameters: request.parameters.clone(),
-            run_id: self.id.clone(),
+            run_id: self.run.id.clone(),
             plugin: Reader {
-                asked: self.rejects.plugin.clone(),
-                version: self.description.version.clone(),
-                sha256: self.plugin_sha256.clone(),
+                asked: self.run.rejects.plugin.clone(),
+                version: self.run.description.version.clone(),
+                sha256: self.run.plugin_sha256.clone(),
             },
             document: Document {
                 fetch: about.fetch,
@@ -91,26 +91,21 @@ impl Run {
     }
 
     /// Keeps the rejected rows of a document, durably. Those for which there is no room, or no place, are counted as lost.
-    pub(super) async fn keep_rejected(&self, origin: Origin, aside: SetAside, fate: &mut Fate) -> Result<(), RunError> {
-        let (Some(store), Some(rows)) = (self.rejects.store.clone(), aside.rows) else {
+    pub(super) async fn keep_rejected(&mut self, origin: Origin, aside: SetAside) -> Result<(), RunError> {
+        let fate = &mut self.counts.fate;
+        let (Some(store), Some(rows)) = (self.run.rejects.store.clone(), aside.rows) else {
             return Ok(());
         };
         if let Err(nowhere) = store.need_place() {
             fate.lose(aside.rejected, &nowhere.to_string());
             return Ok(());
         }
-        let stream = match &self.keeping {
-            Some(keeping) => keeping.book.stream().key(),
-            None => {
-                let provenance = &origin.provenance;
-                Stream::new(&provenance.connection, &provenance.report, &origin.parameters).key()
-            }
-        };
+        let stream = self.keeping.book.stream().key();
         let beyond = rows.beyond;
         let bounds = store.bounds();
         let path = store.path().map(|path| path.display().to_string()).unwrap_or_default();
         let now = Timestamp::now();
-        let keeping = tokio::task::spawn_blocking(move || -> Result<(u64, u64), RunError> {
+        let keeping = blocking(move || -> Result<(u64, u64), RunError> {
             let (mut kept, mut refused) = (0, beyond);
             DurableChange::Rejects.before();
             rows.each(|rows| -> Result<(), RunError> {
@@ -122,7 +117,7 @@ impl Run {
             DurableChange::Rejects.after();
             Ok((kept, refused))
         });
-        let (kept, refused) = keeping.await.map_err(|error| RunError::Internal(error.to_string()))??;
+        let (kept, refused) = keeping.await??;
         fate.kept += kept;
         let full = format!(
             "{path} holds at most {} and {}",

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::lines;
-use super::report::Report;
 use super::stamp::Stamp;
+use crate::report::Report;
 use event::id::IdError;
 use event::{Batch, Event};
 use rejected::RejectedRow;
@@ -190,7 +190,7 @@ impl Reread {
 }
 
 /// What stands before the first row of a document, with the ends of its lines; empty where that cannot be told.
-pub(super) fn preamble(report: &dyn Report, about: &sandbox::Document, document: impl Read) -> io::Result<Vec<u8>> {
+pub(crate) fn preamble(report: &dyn Report, about: &sandbox::Document, document: impl Read) -> io::Result<Vec<u8>> {
     let mut before = Vec::new();
     for line in lines::head(document, LINES, BYTES)? {
         let mut bytes = before.clone();

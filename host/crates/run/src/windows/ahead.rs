@@ -10,10 +10,11 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::book::Book;
+use super::FETCH_AHEAD;
 use super::errand::{Brought, Errand, Gate, of_fetch};
-use super::fetching::Fetch;
-use super::{FETCH_AHEAD, RunError};
+use crate::RunError;
+use crate::fetching::Fetch;
+use crate::stream_ledger::Book;
 use fetch::Fetched;
 use ledger::{InFlight, LedgerError};
 use remote::TOLERATED_SKEW;
@@ -22,8 +23,8 @@ use remote::TOLERATED_SKEW;
 const LETTING_GO: Duration = Duration::from_secs(30);
 
 /// A window whose fetches are under way, or done.
-pub(super) struct Underway {
-    pub(super) window: Arc<InFlight>,
+pub(crate) struct Underway {
+    pub(crate) window: Arc<InFlight>,
     /// Each comes by a channel of its own: one that takes more has room for dozens from the start, and windows may be
     /// thousands. Where none is to come there is one for what may fail.
     documents: VecDeque<oneshot::Receiver<Result<Brought, RunError>>>,
@@ -34,7 +35,7 @@ pub(super) struct Underway {
 
 impl Underway {
     /// The documents as they come, in the plan's order.
-    pub(super) fn documents<'a>(&'a mut self, book: &'a Book) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
+    pub(crate) fn documents<'a>(&'a mut self, book: &'a Book) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
         stream::unfold(self, move |underway| async move {
             let brought = match underway.documents.pop_front()?.await {
                 Ok(brought) => brought,
@@ -64,16 +65,16 @@ impl Underway {
 }
 
 /// The windows under way.
-pub(super) struct Ahead {
+pub(crate) struct Ahead {
     fetcher: Arc<dyn Fetch>,
     book: Arc<Book>,
-    pub(super) gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
     failed: Arc<AtomicBool>,
     queue: VecDeque<Underway>,
 }
 
 impl Ahead {
-    pub(super) fn new(fetcher: &Arc<dyn Fetch>, book: &Arc<Book>, gate: &Arc<Gate>) -> Ahead {
+    pub(crate) fn new(fetcher: &Arc<dyn Fetch>, book: &Arc<Book>, gate: &Arc<Gate>) -> Ahead {
         Ahead {
             fetcher: Arc::clone(fetcher),
             book: Arc::clone(book),
@@ -84,23 +85,23 @@ impl Ahead {
     }
 
     /// How many windows there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
 
     /// Whether one of them has failed: then the run ends with it, and begins no others.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
     /// Goes on although a window has failed: what it failed of is seen to.
-    pub(super) fn forgive(&self) {
+    pub(crate) fn forgive(&self) {
         self.failed.store(false, Ordering::Relaxed);
     }
 
     /// Begins a window's fetches, once it is `written` down. Where the server no longer has all of its period, it is not
     /// `reached`.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         window: Arc<InFlight>,
         plan: Vec<sandbox::Fetch>,
@@ -156,7 +157,7 @@ impl Ahead {
     }
 
     /// Takes up a window that fails when its turn comes.
-    pub(super) fn refuse(&mut self, window: Arc<InFlight>, error: RunError) {
+    pub(crate) fn refuse(&mut self, window: Arc<InFlight>, error: RunError) {
         let (sender, document) = oneshot::channel();
         let _ = sender.send(Err(error));
         self.failed.store(true, Ordering::Relaxed);
@@ -169,18 +170,18 @@ impl Ahead {
     }
 
     /// The window whose turn comes next.
-    pub(super) fn peek(&self) -> Option<Arc<InFlight>> {
+    pub(crate) fn peek(&self) -> Option<Arc<InFlight>> {
         self.queue.front().map(|underway| Arc::clone(&underway.window))
     }
 
     /// The window whose turn it is.
-    pub(super) fn next(&mut self) -> Option<Underway> {
+    pub(crate) fn next(&mut self) -> Option<Underway> {
         self.queue.pop_front()
     }
 
     /// Lets go of the windows that are left: they stay in flight, and the next run takes them up. A request that creates a
     /// job is not broken off, so that nobody has to wonder whether there is one. Answers with those that have failed.
-    pub(super) async fn let_go(mut self) -> Vec<(Arc<InFlight>, RunError)> {
+    pub(crate) async fn let_go(&mut self) -> Vec<(Arc<InFlight>, RunError)> {
         let closed = tokio::time::timeout(LETTING_GO, self.gate.close()).await;
         let failed = self.queue.iter_mut().filter_map(|underway| {
             let error = underway.failure()?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::RunError;
 use super::aside::{Alike, Aside};
-use super::report::{Parser, Report};
 use super::reread;
 use super::stamp::Stamp;
-use super::used::Used;
 use super::verdict::{MaxRejected, TooManyRejected};
+use crate::RunError;
+use crate::fan_out::Used;
+use crate::report::{Parser, Report};
 use event::Batch;
 use fetch::Fetched;
 use rejected::Bounds;
@@ -21,32 +21,32 @@ use sandbox::Usage;
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// How a document is read.
-pub(super) struct Reading {
-    pub(super) report: Arc<dyn Report>,
-    pub(super) about: sandbox::Document,
+pub(crate) struct Reading {
+    pub(crate) report: Arc<dyn Report>,
+    pub(crate) about: sandbox::Document,
     /// How much of it may be rejected.
-    pub(super) most: MaxRejected,
+    pub(crate) most: MaxRejected,
     /// How much of what is rejected a store takes; none where there is none.
-    pub(super) bounds: Option<Bounds>,
+    pub(crate) bounds: Option<Bounds>,
     /// Whether a later run reads it again where it fails.
-    pub(super) waits: bool,
+    pub(crate) waits: bool,
 }
 
 /// What goes on from one document of a window to the next.
-pub(super) struct Known {
-    pub(super) stamp: Stamp,
-    pub(super) alike: Alike,
+pub(crate) struct Known {
+    pub(crate) stamp: Stamp,
+    pub(crate) alike: Alike,
 }
 
 /// What came of a document.
-pub(super) struct Parsed {
-    pub(super) known: Known,
-    pub(super) usage: Usage,
-    pub(super) rejected: Rejected,
+pub(crate) struct Parsed {
+    pub(crate) known: Known,
+    pub(crate) usage: Usage,
+    pub(crate) rejected: Rejected,
 }
 
 /// What of a document was rejected.
-pub(super) enum Rejected {
+pub(crate) enum Rejected {
     /// No row, or nobody wants to know: the reader stopped in the middle.
     Nothing,
     /// Some rows.
@@ -60,25 +60,25 @@ pub(super) enum Rejected {
 }
 
 /// Rejected rows of a document that counts.
-pub(super) struct SetAside {
+pub(crate) struct SetAside {
     /// How many there are.
-    pub(super) rejected: u64,
+    pub(crate) rejected: u64,
     /// What stands before the first row of the document.
-    pub(super) preamble: Vec<u8>,
+    pub(crate) preamble: Vec<u8>,
     /// The rows, where there is a store.
-    pub(super) rows: Option<super::aside::Rows>,
+    pub(crate) rows: Option<super::aside::Rows>,
 }
 
 /// Feeds the document to the parser and sends each batch on. Ends quietly when nobody receives any more. Where a document may fail
 /// some of whose rows are events, it is read twice: nothing of one that fails is sent.
-pub(super) fn parse(
-    parser: Box<dyn Parser>,
+pub(crate) fn parse(
     reading: &Reading,
     document: &Fetched,
     mut known: Known,
     used: &Used,
     batches: &mpsc::Sender<Batch>,
 ) -> Result<Parsed, RunError> {
+    let parser = reading.report.parser(reading.about.clone())?;
     let mut aside = Aside::new(document, reading.bounds);
     let (mut events, mut usage) = (0, Usage::default());
     // Of a record that the server broke, a plugin that knows the form can make no event either.

@@ -9,11 +9,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::RunError;
 use super::changes::Changes;
 use super::durable::DurableChange;
 use super::shelf::Shelf;
+use crate::RunError;
+use crate::blocking::blocking;
 use fetch::kept_pages;
+use ledger::memory::MemoryLedger;
 use ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd, spool};
 
 /// Bytes of all documents that wait in the spool.
@@ -53,8 +55,8 @@ impl StreamFacts {
 pub struct Book {
     ledger: Arc<dyn Ledger>,
     stream: Stream,
-    /// Where documents wait that must outlive the process.
-    spool: PathBuf,
+    /// Where documents wait that must outlive the process; none where nothing outlives it.
+    spool: Option<PathBuf>,
     /// Bytes of all that wait there, whatever their stream.
     spool_bytes: u64,
     changes: Arc<Changes>,
@@ -106,16 +108,36 @@ impl Book {
             shelf: tokio::sync::Mutex::new(shelf),
             ledger,
             stream,
-            spool,
+            spool: Some(spool),
             spool_bytes: SPOOL_BYTES,
             _claim: claim,
         };
-        book.sweep();
+        book.sweep().await?;
         if !told {
             book.change(DurableChange::Facts, move |record| facts.tell(record))
                 .await?;
         }
         Ok(book)
+    }
+
+    /// A stream of which nothing is known and nothing is kept: what is written is forgotten when the process ends.
+    pub(crate) fn in_memory(stream: Stream) -> Book {
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
+        let record = Record::new(stream.clone());
+        Book {
+            changes: Arc::new(Changes::new(Arc::clone(&ledger), stream.key(), record, None)),
+            shelf: tokio::sync::Mutex::new(Shelf::empty(Arc::clone(&ledger), stream.clone())),
+            ledger,
+            stream,
+            spool: None,
+            spool_bytes: SPOOL_BYTES,
+            _claim: Box::new(()),
+        }
+    }
+
+    /// Whether what is written outlives the process, so that the next run goes on from there.
+    pub(crate) fn outlives(&self) -> bool {
+        self.spool.is_some()
     }
 
     /// The same with another limit of what waits in the spool, in bytes.
@@ -128,14 +150,15 @@ impl Book {
     }
 
     /// Refuses a document of so many bytes that the spool has no room for. Blocks.
-    pub(super) fn check_room(&self, more: u64) -> Result<(), RunError> {
-        let there = spool::documents(&self.spool, None);
+    pub(crate) fn check_room(&self, more: u64) -> Result<(), RunError> {
+        let Some(folder) = &self.spool else { return Ok(()) };
+        let there = spool::documents(folder, None);
         let bytes = there
             .iter()
             .fold(0_u64, |sum, document| sum.saturating_add(document.bytes));
         match bytes.saturating_add(more) > self.spool_bytes {
             true => Err(RunError::SpoolFull {
-                folder: self.spool.clone(),
+                folder: folder.clone(),
                 bytes,
                 more,
                 most: self.spool_bytes,
@@ -145,28 +168,28 @@ impl Book {
     }
 
     /// The ledger that it stands in.
-    pub(super) fn ledger(&self) -> &Arc<dyn Ledger> {
+    pub(crate) fn ledger(&self) -> &Arc<dyn Ledger> {
         &self.ledger
     }
 
     /// The stream.
-    pub(super) fn stream(&self) -> &Stream {
+    pub(crate) fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// The folder where documents wait.
-    pub(super) fn spool(&self) -> &Path {
-        &self.spool
+    /// The folder where documents wait; none where nothing outlives the process.
+    pub(crate) fn spool(&self) -> Option<&Path> {
+        self.spool.as_deref()
     }
 
     /// The record as it is.
-    pub(super) fn record(&self) -> Arc<Record> {
+    pub(crate) fn record(&self) -> Arc<Record> {
         self.changes.record()
     }
 
     /// Changes the record; `what` names the change. Where the change cannot be kept, the record stays as it was.
     /// The order of calls counts, and the change is made also where nobody waits for it.
-    pub(super) fn change(
+    pub(crate) fn change(
         &self,
         what: DurableChange,
         change: impl FnOnce(&mut Record) + Send + 'static,
@@ -175,7 +198,7 @@ impl Book {
     }
 
     /// Notes how far a window is that goes on waiting: not urgent where there are many, for each write is of them all.
-    pub(super) fn note(
+    pub(crate) fn note(
         &self,
         what: DurableChange,
         change: impl FnOnce(&mut Record) + Send + 'static,
@@ -188,7 +211,7 @@ impl Book {
     }
 
     /// The ids of events that were committed, of the days that may be asked for again.
-    pub(super) async fn known(&self) -> Recent {
+    pub(crate) async fn known(&self) -> Recent {
         let record = self.record();
         let mut known = self.shelf.lock().await.known().clone();
         known.retain(|day| record.recent.contains_key(day));
@@ -197,7 +220,7 @@ impl Book {
 
     /// Ends windows well, all or none of them, and forgets their documents. With them come the ids of their events. Where
     /// the `next` window is all here, the same change says that it is being delivered: each write is of all windows.
-    pub(super) async fn commit(
+    pub(crate) async fn commit(
         &self,
         windows: Vec<(WindowEnd, Recent)>,
         next: Option<String>,
@@ -220,23 +243,21 @@ impl Book {
         };
         self.change(DurableChange::Committed, commit).await?;
         shelf.settle(added.recent, &self.record()).await;
-        self.remove(files);
-        Ok(())
+        self.remove(files).await
     }
 
     /// Ends a window badly: its period is still to be asked for.
-    pub(super) async fn give_up(&self, name: &str, reason: String) -> Result<(), LedgerError> {
+    pub(crate) async fn give_up(&self, name: &str, reason: String) -> Result<(), LedgerError> {
         let (files, name) = (self.files_of(name), name.to_owned());
         self.change(DurableChange::Dead, move |record| {
             record.give_up(&name, reason, Timestamp::now())
         })
         .await?;
-        self.remove(files);
-        Ok(())
+        self.remove(files).await
     }
 
     /// The file in the spool for one fetch of a window.
-    pub(super) fn file(&self, window: &str, place: usize) -> String {
+    pub(crate) fn file(&self, window: &str, place: usize) -> String {
         format!("{}{window}-{place}", self.prefix())
     }
 
@@ -263,7 +284,10 @@ impl Book {
 
     /// Removes this stream's files that no window in flight needs. Only before the first fetch: what is being kept right
     /// now is not in the record yet.
-    fn sweep(&self) {
+    async fn sweep(&self) -> Result<(), LedgerError> {
+        let Some(folder) = self.spool.clone() else {
+            return Ok(());
+        };
         let record = self.record();
         let mut needed: BTreeSet<String> = (record.windows.iter())
             .flat_map(|window| files(window).map(str::to_owned))
@@ -272,18 +296,32 @@ impl Book {
             needed.extend(self.pages_of(window));
         }
         let prefix = self.prefix();
-        let found = std::fs::read_dir(&self.spool).into_iter().flatten().flatten();
-        let names = found.filter_map(|entry| entry.file_name().into_string().ok());
-        self.remove(names.filter(|name| name.starts_with(&prefix) && !needed.contains(name)));
+        let swept = blocking(move || {
+            let found = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            let names = found.filter_map(|entry| entry.file_name().into_string().ok());
+            remove(
+                &folder,
+                names.filter(|name| name.starts_with(&prefix) && !needed.contains(name)),
+            );
+        });
+        swept.await.map_err(|died| LedgerError::Internal(died.to_string()))
     }
 
-    /// What cannot be removed now is removed some time.
-    fn remove(&self, files: impl IntoIterator<Item = String>) {
-        for file in files {
-            DurableChange::Sweep.before();
-            let _ = std::fs::remove_file(self.spool.join(file));
-            DurableChange::Sweep.after();
-        }
+    async fn remove(&self, files: Vec<String>) -> Result<(), LedgerError> {
+        let Some(folder) = self.spool.clone().filter(|_| !files.is_empty()) else {
+            return Ok(());
+        };
+        let removed = blocking(move || remove(&folder, files));
+        removed.await.map_err(|died| LedgerError::Internal(died.to_string()))
+    }
+}
+
+/// Removes documents. What cannot be removed now is removed some time.
+fn remove(folder: &Path, files: impl IntoIterator<Item = String>) {
+    for file in files {
+        DurableChange::Sweep.before();
+        let _ = std::fs::remove_file(folder.join(file));
+        DurableChange::Sweep.after();
     }
 }
 

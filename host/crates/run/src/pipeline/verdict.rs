@@ -49,7 +49,7 @@ impl MaxRejected {
     }
 
     /// Whether a document may fail some of whose rows are events: then it is read to its end before anything is sent.
-    pub(super) fn is_of_some(self) -> bool {
+    pub(crate) fn is_of_some(self) -> bool {
         matches!(self, MaxRejected::Share(most) if most < ALL)
     }
 }

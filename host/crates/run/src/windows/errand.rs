@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
-use super::RunError;
-use super::book::Book;
-use super::durable::DurableChange;
+use super::FETCH_AHEAD;
+use crate::RunError;
+use crate::blocking::blocking;
+use crate::stream_ledger::{Book, DurableChange};
 use fetch::{Cleanup, FetchError, Fetched, Journal, Point, kept_pages};
 use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 
@@ -18,19 +19,22 @@ use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 const AT_WORK: usize = 16;
 
 /// What the fetches of all windows share.
-pub(super) struct Gate {
+pub(crate) struct Gate {
     /// For those that are at work.
     places: Arc<Semaphore>,
+    /// For documents that wait for their turn without a name.
+    unnamed: Arc<Semaphore>,
     /// Held by those of which nobody could tell whether there is a job, were the process to end now.
     submitting: Arc<RwLock<()>>,
     /// Jobs of which nobody knows whether there are two.
-    pub(super) unsure: AtomicU64,
+    pub(crate) unsure: AtomicU64,
 }
 
 impl Default for Gate {
     fn default() -> Gate {
         Gate {
             places: Arc::new(Semaphore::new(AT_WORK)),
+            unnamed: Arc::new(Semaphore::new(FETCH_AHEAD)),
             submitting: Arc::default(),
             unsure: AtomicU64::new(0),
         }
@@ -39,48 +43,61 @@ impl Default for Gate {
 
 impl Gate {
     /// Returns once no job is being submitted, and from then on none is, as long as the answer is held.
-    pub(super) async fn close(&self) -> OwnedRwLockWriteGuard<()> {
+    pub(crate) async fn close(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.submitting).write_owned().await
     }
 }
 
-/// A document that is in the ledger's spool.
+/// A document that was fetched and waits for its turn.
 #[derive(Debug)]
-pub(super) struct Brought {
-    kept: Kept,
-    /// How often its job was asked by this process.
-    polls: u64,
+pub(crate) enum Brought {
+    /// It is in the ledger's spool. Descriptors are few, so it is opened when its turn comes.
+    Kept {
+        kept: Box<Kept>,
+        /// How often its job was asked by this process.
+        polls: u64,
+    },
+    /// It has no name, because nothing is to outlive the process.
+    Unnamed {
+        fetched: Box<Fetched>,
+        /// Few of these may wait.
+        _place: Option<OwnedSemaphorePermit>,
+    },
 }
 
 impl Brought {
     /// Opens it.
-    pub(super) async fn open(self, book: &Book) -> Result<Fetched, RunError> {
-        let reopened = reopen(book, &self.kept, None).await?;
-        let gone = || std::io::Error::other(format!("{} is gone", self.kept.file));
+    pub(crate) async fn open(self, book: &Book) -> Result<Fetched, RunError> {
+        let (kept, polls) = match self {
+            Brought::Kept { kept, polls } => (*kept, polls),
+            Brought::Unnamed { fetched, .. } => return Ok(*fetched),
+        };
+        let reopened = reopen(book, &kept, None).await?;
+        let gone = || std::io::Error::other(format!("{} is gone", kept.file));
         let mut fetched = reopened.ok_or_else(gone)?;
-        fetched.polls = self.polls;
-        fetched.file_name = self.kept.name;
-        fetched.job = self.kept.job;
-        fetched.mended = self.kept.mended;
-        fetched.broken = self.kept.broken;
-        fetched.cleanup = self.kept.cleanup.map(|file| Cleanup { file });
+        fetched.polls = polls;
+        fetched.file_name = kept.name;
+        fetched.job = kept.job;
+        fetched.mended = kept.mended;
+        fetched.broken = kept.broken;
+        fetched.cleanup = kept.cleanup.map(|file| Cleanup { file });
         Ok(fetched)
     }
 }
 
 async fn reopen(book: &Book, kept: &Kept, sha256: Option<String>) -> Result<Option<Fetched>, RunError> {
-    let (path, length) = (book.spool().join(&kept.file), kept.length);
-    let reopened = tokio::task::spawn_blocking(move || Fetched::reopen(&path, length, sha256.as_deref())).await;
-    Ok(reopened.map_err(|error| RunError::Internal(error.to_string()))??)
+    let Some(spool) = book.spool() else { return Ok(None) };
+    let (path, length) = (spool.join(&kept.file), kept.length);
+    Ok(blocking(move || Fetched::reopen(&path, length, sha256.as_deref())).await??)
 }
 
 /// One fetch of a window in flight.
-pub(super) struct Errand {
+pub(crate) struct Errand {
     book: Arc<Book>,
     gate: Arc<Gate>,
-    pub(super) window: Arc<InFlight>,
+    pub(crate) window: Arc<InFlight>,
     /// Which of the plan's fetches.
-    pub(super) place: usize,
+    pub(crate) place: usize,
     /// Whether the server can still be asked for it.
     whole: bool,
     /// While it is at work.
@@ -89,7 +106,7 @@ pub(super) struct Errand {
 }
 
 impl Errand {
-    pub(super) fn new(book: &Arc<Book>, gate: &Arc<Gate>, window: &Arc<InFlight>, place: usize, whole: bool) -> Errand {
+    pub(crate) fn new(book: &Arc<Book>, gate: &Arc<Gate>, window: &Arc<InFlight>, place: usize, whole: bool) -> Errand {
         Errand {
             book: Arc::clone(book),
             gate: Arc::clone(gate),
@@ -103,16 +120,24 @@ impl Errand {
 
     /// Brings the document, from wherever an earlier run left it; where it has to be fetched, `fetch` does so from that point,
     /// and says what the server's clock was when the window was planned.
-    pub(super) async fn carry_out(
+    pub(crate) async fn carry_out(
         &self,
         fetch: impl AsyncFnOnce(Point) -> Result<(Fetched, Option<Timestamp>), RunError>,
     ) -> Result<Brought, RunError> {
+        // Nobody closes it. Fetches ask in the order in which documents are opened.
+        let place = match self.book.outlives() {
+            true => None,
+            false => Arc::clone(&self.gate.unnamed).acquire_owned().await.ok(),
+        };
         let point = self.point();
         if !matches!(point, Point::Submitted { .. } | Point::Waiting { .. }) {
             self.begin_work().await;
         }
         if let Some(kept) = self.kept().await? {
-            return Ok(Brought { kept, polls: 0 });
+            return Ok(Brought::Kept {
+                kept: Box::new(kept),
+                polls: 0,
+            });
         }
         // Its document is lost, and the server would leave out without a word what it no longer has.
         if !self.whole && matches!(point, Point::Start | Point::Submitting) {
@@ -122,9 +147,15 @@ impl Errand {
             self.begin_submitting().await;
         }
         let (fetched, served) = fetch(point).await?;
+        let Some(folder) = self.book.spool() else {
+            return Ok(Brought::Unnamed {
+                fetched: Box::new(fetched),
+                _place: place,
+            });
+        };
         let polls = fetched.polls;
-        let kept = self.keep(fetched, served).await?;
-        Ok(Brought { kept, polls })
+        let kept = Box::new(self.keep(folder.to_owned(), fetched, served).await?);
+        Ok(Brought::Kept { kept, polls })
     }
 
     /// The document, where an earlier run brought it and it is still what it was.
@@ -147,7 +178,7 @@ impl Errand {
     }
 
     /// From where to go on.
-    pub(super) fn point(&self) -> Point {
+    pub(crate) fn point(&self) -> Point {
         match self.window.fetches.get(self.place) {
             None | Some(FetchState::Planned) => Point::Start,
             // A document that is lost may still lie on the server under its fixed name.
@@ -167,13 +198,10 @@ impl Errand {
     }
 
     /// Keeps a document that was fetched.
-    async fn keep(&self, mut fetched: Fetched, served: Option<Timestamp>) -> Result<Kept, RunError> {
-        let (folder, file) = (
-            self.book.spool().to_owned(),
-            self.book.file(&self.window.name, self.place),
-        );
-        let (name, book) = (file.clone(), Arc::clone(&self.book));
-        let kept = tokio::task::spawn_blocking(move || {
+    async fn keep(&self, folder: PathBuf, mut fetched: Fetched, served: Option<Timestamp>) -> Result<Kept, RunError> {
+        let name = self.book.file(&self.window.name, self.place);
+        let (book, path) = (Arc::clone(&self.book), folder.join(&name));
+        let kept = blocking(move || -> Result<Kept, RunError> {
             book.check_room(fetched.len())?;
             DurableChange::Keep.before();
             let sha256 = fetched.keep(&folder, &name);
@@ -191,13 +219,15 @@ impl Errand {
                 broken: fetched.broken,
             })
         });
-        let kept: Result<Kept, RunError> = kept.await.map_err(|error| RunError::Internal(error.to_string()))?;
-        let kept = kept?;
+        let kept = kept.await??;
         self.reach(FetchState::Spooled(kept.clone())).await?;
-        for file in kept_pages(&self.book.spool().join(&kept.file)) {
-            // What cannot be removed now is swept some time.
-            let _ = std::fs::remove_file(file);
-        }
+        let pages = blocking(move || {
+            for file in kept_pages(&path) {
+                // What cannot be removed now is swept some time.
+                let _ = std::fs::remove_file(file);
+            }
+        });
+        pages.await?;
         Ok(kept)
     }
 
@@ -225,6 +255,10 @@ impl Errand {
     }
 
     async fn begin_submitting(&self) {
+        // Nobody goes on with a job of a run that keeps nothing.
+        if !self.book.outlives() {
+            return;
+        }
         let guard = Arc::clone(&self.gate.submitting).read_owned().await;
         *lock(&self.submitting) = Some(guard);
     }
@@ -261,7 +295,7 @@ impl Journal for Errand {
 
     fn place_for_pages(&self) -> Option<PathBuf> {
         let file = self.book.file(&self.window.name, self.place);
-        Some(self.book.spool().join(file))
+        Some(self.book.spool()?.join(file))
     }
 
     fn unsure(&self) {
@@ -282,7 +316,7 @@ fn reaching(state: &FetchState) -> DurableChange {
 }
 
 /// A ledger's error comes back out of a fetch in a box.
-pub(super) fn of_fetch(error: FetchError) -> RunError {
+pub(crate) fn of_fetch(error: FetchError) -> RunError {
     match error {
         FetchError::Journal(source) => match source.downcast::<LedgerError>() {
             Ok(error) => RunError::Ledger(*error),

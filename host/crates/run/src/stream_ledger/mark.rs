@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::durable::DurableChange;
+use crate::blocking::blocking;
 use event::Event;
 use ledger::{Intent, Ledger, LedgerError, Progress, Reached, Revision, Stream};
 use sink::{Journal, Seal};
@@ -22,7 +23,7 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// Why a sink cannot go on where it was.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum MarkError {
+pub(crate) enum MarkError {
     /// Its progress cannot be read or kept.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -40,7 +41,7 @@ pub(super) enum MarkError {
 }
 
 /// A sink's progress.
-pub(super) struct Mark {
+pub(crate) struct Mark {
     ledger: Arc<dyn Ledger>,
     key: String,
     progress: Progress,
@@ -72,7 +73,7 @@ struct Span {
 
 impl Mark {
     /// The progress of a sink in a stream.
-    pub(super) fn new(ledger: Arc<dyn Ledger>, stream: &Stream, sink: &str, before: Arc<AtomicU64>) -> Mark {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, stream: &Stream, sink: &str, before: Arc<AtomicU64>) -> Mark {
         Mark {
             ledger,
             key: stream.progress_key(sink),
@@ -92,7 +93,7 @@ impl Mark {
     }
 
     /// Begins a window, or goes on with it. Windows that are no longer in flight are forgotten.
-    pub(super) async fn begin(&mut self, window: &str, in_flight: &BTreeSet<String>) -> Result<(), MarkError> {
+    pub(crate) async fn begin(&mut self, window: &str, in_flight: &BTreeSet<String>) -> Result<(), MarkError> {
         if !self.loaded {
             if let Some(found) = self.ledger.load(&self.key).await? {
                 self.progress = Progress::decode(&self.key, &found.body)?;
@@ -122,7 +123,7 @@ impl Mark {
             sha256: intent.sha256.clone(),
         };
         let path = seal.path.clone();
-        let there = match tokio::task::spawn_blocking(move || seal.is_there()).await {
+        let there = match blocking(move || seal.is_there()).await {
             Ok(there) => there,
             Err(error) => Err(std::io::Error::other(error)),
         };
@@ -135,7 +136,7 @@ impl Mark {
     }
 
     /// The events that the sink has not answered for yet.
-    pub(super) async fn pass<'a>(&mut self, events: &'a [Event]) -> Result<&'a [Event], MarkError> {
+    pub(crate) async fn pass<'a>(&mut self, events: &'a [Event]) -> Result<&'a [Event], MarkError> {
         let rest = self.unanswered(events).await?;
         if !rest.is_empty() && self.spans.last().is_none_or(|span| span.window != self.window) {
             self.spans.push(Span {
@@ -168,7 +169,7 @@ impl Mark {
     }
 
     /// Events went to the sink.
-    pub(super) fn took(&mut self, events: &[Event]) {
+    pub(crate) fn took(&mut self, events: &[Event]) {
         self.came(events);
         self.given += events.len() as u64;
         if let (Some(span), Some(last)) = (self.spans.last_mut(), events.last()) {
@@ -184,7 +185,7 @@ impl Mark {
     }
 
     /// The sink has answered for everything that went to it so far. Returns when that is durable.
-    pub(super) async fn answered(&mut self) -> Result<(), MarkError> {
+    pub(crate) async fn answered(&mut self) -> Result<(), MarkError> {
         let reached = self.progress.windows.entry(self.window.clone()).or_default();
         if self.seen == reached.events {
             return Ok(());
@@ -204,7 +205,7 @@ impl Mark {
     }
 
     /// Whether the sink has answered durably for everything of the window.
-    pub(super) fn is_answered(&self) -> bool {
+    pub(crate) fn is_answered(&self) -> bool {
         let reached = self.progress.windows.get(&self.window);
         reached.map_or(0, |reached| reached.events) >= self.seen
     }
@@ -261,15 +262,15 @@ impl Mark {
 
 /// A mark that its sink writes to as well.
 #[derive(Clone)]
-pub(super) struct Keeper(Arc<Mutex<Mark>>);
+pub(crate) struct Keeper(Arc<Mutex<Mark>>);
 
 impl Keeper {
-    pub(super) fn new(mark: Mark) -> Keeper {
+    pub(crate) fn new(mark: Mark) -> Keeper {
         Keeper(Arc::new(Mutex::new(mark)))
     }
 
     /// The mark. Not to be held while the sink is at work.
-    pub(super) async fn lock(&self) -> MutexGuard<'_, Mark> {
+    pub(crate) async fn lock(&self) -> MutexGuard<'_, Mark> {
         self.0.lock().await
     }
 }

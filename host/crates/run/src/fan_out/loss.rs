@@ -32,7 +32,7 @@ impl fmt::Display for Loss {
 }
 
 /// All of them, in one line.
-pub(super) fn told(losses: &[Loss]) -> String {
+pub(crate) fn told(losses: &[Loss]) -> String {
     let losses: Vec<String> = losses.iter().map(Loss::to_string).collect();
     losses.join(" ")
 }
