@@ -31,7 +31,7 @@ static DAYS: [&str; 22] = [
 ];
 
 /// Midnight at the beginning of one of them, in ms since 1970.
-pub(crate) fn notable_day() -> impl Strategy<Value = i64> {
+pub(super) fn notable_day() -> impl Strategy<Value = i64> {
     proptest::sample::select(&DAYS[..]).prop_map(|day| {
         let midnight: Timestamp = format!("{day}T00:00:00Z").parse().unwrap();
         midnight.as_millisecond()
@@ -39,7 +39,7 @@ pub(crate) fn notable_day() -> impl Strategy<Value = i64> {
 }
 
 /// Ms of a day, with a liking for its ends and for the hours at which clocks are changed.
-pub(crate) fn time_of_day() -> impl Strategy<Value = i64> {
+pub(super) fn time_of_day() -> impl Strategy<Value = i64> {
     const DAY: i64 = 86_400_000;
     prop_oneof![
         2 => proptest::sample::select(vec![0, 1, DAY - 1, DAY - 1000, DAY / 2]),

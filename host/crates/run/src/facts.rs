@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde_json::Value;
 
-use crate::probe::{self, Shortcoming};
+use super::probe::{self, Shortcoming};
 use base::counted::counted;
 use remote::{Answer, Remote};
 
@@ -62,7 +62,7 @@ impl fmt::Display for Fact {
 }
 
 /// The facts of an EPM environment. `seen` are the answers of the probe, the last one the sign-ins of `today`.
-pub(crate) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> Vec<Fact> {
+pub(super) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> Vec<Fact> {
     // The oldest day that is kept in whole, whatever zone the server counts its days in.
     let days = EPM_DAYS - 1;
     let old = match today.checked_sub(days.days()) {
@@ -100,7 +100,7 @@ pub(crate) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> 
 }
 
 /// The facts of an identity domain. `seen` is the answer of the probe.
-pub(crate) async fn of_domain(remote: &Remote, now: Timestamp, seen: &Answer) -> Vec<Fact> {
+pub(super) async fn of_domain(remote: &Remote, now: Timestamp, seen: &Answer) -> Vec<Fact> {
     let query = [
         ("filter", EARLIEST),
         ("sortBy", "timestamp"),

@@ -1,13 +1,13 @@
 //! Whether a connection can be used, and what can be seen of it: the harmless requests behind `host check`.
 //!
 //! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. What their
-//! answers tell besides, and that of one more, are the [`facts`](crate::facts). Which roles the reports need is on their
+//! answers tell besides, and that of one more, are the [`facts`](super::facts). Which roles the reports need is on their
 //! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
-use crate::facts::{self, Fact};
+use super::facts::{self, Fact};
 use remote::{Answer, Class, Remote, RemoteError, Request};
 use sandbox::ConnectionKind;
 
@@ -81,7 +81,7 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
 }
 
 /// The sign-ins of one day, in the answer: no job, and no file.
-pub(crate) async fn sign_ins(remote: &Remote, day: Date) -> Result<Answer, Shortcoming> {
+pub(super) async fn sign_ins(remote: &Remote, day: Date) -> Result<Answer, Shortcoming> {
     let day = day.to_string();
     let path = ["interop", "rest", "security", "v1", "report", "userloginreport"];
     let query = [("from_date", day.as_str()), ("to_date", day.as_str())];
@@ -89,7 +89,7 @@ pub(crate) async fn sign_ins(remote: &Remote, day: Date) -> Result<Answer, Short
 }
 
 /// Audit events of an identity domain.
-pub(crate) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Result<Answer, Shortcoming> {
+pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Result<Answer, Shortcoming> {
     ask(remote, "events", &["admin", "v1", "AuditEvents"], query, DOMAIN_EVENTS).await
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::window::{WindowError, day_of, start_of};
+use super::window::{WindowError, day_of, start_of};
 use sandbox::{ConnectionKind, Granularity};
 
 /// The default of an identity domain.

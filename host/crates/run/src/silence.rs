@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Window;
+use super::Window;
 use ledger::Record;
 
 /// How long nobody signs in, at most, where people work.
@@ -13,7 +13,7 @@ const SUSPICIOUS: SignedDuration = SignedDuration::from_hours(48);
 
 /// The period in which a stream's events are waited for: from its last one, or its beginning, to what is complete. A run's
 /// own windows say little: they may be minutes long.
-pub(crate) fn watched(record: &Record) -> Option<Window> {
+pub(super) fn watched(record: &Record) -> Option<Window> {
     let to = record.watermark?;
     let begin = record.covered.iter().map(|covered| covered.from).min()?;
     let from = record.last_event.unwrap_or(begin).min(to);
@@ -21,7 +21,7 @@ pub(crate) fn watched(record: &Record) -> Option<Window> {
 }
 
 /// What to tell the user where the end of the window holds no event for suspiciously long.
-pub(crate) fn notice(last_event: Option<i64>, window: Window) -> Option<String> {
+pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> {
     let last = last_event.and_then(|time| Timestamp::from_millisecond(time).ok());
     if window.to.duration_since(last.unwrap_or(window.from)) < SUSPICIOUS {
         return None;

@@ -149,25 +149,25 @@ impl From<Window> for sandbox::Window {
     }
 }
 
-pub(crate) fn day_of(instant: Timestamp) -> Date {
+pub(super) fn day_of(instant: Timestamp) -> Date {
     instant.to_zoned(TimeZone::UTC).date()
 }
 
-pub(crate) fn start_of(day: Date) -> Result<Timestamp, WindowError> {
+pub(super) fn start_of(day: Date) -> Result<Timestamp, WindowError> {
     day.to_zoned(TimeZone::UTC)
         .map(|zoned| zoned.timestamp())
         .map_err(|_| WindowError::OutOfRange)
 }
 
 /// The next millisecond: an instant at midnight belongs to the day that begins.
-pub(crate) fn after(instant: Timestamp) -> Result<Timestamp, WindowError> {
+pub(super) fn after(instant: Timestamp) -> Result<Timestamp, WindowError> {
     instant
         .checked_add(SignedDuration::from_millis(1))
         .map_err(|_| WindowError::OutOfRange)
 }
 
 /// The first midnight that is not before `instant`.
-pub(crate) fn end_of_day(instant: Timestamp) -> Result<Timestamp, WindowError> {
+pub(super) fn end_of_day(instant: Timestamp) -> Result<Timestamp, WindowError> {
     let midnight = start_of(day_of(instant))?;
     if midnight == instant {
         return Ok(instant);

@@ -83,6 +83,9 @@ impl Place<'_> {
             lock(&self.world).seen.note("rows seen before");
         }
         self.look(&before, &book.record(), &server, &result);
+        if matches!(result, Err(RunError::Stopped)) && process.glitch.is_none() {
+            self.stopped(&before, &book.record());
+        }
         let late = server.last.lock().unwrap().take();
         Left { late, result }
     }
@@ -201,6 +204,21 @@ impl Place<'_> {
             Err(RunError::Ahead { .. }) => world.seen.note("watermark ahead of the clock"),
             Err(RunError::TooManyRejected(_)) => world.seen.note("window held open"),
             _ => {}
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Whoever is told to stop waits until the request that creates a job is answered.
+    fn stopped(&self, before: &Record, after: &Record) {
+        let submitting = |record: &Record| {
+            let fetches = record.windows.iter().flat_map(|window| window.fetches.clone());
+            fetches.filter(|fetch| *fetch == FetchState::Submitting).count()
+        };
+        // Those that an earlier process left so may not have been taken up yet.
+        if !self.life.is_over() && submitting(after) > submitting(before) {
+            let wrong = "a run that was told to stop leaves a job of which nobody knows";
+            lock(&self.world).violations.push(wrong.into());
         }
     }
 }
