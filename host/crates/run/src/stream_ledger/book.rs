@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::changes::Changes;
 use super::durable::DurableChange;
@@ -246,13 +246,31 @@ impl Book {
         self.remove(files).await
     }
 
-    /// Ends a window badly: its period is still to be asked for.
+    /// Ends a window badly: its period is still to be asked for, and what was to be looked for again in it.
     pub(crate) async fn give_up(&self, name: &str, reason: String) -> Result<(), LedgerError> {
+        self.end_badly(name, reason, look_again).await
+    }
+
+    /// Ends a window badly whose first day the server refused: whoever looked for it again would be refused again.
+    pub(crate) async fn give_up_refused(&self, name: &str, reason: String) -> Result<(), LedgerError> {
+        self.end_badly(name, reason, |_, _| ()).await
+    }
+
+    async fn end_badly(
+        &self,
+        name: &str,
+        reason: String,
+        and: impl FnOnce(&mut Record, &InFlight) + Send + 'static,
+    ) -> Result<(), LedgerError> {
         let (files, name) = (self.files_of(name), name.to_owned());
-        self.change(DurableChange::Dead, move |record| {
-            record.give_up(&name, reason, Timestamp::now())
-        })
-        .await?;
+        let end = move |record: &mut Record| {
+            let window = record.window(&name).cloned();
+            record.give_up(&name, reason, Timestamp::now());
+            if let Some(window) = window {
+                and(record, &window);
+            }
+        };
+        self.change(DurableChange::Dead, end).await?;
         self.remove(files).await
     }
 
@@ -313,6 +331,24 @@ impl Book {
         };
         let removed = blocking(move || remove(&folder, files));
         removed.await.map_err(|died| LedgerError::Internal(died.to_string()))
+    }
+}
+
+/// Sees to it that what a window that was given up looked for again is looked for by a later one: what lies before the watermark
+/// nobody asks for otherwise. The last window of a run says for all of them that they looked back.
+fn look_again(record: &mut Record, dead: &InFlight) {
+    let looks_back = |window: &&mut Arc<InFlight>| window.clock == dead.clock && !window.looks_back.is_empty();
+    for window in record.windows.iter_mut().filter(looks_back) {
+        Arc::make_mut(window).looks_back.clear();
+    }
+    if dead.asked_until.is_none() {
+        return;
+    }
+    // It may have said so before this one ended.
+    for (age, looked) in &mut record.look_back.looked {
+        let age = SignedDuration::from_secs(i64::try_from(*age).unwrap_or(i64::MAX));
+        let again = dead.period.from.saturating_add(age).unwrap_or(Timestamp::MAX);
+        *looked = again.min(*looked);
     }
 }
 

@@ -185,7 +185,8 @@ impl Windows<'_> {
             Ok(Step::AtClose(done)) => self.pending.push(done),
             Ok(Step::Over) => return Ok(self.break_off().await),
             Err(error) if book.outlives() && refused_dates(&error) => {
-                book.give_up(&underway.window.name, in_one_line(&error)).await?;
+                let reason = in_one_line(&error);
+                book.give_up_refused(&underway.window.name, reason).await?;
                 self.ahead.forgive();
                 if let Some(rest) = self.refused.put(&underway.window, error) {
                     let window = self.pipeline.in_flight(self.all, rest, underway.window.again);
