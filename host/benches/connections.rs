@@ -17,12 +17,12 @@ use host::cli::open_sink;
 use jiff::{SignedDuration, Timestamp};
 use remote::{Auth, Remote, Settings};
 use run::route::Router;
-use run::{Observer, Outlet, Run, Window};
+use run::{Observer, Run, RunSink, Window};
 use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
 use simulator::Credentials;
-use sink::dead_letters::Bounds;
-use sink::{DeadLetters, Delivery, DeliveryPolicy, Remains};
+use sink::dead_letters::DeadLetterBounds;
+use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -131,9 +131,9 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     ));
     let mut config = Config::parse("[sinks.it]\nkind = \"file\"\npath = \"{connection}.ndjson\"\n")?;
     config.folder = folder.to_path_buf();
-    let remains = Remains {
+    let remains = DeadLetterContext {
         destination: None,
-        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), Bounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), DeadLetterBounds::default())),
         run_id: "bench".into(),
         provenance: Arc::clone(&provenance),
     };
@@ -164,7 +164,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
             Limits::default(),
             Arc::new(()),
         )),
-        outlets: vec![Outlet {
+        outlets: vec![RunSink {
             delivery: Delivery::new(sink, DeliveryPolicy::default(), remains),
             required: true,
             when_down: None,

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
-use tests::{Desk, Receiver, Server, json_lines, stderr};
+use tests::{Receiver, Server, TestEnv, json_lines, stderr};
 
-use super::held::{self, Held, uid};
+use super::held::{self, ReceivedIds, uid};
 
 pub const NOW: &str = "2026-03-05T22:00:00Z";
 
@@ -16,8 +16,8 @@ pub const FILES: [&str; 3] = ["archive", "packed", "rotated"];
 /// How long a lost job's file is looked for: longer than any job of these servers takes.
 const SEARCH: &str = "3s";
 
-pub struct Scene {
-    pub desk: Desk,
+pub struct CrashFixture {
+    pub desk: TestEnv,
     pub server: Server,
     /// Knows batches by their key.
     pub keyed: Receiver,
@@ -25,14 +25,14 @@ pub struct Scene {
     pub plain: Receiver,
 }
 
-impl Scene {
-    pub fn new(scenario: &str) -> Scene {
+impl CrashFixture {
+    pub fn new(scenario: &str) -> CrashFixture {
         let (desk, server) = (
-            Desk::new(env!("CARGO_BIN_EXE_host")),
+            TestEnv::new(env!("CARGO_BIN_EXE_host")),
             Server::start(&format!("rows=60,plain-names,now={NOW},{scenario}")),
         );
         let (keyed, plain) = (Receiver::start(), Receiver::start());
-        let scene = Scene {
+        let scene = CrashFixture {
             desk,
             server,
             keyed,
@@ -44,8 +44,8 @@ impl Scene {
     }
 
     /// The same with another server, which knows nothing of what the first was asked.
-    pub fn with_server(self, scenario: &str) -> Scene {
-        let scene = Scene {
+    pub fn with_server(self, scenario: &str) -> CrashFixture {
+        let scene = CrashFixture {
             server: Server::start(&format!("rows=60,plain-names,now={NOW},{scenario}")),
             ..self
         };
@@ -55,7 +55,7 @@ impl Scene {
     }
 
     fn configure(&self) {
-        let Scene {
+        let CrashFixture {
             desk,
             server,
             keyed,
@@ -124,7 +124,7 @@ impl Scene {
     }
 
     /// What the server has of a period, once each.
-    pub fn served(&self, report: &str, [from, to]: [&str; 2]) -> Held {
+    pub fn served(&self, report: &str, [from, to]: [&str; 2]) -> ReceivedIds {
         let arguments = ["run", report, "--ledger", "none", "--from", from, "--to", to];
         let output = self
             .command(&arguments, &["stdout"])
@@ -132,14 +132,14 @@ impl Scene {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
-        let mut served = Held::default();
+        let mut served = ReceivedIds::default();
         served.add(json_lines(&output).iter().map(uid));
         assert!(served.events() > 20 && served.doubled() == 0);
         served
     }
 
     /// What a sink has.
-    pub fn held(&self, sink: &str) -> Held {
+    pub fn held(&self, sink: &str) -> ReceivedIds {
         match sink {
             "keyed" => held::once(&self.keyed.received()),
             "plain" => held::once(&self.plain.received()),

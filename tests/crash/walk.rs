@@ -8,7 +8,7 @@ use run::DurableChange;
 use tests::stderr;
 
 use super::held::{self, Seen};
-use super::scene::{FILES, Scene, summary, today};
+use super::scene::{CrashFixture, FILES, summary, today};
 
 /// What a run does to others, beside the changes that it makes durable: each has a place before and a place after.
 const EFFECTS: [&str; 8] = [
@@ -124,7 +124,7 @@ fn walk() {
 /// delivers to one sink more than the one before. Says whether the place was reached.
 fn too_late(step: &Step) -> bool {
     let (before, arguments) = ("2025-09-05T22:00:00Z", ["run", "user-login", "-q"]);
-    let scene = Scene::new(&format!("rows=2,now={before}"));
+    let scene = CrashFixture::new(&format!("rows=2,now={before}"));
     let first = scene.command_at(before, &arguments, &["keyed"]).output().unwrap();
     assert!(first.status.success(), "{}", stderr(&first));
     let scene = scene.with_server("rows=2");
@@ -154,7 +154,7 @@ fn too_late(step: &Step) -> bool {
 
 /// A job fails, and its window is given up: the next run asks for the period anew. Says whether the place was reached.
 fn failing(step: &Step) -> bool {
-    let scene = Scene::new("fail-job=3");
+    let scene = CrashFixture::new("fail-job=3");
     let arguments = ["run", "invalid-login", "-q"];
     let mut command = scene.command(&arguments, &["keyed"]);
     let ended = command
@@ -181,7 +181,7 @@ fn failing(step: &Step) -> bool {
 
 /// A receiver that knows batches by their key. Says whether the place was reached.
 fn batches(report: &str, step: &Step) -> bool {
-    let scene = Scene::new("slow-job=1");
+    let scene = CrashFixture::new("slow-job=1");
     let run = |failpoint: &str| scene.run(&["run", report, "-q"], &["keyed"], failpoint);
     if run(&format!("{}:{}", step.place, step.times)).success() {
         return false;
@@ -219,7 +219,7 @@ fn walk_in_the_real_world() {
 
 /// A receiver that knows batches by their key, and a server with the habits of a draw.
 fn drawn(report: &str, failpoint: &str, seed: usize) {
-    let scene = Scene::new(&format!("retry-after=0,real-world={seed}"));
+    let scene = CrashFixture::new(&format!("retry-after=0,real-world={seed}"));
     let what = format!("{report} at {failpoint}, real-world={seed}");
     let arguments = ["run", report, "-q", "--summary", "summary.json"];
     scene.run(&arguments, &["keyed"], failpoint);
@@ -234,7 +234,7 @@ fn drawn(report: &str, failpoint: &str, seed: usize) {
 
 /// Files that hold something already. Says whether the place was reached.
 fn files(report: &str, step: &Step) -> bool {
-    let scene = Scene::new("slow-job=1");
+    let scene = CrashFixture::new("slow-job=1");
     let day = ["run", report, "-q", "--from", "2026-03-04", "--to", "2026-03-04"];
     assert!(scene.run(&day, &FILES, "").success());
     let (before, jobs) = (scene.look(&Seen::default()), scene.jobs());
@@ -292,7 +292,7 @@ fn walk_with_windows_ahead() {
 
 /// A backfill of four days, three of them in flight at once, to a receiver that knows batches by their key.
 fn ahead(failpoint: &str) {
-    let scene = Scene::new("slow-job=1");
+    let scene = CrashFixture::new("slow-job=1");
     let arguments = [
         "backfill",
         "invalid-login",
@@ -318,7 +318,7 @@ fn ahead(failpoint: &str) {
 #[test]
 fn only_a_job_whose_request_never_left_is_submitted_again_and_counted() {
     for (place, unsure) in [("post.before", 1), ("post.after", 0), ("submitted.before", 0)] {
-        let scene = Scene::new("slow-job=3");
+        let scene = CrashFixture::new("slow-job=3");
         let arguments = ["run", "invalid-login", "--summary", "summary.json"];
         assert!(!scene.run(&arguments, &["keyed"], &format!("{place}:0")).success());
         let output = scene.command(&arguments, &["keyed"]).output().unwrap();

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{BackfillArgs, RunArgs, Talk};
+use super::args::{BackfillArgs, OutputOptions, RunArgs};
 use super::closing::{self, Kept};
 use super::error::hint;
 use super::progress::Progress;
 use super::recording::{self, Notes};
 use super::report::{self, Report};
 use super::sinks::{Opened, Wanted as Named};
-use super::stop::Stop;
+use super::stop::Shutdown;
 use super::summary::Account;
-use super::{Exit, Failure, connection, ledger, log, rejected, sinks, stream};
-use ::run::{Keeping, Rejects, Run, RunError, Summary, Wanted};
+use super::{CliError, Exit, connection, ledger, log, rejected, sinks, stream};
+use ::run::{LedgerOptions, Rejects, Run, RunError, Summary, Wanted};
 use base::counted::counted;
 use event::{Product, Provenance};
 use fetch::{FetchError, Fetcher};
@@ -25,7 +25,7 @@ use setup::config::{self, Config};
 const DAY: u64 = 86_400;
 
 /// `host run`.
-pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
+pub async fn run(args: &RunArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let account = Account::open(args)?;
     let wanted = if args.report.is_open() {
         Wanted::Due
@@ -37,7 +37,7 @@ pub async fn run(args: &RunArgs, talk: &Talk) -> Result<(), Failure> {
 }
 
 /// `host backfill`: a run of what is missing.
-pub async fn backfill(args: &BackfillArgs, talk: &Talk) -> Result<(), Failure> {
+pub async fn backfill(args: &BackfillArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let account = Account::open(&args.run)?;
     let result = match missing(args) {
         Ok(wanted) => carry_out(&args.run, wanted, talk, &account).await,
@@ -47,8 +47,8 @@ pub async fn backfill(args: &BackfillArgs, talk: &Talk) -> Result<(), Failure> {
 }
 
 /// What a backfill wants.
-fn missing(args: &BackfillArgs) -> Result<Wanted, Failure> {
-    let wrong = |reason: &str| Failure::usage(format!("--window: {reason}")).hint("for example --window 1d");
+fn missing(args: &BackfillArgs) -> Result<Wanted, CliError> {
+    let wrong = |reason: &str| CliError::usage(format!("--window: {reason}")).hint("for example --window 1d");
     let window = config::parse_duration(&args.window).map_err(|reason| wrong(&reason))?;
     let days = match window.as_secs() {
         seconds if seconds > 0 && seconds.is_multiple_of(DAY) => u32::try_from(seconds / DAY).ok(),
@@ -56,13 +56,13 @@ fn missing(args: &BackfillArgs) -> Result<Wanted, Failure> {
     };
     let days = days.ok_or_else(|| wrong("a window is one or more whole days"))?;
     if args.run.report.is_open() {
-        return Err(Failure::usage("a backfill needs a period").hint("give --from and --to"));
+        return Err(CliError::usage("a backfill needs a period").hint("give --from and --to"));
     }
     Ok(Wanted::Missing { days })
 }
 
-async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Account) -> Result<(), Failure> {
-    let stop = Stop::listen(talk)?;
+async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &OutputOptions, account: &Account) -> Result<(), CliError> {
+    let stop = Shutdown::listen(talk)?;
     let cut_short = account.clone();
     stop.at_last(move |exit| cut_short.cut_short(exit));
     let notes = args.replay.as_deref().map(Notes::read).transpose()?;
@@ -126,7 +126,7 @@ async fn carry_out(args: &RunArgs, wanted: Wanted, talk: &Talk, account: &Accoun
         ),
         None if matches!(wanted, Wanted::Missing { .. }) => {
             return Err(
-                Failure::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")
+                CliError::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")
             );
         }
         None => None,
@@ -193,11 +193,11 @@ pub async fn execute(
     settings: Settings,
     sinks: Opened,
     provenance: Arc<Provenance>,
-    keeping: Option<Keeping>,
+    keeping: Option<LedgerOptions>,
     rejects: Rejects,
-    talk: &Talk,
-    stop: &Stop,
-) -> Result<(Summary, Result<(), RunError>), Failure> {
+    talk: &OutputOptions,
+    stop: &Shutdown,
+) -> Result<(Summary, Result<(), RunError>), CliError> {
     let remote = Arc::new(Remote::new(settings)?);
     let progress = Arc::new(Progress::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::Progress> = progress.clone();
@@ -248,17 +248,17 @@ fn spool_folder() -> PathBuf {
     super::plugins::cache_folder().unwrap_or_else(std::env::temp_dir)
 }
 
-fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: &Stop) -> Result<(), Failure> {
+fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: &Shutdown) -> Result<(), CliError> {
     match result {
         Err(RunError::Stopped) => Err(stopped(summary, stop)),
         Err(RunError::Closed) => Ok(()),
         Err(RunError::Fetch(error @ FetchError::Spool(_))) if error.code() == "spool-failed" => {
             let folder = spool_folder();
             let hint = format!("{} must be writable and have room for the report", folder.display());
-            Err(Failure::from(RunError::Fetch(error)).hint(hint))
+            Err(CliError::from(RunError::Fetch(error)).hint(hint))
         }
         Err(error) => Err(error.into()),
-        Ok(()) if strict && summary.rejected > 0 => Err(Failure::new(
+        Ok(()) if strict && summary.rejected > 0 => Err(CliError::new(
             Exit::Partial,
             counted(summary.rejected, "row was rejected", "rows were rejected"),
         )
@@ -268,14 +268,14 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
 }
 
 /// The end of a run that a signal cut short, with what there is to go on with.
-fn stopped(summary: &Summary, stop: &Stop) -> Failure {
+fn stopped(summary: &Summary, stop: &Shutdown) -> CliError {
     let failure = stop.failure();
     let in_flight = match summary.ledger.as_ref().map(|ledger| ledger.in_flight) {
         None => return failure,
         Some(0) => "no window is in flight".to_owned(),
         Some(some) => counted(some, "window is in flight", "windows are in flight"),
     };
-    Failure {
+    CliError {
         message: failure.message.map(|message| format!("{message}; {in_flight}")),
         ..failure
     }

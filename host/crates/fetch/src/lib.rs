@@ -52,10 +52,10 @@ use remote::{Counters, Remote};
 pub use archive::ArchiveError;
 pub use cleanup::Cleanup;
 pub use error::FetchError;
-pub use journal::{Journal, Point};
-pub use limits::{ArchiveLimits, Limits, Polling};
+pub use journal::{FetchCheckpoint, FetchStage};
+pub use limits::{ArchiveLimits, FetchLimits, Polling};
 pub use pages::kept_files as kept_pages;
-pub use progress::Progress;
+pub use progress::FetchProgress;
 pub use records::compact;
 pub use request::build as build_request;
 pub use spool::SpoolReader;
@@ -130,10 +130,10 @@ impl Fetched {
 pub struct Fetcher {
     remote: Arc<Remote>,
     spool: Spool,
-    limits: Limits,
+    limits: FetchLimits,
     progress: progress::Listener,
-    crowd: crowd::Crowd,
-    turns: pages::Turns,
+    crowd: crowd::PollPacer,
+    turns: pages::PageScheduler,
 }
 
 impl std::fmt::Debug for Fetcher {
@@ -146,14 +146,14 @@ impl std::fmt::Debug for Fetcher {
 
 impl Fetcher {
     /// `spool` is the folder for temporary files; it is made when first needed, for its owner only.
-    pub fn new(remote: Arc<Remote>, spool: &Path, limits: Limits, progress: Arc<dyn Progress>) -> Fetcher {
+    pub fn new(remote: Arc<Remote>, spool: &Path, limits: FetchLimits, progress: Arc<dyn FetchProgress>) -> Fetcher {
         Fetcher {
-            turns: pages::Turns::new(remote.parallel()),
+            turns: pages::PageScheduler::new(remote.parallel()),
             remote,
             spool: Spool::new(spool).within(limits.spool_bytes),
             limits,
             progress,
-            crowd: crowd::Crowd::default(),
+            crowd: crowd::PollPacer::default(),
         }
     }
 
@@ -169,7 +169,7 @@ impl Fetcher {
 
     /// Carries out one fetch.
     pub async fn fetch(&self, fetch: &sandbox::Fetch) -> Result<Fetched, FetchError> {
-        self.fetch_from(fetch, Point::Start, &()).await
+        self.fetch_from(fetch, FetchStage::Start, &()).await
     }
 
     /// Carries out one fetch from the point that an earlier process reached, and keeps how far it is. Only jobs have
@@ -178,8 +178,8 @@ impl Fetcher {
     pub async fn fetch_from(
         &self,
         fetch: &sandbox::Fetch,
-        from: Point,
-        journal: &dyn Journal,
+        from: FetchStage,
+        journal: &dyn FetchCheckpoint,
     ) -> Result<Fetched, FetchError> {
         match fetch {
             sandbox::Fetch::Call(call) => Box::pin(self.call(call)).await,
@@ -188,10 +188,10 @@ impl Fetcher {
         }
     }
 
-    /// Goes on with a job that an earlier run submitted: `link` is what [`Progress::submitted`] was told.
+    /// Goes on with a job that an earlier run submitted: `link` is what [`FetchProgress::submitted`] was told.
     pub async fn adopt(&self, job: &sandbox::Job, link: &str) -> Result<Fetched, FetchError> {
         let link = link.to_owned();
-        self.job(job, Point::Submitted { link }, &()).await
+        self.job(job, FetchStage::Submitted { link }, &()).await
     }
 
     /// Removes what a fetch left on the server. That it is still there is worth a warning, not a failed run.
@@ -229,7 +229,7 @@ impl Fetcher {
         Ok(self.listed(document, tally))
     }
 
-    async fn pages(&self, pages: &sandbox::Pages, journal: &dyn Journal) -> Result<Fetched, FetchError> {
+    async fn pages(&self, pages: &sandbox::Pages, journal: &dyn FetchCheckpoint) -> Result<Fetched, FetchError> {
         let collected = pages::run(
             &self.remote,
             pages,
@@ -268,7 +268,12 @@ impl Fetcher {
         }
     }
 
-    async fn job(&self, job: &sandbox::Job, from: Point, journal: &dyn Journal) -> Result<Fetched, FetchError> {
+    async fn job(
+        &self,
+        job: &sandbox::Job,
+        from: FetchStage,
+        journal: &dyn FetchCheckpoint,
+    ) -> Result<Fetched, FetchError> {
         let run = job::Running {
             remote: &self.remote,
             limits: &self.limits,
@@ -277,14 +282,16 @@ impl Fetcher {
             crowd: &self.crowd,
         };
         let finished = match from {
-            Point::Start | Point::Submitting => {
+            FetchStage::Start | FetchStage::Submitting => {
                 // In boxes, so that a job that is waited for holds no room for what comes before and after.
-                let submitted = Box::pin(run.submit(job, from == Point::Submitting)).await?;
+                let submitted = Box::pin(run.submit(job, from == FetchStage::Submitting)).await?;
                 run.wait(submitted).await?
             }
-            Point::Submitted { link } => run.poll(self.remote.resolve(&link)?, 0, None).await?,
-            Point::Waiting { link, polls, next } => run.poll(self.remote.resolve(&link)?, polls, Some(next)).await?,
-            Point::Ready { job, polls, files } => job::Finished {
+            FetchStage::Submitted { link } => run.poll(self.remote.resolve(&link)?, 0, None).await?,
+            FetchStage::Waiting { link, polls, next } => {
+                run.poll(self.remote.resolve(&link)?, polls, Some(next)).await?
+            }
+            FetchStage::Ready { job, polls, files } => job::Finished {
                 id: job,
                 polls,
                 told: files,

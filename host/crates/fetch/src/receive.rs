@@ -11,7 +11,7 @@ use tokio::io::{AsyncWriteExt as _, BufWriter};
 
 use super::download::blocking;
 use super::error::FetchError;
-use super::progress::Progress;
+use super::progress::FetchProgress;
 use super::spool::{Charge, Spool, SpoolFile, Spooled};
 use remote::{Remote, RemoteError, Request, Response};
 
@@ -26,7 +26,7 @@ pub(super) struct Received {
 }
 
 /// As much of a body as has arrived.
-struct Partial {
+struct PartialBody {
     out: BufWriter<tokio::fs::File>,
     charge: Charge,
     /// Of what has arrived.
@@ -46,11 +46,11 @@ pub(super) async fn receive(
     request: &Request,
     spool: &Spool,
     restarts: u32,
-    progress: &dyn Progress,
+    progress: &dyn FetchProgress,
 ) -> Result<Received, FetchError> {
     let mut retry = remote.retry();
     let mut left = restarts;
-    let mut partial: Option<Partial> = None;
+    let mut partial: Option<PartialBody> = None;
     loop {
         let failure = match attempt(remote, request, spool, &mut partial, progress).await {
             Ok(()) => match partial {
@@ -74,8 +74,8 @@ async fn attempt(
     remote: &Remote,
     request: &Request,
     spool: &Spool,
-    partial: &mut Option<Partial>,
-    progress: &dyn Progress,
+    partial: &mut Option<PartialBody>,
+    progress: &dyn FetchProgress,
 ) -> Result<(), FetchError> {
     let resumable = partial.take().and_then(|partial| {
         let version = partial.version.clone().filter(|_| partial.received > 0)?;
@@ -100,7 +100,7 @@ async fn attempt(
                 }
                 Ok(response) => {
                     let file = create(spool).await?;
-                    let current = Partial::new(&response, file);
+                    let current = PartialBody::new(&response, file);
                     (response, current)
                 }
                 Err(error) if error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE) => {
@@ -127,7 +127,7 @@ async fn attempt(
     }
 }
 
-async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Response, Partial), FetchError> {
+async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Response, PartialBody), FetchError> {
     let response = remote.send(request.clone()).await?;
     if response.status() == StatusCode::PARTIAL_CONTENT {
         return Err(RemoteError::Malformed {
@@ -136,7 +136,7 @@ async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Res
         .into());
     }
     let file = create(spool).await?;
-    let partial = Partial::new(&response, file);
+    let partial = PartialBody::new(&response, file);
     Ok((response, partial))
 }
 
@@ -145,10 +145,10 @@ async fn create(spool: &Spool) -> Result<SpoolFile, FetchError> {
     blocking(move || Ok(spool.create()?)).await
 }
 
-impl Partial {
-    fn new(response: &Response, file: SpoolFile) -> Partial {
+impl PartialBody {
+    fn new(response: &Response, file: SpoolFile) -> PartialBody {
         let (file, charge, hash) = file.into_parts();
-        Partial {
+        PartialBody {
             charge,
             hash,
             out: BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file)),

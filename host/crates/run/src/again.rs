@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::fan_out::{FanOut, Outlet, settled};
+use crate::fan_out::{FanOut, RunSink, settled};
 use crate::route::Router;
 use crate::{Observer, RunError};
 use event::{Event, Provenance};
@@ -12,7 +12,7 @@ pub struct Again(FanOut);
 
 impl Again {
     /// Starts the sinks.
-    pub fn start(outlets: Vec<Outlet>, router: Router, provenance: Arc<Provenance>) -> Again {
+    pub fn start(outlets: Vec<RunSink>, router: Router, provenance: Arc<Provenance>) -> Again {
         Again(FanOut::start(outlets, router, provenance, None))
     }
 

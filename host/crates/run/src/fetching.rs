@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::SignedDuration;
 
-use fetch::{Cleanup, FetchError, Fetched, Fetcher, Journal, Point};
+use fetch::{Cleanup, FetchError, FetchStage, Fetched, Fetcher, Journal};
 use remote::Counters;
 
 /// Carries out fetches over one connection.
@@ -17,7 +17,7 @@ pub trait Fetch: Send + Sync {
     async fn fetch_from(
         &self,
         fetch: &sandbox::Fetch,
-        from: Point,
+        from: FetchStage,
         journal: &dyn Journal,
     ) -> Result<Fetched, FetchError>;
 
@@ -36,7 +36,7 @@ impl Fetch for Fetcher {
     async fn fetch_from(
         &self,
         fetch: &sandbox::Fetch,
-        from: Point,
+        from: FetchStage,
         journal: &dyn Journal,
     ) -> Result<Fetched, FetchError> {
         Fetcher::fetch_from(self, fetch, from, journal).await

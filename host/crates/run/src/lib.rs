@@ -4,7 +4,7 @@
 //! whatever happens, beside the [`RunError`] that ended it early. It asks its plugin through the trait [`Report`], its
 //! connection through [`Fetch`] and its sinks through [`sink::Sink`].
 //!
-//! With [`Keeping`], a run may be cut short at any instant, and the next one carries on. Without, it is a run of one window
+//! With [`LedgerOptions`], a run may be cut short at any instant, and the next one carries on. Without, it is a run of one window
 //! over a ledger that is forgotten when the process ends.
 
 mod again;
@@ -35,16 +35,16 @@ mod windows;
 
 pub use again::Again;
 pub use error::RunError;
-pub use fan_out::{Loss, Outlet, SinkProgress, WhenDown};
+pub use fan_out::{Loss, RunSink, SinkProgress, WhenDown};
 pub use fetching::Fetch;
 pub use observer::Observer;
 pub use pipeline::{MaxRejected, Rejects, Reread, RereadError, TooManyRejected, reread, reread_together};
 pub use report::{Parser, Report};
 pub use retention::{kept, oldest};
 pub use run::Run;
-pub use stream_ledger::{Book, DurableChange, StreamFacts};
+pub use stream_ledger::{DurableChange, StreamFacts, StreamLedger};
 pub use summary::{
     GapSummary, LedgerSummary, PluginSummary, RemoteSummary, SinkSummary, Summary, UsageSummary, WindowSummary,
 };
 pub use window::{Bound, Period, Window, WindowError};
-pub use windows::{Keeping, Wanted, depth};
+pub use windows::{LedgerOptions, RunMode, depth};

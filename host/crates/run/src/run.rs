@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::fan_out::Outlet;
+use crate::fan_out::RunSink;
 use crate::fetching::Fetch;
 use crate::observer::Observer;
 use crate::pipeline::{Pipeline, Rejects};
@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::route::Router;
 use crate::shutdown::Shutdown;
 use crate::window::Window;
-use crate::windows::Keeping;
+use crate::windows::LedgerOptions;
 use crate::{RunError, Summary};
 use event::Provenance;
 
@@ -34,7 +34,7 @@ pub struct Run {
     /// Carries out fetches.
     pub fetcher: Arc<dyn Fetch>,
     /// Where events go.
-    pub outlets: Vec<Outlet>,
+    pub outlets: Vec<RunSink>,
     /// Which of them where.
     pub router: Router,
     /// What is true of all events.
@@ -44,7 +44,7 @@ pub struct Run {
     /// Cancelled when the run shall stop.
     pub stop: CancellationToken,
     /// Where progress is kept, if it is.
-    pub keeping: Option<Keeping>,
+    pub keeping: Option<LedgerOptions>,
     /// What becomes of rows that are no events.
     pub rejects: Rejects,
 }

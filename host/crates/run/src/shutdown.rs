@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::RunError;
-use crate::windows::Gate;
+use crate::windows::SubmissionGate;
 
 /// How long a run that is told to stop while its sinks complete may go on, because then nothing is left to do.
 const ENDING: Duration = Duration::from_secs(2);
@@ -18,11 +18,11 @@ pub(crate) struct Shutdown {
     /// Cancelled when the run shall stop.
     stop: CancellationToken,
     /// Open as long as jobs may be submitted.
-    gate: Arc<Gate>,
+    gate: Arc<SubmissionGate>,
 }
 
 impl Shutdown {
-    pub(crate) fn new(stop: CancellationToken, gate: Arc<Gate>) -> Shutdown {
+    pub(crate) fn new(stop: CancellationToken, gate: Arc<SubmissionGate>) -> Shutdown {
         Shutdown { stop, gate }
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::memory;
 use crate::pipeline::Pipeline;
 use crate::window::Window;
-use crate::windows::Wanted;
+use crate::windows::RunMode;
 use sink::Guarantee;
 
 /// The summary of a run. `docs/scripting.md` explains each field.
@@ -187,7 +187,7 @@ impl Pipeline {
         let window = match counts.ledger.hull {
             Some(hull) => hull,
             // Nothing was due.
-            None if keeping.wanted == Wanted::Due => {
+            None if keeping.wanted == RunMode::Incremental => {
                 let at = watermark.unwrap_or(run.window.from);
                 Window { from: at, to: at }
             }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::used::Used;
-use crate::stream_ledger::{Keeper, MarkError};
+use super::used::EventPool;
+use crate::stream_ledger::{CheckpointError, SharedCheckpoint};
 use event::Event;
 use sink::{Delivery, SinkError};
 
 /// What a sink's task is told.
-pub(super) enum Order {
+pub(super) enum SinkCommand {
     /// A window begins; these are in flight.
     Begin(Arc<str>, Arc<BTreeSet<String>>),
     Deliver(Arc<Vec<Event>>),
@@ -24,27 +24,27 @@ pub(super) enum Order {
 
 /// Why a sink's task ended.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LaneError {
+pub(crate) enum SinkWorkerError {
     /// The sink is at its end.
     #[error(transparent)]
     Sink(SinkError),
     /// Its progress is not what it was, or cannot be kept.
     #[error(transparent)]
-    Mark(#[from] MarkError),
+    Mark(#[from] CheckpointError),
     /// It was given up between two batches.
     #[error("given up")]
     GivenUp,
 }
 
-impl From<SinkError> for LaneError {
+impl From<SinkError> for SinkWorkerError {
     /// What the mark said to the sink comes back as its own.
     fn from(error: SinkError) -> Self {
         match error {
-            SinkError::Journal { sink, source } => match source.downcast::<MarkError>() {
-                Ok(error) => LaneError::Mark(*error),
-                Err(source) => LaneError::Sink(SinkError::Journal { sink, source }),
+            SinkError::Journal { sink, source } => match source.downcast::<CheckpointError>() {
+                Ok(error) => SinkWorkerError::Mark(*error),
+                Err(source) => SinkWorkerError::Sink(SinkError::Journal { sink, source }),
             },
-            error => LaneError::Sink(error),
+            error => SinkWorkerError::Sink(error),
         }
     }
 }
@@ -52,11 +52,11 @@ impl From<SinkError> for LaneError {
 /// Carries out a sink's orders, until it is closed, given up or at its end.
 pub(super) async fn work(
     mut delivery: Delivery,
-    mut orders: mpsc::Receiver<Order>,
-    mark: Option<Keeper>,
-    used: Used,
+    mut orders: mpsc::Receiver<SinkCommand>,
+    mark: Option<SharedCheckpoint>,
+    used: EventPool,
     enough: CancellationToken,
-) -> (Delivery, Result<(), LaneError>) {
+) -> (Delivery, Result<(), SinkWorkerError>) {
     loop {
         let order = tokio::select! {
             biased;
@@ -64,21 +64,21 @@ pub(super) async fn work(
             order = orders.recv() => order,
         };
         let result = match order {
-            Some(Order::Begin(window, in_flight)) => match &mark {
+            Some(SinkCommand::Begin(window, in_flight)) => match &mark {
                 Some(mark) => mark
                     .lock()
                     .await
                     .begin(&window, &in_flight)
                     .await
-                    .map_err(LaneError::from),
+                    .map_err(SinkWorkerError::from),
                 None => Ok(()),
             },
-            Some(Order::Deliver(events)) => {
+            Some(SinkCommand::Deliver(events)) => {
                 let result = deliver(&mut delivery, mark.as_ref(), &events, &enough).await;
                 used.give(events);
                 result
             }
-            Some(Order::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
+            Some(SinkCommand::Settle(answer)) => match settle(&mut delivery, mark.as_ref()).await {
                 Ok(durable) => {
                     // Whoever asked may have gone.
                     let _ = answer.send(durable);
@@ -86,9 +86,9 @@ pub(super) async fn work(
                 }
                 Err(error) => Err(error),
             },
-            Some(Order::Close) => {
+            Some(SinkCommand::Close) => {
                 let result = delivery.close().await;
-                return (delivery, result.map_err(LaneError::from));
+                return (delivery, result.map_err(SinkWorkerError::from));
             }
             None => {
                 delivery.abort().await;
@@ -104,17 +104,17 @@ pub(super) async fn work(
 /// Delivers, batch by batch, and keeps after each how far the sink is.
 async fn deliver(
     delivery: &mut Delivery,
-    mark: Option<&Keeper>,
+    mark: Option<&SharedCheckpoint>,
     events: &[Event],
     enough: &CancellationToken,
-) -> Result<(), LaneError> {
+) -> Result<(), SinkWorkerError> {
     let Some(mark) = mark else {
         return Ok(delivery.deliver(events).await?);
     };
     let mut rest = mark.lock().await.pass(events).await?;
     while !rest.is_empty() {
         if enough.is_cancelled() {
-            return Err(LaneError::GivenUp);
+            return Err(SinkWorkerError::GivenUp);
         }
         let before = delivery.answered();
         // While the sink is at work it may seal, and then the mark is its own.
@@ -132,7 +132,7 @@ async fn deliver(
 }
 
 /// Delivers what was gathered. Says whether everything of the window outlives a crash.
-async fn settle(delivery: &mut Delivery, mark: Option<&Keeper>) -> Result<bool, LaneError> {
+async fn settle(delivery: &mut Delivery, mark: Option<&SharedCheckpoint>) -> Result<bool, SinkWorkerError> {
     delivery.flush().await?;
     match mark {
         Some(mark) if !delivery.is_durable() => return Ok(mark.lock().await.is_answered()),

@@ -1,7 +1,7 @@
 //! One stream of events to several sinks, each at its own pace.
 //!
 //! Every sink has a task and a short queue. A sink that is slow, down or at its end holds nobody else back for longer
-//! than its queue is full; what becomes of each event is in the sinks' [`Tally`].
+//! than its queue is full; what becomes of each event is in the sinks' [`DeliveryCounters`].
 
 mod lane;
 mod loss;
@@ -19,21 +19,21 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Observer;
 use crate::route::Router;
-use crate::stream_ledger::{Book, Keeper, Mark};
+use crate::stream_ledger::{Checkpoint, SharedCheckpoint, StreamLedger};
 use event::{Event, Provenance};
-use lane::{LaneError, Order, work};
-use sink::{Delivery, Guarantee, SinkError, Tally};
+use lane::{SinkCommand, SinkWorkerError, work};
+use sink::{Delivery, DeliveryCounters, Guarantee, SinkError};
 
 pub use loss::Loss;
 pub(crate) use loss::told;
 pub(crate) use outcome::settled;
-pub(crate) use used::Used;
+pub(crate) use used::EventPool;
 
 /// Batches that wait for a sink, at most.
 const QUEUE: usize = 8;
 
 /// A sink of a run.
-pub struct Outlet {
+pub struct RunSink {
     /// The sink with its retries.
     pub delivery: Delivery,
     /// Whether the run is done only once it has answered for every event.
@@ -73,24 +73,24 @@ const LAST_ANSWER: Duration = Duration::from_secs(2);
 const LETTING_GO: Duration = Duration::from_secs(1);
 
 /// One sink under way.
-struct Lane {
+struct SinkWorker {
     name: String,
     required: bool,
     guarantee: Guarantee,
-    tally: Arc<Tally>,
+    tally: Arc<DeliveryCounters>,
     /// Events sent its way.
     routed: u64,
     /// Of these, those that it answered for in a run that was cut short.
     before: Arc<AtomicU64>,
-    queue: Option<mpsc::Sender<Order>>,
+    queue: Option<mpsc::Sender<SinkCommand>>,
     /// Whether it keeps how far it is, so that the answer to the batch under way is worth waiting for.
     marked: bool,
-    task: Option<AbortOnDropHandle<(Delivery, Result<(), LaneError>)>>,
+    task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkWorkerError>)>>,
 }
 
 /// Whether required sinks have answered for all events of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum FlushOutcome {
     /// All of them, durably.
     Safe,
     /// All of them, but what some have taken is safe only once they are closed.
@@ -100,10 +100,10 @@ pub(crate) enum Standing {
 }
 
 /// What became of a sink.
-pub(crate) struct Ending {
+pub(crate) struct SinkOutcome {
     pub(crate) name: String,
     pub(crate) required: bool,
-    pub(crate) result: Result<(), LaneError>,
+    pub(crate) result: Result<(), SinkWorkerError>,
     /// Why events could not be set aside.
     pub(crate) trouble: Option<String>,
 }
@@ -122,13 +122,13 @@ pub(crate) struct Count {
 
 /// All sinks of a run.
 pub(crate) struct FanOut {
-    lanes: Vec<Lane>,
+    lanes: Vec<SinkWorker>,
     router: Router,
     provenance: Arc<Provenance>,
     chosen: Vec<bool>,
     /// Events that no route took.
     unrouted: u64,
-    used: Used,
+    used: EventPool,
     /// Cancelled when sinks shall begin no further batch.
     enough: CancellationToken,
 }
@@ -136,21 +136,21 @@ pub(crate) struct FanOut {
 impl FanOut {
     /// Starts a task for each sink; with a book, each keeps there how far it is.
     pub(crate) fn start(
-        outlets: Vec<Outlet>,
+        outlets: Vec<RunSink>,
         router: Router,
         provenance: Arc<Provenance>,
-        book: Option<&Book>,
+        book: Option<&StreamLedger>,
     ) -> Self {
         let alone = outlets.len() == 1;
         let enough = CancellationToken::new();
-        let used = Used::default();
+        let used = EventPool::default();
         let lanes = outlets.into_iter().map(|mut outlet| {
             let (queue, orders) = mpsc::channel(QUEUE);
             let before = Arc::default();
             let mark = book.and_then(|book| {
                 let name = outlet.delivery.name();
-                let mark = Mark::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before));
-                let keeper = Keeper::new(mark);
+                let mark = Checkpoint::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before));
+                let keeper = SharedCheckpoint::new(mark);
                 // Whose answers are not final may still seal what it has taken.
                 let kept = outlet.delivery.is_durable() || outlet.delivery.seal_with(Arc::new(keeper.clone()));
                 kept.then_some(keeper)
@@ -163,7 +163,7 @@ impl FanOut {
             if waits && outlet.required && mark.is_some() {
                 outlet.delivery.wait_when_down();
             }
-            Lane {
+            SinkWorker {
                 name: outlet.delivery.name().to_owned(),
                 required: outlet.required,
                 guarantee: outlet.delivery.guarantee(),
@@ -196,7 +196,7 @@ impl FanOut {
     pub(crate) async fn begin(&mut self, window: &str, in_flight: BTreeSet<String>) {
         let (window, in_flight) = (Arc::<str>::from(window), Arc::new(in_flight));
         for lane in &mut self.lanes {
-            let order = Order::Begin(Arc::clone(&window), Arc::clone(&in_flight));
+            let order = SinkCommand::Begin(Arc::clone(&window), Arc::clone(&in_flight));
             if let Some(queue) = &lane.queue
                 && queue.send(order).await.is_err()
             {
@@ -206,18 +206,18 @@ impl FanOut {
     }
 
     /// Waits until every sink has answered for all that was sent to it, and says what that is worth.
-    pub(crate) async fn settle(&mut self) -> Standing {
+    pub(crate) async fn settle(&mut self) -> FlushOutcome {
         let mut asked = Vec::new();
         for lane in &mut self.lanes {
             let (sender, answer) = oneshot::channel();
             if let Some(queue) = &lane.queue
-                && queue.send(Order::Settle(sender)).await.is_err()
+                && queue.send(SinkCommand::Settle(sender)).await.is_err()
             {
                 lane.queue = None;
             }
             asked.push(answer);
         }
-        let mut standing = Standing::Safe;
+        let mut standing = FlushOutcome::Safe;
         for (lane, answer) in self.lanes.iter_mut().zip(asked) {
             let durable = answer.await;
             if durable.is_err() {
@@ -227,11 +227,11 @@ impl FanOut {
             match durable {
                 _ if !lane.required => {}
                 // Its reader has what it wanted; what that means is decided at the end.
-                Err(_) if lane.tally.is_closed() => standing = worse(standing, Standing::AtClose),
-                Err(_) => standing = Standing::Failed,
-                Ok(_) if undelivered => standing = Standing::Failed,
+                Err(_) if lane.tally.is_closed() => standing = worse(standing, FlushOutcome::AtClose),
+                Err(_) => standing = FlushOutcome::Failed,
+                Ok(_) if undelivered => standing = FlushOutcome::Failed,
                 Ok(true) => {}
-                Ok(false) => standing = worse(standing, Standing::AtClose),
+                Ok(false) => standing = worse(standing, FlushOutcome::AtClose),
             }
         }
         standing
@@ -249,7 +249,7 @@ impl FanOut {
             };
             lane.routed += batch.len() as u64;
             if let Some(queue) = &lane.queue
-                && queue.send(Order::Deliver(batch)).await.is_err()
+                && queue.send(SinkCommand::Deliver(batch)).await.is_err()
             {
                 // Its task has ended, and says why when it is asked.
                 lane.queue = None;
@@ -259,7 +259,7 @@ impl FanOut {
     }
 
     /// Where events go that all sinks are done with.
-    pub(crate) fn used(&self) -> Used {
+    pub(crate) fn used(&self) -> EventPool {
         self.used.clone()
     }
 
@@ -300,7 +300,7 @@ impl FanOut {
 
     /// How far every sink is.
     pub(crate) fn progress(&self) -> Vec<SinkProgress> {
-        let progress = |lane: &Lane| SinkProgress {
+        let progress = |lane: &SinkWorker| SinkProgress {
             name: lane.name.clone(),
             routed: lane.routed,
             settled: lane.tally.delivered() + lane.tally.dead_lettered() + lane.tally.undelivered(),
@@ -309,11 +309,11 @@ impl FanOut {
     }
 
     /// Tells every sink to complete, and waits until all have.
-    pub(crate) async fn close(&mut self, observer: &dyn Observer) -> Vec<Ending> {
+    pub(crate) async fn close(&mut self, observer: &dyn Observer) -> Vec<SinkOutcome> {
         for lane in &mut self.lanes {
             if let Some(queue) = lane.queue.take() {
                 // A full queue must not keep the others from completing. Its task may have ended, and says why below.
-                tokio::spawn(async move { queue.send(Order::Close).await });
+                tokio::spawn(async move { queue.send(SinkCommand::Close).await });
             }
         }
         let mut endings = Vec::new();
@@ -332,12 +332,12 @@ impl FanOut {
                 Ok((delivery, result)) => (delivery.trouble().map(str::to_owned), result),
                 Err(_) => (
                     None,
-                    Err(LaneError::Sink(SinkError::Ended {
+                    Err(SinkWorkerError::Sink(SinkError::Ended {
                         sink: lane.name.clone(),
                     })),
                 ),
             };
-            endings.push(Ending {
+            endings.push(SinkOutcome {
                 name: lane.name.clone(),
                 required: lane.required,
                 result,
@@ -368,7 +368,7 @@ impl FanOut {
 
     /// What sinks that are not required could neither deliver nor set aside so far.
     pub(crate) fn losses(&self) -> impl Iterator<Item = Loss> {
-        let lost = |lane: &&Lane| !lane.required && lane.tally.undelivered() > 0;
+        let lost = |lane: &&SinkWorker| !lane.required && lane.tally.undelivered() > 0;
         self.lanes.iter().filter(lost).map(|lane| Loss {
             name: lane.name.clone(),
             events: lane.tally.undelivered(),
@@ -383,7 +383,7 @@ impl FanOut {
 
     /// What has come of every sink's events so far.
     pub(crate) fn counts(&self) -> Vec<Count> {
-        let count = |lane: &Lane| {
+        let count = |lane: &SinkWorker| {
             let (delivered, dead_lettered) = (lane.tally.delivered(), lane.tally.dead_lettered());
             let before = lane.before.load(Ordering::Relaxed);
             Count {
@@ -405,10 +405,10 @@ impl FanOut {
 }
 
 /// The worse of two standings.
-fn worse(one: Standing, other: Standing) -> Standing {
+fn worse(one: FlushOutcome, other: FlushOutcome) -> FlushOutcome {
     match (one, other) {
-        (Standing::Failed, _) | (_, Standing::Failed) => Standing::Failed,
-        (Standing::AtClose, _) | (_, Standing::AtClose) => Standing::AtClose,
-        (Standing::Safe, Standing::Safe) => Standing::Safe,
+        (FlushOutcome::Failed, _) | (_, FlushOutcome::Failed) => FlushOutcome::Failed,
+        (FlushOutcome::AtClose, _) | (_, FlushOutcome::AtClose) => FlushOutcome::AtClose,
+        (FlushOutcome::Safe, FlushOutcome::Safe) => FlushOutcome::Safe,
     }
 }

@@ -1,14 +1,14 @@
 //! What the endings of all sinks mean for the run.
 
-use super::lane::LaneError;
+use super::lane::SinkWorkerError;
 use super::loss::Loss;
-use super::{Count, Ending};
+use super::{Count, SinkOutcome};
 use crate::RunError;
-use crate::stream_ledger::MarkError;
+use crate::stream_ledger::CheckpointError;
 use sink::{SinkError, in_one_line};
 
 /// What the endings of all sinks mean for the run.
-pub(crate) fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunError> {
+pub(crate) fn settled(endings: Vec<SinkOutcome>, counts: &[Count]) -> Result<(), RunError> {
     let mut closed = 0;
     let mut first = None;
     let mut dead = Vec::new();
@@ -16,23 +16,23 @@ pub(crate) fn settled(endings: Vec<Ending>, counts: &[Count]) -> Result<(), RunE
     let sinks = endings.len();
     for (ending, count) in endings.into_iter().zip(counts) {
         let failed = match ending.result {
-            Err(LaneError::Sink(SinkError::Closed)) => {
+            Err(SinkWorkerError::Sink(SinkError::Closed)) => {
                 closed += 1;
                 None
             }
-            Err(LaneError::GivenUp) => Some(RunError::Stopped),
-            Err(LaneError::Mark(MarkError::Ledger(source))) => Some(RunError::Ledger(source)),
-            Err(LaneError::Mark(MarkError::Changed)) => Some(RunError::Changed {
+            Err(SinkWorkerError::GivenUp) => Some(RunError::Stopped),
+            Err(SinkWorkerError::Mark(CheckpointError::Ledger(source))) => Some(RunError::Ledger(source)),
+            Err(SinkWorkerError::Mark(CheckpointError::Changed)) => Some(RunError::Changed {
                 name: ending.name.clone(),
             }),
-            Err(LaneError::Mark(error @ MarkError::Unseen { .. })) => Some(RunError::Sink {
+            Err(SinkWorkerError::Mark(error @ CheckpointError::Unseen { .. })) => Some(RunError::Sink {
                 name: ending.name.clone(),
                 source: SinkError::Journal {
                     sink: ending.name.clone(),
                     source: Box::new(error),
                 },
             }),
-            Err(LaneError::Sink(source)) => Some(RunError::Sink {
+            Err(SinkWorkerError::Sink(source)) => Some(RunError::Sink {
                 name: ending.name.clone(),
                 source,
             }),

@@ -14,9 +14,9 @@ const EVENTS: usize = 8192;
 
 /// Batches of used events. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Used(Arc<Mutex<VecDeque<Vec<Event>>>>);
+pub(crate) struct EventPool(Arc<Mutex<VecDeque<Vec<Event>>>>);
 
-impl Used {
+impl EventPool {
     /// Keeps the events, unless there are enough already or somebody else still has them.
     pub(crate) fn give(&self, events: Arc<Vec<Event>>) {
         let Some(events) = Arc::into_inner(events) else { return };
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn what_comes_back_first_is_used_first_and_little_is_kept() {
-        let used = Used::default();
+        let used = EventPool::default();
         for events in 1..=BATCHES + 1 {
             used.give(batch(events));
         }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn events_that_a_sink_still_has_stay_as_they_are() {
-        let used = Used::default();
+        let used = EventPool::default();
         let events = batch(1);
         used.give(Arc::clone(&events));
         assert_eq!(used.take(), None);

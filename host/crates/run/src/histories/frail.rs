@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::world::{Shared, lock};
 use event::Event;
-use ledger::{Claim, Document, Ids, Ledger, LedgerError, Record, Revision, Stream};
+use ledger::{Claim, DayIds, Document, Ledger, LedgerError, Record, Revision, Stream};
 use sink::{BatchLimits, Guarantee, Sink, SinkError, Verdict, idempotency_key};
 
 /// How long a process lives, in steps. Every effect that others can see is one.
 #[derive(Clone)]
-pub(super) struct Life(Arc<Steps>);
+pub(super) struct FaultyLife(Arc<Steps>);
 
 struct Steps {
     /// Until the process ends.
@@ -25,11 +25,11 @@ struct Steps {
     stop: CancellationToken,
 }
 
-impl Life {
+impl FaultyLife {
     /// Ends after so many steps, and is told to stop after so many; none lives as long as it likes.
-    pub(super) fn of(ends: Option<u16>, stops: Option<u16>) -> Life {
+    pub(super) fn of(ends: Option<u16>, stops: Option<u16>) -> FaultyLife {
         let steps = |steps: Option<u16>| AtomicI64::new(steps.map_or(i64::MAX, i64::from));
-        Life(Arc::new(Steps {
+        FaultyLife(Arc::new(Steps {
             left: steps(ends),
             over: AtomicBool::new(false),
             undisturbed: steps(stops),
@@ -79,15 +79,15 @@ pub(super) enum Glitch {
 }
 
 /// A process's view of a ledger.
-pub(super) struct Frail {
+pub(super) struct FaultyLedger {
     pub(super) ledger: Arc<dyn Ledger>,
-    pub(super) life: Life,
+    pub(super) life: FaultyLife,
     pub(super) world: Shared,
     /// After so many changes.
     pub(super) glitch: Mutex<Option<(u8, Glitch)>>,
 }
 
-impl Frail {
+impl FaultyLedger {
     fn glitch(&self) -> Option<Glitch> {
         let mut planned = self.glitch.lock().unwrap();
         match planned.as_mut() {
@@ -110,7 +110,7 @@ impl Frail {
         for (day, noted) in &record.recent {
             let key = record.stream.ids_key(*day, noted);
             let place = documents.iter().position(|document| document.key == key);
-            let ids = place.and_then(|place| Ids::decode(documents.swap_remove(place).body, noted));
+            let ids = place.and_then(|place| DayIds::decode(documents.swap_remove(place).body, noted));
             if ids.is_none() {
                 let wrong = format!("the record names ids that are not there: {key}");
                 lock(&self.world).violations.push(wrong);
@@ -126,7 +126,7 @@ impl Frail {
 }
 
 #[async_trait]
-impl Ledger for Frail {
+impl Ledger for FaultyLedger {
     async fn load(&self, key: &str) -> Result<Option<Document>, LedgerError> {
         self.life.step()?;
         self.ledger.load(key).await
@@ -185,7 +185,7 @@ pub(super) struct Receiver {
     /// What it was given counts only once it is closed.
     pub(super) at_close: bool,
     pub(super) waiting: Vec<(String, Vec<usize>)>,
-    pub(super) life: Life,
+    pub(super) life: FaultyLife,
     pub(super) world: Shared,
 }
 

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use crate::RunError;
-use frail::{Frail, Life};
+use frail::{FaultyLedger, FaultyLife};
 use ledger::memory::MemoryLedger;
 use ledger::{Ledger, Record, SqliteLedger, Stream};
 use process::{Left, Place};
@@ -107,8 +107,8 @@ impl History {
                 sink_refuses(refuses, run.refuses.get(sink).copied());
             }
         }
-        let life = Life::of(run.ends, run.stops);
-        let frail = Frail {
+        let life = FaultyLife::of(run.ends, run.stops);
+        let frail = FaultyLedger {
             ledger: Arc::clone(&ledger),
             life: life.clone(),
             world: Arc::clone(world),
@@ -243,7 +243,7 @@ async fn unnamed(ledger: &Arc<dyn Ledger>) -> usize {
     there.len() - recent.map_or(0, |recent| recent.len())
 }
 
-fn sink_refuses(held: &mut world::Held, refuses: Option<u32>) {
+fn sink_refuses(held: &mut world::ReceivedIds, refuses: Option<u32>) {
     held.refuses = refuses.unwrap_or(0);
 }
 
@@ -269,10 +269,10 @@ fn hurt(spool: &Path, damage: Damage, world: &Shared) {
 }
 
 /// Opens the ledger of a history, as each of its processes does.
-type Opener = Box<dyn Fn() -> Arc<dyn Ledger>>;
+type SinkOpener = Box<dyn Fn() -> Arc<dyn Ledger>>;
 
 /// So many histories in as many threads; what was seen in all of them.
-fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> Opener) -> Seen {
+fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> SinkOpener) -> Seen {
     let wanted = std::env::var("HISTORIES").map_or(default, |count| count.parse::<u32>().unwrap() / share);
     let threads = 2;
     let seed = std::env::var("HISTORIES_SEED").map_or_else(|_| seed_of_now(), |seed| seed.parse().unwrap());

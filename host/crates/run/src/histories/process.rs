@@ -5,21 +5,21 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::frail::{Frail, Life, Receiver};
+use super::frail::{FaultyLedger, FaultyLife, Receiver};
 use super::plugin::ModelReport;
 use super::script::{Process, Setting};
 use super::server::{Late, Server, file};
 use super::world::{Shared, lock};
 use super::{LAG_MS, stream};
-use crate::fan_out::{Outlet, WhenDown};
+use crate::fan_out::{RunSink, WhenDown};
 use crate::route::Router;
-use crate::stream_ledger::{Book, StreamFacts};
-use crate::windows::{Keeping, depth};
+use crate::stream_ledger::{StreamFacts, StreamLedger};
+use crate::windows::{LedgerOptions, depth};
 use crate::{Observer, Rejects, Run, RunError};
 use event::samples;
 use ledger::{FetchState, Record, Tier};
 use sandbox::{ConnectionKind, Description};
-use sink::{BatchLimits, Delivery, DeliveryPolicy, Remains};
+use sink::{BatchLimits, DeadLetterContext, Delivery, DeliveryPolicy};
 
 /// How far all runs look back.
 const LOOK_BACK: [Tier; 2] = [
@@ -49,15 +49,21 @@ pub(super) struct Left {
 /// Where a process runs.
 pub(super) struct Place<'a> {
     pub(super) setting: &'a Setting,
-    pub(super) life: Life,
+    pub(super) life: FaultyLife,
     pub(super) world: Shared,
     pub(super) spool: &'a Path,
 }
 
 impl Place<'_> {
     /// Carries a process out, the history's `number`th; `late` comes between two of its steps.
-    pub(super) async fn carry_out(&self, number: usize, process: &Process, late: Option<Late>, ledger: Frail) -> Left {
-        let book = match Book::open(Arc::new(ledger), stream(), self.facts(), self.spool.to_owned()).await {
+    pub(super) async fn carry_out(
+        &self,
+        number: usize,
+        process: &Process,
+        late: Option<Late>,
+        ledger: FaultyLedger,
+    ) -> Left {
+        let book = match StreamLedger::open(Arc::new(ledger), stream(), self.facts(), self.spool.to_owned()).await {
             Ok(book) => Arc::new(book),
             Err(error) => {
                 return Left {
@@ -90,7 +96,7 @@ impl Place<'_> {
         Left { late, result }
     }
 
-    fn run(&self, number: usize, process: &Process, book: &Arc<Book>, server: &Arc<Server>) -> Run {
+    fn run(&self, number: usize, process: &Process, book: &Arc<StreamLedger>, server: &Arc<Server>) -> Run {
         let now = lock(&self.world).clock;
         let (wanted, period) = process.asks(now);
         Run {
@@ -114,7 +120,7 @@ impl Place<'_> {
             provenance: Arc::new(samples::epm()),
             observer: Arc::new(Watching(Arc::clone(&self.world))),
             stop: self.life.stop().clone(),
-            keeping: Some(Keeping {
+            keeping: Some(LedgerOptions {
                 book: Arc::clone(book),
                 lag: Duration::from_millis(LAG_MS.unsigned_abs()),
                 look_back: LOOK_BACK.to_vec(),
@@ -147,7 +153,7 @@ impl Place<'_> {
         }
     }
 
-    fn outlet(&self, place: usize) -> Outlet {
+    fn outlet(&self, place: usize) -> RunSink {
         let set = &self.setting.sinks[place];
         let receiver = Receiver {
             place,
@@ -163,14 +169,14 @@ impl Place<'_> {
             world: Arc::clone(&self.world),
         };
         let letters = lock(&self.world).letters.clone();
-        let remains = Remains {
+        let remains = DeadLetterContext {
             dead_letters: letters
                 .unwrap_or_else(|| Arc::new(sink::DeadLetters::at(self.spool.join("none"), Default::default()))),
             destination: None,
             run_id: "run".into(),
             provenance: Arc::new(samples::epm()),
         };
-        Outlet {
+        RunSink {
             delivery: Delivery::new(Box::new(receiver), POLICY, remains),
             required: true,
             when_down: Some(match self.setting.letters {

@@ -8,7 +8,7 @@ use super::frail::Glitch;
 use super::world::{DAY, HOUR, MINUTE, Occurrence, at};
 use crate::calendar::{notable_day, time_of_day};
 use crate::window::Window;
-use crate::windows::Wanted;
+use crate::windows::RunMode;
 use sandbox::Granularity;
 
 /// A sink of a history.
@@ -119,16 +119,16 @@ impl Process {
     }
 
     /// What it asks for by its clock.
-    pub(super) fn asks(&self, now: i64) -> (Wanted, Window) {
+    pub(super) fn asks(&self, now: i64) -> (RunMode, Window) {
         let today = now.div_euclid(DAY) * DAY;
         let period = |back: i64, days: i64| Window {
             from: at(today - back * DAY),
             to: at((today - (back - days) * DAY).min(today)),
         };
         match self.ask {
-            Ask::Due => (Wanted::Due, period(1, 1)),
-            Ask::Period(back, days) => (Wanted::Period, period(back, days)),
-            Ask::Missing(back, length, days) => (Wanted::Missing { days }, period(back, length)),
+            Ask::Due => (RunMode::Incremental, period(1, 1)),
+            Ask::Period(back, days) => (RunMode::Period, period(back, days)),
+            Ask::Missing(back, length, days) => (RunMode::Backfill { days }, period(back, length)),
         }
     }
 }

@@ -12,13 +12,13 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::frail::Life;
+use super::frail::FaultyLife;
 use super::script::Process;
 use super::world::{MINUTE, Shared, Status, at, lock};
 use crate::fetching::Fetch;
-use crate::stream_ledger::Book;
-use crate::windows::Errand;
-use fetch::{Cleanup, FetchError, Fetched, Journal, Point};
+use crate::stream_ledger::StreamLedger;
+use crate::windows::FetchTask;
+use fetch::{Cleanup, FetchCheckpoint, FetchError, FetchStage, Fetched};
 use ledger::{InFlight, LedgerError};
 use remote::{Counters, RemoteError};
 
@@ -27,20 +27,20 @@ const LATENCY: Duration = Duration::from_millis(1);
 
 /// What an earlier process was about to write down about a job when it was thought dead.
 pub(super) struct Late {
-    book: Arc<Book>,
-    life: Life,
+    book: Arc<StreamLedger>,
+    life: FaultyLife,
     window: Arc<InFlight>,
     place: usize,
-    point: Point,
+    point: FetchStage,
 }
 
 /// The server, and the way to it.
 pub(super) struct Server {
     pub(super) jobs: bool,
     pub(super) process: Process,
-    pub(super) life: Life,
+    pub(super) life: FaultyLife,
     pub(super) world: Shared,
-    pub(super) book: Arc<Book>,
+    pub(super) book: Arc<StreamLedger>,
     /// For documents on their way.
     pub(super) folder: PathBuf,
     /// Comes between two steps of this process.
@@ -55,8 +55,8 @@ impl Fetch for Server {
     async fn fetch_from(
         &self,
         fetch: &sandbox::Fetch,
-        from: Point,
-        journal: &dyn Journal,
+        from: FetchStage,
+        journal: &dyn FetchCheckpoint,
     ) -> Result<Fetched, FetchError> {
         let (window, place) = self.asked_for(fetch)?;
         self.asked.lock().unwrap().insert(file(&window.name, place));
@@ -112,20 +112,20 @@ impl Server {
         &self,
         window: &Arc<InFlight>,
         place: usize,
-        from: Point,
-        journal: &dyn Journal,
+        from: FetchStage,
+        journal: &dyn FetchCheckpoint,
     ) -> Result<Fetched, FetchError> {
         let reached = |point| self.reached(window, place, journal, point);
         let name = file(&window.name, place);
         let link = format!("/jobs/{name}");
         let (mut polls, mut there) = (0, false);
         match &from {
-            Point::Start => {
-                reached(Point::Submitting).await?;
+            FetchStage::Start => {
+                reached(FetchStage::Submitting).await?;
                 self.submit(&name, window, place).await?;
-                reached(Point::Submitted { link: link.clone() }).await?;
+                reached(FetchStage::Submitted { link: link.clone() }).await?;
             }
-            Point::Submitting => {
+            FetchStage::Submitting => {
                 self.step()?;
                 there = lock(&self.world).file(&name).is_some();
                 if !there {
@@ -136,13 +136,13 @@ impl Server {
                         world.seen.note("job submitted again, unsure");
                     }
                     self.submit(&name, window, place).await?;
-                    reached(Point::Submitted { link: link.clone() }).await?;
+                    reached(FetchStage::Submitted { link: link.clone() }).await?;
                 }
             }
-            Point::Waiting { polls: before, .. } => polls = *before,
-            Point::Submitted { .. } | Point::Ready { .. } => {}
+            FetchStage::Waiting { polls: before, .. } => polls = *before,
+            FetchStage::Submitted { .. } | FetchStage::Ready { .. } => {}
         }
-        if !matches!(from, Point::Ready { .. }) {
+        if !matches!(from, FetchStage::Ready { .. }) {
             let mut asked = 0;
             while !there {
                 self.step()?;
@@ -160,13 +160,13 @@ impl Server {
                     Some(Status::Running) => {
                         let next = at(lock(&self.world).clock + MINUTE);
                         let link = link.clone();
-                        reached(Point::Waiting { link, polls, next }).await?;
+                        reached(FetchStage::Waiting { link, polls, next }).await?;
                     }
                     Some(Status::Failed) => return Err(failed(&name, "the job failed")),
                     None => return Err(failed(&name, "there is no such job")),
                 }
             }
-            let ready = Point::Ready {
+            let ready = FetchStage::Ready {
                 job: Some(name.clone()),
                 polls,
                 files: vec![name.clone()],
@@ -203,12 +203,12 @@ impl Server {
         &self,
         window: &Arc<InFlight>,
         place: usize,
-        journal: &dyn Journal,
-        point: Point,
+        journal: &dyn FetchCheckpoint,
+        point: FetchStage,
     ) -> Result<(), FetchError> {
         let late = self.late.lock().unwrap().take();
         if let Some(late) = late {
-            let errand = Errand::new(&late.book, &Arc::default(), &late.window, late.place, true);
+            let errand = FetchTask::new(&late.book, &Arc::default(), &late.window, late.place, true);
             late.life.revive();
             let said = errand.reached(late.point).await;
             late.life.end();

@@ -57,7 +57,7 @@ impl Job {
 
 /// What one sink's receiver has.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct ReceivedIds {
     /// By the batches' keys: the same batch twice is one.
     pub(super) batches: BTreeMap<String, Vec<usize>>,
     /// So many deliveries are refused.
@@ -87,7 +87,7 @@ pub(super) struct World {
     jobs: Vec<Job>,
     submissions: BTreeMap<String, u32>,
     files: BTreeMap<String, Vec<usize>>,
-    pub(super) sinks: Vec<Held>,
+    pub(super) sinks: Vec<ReceivedIds>,
     pub(super) letters: Option<Arc<DeadLetters>>,
     /// The clock of the process that is under way, in ms since 1970.
     pub(super) clock: i64,
@@ -133,7 +133,7 @@ impl World {
             jobs: Vec::new(),
             submissions: BTreeMap::new(),
             files: BTreeMap::new(),
-            sinks: (0..sinks).map(|_| Held::default()).collect(),
+            sinks: (0..sinks).map(|_| ReceivedIds::default()).collect(),
             letters: None,
             clock: 0,
             open: 0,

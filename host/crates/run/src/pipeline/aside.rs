@@ -23,7 +23,7 @@ pub(crate) type Alike = HashMap<[u8; 16], u64>;
 /// What of a document was rejected.
 pub(crate) struct Aside<'d> {
     /// None where nothing is kept.
-    keeping: Option<Keeping<'d>>,
+    keeping: Option<LedgerOptions<'d>>,
     /// Rows rejected.
     pub(crate) rejected: u64,
     /// The first of them.
@@ -32,7 +32,7 @@ pub(crate) struct Aside<'d> {
 
 type DocumentLines<'d> = Lines<Box<dyn Fn() -> SpoolReader + Send + 'd>, SpoolReader>;
 
-struct Keeping<'d> {
+struct LedgerOptions<'d> {
     lines: DocumentLines<'d>,
     rows: Rows,
     bounds: Bounds,
@@ -53,7 +53,7 @@ impl<'d> Aside<'d> {
     pub(crate) fn new(document: &'d Fetched, bounds: Option<Bounds>) -> Self {
         let open: Box<dyn Fn() -> SpoolReader + Send + 'd> = Box::new(|| document.open());
         Aside {
-            keeping: bounds.map(|bounds| Keeping {
+            keeping: bounds.map(|bounds| LedgerOptions {
                 lines: Lines::new(open),
                 rows: Rows {
                     file: SpooledTempFile::new(IN_MEMORY),
@@ -88,7 +88,7 @@ impl<'d> Aside<'d> {
     }
 }
 
-impl Keeping<'_> {
+impl LedgerOptions<'_> {
     fn take(&mut self, reject: &Reject, alike: &mut Alike) -> io::Result<()> {
         if self.rows.count >= self.bounds.rows || self.bytes > self.bounds.bytes {
             self.rows.beyond += 1;

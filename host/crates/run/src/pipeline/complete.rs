@@ -7,7 +7,7 @@ use crate::RunError;
 use crate::fan_out::settled;
 use crate::silence;
 use crate::stream_ledger::DurableChange;
-use crate::windows::{Delivered, Done, say_held};
+use crate::windows::{Delivered, UncommittedWindow, say_held};
 use base::counted::counted;
 use ledger::Record;
 use sandbox::ConnectionKind;
@@ -23,7 +23,11 @@ impl Pipeline {
     }
 
     /// As [`complete`](Pipeline::complete); what it ends with or says of what is held, it takes.
-    async fn commit_rest(&mut self, pending: Vec<Done>, held: &mut Option<RunError>) -> Result<(), RunError> {
+    async fn commit_rest(
+        &mut self,
+        pending: Vec<UncommittedWindow>,
+        held: &mut Option<RunError>,
+    ) -> Result<(), RunError> {
         base::failpoint!("close.before");
         let endings = self.sinks.close(&*self.run.observer).await;
         base::failpoint!("close.after");

@@ -11,7 +11,7 @@ use super::parse::{self, Known, Reading};
 use super::stamp::Stamp;
 use crate::RunError;
 use crate::blocking::blocking;
-use crate::windows::Course;
+use crate::windows::WindowDelivery;
 use event::Batch;
 use fetch::{Cleanup, Fetched};
 
@@ -30,7 +30,7 @@ impl Pipeline {
         &mut self,
         request: &sandbox::Request,
         documents: impl Stream<Item = Result<Fetched, RunError>>,
-        course: &mut Course,
+        course: &mut WindowDelivery,
     ) -> Result<Vec<Cleanup>, RunError> {
         let (sender, mut arrived) = mpsc::channel(1);
         // Fetches only go on while somebody waits for them, and whoever delivers a document waits for its sinks.
@@ -92,7 +92,7 @@ impl Pipeline {
         index: u32,
         fetched: Fetched,
         known: Known,
-        course: &mut Course,
+        course: &mut WindowDelivery,
     ) -> Result<Known, RunError> {
         let about = sandbox::Document {
             fetch: index,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::Run;
 use crate::fan_out::FanOut;
 use crate::route::Router;
-use crate::windows::{Gate, Keeping};
+use crate::windows::{LedgerOptions, SubmissionGate};
 use counts::Counts;
 use ledger::Stream;
 
@@ -33,11 +33,11 @@ pub(crate) struct Pipeline {
     /// What was decided beforehand.
     pub(crate) run: Run,
     /// Where progress is kept: in memory only, where the run keeps nothing.
-    pub(crate) keeping: Keeping,
+    pub(crate) keeping: LedgerOptions,
     pub(crate) sinks: FanOut,
     pub(crate) counts: Counts,
     /// What the fetches of all windows share.
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) gate: Arc<SubmissionGate>,
 }
 
 impl Pipeline {
@@ -46,7 +46,7 @@ impl Pipeline {
         let keeping = run.keeping.take().unwrap_or_else(|| {
             let about = &run.provenance;
             let stream = Stream::new(&about.connection, &about.report, &run.request.parameters);
-            Keeping::nothing(stream)
+            LedgerOptions::nothing(stream)
         });
         let outlets = std::mem::take(&mut run.outlets);
         let router = std::mem::replace(&mut run.router, Router::All);

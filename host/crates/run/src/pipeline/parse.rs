@@ -10,7 +10,7 @@ use super::reread;
 use super::stamp::Stamp;
 use super::verdict::{MaxRejected, TooManyRejected};
 use crate::RunError;
-use crate::fan_out::Used;
+use crate::fan_out::EventPool;
 use crate::report::{Parser, Report};
 use event::Batch;
 use fetch::Fetched;
@@ -75,7 +75,7 @@ pub(crate) fn parse(
     reading: &Reading,
     document: &Fetched,
     mut known: Known,
-    used: &Used,
+    used: &EventPool,
     batches: &mpsc::Sender<Batch>,
 ) -> Result<Parsed, RunError> {
     let parser = reading.report.parser(reading.about.clone())?;
@@ -152,7 +152,7 @@ fn refused(reading: &Reading, document: &Fetched, events: u64, aside: Aside<'_>)
 fn read(
     mut parser: Box<dyn Parser>,
     document: &Fetched,
-    used: Option<&Used>,
+    used: Option<&EventPool>,
     mut each: impl FnMut(Batch) -> Result<bool, RunError>,
 ) -> Result<Usage, RunError> {
     let mut file = document.open();
@@ -162,7 +162,7 @@ fn read(
         let part = chunk.get(..filled).unwrap_or_default();
         let last = filled < CHUNK_BYTES;
         if !part.is_empty() {
-            if let Some(events) = used.and_then(Used::take) {
+            if let Some(events) = used.and_then(EventPool::take) {
                 parser.reuse(events);
             }
             let batch = parser.push(part)?;

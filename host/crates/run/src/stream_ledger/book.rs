@@ -9,14 +9,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
-use super::changes::Changes;
+use super::changes::GroupCommit;
 use super::durable::DurableChange;
-use super::shelf::Shelf;
+use super::shelf::DedupStore;
 use crate::RunError;
 use crate::blocking::blocking;
 use fetch::kept_pages;
 use ledger::memory::MemoryLedger;
-use ledger::{Claim, Document, FetchState, InFlight, Ledger, LedgerError, Recent, Record, Stream, WindowEnd, spool};
+use ledger::{Claim, Document, FetchState, InFlight, KnownIds, Ledger, LedgerError, Record, Stream, WindowEnd, spool};
 
 /// Bytes of all documents that wait in the spool.
 const SPOOL_BYTES: u64 = 32 << 30;
@@ -52,20 +52,20 @@ impl StreamFacts {
 }
 
 /// A stream of a ledger, claimed.
-pub struct Book {
+pub struct StreamLedger {
     ledger: Arc<dyn Ledger>,
     stream: Stream,
     /// Where documents wait that must outlive the process; none where nothing outlives it.
     spool: Option<PathBuf>,
     /// Bytes of all that wait there, whatever their stream.
     spool_bytes: u64,
-    changes: Arc<Changes>,
+    changes: Arc<GroupCommit>,
     /// Held by whoever commits.
-    shelf: tokio::sync::Mutex<Shelf>,
+    shelf: tokio::sync::Mutex<DedupStore>,
     _claim: Claim,
 }
 
-impl Book {
+impl StreamLedger {
     /// Claims the stream and reads what is known of it. Files of the spool that nobody needs any more are removed.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Book {
         stream: Stream,
         facts: StreamFacts,
         spool: PathBuf,
-    ) -> Result<Book, LedgerError> {
+    ) -> Result<StreamLedger, LedgerError> {
         let key = stream.key();
         let claim = stream.claim(&*ledger).await?;
         let (record, revision, within) = match ledger.load(&key).await? {
@@ -88,7 +88,7 @@ impl Book {
             None => {
                 let mut record = Record::new(stream.clone());
                 facts.tell(&mut record);
-                (record, None, Recent::default())
+                (record, None, KnownIds::default())
             }
         };
         if let (Some(known), Some(now)) = (&record.origin, &facts.origin)
@@ -102,9 +102,9 @@ impl Book {
         }
         let told = facts.are_in(&record);
         make_folder(&spool)?;
-        let (shelf, revision) = Shelf::open(Arc::clone(&ledger), &record, revision, within).await?;
-        let book = Book {
-            changes: Arc::new(Changes::new(Arc::clone(&ledger), key, record, revision)),
+        let (shelf, revision) = DedupStore::open(Arc::clone(&ledger), &record, revision, within).await?;
+        let book = StreamLedger {
+            changes: Arc::new(GroupCommit::new(Arc::clone(&ledger), key, record, revision)),
             shelf: tokio::sync::Mutex::new(shelf),
             ledger,
             stream,
@@ -121,12 +121,12 @@ impl Book {
     }
 
     /// A stream of which nothing is known and nothing is kept: what is written is forgotten when the process ends.
-    pub(crate) fn in_memory(stream: Stream) -> Book {
+    pub(crate) fn in_memory(stream: Stream) -> StreamLedger {
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
         let record = Record::new(stream.clone());
-        Book {
-            changes: Arc::new(Changes::new(Arc::clone(&ledger), stream.key(), record, None)),
-            shelf: tokio::sync::Mutex::new(Shelf::empty(Arc::clone(&ledger), stream.clone())),
+        StreamLedger {
+            changes: Arc::new(GroupCommit::new(Arc::clone(&ledger), stream.key(), record, None)),
+            shelf: tokio::sync::Mutex::new(DedupStore::empty(Arc::clone(&ledger), stream.clone())),
             ledger,
             stream,
             spool: None,
@@ -142,8 +142,8 @@ impl Book {
 
     /// The same with another limit of what waits in the spool, in bytes.
     #[must_use]
-    pub fn with_spool_bytes(self, most: u64) -> Book {
-        Book {
+    pub fn with_spool_bytes(self, most: u64) -> StreamLedger {
+        StreamLedger {
             spool_bytes: most,
             ..self
         }
@@ -211,7 +211,7 @@ impl Book {
     }
 
     /// The ids of events that were committed, of the days that may be asked for again.
-    pub(crate) async fn known(&self) -> Recent {
+    pub(crate) async fn known(&self) -> KnownIds {
         let record = self.record();
         let mut known = self.shelf.lock().await.known().clone();
         known.retain(|day| record.recent.contains_key(day));
@@ -222,11 +222,11 @@ impl Book {
     /// the `next` window is all here, the same change says that it is being delivered: each write is of all windows.
     pub(crate) async fn commit(
         &self,
-        windows: Vec<(WindowEnd, Recent)>,
+        windows: Vec<(WindowEnd, KnownIds)>,
         next: Option<String>,
     ) -> Result<(), LedgerError> {
         let files: Vec<String> = windows.iter().flat_map(|(end, _)| self.files_of(&end.name)).collect();
-        let (mut ends, mut ids) = (Vec::new(), Recent::default());
+        let (mut ends, mut ids) = (Vec::new(), KnownIds::default());
         for (end, of) in windows {
             ends.push(end);
             ids.extend(&of);

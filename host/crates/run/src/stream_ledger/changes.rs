@@ -11,7 +11,7 @@ use super::durable::DurableChange;
 use ledger::{Ledger, LedgerError, Record, Revision};
 
 /// The record of a stream, and the changes that are asked for.
-pub(super) struct Changes {
+pub(super) struct GroupCommit {
     ledger: Arc<dyn Ledger>,
     key: String,
     /// The record as it was written last.
@@ -38,10 +38,10 @@ struct Change {
 
 type Answer = oneshot::Sender<Result<(), LedgerError>>;
 
-impl Changes {
+impl GroupCommit {
     /// A record as it was read under that key, or made anew.
-    pub(crate) fn new(ledger: Arc<dyn Ledger>, key: String, record: Record, revision: Option<Revision>) -> Changes {
-        Changes {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, key: String, record: Record, revision: Option<Revision>) -> GroupCommit {
+        GroupCommit {
             ledger,
             key,
             record: Mutex::new(Arc::new(record)),
@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    fn scene() -> (Arc<Gated>, Arc<Changes>) {
+    fn scene() -> (Arc<Gated>, Arc<GroupCommit>) {
         let ledger = Arc::new(Gated {
             inner: MemoryLedger::default(),
             turns: Semaphore::new(0),
@@ -205,19 +205,19 @@ mod tests {
             full: AtomicBool::new(false),
         });
         let record = Record::new(Stream::new("epm", "user-login", &[]));
-        let changes = Changes::new(Arc::clone(&ledger) as _, "k".into(), record, None);
+        let changes = GroupCommit::new(Arc::clone(&ledger) as _, "k".into(), record, None);
         (ledger, Arc::new(changes))
     }
 
     /// A change that can be told from others: an hour that is lost.
-    fn hour(changes: &Arc<Changes>, hour: i64) -> impl Future<Output = Result<(), LedgerError>> + use<> {
+    fn hour(changes: &Arc<GroupCommit>, hour: i64) -> impl Future<Output = Result<(), LedgerError>> + use<> {
         let at = |hour: i64| jiff::Timestamp::from_second(hour * 3600).unwrap();
         let interval = Interval::new(at(2 * hour), at(2 * hour + 1));
         changes.change(DurableChange::Lost, Duration::ZERO, move |record| record.lose(interval))
     }
 
     /// Until a write is under way that took everything asked for so far.
-    async fn under_way(changes: &Changes) {
+    async fn under_way(changes: &GroupCommit) {
         while !lock(&changes.asked).changes.is_empty() {
             tokio::task::yield_now().await;
         }

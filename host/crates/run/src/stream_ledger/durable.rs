@@ -54,7 +54,7 @@ durable_changes! {
     /// Rejected rows of a document are kept.
     Rejects = "rejects",
     /// A sink has answered for a batch.
-    Mark = "mark",
+    Checkpoint = "mark",
     /// A sink is about to give a file its name.
     Intent = "intent",
     /// A sink's file has its name.
@@ -62,7 +62,7 @@ durable_changes! {
     /// What a sink was about to do when an earlier run ended is known to have happened, or not.
     Looked = "looked",
     /// The ids of events are written, and no record names them yet.
-    Ids = "ids",
+    DayIds = "ids",
     /// Windows are covered.
     Committed = "committed",
     /// Ids that no record names are removed.

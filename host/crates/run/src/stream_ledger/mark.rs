@@ -16,14 +16,14 @@ use super::durable::DurableChange;
 use crate::blocking::blocking;
 use event::Event;
 use ledger::{Intent, Ledger, LedgerError, Progress, Reached, Revision, Stream};
-use sink::{Journal, Seal};
+use sink::{Journal, WriteIntent};
 
 /// What a path in the ledger is written without.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// Why a sink cannot go on where it was.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MarkError {
+pub(crate) enum CheckpointError {
     /// Its progress cannot be read or kept.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -41,7 +41,7 @@ pub(crate) enum MarkError {
 }
 
 /// A sink's progress.
-pub(crate) struct Mark {
+pub(crate) struct Checkpoint {
     ledger: Arc<dyn Ledger>,
     key: String,
     progress: Progress,
@@ -71,10 +71,10 @@ struct Span {
     last: Option<String>,
 }
 
-impl Mark {
+impl Checkpoint {
     /// The progress of a sink in a stream.
-    pub(crate) fn new(ledger: Arc<dyn Ledger>, stream: &Stream, sink: &str, before: Arc<AtomicU64>) -> Mark {
-        Mark {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, stream: &Stream, sink: &str, before: Arc<AtomicU64>) -> Checkpoint {
+        Checkpoint {
             ledger,
             key: stream.progress_key(sink),
             progress: Progress {
@@ -93,7 +93,7 @@ impl Mark {
     }
 
     /// Begins a window, or goes on with it. Windows that are no longer in flight are forgotten.
-    pub(crate) async fn begin(&mut self, window: &str, in_flight: &BTreeSet<String>) -> Result<(), MarkError> {
+    pub(crate) async fn begin(&mut self, window: &str, in_flight: &BTreeSet<String>) -> Result<(), CheckpointError> {
         if !self.loaded {
             if let Some(found) = self.ledger.load(&self.key).await? {
                 self.progress = Progress::decode(&self.key, &found.body)?;
@@ -110,11 +110,11 @@ impl Mark {
     }
 
     /// Settles what the last run was about to seal when it ended.
-    async fn look(&mut self) -> Result<(), MarkError> {
+    async fn look(&mut self) -> Result<(), CheckpointError> {
         let Some(intent) = self.progress.intent.take() else {
             return Ok(());
         };
-        let seal = Seal {
+        let seal = WriteIntent {
             events: 0,
             last: None,
             path: decoded(&intent.path),
@@ -127,7 +127,7 @@ impl Mark {
             Ok(there) => there,
             Err(error) => Err(std::io::Error::other(error)),
         };
-        let there = there.map_err(|source| MarkError::Unseen { path, source })?;
+        let there = there.map_err(|source| CheckpointError::Unseen { path, source })?;
         tracing::debug!(sink = %self.progress.sink, there, "the last run ended while a file got its name");
         if there {
             self.progress.windows.extend(intent.windows);
@@ -136,7 +136,7 @@ impl Mark {
     }
 
     /// The events that the sink has not answered for yet.
-    pub(crate) async fn pass<'a>(&mut self, events: &'a [Event]) -> Result<&'a [Event], MarkError> {
+    pub(crate) async fn pass<'a>(&mut self, events: &'a [Event]) -> Result<&'a [Event], CheckpointError> {
         let rest = self.unanswered(events).await?;
         if !rest.is_empty() && self.spans.last().is_none_or(|span| span.window != self.window) {
             self.spans.push(Span {
@@ -149,7 +149,7 @@ impl Mark {
         Ok(rest)
     }
 
-    async fn unanswered<'a>(&mut self, events: &'a [Event]) -> Result<&'a [Event], MarkError> {
+    async fn unanswered<'a>(&mut self, events: &'a [Event]) -> Result<&'a [Event], CheckpointError> {
         let reached = self.progress.windows.get(&self.window);
         let Some(reached) = reached.filter(|reached| reached.events > self.seen) else {
             return Ok(events);
@@ -161,7 +161,7 @@ impl Mark {
             // They are delivered by the next run, all of them.
             self.progress.windows.remove(&self.window);
             self.keep(DurableChange::Mark).await?;
-            return Err(MarkError::Changed);
+            return Err(CheckpointError::Changed);
         }
         self.came(passed);
         self.before.fetch_add(passed.len() as u64, Ordering::Relaxed);
@@ -185,7 +185,7 @@ impl Mark {
     }
 
     /// The sink has answered for everything that went to it so far. Returns when that is durable.
-    pub(crate) async fn answered(&mut self) -> Result<(), MarkError> {
+    pub(crate) async fn answered(&mut self) -> Result<(), CheckpointError> {
         let reached = self.progress.windows.entry(self.window.clone()).or_default();
         if self.seen == reached.events {
             return Ok(());
@@ -194,7 +194,7 @@ impl Mark {
             // All of the window came by, and it is less than before: so it is another one.
             self.progress.windows.remove(&self.window);
             self.keep(DurableChange::Mark).await?;
-            return Err(MarkError::Changed);
+            return Err(CheckpointError::Changed);
         }
         *reached = Reached {
             events: self.seen,
@@ -211,7 +211,7 @@ impl Mark {
     }
 
     /// What was sealed comes to in windows. The sink may be in the middle of a batch, so what it says counts.
-    fn reached(&self, seal: &Seal) -> impl Iterator<Item = (String, Reached)> {
+    fn reached(&self, seal: &WriteIntent) -> impl Iterator<Item = (String, Reached)> {
         let ends = self.spans.iter().skip(1).map(|span| Some(span.from)).chain([None]);
         self.spans.iter().zip(ends).filter_map(|(span, end)| {
             let end = end.filter(|end| *end <= seal.events);
@@ -229,7 +229,7 @@ impl Mark {
         })
     }
 
-    async fn intend(&mut self, seal: &Seal) -> Result<(), MarkError> {
+    async fn intend(&mut self, seal: &WriteIntent) -> Result<(), CheckpointError> {
         self.progress.intent = Some(Intent {
             path: encoded(&seal.path),
             offset: seal.offset,
@@ -240,7 +240,7 @@ impl Mark {
         self.keep(DurableChange::Intent).await
     }
 
-    async fn confirm(&mut self) -> Result<(), MarkError> {
+    async fn confirm(&mut self) -> Result<(), CheckpointError> {
         if let Some(intent) = self.progress.intent.take() {
             self.progress.windows.extend(intent.windows);
         }
@@ -251,7 +251,7 @@ impl Mark {
         Ok(())
     }
 
-    async fn keep(&mut self, what: DurableChange) -> Result<(), MarkError> {
+    async fn keep(&mut self, what: DurableChange) -> Result<(), CheckpointError> {
         let json = self.progress.encode()?;
         what.before();
         self.revision = Some(self.ledger.swap(&self.key, self.revision, json).await?);
@@ -262,22 +262,22 @@ impl Mark {
 
 /// A mark that its sink writes to as well.
 #[derive(Clone)]
-pub(crate) struct Keeper(Arc<Mutex<Mark>>);
+pub(crate) struct SharedCheckpoint(Arc<Mutex<Checkpoint>>);
 
-impl Keeper {
-    pub(crate) fn new(mark: Mark) -> Keeper {
-        Keeper(Arc::new(Mutex::new(mark)))
+impl SharedCheckpoint {
+    pub(crate) fn new(mark: Checkpoint) -> SharedCheckpoint {
+        SharedCheckpoint(Arc::new(Mutex::new(mark)))
     }
 
     /// The mark. Not to be held while the sink is at work.
-    pub(crate) async fn lock(&self) -> MutexGuard<'_, Mark> {
+    pub(crate) async fn lock(&self) -> MutexGuard<'_, Checkpoint> {
         self.0.lock().await
     }
 }
 
 #[async_trait]
-impl Journal for Keeper {
-    async fn intend(&self, seal: &Seal) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+impl Journal for SharedCheckpoint {
+    async fn intend(&self, seal: &WriteIntent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Ok(self.lock().await.intend(seal).await?)
     }
 
@@ -309,9 +309,9 @@ mod tests {
         .collect()
     }
 
-    async fn mark(ledger: &MemoryLedger, before: &Arc<AtomicU64>) -> Mark {
+    async fn mark(ledger: &MemoryLedger, before: &Arc<AtomicU64>) -> Checkpoint {
         let stream = Stream::new("epm", "user-login", &[]);
-        let mut mark = Mark::new(Arc::new(ledger.clone()), &stream, "siem", Arc::clone(before));
+        let mut mark = Checkpoint::new(Arc::new(ledger.clone()), &stream, "siem", Arc::clone(before));
         let in_flight = BTreeSet::from(["w".to_owned()]);
         mark.begin("w", &in_flight).await.unwrap();
         mark
@@ -345,7 +345,7 @@ mod tests {
         first.answered().await.unwrap();
         let mut other = mark(&ledger, &before).await;
         let error = other.pass(&events(1..9)).await.unwrap_err();
-        assert!(matches!(error, MarkError::Changed));
+        assert!(matches!(error, CheckpointError::Changed));
         let mut next = mark(&ledger, &before).await;
         assert_eq!(next.pass(&events(1..9)).await.unwrap().len(), 8);
     }
@@ -359,7 +359,7 @@ mod tests {
         let mut less = mark(&ledger, &before).await;
         let all = events(10..13);
         assert!(less.pass(&all).await.unwrap().is_empty());
-        assert!(matches!(less.answered().await, Err(MarkError::Changed)));
+        assert!(matches!(less.answered().await, Err(CheckpointError::Changed)));
         let mut next = mark(&ledger, &before).await;
         assert_eq!(next.pass(&all).await.unwrap().len(), 3);
     }
@@ -378,9 +378,9 @@ mod tests {
         assert_eq!(kept.windows.keys().collect::<Vec<_>>(), ["v"]);
     }
 
-    fn seal(folder: &Path, events: u64) -> Seal {
+    fn seal(folder: &Path, events: u64) -> WriteIntent {
         // Whatever the bytes are: the hash is that of nothing.
-        Seal {
+        WriteIntent {
             events,
             last: Some((events - 1).to_string()),
             path: folder.join("100 %\u{e9}"),
@@ -391,7 +391,7 @@ mod tests {
     }
 
     /// Two windows of ten events each, of which a sink seals the first `sealed`.
-    async fn two_windows(mark: &mut Mark, sealed: u64, folder: &Path) -> Seal {
+    async fn two_windows(mark: &mut Checkpoint, sealed: u64, folder: &Path) -> WriteIntent {
         let in_flight = BTreeSet::from(["v".to_owned(), "w".to_owned()]);
         for (window, ids) in [("v", 0..10), ("w", 10..20)] {
             mark.begin(window, &in_flight).await.unwrap();
@@ -406,7 +406,7 @@ mod tests {
 
     async fn left(ledger: &MemoryLedger, before: &Arc<AtomicU64>) -> [usize; 2] {
         let stream = Stream::new("epm", "user-login", &[]);
-        let mut again = Mark::new(Arc::new(ledger.clone()), &stream, "siem", Arc::clone(before));
+        let mut again = Checkpoint::new(Arc::new(ledger.clone()), &stream, "siem", Arc::clone(before));
         let in_flight = BTreeSet::from(["v".to_owned(), "w".to_owned()]);
         let mut left = [0, 0];
         for ((window, ids), left) in [("v", 0..10), ("w", 10..20)].into_iter().zip(&mut left) {
@@ -423,7 +423,7 @@ mod tests {
             for (there, confirmed) in [(false, false), (true, false), (false, true)] {
                 let (ledger, before) = (MemoryLedger::default(), Arc::default());
                 let stream = Stream::new("epm", "user-login", &[]);
-                let mut first = Mark::new(Arc::new(ledger.clone()), &stream, "siem", Arc::clone(&before));
+                let mut first = Checkpoint::new(Arc::new(ledger.clone()), &stream, "siem", Arc::clone(&before));
                 let seal = two_windows(&mut first, sealed, folder.path()).await;
                 if confirmed {
                     first.confirm().await.unwrap();

@@ -12,31 +12,31 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::durable::DurableChange;
-use ledger::{Document, Ids, Ledger, LedgerError, Noted, Recent, Record, Revision, Stream};
+use ledger::{DayIds, Document, IdSetRef, KnownIds, Ledger, LedgerError, Record, Revision, Stream};
 
 /// The ids that were committed, and their documents.
-pub(crate) struct Shelf {
+pub(crate) struct DedupStore {
     ledger: Arc<dyn Ledger>,
     stream: Stream,
     /// Those that the record names, or is about to name.
     documents: BTreeMap<String, Revision>,
-    known: Recent,
+    known: KnownIds,
 }
 
-impl Shelf {
+impl DedupStore {
     /// Reads what the record names; `within` is what it had within it, if an older program wrote it. Says what it takes to
     /// change the record now.
     pub(crate) async fn open(
         ledger: Arc<dyn Ledger>,
         record: &Record,
         mut revision: Option<Revision>,
-        within: Recent,
-    ) -> Result<(Shelf, Option<Revision>), LedgerError> {
+        within: KnownIds,
+    ) -> Result<(DedupStore, Option<Revision>), LedgerError> {
         let stream = record.stream.clone();
         let mut found: BTreeMap<String, Document> = (ledger.list(&stream.ids_prefix()).await?.into_iter())
             .map(|document| (document.key.clone(), document))
             .collect();
-        let mut shelf = Shelf::empty(ledger, stream);
+        let mut shelf = DedupStore::empty(ledger, stream);
         let moves = !within.is_empty();
         if moves {
             shelf.put(within.days()).await?;
@@ -46,7 +46,7 @@ impl Shelf {
                 let key = shelf.stream.ids_key(*day, noted);
                 let ids = (found.remove(&key))
                     .map(|document| (document.revision, document.body))
-                    .and_then(|(revision, body)| Some((revision, Ids::decode(body, noted)?)));
+                    .and_then(|(revision, body)| Some((revision, DayIds::decode(body, noted)?)));
                 let (revision, ids) = ids.ok_or_else(|| missing(key.clone()))?;
                 shelf.documents.insert(key, revision);
                 shelf.known.add(*day, &ids);
@@ -70,23 +70,23 @@ impl Shelf {
     }
 
     /// One without any ids, of a ledger that is empty.
-    pub(super) fn empty(ledger: Arc<dyn Ledger>, stream: Stream) -> Shelf {
-        Shelf {
+    pub(super) fn empty(ledger: Arc<dyn Ledger>, stream: Stream) -> DedupStore {
+        DedupStore {
             ledger,
             stream,
             documents: BTreeMap::new(),
-            known: Recent::default(),
+            known: KnownIds::default(),
         }
     }
 
     /// The ids that were committed.
-    pub(crate) fn known(&self) -> &Recent {
+    pub(crate) fn known(&self) -> &KnownIds {
         &self.known
     }
 
     /// Writes the ids that there will be once these are committed, where they differ from those that there are. Answers
     /// with what the record is to say of them.
-    pub(crate) async fn add(&mut self, ids: &Recent, record: &Record) -> Result<Added, LedgerError> {
+    pub(crate) async fn add(&mut self, ids: &KnownIds, record: &Record) -> Result<Added, LedgerError> {
         // Days that were lost in the meantime.
         self.known.retain(|day| record.recent.contains_key(day));
         let mut recent = self.known.clone();
@@ -98,7 +98,7 @@ impl Shelf {
     }
 
     /// Forgets what the record does not name. What cannot be removed now is removed by the next process.
-    pub(crate) async fn settle(&mut self, recent: Recent, record: &Record) {
+    pub(crate) async fn settle(&mut self, recent: KnownIds, record: &Record) {
         self.known = recent;
         self.known.retain(|day| record.recent.contains_key(day));
         let named: BTreeSet<String> = (record.recent.iter())
@@ -115,7 +115,10 @@ impl Shelf {
         }
     }
 
-    async fn put(&mut self, days: impl Iterator<Item = (Date, &Ids)>) -> Result<BTreeMap<Date, Noted>, LedgerError> {
+    async fn put(
+        &mut self,
+        days: impl Iterator<Item = (Date, &DayIds)>,
+    ) -> Result<BTreeMap<Date, IdSetRef>, LedgerError> {
         let mut all = BTreeMap::new();
         for (day, ids) in days {
             let noted = ids.noted();
@@ -148,9 +151,9 @@ impl Shelf {
 /// Ids that are written and that no record names yet.
 pub(crate) struct Added {
     /// What the record is to say.
-    pub(crate) noted: BTreeMap<Date, Noted>,
+    pub(crate) noted: BTreeMap<Date, IdSetRef>,
     /// What is known once it does.
-    pub(crate) recent: Recent,
+    pub(crate) recent: KnownIds,
 }
 
 fn missing(key: String) -> LedgerError {
@@ -163,9 +166,9 @@ fn missing(key: String) -> LedgerError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream_ledger::{Book, StreamFacts};
+    use crate::stream_ledger::{StreamFacts, StreamLedger};
     use ledger::memory::MemoryLedger;
-    use ledger::{Fresh, SqliteLedger};
+    use ledger::{NewIds, SqliteLedger};
 
     const DAY: Date = jiff::civil::date(2025, 3, 31);
 
@@ -173,21 +176,21 @@ mod tests {
         Stream::new("epm", "user-login", &[])
     }
 
-    fn recent(ids: std::ops::Range<u32>) -> Recent {
-        let mut fresh = Fresh::default();
-        ids.for_each(|id| fresh.note(DAY, Recent::short(&id.to_string())));
+    fn recent(ids: std::ops::Range<u32>) -> KnownIds {
+        let mut fresh = NewIds::default();
+        ids.for_each(|id| fresh.note(DAY, KnownIds::short(&id.to_string())));
         fresh.collect()
     }
 
     /// A claim that was lost unnoticed is no protection, so each gets the stream.
-    async fn open(ledger: &Arc<dyn Ledger>) -> (Shelf, Record, Option<Revision>) {
+    async fn open(ledger: &Arc<dyn Ledger>) -> (DedupStore, Record, Option<Revision>) {
         let found = ledger.load(&stream().key()).await.unwrap();
         let (record, within) = match &found {
             Some(found) => Record::decode_with_ids(&found.key, &found.body).unwrap(),
-            None => (Record::new(stream()), Recent::default()),
+            None => (Record::new(stream()), KnownIds::default()),
         };
         let revision = found.map(|found| found.revision);
-        let (shelf, revision) = Shelf::open(Arc::clone(ledger), &record, revision, within)
+        let (shelf, revision) = DedupStore::open(Arc::clone(ledger), &record, revision, within)
             .await
             .unwrap();
         (shelf, record, revision)
@@ -201,8 +204,8 @@ mod tests {
     /// Adds ids and changes the record accordingly.
     async fn commit(
         ledger: &Arc<dyn Ledger>,
-        (shelf, record, revision): &mut (Shelf, Record, Option<Revision>),
-        ids: Recent,
+        (shelf, record, revision): &mut (DedupStore, Record, Option<Revision>),
+        ids: KnownIds,
     ) -> Result<(), LedgerError> {
         let added = shelf.add(&ids, record).await?;
         record.recent.extend(added.noted);
@@ -278,7 +281,7 @@ mod tests {
         ledger.swap(&document, None, ids.encode()).await.unwrap();
         for _ in 0..2 {
             let spool = tempfile::tempdir().unwrap();
-            let book = Book::open(
+            let book = StreamLedger::open(
                 Arc::clone(&ledger),
                 stream(),
                 StreamFacts::default(),
@@ -286,7 +289,7 @@ mod tests {
             )
             .await
             .unwrap();
-            assert!(book.known().await.knows(&Recent::short("x")));
+            assert!(book.known().await.knows(&KnownIds::short("x")));
             assert_eq!(book.record().watermark, record.watermark);
             assert_eq!(keys(&ledger).await, std::slice::from_ref(&document));
             let kept = ledger.load(&key).await.unwrap().unwrap();
@@ -315,7 +318,7 @@ mod tests {
         places.for_each(|(place, _)| bytes[place + 50] ^= 1);
         assert_ne!(bytes, whole);
         std::fs::write(&path, bytes).unwrap();
-        let error = Book::open(sqlite(), stream(), StreamFacts::default(), spool.clone())
+        let error = StreamLedger::open(sqlite(), stream(), StreamFacts::default(), spool.clone())
             .await
             .map(|_| ())
             .unwrap_err();
@@ -330,7 +333,7 @@ mod tests {
                 Some(body) => revision = ledger.swap(&found.key, Some(revision), body).await.unwrap(),
                 None => ledger.remove(&found.key, revision).await.unwrap(),
             }
-            let error = Book::open(sqlite(), stream(), StreamFacts::default(), spool.clone())
+            let error = StreamLedger::open(sqlite(), stream(), StreamFacts::default(), spool.clone())
                 .await
                 .map(|_| ())
                 .unwrap_err();

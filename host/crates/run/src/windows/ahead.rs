@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::FETCH_AHEAD;
-use super::errand::{Brought, Errand, Gate, of_fetch};
+use super::errand::{FetchTask, SpooledDocument, SubmissionGate, of_fetch};
 use crate::RunError;
 use crate::fetching::Fetch;
-use crate::stream_ledger::Book;
+use crate::stream_ledger::StreamLedger;
 use fetch::Fetched;
 use ledger::{InFlight, LedgerError};
 use remote::TOLERATED_SKEW;
@@ -23,19 +23,22 @@ use remote::TOLERATED_SKEW;
 const LETTING_GO: Duration = Duration::from_secs(30);
 
 /// A window whose fetches are under way, or done.
-pub(crate) struct Underway {
+pub(crate) struct PrefetchedWindow {
     pub(crate) window: Arc<InFlight>,
     /// Each comes by a channel of its own: one that takes more has room for dozens from the start, and windows may be
     /// thousands. Where none is to come there is one for what may fail.
-    documents: VecDeque<oneshot::Receiver<Result<Brought, RunError>>>,
+    documents: VecDeque<oneshot::Receiver<Result<SpooledDocument, RunError>>>,
     /// Documents that are still to come.
     left: usize,
     _task: Option<AbortOnDropHandle<()>>,
 }
 
-impl Underway {
+impl PrefetchedWindow {
     /// The documents as they come, in the plan's order.
-    pub(crate) fn documents<'a>(&'a mut self, book: &'a Book) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
+    pub(crate) fn documents<'a>(
+        &'a mut self,
+        book: &'a StreamLedger,
+    ) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
         stream::unfold(self, move |underway| async move {
             let brought = match underway.documents.pop_front()?.await {
                 Ok(brought) => brought,
@@ -65,17 +68,17 @@ impl Underway {
 }
 
 /// The windows under way.
-pub(crate) struct Ahead {
+pub(crate) struct Prefetcher {
     fetcher: Arc<dyn Fetch>,
-    book: Arc<Book>,
-    pub(crate) gate: Arc<Gate>,
+    book: Arc<StreamLedger>,
+    pub(crate) gate: Arc<SubmissionGate>,
     failed: Arc<AtomicBool>,
-    queue: VecDeque<Underway>,
+    queue: VecDeque<PrefetchedWindow>,
 }
 
-impl Ahead {
-    pub(crate) fn new(fetcher: &Arc<dyn Fetch>, book: &Arc<Book>, gate: &Arc<Gate>) -> Ahead {
-        Ahead {
+impl Prefetcher {
+    pub(crate) fn new(fetcher: &Arc<dyn Fetch>, book: &Arc<StreamLedger>, gate: &Arc<SubmissionGate>) -> Prefetcher {
+        Prefetcher {
             fetcher: Arc::clone(fetcher),
             book: Arc::clone(book),
             gate: Arc::clone(gate),
@@ -129,7 +132,7 @@ impl Ahead {
             let (fetcher, book, gate, of) = (&fetcher, &book, &gate, &of);
             let mut documents = stream::iter(plan.into_iter().enumerate())
                 .map(|(place, fetch)| async move {
-                    let errand = Errand::new(book, gate, of, place, whole);
+                    let errand = FetchTask::new(book, gate, of, place, whole);
                     let from = async |point| {
                         let fetched = fetcher.fetch_from(&fetch, point, &errand).await.map_err(of_fetch)?;
                         let behind = fetcher.clock_offset().filter(|offset| *offset <= -TOLERATED_SKEW);
@@ -148,7 +151,7 @@ impl Ahead {
                 }
             }
         });
-        self.queue.push_back(Underway {
+        self.queue.push_back(PrefetchedWindow {
             window,
             documents,
             left,
@@ -161,7 +164,7 @@ impl Ahead {
         let (sender, document) = oneshot::channel();
         let _ = sender.send(Err(error));
         self.failed.store(true, Ordering::Relaxed);
-        self.queue.push_back(Underway {
+        self.queue.push_back(PrefetchedWindow {
             window,
             documents: VecDeque::from([document]),
             left: 1,
@@ -175,7 +178,7 @@ impl Ahead {
     }
 
     /// The window whose turn it is.
-    pub(crate) fn next(&mut self) -> Option<Underway> {
+    pub(crate) fn next(&mut self) -> Option<PrefetchedWindow> {
         self.queue.pop_front()
     }
 

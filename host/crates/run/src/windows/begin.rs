@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Windows;
-use super::ahead::Ahead;
+use super::ahead::Prefetcher;
 use super::schedule::{Planned, Rules};
 use crate::RunError;
 use crate::blocking::blocking;
 use crate::pipeline::Pipeline;
-use crate::stream_ledger::{Book, DurableChange};
+use crate::stream_ledger::{DurableChange, StreamLedger};
 use ledger::{FetchState, InFlight, Interval, LedgerError, Record};
 
 impl Windows<'_> {
@@ -83,12 +83,12 @@ impl Pipeline {
 
 /// Begins the fetches of a window, once it is `written` down; what it consists of is written now where it is not yet.
 pub(super) fn begin_fetches(
-    book: &Book,
+    book: &StreamLedger,
     mut window: Arc<InFlight>,
     plan: Vec<sandbox::Fetch>,
     reached: bool,
     written: impl Future<Output = Result<(), LedgerError>> + Send + 'static,
-    ahead: &mut Ahead,
+    ahead: &mut Prefetcher,
 ) {
     tracing::info!(window = %window.name, fetches = plan.len(), "planned");
     let change = window.fetches.is_empty().then(|| {

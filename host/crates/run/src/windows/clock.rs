@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::options::Wanted;
+use super::options::RunMode;
 use crate::RunError;
 use crate::pipeline::Pipeline;
 
@@ -30,7 +30,7 @@ impl Pipeline {
             watermark,
             now,
         };
-        if self.keeping.wanted == Wanted::Due {
+        if self.keeping.wanted == RunMode::Incremental {
             return Err(error);
         }
         tracing::warn!("{error}; runs without a period are refused until then");

@@ -10,12 +10,12 @@ use crate::RunError;
 use crate::pipeline::Pipeline;
 use crate::window::{day_of, start_of};
 use fetch::Cleanup;
-use ledger::{FetchState, InFlight, Interval, Recent, WindowEnd, without};
+use ledger::{FetchState, InFlight, Interval, KnownIds, WindowEnd, without};
 
 /// A window whose events are all delivered, but not all safely before the sinks are closed.
-pub(crate) struct Done {
+pub(crate) struct UncommittedWindow {
     pub(super) end: WindowEnd,
-    pub(super) ids: Recent,
+    pub(super) ids: KnownIds,
     pub(super) cleanups: Vec<Cleanup>,
 }
 
@@ -56,7 +56,11 @@ impl Pipeline {
 
     /// Commits windows, in one step: a file that holds several is made anew from all of them or not at all. Only then are
     /// their files removed from the server. The `next` one is delivered after that.
-    pub(crate) async fn commit(&self, done: Vec<Done>, next: Option<Arc<InFlight>>) -> Result<(), RunError> {
+    pub(crate) async fn commit(
+        &self,
+        done: Vec<UncommittedWindow>,
+        next: Option<Arc<InFlight>>,
+    ) -> Result<(), RunError> {
         let (windows, cleanups): (Vec<_>, Vec<_>) = done
             .into_iter()
             .map(|done| ((done.end, done.ids), done.cleanups))

@@ -3,39 +3,39 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ahead::Underway;
-use super::commit::Done;
+use super::ahead::PrefetchedWindow;
+use super::commit::UncommittedWindow;
 use super::failure::is_final;
-use super::overlap::Overlap;
+use super::overlap::Deduplicator;
 use super::refused::refused_dates;
 use crate::RunError;
-use crate::fan_out::Standing;
+use crate::fan_out::FlushOutcome;
 use crate::pipeline::Pipeline;
-use crate::stream_ledger::{Book, DurableChange};
+use crate::stream_ledger::{DurableChange, StreamLedger};
 use crate::window::Window;
 use event::Event;
 use ledger::{InFlight, Interval, Record};
 use sink::in_one_line;
 
 /// What became of a window.
-pub(super) enum Step {
+pub(super) enum WindowOutcome {
     Committed,
     /// Its events are all delivered, but not all are safe before the sinks are closed.
-    AtClose(Done),
+    AtClose(UncommittedWindow),
     /// A sink did not take all of it: the run ends.
     Over,
 }
 
 /// A window under way.
-pub(crate) struct Course {
-    book: Arc<Book>,
+pub(crate) struct WindowDelivery {
+    book: Arc<StreamLedger>,
     window: Arc<InFlight>,
     begun: bool,
     /// What was delivered before; none where nothing is kept.
-    overlap: Option<Overlap>,
+    overlap: Option<Deduplicator>,
 }
 
-impl Course {
+impl WindowDelivery {
     /// The first document is here: from now on sinks may have events of this window.
     pub(crate) async fn begin(&mut self) -> Result<(), RunError> {
         let record = self.book.record();
@@ -66,10 +66,10 @@ impl Pipeline {
     /// it; those that are `pending` are committed when the sinks are closed.
     pub(super) async fn window(
         &mut self,
-        underway: &mut Underway,
+        underway: &mut PrefetchedWindow,
         next: Option<Arc<InFlight>>,
-        pending: &[Done],
-    ) -> Result<Step, RunError> {
+        pending: &[UncommittedWindow],
+    ) -> Result<WindowOutcome, RunError> {
         self.counts.ledger.windows += 1;
         let Interval { from, to } = underway.window.period;
         self.counts.ledger.hull = Some(match self.counts.ledger.hull {
@@ -92,13 +92,13 @@ impl Pipeline {
 
     async fn deliver(
         &mut self,
-        underway: &mut Underway,
+        underway: &mut PrefetchedWindow,
         next: Option<Arc<InFlight>>,
-        pending: &[Done],
-    ) -> Result<Step, RunError> {
+        pending: &[UncommittedWindow],
+    ) -> Result<WindowOutcome, RunError> {
         let (book, window) = (Arc::clone(&self.keeping.book), Arc::clone(&underway.window));
         self.begin_at_sinks(&window).await;
-        let mut course = Course {
+        let mut course = WindowDelivery {
             overlap: match book.outlives() {
                 true => Some(self.overlap(&window, pending).await),
                 false => None,
@@ -120,25 +120,25 @@ impl Pipeline {
         let ids = course
             .overlap
             .map(|mut overlap| std::mem::take(&mut overlap.new).collect());
-        let done = Done {
+        let done = UncommittedWindow {
             end,
             ids: ids.unwrap_or_default(),
             cleanups,
         };
         if !book.outlives() {
             // Nobody goes on from here, so there is nothing to wait for before the sinks are closed.
-            return Ok(Step::AtClose(done));
+            return Ok(WindowOutcome::AtClose(done));
         }
         base::failpoint!("settle.before");
         let standing = self.sinks.settle().await;
         base::failpoint!("settle.after");
         Ok(match standing {
-            Standing::Safe => {
+            FlushOutcome::Safe => {
                 self.commit(vec![done], next).await?;
-                Step::Committed
+                WindowOutcome::Committed
             }
-            Standing::AtClose if !self.sinks.is_over() => Step::AtClose(done),
-            Standing::AtClose | Standing::Failed => Step::Over,
+            FlushOutcome::AtClose if !self.sinks.is_over() => WindowOutcome::AtClose(done),
+            FlushOutcome::AtClose | FlushOutcome::Failed => WindowOutcome::Over,
         })
     }
 
@@ -153,12 +153,12 @@ impl Pipeline {
     }
 
     /// What of a window was delivered before.
-    async fn overlap(&self, window: &InFlight, pending: &[Done]) -> Overlap {
+    async fn overlap(&self, window: &InFlight, pending: &[UncommittedWindow]) -> Deduplicator {
         let book = &self.keeping.book;
         let mut known = book.known().await;
         // Those will have been committed before this one is.
         pending.iter().for_each(|done| known.extend(&done.ids));
         let depth = book.record().look_back.depth;
-        Overlap::new(window, self.run.description.granularity, depth, known)
+        Deduplicator::new(window, self.run.description.granularity, depth, known)
     }
 }

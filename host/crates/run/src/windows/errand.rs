@@ -11,15 +11,15 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePer
 use super::FETCH_AHEAD;
 use crate::RunError;
 use crate::blocking::blocking;
-use crate::stream_ledger::{Book, DurableChange};
-use fetch::{Cleanup, FetchError, Fetched, Journal, Point, kept_pages};
+use crate::stream_ledger::{DurableChange, StreamLedger};
+use fetch::{Cleanup, FetchError, FetchStage, Fetched, Journal, kept_pages};
 use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 
 /// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
 const AT_WORK: usize = 16;
 
 /// What the fetches of all windows share.
-pub(crate) struct Gate {
+pub(crate) struct SubmissionGate {
     /// For those that are at work.
     places: Arc<Semaphore>,
     /// For documents that wait for their turn without a name.
@@ -30,9 +30,9 @@ pub(crate) struct Gate {
     pub(crate) unsure: AtomicU64,
 }
 
-impl Default for Gate {
-    fn default() -> Gate {
-        Gate {
+impl Default for SubmissionGate {
+    fn default() -> SubmissionGate {
+        SubmissionGate {
             places: Arc::new(Semaphore::new(AT_WORK)),
             unnamed: Arc::new(Semaphore::new(FETCH_AHEAD)),
             submitting: Arc::default(),
@@ -41,7 +41,7 @@ impl Default for Gate {
     }
 }
 
-impl Gate {
+impl SubmissionGate {
     /// Returns once no job is being submitted, and from then on none is, as long as the answer is held.
     pub(crate) async fn close(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.submitting).write_owned().await
@@ -50,7 +50,7 @@ impl Gate {
 
 /// A document that was fetched and waits for its turn.
 #[derive(Debug)]
-pub(crate) enum Brought {
+pub(crate) enum SpooledDocument {
     /// It is in the ledger's spool. Descriptors are few, so it is opened when its turn comes.
     Kept {
         kept: Box<Kept>,
@@ -65,12 +65,12 @@ pub(crate) enum Brought {
     },
 }
 
-impl Brought {
+impl SpooledDocument {
     /// Opens it.
-    pub(crate) async fn open(self, book: &Book) -> Result<Fetched, RunError> {
+    pub(crate) async fn open(self, book: &StreamLedger) -> Result<Fetched, RunError> {
         let (kept, polls) = match self {
-            Brought::Kept { kept, polls } => (*kept, polls),
-            Brought::Unnamed { fetched, .. } => return Ok(*fetched),
+            SpooledDocument::Kept { kept, polls } => (*kept, polls),
+            SpooledDocument::Unnamed { fetched, .. } => return Ok(*fetched),
         };
         let reopened = reopen(book, &kept, None).await?;
         let gone = || std::io::Error::other(format!("{} is gone", kept.file));
@@ -85,16 +85,16 @@ impl Brought {
     }
 }
 
-async fn reopen(book: &Book, kept: &Kept, sha256: Option<String>) -> Result<Option<Fetched>, RunError> {
+async fn reopen(book: &StreamLedger, kept: &Kept, sha256: Option<String>) -> Result<Option<Fetched>, RunError> {
     let Some(spool) = book.spool() else { return Ok(None) };
     let (path, length) = (spool.join(&kept.file), kept.length);
     Ok(blocking(move || Fetched::reopen(&path, length, sha256.as_deref())).await??)
 }
 
 /// One fetch of a window in flight.
-pub(crate) struct Errand {
-    book: Arc<Book>,
-    gate: Arc<Gate>,
+pub(crate) struct FetchTask {
+    book: Arc<StreamLedger>,
+    gate: Arc<SubmissionGate>,
     pub(crate) window: Arc<InFlight>,
     /// Which of the plan's fetches.
     pub(crate) place: usize,
@@ -105,9 +105,15 @@ pub(crate) struct Errand {
     submitting: Mutex<Option<OwnedRwLockReadGuard<()>>>,
 }
 
-impl Errand {
-    pub(crate) fn new(book: &Arc<Book>, gate: &Arc<Gate>, window: &Arc<InFlight>, place: usize, whole: bool) -> Errand {
-        Errand {
+impl FetchTask {
+    pub(crate) fn new(
+        book: &Arc<StreamLedger>,
+        gate: &Arc<SubmissionGate>,
+        window: &Arc<InFlight>,
+        place: usize,
+        whole: bool,
+    ) -> FetchTask {
+        FetchTask {
             book: Arc::clone(book),
             gate: Arc::clone(gate),
             window: Arc::clone(window),
@@ -122,40 +128,40 @@ impl Errand {
     /// and says what the server's clock was when the window was planned.
     pub(crate) async fn carry_out(
         &self,
-        fetch: impl AsyncFnOnce(Point) -> Result<(Fetched, Option<Timestamp>), RunError>,
-    ) -> Result<Brought, RunError> {
+        fetch: impl AsyncFnOnce(FetchStage) -> Result<(Fetched, Option<Timestamp>), RunError>,
+    ) -> Result<SpooledDocument, RunError> {
         // Nobody closes it. Fetches ask in the order in which documents are opened.
         let place = match self.book.outlives() {
             true => None,
             false => Arc::clone(&self.gate.unnamed).acquire_owned().await.ok(),
         };
         let point = self.point();
-        if !matches!(point, Point::Submitted { .. } | Point::Waiting { .. }) {
+        if !matches!(point, FetchStage::Submitted { .. } | FetchStage::Waiting { .. }) {
             self.begin_work().await;
         }
         if let Some(kept) = self.kept().await? {
-            return Ok(Brought::Kept {
+            return Ok(SpooledDocument::Kept {
                 kept: Box::new(kept),
                 polls: 0,
             });
         }
         // Its document is lost, and the server would leave out without a word what it no longer has.
-        if !self.whole && matches!(point, Point::Start | Point::Submitting) {
+        if !self.whole && matches!(point, FetchStage::Start | FetchStage::Submitting) {
             return Err(RunError::Gone);
         }
-        if point == Point::Submitting {
+        if point == FetchStage::Submitting {
             self.begin_submitting().await;
         }
         let (fetched, served) = fetch(point).await?;
         let Some(folder) = self.book.spool() else {
-            return Ok(Brought::Unnamed {
+            return Ok(SpooledDocument::Unnamed {
                 fetched: Box::new(fetched),
                 _place: place,
             });
         };
         let polls = fetched.polls;
         let kept = Box::new(self.keep(folder.to_owned(), fetched, served).await?);
-        Ok(Brought::Kept { kept, polls })
+        Ok(SpooledDocument::Kept { kept, polls })
     }
 
     /// The document, where an earlier run brought it and it is still what it was.
@@ -178,18 +184,18 @@ impl Errand {
     }
 
     /// From where to go on.
-    pub(crate) fn point(&self) -> Point {
+    pub(crate) fn point(&self) -> FetchStage {
         match self.window.fetches.get(self.place) {
-            None | Some(FetchState::Planned) => Point::Start,
+            None | Some(FetchState::Planned) => FetchStage::Start,
             // A document that is lost may still lie on the server under its fixed name.
-            Some(FetchState::Submitting | FetchState::Spooled(_)) => Point::Submitting,
-            Some(FetchState::Submitted { link }) => Point::Submitted { link: link.clone() },
-            Some(FetchState::Waiting { link, polls, next }) => Point::Waiting {
+            Some(FetchState::Submitting | FetchState::Spooled(_)) => FetchStage::Submitting,
+            Some(FetchState::Submitted { link }) => FetchStage::Submitted { link: link.clone() },
+            Some(FetchState::Waiting { link, polls, next }) => FetchStage::Waiting {
                 link: link.clone(),
                 polls: *polls,
                 next: *next,
             },
-            Some(FetchState::Ready { job, polls, files }) => Point::Ready {
+            Some(FetchState::Ready { job, polls, files }) => FetchStage::Ready {
                 job: job.clone(),
                 polls: *polls,
                 files: files.clone(),
@@ -265,17 +271,17 @@ impl Errand {
 }
 
 #[async_trait]
-impl Journal for Errand {
-    async fn reached(&self, point: Point) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let submitting = point == Point::Submitting;
-        let waiting = matches!(point, Point::Submitted { .. } | Point::Waiting { .. });
-        let ready = matches!(point, Point::Ready { .. });
+impl Journal for FetchTask {
+    async fn reached(&self, point: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let submitting = point == FetchStage::Submitting;
+        let waiting = matches!(point, FetchStage::Submitted { .. } | FetchStage::Waiting { .. });
+        let ready = matches!(point, FetchStage::Ready { .. });
         let state = match point {
-            Point::Start => FetchState::Planned,
-            Point::Submitting => FetchState::Submitting,
-            Point::Submitted { link } => FetchState::Submitted { link },
-            Point::Waiting { link, polls, next } => FetchState::Waiting { link, polls, next },
-            Point::Ready { job, polls, files } => FetchState::Ready { job, polls, files },
+            FetchStage::Start => FetchState::Planned,
+            FetchStage::Submitting => FetchState::Submitting,
+            FetchStage::Submitted { link } => FetchState::Submitted { link },
+            FetchStage::Waiting { link, polls, next } => FetchState::Waiting { link, polls, next },
+            FetchStage::Ready { job, polls, files } => FetchState::Ready { job, polls, files },
         };
         if submitting {
             self.begin_submitting().await;

@@ -7,7 +7,7 @@ use crate::RunError;
 use fetch::FetchError;
 use ledger::InFlight;
 use remote::Class;
-use sandbox::{Blame, PluginError};
+use sandbox::{FaultOrigin, PluginError};
 use sink::in_one_line;
 
 /// After so long, a job that does not end is given up.
@@ -42,7 +42,7 @@ pub(crate) fn is_final(error: &RunError, window: &InFlight) -> bool {
         // What is granted later goes on with the job that there is.
         RunError::Plan(PluginError::NotGranted { .. }) => false,
         RunError::Plan(_) | RunError::Gone => true,
-        RunError::Plugin(error) => error.blame() == Blame::Remote,
+        RunError::Plugin(error) => error.blame() == FaultOrigin::Remote,
         RunError::Fetch(FetchError::JobTimeout { .. }) => Timestamp::now().duration_since(window.clock) > PATIENCE,
         RunError::Fetch(error) if error.is_silent_on_the_job() => {
             Timestamp::now().duration_since(window.clock) > PATIENCE

@@ -24,11 +24,11 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::RunError;
-use crate::fan_out::Standing;
+use crate::fan_out::FlushOutcome;
 use crate::pipeline::Pipeline;
 use crate::stream_ledger::DurableChange;
-use ahead::{Ahead, Underway};
-use deliver::Step;
+use ahead::{PrefetchedWindow, Prefetcher};
+use deliver::WindowOutcome;
 use ledger::{Interval, Record};
 use refused::{Refused, refused_dates};
 use schedule::{Planned, Schedule};
@@ -36,13 +36,13 @@ use sink::in_one_line;
 
 #[cfg(test)]
 pub(crate) use adopt::GONE;
-pub(crate) use commit::Done;
-pub(crate) use deliver::Course;
+pub(crate) use commit::UncommittedWindow;
+pub(crate) use deliver::WindowDelivery;
 #[cfg(test)]
-pub(crate) use errand::Errand;
-pub(crate) use errand::Gate;
+pub(crate) use errand::FetchTask;
+pub(crate) use errand::SubmissionGate;
 pub(crate) use failure::say_held;
-pub use options::{Keeping, Wanted};
+pub use options::{LedgerOptions, RunMode};
 pub(crate) use overlap::Late;
 pub use schedule::depth;
 
@@ -52,7 +52,7 @@ const FETCH_AHEAD: usize = 4;
 /// All windows, sent to the sinks; not all of them are safe yet.
 pub(crate) struct Delivered {
     /// Windows to commit once the sinks are closed well.
-    pub(crate) pending: Vec<Done>,
+    pub(crate) pending: Vec<UncommittedWindow>,
     /// Why a window stays open that the others did not wait for.
     pub(crate) held: Option<RunError>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct Delivered {
 struct Windows<'a> {
     pipeline: &'a mut Pipeline,
     /// Those that are begun.
-    ahead: Ahead,
+    ahead: Prefetcher,
     /// Those that are not.
     todo: VecDeque<(usize, Planned)>,
     /// How many of those that an earlier run began are not delivered yet.
@@ -70,7 +70,7 @@ struct Windows<'a> {
     all: usize,
     done: usize,
     begun: Instant,
-    pending: Vec<Done>,
+    pending: Vec<UncommittedWindow>,
     refused: Refused,
     held: Option<RunError>,
 }
@@ -80,7 +80,7 @@ impl Pipeline {
     pub(crate) async fn deliver_windows(&mut self) -> Result<Delivered, RunError> {
         self.check_clock()?;
         let mut windows = Windows {
-            ahead: Ahead::new(&self.run.fetcher, &self.keeping.book, &self.gate),
+            ahead: Prefetcher::new(&self.run.fetcher, &self.keeping.book, &self.gate),
             pipeline: self,
             todo: VecDeque::new(),
             taken_up: 0,
@@ -156,20 +156,20 @@ impl Windows<'_> {
     async fn begin_next(&mut self) -> Result<(), RunError> {
         let (wanted, most) = (self.pipeline.keeping.wanted, self.pipeline.keeping.windows_ahead);
         // What is due is asked for anew by each run, so while a window waits for its sinks nothing is begun behind it.
-        let free = self.taken_up == 0 || wanted != Wanted::Due;
+        let free = self.taken_up == 0 || wanted != RunMode::Incremental;
         while free
             && self.ahead.len() < most
             && !self.ahead.has_failed()
             && let Some((number, planned)) = self.todo.pop_front()
         {
-            let window = self.pipeline.in_flight(number, planned, wanted == Wanted::Period);
+            let window = self.pipeline.in_flight(number, planned, wanted == RunMode::Period);
             self.begin(window).await?;
         }
         Ok(())
     }
 
     /// Delivers the window whose turn it is, and sees to whatever comes of it. Says whether others follow.
-    async fn take_turn(&mut self, mut underway: Underway) -> Result<ControlFlow<()>, RunError> {
+    async fn take_turn(&mut self, mut underway: PrefetchedWindow) -> Result<ControlFlow<()>, RunError> {
         let next = self.ahead.peek();
         let step = self.pipeline.window(&mut underway, next, &self.pending).await;
         let pipeline = &mut *self.pipeline;
@@ -181,9 +181,9 @@ impl Windows<'_> {
             pipeline.counts.ledger.lost.extend(lost);
         }
         match step {
-            Ok(Step::Committed) => {}
-            Ok(Step::AtClose(done)) => self.pending.push(done),
-            Ok(Step::Over) => return Ok(self.break_off().await),
+            Ok(WindowOutcome::Committed) => {}
+            Ok(WindowOutcome::AtClose(done)) => self.pending.push(done),
+            Ok(WindowOutcome::Over) => return Ok(self.break_off().await),
             Err(error) if book.outlives() && refused_dates(&error) => {
                 let reason = in_one_line(&error);
                 book.give_up_refused(&underway.window.name, reason).await?;
@@ -199,7 +199,7 @@ impl Windows<'_> {
                 self.hold(error);
                 let sinks = &mut self.pipeline.sinks;
                 // What there was before it in its window is not to be taken for the next one's.
-                if sinks.settle().await == Standing::Failed || sinks.is_over() {
+                if sinks.settle().await == FlushOutcome::Failed || sinks.is_over() {
                     return Ok(self.break_off().await);
                 }
             }

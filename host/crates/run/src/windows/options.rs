@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::schedule::Rules;
-use crate::stream_ledger::Book;
+use crate::stream_ledger::StreamLedger;
 use ledger::{Stream, Tier};
 use sandbox::Description;
 
 /// How a run keeps its progress.
-pub struct Keeping {
+pub struct LedgerOptions {
     /// The stream's record.
-    pub book: Arc<Book>,
+    pub book: Arc<StreamLedger>,
     /// How long after an event it may still be missing at the source.
     pub lag: Duration,
     /// How far runs look back for events that are stored late.
@@ -23,33 +23,33 @@ pub struct Keeping {
     /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
     pub windows_ahead: usize,
     /// What is asked for besides the windows in flight.
-    pub wanted: Wanted,
+    pub wanted: RunMode,
 }
 
 /// What a run with a ledger asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RunMode {
     /// What is due since the watermark.
-    Due,
+    Incremental,
     /// The period of the run, whatever was committed of it.
     Period,
     /// What of the period of the run was never committed, in windows of at most so many days.
-    Missing {
+    Backfill {
         /// Days.
         days: u32,
     },
 }
 
-impl Keeping {
+impl LedgerOptions {
     /// Keeps nothing: the run is one window over a ledger that is forgotten when the process ends.
-    pub(crate) fn nothing(stream: Stream) -> Keeping {
-        Keeping {
-            book: Arc::new(Book::in_memory(stream)),
+    pub(crate) fn nothing(stream: Stream) -> LedgerOptions {
+        LedgerOptions {
+            book: Arc::new(StreamLedger::in_memory(stream)),
             lag: Duration::ZERO,
             look_back: Vec::new(),
             kept: None,
             windows_ahead: 1,
-            wanted: Wanted::Period,
+            wanted: RunMode::Period,
         }
     }
 

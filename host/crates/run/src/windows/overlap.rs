@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 
 use event::Event;
-use ledger::{Fresh, InFlight, Recent};
+use ledger::{InFlight, KnownIds, NewIds};
 use sandbox::Granularity;
 
 /// Milliseconds.
@@ -13,7 +13,7 @@ const DAY: i64 = 86_400_000;
 const CLOCKS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Sorts the events of one window into new ones and those delivered before.
-pub(crate) struct Overlap {
+pub(crate) struct Deduplicator {
     first: Timestamp,
     last: Timestamp,
     clock: Timestamp,
@@ -24,9 +24,9 @@ pub(crate) struct Overlap {
     /// The day of the last row, and its number since 1970.
     day: Option<(i64, Date)>,
     /// What was committed before this window.
-    known: Recent,
+    known: KnownIds,
     /// What may come again after it.
-    pub(crate) new: Fresh,
+    pub(crate) new: NewIds,
     pub(crate) duplicates: u64,
     pub(crate) late: Late,
     /// The times of the earliest and the latest event, in ms since 1970, known ones included.
@@ -48,25 +48,25 @@ impl Late {
     }
 }
 
-impl Overlap {
+impl Deduplicator {
     /// For a window; `known` is what was committed when it began, and stays so until it is. Ids are kept so many seconds
     /// behind what is settled.
-    pub(crate) fn new(window: &InFlight, granularity: Granularity, depth: u64, known: Recent) -> Overlap {
+    pub(crate) fn new(window: &InFlight, granularity: Granularity, depth: u64, known: KnownIds) -> Deduplicator {
         let last = window.period.to.as_millisecond().saturating_sub(1);
         let depth = SignedDuration::from_secs(depth.try_into().unwrap_or(i64::MAX));
         let reach = match granularity {
             Granularity::Day => depth,
             Granularity::Instant => CLOCKS.saturating_add(depth),
         };
-        Overlap {
+        Deduplicator {
             first: window.period.from,
             last: Timestamp::from_millisecond(last).unwrap_or(window.period.from),
             clock: window.clock,
             asked_until: window.asked_until,
             again_from: date(window.settled.saturating_sub(reach).unwrap_or(Timestamp::MIN)),
             day: None,
-            known: if window.again { Recent::default() } else { known },
-            new: Fresh::default(),
+            known: if window.again { KnownIds::default() } else { known },
+            new: NewIds::default(),
             duplicates: 0,
             late: Late::default(),
             times: None,
@@ -89,7 +89,7 @@ impl Overlap {
         let time = Timestamp::from_millisecond(event.time).unwrap_or(self.first);
         // A row whose time lies outside the window was still answered for it.
         let of = self.day_of(time.max(self.first).min(self.last));
-        let id = Recent::short(id);
+        let id = KnownIds::short(id);
         if self.known.knows(&id) {
             return false;
         }
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn only_rows_of_the_open_day_are_remembered_and_dropped_the_next_time() {
-        let mut first = Overlap::new(&window(false), Granularity::Day, 0, Recent::default());
+        let mut first = Deduplicator::new(&window(false), Granularity::Day, 0, KnownIds::default());
         let mut events = vec![
             event("a", "2025-03-30T10:00:00Z"),
             event("b", "2025-03-31T10:00:00Z"),
@@ -161,13 +161,13 @@ mod tests {
         let known = first.new.collect();
         assert_eq!(known.days().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), [2]);
 
-        let mut next = Overlap::new(&window(false), Granularity::Day, 0, known.clone());
+        let mut next = Deduplicator::new(&window(false), Granularity::Day, 0, known.clone());
         let mut again = events.clone();
         again.push(event("c", "2025-03-31T13:00:00Z"));
         next.sift(&mut again);
         assert_eq!((ids(&again), next.duplicates), (vec!["a", "c"], 2));
 
-        let mut named = Overlap::new(&window(true), Granularity::Day, 0, known);
+        let mut named = Deduplicator::new(&window(true), Granularity::Day, 0, known);
         named.sift(&mut events);
         assert_eq!(events.len(), 3, "a period that the user named is delivered whole");
     }
@@ -175,14 +175,14 @@ mod tests {
     /// From a server that cuts days in another zone, a row may come with the window of one day or of two.
     #[test]
     fn a_row_is_known_whatever_window_it_came_with() {
-        let mut first = Overlap::new(&window(false), Granularity::Day, 0, Recent::default());
+        let mut first = Deduplicator::new(&window(false), Granularity::Day, 0, KnownIds::default());
         first.sift(&mut vec![event("a", "2025-04-01T02:00:00Z")]);
         let mut next = InFlight {
             settled: "2025-04-01T12:00:00Z".parse().unwrap(),
             ..window(false)
         };
         next.period.to = "2025-04-02T00:00:00Z".parse().unwrap();
-        let mut next = Overlap::new(&next, Granularity::Day, 0, first.new.collect());
+        let mut next = Deduplicator::new(&next, Granularity::Day, 0, first.new.collect());
         let mut events = vec![event("a", "2025-04-01T02:00:00Z")];
         next.sift(&mut events);
         assert_eq!((events.len(), next.duplicates), (0, 1));
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_source_that_knows_instants_repeats_what_is_looked_for_again() {
         let depth = 6 * 3600;
-        let mut first = Overlap::new(&window(true), Granularity::Instant, depth, Recent::default());
+        let mut first = Deduplicator::new(&window(true), Granularity::Instant, depth, KnownIds::default());
         let mut events = vec![event("a", "2025-03-30T01:00:00Z"), event("b", "2025-03-31T12:00:00Z")];
         first.sift(&mut events);
         assert_eq!(
@@ -203,7 +203,7 @@ mod tests {
             asked_until: Some("2025-03-31T12:00:00Z".parse().unwrap()),
             ..window(false)
         };
-        let mut next = Overlap::new(&again, Granularity::Instant, depth, first.new.collect());
+        let mut next = Deduplicator::new(&again, Granularity::Instant, depth, first.new.collect());
         events.extend([
             event("late", "2025-03-31T11:00:00Z"),
             event("new", "2025-03-31T12:00:00Z"),

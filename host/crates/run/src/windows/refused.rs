@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::schedule::Planned;
 use crate::RunError;
-use crate::stream_ledger::{Book, DurableChange};
+use crate::stream_ledger::{DurableChange, StreamLedger};
 use crate::window::Window;
 use ledger::{InFlight, Interval, Record, merged, without};
 use sink::in_one_line;
@@ -46,7 +46,7 @@ impl Refused {
     }
 
     /// Writes down that the days are lost, as far as nothing is known of them; answers with what that is.
-    pub(crate) async fn lose(&mut self, book: &Book) -> Result<Vec<Interval>, RunError> {
+    pub(crate) async fn lose(&mut self, book: &StreamLedger) -> Result<Vec<Interval>, RunError> {
         if self.error.take().is_none() {
             return Ok(Vec::new());
         }

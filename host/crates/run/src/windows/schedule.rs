@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::options::Wanted;
+use super::options::RunMode;
 use crate::retention::oldest;
 use crate::window::{Window, WindowError, after, day_of, end_of_day, start_of};
 use ledger::{Interval, Record, Tier, WindowEnd, merged, without};
@@ -260,7 +260,7 @@ impl Rules {
 /// What there is to ask for; the adopted windows are committed, or will be at the end of this run.
 pub(crate) fn after_adoption(
     rules: &Rules,
-    wanted: Wanted,
+    wanted: RunMode,
     period: Window,
     mut record: Record,
     adopted: &[Interval],
@@ -276,9 +276,9 @@ pub(crate) fn after_adoption(
         record.commit(&end);
     }
     match wanted {
-        Wanted::Period => rules.period(period),
-        Wanted::Missing { days } => rules.missing(&record, period, days),
-        Wanted::Due => rules.due(&record),
+        RunMode::Period => rules.period(period),
+        RunMode::Backfill { days } => rules.missing(&record, period, days),
+        RunMode::Incremental => rules.due(&record),
     }
 }
 
