@@ -143,7 +143,8 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     Ok(Run {
         rejects: run::Rejects::default(),
         id: format!("bench-{number}"),
-        plugin: plugin.clone(),
+        report: Arc::new(plugin.report()?),
+        plugin_sha256: plugin.digest().to_owned(),
         description: plugin.report()?.describe()?,
         request: sandbox::Request {
             window: window.into(),

@@ -48,10 +48,11 @@ impl About {
 pub const EVIDENCE: &str = "evidence";
 
 /// The crates whose messages are this program's own.
-const OWN: [&str; 14] = [
+const OWN: [&str; 15] = [
     "base",
     "built_in",
     "event",
+    "event_codec",
     "fetch",
     "host",
     "ledger",

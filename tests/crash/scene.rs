@@ -32,6 +32,35 @@ impl CrashFixture {
             Server::start(&format!("rows=60,plain-names,now={NOW},{scenario}")),
         );
         let (keyed, plain) = (Receiver::start(), Receiver::start());
+        let scene = CrashFixture {
+            desk,
+            server,
+            keyed,
+            plain,
+        };
+        scene.configure();
+        std::fs::create_dir(scene.files()).unwrap();
+        scene
+    }
+
+    /// The same with another server, which knows nothing of what the first was asked.
+    pub fn with_server(self, scenario: &str) -> CrashFixture {
+        let scene = CrashFixture {
+            server: Server::start(&format!("rows=60,plain-names,now={NOW},{scenario}")),
+            ..self
+        };
+        tests::adopt(&scene.desk.path().join(".local/state/host/ledger.db"));
+        scene.configure();
+        scene
+    }
+
+    fn configure(&self) {
+        let CrashFixture {
+            desk,
+            server,
+            keyed,
+            plain,
+        } = self;
         let connection = format!(
             "url = \"{}\"\nallow-private-addresses = true\nretry = {{ min-delay = \"10ms\", max-delay = \"100ms\" }}\n",
             server.url()
@@ -53,20 +82,13 @@ impl CrashFixture {
             format!("[connections.domain]\nkind = \"identity-domain\"\n{connection}"),
             "auth = { kind = \"oauth2-client-credentials\", client-id = \"demo-client\", client-secret = { env = \"SECRET\" } }\n"
                 .into(),
-            http("keyed", &keyed),
-            http("plain", &plain),
+            http("keyed", keyed),
+            http("plain", plain),
             file("archive", "files/archive.ndjson", ""),
             file("packed", "files/packed.ndjson.gz", ""),
             file("rotated", "files/rotated.ndjson", "rotate = { bytes = 9000 }"),
         ];
         desk.write("host.toml", parts.concat());
-        std::fs::create_dir(desk.path().join("files")).unwrap();
-        CrashFixture {
-            desk,
-            server,
-            keyed,
-            plain,
-        }
     }
 
     pub fn files(&self) -> std::path::PathBuf {
@@ -75,12 +97,17 @@ impl CrashFixture {
 
     /// `host` with these arguments, at a fixed time.
     pub fn command(&self, arguments: &[&str], sinks: &[&str]) -> Command {
+        self.command_at(NOW, arguments, sinks)
+    }
+
+    /// `host` with these arguments, at that time.
+    pub fn command_at(&self, now: &str, arguments: &[&str], sinks: &[&str]) -> Command {
         let mut command = self.desk.process(arguments);
         for sink in sinks {
             command.args(["--sink", sink]);
         }
         command
-            .args(["--now", NOW])
+            .args(["--now", now])
             .env("EPM_PASSWORD", "demo-password")
             .env("SECRET", "demo-secret")
             .stdout(Stdio::null());

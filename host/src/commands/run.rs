@@ -215,7 +215,8 @@ pub async fn execute(
     ));
     let run = Run {
         id: report.run_id,
-        plugin: report.plugin,
+        plugin_sha256: report.plugin.digest().to_owned(),
+        report: Arc::new(report.plugin.report()?),
         description: report.description,
         request: report.request,
         window: report.window,

@@ -97,8 +97,8 @@ impl Fetched {
         self.document.len()
     }
 
-    /// Writes the document to a named file, and goes on with that. It is on disk once this returns; says its SHA-256 as
-    /// hexadecimal digits. Blocks.
+    /// Gives the document a name in a folder, and goes on with that; on another file system it is copied there. It is on disk
+    /// once this returns; says its SHA-256 as hexadecimal digits. Blocks.
     pub fn keep(&mut self, folder: &Path, name: &str) -> std::io::Result<String> {
         let (document, sha256) = self.document.keep(folder, name)?;
         self.document = document;

@@ -6,6 +6,7 @@
 
 use http::StatusCode;
 use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED};
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
 use super::download::blocking;
@@ -28,6 +29,8 @@ pub(super) struct Received {
 struct PartialBody {
     out: BufWriter<tokio::fs::File>,
     charge: Charge,
+    /// Of what has arrived.
+    hash: Sha256,
     received: u64,
     total: Option<u64>,
     /// What `If-Range` may name.
@@ -111,6 +114,7 @@ async fn attempt(
     while let Some(piece) = response.chunk().await? {
         current.charge.add(piece.len())?;
         current.out.write_all(&piece).await?;
+        current.hash.update(&piece);
         current.received += piece.len() as u64;
         progress.received(current.received, current.total);
     }
@@ -143,9 +147,10 @@ async fn create(spool: &Spool) -> Result<SpoolFile, FetchError> {
 
 impl PartialBody {
     fn new(response: &Response, file: SpoolFile) -> PartialBody {
-        let (file, charge) = file.into_parts();
+        let (file, charge, hash) = file.into_parts();
         PartialBody {
             charge,
+            hash,
             out: BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file)),
             received: 0,
             total: response.content_length(),
@@ -170,7 +175,7 @@ impl PartialBody {
         self.out.flush().await?;
         let file = self.out.into_inner().into_std().await;
         Ok(Received {
-            file: Spooled::of(file, Some(self.charge))?,
+            file: Spooled::of(file, self.charge, self.hash)?,
             media_type: self.media_type,
             extension: self.extension,
         })

@@ -1,7 +1,7 @@
 //! Where documents wait for their parser: files without a name.
 //!
-//! A file of the [`Spool`] is unlinked the moment it exists, so neither a crash nor a kill leaves report data behind. All of
-//! them together have a bound, which no single limit keeps: many documents may wait at once.
+//! A file of the [`Spool`] has no name, so neither a crash nor a kill leaves report data behind; one that is to outlive the
+//! process gets one. All of them together have a bound, which no single limit keeps: many documents may wait at once.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
+
+/// What the name of a document ends in that is not whole yet.
+const PARTIAL: &str = ".partial";
 
 /// A folder for temporary files, readable by its owner only.
 #[derive(Debug, Clone)]
@@ -55,7 +58,11 @@ impl Spool {
             bytes: 0,
             room: Arc::clone(&self.room),
         };
-        Ok(SpoolFile { file, charge })
+        Ok(SpoolFile {
+            file,
+            charge,
+            hash: Sha256::new(),
+        })
     }
 }
 
@@ -107,12 +114,14 @@ impl Drop for Charge {
 pub(super) struct SpoolFile {
     file: File,
     charge: Charge,
+    /// Of what is written so far.
+    hash: Sha256,
 }
 
 impl SpoolFile {
-    /// Whoever writes to the file itself pays for it.
-    pub(super) fn into_parts(self) -> (File, Charge) {
-        (self.file, self.charge)
+    /// Whoever writes to the file itself pays for it, and takes the digest.
+    pub(super) fn into_parts(self) -> (File, Charge, Sha256) {
+        (self.file, self.charge, self.hash)
     }
 
     pub(super) fn file(&self) -> &File {
@@ -125,6 +134,7 @@ impl Write for SpoolFile {
         self.charge.add(bytes.len())?;
         // What is not written now is paid for again.
         self.file.write_all(bytes)?;
+        self.hash.update(bytes);
         Ok(bytes.len())
     }
 
@@ -138,6 +148,8 @@ impl Write for SpoolFile {
 pub(super) struct Spooled {
     file: Arc<File>,
     length: u64,
+    /// Hexadecimal; none where it was not taken while the file was written.
+    sha256: Option<String>,
     /// None where it has a name, and others answer for it.
     _charge: Option<Arc<Charge>>,
 }
@@ -145,17 +157,18 @@ pub(super) struct Spooled {
 impl Spooled {
     /// Takes a file that was written completely.
     pub(super) fn new(file: SpoolFile) -> io::Result<Spooled> {
-        Spooled::of(file.file, Some(file.charge))
+        Spooled::of(file.file, file.charge, file.hash)
     }
 
-    /// Takes a file that was written completely, and what was paid for it.
-    pub(super) fn of(mut file: File, charge: Option<Charge>) -> io::Result<Spooled> {
+    /// Takes a file that was written completely, what was paid for it, and the hash of all of it.
+    pub(super) fn of(mut file: File, charge: Charge, hash: Sha256) -> io::Result<Spooled> {
         file.flush()?;
         let length = file.metadata()?.len();
         Ok(Spooled {
             file: Arc::new(file),
             length,
-            _charge: charge.map(Arc::new),
+            sha256: Some(hex(hash)),
+            _charge: Some(Arc::new(charge)),
         })
     }
 
@@ -173,20 +186,54 @@ impl Spooled {
         }
     }
 
-    /// Copies it to a file with a name, and that is the document from then on: on disk once this returns. Says its
-    /// SHA-256.
+    /// Gives it a name, or where that cannot be, copies it to a file with one; and that is the document from then on: on disk
+    /// once this returns. Says its SHA-256.
     pub(super) fn keep(&self, folder: &Path, name: &str) -> io::Result<(Spooled, String)> {
+        let (file, sha256) = match self.named(folder, name)? {
+            Some(sha256) => (Arc::clone(&self.file), sha256),
+            None => {
+                let (file, sha256) = self.copied(folder, name)?;
+                (Arc::new(file), sha256)
+            }
+        };
+        // The name is as durable as the content.
+        File::open(folder)?.sync_all()?;
+        let kept = Spooled {
+            file,
+            length: self.length,
+            sha256: Some(sha256.clone()),
+            _charge: None,
+        };
+        Ok((kept, sha256))
+    }
+
+    /// Gives the file itself a name in the folder. None where the file system cannot, or the folder is on another one.
+    fn named(&self, folder: &Path, name: &str) -> io::Result<Option<String>> {
+        let prefix = format!("{name}.");
+        let mut partial = tempfile::Builder::new();
         // Whoever tidies up after a crash knows it by its name.
+        partial.prefix(&prefix).suffix(PARTIAL);
+        let Ok(partial) = partial.make_in(folder, |path| link(&self.file, path)) else {
+            return Ok(None);
+        };
+        let sha256 = match &self.sha256 {
+            Some(sha256) => sha256.clone(),
+            None => digest(&mut self.reader(), &mut io::sink())?,
+        };
+        self.file.sync_all()?;
+        partial.persist(folder.join(name)).map_err(|error| error.error)?;
+        Ok(Some(sha256))
+    }
+
+    fn copied(&self, folder: &Path, name: &str) -> io::Result<(File, String)> {
         let mut file = tempfile::Builder::new()
             .prefix(&format!("{name}."))
-            .suffix(".partial")
+            .suffix(PARTIAL)
             .tempfile_in(folder)?;
         let sha256 = digest(&mut self.reader(), file.as_file_mut())?;
         file.as_file().sync_all()?;
         let file = file.persist(folder.join(name)).map_err(|error| error.error)?;
-        // The name is as durable as the content.
-        File::open(folder)?.sync_all()?;
-        Ok((Spooled::of(file, None)?, sha256))
+        Ok((file, sha256))
     }
 
     /// Takes up a file that was kept, if it is still what it was.
@@ -199,6 +246,7 @@ impl Spooled {
         let spooled = Spooled {
             length: file.metadata()?.len(),
             file: Arc::new(file),
+            sha256: None,
             _charge: None,
         };
         let same = spooled.length == length
@@ -217,6 +265,21 @@ impl Spooled {
     }
 }
 
+/// Gives a file without a name that one: open(2) says of `O_TMPFILE` how.
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use std::os::fd::AsRawFd as _;
+    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Copies everything and says its SHA-256.
 fn digest(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
     let mut hash = Sha256::new();
@@ -232,10 +295,7 @@ fn digest(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
         hash.update(part);
         to.write_all(part)?;
     }
-    Ok(hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hex(hash))
 }
 
 /// Reads a spooled document. Unbuffered.
@@ -309,6 +369,38 @@ mod tests {
         assert!(reopened(10, &sha256).is_none());
         std::fs::remove_file(&path).unwrap();
         assert!(reopened(10, &sha256).is_none());
+    }
+
+    #[test]
+    fn a_document_is_kept_where_it_lies_or_copied_and_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = Spool::new(folder.path()).create().unwrap();
+        file.write_all(b"01234").unwrap();
+        file.write_all(b"56789").unwrap();
+        let whole = Spooled::new(file).unwrap();
+        let named = whole.named(folder.path(), "named").unwrap();
+        let (_, sha256) = whole.copied(folder.path(), "copied").unwrap();
+        assert_eq!(
+            named,
+            Some(sha256.clone()),
+            "the temporary folder takes names for files without one"
+        );
+        assert_eq!(whole.sha256, Some(sha256));
+        for name in ["named", "copied"] {
+            assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), b"0123456789");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        // On a file system without such files, it has lost the only name that it had.
+        let path = folder.path().join("gone");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let nameless = Spooled::reopen(&path, 10, None).unwrap().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(nameless.named(folder.path(), "x").unwrap(), None);
+        assert_eq!(
+            nameless.keep(folder.path(), "x").unwrap().1,
+            whole.sha256.clone().unwrap()
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]

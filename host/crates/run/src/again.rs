@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::fan_out::{FanOut, RunSink};
-use super::route::Router;
-use super::{Observer, RunError, settled};
+use crate::fan_out::{FanOut, RunSink, settled};
+use crate::route::Router;
+use crate::{Observer, RunError};
 use event::{Event, Provenance};
 
 /// Sinks that get events outside of any window.

@@ -1,8 +1,14 @@
 //! What a run did, as one JSON object that scripts can rely on.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::memory;
+use crate::pipeline::Pipeline;
+use crate::window::Window;
+use crate::windows::RunMode;
 use sink::Guarantee;
 
 /// The summary of a run. `docs/scripting.md` explains each field.
@@ -163,4 +169,93 @@ pub struct UsageSummary {
     /// The most memory that the whole process held, in bytes; on Linux.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_bytes: Option<u64>,
+}
+
+impl Pipeline {
+    /// What the run did, after so long.
+    pub(crate) fn summary(self, duration: Duration) -> Summary {
+        let Pipeline {
+            run,
+            keeping,
+            sinks,
+            counts,
+            ..
+        } = self;
+        let record = keeping.book.record();
+        let watermark = record.watermark;
+        let remote = run.fetcher.counters();
+        let window = match counts.ledger.hull {
+            Some(hull) => hull,
+            // Nothing was due.
+            None if keeping.wanted == RunMode::Incremental => {
+                let at = watermark.unwrap_or(run.window.from);
+                Window { from: at, to: at }
+            }
+            _ => run.window,
+        };
+        Summary {
+            run_id: run.id,
+            plugin: PluginSummary {
+                name: run.description.name,
+                version: run.description.version,
+                sha256: run.plugin_sha256,
+            },
+            connection: run.provenance.connection.clone(),
+            parameters: run.request.parameters,
+            window: Some(WindowSummary {
+                from: window.from,
+                to: window.to,
+            }),
+            events: counts.events,
+            rejected: counts.rejected,
+            rejected_kept: counts.fate.kept,
+            mended: counts.mended,
+            duplicates: counts.duplicates,
+            unrouted: sinks.unrouted(),
+            sinks: (sinks.counts().into_iter())
+                .map(|count| SinkSummary {
+                    name: count.name,
+                    required: count.required,
+                    delivered: count.delivered,
+                    delivered_before: count.before,
+                    retries: count.retries,
+                    dead_lettered: count.dead_lettered,
+                    undelivered: count.undelivered,
+                    guarantee: count.guarantee,
+                })
+                .collect(),
+            remote: RemoteSummary {
+                requests: remote.requests,
+                retries: remote.retries,
+                polls: counts.polls,
+                bytes: counts.bytes,
+                job: counts.job,
+            },
+            usage: UsageSummary {
+                guest_ms: (counts.usage.guest.as_secs_f64() * 1e6).round() / 1e3,
+                guest_peak_bytes: counts.usage.peak_bytes,
+                calls: counts.usage.calls,
+                peak_bytes: memory::peak_bytes(),
+            },
+            ledger: keeping.book.outlives().then(|| LedgerSummary {
+                windows: counts.ledger.windows,
+                resumed: counts.ledger.resumed,
+                unsure: counts.ledger.unsure,
+                in_flight: record.windows.len() as u64,
+                watermark,
+                last_event: record.last_event,
+                late: counts.ledger.late.events,
+                largest_lateness_s: counts.ledger.late.largest.as_secs().try_into().unwrap_or(0),
+                gaps: (counts.ledger.lost.iter())
+                    .map(|gap| GapSummary {
+                        from: gap.from,
+                        to: gap.to,
+                    })
+                    .collect(),
+            }),
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            // How it began and ends is the caller's to know.
+            ..Summary::default()
+        }
+    }
 }

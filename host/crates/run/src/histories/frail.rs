@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::world::{Shared, lock};
 use event::Event;
@@ -13,32 +14,59 @@ use sink::{BatchLimits, Guarantee, Sink, SinkError, Verdict, idempotency_key};
 
 /// How long a process lives, in steps. Every effect that others can see is one.
 #[derive(Clone)]
-pub(super) struct FaultyLife(Arc<(AtomicI64, AtomicBool)>);
+pub(super) struct FaultyLife(Arc<Steps>);
+
+struct Steps {
+    /// Until the process ends.
+    left: AtomicI64,
+    over: AtomicBool,
+    /// Until it is told to stop.
+    undisturbed: AtomicI64,
+    stop: CancellationToken,
+}
 
 impl FaultyLife {
-    /// Ends after so many steps; none lives as long as it likes.
-    pub(super) fn of(steps: Option<u16>) -> FaultyLife {
-        let steps = steps.map_or(i64::MAX, i64::from);
-        FaultyLife(Arc::new((AtomicI64::new(steps), AtomicBool::new(false))))
+    /// Ends after so many steps, and is told to stop after so many; none lives as long as it likes.
+    pub(super) fn of(ends: Option<u16>, stops: Option<u16>) -> FaultyLife {
+        let steps = |steps: Option<u16>| AtomicI64::new(steps.map_or(i64::MAX, i64::from));
+        FaultyLife(Arc::new(Steps {
+            left: steps(ends),
+            over: AtomicBool::new(false),
+            undisturbed: steps(stops),
+            stop: CancellationToken::new(),
+        }))
     }
 
     /// One step; an error where the process has ended.
     pub(super) fn step(&self) -> Result<(), LedgerError> {
-        if self.is_over() || self.0.0.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            self.0.1.store(true, Ordering::SeqCst);
+        if self.0.undisturbed.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            self.0.stop.cancel();
+        }
+        if self.is_over() || self.0.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            self.end();
             return Err(LedgerError::Internal("the process has ended".into()));
         }
         Ok(())
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.0.1.load(Ordering::SeqCst)
+        self.0.over.load(Ordering::SeqCst)
+    }
+
+    /// From now on nothing that it does has an effect.
+    pub(super) fn end(&self) {
+        self.0.over.store(true, Ordering::SeqCst);
     }
 
     /// It was thought dead, and goes on.
     pub(super) fn revive(&self) {
-        self.0.0.store(i64::MAX, Ordering::SeqCst);
-        self.0.1.store(false, Ordering::SeqCst);
+        self.0.left.store(i64::MAX, Ordering::SeqCst);
+        self.0.over.store(false, Ordering::SeqCst);
+    }
+
+    /// What tells it to stop.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a history consists of, and where it comes from: the setting, what happens at the source, and one run after the
+//! What a history consists of, and where it comes from: the setting, what happens at the source, and one process after the
 //! other with whatever befalls it.
 
 use proptest::collection::vec;
@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::frail::Glitch;
 use super::world::{DAY, HOUR, MINUTE, Occurrence, at};
 use crate::calendar::{notable_day, time_of_day};
-use crate::kept::RunMode;
 use crate::window::Window;
+use crate::windows::RunMode;
 use sandbox::Granularity;
 
 /// A sink of a history.
@@ -36,13 +36,17 @@ pub(super) struct Setting {
 
 /// One process, and what happens to it.
 #[derive(Debug, Clone)]
-pub(super) struct Run {
+pub(super) struct Process {
     /// Time that passes before it.
     pub(super) advance: i64,
     /// How far its clock is off.
     pub(super) skew: i64,
     /// It ends after so many steps.
     pub(super) ends: Option<u16>,
+    /// It is told to stop after so many steps.
+    pub(super) stops: Option<u16>,
+    /// Windows that it begins before the first of them is delivered.
+    pub(super) ahead: usize,
     pub(super) glitch: Option<(u8, Glitch)>,
     /// Deliveries that each sink refuses.
     pub(super) refuses: Vec<u32>,
@@ -58,9 +62,22 @@ pub(super) struct Run {
     pub(super) patience: u32,
     /// Another version of the plugin plans so many fetches.
     pub(super) places: Option<usize>,
+    /// How its version of the plugin is broken.
+    pub(super) broken: Option<Broken>,
     /// The answer that an earlier process waited for comes now.
     pub(super) late: bool,
     pub(super) ask: Ask,
+}
+
+/// What a version of the plugin cannot do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It refuses every request.
+    Plans,
+    /// It takes every document for a failure of the server's.
+    Documents,
+    /// It makes no event of any row.
+    Rows,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,13 +95,15 @@ pub(super) enum Ask {
     Missing(i64, i64, u32),
 }
 
-impl Run {
+impl Process {
     /// One to which nothing happens.
-    pub(super) fn clean(advance: i64) -> Run {
-        Run {
+    pub(super) fn clean(advance: i64) -> Process {
+        Process {
             advance,
             skew: 0,
             ends: None,
+            stops: None,
+            ahead: 4,
             glitch: None,
             refuses: Vec::new(),
             damage: None,
@@ -93,6 +112,7 @@ impl Run {
             slow: 1,
             patience: 10,
             places: None,
+            broken: None,
             late: false,
             ask: Ask::Due,
         }
@@ -118,7 +138,7 @@ pub(super) struct History {
     pub(super) setting: Setting,
     pub(super) begins: i64,
     pub(super) events: Vec<Occurrence>,
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<Process>,
 }
 
 fn setting() -> impl Strategy<Value = Setting> {
@@ -131,7 +151,7 @@ fn setting() -> impl Strategy<Value = Setting> {
     (
         any::<bool>(),
         prop::option::of(2_u32..8),
-        prop::option::of(1_u32..4),
+        prop::option::weighted(0.7, 1_u32..4),
         prop::bool::weighted(0.8),
         1_usize..4,
         vec(sink, 1..3),
@@ -150,7 +170,7 @@ fn setting() -> impl Strategy<Value = Setting> {
         )
 }
 
-fn run() -> impl Strategy<Value = Run> {
+fn process() -> impl Strategy<Value = Process> {
     let advance = prop_oneof![
         3 => 0..30 * MINUTE,
         4 => 0..8 * HOUR,
@@ -181,21 +201,29 @@ fn run() -> impl Strategy<Value = Run> {
         0_u32..4,
         1_u32..5,
         prop::option::weighted(0.04, 1_usize..4),
+        prop::option::weighted(
+            0.1,
+            prop_oneof![1 => Just(Broken::Plans), 1 => Just(Broken::Documents), 2 => Just(Broken::Rows)],
+        ),
     );
     let process = (
-        prop::option::weighted(0.7, prop_oneof![0_u16..40, 0_u16..160]),
+        prop::option::weighted(0.6, prop_oneof![0_u16..40, 0_u16..160]),
+        prop::option::weighted(0.15, prop_oneof![0_u16..40, 0_u16..160]),
+        1_usize..5,
         prop::option::weighted(0.25, glitch),
         vec(refuses, 2),
         prop::option::weighted(0.08, damage),
         prop::bool::weighted(0.2),
     );
     (advance, skew, process, server, ask).prop_map(|(advance, skew, process, server, ask)| {
-        let (ends, glitch, refuses, damage, late) = process;
-        let (forgets, fails, slow, patience, places) = server;
-        Run {
+        let (ends, stops, ahead, glitch, refuses, damage, late) = process;
+        let (forgets, fails, slow, patience, places, broken) = server;
+        Process {
             advance,
             skew,
             ends,
+            stops,
+            ahead,
             glitch,
             refuses,
             damage,
@@ -204,6 +232,7 @@ fn run() -> impl Strategy<Value = Run> {
             slow,
             patience,
             places,
+            broken,
             late,
             ask,
         }
@@ -221,7 +250,7 @@ pub(super) fn history() -> impl Strategy<Value = History> {
         notable_day(),
         time_of_day(),
         vec(event, 0..24),
-        vec(run(), 1..8),
+        vec(process(), 1..8),
     )
         .prop_map(|(setting, day, time, events, runs)| History {
             setting,

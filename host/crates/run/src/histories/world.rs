@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 
+use crate::windows::GONE;
 use ledger::{FetchState, InFlight, Interval, Record, without};
 use sandbox::Granularity;
 use sink::DeadLetters;
@@ -88,6 +89,10 @@ pub(super) struct World {
     files: BTreeMap<String, Vec<usize>>,
     pub(super) sinks: Vec<ReceivedIds>,
     pub(super) letters: Option<Arc<DeadLetters>>,
+    /// The clock of the process that is under way, in ms since 1970.
+    pub(super) clock: i64,
+    /// How long a period stays open after its end, in ms.
+    pub(super) open: i64,
     /// Events that a report left out because they came later than the host's clock allows for.
     pub(super) late: BTreeSet<usize>,
     /// Events that the server had deleted when it was asked for them.
@@ -130,6 +135,8 @@ impl World {
             files: BTreeMap::new(),
             sinks: (0..sinks).map(|_| ReceivedIds::default()).collect(),
             letters: None,
+            clock: 0,
+            open: 0,
             late: BTreeSet::new(),
             purged: BTreeSet::new(),
             first: None,
@@ -259,6 +266,9 @@ impl World {
             for window in &old.windows {
                 self.outlived(window, new);
             }
+            if new.lost != old.lost {
+                self.seen.note("gap");
+            }
         }
         self.first = self.first.or(new.watermark);
         if let (Some(first), Some(mark)) = (self.first, new.watermark) {
@@ -275,11 +285,16 @@ impl World {
     /// A window that is in flight stays so until it is covered or given up, and its fetches never fall back.
     fn outlived(&mut self, window: &InFlight, new: &Record) {
         let Some(now) = new.windows.iter().find(|now| now.name == window.name) else {
-            let settled = Interval::new(
-                window.period.from,
-                window.settled.clamp(window.period.from, window.period.to),
-            );
-            let died = new.dead.iter().any(|dead| dead.name == window.name);
+            // What had not happened by the clock of whoever ends it may stay open.
+            let settled = window.settled.min(at(self.clock - self.open));
+            let settled = Interval::new(window.period.from, settled.clamp(window.period.from, window.period.to));
+            let died = new.dead.iter().find(|dead| dead.name == window.name);
+            match died.map(|dead| dead.reason.as_str()) {
+                Some(GONE) => self.seen.note("out of reach"),
+                Some(reason) if reason.contains("plans this window differently") => self.seen.note("another plan"),
+                _ => {}
+            }
+            let died = died.is_some();
             if !died && !without(settled, &new.covered).is_empty() {
                 self.violation(format!("the window {} is forgotten", window.name));
             }

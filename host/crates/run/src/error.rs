@@ -1,0 +1,180 @@
+//! Why a run ended early.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::fan_out::Loss;
+use crate::pipeline::TooManyRejected;
+use crate::window::WindowError;
+use base::counted::counted;
+use base::store::StoreError;
+use event::id::IdError;
+use fetch::FetchError;
+use ledger::{Interval, LedgerError};
+use sandbox::PluginError;
+use sink::SinkError;
+
+/// Why a run ended early.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The plugin failed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The plugin refused to plan, or planned what is not allowed.
+    #[error(transparent)]
+    Plan(PluginError),
+    /// The progress cannot be read or kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A sink was given other events than those it has answered for.
+    #[error("sink {name}: the window's events are not those of the run that was cut short")]
+    Changed {
+        /// The sink's name.
+        name: String,
+    },
+    /// A window's document is lost, and the server no longer has all of its period.
+    #[error("a document is lost that the server can no longer give in full: its window is given up")]
+    Gone,
+    /// The watermark lies in the future, so nothing would be due for long.
+    #[error(
+        "{report} of {connection} is marked complete up to {watermark}, but by this machine's clock it is only {now}"
+    )]
+    Ahead {
+        /// The report's name.
+        report: String,
+        /// The connection's name.
+        connection: String,
+        /// What names the stream on the command line.
+        arguments: String,
+        /// The watermark.
+        watermark: Timestamp,
+        /// The clock.
+        now: Timestamp,
+    },
+    /// The server no longer had periods that were never collected.
+    #[error(
+        "{report} of {connection}: data is lost: {} was never collected, and the server no longer has it",
+        periods(gaps)
+    )]
+    Gap {
+        /// The report's name.
+        report: String,
+        /// The connection's name.
+        connection: String,
+        /// The periods.
+        gaps: Vec<Interval>,
+    },
+    /// The windows cannot be computed.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    /// Fetching failed.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A sink failed.
+    #[error("sink {name}")]
+    Sink {
+        /// The sink's name.
+        name: String,
+        /// Why.
+        source: SinkError,
+    },
+    /// Events of a required sink were neither delivered nor set aside.
+    #[error(
+        "sink {name}: {} neither delivered nor kept as dead letters: {reason}",
+        counted(.events, "event is", "events are")
+    )]
+    Undelivered {
+        /// The sink's name.
+        name: String,
+        /// How many.
+        events: u64,
+        /// Why they could not be kept.
+        reason: String,
+    },
+    /// Required sinks have answered for everything, and optional ones have not: what was for them is lost.
+    #[error("{}", crate::fan_out::told(.sinks))]
+    Lost {
+        /// The sinks.
+        sinks: Vec<Loss>,
+    },
+    /// Everything was delivered but for dead letters of required sinks.
+    #[error(
+        "{} not delivered and kept as {} of {}",
+        counted(.events, "event was", "events were"),
+        if *.events == 1 { "a dead letter" } else { "dead letters" },
+        sinks.join(", ")
+    )]
+    DeadLettered {
+        /// The sinks.
+        sinks: Vec<String>,
+        /// How many.
+        events: u64,
+    },
+    /// Too many rows of a document are no events: it does not count as delivered.
+    #[error(transparent)]
+    TooManyRejected(Box<TooManyRejected>),
+    /// Rejected rows cannot be kept, for a reason that may pass.
+    #[error(transparent)]
+    Rejects(#[from] StoreError),
+    /// Rejected rows cannot be set aside until their document is read.
+    #[error("cannot set rejected rows aside in a temporary file")]
+    SetAside(#[source] std::io::Error),
+    /// Everything was delivered, but rejected rows are neither delivered nor kept.
+    #[error("{} not kept: {reason}", counted(*.rows, "rejected row was", "rejected rows were"))]
+    RowsLost {
+        /// How many.
+        rows: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A document cannot be kept until its window is committed.
+    #[error("cannot keep the document in {}", folder.display())]
+    Keep {
+        /// The spool beside the ledger.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What waits until its window is committed is as much as may.
+    #[error(
+        "{} has no room for a document of {more} bytes: what waits there to be delivered has {bytes} bytes of {most} allowed",
+        folder.display()
+    )]
+    SpoolFull {
+        /// The spool beside the ledger.
+        folder: PathBuf,
+        /// Bytes there.
+        bytes: u64,
+        /// Bytes of the document.
+        more: u64,
+        /// Bytes allowed.
+        most: u64,
+    },
+    /// The spooled document could not be read back.
+    #[error("cannot read the spooled document: {0}")]
+    Spool(#[from] std::io::Error),
+    /// The reader of stdout went away. Not a failure.
+    #[error("standard output was closed")]
+    Closed,
+    /// The user or the system asked to stop.
+    #[error("stopped before the end")]
+    Stopped,
+    /// The rows already seen cannot be kept.
+    #[error(transparent)]
+    Ids(#[from] IdError),
+    /// A thread of ours died.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Periods for people.
+fn periods(gaps: &[Interval]) -> String {
+    let period = |gap: &Interval| {
+        let [from, to] = [gap.from, gap.to].map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+        let days = gap.to.duration_since(gap.from).as_hours() / 24;
+        format!("{from} to {to} UTC ({})", counted(days.unsigned_abs(), "day", "days"))
+    };
+    gaps.iter().map(period).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,414 @@
+//! One stream of events to several sinks, each at its own pace.
+//!
+//! Every sink has a task and a short queue. A sink that is slow, down or at its end holds nobody else back for longer
+//! than its queue is full; what becomes of each event is in the sinks' [`DeliveryCounters`].
+
+mod lane;
+mod loss;
+mod outcome;
+mod used;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::Observer;
+use crate::route::Router;
+use crate::stream_ledger::{Checkpoint, SharedCheckpoint, StreamLedger};
+use event::{Event, Provenance};
+use lane::{SinkCommand, SinkWorkerError, work};
+use sink::{Delivery, DeliveryCounters, Guarantee, SinkError};
+
+pub use loss::Loss;
+pub(crate) use loss::told;
+pub(crate) use outcome::settled;
+pub(crate) use used::EventPool;
+
+/// Batches that wait for a sink, at most.
+const QUEUE: usize = 8;
+
+/// A sink of a run.
+pub struct RunSink {
+    /// The sink with its retries.
+    pub delivery: Delivery,
+    /// Whether the run is done only once it has answered for every event.
+    pub required: bool,
+    /// What becomes of its events while it is down; none leaves that to the run.
+    pub when_down: Option<WhenDown>,
+}
+
+/// What becomes of a sink's events while its receiver is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenDown {
+    /// The window stays in flight, and the next run goes on there. It takes a ledger and a sink that is required.
+    Wait,
+    /// They are set aside, and the other sinks go on.
+    DeadLetters,
+}
+
+/// How far a sink is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkProgress {
+    /// Its name.
+    pub name: String,
+    /// Events sent its way so far.
+    pub routed: u64,
+    /// Of these, delivered or set aside.
+    pub settled: u64,
+}
+
+/// How often it is looked how far the sinks are, once that is all there is to do.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long a sink that is given up may take to be told what became of the batch under way.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+
+/// How long it may take to let go of what it holds.
+const LETTING_GO: Duration = Duration::from_secs(1);
+
+/// One sink under way.
+struct SinkWorker {
+    name: String,
+    required: bool,
+    guarantee: Guarantee,
+    tally: Arc<DeliveryCounters>,
+    /// Events sent its way.
+    routed: u64,
+    /// Of these, those that it answered for in a run that was cut short.
+    before: Arc<AtomicU64>,
+    queue: Option<mpsc::Sender<SinkCommand>>,
+    /// Whether it keeps how far it is, so that the answer to the batch under way is worth waiting for.
+    marked: bool,
+    task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkWorkerError>)>>,
+}
+
+/// Whether required sinks have answered for all events of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FlushOutcome {
+    /// All of them, durably.
+    Safe,
+    /// All of them, but what some have taken is safe only once they are closed.
+    AtClose,
+    /// Not all of them.
+    Failed,
+}
+
+/// What became of a sink.
+pub(crate) struct SinkOutcome {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) result: Result<(), SinkWorkerError>,
+    /// Why events could not be set aside.
+    pub(crate) trouble: Option<String>,
+}
+
+/// A sink's counts, for the summary.
+pub(crate) struct Count {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) guarantee: Guarantee,
+    pub(crate) delivered: u64,
+    pub(crate) before: u64,
+    pub(crate) retries: u64,
+    pub(crate) dead_lettered: u64,
+    pub(crate) undelivered: u64,
+}
+
+/// All sinks of a run.
+pub(crate) struct FanOut {
+    lanes: Vec<SinkWorker>,
+    router: Router,
+    provenance: Arc<Provenance>,
+    chosen: Vec<bool>,
+    /// Events that no route took.
+    unrouted: u64,
+    used: EventPool,
+    /// Cancelled when sinks shall begin no further batch.
+    enough: CancellationToken,
+}
+
+impl FanOut {
+    /// Starts a task for each sink; with a book, each keeps there how far it is.
+    pub(crate) fn start(
+        outlets: Vec<RunSink>,
+        router: Router,
+        provenance: Arc<Provenance>,
+        book: Option<&StreamLedger>,
+    ) -> Self {
+        let alone = outlets.len() == 1;
+        let enough = CancellationToken::new();
+        let used = EventPool::default();
+        let lanes = outlets.into_iter().map(|mut outlet| {
+            let (queue, orders) = mpsc::channel(QUEUE);
+            let before = Arc::default();
+            let mark = book.and_then(|book| {
+                let name = outlet.delivery.name();
+                let mark = Checkpoint::new(Arc::clone(book.ledger()), book.stream(), name, Arc::clone(&before));
+                let keeper = SharedCheckpoint::new(mark);
+                // Whose answers are not final may still seal what it has taken.
+                let kept = outlet.delivery.is_durable() || outlet.delivery.seal_with(Arc::new(keeper.clone()));
+                kept.then_some(keeper)
+            });
+            // Where there are others, one that is down must not hold them up.
+            let waits = match outlet.when_down {
+                Some(set) => set == WhenDown::Wait,
+                None => alone,
+            };
+            if waits && outlet.required && mark.is_some() {
+                outlet.delivery.wait_when_down();
+            }
+            SinkWorker {
+                name: outlet.delivery.name().to_owned(),
+                required: outlet.required,
+                guarantee: outlet.delivery.guarantee(),
+                tally: outlet.delivery.tally(),
+                routed: 0,
+                before,
+                queue: Some(queue),
+                marked: mark.is_some(),
+                task: Some(AbortOnDropHandle::new(tokio::spawn(work(
+                    outlet.delivery,
+                    orders,
+                    mark,
+                    used.clone(),
+                    enough.clone(),
+                )))),
+            }
+        });
+        FanOut {
+            lanes: lanes.collect(),
+            router,
+            provenance,
+            chosen: Vec::new(),
+            unrouted: 0,
+            used,
+            enough,
+        }
+    }
+
+    /// Tells every sink that a window begins.
+    pub(crate) async fn begin(&mut self, window: &str, in_flight: BTreeSet<String>) {
+        let (window, in_flight) = (Arc::<str>::from(window), Arc::new(in_flight));
+        for lane in &mut self.lanes {
+            let order = SinkCommand::Begin(Arc::clone(&window), Arc::clone(&in_flight));
+            if let Some(queue) = &lane.queue
+                && queue.send(order).await.is_err()
+            {
+                lane.queue = None;
+            }
+        }
+    }
+
+    /// Waits until every sink has answered for all that was sent to it, and says what that is worth.
+    pub(crate) async fn settle(&mut self) -> FlushOutcome {
+        let mut asked = Vec::new();
+        for lane in &mut self.lanes {
+            let (sender, answer) = oneshot::channel();
+            if let Some(queue) = &lane.queue
+                && queue.send(SinkCommand::Settle(sender)).await.is_err()
+            {
+                lane.queue = None;
+            }
+            asked.push(answer);
+        }
+        let mut standing = FlushOutcome::Safe;
+        for (lane, answer) in self.lanes.iter_mut().zip(asked) {
+            let durable = answer.await;
+            if durable.is_err() {
+                lane.queue = None;
+            }
+            let undelivered = lane.tally.undelivered() > 0;
+            match durable {
+                _ if !lane.required => {}
+                // Its reader has what it wanted; what that means is decided at the end.
+                Err(_) if lane.tally.is_closed() => standing = worse(standing, FlushOutcome::AtClose),
+                Err(_) => standing = FlushOutcome::Failed,
+                Ok(_) if undelivered => standing = FlushOutcome::Failed,
+                Ok(true) => {}
+                Ok(false) => standing = worse(standing, FlushOutcome::AtClose),
+            }
+        }
+        standing
+    }
+
+    /// Sends events on their ways, waiting where a queue is full.
+    pub(crate) async fn send(&mut self, events: Vec<Event>) {
+        let mut shares = self.shares(&events);
+        let everything = Arc::new(events);
+        for (lane, share) in self.lanes.iter_mut().zip(&mut shares) {
+            let batch = match share.take() {
+                None => Arc::clone(&everything),
+                Some(share) if share.is_empty() => continue,
+                Some(share) => Arc::new(share),
+            };
+            lane.routed += batch.len() as u64;
+            if let Some(queue) = &lane.queue
+                && queue.send(SinkCommand::Deliver(batch)).await.is_err()
+            {
+                // Its task has ended, and says why when it is asked.
+                lane.queue = None;
+            }
+        }
+        self.used.give(everything);
+    }
+
+    /// Where events go that all sinks are done with.
+    pub(crate) fn used(&self) -> EventPool {
+        self.used.clone()
+    }
+
+    /// What each sink gets of the events; none means all of them, which costs no copy.
+    fn shares(&mut self, events: &[Event]) -> Vec<Option<Vec<Event>>> {
+        let sinks = self.lanes.len();
+        if matches!(self.router, Router::All) {
+            return vec![None; sinks];
+        }
+        let mut ways = Vec::with_capacity(events.len() * sinks);
+        for event in events {
+            self.router.choose(event, &self.provenance, sinks, &mut self.chosen);
+            if !self.chosen.contains(&true) {
+                self.unrouted += 1;
+            }
+            ways.extend_from_slice(&self.chosen);
+        }
+        let share = |sink| {
+            let chosen = || ways.iter().skip(sink).step_by(sinks);
+            if chosen().all(|chosen| *chosen) {
+                return None;
+            }
+            let share = events.iter().zip(chosen()).filter(|(_, chosen)| **chosen);
+            Some(share.map(|(event, _)| event.clone()).collect())
+        };
+        (0..sinks).map(share).collect()
+    }
+
+    /// Whether no sink takes any more events.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.queue.is_none())
+    }
+
+    /// Whether there is more than one sink.
+    pub(crate) fn several(&self) -> bool {
+        self.lanes.len() > 1
+    }
+
+    /// How far every sink is.
+    pub(crate) fn progress(&self) -> Vec<SinkProgress> {
+        let progress = |lane: &SinkWorker| SinkProgress {
+            name: lane.name.clone(),
+            routed: lane.routed,
+            settled: lane.tally.delivered() + lane.tally.dead_lettered() + lane.tally.undelivered(),
+        };
+        self.lanes.iter().map(progress).collect()
+    }
+
+    /// Tells every sink to complete, and waits until all have.
+    pub(crate) async fn close(&mut self, observer: &dyn Observer) -> Vec<SinkOutcome> {
+        for lane in &mut self.lanes {
+            if let Some(queue) = lane.queue.take() {
+                // A full queue must not keep the others from completing. Its task may have ended, and says why below.
+                tokio::spawn(async move { queue.send(SinkCommand::Close).await });
+            }
+        }
+        let mut endings = Vec::new();
+        for place in 0..self.lanes.len() {
+            let Some(mut task) = self.lanes.get_mut(place).and_then(|lane| lane.task.take()) else {
+                continue;
+            };
+            let ended = loop {
+                match tokio::time::timeout(LOOK, &mut task).await {
+                    Ok(ended) => break ended,
+                    Err(_) => observer.delivering(&self.progress()),
+                }
+            };
+            let Some(lane) = self.lanes.get(place) else { continue };
+            let (trouble, result) = match ended {
+                Ok((delivery, result)) => (delivery.trouble().map(str::to_owned), result),
+                Err(_) => (
+                    None,
+                    Err(SinkWorkerError::Sink(SinkError::Ended {
+                        sink: lane.name.clone(),
+                    })),
+                ),
+            };
+            endings.push(SinkOutcome {
+                name: lane.name.clone(),
+                required: lane.required,
+                result,
+                trouble,
+            });
+        }
+        endings
+    }
+
+    /// Gives up every sink that is still under way, all at once, and waits until they have let go of what they hold. One
+    /// that keeps how far it is may hear the answer to its batch, so that the next run need not send it again.
+    pub(crate) async fn give_up(&mut self) {
+        self.enough.cancel();
+        let tasks = self.lanes.iter_mut().filter_map(|lane| {
+            lane.queue = None;
+            Some((lane.marked, lane.task.take()?))
+        });
+        let ended = tasks.map(|(marked, mut task)| async move {
+            if marked && tokio::time::timeout(LAST_ANSWER, &mut task).await.is_ok() {
+                return;
+            }
+            task.abort();
+            // A write that hangs in the system must not hold the process.
+            let _ = tokio::time::timeout(LETTING_GO, task).await;
+        });
+        futures_util::future::join_all(ended).await;
+    }
+
+    /// What sinks that are not required could neither deliver nor set aside so far.
+    pub(crate) fn losses(&self) -> impl Iterator<Item = Loss> {
+        let lost = |lane: &&SinkWorker| !lane.required && lane.tally.undelivered() > 0;
+        self.lanes.iter().filter(lost).map(|lane| Loss {
+            name: lane.name.clone(),
+            events: lane.tally.undelivered(),
+            reason: "they could not be set aside as dead letters".into(),
+        })
+    }
+
+    /// How many events no route took.
+    pub(crate) fn unrouted(&self) -> u64 {
+        self.unrouted
+    }
+
+    /// What has come of every sink's events so far.
+    pub(crate) fn counts(&self) -> Vec<Count> {
+        let count = |lane: &SinkWorker| {
+            let (delivered, dead_lettered) = (lane.tally.delivered(), lane.tally.dead_lettered());
+            let before = lane.before.load(Ordering::Relaxed);
+            Count {
+                name: lane.name.clone(),
+                required: lane.required,
+                guarantee: lane.guarantee,
+                delivered,
+                before,
+                retries: lane.tally.retries(),
+                dead_lettered,
+                undelivered: match lane.tally.is_closed() {
+                    true => 0,
+                    false => lane.routed.saturating_sub(delivered + dead_lettered + before),
+                },
+            }
+        };
+        self.lanes.iter().map(count).collect()
+    }
+}
+
+/// The worse of two standings.
+fn worse(one: FlushOutcome, other: FlushOutcome) -> FlushOutcome {
+    match (one, other) {
+        (FlushOutcome::Failed, _) | (_, FlushOutcome::Failed) => FlushOutcome::Failed,
+        (FlushOutcome::AtClose, _) | (_, FlushOutcome::AtClose) => FlushOutcome::AtClose,
+        (FlushOutcome::Safe, FlushOutcome::Safe) => FlushOutcome::Safe,
+    }
+}

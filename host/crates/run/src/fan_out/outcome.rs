@@ -1,0 +1,85 @@
+//! What the endings of all sinks mean for the run.
+
+use super::lane::SinkWorkerError;
+use super::loss::Loss;
+use super::{Count, SinkOutcome};
+use crate::RunError;
+use crate::stream_ledger::CheckpointError;
+use sink::{SinkError, in_one_line};
+
+/// What the endings of all sinks mean for the run.
+pub(crate) fn settled(endings: Vec<SinkOutcome>, counts: &[Count]) -> Result<(), RunError> {
+    let mut closed = 0;
+    let mut first = None;
+    let mut dead = Vec::new();
+    let mut lost = Vec::new();
+    let sinks = endings.len();
+    for (ending, count) in endings.into_iter().zip(counts) {
+        let failed = match ending.result {
+            Err(SinkWorkerError::Sink(SinkError::Closed)) => {
+                closed += 1;
+                None
+            }
+            Err(SinkWorkerError::GivenUp) => Some(RunError::Stopped),
+            Err(SinkWorkerError::Mark(CheckpointError::Ledger(source))) => Some(RunError::Ledger(source)),
+            Err(SinkWorkerError::Mark(CheckpointError::Changed)) => Some(RunError::Changed {
+                name: ending.name.clone(),
+            }),
+            Err(SinkWorkerError::Mark(error @ CheckpointError::Unseen { .. })) => Some(RunError::Sink {
+                name: ending.name.clone(),
+                source: SinkError::Journal {
+                    sink: ending.name.clone(),
+                    source: Box::new(error),
+                },
+            }),
+            Err(SinkWorkerError::Sink(source)) => Some(RunError::Sink {
+                name: ending.name.clone(),
+                source,
+            }),
+            Ok(()) if count.undelivered > 0 => Some(RunError::Undelivered {
+                name: ending.name.clone(),
+                events: count.undelivered,
+                reason: ending.trouble.unwrap_or_default(),
+            }),
+            Ok(()) => None,
+        };
+        match failed {
+            Some(error) if ending.required && first.is_none() => first = Some(error),
+            Some(error) if ending.required => tracing::error!("{}", in_one_line(&error)),
+            Some(error) if count.undelivered > 0 => lost.push(Loss {
+                name: ending.name,
+                events: count.undelivered,
+                reason: match error {
+                    RunError::Undelivered { reason, .. } => reason,
+                    RunError::Sink { source, .. } => in_one_line(&source),
+                    error => in_one_line(&error),
+                },
+            }),
+            Some(error) => {
+                tracing::warn!("{}; it is not required, so the run goes on", in_one_line(&error));
+            }
+            None if ending.required && count.dead_lettered > 0 => dead.push((ending.name, count.dead_lettered)),
+            None => {}
+        }
+    }
+    if let Some(error) = first {
+        for loss in &lost {
+            tracing::error!("{loss}");
+        }
+        return Err(error);
+    }
+    if sinks > 0 && closed == sinks {
+        return Err(RunError::Closed);
+    }
+    let dead = (!dead.is_empty()).then(|| RunError::DeadLettered {
+        events: dead.iter().map(|(_, events)| events).sum(),
+        sinks: dead.into_iter().map(|(name, _)| name).collect(),
+    });
+    if lost.is_empty() {
+        return dead.map_or(Ok(()), Err);
+    }
+    if let Some(dead) = dead {
+        tracing::error!("{dead}");
+    }
+    Err(RunError::Lost { sinks: lost })
+}

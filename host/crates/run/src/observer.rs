@@ -1,0 +1,22 @@
+//! What a run says of itself while it goes on.
+
+use std::time::Duration;
+
+use crate::fan_out::SinkProgress;
+
+/// Listens to the course of a run. All methods may be called from any thread and must return at once.
+pub trait Observer: Send + Sync {
+    /// So many events and rejected rows have come out of the parser in all.
+    fn parsed(&self, _events: u64, _rejected: u64) {}
+    /// How far each sink is, while there is more than one or they are all that is left to wait for.
+    fn delivering(&self, _sinks: &[SinkProgress]) {}
+
+    /// Something that an earlier run did not end is taken up again.
+    fn resuming(&self, _what: &str) {}
+
+    /// So many windows are in flight.
+    fn under_way(&self, _windows: usize) {}
+
+    /// So many windows of so many are done, after so long.
+    fn windows(&self, _done: usize, _of: usize, _elapsed: Duration) {}
+}

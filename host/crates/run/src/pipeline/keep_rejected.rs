@@ -1,0 +1,130 @@
+//! Keeping the rejected rows of a document that counts, before its window is committed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Pipeline;
+use super::parse::SetAside;
+use super::verdict::MaxRejected;
+use crate::RunError;
+use crate::blocking::blocking;
+use crate::stream_ledger::DurableChange;
+use base::counted::counted;
+use rejected::{Document, Period, Reader, RejectedRows, RowOrigin};
+
+/// What becomes of rows that are no events.
+#[derive(Debug, Clone, Default)]
+pub struct Rejects {
+    /// Where they are kept; none where the run keeps nothing on purpose.
+    pub store: Option<Arc<RejectedRows>>,
+    /// How much of a document may be rejected.
+    pub most: MaxRejected,
+    /// The URL that the rows are collected from.
+    pub source: Option<String>,
+    /// What the user typed to name the plugin.
+    pub plugin: String,
+}
+
+/// What became of them in a run.
+#[derive(Debug, Default)]
+pub(crate) struct Fate {
+    /// Rows that are kept.
+    pub(crate) kept: u64,
+    /// Rows that are neither delivered nor kept.
+    pub(crate) lost: u64,
+    /// Why.
+    reason: String,
+}
+
+impl Fate {
+    /// Whether all are kept.
+    pub(crate) fn result(&self) -> Result<(), RunError> {
+        match self.lost {
+            0 => Ok(()),
+            rows => Err(RunError::RowsLost {
+                rows,
+                reason: self.reason.clone(),
+            }),
+        }
+    }
+
+    fn lose(&mut self, rows: u64, reason: &str) {
+        if rows > 0 {
+            tracing::warn!(
+                "{} not kept: {reason}",
+                counted(rows, "rejected row is", "rejected rows are")
+            );
+            self.lost += rows;
+            self.reason = reason.to_owned();
+        }
+    }
+}
+
+impl Pipeline {
+    /// Where the rows of a document come from.
+    pub(super) fn origin(&self, about: &sandbox::Document, job: Option<String>) -> RowOrigin {
+        let request = &about.request;
+        RowOrigin {
+            provenance: (*self.run.provenance).clone(),
+            ids_of: self.keeping.book.record().ids_of.clone(),
+            source: self.run.rejects.source.clone(),
+            parameters: request.parameters.clone(),
+            run_id: self.run.id.clone(),
+            plugin: Reader {
+                asked: self.run.rejects.plugin.clone(),
+                version: self.run.description.version.clone(),
+                sha256: self.run.plugin_sha256.clone(),
+            },
+            document: Document {
+                fetch: about.fetch,
+                file: about.file_name.clone(),
+                job,
+                window: request.unique_name.clone(),
+            },
+            window: Period {
+                from: request.window.from,
+                to: request.window.to,
+            },
+            now: request.now,
+        }
+    }
+
+    /// Keeps the rejected rows of a document, durably. Those for which there is no room, or no place, are counted as lost.
+    pub(super) async fn keep_rejected(&mut self, origin: RowOrigin, aside: SetAside) -> Result<(), RunError> {
+        let fate = &mut self.counts.fate;
+        let (Some(store), Some(rows)) = (self.run.rejects.store.clone(), aside.rows) else {
+            return Ok(());
+        };
+        if let Err(nowhere) = store.need_place() {
+            fate.lose(aside.rejected, &nowhere.to_string());
+            return Ok(());
+        }
+        let stream = self.keeping.book.stream().key();
+        let beyond = rows.beyond;
+        let bounds = store.bounds();
+        let path = store.path().map(|path| path.display().to_string()).unwrap_or_default();
+        let now = Timestamp::now();
+        let keeping = blocking(move || -> Result<(u64, u64), RunError> {
+            let (mut kept, mut refused) = (0, beyond);
+            DurableChange::Rejects.before();
+            rows.each(|rows| -> Result<(), RunError> {
+                let added = store.add(&stream, &origin, &aside.preamble, rows, now)?;
+                kept += added.kept;
+                refused += added.refused;
+                Ok(())
+            })?;
+            DurableChange::Rejects.after();
+            Ok((kept, refused))
+        });
+        let (kept, refused) = keeping.await??;
+        fate.kept += kept;
+        let full = format!(
+            "{path} holds at most {} and {}",
+            counted(bounds.rows, "row", "rows"),
+            counted(bounds.bytes, "byte", "bytes")
+        );
+        fate.lose(refused, &full);
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Everything a run needs, and how it is carried out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::fan_out::RunSink;
+use crate::fetching::Fetch;
+use crate::observer::Observer;
+use crate::pipeline::{Pipeline, Rejects};
+use crate::report::Report;
+use crate::route::Router;
+use crate::shutdown::Shutdown;
+use crate::window::Window;
+use crate::windows::LedgerOptions;
+use crate::{RunError, Summary};
+use event::Provenance;
+
+/// Everything a run needs, decided and opened.
+pub struct Run {
+    /// Names the run in the summary.
+    pub id: String,
+    /// The report plugin.
+    pub report: Arc<dyn Report>,
+    /// SHA-256 of its component, hexadecimal.
+    pub plugin_sha256: String,
+    /// What the plugin said it is.
+    pub description: sandbox::Description,
+    /// What is asked of it.
+    pub request: sandbox::Request,
+    /// The period, as the summary shows it.
+    pub window: Window,
+    /// Carries out fetches.
+    pub fetcher: Arc<dyn Fetch>,
+    /// Where events go.
+    pub outlets: Vec<RunSink>,
+    /// Which of them where.
+    pub router: Router,
+    /// What is true of all events.
+    pub provenance: Arc<Provenance>,
+    /// Told about the course of the run.
+    pub observer: Arc<dyn Observer>,
+    /// Cancelled when the run shall stop.
+    pub stop: CancellationToken,
+    /// Where progress is kept, if it is.
+    pub keeping: Option<LedgerOptions>,
+    /// What becomes of rows that are no events.
+    pub rejects: Rejects,
+}
+
+impl Run {
+    /// Carries the run out. The summary's `exit` is 0; the caller knows the code of an error.
+    pub async fn execute(self) -> (Summary, Result<(), RunError>) {
+        let begun = Instant::now();
+        let mut pipeline = Pipeline::start(self);
+        let shutdown = Shutdown::new(pipeline.run.stop.clone(), Arc::clone(&pipeline.gate));
+        let result = match shutdown.or_stop(pipeline.deliver_windows()).await {
+            Ok(delivered) => shutdown.or_late(pipeline.complete(delivered)).await,
+            Err(error) => {
+                // Periods that are complete do not come again.
+                for loss in pipeline.sinks.losses() {
+                    tracing::error!("{loss}");
+                }
+                Err(error)
+            }
+        };
+        pipeline.sinks.give_up().await;
+        (pipeline.summary(begun.elapsed()), result)
+    }
+}

@@ -1,0 +1,14 @@
+//! What is durable of a stream: its record, the ids of its events, how far its sinks are.
+//!
+//! A [`StreamLedger`] holds the record for the time of a run, [`changes`] writes what is asked for at the same time together,
+//! [`shelf`] keeps the ids, and a [`Checkpoint`] says how far one sink is. Each change has a name among the [`DurableChange`]s.
+
+mod book;
+mod changes;
+mod durable;
+mod mark;
+mod shelf;
+
+pub use book::{StreamFacts, StreamLedger};
+pub use durable::DurableChange;
+pub(crate) use mark::{Checkpoint, CheckpointError, SharedCheckpoint};

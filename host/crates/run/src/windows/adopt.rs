@@ -1,0 +1,76 @@
+//! Taking up the windows that an earlier run did not end.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use super::Windows;
+use super::begin::begin_fetches;
+use crate::RunError;
+use base::counted::counted;
+use ledger::{FetchState, InFlight, Interval};
+
+/// Windows that are taken up again and named one by one.
+const RESUMED_TOLD: usize = 10;
+
+impl Windows<'_> {
+    /// Takes up all windows that an earlier run did not end, at once. Answers with their periods.
+    pub(super) async fn adopt(&mut self) -> Result<Vec<Interval>, RunError> {
+        let mut adopted = Vec::new();
+        let book = Arc::clone(&self.pipeline.keeping.book);
+        let (record, rules) = (book.record(), self.pipeline.rules());
+        for (number, window) in record.windows.iter().enumerate() {
+            let reached = rules.reaches(window.period)?;
+            if !reached && is_to_be_asked(window) {
+                book.give_up(&window.name, GONE.into()).await?;
+                continue;
+            }
+            if number < RESUMED_TOLD || record.windows.len() == RESUMED_TOLD + 1 {
+                self.pipeline.run.observer.resuming(&resumed(window));
+            } else if number == RESUMED_TOLD {
+                let more = record.windows.len() - RESUMED_TOLD;
+                let more = counted(more, "more window", "more windows");
+                self.pipeline.run.observer.resuming(&format!("resuming {more}"));
+            }
+            self.pipeline.counts.ledger.resumed += 1;
+            match self.pipeline.plan(window).await {
+                Ok(plan) if !window.fetches.is_empty() && window.fetches.len() != plan.len() => {
+                    let reason = "the plugin plans this window differently than when it was begun";
+                    tracing::warn!(window = %window.name, "{reason}: it is given up, and its period asked for anew");
+                    book.give_up(&window.name, reason.into()).await?;
+                    continue;
+                }
+                Ok(plan) => begin_fetches(&book, Arc::clone(window), plan, reached, ready(Ok(())), &mut self.ahead),
+                Err(error) => self.ahead.refuse(Arc::clone(window), error),
+            }
+            adopted.push(window.period);
+        }
+        Ok(adopted)
+    }
+}
+
+/// Why a window is given up whose period the server no longer keeps.
+pub(crate) const GONE: &str = "the server no longer has all of its period";
+
+/// Whether some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
+fn is_to_be_asked(window: &InFlight) -> bool {
+    let open = |fetch: &FetchState| matches!(fetch, FetchState::Planned | FetchState::Submitting);
+    !window.again && (window.fetches.is_empty() || window.fetches.iter().any(open))
+}
+
+/// What is said of a window that is taken up again.
+fn resumed(window: &InFlight) -> String {
+    let Interval { from, to } = window.period;
+    let job = window.fetches.iter().find_map(|fetch| match fetch {
+        FetchState::Submitted { link } | FetchState::Waiting { link, .. } => {
+            link.trim_end_matches('/').rsplit('/').next().map(str::to_owned)
+        }
+        FetchState::Ready { job, .. } => job.clone(),
+        FetchState::Spooled(kept) => kept.job.clone(),
+        FetchState::Planned | FetchState::Submitting => None,
+    });
+    let state = window.state();
+    match job {
+        Some(job) => format!("resuming job {job} of {from} to {to} ({state})"),
+        None => format!("resuming the window {from} to {to} ({state})"),
+    }
+}

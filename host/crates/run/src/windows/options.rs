@@ -1,0 +1,68 @@
+//! How a run keeps its progress, and what it asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::schedule::Rules;
+use crate::stream_ledger::StreamLedger;
+use ledger::{Stream, Tier};
+use sandbox::Description;
+
+/// How a run keeps its progress.
+pub struct LedgerOptions {
+    /// The stream's record.
+    pub book: Arc<StreamLedger>,
+    /// How long after an event it may still be missing at the source.
+    pub lag: Duration,
+    /// How far runs look back for events that are stored late.
+    pub look_back: Vec<Tier>,
+    /// How long the server is known to keep events.
+    pub kept: Option<Duration>,
+    /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
+    pub windows_ahead: usize,
+    /// What is asked for besides the windows in flight.
+    pub wanted: RunMode,
+}
+
+/// What a run with a ledger asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunMode {
+    /// What is due since the watermark.
+    Incremental,
+    /// The period of the run, whatever was committed of it.
+    Period,
+    /// What of the period of the run was never committed, in windows of at most so many days.
+    Backfill {
+        /// Days.
+        days: u32,
+    },
+}
+
+impl LedgerOptions {
+    /// Keeps nothing: the run is one window over a ledger that is forgotten when the process ends.
+    pub(crate) fn nothing(stream: Stream) -> LedgerOptions {
+        LedgerOptions {
+            book: Arc::new(StreamLedger::in_memory(stream)),
+            lag: Duration::ZERO,
+            look_back: Vec::new(),
+            kept: None,
+            windows_ahead: 1,
+            wanted: RunMode::Period,
+        }
+    }
+
+    /// What decides about windows at this time.
+    pub(crate) fn rules(&self, now: Timestamp, about: &Description) -> Rules {
+        Rules {
+            now,
+            lag: self.lag,
+            granularity: about.granularity,
+            retention_days: about.retention_days,
+            kept: self.kept,
+            window_days: about.window_days,
+            look_back: self.look_back.clone(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Days that the server refused: perhaps it keeps no events of them.
+
+use jiff::SignedDuration;
+
+use super::schedule::Planned;
+use crate::RunError;
+use crate::stream_ledger::{DurableChange, StreamLedger};
+use crate::window::Window;
+use ledger::{InFlight, Interval, Record, merged, without};
+use sink::in_one_line;
+
+/// How EPM Cloud refuses dates that lie further back than it keeps events, among other parameters.
+const REFUSED_PARAMETERS: &str = "EPMCSS-20679";
+
+/// Whether the server refused a window, perhaps because it begins before what the server keeps.
+pub(crate) fn refused_dates(error: &RunError) -> bool {
+    matches!(error, RunError::Fetch(error) if error.remote_code() == Some(REFUSED_PARAMETERS))
+}
+
+/// The days that the server refused. They are lost once it accepts a later one: until then, something else may be wrong with
+/// what it is asked.
+#[derive(Default)]
+pub(crate) struct Refused {
+    days: Vec<Interval>,
+    /// The first refusal, while no later day was accepted.
+    pub(crate) error: Option<RunError>,
+}
+
+impl Refused {
+    /// Takes the first day of a window that was refused; answers with what is left to ask for.
+    pub(crate) fn put(&mut self, window: &InFlight, error: RunError) -> Option<Planned> {
+        let Interval { from, to } = window.period;
+        let next = from
+            .checked_add(SignedDuration::from_hours(24))
+            .map_or(to, |next| next.min(to));
+        tracing::warn!(%from, to = %next, "{}: perhaps the server keeps no events of that day", in_one_line(&error));
+        self.days.push(Interval::new(from, next));
+        self.error.get_or_insert(error);
+        (next < to).then(|| Planned {
+            window: Window { from: next, to },
+            settled: window.settled.clamp(next, to),
+            asked_until: window.asked_until,
+            doubtful_until: window.doubtful_until.filter(|doubtful| next < *doubtful),
+            looks_back: window.looks_back.clone(),
+        })
+    }
+
+    /// Writes down that the days are lost, as far as nothing is known of them; answers with what that is.
+    pub(crate) async fn lose(&mut self, book: &StreamLedger) -> Result<Vec<Interval>, RunError> {
+        if self.error.take().is_none() {
+            return Ok(Vec::new());
+        }
+        let record = book.record();
+        let known = [record.covered.as_slice(), record.lost.as_slice()].concat();
+        let days = merged(std::mem::take(&mut self.days));
+        let lost: Vec<_> = days.into_iter().flat_map(|days| without(days, &known)).collect();
+        let all = lost.clone();
+        let lose = move |record: &mut Record| all.into_iter().for_each(|lost| record.lose(lost));
+        book.change(DurableChange::Lost, lose).await?;
+        Ok(lost)
+    }
+}

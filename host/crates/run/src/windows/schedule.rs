@@ -1,0 +1,296 @@
+//! Which windows a run asks for: what is due since the watermark, or the period that was named, cut to what the server
+//! takes at once.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::options::RunMode;
+use crate::retention::oldest;
+use crate::window::{Window, WindowError, after, day_of, end_of_day, start_of};
+use ledger::{Interval, Record, Tier, WindowEnd, merged, without};
+use sandbox::Granularity;
+
+/// A server may cut its days in any zone, and the last one ends a day twelve hours after UTC: until then rows may come
+/// for a day.
+const LAST_ZONE: SignedDuration = SignedDuration::from_hours(12);
+
+/// How long ids are kept behind the watermark, in seconds. A server that cuts its days in another zone gives a row of the
+/// evening before with a day that is still open.
+pub fn depth(granularity: Granularity, look_back: &[Tier]) -> u64 {
+    match granularity {
+        Granularity::Day => 24 * 3600,
+        Granularity::Instant => look_back.iter().map(|tier| tier.age.as_secs()).max().unwrap_or(0),
+    }
+}
+
+/// What decides about windows besides the record.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// The host's clock.
+    pub(crate) now: Timestamp,
+    /// How long after an event it may still be missing at the source.
+    pub(crate) lag: Duration,
+    pub(crate) granularity: Granularity,
+    /// How many days back the server can be asked.
+    pub(crate) retention_days: Option<u32>,
+    /// How long the server is known to keep events, where that is less.
+    pub(crate) kept: Option<Duration>,
+    /// The longest window of one request, in days.
+    pub(crate) window_days: Option<u32>,
+    /// How far runs look back for events that are stored late, where the source is asked for instants.
+    pub(crate) look_back: Vec<Tier>,
+}
+
+/// A window to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Planned {
+    pub(crate) window: Window,
+    /// Up to here it counts as covered once committed.
+    pub(crate) settled: Timestamp,
+    /// Up to here it was asked for before.
+    pub(crate) asked_until: Option<Timestamp>,
+    /// Up to here the server may have deleted events.
+    pub(crate) doubtful_until: Option<Timestamp>,
+    /// The look-backs that it carries out, by their ages in seconds.
+    pub(crate) looks_back: Vec<u64>,
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// Where a stream begins that has no watermark yet.
+    pub(crate) begin: Option<Timestamp>,
+    /// In order.
+    pub(crate) windows: Vec<Planned>,
+    /// What was due and is no longer kept by the server.
+    pub(crate) lost: Vec<Interval>,
+}
+
+impl Schedule {
+    /// One window, as it was asked for: where nothing is kept, nothing is cut, and nothing was before.
+    pub(crate) fn once(window: Window) -> Schedule {
+        let planned = Planned {
+            window,
+            settled: window.to,
+            asked_until: None,
+            doubtful_until: None,
+            looks_back: Vec::new(),
+        };
+        Schedule {
+            windows: vec![planned],
+            ..Schedule::default()
+        }
+    }
+}
+
+impl Rules {
+    /// What is due since the watermark, and what is looked for again behind it. A stream without one begins with today.
+    pub(crate) fn due(&self, record: &Record) -> Result<Schedule, WindowError> {
+        let end = self.reported()?;
+        let today = start_of(day_of(self.now))?;
+        let due = match record.watermark {
+            // The open days are asked for again and again, but not twice at the same time.
+            Some(_) if self.granularity == Granularity::Day && self.was_asked(record) => Vec::new(),
+            Some(_) => record.due(end),
+            None => {
+                let end = match self.granularity {
+                    Granularity::Day => end_of_day(self.now.max(after(today)?))?,
+                    Granularity::Instant => end,
+                };
+                merged(vec![Interval::new(today, end)])
+            }
+        };
+        let oldest = self.oldest()?;
+        let mut schedule = Schedule {
+            begin: record.watermark.is_none().then_some(today),
+            ..Schedule::default()
+        };
+        let mut wanted = Vec::new();
+        for interval in due {
+            let from = oldest.map_or(interval.from, |oldest| interval.from.max(oldest));
+            let gone = Interval::new(interval.from, from.min(interval.to));
+            if !gone.is_empty() {
+                schedule.lost.push(gone);
+            }
+            wanted.push(Interval::new(from, interval.to));
+        }
+        let looks_back = match self.granularity {
+            Granularity::Day => vec![0],
+            Granularity::Instant => self.looks_back(record, end, &mut wanted)?,
+        };
+        schedule.windows = self.cut(wanted)?;
+        for planned in &mut schedule.windows {
+            let asked_until = record.watermark.filter(|watermark| planned.window.from < *watermark);
+            // An open day is asked for again because it is open: what is new of it is not late.
+            planned.asked_until = asked_until.filter(|_| self.granularity == Granularity::Instant);
+        }
+        if let Some(last) = schedule.windows.last_mut() {
+            last.looks_back = looks_back;
+        }
+        Ok(schedule)
+    }
+
+    /// Adds what is to be looked for again behind the watermark, where anything is asked for at all.
+    fn looks_back(&self, record: &Record, end: Timestamp, wanted: &mut Vec<Interval>) -> Result<Vec<u64>, WindowError> {
+        let Some(watermark) = record.watermark.filter(|watermark| *watermark < end) else {
+            return Ok(Vec::new());
+        };
+        let Some((from, ages)) = record.look_back.due(&self.look_back, self.now, watermark) else {
+            return Ok(Vec::new());
+        };
+        let oldest = self.oldest()?;
+        let from = oldest.map_or(from, |oldest| from.max(oldest));
+        wanted.push(Interval::new(from, watermark));
+        Ok(ages)
+    }
+
+    /// Whether the open days were asked for by a run of this clock, or of a later one.
+    fn was_asked(&self, record: &Record) -> bool {
+        record.look_back.looked.get(&0).is_some_and(|asked| self.now <= *asked)
+    }
+
+    /// The windows of a period that was named.
+    pub(crate) fn period(&self, period: Window) -> Result<Schedule, WindowError> {
+        let windows = self.cut(vec![Interval::new(period.from, period.to)])?;
+        Ok(Schedule {
+            windows,
+            ..Schedule::default()
+        })
+    }
+
+    /// What of a period was never committed, in windows of at most so many days. What of it the server no longer has is
+    /// lost, unless that is known already.
+    pub(crate) fn missing(&self, record: &Record, period: Window, days: u32) -> Result<Schedule, WindowError> {
+        let rules = Rules {
+            window_days: Some(self.window_days.map_or(days, |most| most.min(days))),
+            ..self.clone()
+        };
+        let (mut lost, mut wanted) = (Vec::new(), Vec::new());
+        let oldest = self.oldest()?.unwrap_or(period.from);
+        for missing in record.missing(Interval::new(period.from, period.to)) {
+            let from = missing.from.max(oldest).min(missing.to);
+            let gone = Interval::new(missing.from, from);
+            lost.extend(without(gone, &record.lost).into_iter().filter(|part| !part.is_empty()));
+            wanted.push(Interval::new(from, missing.to));
+        }
+        Ok(Schedule {
+            windows: rules.cut(wanted)?,
+            lost,
+            ..Schedule::default()
+        })
+    }
+
+    /// Whether the server still has all of a period.
+    pub(crate) fn reaches(&self, period: Interval) -> Result<bool, WindowError> {
+        Ok(self.oldest()?.is_none_or(|oldest| oldest <= period.from))
+    }
+
+    /// The first instant that the server can be asked for.
+    fn oldest(&self) -> Result<Option<Timestamp>, WindowError> {
+        oldest(self.now, self.granularity, self.retention_days)
+    }
+
+    /// Events before this instant can have been stored by now.
+    fn reported(&self) -> Result<Timestamp, WindowError> {
+        let lag = SignedDuration::try_from(self.lag).map_err(|_| WindowError::OutOfRange)?;
+        self.now.checked_sub(lag).map_err(|_| WindowError::OutOfRange)
+    }
+
+    /// Before this instant a period that was asked for is complete, whatever zone the server cuts its days in.
+    pub(crate) fn settled(&self) -> Result<Timestamp, WindowError> {
+        let reported = self.reported()?;
+        match self.granularity {
+            Granularity::Instant => Ok(reported),
+            Granularity::Day => reported.checked_sub(LAST_ZONE).map_err(|_| WindowError::OutOfRange),
+        }
+    }
+
+    /// Before this instant the server may have deleted events.
+    fn doubtful(&self) -> Result<Option<Timestamp>, WindowError> {
+        let Some(kept) = self.kept else { return Ok(None) };
+        let kept = SignedDuration::try_from(kept).map_err(|_| WindowError::OutOfRange)?;
+        let oldest = self.now.checked_sub(kept).map_err(|_| WindowError::OutOfRange)?;
+        Ok(Some(match self.granularity {
+            Granularity::Day => start_of(day_of(oldest))?,
+            Granularity::Instant => oldest,
+        }))
+    }
+
+    /// Moves intervals out to what the source can be asked for, and cuts them to what it takes at once.
+    fn cut(&self, wanted: Vec<Interval>) -> Result<Vec<Planned>, WindowError> {
+        let (settled, doubtful) = (self.settled()?, self.doubtful()?);
+        let wanted = merged(wanted);
+        let whole = match self.granularity {
+            Granularity::Instant => wanted,
+            Granularity::Day => {
+                let days = wanted.into_iter().map(|interval| {
+                    Ok(Interval::new(
+                        start_of(day_of(interval.from))?,
+                        end_of_day(interval.to)?,
+                    ))
+                });
+                merged(days.collect::<Result<_, WindowError>>()?)
+            }
+        };
+        let mut windows = Vec::new();
+        for interval in whole {
+            let mut from = interval.from;
+            while from < interval.to {
+                let to = match self.window_days {
+                    Some(days) => forth(from, days)?.min(interval.to),
+                    None => interval.to,
+                };
+                windows.push(Planned {
+                    window: Window { from, to },
+                    settled: settled.clamp(from, to),
+                    asked_until: None,
+                    doubtful_until: doubtful
+                        .map(|doubtful| doubtful.min(to))
+                        .filter(|doubtful| from < *doubtful),
+                    looks_back: Vec::new(),
+                });
+                from = to;
+            }
+        }
+        Ok(windows)
+    }
+}
+
+/// What there is to ask for; the adopted windows are committed, or will be at the end of this run.
+pub(crate) fn after_adoption(
+    rules: &Rules,
+    wanted: RunMode,
+    period: Window,
+    mut record: Record,
+    adopted: &[Interval],
+) -> Result<Schedule, WindowError> {
+    // Windows that are committed at the end of this run are due no more.
+    let waiting = std::mem::take(&mut record.windows);
+    for window in waiting.into_iter().filter(|window| adopted.contains(&window.period)) {
+        let end = WindowEnd {
+            name: window.name.clone(),
+            ..WindowEnd::default()
+        };
+        record.windows.push(window);
+        record.commit(&end);
+    }
+    match wanted {
+        RunMode::Period => rules.period(period),
+        RunMode::Backfill { days } => rules.missing(&record, period, days),
+        RunMode::Incremental => rules.due(&record),
+    }
+}
+
+/// A UTC day has 24 hours.
+fn days(count: u32) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(count))
+}
+
+fn forth(from: Timestamp, count: u32) -> Result<Timestamp, WindowError> {
+    from.checked_add(days(count.max(1)))
+        .map_err(|_| WindowError::OutOfRange)
+}
+
+#[cfg(test)]
+mod tests;
