@@ -12,10 +12,10 @@ use http::Method;
 use tokio::task::JoinError;
 use tracing::debug;
 
-use super::crowd::PollPacer;
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
 use super::limits::{FetchLimits, Polling};
+use super::poll_pacer::PollPacer;
 use super::progress::FetchProgress;
 use super::receive::{Received, receive};
 use super::spool::{Spool, Spooled};

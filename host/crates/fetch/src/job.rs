@@ -7,11 +7,11 @@ use http::StatusCode;
 use jiff::Timestamp;
 use url::Url;
 
-use super::crowd::PollPacer;
+use super::checkpoint::{FetchCheckpoint, FetchStage};
 use super::envelope::{Envelope, Status};
 use super::error::FetchError;
-use super::journal::{FetchCheckpoint, FetchStage};
 use super::limits::FetchLimits;
+use super::poll_pacer::PollPacer;
 use super::progress::FetchProgress;
 use super::{files, request};
 use base::ErrorKind;

@@ -20,8 +20,8 @@
 //! ```
 
 mod archive;
+mod checkpoint;
 mod cleanup;
-mod crowd;
 mod download;
 mod envelope;
 mod error;
@@ -30,12 +30,12 @@ mod files;
 #[doc(hidden)]
 pub mod fuzz;
 mod job;
-mod journal;
 mod limits;
 mod lines;
 mod mend;
 mod nothing;
 mod pages;
+mod poll_pacer;
 mod progress;
 mod receive;
 mod records;
@@ -51,10 +51,10 @@ use jiff::SignedDuration;
 use remote::{Counters, Remote};
 
 pub use archive::ArchiveError;
+pub use checkpoint::{FetchCheckpoint, FetchStage};
 pub use cleanup::Cleanup;
 pub use error::FetchError;
 pub use error_codes::ERROR_CODES;
-pub use journal::{FetchCheckpoint, FetchStage};
 pub use limits::{ArchiveLimits, FetchLimits, Polling};
 pub use pages::kept_files as kept_pages;
 pub use progress::FetchProgress;
@@ -134,7 +134,7 @@ pub struct Fetcher {
     spool: Spool,
     limits: FetchLimits,
     progress: progress::Listener,
-    crowd: crowd::PollPacer,
+    crowd: poll_pacer::PollPacer,
     turns: pages::PageScheduler,
 }
 
@@ -155,7 +155,7 @@ impl Fetcher {
             spool: Spool::new(spool).within(limits.spool_bytes),
             limits,
             progress,
-            crowd: crowd::PollPacer::default(),
+            crowd: poll_pacer::PollPacer::default(),
         }
     }
 

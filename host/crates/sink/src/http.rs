@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::life::SinkState;
+use super::state::SinkState;
 use super::{BatchLimits, Compression, Guarantee, Sink, SinkError, Verdict, answer, idempotency_key, probe};
 use event::{Event, Provenance, Rendering};
 use remote::{Remote, Request};

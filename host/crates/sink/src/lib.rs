@@ -36,7 +36,6 @@ mod file;
 mod format;
 mod http;
 mod key;
-mod life;
 mod nats;
 mod object_store;
 mod otlp;
@@ -44,9 +43,10 @@ mod parquet;
 mod plugin;
 mod postgres;
 mod probe;
+mod receiver_error;
 mod renderer;
-mod seal;
 mod spec;
+mod state;
 mod stdout;
 mod stream;
 mod syslog;
@@ -54,8 +54,8 @@ mod table;
 mod template;
 pub mod terminal;
 mod transport;
-mod trouble;
 mod verdict;
+mod write_intent;
 
 pub use answer::in_one_line;
 pub use compression::Compression;
@@ -77,8 +77,6 @@ pub use postgres::{
     BadConflict, BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName,
 };
 pub use renderer::Renderer;
-pub use seal::hex;
-pub use seal::{IntentLog, WriteIntent};
 pub use spec::SinkSpec;
 pub use stdout::StdoutSink;
 pub use stream::StreamTransport;
@@ -86,6 +84,8 @@ pub use syslog::{Carrier, Facility, Framing, SyslogHeader, SyslogOptions, Syslog
 pub use template::{PathTemplate, Placeholders};
 pub use transport::Transport;
 pub use verdict::{BatchLimits, Guarantee, Rejection, Verdict};
+pub use write_intent::hex;
+pub use write_intent::{IntentLog, WriteIntent};
 
 use std::sync::Arc;
 

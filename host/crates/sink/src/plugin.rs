@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 
 use super::answer::{self, in_one_line};
-use super::life::SinkState;
+use super::state::SinkState;
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Transport, Verdict, idempotency_key, probe};
 use event::{Event, Provenance, Rendering};
 use fetch::build_request;

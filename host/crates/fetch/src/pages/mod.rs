@@ -21,9 +21,9 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::checkpoint::FetchCheckpoint;
 use super::download::blocking;
 use super::error::FetchError;
-use super::journal::FetchCheckpoint;
 use super::limits::FetchLimits;
 use super::lines::Tally;
 use super::progress::FetchProgress;

@@ -3,10 +3,10 @@
 //! Every sink has a task and a short queue. A sink that is slow, down or at its end holds nobody else back for longer
 //! than its queue is full; what becomes of each event is in the sinks' [`DeliveryCounters`].
 
-mod lane;
+mod event_pool;
 mod loss;
 mod outcome;
-mod used;
+mod sink_worker;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use crate::Observer;
 use crate::route::Router;
 use crate::stream_ledger::{Checkpoint, SharedCheckpoint, StreamLedger};
 use event::{Event, Provenance};
-use lane::{SinkCommand, SinkWorkerError, work};
 use sink::{Delivery, DeliveryCounters, Guarantee, SinkError};
+use sink_worker::{SinkCommand, SinkWorkerError, work};
 
+pub(crate) use event_pool::EventPool;
 pub use loss::Loss;
 pub(crate) use loss::told;
 pub(crate) use outcome::settled;
-pub(crate) use used::EventPool;
 
 /// Batches that wait for a sink, at most.
 const QUEUE: usize = 8;

@@ -1,7 +1,7 @@
 //! What the endings of all sinks mean for the run.
 
-use super::lane::SinkWorkerError;
 use super::loss::Loss;
+use super::sink_worker::SinkWorkerError;
 use super::{Count, SinkOutcome};
 use crate::RunError;
 use crate::stream_ledger::CheckpointError;

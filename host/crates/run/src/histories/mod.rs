@@ -6,7 +6,7 @@
 //! `HISTORIES=100000 cargo test -p run histories -- --nocapture` runs so many, and `HISTORIES_SEED` the same ones
 //! again.
 
-mod frail;
+mod faulty_ledger;
 mod plugin;
 mod process;
 mod script;
@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use crate::RunError;
-use frail::{FaultyLedger, FaultyLife};
+use faulty_ledger::{FaultyLedger, FaultyLife};
 use ledger::memory::MemoryLedger;
 use ledger::{Ledger, Record, SqliteLedger, Stream};
 use process::{Left, Place};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::frail::{FaultyLedger, FaultyLife, Receiver};
+use super::faulty_ledger::{FaultyLedger, FaultyLife, Receiver};
 use super::plugin::ModelReport;
 use super::script::{Process, Setting};
 use super::server::{Late, Server, file};

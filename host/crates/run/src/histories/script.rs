@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::frail::Glitch;
+use super::faulty_ledger::Glitch;
 use super::world::{DAY, HOUR, MINUTE, Occurrence, at};
 use crate::calendar::{notable_day, time_of_day};
 use crate::window::Window;

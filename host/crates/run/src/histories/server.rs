@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::frail::FaultyLife;
+use super::faulty_ledger::FaultyLife;
 use super::script::Process;
 use super::world::{MINUTE, Shared, Status, at, lock};
 use crate::fetching::Fetch;

@@ -3,12 +3,12 @@
 //! A [`StreamLedger`] holds the record for the time of a run, [`changes`] writes what is asked for at the same time together,
 //! [`shelf`] keeps the ids, and a [`Checkpoint`] says how far one sink is. Each change has a name among the [`DurableChange`]s.
 
-mod book;
-mod changes;
+mod checkpoint;
+mod dedup_store;
 mod durable;
-mod mark;
-mod shelf;
+mod group_commit;
+mod stream;
 
-pub use book::{StreamFacts, StreamLedger};
+pub(crate) use checkpoint::{Checkpoint, CheckpointError, SharedCheckpoint};
 pub use durable::DurableChange;
-pub(crate) use mark::{Checkpoint, CheckpointError, SharedCheckpoint};
+pub use stream::{StreamFacts, StreamLedger};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Windows;
-use super::ahead::Prefetcher;
+use super::prefetch::Prefetcher;
 use super::schedule::{Planned, Rules};
 use crate::RunError;
 use crate::blocking::blocking;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ahead::PrefetchedWindow;
 use super::commit::UncommittedWindow;
+use super::dedup::Deduplicator;
 use super::failure::is_final;
-use super::overlap::Deduplicator;
+use super::prefetch::PrefetchedWindow;
 use super::refused::refused_dates;
 use crate::RunError;
 use crate::fan_out::FlushOutcome;

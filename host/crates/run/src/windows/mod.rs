@@ -5,15 +5,15 @@
 //! [`deliver`] and [`commit`] see one to its end. A run without a ledger is one window over a ledger in memory.
 
 mod adopt;
-mod ahead;
 mod begin;
 mod clock;
 mod commit;
+mod dedup;
 mod deliver;
-mod errand;
 mod failure;
+mod fetch_task;
 mod options;
-mod overlap;
+mod prefetch;
 mod refused;
 mod schedule;
 
@@ -27,9 +27,9 @@ use crate::RunError;
 use crate::fan_out::FlushOutcome;
 use crate::pipeline::Pipeline;
 use crate::stream_ledger::DurableChange;
-use ahead::{PrefetchedWindow, Prefetcher};
 use deliver::WindowOutcome;
 use ledger::{Interval, Record};
+use prefetch::{PrefetchedWindow, Prefetcher};
 use refused::{Refused, refused_dates};
 use schedule::{Planned, Schedule};
 use sink::in_one_line;
@@ -37,13 +37,13 @@ use sink::in_one_line;
 #[cfg(test)]
 pub(crate) use adopt::GONE;
 pub(crate) use commit::UncommittedWindow;
+pub(crate) use dedup::Late;
 pub(crate) use deliver::WindowDelivery;
-#[cfg(test)]
-pub(crate) use errand::FetchTask;
-pub(crate) use errand::SubmissionGate;
 pub(crate) use failure::say_held;
+#[cfg(test)]
+pub(crate) use fetch_task::FetchTask;
+pub(crate) use fetch_task::SubmissionGate;
 pub use options::{LedgerOptions, RunMode};
-pub(crate) use overlap::Late;
 pub use schedule::depth;
 
 /// Documents of a window that are fetched at once.

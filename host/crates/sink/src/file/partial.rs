@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::FileMode;
-use crate::{Compression, compression::Encoder, seal::hex};
+use crate::{Compression, compression::Encoder, write_intent::hex};
 
 const PREFIX: &str = ".host-";
 const SUFFIX: &str = ".partial";

@@ -19,8 +19,8 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
-use super::life::SinkState;
-use super::trouble::{ReceiverError, presentable};
+use super::receiver_error::{ReceiverError, presentable};
+use super::state::SinkState;
 use super::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
 use remote::Redactor;

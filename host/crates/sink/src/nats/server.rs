@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use url::Url;
 
-use crate::trouble::ReceiverError;
+use crate::receiver_error::ReceiverError;
 use remote::Redactor;
 
 /// How long TCP, TLS and sign-in may take together, for each of the server's addresses.

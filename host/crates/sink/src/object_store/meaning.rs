@@ -6,7 +6,7 @@ use http::StatusCode;
 use object_store::Error;
 
 use crate::answer::in_one_line;
-use crate::trouble::ReceiverError;
+use crate::receiver_error::ReceiverError;
 use base::ErrorKind;
 use remote::{RemoteError, StoreRefusal};
 

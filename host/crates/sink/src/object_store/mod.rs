@@ -16,8 +16,8 @@ use http::StatusCode;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use super::life::SinkState;
-use super::trouble::{ReceiverError, presentable};
+use super::receiver_error::{ReceiverError, presentable};
+use super::state::SinkState;
 use super::{BatchLimits, Compression, FileMode, Format, Guarantee, Renderer, Sink, SinkError, Verdict, file};
 use event::{Event, Provenance, Rendering};
 use meaning::UploadError;

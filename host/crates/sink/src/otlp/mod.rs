@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::grpc::Grpc;
 use self::http::Http;
-use super::life::SinkState;
+use super::state::SinkState;
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
 use remote::{Remote, Settings};

@@ -4,7 +4,7 @@ use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
 use crate::answer::in_one_line;
-use crate::trouble::ReceiverError;
+use crate::receiver_error::ReceiverError;
 
 /// What the library says where the server speaks no TLS.
 pub(super) const NO_TLS: &str = "server does not support TLS";

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::life::SinkState;
-use super::trouble::{ReceiverError, presentable};
+use super::receiver_error::{ReceiverError, presentable};
+use super::state::SinkState;
 use super::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
 use meaning::InsertError;

@@ -15,7 +15,7 @@ use super::address::{Host, PostgresUrl};
 use super::meaning::{self, InsertError};
 use super::rows::Rows;
 use super::table::{Conflict, Key, Layout, TableName};
-use crate::trouble::ReceiverError;
+use crate::receiver_error::ReceiverError;
 
 /// How long name resolution, TCP, TLS and sign-in may take together.
 const CONNECT: Duration = Duration::from_secs(15);

@@ -22,7 +22,7 @@ pub use transport::SyslogTransport;
 
 use self::message::Header;
 use self::wire::{DATAGRAM, Wire};
-use super::life::SinkState;
+use super::state::SinkState;
 use super::stream::failed;
 use super::{Guarantee, Sink, SinkError, Verdict, answer};
 use event::{Event, Provenance, Rendering};

@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
-use super::changes::GroupCommit;
+use super::dedup_store::DedupStore;
 use super::durable::DurableChange;
-use super::shelf::DedupStore;
+use super::group_commit::GroupCommit;
 use crate::RunError;
 use crate::blocking::blocking;
 use fetch::kept_pages;

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::FETCH_AHEAD;
-use super::errand::{FetchTask, SpooledDocument, SubmissionGate, of_fetch};
+use super::fetch_task::{FetchTask, SpooledDocument, SubmissionGate, of_fetch};
 use crate::RunError;
 use crate::fetching::Fetch;
 use crate::stream_ledger::StreamLedger;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::used::EventPool;
+use super::event_pool::EventPool;
 use crate::stream_ledger::{CheckpointError, SharedCheckpoint};
 use event::Event;
 use sink::{Delivery, SinkError};
