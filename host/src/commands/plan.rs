@@ -6,8 +6,7 @@ use std::io::IsTerminal as _;
 use crate::args::{PlanArgs, PlanFormat};
 use crate::commands::report::{self, Report};
 use crate::error::CliError;
-use crate::error::Exit;
-use crate::render::print;
+use crate::render::{self, print};
 use sandbox::{Body, Fetch, Grants, HttpRequest, Paging, grants};
 use sink::terminal::printable;
 
@@ -23,18 +22,16 @@ pub fn plan(args: &PlanArgs) -> Result<(), CliError> {
     });
     let text = match format {
         PlanFormat::Text => lines(&report, plugin.grants(), &fetches),
-        PlanFormat::Json => json(&fetches)?,
+        PlanFormat::Json => json(&fetches),
     };
     print(text.as_bytes())
 }
 
-fn json(fetches: &[Fetch]) -> Result<String, CliError> {
-    let mut text = String::new();
-    for fetch in fetches {
-        text += &serde_json::to_string(fetch).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-        text.push('\n');
-    }
-    Ok(text)
+fn json(fetches: &[Fetch]) -> String {
+    fetches
+        .iter()
+        .map(|fetch| format!("{}\n", render::plan::fetch(fetch)))
+        .collect()
 }
 
 fn lines(report: &Report, grants: &Grants, fetches: &[Fetch]) -> String {

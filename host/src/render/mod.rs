@@ -2,6 +2,7 @@
 
 pub mod closing;
 pub mod inspection;
+pub mod plan;
 pub mod progress;
 pub mod screen;
 pub mod summary;
