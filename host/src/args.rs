@@ -1,4 +1,8 @@
 //! What the user may type, as typed. Nothing here is checked beyond its spelling; [`super`] turns it into objects.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "what stands in brackets is for people at a terminal"
+)]
 
 use setup::connections::ServerChoice;
 use setup::sinks::Presentation;

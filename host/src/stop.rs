@@ -54,7 +54,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Starts to listen. Until there is something to [finish](Stop::hold), a signal ends the process at once.
+    /// Starts to listen. Until there is something to [finish](Shutdown::set_resume_hint), a signal ends the process at once.
     pub fn listen(talk: &OutputOptions) -> Result<Shutdown, CliError> {
         let stop = Shutdown {
             token: CancellationToken::new(),
@@ -92,7 +92,7 @@ impl Shutdown {
     }
 
     /// From now on there is something to finish; `kept` says what becomes of it where that is cut short.
-    pub fn hold(&self, kept: &'static str) {
+    pub fn set_resume_hint(&self, kept: &'static str) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 

@@ -301,7 +301,7 @@ async fn replay(
     say_unknown(&store, &selection)?;
     let mut after = 0;
     let (mut delivered, mut kept, mut failed) = (0, 0, None);
-    stop.hold("what was not delivered is still a dead letter");
+    stop.set_resume_hint("what was not delivered is still a dead letter");
     while !stop.token.is_cancelled() {
         let batch = store.read(&selection, after, REPLAYED)?;
         let Some(last) = batch.last() else { break };

@@ -30,7 +30,7 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
         return slow_demo::demo(args, talk).await;
     }
     let stop = Shutdown::listen(talk)?;
-    stop.hold("the demo keeps nothing");
+    stop.set_resume_hint("the demo keeps nothing");
     let running = Simulator::start(Scenario::default(), 0, false).await?;
     say(
         talk,

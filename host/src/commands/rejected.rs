@@ -336,7 +336,7 @@ async fn replay(numbers: &[i64], rows: &Rows, how: &How<'_>, talk: &OutputOption
         loaded: HashMap::new(),
     };
     let (mut after, mut outcome) = (0, Outcome::default());
-    stop.hold("what was not delivered is still kept");
+    stop.set_resume_hint("what was not delivered is still kept");
     while !stop.token.is_cancelled() {
         let mut batch = next(&store, &selection, after)?;
         let Some(last) = batch.last() else { break };

@@ -142,7 +142,7 @@ async fn carry_out(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, accoun
         lag: keeping.lag,
     });
     let rejects = rejects(args, &report.config, &settings);
-    stop.hold(match keeping {
+    stop.set_resume_hint(match keeping {
         Some(_) => "progress is saved; run the same command again to continue",
         None => "without a ledger nothing is kept: the next run starts over",
     });

@@ -29,7 +29,7 @@ pub async fn simulate(args: &SimulateArgs, talk: &OutputOptions) -> Result<(), C
         std::fs::write(path, pem)
             .map_err(|error| CliError::usage(format!("cannot write {}: {error}", path.display())))?;
     }
-    stop.hold("the simulator keeps nothing");
+    stop.set_resume_hint("the simulator keeps nothing");
     print(format!("{}\n", running.url()).as_bytes())?;
     let text = format!("Basic: {} / {}; Ctrl-C stops.", credentials.user, credentials.password);
     log::say(talk.log_format, &format!("{text}\n"), &Line::new("info", &text));

@@ -12,7 +12,7 @@ use setup::config::Config;
 use setup::plugins;
 use setup::sinks::about;
 
-/// The kinds of [sinks] that are no plugins.
+/// The kinds of `[sinks]` that are no plugins.
 const KINDS: [(&str, &str); 8] = [
     ("stdout", "standard output"),
     ("file", "a file that grows, or a series of files"),

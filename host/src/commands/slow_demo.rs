@@ -84,7 +84,7 @@ struct Asked {
 pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let stop = Shutdown::listen(talk)?;
     let stage = Stage::open(args, talk).await?;
-    stop.hold("run `host demo --slow` again, and it goes on from there");
+    stop.set_resume_hint("run `host demo --slow` again, and it goes on from there");
     for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
         stage.play(name, talk, &stop).await?;
     }

@@ -1,8 +1,8 @@
 //! The audit events of an OCI identity domain (Oracle Identity Cloud Service): sign-ins, and changes of accounts, roles
 //! and groups.
 //!
-//! [`query`] turns a window and the user's conditions into SCIM queries of `AuditEvents`, and [`event`] reads what one
-//! resource tells, with [`activity`] for the meaning of its event id. Source: the REST API guide of Oracle Identity Cloud
+//! `query` turns a window and the user's conditions into SCIM queries of `AuditEvents`, and `event` reads what one
+//! resource tells, with `activity` for the meaning of its event id. Source: the REST API guide of Oracle Identity Cloud
 //! Service, whose sample is a test case. Oracle says that this interface may stop giving new data after 15 December
 //! 2024 while it still answers.
 

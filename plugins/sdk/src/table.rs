@@ -1,6 +1,6 @@
 //! Reads a report that comes as comma-separated values, in chunks of any size.
 //!
-//! A [`Table`] takes bytes and calls back with a [`Row`] for each record below the [header](crate::header). It accepts
+//! A [`Table`] takes bytes and calls back with a [`Row`] for each record below the header. It accepts
 //! what reports are known to contain: a byte order mark, a quoted identifier before the header (on a line of its own, or
 //! joined to the header by a comma), any line ending, quotes with line breaks inside, spaces after commas, blank lines.
 //! A record that does not fit becomes a reject with its line, and the rest of the document goes on; so does a row whose event

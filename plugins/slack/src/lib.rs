@@ -5,7 +5,7 @@
 //! "Sending messages using incoming webhooks", "Formatting text for app surfaces" and "Block Kit" of Slack's developer
 //! pages; the limits are 50 blocks a message and 3000 characters a text.
 //!
-//! Whoever fails to sign in chooses the user name that is shown here: [`text`] keeps it from pinging, linking or
+//! Whoever fails to sign in chooses the user name that is shown here: `text` keeps it from pinging, linking or
 //! pretending to be the rest of the message.
 
 mod answer;

@@ -5,7 +5,7 @@
 //! token is an `Authorization: Splunk …` header, which the sink's endpoint adds and this plugin never sees.
 //!
 //! HEC knows no ids, so a batch whose answer was lost is there twice after the retry; each event still carries its id.
-//! How answers are read stands in [`answer`]. Every request names its [`channel`]; with `acknowledge = true` events count
+//! How answers are read stands in `answer`. Every request names its `channel`; with `acknowledge = true` events count
 //! as delivered when the indexer says that it has them ("About HTTP Event Collector Indexer Acknowledgment").
 
 mod answer;

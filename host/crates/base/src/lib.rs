@@ -9,7 +9,7 @@
 //! | [`secret_file`] | files that hold secrets: who may read them |
 //! | [`absent`] | the value of a setting that is not there |
 //! | [`ErrorKind`] | who has to do something about an error |
-//! | [`failpoint`] | places where a test ends the process |
+//! | [`mod@failpoint`] | places where a test ends the process |
 #![warn(missing_docs)]
 
 pub mod absent;

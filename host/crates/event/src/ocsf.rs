@@ -1,7 +1,7 @@
 //! OCSF 1.8.0, the Open Cybersecurity Schema Framework (Apache-2.0).
 //!
 //! An event becomes an object of one of five classes of the category Identity & Access Management: Account Change 3001,
-//! Authentication 3002, Entity Management 3004, User Access Management 3005, Group Management 3006. [`class_of`] chooses.
+//! Authentication 3002, Entity Management 3004, User Access Management 3005, Group Management 3006. `class_of` chooses.
 //! What has no place in its class is kept in `unmapped`, beside the attributes.
 //!
 //! When an event was collected is `metadata.logged_time`, "the time when the logging system collected and logged the

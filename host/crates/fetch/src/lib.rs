@@ -7,10 +7,10 @@
 //! ```no_run
 //! # async fn example(remote: remote::Remote, plan: Vec<sandbox::Fetch>) -> Result<(), fetch::FetchError> {
 //! use std::sync::Arc;
-//! use fetch::{Fetcher, Limits};
+//! use fetch::{Fetcher, FetchLimits};
 //!
 //! let spool = std::env::temp_dir().join("host-spool");
-//! let fetcher = Fetcher::new(Arc::new(remote), &spool, Limits::default(), Arc::new(()));
+//! let fetcher = Fetcher::new(Arc::new(remote), &spool, FetchLimits::default(), Arc::new(()));
 //! for fetch in &plan {
 //!     let fetched = fetcher.fetch(fetch).await?;
 //!     std::io::copy(&mut fetched.open(), &mut std::io::stdout())?;

@@ -7,9 +7,9 @@
 //!
 //! ```
 //! use built_in::built_in;
-//! use sandbox::{Limits, Sandbox};
+//! use sandbox::{PluginLimits, Sandbox};
 //!
-//! let sandbox = Sandbox::new(Limits::default(), None)?;
+//! let sandbox = Sandbox::new(PluginLimits::default(), None)?;
 //! let plugin = sandbox.load(built_in("invalid-login").unwrap(), "invalid-login")?;
 //! assert!(plugin.inspect().imports.is_empty());
 //! assert_eq!(plugin.report()?.describe()?.name, "invalid-login");

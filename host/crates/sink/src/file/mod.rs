@@ -48,7 +48,7 @@ const LOCK: Duration = Duration::from_secs(120);
 const STEP: usize = 64;
 
 /// Writes events to a file. They go to a temporary file in the same folder, which takes the name in one step when the
-/// sink is closed; without [`close`](Sink::close) the folder stays as it was.
+/// sink is closed; without [`close`](crate::Sink::close) the folder stays as it was.
 ///
 /// A symbolic link stays, and the file it leads to is replaced; one that belongs to somebody else is refused. Permissions of
 /// a file already there are kept, unless it is somebody else's. As long as it has no name only its owner may read it.
