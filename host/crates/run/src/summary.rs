@@ -184,8 +184,8 @@ impl Pipeline {
         let record = keeping.book.record();
         let watermark = record.watermark;
         let remote = run.fetcher.counters();
-        let window = match counts.ledger.hull {
-            Some(hull) => hull,
+        let window = match counts.ledger.covered_span {
+            Some(covered_span) => covered_span,
             // Nothing was due.
             None if keeping.wanted == RunMode::Incremental => {
                 let at = watermark.unwrap_or(run.window.from);

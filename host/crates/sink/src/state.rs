@@ -9,7 +9,7 @@ pub(super) enum SinkState {
     #[default]
     Open,
     /// A delivery is under way; where nobody waits for it any more, it was given up or has failed.
-    Unfinished,
+    Poisoned,
     /// Everything that it took is permanent.
     Closed,
 }
@@ -25,7 +25,7 @@ impl SinkState {
         if *self != SinkState::Open {
             return Err(ended(sink));
         }
-        *self = SinkState::Unfinished;
+        *self = SinkState::Poisoned;
         Ok(())
     }
 
@@ -40,7 +40,7 @@ impl SinkState {
     ///
     /// Where it was given up or has failed: what it took is not complete.
     pub(super) fn close(&mut self, sink: &str) -> Result<(), SinkError> {
-        if *self == SinkState::Unfinished {
+        if *self == SinkState::Poisoned {
             return Err(ended(sink));
         }
         *self = SinkState::Closed;
@@ -50,7 +50,7 @@ impl SinkState {
     /// Gives it up, unless it is closed already.
     pub(super) fn give_up(&mut self) {
         if *self == SinkState::Open {
-            *self = SinkState::Unfinished;
+            *self = SinkState::Poisoned;
         }
     }
 }

@@ -35,5 +35,5 @@ pub(crate) struct LedgerCounts {
     /// The time of the earliest event that the server still had.
     pub(crate) earliest: Option<Timestamp>,
     /// From the first to the last window.
-    pub(crate) hull: Option<Window>,
+    pub(crate) covered_span: Option<Window>,
 }

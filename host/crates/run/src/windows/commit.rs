@@ -48,7 +48,7 @@ impl Pipeline {
             name: window.name.clone(),
             served,
             // A clock that was fast when the window was planned says nothing of what has happened by now.
-            happened_until: Some(rules(served.unwrap_or(self.clock()).min(self.clock())).settled()?),
+            happened_until: Some(rules(served.unwrap_or(self.clock()).min(self.clock())).stable_until()?),
             lost,
             last_event: latest.map(|latest| latest.min(window.period.to)),
         })

@@ -72,10 +72,10 @@ impl Pipeline {
     ) -> Result<WindowOutcome, RunError> {
         self.counts.ledger.windows += 1;
         let Interval { from, to } = underway.window.period;
-        self.counts.ledger.hull = Some(match self.counts.ledger.hull {
-            Some(hull) => Window {
-                from: hull.from.min(from),
-                to: hull.to.max(to),
+        self.counts.ledger.covered_span = Some(match self.counts.ledger.covered_span {
+            Some(covered_span) => Window {
+                from: covered_span.from.min(from),
+                to: covered_span.to.max(to),
             },
             None => Window { from, to },
         });

@@ -198,7 +198,7 @@ impl Rules {
     }
 
     /// Before this instant a period that was asked for is complete, whatever zone the server cuts its days in.
-    pub(crate) fn settled(&self) -> Result<Timestamp, WindowError> {
+    pub(crate) fn stable_until(&self) -> Result<Timestamp, WindowError> {
         let reported = self.reported()?;
         match self.granularity {
             Granularity::Instant => Ok(reported),
@@ -219,7 +219,7 @@ impl Rules {
 
     /// Moves intervals out to what the source can be asked for, and cuts them to what it takes at once.
     fn cut(&self, wanted: Vec<Interval>) -> Result<Vec<Planned>, WindowError> {
-        let (settled, doubtful) = (self.settled()?, self.doubtful()?);
+        let (settled, doubtful) = (self.stable_until()?, self.doubtful()?);
         let wanted = merged(wanted);
         let whole = match self.granularity {
             Granularity::Instant => wanted,

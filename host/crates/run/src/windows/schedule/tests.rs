@@ -317,7 +317,7 @@ proptest! {
                 }
                 commit(&mut record, now, planned);
             }
-            let end = rules.settled().unwrap();
+            let end = rules.stable_until().unwrap();
             if end > first {
                 prop_assert!(without(Interval::new(first, end), &record.covered).is_empty());
                 prop_assert_eq!(record.watermark, Some(end));
@@ -370,7 +370,7 @@ proptest! {
             prop_assert!(planned.window.to.duration_since(planned.window.from) <= super::days(3));
             commit(&mut record, now, planned.clone());
         }
-        let end = rules.settled().unwrap().min(period.to);
+        let end = rules.stable_until().unwrap().min(period.to);
         prop_assert!(end <= period.from || record.missing(Interval::new(period.from, end)).is_empty());
         prop_assert!(missing.windows(2).all(|pair| pair[0].window.to <= pair[1].window.from));
     }
