@@ -19,7 +19,7 @@ const PREFIX: &str = ".host-";
 const SUFFIX: &str = ".partial";
 
 /// How often a file is made that another process takes for abandoned before it is locked.
-const ATTEMPTS: u32 = 8;
+const ATTEMPTS: u32 = 32;
 
 /// A file under way. As long as it is, this process holds its lock (`flock`), so that another can tell it from one that
 /// a killed process left behind.
@@ -81,7 +81,9 @@ impl TempFile {
     /// An empty one. Until it is finished only its owner may read it, and so nobody else can hold its lock; then those may
     /// whom the mode and the umask let.
     pub(super) fn create(folder: &Path, compression: Compression, mode: FileMode) -> io::Result<Self> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            // Whoever sweeps without a break gets its turn elsewhere.
+            std::thread::sleep(std::time::Duration::from_millis(attempt.min(20).into()));
             let file = tempfile::Builder::new()
                 .prefix(PREFIX)
                 .suffix(SUFFIX)
@@ -303,13 +305,23 @@ mod tests {
             };
             scope.spawn(sweeping);
             scope.spawn(sweeping);
+            // Also where an assertion fails: nobody would end otherwise.
+            let _done = Done(&done);
             for _ in 0..500 {
                 let partial = TempFile::create(folder.path(), Compression::None, FileMode::default()).unwrap();
                 let finished = partial.finish().unwrap();
                 assert!(finished.file.path().exists());
             }
-            done.store(true, std::sync::atomic::Ordering::Relaxed);
         });
+    }
+
+    /// Tells others to end when it is dropped.
+    struct Done<'a>(&'a std::sync::atomic::AtomicBool);
+
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
     }
 
     #[test]
