@@ -15,7 +15,7 @@ use crate::error::Exit;
 use crate::error::hint;
 use crate::log;
 use crate::render::closing::{self, Kept};
-use crate::render::progress::FetchProgress;
+use crate::render::progress::ProgressLine;
 use crate::render::summary::Account;
 use crate::stop::Shutdown;
 use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
@@ -205,7 +205,7 @@ pub async fn execute(
     stop: &Shutdown,
 ) -> Result<(Summary, Result<(), RunError>), CliError> {
     let remote = Arc::new(Remote::new(settings)?);
-    let progress = Arc::new(FetchProgress::start(talk, &report.description.name));
+    let progress = Arc::new(ProgressLine::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::FetchProgress> = progress.clone();
     let fetcher = Arc::new(Fetcher::new(
         remote,

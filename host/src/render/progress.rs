@@ -14,7 +14,7 @@ use base::visible;
 use run::{Observer, SinkProgress};
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
-pub struct FetchProgress {
+pub struct ProgressLine {
     talk: OutputOptions,
     bar: ProgressBar,
     job: Mutex<Option<String>>,
@@ -24,9 +24,9 @@ pub struct FetchProgress {
     polls: AtomicU64,
 }
 
-impl FetchProgress {
+impl ProgressLine {
     /// Starts the line.
-    pub fn start(talk: &OutputOptions, what: &str) -> FetchProgress {
+    pub fn start(talk: &OutputOptions, what: &str) -> ProgressLine {
         let shown = talk.progress == When::Auto && !talk.quiet && talk.verbose == 0 && std::io::stderr().is_terminal();
         let bar = if shown {
             ProgressBar::new_spinner()
@@ -43,7 +43,7 @@ impl FetchProgress {
             screen::show(&bar);
             bar.enable_steady_tick(Duration::from_millis(100));
         }
-        FetchProgress {
+        ProgressLine {
             talk: talk.clone(),
             bar,
             job: Mutex::new(None),
@@ -60,7 +60,7 @@ impl FetchProgress {
 }
 
 /// However a run ends, its line goes.
-impl Drop for FetchProgress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         if !self.bar.is_finished() {
             self.finish();
@@ -68,7 +68,7 @@ impl Drop for FetchProgress {
     }
 }
 
-impl fetch::FetchProgress for FetchProgress {
+impl fetch::FetchProgress for ProgressLine {
     fn submitted(&self, link: &str) {
         // The link ends with the job's id.
         let id = link.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
@@ -130,7 +130,7 @@ impl fetch::FetchProgress for FetchProgress {
     }
 }
 
-impl Observer for FetchProgress {
+impl Observer for ProgressLine {
     fn parsed(&self, events: u64, rejected: u64) {
         let rejected = if rejected > 0 {
             format!(", {}", counted(rejected, "row rejected", "rows rejected"))

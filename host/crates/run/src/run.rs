@@ -11,7 +11,7 @@ use crate::observer::Observer;
 use crate::pipeline::{Pipeline, Rejects};
 use crate::report::Report;
 use crate::route::Router;
-use crate::shutdown::Shutdown;
+use crate::shutdown::StopSignal;
 use crate::window::Window;
 use crate::windows::LedgerOptions;
 use crate::{RunError, Summary};
@@ -54,7 +54,7 @@ impl Run {
     pub async fn execute(self) -> (Summary, Result<(), RunError>) {
         let begun = Instant::now();
         let mut pipeline = Pipeline::start(self);
-        let shutdown = Shutdown::new(pipeline.run.stop.clone(), Arc::clone(&pipeline.gate));
+        let shutdown = StopSignal::new(pipeline.run.stop.clone(), Arc::clone(&pipeline.gate));
         let result = match shutdown.or_stop(pipeline.deliver_windows()).await {
             Ok(delivered) => shutdown.or_late(pipeline.complete(delivered)).await,
             Err(error) => {

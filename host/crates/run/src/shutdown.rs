@@ -14,16 +14,16 @@ const ENDING: Duration = Duration::from_secs(2);
 const SUBMITTING: Duration = Duration::from_millis(1500);
 
 /// What a run heeds that may be told to stop.
-pub(crate) struct Shutdown {
+pub(crate) struct StopSignal {
     /// Cancelled when the run shall stop.
     stop: CancellationToken,
     /// Open as long as jobs may be submitted.
     gate: Arc<SubmissionGate>,
 }
 
-impl Shutdown {
-    pub(crate) fn new(stop: CancellationToken, gate: Arc<SubmissionGate>) -> Shutdown {
-        Shutdown { stop, gate }
+impl StopSignal {
+    pub(crate) fn new(stop: CancellationToken, gate: Arc<SubmissionGate>) -> StopSignal {
+        StopSignal { stop, gate }
     }
 
     /// Does work until the run is told to stop and no request that creates a job is under way: broken off, nobody would
