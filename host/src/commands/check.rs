@@ -18,8 +18,7 @@ use crate::render::print;
 use crate::stop::Shutdown;
 use base::visible;
 use remote::{Remote, TOLERATED_SKEW, skew_in_words};
-use run::facts::Fact;
-use run::probe;
+use run::probe::{self, Fact};
 use setup::config::{Config, ConnectionKind, nearest};
 use sink::Guarantee;
 
