@@ -5,9 +5,9 @@ use std::io::Write;
 use crate::args::{LogFormat, OutputOptions};
 use crate::log::{self, Line};
 use crate::render::screen;
-use base::ErrorKind;
 use base::store::StoreError;
 use base::visible::line as visible;
+use base::{ErrorKind, WorkerDied};
 use fetch::FetchError;
 use ledger::LedgerError;
 use remote::RemoteError;
@@ -193,6 +193,12 @@ as_in_setup!(
     SinkError,
     StoreError
 );
+
+impl From<WorkerDied> for CliError {
+    fn from(error: WorkerDied) -> Self {
+        CliError::told(Exit::Internal, &error, None)
+    }
+}
 
 impl From<WindowError> for CliError {
     fn from(error: WindowError) -> Self {

@@ -18,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::args::{Color, LogFormat, OutputOptions};
 use crate::render::screen;
 use base::visible;
+use setup::run_ledger::EVIDENCE;
 
 /// What all messages of the process are about, as far as it is known.
 static ABOUT: Mutex<About> = Mutex::new(About::NOTHING);
@@ -43,9 +44,6 @@ impl About {
         report: None,
     };
 }
-
-/// The target of warnings that a quiet run says too: without them, evidence would be missing in silence.
-pub const EVIDENCE: &str = "evidence";
 
 /// The crates whose messages are this program's own.
 const OWN: [&str; 15] = [

@@ -1,6 +1,5 @@
 //! `host check`.
 
-use setup::{connections, sinks};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{CheckArgs, OutputOptions};
+use crate::commands::asked;
 use crate::commands::check_state;
-use crate::commands::report;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::error::exit_of;
@@ -18,9 +17,9 @@ use crate::render::print;
 use crate::stop::Shutdown;
 use base::visible;
 use remote::{Remote, TOLERATED_SKEW, skew_in_words};
-use run::facts::Fact;
-use run::probe;
+use run::probe::{self, Fact};
 use setup::config::{Config, ConnectionKind, nearest};
+use setup::{connections, sinks};
 use sink::Guarantee;
 
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
@@ -38,7 +37,7 @@ pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliErro
                     describes it all";
         return Err(CliError::usage("nothing is configured").hint(hint).read_from(&config));
     }
-    let clock = args.now.as_deref().map(report::instant).transpose()?;
+    let clock = args.now.as_deref().map(asked::instant).transpose()?;
     let mut first = None;
     for name in names {
         let outcome = match (config.connections.get(name), config.sinks.get(name)) {
@@ -74,7 +73,7 @@ pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliErro
         }
     }
     if args.names.is_empty() {
-        for (name, outcome) in check_state::check(&config) {
+        for (name, outcome) in base::blocking(move || check_state::check(&config)).await? {
             let outcome = outcome.map(Found::of);
             say(name, "state", &outcome, args.json)?;
             if let (Err(failure), None) = (outcome, &first) {

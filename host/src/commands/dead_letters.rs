@@ -1,35 +1,36 @@
 //! `host dead-letter`.
 
-use setup::sinks;
 use std::collections::HashMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use crate::args::{DeadLetterCommand, Letters, OutputOptions};
+use serde_json::Value;
+
+use crate::args::{DeadLetterArgs, DeadLetterCommand, OutputOptions};
+use crate::commands::runtime::block_on;
+use crate::commands::set_aside::{self, Elsewhere, Listing, check_numbers, drop_selected};
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::render::print;
 use crate::stop::Shutdown;
 use base::counted::counted;
+use base::store::StoreClaim;
 use event::Encoding;
 use setup::config::{Config, nearest};
-use sink::dead_letters::{
-    DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterGroup, DeadLetterSelection, DeadLetters,
-};
+use setup::sinks;
+use sink::dead_letters::{DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterSelection, DeadLetters};
 use sink::terminal;
 
 /// Letters that are delivered together.
-const REPLAYED: usize = 1000;
-/// Letters that `list` shows unless told otherwise.
-const LISTED: usize = 100;
+const TOGETHER: usize = 1000;
 /// Columns that a destination has in a line of `list` on a terminal, at most.
 const DESTINATION: usize = 32;
 /// Where the reason begins in such a line, without the destination.
 const REASON: usize = 69;
 
 /// Carries out a subcommand.
-pub async fn run(command: &DeadLetterCommand, talk: &OutputOptions) -> Result<(), CliError> {
+pub fn run(command: &DeadLetterCommand, talk: &OutputOptions) -> Result<(), CliError> {
     match command {
         DeadLetterCommand::List {
             letters,
@@ -37,18 +38,19 @@ pub async fn run(command: &DeadLetterCommand, talk: &OutputOptions) -> Result<()
             json,
             exit_code,
         } => {
-            let any = list(letters, *limit, *json)?;
-            match any && *exit_code {
-                true => Err(CliError::silent(Exit::Partial)),
-                false => Ok(()),
-            }
+            let listing = Listing {
+                limit: *limit,
+                json: *json,
+                exit_code: *exit_code,
+            };
+            list(letters, listing)
         }
         DeadLetterCommand::Show { number, letters } => show(*number, letters),
         DeadLetterCommand::Replay {
             numbers,
             any_destination,
             letters,
-        } => replay(numbers, letters, *any_destination, talk).await,
+        } => block_on(talk, replay(numbers, letters, *any_destination, talk)),
         DeadLetterCommand::Drop {
             numbers,
             all,
@@ -58,7 +60,7 @@ pub async fn run(command: &DeadLetterCommand, talk: &OutputOptions) -> Result<()
     }
 }
 
-fn load(letters: &Letters) -> Result<(Config, DeadLetters), CliError> {
+fn load(letters: &DeadLetterArgs) -> Result<(Config, DeadLetters), CliError> {
     let config = Config::load(letters.config.config.as_deref())?;
     let store = setup::state::dead_letters(&config);
     store
@@ -81,21 +83,7 @@ fn load(letters: &Letters) -> Result<(Config, DeadLetters), CliError> {
     Ok((config, store))
 }
 
-/// Refuses numbers of which there is no letter.
-fn check_numbers(store: &DeadLetters, selection: &DeadLetterSelection) -> Result<(), CliError> {
-    if selection.numbers.is_empty() {
-        return Ok(());
-    }
-    let there = store.list(selection, selection.numbers.len())?;
-    let missing = (selection.numbers.iter()).find(|number| !there.iter().any(|entry| entry.number == **number));
-    missing.map_or(Ok(()), |number| Err(unknown(*number)))
-}
-
-fn unknown(number: i64) -> CliError {
-    CliError::usage(format!("there is no dead letter {number}")).hint("`host dead-letter list` shows them")
-}
-
-fn selection(letters: &Letters, numbers: &[i64]) -> DeadLetterSelection {
+fn selection(letters: &DeadLetterArgs, numbers: &[i64]) -> DeadLetterSelection {
     DeadLetterSelection {
         sink: letters.sink.clone(),
         report: letters.report.clone(),
@@ -104,79 +92,48 @@ fn selection(letters: &Letters, numbers: &[i64]) -> DeadLetterSelection {
     }
 }
 
-/// Letters whose sink leads elsewhere today than when they were kept.
-#[derive(Default)]
-struct Elsewhere {
-    groups: Vec<DeadLetterGroup>,
-    /// A line for each sink and destination.
-    lines: Vec<String>,
-}
-
-impl Elsewhere {
-    /// Finds them among the selected ones. Letters of a version that kept no destination are none of them, nor are those of a
-    /// sink that is not configured and named all the same.
-    fn of(config: &Config, store: &DeadLetters, selection: &DeadLetterSelection) -> Result<Elsewhere, CliError> {
-        let (mut groups, mut lines) = (Vec::new(), Vec::new());
-        for group in store.groups(selection)? {
-            let today = (config.sinks.get(&group.sink)).map(|sink| sinks::destination(config, &group.sink, sink));
-            let Some(then) = group.destination.as_ref().filter(|then| Some(*then) != today.as_ref()) else {
-                continue;
-            };
-            let now = match today {
-                Some(today) => format!("the sink leads to {today}"),
-                None if selection.sink.is_some() => continue,
-                None => "the configuration has no such sink".to_owned(),
-            };
-            lines.push(format!(
-                "{} of sink {} {} meant for {then}, and {now}: {}",
-                counted(group.letters, "dead letter", "dead letters"),
-                group.sink,
-                if group.letters == 1 { "was" } else { "were" },
-                if group.letters == 1 { "it stays" } else { "they stay" },
-            ));
-            groups.push(group);
-        }
-        Ok(Elsewhere { groups, lines })
-    }
-
-    fn count(&self) -> u64 {
-        self.groups.iter().map(|group| group.letters).sum()
-    }
-
-    /// Says them and takes them out of the selection; where nothing else is selected, that is an error.
-    fn leave_out(&self, store: &DeadLetters, selection: &mut DeadLetterSelection) -> Result<(), CliError> {
-        if self.groups.is_empty() {
-            return Ok(());
-        }
-        selection.except.clone_from(&self.groups);
-        if store.count(selection)? == 0 {
-            return Err(CliError::usage(self.lines.join("; ")).hint(ELSEWHERE));
-        }
-        for line in &self.lines {
-            tracing::warn!("{line}");
-        }
-        Ok(())
-    }
-
-    /// The end of a command that did the rest.
-    fn end(&self) -> Result<(), CliError> {
-        match self.count() {
-            0 => Ok(()),
-            count => {
-                let stay = counted(
-                    count,
-                    "dead letter stays: its sink led elsewhere",
-                    "dead letters stay: their sinks led elsewhere",
-                );
-                Err(CliError::new(Exit::Partial, stay).hint(ELSEWHERE))
-            }
-        }
-    }
-}
-
 /// What to do about letters whose sink leads elsewhere.
 const ELSEWHERE: &str =
     "use the configuration whose sink leads there (--config), or, if the receiver has moved, --any-destination";
+
+/// Takes letters whose sink leads elsewhere today than when they were kept out of the selection. Letters of a version that kept
+/// no destination are none of them, nor are those of a sink that is not configured and named all the same.
+fn leave_out_elsewhere(
+    config: &Config,
+    store: &DeadLetters,
+    selection: &mut DeadLetterSelection,
+) -> Result<Elsewhere, CliError> {
+    let mut elsewhere = nothing_elsewhere();
+    for group in store.groups(selection)? {
+        let today = (config.sinks.get(&group.sink)).map(|sink| sinks::destination(config, &group.sink, sink));
+        let Some(then) = group.destination.as_ref().filter(|then| Some(*then) != today.as_ref()) else {
+            continue;
+        };
+        let now = match today {
+            Some(today) => format!("the sink leads to {today}"),
+            None if selection.sink.is_some() => continue,
+            None => "the configuration has no such sink".to_owned(),
+        };
+        let line = format!(
+            "{} of sink {} {} meant for {then}, and {now}: {}",
+            counted(group.letters, "dead letter", "dead letters"),
+            group.sink,
+            if group.letters == 1 { "was" } else { "were" },
+            if group.letters == 1 { "it stays" } else { "they stay" },
+        );
+        elsewhere.add(group.letters, line);
+        selection.except.push(group);
+    }
+    Ok(elsewhere)
+}
+
+fn nothing_elsewhere() -> Elsewhere {
+    let stays = [
+        "dead letter stays: its sink led elsewhere",
+        "dead letters stay: their sinks led elsewhere",
+    ];
+    Elsewhere::none(stays, ELSEWHERE)
+}
 
 /// Says once that letters of an earlier version go by the name of their sink alone.
 fn say_unknown(store: &DeadLetters, selection: &DeadLetterSelection) -> Result<(), CliError> {
@@ -193,32 +150,20 @@ fn say_unknown(store: &DeadLetters, selection: &DeadLetterSelection) -> Result<(
     Ok(())
 }
 
-/// Lists letters, and says whether there are any.
-fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, CliError> {
+fn list(letters: &DeadLetterArgs, listing: Listing) -> Result<(), CliError> {
     let (_, store) = load(letters)?;
-    let selection = selection(letters, &[]);
-    let most = limit.unwrap_or(if json { usize::MAX >> 1 } else { LISTED });
-    let entries = store.list(&selection, most)?;
-    let mut text = String::new();
-    if json {
-        for entry in &entries {
-            text += &serde_json::to_string(entry).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-            text.push('\n');
-        }
-        print(text.as_bytes())?;
-        return Ok(!entries.is_empty());
-    }
-    if entries.is_empty() {
-        let place = (store.path()).map_or(String::new(), |path| format!(" in {}", path.display()));
-        let of = [("of sink", &letters.sink), ("of report", &letters.report)];
-        let of: String = of
-            .iter()
-            .filter_map(|(word, name)| Some(format!(" {word} {}", name.as_ref()?)))
-            .collect();
-        print(format!("No dead letters{of}{place}.\n").as_bytes())?;
-        return Ok(false);
-    }
-    // On a terminal a letter is a line; a pipe gets destination and reason as they are.
+    let place = (store.path()).map_or(String::new(), |path| format!(" in {}", path.display()));
+    let of = [("of sink", &letters.sink), ("of report", &letters.report)];
+    let of: String = of
+        .iter()
+        .filter_map(|(word, name)| Some(format!(" {word} {}", name.as_ref()?)))
+        .collect();
+    let nothing = format!("No dead letters{of}{place}.");
+    set_aside::list(&store, &selection(letters, &[]), listing, &nothing, table)
+}
+
+/// A line for each letter. On a terminal it is one line; a pipe gets destination and reason as they are.
+fn table(entries: &[DeadLetterEntry]) -> String {
     let is_terminal = std::io::stdout().is_terminal();
     let destination = |entry: &DeadLetterEntry| {
         let destination = terminal::printable(entry.destination.as_deref().unwrap_or("-"));
@@ -229,12 +174,11 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Cli
     };
     let widest = (entries.iter().map(|entry| destination(entry).chars().count())).fold("DESTINATION".len(), usize::max);
     let room = is_terminal.then(|| terminal::columns().saturating_sub(REASON + widest).max(16));
-    let _ = writeln!(
-        text,
-        "{:>6}  {:<14} {:<14} {:<20} {:>5}  {:<widest$}  REASON",
+    let mut text = format!(
+        "{:>6}  {:<14} {:<14} {:<20} {:>5}  {:<widest$}  REASON\n",
         "NUMBER", "SINK", "REPORT", "LAST ATTEMPT", "TRIES", "DESTINATION"
     );
-    for entry in &entries {
+    for entry in entries {
         let mut reason = terminal::printable(&entry.reason);
         if let Some(room) = room {
             reason = terminal::cut(&reason, room);
@@ -250,60 +194,101 @@ fn list(letters: &Letters, limit: Option<usize>, json: bool) -> Result<bool, Cli
             destination(entry)
         );
     }
-    let total = store.count(&selection)?;
-    if total > entries.len() as u64 {
-        let _ = writeln!(text, "… {} of {total}; --limit shows more, --json all", entries.len());
-    }
-    print(text.as_bytes())?;
-    Ok(true)
+    text
 }
 
-fn show(number: i64, letters: &Letters) -> Result<(), CliError> {
+fn show(number: i64, letters: &DeadLetterArgs) -> Result<(), CliError> {
     let (_, store) = load(letters)?;
     let found = store.read(&selection(letters, &[number]), 0, 1)?;
-    let letter = found.first().ok_or_else(|| unknown(number))?;
+    let letter = found.first().ok_or_else(|| set_aside::unknown::<DeadLetters>(number))?;
     let mut event = Vec::new();
     Encoding::Event.write(&letter.event, &letter.provenance, &mut event);
-    let text: Result<String, serde_json::Error> = (|| {
-        let mut object = serde_json::to_value(&letter.entry)?;
-        if let Some(object) = object.as_object_mut() {
-            object.insert("event".into(), serde_json::from_slice(&event)?);
-        }
-        serde_json::to_string_pretty(&object)
-    })();
-    let text = text.map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-    let mut text = (text + "\n").into_bytes();
-    if std::io::stdout().is_terminal() {
-        terminal::defuse(&mut text, true);
+    let event: Value =
+        serde_json::from_slice(&event).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+    set_aside::show(&letter.entry, vec![("event", event)])
+}
+
+fn forget(numbers: &[i64], all: bool, letters: &DeadLetterArgs, any_destination: bool) -> Result<(), CliError> {
+    if numbers.is_empty() && letters.sink.is_none() && letters.report.is_none() && !all {
+        return Err(CliError::usage("this would drop every dead letter")
+            .hint("give numbers, --sink or --report, or --all if that is meant"));
     }
-    print(&text)
+    let (config, store) = load(letters)?;
+    let mut selection = selection(letters, numbers);
+    check_numbers(&store, &selection)?;
+    // Who gives a number has seen the letter.
+    let elsewhere = match any_destination || !numbers.is_empty() {
+        true => nothing_elsewhere(),
+        false => leave_out_elsewhere(&config, &store, &mut selection)?,
+    };
+    drop_selected(&store, &selection, &elsewhere)
+}
+
+/// Letters to be delivered again, and where they are.
+struct Replayed {
+    config: Arc<Config>,
+    store: Arc<DeadLetters>,
+    selection: DeadLetterSelection,
+    elsewhere: Elsewhere,
+    /// Two replays at once would deliver letters twice.
+    _claim: Option<StoreClaim>,
+}
+
+impl Replayed {
+    fn select(numbers: &[i64], letters: &DeadLetterArgs, any_destination: bool) -> Result<Replayed, CliError> {
+        let (config, store) = load(letters)?;
+        let claim = store.claim()?;
+        let mut selection = selection(letters, numbers);
+        check_numbers(&store, &selection)?;
+        let elsewhere = match any_destination {
+            true => nothing_elsewhere(),
+            false => leave_out_elsewhere(&config, &store, &mut selection)?,
+        };
+        elsewhere.say(&store, &selection)?;
+        say_unknown(&store, &selection)?;
+        Ok(Replayed {
+            config: Arc::new(config),
+            store: Arc::new(store),
+            selection,
+            elsewhere,
+            _claim: claim,
+        })
+    }
+
+    /// The next letters after a number.
+    async fn next(&self, after: i64) -> Result<Vec<DeadLetter>, CliError> {
+        let selection = self.selection.clone();
+        self.in_store(move |store| store.read(&selection, after, TOGETHER))
+            .await
+    }
+
+    /// Asks the store, which waits for the disk.
+    async fn in_store<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&DeadLetters) -> Result<T, DeadLetterError> + Send + 'static,
+    ) -> Result<T, CliError> {
+        let store = Arc::clone(&self.store);
+        Ok(base::blocking(move || ask(&store)).await??)
+    }
 }
 
 /// Delivers letters again, and forgets those that were taken. The others stay, with what happened now, and so do those
 /// whose sink led elsewhere, unless that does not matter.
 async fn replay(
     numbers: &[i64],
-    letters: &Letters,
+    letters: &DeadLetterArgs,
     any_destination: bool,
     talk: &OutputOptions,
 ) -> Result<(), CliError> {
     let stop = Shutdown::listen(talk)?;
-    let (config, store) = load(letters)?;
-    let store = Arc::new(store);
-    let _claim = store.claim()?;
-    let mut selection = selection(letters, numbers);
-    check_numbers(&store, &selection)?;
-    let elsewhere = match any_destination {
-        true => Elsewhere::default(),
-        false => Elsewhere::of(&config, &store, &selection)?,
-    };
-    elsewhere.leave_out(&store, &mut selection)?;
-    say_unknown(&store, &selection)?;
+    let (numbers, letters) = (numbers.to_vec(), letters.clone());
+    let selecting = base::blocking(move || Replayed::select(&numbers, &letters, any_destination));
+    let replayed = selecting.await??;
     let mut after = 0;
     let (mut delivered, mut kept, mut failed) = (0, 0, None);
     stop.set_resume_hint("what was not delivered is still a dead letter");
     while !stop.token.is_cancelled() {
-        let batch = store.read(&selection, after, REPLAYED)?;
+        let batch = replayed.next(after).await?;
         let Some(last) = batch.last() else { break };
         after = last.entry.number;
         let together = |a: &DeadLetter, b: &DeadLetter| {
@@ -313,20 +298,22 @@ async fn replay(
             if stop.token.is_cancelled() {
                 break;
             }
-            match deliver(&config, &store, group).await {
+            match deliver(&replayed, group).await {
                 Ok((taken, refused)) => {
                     delivered += taken;
                     kept += refused;
                 }
                 Err(failure) => {
-                    kept += times_kept(&store, group).map_or(group.len(), |there| there.len()) as u64;
+                    let there = replayed.in_store(times_kept(group)).await;
+                    kept += there.map_or(group.len(), |there| there.len()) as u64;
                     failed.get_or_insert(failure);
                 }
             }
         }
     }
     if stop.token.is_cancelled() {
-        kept = store.count(&selection)?;
+        let selection = replayed.selection.clone();
+        kept = replayed.in_store(move |store| store.count(&selection)).await?;
     }
     // Said once: an error says it where there is nothing worse to say.
     let is_error = failed.is_none() && !stop.token.is_cancelled();
@@ -353,17 +340,19 @@ async fn replay(
             ),
         )
         .hint("`host dead-letter list` says why")),
-        None => elsewhere.end(),
+        None => replayed.elsewhere.end(),
     }
 }
 
 /// Delivers letters of one sink and one origin; says how many it took, and how many it refused again.
-async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]) -> Result<(u64, u64), CliError> {
+async fn deliver(replayed: &Replayed, group: &[DeadLetter]) -> Result<(u64, u64), CliError> {
     let Some(first) = group.first() else { return Ok((0, 0)) };
-    let provenance = Arc::new(first.provenance.clone());
-    let mut delivery = sinks::reopen(config, store, &first.entry, &provenance)?;
+    let (config, store) = (Arc::clone(&replayed.config), Arc::clone(&replayed.store));
+    let (entry, provenance) = (first.entry.clone(), Arc::new(first.provenance.clone()));
+    let opening = base::blocking(move || sinks::reopen(&config, &store, &entry, &provenance));
+    let mut delivery = opening.await??;
     let events: Vec<_> = group.iter().map(|letter| letter.event.clone()).collect();
-    let before = times_kept(store, group)?;
+    let before = replayed.in_store(times_kept(group)).await?;
     let tally = delivery.tally();
     delivery.deliver(&events).await?;
     delivery.close().await?;
@@ -374,55 +363,39 @@ async fn deliver(config: &Config, store: &Arc<DeadLetters>, group: &[DeadLetter]
             format!("sink {}: {trouble}", first.entry.sink),
         ));
     }
-    // What was refused again has put itself back; the rest is done.
-    let after = times_kept(store, group).map_err(after_sending)?;
-    let done: Vec<i64> = (after.iter())
-        .filter(|(number, times)| before.get(number) == Some(times))
-        .map(|(number, _)| *number)
-        .collect();
-    if !done.is_empty() {
-        let selection = DeadLetterSelection {
+    let look = times_kept(group);
+    let forgetting = replayed.in_store(move |store| {
+        // What was refused again has put itself back; the rest is done.
+        let done: Vec<i64> = (look(store)?.iter())
+            .filter(|(number, times)| before.get(number) == Some(times))
+            .map(|(number, _)| *number)
+            .collect();
+        if done.is_empty() {
+            return Ok(0);
+        }
+        store.remove(&DeadLetterSelection {
             numbers: done,
             ..DeadLetterSelection::default()
-        };
-        store.remove(&selection).map_err(after_sending)?;
-    }
+        })
+    });
+    // The receiver has events already: they are delivered, and still letters.
+    forgetting.await.map_err(|failure| CliError {
+        exit: Exit::DeliveryFailed,
+        ..failure
+    })?;
     Ok((tally.delivered(), tally.dead_lettered()))
 }
 
-/// The store fails when the receiver has events already: they are delivered, and still letters.
-fn after_sending(error: DeadLetterError) -> CliError {
-    CliError {
-        exit: Exit::DeliveryFailed,
-        ..error.into()
-    }
-}
-
-/// How often each letter of a group that is still there was set aside.
-fn times_kept(store: &DeadLetters, group: &[DeadLetter]) -> Result<HashMap<i64, u32>, DeadLetterError> {
+/// Looks how often each letter of a group that is still there was set aside.
+fn times_kept(
+    group: &[DeadLetter],
+) -> impl FnOnce(&DeadLetters) -> Result<HashMap<i64, u32>, DeadLetterError> + Send + use<> {
     let selection = DeadLetterSelection {
         numbers: group.iter().map(|letter| letter.entry.number).collect(),
         ..DeadLetterSelection::default()
     };
-    let entries = store.list(&selection, group.len())?;
-    Ok(entries.iter().map(|entry| (entry.number, entry.times_kept)).collect())
-}
-
-fn forget(numbers: &[i64], all: bool, letters: &Letters, any_destination: bool) -> Result<(), CliError> {
-    if numbers.is_empty() && letters.sink.is_none() && letters.report.is_none() && !all {
-        return Err(CliError::usage("this would drop every dead letter")
-            .hint("give numbers, --sink or --report, or --all if that is meant"));
+    move |store| {
+        let entries = store.list(&selection, selection.numbers.len())?;
+        Ok(entries.iter().map(|entry| (entry.number, entry.times_kept)).collect())
     }
-    let (config, store) = load(letters)?;
-    let mut selection = selection(letters, numbers);
-    check_numbers(&store, &selection)?;
-    // Who gives a number has seen the letter.
-    let elsewhere = match any_destination || !numbers.is_empty() {
-        true => Elsewhere::default(),
-        false => Elsewhere::of(&config, &store, &selection)?,
-    };
-    elsewhere.leave_out(&store, &mut selection)?;
-    let dropped = store.remove(&selection)?;
-    print(format!("{dropped} dropped\n").as_bytes())?;
-    elsewhere.end()
 }

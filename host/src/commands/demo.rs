@@ -1,15 +1,13 @@
 //! `host demo`: every built-in report against the simulator, in one process.
 
-use setup::{connections, plugins};
 use std::sync::Arc;
 
 use secrecy::SecretString;
 use url::Url;
 
 use crate::args::{DemoArgs, LogFormat, OutputOptions, ReportArgs};
-use crate::commands::report;
+use crate::commands::asked;
 use crate::commands::run;
-use crate::commands::slow_demo;
 use crate::error::CliError;
 use crate::log::{self, Line};
 use crate::stop::Shutdown;
@@ -19,6 +17,7 @@ use remote::{Auth, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::{self, Config};
 use setup::sinks::{self, SinkChoice};
+use setup::{connections, plugins};
 use simulator::{Scenario, Simulator};
 
 /// The period that the demo shows.
@@ -26,9 +25,6 @@ const SINCE: &str = "7d";
 
 /// Runs the demo.
 pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError> {
-    if args.slow {
-        return slow_demo::demo(args, talk).await;
-    }
     let stop = Shutdown::listen(talk)?;
     stop.set_resume_hint("the demo keeps nothing");
     let running = Simulator::start(Scenario::default(), 0, false).await?;
@@ -46,9 +42,9 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
             since: Some(SINCE.to_string()),
             ..ReportArgs::default()
         };
-        let report = report::prepare(&asked, None)?;
+        let report = base::blocking(move || asked::prepare(&asked, None, None)).await??;
         let settings = connection(running.url(), report.description.connection);
-        let provenance = Arc::new(run::provenance(&report, &settings));
+        let provenance = Arc::new(report.provenance(&settings));
         let wanted = SinkChoice {
             names: &["stdout".to_owned()],
             plugin_config: None,

@@ -1,44 +1,45 @@
 //! `host gaps`: which periods were never committed, and which of them nobody can get any more.
 
-use setup::plugins;
 use std::fmt::Write as _;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::GapsArgs;
-use crate::commands::ledger::{self, line, seconds};
+use crate::commands::asked::bound;
+use crate::commands::ledger::look;
 use crate::error::CliError;
 use crate::error::Exit;
-use crate::render::print;
+use crate::render::{json_line, print, seconds};
 use ::ledger::{Interval, Record, without};
-use ::run::{Bound, WindowError, oldest};
+use ::run::{WindowError, oldest};
 use sandbox::Description;
 use setup::config::Config;
+use setup::plugins;
 
-/// Why a period is missing, and whether it can still be had.
+/// GapState a period is missing, and whether it can still be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Why {
+enum GapState {
     /// The server no longer has it.
     Lost,
     /// It can still be asked for.
     Open,
 }
 
-impl Why {
+impl GapState {
     /// For programs; these words stay.
     fn word(self) -> &'static str {
         match self {
-            Why::Lost => "lost",
-            Why::Open => "open",
+            GapState::Lost => "lost",
+            GapState::Open => "open",
         }
     }
 
     /// For people.
     fn sentence(self) -> &'static str {
         match self {
-            Why::Lost => "lost (no longer on the server)",
-            Why::Open => "missing",
+            GapState::Lost => "lost (no longer on the server)",
+            GapState::Open => "missing",
         }
     }
 }
@@ -57,19 +58,27 @@ pub async fn gaps(args: &GapsArgs) -> Result<(), CliError> {
         None => Timestamp::now(),
     };
     let config = Config::load(args.file.config.config.as_deref())?;
-    let found = ledger::of_gaps(args).await?;
+    let found = look::of_gaps(args).await?;
+    // Plugins say how far back their servers can be asked.
+    let asking = base::blocking(move || -> Result<_, CliError> {
+        let oldest = found.streams.iter().map(|(_, record)| oldest_of(&config, record, now));
+        let oldest: Vec<_> = oldest.collect::<Result<_, _>>()?;
+        Ok((found, oldest))
+    });
+    let (found, oldest) = asking.await??;
     let mut text = String::new();
     let mut any = false;
-    for (_, record) in &found.streams {
+    for ((_, record), oldest) in found.streams.iter().zip(oldest) {
         let stream = &record.stream;
-        let gaps = judged(record, from, to, oldest_of(&config, record, now)?);
+        let gaps = judged(record, from, to, oldest);
         any |= !gaps.is_empty();
         if args.json {
             for (Interval { from, to }, why) in gaps {
-                text += &line(&json!({
+                let line = json_line(&json!({
                     "report": stream.report, "connection": stream.connection, "parameters": stream.parameters,
                     "from": from, "to": to, "why": why.word(),
                 }))?;
+                text += &String::from_utf8_lossy(&line);
             }
             continue;
         }
@@ -101,7 +110,7 @@ fn judged(
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     oldest: Option<Timestamp>,
-) -> Vec<(Interval, Why)> {
+) -> Vec<(Interval, GapState)> {
     let mut parts = Vec::new();
     for gap in missing(record, from, to) {
         let mut lost = record.lost.clone();
@@ -109,8 +118,8 @@ fn judged(
             lost.push(Interval::new(gap.from, oldest.min(gap.to)));
         }
         let open = without(gap, &::ledger::merged(lost));
-        parts.extend(without(gap, &open).into_iter().map(|part| (part, Why::Lost)));
-        parts.extend(open.into_iter().map(|part| (part, Why::Open)));
+        parts.extend(without(gap, &open).into_iter().map(|part| (part, GapState::Lost)));
+        parts.extend(open.into_iter().map(|part| (part, GapState::Open)));
     }
     parts.sort_unstable();
     parts
@@ -144,24 +153,10 @@ fn description(config: &Config, report: &str) -> Option<Description> {
     plugins::load(config, report).ok()?.report().ok()?.describe().ok()
 }
 
-pub fn bound(option: &'static str, text: Option<&str>, end: bool) -> Result<Option<Timestamp>, CliError> {
-    let Some(text) = text else { return Ok(None) };
-    let out_of_range = |_| CliError::usage(format!("{option} is out of range"));
-    Ok(Some(match Bound::parse(option, text)? {
-        Bound::Instant(instant) => instant,
-        Bound::Day(day) => {
-            let day = if end {
-                day.tomorrow().map_err(out_of_range)?
-            } else {
-                day
-            };
-            day.to_zoned(TimeZone::UTC).map_err(out_of_range)?.timestamp()
-        }
-    }))
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
     use ::ledger::Stream;
 
@@ -177,11 +172,14 @@ mod tests {
         record.lost = vec![Interval::new(day(2), day(4))];
         let all = |oldest| judged(&record, None, None, oldest);
         let part = |from, to, why| (Interval::new(day(from), day(to)), why);
-        assert_eq!(all(None), [part(2, 4, Why::Lost), part(4, 20, Why::Open)]);
-        assert_eq!(all(Some(day(10))), [part(2, 10, Why::Lost), part(10, 20, Why::Open)]);
-        assert_eq!(all(Some(day(25))), [part(2, 20, Why::Lost)]);
+        assert_eq!(all(None), [part(2, 4, GapState::Lost), part(4, 20, GapState::Open)]);
+        assert_eq!(
+            all(Some(day(10))),
+            [part(2, 10, GapState::Lost), part(10, 20, GapState::Open)]
+        );
+        assert_eq!(all(Some(day(25))), [part(2, 20, GapState::Lost)]);
         assert_eq!(all(Some(day(1))), all(None));
         let cut = judged(&record, Some(day(3)), Some(day(12)), Some(day(10)));
-        assert_eq!(cut, [part(3, 10, Why::Lost), part(10, 12, Why::Open)]);
+        assert_eq!(cut, [part(3, 10, GapState::Lost), part(10, 12, GapState::Open)]);
     }
 }

@@ -1,5 +1,6 @@
 //! One module a command: it turns arguments into validated objects and makes one call into the rooms below.
 
+pub mod asked;
 mod check;
 mod check_state;
 mod config;
@@ -7,29 +8,27 @@ mod dead_letters;
 mod demo;
 mod gaps;
 mod ledger;
-mod ledger_changes;
 mod login;
 mod plan;
 mod plugins;
-mod recording;
 mod rejected;
-pub mod report;
 mod routes;
-pub mod run;
+mod run;
+mod runtime;
+mod set_aside;
 mod simulate;
 mod sinks;
 mod slow_demo;
-pub mod stream;
 mod workshop;
 
 use clap::CommandFactory;
 
-use crate::args::{Cli, Command, ConfigCommand, OutputOptions, PluginCommand, SinkSubcommand};
-use crate::error::{CliError, Exit};
+use crate::args::{Cli, Command, ConfigCommand, PluginCommand, SinkSubcommand};
+use crate::error::CliError;
 use crate::render::print;
-use crate::stop;
 
 use config::load;
+use runtime::block_on;
 
 /// Carries out the command that was typed.
 pub fn execute(cli: &Cli) -> Result<(), CliError> {
@@ -37,6 +36,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
         Command::Plan(args) => plan::plan(args),
+        Command::Demo(args) if args.slow => block_on(&cli.talk, slow_demo::demo(args, &cli.talk)),
         Command::Demo(args) => block_on(&cli.talk, demo::demo(args, &cli.talk)),
         Command::Check(args) => block_on(&cli.talk, check::check(args, &cli.talk)),
         Command::Login(args) => block_on(&cli.talk, login::login(args, &cli.talk)),
@@ -50,8 +50,8 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
         Command::Sink(SinkSubcommand::List { json, config }) => sinks::list(&load(config)?, *json),
-        Command::DeadLetter(command) => block_on(&cli.talk, dead_letters::run(command, &cli.talk)),
-        Command::Rejected(command) => block_on(&cli.talk, rejected::run(command, &cli.talk)),
+        Command::DeadLetter(command) => dead_letters::run(command, &cli.talk),
+        Command::Rejected(command) => rejected::run(command, &cli.talk),
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),
@@ -62,19 +62,4 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
             print(&script)
         }
     }
-}
-
-fn block_on(talk: &OutputOptions, work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(Exit::Internal, format!("cannot start: {error}")))?;
-    let result = runtime.block_on(async {
-        stop::outlive_file_size_limit();
-        work.await
-    });
-    stop::redeemed(talk);
-    // A thread that waits for the terminal or a full pipe must not hold the process back.
-    runtime.shutdown_background();
-    result
 }

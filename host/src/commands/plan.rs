@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use crate::args::{PlanArgs, PlanFormat};
-use crate::commands::report::{self, Report};
+use crate::commands::asked;
 use crate::error::CliError;
 use crate::render::{self, print};
 use sandbox::{Body, Fetch, Grants, HttpRequest, Paging, grants};
+use setup::report::PreparedReport;
 use sink::terminal::printable;
 
 /// Prints the plan of a report; sends nothing.
 pub fn plan(args: &PlanArgs) -> Result<(), CliError> {
-    let report = report::prepare(&args.report, None)?;
+    let report = asked::prepare(&args.report, None, None)?;
     let mut plugin = report.plugin.report()?;
     let fetches = plugin.plan(&report.request)?;
     let format = args.format.unwrap_or(if std::io::stdout().is_terminal() {
@@ -34,7 +35,7 @@ fn json(fetches: &[Fetch]) -> String {
         .collect()
 }
 
-fn lines(report: &Report, grants: &Grants, fetches: &[Fetch]) -> String {
+fn lines(report: &PreparedReport, grants: &Grants, fetches: &[Fetch]) -> String {
     let window = report.window;
     let mut text = format!(
         "{} from {} to {}: {} to fetch; the plugin may ask for {grants}\n",

@@ -1,15 +1,9 @@
 //! `host run` and `host backfill`.
 
-use setup::connections;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::args::{BackfillArgs, OutputOptions, RunArgs};
-use crate::commands::ledger;
-use crate::commands::recording::{self, Notes};
-use crate::commands::rejected;
-use crate::commands::report::{self, Report};
-use crate::commands::stream;
+use crate::commands::asked;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::error::hint;
@@ -20,12 +14,15 @@ use crate::render::summary::Account;
 use crate::stop::Shutdown;
 use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
 use base::counted::counted;
-use event::{Product, Provenance};
-use fetch::{FetchError, Fetcher};
-use remote::{Exchange, Remote, Settings};
-use sandbox::ConnectionKind;
+use event::Provenance;
+use fetch::FetchError;
+use remote::{Exchange, Settings};
 use setup::config::{self, Config};
+use setup::recorded_run::RecordedRun;
+use setup::report::PreparedReport;
+use setup::run_ledger::{self, LedgerChoice, RunLedger};
 use setup::sinks::{self, OpenedSinks, SinkChoice};
+use setup::{connections, fetcher};
 
 /// Seconds.
 const DAY: u64 = 86_400;
@@ -71,28 +68,15 @@ async fn carry_out(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, accoun
     let stop = Shutdown::listen(talk)?;
     let cut_short = account.clone();
     stop.at_last(move |exit| cut_short.cut_short(exit));
-    let notes = args.replay.as_deref().map(Notes::read).transpose()?;
-    let report = report::prepare_as(account.run_id(), &args.report, notes.as_ref())?;
+    let report = prepare(args, account.run_id()).await?;
     account.know(|summary| report.introduce(summary));
     log::about(|about| about.report = Some(report.description.name.clone()));
     if let Some(deadline) = args.deadline.or(report.config.run.deadline) {
         stop.end_after(deadline);
     }
-    let mut settings = match (&args.replay, &notes) {
-        (Some(folder), Some(notes)) => recording::replay(folder, notes)?,
-        _ => connections::settings(&report.config, args.remote.choice(), report.description.connection)?,
-    };
-    settings.watch_clock = true;
-    settings.now = report.clock;
+    let (report, settings) = connect(args, report).await?;
     account.know(|summary| summary.connection.clone_from(&settings.name));
     log::about(|about| about.connection = Some(settings.name.clone()));
-    if let Some(folder) = &args.record {
-        let notes = Notes::of(&report, &settings)?;
-        settings.exchange = Exchange::Record {
-            folder: folder.clone(),
-            notes,
-        };
-    }
     if let Some(deprecation) = &report.description.deprecation {
         let successor = deprecation
             .successor
@@ -104,32 +88,28 @@ async fn carry_out(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, accoun
             talk,
         );
     }
-    let provenance = Arc::new(provenance(&report, &settings));
-    let ledger = match ledger::file(args, &report.config)? {
-        Some(path) => stream::ledger(path, args, &report, &provenance, &settings).await?,
+    let provenance = Arc::new(report.provenance(&settings));
+    let ledger = match asked::ledger_file(args, &report.config)? {
+        Some(path) => {
+            let choice = LedgerChoice {
+                path,
+                named: args.ledger.is_some(),
+                sinks: &args.sinks,
+            };
+            RunLedger::of_run(choice, &report, &provenance, &settings).await?
+        }
         None => None,
     };
-    let named = SinkChoice {
-        names: &args.sinks,
-        plugin_config: args.sink_config.as_deref(),
-        presentation: args.rendering.presentation(),
-        extend: ledger.is_some() && wanted != RunMode::Period,
-    };
-    let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
+    let extend = ledger.is_some() && wanted != RunMode::Period;
+    let (report, sinks) = open_sinks(args, report, &provenance, extend).await?;
     sinks::admit(&report.config, &sinks.outlets).await?;
     let keeping = match ledger {
-        Some(ledger) => Some(
-            ledger
-                .keeping(
-                    &report,
-                    &provenance,
-                    &settings,
-                    wanted,
-                    args.windows_ahead,
-                    &sinks.outlets,
-                )
-                .await?,
-        ),
+        Some(ledger) => {
+            let stream = ledger.open(wanted, &report, &provenance, &settings).await?;
+            log::about(|about| about.stream = Some(stream.stream().to_string()));
+            let claimed = stream.claim(&report, &settings, wanted, args.windows_ahead, &sinks.outlets);
+            Some(claimed.await?)
+        }
         None if matches!(wanted, RunMode::Backfill { .. }) => {
             return Err(
                 CliError::usage("a backfill needs a ledger, to know what is missing").hint("name a file with --ledger")
@@ -168,6 +148,57 @@ async fn carry_out(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, accoun
     result
 }
 
+/// The report that is asked for, its plugin loaded.
+async fn prepare(args: &RunArgs, run_id: String) -> Result<PreparedReport, CliError> {
+    let (report, replay) = (args.report.clone(), args.replay.clone());
+    base::blocking(move || {
+        let recorded = replay.as_deref().map(RecordedRun::read).transpose()?;
+        asked::prepare(&report, Some(run_id), recorded)
+    })
+    .await?
+}
+
+/// The settings of the server that is asked, with its secret: somebody may have to type it.
+async fn connect(args: &RunArgs, report: PreparedReport) -> Result<(PreparedReport, Settings), CliError> {
+    let (server, record, replay) = (args.remote.clone(), args.record.clone(), args.replay.clone());
+    base::blocking(move || {
+        let mut settings = match replay {
+            Some(folder) => RecordedRun::read(&folder)?.settings(&folder)?,
+            None => connections::settings(&report.config, server.choice(), report.description.connection)?,
+        };
+        settings.watch_clock = true;
+        settings.now = report.clock;
+        if let Some(folder) = record {
+            let notes = report.to_be_recorded(&settings).notes(&report.description.name)?;
+            settings.exchange = Exchange::Record { folder, notes };
+        }
+        Ok((report, settings))
+    })
+    .await?
+}
+
+/// The sinks that are named, else those of the routes.
+async fn open_sinks(
+    args: &RunArgs,
+    report: PreparedReport,
+    provenance: &Arc<Provenance>,
+    extend: bool,
+) -> Result<(PreparedReport, OpenedSinks), CliError> {
+    let (names, plugin_config) = (args.sinks.clone(), args.sink_config.clone());
+    let (presentation, provenance) = (args.rendering.presentation(), Arc::clone(provenance));
+    base::blocking(move || {
+        let named = SinkChoice {
+            names: &names,
+            plugin_config: plugin_config.as_deref(),
+            presentation,
+            extend,
+        };
+        let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
+        Ok((report, sinks))
+    })
+    .await?
+}
+
 /// What becomes of rows that are no events. A recording holds them itself, so running from one keeps none.
 fn rejects(args: &RunArgs, config: &Config, settings: &Settings) -> Rejects {
     let configured = (args.remote.url.is_none() && args.replay.is_none())
@@ -175,27 +206,16 @@ fn rejects(args: &RunArgs, config: &Config, settings: &Settings) -> Rejects {
         .flatten();
     Rejects {
         store: (args.replay.is_none()).then(|| Arc::new(setup::state::rejected_rows(config))),
-        source: Some(stream::origin(&settings.base)),
+        source: Some(run_ledger::origin(&settings.base)),
         most: args.max_rejected.or(configured).unwrap_or_default(),
-        plugin: rejected::asked(&args.report.plugin, config),
+        plugin: setup::report::lasting_name(&args.report.plugin, config),
     }
-}
-
-/// What is true of all events of a run.
-pub fn provenance(report: &Report, settings: &Settings) -> Provenance {
-    let product = match report.description.connection {
-        ConnectionKind::Epm => Product::EpmCloud,
-        ConnectionKind::IdentityDomain => Product::IdentityDomain,
-    };
-    let service = settings.base.host_str().unwrap_or_default();
-    let report = &report.description.name;
-    Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())
 }
 
 /// Opens the connection and the spool, and carries the run out, with its progress on the terminal.
 #[allow(clippy::too_many_arguments)]
 pub async fn execute(
-    report: Report,
+    report: PreparedReport,
     settings: Settings,
     sinks: OpenedSinks,
     provenance: Arc<Provenance>,
@@ -204,23 +224,22 @@ pub async fn execute(
     talk: &OutputOptions,
     stop: &Shutdown,
 ) -> Result<(Summary, Result<(), RunError>), CliError> {
-    let remote = Arc::new(Remote::new(settings)?);
     let progress = Arc::new(ProgressLine::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::FetchProgress> = progress.clone();
-    let fetcher = Arc::new(Fetcher::new(
-        remote,
-        &spool_folder(),
-        limits(&report.config.fetch),
-        watcher,
-    ));
+    let fetcher = fetcher::open(&report.config, settings, watcher)?;
+    let (report, plugin) = base::blocking(move || -> Result<_, CliError> {
+        let plugin = report.plugin.report()?;
+        Ok((report, plugin))
+    })
+    .await??;
     let run = Run {
         id: report.run_id,
         plugin_sha256: report.plugin.digest().to_owned(),
-        report: Arc::new(report.plugin.report()?),
+        report: Arc::new(plugin),
         description: report.description,
         request: report.request,
         window: report.window,
-        fetcher,
+        fetcher: Arc::new(fetcher),
         outlets: sinks.outlets,
         router: sinks.router,
         provenance,
@@ -234,32 +253,12 @@ pub async fn execute(
     Ok(done)
 }
 
-fn limits(set: &config::Fetch) -> fetch::FetchLimits {
-    let mut limits = fetch::FetchLimits::default();
-    limits.document_bytes = set.document_bytes.unwrap_or(limits.document_bytes);
-    limits.record_bytes = set.record_bytes.unwrap_or(limits.record_bytes);
-    limits.archive.entries = set.archive_entries.unwrap_or(limits.archive.entries);
-    limits.archive.total_bytes = set.archive_bytes.unwrap_or(limits.archive.total_bytes);
-    limits.archive.ratio = set.archive_ratio.unwrap_or(limits.archive.ratio);
-    limits.archive.time = set.archive_timeout.unwrap_or(limits.archive.time);
-    limits.spool_bytes = set.spool_bytes.unwrap_or(limits.spool_bytes);
-    limits.polling.total = set.job_timeout.unwrap_or(limits.polling.total);
-    limits.polling.search = set.job_search.unwrap_or(limits.polling.search);
-    limits.polling.file = set.file_wait.unwrap_or(limits.polling.file);
-    limits
-}
-
-/// Documents wait on disk, not in a memory-backed `/tmp`: `$XDG_CACHE_HOME/host`, else the system's temporary folder.
-fn spool_folder() -> PathBuf {
-    setup::plugins::cache_folder().unwrap_or_else(std::env::temp_dir)
-}
-
 fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: &Shutdown) -> Result<(), CliError> {
     match result {
         Err(RunError::Stopped) => Err(stopped(summary, stop)),
         Err(RunError::Closed) => Ok(()),
         Err(RunError::Fetch(error @ FetchError::Spool(_))) if error.code() == "spool-failed" => {
-            let folder = spool_folder();
+            let folder = fetcher::spool_folder();
             let hint = format!("{} must be writable and have room for the report", folder.display());
             Err(CliError::from(RunError::Fetch(error)).hint(hint))
         }

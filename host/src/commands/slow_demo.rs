@@ -4,7 +4,6 @@
 //! what the sink got lie in a folder. [`Stage`] is both: begun anew where they no longer belong together, and removed
 //! once the demo has come to its end.
 
-use setup::plugins;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::{File, TryLockError};
@@ -23,12 +22,12 @@ use tokio::io::AsyncBufReadExt as _;
 use tokio::process::{Child, Command};
 
 use crate::args::{DemoArgs, OutputOptions, ReportArgs};
+use crate::commands::asked;
 use crate::commands::demo::{connection, say};
-use crate::commands::report;
 use crate::commands::run;
-use crate::commands::stream::RunStream;
 use crate::error::CliError;
 use crate::error::Exit;
+use crate::log;
 use crate::render::print;
 use crate::stop::Shutdown;
 use ::ledger::{Interval, Ledger as _, Record, SqliteLedger, Stream};
@@ -38,6 +37,9 @@ use event::Provenance;
 use remote::{Remote, Request, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::Config;
+use setup::plugins;
+use setup::report::PreparedReport;
+use setup::run_ledger::RunStream;
 use setup::sinks::{self, Presentation, SinkChoice};
 use sink::Format;
 
@@ -189,10 +191,10 @@ impl Stage {
             now: self.state.now.clone(),
             ..ReportArgs::default()
         };
-        let report = report::prepare(&asked, None)?;
+        let report = base::blocking(move || asked::prepare(&asked, None, None)).await??;
         let mut settings = connect(url, report.description.connection)?;
         settings.now = report.clock;
-        let provenance = Arc::new(run::provenance(&report, &settings));
+        let provenance = Arc::new(report.provenance(&settings));
         if self.is_done(&report, &provenance).await? {
             say(talk, "done before\n");
             return Ok(());
@@ -208,9 +210,9 @@ impl Stage {
         };
         let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         let missing = RunMode::Backfill { days: DAYS };
-        let parameters = &report.request.parameters;
-        let found = RunStream::find(self.ledger(), &provenance, parameters, &settings).await?;
-        let mut keeping = found.keeping(&report, &settings, missing, None, &sinks.outlets).await?;
+        let found = RunStream::find(self.ledger(), &report, &provenance, &settings).await?;
+        log::about(|about| about.stream = Some(found.stream().to_string()));
+        let mut keeping = found.claim(&report, &settings, missing, None, &sinks.outlets).await?;
         // The days are over, and the simulator knows them from the start.
         keeping.lag = Duration::ZERO;
         let (summary, result) = run::execute(
@@ -242,7 +244,7 @@ impl Stage {
     }
 
     /// Whether all of the period is committed.
-    async fn is_done(&self, report: &report::Report, provenance: &Provenance) -> Result<bool, CliError> {
+    async fn is_done(&self, report: &PreparedReport, provenance: &Provenance) -> Result<bool, CliError> {
         let ledger = SqliteLedger::open(self.ledger())?;
         let stream = Stream::new(&provenance.connection, &provenance.report, &report.request.parameters);
         let Some(found) = ledger.load(&stream.key()).await? else {

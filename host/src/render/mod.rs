@@ -9,6 +9,8 @@ pub mod summary;
 
 use std::io::{IsTerminal, Write};
 
+use jiff::Timestamp;
+
 use base::visible;
 
 use crate::error::{CliError, Exit};
@@ -31,6 +33,11 @@ pub fn print(data: &[u8]) -> Result<(), CliError> {
         )),
         _ => Ok(()),
     }
+}
+
+/// An instant, without what is below a second.
+pub fn seconds(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// One JSON object as a line.

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::NamedTempFile;
 
 use crate::args::RunArgs;
-use crate::commands::report;
+use crate::commands::asked;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::log;
@@ -44,8 +44,8 @@ impl Account {
         let parameters = parameters.filter_map(|text| text.split_once('='));
         let mut summary = Summary::default();
         // A clock that cannot be read is an error of its own, later.
-        let started = report::clock(&args.report).unwrap_or_else(|_| Timestamp::now());
-        summary.run_id = report::run_id(started);
+        let started = asked::clock(&args.report).unwrap_or_else(|_| Timestamp::now());
+        summary.run_id = setup::report::run_id(started);
         summary.started = started;
         summary.plugin.name.clone_from(&args.report.plugin);
         summary.connection = args.remote.connection.clone().unwrap_or_default();
@@ -69,7 +69,7 @@ impl Account {
             started: Timestamp::now(),
             ..Summary::default()
         };
-        summary.run_id = report::run_id(summary.started);
+        summary.run_id = setup::report::run_id(summary.started);
         let report = words.get(command + 1).filter(|word| !word.starts_with('-'));
         summary.plugin.name = report.copied().unwrap_or_default().to_owned();
         summary.connection = typed(&words, "--connection").unwrap_or_default().to_owned();

@@ -8,11 +8,13 @@
 //! | [`store`] | a file for what waits until somebody decides about it |
 //! | [`secret_file`] | files that hold secrets: who may read them |
 //! | [`absent`] | the value of a setting that is not there |
+//! | [`blocking()`] | work that would hold up a thread of the async runtime |
 //! | [`ErrorKind`] | who has to do something about an error |
 //! | [`mod@failpoint`] | places where a test ends the process |
 #![warn(missing_docs)]
 
 pub mod absent;
+mod blocking;
 pub mod counted;
 pub mod database;
 mod error_kind;
@@ -21,4 +23,5 @@ pub mod secret_file;
 pub mod store;
 pub mod visible;
 
+pub use blocking::{WorkerDied, blocking};
 pub use error_kind::ErrorKind;

@@ -253,7 +253,10 @@ fn may_be_elsewhere(error: &FetchError) -> bool {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
 ) -> Result<T, FetchError> {
-    joined(tokio::task::spawn_blocking(work).await)
+    match base::blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(died) => Err(FetchError::Spool(died.resume_panic().into())),
+    }
 }
 
 /// What a task of ours came to. A panic in it is one here.

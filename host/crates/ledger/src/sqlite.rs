@@ -136,7 +136,7 @@ impl SqliteLedger {
     ) -> Result<T, LedgerError> {
         // Dropped from the last to the first.
         let open = (Arc::clone(&self.presence), Arc::clone(&self.connection));
-        let worked = tokio::task::spawn_blocking(move || {
+        let worked = base::blocking(move || {
             let (presence, connection) = open;
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let result = work(&mut connection);

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::fan_out::Loss;
 use crate::pipeline::TooManyRejected;
 use crate::window::WindowError;
+use base::WorkerDied;
 use base::counted::counted;
 use base::store::StoreError;
 use event::id::IdError;
@@ -167,6 +168,12 @@ pub enum RunError {
     /// A thread of ours died.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl From<WorkerDied> for RunError {
+    fn from(error: WorkerDied) -> RunError {
+        RunError::Internal(error.to_string())
+    }
 }
 
 /// Periods for people.

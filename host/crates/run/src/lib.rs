@@ -8,11 +8,10 @@
 //! over a ledger that is forgotten when the process ends.
 
 mod again;
-mod blocking;
 #[cfg(test)]
 mod calendar;
 mod error;
-pub mod facts;
+mod execute;
 mod fan_out;
 mod fetching;
 #[cfg(test)]
@@ -35,9 +34,9 @@ mod windows;
 
 pub use again::Again;
 pub use error::RunError;
-pub use fan_out::{Loss, RunSink, SinkProgress, WhenDown};
+pub use fan_out::{Loss, RunSink, WhenDown};
 pub use fetching::Fetch;
-pub use observer::Observer;
+pub use observer::{Observer, SinkProgress};
 pub use pipeline::{MaxRejected, Rejects, Reread, RereadError, TooManyRejected, reread, reread_together};
 pub use report::{Parser, Report};
 pub use retention::{kept, oldest};

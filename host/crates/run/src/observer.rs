@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use crate::fan_out::SinkProgress;
+/// How far a sink is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkProgress {
+    /// The sink's name.
+    pub name: String,
+    /// Events sent its way so far.
+    pub routed: u64,
+    /// Of these, delivered or set aside.
+    pub settled: u64,
+}
 
 /// Listens to the course of a run. All methods may be called from any thread and must return at once.
 pub trait Observer: Send + Sync {

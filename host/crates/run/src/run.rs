@@ -1,20 +1,17 @@
-//! Everything a run needs, and how it is carried out.
+//! Everything a run needs.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::fan_out::RunSink;
 use crate::fetching::Fetch;
 use crate::observer::Observer;
-use crate::pipeline::{Pipeline, Rejects};
+use crate::pipeline::Rejects;
 use crate::report::Report;
 use crate::route::Router;
-use crate::shutdown::StopSignal;
 use crate::window::Window;
 use crate::windows::LedgerOptions;
-use crate::{RunError, Summary};
 use event::Provenance;
 
 /// Everything a run needs, decided and opened.
@@ -47,25 +44,4 @@ pub struct Run {
     pub keeping: Option<LedgerOptions>,
     /// What becomes of rows that are no events.
     pub rejects: Rejects,
-}
-
-impl Run {
-    /// Carries the run out. The summary's `exit` is 0; the caller knows the code of an error.
-    pub async fn execute(self) -> (Summary, Result<(), RunError>) {
-        let begun = Instant::now();
-        let mut pipeline = Pipeline::start(self);
-        let shutdown = StopSignal::new(pipeline.run.stop.clone(), Arc::clone(&pipeline.gate));
-        let result = match shutdown.or_stop(pipeline.deliver_windows()).await {
-            Ok(delivered) => shutdown.or_late(pipeline.complete(delivered)).await,
-            Err(error) => {
-                // Periods that are complete do not come again.
-                for loss in pipeline.sinks.losses() {
-                    tracing::error!("{loss}");
-                }
-                Err(error)
-            }
-        };
-        pipeline.sinks.give_up().await;
-        (pipeline.summary(begun.elapsed()), result)
-    }
 }

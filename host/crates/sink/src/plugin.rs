@@ -30,7 +30,7 @@ pub struct PluginOptions {
 /// after a failure a fresh instance takes over, and only the batch that it failed on is refused.
 pub struct PluginSink {
     name: String,
-    plugin: SinkPlugin,
+    plugin: Arc<SinkPlugin>,
     options: PluginOptions,
     provenance: Arc<Provenance>,
     guarantee: Guarantee,
@@ -113,7 +113,7 @@ impl PluginSink {
         };
         Ok(PluginSink {
             name,
-            plugin,
+            plugin: Arc::new(plugin),
             options,
             provenance,
             guarantee,
@@ -151,22 +151,27 @@ impl PluginSink {
         }
     }
 
-    /// Calls the plugin where it does no harm that it takes its time. After a failure the instance is gone.
+    /// Calls the plugin, in an instance that is opened anew where there is none, where it does no harm that it takes its time. After a failure the instance is gone.
     async fn call<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Encoder) -> Result<T, PluginError> + Send + 'static,
     ) -> Result<T, PluginError> {
-        let mut encoder = match self.encoder.take() {
-            Some(encoder) => encoder,
-            None => self.plugin.open(&self.options.config)?,
-        };
-        let called = tokio::task::spawn_blocking(move || {
+        let (encoder, plugin, config) = (
+            self.encoder.take(),
+            Arc::clone(&self.plugin),
+            self.options.config.clone(),
+        );
+        let called = base::blocking(move || -> Result<_, PluginError> {
+            let mut encoder = match encoder {
+                Some(encoder) => encoder,
+                None => plugin.open(&config)?,
+            };
             let result = work(&mut encoder);
-            (encoder, result)
+            Ok((encoder, result))
         });
         let (encoder, result) = called.await.map_err(|_| PluginError::Closed {
             label: self.name.clone(),
-        })?;
+        })??;
         if matches!(result, Ok(_) | Err(PluginError::Fault(_))) {
             self.encoder = Some(encoder);
         }
@@ -477,7 +482,7 @@ impl Sink for PluginSink {
     async fn close(&mut self) -> Result<(), SinkError> {
         self.life.close(&self.name)?;
         if let Some(mut encoder) = self.encoder.take()
-            && let Err(error) = encoder.close()
+            && let Ok(Err(error)) = base::blocking(move || encoder.close()).await
         {
             // Everything was delivered before; that it cannot tidy up costs nothing.
             tracing::warn!(sink = %self.name, "{}", in_one_line(&error));

@@ -79,7 +79,7 @@ impl StdoutSink {
             terminal::defuse(&mut buffer, self.renderer.is_json());
         }
         // A full pipe blocks; that must not stop the other tasks.
-        let task = tokio::task::spawn_blocking(move || {
+        let task = base::blocking(move || {
             let result = stream
                 .write_all(&buffer)
                 .and_then(|()| if flush { stream.flush() } else { Ok(()) });

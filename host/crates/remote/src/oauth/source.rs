@@ -286,7 +286,7 @@ const USER_HINT: &str = "check the user, and that the client may use JWT asserti
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RemoteError> + Send + 'static,
 ) -> Result<T, RemoteError> {
-    match tokio::task::spawn_blocking(work).await {
+    match base::blocking(work).await {
         Ok(outcome) => outcome,
         Err(error) => Err(RemoteError::Local {
             message: format!("the refresh token's file: {error}"),

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::Observer;
+use crate::observer::{Observer, SinkProgress};
 use crate::route::Router;
 use crate::stream_ledger::{Checkpoint, SharedCheckpoint, StreamLedger};
 use event::{Event, Provenance};
@@ -50,17 +50,6 @@ pub enum WhenDown {
     Wait,
     /// They are set aside, and the other sinks go on.
     DeadLetters,
-}
-
-/// How far a sink is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SinkProgress {
-    /// Its name.
-    pub name: String,
-    /// Events sent its way so far.
-    pub routed: u64,
-    /// Of these, delivered or set aside.
-    pub settled: u64,
 }
 
 /// How often it is looked how far the sinks are, once that is all there is to do.

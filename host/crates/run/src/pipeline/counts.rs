@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::keep_rejected::Fate;
+use super::fate::Fate;
 use crate::window::Window;
 use crate::windows::Late;
 use ledger::Interval;

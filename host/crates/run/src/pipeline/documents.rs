@@ -10,8 +10,8 @@ use super::Pipeline;
 use super::parse::{self, Known, Reading};
 use super::stamp::Stamp;
 use crate::RunError;
-use crate::blocking::blocking;
 use crate::windows::WindowDelivery;
+use base::blocking;
 use event::Batch;
 use fetch::{Cleanup, Fetched};
 

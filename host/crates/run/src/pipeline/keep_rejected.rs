@@ -1,65 +1,14 @@
 //! Keeping the rejected rows of a document that counts, before its window is committed.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::Pipeline;
 use super::parse::SetAside;
-use super::verdict::MaxRejected;
 use crate::RunError;
-use crate::blocking::blocking;
 use crate::stream_ledger::DurableChange;
+use base::blocking;
 use base::counted::counted;
-use rejected::{Document, Period, Reader, RejectedRows, RowOrigin};
-
-/// What becomes of rows that are no events.
-#[derive(Debug, Clone, Default)]
-pub struct Rejects {
-    /// Where they are kept; none where the run keeps nothing on purpose.
-    pub store: Option<Arc<RejectedRows>>,
-    /// How much of a document may be rejected.
-    pub most: MaxRejected,
-    /// The URL that the rows are collected from.
-    pub source: Option<String>,
-    /// What the user typed to name the plugin.
-    pub plugin: String,
-}
-
-/// What became of them in a run.
-#[derive(Debug, Default)]
-pub(crate) struct Fate {
-    /// Rows that are kept.
-    pub(crate) kept: u64,
-    /// Rows that are neither delivered nor kept.
-    pub(crate) lost: u64,
-    /// Why.
-    reason: String,
-}
-
-impl Fate {
-    /// Whether all are kept.
-    pub(crate) fn result(&self) -> Result<(), RunError> {
-        match self.lost {
-            0 => Ok(()),
-            rows => Err(RunError::RowsLost {
-                rows,
-                reason: self.reason.clone(),
-            }),
-        }
-    }
-
-    fn lose(&mut self, rows: u64, reason: &str) {
-        if rows > 0 {
-            tracing::warn!(
-                "{} not kept: {reason}",
-                counted(rows, "rejected row is", "rejected rows are")
-            );
-            self.lost += rows;
-            self.reason = reason.to_owned();
-        }
-    }
-}
+use rejected::{Document, Period, Reader, RowOrigin};
 
 impl Pipeline {
     /// Where the rows of a document come from.

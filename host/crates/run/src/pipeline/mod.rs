@@ -8,9 +8,11 @@ mod aside;
 mod complete;
 mod counts;
 mod documents;
+mod fate;
 mod keep_rejected;
 mod lines;
 mod parse;
+mod rejects;
 mod reread;
 mod stamp;
 mod verdict;
@@ -24,7 +26,7 @@ use crate::windows::{LedgerOptions, SubmissionGate};
 use counts::Counts;
 use ledger::Stream;
 
-pub use keep_rejected::Rejects;
+pub use rejects::Rejects;
 pub use reread::{Reread, RereadError, reread, reread_together};
 pub use verdict::{MaxRejected, TooManyRejected};
 

@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::durable::DurableChange;
-use crate::blocking::blocking;
+use base::blocking;
 use event::Event;
 use ledger::{DeliveryProgress, Intent, Ledger, LedgerError, Reached, Revision, Stream};
 use sink::{IntentLog, WriteIntent};

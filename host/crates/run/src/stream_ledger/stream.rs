@@ -13,7 +13,7 @@ use super::dedup_store::DedupStore;
 use super::durable::DurableChange;
 use super::group_commit::GroupCommit;
 use crate::RunError;
-use crate::blocking::blocking;
+use base::blocking;
 use fetch::kept_pages;
 use ledger::memory::MemoryLedger;
 use ledger::{Claim, Document, FetchState, InFlight, KnownIds, Ledger, LedgerError, Record, Stream, WindowEnd, spool};

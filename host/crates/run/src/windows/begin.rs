@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::Windows;
 use super::prefetch::Prefetcher;
-use super::schedule::{Planned, Rules};
+use super::schedule::{Planned, ScheduleRules};
 use crate::RunError;
-use crate::blocking::blocking;
 use crate::pipeline::Pipeline;
 use crate::stream_ledger::{DurableChange, StreamLedger};
+use base::blocking;
 use ledger::{FetchState, InFlight, Interval, LedgerError, Record};
 
 impl Windows<'_> {
@@ -30,7 +30,7 @@ impl Windows<'_> {
 }
 
 impl Pipeline {
-    pub(super) fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> ScheduleRules {
         self.keeping.rules(self.clock(), &self.run.description)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::options::RunMode;
+use super::run_mode::RunMode;
 use crate::RunError;
 use crate::pipeline::Pipeline;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::schedule::Rules;
+use super::schedule::ScheduleRules;
 use crate::RunError;
 use crate::pipeline::Pipeline;
 use crate::window::{day_of, start_of};
@@ -43,7 +43,7 @@ impl Pipeline {
             _ => None,
         });
         let served = served.min();
-        let rules = |now: Timestamp| Rules { now, ..self.rules() };
+        let rules = |now: Timestamp| ScheduleRules { now, ..self.rules() };
         Ok(WindowEnd {
             name: window.name.clone(),
             served,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::commit::UncommittedWindow;
 use super::dedup::Deduplicator;
-use super::failure::is_final;
+use super::finality::is_final;
 use super::prefetch::PrefetchedWindow;
 use super::refused::refused_dates;
 use crate::RunError;

@@ -1,52 +1,19 @@
 //! One fetch of a window in flight: carried out from where an earlier run left it, and written down as it goes on.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit};
 
-use super::FETCH_AHEAD;
+use super::submission_gate::SubmissionGate;
 use crate::RunError;
-use crate::blocking::blocking;
 use crate::stream_ledger::{DurableChange, StreamLedger};
+use base::blocking;
 use fetch::{Cleanup, FetchCheckpoint, FetchError, FetchStage, Fetched, kept_pages};
 use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
-
-/// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
-const AT_WORK: usize = 16;
-
-/// What the fetches of all windows share.
-pub(crate) struct SubmissionGate {
-    /// For those that are at work.
-    places: Arc<Semaphore>,
-    /// For documents that wait for their turn without a name.
-    unnamed: Arc<Semaphore>,
-    /// Held by those of which nobody could tell whether there is a job, were the process to end now.
-    submitting: Arc<RwLock<()>>,
-    /// Jobs of which nobody knows whether there are two.
-    pub(crate) unsure: AtomicU64,
-}
-
-impl Default for SubmissionGate {
-    fn default() -> SubmissionGate {
-        SubmissionGate {
-            places: Arc::new(Semaphore::new(AT_WORK)),
-            unnamed: Arc::new(Semaphore::new(FETCH_AHEAD)),
-            submitting: Arc::default(),
-            unsure: AtomicU64::new(0),
-        }
-    }
-}
-
-impl SubmissionGate {
-    /// Returns once no job is being submitted, and from then on none is, as long as the answer is held.
-    pub(crate) async fn close(&self) -> OwnedRwLockWriteGuard<()> {
-        Arc::clone(&self.submitting).write_owned().await
-    }
-}
 
 /// A document that was fetched and waits for its turn.
 #[derive(Debug)]

@@ -12,10 +12,13 @@ mod dedup;
 mod deliver;
 mod failure;
 mod fetch_task;
+mod finality;
 mod options;
 mod prefetch;
 mod refused;
+mod run_mode;
 mod schedule;
+mod submission_gate;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -39,15 +42,13 @@ pub(crate) use adopt::GONE;
 pub(crate) use commit::UncommittedWindow;
 pub(crate) use dedup::Late;
 pub(crate) use deliver::WindowDelivery;
-pub(crate) use failure::say_held;
 #[cfg(test)]
 pub(crate) use fetch_task::FetchTask;
-pub(crate) use fetch_task::SubmissionGate;
-pub use options::{LedgerOptions, RunMode};
+pub(crate) use finality::say_held;
+pub use options::LedgerOptions;
+pub use run_mode::RunMode;
 pub use schedule::depth;
-
-/// Documents of a window that are fetched at once.
-const FETCH_AHEAD: usize = 4;
+pub(crate) use submission_gate::SubmissionGate;
 
 /// All windows, sent to the sinks; not all of them are safe yet.
 pub(crate) struct Delivered {

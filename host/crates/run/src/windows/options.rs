@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::schedule::Rules;
+use super::run_mode::RunMode;
+use super::schedule::ScheduleRules;
 use crate::stream_ledger::StreamLedger;
 use ledger::{Stream, Tier};
 use sandbox::Description;
@@ -26,20 +27,6 @@ pub struct LedgerOptions {
     pub wanted: RunMode,
 }
 
-/// What a run with a ledger asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunMode {
-    /// What is due since the watermark.
-    Incremental,
-    /// The period of the run, whatever was committed of it.
-    Period,
-    /// What of the period of the run was never committed, in windows of at most so many days.
-    Backfill {
-        /// Days.
-        days: u32,
-    },
-}
-
 impl LedgerOptions {
     /// Keeps nothing: the run is one window over a ledger that is forgotten when the process ends.
     pub(crate) fn nothing(stream: Stream) -> LedgerOptions {
@@ -54,8 +41,8 @@ impl LedgerOptions {
     }
 
     /// What decides about windows at this time.
-    pub(crate) fn rules(&self, now: Timestamp, about: &Description) -> Rules {
-        Rules {
+    pub(crate) fn rules(&self, now: Timestamp, about: &Description) -> ScheduleRules {
+        ScheduleRules {
             now,
             lag: self.lag,
             granularity: about.granularity,

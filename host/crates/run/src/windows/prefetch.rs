@@ -10,8 +10,8 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::FETCH_AHEAD;
-use super::fetch_task::{FetchTask, SpooledDocument, SubmissionGate, of_fetch};
+use super::fetch_task::{FetchTask, SpooledDocument, of_fetch};
+use super::submission_gate::{FETCH_AHEAD, SubmissionGate};
 use crate::RunError;
 use crate::fetching::Fetch;
 use crate::stream_ledger::StreamLedger;

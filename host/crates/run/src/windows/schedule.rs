@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::options::RunMode;
+use super::run_mode::RunMode;
 use crate::retention::oldest;
 use crate::window::{Window, WindowError, after, day_of, end_of_day, start_of};
 use ledger::{Interval, Record, Tier, WindowEnd, merged, without};
@@ -26,7 +26,7 @@ pub fn depth(granularity: Granularity, look_back: &[Tier]) -> u64 {
 
 /// What decides about windows besides the record.
 #[derive(Debug, Clone)]
-pub(crate) struct Rules {
+pub(crate) struct ScheduleRules {
     /// The host's clock.
     pub(crate) now: Timestamp,
     /// How long after an event it may still be missing at the source.
@@ -84,7 +84,7 @@ impl Schedule {
     }
 }
 
-impl Rules {
+impl ScheduleRules {
     /// What is due since the watermark, and what is looked for again behind it. A stream without one begins with today.
     pub(crate) fn due(&self, record: &Record) -> Result<Schedule, WindowError> {
         let end = self.reported()?;
@@ -162,7 +162,7 @@ impl Rules {
     /// What of a period was never committed, in windows of at most so many days. What of it the server no longer has is
     /// lost, unless that is known already.
     pub(crate) fn missing(&self, record: &Record, period: Window, days: u32) -> Result<Schedule, WindowError> {
-        let rules = Rules {
+        let rules = ScheduleRules {
             window_days: Some(self.window_days.map_or(days, |most| most.min(days))),
             ..self.clone()
         };
@@ -259,7 +259,7 @@ impl Rules {
 
 /// What there is to ask for; the adopted windows are committed, or will be at the end of this run.
 pub(crate) fn after_adoption(
-    rules: &Rules,
+    rules: &ScheduleRules,
     wanted: RunMode,
     period: Window,
     mut record: Record,

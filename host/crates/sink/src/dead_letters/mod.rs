@@ -48,12 +48,12 @@ pub struct DeadLetterFill {
 }
 
 /// An event and why it could not be delivered.
-#[derive(Debug, Clone, Copy)]
-pub struct Undelivered<'a> {
+#[derive(Debug, Clone)]
+pub struct Undelivered {
     /// The event.
-    pub event: &'a Event,
+    pub event: Event,
     /// Why, in one line.
-    pub reason: &'a str,
+    pub reason: String,
     /// The first attempt.
     pub first_attempt: Timestamp,
     /// The last one.

@@ -16,7 +16,6 @@ use std::{
 
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
-    task::spawn_blocking,
     time::{Instant, sleep, timeout_at},
 };
 
@@ -68,7 +67,7 @@ impl FolderLock {
         loop {
             let tried = path.clone();
             // Where the wait is given up meanwhile, what was locked goes with the answer that nobody hears.
-            let attempt = spawn_blocking(move || attempt(&tried)).await;
+            let attempt = base::blocking(move || attempt(&tried)).await;
             if let Some(file) = attempt.map_err(io::Error::other)?? {
                 return Ok(FolderLock {
                     _file: file,

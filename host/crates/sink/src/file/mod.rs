@@ -166,7 +166,7 @@ impl FileSink {
             _ => None,
         };
         let buffer = std::mem::take(&mut self.buffer);
-        let task = tokio::task::spawn_blocking(move || {
+        let task = base::blocking(move || {
             let carry_out = || -> io::Result<(State, u64, T)> {
                 let partial = match open {
                     Some(partial) => partial,
@@ -304,7 +304,7 @@ impl FileSink {
             }
             None => None,
         };
-        let nameless = tokio::task::spawn_blocking(move || StagedFile::only(finished, path, &folder, growth)).await;
+        let nameless = base::blocking(move || StagedFile::only(finished, path, &folder, growth)).await;
         let nameless = nameless
             .map_err(|_| self.ended())?
             .map_err(|source| self.write_error(source))?;
@@ -328,7 +328,7 @@ impl FileSink {
                     journal.intend(&seal).await.map_err(kept)?;
                 }
             }
-            let named = tokio::task::spawn_blocking(move || nameless.name()).await;
+            let named = base::blocking(move || nameless.name()).await;
             match named
                 .map_err(|_| self.ended())?
                 .map_err(|source| self.write_error(source))?

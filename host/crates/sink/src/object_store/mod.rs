@@ -191,7 +191,7 @@ impl ObjectStoreSink {
 async fn put_file(folder: &std::path::Path, key: &Path, bytes: Vec<u8>, mode: FileMode) -> Result<(), ReceiverError> {
     let path = folder.join(key.as_ref());
     let told = path.clone();
-    let written = tokio::task::spawn_blocking(move || file::put_new(&path, &bytes, mode)).await;
+    let written = base::blocking(move || file::put_new(&path, &bytes, mode)).await;
     match written {
         Ok(written) => written.map_err(|error| meaning::of_folder(&told, &error)),
         Err(_) => Err(ReceiverError::transient("the write was given up")),

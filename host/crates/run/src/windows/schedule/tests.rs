@@ -11,8 +11,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn rules(now: Timestamp, granularity: Granularity) -> Rules {
-    Rules {
+fn rules(now: Timestamp, granularity: Granularity) -> ScheduleRules {
+    ScheduleRules {
         now,
         lag: Duration::from_secs(900),
         granularity,
@@ -44,7 +44,7 @@ fn commit(record: &mut Record, now: Timestamp, planned: Planned) {
     record.commit(&end);
 }
 
-fn commit_all(record: &mut Record, rules: &Rules) {
+fn commit_all(record: &mut Record, rules: &ScheduleRules) {
     let schedule = rules.due(record).unwrap();
     record.watermark = record.watermark.or(schedule.begin);
     for planned in schedule.windows {
@@ -134,7 +134,7 @@ fn a_source_that_knows_instants_is_asked_for_the_past_again() {
     let mut record = record();
     let hour = Duration::from_secs(3600);
     record.look_back.depth = 6 * 3600;
-    let looking = |now: &str| Rules {
+    let looking = |now: &str| ScheduleRules {
         look_back: vec![
             Tier {
                 age: hour,
@@ -164,7 +164,7 @@ fn a_source_that_knows_instants_is_asked_for_the_past_again() {
     }
     // Nothing is asked for where nothing is new, nor what a server no longer has.
     assert!(looking("2025-03-31T13:15:00Z").due(&record).unwrap().windows.is_empty());
-    let later = Rules {
+    let later = ScheduleRules {
         retention_days: Some(1),
         ..looking("2025-04-01T19:00:00Z")
     };
@@ -176,7 +176,7 @@ fn a_source_that_knows_instants_is_asked_for_the_past_again() {
 
 #[test]
 fn what_lies_before_what_the_server_keeps_is_in_doubt() {
-    let kept = |granularity| Rules {
+    let kept = |granularity| ScheduleRules {
         kept: Some(Duration::from_secs(30 * 86_400)),
         ..rules(at("2025-03-31T12:00:00Z"), granularity)
     };
@@ -219,7 +219,7 @@ fn a_period_is_reached_as_long_as_the_server_keeps_all_of_it() {
     let instant = rules(now, Granularity::Instant);
     assert!(instant.reaches(period("2025-03-03T12:00:00Z")).unwrap());
     assert!(!instant.reaches(period("2025-03-03T11:59:59.999Z")).unwrap());
-    let forever = Rules {
+    let forever = ScheduleRules {
         retention_days: None,
         ..day
     };
@@ -299,7 +299,7 @@ proptest! {
         let mut now = Timestamp::from_millisecond(start).unwrap();
         let first = start_of(day_of(now)).unwrap();
         for step in steps {
-            let rules = Rules { retention_days: None, window_days, ..rules(now, granularity) };
+            let rules = ScheduleRules { retention_days: None, window_days, ..rules(now, granularity) };
             let schedule = rules.due(&record).unwrap();
             record.watermark = record.watermark.or(schedule.begin);
             prop_assert!(schedule.lost.is_empty());
@@ -349,7 +349,7 @@ proptest! {
             prop_assert_eq!(period.to, start_of(last.tomorrow().unwrap()).unwrap());
             prop_assert_eq!(day_of(period.from), day_of(at(start)));
         }
-        let rules = Rules { window_days, ..rules(now, granularity) };
+        let rules = ScheduleRules { window_days, ..rules(now, granularity) };
         let mut next = period.from;
         for planned in rules.period(period).unwrap().windows {
             prop_assert_eq!(planned.window.from, next);

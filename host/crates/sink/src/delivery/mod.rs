@@ -5,94 +5,27 @@
 //! given up, or where the sink is unusable as it is, it counts as down: what follows becomes dead letters at once, but for an attempt now and then. A
 //! delivery whose events are kept elsewhere [waits](Delivery::wait_when_down) instead: it ends there.
 
+mod batch;
+mod counters;
+mod dead_letter_context;
+mod policy;
+
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::dead_letters::{DeadLetters, Undelivered};
-use super::{BatchLimits, IntentLog, Rejection, Sink, SinkError, Verdict};
-use event::{Event, Provenance};
+use crate::{BatchLimits, Guarantee, IntentLog, Sink, SinkError, Verdict};
+use batch::{BatchOutcome, UnsettledBatch, fitting};
+use dead_letter_context::Attempts;
+use event::Event;
 
-/// When a batch is delivered again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeliveryPolicy {
-    /// The shortest wait before another attempt. Default 200 ms.
-    pub min_delay: Duration,
-    /// The longest wait of our own choosing; also how often a sink that is down is tried. Default 10 s.
-    pub max_delay: Duration,
-    /// From the first attempt of a batch to the start of the last. Default 60 s; a longer wait that the receiver asks for
-    /// ends the attempts.
-    pub max_elapsed: Duration,
-}
-
-impl Default for DeliveryPolicy {
-    fn default() -> Self {
-        DeliveryPolicy {
-            min_delay: Duration::from_millis(200),
-            max_delay: Duration::from_secs(10),
-            max_elapsed: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What came of a sink's events; readable while they are under way.
-#[derive(Debug, Default)]
-pub struct DeliveryCounters {
-    delivered: AtomicU64,
-    retries: AtomicU64,
-    dead_lettered: AtomicU64,
-    undelivered: AtomicU64,
-    closed: AtomicBool,
-}
-
-impl DeliveryCounters {
-    /// Events that the receiver has taken.
-    pub fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
-    }
-
-    /// Deliveries that were repeated.
-    pub fn retries(&self) -> u64 {
-        self.retries.load(Ordering::Relaxed)
-    }
-
-    /// Events set aside.
-    pub fn dead_lettered(&self) -> u64 {
-        self.dead_lettered.load(Ordering::Relaxed)
-    }
-
-    /// Events neither taken nor set aside.
-    pub fn undelivered(&self) -> u64 {
-        self.undelivered.load(Ordering::Relaxed)
-    }
-
-    /// Whether the reader of the output has gone, as `head` does.
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
-    }
-
-    fn add(counter: &AtomicU64, count: usize) {
-        counter.fetch_add(count as u64, Ordering::Relaxed);
-    }
-}
-
-/// Where events go that cannot be delivered.
-#[derive(Debug, Clone)]
-pub struct DeadLetterContext {
-    /// The store.
-    pub dead_letters: Arc<DeadLetters>,
-    /// What the sink leads to, in a text without secrets; none where nobody configured it.
-    pub destination: Option<String>,
-    /// The run that the events come from.
-    pub run_id: String,
-    /// What is true of all its events.
-    pub provenance: Arc<Provenance>,
-}
+pub use counters::DeliveryCounters;
+pub use dead_letter_context::DeadLetterContext;
+pub use policy::DeliveryPolicy;
 
 /// A sink, its batches, its retries, and what came of them.
 pub struct Delivery {
@@ -111,75 +44,6 @@ pub struct Delivery {
     tally: Arc<DeliveryCounters>,
     /// The first thing that kept an event from being a dead letter.
     trouble: Option<String>,
-}
-
-/// What became of a batch after all attempts.
-enum Outcome {
-    /// What is left was taken.
-    Accepted,
-    /// What is left was refused for good, or given up.
-    Refused(String),
-    /// What is left is too much at once.
-    TooLarge(String),
-}
-
-/// A batch on its way, of which some events may have been dealt with. Nothing of that is kept or counted before the batch
-/// is at its end: one that is given back to whoever has its events comes again as a whole.
-struct Part<'a> {
-    left: Cow<'a, [Event]>,
-    taken: usize,
-    refused: Vec<(Event, String)>,
-}
-
-impl<'a> Part<'a> {
-    fn new(batch: impl Into<Cow<'a, [Event]>>) -> Self {
-        Part {
-            left: batch.into(),
-            taken: 0,
-            refused: Vec::new(),
-        }
-    }
-
-    /// Takes note of what became of some of what is left; the events at the places `retried` stay. Says whether there
-    /// was any progress.
-    fn narrow(&mut self, rejected: Vec<Rejection>, retried: &[usize]) -> bool {
-        let before = self.left.len();
-        let rejected = rejected
-            .into_iter()
-            .filter_map(|rejection| Some((self.left.get(rejection.index)?.clone(), rejection.reason)));
-        let rejected: Vec<_> = rejected.collect();
-        let left: Vec<Event> = retried
-            .iter()
-            .filter_map(|place| self.left.get(*place).cloned())
-            .collect();
-        self.taken += before.saturating_sub(rejected.len() + left.len());
-        self.refused.extend(rejected);
-        let progress = left.len() < before;
-        self.left = Cow::Owned(left);
-        progress
-    }
-
-    /// What is left, in halves.
-    fn halves(self) -> (Cow<'a, [Event]>, Cow<'a, [Event]>) {
-        let half = self.left.len() / 2;
-        match self.left {
-            Cow::Borrowed(left) => {
-                let (first, second) = left.split_at(half);
-                (first.into(), second.into())
-            }
-            Cow::Owned(mut first) => {
-                let second = first.split_off(half);
-                (first.into(), second.into())
-            }
-        }
-    }
-}
-
-/// The attempts of one batch.
-struct Attempts {
-    count: u32,
-    first: Timestamp,
-    last: Timestamp,
 }
 
 impl Delivery {
@@ -213,7 +77,7 @@ impl Delivery {
     }
 
     /// What the sink promises.
-    pub fn guarantee(&self) -> super::Guarantee {
+    pub fn guarantee(&self) -> Guarantee {
         self.sink.guarantee()
     }
 
@@ -320,26 +184,22 @@ impl Delivery {
             if events.is_empty() {
                 continue;
             }
-            let mut attempts = Attempts {
-                count: 0,
-                first: Timestamp::now(),
-                last: Timestamp::now(),
-            };
-            let mut part = Part::new(events);
+            let mut attempts = Attempts::none_yet();
+            let mut part = UnsettledBatch::new(events);
             let outcome = self.attempt(&mut part, &mut attempts).await?;
             DeliveryCounters::add(&self.tally.delivered, part.taken);
-            let refused = part.refused.iter().map(|(event, reason)| (event, reason.as_str()));
-            self.set_aside(refused.collect(), &attempts);
+            self.set_aside(std::mem::take(&mut part.refused), &attempts).await;
             match outcome {
-                Outcome::Accepted => DeliveryCounters::add(&self.tally.delivered, part.left.len()),
-                Outcome::TooLarge(_) if part.left.len() > 1 => {
+                BatchOutcome::Accepted => DeliveryCounters::add(&self.tally.delivered, part.left.len()),
+                BatchOutcome::TooLarge(_) if part.left.len() > 1 => {
                     let (first, second) = part.halves();
                     parts.push(second);
                     parts.push(first);
                 }
-                Outcome::Refused(reason) | Outcome::TooLarge(reason) => {
-                    let refused = part.left.iter().map(|event| (event, reason.as_str()));
-                    self.set_aside(refused.collect(), &attempts);
+                BatchOutcome::Refused(reason) | BatchOutcome::TooLarge(reason) => {
+                    let left = part.left.into_owned().into_iter();
+                    let refused = left.map(|event| (event, reason.clone())).collect();
+                    self.set_aside(refused, &attempts).await;
                 }
             }
         }
@@ -347,11 +207,15 @@ impl Delivery {
     }
 
     /// Delivers a batch until there is an outcome for what is left of it.
-    async fn attempt(&mut self, part: &mut Part<'_>, attempts: &mut Attempts) -> Result<Outcome, SinkError> {
+    async fn attempt(
+        &mut self,
+        part: &mut UnsettledBatch<'_>,
+        attempts: &mut Attempts,
+    ) -> Result<BatchOutcome, SinkError> {
         if let Some((tried, reason)) = &self.down
             && tried.elapsed() < self.policy.max_delay
         {
-            return Ok(Outcome::Refused(format!("the sink is down: {reason}")));
+            return Ok(BatchOutcome::Refused(format!("the sink is down: {reason}")));
         }
         let started = Instant::now();
         let mut waits = ExponentialBuilder::default()
@@ -381,12 +245,12 @@ impl Delivery {
                 Verdict::Retry { after, reason } | Verdict::Unacknowledged { after, reason } => (after, reason),
                 Verdict::Accepted => {
                     self.down = None;
-                    return Ok(Outcome::Accepted);
+                    return Ok(BatchOutcome::Accepted);
                 }
                 Verdict::Rejected(rejected) => {
                     self.down = None;
                     part.narrow(rejected, &[]);
-                    return Ok(Outcome::Accepted);
+                    return Ok(BatchOutcome::Accepted);
                 }
                 Verdict::Partial {
                     rejected,
@@ -398,17 +262,17 @@ impl Delivery {
                         self.down = None;
                     }
                     if part.left.is_empty() {
-                        return Ok(Outcome::Accepted);
+                        return Ok(BatchOutcome::Accepted);
                     }
                     (after, reason)
                 }
                 Verdict::TooLarge { reason } => {
                     self.down = None;
-                    return Ok(Outcome::TooLarge(reason));
+                    return Ok(BatchOutcome::TooLarge(reason));
                 }
                 Verdict::Refused { reason } => {
                     self.down = None;
-                    return Ok(Outcome::Refused(reason));
+                    return Ok(BatchOutcome::Refused(reason));
                 }
                 // Asking again changes nothing, and a credential that is tried too often may be locked.
                 Verdict::Unusable { reason } if self.waits => return Err(SinkError::Shut { reason }),
@@ -417,7 +281,7 @@ impl Delivery {
                         tracing::warn!(sink = %self.sink.name(), "the sink cannot be used: {reason}");
                     }
                     self.down = Some((Instant::now(), reason.clone()));
-                    return Ok(Outcome::Refused(reason));
+                    return Ok(BatchOutcome::Refused(reason));
                 }
             };
             let wait = waits.next().unwrap_or(self.policy.max_delay);
@@ -435,7 +299,7 @@ impl Delivery {
                     tracing::warn!(sink = %self.sink.name(), attempts = attempts.count, "the sink is down: {reason}");
                 }
                 self.down = Some((Instant::now(), reason.clone()));
-                return Ok(Outcome::Refused(format!("given up: {reason}")));
+                return Ok(BatchOutcome::Refused(format!("given up: {reason}")));
             }
             let wait_ms = wait.as_millis() as u64;
             if asking {
@@ -449,63 +313,25 @@ impl Delivery {
     }
 
     /// Keeps events that were refused, each with its reason.
-    fn set_aside(&mut self, refused: Vec<(&Event, &str)>, attempts: &Attempts) {
-        if refused.is_empty() {
-            return;
-        }
-        let letters: Vec<_> = refused
-            .iter()
-            .map(|&(event, reason)| Undelivered {
-                event,
-                reason,
-                first_attempt: attempts.first,
-                last_attempt: attempts.last,
-                attempts: attempts.count,
-            })
-            .collect();
-        let DeadLetterContext {
-            dead_letters,
-            destination,
-            run_id,
-            provenance,
-        } = &self.remains;
-        // This waits for the disk; the other sinks' tasks go on, on other threads.
-        let kept = dead_letters.add((self.sink.name(), destination.as_deref()), run_id, provenance, &letters);
-        match kept {
+    async fn set_aside(&mut self, refused: Vec<(Event, String)>, attempts: &Attempts) {
+        let count = refused.len();
+        let Some((_, reason)) = refused.first() else { return };
+        let reason = reason.clone();
+        match self.remains.keep(self.sink.name(), refused, attempts).await {
             Ok(()) => {
                 if self.tally.dead_lettered() == 0 {
-                    let reason = letters.first().map(|letter| letter.reason).unwrap_or_default();
                     tracing::warn!(sink = %self.sink.name(), "events are kept as dead letters: {reason}");
                 }
-                DeliveryCounters::add(&self.tally.dead_lettered, letters.len());
+                DeliveryCounters::add(&self.tally.dead_lettered, count);
             }
-            Err(error) => {
+            Err(text) => {
                 // Whoever asks at the end says how many they were, and what can be done.
-                let text = super::answer::in_one_line(&error);
-                tracing::debug!(sink = %self.sink.name(), events = letters.len(), "not delivered and not kept: {text}");
-                DeliveryCounters::add(&self.tally.undelivered, letters.len());
+                tracing::debug!(sink = %self.sink.name(), events = count, "not delivered and not kept: {text}");
+                DeliveryCounters::add(&self.tally.undelivered, count);
                 self.trouble.get_or_insert(text);
             }
         }
     }
-}
-
-/// How many of the events fit into a batch that already holds so many; at least one where it is empty.
-fn fitting(events: &[Event], limits: BatchLimits, held: usize, held_bytes: usize) -> usize {
-    if limits.bytes == usize::MAX {
-        return limits.events.max(1).saturating_sub(held).min(events.len());
-    }
-    let mut bytes = held_bytes;
-    let mut count = 0;
-    for event in events {
-        bytes = bytes.saturating_add(event.bytes());
-        let total = held + count;
-        if total >= limits.events.max(1) || (total > 0 && bytes > limits.bytes) {
-            break;
-        }
-        count += 1;
-    }
-    count
 }
 
 #[cfg(test)]

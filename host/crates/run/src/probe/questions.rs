@@ -1,16 +1,10 @@
-//! Whether a connection can be used, and what can be seen of it: the harmless requests behind `host check`.
-//!
-//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. What their
-//! answers tell besides, and that of one more, are the [`facts`]. Which roles the reports need is on their
-//! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
+//! The harmless requests: each is one step of a check, and says what is lacking where it fails.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::facts::{self, Fact};
 use base::ErrorKind;
 use remote::{Answer, Remote, RemoteError, Request};
-use sandbox::ConnectionKind;
 
 const EPM_LOGINS: &str = "ask the administrator for the role Service Administrator, or any predefined role with the \
      application role Access Control - View; Invalid Login needs Identity Domain Administrator with any predefined role";
@@ -35,50 +29,10 @@ pub struct ProbeFailure {
     pub class: ErrorKind,
 }
 
-/// What there is to say of a connection that can be used.
-#[derive(Debug)]
-pub struct Found {
-    /// The steps that went well.
-    pub steps: Vec<&'static str>,
-    /// What could be seen, and what could not.
-    pub facts: Vec<Fact>,
-}
-
-/// Tries a connection at the time `now`.
-///
-/// # Errors
-///
-/// The first step that did not go well. A fact that cannot be seen is none.
-pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Result<Found, ProbeFailure> {
-    match kind {
-        ConnectionKind::Epm => {
-            let files = ask(
-                remote,
-                "files",
-                &["interop", "rest", "v2", "files", "list"],
-                &[],
-                EPM_FILES,
-            )
-            .await?;
-            let today = now.to_zoned(TimeZone::UTC).date();
-            let logins = sign_ins(remote, today).await?;
-            let facts = facts::of_epm(remote, today, [&files, &logins]).await;
-            Ok(Found {
-                steps: vec!["reached", "signed in", "may list files", "may read logins"],
-                facts,
-            })
-        }
-        ConnectionKind::IdentityDomain => {
-            let filter = format!("timestamp ge \"{now:.3}\"");
-            let query = [("count", "1"), ("filter", filter.as_str())];
-            let none = audit_events(remote, &query).await?;
-            let facts = facts::of_domain(remote, now, &none).await;
-            Ok(Found {
-                steps: vec!["reached", "signed in", "may read audit events"],
-                facts,
-            })
-        }
-    }
+/// The files of the environment, in the answer.
+pub(super) async fn files(remote: &Remote) -> Result<Answer, ProbeFailure> {
+    let path = ["interop", "rest", "v2", "files", "list"];
+    ask(remote, "files", &path, &[], EPM_FILES).await
 }
 
 /// The sign-ins of one day, in the answer: no job, and no file.
@@ -94,9 +48,9 @@ pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Res
     ask(remote, "events", &["admin", "v1", "AuditEvents"], query, DOMAIN_EVENTS).await
 }
 
-/// What tells a failure that comes with HTTP 200.
+/// The members that tell a failure that comes with HTTP 200.
 #[derive(Deserialize)]
-struct Envelope {
+struct FailureMembers {
     #[serde(default)]
     status: serde_json::Value,
     #[serde(default)]
@@ -141,7 +95,7 @@ async fn ask(
         hint: None,
         class: ErrorKind::Failed,
     };
-    let envelope: Envelope =
+    let envelope: FailureMembers =
         serde_json::from_slice(&answer.body).map_err(|_| malformed("the server's answer is no JSON object".into()))?;
     // `AuditEvents` has no status; EPM writes it as a number or as text, and 0 means success.
     match envelope

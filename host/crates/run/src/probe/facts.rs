@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde_json::Value;
 
-use super::probe::{self, ProbeFailure};
+use super::questions::{self, ProbeFailure};
 use base::counted::counted;
 use remote::{Answer, Remote};
 
@@ -66,7 +66,7 @@ pub(super) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> 
     // The oldest day that is kept in whole, whatever zone the server counts its days in.
     let days = EPM_DAYS - 1;
     let old = match today.checked_sub(days.days()) {
-        Ok(day) => Some((day, patiently(probe::sign_ins(remote, day)).await)),
+        Ok(day) => Some((day, patiently(questions::sign_ins(remote, day)).await)),
         Err(_) => None,
     };
     let retention = match &old {
@@ -107,7 +107,7 @@ pub(super) async fn of_domain(remote: &Remote, now: Timestamp, seen: &Answer) ->
         ("sortOrder", "ascending"),
         ("count", "1"),
     ];
-    let answer = patiently(probe::audit_events(remote, &query)).await;
+    let answer = patiently(questions::audit_events(remote, &query)).await;
     let oldest = answer.as_ref().ok().and_then(first_timestamp);
     let read = oldest.as_deref().map(str::parse::<Timestamp>);
     let retention = match (&answer, &read) {

@@ -1,27 +1,34 @@
-//! The stream of a run: whether it goes on from the ledger, and what the ledger is told of it.
+//! The ledger of a run: whether its progress counts, which stream it goes on with, and what the ledger is told of it.
+//!
+//! A [`RunLedger`] is the file that a run keeps its progress in; a [`RunStream`] is that ledger, opened, with the stream of the
+//! run, and makes [`LedgerOptions`] once the sinks are there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::args::RunArgs;
-use crate::commands::ledger::warn_where_gone;
-use crate::commands::report::Report;
-use crate::error::CliError;
-use crate::log;
-use ::ledger::{Record, SqliteLedger, Tier};
-use ::run::streams::{FoundStream, find};
-use ::run::{LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
+use base::{ErrorKind, database};
 use event::Provenance;
+use ledger::{Record, SqliteLedger, Stream, Tier};
 use remote::Settings;
+use run::streams::{FoundStream, find};
+use run::{LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
 use sandbox::Granularity;
-use setup::config::{Config, LookBackStep};
+
+use crate::SetupError;
+use crate::config::{Config, LookBackStep};
+use crate::report::PreparedReport;
+use crate::state;
+
+/// The target of warnings that a quiet run says too: without them, evidence would be missing in silence.
+pub const EVIDENCE: &str = "evidence";
 
 /// Seconds.
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
 /// How long after an event it may still be missing at the source, unless the configuration says otherwise.
-const LAG: std::time::Duration = std::time::Duration::from_secs(15 * MINUTE);
+const LAG: Duration = Duration::from_secs(15 * MINUTE);
 /// How far runs look back, and how often, unless the configuration says otherwise: seconds.
 const LOOK_BACK: [(u64, u64); 3] = [(HOUR, 0), (6 * HOUR, HOUR), (48 * HOUR, 24 * HOUR)];
 /// The name of the sink that writes to the standard output.
@@ -29,56 +36,95 @@ const STDOUT: &str = "stdout";
 /// Windows in flight at once, unless said otherwise.
 const WINDOWS_AHEAD: u16 = 4;
 
+/// Where a run keeps its progress, as somebody asks for it.
+#[derive(Debug)]
+pub struct LedgerChoice<'a> {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether somebody named the file, and so said that the run counts whatever sinks it delivers to.
+    pub named: bool,
+    /// The sinks that were named; where there are none, the routes say where events go.
+    pub sinks: &'a [String],
+}
+
 /// Where a run keeps its progress.
+#[derive(Debug)]
 pub struct RunLedger(PathBuf);
 
-/// Where a run keeps its progress, unless it only looks: it delivers to other sinks than those that its stream is collected
-/// for, and nobody said that it counts. A ledger that is not there yet is not made.
-pub async fn ledger(
-    path: PathBuf,
-    args: &RunArgs,
-    report: &Report,
-    provenance: &Provenance,
-    settings: &Settings,
-) -> Result<Option<RunLedger>, CliError> {
-    let mut sinks = None;
-    if path.exists() {
-        let found = RunStream::find(path.clone(), provenance, &report.request.parameters, settings).await?;
-        sinks = found.found.record.and_then(collected_for);
-    }
-    let routed = routed(&report.config, &provenance.report);
-    let named = match &routed {
-        _ if !args.sinks.is_empty() => args.sinks.clone(),
-        // What the routes say today is what the stream is collected for.
-        Some(routed) => routed.clone(),
-        None => vec![STDOUT.to_owned()],
-    };
-    let looks =
-        |sinks: &Vec<String>| args.ledger.is_none() && routed.as_ref() != Some(&named) && !serves(&named, sinks);
-    match sinks.or_else(|| routed.clone()).filter(looks) {
-        Some(sinks) => {
-            say_that_it_looks(&named, provenance, &sinks);
-            Ok(None)
+impl RunLedger {
+    /// The ledger of a run, unless the run only looks: it delivers to other sinks than those that its stream is collected for,
+    /// and nobody said that it counts. A ledger that is not there yet is not made.
+    ///
+    /// # Errors
+    ///
+    /// Where the ledger is there and cannot be read.
+    pub async fn of_run(
+        choice: LedgerChoice<'_>,
+        report: &PreparedReport,
+        provenance: &Provenance,
+        settings: &Settings,
+    ) -> Result<Option<RunLedger>, SetupError> {
+        let mut sinks = None;
+        if choice.path.exists() {
+            let found = RunStream::find(choice.path.clone(), report, provenance, settings).await?;
+            sinks = found.found.record.and_then(collected_for);
         }
-        None => Ok(Some(RunLedger(path))),
+        let routed = routed(&report.config, &provenance.report);
+        let named = match &routed {
+            _ if !choice.sinks.is_empty() => choice.sinks.to_vec(),
+            // What the routes say today is what the stream is collected for.
+            Some(routed) => routed.clone(),
+            None => vec![STDOUT.to_owned()],
+        };
+        let looks = |sinks: &Vec<String>| !choice.named && routed.as_ref() != Some(&named) && !serves(&named, sinks);
+        match sinks.or_else(|| routed.clone()).filter(looks) {
+            Some(sinks) => {
+                say_that_it_looks(&named, provenance, &sinks);
+                Ok(None)
+            }
+            None => Ok(Some(RunLedger(choice.path))),
+        }
+    }
+
+    /// Opens the ledger, and finds the run's stream there.
+    ///
+    /// # Errors
+    ///
+    /// Where the ledger cannot be opened.
+    pub async fn open(
+        self,
+        wanted: RunMode,
+        report: &PreparedReport,
+        provenance: &Provenance,
+        settings: &Settings,
+    ) -> Result<RunStream, SetupError> {
+        let path = self.0.clone();
+        // Whatever becomes of the warning, the ledger is opened.
+        let _ = base::blocking(move || warn_where_gone(&path, wanted)).await;
+        RunStream::find(self.0, report, provenance, settings).await
     }
 }
 
-impl RunLedger {
-    /// Opens it, and claims the stream for this run.
-    pub async fn keeping(
-        self,
-        report: &Report,
-        provenance: &Provenance,
-        settings: &Settings,
-        wanted: RunMode,
-        windows_ahead: Option<u16>,
-        outlets: &[RunSink],
-    ) -> Result<LedgerOptions, CliError> {
-        warn_where_gone(&self.0, wanted);
-        let found = RunStream::find(self.0, provenance, &report.request.parameters, settings).await?;
-        found.keeping(report, settings, wanted, windows_ahead, outlets).await
+/// Says so where there was a ledger and is none: the locks beside it stay when it goes.
+fn warn_where_gone(path: &Path, wanted: RunMode) {
+    let gone = database::is_there(path).is_ok_and(|there| !there);
+    let mut locks = path.to_owned().into_os_string();
+    locks.push("-locks");
+    let locks = PathBuf::from(locks);
+    if !gone || !std::fs::read_dir(&locks).is_ok_and(|mut locks| locks.next().is_some()) {
+        return;
     }
+    let then = match wanted {
+        RunMode::Incremental => "this run begins with today",
+        RunMode::Period | RunMode::Backfill { .. } => "nothing is known of what was collected before",
+    };
+    tracing::warn!(
+        target: EVIDENCE,
+        "the ledger {} is gone, though {} shows that there was one: {then}. To restore it, put a backup in its place and run \
+         again; without one, `host backfill` collects the days before",
+        path.display(),
+        locks.display()
+    );
 }
 
 /// A ledger, opened, and what it knows of a run's stream.
@@ -88,29 +134,46 @@ pub struct RunStream {
 }
 
 impl RunStream {
-    /// Opens a ledger and finds a stream there, or that there is none yet.
+    /// Opens a ledger and finds the stream of a run there, or that there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// Where the ledger cannot be opened or read.
     pub async fn find(
         path: PathBuf,
+        report: &PreparedReport,
         provenance: &Provenance,
-        parameters: &[(String, String)],
         settings: &Settings,
-    ) -> Result<RunStream, CliError> {
-        let ledger = SqliteLedger::open(path)?;
-        let Provenance { connection, report, .. } = provenance;
-        let found = find(&ledger, connection, report, parameters, Some(&origin(&settings.base))).await?;
+    ) -> Result<RunStream, SetupError> {
+        let ledger = open(path).await?;
+        let origin = origin(&settings.base);
+        let Provenance {
+            connection,
+            report: name,
+            ..
+        } = provenance;
+        let found = find(&ledger, connection, name, &report.request.parameters, Some(&origin)).await?;
         Ok(RunStream { ledger, found })
     }
 
+    /// The stream.
+    pub fn stream(&self) -> &Stream {
+        &self.found.stream
+    }
+
     /// Claims the stream for this run.
-    pub async fn keeping(
+    ///
+    /// # Errors
+    ///
+    /// Where another run has it, or it was collected from another server.
+    pub async fn claim(
         self,
-        report: &Report,
+        report: &PreparedReport,
         settings: &Settings,
         wanted: RunMode,
         windows_ahead: Option<u16>,
         outlets: &[RunSink],
-    ) -> Result<LedgerOptions, CliError> {
-        log::about(|about| about.stream = Some(self.found.stream.to_string()));
+    ) -> Result<LedgerOptions, SetupError> {
         if self.found.record.is_none() && wanted == RunMode::Incremental {
             self.tell_of_others();
         }
@@ -161,7 +224,7 @@ impl RunStream {
         let stream = &self.found.stream;
         for moved in &self.found.moved {
             tracing::warn!(
-                target: log::EVIDENCE,
+                target: EVIDENCE,
                 "{stream} is new and begins with today; {moved} was collected from the same URL: if the connection was \
                  renamed, stop here and run `host ledger rename {} --to {}`",
                 moved.arguments(),
@@ -170,7 +233,7 @@ impl RunStream {
         }
         for sibling in &self.found.siblings {
             tracing::warn!(
-                target: log::EVIDENCE,
+                target: EVIDENCE,
                 "{stream} is new and begins with today, beside {sibling}; `host backfill {} --from DAY` gets what was before",
                 stream.arguments()
             );
@@ -179,21 +242,37 @@ impl RunStream {
 }
 
 /// The sinks that a stream is collected for: those that its record names, else those of the routes; none where neither says.
+///
+/// # Errors
+///
+/// Where the ledger is there and cannot be read.
 pub async fn collects_for(
     config: &Config,
     provenance: &Provenance,
     parameters: &[(String, String)],
-) -> Result<Option<Vec<String>>, CliError> {
+) -> Result<Option<Vec<String>>, SetupError> {
     let Provenance { connection, report, .. } = provenance;
     let mut sinks = None;
-    if let Ok(path) = setup::state::ledger(config)
+    if let Ok(path) = state::ledger(config)
         && path.exists()
     {
-        let ledger = SqliteLedger::open(path)?;
+        let ledger = open(path).await?;
         let found = find(&ledger, connection, report, parameters, None).await?;
         sinks = found.record.and_then(collected_for);
     }
     Ok(sinks.or_else(|| routed(config, report)))
+}
+
+/// Opens a ledger, on a thread that may wait for the disk.
+///
+/// # Errors
+///
+/// Where it cannot be opened.
+pub async fn open(path: PathBuf) -> Result<SqliteLedger, SetupError> {
+    match base::blocking(move || SqliteLedger::open(path)).await {
+        Ok(opened) => Ok(opened?),
+        Err(died) => Err(SetupError::new(ErrorKind::Internal, died.to_string())),
+    }
 }
 
 /// The sinks that the configuration's routes give a report's events to; none where no route does.
@@ -224,7 +303,7 @@ pub fn serves(named: &[String], sinks: &[String]) -> bool {
 fn say_that_it_looks(named: &[String], provenance: &Provenance, sinks: &[String]) {
     let Provenance { report, connection, .. } = provenance;
     tracing::warn!(
-        target: log::EVIDENCE,
+        target: EVIDENCE,
         "{report} @ {connection} is collected for {}, and this run delivers to {}: it does not count as collected, and the \
          next run delivers these events too; --ledger FILE makes it count",
         sinks.join(", "),
@@ -238,13 +317,12 @@ fn names(outlets: &[RunSink]) -> Vec<String> {
     names
 }
 
-/// What a stream's record keeps of where it is collected from.
+/// The URL that a stream's record keeps of where it is collected from.
 pub fn origin(base: &url::Url) -> String {
     base.as_str().trim_end_matches('/').to_owned()
 }
 
 fn tiers(configured: Option<&[LookBackStep]>) -> Vec<Tier> {
-    let seconds = std::time::Duration::from_secs;
     match configured {
         Some(steps) => (steps.iter())
             .map(|step| Tier {
@@ -254,8 +332,8 @@ fn tiers(configured: Option<&[LookBackStep]>) -> Vec<Tier> {
             .collect(),
         None => (LOOK_BACK.iter())
             .map(|(age, every)| Tier {
-                age: seconds(*age),
-                every: seconds(*every),
+                age: Duration::from_secs(*age),
+                every: Duration::from_secs(*every),
             })
             .collect(),
     }

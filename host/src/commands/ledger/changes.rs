@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
+use super::look::opened;
 use crate::args::{RenameArgs, ResetArgs, RewindArgs, StreamArgs};
-use crate::commands::gaps::bound;
-use crate::commands::ledger::opened;
+use crate::commands::asked::bound;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::render::print;
@@ -40,16 +40,20 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
     ledger.remove_all(&record.stream.ids_prefix()).await?;
     ledger.remove(&document.key, document.revision).await?;
     // Nothing of what was fetched stays behind; a removal that a kill cut short is made up for by the next run.
-    for document in spool::documents(&ledger.beside("spool"), Some(&record.stream)) {
-        std::fs::remove_file(&document.path).map_err(|error| {
-            let path = document.path.display();
-            CliError::usage(format!(
-                "the stream is forgotten, but {path} cannot be removed: {error}"
-            ))
-            .hint("remove it: it holds report data")
-        })?;
-    }
-    Ok(())
+    let (folder, stream) = (ledger.beside("spool"), record.stream.clone());
+    base::blocking(move || {
+        for document in spool::documents(&folder, Some(&stream)) {
+            std::fs::remove_file(&document.path).map_err(|error| {
+                let path = document.path.display();
+                CliError::usage(format!(
+                    "the stream is forgotten, but {path} cannot be removed: {error}"
+                ))
+                .hint("remove it: it holds report data")
+            })?;
+        }
+        Ok(())
+    })
+    .await?
 }
 
 /// `host ledger rewind`.

@@ -1,0 +1,19 @@
+//! What becomes of rows that are no events, as it is decided beforehand.
+
+use std::sync::Arc;
+
+use super::verdict::MaxRejected;
+use rejected::RejectedRows;
+
+/// The store of rows that are no events, and how many of them a document may have.
+#[derive(Debug, Clone, Default)]
+pub struct Rejects {
+    /// The place where rows are kept; none where the run keeps nothing on purpose.
+    pub store: Option<Arc<RejectedRows>>,
+    /// How much of a document may be rejected.
+    pub most: MaxRejected,
+    /// The URL that the rows are collected from.
+    pub source: Option<String>,
+    /// What the user typed to name the plugin.
+    pub plugin: String,
+}

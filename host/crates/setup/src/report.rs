@@ -1,0 +1,207 @@
+//! From what names a report to what its plugin is asked: period, parameters, clock.
+//!
+//! A [`ReportChoice`] is what somebody asks for; [`prepare`] loads the plugin and checks everything about it that needs no
+//! server, which makes a [`PreparedReport`] of it.
+
+use jiff::Timestamp;
+
+use base::ErrorKind;
+use event::{Product, Provenance};
+use remote::Settings;
+use run::{Period, PluginSummary, Summary, Window, WindowError, WindowSummary};
+use sandbox::{ConnectionKind, Description, Parameter, Plugin, PluginKind, Request};
+
+use crate::SetupError;
+use crate::config::{self, Config};
+use crate::plugins;
+use crate::recorded_run::RecordedRun;
+
+/// A report as somebody asks for it.
+#[derive(Debug, Clone)]
+pub struct ReportChoice {
+    /// A built-in report, a name under `[plugins]`, or a path.
+    pub plugin: String,
+    /// The period, as it was named.
+    pub period: Period,
+    /// Parameters, each `KEY=VALUE`.
+    pub parameters: Vec<String>,
+    /// The clock, where it is not this machine's.
+    pub clock: Option<Timestamp>,
+    /// What was asked in the run that was recorded: it takes the place of period, parameters and clock.
+    pub recorded: Option<RecordedRun>,
+    /// The run's name, where it has one already.
+    pub run_id: Option<String>,
+}
+
+/// A report plugin and what is asked of it.
+pub struct PreparedReport {
+    /// The configuration that was read.
+    pub config: Config,
+    /// The loaded component.
+    pub plugin: Plugin,
+    /// The plugin's account of itself.
+    pub description: Description,
+    /// The period.
+    pub window: Window,
+    /// The clock.
+    pub now: Timestamp,
+    /// The clock, where it is not this machine's.
+    pub clock: Option<Timestamp>,
+    /// The request that the plugin gets.
+    pub request: Request,
+    /// The run's name; part of the unique name.
+    pub run_id: String,
+}
+
+impl PreparedReport {
+    /// Says in a summary which plugin it is, and what is asked of it.
+    pub fn introduce(&self, summary: &mut Summary) {
+        summary.plugin = PluginSummary {
+            name: self.description.name.clone(),
+            version: self.description.version.clone(),
+            sha256: self.plugin.digest().to_string(),
+        };
+        summary.parameters.clone_from(&self.request.parameters);
+        summary.window = Some(WindowSummary {
+            from: self.window.from,
+            to: self.window.to,
+        });
+    }
+
+    /// What is true of all events of a run that asks a server with these settings.
+    pub fn provenance(&self, settings: &Settings) -> Provenance {
+        let product = match self.description.connection {
+            ConnectionKind::Epm => Product::EpmCloud,
+            ConnectionKind::IdentityDomain => Product::IdentityDomain,
+        };
+        let service = settings.base.host_str().unwrap_or_default();
+        let report = &self.description.name;
+        Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())
+    }
+
+    /// What a recording has to know of a run with these settings, so that a run from it asks the same.
+    pub fn to_be_recorded(&self, settings: &Settings) -> RecordedRun {
+        RecordedRun {
+            connection: settings.name.clone(),
+            tenant: settings.tenant.clone(),
+            now: self.now,
+            window: self.window,
+            parameters: self.request.parameters.clone(),
+            unique_name: self.request.unique_name.clone(),
+        }
+    }
+}
+
+/// Loads the plugin and checks everything about the request that needs no server. Blocks: a plugin is compiled and called.
+///
+/// # Errors
+///
+/// Where there is no such plugin or it fails, and where it cannot be asked for that.
+pub fn prepare(config: Config, choice: &ReportChoice) -> Result<PreparedReport, SetupError> {
+    let recorded = choice.recorded.as_ref();
+    let clock = recorded.map(|recorded| recorded.now).or(choice.clock);
+    let now = clock.unwrap_or_else(this_machine_s_clock);
+    let plugin = plugins::load(&config, &choice.plugin)?;
+    if plugin.kind() != PluginKind::Report {
+        let message = format!("{} is a sink plugin, not a report", choice.plugin);
+        return Err(SetupError::new(ErrorKind::Plugin, message).hint("name a sink with --sink"));
+    }
+    let description = plugin.report()?.describe()?;
+    let window = match recorded {
+        Some(recorded) => recorded.window,
+        None => {
+            let wrong = |error: WindowError| SetupError::told(ErrorKind::Usage, &error, error.hint());
+            choice.period.window(now, description.granularity).map_err(wrong)?
+        }
+    };
+    let parameters = match recorded {
+        Some(recorded) => recorded.parameters.clone(),
+        None => parameters(&choice.parameters, &description)?,
+    };
+    let run_id = choice.run_id.clone().unwrap_or_else(|| run_id(now));
+    let request = Request {
+        window: window.into(),
+        now: now.as_millisecond(),
+        parameters,
+        unique_name: match recorded {
+            Some(recorded) => recorded.unique_name.clone(),
+            None => format!("host-{}-{run_id}", description.name),
+        },
+    };
+    Ok(PreparedReport {
+        config,
+        plugin,
+        description,
+        window,
+        now,
+        clock,
+        request,
+        run_id,
+    })
+}
+
+/// The name by which a plugin is asked for later: its name, or the whole of its path.
+pub fn lasting_name(plugin: &str, config: &Config) -> String {
+    if config.plugins.contains_key(plugin) || built_in::built_in(plugin).is_some() {
+        return plugin.to_owned();
+    }
+    let whole = std::path::absolute(plugin).ok();
+    whole.map_or_else(|| plugin.to_owned(), |path| path.display().to_string())
+}
+
+/// The time, in the milliseconds that plugins and servers know.
+pub fn this_machine_s_clock() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// A run's name, sortable by time, and unique across processes and machines: `20250331T153000-5f2c9a1be07d4c33`.
+pub fn run_id(now: Timestamp) -> String {
+    format!("{}-{:016x}", now.strftime("%Y%m%dT%H%M%S"), fastrand::u64(..))
+}
+
+fn parameters(given: &[String], description: &Description) -> Result<Vec<(String, String)>, SetupError> {
+    let mut parameters: Vec<(String, String)> = Vec::new();
+    for text in given {
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            SetupError::usage(format!("--param {text:?} is not KEY=VALUE")).hint("for example --param keep-file=true")
+        })?;
+        let known = description.parameters.iter().find(|parameter| parameter.name == name);
+        let parameter = known.ok_or_else(|| unknown_parameter(name, description))?;
+        check_value(parameter, value)?;
+        if !parameter.repeatable && parameters.iter().any(|(seen, _)| seen == name) {
+            return Err(SetupError::usage(format!("parameter {name} is given twice")).hint("give it once"));
+        }
+        parameters.push((name.to_string(), value.to_string()));
+    }
+    Ok(parameters)
+}
+
+/// Parameters that a report had once, each with what does its work today.
+const RETIRED: [(&str, &str, &str); 1] = [(
+    "audit-events",
+    "lag",
+    "leave it out: each run looks back for events that were stored late, as far as `look-back` under [ledger] says",
+)];
+
+fn unknown_parameter(name: &str, description: &Description) -> SetupError {
+    let names = || description.parameters.iter().map(|parameter| parameter.name.as_str());
+    let retired = RETIRED
+        .iter()
+        .find(|(report, parameter, _)| *report == description.name && *parameter == name);
+    let hint = match (retired, config::nearest(name, names())) {
+        (Some((_, _, instead)), _) => instead.to_string(),
+        (None, Some(known)) => format!("did you mean `{known}`?"),
+        (None, None) if description.parameters.is_empty() => "it has no parameters".to_string(),
+        (None, None) => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    SetupError::usage(format!("{} has no parameter {name:?}", description.name)).hint(hint)
+}
+
+fn check_value(parameter: &Parameter, value: &str) -> Result<(), SetupError> {
+    if parameter.values.is_empty() || parameter.values.iter().any(|allowed| allowed == value) {
+        return Ok(());
+    }
+    let message = format!("parameter {} cannot be {value:?}", parameter.name);
+    Err(SetupError::usage(message).hint(format!("it is one of {}", parameter.values.join(", "))))
+}

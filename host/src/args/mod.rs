@@ -1,0 +1,119 @@
+//! What the user may type, as typed. Nothing here is checked beyond its spelling; [`super`] turns it into objects.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "what stands in brackets is for people at a terminal"
+)]
+
+mod configuration;
+mod ledger;
+mod output;
+mod plugin;
+mod rendering;
+mod run;
+mod set_aside;
+mod simulator;
+mod sink;
+
+use clap::{Parser, Subcommand};
+
+pub use configuration::{CheckArgs, ConfigCommand, ConfigFile, LoginArgs};
+pub use ledger::{GapsArgs, LedgerCommand, LedgerFile, RenameArgs, ResetArgs, RewindArgs, StreamArgs};
+pub use output::{Color, LogFormat, OutputOptions, When};
+pub use plugin::{BuildArgs, CheckPluginArgs, NewArgs, PluginCommand, TestArgs};
+pub use run::{BackfillArgs, PlanArgs, PlanFormat, ReportArgs, RunArgs};
+pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
+pub use simulator::{DemoArgs, SimulateArgs};
+pub use sink::SinkSubcommand;
+
+/// Pull identity-audit reports out of Oracle EPM Cloud and identity domains as standard security events.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Examples:
+  host demo
+  host run invalid-login --since 7d | jq -r .user.name
+  host run invalid-login --since 7d --auth basic:jdoe \\
+    --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
+
+stdout carries data and nothing else; progress, logs and summaries go to stderr.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to talk about it.
+    #[command(flatten)]
+    pub talk: OutputOptions,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch one report, transform it, deliver the events.
+    #[command(after_help = run::RUN)]
+    Run(Box<RunArgs>),
+    /// Collect what is missing of a period; continues where it stopped.
+    #[command(after_help = run::BACKFILL)]
+    Backfill(Box<BackfillArgs>),
+    /// Print what a run would fetch; send nothing.
+    Plan(Box<PlanArgs>),
+    /// Start the simulator, run every built-in report against it, show the events, stop.
+    Demo(DemoArgs),
+    /// Be a local stand-in for EPM Cloud and an identity domain, for plugin authors.
+    Simulate(SimulateArgs),
+    /// Say whether connections and sinks can be reached and used; exit 0 only if all can.
+    Check(CheckArgs),
+    /// Sign in from another device; keeps the refresh token.
+    Login(LoginArgs),
+    /// Look at plugins, and make them.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host plugin inspect invalid-login\n  host plugin new sink hello --lang python"
+    )]
+    Plugin(PluginCommand),
+    /// Look at sinks.
+    #[command(subcommand, after_help = "Example:\n  host sink list")]
+    Sink(SinkSubcommand),
+    /// Look at events that a sink did not take, and deliver them again.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host dead-letter list\n  host dead-letter replay --sink siem"
+    )]
+    DeadLetter(DeadLetterCommand),
+    /// Look at rows of reports that no plugin could read, and read them again.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host rejected list\n  host rejected replay --report user-login"
+    )]
+    Rejected(RejectedCommand),
+    /// Show or reset the progress of each stream.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host ledger list\n  host ledger show user-login --connection epm"
+    )]
+    Ledger(LedgerCommand),
+    /// List the periods that were never collected, of one report or of all.
+    Gaps(GapsArgs),
+    /// Look at the configuration.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host config check\n  host config schema > host.schema.json"
+    )]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  host completions bash > ~/.local/share/bash-completion/completions/host")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

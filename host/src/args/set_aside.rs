@@ -1,0 +1,182 @@
+//! What was set aside: dead letters and rejected rows.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "what stands in brackets is for people at a terminal"
+)]
+
+use clap::{Args, Subcommand};
+
+use super::configuration::ConfigFile;
+use super::rendering::RenderingArgs;
+
+/// Which dead letters are meant.
+#[derive(Debug, Clone, Args)]
+pub struct DeadLetterArgs {
+    /// Only of this sink.
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// Only of this report.
+    #[arg(long, value_name = "NAME")]
+    pub report: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// `host dead-letter`.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetterCommand {
+    /// List dead letters, oldest first, without their events.
+    #[command(
+        after_help = "Examples:\n  host dead-letter list --sink siem\n  host dead-letter list --json | jq -r .reason | sort | uniq -c"
+    )]
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: DeadLetterArgs,
+        /// So many at most [default: 100].
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// One JSON object a line, all of them.
+        #[arg(long)]
+        json: bool,
+        /// Exit with 8 where there are any.
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Show one dead letter with its event, as JSON.
+    #[command(after_help = "Example:\n  host dead-letter show 17")]
+    Show {
+        /// Its number.
+        number: i64,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: DeadLetterArgs,
+    },
+    /// Deliver dead letters to their sinks again; delivered letters are removed, failed ones are kept (exit 8).
+    #[command(
+        after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18\n  \
+                      host dead-letter replay --sink siem --any-destination\n\n\
+                      A letter is delivered where it was meant to go: one whose sink led to another URL, address or path than today's sink\n\
+                      of that name stays (exit 8; 2 where there is no other). --any-destination delivers it to today's sink, for a receiver\n\
+                      that has moved."
+    )]
+    Replay {
+        /// Their numbers [default: all].
+        numbers: Vec<i64>,
+        /// Also those whose sink led elsewhere than it does today.
+        #[arg(long)]
+        any_destination: bool,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: DeadLetterArgs,
+    },
+    /// Forget dead letters. Their events are then gone.
+    #[command(after_help = "Examples:\n  host dead-letter drop 17 18\n  host dead-letter drop --sink siem")]
+    Drop {
+        /// Their numbers.
+        numbers: Vec<i64>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+        /// Also those whose sink led elsewhere than it does today; a number is taken in any case.
+        #[arg(long)]
+        any_destination: bool,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        letters: DeadLetterArgs,
+    },
+}
+
+/// Which rejected rows are meant.
+#[derive(Debug, Clone, Args)]
+pub struct RejectedRowArgs {
+    /// Only of this report.
+    #[arg(long, value_name = "NAME")]
+    pub report: Option<String>,
+    /// Only of this connection.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+}
+
+/// `host rejected`.
+#[derive(Debug, Subcommand)]
+pub enum RejectedCommand {
+    /// List rejected rows, oldest first, without what they say.
+    #[command(
+        after_help = "Examples:\n  host rejected list --report invalid-login\n  host rejected list --json | jq -r .reason | sort | uniq -c"
+    )]
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: RejectedRowArgs,
+        /// So many at most [default: 100].
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// One JSON object a line, all of them.
+        #[arg(long)]
+        json: bool,
+        /// Exit with 8 where there is any.
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Show one rejected row with what it says and what stands before the first row of its document, as JSON.
+    #[command(after_help = "Example:\n  host rejected show 17")]
+    Show {
+        /// Its number.
+        number: i64,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: RejectedRowArgs,
+    },
+    /// Read rejected rows again with today's plugin, and deliver the events; what is delivered is forgotten, the rest stays
+    /// (exit 8), and so does a row whose events no route takes.
+    #[command(
+        after_help = "Examples:\n  host rejected replay\n  host rejected replay --report user-login --sink siem\n  host rejected replay 17 18\n\n\
+                      Each row is read by itself, behind its document's header, and where that does not do, together with all rows of its\n\
+                      document that are kept. An event gets the id that the run which rejected the row would have given it, so a receiver\n\
+                      that knows ids has it once.\n\n\
+                      With --sink, rows stay unless all sinks are named that their stream is collected for. RejectedRowArgs that were collected from\n\
+                      where no connection of the configuration leads stay (exit 8; 2 where there are no others)."
+    )]
+    Replay {
+        /// Their numbers [default: all].
+        numbers: Vec<i64>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: RejectedRowArgs,
+        /// Where the events go, as for `host run`; may be repeated [default: the routes of the configuration].
+        #[arg(long = "sink", value_name = "NAME|SPEC")]
+        sinks: Vec<String>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rendering: RenderingArgs,
+        /// Read them with this plugin [default: the one of the same name or path as in the run that rejected them].
+        #[arg(long, value_name = "PLUGIN")]
+        plugin: Option<String>,
+        /// Forget the rows although other sinks are named than those that their stream is collected for.
+        #[arg(long, requires = "sinks")]
+        forget: bool,
+        /// Also rows that were collected from where no connection of the configuration leads.
+        #[arg(long)]
+        any_source: bool,
+    },
+    /// Forget rejected rows. What they say is then gone.
+    #[command(after_help = "Examples:\n  host rejected drop 17 18\n  host rejected drop --report user-login")]
+    Drop {
+        /// Their numbers.
+        numbers: Vec<i64>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+        /// Also those that were collected from where no connection of the configuration leads; a number is taken in any case.
+        #[arg(long)]
+        any_source: bool,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rows: RejectedRowArgs,
+    },
+}

@@ -1,0 +1,154 @@
+//! `host ledger list`, `show` and `check`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::look::{LedgerLook, look, opened};
+use crate::args::{LedgerFile, StreamArgs};
+use crate::error::CliError;
+use crate::error::Exit;
+use crate::render::{json_line, print, seconds};
+use ::ledger::{DeliveryProgress, Document, Ledger as _, Record, Stream, spool};
+use base::counted::counted;
+
+pub async fn list(file: &LedgerFile, json: bool) -> Result<(), CliError> {
+    let found = look(file).await?;
+    // The spool is a folder that is read.
+    print(&base::blocking(move || listed(&found, json)).await??)
+}
+
+fn listed(found: &LedgerLook, json: bool) -> Result<Vec<u8>, CliError> {
+    let folder = found.ledger.as_ref().map(|ledger| ledger.beside("spool"));
+    let folder = folder.unwrap_or_default();
+    let streams = &found.streams;
+    if json {
+        let mut lines = Vec::new();
+        for (_, record) in streams {
+            lines.append(&mut json_line(&entry(record, &folder))?);
+        }
+        return Ok(lines);
+    }
+    if streams.is_empty() {
+        let nothing = format!("No streams in {} yet.\n", found.file.display());
+        return Ok((nothing + &left(&folder, streams)).into_bytes());
+    }
+    // 79 columns, and parameters where there are any.
+    let row = |cells: [&str; 7]| {
+        let [report, connection, watermark, last, windows, gaps, parameters] = cells;
+        let row =
+            format!("{report:<13} {connection:<10} {watermark:<20} {last:<20} {windows:>7} {gaps:>4} {parameters}");
+        row.trim_end().to_owned() + "\n"
+    };
+    let heads = ["REPORT", "CONNECTION", "WATERMARK", "LAST EVENT", "WINDOWS", "GAPS", ""];
+    let mut text = row(heads);
+    for (_, record) in streams {
+        let parameters = record.stream.parameters.iter();
+        let parameters: Vec<_> = parameters
+            .map(|(name, value)| format!("{name}={}", value.escape_debug()))
+            .collect();
+        text += &row([
+            &record.stream.report,
+            &record.stream.connection,
+            &record.watermark.map_or("-".into(), seconds),
+            &record.last_event.map_or("-".into(), seconds),
+            &record.windows.len().to_string(),
+            &record.gaps().len().to_string(),
+            &parameters.join(" "),
+        ]);
+    }
+    text += &left(&folder, streams);
+    Ok(text.into_bytes())
+}
+
+/// Reads all of the ledger.
+pub async fn check(file: &LedgerFile) -> Result<(), CliError> {
+    let found = look(file).await?;
+    let path = found.file.display();
+    let said = match found.ledger {
+        Some(ledger) => {
+            let entries = counted(ledger.check().await?, "entry", "entries");
+            format!("{path} is sound: {entries}\n")
+        }
+        None => format!("There is no ledger {path} yet.\n"),
+    };
+    print(said.as_bytes())
+}
+
+/// A line about documents in the spool that belong to none of the streams, where there are any.
+fn left(folder: &Path, found: &[(Document, Record)]) -> String {
+    let of = |stream: &Stream| spool::documents(folder, Some(stream)).len();
+    let known: usize = found.iter().map(|(_, record)| of(&record.stream)).sum();
+    match spool::documents(folder, None).len().saturating_sub(known) {
+        0 => String::new(),
+        left => format!(
+            "{} of no stream in {} can be removed\n",
+            counted(left, "file", "files"),
+            folder.display()
+        ),
+    }
+}
+
+fn entry(record: &Record, folder: &Path) -> Value {
+    let spooled = spool::documents(folder, Some(&record.stream));
+    let bytes: u64 = spooled.iter().map(|document| document.bytes).sum();
+    json!({
+        "report": record.stream.report,
+        "connection": record.stream.connection,
+        "parameters": record.stream.parameters,
+        "watermark": record.watermark,
+        "last_event": record.last_event,
+        "origin": record.origin,
+        "sinks": record.sinks,
+        "in_flight": record.windows.len(),
+        "spooled": { "documents": spooled.len(), "bytes": bytes },
+        "gaps": record.gaps(),
+    })
+}
+
+pub async fn show(args: &StreamArgs) -> Result<(), CliError> {
+    let (ledger, found) = opened(args).await?;
+    let mut text = String::new();
+    for (_, record) in &found {
+        let mut sinks = Vec::new();
+        for document in ledger.list(&record.stream.progress_prefix()).await? {
+            let progress = DeliveryProgress::decode(&document.key, &document.body)?;
+            let windows = progress
+                .windows
+                .iter()
+                .map(|(name, reached)| json!({ "window": name, "events": reached.events, "batches": reached.batches }));
+            sinks.push(json!({ "sink": progress.sink, "windows": windows.collect::<Vec<_>>() }));
+        }
+        let windows = record.windows.iter().map(|window| {
+            json!({
+                "name": window.name, "from": window.period.from, "to": window.period.to, "state": window.state(),
+                "planned": window.clock, "fetches": window.fetches,
+            })
+        });
+        // Ids say nothing to anybody; how many there are does.
+        let recent: Vec<Value> = (record.recent.iter())
+            .map(|(day, noted)| json!({ "day": day, "ids": noted.ids }))
+            .collect();
+        let all = json!({
+            "report": record.stream.report,
+            "connection": record.stream.connection,
+            "parameters": record.stream.parameters,
+            "watermark": record.watermark,
+            "last_event": record.last_event,
+            "origin": record.origin,
+            "covered": record.covered,
+            "lost": record.lost,
+            "gaps": record.gaps(),
+            "windows": windows.collect::<Vec<_>>(),
+            "dead": record.dead,
+            "recent": recent,
+            "collected_for": record.sinks,
+            "sinks": sinks,
+        });
+        let shown =
+            serde_json::to_string_pretty(&all).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        text += &shown;
+        text.push('\n');
+    }
+    print(text.as_bytes())
+}

@@ -1,0 +1,129 @@
+//! Looking at a ledger: its streams, or those that were named.
+
+use std::path::PathBuf;
+
+use crate::args::{GapsArgs, LedgerFile, StreamArgs};
+use crate::error::CliError;
+use crate::error::Exit;
+use ::ledger::{Document, Ledger as _, Record, SqliteLedger, Stream};
+use base::database;
+use setup::config::{Config, nearest};
+use setup::run_ledger;
+
+/// What there is in a ledger.
+pub struct LedgerLook {
+    /// The file that was looked at.
+    pub file: PathBuf,
+    /// The ledger, where there is one: looking at none makes none.
+    pub ledger: Option<SqliteLedger>,
+    /// Its streams, in the order of their names.
+    pub streams: Vec<(Document, Record)>,
+}
+
+/// Reads the ledger.
+///
+/// # Errors
+///
+/// Also where nobody can say whether there is one: no rights are not the same as nothing.
+pub async fn look(file: &LedgerFile) -> Result<LedgerLook, CliError> {
+    let path = match &file.ledger {
+        Some(path) => path.clone(),
+        None => setup::state::ledger(&Config::load(file.config.config.as_deref())?)?,
+    };
+    match database::is_there(&path) {
+        Ok(true) => {}
+        Ok(false) if file.ledger.is_none() => {
+            return Ok(LedgerLook {
+                file: path,
+                ledger: None,
+                streams: Vec::new(),
+            });
+        }
+        Ok(false) => {
+            return Err(CliError::usage(format!("there is no ledger {}", path.display()))
+                .hint("`host run` with --ledger makes one"));
+        }
+        Err(error) => {
+            return Err(CliError::usage(format!("cannot read {}: {error}", path.display()))
+                .hint("ask as the user that runs `host`, or name another file with --ledger"));
+        }
+    }
+    let ledger = run_ledger::open(path.clone()).await?;
+    let mut streams = Vec::new();
+    for document in ledger.list(Stream::KEYS).await? {
+        let record = Record::decode(&document.key, &document.body)?;
+        streams.push((document, record));
+    }
+    streams.sort_by(|(_, a), (_, b)| {
+        let words = |record: &Record| {
+            let Stream {
+                report,
+                connection,
+                parameters,
+            } = record.stream.clone();
+            (report, connection, parameters)
+        };
+        words(a).cmp(&words(b))
+    });
+    Ok(LedgerLook {
+        file: path,
+        ledger: Some(ledger),
+        streams,
+    })
+}
+
+/// The streams that were named; at least one.
+async fn named(
+    report: &str,
+    connection: Option<&str>,
+    parameters: &[(String, String)],
+    file: &LedgerFile,
+) -> Result<LedgerLook, CliError> {
+    let all = look(file).await?;
+    let path = all.file.display().to_string();
+    let at = connection
+        .map(|connection| format!(" @ {connection}"))
+        .unwrap_or_default();
+    if all.ledger.is_none() {
+        return Err(CliError::usage(format!(
+            "{report}{at} has not been collected yet: there is no ledger {path}"
+        ))
+        .hint("`host run` makes it"));
+    }
+    let (streams, others): (Vec<_>, Vec<_>) = all.streams.into_iter().partition(|(_, record)| {
+        let stream = &record.stream;
+        let same = parameters.is_empty() || stream.parameters == parameters;
+        stream.report == report && same && connection.is_none_or(|connection| connection == stream.connection)
+    });
+    if !streams.is_empty() {
+        return Ok(LedgerLook { streams, ..all });
+    }
+    let known = others.iter().map(|(_, record)| record.stream.report.as_str());
+    let hint = match nearest(report, known) {
+        Some(known) if known != report => format!("did you mean `{known}`?"),
+        _ => "`host ledger list` shows what there is".to_owned(),
+    };
+    Err(CliError::usage(format!("{report}{at} has not been collected yet: it is not in {path}")).hint(hint))
+}
+
+/// The streams that were named and are there, with the ledger.
+pub async fn opened(args: &StreamArgs) -> Result<(SqliteLedger, Vec<(Document, Record)>), CliError> {
+    let found = named(&args.report, args.connection.as_deref(), &args.given()?, &args.file).await?;
+    let ledger = found
+        .ledger
+        .ok_or_else(|| CliError::new(Exit::Internal, "the ledger is not open"))?;
+    Ok((ledger, found.streams))
+}
+
+/// The streams that `host gaps` is about: those of a report, or all.
+pub async fn of_gaps(args: &GapsArgs) -> Result<LedgerLook, CliError> {
+    if let Some(report) = &args.report {
+        return named(report, args.connection.as_deref(), &[], &args.file).await;
+    }
+    let mut found = look(&args.file).await?;
+    found.streams.retain(|(_, record)| {
+        let of = args.connection.as_ref();
+        of.is_none_or(|connection| *connection == record.stream.connection)
+    });
+    Ok(found)
+}
