@@ -14,7 +14,6 @@ use event::Encoding;
 use run::MaxRejected;
 use sandbox::PluginKind;
 use sink::Format;
-use workshop::Language;
 
 use crate::error::CliError;
 
@@ -519,16 +518,6 @@ pub enum Lang {
     /// Needs Node.js.
     #[value(name = "javascript", alias = "js")]
     JavaScript,
-}
-
-impl From<Lang> for Language {
-    fn from(lang: Lang) -> Self {
-        match lang {
-            Lang::Rust => Language::Rust,
-            Lang::Python => Language::Python,
-            Lang::JavaScript => Language::JavaScript,
-        }
-    }
 }
 
 /// `host plugin build`.

@@ -4,7 +4,7 @@ use setup::plugins;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::args::{BuildArgs, CheckPluginArgs, LogFormat, NewArgs, OutputOptions, TestArgs};
+use crate::args::{BuildArgs, CheckPluginArgs, Lang, LogFormat, NewArgs, OutputOptions, TestArgs};
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::error::note;
@@ -13,7 +13,7 @@ use crate::render::print;
 use base::counted::counted;
 use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
-use workshop::{Built, CaseSelection, Finding, Found, Options, Project, WorkshopError};
+use workshop::{Built, CaseSelection, Finding, Found, Language, Options, Project, WorkshopError};
 
 /// `host plugin new`.
 pub fn new(args: &NewArgs) -> Result<(), CliError> {
@@ -248,6 +248,16 @@ impl From<WorkshopError> for CliError {
                     None => failure,
                 }
             }
+        }
+    }
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Rust => Language::Rust,
+            Lang::Python => Language::Python,
+            Lang::JavaScript => Language::JavaScript,
         }
     }
 }
