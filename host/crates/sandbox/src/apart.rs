@@ -16,8 +16,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::cache;
-use super::compile::{self, Refusal, Rules};
-use super::error::CallContext;
+use super::call_context::CallContext;
+use super::compile::{self, CompileRefusal, Rules};
 use super::fit::Compatibility;
 use super::{PluginError, PluginLimits};
 
@@ -48,7 +48,7 @@ struct CompileOrder {
 #[derive(Debug, Serialize, Deserialize)]
 enum CompileAnswer {
     Compiled(Compatibility),
-    Refused(Refusal),
+    Refused(CompileRefusal),
 }
 
 /// The processor time that the file may take.
@@ -113,7 +113,7 @@ pub(super) fn compile(
             site.limit("compile-time", milliseconds, "ms of processor time")
         }
         Why::Memory => site.limit("compile-memory", limits.compile_memory, "bytes"),
-        Why::Other => Refusal::load(
+        Why::Other => CompileRefusal::load(
             format!("the compiler ended without an answer ({status}): {last_words}"),
             "the file makes the compiler fail, or the machine is short of memory",
         )

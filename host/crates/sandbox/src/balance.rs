@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bindings::events::{self, Reject};
 use super::bindings::packed;
-use super::error::CallContext;
+use super::call_context::CallContext;
 use super::{PluginError, PluginLimits, convert};
 
 /// What an event counts for beside its strings: about what it takes in a sink's form.

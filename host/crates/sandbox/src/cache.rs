@@ -229,7 +229,7 @@ impl Hasher for Sha256Hasher {
 mod tests {
     use super::*;
     use crate::PluginKind;
-    use crate::offer::Version;
+    use crate::offer::PackageVersion;
 
     fn setup() -> (tempfile::TempDir, Engine, Cache, Component) {
         let folder = tempfile::tempdir().unwrap();
@@ -243,7 +243,7 @@ mod tests {
         Compatibility {
             kind: PluginKind::Report,
             further: true,
-            version: Version::parse("0.1.0").unwrap(),
+            version: PackageVersion::parse("0.1.0").unwrap(),
             imports: vec!["wasi:clocks/monotonic-clock@0.2.6#now".into()],
         }
     }

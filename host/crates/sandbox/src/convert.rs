@@ -6,7 +6,7 @@ use super::PluginError;
 use super::PluginLimits;
 use super::bindings::events as wit;
 use super::bindings::sink::Item;
-use super::error::CallContext;
+use super::call_context::CallContext;
 
 /// The WIT package has rejected records cut here; the host makes sure.
 const RAW_BYTES: usize = 4096;

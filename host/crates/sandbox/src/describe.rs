@@ -3,9 +3,9 @@
 
 use super::PluginError;
 use super::bindings::{Description, Parameter, sink};
-use super::error::CallContext;
+use super::call_context::CallContext;
+use super::plugin_context::PluginContext;
 use super::report::ReportExports;
-use super::sandbox::PluginContext;
 use super::schema::bounds;
 use super::sink::SinkExports;
 

@@ -1,32 +1,14 @@
 //! What there is to know about a plugin.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::bindings::{Granularity, sink};
+use super::bindings::{ConnectionKind, Granularity, Parameter, sink};
+use super::grants::{Grant, Grants};
+use super::kind::PluginKind;
+use super::limits::PluginLimits;
+use super::loaded::{LoadedPlugin, PluginRole};
 use super::offer::HostWorld;
-use super::sandbox::{LoadedPlugin, PluginRole};
-use super::{ConnectionKind, Grant, Grants, Parameter, PluginLimits};
-
-/// What a plugin does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PluginKind {
-    /// It reads a report.
-    Report,
-    /// It delivers to a sink.
-    Sink,
-}
-
-impl PluginKind {
-    /// The interface that such a plugin exports, `report` or `sink`.
-    pub fn interface(self) -> &'static str {
-        match self {
-            PluginKind::Report => "report",
-            PluginKind::Sink => "sink",
-        }
-    }
-}
 
 /// What a plugin is and may do: its own description, and what the host found in the component itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::PluginError;
+use super::error::PluginError;
 
 /// The stack of the thread that calls the guest holds the guest's frames; Rust gives threads 2 MiB.
 const STACK_RANGE: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;

@@ -2,7 +2,7 @@
 //! the base URL and carries no header that belongs to the host.
 
 use super::bindings::{Body, Fetch, HttpRequest, Paging};
-use super::error::CallContext;
+use super::call_context::CallContext;
 use super::{PluginError, PluginLimits};
 
 /// RFC 3986 has no limit; servers commonly refuse more than 8 KiB.

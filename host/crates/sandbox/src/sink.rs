@@ -10,8 +10,8 @@ use super::bindings::settlement::{Guarantee, Partition, Postponement, Settlement
 use super::bindings::sink::{Delivery, Description, ItemRejection, Payload, Verdict};
 use super::bindings::{self, HttpResponse, SinkPluginIndices, settlement, sink};
 use super::error::plain;
-use super::guest::{Guest, State};
-use super::sandbox::PluginContext;
+use super::guest::{Guest, InstanceState};
+use super::plugin_context::PluginContext;
 use super::{Grants, PluginError, Usage, plan};
 
 /// What the WIT package promises a guest of an answer's body.
@@ -28,14 +28,14 @@ const WITHHELD: &[&str] = &[
 /// A sink plugin's linked component, and where its functions are.
 #[derive(Clone)]
 pub(super) struct SinkExports {
-    linked: InstancePre<State>,
+    linked: InstancePre<InstanceState>,
     sink: SinkPluginIndices,
     /// Where it settles deliveries.
     settlement: Option<settlement::GuestIndices>,
 }
 
 impl SinkExports {
-    pub(super) fn new(linked: InstancePre<State>, settles: bool) -> wasmtime::Result<SinkExports> {
+    pub(super) fn new(linked: InstancePre<InstanceState>, settles: bool) -> wasmtime::Result<SinkExports> {
         Ok(SinkExports {
             sink: SinkPluginIndices::new(&linked)?,
             settlement: settles.then(|| settlement::GuestIndices::new(&linked)).transpose()?,
@@ -43,9 +43,9 @@ impl SinkExports {
         })
     }
 
-    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+    pub(super) fn instantiate(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<SinkInstance> {
         let instance = self.linked.instantiate(&mut *store)?;
-        Ok(Instance {
+        Ok(SinkInstance {
             sink: self.sink.load(&mut *store, &instance)?,
             settlement: (self.settlement.as_ref())
                 .map(|settlement| settlement.load(&mut *store, &instance))
@@ -55,12 +55,12 @@ impl SinkExports {
 }
 
 /// One instance's functions.
-pub(super) struct Instance {
+pub(super) struct SinkInstance {
     sink: bindings::SinkPlugin,
     settlement: Option<settlement::Guest>,
 }
 
-impl Instance {
+impl SinkInstance {
     pub(super) fn sink(&self) -> &sink::Guest {
         self.sink.audit_plugin_sink()
     }
@@ -127,7 +127,7 @@ pub struct Encoder {
 
 struct ActiveEncoder {
     guest: Guest,
-    instance: Instance,
+    instance: SinkInstance,
     encoder: ResourceAny,
 }
 

@@ -5,7 +5,7 @@ use event::{Activity, Batch, Event, Outcome, Principal};
 use event_codec::{Account, EventReader, ReadError, Reader};
 
 use super::bindings::packed;
-use super::error::CallContext;
+use super::call_context::CallContext;
 use super::{PluginError, PluginLimits, convert};
 
 /// Bytes of the id that an event without one is given.
