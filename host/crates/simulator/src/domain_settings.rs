@@ -1,7 +1,7 @@
 //! The switches about an identity domain: `AuditEvents`, pages and tokens.
 
 use super::scenario::Totals;
-use super::switches::Switch;
+use super::switch::Switch;
 use super::values::{Apply, flag, link, number, one_of, positive, switch, text};
 
 /// The switches about pages.

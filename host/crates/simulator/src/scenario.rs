@@ -13,7 +13,7 @@ use super::throttle::{LimitHeaders, RateLimit};
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Who may come in.
-    pub credentials: Credentials,
+    pub credentials: DemoCredentials,
     /// What the data grows from: the same seed, the same past.
     pub seed: u64,
     /// The simulator's clock; none for the real one.
@@ -40,11 +40,11 @@ pub struct Scenario {
     pub authorized: bool,
 
     /// How the Invalid Login Report is written.
-    pub invalid_login: Layout,
+    pub invalid_login: CsvLayout,
     /// How the User Login Report is written, when it is a file.
-    pub user_login: Layout,
+    pub user_login: CsvLayout,
     /// How the User Audit Report is written.
-    pub user_audit: Layout,
+    pub user_audit: CsvLayout,
 
     /// How often a job answers "in progress" before it is done.
     pub slow_job: u64,
@@ -110,14 +110,14 @@ pub struct Scenario {
 
 impl Default for Scenario {
     fn default() -> Self {
-        let documented = Layout {
+        let documented = CsvLayout {
             columns: ["User Login", "IP Address", "Access Date and Time"].map(str::to_owned),
             preamble: Preamble::Newline,
             time: TimeStyle::Words,
             crlf: false,
         };
         Self {
-            credentials: Credentials::default(),
+            credentials: DemoCredentials::default(),
             seed: 1,
             now: None,
             rows: 6,
@@ -130,13 +130,13 @@ impl Default for Scenario {
             day_zone_hours: 0,
             stored_late: None,
             authorized: true,
-            invalid_login: Layout {
+            invalid_login: CsvLayout {
                 columns: ["User Name", "Remote IP Address", "Timestamp"].map(str::to_owned),
                 preamble: Preamble::None,
                 ..documented.clone()
             },
             user_login: documented.clone(),
-            user_audit: Layout {
+            user_audit: CsvLayout {
                 columns: ["User Name", "IP Address", "Access Date and Time"].map(str::to_owned),
                 ..documented
             },
@@ -175,7 +175,7 @@ impl Default for Scenario {
 
 /// What callers identify themselves with.
 #[derive(Clone)]
-pub struct Credentials {
+pub struct DemoCredentials {
     /// The user that Basic authentication expects, as it is or as `DOMAIN.USER`.
     pub user: String,
     /// The user's password.
@@ -184,7 +184,7 @@ pub struct Credentials {
     pub token: String,
 }
 
-impl Default for Credentials {
+impl Default for DemoCredentials {
     fn default() -> Self {
         Self {
             user: "demo.user".to_owned(),
@@ -194,7 +194,7 @@ impl Default for Credentials {
     }
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for DemoCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
             .field("user", &self.user)
@@ -213,7 +213,7 @@ pub struct Failure {
 
 /// How a CSV report is written. The vendor documents none of it for the Invalid Login Report, and no header for any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct CsvLayout {
     /// The header: user, address, time.
     pub columns: [String; 3],
     /// What stands before the header.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::real_world;
 use super::scenario::{
-    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Failure, Layout, Preamble, Ranges, TimeStyle,
+    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, CsvLayout, Failure, Preamble, Ranges, TimeStyle,
 };
-use super::switches::Switch;
+use super::switch::Switch;
 use super::throttle::LimitHeaders;
 use super::values::{Apply, failure, flag, link, millis, number, one_of, optional, positive, switch, text};
 
@@ -249,7 +249,7 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
 ];
 
 /// What a switch does to how a CSV file is written.
-pub(super) type ApplyLayout = fn(&mut Layout, &str) -> Result<(), String>;
+pub(super) type ApplyLayout = fn(&mut CsvLayout, &str) -> Result<(), String>;
 
 /// The switches about a CSV file. `REPORT:` in front means one report only.
 pub(super) const LAYOUTS: &[(Switch, ApplyLayout)] = &[

@@ -9,7 +9,7 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
-use super::SimulatorError;
+use super::error::SimulatorError;
 use super::scenario::CertificateFlaw;
 
 /// What a simulator needs to speak TLS, and the PEM of the authority that its clients must trust.
