@@ -10,12 +10,12 @@ pub struct Finding {
     /// What was checked, in a few words.
     pub name: String,
     /// How it went.
-    pub found: Found,
+    pub found: CheckOutcome,
 }
 
 /// How a check went.
 #[derive(Debug)]
-pub enum Found {
+pub enum CheckOutcome {
     /// As it should, with what there is to say about it.
     Ok(String),
     /// It failed.
@@ -35,22 +35,22 @@ pub enum Found {
 pub(super) type Failed = (String, String);
 
 impl Finding {
-    pub(super) fn new(name: impl Into<String>, result: Result<Found, Failed>) -> Finding {
+    pub(super) fn new(name: impl Into<String>, result: Result<CheckOutcome, Failed>) -> Finding {
         Finding {
             name: name.into(),
-            found: result.unwrap_or_else(|(what, hint)| Found::Failed { what, hint }),
+            found: result.unwrap_or_else(|(what, hint)| CheckOutcome::Failed { what, hint }),
         }
     }
 
     /// Whether it failed.
     pub fn failed(&self) -> bool {
-        matches!(self.found, Found::Failed { .. })
+        matches!(self.found, CheckOutcome::Failed { .. })
     }
 }
 
 /// It went as it should, and there is nothing to add.
-pub(super) fn fine() -> Result<Found, Failed> {
-    Ok(Found::Ok(String::new()))
+pub(super) fn fine() -> Result<CheckOutcome, Failed> {
+    Ok(CheckOutcome::Ok(String::new()))
 }
 
 /// It did not.

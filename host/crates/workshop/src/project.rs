@@ -62,13 +62,13 @@ impl FromStr for Language {
 #[serde(deny_unknown_fields)]
 struct Manifest {
     name: String,
-    kind: Kind,
+    kind: ManifestKind,
     language: Language,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum ManifestKind {
     Report,
     Sink,
 }
@@ -120,8 +120,8 @@ impl Project {
             folder: folder.to_owned(),
             name: manifest.name,
             kind: Some(match manifest.kind {
-                Kind::Report => PluginKind::Report,
-                Kind::Sink => PluginKind::Sink,
+                ManifestKind::Report => PluginKind::Report,
+                ManifestKind::Sink => PluginKind::Sink,
             }),
             language: manifest.language,
         })
