@@ -23,7 +23,7 @@
 //! ```
 
 use crate::batch::{MAX_ATTRIBUTES, MAX_NAME};
-use crate::held::{Held, Waiting};
+use crate::held::{HeldRecord, HeldRecords};
 use crate::table::Reason;
 use crate::time::Orders;
 use crate::{Batch, Event, Fault};
@@ -47,7 +47,7 @@ pub struct JsonLines {
     discarding: bool,
     /// What order the dates have that are three numbers, and the records that wait until it is known.
     orders: Orders,
-    held: Held,
+    held: HeldRecords,
 }
 
 impl JsonLines {
@@ -150,7 +150,7 @@ impl JsonLines {
                 }
             }
             Err(_) if self.orders.is_waited_for() => {
-                self.held.push(Waiting {
+                self.held.push(HeldRecord {
                     line: self.ended + 1,
                     text: String::from_utf8_lossy(line).into_owned(),
                     spans: Vec::new(),
