@@ -1,7 +1,7 @@
 //! Finds the header of a CSV report, and which of its columns mean what.
 //!
 //! Header texts change between releases and are documented nowhere, so a [`Column`] lists every spelling that may stand
-//! for it and a [`Header`] matches them whatever their order, case, spacing and punctuation.
+//! for it and a [`HeaderRow`] matches them whatever their order, case, spacing and punctuation.
 
 use crate::batch::MAX_NAME;
 
@@ -18,7 +18,7 @@ pub struct Column {
 
 /// A header that has every required column.
 #[derive(Debug)]
-pub struct Header {
+pub struct HeaderRow {
     headings: Vec<String>,
     /// For each known column, which cell of a row holds it; none does where there is no such column.
     places: Vec<usize>,
@@ -38,12 +38,12 @@ enum Identifier {
 
 /// How well a record does as a header.
 pub(crate) enum Match {
-    Header(Header),
+    Header(HeaderRow),
     /// How many columns are known, and the meanings of those that are missing.
     Short(usize, Vec<&'static str>),
 }
 
-impl Header {
+impl HeaderRow {
     /// Matches the cells of a record. `quoted` tells whether the first one stood in quotes.
     pub(crate) fn find(cells: Vec<String>, quoted: bool, columns: &[Column]) -> Match {
         let names: Vec<String> = cells.iter().map(|cell| normalise(cell)).collect();
@@ -71,7 +71,7 @@ impl Header {
         let headings = (1..)
             .zip(cells)
             .map(|(n, cell)| if cell.is_empty() { format!("column {n}") } else { cell });
-        Match::Header(Header {
+        Match::Header(HeaderRow {
             headings: headings.collect(),
             places: places.into_iter().map(|place| place.unwrap_or(usize::MAX)).collect(),
             unplaced,

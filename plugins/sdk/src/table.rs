@@ -43,7 +43,7 @@ pub use crate::plain::MAX_CELLS;
 pub use cells::MAX_RECORD;
 pub use row::{Reason, Row};
 
-use crate::header::{Header, Match};
+use crate::header::{HeaderRow, Match};
 use crate::held::{HeldRecord, HeldRecords};
 use crate::nothing;
 use crate::plain::{CellSpan, PlainRecords};
@@ -453,7 +453,7 @@ impl Table {
                     Match::Short(0, Vec::new())
                 } else {
                     let cells = self.cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned());
-                    Header::find(cells.collect(), record.first_quoted, self.columns)
+                    HeaderRow::find(cells.collect(), record.first_quoted, self.columns)
                 };
                 match found {
                     Match::Header(header) => {

@@ -46,7 +46,7 @@ struct OracleMembers {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct EventMembers {
+struct EcsEventMembers {
     dataset: Option<Value>,
 }
 
@@ -62,7 +62,7 @@ impl HecOrigin {
         };
         let metadata: OriginMetadata = object(members.metadata);
         let own: OracleMembers = object(members.oracle);
-        let event: EventMembers = object(members.event);
+        let event: EcsEventMembers = object(members.event);
         let time = members.time.or(members.timestamp).and_then(|time| match time {
             Value::String(text) => time::parse(&text).ok(),
             number => number.as_i64(),

@@ -1,6 +1,6 @@
 //! Records above the rows that are not a header, and what is said of a document that has none or is not whole.
 
-use crate::header::Header;
+use crate::header::HeaderRow;
 use crate::{Fault, nothing};
 
 /// How many records are tried as the header.
@@ -10,7 +10,7 @@ const HEADER_WITHIN: usize = 8;
 pub(super) enum TableStage {
     /// What the records so far were that are no header: known columns, missing ones, and the record.
     Preamble(Vec<(usize, Vec<&'static str>, String)>),
-    Rows(Header),
+    Rows(HeaderRow),
 }
 
 pub(super) fn not_a_header(

@@ -1,5 +1,5 @@
 use super::cells::Cells;
-use crate::header::Header;
+use crate::header::HeaderRow;
 use crate::plain::CellSpan;
 use crate::time::Orders;
 use crate::{Batch, Event, Timestamp};
@@ -11,7 +11,7 @@ pub type Reason = Cow<'static, str>;
 /// A row whose cells are UTF-8 and as many as the header has.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
-    pub(super) header: &'a Header,
+    pub(super) header: &'a HeaderRow,
     pub(super) text: &'a str,
     pub(super) spans: &'a [CellSpan],
     pub(super) orders: &'a Orders,
@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
 }
 
 pub(super) fn row<'a>(
-    header: &'a Header,
+    header: &'a HeaderRow,
     cells: &'a Cells,
     spans: &'a mut Vec<CellSpan>,
     orders: &'a Orders,
