@@ -1,14 +1,14 @@
-//! What the ids of audit events mean.
+//! The meaning of the ids of audit events.
 //!
 //! Sources: the pages on the audit event APIs of Oracle Identity Cloud Service and of OCI's identity domains, the ids that
 //! notification settings of a domain list, and those that Oracle's own reports and dashboards search for.
 
 use plugin_sdk::{Activity, Outcome};
 
-/// Whom an event is about, and so which members of the record name the subject and the target.
+/// The party that an event is about, and so which members of the record name the subject and the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AffectedParty {
-    /// Whoever acted.
+    /// The account that acted.
     Actor,
     /// The account that was changed.
     Account,
@@ -20,7 +20,7 @@ pub enum AffectedParty {
     Resource,
 }
 
-/// What was done, how it ended and whom it is about. The end of an id is the outcome; ids that are not listed are told
+/// The activity and outcome of an event id, and whom it is about. The end of an id is the outcome; ids that are not listed are told
 /// apart by their beginning only.
 pub fn read(id: &str) -> (Activity, Outcome, AffectedParty) {
     let id = id.to_ascii_lowercase();
@@ -61,7 +61,7 @@ pub fn read(id: &str) -> (Activity, Outcome, AffectedParty) {
     (activity, outcome, about)
 }
 
-/// What an id without a case of its own is about, by its beginning. A request that nobody has granted yet, such as
+/// The meaning of an id without a case of its own, by its beginning. A request that nobody has granted yet, such as
 /// `admin.me.password.reset.request`, has changed no more than what it says of itself.
 fn family(act: &str) -> (Activity, AffectedParty) {
     const AUTHENTICATION: [&str; 5] = [

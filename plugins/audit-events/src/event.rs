@@ -100,7 +100,7 @@ fn account<'r>(record: &mut Record<'r>, name: &str, id: &str) -> Option<Principa
     })
 }
 
-/// What sort of thing the resource or the reference of an event is.
+/// The type of the resource or of the reference of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ResourceKind {
     User,
@@ -122,11 +122,11 @@ impl ResourceKind {
     }
 }
 
-/// What was put into a role or group, or taken out.
+/// The resource that was put into a role or group, or taken out.
 #[derive(Debug, Clone, Copy)]
 struct MemberResource {
     kind: ResourceKind,
-    /// Whether it is the resource of the record. Commonly the resource is the role and the reference its member, unless their
+    /// True where it is the resource of the record. Commonly the resource is the role and the reference its member, unless their
     /// types say that it is the other way round.
     is_resource: bool,
 }
@@ -146,7 +146,7 @@ impl MemberResource {
         MemberResource { kind, is_resource }
     }
 
-    /// What was done, and whom it is about. An application is no user, and a group in a group is none: both stay attributes.
+    /// The activity, and whom it is about. An application is no user, and a group in a group is none: both stay attributes.
     fn told_of(self, activity: Activity, about: AffectedParty) -> (Activity, AffectedParty) {
         let is_role = matches!(activity, Activity::RoleAssign | Activity::RoleRevoke);
         match (self.kind, is_role) {

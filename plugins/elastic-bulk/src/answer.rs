@@ -16,7 +16,7 @@ use plugin_sdk::answer::in_one_line;
 use plugin_sdk::*;
 use serde_json::Value;
 
-/// What an answer means for the `sent` documents of a request.
+/// The settlement that an answer means for the `sent` documents of a request.
 pub fn settle(response: &HttpResponse, sent: usize) -> Settlement {
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     if !(200..300).contains(&response.status) {
@@ -27,7 +27,7 @@ pub fn settle(response: &HttpResponse, sent: usize) -> Settlement {
         Settlement::Refused(format!("{what}: is this Elasticsearch? {said}"))
     };
     let Some(body) = body else {
-        return nothing("the answer is no JSON");
+        return nothing("the answer is not JSON");
     };
     if body.get("errors").and_then(Value::as_bool) == Some(false) {
         return Settlement::accepted();
@@ -83,10 +83,10 @@ fn of_items(fates: Vec<ItemFate>, after: Option<u64>) -> Settlement {
     })
 }
 
-/// What became of one document.
+/// The fate of one document.
 enum ItemFate {
     Stored,
-    /// It may be stored later.
+    /// The document may be stored later.
     Again(String),
     /// Nothing is stored there until somebody changes something.
     Sink(String),
@@ -123,12 +123,12 @@ fn status(value: &Value) -> Option<u16> {
     }
 }
 
-/// Whether a status says that another try may help.
+/// True where a status says that another try may help.
 fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502..=599)
 }
 
-/// What Elasticsearch, OpenSearch or something in front of them says went wrong.
+/// An error in the words of Elasticsearch, OpenSearch or something in front of them.
 struct ItemError {
     kind: String,
     reason: String,
@@ -156,7 +156,7 @@ impl ItemError {
         }
     }
 
-    /// Whether a document of this id is stored already, in the words of any version.
+    /// True where a document of this id is stored already, in the words of any version.
     fn says_it_is_there(&self) -> bool {
         matches!(
             self.kind.as_str(),
@@ -165,7 +165,7 @@ impl ItemError {
             || self.reason.starts_with("VersionConflictEngineException")
     }
 
-    /// Whether the cluster is busy, full, or between two masters. A full disk comes as 403 or 429, by version.
+    /// True where the cluster is busy, full, or between two masters. A full disk comes as 403 or 429, by version.
     fn is_passing(&self) -> bool {
         matches!(
             self.kind.as_str(),
@@ -189,7 +189,7 @@ impl ItemError {
         )
     }
 
-    /// Whether it is about where documents go or who sends them, so that it holds for every document.
+    /// True where it is about where documents go or who sends them, so that it holds for every document.
     fn is_of_the_sink(&self) -> bool {
         match self.kind.as_str() {
             "security_exception" | "index_not_found_exception" | "index_closed_exception" => true,

@@ -1,4 +1,4 @@
-//! What a document needs before a data stream takes it.
+//! A document, made fit for a data stream.
 
 use crate::names::{AttributeNames, AttributeShape};
 use crate::shortened::shortened;
@@ -65,7 +65,7 @@ impl<'a> BulkDocument<'a> {
     ///
     /// Where it is no JSON object.
     pub fn read(json: &'a str) -> Result<Self, Fault> {
-        let no_object = || Fault::internal("a document is no JSON object");
+        let no_object = || Fault::internal("a document is not a JSON object");
         if !json.starts_with('{') {
             return Err(no_object());
         }

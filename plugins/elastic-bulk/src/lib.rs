@@ -18,10 +18,10 @@ use plugin_sdk::*;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What stands in the index's name for the event's data set.
+/// The placeholder in the index's name for the event's data set.
 const DATASET: &str = "{dataset}";
 
-/// What of the answer is read; the rest need not be sent.
+/// The members of the answer that are read; the rest need not be sent.
 const FILTER: &str = "errors,items.*.status,items.*.error.type,items.*.error.reason";
 
 /// The sink.
@@ -99,7 +99,7 @@ impl Sink for ElasticBulk {
     fn open(config: &str) -> Result<Self, Fault> {
         let config: BulkConfig = plugin_sdk::config(config)?;
         if let Some(word) = config.unknown_placeholder() {
-            let message = format!("index: {{{word}}} is no placeholder; the only one is {DATASET}");
+            let message = format!("index: {{{word}}} is not a placeholder; the only one is {DATASET}");
             return Err(Fault::invalid_request(message));
         }
         Ok(ElasticBulk { config, sent: 0 })

@@ -14,7 +14,7 @@ use std::fmt::{self, Write};
 /// The longest name that is kept as it is, in bytes.
 const NAME_BYTES: usize = 256;
 
-/// How attributes stand in a document.
+/// The form of attributes in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AttributeShape {

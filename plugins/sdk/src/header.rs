@@ -8,7 +8,7 @@ use crate::batch::MAX_NAME;
 /// A column that a report knows how to place. The rest of a row is kept under its own heading.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// What it holds, for messages.
+    /// The column's meaning, for messages.
     pub meaning: &'static str,
     /// The spellings, best first: lower case letters and digits only. A trailing `utc` in the file is ignored.
     pub aliases: &'static [&'static str],
@@ -24,7 +24,7 @@ pub struct HeaderRow {
     places: Vec<usize>,
     /// The headings that are no known column's.
     unplaced: Vec<usize>,
-    /// Whether the first heading may be the application identifier, which no row has a cell for.
+    /// True where the first heading may be the application identifier, which no row has a cell for.
     identifier: Identifier,
 }
 
@@ -91,7 +91,7 @@ impl HeaderRow {
         ))
     }
 
-    /// Whether a row of so many cells fits; the first row that could settle what the first heading is does so.
+    /// True where a row of so many cells fits; the first row that could settle what the first heading is does so.
     #[inline]
     pub(crate) fn fits(&mut self, cells: usize) -> bool {
         let width = self.headings.len();
@@ -147,7 +147,7 @@ fn normalise(heading: &str) -> String {
         .collect()
 }
 
-/// Whether a text looks like an encrypted identifier rather than like the name of a column.
+/// True where a text looks like an encrypted identifier rather than like the name of a column.
 pub(crate) fn is_opaque(cell: &str) -> bool {
     !cell.contains(char::is_whitespace) && cell.contains(|c: char| c.is_ascii_digit() || "=+/".contains(c))
 }

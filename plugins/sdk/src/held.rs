@@ -12,7 +12,7 @@ pub(crate) struct HeldRecord {
     /// The cells of a row, or the line of a JSON record.
     pub(crate) text: String,
     pub(crate) spans: Vec<CellSpan>,
-    /// What a reject shows, where it is not the text.
+    /// The bytes that a reject shows, where they are not the text.
     pub(crate) raw: Option<Vec<u8>>,
 }
 
@@ -32,7 +32,7 @@ impl HeldRecords {
         self.is_full = self.records.len() >= MOST_RECORDS || self.bytes >= MOST_BYTES;
     }
 
-    /// Whether no more must come.
+    /// True where no more must come.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.is_full
@@ -44,7 +44,7 @@ impl HeldRecords {
 }
 
 impl HeldRecord {
-    /// What a reject shows of it.
+    /// The bytes that a reject shows of it.
     pub(crate) fn raw(&self) -> &[u8] {
         self.raw.as_deref().unwrap_or(self.text.as_bytes())
     }

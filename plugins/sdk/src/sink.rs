@@ -63,7 +63,7 @@ pub trait Sink: Sized + 'static {
         Verdict::from_status(&response).into()
     }
 
-    /// What a delivery that is repeated leaves at the receiver, with the configuration that the sink was opened with.
+    /// The outcome of a repeated delivery at the receiver, with the configuration that the sink was opened with.
     fn guarantee(&self) -> Guarantee {
         Guarantee::AtLeastOnce
     }

@@ -76,12 +76,12 @@ pub struct Table {
     spans: Vec<CellSpan>,
     /// The bytes of the current record that came in earlier chunks.
     raw: Vec<u8>,
-    /// What order the dates have that are three numbers, and the rows that wait until it is known.
+    /// The order of dates that are three numbers, and the rows that wait until it is known.
     orders: Orders,
     held: HeldRecords,
-    /// Whether there was a row.
+    /// True once there was a row.
     rows: bool,
-    /// What says below the header that there are no rows: its line and the text.
+    /// The line and text below the header that say there are no rows.
     said: Option<(u64, String)>,
 }
 
@@ -418,7 +418,8 @@ impl Table {
                         .map_err(|reason| (reason, false)),
                     None => {
                         let width = header.width();
-                        let reason = format!("the row has {count} cells where the header has {width}");
+                        let cells = if count == 1 { "cell" } else { "cells" };
+                        let reason = format!("{count} {cells} instead of {width}");
                         Err((reason.into(), true))
                     }
                 };

@@ -1,4 +1,4 @@
-//! What a message says of a batch.
+//! The text of a message about a batch.
 
 use std::collections::BTreeMap;
 

@@ -59,7 +59,7 @@ impl HecAnswer {
     }
 }
 
-/// What an answer means for a request.
+/// The meaning of an answer for a request.
 pub enum AnswerReading {
     /// All events are taken; with the number by which to ask for their acknowledgement, where there is one.
     Taken(Option<u64>),
@@ -103,7 +103,7 @@ pub fn read(response: &HttpResponse, sent: usize) -> AnswerReading {
     AnswerReading::Other(other)
 }
 
-/// What became of a request that stopped at an event.
+/// The settlement of a request that stopped at an event.
 pub fn stopped(invalid: usize, sent: usize, text: &str, stops: u32, acknowledged: bool) -> Settlement {
     let is_last = stops >= STOPS;
     let place = |index: usize| u32::try_from(index).ok();
@@ -128,7 +128,7 @@ pub fn stopped(invalid: usize, sent: usize, text: &str, stops: u32, acknowledged
     })
 }
 
-/// Whether the indexer has acknowledged; or why it never will.
+/// True where the indexer has acknowledged; or why it never will.
 pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, String> {
     #[derive(Deserialize)]
     struct Acks {
@@ -154,7 +154,7 @@ pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, String> {
     })
 }
 
-/// Whether the body is a page for people, a form to sign in say.
+/// True where the body is a page for people, a form to sign in say.
 fn is_page(response: &HttpResponse) -> bool {
     let is_html = |kind: &str| kind.to_ascii_lowercase().contains("html");
     response.body.trim_ascii_start().starts_with(b"<") || response.header("content-type").is_some_and(is_html)

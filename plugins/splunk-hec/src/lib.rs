@@ -145,7 +145,7 @@ impl Sink for SplunkHec {
 }
 
 impl SplunkHec {
-    /// Whether the indexer has what the last request brought.
+    /// True where the indexer has what the last request brought.
     fn question(&self) -> Settlement {
         let body = json!({"acks": [self.ack]}).to_string();
         let request = HttpRequest::post(["services", "collector", "ack"])
@@ -155,7 +155,7 @@ impl SplunkHec {
     }
 
     fn event(&self, document: &str) -> Result<String, Fault> {
-        let unreadable = |error: serde_json::Error| Fault::internal(format!("a document is no JSON: {error}"));
+        let unreadable = |error: serde_json::Error| Fault::internal(format!("a document is not JSON: {error}"));
         let compact = json_lines::compact(document);
         let event = serde_json::from_str(&compact).map_err(unreadable)?;
         let origin = HecOrigin::of(&compact);

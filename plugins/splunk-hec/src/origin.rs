@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// What of a document becomes metadata of its event.
+/// The members of a document that become metadata of its event.
 #[derive(Debug, PartialEq)]
 pub struct HecOrigin {
     /// When it happened; without it Splunk takes the time of arrival.

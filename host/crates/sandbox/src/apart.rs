@@ -137,7 +137,7 @@ fn start(program: &Path) -> io::Result<Child> {
 struct Heard {
     answer: Vec<u8>,
     last_words: String,
-    /// Whether nobody waited for the rest.
+    /// True where nobody waited for the rest.
     late: bool,
 }
 
@@ -220,7 +220,7 @@ fn why(status: ExitStatus, late: bool, last_words: &str) -> Why {
     Why::Other
 }
 
-/// What the process does. Answers with its exit code.
+/// The work of the process that compiles. Answers with its exit code.
 pub fn compile_stdin() -> u8 {
     match serve(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock()) {
         Ok(()) => 0,

@@ -5,7 +5,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use super::error::{PluginError, plain};
 use super::limits::PluginLimits;
 
-/// What our own host functions and the limiter stop a guest with.
+/// Errors with which the host's own functions and the limiter stop a guest.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum TrapCause {
     #[error("over the limit {limit}")]
@@ -63,7 +63,7 @@ impl CallContext<'_> {
         }
     }
 
-    /// What the engine's error means.
+    /// The plugin error that an error of the engine means.
     pub(super) fn classify(self, error: &wasmtime::Error, limits: &PluginLimits) -> PluginError {
         match error.downcast_ref::<TrapCause>() {
             Some(TrapCause::Limit { limit, allowed, unit }) => return self.limit(limit, *allowed, unit),

@@ -13,7 +13,7 @@ use super::fit::{self, Compatibility, Incompatibility};
 use super::wrap::{self, Unwrappable};
 use super::{PluginError, PluginLimits};
 
-/// What the result depends on besides the bytes.
+/// Limits that the compiled code depends on, besides the bytes.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Rules {
     pub(super) stack: usize,
@@ -47,13 +47,13 @@ impl Rules {
 /// Why bytes are no plugin of this host.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum CompileRefusal {
-    /// They are no WebAssembly that can be compiled.
+    /// The bytes are not WebAssembly that can be compiled.
     Load { reason: String, hint: Option<String> },
-    /// They are a component for another host.
+    /// The bytes are a component for another host.
     Incompatible { reason: String, hint: Option<String> },
-    /// It needs more memories than allowed.
+    /// The component needs more memories than allowed.
     Memories,
-    /// It needs more tables than allowed.
+    /// The component needs more tables than allowed.
     Tables,
 }
 
@@ -130,7 +130,7 @@ pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, CompileRefus
     })
 }
 
-/// Whether a component keeps within what an instance may have.
+/// Refuses a component that needs more than an instance may have.
 pub(super) fn check_resources(component: &Component, rules: Rules) -> Result<(), CompileRefusal> {
     // A component that imports modules has no such summary; it cannot be linked either.
     match component.resources_required() {

@@ -13,9 +13,9 @@ pub enum PluginError {
     Load {
         /// Which plugin.
         label: String,
-        /// What is wrong with the file.
+        /// The defect of the file.
         reason: String,
-        /// What to do about it.
+        /// Advice for the user.
         hint: Option<String>,
     },
     /// A component, but not one for this host.
@@ -25,7 +25,7 @@ pub enum PluginError {
         label: String,
         /// Which import or export differs, and which side is older.
         reason: String,
-        /// What to do about it.
+        /// Advice for the user.
         hint: Option<String>,
     },
     /// The guest went over a limit.
@@ -33,7 +33,7 @@ pub enum PluginError {
     Limit {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
         /// The field of [`PluginLimits`](super::PluginLimits), as the configuration spells it.
         limit: &'static str,
@@ -47,7 +47,7 @@ pub enum PluginError {
     Trap {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
         /// The trap, and the guest's functions that led to it.
         reason: String,
@@ -57,9 +57,9 @@ pub enum PluginError {
     InvalidValue {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
-        /// What is wrong with it.
+        /// The defect of the value.
         reason: String,
     },
     /// The guest called a WASI function that would reach outside the sandbox.
@@ -67,7 +67,7 @@ pub enum PluginError {
     Denied {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
         /// The function's full name.
         function: String,
@@ -77,7 +77,7 @@ pub enum PluginError {
     Rule {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
         /// Where in the answer, and which rule.
         reason: String,
@@ -89,7 +89,7 @@ pub enum PluginError {
         label: String,
         /// The first of its requests that is not granted: method and path.
         request: String,
-        /// What would grant this and the others.
+        /// Grants that would allow this request and the others.
         allow: Vec<String>,
     },
     /// A report was asked of a sink plugin, or the reverse.
@@ -97,9 +97,9 @@ pub enum PluginError {
     Kind {
         /// Which plugin.
         label: String,
-        /// What it is.
+        /// The kind that it is.
         found: &'static str,
-        /// What was asked for.
+        /// The kind that was asked for.
         wanted: &'static str,
     },
     /// A parser or encoder was used after its end, or after an error.
@@ -120,12 +120,12 @@ pub enum PluginError {
     /// The engine could not be set up.
     #[error("cannot start the WebAssembly engine: {reason}")]
     Engine {
-        /// What the engine says.
+        /// The engine's own message.
         reason: String,
     },
 }
 
-/// Whose failing it is; decides the exit code.
+/// The party at fault; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultOrigin {
     /// The plugin's, its file's, or the parameters that it refused: exit code 6.
@@ -135,7 +135,7 @@ pub enum FaultOrigin {
 }
 
 impl PluginError {
-    /// What the user can do about it.
+    /// Advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             PluginError::Load { hint, .. } | PluginError::Incompatible { hint, .. } => hint.clone(),
@@ -157,7 +157,7 @@ impl PluginError {
         }
     }
 
-    /// Whose failing it is.
+    /// The party at fault.
     pub fn blame(&self) -> FaultOrigin {
         match self {
             PluginError::Fault(fault) => match fault.kind {

@@ -33,11 +33,11 @@ impl Incompatibility {
     }
 }
 
-/// What a component that fits turned out to be.
+/// The findings about a component that fits.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Compatibility {
     pub(super) kind: PluginKind,
-    /// Whether it exports what its kind may export besides: a report the packed form, a sink settlements.
+    /// True where it exports what its kind may export besides: a report the packed form, a sink settlements.
     pub(super) further: bool,
     /// The version of the package that it was built for; compatible with the host's.
     pub(super) version: PackageVersion,
@@ -93,7 +93,7 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Compatibilit
     })
 }
 
-/// What a plugin of that kind may export besides, of the same version.
+/// The interface that a plugin of that kind may export besides, of the same version.
 fn further(
     engine: &Engine,
     ty: &types::Component,
@@ -157,7 +157,7 @@ fn export(
                 others.join(", ")
             };
             return Err(Incompatibility::new(
-                format!("it is no plugin: it exports {exports}, neither `{PACKAGE}/report` nor `{PACKAGE}/sink`"),
+                format!("it is not a plugin: it exports {exports}, neither `{PACKAGE}/report` nor `{PACKAGE}/sink`"),
                 "implement one of the two worlds of the WIT package, `report-plugin` or `sink-plugin`",
             ));
         }

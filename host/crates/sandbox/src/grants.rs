@@ -55,7 +55,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Grant {
     method: Method,
     path: Vec<PathSegment>,
-    /// Whether anything may follow.
+    /// True where anything may follow the path.
     below: bool,
 }
 
@@ -108,7 +108,7 @@ impl Grant {
     }
 }
 
-/// Whether every server takes it for one segment, and for this one: some decode first and split afterwards, some cut off
+/// True where every server takes the text for one segment, and for this one: some decode first and split afterwards, some cut off
 /// what follows a semicolon.
 fn is_one_segment(segment: &str) -> bool {
     !segment.contains(['/', '\\', '%', ';', '?', '#'])
@@ -214,7 +214,7 @@ impl Serialize for Grant {
     }
 }
 
-/// What a plugin may ask for: what one of the grants allows.
+/// The requests that a plugin may ask for: those that one of the grants allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
     /// None: anything.
@@ -239,7 +239,7 @@ impl Grants {
         Grants { only: None }
     }
 
-    /// These besides.
+    /// The same grants and these besides.
     pub fn with(mut self, more: impl IntoIterator<Item = Grant>) -> Grants {
         if let Some(only) = &mut self.only {
             only.extend(more);

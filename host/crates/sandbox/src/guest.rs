@@ -10,7 +10,7 @@ use super::call_context::{CallContext, TrapCause};
 use super::wasi_stub::WasiStub;
 use super::{PluginError, PluginLimits, Usage, ticker};
 
-/// What belongs to one instance.
+/// State of one instance: its memory meter and its WASI.
 pub(super) struct InstanceState {
     memory: MemoryMeter,
     pub(super) wasi: WasiStub,

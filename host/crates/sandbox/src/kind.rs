@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PluginKind {
-    /// It reads a report.
+    /// A plugin that reads a report.
     Report,
-    /// It delivers to a sink.
+    /// A plugin that delivers to a sink.
     Sink,
 }
 

@@ -37,7 +37,7 @@ impl Plugin {
         }
     }
 
-    /// Whether it reads a report or delivers to a sink.
+    /// Report or sink.
     pub fn kind(&self) -> PluginKind {
         match self.loaded.role {
             PluginRole::Report { .. } => PluginKind::Report,
@@ -45,7 +45,7 @@ impl Plugin {
         }
     }
 
-    /// The name it gives itself: lower-case words joined by hyphens.
+    /// The name that the plugin gives itself: lower-case words joined by hyphens.
     pub fn name(&self) -> &str {
         match &self.loaded.role {
             PluginRole::Report { about, .. } => &about.name,
@@ -53,7 +53,7 @@ impl Plugin {
         }
     }
 
-    /// Its version, by its own word.
+    /// The plugin's version, by its own word.
     pub fn version(&self) -> &str {
         match &self.loaded.role {
             PluginRole::Report { about, .. } => &about.version,
@@ -66,7 +66,7 @@ impl Plugin {
         &self.loaded.core.digest
     }
 
-    /// What there is to know about it.
+    /// The plugin's description, rights and limits.
     pub fn inspect(&self) -> Inspection {
         Inspection::new(&self.loaded, &self.grants)
     }
@@ -75,7 +75,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// Those of a call.
+    /// The errors of a call.
     pub fn describes_itself_alike(&self) -> Result<bool, PluginError> {
         let core = &self.loaded.core;
         match &self.loaded.role {
@@ -84,7 +84,7 @@ impl Plugin {
         }
     }
 
-    /// Its report face.
+    /// The plugin as a report.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl Plugin {
         }
     }
 
-    /// Its sink face.
+    /// The plugin as a sink.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use wasmtime::Engine;
 use super::guest::Guest;
 use super::limits::PluginLimits;
 
-/// What every instance of a plugin needs.
+/// The context of a plugin: all that each of its instances needs.
 pub(super) struct PluginContext {
     pub(super) engine: Engine,
     pub(super) limits: Arc<PluginLimits>,

@@ -77,7 +77,7 @@ impl ReportPlugin {
         }
     }
 
-    /// What the plugin says it is, as it said when it was loaded.
+    /// The plugin's own description, as given when it was loaded.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl ReportPlugin {
         Ok(self.about.clone())
     }
 
-    /// What it may ask for.
+    /// The requests that it may ask for.
     pub fn grants(&self) -> &Grants {
         &self.grants
     }
@@ -96,7 +96,7 @@ impl ReportPlugin {
         &self.about.name
     }
 
-    /// What to fetch, in the order of the events. Every request in it has been checked: path segments, header names and
+    /// The fetches of a request, in the order of the events. Every request in it has been checked: path segments, header names and
     /// values, JSON bodies, the limits on number and size, and what the plugin is granted.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl ReportPlugin {
     ///
     /// # Errors
     ///
-    /// Those of a call. A plugin that cannot read the document says so at the first [`Parser::push`].
+    /// The errors of a call. A plugin that cannot read the document says so at the first [`Parser::push`].
     pub fn parser(&self, document: Document) -> Result<Parser, PluginError> {
         let (mut guest, instance) = self.instantiate()?;
         let parser = guest.call("open parser", |store| {
@@ -136,7 +136,7 @@ impl ReportPlugin {
         })
     }
 
-    /// What all plans so far used.
+    /// Resources that all plans so far used.
     pub fn usage(&self) -> Usage {
         self.usage
     }
@@ -221,7 +221,7 @@ impl Parser {
         dropped.map(|()| batch)
     }
 
-    /// What this parser's instance used, the start included.
+    /// Resources that this parser's instance used, the start included.
     pub fn usage(&self) -> Usage {
         self.live.as_ref().map_or(self.usage, |live| live.guest.usage())
     }

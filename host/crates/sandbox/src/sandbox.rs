@@ -180,7 +180,7 @@ impl Sandbox {
     }
 }
 
-/// Whether the bytes begin as a component or a core module does.
+/// True where the bytes begin as a component or a core module does.
 fn is_wasm(bytes: &[u8]) -> bool {
     wasmparser::Parser::is_component(bytes) || wasmparser::Parser::is_core_wasm(bytes)
 }

@@ -14,7 +14,7 @@ use super::guest::{Guest, InstanceState};
 use super::plugin_context::PluginContext;
 use super::{Grants, PluginError, Usage, plan};
 
-/// What the WIT package promises a guest of an answer's body.
+/// Bytes of an answer's body that the WIT package promises a guest.
 const RESPONSE_BYTES: usize = 1 << 20;
 /// Headers that may carry a credential or a challenge for one.
 const WITHHELD: &[&str] = &[
@@ -84,7 +84,7 @@ impl SinkPlugin {
         }
     }
 
-    /// What the plugin says it is, as it said when it was loaded.
+    /// The plugin's own description, as given when it was loaded.
     pub fn describe(&self) -> &Description {
         &self.about
     }
@@ -132,7 +132,7 @@ struct ActiveEncoder {
 }
 
 impl Encoder {
-    /// What to send for a payload. Every delivery has been checked: HTTP requests by the rules of
+    /// The deliveries for a payload. Every delivery has been checked: HTTP requests by the rules of
     /// [`ReportPlugin::plan`](super::ReportPlugin::plan) and by what the plugin is granted, and all by the limits on
     /// number and size.
     ///
@@ -238,11 +238,11 @@ impl Encoder {
         Ok(settlement)
     }
 
-    /// What repeated deliveries leave at the receiver, by the component's own word; none where it does not say.
+    /// The outcome of repeated deliveries at the receiver, by the component's own word; none where it does not say.
     ///
     /// # Errors
     ///
-    /// Those of a call.
+    /// The errors of a call.
     pub fn guarantee(&mut self) -> Result<Option<Guarantee>, PluginError> {
         let mut live = self.take()?;
         let Some(settlement) = &live.instance.settlement else {
@@ -270,7 +270,7 @@ impl Encoder {
         dropped
     }
 
-    /// What this encoder's instance used, the start included.
+    /// Resources that this encoder's instance used, the start included.
     pub fn usage(&self) -> Usage {
         self.usage
     }
@@ -303,7 +303,7 @@ impl Encoder {
     }
 }
 
-/// Whether the items that are named were there, each once.
+/// True where the items that are named were there, each once.
 fn check_places(items: usize, rejected: &[ItemRejection], retried: &[u32]) -> Result<(), String> {
     let mut seen = HashSet::new();
     let places = rejected.iter().map(|rejection| ("rejects", rejection.index));
@@ -317,7 +317,7 @@ fn check_places(items: usize, rejected: &[ItemRejection], retried: &[u32]) -> Re
 }
 
 impl Settlement {
-    /// Whether every item was taken.
+    /// True where every item was taken.
     pub fn is_accepted(&self) -> bool {
         matches!(self, Settlement::Settled(parts) if parts.rejected.is_empty() && parts.retried.is_empty())
     }
@@ -378,7 +378,7 @@ fn plain_texts(verdict: Verdict) -> Verdict {
     }
 }
 
-/// What a guest may see of an answer.
+/// The part of an answer that a guest may see.
 fn shown(mut response: HttpResponse) -> HttpResponse {
     for (name, _) in &mut response.headers {
         name.make_ascii_lowercase();

@@ -12,7 +12,7 @@ use super::call_context::TrapCause;
 use super::guest::InstanceState;
 use super::wasi_stub::{STDERR, STDOUT};
 
-/// What a guest may write before it must ask again.
+/// Bytes that a guest may write before it must ask again.
 const WRITE_CREDIT: u64 = 64 << 10;
 /// The most random bytes of one call.
 const RANDOM_BYTES: u64 = 64 << 10;
@@ -67,7 +67,7 @@ fn resource_type(name: &str) -> ResourceType {
     }
 }
 
-/// What a WASI function does here.
+/// The behaviour of a WASI function here.
 #[derive(Debug, Clone, Copy)]
 enum Function {
     EmptyList,

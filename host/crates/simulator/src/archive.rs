@@ -12,7 +12,7 @@ use super::scenario::ArchiveStyle;
 /// Every entry carries the earliest time that ZIP knows, so that the same report gives the same bytes.
 const OPTIONS: SimpleFileOptions = SimpleFileOptions::DEFAULT;
 
-/// What a bomb unpacks to, in pieces of 64 KiB: 512 MiB out of half a megabyte.
+/// Pieces of 64 KiB that a bomb unpacks to: 512 MiB out of half a megabyte.
 const BOMB_PIECES: usize = 8192;
 
 /// The pieces of a report, packed as a scenario likes it. `name` is the entry's.

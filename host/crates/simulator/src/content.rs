@@ -16,7 +16,7 @@ const SPAN: i64 = 5 * 60 * 1000;
 type ContentPieces = Box<dyn Iterator<Item = Vec<u8>> + Send>;
 
 impl ReportKind {
-    /// What the vendor calls it.
+    /// The vendor's name of the report.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::InvalidLogin => "Invalid Login Report",
@@ -70,7 +70,7 @@ impl ReportTable {
         }
     }
 
-    /// Whether the length is cheap to know.
+    /// True where the length is cheap to know.
     pub(super) fn is_small(&self, site: &AppState) -> bool {
         site.history.about(self.from, self.to) <= COUNTED_ROWS
     }

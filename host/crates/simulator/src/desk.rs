@@ -1,4 +1,4 @@
-//! What the environment remembers between requests: jobs and files. Files hold no bytes, only what to write them from.
+//! The state that the environment keeps between requests: jobs and files. Files hold no bytes, only what to write them from.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub(super) struct ReportTable {
     pub(super) to: i64,
     /// The one user that it is about, in lower case; none for all.
     pub(super) user: Option<String>,
-    /// What the CSV file comes in, and what it is called in there.
+    /// The archive that the CSV file comes in, and its name in there.
     pub(super) archive: Option<(ArchiveStyle, String)>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct StoredJob {
     /// Before then it answers so however often it is asked.
     pub(super) until: Option<Instant>,
     pub(super) work: JobWork,
-    /// Its file is in its place, or was.
+    /// True once the job's file is in its place, or was.
     pub(super) stored: bool,
 }
 
@@ -73,16 +73,16 @@ impl StoredJob {
     }
 }
 
-/// What a job does.
+/// The work of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum JobWork {
-    /// It writes this file.
+    /// Writing this file.
     Write(File),
-    /// It makes this file ready to be downloaded; none where there is no such file.
+    /// Making this file ready to be downloaded; none where there is no such file.
     Offer(Option<File>),
 }
 
-/// How a job stands.
+/// The progress of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum JobProgress {
     Unknown,
@@ -195,7 +195,7 @@ impl JobStore {
         self.files.insert(file.name.clone(), file);
     }
 
-    /// Whether there is a file of this name in any folder.
+    /// True where there is a file of this name in any folder.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.files.contains_key(name)
     }

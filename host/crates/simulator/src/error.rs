@@ -7,7 +7,7 @@ pub enum SimulatorError {
     /// A switch that does not exist.
     #[error("the simulator has no switch `{name}`")]
     UnknownSwitch {
-        /// What was given.
+        /// The name that was given.
         name: String,
         /// The switch that looks most like it.
         nearest: Option<&'static str>,
@@ -34,7 +34,7 @@ pub enum SimulatorError {
 }
 
 impl SimulatorError {
-    /// What the user can do about it.
+    /// Advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownSwitch {
@@ -48,7 +48,7 @@ impl SimulatorError {
         }
     }
 
-    /// Whether it is about what the user typed.
+    /// True where the user typed it wrong.
     pub fn is_usage(&self) -> bool {
         !matches!(self, Self::Certificate(_))
     }

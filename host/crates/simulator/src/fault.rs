@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Getting a token.
@@ -39,7 +39,7 @@ impl Phase {
         ("read", Self::Read),
     ];
 
-    /// What a request to this path, below the prefix, is for.
+    /// The phase of a request to this path, below the prefix.
     pub(super) fn of(method: &str, path: &str) -> Self {
         let has = |part: &str| path.contains(part);
         if has("/oauth2/") {
@@ -69,7 +69,7 @@ impl Phase {
 pub struct Fault {
     /// With which requests; none for all.
     pub phase: Option<Phase>,
-    /// What.
+    /// The kind of fault.
     pub kind: FaultKind,
     /// How many requests go well before.
     pub after: u64,
@@ -208,7 +208,7 @@ impl Faults {
         }
     }
 
-    /// What goes wrong with this request.
+    /// The fault that befalls this request.
     pub(super) fn next(&self, phase: Phase) -> Option<FaultKind> {
         for (fault, seen) in &self.faults {
             if fault.phase.is_some_and(|wanted| wanted != phase) {

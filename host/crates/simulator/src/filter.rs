@@ -76,7 +76,7 @@ impl ScimFilter {
         }
     }
 
-    /// Whether a resource fits. `lookup` gives the values of an attribute, named in lower case.
+    /// True where a resource fits. `lookup` gives the values of an attribute, named in lower case.
     pub(super) fn matches(&self, lookup: &dyn Fn(&str) -> Vec<Value>) -> bool {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.matches(lookup)),

@@ -288,7 +288,7 @@ fn halve(response: Response, broken: bool) -> Response {
 
 /// Puts bytes into a text of the first record, as a program does that builds JSON by hand.
 async fn spoil(response: Response, bytes: &[u8]) -> Response {
-    /// What stands before such a text, in a report and in an audit event.
+    /// The text before such a text, in a report and in an audit event.
     const BEFORE: [&[u8]; 2] = [b"\"userlogin\":\"", b"\"message\":\""];
     let (mut parts, body) = response.into_parts();
     let mut body = axum::body::to_bytes(body, usize::MAX)

@@ -90,7 +90,7 @@ pub(super) struct PastEvent {
 /// A login, successful or not, as the reports show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Login {
-    /// What was typed as the user name.
+    /// The text that was typed as the user name.
     pub(super) user: &'static str,
     /// Whose account that is.
     pub(super) person: Option<Person>,
@@ -132,7 +132,7 @@ impl SimulatedPast {
         low
     }
 
-    /// What happened at a position.
+    /// The event at a position.
     pub(super) fn at(&self, position: i64) -> PastEvent {
         let group = position.div_euclid(4);
         let order = self.order(group);

@@ -36,7 +36,7 @@ const INVALID_CLIENT: OAuthError = (
 /// Who a token is for.
 struct TokenGrant {
     subject: String,
-    /// Whether a refresh token comes with it, and which one it replaces.
+    /// The refresh token that comes with it, and the one that it replaces.
     refresh: Option<Option<String>>,
 }
 

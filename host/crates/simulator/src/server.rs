@@ -91,7 +91,7 @@ impl RunningSimulator {
         self.ca_pem.as_deref()
     }
 
-    /// What it was asked so far, oldest first: the last 10,000 requests.
+    /// Requests that reached it so far, oldest first: the last 10,000 requests.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.site.seen()
     }

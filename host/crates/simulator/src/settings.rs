@@ -248,7 +248,7 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
     ),
 ];
 
-/// What a switch does to how a CSV file is written.
+/// The effect of a switch on how a CSV file is written.
 pub(super) type ApplyLayout = fn(&mut CsvLayout, &str) -> Result<(), String>;
 
 /// The switches about a CSV file. `REPORT:` in front means one report only.

@@ -25,7 +25,7 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path, percent-encoded, as it came.
     pub path: String,
-    /// What stood after the `?`.
+    /// The text after the `?`.
     pub query: Option<String>,
     /// Who it was from: the user, or what a token stands for. None where nobody was recognised.
     pub user: Option<String>,

@@ -1,10 +1,10 @@
 /// One switch of a scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Switch {
-    /// What it is called.
+    /// The switch's name.
     pub name: &'static str,
-    /// What its value stands for; none for a switch without one.
+    /// The meaning of its value; none for a switch without one.
     pub value: Option<&'static str>,
-    /// What it does, in a line.
+    /// The switch's effect, in a line.
     pub summary: &'static str,
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::history::{DAY, Login};
 use super::scenario::{CsvLayout, Preamble, Scenario, TimeStyle};
 
-/// What the vendor calls an encrypted application identifier.
+/// An encrypted application identifier, as the vendor calls it.
 const IDENTIFIER: &str = "9aKf3TzQ0wX7pBmVYc2Lr8sJ1uNdGhEe5oWiMq6tRk4=";
 
 const MONTHS: [&str; 12] = [

@@ -66,7 +66,7 @@ impl LimitHeaders {
     ];
 }
 
-/// Where a request stands in its span.
+/// A request's place in its span.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RateStanding {
     limit: RateLimit,
@@ -77,7 +77,7 @@ pub(super) struct RateStanding {
 }
 
 impl RateStanding {
-    /// Whether it is one too many.
+    /// True where the request is one too many.
     pub(super) fn is_over(&self) -> bool {
         self.number > self.limit.requests
     }
@@ -149,7 +149,7 @@ impl Throttle {
         })
     }
 
-    /// Whether a request came from there before: over the same connection, as long as no port is used twice.
+    /// True where a request came from there before: over the same connection, as long as no port is used twice.
     pub(super) fn used_before(&self, peer: SocketAddr) -> bool {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         !connections.insert(peer)

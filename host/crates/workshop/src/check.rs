@@ -46,7 +46,7 @@ fn refused(error: PluginError, of_limit: String, tell: &mut dyn FnMut(Finding)) 
     tell(Finding::new(name, Err((error.to_string(), hint))));
 }
 
-/// What the host answers inertly is still worth knowing.
+/// The imports in words: worth knowing even where the host answers inertly.
 fn imports(about: &Inspection) -> String {
     if about.imports.is_empty() {
         return "none".to_owned();
@@ -87,7 +87,7 @@ fn schema(plugin: &Plugin) -> Result<CheckOutcome, Failed> {
     }))
 }
 
-/// What a report asks for, and what its user has to allow.
+/// The requests of a report, and the grants that its user has to give.
 fn requests(plugin: &Plugin) -> Option<Result<CheckOutcome, Failed>> {
     let mut report = plugin.report().ok()?;
     let request = super::golden::plain_request().ok()?;
@@ -97,7 +97,7 @@ fn requests(plugin: &Plugin) -> Option<Result<CheckOutcome, Failed>> {
     ))))
 }
 
-/// What the user of a report has to write down, in words.
+/// The grants that the user of a report has to write down, in words.
 pub(super) fn wanted(missing: &[Grant]) -> String {
     match missing {
         [] => "GET alone: nothing to allow".to_owned(),
@@ -108,7 +108,7 @@ pub(super) fn wanted(missing: &[Grant]) -> String {
     }
 }
 
-/// What an instance takes before it has done anything.
+/// Time and memory that an instance takes before it has done anything.
 fn start(plugin: &Plugin, allowed: usize) -> Result<CheckOutcome, Failed> {
     let used = match plugin.kind() {
         PluginKind::Report => {

@@ -36,7 +36,7 @@ pub fn test(
                 kind.interface(),
                 plugin.kind().interface()
             ),
-            "mend `kind` in plugin.toml, or the world that the plugin is built for",
+            "fix `kind` in plugin.toml, or the world that the plugin is built for",
         ));
     }
     // Nothing is sent.

@@ -81,7 +81,7 @@ impl EventMembers {
 
     fn texts(&mut self, name: &str) -> Result<Vec<String>, String> {
         match self.value(name) {
-            Some(texts) => serde_json::from_value(texts).map_err(|_| format!("`{name}` is no list of texts")),
+            Some(texts) => serde_json::from_value(texts).map_err(|_| format!("`{name}` is not a list of texts")),
             None => Ok(Vec::new()),
         }
     }
@@ -91,7 +91,7 @@ impl EventMembers {
             Some(Value::Object(pairs)) => (pairs.into_iter())
                 .map(|(each, value)| Ok((each, text(name, value)?)))
                 .collect(),
-            Some(pairs) => serde_json::from_value(pairs).map_err(|_| format!("`{name}` is no list of pairs")),
+            Some(pairs) => serde_json::from_value(pairs).map_err(|_| format!("`{name}` is not a list of pairs")),
             None => Ok(Vec::new()),
         }
     }
@@ -107,7 +107,7 @@ impl EventMembers {
 fn text(name: &str, value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
-        _ => Err(format!("`{name}` is no text")),
+        _ => Err(format!("`{name}` is not a text")),
     }
 }
 

@@ -15,17 +15,17 @@ pub struct Record<'a> {
     members: Vec<(Cow<'a, str>, Option<&'a RawValue>)>,
     /// Of each member's name, see [`glance`], and what is wanted to the next multiple of eight.
     glances: Vec<u32>,
-    /// What holds for the whole line, and so for each of its values.
+    /// Findings that hold for the whole line, and so for each of its values.
     whole: ParsedLine,
     orders: &'a Orders,
 }
 
-/// What is known of a text of JSON.
+/// Findings about a text of JSON.
 #[derive(Clone, Copy)]
 struct ParsedLine {
     /// There is no escape in it.
     literal: bool,
-    /// What white space there may be between its tokens is spaces.
+    /// True where white space between its tokens is spaces alone.
     unbroken: bool,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Record<'a> {
         None
     }
 
-    /// What nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`
+    /// The members that nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`
     /// or empty are left out.
     pub fn rest(&mut self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         self.glances.clear();
@@ -137,7 +137,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Whether two names are the same, in any case. Most are so in the same case, which is seen eight bytes at a time.
+/// True where two names are the same, in any case. Most are so in the same case, which is seen eight bytes at a time.
 fn is_alike(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let is_same = match (one.last_chunk::<EIGHT>(), other.last_chunk::<EIGHT>()) {

@@ -8,7 +8,7 @@ const HEADER_WITHIN: usize = 8;
 
 /// Where in a document its reader is: above the header, or below it.
 pub(super) enum TableStage {
-    /// What the records so far were that are no header: known columns, missing ones, and the record.
+    /// The records so far, which are not a header: known columns, missing ones, and the record.
     Preamble(Vec<(usize, Vec<&'static str>, String)>),
     Rows(HeaderRow),
 }
@@ -31,7 +31,7 @@ pub(super) fn not_a_header(
     }
 }
 
-/// Whether a document that has no header says that it has no rows, or holds only the identifier.
+/// True where a document that has no header says that it has no rows, or holds only the identifier.
 pub(super) fn has_no_rows(seen: &[(usize, Vec<&'static str>, String)]) -> bool {
     match seen {
         [(_, _, only)] => nothing::is_identifier(only) || nothing::is_said_by(only),

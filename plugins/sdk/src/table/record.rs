@@ -12,7 +12,7 @@ pub(super) struct OpenRecord {
     pub(super) first_quoted: bool,
     /// The first line break within quotes.
     pub(super) line_break: Option<LineBreak>,
-    /// What makes it a reject whatever follows.
+    /// The reason that makes it a reject whatever follows.
     pub(super) flaw: Option<&'static str>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct LineBreak {
 pub(super) enum Ending {
     Line,
     Document,
-    /// It was given up.
+    /// The record was given up.
     Flaw,
 }
 

@@ -1,6 +1,6 @@
 use crate::marks;
 
-/// What of a chunk is known to be UTF-8, so that no byte is tested twice.
+/// The part of a chunk that is known to be UTF-8, so that no byte is tested twice.
 #[derive(Default)]
 pub(super) struct Valid<'c> {
     text: &'c str,
@@ -9,7 +9,7 @@ pub(super) struct Valid<'c> {
 }
 
 impl<'c> Valid<'c> {
-    /// What `rest`, the end of the chunk, begins with.
+    /// The valid text that `rest`, the end of the chunk, begins with.
     pub(super) fn from(&mut self, rest: &'c [u8]) -> &'c str {
         if self.behind.is_none_or(|behind| rest.len() <= behind) {
             self.text = marks::text(rest);

@@ -3,7 +3,7 @@
 use crate::Timestamp;
 use jiff::tz::Offset;
 
-pub(super) const UNKNOWN_FORM: &str = "the time is in no known form";
+pub(super) const UNKNOWN_FORM: &str = "unknown time format";
 pub(super) const NO_SUCH_TIME: &str = "the time does not exist";
 pub(super) const NO_CLOCK: &str = "the time has no time of day";
 

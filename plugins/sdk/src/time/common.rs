@@ -24,7 +24,7 @@ pub(super) fn common(text: &str) -> Option<Timestamp> {
     of_another_day(text)
 }
 
-/// The same without the date that was read last.
+/// The time of a text whose date is not the one that was read last.
 fn of_another_day(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let mut rest = Rest(bytes);
@@ -85,7 +85,7 @@ impl LastDate {
         date
     }
 
-    /// What follows the date, if the text begins with it.
+    /// The text behind the date, if it begins with it.
     #[inline]
     fn clock_after<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let word = |text: &[u8], at: usize| text.get(at..)?.first_chunk().copied().map(u64::from_le_bytes);
@@ -97,7 +97,7 @@ impl LastDate {
     }
 }
 
-/// What may follow a date.
+/// The form of a date, which says what may follow it.
 #[derive(Clone, Copy)]
 enum DateForm {
     /// A time of day, and perhaps an offset from UTC.
@@ -133,7 +133,7 @@ impl DateForm {
     }
 }
 
-/// What of a text has not been read.
+/// The part of a text that has not been read.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {

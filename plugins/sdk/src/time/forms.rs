@@ -352,7 +352,7 @@ impl<'a> TimePieces<'a> {
         ['-', '/', '.'].into_iter().find(|separator| self.mark(*separator))
     }
 
-    /// Whether what comes next begins a time of day.
+    /// True where a time of day comes next.
     fn is_clock(&self) -> bool {
         matches!(
             (self.peek_joined(1), self.peek_joined(2)),
@@ -360,7 +360,7 @@ impl<'a> TimePieces<'a> {
         )
     }
 
-    /// What may follow the number of a day.
+    /// Skips what may follow the number of a day.
     fn ordinal(&mut self) {
         if let Some(TimePiece::Word(word)) = self.peek_joined(0)
             && ["st", "nd", "rd", "th"]
@@ -384,7 +384,7 @@ impl<'a> TimePieces<'a> {
         }
     }
 
-    /// What stands between date and time of day. Says whether it is a mark that could mean something else.
+    /// Skips what stands between date and time of day. Says whether it is a mark that could mean something else.
     fn joint(&mut self) -> bool {
         self.mark(',');
         if self.word("at") || self.word("t") || self.mark('_') {
@@ -455,7 +455,7 @@ impl<'a> TimePieces<'a> {
         }
     }
 
-    /// Whether it is the afternoon, if `AM`, `PM`, `a.m.` or `p.m.` comes next.
+    /// True where it is the afternoon, if `AM`, `PM`, `a.m.` or `p.m.` comes next.
     fn half_of_day(&mut self) -> Option<bool> {
         let Some(TimePiece::Word(word)) = self.peek(0) else {
             return None;

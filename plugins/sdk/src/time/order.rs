@@ -18,7 +18,7 @@ pub(super) fn alone(text: &str) -> Result<Timestamp, &'static str> {
     }
 }
 
-/// What is known of the order that one document writes dates of numbers in. A report writes all its rows alike, so one row
+/// The order in which one document writes dates of numbers, as far as it is known. A report writes all its rows alike, so one row
 /// whose day is above 12 settles what all others mean; rows that contradict each other settle nothing.
 #[derive(Debug)]
 pub(crate) struct Orders {
@@ -50,7 +50,7 @@ impl Orders {
         }
     }
 
-    /// Whether a text since the last call could not be read before more of the document is.
+    /// True where a text since the last call could not be read before more of the document is.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.waiting.take()
     }

@@ -1,6 +1,6 @@
 //! Cuts a text into the pieces that a time is made of: numbers, words and marks.
 
-/// What a time is made of.
+/// A part of a text that says a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimePiece<'a> {
     /// Digits.
@@ -82,7 +82,7 @@ impl<'a> TimePieces<'a> {
         self.all.get(self.at + later).map(|(piece, _)| *piece)
     }
 
-    /// That piece, if no white space is before it.
+    /// The piece that comes so many later, if no white space is before it.
     pub(super) fn peek_joined(&self, later: usize) -> Option<TimePiece<'a>> {
         match self.all.get(self.at + later) {
             Some((piece, false)) => Some(*piece),

@@ -82,7 +82,7 @@ impl TimePieces<'_> {
         }
     }
 
-    /// What closes the bracket that comes next.
+    /// The bracket that closes the one that comes next.
     fn closing(&self) -> Option<char> {
         match self.peek(0)? {
             TimePiece::Mark('(') => Some(')'),

@@ -28,7 +28,7 @@ struct Unstored {
 }
 
 impl Unstored {
-    /// Whether an event of this time is still to be stored.
+    /// True where an event of this time is still to be stored.
     fn hides(&self, time: i64) -> bool {
         let drawn = mix(&[time.unsigned_abs()]);
         let delay = MINUTE + i64::try_from(drawn / self.every % LATEST).unwrap_or(0);
@@ -98,7 +98,7 @@ impl Selection {
         })
     }
 
-    /// Whether every position of the range matches.
+    /// True where every position of the range matches.
     pub(super) fn is_whole(&self) -> bool {
         self.rest.is_none() && self.unstored.is_none()
     }

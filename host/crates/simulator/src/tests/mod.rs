@@ -21,7 +21,7 @@ struct Answer {
     status: u16,
     head: String,
     body: Vec<u8>,
-    /// Whether the body was as long as promised.
+    /// True where the body was as long as promised.
     complete: bool,
 }
 

@@ -16,18 +16,18 @@ use std::time::{Duration, Instant};
 use super::{Language, Project, WorkshopError};
 use sandbox::{Inspection, Plugin, Sandbox};
 
-/// What was built.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Built {
     /// The component, loaded.
     pub plugin: Plugin,
-    /// What it is.
+    /// The component's description.
     pub about: Inspection,
     /// How long the language's tool took.
     pub tool: Duration,
     /// How long the sandbox took to compile it.
     pub compile: Duration,
-    /// What the tool said.
+    /// The tool's own output.
     pub output: String,
 }
 

@@ -63,7 +63,7 @@ fn plan_twice(plugin: &mut ReportPlugin) -> Result<CheckOutcome, Failed> {
     failed("two calls gave two plans", PURE)
 }
 
-/// What the plans of all cases ask for, and what the plugin's user has to allow.
+/// The requests of the plans of all cases, and the grants that the plugin's user has to give.
 fn requests(plugin: &mut ReportPlugin, material: &Material) -> Result<CheckOutcome, Failed> {
     let plain = plain_request().map_err(|error| (error, "this is an error of the host".to_owned()))?;
     let cases = material.documents.iter().map(|(document, _)| &document.request);

@@ -8,7 +8,7 @@ use crate::findings::{CheckOutcome, Failed, Finding, crashed, failed, fine};
 use event::{Encoding, Event, Product, Provenance};
 use sandbox::{Body, Delivery, Encoder, HttpResponse, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
 
-/// What servers answer, and whether events may count as delivered then.
+/// Statuses that servers answer with; events may count as delivered only below the first error.
 const STATUSES: &[u16] = &[200, 202, 400, 401, 403, 404, 413, 429, 500, 503];
 const FIRST_ERROR: u16 = 400;
 const BODIES: &[&[u8]] = &[
@@ -274,7 +274,7 @@ impl Tried<'_> {
     }
 }
 
-/// What is sent, whatever it is sent in.
+/// The bytes of a delivery, whatever they are sent in.
 fn content(delivery: &Delivery) -> &[u8] {
     match delivery {
         Delivery::Bytes(bytes) => bytes,

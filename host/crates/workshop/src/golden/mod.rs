@@ -77,7 +77,7 @@ fn settle(path: &Path, expected: Option<&str>, found: &str, same: bool, bless: b
         return Ok(CheckOutcome::Blessed(path.to_owned()));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let hint = "mend the plugin; or `host plugin test --bless` accepts what is found now".to_owned();
+    let hint = "fix the plugin; or `host plugin test --bless` accepts what is found now".to_owned();
     match expected {
         None => Err((format!("there is no {name} yet; found\n{found}"), hint)),
         Some(expected) => Err((

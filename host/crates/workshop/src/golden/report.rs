@@ -40,9 +40,9 @@ struct CaseRequest {
 
 /// A case, read.
 pub(crate) struct ReportCase {
-    /// What the parser is told about the document.
+    /// The document as the parser is told of it.
     pub(crate) document: Document,
-    /// What the parser gets.
+    /// The bytes that the parser gets.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -57,7 +57,7 @@ impl ReportCase {
         let number = asked.fetch;
         let request = asked.request().map_err(|error| unreadable(&path, error))?;
         let fetches = plugin.plan(&request).map_err(|error| {
-            let hint = "the plan of a case must not fail: mend the plugin or request.json".to_owned();
+            let hint = "the plan of a case must not fail: fix the plugin or request.json".to_owned();
             (format!("plan: {error}"), hint)
         })?;
         let fetch = usize::try_from(number).ok().and_then(|number| fetches.get(number));
@@ -119,7 +119,7 @@ impl CaseRequest {
             for value in values {
                 let text = value
                     .as_str()
-                    .ok_or_else(|| format!("the parameter {name} is no text"))?;
+                    .ok_or_else(|| format!("the parameter {name} is not a text"))?;
                 parameters.push((name.clone(), text.to_owned()));
             }
         }
@@ -140,7 +140,7 @@ pub(crate) fn plain_request() -> Result<Request, String> {
     CaseRequest::default().request()
 }
 
-/// What a parser makes of a document, as the lines of `expected.ndjson`. A fault is a line; any other error is not.
+/// The events and rejects that a parser makes of a document, as the lines of `expected.ndjson`. A fault is a line; any other error is not.
 pub(crate) fn parse(
     plugin: &ReportPlugin,
     document: &Document,
@@ -186,7 +186,7 @@ pub(crate) fn parse(
     Ok(lines.map(|line| format!("{line}\n")).collect())
 }
 
-/// How a fault is written down.
+/// A fault as a line of a case.
 pub(super) fn fault_value(fault: &Fault) -> Value {
     let kind = match fault.kind {
         FaultKind::InvalidRequest => "invalid-request",

@@ -155,12 +155,12 @@ fn check_config(plugin: &SinkPlugin, config: &str) -> Result<(), Failed> {
     let value: Value = serde_json::from_str(config).map_err(|error| unreadable(name, error))?;
     let mistakes = plugin
         .config_mistakes(&value)
-        .map_err(|error| (error.to_string(), "mend `config-schema` in `describe`".to_owned()))?;
+        .map_err(|error| (error.to_string(), "fix `config-schema` in `describe`".to_owned()))?;
     match mistakes.first() {
         None => Ok(()),
         Some(mistake) => Err((
             format!("config.json does not fit the plugin's schema: {mistake}"),
-            "mend config.json, or the schema in `describe`".to_owned(),
+            "fix config.json, or the schema in `describe`".to_owned(),
         )),
     }
 }

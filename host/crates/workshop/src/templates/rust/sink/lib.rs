@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 struct Plugin;
 
-/// What the configuration says.
+/// The configuration of the sink.
 struct Lines {
     source: String,
 }
