@@ -86,7 +86,7 @@ pub enum FaultKind {
     Html,
     /// 200 without a body.
     Empty,
-    /// 200 with bytes that are no text.
+    /// 200 with bytes that are not text.
     Garbage,
     /// 200 with JSON that breaks off.
     TruncatedJson,
@@ -135,7 +135,7 @@ impl FaultKind {
     pub(super) const ALL: [(&'static str, Self, &'static str); 23] = [
         ("html", Self::Html, "200 with an HTML page"),
         ("empty", Self::Empty, "200 without a body"),
-        ("garbage", Self::Garbage, "200 with bytes that are no text"),
+        ("garbage", Self::Garbage, "200 with bytes that are not text"),
         ("truncated-json", Self::TruncatedJson, "200 with JSON that breaks off"),
         (
             "wrong-types",

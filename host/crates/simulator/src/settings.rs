@@ -45,7 +45,7 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
         switch("rows", "N", "failed logins, and as many successful ones, on every day"),
         |s, v| number(v).map(|v| s.rows = v),
     ),
-    (flag("plain-names", "no user name that is made to hurt"), |s, _| {
+    (flag("plain-names", "no hostile user names"), |s, _| {
         s.hostile_names = false;
         Ok(())
     }),

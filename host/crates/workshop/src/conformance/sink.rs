@@ -217,7 +217,7 @@ impl Tried<'_> {
         };
         let Some(usual) = lines("x")? else {
             return Ok(CheckOutcome::Skipped(
-                "what is sent is no text that ends with a line".to_owned(),
+                "what is sent is not a text that ends with a line".to_owned(),
             ));
         };
         for text in hostile::TEXTS.iter().filter(|text| !text.is_empty()) {
