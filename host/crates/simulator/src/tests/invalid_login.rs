@@ -46,7 +46,7 @@ async fn an_invalid_login_report_is_requested_polled_and_downloaded() {
         file.header("content-length"),
         Some(file.body.len().to_string().as_str())
     );
-    let mut reader = csv::FilterReader::from_reader(file.body.as_slice());
+    let mut reader = csv::Reader::from_reader(file.body.as_slice());
     assert_eq!(
         reader.headers().unwrap(),
         vec!["User Name", "Remote IP Address", "Timestamp"]
@@ -100,13 +100,13 @@ async fn a_period_outside_the_rules_fails_with_http_200() {
 async fn nothing_later_than_now_and_nothing_older_than_retention_is_reported() {
     let running = start("rows=50").await;
     let today = report(&running, "2025-07-03", "2025-07-03").await;
-    let rows = csv::FilterReader::from_reader(today.body.as_slice())
+    let rows = csv::Reader::from_reader(today.body.as_slice())
         .into_records()
         .count();
     assert!((1..50).contains(&rows), "{rows}");
     let running = start("rows=50,retention=30").await;
     let month = report(&running, "2025-04-10", "2025-06-03").await;
-    let rows: Vec<_> = csv::FilterReader::from_reader(month.body.as_slice())
+    let rows: Vec<_> = csv::Reader::from_reader(month.body.as_slice())
         .into_records()
         .map(Result::unwrap)
         .collect();
@@ -200,7 +200,7 @@ async fn a_large_report_comes_as_a_stream_without_length() {
     let running = start("rows=300000,time=epoch").await;
     let file = report(&running, "2025-07-01", "2025-07-01").await;
     assert!(file.complete && file.header("content-length").is_none());
-    let mut rows = csv::FilterReader::from_reader(file.body.as_slice());
+    let mut rows = csv::Reader::from_reader(file.body.as_slice());
     let mut last = 0;
     let mut count = 0;
     for row in rows.byte_records() {
