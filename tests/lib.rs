@@ -11,7 +11,7 @@ use std::process::Output;
 use assert_cmd::Command;
 use ledger::{Ledger as _, Record, SqliteLedger, Stream};
 use serde_json::Value;
-use simulator::{Running, Scenario, Simulator};
+use simulator::{RunningSimulator, Scenario, Simulator};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -77,7 +77,7 @@ impl TestEnv {
 /// The simulator in a thread of its own.
 pub struct Server {
     runtime: Runtime,
-    running: Option<Running>,
+    running: Option<RunningSimulator>,
 }
 
 impl Server {
@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// The running simulator.
-    pub fn running(&self) -> &Running {
+    pub fn running(&self) -> &RunningSimulator {
         self.running.as_ref().expect("running")
     }
 

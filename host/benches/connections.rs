@@ -20,7 +20,7 @@ use run::{Observer, Run, RunSink, Window};
 use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
-use simulator::Credentials;
+use simulator::DemoCredentials;
 use sink::dead_letters::DeadLetterBounds;
 use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tokio_util::sync::CancellationToken;
@@ -110,7 +110,7 @@ fn main() -> Result<(), Failure> {
 
 fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Failure> {
     let connection = format!("connection-{number}");
-    let credentials = Credentials::default();
+    let credentials = DemoCredentials::default();
     let mut settings = Settings::new(&connection, url.clone());
     settings.allow_private_addresses = true;
     settings.auth = Auth::Basic {

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use simulator::{Credentials, Scenario, Simulator};
+use simulator::{DemoCredentials, Scenario, Simulator};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -54,7 +54,7 @@ fn host(folder: &Path, url: &str) -> Command {
         .current_dir(folder)
         .env("HOME", folder)
         .env("XDG_CACHE_HOME", folder.join("cache"));
-    let credentials = Credentials::default();
+    let credentials = DemoCredentials::default();
     command.env("HOST_SECRET", credentials.password);
     command.args([
         "run",

@@ -15,7 +15,6 @@ use run::{RereadError, RunError, WindowError};
 use sandbox::PluginError;
 use setup::SetupError;
 use setup::config::{Config, ConfigError};
-use simulator::SimulatorError;
 use sink::SinkError;
 use sink::dead_letters::DeadLetterError;
 
@@ -115,7 +114,8 @@ impl CliError {
         CliError { message, ..self }
     }
 
-    fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> CliError {
+    /// A failure with the message of an error and of what caused it.
+    pub fn told(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> CliError {
         let told = SetupError::told(ErrorKind::Internal, error, hint);
         CliError {
             hint: told.hint,
@@ -236,13 +236,6 @@ impl From<RereadError> for CliError {
             RereadError::Plugin(error) => error.into(),
             RereadError::Ids(error) => CliError::told(Exit::Internal, &error, error.hint()),
         }
-    }
-}
-
-impl From<SimulatorError> for CliError {
-    fn from(error: SimulatorError) -> Self {
-        let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
-        CliError::told(exit, &error, error.hint())
     }
 }
 

@@ -129,7 +129,7 @@ fn a_document_of_which_no_row_is_an_event_waits_for_a_plugin_that_can_read_it() 
         let said = stderr(&output);
         for part in [
             "User Name,Remote IP Address,Timestamp",
-            "line 2: the time is in no known form",
+            "line 2: unknown time format",
             "its 60 rows",
             "March 4, 2026",
         ] {

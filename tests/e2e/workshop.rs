@@ -105,7 +105,7 @@ fn a_new_rust_sink_is_built_tested_run_and_changed_as_typed() {
         "{said}"
     );
     assert!(
-        said.contains("hint: mend the plugin; or `host plugin test --bless`"),
+        said.contains("hint: fix the plugin; or `host plugin test --bless`"),
         "{said}"
     );
     let blessed = ran(host(

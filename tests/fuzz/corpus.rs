@@ -12,7 +12,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use fuzz::{TARGETS, Target};
 
-/// What no single input may take, some thousand times what the slowest one does.
+/// Time that no single input may take, some thousand times what the slowest one does.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// No changed input is longer.

@@ -55,7 +55,7 @@ fn same_in_pieces<R: Report>(bytes: &[u8]) {
     }
 }
 
-/// What a parser makes of a document, and why it stopped.
+/// The events that a parser makes of a document, and why it stopped.
 fn read<'a, R: Report>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Batch, Option<String>) {
     let mut batch = Batch::default();
     let result = parse::<R>(pieces, &mut batch);

@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What every test's credential is; nothing printed may hold it.
+/// The credential of every test; nothing printed may hold it.
 pub const CANARY: &str = "canary-5ecret-0f-the-test";
 
 /// A request as the server saw it.

@@ -10,7 +10,6 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::configuration::ConfigFile;
 use sandbox::PluginKind;
-use workshop::Language;
 
 /// `host plugin`.
 #[derive(Debug, Subcommand)]
@@ -93,16 +92,6 @@ pub enum Lang {
     /// Needs Node.js.
     #[value(name = "javascript", alias = "js")]
     JavaScript,
-}
-
-impl From<Lang> for Language {
-    fn from(lang: Lang) -> Self {
-        match lang {
-            Lang::Rust => Language::Rust,
-            Lang::Python => Language::Python,
-            Lang::JavaScript => Language::JavaScript,
-        }
-    }
 }
 
 /// `host plugin build`.

@@ -5,8 +5,11 @@ mod check;
 mod check_state;
 mod config;
 mod dead_letters;
+#[cfg(feature = "simulator")]
 mod demo;
 mod gaps;
+#[cfg(not(all(feature = "simulator", feature = "workshop")))]
+mod lacking;
 mod ledger;
 mod login;
 mod plan;
@@ -16,9 +19,12 @@ mod routes;
 mod run;
 mod runtime;
 mod set_aside;
+#[cfg(feature = "simulator")]
 mod simulate;
 mod sinks;
+#[cfg(feature = "simulator")]
 mod slow_demo;
+#[cfg(feature = "workshop")]
 mod workshop;
 
 use clap::CommandFactory;
@@ -36,19 +42,32 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => block_on(&cli.talk, run::run(args, &cli.talk)),
         Command::Backfill(args) => block_on(&cli.talk, run::backfill(args, &cli.talk)),
         Command::Plan(args) => plan::plan(args),
+        #[cfg(feature = "simulator")]
         Command::Demo(args) if args.slow => block_on(&cli.talk, slow_demo::demo(args, &cli.talk)),
+        #[cfg(feature = "simulator")]
         Command::Demo(args) => block_on(&cli.talk, demo::demo(args, &cli.talk)),
         Command::Check(args) => block_on(&cli.talk, check::check(args, &cli.talk)),
         Command::Login(args) => block_on(&cli.talk, login::login(args, &cli.talk)),
+        #[cfg(feature = "simulator")]
         Command::Simulate(args) => block_on(&cli.talk, simulate::simulate(args, &cli.talk)),
+        #[cfg(not(feature = "simulator"))]
+        Command::Demo(_) | Command::Simulate(_) => Err(lacking::the_simulator()),
         Command::Plugin(PluginCommand::List { json, config }) => plugins::list(&load(config)?, *json),
         Command::Plugin(PluginCommand::Inspect { plugin, json, config }) => {
             plugins::inspect(&load(config)?, plugin, *json)
         }
+        #[cfg(feature = "workshop")]
         Command::Plugin(PluginCommand::New(args)) => workshop::new(args),
+        #[cfg(feature = "workshop")]
         Command::Plugin(PluginCommand::Build(args)) => workshop::build(args, &cli.talk),
+        #[cfg(feature = "workshop")]
         Command::Plugin(PluginCommand::Test(args)) => workshop::test(args, &cli.talk),
+        #[cfg(feature = "workshop")]
         Command::Plugin(PluginCommand::Check(args)) => workshop::check(args),
+        #[cfg(not(feature = "workshop"))]
+        Command::Plugin(
+            PluginCommand::New(_) | PluginCommand::Build(_) | PluginCommand::Test(_) | PluginCommand::Check(_),
+        ) => Err(lacking::the_workshop()),
         Command::Sink(SinkSubcommand::List { json, config }) => sinks::list(&load(config)?, *json),
         Command::DeadLetter(command) => dead_letters::run(command, &cli.talk),
         Command::Rejected(command) => rejected::run(command, &cli.talk),

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::args::{OutputOptions, SimulateArgs};
-use crate::error::CliError;
+use crate::error::{CliError, Exit};
 use crate::log::{self, Line};
 use crate::render::print;
 use crate::stop::Shutdown;
 use setup::config;
-use simulator::{Scenario, Simulator};
+use simulator::{Scenario, Simulator, SimulatorError};
 
 /// Starts the simulator, prints its URL to stdout, and serves until it is told to stop.
 pub async fn simulate(args: &SimulateArgs, talk: &OutputOptions) -> Result<(), CliError> {
@@ -50,4 +50,11 @@ fn help() -> String {
         let _ = writeln!(text, "{spelled:<32} {}", switch.summary);
     }
     text
+}
+
+impl From<SimulatorError> for CliError {
+    fn from(error: SimulatorError) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Internal };
+        CliError::told(exit, &error, error.hint())
+    }
 }

@@ -4,7 +4,7 @@ use setup::plugins;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::args::{BuildArgs, CheckPluginArgs, LogFormat, NewArgs, OutputOptions, TestArgs};
+use crate::args::{BuildArgs, CheckPluginArgs, Lang, LogFormat, NewArgs, OutputOptions, TestArgs};
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::error::note;
@@ -13,7 +13,7 @@ use crate::render::print;
 use base::counted::counted;
 use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
-use workshop::{Built, CaseSelection, Finding, Found, Options, Project, WorkshopError};
+use workshop::{Built, CaseSelection, CheckOutcome, Finding, Language, Options, Project, WorkshopError};
 
 /// `host plugin new`.
 pub fn new(args: &NewArgs) -> Result<(), CliError> {
@@ -174,10 +174,10 @@ struct Counts {
 impl Counts {
     fn add(&mut self, finding: &Finding) {
         let count = match finding.found {
-            Found::Ok(_) => &mut self.ok,
-            Found::Failed { .. } => &mut self.failed,
-            Found::Skipped(_) => &mut self.skipped,
-            Found::Blessed(_) => &mut self.blessed,
+            CheckOutcome::Ok(_) => &mut self.ok,
+            CheckOutcome::Failed { .. } => &mut self.failed,
+            CheckOutcome::Skipped(_) => &mut self.skipped,
+            CheckOutcome::Blessed(_) => &mut self.blessed,
         };
         *count += 1;
     }
@@ -212,11 +212,11 @@ fn render(finding: &Finding) -> String {
     };
     let name = &finding.name;
     match &finding.found {
-        Found::Ok(note) if note.is_empty() => format!("ok      {name}\n"),
-        Found::Ok(note) => format!("ok      {name}: {}\n", visible(note)),
-        Found::Skipped(reason) => format!("skipped {name}: {}\n", visible(reason)),
-        Found::Blessed(path) => format!("blessed {name}: wrote {}\n", path.display()),
-        Found::Failed { what, hint } => {
+        CheckOutcome::Ok(note) if note.is_empty() => format!("ok      {name}\n"),
+        CheckOutcome::Ok(note) => format!("ok      {name}: {}\n", visible(note)),
+        CheckOutcome::Skipped(reason) => format!("skipped {name}: {}\n", visible(reason)),
+        CheckOutcome::Blessed(path) => format!("blessed {name}: wrote {}\n", path.display()),
+        CheckOutcome::Failed { what, hint } => {
             let mut text = String::new();
             let what = visible(what);
             let mut lines = what.lines();
@@ -248,6 +248,16 @@ impl From<WorkshopError> for CliError {
                     None => failure,
                 }
             }
+        }
+    }
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Rust => Language::Rust,
+            Lang::Python => Language::Python,
+            Lang::JavaScript => Language::JavaScript,
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What the ids of audit events mean.
+//! The meaning of the ids of audit events.
 //!
 //! Sources: the pages on the audit event APIs of Oracle Identity Cloud Service and of OCI's identity domains, the ids that
 //! notification settings of a domain list, and those that Oracle's own reports and dashboards search for.
 
 use plugin_sdk::{Activity, Outcome};
 
-/// Whom an event is about, and so which members of the record name the subject and the target.
+/// The party that an event is about, and so which members of the record name the subject and the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// Whoever acted.
+pub enum AffectedParty {
+    /// The account that acted.
     Actor,
     /// The account that was changed.
     Account,
@@ -20,9 +20,9 @@ pub enum About {
     Resource,
 }
 
-/// What was done, how it ended and whom it is about. The end of an id is the outcome; ids that are not listed are told
+/// The activity and outcome of an event id, and whom it is about. The end of an id is the outcome; ids that are not listed are told
 /// apart by their beginning only.
-pub fn read(id: &str) -> (Activity, Outcome, About) {
+pub fn read(id: &str) -> (Activity, Outcome, AffectedParty) {
     let id = id.to_ascii_lowercase();
     let (act, outcome) = match id.rsplit_once('.') {
         Some((act, "success")) => (act, Outcome::Success),
@@ -31,39 +31,39 @@ pub fn read(id: &str) -> (Activity, Outcome, About) {
     };
     let (activity, about) = match act {
         "sso.session.create" | "sso.authentication" | "admin.authentication" | "idcs.login" => {
-            (Activity::Logon, About::Actor)
+            (Activity::Logon, AffectedParty::Actor)
         }
-        "sso.session.delete" | "idcs.logout" => (Activity::Logoff, About::Actor),
-        "sso.app.access" => (Activity::ApplicationAccess, About::Actor),
+        "sso.session.delete" | "idcs.logout" => (Activity::Logoff, AffectedParty::Actor),
+        "sso.app.access" => (Activity::ApplicationAccess, AffectedParty::Actor),
         "admin.user.create"
         | "admin.user.federated.create"
         | "admin.user.authentication.delegated.create"
-        | "admin.me.register" => (Activity::AccountCreate, About::Account),
-        "admin.user.activated" => (Activity::AccountEnable, About::Account),
-        "admin.user.deactivated" => (Activity::AccountDisable, About::Account),
-        "admin.user.delete" => (Activity::AccountDelete, About::Account),
+        | "admin.me.register" => (Activity::AccountCreate, AffectedParty::Account),
+        "admin.user.activated" => (Activity::AccountEnable, AffectedParty::Account),
+        "admin.user.deactivated" => (Activity::AccountDisable, AffectedParty::Account),
+        "admin.user.delete" => (Activity::AccountDelete, AffectedParty::Account),
         "admin.me.locked"
         | "admin.me.mfa.locked"
         | "admin.me.mfa.federated.locked"
         | "admin.me.passwordrecoverylocked"
-        | "admin.user.locked" => (Activity::AccountLock, About::Account),
-        "admin.me.unlocked" | "admin.user.unlocked" => (Activity::AccountUnlock, About::Account),
-        "admin.me.password.change" | "admin.user.password.change" => (Activity::PasswordChange, About::Account),
-        "admin.me.password.reset" | "admin.user.password.reset" => (Activity::PasswordReset, About::Account),
-        "admin.approle.add.member" | "admin.grant.create" => (Activity::RoleAssign, About::Member),
-        "admin.approle.remove.member" | "admin.grant.delete" => (Activity::RoleRevoke, About::Member),
-        "admin.group.create" => (Activity::GroupCreate, About::Group),
-        "admin.group.delete" => (Activity::GroupDelete, About::Group),
-        "admin.group.add.member" => (Activity::GroupAddMember, About::Member),
-        "admin.group.remove.member" => (Activity::GroupRemoveMember, About::Member),
+        | "admin.user.locked" => (Activity::AccountLock, AffectedParty::Account),
+        "admin.me.unlocked" | "admin.user.unlocked" => (Activity::AccountUnlock, AffectedParty::Account),
+        "admin.me.password.change" | "admin.user.password.change" => (Activity::PasswordChange, AffectedParty::Account),
+        "admin.me.password.reset" | "admin.user.password.reset" => (Activity::PasswordReset, AffectedParty::Account),
+        "admin.approle.add.member" | "admin.grant.create" => (Activity::RoleAssign, AffectedParty::Member),
+        "admin.approle.remove.member" | "admin.grant.delete" => (Activity::RoleRevoke, AffectedParty::Member),
+        "admin.group.create" => (Activity::GroupCreate, AffectedParty::Group),
+        "admin.group.delete" => (Activity::GroupDelete, AffectedParty::Group),
+        "admin.group.add.member" => (Activity::GroupAddMember, AffectedParty::Member),
+        "admin.group.remove.member" => (Activity::GroupRemoveMember, AffectedParty::Member),
         act => family(act),
     };
     (activity, outcome, about)
 }
 
-/// What an id without a case of its own is about, by its beginning. A request that nobody has granted yet, such as
+/// The meaning of an id without a case of its own, by its beginning. A request that nobody has granted yet, such as
 /// `admin.me.password.reset.request`, has changed no more than what it says of itself.
-fn family(act: &str) -> (Activity, About) {
+fn family(act: &str) -> (Activity, AffectedParty) {
     const AUTHENTICATION: [&str; 5] = [
         "sso.",
         "authentication.",
@@ -73,15 +73,15 @@ fn family(act: &str) -> (Activity, About) {
     ];
     let begins = |families: &[&str]| families.iter().any(|family| act.starts_with(family));
     if begins(&AUTHENTICATION) {
-        (Activity::AuthenticationOther, About::Actor)
+        (Activity::AuthenticationOther, AffectedParty::Actor)
     } else if begins(&["admin.me.request."]) {
-        (Activity::Other, About::Resource)
+        (Activity::Other, AffectedParty::Resource)
     } else if begins(&["admin.user.", "admin.me.", "admin.account."]) {
-        (Activity::AccountUpdate, About::Account)
+        (Activity::AccountUpdate, AffectedParty::Account)
     } else if begins(&["admin.group."]) {
-        (Activity::GroupUpdate, About::Group)
+        (Activity::GroupUpdate, AffectedParty::Group)
     } else {
-        (Activity::Other, About::Resource)
+        (Activity::Other, AffectedParty::Resource)
     }
 }
 

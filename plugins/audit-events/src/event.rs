@@ -1,6 +1,6 @@
 //! What one `AuditEvent` resource tells.
 
-use crate::activity::{self, About};
+use crate::activity::{self, AffectedParty};
 use plugin_sdk::json_lines::Record;
 use plugin_sdk::table::Reason;
 use plugin_sdk::*;
@@ -12,7 +12,7 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     let action = record.take("eventId");
     let (activity, outcome, about) = activity::read(action.as_deref().unwrap_or_default());
     let label = activity::label(activity);
-    let member = (about == About::Member).then(|| Member::of(record));
+    let member = (about == AffectedParty::Member).then(|| MemberResource::of(record));
     let (activity, about) = match member {
         Some(member) => member.told_of(activity, about),
         None => (activity, about),
@@ -20,11 +20,11 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     let actor = actor(record);
     let mut is_group = false;
     let (subject, target) = match about {
-        About::Actor if activity == Activity::ApplicationAccess => (None, record.take("ssoApplicationName")),
-        About::Actor => (None, None),
-        About::Account => (account(record, "adminResourceName", "adminResourceId"), None),
-        About::Member => {
-            is_group = member.is_some_and(|member| member.kind == Kind::Group);
+        AffectedParty::Actor if activity == Activity::ApplicationAccess => (None, record.take("ssoApplicationName")),
+        AffectedParty::Actor => (None, None),
+        AffectedParty::Account => (account(record, "adminResourceName", "adminResourceId"), None),
+        AffectedParty::Member => {
+            is_group = member.is_some_and(|member| member.kind == ResourceKind::Group);
             match member.is_some_and(|member| member.is_resource) {
                 true => (
                     account(record, "adminResourceName", "adminResourceId"),
@@ -36,12 +36,14 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
                 ),
             }
         }
-        About::Group if member.is_some_and(|member| member.is_resource) => (None, record.take("adminRefResourceName")),
-        About::Group | About::Resource => (None, record.take("adminResourceName")),
+        AffectedParty::Group if member.is_some_and(|member| member.is_resource) => {
+            (None, record.take("adminRefResourceName"))
+        }
+        AffectedParty::Group | AffectedParty::Resource => (None, record.take("adminResourceName")),
     };
     let mut event = Event::new(time, activity, outcome, subject.unwrap_or_else(|| actor.clone()));
     // An administrative change names who made it even where that is its subject: a password changed by its owner.
-    event.actor = (!matches!(about, About::Actor | About::Resource)).then_some(actor);
+    event.actor = (!matches!(about, AffectedParty::Actor | AffectedParty::Resource)).then_some(actor);
     event.target = target;
     event.id = record.take("id");
     let client = record.take_client(&["clientIp"]);
@@ -98,9 +100,9 @@ fn account<'r>(record: &mut Record<'r>, name: &str, id: &str) -> Option<Principa
     })
 }
 
-/// What sort of thing the resource or the reference of an event is.
+/// The type of the resource or of the reference of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ResourceKind {
     User,
     Group,
     App,
@@ -108,47 +110,48 @@ enum Kind {
     Other,
 }
 
-impl Kind {
-    fn of(record: &Record<'_>, name: &str) -> Kind {
+impl ResourceKind {
+    fn of(record: &Record<'_>, name: &str) -> ResourceKind {
         match record.get(name) {
-            Some(kind) if kind.eq_ignore_ascii_case("User") => Kind::User,
-            Some(kind) if kind.eq_ignore_ascii_case("Group") => Kind::Group,
-            Some(kind) if kind.eq_ignore_ascii_case("App") => Kind::App,
-            Some(kind) if kind.eq_ignore_ascii_case("AppRole") => Kind::Role,
-            _ => Kind::Other,
+            Some(kind) if kind.eq_ignore_ascii_case("User") => ResourceKind::User,
+            Some(kind) if kind.eq_ignore_ascii_case("Group") => ResourceKind::Group,
+            Some(kind) if kind.eq_ignore_ascii_case("App") => ResourceKind::App,
+            Some(kind) if kind.eq_ignore_ascii_case("AppRole") => ResourceKind::Role,
+            _ => ResourceKind::Other,
         }
     }
 }
 
-/// What was put into a role or group, or taken out.
+/// The resource that was put into a role or group, or taken out.
 #[derive(Debug, Clone, Copy)]
-struct Member {
-    kind: Kind,
-    /// Whether it is the resource of the record. Commonly the resource is the role and the reference its member, unless their
+struct MemberResource {
+    kind: ResourceKind,
+    /// True where it is the resource of the record. Commonly the resource is the role and the reference its member, unless their
     /// types say that it is the other way round.
     is_resource: bool,
 }
 
-impl Member {
-    fn of(record: &Record<'_>) -> Member {
-        let resource = Kind::of(record, "adminResourceType");
-        let reference = Kind::of(record, "adminRefResourceType");
+impl MemberResource {
+    fn of(record: &Record<'_>) -> MemberResource {
+        let resource = ResourceKind::of(record, "adminResourceType");
+        let reference = ResourceKind::of(record, "adminRefResourceType");
         let is_resource = match (resource, reference) {
-            (Kind::User, reference) => reference != Kind::User,
+            (ResourceKind::User, reference) => reference != ResourceKind::User,
             // What is named beside no user is the member of a role, where the other is one; and an application that of a group.
-            (Kind::Group | Kind::App, Kind::Role) | (Kind::App, Kind::Group) => true,
+            (ResourceKind::Group | ResourceKind::App, ResourceKind::Role)
+            | (ResourceKind::App, ResourceKind::Group) => true,
             _ => false,
         };
         let kind = if is_resource { resource } else { reference };
-        Member { kind, is_resource }
+        MemberResource { kind, is_resource }
     }
 
-    /// What was done, and whom it is about. An application is no user, and a group in a group is none: both stay attributes.
-    fn told_of(self, activity: Activity, about: About) -> (Activity, About) {
+    /// The activity, and whom it is about. An application is no user, and a group in a group is none: both stay attributes.
+    fn told_of(self, activity: Activity, about: AffectedParty) -> (Activity, AffectedParty) {
         let is_role = matches!(activity, Activity::RoleAssign | Activity::RoleRevoke);
         match (self.kind, is_role) {
-            (Kind::App, true) => (Activity::Other, About::Resource),
-            (Kind::App | Kind::Group, false) => (Activity::GroupUpdate, About::Group),
+            (ResourceKind::App, true) => (Activity::Other, AffectedParty::Resource),
+            (ResourceKind::App | ResourceKind::Group, false) => (Activity::GroupUpdate, AffectedParty::Group),
             _ => (activity, about),
         }
     }

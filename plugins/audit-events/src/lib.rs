@@ -20,10 +20,10 @@ const RETENTION_DAYS: u16 = 90;
 pub struct AuditEvents;
 
 /// Reads one resource a line.
-pub struct Parser(JsonLines);
+pub struct AuditEventsParser(JsonLines);
 
 impl Report for AuditEvents {
-    type Parser = Parser;
+    type Parser = AuditEventsParser;
 
     fn describe() -> Description {
         Description {
@@ -43,12 +43,12 @@ impl Report for AuditEvents {
         query::plan(&request, RETENTION_DAYS)
     }
 
-    fn parser(_document: Document) -> Result<Parser, Fault> {
-        Ok(Parser(JsonLines::new()))
+    fn parser(_document: Document) -> Result<AuditEventsParser, Fault> {
+        Ok(AuditEventsParser(JsonLines::new()))
     }
 }
 
-impl Parse for Parser {
+impl Parse for AuditEventsParser {
     fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault> {
         self.0.push(chunk, batch, event::event)
     }

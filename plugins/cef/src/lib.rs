@@ -27,12 +27,12 @@ const SYSLOG_INFORMATIONAL: u8 = 6;
 
 /// The sink.
 pub struct Cef {
-    config: Config,
+    config: CefConfig,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Config {
+struct CefConfig {
     vendor: String,
     product: Option<String>,
     version: String,
@@ -40,9 +40,9 @@ struct Config {
     attributes: bool,
 }
 
-impl Default for Config {
+impl Default for CefConfig {
     fn default() -> Self {
-        Config {
+        CefConfig {
             vendor: "Oracle".into(),
             product: None,
             version: "1".into(),

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | 2xx | taken |
 //! | 409 `version_conflict_engine_exception` | taken: a `create` of an id that is there already |
-//! | 408, 425, 429, 5xx, and errors of a [busy](Error::is_passing) cluster | delivered again, alone |
-//! | errors of the [index or the credential](Error::is_of_the_sink) | delivered again, alone; where all items have one, the sink cannot be used |
+//! | 408, 425, 429, 5xx, and errors of a [busy](ItemError::is_passing) cluster | delivered again, alone |
+//! | errors of the [index or the credential](ItemError::is_of_the_sink) | delivered again, alone; where all items have one, the sink cannot be used |
 //! | any other | rejected, with whatever the error says |
 //!
 //! `"errors": false` in a 2xx says that all are stored, whatever else is there. A 2xx that says nothing of the items is
@@ -16,7 +16,7 @@ use plugin_sdk::answer::in_one_line;
 use plugin_sdk::*;
 use serde_json::Value;
 
-/// What an answer means for the `sent` documents of a request.
+/// The settlement that an answer means for the `sent` documents of a request.
 pub fn settle(response: &HttpResponse, sent: usize) -> Settlement {
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     if !(200..300).contains(&response.status) {
@@ -27,7 +27,7 @@ pub fn settle(response: &HttpResponse, sent: usize) -> Settlement {
         Settlement::Refused(format!("{what}: is this Elasticsearch? {said}"))
     };
     let Some(body) = body else {
-        return nothing("the answer is no JSON");
+        return nothing("the answer is not JSON");
     };
     if body.get("errors").and_then(Value::as_bool) == Some(false) {
         return Settlement::accepted();
@@ -38,13 +38,13 @@ pub fn settle(response: &HttpResponse, sent: usize) -> Settlement {
             "the answer tells of {} documents where {sent} were sent",
             items.len()
         )),
-        Some(items) => of_items(items.iter().map(Fate::of).collect(), response.retry_after()),
+        Some(items) => of_items(items.iter().map(ItemFate::of).collect(), response.retry_after()),
     }
 }
 
 /// A request that failed before its items were looked at.
 fn as_a_whole(response: &HttpResponse, body: Option<&Value>) -> Settlement {
-    let error = body.and_then(|body| Error::of(body.get("error")?));
+    let error = body.and_then(|body| ItemError::of(body.get("error")?));
     let Some(error) = error else {
         return Verdict::from_status(response).into();
     };
@@ -57,14 +57,14 @@ fn as_a_whole(response: &HttpResponse, body: Option<&Value>) -> Settlement {
     }
 }
 
-fn of_items(fates: Vec<Fate>, after: Option<u64>) -> Settlement {
-    let all_lasting = !fates.is_empty() && fates.iter().all(|fate| matches!(fate, Fate::Sink(_)));
+fn of_items(fates: Vec<ItemFate>, after: Option<u64>) -> Settlement {
+    let all_lasting = !fates.is_empty() && fates.iter().all(|fate| matches!(fate, ItemFate::Sink(_)));
     let (mut rejected, mut retried, mut why) = (Vec::new(), Vec::new(), String::new());
     for (index, fate) in (0..).zip(fates) {
         match fate {
-            Fate::Stored => {}
-            Fate::Rejected(reason) => rejected.push(ItemRejection { index, reason }),
-            Fate::Again(reason) | Fate::Sink(reason) => {
+            ItemFate::Stored => {}
+            ItemFate::Rejected(reason) => rejected.push(ItemRejection { index, reason }),
+            ItemFate::Again(reason) | ItemFate::Sink(reason) => {
                 if retried.is_empty() {
                     why = reason;
                 }
@@ -83,21 +83,21 @@ fn of_items(fates: Vec<Fate>, after: Option<u64>) -> Settlement {
     })
 }
 
-/// What became of one document.
-enum Fate {
+/// The fate of one document.
+enum ItemFate {
     Stored,
-    /// It may be stored later.
+    /// The document may be stored later.
     Again(String),
     /// Nothing is stored there until somebody changes something.
     Sink(String),
     Rejected(String),
 }
 
-impl Fate {
+impl ItemFate {
     /// Of an item: an object whose one member is named for the action, whatever the name.
-    fn of(item: &Value) -> Fate {
+    fn of(item: &Value) -> ItemFate {
         let outcome = item.as_object().and_then(|item| item.values().next());
-        let error = outcome.and_then(|outcome| Error::of(outcome.get("error")?));
+        let error = outcome.and_then(|outcome| ItemError::of(outcome.get("error")?));
         let status = outcome.and_then(|outcome| status(outcome.get("status")?));
         let reason = || match (&error, status) {
             (Some(error), _) => error.text(),
@@ -105,12 +105,12 @@ impl Fate {
             (None, None) => "the answer does not say what became of it".into(),
         };
         match (status, &error) {
-            (Some(200..=299), _) | (Some(409), None) => Fate::Stored,
-            (_, Some(error)) if error.says_it_is_there() => Fate::Stored,
-            (_, Some(error)) if error.is_of_the_sink() => Fate::Sink(reason()),
-            (_, Some(error)) if error.is_passing() => Fate::Again(reason()),
-            (Some(status), _) if is_passing(status) => Fate::Again(reason()),
-            _ => Fate::Rejected(reason()),
+            (Some(200..=299), _) | (Some(409), None) => ItemFate::Stored,
+            (_, Some(error)) if error.says_it_is_there() => ItemFate::Stored,
+            (_, Some(error)) if error.is_of_the_sink() => ItemFate::Sink(reason()),
+            (_, Some(error)) if error.is_passing() => ItemFate::Again(reason()),
+            (Some(status), _) if is_passing(status) => ItemFate::Again(reason()),
+            _ => ItemFate::Rejected(reason()),
         }
     }
 }
@@ -123,20 +123,20 @@ fn status(value: &Value) -> Option<u16> {
     }
 }
 
-/// Whether a status says that another try may help.
+/// True where a status says that another try may help.
 fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502..=599)
 }
 
-/// What Elasticsearch, OpenSearch or something in front of them says went wrong.
-struct Error {
+/// An error in the words of Elasticsearch, OpenSearch or something in front of them.
+struct ItemError {
     kind: String,
     reason: String,
 }
 
-impl Error {
+impl ItemError {
     /// Of an object with a `type` and a `reason`, or of a text.
-    fn of(value: &Value) -> Option<Error> {
+    fn of(value: &Value) -> Option<ItemError> {
         let text = |value: Option<&Value>| match value {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => text.clone(),
@@ -144,19 +144,19 @@ impl Error {
         };
         match value {
             Value::Null => None,
-            Value::Object(error) => Some(Error {
+            Value::Object(error) => Some(ItemError {
                 kind: text(error.get("type")),
                 reason: text(error.get("reason")),
             }),
             // As Elasticsearch 1 wrote it: `EsRejectedExecutionException[rejected execution …]`.
-            other => Some(Error {
+            other => Some(ItemError {
                 kind: String::new(),
                 reason: text(Some(other)),
             }),
         }
     }
 
-    /// Whether a document of this id is stored already, in the words of any version.
+    /// True where a document of this id is stored already, in the words of any version.
     fn says_it_is_there(&self) -> bool {
         matches!(
             self.kind.as_str(),
@@ -165,7 +165,7 @@ impl Error {
             || self.reason.starts_with("VersionConflictEngineException")
     }
 
-    /// Whether the cluster is busy, full, or between two masters. A full disk comes as 403 or 429, by version.
+    /// True where the cluster is busy, full, or between two masters. A full disk comes as 403 or 429, by version.
     fn is_passing(&self) -> bool {
         matches!(
             self.kind.as_str(),
@@ -189,7 +189,7 @@ impl Error {
         )
     }
 
-    /// Whether it is about where documents go or who sends them, so that it holds for every document.
+    /// True where it is about where documents go or who sends them, so that it holds for every document.
     fn is_of_the_sink(&self) -> bool {
         match self.kind.as_str() {
             "security_exception" | "index_not_found_exception" | "index_closed_exception" => true,

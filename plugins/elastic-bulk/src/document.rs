@@ -1,6 +1,7 @@
-//! What a document needs before a data stream takes it.
+//! A document, made fit for a data stream.
 
-use crate::names::{Attributes, Shape};
+use crate::names::{AttributeNames, AttributeShape};
+use crate::shortened::shortened;
 use plugin_sdk::{Fault, time};
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,13 +16,13 @@ const DATASET_BYTES: usize = 100;
 const NO_DATASET: &str = "generic";
 
 /// A document, and where the encodings keep what is looked at: OCSF, ECS, the flat event.
-pub struct Document<'a> {
+pub struct BulkDocument<'a> {
     json: &'a str,
-    members: Members<'a>,
+    members: DocumentMembers<'a>,
 }
 
 #[derive(Deserialize)]
-struct Members<'a> {
+struct DocumentMembers<'a> {
     #[serde(rename = "@timestamp", borrow)]
     timestamp: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -42,39 +43,39 @@ struct Members<'a> {
 
 /// The vendor's own fields of ECS.
 #[derive(Deserialize)]
-struct Own<'a> {
+struct VendorFields<'a> {
     #[serde(borrow)]
     attributes: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct EventSet {
+struct EcsEventFields {
     dataset: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct OcsfMetadataFields {
     log_name: Option<Value>,
 }
 
-impl<'a> Document<'a> {
+impl<'a> BulkDocument<'a> {
     /// Reads a JSON text without white space between its tokens.
     ///
     /// # Errors
     ///
     /// Where it is no JSON object.
     pub fn read(json: &'a str) -> Result<Self, Fault> {
-        let no_object = || Fault::internal("a document is no JSON object");
+        let no_object = || Fault::internal("a document is not a JSON object");
         if !json.starts_with('{') {
             return Err(no_object());
         }
         let members = serde_json::from_str(json).map_err(|_| no_object())?;
-        Ok(Document { json, members })
+        Ok(BulkDocument { json, members })
     }
 
     /// Appends it in one line: with an `@timestamp` where it has none but a `time`, and with names of attributes that
     /// Elasticsearch takes.
-    pub fn write(&self, shape: Shape, out: &mut String) {
+    pub fn write(&self, shape: AttributeShape, out: &mut String) {
         let mut rest = self.json;
         if let Some(time) = self.timestamp() {
             rest = rest.strip_prefix('{').unwrap_or_default();
@@ -82,7 +83,7 @@ impl<'a> Document<'a> {
             out.push_str(&format!(r#"{{"@timestamp":"{time}"{comma}"#));
         }
         let own = self.members.oracle.and_then(|own| {
-            let own: Own<'a> = serde_json::from_str(own.get()).ok()?;
+            let own: VendorFields<'a> = serde_json::from_str(own.get()).ok()?;
             own.attributes
         });
         let mut places: Vec<&str> = [self.members.unmapped, self.members.attributes, own]
@@ -94,7 +95,7 @@ impl<'a> Document<'a> {
         let mut written = String::new();
         for text in places {
             written.clear();
-            let changed = Attributes::read(text).is_some_and(|attributes| attributes.write(shape, &mut written));
+            let changed = AttributeNames::read(text).is_some_and(|attributes| attributes.write(shape, &mut written));
             if !changed {
                 continue;
             }
@@ -121,10 +122,10 @@ impl<'a> Document<'a> {
         let members = &self.members;
         let ecs = members
             .event
-            .and_then(|event| serde_json::from_str::<EventSet>(event.get()).ok())
+            .and_then(|event| serde_json::from_str::<EcsEventFields>(event.get()).ok())
             .and_then(|event| text(event.dataset));
         let ocsf = || {
-            let metadata = serde_json::from_str::<Metadata>(members.metadata?.get()).ok()?;
+            let metadata = serde_json::from_str::<OcsfMetadataFields>(members.metadata?.get()).ok()?;
             of_report(text(metadata.log_name))
         };
         let flat = || of_report(serde_json::from_str(members.report?.get()).ok());
@@ -164,27 +165,15 @@ pub fn id(id: &str) -> Option<String> {
     Some(shortened(id, ID_BYTES))
 }
 
-/// A long text in so many bytes: its beginning, and a hash of all of it.
-pub fn shortened(text: &str, bytes: usize) -> String {
-    // FNV-1a, 128 bits.
-    let hash = text
-        .bytes()
-        .fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
-            (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-        });
-    let kept = text
-        .get(..text.floor_char_boundary(bytes.saturating_sub(33)))
-        .unwrap_or_default();
-    format!("{kept}-{hash:032x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn written(document: &str) -> String {
         let mut out = String::new();
-        Document::read(document).unwrap().write(Shape::Object, &mut out);
+        BulkDocument::read(document)
+            .unwrap()
+            .write(AttributeShape::Object, &mut out);
         out
     }
 
@@ -206,7 +195,7 @@ mod tests {
             assert_eq!(written(document), expected, "{document}");
         }
         for document in ["", "[]", "[0,1]", "{", "null"] {
-            assert!(Document::read(document).is_err(), "{document}");
+            assert!(BulkDocument::read(document).is_err(), "{document}");
         }
     }
 
@@ -244,7 +233,7 @@ mod tests {
             (r#"{"event":"x","metadata":{"log_name":7},"report":null}"#, "generic"),
             ("{}", "generic"),
         ] {
-            assert_eq!(Document::read(document).unwrap().dataset(), dataset, "{document}");
+            assert_eq!(BulkDocument::read(document).unwrap().dataset(), dataset, "{document}");
         }
     }
 

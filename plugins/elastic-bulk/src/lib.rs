@@ -10,49 +10,50 @@
 mod answer;
 mod document;
 mod names;
+mod shortened;
 
-use document::Document;
-use names::Shape;
+use document::BulkDocument;
+use names::AttributeShape;
 use plugin_sdk::*;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What stands in the index's name for the event's data set.
+/// The placeholder in the index's name for the event's data set.
 const DATASET: &str = "{dataset}";
 
-/// What of the answer is read; the rest need not be sent.
+/// The members of the answer that are read; the rest need not be sent.
 const FILTER: &str = "errors,items.*.status,items.*.error.type,items.*.error.reason";
 
 /// The sink.
 pub struct ElasticBulk {
-    config: Config,
+    config: BulkConfig,
     /// How many documents the last request held.
     sent: usize,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Config {
+struct BulkConfig {
     index: String,
     pipeline: Option<String>,
     id: bool,
-    attributes: Shape,
+    attributes: AttributeShape,
 }
 
-impl Default for Config {
+impl Default for BulkConfig {
     fn default() -> Self {
-        Config {
+        BulkConfig {
             index: "logs-audit-default".into(),
             pipeline: None,
             id: true,
-            attributes: Shape::default(),
+            attributes: AttributeShape::default(),
         }
     }
 }
 
-impl Config {
+impl BulkConfig {
     /// The index of a document.
-    fn index(&self, document: &Document<'_>) -> Cow<'_, str> {
+    fn index(&self, document: &BulkDocument<'_>) -> Cow<'_, str> {
         match self.index.contains(DATASET) {
             true => self.index.replace(DATASET, &document.dataset()).into(),
             false => self.index.as_str().into(),
@@ -71,11 +72,11 @@ impl Config {
 
 #[derive(Serialize)]
 struct Action<'a> {
-    create: Target<'a>,
+    create: BulkTarget<'a>,
 }
 
 #[derive(Serialize)]
-struct Target<'a> {
+struct BulkTarget<'a> {
     _index: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     _id: Option<String>,
@@ -96,9 +97,9 @@ impl Sink for ElasticBulk {
     }
 
     fn open(config: &str) -> Result<Self, Fault> {
-        let config: Config = plugin_sdk::config(config)?;
+        let config: BulkConfig = plugin_sdk::config(config)?;
         if let Some(word) = config.unknown_placeholder() {
-            let message = format!("index: {{{word}}} is no placeholder; the only one is {DATASET}");
+            let message = format!("index: {{{word}}} is not a placeholder; the only one is {DATASET}");
             return Err(Fault::invalid_request(message));
         }
         Ok(ElasticBulk { config, sent: 0 })
@@ -110,9 +111,9 @@ impl Sink for ElasticBulk {
         let mut body = String::new();
         for item in &items {
             let compact = json_lines::compact(&item.json);
-            let document = Document::read(&compact)?;
+            let document = BulkDocument::read(&compact)?;
             let action = Action {
-                create: Target {
+                create: BulkTarget {
                     _index: &self.config.index(&document),
                     _id: document::id(&item.id).filter(|_| self.config.id),
                 },

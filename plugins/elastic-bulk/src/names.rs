@@ -14,10 +14,10 @@ use std::fmt::{self, Write};
 /// The longest name that is kept as it is, in bytes.
 const NAME_BYTES: usize = 256;
 
-/// How attributes stand in a document.
+/// The form of attributes in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Shape {
+pub enum AttributeShape {
     /// An object with a member for each name, which the index should have as one field of the type `flattened`.
     #[default]
     Object,
@@ -26,19 +26,19 @@ pub enum Shape {
 }
 
 /// An object of attributes: names and JSON texts, in their order.
-pub struct Attributes<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub struct AttributeNames<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'a> Attributes<'a> {
+impl<'a> AttributeNames<'a> {
     /// Of a JSON text; none where it is no object.
     pub fn read(json: &'a str) -> Option<Self> {
         serde_json::from_str(json).ok()
     }
 
     /// Appends them in that shape; false where they may stay as they are.
-    pub fn write(&self, shape: Shape, out: &mut String) -> bool {
+    pub fn write(&self, shape: AttributeShape, out: &mut String) -> bool {
         match shape {
-            Shape::Object if self.0.iter().all(|(name, _)| is_plain(name)) => return false,
-            Shape::Object => {
+            AttributeShape::Object if self.0.iter().all(|(name, _)| is_plain(name)) => return false,
+            AttributeShape::Object => {
                 out.push('{');
                 self.each(out, |out, name, value| {
                     out.push_str(&json(&field(name)));
@@ -47,7 +47,7 @@ impl<'a> Attributes<'a> {
                 });
                 out.push('}');
             }
-            Shape::List => {
+            AttributeShape::List => {
                 out.push('[');
                 self.each(out, |out, name, value| {
                     out.push_str(r#"{"name":"#);
@@ -72,10 +72,10 @@ impl<'a> Attributes<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for AttributeNames<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
+        struct AttributeVisitor;
+        impl<'de> Visitor<'de> for AttributeVisitor {
             type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -92,7 +92,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
                 Ok(members)
             }
         }
-        deserializer.deserialize_map(Members).map(Attributes)
+        deserializer.deserialize_map(AttributeVisitor).map(AttributeNames)
     }
 }
 
@@ -119,7 +119,7 @@ fn field(name: &str) -> Cow<'_, str> {
         }
     }
     match written.len() > NAME_BYTES {
-        true => crate::document::shortened(&written, NAME_BYTES).into(),
+        true => crate::shortened::shortened(&written, NAME_BYTES).into(),
         false => written.into(),
     }
 }
@@ -140,9 +140,9 @@ fn json(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn written(attributes: &str, shape: Shape) -> String {
+    fn written(attributes: &str, shape: AttributeShape) -> String {
         let mut out = String::new();
-        match Attributes::read(attributes).unwrap().write(shape, &mut out) {
+        match AttributeNames::read(attributes).unwrap().write(shape, &mut out) {
             true => out,
             false => attributes.into(),
         }
@@ -177,12 +177,12 @@ mod tests {
     fn names_that_need_nothing_stay_as_they_are() {
         let attributes = r#"{"a":"1","User Name":["x","y"]}"#;
         assert!(
-            !Attributes::read(attributes)
+            !AttributeNames::read(attributes)
                 .unwrap()
-                .write(Shape::Object, &mut String::new())
+                .write(AttributeShape::Object, &mut String::new())
         );
         assert_eq!(
-            written(r#"{"a":"1","a.b":["x","y"],"\u002ea\"":"2"}"#, Shape::Object),
+            written(r#"{"a":"1","a.b":["x","y"],"\u002ea\"":"2"}"#, AttributeShape::Object),
             r#"{"a":"1","a%2Eb":["x","y"],"%2Ea\"":"2"}"#
         );
     }
@@ -190,9 +190,9 @@ mod tests {
     #[test]
     fn a_list_has_two_fields_whatever_the_names_are() {
         assert_eq!(
-            written(r#"{"a":"1","a.b":["x","y"]}"#, Shape::List),
+            written(r#"{"a":"1","a.b":["x","y"]}"#, AttributeShape::List),
             r#"[{"name":"a","value":"1"},{"name":"a.b","value":["x","y"]}]"#
         );
-        assert_eq!(written("{}", Shape::List), "[]");
+        assert_eq!(written("{}", AttributeShape::List), "[]");
     }
 }

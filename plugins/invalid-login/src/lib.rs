@@ -14,10 +14,10 @@ const RETENTION_DAYS: u16 = 90;
 pub struct InvalidLogin;
 
 /// Reads its CSV file.
-pub struct Parser(Table);
+pub struct InvalidLoginParser(Table);
 
 impl Report for InvalidLogin {
-    type Parser = Parser;
+    type Parser = InvalidLoginParser;
 
     fn describe() -> Description {
         Description {
@@ -50,12 +50,12 @@ impl Report for InvalidLogin {
         })])
     }
 
-    fn parser(_document: Document) -> Result<Parser, Fault> {
-        Ok(Parser(Table::new(&access::COLUMNS)))
+    fn parser(_document: Document) -> Result<InvalidLoginParser, Fault> {
+        Ok(InvalidLoginParser(Table::new(&access::COLUMNS)))
     }
 }
 
-impl Parse for Parser {
+impl Parse for InvalidLoginParser {
     fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault> {
         self.0.push(chunk, batch, event)
     }

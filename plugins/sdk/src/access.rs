@@ -115,7 +115,7 @@ pub fn event(row: Row<'_>, outcome: Outcome) -> Result<Event<'_>, Reason> {
     Ok(event)
 }
 
-type Attributes<'r> = Vec<(Cow<'r, str>, Cow<'r, str>)>;
+type TextPairs<'r> = Vec<(Cow<'r, str>, Cow<'r, str>)>;
 
 /// Adds what few rows have: an address that is more or less than one of version 4, which comes first among the attributes,
 /// and a cell beside the time.
@@ -125,8 +125,8 @@ fn amended<'r>(
     address: Option<&'r str>,
     rest: Option<Headed<'r>>,
     mut ip: Option<Cow<'r, str>>,
-    others: Attributes<'r>,
-) -> (Option<Cow<'r, str>>, Attributes<'r>) {
+    others: TextPairs<'r>,
+) -> (Option<Cow<'r, str>>, TextPairs<'r>) {
     let mut attributes = Vec::new();
     if let Some(address) = address {
         let client = Client::of(address);

@@ -18,14 +18,14 @@ use std::net::Ipv6Addr;
 /// The attribute that keeps a client's port.
 pub const PORT: &str = "source_port";
 
-/// Where a client is.
+/// A client's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client<'a> {
     /// An IPv4 or IPv6 address and nothing else.
     pub ip: Cow<'a, str>,
     /// The port, as it is written.
     pub port: Option<Cow<'a, str>>,
-    /// Whether the text says more than the address, or says it in another way.
+    /// True where the text says more than the address, or says it in another way.
     pub is_all: bool,
 }
 
@@ -97,12 +97,12 @@ impl<'a> Client<'a> {
     }
 }
 
-/// What may stand around an address and says nothing.
+/// Characters around an address that say nothing.
 fn is_trim(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '.')
 }
 
-/// Whether a text is an IPv4 or IPv6 address and nothing else.
+/// True where a text is an IPv4 or IPv6 address and nothing else.
 pub fn is_address(text: &str) -> bool {
     is_ipv4(text) || text.contains(':') && text.parse::<Ipv6Addr>().is_ok()
 }
@@ -124,7 +124,7 @@ fn after_dot(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What follows the number up to 255, without leading zeros, that a text begins with.
+/// The text behind the number up to 255, without leading zeros, that a text begins with.
 #[inline(always)]
 fn after_number(text: &[u8]) -> Option<&[u8]> {
     let digit = |at: usize| Some(u32::from(text.get(at)?.wrapping_sub(b'0'))).filter(|digit| *digit < 10);

@@ -55,7 +55,7 @@ impl Settlement {
         Settlement::rejected(Vec::new())
     }
 
-    /// These were refused for good, the others taken.
+    /// The items that were refused for good; the others were taken.
     pub fn rejected(rejected: Vec<ItemRejection>) -> Settlement {
         Settlement::Settled(Partition {
             rejected,

@@ -14,7 +14,7 @@ pub(crate) const MAX_NAME: usize = 512;
 /// How many attributes an event may have.
 pub(crate) const MAX_ATTRIBUTES: usize = 2048;
 
-/// What one call to a parser found: events and rejects, each in their order.
+/// The findings of one call to a parser: events and rejects, each in their order.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Batch {
     /// The records that are no events.
@@ -73,7 +73,7 @@ impl Batch {
         self.events.len()
     }
 
-    /// Whether there is no event.
+    /// True where there is no event.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }

@@ -23,7 +23,7 @@ pub struct Event<'a> {
     pub id: Option<Cow<'a, str>>,
     /// When it happened.
     pub time: Timestamp,
-    /// What was done.
+    /// The activity.
     pub activity: Activity,
     /// How it ended.
     pub outcome: Outcome,

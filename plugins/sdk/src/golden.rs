@@ -119,7 +119,7 @@ fn members(folder: &Path, name: &str, known: &[&str]) -> Result<Option<Map<Strin
     }
 }
 
-/// What a parser makes of a document, as the lines of `expected.ndjson`.
+/// The events and rejects that a parser makes of a document, as the lines of `expected.ndjson`.
 fn parse<R: Report>(document: &Document, bytes: &[u8], size: usize) -> String {
     let mut batch = Batch::default();
     let outcome = R::parser(document.clone()).and_then(|mut parser| {
@@ -225,7 +225,7 @@ fn document(folder: &Path) -> Result<Document, String> {
     let time = |name: &str, default: &str| {
         let text = given.get(name).map_or(Some(default), Value::as_str);
         let time = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
-        let time = time.ok_or_else(|| wrong(&format!("{name} is no time in RFC 3339")))?;
+        let time = time.ok_or_else(|| wrong(&format!("{name} is not a time in RFC 3339")))?;
         Ok::<_, String>(time.as_millisecond())
     };
     let window = Window {
@@ -237,7 +237,7 @@ fn document(folder: &Path) -> Result<Document, String> {
         for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
             let text = value
                 .as_str()
-                .ok_or_else(|| wrong(&format!("the parameter {name} is no text")))?;
+                .ok_or_else(|| wrong(&format!("the parameter {name} is not a text")))?;
             parameters.push((name.clone(), text.to_string()));
         }
     }
@@ -252,7 +252,7 @@ fn document(folder: &Path) -> Result<Document, String> {
     Ok(Document {
         fetch: fetch
             .and_then(|fetch| fetch.try_into().ok())
-            .ok_or_else(|| wrong("fetch is no number of one"))?,
+            .ok_or_else(|| wrong("fetch is not the number of one"))?,
         request,
         file_name: None,
         length: None,

@@ -1,14 +1,14 @@
 //! Finds the header of a CSV report, and which of its columns mean what.
 //!
 //! Header texts change between releases and are documented nowhere, so a [`Column`] lists every spelling that may stand
-//! for it and a [`Header`] matches them whatever their order, case, spacing and punctuation.
+//! for it and a [`HeaderRow`] matches them whatever their order, case, spacing and punctuation.
 
 use crate::batch::MAX_NAME;
 
 /// A column that a report knows how to place. The rest of a row is kept under its own heading.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// What it holds, for messages.
+    /// The column's meaning, for messages.
     pub meaning: &'static str,
     /// The spellings, best first: lower case letters and digits only. A trailing `utc` in the file is ignored.
     pub aliases: &'static [&'static str],
@@ -18,13 +18,13 @@ pub struct Column {
 
 /// A header that has every required column.
 #[derive(Debug)]
-pub struct Header {
+pub struct HeaderRow {
     headings: Vec<String>,
     /// For each known column, which cell of a row holds it; none does where there is no such column.
     places: Vec<usize>,
     /// The headings that are no known column's.
     unplaced: Vec<usize>,
-    /// Whether the first heading may be the application identifier, which no row has a cell for.
+    /// True where the first heading may be the application identifier, which no row has a cell for.
     identifier: Identifier,
 }
 
@@ -38,12 +38,12 @@ enum Identifier {
 
 /// How well a record does as a header.
 pub(crate) enum Match {
-    Header(Header),
+    Header(HeaderRow),
     /// How many columns are known, and the meanings of those that are missing.
     Short(usize, Vec<&'static str>),
 }
 
-impl Header {
+impl HeaderRow {
     /// Matches the cells of a record. `quoted` tells whether the first one stood in quotes.
     pub(crate) fn find(cells: Vec<String>, quoted: bool, columns: &[Column]) -> Match {
         let names: Vec<String> = cells.iter().map(|cell| normalise(cell)).collect();
@@ -71,7 +71,7 @@ impl Header {
         let headings = (1..)
             .zip(cells)
             .map(|(n, cell)| if cell.is_empty() { format!("column {n}") } else { cell });
-        Match::Header(Header {
+        Match::Header(HeaderRow {
             headings: headings.collect(),
             places: places.into_iter().map(|place| place.unwrap_or(usize::MAX)).collect(),
             unplaced,
@@ -91,7 +91,7 @@ impl Header {
         ))
     }
 
-    /// Whether a row of so many cells fits; the first row that could settle what the first heading is does so.
+    /// True where a row of so many cells fits; the first row that could settle what the first heading is does so.
     #[inline]
     pub(crate) fn fits(&mut self, cells: usize) -> bool {
         let width = self.headings.len();
@@ -147,7 +147,7 @@ fn normalise(heading: &str) -> String {
         .collect()
 }
 
-/// Whether a text looks like an encrypted identifier rather than like the name of a column.
+/// True where a text looks like an encrypted identifier rather than like the name of a column.
 pub(crate) fn is_opaque(cell: &str) -> bool {
     !cell.contains(char::is_whitespace) && cell.contains(|c: char| c.is_ascii_digit() || "=+/".contains(c))
 }

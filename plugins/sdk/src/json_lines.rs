@@ -23,7 +23,7 @@
 //! ```
 
 use crate::batch::{MAX_ATTRIBUTES, MAX_NAME};
-use crate::held::{Held, Waiting};
+use crate::held::{HeldRecord, HeldRecords};
 use crate::table::Reason;
 use crate::time::Orders;
 use crate::{Batch, Event, Fault};
@@ -45,9 +45,9 @@ pub struct JsonLines {
     ended: u64,
     /// Within a line that is too long: skipping to the next.
     discarding: bool,
-    /// What order the dates have that are three numbers, and the records that wait until it is known.
+    /// The order of dates that are three numbers, and the records that wait until it is known.
     orders: Orders,
-    held: Held,
+    held: HeldRecords,
 }
 
 impl JsonLines {
@@ -121,7 +121,7 @@ impl JsonLines {
     where
         F: FnMut(&mut Record<'r>) -> Result<Event<'r>, Reason>,
     {
-        let record = Record::read(line, &self.orders).ok_or("the record is no JSON object");
+        let record = Record::read(line, &self.orders).ok_or("the record is not a JSON object");
         let event = event(&mut record?)?;
         if event.attributes.len() > MAX_ATTRIBUTES {
             return Err("the record has more than 2048 members".into());
@@ -150,7 +150,7 @@ impl JsonLines {
                 }
             }
             Err(_) if self.orders.is_waited_for() => {
-                self.held.push(Waiting {
+                self.held.push(HeldRecord {
                     line: self.ended + 1,
                     text: String::from_utf8_lossy(line).into_owned(),
                     spans: Vec::new(),
@@ -173,7 +173,7 @@ impl JsonLines {
 
 const TOO_LONG: &str = "the record is longer than 1 MiB";
 
-/// What a JSON string says; none where the text is no JSON string.
+/// The text of a JSON string; none where the text is no JSON string.
 pub fn string(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
@@ -197,17 +197,17 @@ pub fn compact(json: &str) -> String {
     kept
 }
 
-/// Whether a JSON text surely has no white space between its tokens: what most servers send.
+/// True where a JSON text surely has no white space between its tokens: what most servers send.
 fn is_compact(json: &[u8]) -> bool {
     is_unbroken(json) && has_no_outer_space(json)
 }
 
-/// Whether there is no white space but for spaces.
+/// True where there is no white space but for spaces.
 fn is_unbroken(json: &[u8]) -> bool {
     memchr3(b'\n', b'\r', b'\t', json).is_none()
 }
 
-/// Whether there surely is no space between tokens. Of two neighbours one is a bracket, a brace, a comma or a colon, so
+/// True where there surely is no space between tokens. Of two neighbours one is a bracket, a brace, a comma or a colon, so
 /// such a space has one of these on a side, or another space.
 fn has_no_outer_space(json: &[u8]) -> bool {
     let is_structural = |place: Option<usize>| {

@@ -170,10 +170,10 @@ pub mod glue {
     use std::cell::RefCell;
     use std::marker::PhantomData;
 
-    pub struct Component<R>(PhantomData<R>);
+    pub struct ReportComponent<R>(PhantomData<R>);
 
-    impl<R: Report> report::Guest for Component<R> {
-        type Parser = Parser<R>;
+    impl<R: Report> report::Guest for ReportComponent<R> {
+        type Parser = ParserResource<R>;
         fn describe() -> Description {
             R::describe()
         }
@@ -182,25 +182,25 @@ pub mod glue {
         }
     }
 
-    impl<R: Report> packed::Guest for Component<R> {
+    impl<R: Report> packed::Guest for ReportComponent<R> {
         fn push(parser: report::ParserBorrow<'_>, chunk: Vec<u8>) -> Result<packed::Batch, Fault> {
             parser
-                .get::<Parser<R>>()
+                .get::<ParserResource<R>>()
                 .with(|parser, batch| parser.push(&chunk, batch))
                 .map(Into::into)
         }
         fn finish(parser: report::ParserBorrow<'_>) -> Result<packed::Batch, Fault> {
             parser
-                .get::<Parser<R>>()
+                .get::<ParserResource<R>>()
                 .with(|parser, batch| parser.finish(batch))
                 .map(Into::into)
         }
     }
 
     /// A parser that could not be opened answers every call with the fault: a constructor cannot fail.
-    pub struct Parser<R: Report>(RefCell<(Result<R::Parser, Fault>, Room)>);
+    pub struct ParserResource<R: Report>(RefCell<(Result<R::Parser, Fault>, Room)>);
 
-    impl<R: Report> Parser<R> {
+    impl<R: Report> ParserResource<R> {
         fn with(&self, call: impl FnOnce(&mut R::Parser, &mut Batch) -> Result<(), Fault>) -> Result<Batch, Fault> {
             let (parser, room) = &mut *self.0.borrow_mut();
             match parser {
@@ -215,9 +215,9 @@ pub mod glue {
         }
     }
 
-    impl<R: Report> report::GuestParser for Parser<R> {
+    impl<R: Report> report::GuestParser for ParserResource<R> {
         fn new(document: Document) -> Self {
-            Parser(RefCell::new((R::parser(document), Room::default())))
+            ParserResource(RefCell::new((R::parser(document), Room::default())))
         }
         fn push(&self, chunk: Vec<u8>) -> Result<events::Batch, Fault> {
             self.with(|parser, batch| parser.push(&chunk, batch)).map(typed)
@@ -242,7 +242,7 @@ macro_rules! export_report {
     ($report:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Exported = $crate::glue::Component<$report>;
+            type Exported = $crate::glue::ReportComponent<$report>;
     $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
         };
     };

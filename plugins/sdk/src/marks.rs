@@ -5,12 +5,12 @@
 /// Bytes of a block.
 pub(crate) const BLOCK: usize = 64;
 
-/// What a block holds, a bit for each byte, the first one's lowest.
+/// The content of a block, a bit for each byte, the first one's lowest.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Marks {
     /// Quotes and line breaks: what ends a cell in quotes.
     pub(crate) quoted: u64,
-    /// Those and commas: what ends any other cell.
+    /// Quotes, line breaks and commas: what ends any other cell.
     pub(crate) bare: u64,
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
     unsafe { str::from_utf8_unchecked(valid) }
 }
 
-/// Whether all bytes are ASCII.
+/// True where all bytes are ASCII.
 #[cfg(target_family = "wasm")]
 #[target_feature(enable = "simd128")]
 fn is_ascii(bytes: &[u8]) -> bool {

@@ -20,7 +20,7 @@ const THINGS: [&str; 17] = [
     "events",
 ];
 
-/// What may tell why nothing could be had.
+/// Words that tell why nothing could be had.
 const REASONS: [&str; 20] = [
     "could",
     "can",
@@ -47,7 +47,7 @@ const REASONS: [&str; 20] = [
 /// Where a phrase turns to something else: `no right to records` speaks of the right.
 const TURNS: [&str; 6] = ["to", "of", "for", "from", "in", "such"];
 
-/// Whether a line says, and does nothing but say, that there is nothing.
+/// True where a line says, and does nothing but say, that there is nothing.
 pub(crate) fn is_said_by(line: &str) -> bool {
     let lower = line.to_lowercase();
     let words: Vec<&str> = lower
@@ -72,7 +72,7 @@ pub(crate) fn is_said_by(line: &str) -> bool {
     }
 }
 
-/// Whether a line is only the identifier, encrypted and in quotes, that stands before the header of a report.
+/// True where a line is only the identifier, encrypted and in quotes, that stands before the header of a report.
 pub(crate) fn is_identifier(line: &str) -> bool {
     let inner = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
     inner.is_some_and(|inner| {

@@ -84,7 +84,7 @@ pub fn keep_file() -> Parameter {
 
 const KEEP_FILE: [&str; 2] = ["false", "true"];
 
-/// Whether the file shall stay on the server.
+/// True where the file shall stay on the server.
 pub fn keeps_file(request: &Request) -> Result<bool, Fault> {
     Ok(request.choice("keep-file", &KEEP_FILE)? == "true")
 }

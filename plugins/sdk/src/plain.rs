@@ -3,16 +3,18 @@
 //! they read alike.
 
 use crate::marks::{BLOCK, Marks, marks};
-use crate::table::MAX_CELLS;
+
+/// The most cells in a record.
+pub const MAX_CELLS: usize = 1024;
 
 /// Where a cell stands in its record: its first byte, and the first behind it.
-pub(crate) type Span = (usize, usize);
+pub(crate) type CellSpan = (usize, usize);
 
 /// A record that goes on for longer is not plain, so that little is read twice.
 const MOST: usize = 64 << 10;
 
 /// The plain records that some bytes begin with, one after the other.
-pub(crate) struct Records<'a> {
+pub(crate) struct PlainRecords<'a> {
     bytes: &'a [u8],
     /// Where the next record begins.
     at: usize,
@@ -21,9 +23,9 @@ pub(crate) struct Records<'a> {
     marks: Marks,
 }
 
-impl<'a> Records<'a> {
+impl<'a> PlainRecords<'a> {
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
-        Records {
+        PlainRecords {
             bytes,
             at: 0,
             block: 0,
@@ -44,7 +46,7 @@ impl<'a> Records<'a> {
     /// Splits the next record, and says how long it is up to the end of its line; none where it is not plain. The line end
     /// is one byte, or CR LF.
     #[inline(always)]
-    pub(crate) fn next(&mut self, spans: &mut Vec<Span>) -> Option<usize> {
+    pub(crate) fn next(&mut self, spans: &mut Vec<CellSpan>) -> Option<usize> {
         spans.clear();
         let start = self.at;
         let mut at = start;
@@ -142,7 +144,7 @@ mod tests {
 
     fn cells(record: &str) -> Option<Vec<&str>> {
         let mut spans = Vec::new();
-        Records::of(record.as_bytes()).next(&mut spans)?;
+        PlainRecords::of(record.as_bytes()).next(&mut spans)?;
         spans.iter().map(|(start, end)| record.get(*start..*end)).collect()
     }
 
@@ -172,7 +174,7 @@ mod tests {
                 format!("a,{long}\r\n"),
             ];
             let text = rows.concat();
-            let mut records = Records::of(text.as_bytes());
+            let mut records = PlainRecords::of(text.as_bytes());
             for row in &rows {
                 let (start, found) = (records.at(), records.next(&mut spans));
                 let line = &text[start..];

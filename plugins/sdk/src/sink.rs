@@ -63,7 +63,7 @@ pub trait Sink: Sized + 'static {
         Verdict::from_status(&response).into()
     }
 
-    /// What a delivery that is repeated leaves at the receiver, with the configuration that the sink was opened with.
+    /// The outcome of a repeated delivery at the receiver, with the configuration that the sink was opened with.
     fn guarantee(&self) -> Guarantee {
         Guarantee::AtLeastOnce
     }
@@ -112,21 +112,21 @@ pub mod glue {
     use std::cell::RefCell;
     use std::marker::PhantomData;
 
-    pub struct Component<S>(PhantomData<S>);
+    pub struct SinkComponent<S>(PhantomData<S>);
 
-    impl<S: Sink> sink::Guest for Component<S> {
-        type Encoder = Encoder<S>;
+    impl<S: Sink> sink::Guest for SinkComponent<S> {
+        type Encoder = EncoderResource<S>;
         fn describe() -> SinkDescription {
             S::describe()
         }
     }
 
-    pub struct Encoder<S>(RefCell<S>);
+    pub struct EncoderResource<S>(RefCell<S>);
 
-    impl<S: Sink> sink::GuestEncoder for Encoder<S> {
+    impl<S: Sink> sink::GuestEncoder for EncoderResource<S> {
         fn open(config: String) -> Result<sink::Encoder, Fault> {
             let opened = S::open(&config)?;
-            Ok(sink::Encoder::new(Encoder(RefCell::new(opened))))
+            Ok(sink::Encoder::new(EncoderResource(RefCell::new(opened))))
         }
         fn encode(&self, payload: Payload) -> Result<Vec<Delivery>, Fault> {
             self.0.borrow_mut().encode(payload)
@@ -136,17 +136,17 @@ pub mod glue {
         }
     }
 
-    impl<S: Sink> settlement::Guest for Component<S> {
+    impl<S: Sink> settlement::Guest for SinkComponent<S> {
         fn settle(encoder: sink::EncoderBorrow<'_>, delivery: u32, response: HttpResponse) -> Settlement {
-            let encoder = encoder.get::<Encoder<S>>();
+            let encoder = encoder.get::<EncoderResource<S>>();
             encoder.0.borrow_mut().settle(delivery, response)
         }
         fn answered(encoder: sink::EncoderBorrow<'_>, delivery: u32, response: HttpResponse) -> Settlement {
-            let encoder = encoder.get::<Encoder<S>>();
+            let encoder = encoder.get::<EncoderResource<S>>();
             encoder.0.borrow_mut().answered(delivery, response)
         }
         fn guarantees(encoder: sink::EncoderBorrow<'_>) -> Guarantee {
-            encoder.get::<Encoder<S>>().0.borrow().guarantee()
+            encoder.get::<EncoderResource<S>>().0.borrow().guarantee()
         }
     }
 }
@@ -158,7 +158,7 @@ macro_rules! export_sink {
     ($sink:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Exported = $crate::sink::glue::Component<$sink>;
+            type Exported = $crate::sink::glue::SinkComponent<$sink>;
     $crate::sink_bindings::export_sink_bindings!(Exported with_types_in $crate::sink_bindings);
         };
     };

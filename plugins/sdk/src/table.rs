@@ -32,34 +32,36 @@
 //! holds only the identifier. One whose last line has no end and too few
 //! cells breaks off there, and [fails](Table::finish).
 
+mod cells;
+mod preamble;
+mod record;
+mod row;
+mod valid;
+
 pub use crate::header::Column;
+pub use crate::plain::MAX_CELLS;
+pub use cells::MAX_RECORD;
+pub use row::{Reason, Row};
 
-use crate::header::{Header, Match};
-use crate::held::{Held, Waiting};
-use crate::marks;
+use crate::header::{HeaderRow, Match};
+use crate::held::{HeldRecord, HeldRecords};
 use crate::nothing;
-use crate::plain::{Records, Span};
+use crate::plain::{CellSpan, PlainRecords};
 use crate::time::Orders;
-use crate::{Batch, Event, Fault, Timestamp};
+use crate::{Batch, Event, Fault};
+use cells::{Cells, Quotes};
 use csv_core::{ReadFieldResult, Reader};
-use std::borrow::Cow;
+use preamble::{TableStage, breaks_off, has_no_rows, no_header, not_a_header};
+use record::{Ending, LineBreak, OpenRecord, Remainder, fresh_reader, head};
+use row::{row, take};
+use valid::Valid;
 
-/// The longest record, and so the longest cell, in bytes as they stand in the document.
-pub const MAX_RECORD: usize = 1 << 20;
-/// The most cells in a record.
-pub const MAX_CELLS: usize = 1024;
-/// How many records are tried as the header.
-const HEADER_WITHIN: usize = 8;
-const RAW: usize = crate::batch::MAX_RAW;
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
-
-/// Why a row is no event, without the row's content.
-pub type Reason = Cow<'static, str>;
 
 /// A reader of one document.
 pub struct Table {
     columns: &'static [Column],
-    stage: Stage,
+    stage: TableStage,
     reader: Reader,
     /// How much of the byte order mark has been seen; 3 once it is over.
     bom: usize,
@@ -68,145 +70,19 @@ pub struct Table {
     after_cr: bool,
     /// Within a record that is too long: skipping to the next line.
     discarding: bool,
-    record: Option<Record>,
+    record: Option<OpenRecord>,
     cells: Cells,
     /// The cells of the row that is being made an event.
-    spans: Vec<Span>,
+    spans: Vec<CellSpan>,
     /// The bytes of the current record that came in earlier chunks.
     raw: Vec<u8>,
-    /// What order the dates have that are three numbers, and the rows that wait until it is known.
+    /// The order of dates that are three numbers, and the rows that wait until it is known.
     orders: Orders,
-    held: Held,
-    /// Whether there was a row.
+    held: HeldRecords,
+    /// True once there was a row.
     rows: bool,
-    /// What says below the header that there are no rows: its line and the text.
+    /// The line and text below the header that say there are no rows.
     said: Option<(u64, String)>,
-}
-
-enum Stage {
-    /// What the records so far were that are no header: known columns, missing ones, and the record.
-    Preamble(Vec<(usize, Vec<&'static str>, String)>),
-    Rows(Header),
-}
-
-/// The record that is being read.
-#[derive(Clone, Copy)]
-struct Record {
-    line: u64,
-    cell: Option<Quotes>,
-    first_quoted: bool,
-    /// The first line break within quotes.
-    line_break: Option<LineBreak>,
-    /// What makes it a reject whatever follows.
-    flaw: Option<&'static str>,
-}
-
-#[derive(Clone, Copy)]
-struct LineBreak {
-    /// How many bytes of the record stand before the next line.
-    end: usize,
-    byte: u8,
-}
-
-/// How the quotes of the cell that is being read stand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Quotes {
-    None,
-    Ahead,
-    Open,
-    /// Closed, with so many blanks behind.
-    Closed(usize),
-    Broken,
-}
-
-/// How a record came to its end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Line,
-    Document,
-    /// It was given up.
-    Flaw,
-}
-
-/// Where reading goes on: in bytes of earlier chunks, if there are any, and then in the current chunk.
-struct Next<'c> {
-    again: Option<Vec<u8>>,
-    rest: &'c [u8],
-}
-
-/// What of a chunk is known to be UTF-8, so that no byte is tested twice.
-#[derive(Default)]
-struct Valid<'c> {
-    text: &'c str,
-    /// How many bytes of the chunk stand behind it.
-    behind: Option<usize>,
-}
-
-impl<'c> Valid<'c> {
-    /// What `rest`, the end of the chunk, begins with.
-    fn from(&mut self, rest: &'c [u8]) -> &'c str {
-        if self.behind.is_none_or(|behind| rest.len() <= behind) {
-            self.text = marks::text(rest);
-            self.behind = Some(rest.len() - self.text.len());
-        }
-        let behind = self.behind.unwrap_or_default();
-        (self.text.len() + behind)
-            .checked_sub(rest.len())
-            .and_then(|start| self.text.get(start..))
-            .unwrap_or_default()
-    }
-}
-
-/// The cells of a record, one after the other.
-struct Cells {
-    bytes: Vec<u8>,
-    used: usize,
-    ends: Vec<usize>,
-}
-
-/// A row whose cells are UTF-8 and as many as the header has.
-#[derive(Clone, Copy)]
-pub struct Row<'a> {
-    header: &'a Header,
-    text: &'a str,
-    spans: &'a [Span],
-    orders: &'a Orders,
-}
-
-impl<'a> Row<'a> {
-    /// The cell of a known column; none where the report has no such column or the cell is empty.
-    #[inline]
-    pub fn cell(&self, column: usize) -> Option<&'a str> {
-        let (start, end) = *self.spans.get(self.header.place(column))?;
-        self.text.get(start..end).filter(|cell| !cell.is_empty())
-    }
-
-    /// Milliseconds since 1970 of a time that the row holds, as [`time::parse`](crate::time::parse) reads it. Where day and
-    /// month could be either way around, other rows of the document may settle it: answer with the error then, and the row
-    /// comes again when all others have.
-    #[inline]
-    pub fn time(&self, text: &str) -> Result<Timestamp, &'static str> {
-        self.orders.time(text)
-    }
-
-    /// The heading of a known column, as the report writes it.
-    pub fn heading(&self, column: usize) -> Option<&'a str> {
-        let place = Some(self.header.place(column)).filter(|place| *place < self.spans.len())?;
-        Some(self.header.heading(place))
-    }
-
-    /// Heading and content of the cells that no known column takes, but for empty ones.
-    pub fn unplaced(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        (self.header.unplaced())
-            .map(move |place| (self.header.heading(place), self.at(place)))
-            .filter(|(_, cell)| !cell.is_empty())
-    }
-
-    #[inline]
-    fn at(&self, place: usize) -> &'a str {
-        let (start, end) = self.spans.get(place).copied().unwrap_or_default();
-        self.text.get(start..end).unwrap_or_default()
-    }
 }
 
 impl Table {
@@ -214,7 +90,7 @@ impl Table {
     pub fn new(columns: &'static [Column]) -> Table {
         Table {
             columns,
-            stage: Stage::Preamble(Vec::new()),
+            stage: TableStage::Preamble(Vec::new()),
             reader: fresh_reader(),
             bom: 0,
             line: 1,
@@ -229,7 +105,7 @@ impl Table {
             spans: Vec::with_capacity(16),
             raw: Vec::new(),
             orders: Orders::default(),
-            held: Held::default(),
+            held: HeldRecords::default(),
             rows: false,
             said: None,
         }
@@ -253,7 +129,7 @@ impl Table {
     }
 
     /// Reads a chunk to its end, or until bytes of earlier chunks must be read again.
-    fn read<'c, F>(&mut self, chunk: &'c [u8], batch: &mut Batch, event: &mut F) -> Result<Next<'c>, Fault>
+    fn read<'c, F>(&mut self, chunk: &'c [u8], batch: &mut Batch, event: &mut F) -> Result<Remainder<'c>, Fault>
     where
         F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
@@ -280,7 +156,7 @@ impl Table {
                     _ if self.discarding => self.after_cr = false,
                     _ => {
                         self.after_cr = false;
-                        self.record = Some(Record {
+                        self.record = Some(OpenRecord {
                             line: self.line,
                             cell: None,
                             first_quoted: byte == b'"',
@@ -320,7 +196,7 @@ impl Table {
         if self.record.is_some() {
             self.raw.extend_from_slice(begin);
         }
-        Ok(Next { again: None, rest })
+        Ok(Remainder { again: None, rest })
     }
 
     /// Makes events and rejects of the rows that `rest` begins with, as long as they are plain ones that fit. Says what
@@ -331,7 +207,7 @@ impl Table {
     where
         F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
-        let (Stage::Rows(header), false) = (&mut self.stage, self.discarding) else {
+        let (TableStage::Rows(header), false) = (&mut self.stage, self.discarding) else {
             return rest;
         };
         // What stands between rows, or could, is not for here.
@@ -341,7 +217,7 @@ impl Table {
         }
         // Cells end at ASCII, so what is valid before and behind them is valid within.
         let mut text = valid.from(rest);
-        let mut records = Records::of(rest);
+        let mut records = PlainRecords::of(rest);
         let mut done = 0;
         while records.first().as_ref().is_some_and(is_row)
             && !self.held.is_full()
@@ -358,7 +234,7 @@ impl Table {
             };
             if let Err(reason) = take(row, batch, event) {
                 if self.orders.is_waited_for() {
-                    self.held.push(Waiting {
+                    self.held.push(HeldRecord {
                         line: self.line,
                         text: line.into(),
                         spans: spans.into(),
@@ -377,7 +253,7 @@ impl Table {
     }
 
     /// Reads on in a cell whose next byte is the record's at `length`. Says how far, and whether the record is over.
-    fn read_cell(&mut self, record: &mut Record, input: &[u8], length: usize) -> (usize, Option<Ending>) {
+    fn read_cell(&mut self, record: &mut OpenRecord, input: &[u8], length: usize) -> (usize, Option<Ending>) {
         let quoted = input.first() == Some(&b'"');
         let mut quotes = record.cell.unwrap_or(if quoted { Quotes::Ahead } else { Quotes::None });
         let (result, read, written) = self.reader.read_field(input, self.cells.free());
@@ -418,7 +294,7 @@ impl Table {
                 } else if self.cells.ends.len() >= MAX_CELLS {
                     record.flaw.get_or_insert("the record has more than 1024 cells");
                     ending = Some(Ending::Flaw);
-                } else if let (Some(_), Stage::Rows(header)) = (record.line_break, &self.stage)
+                } else if let (Some(_), TableStage::Rows(header)) = (record.line_break, &self.stage)
                     && self.cells.ends.len() >= header.width()
                 {
                     // Not left to the end of the record, so that lines are not read again and again.
@@ -454,7 +330,7 @@ impl Table {
             batch.reject(line, "the row has 1 cell", said.as_bytes());
         }
         match &self.stage {
-            Stage::Preamble(seen) if !seen.is_empty() && !has_no_rows(seen) => Err(no_header(seen)),
+            TableStage::Preamble(seen) if !seen.is_empty() && !has_no_rows(seen) => Err(no_header(seen)),
             _ => Ok(()),
         }
     }
@@ -466,7 +342,7 @@ impl Table {
         F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
         self.orders.decide();
-        let Stage::Rows(header) = &self.stage else { return };
+        let TableStage::Rows(header) = &self.stage else { return };
         for waiting in self.held.take() {
             let row = Row {
                 header,
@@ -503,13 +379,13 @@ impl Table {
     /// Makes an event, a reject or the header of a record whose bytes end where `rest` begins.
     fn close<'c, F>(
         &mut self,
-        record: &Record,
+        record: &OpenRecord,
         begin: &'c [u8],
         rest: &'c [u8],
         ending: Ending,
         batch: &mut Batch,
         event: &mut F,
-    ) -> Result<Next<'c>, Fault>
+    ) -> Result<Remainder<'c>, Fault>
     where
         F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
     {
@@ -519,7 +395,7 @@ impl Table {
         let first_line = record.line_break.map_or(length, |line_break| line_break.end);
         let mut fits = true;
         match &mut self.stage {
-            Stage::Rows(header) => {
+            TableStage::Rows(header) => {
                 let count = self.cells.ends.len();
                 if record.flaw.is_none() && header.fits(count) {
                     self.rows = true;
@@ -533,7 +409,7 @@ impl Table {
                     self.cells.clear();
                     earlier.clear();
                     self.raw = earlier;
-                    return Ok(Next { again: None, rest });
+                    return Ok(Remainder { again: None, rest });
                 }
                 let read = match record.flaw {
                     Some(flaw) => Err((flaw.into(), true)),
@@ -542,7 +418,8 @@ impl Table {
                         .map_err(|reason| (reason, false)),
                     None => {
                         let width = header.width();
-                        let reason = format!("the row has {count} cells where the header has {width}");
+                        let cells = if count == 1 { "cell" } else { "cells" };
+                        let reason = format!("{count} {cells} instead of {width}");
                         Err((reason.into(), true))
                     }
                 };
@@ -561,7 +438,7 @@ impl Table {
                     let shown = if misfit { first_line } else { length };
                     let raw = head(&earlier, begin, shown);
                     if self.orders.is_waited_for() {
-                        self.held.push(Waiting {
+                        self.held.push(HeldRecord {
                             line: record.line,
                             text: String::from_utf8_lossy(self.cells.text()).into_owned(),
                             spans: self.spans.clone(),
@@ -572,17 +449,17 @@ impl Table {
                     }
                 }
             }
-            Stage::Preamble(seen) => {
+            TableStage::Preamble(seen) => {
                 let found = if record.flaw.is_some() {
                     Match::Short(0, Vec::new())
                 } else {
                     let cells = self.cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned());
-                    Header::find(cells.collect(), record.first_quoted, self.columns)
+                    HeaderRow::find(cells.collect(), record.first_quoted, self.columns)
                 };
                 match found {
                     Match::Header(header) => {
                         header.check().map_err(Fault::malformed_document)?;
-                        self.stage = Stage::Rows(header);
+                        self.stage = TableStage::Rows(header);
                     }
                     Match::Short(known, missing) => {
                         fits = false;
@@ -603,162 +480,18 @@ impl Table {
                     earlier.clear();
                     self.raw = earlier;
                     let rest = begin.get(here..).unwrap_or_default();
-                    Next { again: None, rest }
+                    Remainder { again: None, rest }
                 }
                 None => {
                     earlier.drain(..end);
                     let again = Some(earlier);
-                    Next { again, rest: begin }
+                    Remainder { again, rest: begin }
                 }
             });
         }
         self.discarding = ending == Ending::Flaw;
         earlier.clear();
         self.raw = earlier;
-        Ok(Next { again: None, rest })
-    }
-}
-
-/// Adds the event of a row, or says why there is none. The only place that does: so the parser and what it calls become one
-/// piece of code, in which an event is never put together in memory.
-#[inline(never)]
-fn take<F>(row: Row<'_>, batch: &mut Batch, event: &mut F) -> Result<(), Reason>
-where
-    F: FnMut(Row<'_>) -> Result<Event<'_>, Reason>,
-{
-    event(row).and_then(|event| batch.push_bounded(event).map_err(Cow::Borrowed))
-}
-
-/// A reader that will not take away a byte order mark by itself: it would only where the mark is not split by a chunk.
-fn fresh_reader() -> Reader {
-    let mut reader = Reader::new();
-    reader.read_field(b"\n", &mut [0]);
-    reader
-}
-
-/// The first bytes of a record, as many as a reject keeps.
-fn head<'a>(earlier: &'a [u8], here: &'a [u8], length: usize) -> Cow<'a, [u8]> {
-    let length = length.min(RAW);
-    match earlier.get(..length) {
-        Some(head) => head.into(),
-        None if earlier.is_empty() => here.get(..length).unwrap_or(here).into(),
-        None => {
-            let here = here.get(..length - earlier.len()).unwrap_or(here);
-            [earlier, here].concat().into()
-        }
-    }
-}
-
-fn breaks_off(line: u64) -> Fault {
-    Fault::malformed_document(format!("the document breaks off in line {line}"))
-        .hint("fetch it again: what has arrived is only a part of the report")
-}
-
-fn row<'a>(
-    header: &'a Header,
-    cells: &'a Cells,
-    spans: &'a mut Vec<Span>,
-    orders: &'a Orders,
-) -> Result<Row<'a>, Reason> {
-    match std::str::from_utf8(cells.text()).ok() {
-        // Cells that end within a character could make a valid text together.
-        Some(text) if cells.ends.iter().all(|end| text.is_char_boundary(*end)) => {
-            spans.clear();
-            spans.extend(cells.spans());
-            Ok(Row {
-                header,
-                text,
-                spans,
-                orders,
-            })
-        }
-        _ => Err("the row is not valid UTF-8".into()),
-    }
-}
-
-fn not_a_header(
-    seen: &mut Vec<(usize, Vec<&'static str>, String)>,
-    known: usize,
-    missing: Vec<&'static str>,
-    raw: &[u8],
-) -> Result<(), Fault> {
-    let mut shown: String = String::from_utf8_lossy(raw).trim_end().chars().take(200).collect();
-    if shown.len() < raw.trim_ascii_end().len() {
-        shown.push('…');
-    }
-    seen.push((known, missing, shown));
-    if seen.len() < HEADER_WITHIN {
-        Ok(())
-    } else {
-        Err(no_header(seen))
-    }
-}
-
-/// Whether a document that has no header says that it has no rows, or holds only the identifier.
-fn has_no_rows(seen: &[(usize, Vec<&'static str>, String)]) -> bool {
-    match seen {
-        [(_, _, only)] => nothing::is_identifier(only) || nothing::is_said_by(only),
-        [(_, _, first), (_, _, said)] => nothing::is_identifier(first) && nothing::is_said_by(said),
-        _ => false,
-    }
-}
-
-fn no_header(seen: &[(usize, Vec<&'static str>, String)]) -> Fault {
-    // The record that is most like a header, the first of equals.
-    let best = seen.iter().rev().max_by_key(|(known, _, _)| *known);
-    let (missing, shown) = best.map_or((String::new(), ""), |(_, missing, shown)| {
-        (missing.join(" and no "), shown)
-    });
-    let missing = if missing.is_empty() { "known".into() } else { missing };
-    Fault::malformed_document(format!("the report has no {missing} column: its header is \"{}\"", shown.escape_debug()))
-        .hint("open an issue with the first lines of the file, with names and addresses replaced, so that its columns can be added")
-}
-
-impl Cells {
-    /// All of them, one after the other.
-    fn text(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
-    }
-
-    fn free(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.used..).unwrap_or_default()
-    }
-
-    /// Makes room. A record that is full in bytes was given up before its cells are.
-    fn grow(&mut self) {
-        self.bytes.resize((self.bytes.len() * 2).min(MAX_RECORD), 0);
-    }
-
-    /// Ends a cell. Spaces around an unquoted one, or around quotes, are the writer's style; within quotes they are content.
-    fn end(&mut self, quotes: Quotes) {
-        let start = self.ends.last().copied().unwrap_or(0);
-        self.used -= match quotes {
-            Quotes::Closed(blanks) => blanks,
-            Quotes::None => {
-                let cell = self.bytes.get(start..self.used).unwrap_or_default();
-                cell.iter()
-                    .rev()
-                    .take_while(|byte| matches!(byte, b' ' | b'\t'))
-                    .count()
-            }
-            _ => 0,
-        };
-        self.ends.push(self.used);
-    }
-
-    fn spans(&self) -> impl Iterator<Item = Span> {
-        std::iter::once(0)
-            .chain(self.ends.iter().copied())
-            .zip(self.ends.iter().copied())
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.spans()
-            .map(|(start, end)| self.bytes.get(start..end).unwrap_or_default())
-    }
-
-    fn clear(&mut self) {
-        self.used = 0;
-        self.ends.clear();
+        Ok(Remainder { again: None, rest })
     }
 }

@@ -24,16 +24,19 @@
 //! - zones by a name that means several (`EST`, `CST`, `IST`), or by a place (`America/New_York`);
 //! - dates without a time of day or without a year, and names of months in other languages than English.
 
+mod civil;
+mod common;
 mod forms;
 mod order;
 mod pieces;
+mod reading;
 mod zone;
 
 pub(crate) use order::Orders;
 
 use crate::Timestamp;
+use common::common;
 use jiff::tz::Offset;
-use std::cell::Cell;
 
 /// Milliseconds since 1970 of a time text that is read by itself, or why there are none.
 pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
@@ -41,40 +44,6 @@ pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
         Some(time) => Ok(time),
         None => order::alone(text),
     }
-}
-
-/// The time of a text in one of the forms that nearly all have.
-#[inline(always)]
-fn common(text: &str) -> Option<Timestamp> {
-    // Nearly all begin and end with what is no space.
-    let text = match text.as_bytes() {
-        [b'!'..=b'~', .., b'!'..=b'~'] => text,
-        _ => text.trim(),
-    };
-    let bytes = text.as_bytes();
-    let last = LAST.get();
-    if let Some(clock) = last.clock_after(bytes)
-        && let Ok(time) = last.form.time(last.days, &mut Rest(clock))
-    {
-        return Some(time);
-    }
-    of_another_day(text)
-}
-
-/// The same without the date that was read last.
-fn of_another_day(text: &str) -> Option<Timestamp> {
-    let bytes = text.as_bytes();
-    let mut rest = Rest(bytes);
-    let (form, days) = match bytes {
-        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..] => (Form::YearFirst, rest.year_first().ok()?),
-        digits if digits.len() == 13 && digits.iter().all(u8::is_ascii_digit) => {
-            let time: Timestamp = text.parse().ok()?;
-            return Some(time).filter(|time| forms::PLAUSIBLE.contains(&(time / 1000)));
-        }
-        _ => (Form::MonthByName, rest.month_by_name().ok()?),
-    };
-    LAST.set(Date::new(form, days, bytes, rest.0));
-    form.time(days, &mut rest).ok()
 }
 
 /// A time in RFC 3339 with milliseconds, in UTC; none beyond the years 0 to 9999.
@@ -104,318 +73,11 @@ pub fn rfc3164(time: Timestamp) -> Option<String> {
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
-const UNKNOWN_FORM: &str = "the time is in no known form";
-const NO_SUCH_TIME: &str = "the time does not exist";
-const NO_CLOCK: &str = "the time has no time of day";
-const OTHER_ZONE: &str = "the time is in a zone whose name says no offset from UTC";
-const AMBIGUOUS: &str =
-    "day and month of the time cannot be told apart, and the other rows of the document do not settle them";
-
-thread_local! {
-    /// The date that was read last: most records have the day of the one before.
-    static LAST: Cell<Date> = const { Cell::new(Date::NONE) };
-}
-
-/// A date as it was written, with all that stood before the time of day.
-#[derive(Clone, Copy)]
-struct Date {
-    form: Form,
-    days: i64,
-    text: [u8; Date::LONGEST],
-    /// None where there is no date.
-    length: usize,
-}
-
-impl Date {
-    const LONGEST: usize = 24;
-    const NONE: Date = Date {
-        form: Form::YearFirst,
-        days: 0,
-        text: [0; Date::LONGEST],
-        length: 0,
-    };
-
-    /// The date of a text that `rest` is the end of. One that is written at length is not worth remembering.
-    fn new(form: Form, days: i64, text: &[u8], rest: &[u8]) -> Date {
-        let length = text.len().saturating_sub(rest.len());
-        let mut date = Date {
-            form,
-            days,
-            length,
-            ..Date::NONE
-        };
-        match (date.text.get_mut(..length), text.get(..length)) {
-            // A year would take the digits that follow it for its own.
-            (Some(room), Some(written @ [.., b' ' | b',' | b'-' | b'T' | b't'])) if length >= 8 => {
-                room.copy_from_slice(written);
-            }
-            _ => return Date::NONE,
-        }
-        date
-    }
-
-    /// What follows the date, if the text begins with it.
-    #[inline]
-    fn clock_after<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        let word = |text: &[u8], at: usize| text.get(at..)?.first_chunk().copied().map(u64::from_le_bytes);
-        let last = self.length.checked_sub(8)?;
-        let clock = text.get(self.length..)?;
-        // Three words reach over all of it.
-        let same = |at: usize| word(text, at) == word(&self.text, at);
-        (same(0) && same(last / 2) && same(last)).then_some(clock)
-    }
-}
-
-/// What may follow a date.
-#[derive(Clone, Copy)]
-enum Form {
-    /// A time of day, and perhaps an offset from UTC.
-    YearFirst,
-    /// A time of day in UTC.
-    MonthByName,
-}
-
-impl Form {
-    /// The time that a date and what follows it make.
-    #[inline]
-    fn time(self, days: i64, rest: &mut Rest<'_>) -> Result<Timestamp, &'static str> {
-        if let Some(seconds) = rest.whole_clock_in_utc() {
-            return timestamp(
-                days,
-                Clock {
-                    seconds,
-                    nanoseconds: 0,
-                },
-                0,
-            );
-        }
-        let clock = rest.clock()?;
-        let offset = match (self, rest.0) {
-            (_, [] | [b'Z' | b'z'] | [b'U', b'T', b'C'] | [b'G', b'M', b'T']) => 0,
-            (Form::YearFirst, [sign @ (b'+' | b'-'), h, i, b':', m, n] | [sign @ (b'+' | b'-'), h, i, m, n]) => {
-                offset(*sign, [h, i, m, n])?
-            }
-            (Form::YearFirst, [sign @ (b'+' | b'-'), h, i]) => offset(*sign, [h, i, &b'0', &b'0'])?,
-            _ => return Err(OTHER_ZONE),
-        };
-        timestamp(days, clock, offset)
-    }
-}
-
-/// Days since 1970-01-01 of a date that exists.
-fn civil_date(year: i64, month: i64, day: i64) -> Result<i64, &'static str> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if !(1..=12).contains(&month) || !(1..=length).contains(&day) {
-        return Err(NO_SUCH_TIME);
-    }
-    // Years that begin in March end with the day that only some have; 719,468 days lie between March of year 0 and 1970.
-    let (year, month) = if month < 3 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    Ok(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
-}
-
-/// Seconds that a time is ahead of UTC, up to those that exist anywhere.
-fn offset(sign: u8, digits: [&u8; 4]) -> Result<i64, &'static str> {
-    if !digits.iter().all(|digit| digit.is_ascii_digit()) {
-        return Err(UNKNOWN_FORM);
-    }
-    let [h, i, m, n] = digits.map(|digit| i64::from(digit - b'0'));
-    let seconds = (h * 10 + i) * 3600 + (m * 10 + n) * 60;
-    if seconds > i64::from(Offset::MAX.seconds()) {
-        return Err(NO_SUCH_TIME);
-    }
-    Ok(if sign == b'-' { -seconds } else { seconds })
-}
-
-fn timestamp(days: i64, clock: Clock, offset: i64) -> Result<Timestamp, &'static str> {
-    let seconds = days * 86_400 + clock.seconds - offset;
-    if !(jiff::Timestamp::MIN.as_second()..=jiff::Timestamp::MAX.as_second()).contains(&seconds) {
-        return Err(NO_SUCH_TIME);
-    }
-    // What is less than a millisecond is cut off, before 1970 as after.
-    let cut = i64::from(seconds < 0 && clock.nanoseconds % 1_000_000 != 0);
-    Ok(seconds * 1000 + clock.nanoseconds / 1_000_000 + cut)
-}
-
-/// The month whose English name, or at least its first three letters, a text begins with, and what follows its letters.
-fn month_of(text: &[u8]) -> Option<(i64, &[u8])> {
-    let [a, b, c, after @ ..] = text else {
-        return None;
-    };
-    // Only a letter becomes a small one by this bit.
-    let (month, name): (_, &[u8]) = match [a | 0x20, b | 0x20, c | 0x20] {
-        [b'j', b'a', b'n'] => (1, b"uary"),
-        [b'f', b'e', b'b'] => (2, b"ruary"),
-        [b'm', b'a', b'r'] => (3, b"ch"),
-        [b'a', b'p', b'r'] => (4, b"il"),
-        [b'm', b'a', b'y'] => (5, b""),
-        [b'j', b'u', b'n'] => (6, b"e"),
-        [b'j', b'u', b'l'] => (7, b"y"),
-        [b'a', b'u', b'g'] => (8, b"ust"),
-        [b's', b'e', b'p'] => (9, b"tember"),
-        [b'o', b'c', b't'] => (10, b"ober"),
-        [b'n', b'o', b'v'] => (11, b"ember"),
-        [b'd', b'e', b'c'] => (12, b"ember"),
-        _ => return None,
-    };
-    let (mut rest, mut name) = (after, name.iter());
-    while let [letter @ (b'a'..=b'z' | b'A'..=b'Z'), after @ ..] = rest {
-        if name.next() != Some(&(letter | 0x20)) {
-            return None;
-        }
-        rest = after;
-    }
-    Some((month, rest))
-}
-
-/// A time of day.
-#[derive(Clone, Copy)]
-struct Clock {
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-/// What of a text has not been read.
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    /// Days since 1970 of a date with the year first, and its separator.
-    fn year_first(&mut self) -> Result<i64, &'static str> {
-        let year = self.number(4, 4)?;
-        self.expect(b'-')?;
-        let month = self.number(1, 2)?;
-        self.expect(b'-')?;
-        let days = civil_date(year, month, self.number(1, 2)?)?;
-        match self.0 {
-            [] => return Err(NO_CLOCK),
-            [b'T' | b't' | b' ', after @ ..] => self.0 = after,
-            _ => return Err(UNKNOWN_FORM),
-        }
-        Ok(days)
-    }
-
-    /// Days since 1970 of a date with the month by its name, and what separates it from the time of day.
-    fn month_by_name(&mut self) -> Result<i64, &'static str> {
-        let (month, day) = if self.0.first().is_some_and(u8::is_ascii_digit) {
-            let day = self.number(1, 2)?;
-            self.separators();
-            (self.month()?, day)
-        } else {
-            let month = self.month()?;
-            self.separators();
-            (month, self.number(1, 2)?)
-        };
-        self.separators();
-        let days = civil_date(self.number(4, 4)?, month, day)?;
-        self.separators();
-        if self.0.is_empty() { Err(NO_CLOCK) } else { Ok(days) }
-    }
-
-    /// A number of `least` to `most` digits, none following.
-    fn number(&mut self, least: usize, most: usize) -> Result<i64, &'static str> {
-        let (mut value, mut digits) = (0, 0);
-        while let [digit @ b'0'..=b'9', after @ ..] = self.0 {
-            digits += 1;
-            if digits > most {
-                return Err(UNKNOWN_FORM);
-            }
-            value = value * 10 + i64::from(digit - b'0');
-            self.0 = after;
-        }
-        if digits < least { Err(UNKNOWN_FORM) } else { Ok(value) }
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), &'static str> {
-        match self.0 {
-            [first, after @ ..] if *first == byte => {
-                self.0 = after;
-                Ok(())
-            }
-            _ => Err(UNKNOWN_FORM),
-        }
-    }
-
-    fn separators(&mut self) {
-        while let [b' ' | b',' | b'-', after @ ..] = self.0 {
-            self.0 = after;
-        }
-    }
-
-    /// The month that an English name, or at least its first three letters, means.
-    fn month(&mut self) -> Result<i64, &'static str> {
-        let (month, after) = month_of(self.0).ok_or(UNKNOWN_FORM)?;
-        self.0 = after;
-        Ok(month)
-    }
-
-    /// The seconds of `18:43:21`, `18:43:21Z` or `18:43:21 UTC`, as nearly all are written, if that is all there is.
-    #[inline]
-    fn whole_clock_in_utc(&self) -> Option<i64> {
-        let (clock, []) = (match self.0 {
-            [clock @ .., b' ', b'U', b'T', b'C'] => clock,
-            [clock @ .., b'Z'] => clock,
-            clock => clock,
-        })
-        .split_first_chunk()?
-        else {
-            return None;
-        };
-        // Each byte's distance from what it is at midnight: up to 9 for a digit, nothing for a colon.
-        let digits = u64::from_le_bytes(*clock) ^ u64::from_le_bytes(*b"00:00:00");
-        let too_much = digits.wrapping_add(u64::from_le_bytes([0x76, 0x76, 0x7f, 0x76, 0x76, 0x7f, 0x76, 0x76]));
-        if (digits | too_much) & 0x8080_8080_8080_8080 != 0 {
-            return None;
-        }
-        // The tens, times ten, come to stand where the ones are.
-        let numbers = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-        let [hour, _, _, minute, _, _, second, _] = numbers.to_le_bytes().map(i64::from);
-        (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
-    }
-
-    /// `18:43`, `6:43:21`, `18:43:21.123`, `6:43:21 PM`.
-    fn clock(&mut self) -> Result<Clock, &'static str> {
-        let mut hour = self.number(1, 2)?;
-        self.expect(b':')?;
-        let minute = self.number(2, 2)?;
-        let second = self.expect(b':').is_ok().then(|| self.number(2, 2)).transpose()?;
-        let mut nanoseconds = 0;
-        if let (Some(_), [b'.' | b',', after @ ..]) = (second, self.0) {
-            self.0 = after;
-            nanoseconds = self.number(1, 9)?;
-            for _ in after.len() - self.0.len()..9 {
-                nanoseconds *= 10;
-            }
-        }
-        self.0 = self.0.trim_ascii_start();
-        if let [half @ (b'a' | b'A' | b'p' | b'P'), b'm' | b'M', after @ ..] = self.0 {
-            self.0 = after.trim_ascii_start();
-            if !(1..=12).contains(&hour) {
-                return Err(NO_SUCH_TIME);
-            }
-            hour = hour % 12 + if half.eq_ignore_ascii_case(&b'p') { 12 } else { 0 };
-        }
-        let second = second.unwrap_or(0);
-        if hour > 23 || minute > 59 || second > 59 {
-            return Err(NO_SUCH_TIME);
-        }
-        Ok(Clock {
-            seconds: hour * 3600 + minute * 60 + second,
-            nanoseconds,
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {
+    use super::civil::civil_date;
+    use super::common::{LAST, LastDate};
     use super::*;
 
     /// By jiff's own reader of RFC 3339.
@@ -567,7 +229,7 @@ mod tests {
             .flat_map(|date| clocks.map(|clock| format!("{date}{clock}")))
             .collect();
         let fresh = |text: &str| {
-            LAST.set(Date::NONE);
+            LAST.set(LastDate::NONE);
             parse(text)
         };
         for before in &texts {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 pub struct Events<'a>(Reader<'a>);
 
 impl Batch {
-    /// Its events, in their order.
+    /// The batch's events, in their order.
     pub fn events(&self) -> Events<'_> {
         Events(self.events.reader())
     }

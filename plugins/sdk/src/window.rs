@@ -31,7 +31,7 @@ impl Days {
         let (earliest, latest) = (today - i64::from(retention), first_day + i64::from(retention));
         let (from, to) = (text(first_day)?, text(last_day)?);
         let valid = format!(
-            "this report takes dates from {} on, at most {retention} days at a time",
+            "this report accepts dates from {} on, at most {retention} days at a time",
             text(earliest)?
         );
         if last < window.from {

@@ -78,7 +78,7 @@ fn a_line_that_is_no_event_is_rejected_by_its_number() {
         .iter()
         .map(|reject| (reject.line, reject.reason.as_str()))
         .collect();
-    let broken = "the record is no JSON object";
+    let broken = "the record is not a JSON object";
     assert_eq!(
         rejects,
         [(3, broken), (4, broken), (5, "no user"), (6, broken), (7, broken)]

@@ -189,7 +189,7 @@ fn a_joined_identifier_that_rows_have_a_cell_for_is_a_column() {
 fn an_unknown_first_column_is_no_identifier() {
     assert_eq!(
         rows("\"Home Domain\",User,Date\nada,noon\nd,bob,1\n"),
-        ["bob|1|Home Domain=d", "2: the row has 2 cells where the header has 3"]
+        ["bob|1|Home Domain=d", "2: 2 cells instead of 3"]
     );
 }
 
@@ -206,8 +206,8 @@ fn a_row_that_does_not_fit_is_rejected_with_the_line_it_starts_on() {
     assert_eq!(
         rejects,
         [
-            (6, "the row has 1 cells where the header has 2", "short"),
-            (7, "the row has 3 cells where the header has 2", "long,1,2"),
+            (6, "1 cell instead of 2", "short"),
+            (7, "3 cells instead of 2", "long,1,2"),
             (8, "the row is not valid UTF-8", "b\u{fffd},1"),
             (9, "no user", ",1"),
         ]
@@ -253,11 +253,7 @@ fn a_stray_quote_costs_its_own_row_only() {
         ("\"e,1\n", vec![format!("2: {OPEN}")]),
         (
             "\"e,1\r\n\r\nbob,2\r\nx\r\n",
-            vec![
-                "bob|2".into(),
-                format!("2: {OPEN}"),
-                "5: the row has 1 cells where the header has 2".into(),
-            ],
+            vec!["bob|2".into(), format!("2: {OPEN}"), "5: 1 cell instead of 2".into()],
         ),
         ("\"e\"x,1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
         ("\"e\" \"x\",1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
@@ -276,8 +272,8 @@ fn a_stray_quote_costs_its_own_row_only() {
             vec![
                 "bob|2".into(),
                 "cy|3".into(),
-                "2: the row has 1 cells where the header has 2".into(),
-                "4: the row has 1 cells where the header has 2".into(),
+                "2: 1 cell instead of 2".into(),
+                "4: 1 cell instead of 2".into(),
             ],
         ),
         (
@@ -360,10 +356,7 @@ fn a_document_that_breaks_off_within_a_row_fails() {
         // Where its line ends, a short row is only that.
         assert!(read(format!("{document}\n")).is_ok(), "{body:?}");
     }
-    assert_eq!(
-        rows("User,Date\nada,1,2"),
-        ["2: the row has 3 cells where the header has 2"]
-    );
+    assert_eq!(rows("User,Date\nada,1,2"), ["2: 3 cells instead of 2"]);
 }
 
 #[test]

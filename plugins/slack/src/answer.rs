@@ -33,7 +33,7 @@ const OF_THE_SINK: &[&str] = &[
     "webhook_disabled",
 ];
 
-/// It may be posted later.
+/// The message may be posted later.
 const PASSING: &[&str] = &[
     "fatal_error",
     "internal_error",
@@ -58,7 +58,7 @@ const OF_THE_MESSAGE: &[&str] = &[
     "too_many_attachments",
 ];
 
-/// What an answer means for the message that was posted.
+/// The settlement that an answer means for the message that was posted.
 pub fn settle(response: &HttpResponse) -> Settlement {
     let is_success = (200..300).contains(&response.status);
     let body = response.text();

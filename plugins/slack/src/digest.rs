@@ -1,15 +1,15 @@
-//! What a message says of a batch.
+//! The text of a message about a batch.
 
 use std::collections::BTreeMap;
 
 use plugin_sdk::sink::Event;
 use plugin_sdk::{Activity, Outcome, time};
 
-use crate::Config;
+use crate::config::SlackConfig;
 use crate::text::{escape, name};
 
 /// The sections of a message, each a list of lines.
-pub fn sections(config: &Config, events: &[Event]) -> Vec<Vec<String>> {
+pub fn sections(config: &SlackConfig, events: &[Event]) -> Vec<Vec<String>> {
     let mut head = vec![format!("*{}*: {}", escape(&config.title), counts(events))];
     head.extend(period(events));
     let failures: Vec<&Event> = events
@@ -113,7 +113,7 @@ fn top<'a>(heading: &str, names: impl Iterator<Item = &'a str>, most: usize) -> 
     lines
 }
 
-fn latest(config: &Config, events: &[Event]) -> Vec<String> {
+fn latest(config: &SlackConfig, events: &[Event]) -> Vec<String> {
     let wanted = |event: &&Event| !config.failures_only || event.outcome == Outcome::Failure;
     let mut wanted: Vec<&Event> = events.iter().filter(wanted).collect();
     let all = wanted.len();

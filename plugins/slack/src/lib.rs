@@ -9,36 +9,18 @@
 //! pretending to be the rest of the message.
 
 mod answer;
+mod config;
 mod digest;
 mod text;
 
+use config::SlackConfig;
 use plugin_sdk::sink::Event;
 use plugin_sdk::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The sink.
 pub struct Slack {
-    config: Config,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Config {
-    title: String,
-    top: usize,
-    lines: usize,
-    failures_only: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            title: "Identity audit".into(),
-            top: 5,
-            lines: 10,
-            failures_only: true,
-        }
-    }
+    config: SlackConfig,
 }
 
 /// A message. Names and links in it are left alone.
@@ -57,12 +39,12 @@ struct Message {
 #[derive(Serialize)]
 struct Block {
     r#type: &'static str,
-    text: Text,
+    text: BlockText,
 }
 
 /// `verbatim` keeps Slack from making links and mentions of plain words.
 #[derive(Serialize)]
-struct Text {
+struct BlockText {
     r#type: &'static str,
     verbatim: bool,
     text: String,
@@ -118,7 +100,7 @@ impl Slack {
                 .into_iter()
                 .map(|text| Block {
                     r#type: "section",
-                    text: Text {
+                    text: BlockText {
                         r#type: "mrkdwn",
                         verbatim: true,
                         text,

@@ -28,7 +28,7 @@ use serde_json::Value;
 pub const STOPS: u32 = 3;
 
 /// An answer of HEC: it has a code, and of the codes one that HEC has.
-struct Answer {
+struct HecAnswer {
     code: u64,
     text: String,
     invalid: Option<usize>,
@@ -38,8 +38,8 @@ struct Answer {
 /// The codes that HEC has.
 const CODES: std::ops::RangeInclusive<u64> = 0..=27;
 
-impl Answer {
-    fn of(response: &HttpResponse) -> Option<Answer> {
+impl HecAnswer {
+    fn of(response: &HttpResponse) -> Option<HecAnswer> {
         let body: Value = serde_json::from_slice(&response.body).ok()?;
         let number = |name: &str| match body.get(name)? {
             Value::String(text) => text.trim().parse().ok(),
@@ -47,7 +47,7 @@ impl Answer {
         };
         let code = number("code").filter(|code| CODES.contains(code))?;
         let text = body.get("text").and_then(Value::as_str).unwrap_or_default();
-        Some(Answer {
+        Some(HecAnswer {
             code,
             text: match in_one_line(text).as_str() {
                 "" => format!("code {code}"),
@@ -59,8 +59,8 @@ impl Answer {
     }
 }
 
-/// What an answer means for a request.
-pub enum Reading {
+/// The meaning of an answer for a request.
+pub enum AnswerReading {
     /// All events are taken; with the number by which to ask for their acknowledgement, where there is one.
     Taken(Option<u64>),
     /// The first event that was not indexed, and why.
@@ -69,30 +69,30 @@ pub enum Reading {
 }
 
 /// Reads the answer to a request with so many events.
-pub fn read(response: &HttpResponse, sent: usize) -> Reading {
+pub fn read(response: &HttpResponse, sent: usize) -> AnswerReading {
     let is_success = (200..300).contains(&response.status);
-    let Some(Answer {
+    let Some(HecAnswer {
         code,
         text,
         invalid,
         ack,
-    }) = Answer::of(response)
+    }) = HecAnswer::of(response)
     else {
         if !is_success {
-            return Reading::Other(Verdict::from_status(response).into());
+            return AnswerReading::Other(Verdict::from_status(response).into());
         }
         // Whatever stands before HEC says so in its own words; a page for people says nothing of events.
         return match is_page(response) {
-            true => Reading::Other(Settlement::Refused(format!(
+            true => AnswerReading::Other(Settlement::Refused(format!(
                 "the answer is not HEC's: is this the right endpoint? {}",
                 response.reason()
             ))),
-            false => Reading::Taken(None),
+            false => AnswerReading::Taken(None),
         };
     };
     let other = match (code, invalid) {
-        (0 | 17 | 24 | 25, _) if is_success => return Reading::Taken(ack),
-        (6 | 12 | 13 | 15, Some(invalid)) if invalid < sent => return Reading::Stopped(invalid, text),
+        (0 | 17 | 24 | 25, _) if is_success => return AnswerReading::Taken(ack),
+        (6 | 12 | 13 | 15, Some(invalid)) if invalid < sent => return AnswerReading::Stopped(invalid, text),
         (8 | 9 | 18 | 19 | 20 | 23 | 26 | 27, _) => Settlement::retry(response.retry_after(), text),
         (1..=4 | 7 | 10 | 11 | 14 | 16 | 21 | 22, _) => Settlement::Unusable(text),
         _ => match Verdict::from_status(response) {
@@ -100,10 +100,10 @@ pub fn read(response: &HttpResponse, sent: usize) -> Reading {
             _ => Settlement::Refused(text),
         },
     };
-    Reading::Other(other)
+    AnswerReading::Other(other)
 }
 
-/// What became of a request that stopped at an event.
+/// The settlement of a request that stopped at an event.
 pub fn stopped(invalid: usize, sent: usize, text: &str, stops: u32, acknowledged: bool) -> Settlement {
     let is_last = stops >= STOPS;
     let place = |index: usize| u32::try_from(index).ok();
@@ -128,7 +128,7 @@ pub fn stopped(invalid: usize, sent: usize, text: &str, stops: u32, acknowledged
     })
 }
 
-/// Whether the indexer has acknowledged; or why it never will.
+/// True where the indexer has acknowledged; or why it never will.
 pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, String> {
     #[derive(Deserialize)]
     struct Acks {
@@ -140,9 +140,9 @@ pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, String> {
         return Ok(acks.get(&ack.to_string()) == Some(&Value::Bool(true)));
     }
     let said = |text: &str| format!("no acknowledgement from Splunk: {text}");
-    Err(match (Answer::of(response), Verdict::from_status(response)) {
+    Err(match (HecAnswer::of(response), Verdict::from_status(response)) {
         (
-            Some(Answer {
+            Some(HecAnswer {
                 code: 0 | 8 | 9 | 18 | 19 | 20 | 23 | 26 | 27,
                 ..
             }),
@@ -154,7 +154,7 @@ pub fn acknowledged(response: &HttpResponse, ack: u64) -> Result<bool, String> {
     })
 }
 
-/// Whether the body is a page for people, a form to sign in say.
+/// True where the body is a page for people, a form to sign in say.
 fn is_page(response: &HttpResponse) -> bool {
     let is_html = |kind: &str| kind.to_ascii_lowercase().contains("html");
     response.body.trim_ascii_start().starts_with(b"<") || response.header("content-type").is_some_and(is_html)

@@ -12,8 +12,8 @@ mod answer;
 mod channel;
 mod origin;
 
-use answer::Reading;
-use origin::Origin;
+use answer::AnswerReading;
+use origin::HecOrigin;
 use plugin_sdk::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,7 +25,7 @@ const CHANNEL: &str = "X-Splunk-Request-Channel";
 
 /// The sink.
 pub struct SplunkHec {
-    config: Config,
+    config: HecConfig,
     channel: String,
     /// How many events the last request held.
     sent: usize,
@@ -37,7 +37,7 @@ pub struct SplunkHec {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Config {
+struct HecConfig {
     index: Option<String>,
     source: Option<String>,
     #[serde(default = "default_sourcetype")]
@@ -54,7 +54,7 @@ fn default_sourcetype() -> String {
 
 /// One event of a request.
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct HecEnvelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ impl Sink for SplunkHec {
     }
 
     fn open(text: &str) -> Result<Self, Fault> {
-        let config: Config = config(text)?;
+        let config: HecConfig = config(text)?;
         Ok(SplunkHec {
             channel: config
                 .channel
@@ -114,19 +114,19 @@ impl Sink for SplunkHec {
         let acknowledge = self.config.acknowledge;
         let stops = std::mem::take(&mut self.stops);
         match answer::read(&response, self.sent) {
-            Reading::Taken(_) if !acknowledge => Settlement::accepted(),
-            Reading::Taken(Some(ack)) => {
+            AnswerReading::Taken(_) if !acknowledge => Settlement::accepted(),
+            AnswerReading::Taken(Some(ack)) => {
                 self.ack = ack;
                 self.question()
             }
-            Reading::Taken(None) => Settlement::Unusable(
+            AnswerReading::Taken(None) => Settlement::Unusable(
                 "acknowledge = true, and the answer has no ackId: enable indexer acknowledgement for the token".into(),
             ),
-            Reading::Stopped(invalid, text) => {
+            AnswerReading::Stopped(invalid, text) => {
                 self.stops = (stops + 1) % answer::STOPS;
                 answer::stopped(invalid, self.sent, &text, stops + 1, acknowledge)
             }
-            Reading::Other(settlement) => {
+            AnswerReading::Other(settlement) => {
                 if matches!(settlement, Settlement::Retry(_)) {
                     self.stops = stops;
                 }
@@ -145,7 +145,7 @@ impl Sink for SplunkHec {
 }
 
 impl SplunkHec {
-    /// Whether the indexer has what the last request brought.
+    /// True where the indexer has what the last request brought.
     fn question(&self) -> Settlement {
         let body = json!({"acks": [self.ack]}).to_string();
         let request = HttpRequest::post(["services", "collector", "ack"])
@@ -155,11 +155,11 @@ impl SplunkHec {
     }
 
     fn event(&self, document: &str) -> Result<String, Fault> {
-        let unreadable = |error: serde_json::Error| Fault::internal(format!("a document is no JSON: {error}"));
+        let unreadable = |error: serde_json::Error| Fault::internal(format!("a document is not JSON: {error}"));
         let compact = json_lines::compact(document);
         let event = serde_json::from_str(&compact).map_err(unreadable)?;
-        let origin = Origin::of(&compact);
-        let envelope = Envelope {
+        let origin = HecOrigin::of(&compact);
+        let envelope = HecEnvelope {
             time: origin.time.and_then(seconds),
             host: self.config.host.as_deref().or(origin.connection.as_deref()),
             source: self.config.source.as_deref().or(origin.report.as_deref()),

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// What of a document becomes metadata of its event.
+/// The members of a document that become metadata of its event.
 #[derive(Debug, PartialEq)]
-pub struct Origin {
+pub struct HecOrigin {
     /// When it happened; without it Splunk takes the time of arrival.
     pub time: Option<Timestamp>,
     /// The connection that it came by.
@@ -17,7 +17,7 @@ pub struct Origin {
 }
 
 #[derive(Deserialize)]
-struct Members<'a> {
+struct OriginMembers<'a> {
     time: Option<Value>,
     #[serde(rename = "@timestamp")]
     timestamp: Option<Value>,
@@ -33,36 +33,36 @@ struct Members<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Metadata {
+struct OriginMetadata {
     log_source: Option<Value>,
     log_name: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Own {
+struct OracleMembers {
     connection: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct EventSet {
+struct EcsEventMembers {
     dataset: Option<Value>,
 }
 
-impl Origin {
+impl HecOrigin {
     /// Of a JSON text. What is not there, or is something else than it should be, is left out.
-    pub fn of(document: &str) -> Origin {
-        let Ok(members) = serde_json::from_str::<Members<'_>>(document) else {
-            return Origin {
+    pub fn of(document: &str) -> HecOrigin {
+        let Ok(members) = serde_json::from_str::<OriginMembers<'_>>(document) else {
+            return HecOrigin {
                 time: None,
                 connection: None,
                 report: None,
             };
         };
-        let metadata: Metadata = object(members.metadata);
-        let own: Own = object(members.oracle);
-        let event: EventSet = object(members.event);
+        let metadata: OriginMetadata = object(members.metadata);
+        let own: OracleMembers = object(members.oracle);
+        let event: EcsEventMembers = object(members.event);
         let time = members.time.or(members.timestamp).and_then(|time| match time {
             Value::String(text) => time::parse(&text).ok(),
             number => number.as_i64(),
@@ -71,7 +71,7 @@ impl Origin {
         let reports = [metadata.log_name, members.report];
         // As ECS has it, in the words of the data stream conventions.
         let of_dataset = || Some(text(event.dataset)?.strip_prefix("oracle.")?.replace('_', "-"));
-        Origin {
+        HecOrigin {
             time,
             connection: connections.into_iter().find_map(text),
             report: reports.into_iter().find_map(text).or_else(of_dataset),
@@ -102,10 +102,10 @@ mod tests {
             r#"{"time":"2018-05-09T21:55:54.890Z"}"#,
             r#"{"@timestamp":"2018-05-09T21:55:54.890Z"}"#,
         ] {
-            assert_eq!(Origin::of(document).time, Some(1_525_902_954_890), "{document}");
+            assert_eq!(HecOrigin::of(document).time, Some(1_525_902_954_890), "{document}");
         }
         for document in [r#"{"time":true}"#, r#"{"time":"soon"}"#, "{}", "[]"] {
-            assert_eq!(Origin::of(document).time, None, "{document}");
+            assert_eq!(HecOrigin::of(document).time, None, "{document}");
         }
     }
 
@@ -116,7 +116,7 @@ mod tests {
             r#"{"event":{"dataset":"oracle.user_login"},"oracle":{"connection":"epm"}}"#,
             r#"{"report":"user-login","connection":"epm"}"#,
         ] {
-            let origin = Origin::of(document);
+            let origin = HecOrigin::of(document);
             let found = (origin.connection.as_deref(), origin.report.as_deref());
             assert_eq!(found, (Some("epm"), Some("user-login")), "{document}");
         }
@@ -124,7 +124,7 @@ mod tests {
             r#"{"metadata":7,"event":"x","oracle":[],"report":null,"connection":""}"#,
             "7",
         ] {
-            let origin = Origin::of(document);
+            let origin = HecOrigin::of(document);
             assert_eq!((origin.connection, origin.report), (None, None), "{document}");
         }
     }

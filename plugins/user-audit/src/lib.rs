@@ -18,10 +18,10 @@ const API: [&str; 2] = ["v2", "v1"];
 pub struct UserAudit;
 
 /// Reads its CSV file.
-pub struct Parser(Table);
+pub struct UserAuditParser(Table);
 
 impl Report for UserAudit {
-    type Parser = Parser;
+    type Parser = UserAuditParser;
 
     fn describe() -> Description {
         Description {
@@ -63,12 +63,12 @@ impl Report for UserAudit {
         })])
     }
 
-    fn parser(_document: Document) -> Result<Parser, Fault> {
-        Ok(Parser(Table::new(&access::COLUMNS)))
+    fn parser(_document: Document) -> Result<UserAuditParser, Fault> {
+        Ok(UserAuditParser(Table::new(&access::COLUMNS)))
     }
 }
 
-impl Parse for Parser {
+impl Parse for UserAuditParser {
     fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault> {
         self.0.push(chunk, batch, event)
     }

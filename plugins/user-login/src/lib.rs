@@ -18,7 +18,7 @@ const OUTPUT: [&str; 2] = ["json", "file"];
 pub struct UserLogin;
 
 /// Reads its JSON rows, or its CSV file.
-pub enum Parser {
+pub enum UserLoginParser {
     /// One row a line.
     Json(JsonLines),
     /// The file of `output=file`.
@@ -26,7 +26,7 @@ pub enum Parser {
 }
 
 impl Report for UserLogin {
-    type Parser = Parser;
+    type Parser = UserLoginParser;
 
     fn describe() -> Description {
         Description {
@@ -76,26 +76,26 @@ impl Report for UserLogin {
         Ok(vec![Fetch::Job(Job { submit, file, keep })])
     }
 
-    fn parser(document: Document) -> Result<Parser, Fault> {
+    fn parser(document: Document) -> Result<UserLoginParser, Fault> {
         Ok(match document.request.choice("output", &OUTPUT)? {
-            "json" => Parser::Json(JsonLines::new()),
-            _ => Parser::File(Box::new(Table::new(&access::COLUMNS))),
+            "json" => UserLoginParser::Json(JsonLines::new()),
+            _ => UserLoginParser::File(Box::new(Table::new(&access::COLUMNS))),
         })
     }
 }
 
-impl Parse for Parser {
+impl Parse for UserLoginParser {
     fn push(&mut self, chunk: &[u8], batch: &mut Batch) -> Result<(), Fault> {
         match self {
-            Parser::Json(lines) => lines.push(chunk, batch, record_event),
-            Parser::File(table) => table.push(chunk, batch, row_event),
+            UserLoginParser::Json(lines) => lines.push(chunk, batch, record_event),
+            UserLoginParser::File(table) => table.push(chunk, batch, row_event),
         }
     }
 
     fn finish(&mut self, batch: &mut Batch) -> Result<(), Fault> {
         match self {
-            Parser::Json(lines) => lines.finish(batch, record_event),
-            Parser::File(table) => table.finish(batch, row_event),
+            UserLoginParser::Json(lines) => lines.finish(batch, record_event),
+            UserLoginParser::File(table) => table.finish(batch, row_event),
         }
     }
 }

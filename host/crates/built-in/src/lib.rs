@@ -8,7 +8,7 @@ use sandbox::Grants;
 /// Name and component of each, ordered by name.
 pub static BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
 
-/// What each of the reports asks for: no more is granted to it.
+/// The requests that each of the reports asks for: no more is granted to it.
 const ASKS: &[(&str, &[&str])] = &[
     ("audit-events", &["GET /admin/v1/AuditEvents"]),
     ("invalid-login", &["POST /interop/rest/security/v1/invalidloginreport"]),
@@ -22,7 +22,7 @@ const ASKS: &[(&str, &[&str])] = &[
     ("user-login", &["GET /interop/rest/security/v1/report/userloginreport"]),
 ];
 
-/// What the built-in plugin of that name may ask for. A sink may ask for anything below its endpoint, which is there for it
+/// The requests that the built-in plugin of that name may ask for. A sink may ask for anything below its endpoint, which is there for it
 /// alone.
 pub fn built_in_grants(name: &str) -> Option<Grants> {
     let (name, _) = BUILT_IN.iter().find(|(known, _)| *known == name)?;

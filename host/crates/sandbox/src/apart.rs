@@ -16,8 +16,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::cache;
-use super::compile::{self, Refusal, Rules};
-use super::error::CallContext;
+use super::call_context::CallContext;
+use super::compile::{self, CompileRefusal, Rules};
 use super::fit::Compatibility;
 use super::{PluginError, PluginLimits};
 
@@ -48,7 +48,7 @@ struct CompileOrder {
 #[derive(Debug, Serialize, Deserialize)]
 enum CompileAnswer {
     Compiled(Compatibility),
-    Refused(Refusal),
+    Refused(CompileRefusal),
 }
 
 /// The processor time that the file may take.
@@ -113,7 +113,7 @@ pub(super) fn compile(
             site.limit("compile-time", milliseconds, "ms of processor time")
         }
         Why::Memory => site.limit("compile-memory", limits.compile_memory, "bytes"),
-        Why::Other => Refusal::load(
+        Why::Other => CompileRefusal::load(
             format!("the compiler ended without an answer ({status}): {last_words}"),
             "the file makes the compiler fail, or the machine is short of memory",
         )
@@ -137,7 +137,7 @@ fn start(program: &Path) -> io::Result<Child> {
 struct Heard {
     answer: Vec<u8>,
     last_words: String,
-    /// Whether nobody waited for the rest.
+    /// True where nobody waited for the rest.
     late: bool,
 }
 
@@ -220,7 +220,7 @@ fn why(status: ExitStatus, late: bool, last_words: &str) -> Why {
     Why::Other
 }
 
-/// What the process does. Answers with its exit code.
+/// The work of the process that compiles. Answers with its exit code.
 pub fn compile_stdin() -> u8 {
     match serve(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock()) {
         Ok(()) => 0,

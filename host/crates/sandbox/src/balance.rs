@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bindings::events::{self, Reject};
 use super::bindings::packed;
-use super::error::CallContext;
+use super::call_context::CallContext;
 use super::{PluginError, PluginLimits, convert};
 
-/// What an event counts for beside its strings: about what it takes in a sink's form.
+/// Bytes that an event counts for beside its strings: about as many as it takes in a sink's form.
 const EVENT_BYTES: usize = 512;
-/// What a rejected row counts for beside its strings.
+/// Bytes that a rejected row counts for beside its strings.
 const REJECT_BYTES: usize = 64;
 
 /// Shared by all parsers of a run.
@@ -45,13 +45,13 @@ impl Balance {
     }
 }
 
-/// What an answer counts for.
+/// Bytes that an answer counts for.
 pub(super) fn typed(batch: &events::Batch) -> usize {
     let strings: usize = batch.events.iter().map(convert::string_bytes).sum();
     strings.saturating_add(counted(batch.events.len(), &batch.rejects))
 }
 
-/// What an answer in the packed form counts for.
+/// Bytes that an answer in the packed form counts for.
 pub(super) fn packed(batch: &packed::Batch) -> usize {
     (batch.text.len()).saturating_add(counted(batch.heads.len(), &batch.rejects))
 }

@@ -133,7 +133,7 @@ pub(super) fn revive(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component
     }
 }
 
-/// What an entry holds but for its checksum.
+/// The content of an entry, without its checksum.
 fn entry(component: &Component, fit: &Compatibility) -> io::Result<Vec<u8>> {
     let mut entry = serde_json::to_vec(fit)?;
     entry.push(b'\n');
@@ -155,7 +155,7 @@ fn prepare(folder: &Path) -> io::Result<()> {
     }
     let metadata = fs::symlink_metadata(folder)?;
     if !metadata.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
     ours_alone(&metadata)
 }
@@ -163,7 +163,7 @@ fn prepare(folder: &Path) -> io::Result<()> {
 /// Reads an entry whole, unless somebody else could have written it.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a file"));
     }
     let mut file = File::open(path)?;
     ours_alone(&file.metadata()?)?;
@@ -229,7 +229,7 @@ impl Hasher for Sha256Hasher {
 mod tests {
     use super::*;
     use crate::PluginKind;
-    use crate::offer::Version;
+    use crate::offer::PackageVersion;
 
     fn setup() -> (tempfile::TempDir, Engine, Cache, Component) {
         let folder = tempfile::tempdir().unwrap();
@@ -243,7 +243,7 @@ mod tests {
         Compatibility {
             kind: PluginKind::Report,
             further: true,
-            version: Version::parse("0.1.0").unwrap(),
+            version: PackageVersion::parse("0.1.0").unwrap(),
             imports: vec!["wasi:clocks/monotonic-clock@0.2.6#now".into()],
         }
     }

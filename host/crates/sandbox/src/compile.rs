@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-use super::error::{CallContext, plain};
+use super::call_context::CallContext;
+use super::error::plain;
 use super::fit::{self, Compatibility, Incompatibility};
 use super::wrap::{self, Unwrappable};
 use super::{PluginError, PluginLimits};
 
-/// What the result depends on besides the bytes.
+/// Limits that the compiled code depends on, besides the bytes.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Rules {
     pub(super) stack: usize,
@@ -45,20 +46,20 @@ impl Rules {
 
 /// Why bytes are no plugin of this host.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Refusal {
-    /// They are no WebAssembly that can be compiled.
+pub(super) enum CompileRefusal {
+    /// The bytes are not WebAssembly that can be compiled.
     Load { reason: String, hint: Option<String> },
-    /// They are a component for another host.
+    /// The bytes are a component for another host.
     Incompatible { reason: String, hint: Option<String> },
-    /// It needs more memories than allowed.
+    /// The component needs more memories than allowed.
     Memories,
-    /// It needs more tables than allowed.
+    /// The component needs more tables than allowed.
     Tables,
 }
 
-impl Refusal {
-    pub(super) fn load(reason: impl Into<String>, hint: &str) -> Refusal {
-        Refusal::Load {
+impl CompileRefusal {
+    pub(super) fn load(reason: impl Into<String>, hint: &str) -> CompileRefusal {
+        CompileRefusal::Load {
             reason: reason.into(),
             hint: Some(hint.to_owned()),
         }
@@ -69,35 +70,39 @@ impl Refusal {
         let site = CallContext { label, call: "load" };
         let count = |count: u32| usize::try_from(count).unwrap_or(0);
         match self {
-            Refusal::Load { reason, hint } => PluginError::Load {
+            CompileRefusal::Load { reason, hint } => PluginError::Load {
                 label: label.to_owned(),
                 reason: plain(&reason),
                 hint: hint.as_deref().map(plain),
             },
-            Refusal::Incompatible { reason, hint } => PluginError::Incompatible {
+            CompileRefusal::Incompatible { reason, hint } => PluginError::Incompatible {
                 label: label.to_owned(),
                 reason: plain(&reason),
                 hint: hint.as_deref().map(plain),
             },
-            Refusal::Memories => site.limit("memories", count(limits.memories), "memories"),
-            Refusal::Tables => site.limit("tables", count(limits.tables), "tables"),
+            CompileRefusal::Memories => site.limit("memories", count(limits.memories), "memories"),
+            CompileRefusal::Tables => site.limit("tables", count(limits.tables), "tables"),
         }
     }
 }
 
-impl From<Incompatibility> for Refusal {
+impl From<Incompatibility> for CompileRefusal {
     fn from(misfit: Incompatibility) -> Self {
         let Incompatibility { reason, hint } = misfit;
-        Refusal::Incompatible { reason, hint }
+        CompileRefusal::Incompatible { reason, hint }
     }
 }
 
 /// Compiles a component or a core module.
-pub(super) fn compile(engine: &Engine, rules: Rules, wasm: &[u8]) -> Result<(Component, Compatibility), Refusal> {
+pub(super) fn compile(
+    engine: &Engine,
+    rules: Rules,
+    wasm: &[u8],
+) -> Result<(Component, Compatibility), CompileRefusal> {
     let is_component = wasmparser::Parser::is_component(wasm);
     if !is_component && !wasmparser::Parser::is_core_wasm(wasm) {
         let (reason, hint) = not_wasm(wasm);
-        return Err(Refusal::load(reason, hint));
+        return Err(CompileRefusal::load(reason, hint));
     }
     let wrapped;
     let bytes = if is_component {
@@ -107,7 +112,7 @@ pub(super) fn compile(engine: &Engine, rules: Rules, wasm: &[u8]) -> Result<(Com
         &wrapped
     };
     let component = Component::from_binary(engine, bytes).map_err(|error| {
-        Refusal::load(
+        CompileRefusal::load(
             format!("{error:#}"),
             "the file is damaged, or uses features that this host does not run",
         )
@@ -118,19 +123,19 @@ pub(super) fn compile(engine: &Engine, rules: Rules, wasm: &[u8]) -> Result<(Com
 }
 
 /// The component that a core module is wrapped as.
-pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, CompileRefusal> {
     wrap::wrap(engine, wasm).map_err(|error| match error {
-        Unwrappable::Module { reason, hint } => Refusal::load(reason, hint),
+        Unwrappable::Module { reason, hint } => CompileRefusal::load(reason, hint),
         Unwrappable::World(misfit) => misfit.into(),
     })
 }
 
-/// Whether a component keeps within what an instance may have.
-pub(super) fn check_resources(component: &Component, rules: Rules) -> Result<(), Refusal> {
+/// Refuses a component that needs more than an instance may have.
+pub(super) fn check_resources(component: &Component, rules: Rules) -> Result<(), CompileRefusal> {
     // A component that imports modules has no such summary; it cannot be linked either.
     match component.resources_required() {
-        Some(needs) if needs.num_memories > rules.memories => Err(Refusal::Memories),
-        Some(needs) if needs.num_tables > rules.tables => Err(Refusal::Tables),
+        Some(needs) if needs.num_memories > rules.memories => Err(CompileRefusal::Memories),
+        Some(needs) if needs.num_tables > rules.tables => Err(CompileRefusal::Tables),
         _ => Ok(()),
     }
 }

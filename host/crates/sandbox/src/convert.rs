@@ -6,7 +6,7 @@ use super::PluginError;
 use super::PluginLimits;
 use super::bindings::events as wit;
 use super::bindings::sink::Item;
-use super::error::CallContext;
+use super::call_context::CallContext;
 
 /// The WIT package has rejected records cut here; the host makes sure.
 const RAW_BYTES: usize = 4096;
@@ -32,7 +32,7 @@ pub(super) fn batch(batch: wit::Batch, limits: &PluginLimits, site: CallContext<
     })
 }
 
-/// What is repeated from event to event is short.
+/// Refuses long texts in what is repeated from event to event.
 fn names_fit(
     mut lengths: impl Iterator<Item = usize>,
     limits: &PluginLimits,
@@ -124,7 +124,7 @@ fn event(event: wit::Event) -> Event {
     event_codec::for_each_field!(convert)
 }
 
-/// What a sink plugin is given for an event that has its id.
+/// The item that a sink plugin is given for an event that has its id.
 impl From<&Event> for Item {
     fn from(event: &Event) -> Self {
         Item {

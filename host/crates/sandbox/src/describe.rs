@@ -3,9 +3,9 @@
 
 use super::PluginError;
 use super::bindings::{Description, Parameter, sink};
-use super::error::CallContext;
+use super::call_context::CallContext;
+use super::plugin_context::PluginContext;
 use super::report::ReportExports;
-use super::sandbox::PluginContext;
 use super::schema::bounds;
 use super::sink::SinkExports;
 
@@ -102,7 +102,7 @@ fn heading(name: &str, version: &str, summary: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
     if numbers.len() != 3 || !numbers.iter().all(numeric) || version.len() > NAME_BYTES || !version.bytes().all(allowed)
     {
-        return Err("`version` is no semantic version".to_owned());
+        return Err("`version` is not a semantic version".to_owned());
     }
     line("`summary`", summary)
 }

@@ -1,8 +1,5 @@
-//! Everything that can go wrong with a plugin, and the one place that turns the engine's errors into ours.
+//! Everything that can go wrong with a plugin.
 
-use wasmtime::{Trap, WasmBacktrace};
-
-use super::PluginLimits;
 use super::bindings::{Fault, FaultKind};
 use base::visible;
 
@@ -16,9 +13,9 @@ pub enum PluginError {
     Load {
         /// Which plugin.
         label: String,
-        /// What is wrong with the file.
+        /// The defect of the file.
         reason: String,
-        /// What to do about it.
+        /// Advice for the user.
         hint: Option<String>,
     },
     /// A component, but not one for this host.
@@ -28,7 +25,7 @@ pub enum PluginError {
         label: String,
         /// Which import or export differs, and which side is older.
         reason: String,
-        /// What to do about it.
+        /// Advice for the user.
         hint: Option<String>,
     },
     /// The guest went over a limit.
@@ -36,9 +33,9 @@ pub enum PluginError {
     Limit {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
-        /// The field of [`PluginLimits`], as the configuration spells it.
+        /// The field of [`PluginLimits`](super::PluginLimits), as the configuration spells it.
         limit: &'static str,
         /// How much was allowed.
         allowed: u64,
@@ -50,7 +47,7 @@ pub enum PluginError {
     Trap {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
         /// The trap, and the guest's functions that led to it.
         reason: String,
@@ -60,9 +57,9 @@ pub enum PluginError {
     InvalidValue {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
-        /// What is wrong with it.
+        /// The defect of the value.
         reason: String,
     },
     /// The guest called a WASI function that would reach outside the sandbox.
@@ -70,7 +67,7 @@ pub enum PluginError {
     Denied {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
         /// The function's full name.
         function: String,
@@ -80,7 +77,7 @@ pub enum PluginError {
     Rule {
         /// Which plugin.
         label: String,
-        /// What it was asked to do.
+        /// The call that it was in.
         call: &'static str,
         /// Where in the answer, and which rule.
         reason: String,
@@ -92,7 +89,7 @@ pub enum PluginError {
         label: String,
         /// The first of its requests that is not granted: method and path.
         request: String,
-        /// What would grant this and the others.
+        /// Grants that would allow this request and the others.
         allow: Vec<String>,
     },
     /// A report was asked of a sink plugin, or the reverse.
@@ -100,9 +97,9 @@ pub enum PluginError {
     Kind {
         /// Which plugin.
         label: String,
-        /// What it is.
+        /// The kind that it is.
         found: &'static str,
-        /// What was asked for.
+        /// The kind that was asked for.
         wanted: &'static str,
     },
     /// A parser or encoder was used after its end, or after an error.
@@ -123,12 +120,12 @@ pub enum PluginError {
     /// The engine could not be set up.
     #[error("cannot start the WebAssembly engine: {reason}")]
     Engine {
-        /// What the engine says.
+        /// The engine's own message.
         reason: String,
     },
 }
 
-/// Whose failing it is; decides the exit code.
+/// The party at fault; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultOrigin {
     /// The plugin's, its file's, or the parameters that it refused: exit code 6.
@@ -138,7 +135,7 @@ pub enum FaultOrigin {
 }
 
 impl PluginError {
-    /// What the user can do about it.
+    /// Advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             PluginError::Load { hint, .. } | PluginError::Incompatible { hint, .. } => hint.clone(),
@@ -160,7 +157,7 @@ impl PluginError {
         }
     }
 
-    /// Whose failing it is.
+    /// The party at fault.
     pub fn blame(&self) -> FaultOrigin {
         match self {
             PluginError::Fault(fault) => match fault.kind {
@@ -197,130 +194,6 @@ impl From<Fault> for PluginError {
             hint: fault.hint.as_deref().map(plain),
             code: fault.code.as_deref().map(plain),
         })
-    }
-}
-
-/// What our own host functions and the limiter stop a guest with.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum TrapCause {
-    #[error("over the limit {limit}")]
-    Limit {
-        limit: &'static str,
-        allowed: usize,
-        unit: &'static str,
-    },
-    #[error("{0} is not offered")]
-    Denied(String),
-    #[error("the plugin exited")]
-    Exit,
-}
-
-/// Names the guest and the call in errors.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CallContext<'a> {
-    pub(super) label: &'a str,
-    pub(super) call: &'static str,
-}
-
-impl CallContext<'_> {
-    pub(super) fn limit(self, limit: &'static str, allowed: usize, unit: &'static str) -> PluginError {
-        let allowed = u64::try_from(allowed).unwrap_or(u64::MAX);
-        PluginError::Limit {
-            label: self.label.to_owned(),
-            call: self.call,
-            limit,
-            allowed,
-            unit,
-        }
-    }
-
-    pub(super) fn rule(self, reason: impl Into<String>) -> PluginError {
-        PluginError::Rule {
-            label: self.label.to_owned(),
-            call: self.call,
-            reason: reason.into(),
-        }
-    }
-
-    pub(super) fn invalid(self, reason: impl Into<String>) -> PluginError {
-        PluginError::InvalidValue {
-            label: self.label.to_owned(),
-            call: self.call,
-            reason: reason.into(),
-        }
-    }
-
-    fn trap(self, reason: String) -> PluginError {
-        PluginError::Trap {
-            label: self.label.to_owned(),
-            call: self.call,
-            reason,
-        }
-    }
-
-    /// What the engine's error means.
-    pub(super) fn classify(self, error: &wasmtime::Error, limits: &PluginLimits) -> PluginError {
-        match error.downcast_ref::<TrapCause>() {
-            Some(TrapCause::Limit { limit, allowed, unit }) => return self.limit(limit, *allowed, unit),
-            Some(TrapCause::Denied(function)) => {
-                return PluginError::Denied {
-                    label: self.label.to_owned(),
-                    call: self.call,
-                    function: function.clone(),
-                };
-            }
-            Some(TrapCause::Exit) => return self.trap("it exited".to_owned()),
-            None => {}
-        }
-        match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => {
-                let allowed = usize::try_from(limits.time.as_millis()).unwrap_or(usize::MAX);
-                self.limit("time", allowed, "ms")
-            }
-            Some(Trap::StackOverflow) => self.limit("stack", limits.stack, "bytes"),
-            Some(trap) => self.trap(with_frames(trap, error)),
-            None => {
-                let reason = plain(&format!("{error:#}"));
-                // The engine keeps the types of these two errors to itself.
-                if reason.contains("store handle limit exceeded") {
-                    return self.limit("handles", limits.handles, "handles");
-                }
-                if reason.contains("fuel allocated for hostcalls has been exhausted") {
-                    return self.limit("returned", limits.returned, "bytes");
-                }
-                self.invalid(reason)
-            }
-        }
-    }
-}
-
-/// The trap and the innermost functions of the guest, where it has names.
-fn with_frames(trap: &Trap, error: &wasmtime::Error) -> String {
-    let text = trap.to_string();
-    let mut reason = text.strip_prefix("wasm trap: ").unwrap_or(&text).to_owned();
-    if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
-        // The engine demangles names only where it prints them, as `module!function`.
-        let printed = backtrace.to_string();
-        let mut names: Vec<_> = printed
-            .lines()
-            .filter_map(|line| line.split_once('!'))
-            .map(|(_, name)| without_hash(name))
-            .collect();
-        names.dedup();
-        if !names.is_empty() {
-            names.truncate(4);
-            reason.push_str(" in ");
-            reason.push_str(&names.join(", called by "));
-        }
-    }
-    plain(&reason)
-}
-
-/// Rust ends every name with a hash that tells nobody anything.
-fn without_hash(name: &str) -> &str {
-    match name.rsplit_once("::h") {
-        Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
-        _ => name,
     }
 }
 

@@ -9,9 +9,9 @@ use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{ResourceType, Type};
 use wit_parser::{self as wit, Handle, Resolve, TypeDefKind, TypeId};
 
-use super::PluginKind;
 use super::error::plain;
-use super::offer::{self, HostWorld, PACKAGE, Version};
+use super::kind::PluginKind;
+use super::offer::{self, HostWorld, PACKAGE, PackageVersion};
 
 /// To be changed with what fits, or with what is found of a component that does: earlier findings are kept with compiled
 /// code.
@@ -33,14 +33,14 @@ impl Incompatibility {
     }
 }
 
-/// What a component that fits turned out to be.
+/// The findings about a component that fits.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Compatibility {
     pub(super) kind: PluginKind,
-    /// Whether it exports what its kind may export besides: a report the packed form, a sink settlements.
+    /// True where it exports what its kind may export besides: a report the packed form, a sink settlements.
     pub(super) further: bool,
     /// The version of the package that it was built for; compatible with the host's.
-    pub(super) version: Version,
+    pub(super) version: PackageVersion,
     /// The functions it imports, all from WASI.
     pub(super) imports: Vec<String>,
 }
@@ -93,12 +93,12 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Compatibilit
     })
 }
 
-/// What a plugin of that kind may export besides, of the same version.
+/// The interface that a plugin of that kind may export besides, of the same version.
 fn further(
     engine: &Engine,
     ty: &types::Component,
     kind: PluginKind,
-    version: Version,
+    version: PackageVersion,
 ) -> Option<types::ComponentInstance> {
     let name = offer::further(kind);
     match ty.get_export(engine, &format!("{PACKAGE}/{name}@{version}"))?.ty {
@@ -107,14 +107,14 @@ fn further(
     }
 }
 
-fn too_old(what: String, plugin: Version, host: Version) -> Incompatibility {
+fn too_old(what: String, plugin: PackageVersion, host: PackageVersion) -> Incompatibility {
     Incompatibility::new(
         format!("{what}; the plugin is older: it was built for {PACKAGE} {plugin}, and this host offers {host}"),
         format!("rebuild the plugin with {PACKAGE}@{host}, or get a newer release of it"),
     )
 }
 
-fn too_new(what: String, plugin: Version, host: Version) -> Incompatibility {
+fn too_new(what: String, plugin: PackageVersion, host: PackageVersion) -> Incompatibility {
     Incompatibility::new(
         format!("{what}; this host is older: the plugin was built for {PACKAGE} {plugin}, and this host offers {host}"),
         "update the host, or get an older release of the plugin",
@@ -126,13 +126,13 @@ fn export(
     engine: &Engine,
     ty: &types::Component,
     offer: &HostWorld,
-) -> Result<(PluginKind, types::ComponentInstance, Version), Incompatibility> {
+) -> Result<(PluginKind, types::ComponentInstance, PackageVersion), Incompatibility> {
     let mut found = Vec::new();
     let mut others = Vec::new();
     for (name, item) in ty.exports(engine) {
         match (
             name.split_once('@')
-                .and_then(|(path, version)| Some((known(path)?, Version::parse(version)?))),
+                .and_then(|(path, version)| Some((known(path)?, PackageVersion::parse(version)?))),
             item.ty,
         ) {
             (Some((kind, version)), ComponentItem::ComponentInstance(instance)) => {
@@ -157,7 +157,7 @@ fn export(
                 others.join(", ")
             };
             return Err(Incompatibility::new(
-                format!("it is no plugin: it exports {exports}, neither `{PACKAGE}/report` nor `{PACKAGE}/sink`"),
+                format!("it is not a plugin: it exports {exports}, neither `{PACKAGE}/report` nor `{PACKAGE}/sink`"),
                 "implement one of the two worlds of the WIT package, `report-plugin` or `sink-plugin`",
             ));
         }

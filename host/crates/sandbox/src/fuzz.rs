@@ -1,7 +1,7 @@
 //! What must hold of a plugin's packed answer whatever its numbers are, for the fuzz target in `tests/fuzz`.
 
 use super::bindings::packed;
-use super::error::CallContext;
+use super::call_context::CallContext;
 use super::{PluginLimits, unpack};
 
 /// Unpacks an answer made of the bytes, twice, the second time into the events of the first: both say the same, and what

@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::PluginError;
 use super::bindings::{Fetch, HttpRequest, Method};
-use super::error::{CallContext, plain};
+use super::call_context::CallContext;
+use super::error::plain;
 
 /// Requests that one error names.
 const TOLD: usize = 8;
@@ -53,13 +54,13 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 #[serde(try_from = "String")]
 pub struct Grant {
     method: Method,
-    path: Vec<Step>,
-    /// Whether anything may follow.
+    path: Vec<PathSegment>,
+    /// True where anything may follow the path.
     below: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+enum PathSegment {
     /// This segment, unencoded.
     Is(String),
     /// Any one segment.
@@ -71,7 +72,10 @@ impl Grant {
     fn of(method: Method, path: impl IntoIterator<Item = impl Into<String>>) -> Grant {
         Grant {
             method,
-            path: path.into_iter().map(|segment| Step::Is(segment.into())).collect(),
+            path: path
+                .into_iter()
+                .map(|segment| PathSegment::Is(segment.into()))
+                .collect(),
             below: false,
         }
     }
@@ -92,8 +96,8 @@ impl Grant {
         let steps = self.path.iter().zip(named);
         self.method == method
             && steps.into_iter().all(|(step, segment)| match step {
-                Step::Is(name) => name == segment.as_ref(),
-                Step::Any => is_one_segment(segment.as_ref()),
+                PathSegment::Is(name) => name == segment.as_ref(),
+                PathSegment::Any => is_one_segment(segment.as_ref()),
             })
             && match self.below {
                 // Whoever may ask for any path gains nothing by spelling one in an odd way.
@@ -104,7 +108,7 @@ impl Grant {
     }
 }
 
-/// Whether every server takes it for one segment, and for this one: some decode first and split afterwards, some cut off
+/// True where every server takes the text for one segment, and for this one: some decode first and split afterwards, some cut off
 /// what follows a semicolon.
 fn is_one_segment(segment: &str) -> bool {
     !segment.contains(['/', '\\', '%', ';', '?', '#'])
@@ -153,7 +157,7 @@ impl FromStr for Grant {
         }
         let step = |segment: &&str| {
             let decoded = match *segment {
-                "*" => return Ok(Step::Any),
+                "*" => return Ok(PathSegment::Any),
                 segment if segment.contains('*') => {
                     return Err(wrong(
                         "* stands for a whole segment, ** only at the end; the character is %2A",
@@ -167,7 +171,7 @@ impl FromStr for Grant {
                     "no segment of the path is empty, . or .., and it does not end with /",
                 )),
                 Ok(name) if name.contains(char::is_control) => Err(wrong("the path holds a control character")),
-                Ok(name) => Ok(Step::Is(name.into_owned())),
+                Ok(name) => Ok(PathSegment::Is(name.into_owned())),
             }
         };
         Ok(Grant {
@@ -191,8 +195,8 @@ impl fmt::Display for Grant {
         write!(f, "{} ", name(self.method))?;
         for step in &self.path {
             let segment: Cow<'_, str> = match step {
-                Step::Is(name) => utf8_percent_encode(name, ENCODED).into(),
-                Step::Any => "*".into(),
+                PathSegment::Is(name) => utf8_percent_encode(name, ENCODED).into(),
+                PathSegment::Any => "*".into(),
             };
             write!(f, "/{segment}")?;
         }
@@ -210,7 +214,7 @@ impl Serialize for Grant {
     }
 }
 
-/// What a plugin may ask for: what one of the grants allows.
+/// The requests that a plugin may ask for: those that one of the grants allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
     /// None: anything.
@@ -235,7 +239,7 @@ impl Grants {
         Grants { only: None }
     }
 
-    /// These besides.
+    /// The same grants and these besides.
     pub fn with(mut self, more: impl IntoIterator<Item = Grant>) -> Grants {
         if let Some(only) = &mut self.only {
             only.extend(more);

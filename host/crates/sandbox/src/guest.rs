@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use wasmtime::{Engine, ResourceLimiter, Store};
 
-use super::error::{CallContext, TrapCause};
-use super::wasi::WasiStub;
+use super::call_context::{CallContext, TrapCause};
+use super::wasi_stub::WasiStub;
 use super::{PluginError, PluginLimits, Usage, ticker};
 
-/// What belongs to one instance.
-pub(super) struct State {
+/// State of one instance: its memory meter and its WASI.
+pub(super) struct InstanceState {
     memory: MemoryMeter,
     pub(super) wasi: WasiStub,
 }
@@ -54,7 +54,7 @@ impl ResourceLimiter for MemoryMeter {
 
 /// A store for one instance. Dropping it frees everything that the guest held, without calling it.
 pub(super) struct Guest {
-    store: Store<State>,
+    store: Store<InstanceState>,
     limits: Arc<PluginLimits>,
     label: Arc<str>,
     usage: Usage,
@@ -68,7 +68,7 @@ impl Guest {
         };
         let mut store = Store::new(
             engine,
-            State {
+            InstanceState {
                 memory,
                 wasi: WasiStub::new(label.clone(), &limits),
             },
@@ -88,7 +88,7 @@ impl Guest {
     pub(super) fn call<T>(
         &mut self,
         call: &'static str,
-        into: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+        into: impl FnOnce(&mut Store<InstanceState>) -> wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
         let running = ticker::Running::new();
         self.store.set_epoch_deadline(ticker::ticks(self.limits.time));

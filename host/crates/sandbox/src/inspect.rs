@@ -1,44 +1,26 @@
-//! What there is to know about a plugin.
+//! The description of a plugin, for people and programs.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::bindings::{Granularity, sink};
+use super::bindings::{ConnectionKind, Granularity, Parameter, sink};
+use super::grants::{Grant, Grants};
+use super::kind::PluginKind;
+use super::limits::PluginLimits;
+use super::loaded::{LoadedPlugin, PluginRole};
 use super::offer::HostWorld;
-use super::sandbox::{LoadedPlugin, PluginRole};
-use super::{ConnectionKind, Grant, Grants, Parameter, PluginLimits};
 
-/// What a plugin does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PluginKind {
-    /// It reads a report.
-    Report,
-    /// It delivers to a sink.
-    Sink,
-}
-
-impl PluginKind {
-    /// The interface that such a plugin exports, `report` or `sink`.
-    pub fn interface(self) -> &'static str {
-        match self {
-            PluginKind::Report => "report",
-            PluginKind::Sink => "sink",
-        }
-    }
-}
-
-/// What a plugin is and may do: its own description, and what the host found in the component itself.
+/// A plugin's identity and rights: its own description, and what the host found in the component itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Inspection {
     /// The plugin's name.
     pub name: String,
-    /// Its version.
+    /// The plugin's version.
     pub version: String,
     /// One line.
     pub summary: String,
-    /// What it does.
+    /// Report or sink.
     pub kind: PluginKind,
     /// The world it implements, with this host's version of the package.
     pub world: String,
@@ -52,17 +34,17 @@ pub struct Inspection {
     /// The requests that it may ask for: methods and paths below its connection or endpoint; none where it may ask for any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Vec<Grant>>,
-    /// What only reports have.
+    /// The part that only reports have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportInspection>,
-    /// What only sinks have.
+    /// The part that only sinks have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sink: Option<SinkInspection>,
     /// The limits it runs under.
     pub limits: PluginLimits,
 }
 
-/// What only reports have.
+/// The part of an inspection that only reports have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReportInspection {
@@ -74,7 +56,7 @@ pub struct ReportInspection {
     pub retention_days: Option<u32>,
     /// The longest window of one request, in days.
     pub window_days: Option<u32>,
-    /// What can be set with `--param`.
+    /// Parameters, to be set with `--param`.
     pub parameters: Vec<Parameter>,
     /// Why it will go away.
     pub deprecated: Option<String>,
@@ -82,11 +64,11 @@ pub struct ReportInspection {
     pub successor: Option<String>,
 }
 
-/// What only sinks have.
+/// The part of an inspection that only sinks have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SinkInspection {
-    /// What it is given: `events` or `documents`.
+    /// The form of its input: `events` or `documents`.
     pub input: &'static str,
     /// JSON Schema of its configuration.
     pub config_schema: Value,

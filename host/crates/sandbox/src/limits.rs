@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::PluginError;
+use super::error::PluginError;
 
 /// The stack of the thread that calls the guest holds the guest's frames; Rust gives threads 2 MiB.
 const STACK_RANGE: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
@@ -113,7 +113,7 @@ fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
     serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// What a guest has used so far.
+/// Resources that a guest has used so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Calls into the guest, instantiations included.

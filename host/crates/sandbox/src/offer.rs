@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use wit_parser::{Interface, PackageId, Resolve, SourceMap, WorldId};
 
-use super::PluginKind;
+use super::kind::PluginKind;
 
 /// The package that both sides must speak.
 pub(super) const PACKAGE: &str = "audit:plugin";
@@ -27,7 +27,7 @@ pub const WIT: &[(&str, &str)] = &[
 /// The package, resolved.
 pub(super) struct HostWorld {
     pub(super) resolve: Resolve,
-    pub(super) version: Version,
+    pub(super) version: PackageVersion,
     package: PackageId,
 }
 
@@ -39,7 +39,7 @@ impl HostWorld {
     }
 
     /// The package under a compatible version's name.
-    pub(super) fn renamed(&self, version: Version) -> Option<HostWorld> {
+    pub(super) fn renamed(&self, version: PackageVersion) -> Option<HostWorld> {
         let (from, to) = (
             format!("package {PACKAGE}@{};", self.version),
             format!("package {PACKAGE}@{version};"),
@@ -55,7 +55,7 @@ impl HostWorld {
         let mut resolve = Resolve::default();
         let package = resolve.push_group(sources.parse().ok()?).ok()?;
         let version = resolve.packages.get(package)?.name.version.as_ref()?;
-        let version = Version(version.major, version.minor, version.patch);
+        let version = PackageVersion(version.major, version.minor, version.patch);
         Some(HostWorld {
             resolve,
             version,
@@ -110,30 +110,30 @@ fn code(text: &str) -> String {
 
 /// A version's numbers; what follows them does not decide who is older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Version(u64, u64, u64);
+pub struct PackageVersion(u64, u64, u64);
 
-impl Version {
-    pub(super) fn parse(text: &str) -> Option<Version> {
+impl PackageVersion {
+    pub(super) fn parse(text: &str) -> Option<PackageVersion> {
         let numbers = text.split(['-', '+']).next()?;
         let mut numbers = numbers.splitn(3, '.').map(|number| number.parse().ok());
-        Some(Version(numbers.next()??, numbers.next()??, numbers.next()??))
+        Some(PackageVersion(numbers.next()??, numbers.next()??, numbers.next()??))
     }
 
     /// Semantic versioning: the leftmost number that is not zero must be the same.
-    pub(super) fn compatible(self, other: Version) -> bool {
+    pub(super) fn compatible(self, other: PackageVersion) -> bool {
         match (self, other) {
-            (Version(0, 0, a), Version(0, 0, b)) => a == b,
-            (Version(0, a, _), Version(0, b, _)) => a == b && a != 0,
-            (Version(a, ..), Version(b, ..)) => a == b,
+            (PackageVersion(0, 0, a), PackageVersion(0, 0, b)) => a == b,
+            (PackageVersion(0, a, _), PackageVersion(0, b, _)) => a == b && a != 0,
+            (PackageVersion(a, ..), PackageVersion(b, ..)) => a == b,
         }
     }
 
-    pub(super) fn older_than(self, other: Version) -> Option<bool> {
+    pub(super) fn older_than(self, other: PackageVersion) -> Option<bool> {
         (self != other).then_some(self < other)
     }
 }
 
-impl std::fmt::Display for Version {
+impl std::fmt::Display for PackageVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
@@ -164,12 +164,15 @@ mod tests {
                 "{kind:?}"
             );
         }
-        assert_eq!(offer.renamed(Version(7, 8, 9)).unwrap().version, Version(7, 8, 9));
+        assert_eq!(
+            offer.renamed(PackageVersion(7, 8, 9)).unwrap().version,
+            PackageVersion(7, 8, 9)
+        );
     }
 
     #[test]
     fn versions_are_compatible_as_semantic_versioning_says() {
-        let version = |text| Version::parse(text).unwrap();
+        let version = |text| PackageVersion::parse(text).unwrap();
         for (a, b, compatible) in [
             ("0.1.0", "0.1.7", true),
             ("0.1.0", "0.2.0", false),
@@ -183,7 +186,7 @@ mod tests {
             assert_eq!(version(a).compatible(version(b)), compatible, "{a} {b}");
         }
         for bad in ["", "1", "1.2", "a.b.c", "1.2.3.4", "99999999999999999999.0.0"] {
-            assert_eq!(Version::parse(bad), None, "{bad}");
+            assert_eq!(PackageVersion::parse(bad), None, "{bad}");
         }
     }
 }

@@ -2,14 +2,14 @@
 //! the base URL and carries no header that belongs to the host.
 
 use super::bindings::{Body, Fetch, HttpRequest, Paging};
-use super::error::CallContext;
+use super::call_context::CallContext;
 use super::{PluginError, PluginLimits};
 
 /// RFC 3986 has no limit; servers commonly refuse more than 8 KiB.
 const TARGET_BYTES: usize = 64 << 10;
 const HEADERS: usize = 100;
 const HEADER_BYTES: usize = 64 << 10;
-/// What most file systems take for one name.
+/// Bytes that most file systems allow one name.
 const FILE_NAME_BYTES: usize = 255;
 /// RFC 7644 leaves the page size to the server; the known ones stop at 1000.
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100_000;
@@ -146,7 +146,7 @@ fn headers(http: &HttpRequest) -> Result<(), String> {
 fn header_name(name: &str) -> Result<(), String> {
     match http::HeaderName::try_from(name) {
         Ok(_) => Ok(()),
-        Err(_) => Err("a header's name is no token".to_owned()),
+        Err(_) => Err("a header's name is not a token".to_owned()),
     }
 }
 
@@ -174,7 +174,7 @@ fn body(body: &Body) -> Result<(), String> {
             if named && http::HeaderValue::from_str(media_type).is_ok() {
                 Ok(())
             } else {
-                Err("the body's type is no media type".to_owned())
+                Err("the body's type is not a media type".to_owned())
             }
         }
     }
@@ -183,7 +183,7 @@ fn body(body: &Body) -> Result<(), String> {
 fn file_name(name: &str) -> Result<(), String> {
     let odd = |c: char| c.is_control() || matches!(c, '/' | '\\');
     if matches!(name, "" | "." | "..") || name.len() > FILE_NAME_BYTES || name.chars().any(odd) {
-        return Err("`file` is no plain file name".to_owned());
+        return Err("`file` is not a plain file name".to_owned());
     }
     Ok(())
 }

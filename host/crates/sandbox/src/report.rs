@@ -9,21 +9,21 @@ use event::{Batch, Event};
 
 use super::balance::{self, Balance};
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
-use super::guest::{Guest, State};
-use super::sandbox::PluginContext;
+use super::guest::{Guest, InstanceState};
+use super::plugin_context::PluginContext;
 use super::{Grants, PluginError, Usage, convert, plan, unpack};
 
 /// A report plugin's linked component, and where its functions are.
 #[derive(Clone)]
 pub(super) struct ReportExports {
-    linked: InstancePre<State>,
+    linked: InstancePre<InstanceState>,
     report: ReportPluginIndices,
     /// Where it answers in the packed form.
     packed: Option<packed::GuestIndices>,
 }
 
 impl ReportExports {
-    pub(super) fn new(linked: InstancePre<State>, packed: bool) -> wasmtime::Result<ReportExports> {
+    pub(super) fn new(linked: InstancePre<InstanceState>, packed: bool) -> wasmtime::Result<ReportExports> {
         Ok(ReportExports {
             report: ReportPluginIndices::new(&linked)?,
             packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
@@ -31,9 +31,9 @@ impl ReportExports {
         })
     }
 
-    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+    pub(super) fn instantiate(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<ReportInstance> {
         let instance = self.linked.instantiate(&mut *store)?;
-        Ok(Instance {
+        Ok(ReportInstance {
             report: self.report.load(&mut *store, &instance)?,
             packed: (self.packed.as_ref())
                 .map(|packed| packed.load(&mut *store, &instance))
@@ -43,12 +43,12 @@ impl ReportExports {
 }
 
 /// One instance's functions.
-pub(super) struct Instance {
+pub(super) struct ReportInstance {
     report: bindings::ReportPlugin,
     packed: Option<packed::Guest>,
 }
 
-impl Instance {
+impl ReportInstance {
     pub(super) fn report(&self) -> &report::Guest {
         self.report.audit_plugin_report()
     }
@@ -77,7 +77,7 @@ impl ReportPlugin {
         }
     }
 
-    /// What the plugin says it is, as it said when it was loaded.
+    /// The plugin's own description, as given when it was loaded.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl ReportPlugin {
         Ok(self.about.clone())
     }
 
-    /// What it may ask for.
+    /// The requests that it may ask for.
     pub fn grants(&self) -> &Grants {
         &self.grants
     }
@@ -96,7 +96,7 @@ impl ReportPlugin {
         &self.about.name
     }
 
-    /// What to fetch, in the order of the events. Every request in it has been checked: path segments, header names and
+    /// The fetches of a request, in the order of the events. Every request in it has been checked: path segments, header names and
     /// values, JSON bodies, the limits on number and size, and what the plugin is granted.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl ReportPlugin {
     ///
     /// # Errors
     ///
-    /// Those of a call. A plugin that cannot read the document says so at the first [`Parser::push`].
+    /// The errors of a call. A plugin that cannot read the document says so at the first [`Parser::push`].
     pub fn parser(&self, document: Document) -> Result<Parser, PluginError> {
         let (mut guest, instance) = self.instantiate()?;
         let parser = guest.call("open parser", |store| {
@@ -136,12 +136,12 @@ impl ReportPlugin {
         })
     }
 
-    /// What all plans so far used.
+    /// Resources that all plans so far used.
     pub fn usage(&self) -> Usage {
         self.usage
     }
 
-    fn instantiate(&self) -> Result<(Guest, Instance), PluginError> {
+    fn instantiate(&self) -> Result<(Guest, ReportInstance), PluginError> {
         let mut guest = self.core.guest();
         let instance = guest.call("start", |store| self.code.instantiate(store))?;
         Ok((guest, instance))
@@ -168,7 +168,7 @@ enum ParserAnswer {
 
 struct ActiveParser {
     guest: Guest,
-    instance: Instance,
+    instance: ReportInstance,
     parser: ResourceAny,
 }
 
@@ -221,7 +221,7 @@ impl Parser {
         dropped.map(|()| batch)
     }
 
-    /// What this parser's instance used, the start included.
+    /// Resources that this parser's instance used, the start included.
     pub fn usage(&self) -> Usage {
         self.live.as_ref().map_or(self.usage, |live| live.guest.usage())
     }

@@ -6,16 +6,21 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use super::bindings::{Description, sink};
 use super::cache::{self, Cache};
-use super::compile::{self, Refusal, Rules};
-use super::error::{CallContext, plain};
+use super::call_context::CallContext;
+use super::compile::{self, CompileRefusal, Rules};
+use super::error::{PluginError, plain};
 use super::fit::Compatibility;
-use super::guest::{Guest, State};
-use super::inspect::Inspection;
+use super::grants::Grants;
+use super::guest::InstanceState;
+use super::kind::PluginKind;
+use super::limits::PluginLimits;
+use super::loaded::{LoadedPlugin, PluginRole};
+use super::plugin::Plugin;
+use super::plugin_context::PluginContext;
 use super::report::ReportExports;
 use super::sink::SinkExports;
-use super::{Grants, PluginError, PluginKind, PluginLimits, ReportPlugin, SinkPlugin, apart, describe, ticker, wasi};
+use super::{apart, describe, ticker, wasi};
 
 /// An engine, its limits, and the cache of compiled code. Cheap to clone; plugins outlive it.
 #[derive(Clone)]
@@ -97,15 +102,13 @@ impl Sandbox {
             PluginKind::Report => Grants::get(),
             PluginKind::Sink => Grants::anything(),
         };
-        Ok(Plugin {
-            grants: Arc::new(grants),
-            loaded: Arc::new(LoadedPlugin {
-                core: Arc::new(core),
-                role,
-                imports,
-                size: wasm.len(),
-            }),
-        })
+        let loaded = LoadedPlugin {
+            core: Arc::new(core),
+            role,
+            imports,
+            size: wasm.len(),
+        };
+        Ok(Plugin::new(loaded, grants))
     }
 
     /// The component that a core module is wrapped as; a component comes back as it is.
@@ -128,7 +131,7 @@ impl Sandbox {
     /// The compiled component, and how it fits.
     fn component(&self, wasm: &[u8], digest: &str, label: &str) -> Result<(Component, Compatibility), PluginError> {
         let rules = Rules::of(&self.limits);
-        let refused = |refusal: Refusal| refusal.of(label, &self.limits);
+        let refused = |refusal: CompileRefusal| refusal.of(label, &self.limits);
         let kept = self.cache.as_ref().filter(|_| is_wasm(wasm));
         if let Some((component, fit)) = kept.and_then(|cache| cache.get(&self.engine, digest)) {
             compile::check_resources(&component, rules).map_err(refused)?;
@@ -159,7 +162,7 @@ impl Sandbox {
             reason: plain(&format!("it cannot be linked: {error:#}")),
             hint: None,
         };
-        let mut linker = Linker::<State>::new(&self.engine);
+        let mut linker = Linker::<InstanceState>::new(&self.engine);
         wasi::add(&mut linker, component).map_err(unlinkable)?;
         let code = linker.instantiate_pre(component).map_err(unlinkable)?;
         Ok(match kind {
@@ -177,159 +180,9 @@ impl Sandbox {
     }
 }
 
-/// Whether the bytes begin as a component or a core module does.
+/// True where the bytes begin as a component or a core module does.
 fn is_wasm(bytes: &[u8]) -> bool {
     wasmparser::Parser::is_component(bytes) || wasmparser::Parser::is_core_wasm(bytes)
-}
-
-/// What every instance of a plugin needs.
-pub(super) struct PluginContext {
-    engine: Engine,
-    pub(super) limits: Arc<PluginLimits>,
-    pub(super) label: Arc<str>,
-    pub(super) digest: String,
-}
-
-impl PluginContext {
-    /// A new, empty store.
-    pub(super) fn guest(&self) -> Guest {
-        Guest::new(&self.engine, self.limits.clone(), self.label.clone())
-    }
-}
-
-/// The linked component, and its own word on what it is, checked.
-pub(super) enum PluginRole {
-    Report {
-        code: ReportExports,
-        about: Description,
-    },
-    Sink {
-        code: SinkExports,
-        about: sink::Description,
-    },
-}
-
-pub(super) struct LoadedPlugin {
-    pub(super) core: Arc<PluginContext>,
-    pub(super) role: PluginRole,
-    /// The functions that the component imports.
-    pub(super) imports: Vec<String>,
-    /// Bytes of the file.
-    pub(super) size: usize,
-}
-
-/// A loaded plugin: compiled, known to fit this host, and described. Cheap to clone.
-#[derive(Clone)]
-pub struct Plugin {
-    loaded: Arc<LoadedPlugin>,
-    grants: Arc<Grants>,
-}
-
-impl Plugin {
-    /// The same plugin, allowed to ask for these. Without this a report may ask for what [`Grants::get`] allows, and a sink
-    /// for anything.
-    #[must_use]
-    pub fn granted(&self, grants: Grants) -> Plugin {
-        Plugin {
-            loaded: self.loaded.clone(),
-            grants: Arc::new(grants),
-        }
-    }
-
-    /// Whether it reads a report or delivers to a sink.
-    pub fn kind(&self) -> PluginKind {
-        match self.loaded.role {
-            PluginRole::Report { .. } => PluginKind::Report,
-            PluginRole::Sink { .. } => PluginKind::Sink,
-        }
-    }
-
-    /// The name it gives itself: lower-case words joined by hyphens.
-    pub fn name(&self) -> &str {
-        match &self.loaded.role {
-            PluginRole::Report { about, .. } => &about.name,
-            PluginRole::Sink { about, .. } => &about.name,
-        }
-    }
-
-    /// Its version, by its own word.
-    pub fn version(&self) -> &str {
-        match &self.loaded.role {
-            PluginRole::Report { about, .. } => &about.version,
-            PluginRole::Sink { about, .. } => &about.version,
-        }
-    }
-
-    /// SHA-256 of the file that was loaded, in hexadecimal.
-    pub fn digest(&self) -> &str {
-        &self.loaded.core.digest
-    }
-
-    /// What there is to know about it.
-    pub fn inspect(&self) -> Inspection {
-        Inspection::new(&self.loaded, &self.grants)
-    }
-
-    /// Asks it for its description once more, in a new instance: whether it says the same again.
-    ///
-    /// # Errors
-    ///
-    /// Those of a call.
-    pub fn describes_itself_alike(&self) -> Result<bool, PluginError> {
-        let core = &self.loaded.core;
-        match &self.loaded.role {
-            PluginRole::Report { code, about } => Ok(describe::report(core, code)? == *about),
-            PluginRole::Sink { code, about } => Ok(describe::sink(core, code)? == *about),
-        }
-    }
-
-    /// Its report face.
-    ///
-    /// # Errors
-    ///
-    /// [`PluginError::Kind`] if it is a sink.
-    pub fn report(&self) -> Result<ReportPlugin, PluginError> {
-        match &self.loaded.role {
-            PluginRole::Report { code, about } => {
-                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
-                Ok(ReportPlugin::new(core, grants, code.clone(), about.clone()))
-            }
-            PluginRole::Sink { .. } => Err(self.other_kind(PluginKind::Report)),
-        }
-    }
-
-    /// Its sink face.
-    ///
-    /// # Errors
-    ///
-    /// [`PluginError::Kind`] if it is a report.
-    pub fn sink(&self) -> Result<SinkPlugin, PluginError> {
-        match &self.loaded.role {
-            PluginRole::Sink { code, about } => {
-                let (core, grants) = (self.loaded.core.clone(), self.grants.clone());
-                Ok(SinkPlugin::new(core, grants, code.clone(), about.clone()))
-            }
-            PluginRole::Report { .. } => Err(self.other_kind(PluginKind::Sink)),
-        }
-    }
-
-    fn other_kind(&self, wanted: PluginKind) -> PluginError {
-        let label = self.loaded.core.label.to_string();
-        PluginError::Kind {
-            label,
-            found: self.kind().interface(),
-            wanted: wanted.interface(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Plugin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin")
-            .field("name", &self.name())
-            .field("digest", &self.digest())
-            .finish_non_exhaustive()
-    }
 }
 
 impl std::fmt::Debug for Sandbox {

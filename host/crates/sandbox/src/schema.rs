@@ -19,7 +19,7 @@ const MISTAKES: usize = 100;
 pub struct ConfigMistake {
     /// Where: a JSON pointer (RFC 6901), empty for the whole.
     pub path: String,
-    /// What is wrong.
+    /// The mistake, in words.
     pub problem: String,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for ConfigMistake {
 }
 
 impl SinkPlugin {
-    /// What in `config` the plugin's schema does not allow; the first hundred mistakes.
+    /// The parts of `config` that the plugin's schema does not allow; the first hundred mistakes.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ fn mistakes(schema: &str, config: &Value) -> Result<Vec<ConfigMistake>, String> 
         ));
     }
     let validator =
-        validator(&schema).map_err(|reason| format!("`config-schema` is no usable JSON Schema: {reason}"))?;
+        validator(&schema).map_err(|reason| format!("`config-schema` is not a usable JSON Schema: {reason}"))?;
     let mistakes = validator.iter_errors(config).take(MISTAKES).map(|error| ConfigMistake {
         path: error.instance_path().to_string(),
         problem: plain(&error.to_string()),

@@ -10,11 +10,11 @@ use super::bindings::settlement::{Guarantee, Partition, Postponement, Settlement
 use super::bindings::sink::{Delivery, Description, ItemRejection, Payload, Verdict};
 use super::bindings::{self, HttpResponse, SinkPluginIndices, settlement, sink};
 use super::error::plain;
-use super::guest::{Guest, State};
-use super::sandbox::PluginContext;
+use super::guest::{Guest, InstanceState};
+use super::plugin_context::PluginContext;
 use super::{Grants, PluginError, Usage, plan};
 
-/// What the WIT package promises a guest of an answer's body.
+/// Bytes of an answer's body that the WIT package promises a guest.
 const RESPONSE_BYTES: usize = 1 << 20;
 /// Headers that may carry a credential or a challenge for one.
 const WITHHELD: &[&str] = &[
@@ -28,14 +28,14 @@ const WITHHELD: &[&str] = &[
 /// A sink plugin's linked component, and where its functions are.
 #[derive(Clone)]
 pub(super) struct SinkExports {
-    linked: InstancePre<State>,
+    linked: InstancePre<InstanceState>,
     sink: SinkPluginIndices,
     /// Where it settles deliveries.
     settlement: Option<settlement::GuestIndices>,
 }
 
 impl SinkExports {
-    pub(super) fn new(linked: InstancePre<State>, settles: bool) -> wasmtime::Result<SinkExports> {
+    pub(super) fn new(linked: InstancePre<InstanceState>, settles: bool) -> wasmtime::Result<SinkExports> {
         Ok(SinkExports {
             sink: SinkPluginIndices::new(&linked)?,
             settlement: settles.then(|| settlement::GuestIndices::new(&linked)).transpose()?,
@@ -43,9 +43,9 @@ impl SinkExports {
         })
     }
 
-    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+    pub(super) fn instantiate(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<SinkInstance> {
         let instance = self.linked.instantiate(&mut *store)?;
-        Ok(Instance {
+        Ok(SinkInstance {
             sink: self.sink.load(&mut *store, &instance)?,
             settlement: (self.settlement.as_ref())
                 .map(|settlement| settlement.load(&mut *store, &instance))
@@ -55,12 +55,12 @@ impl SinkExports {
 }
 
 /// One instance's functions.
-pub(super) struct Instance {
+pub(super) struct SinkInstance {
     sink: bindings::SinkPlugin,
     settlement: Option<settlement::Guest>,
 }
 
-impl Instance {
+impl SinkInstance {
     pub(super) fn sink(&self) -> &sink::Guest {
         self.sink.audit_plugin_sink()
     }
@@ -84,7 +84,7 @@ impl SinkPlugin {
         }
     }
 
-    /// What the plugin says it is, as it said when it was loaded.
+    /// The plugin's own description, as given when it was loaded.
     pub fn describe(&self) -> &Description {
         &self.about
     }
@@ -127,12 +127,12 @@ pub struct Encoder {
 
 struct ActiveEncoder {
     guest: Guest,
-    instance: Instance,
+    instance: SinkInstance,
     encoder: ResourceAny,
 }
 
 impl Encoder {
-    /// What to send for a payload. Every delivery has been checked: HTTP requests by the rules of
+    /// The deliveries for a payload. Every delivery has been checked: HTTP requests by the rules of
     /// [`ReportPlugin::plan`](super::ReportPlugin::plan) and by what the plugin is granted, and all by the limits on
     /// number and size.
     ///
@@ -238,11 +238,11 @@ impl Encoder {
         Ok(settlement)
     }
 
-    /// What repeated deliveries leave at the receiver, by the component's own word; none where it does not say.
+    /// The outcome of repeated deliveries at the receiver, by the component's own word; none where it does not say.
     ///
     /// # Errors
     ///
-    /// Those of a call.
+    /// The errors of a call.
     pub fn guarantee(&mut self) -> Result<Option<Guarantee>, PluginError> {
         let mut live = self.take()?;
         let Some(settlement) = &live.instance.settlement else {
@@ -270,7 +270,7 @@ impl Encoder {
         dropped
     }
 
-    /// What this encoder's instance used, the start included.
+    /// Resources that this encoder's instance used, the start included.
     pub fn usage(&self) -> Usage {
         self.usage
     }
@@ -303,7 +303,7 @@ impl Encoder {
     }
 }
 
-/// Whether the items that are named were there, each once.
+/// True where the items that are named were there, each once.
 fn check_places(items: usize, rejected: &[ItemRejection], retried: &[u32]) -> Result<(), String> {
     let mut seen = HashSet::new();
     let places = rejected.iter().map(|rejection| ("rejects", rejection.index));
@@ -317,7 +317,7 @@ fn check_places(items: usize, rejected: &[ItemRejection], retried: &[u32]) -> Re
 }
 
 impl Settlement {
-    /// Whether every item was taken.
+    /// True where every item was taken.
     pub fn is_accepted(&self) -> bool {
         matches!(self, Settlement::Settled(parts) if parts.rejected.is_empty() && parts.retried.is_empty())
     }
@@ -378,7 +378,7 @@ fn plain_texts(verdict: Verdict) -> Verdict {
     }
 }
 
-/// What a guest may see of an answer.
+/// The part of an answer that a guest may see.
 fn shown(mut response: HttpResponse) -> HttpResponse {
     for (name, _) in &mut response.headers {
         name.make_ascii_lowercase();

@@ -5,7 +5,7 @@ use event::{Activity, Batch, Event, Outcome, Principal};
 use event_codec::{Account, EventReader, ReadError, Reader};
 
 use super::bindings::packed;
-use super::error::CallContext;
+use super::call_context::CallContext;
 use super::{PluginError, PluginLimits, convert};
 
 /// Bytes of the id that an event without one is given.
@@ -65,7 +65,7 @@ pub(super) fn batch(
     })
 }
 
-/// Whether what has room for so much may take so much less: what a guest gave before must not add up to more than it may
+/// True where a buffer with room for so much may hold so much less: what a guest gave before must not add up to more than it may
 /// give at once. Twice the room is what a string makes for itself as it grows.
 fn fits(room: usize, length: usize) -> bool {
     room <= length.saturating_mul(2).saturating_add(32)

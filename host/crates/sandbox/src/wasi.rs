@@ -4,25 +4,18 @@
 //! log, capped; clocks stand still but for the order of readings, and random numbers are the same in every instance.
 //! Calling anything else ends the guest. Only what a component imports is defined, so other components see none of it.
 
-use std::sync::Arc;
-
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, Resource, ResourceType, Val};
 
-use super::PluginLimits;
-use super::error::{TrapCause, plain};
-use super::guest::State;
+use super::call_context::TrapCause;
+use super::guest::InstanceState;
+use super::wasi_stub::{STDERR, STDOUT};
 
-/// What a guest may write before it must ask again.
+/// Bytes that a guest may write before it must ask again.
 const WRITE_CREDIT: u64 = 64 << 10;
 /// The most random bytes of one call.
 const RANDOM_BYTES: u64 = 64 << 10;
-/// Longer lines are broken.
-const LINE_BYTES: usize = 1000;
-
-const STDOUT: u32 = 1;
-const STDERR: u32 = 2;
 
 // Marks the resource types apart; there is nothing behind them but a number.
 struct InputStream;
@@ -32,7 +25,7 @@ struct Error;
 struct Other;
 
 /// Adds what the component imports of WASI 0.2.
-pub(super) fn add(linker: &mut Linker<State>, component: &Component) -> wasmtime::Result<()> {
+pub(super) fn add(linker: &mut Linker<InstanceState>, component: &Component) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     for (interface, item) in component.component_type().imports(&engine) {
         let ComponentItem::ComponentInstance(instance) = item.ty else {
@@ -74,7 +67,7 @@ fn resource_type(name: &str) -> ResourceType {
     }
 }
 
-/// What a WASI function does here.
+/// The behaviour of a WASI function here.
 #[derive(Debug, Clone, Copy)]
 enum Function {
     EmptyList,
@@ -144,7 +137,7 @@ impl Function {
 
     fn call(
         self,
-        mut store: StoreContextMut<'_, State>,
+        mut store: StoreContextMut<'_, InstanceState>,
         full_name: &str,
         arguments: &[Val],
     ) -> wasmtime::Result<Option<Val>> {
@@ -210,12 +203,12 @@ fn denied(full_name: &str) -> wasmtime::Error {
     TrapCause::Denied(full_name.to_owned()).into()
 }
 
-fn own<T: 'static>(resource: Resource<T>, store: &mut StoreContextMut<'_, State>) -> wasmtime::Result<Val> {
+fn own<T: 'static>(resource: Resource<T>, store: &mut StoreContextMut<'_, InstanceState>) -> wasmtime::Result<Val> {
     Ok(Val::Resource(resource.try_into_resource_any(&mut *store)?))
 }
 
 /// Borrowed handles must be given back before a call returns.
-fn release(arguments: &[Val], store: &mut StoreContextMut<'_, State>) -> wasmtime::Result<()> {
+fn release(arguments: &[Val], store: &mut StoreContextMut<'_, InstanceState>) -> wasmtime::Result<()> {
     for argument in arguments {
         match argument {
             Val::Resource(resource) => resource.resource_drop(&mut *store)?,
@@ -224,145 +217,4 @@ fn release(arguments: &[Val], store: &mut StoreContextMut<'_, State>) -> wasmtim
         }
     }
     Ok(())
-}
-
-/// What one instance's WASI remembers.
-pub(super) struct WasiStub {
-    label: Arc<str>,
-    bytes: Allowance,
-    lines: Allowance,
-    partial: [Vec<u8>; 2],
-    readings: u64,
-    seed: u64,
-}
-
-struct Allowance {
-    limit: &'static str,
-    unit: &'static str,
-    used: usize,
-    allowed: usize,
-}
-
-impl Allowance {
-    fn take(&mut self) -> Result<(), TrapCause> {
-        self.used = self.used.saturating_add(1);
-        if self.used > self.allowed {
-            return Err(TrapCause::Limit {
-                limit: self.limit,
-                allowed: self.allowed,
-                unit: self.unit,
-            });
-        }
-        Ok(())
-    }
-}
-
-impl WasiStub {
-    pub(super) fn new(label: Arc<str>, limits: &PluginLimits) -> Self {
-        WasiStub {
-            label,
-            bytes: Allowance {
-                limit: "log",
-                unit: "bytes",
-                used: 0,
-                allowed: limits.log,
-            },
-            lines: Allowance {
-                limit: "log-lines",
-                unit: "lines",
-                used: 0,
-                allowed: limits.log_lines,
-            },
-            partial: [Vec::new(), Vec::new()],
-            readings: 0,
-            seed: 0,
-        }
-    }
-
-    fn write(&mut self, stream: u32, bytes: impl Iterator<Item = u8>) -> Result<(), TrapCause> {
-        let [stdout, stderr] = &mut self.partial;
-        let partial = if stream == STDERR { stderr } else { stdout };
-        for byte in bytes {
-            self.bytes.take()?;
-            if byte != b'\n' {
-                partial.push(byte);
-                if partial.len() < LINE_BYTES {
-                    continue;
-                }
-            }
-            self.lines.take()?;
-            log(&self.label, partial);
-            partial.clear();
-        }
-        Ok(())
-    }
-
-    /// Each reading is later than the one before, as some run times insist.
-    fn reading(&mut self) -> u64 {
-        self.readings = self.readings.saturating_add(1);
-        self.readings
-    }
-
-    /// SplitMix64.
-    fn random(&mut self) -> u64 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-impl Drop for WasiStub {
-    fn drop(&mut self) {
-        for partial in &self.partial {
-            if !partial.is_empty() {
-                log(&self.label, partial);
-            }
-        }
-    }
-}
-
-fn log(label: &str, line: &[u8]) {
-    tracing::info!(target: "plugin", plugin = label, "{}", plain(&String::from_utf8_lossy(line)));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn inert(log: usize, log_lines: usize) -> WasiStub {
-        WasiStub::new(
-            "p".into(),
-            &PluginLimits {
-                log,
-                log_lines,
-                ..PluginLimits::default()
-            },
-        )
-    }
-
-    fn limit(result: Result<(), TrapCause>) -> Option<&'static str> {
-        match result {
-            Ok(()) => None,
-            Err(TrapCause::Limit { limit, .. }) => Some(limit),
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn output_is_capped_by_bytes_and_by_lines_over_all_calls() {
-        let mut few_bytes = inert(10, 100);
-        assert_eq!(limit(few_bytes.write(STDOUT, b"12345\n".iter().copied())), None);
-        assert_eq!(limit(few_bytes.write(STDERR, b"12345".iter().copied())), Some("log"));
-        let mut few_lines = inert(100, 2);
-        assert_eq!(limit(few_lines.write(STDOUT, b"\n\n".iter().copied())), None);
-        assert_eq!(limit(few_lines.write(STDOUT, b"\n".iter().copied())), Some("log-lines"));
-    }
-
-    #[test]
-    fn a_line_without_end_takes_no_more_than_a_line_of_memory() {
-        let mut inert = inert(1 << 20, 1000);
-        inert.write(STDOUT, std::iter::repeat_n(b'x', 100_000)).unwrap();
-        assert!(inert.partial[0].len() < LINE_BYTES);
-    }
 }

@@ -31,7 +31,7 @@ const HINT: &str = "a core module must be built for wasm32-unknown-unknown with 
 pub(super) enum Unwrappable {
     /// The file is no core module of a plugin.
     Module { reason: String, hint: &'static str },
-    /// It is one for another host.
+    /// The file is the module of a plugin for another host.
     World(Incompatibility),
 }
 

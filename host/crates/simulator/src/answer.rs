@@ -93,7 +93,7 @@ pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: Bo
     response
 }
 
-/// What a request that has no right to an answer gets, and what goes wrong below the applications.
+/// The answer to a request that has no right to one, and to what goes wrong below the applications.
 pub(super) fn refusal(status: StatusCode, path: &str) -> Response {
     let reason = status.canonical_reason().unwrap_or("Error");
     let code = status.as_u16();

@@ -12,7 +12,7 @@ use super::scenario::ArchiveStyle;
 /// Every entry carries the earliest time that ZIP knows, so that the same report gives the same bytes.
 const OPTIONS: SimpleFileOptions = SimpleFileOptions::DEFAULT;
 
-/// What a bomb unpacks to, in pieces of 64 KiB: 512 MiB out of half a megabyte.
+/// Pieces of 64 KiB that a bomb unpacks to: 512 MiB out of half a megabyte.
 const BOMB_PIECES: usize = 8192;
 
 /// The pieces of a report, packed as a scenario likes it. `name` is the entry's.
@@ -22,11 +22,11 @@ pub(super) fn pack(
     pieces: Box<dyn Iterator<Item = Vec<u8>> + Send>,
 ) -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
     match style {
-        ArchiveStyle::Zip => Box::new(Packed::new(name, pieces)),
+        ArchiveStyle::Zip => Box::new(PackedEntry::new(name, pieces)),
         ArchiveStyle::Bare => pieces,
         ArchiveStyle::Bomb => {
             let zeroes = std::iter::repeat_n(vec![b'0'; 1 << 16], BOMB_PIECES);
-            Box::new(Packed::new(name, Box::new(pieces.chain(zeroes))))
+            Box::new(PackedEntry::new(name, Box::new(pieces.chain(zeroes))))
         }
         other => {
             let csv: Vec<u8> = pieces.flatten().collect();
@@ -153,7 +153,7 @@ impl Write for Tray {
 }
 
 /// An archive of one entry, packed while it is taken.
-struct Packed {
+struct PackedEntry {
     name: String,
     pieces: Box<dyn Iterator<Item = Vec<u8>> + Send>,
     tray: Tray,
@@ -162,7 +162,7 @@ struct Packed {
     opened: bool,
 }
 
-impl Packed {
+impl PackedEntry {
     fn new(name: &str, pieces: Box<dyn Iterator<Item = Vec<u8>> + Send>) -> Self {
         let tray = Tray::default();
         let archive = Some(ZipWriter::new_stream(tray.clone()));
@@ -192,7 +192,7 @@ impl Packed {
     }
 }
 
-impl Iterator for Packed {
+impl Iterator for PackedEntry {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {

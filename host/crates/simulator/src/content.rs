@@ -1,11 +1,11 @@
 //! The bytes of reports, from what the desk remembers about them.
 
 use super::archive::pack;
-use super::desk::{Report, Table};
-use super::history::{Login, Part};
+use super::desk::{ReportKind, ReportTable};
+use super::history::{EventPart, Login};
 use super::people::PEOPLE;
 use super::site::AppState;
-use super::table::Csv;
+use super::table::CsvReport;
 
 /// Files of more rows have no known length: finding it out would mean writing them twice.
 const COUNTED_ROWS: u64 = 200_000;
@@ -13,10 +13,10 @@ const COUNTED_ROWS: u64 = 200_000;
 /// The User Audit Report has one entry for each user and span of five minutes.
 const SPAN: i64 = 5 * 60 * 1000;
 
-type Pieces = Box<dyn Iterator<Item = Vec<u8>> + Send>;
+type ContentPieces = Box<dyn Iterator<Item = Vec<u8>> + Send>;
 
-impl Report {
-    /// What the vendor calls it.
+impl ReportKind {
+    /// The vendor's name of the report.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::InvalidLogin => "Invalid Login Report",
@@ -26,18 +26,18 @@ impl Report {
     }
 }
 
-impl Table {
+impl ReportTable {
     /// The rows, made when they are asked for.
     pub(super) fn rows(&self, site: &AppState) -> Box<dyn Iterator<Item = Login> + Send> {
         let logins = |part| site.history.logins(part, self.from, self.to);
         match self.report {
-            Report::InvalidLogin => Box::new(logins(Part::Failure)),
-            Report::UserLogin => {
+            ReportKind::InvalidLogin => Box::new(logins(EventPart::Failure)),
+            ReportKind::UserLogin => {
                 let wanted = self.user.clone();
                 let fits = move |login: &Login| wanted.as_ref().is_none_or(|user| login.user.to_lowercase() == *user);
-                Box::new(logins(Part::Login).filter(fits))
+                Box::new(logins(EventPart::Login).filter(fits))
             }
-            Report::UserAudit => {
+            ReportKind::UserAudit => {
                 let mut last = [i64::MIN; PEOPLE.len()];
                 let first_in_span = move |login: &Login| {
                     let seen = PEOPLE.iter().position(|person| Some(*person) == login.person);
@@ -47,30 +47,30 @@ impl Table {
                     let span = login.time.div_euclid(SPAN);
                     std::mem::replace(seen, span) != span
                 };
-                Box::new(logins(Part::Login).filter(first_in_span))
+                Box::new(logins(EventPart::Login).filter(first_in_span))
             }
         }
     }
 
     /// The bytes, in pieces made when they are asked for.
-    pub(super) fn pieces(&self, site: &AppState) -> Pieces {
+    pub(super) fn pieces(&self, site: &AppState) -> ContentPieces {
         let layout = match self.report {
-            Report::InvalidLogin => &site.scenario.invalid_login,
-            Report::UserLogin => &site.scenario.user_login,
-            Report::UserAudit => &site.scenario.user_audit,
+            ReportKind::InvalidLogin => &site.scenario.invalid_login,
+            ReportKind::UserLogin => &site.scenario.user_login,
+            ReportKind::UserAudit => &site.scenario.user_audit,
         };
         let mut rows = self.rows(site).peekable();
         if site.scenario.empty_reports && rows.peek().is_none() {
             return Box::new(std::iter::empty());
         }
-        let csv = Box::new(Csv::new(rows, layout, &site.scenario));
+        let csv = Box::new(CsvReport::new(rows, layout, &site.scenario));
         match &self.archive {
             Some((style, name)) => pack(*style, name, csv),
             None => csv,
         }
     }
 
-    /// Whether the length is cheap to know.
+    /// True where the length is cheap to know.
     pub(super) fn is_small(&self, site: &AppState) -> bool {
         site.history.about(self.from, self.to) <= COUNTED_ROWS
     }
@@ -92,7 +92,7 @@ mod tests {
     fn a_user_audit_has_one_row_for_a_user_and_five_minutes() {
         let site = AppState::new("rows=3000".parse().unwrap(), false);
         let from = 20_272 * DAY;
-        let table = |report| Table {
+        let table = |report| ReportTable {
             report,
             from,
             to: from + DAY,
@@ -100,8 +100,8 @@ mod tests {
             archive: None,
         };
         let span = |login: &Login| (login.user, login.time.div_euclid(SPAN));
-        let all: Vec<_> = table(Report::UserLogin).rows(&site).collect();
-        let thinned: Vec<_> = table(Report::UserAudit).rows(&site).collect();
+        let all: Vec<_> = table(ReportKind::UserLogin).rows(&site).collect();
+        let thinned: Vec<_> = table(ReportKind::UserAudit).rows(&site).collect();
         assert_eq!(all.len(), 3000);
         assert!(thinned.len() < all.len());
         let spans: HashSet<_> = all.iter().map(span).collect();
@@ -117,8 +117,8 @@ mod tests {
     fn a_user_login_report_can_be_about_one_user() {
         let site = AppState::new("rows=300".parse().unwrap(), false);
         let (from, user) = (20_272 * DAY, Some("zoë.müller@example.com".to_owned()));
-        let table = Table {
-            report: Report::UserLogin,
+        let table = ReportTable {
+            report: ReportKind::UserLogin,
             from,
             to: from + DAY,
             user,

@@ -1,4 +1,4 @@
-//! What the environment remembers between requests: jobs and files. Files hold no bytes, only what to write them from.
+//! The state that the environment keeps between requests: jobs and files. Files hold no bytes, only what to write them from.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::scenario::ArchiveStyle;
 
 /// Which report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Report {
+pub(super) enum ReportKind {
     InvalidLogin,
     UserLogin,
     UserAudit,
@@ -15,14 +15,14 @@ pub(super) enum Report {
 
 /// A report over a period, from which its bytes can be written as often as asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Table {
-    pub(super) report: Report,
+pub(super) struct ReportTable {
+    pub(super) report: ReportKind,
     /// From this time, in ms, up to but without `to`.
     pub(super) from: i64,
     pub(super) to: i64,
     /// The one user that it is about, in lower case; none for all.
     pub(super) user: Option<String>,
-    /// What the CSV file comes in, and what it is called in there.
+    /// The archive that the CSV file comes in, and its name in there.
     pub(super) archive: Option<(ArchiveStyle, String)>,
 }
 
@@ -34,24 +34,24 @@ pub(super) struct File {
     pub(super) inbox: bool,
     /// Milliseconds since 1970-01-01.
     pub(super) written: i64,
-    pub(super) table: Table,
+    pub(super) table: ReportTable,
 }
 
 /// A job that was created and perhaps has not been seen to end.
 #[derive(Clone, Debug)]
-pub(super) struct Job {
+pub(super) struct StoredJob {
     /// How often it still answers that it is in progress.
     pub(super) polls_left: u64,
     /// Before then it answers so however often it is asked.
     pub(super) until: Option<Instant>,
-    pub(super) work: Work,
-    /// Its file is in its place, or was.
+    pub(super) work: JobWork,
+    /// True once the job's file is in its place, or was.
     pub(super) stored: bool,
 }
 
-impl Job {
+impl StoredJob {
     /// One that was just created.
-    pub(super) fn new(polls_left: u64, work: Work) -> Self {
+    pub(super) fn new(polls_left: u64, work: JobWork) -> Self {
         Self {
             polls_left,
             until: None,
@@ -73,27 +73,27 @@ impl Job {
     }
 }
 
-/// What a job does.
+/// The work of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Work {
-    /// It writes this file.
+pub(super) enum JobWork {
+    /// Writing this file.
     Write(File),
-    /// It makes this file ready to be downloaded; none where there is no such file.
+    /// Making this file ready to be downloaded; none where there is no such file.
     Offer(Option<File>),
 }
 
-/// How a job stands.
+/// The progress of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum JobProgress {
     Unknown,
     InProgress,
-    Done(Work),
+    Done(JobWork),
 }
 
 /// The jobs and files of one simulator.
 #[derive(Debug, Default)]
 pub(super) struct JobStore {
-    jobs: HashMap<String, Job>,
+    jobs: HashMap<String, StoredJob>,
     files: BTreeMap<String, File>,
     created: u64,
     /// Of the jobs, those that write a report.
@@ -102,9 +102,9 @@ pub(super) struct JobStore {
 
 impl JobStore {
     /// Takes a job on and answers with its id: 16 digits, like the vendor's.
-    pub(super) fn submit(&mut self, job: Job) -> String {
+    pub(super) fn submit(&mut self, job: StoredJob) -> String {
         self.created += 1;
-        if matches!(job.work, Work::Write(_)) {
+        if matches!(job.work, JobWork::Write(_)) {
             self.reports += 1;
         }
         let id = (7_234_359_469_022_000 + self.created).to_string();
@@ -129,7 +129,7 @@ impl JobStore {
         let mut done = Vec::new();
         for (id, job) in &mut self.jobs {
             match job.polls_left.checked_sub(1) {
-                _ if !matches!(job.work, Work::Write(_)) || job.is_early() => {}
+                _ if !matches!(job.work, JobWork::Write(_)) || job.is_early() => {}
                 Some(left) => job.polls_left = left,
                 None if !fail => done.push(id.clone()),
                 None => {}
@@ -143,7 +143,7 @@ impl JobStore {
     /// A finished job's file is put in its place, the first time.
     pub(super) fn complete(&mut self, id: &str) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        if let Work::Write(file) = &job.work
+        if let JobWork::Write(file) = &job.work
             && !std::mem::replace(&mut job.stored, true)
         {
             let file = file.clone();
@@ -152,26 +152,26 @@ impl JobStore {
     }
 
     /// How a job stands, which moves it on by one poll once its time is over.
-    pub(super) fn poll(&mut self, id: &str) -> Standing {
+    pub(super) fn poll(&mut self, id: &str) -> JobProgress {
         let Some(job) = self.jobs.get_mut(id) else {
-            return Standing::Unknown;
+            return JobProgress::Unknown;
         };
         if job.is_early() {
-            return Standing::InProgress;
+            return JobProgress::InProgress;
         }
         if let Some(left) = job.polls_left.checked_sub(1) {
             job.polls_left = left;
-            return Standing::InProgress;
+            return JobProgress::InProgress;
         }
-        Standing::Done(job.work.clone())
+        JobProgress::Done(job.work.clone())
     }
 
     /// The file that a finished download job offers.
     pub(super) fn offered(&self, id: &str) -> Option<File> {
         match self.jobs.get(id) {
-            Some(Job {
+            Some(StoredJob {
                 polls_left: 0,
-                work: Work::Offer(file),
+                work: JobWork::Offer(file),
                 ..
             }) => file.clone(),
             _ => None,
@@ -182,8 +182,8 @@ impl JobStore {
     pub(super) fn withdraw(&mut self, id: &str) -> bool {
         let offer = matches!(
             self.jobs.get(id),
-            Some(Job {
-                work: Work::Offer(Some(_)),
+            Some(StoredJob {
+                work: JobWork::Offer(Some(_)),
                 ..
             })
         );
@@ -195,7 +195,7 @@ impl JobStore {
         self.files.insert(file.name.clone(), file);
     }
 
-    /// Whether there is a file of this name in any folder.
+    /// True where there is a file of this name in any folder.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.files.contains_key(name)
     }
@@ -232,8 +232,8 @@ mod tests {
             name: name.to_owned(),
             inbox,
             written: 0,
-            table: Table {
-                report: Report::InvalidLogin,
+            table: ReportTable {
+                report: ReportKind::InvalidLogin,
                 from: 0,
                 to: 1,
                 user: None,
@@ -245,41 +245,41 @@ mod tests {
     #[test]
     fn a_job_is_done_after_its_polls() {
         let mut desk = JobStore::default();
-        let id = desk.submit(Job::new(2, Work::Write(file("a.csv", false))));
+        let id = desk.submit(StoredJob::new(2, JobWork::Write(file("a.csv", false))));
         assert_eq!(id.len(), 16);
         assert_eq!(
             [desk.poll(&id), desk.poll(&id)],
-            [Standing::InProgress, Standing::InProgress]
+            [JobProgress::InProgress, JobProgress::InProgress]
         );
-        assert_eq!(desk.poll(&id), Standing::Done(Work::Write(file("a.csv", false))));
-        assert_eq!(desk.poll("7"), Standing::Unknown);
+        assert_eq!(desk.poll(&id), JobProgress::Done(JobWork::Write(file("a.csv", false))));
+        assert_eq!(desk.poll("7"), JobProgress::Unknown);
     }
 
     #[test]
     fn a_job_that_takes_time_is_in_progress_until_then_however_often_it_is_asked() {
         let mut desk = JobStore::default();
-        let job = |polls| Job::new(polls, Work::Write(file("a.csv", false)));
+        let job = |polls| StoredJob::new(polls, JobWork::Write(file("a.csv", false)));
         let id = desk.submit(job(0).taking(Duration::from_secs(3600)));
         desk.pass(false);
-        assert!((0..9).all(|_| desk.poll(&id) == Standing::InProgress));
+        assert!((0..9).all(|_| desk.poll(&id) == JobProgress::InProgress));
         assert!(!desk.holds("a.csv"));
         let id = desk.submit(job(1).taking(Duration::from_nanos(1)));
         while desk.jobs.get(&id).is_some_and(|job| job.is_early()) {}
-        assert_eq!(desk.poll(&id), Standing::InProgress);
-        assert_eq!(desk.poll(&id), Standing::Done(Work::Write(file("a.csv", false))));
+        assert_eq!(desk.poll(&id), JobProgress::InProgress);
+        assert_eq!(desk.poll(&id), JobProgress::Done(JobWork::Write(file("a.csv", false))));
     }
 
     #[test]
     fn a_job_goes_on_while_nobody_asks_and_leaves_its_file_once() {
         for fail in [false, true] {
             let mut desk = JobStore::default();
-            let id = desk.submit(Job::new(2, Work::Write(file("a.csv", false))));
+            let id = desk.submit(StoredJob::new(2, JobWork::Write(file("a.csv", false))));
             desk.pass(fail);
             desk.pass(fail);
             assert!(!desk.holds("a.csv"));
             desk.pass(fail);
             assert_eq!(desk.holds("a.csv"), !fail);
-            assert_eq!(desk.poll(&id), Standing::Done(Work::Write(file("a.csv", false))));
+            assert_eq!(desk.poll(&id), JobProgress::Done(JobWork::Write(file("a.csv", false))));
             desk.remove("a.csv", false);
             desk.pass(fail);
             assert!(!desk.holds("a.csv"), "it was deleted");
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn an_offer_stands_until_it_is_withdrawn() {
         let mut desk = JobStore::default();
-        let id = desk.submit(Job::new(1, Work::Offer(Some(file("a.csv", true)))));
+        let id = desk.submit(StoredJob::new(1, JobWork::Offer(Some(file("a.csv", true)))));
         assert_eq!(desk.offered(&id), None, "not ready");
         desk.poll(&id);
         assert_eq!(desk.offered(&id), Some(file("a.csv", true)));

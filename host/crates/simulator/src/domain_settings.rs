@@ -1,7 +1,7 @@
 //! The switches about an identity domain: `AuditEvents`, pages and tokens.
 
 use super::scenario::Totals;
-use super::switches::Switch;
+use super::switch::Switch;
 use super::values::{Apply, flag, link, number, one_of, positive, switch, text};
 
 /// The switches about pages.
@@ -19,7 +19,7 @@ pub(super) const PAGES: &[(Switch, Apply)] = &[
         |s, v| positive(v).map(|v| s.paging.max_count = v),
     ),
     (
-        switch("keep-pages", "N", "so many pages of AuditEvents are made once only"),
+        switch("keep-pages", "N", "the first N pages of AuditEvents are made once and kept"),
         |s, v| positive(v).map(|v| s.paging.keep = v),
     ),
     (

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Getting a token.
@@ -39,7 +39,7 @@ impl Phase {
         ("read", Self::Read),
     ];
 
-    /// What a request to this path, below the prefix, is for.
+    /// The phase of a request to this path, below the prefix.
     pub(super) fn of(method: &str, path: &str) -> Self {
         let has = |part: &str| path.contains(part);
         if has("/oauth2/") {
@@ -69,7 +69,7 @@ impl Phase {
 pub struct Fault {
     /// With which requests; none for all.
     pub phase: Option<Phase>,
-    /// What.
+    /// The kind of fault.
     pub kind: FaultKind,
     /// How many requests go well before.
     pub after: u64,
@@ -86,7 +86,7 @@ pub enum FaultKind {
     Html,
     /// 200 without a body.
     Empty,
-    /// 200 with bytes that are no text.
+    /// 200 with bytes that are not text.
     Garbage,
     /// 200 with JSON that breaks off.
     TruncatedJson,
@@ -135,7 +135,7 @@ impl FaultKind {
     pub(super) const ALL: [(&'static str, Self, &'static str); 23] = [
         ("html", Self::Html, "200 with an HTML page"),
         ("empty", Self::Empty, "200 without a body"),
-        ("garbage", Self::Garbage, "200 with bytes that are no text"),
+        ("garbage", Self::Garbage, "200 with bytes that are not text"),
         ("truncated-json", Self::TruncatedJson, "200 with JSON that breaks off"),
         (
             "wrong-types",
@@ -208,7 +208,7 @@ impl Faults {
         }
     }
 
-    /// What goes wrong with this request.
+    /// The fault that befalls this request.
     pub(super) fn next(&self, phase: Phase) -> Option<FaultKind> {
         for (fault, seen) in &self.faults {
             if fault.phase.is_some_and(|wanted| wanted != phase) {

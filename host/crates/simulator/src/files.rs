@@ -85,7 +85,7 @@ pub(super) async fn withdraw(
     }
 }
 
-/// What a download answers where there is no such file: HTTP 200 all the same.
+/// The answer of a download where there is no such file: HTTP 200 all the same.
 pub(super) fn no_such_file(site: &AppState, caller: &Caller, name: &str) -> Response {
     let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
     let href = caller.href(&format!("{V1}/{encoded}/contents"), &site.scenario);

@@ -15,21 +15,21 @@ const CASE_EXACT: [&str; 2] = ["ecid", "rid"];
 
 /// A filter.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Filter {
-    And(Vec<Filter>),
-    Or(Vec<Filter>),
-    Not(Box<Filter>),
+pub(super) enum ScimFilter {
+    And(Vec<ScimFilter>),
+    Or(Vec<ScimFilter>),
+    Not(Box<ScimFilter>),
     /// The attribute has a value.
     Present(String),
     /// The attribute's value, or one of them, compares so to a literal.
-    Compare(String, Operator, Value),
+    Compare(String, ScimOperator, Value),
     /// One element of the attribute fits the whole filter.
-    Element(String, Box<Filter>),
+    Element(String, Box<ScimFilter>),
 }
 
 /// How two values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(super) enum ScimOperator {
     Equal,
     NotEqual,
     Contains,
@@ -49,10 +49,10 @@ pub(super) struct FilterError {
     reason: &'static str,
 }
 
-impl Filter {
+impl ScimFilter {
     /// Reads a filter.
     pub(super) fn parse(text: &str) -> Result<Self, FilterError> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = FilterReader { text, at: 0 };
         let filter = reader.any(0)?;
         reader.spaces();
         if reader.at == text.len() {
@@ -76,7 +76,7 @@ impl Filter {
         }
     }
 
-    /// Whether a resource fits. `lookup` gives the values of an attribute, named in lower case.
+    /// True where a resource fits. `lookup` gives the values of an attribute, named in lower case.
     pub(super) fn matches(&self, lookup: &dyn Fn(&str) -> Vec<Value>) -> bool {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.matches(lookup)),
@@ -86,8 +86,8 @@ impl Filter {
             Self::Compare(path, operator, literal) => {
                 let values = lookup(path);
                 match operator {
-                    Operator::NotEqual => !values.iter().any(|v| compare(path, v, Operator::Equal, literal)),
-                    Operator::Equal if literal.is_null() => values.iter().all(Value::is_null),
+                    ScimOperator::NotEqual => !values.iter().any(|v| compare(path, v, ScimOperator::Equal, literal)),
+                    ScimOperator::Equal if literal.is_null() => values.iter().all(Value::is_null),
                     operator => values.iter().any(|value| compare(path, value, *operator, literal)),
                 }
             }
@@ -124,7 +124,7 @@ pub(super) fn values(resource: &Value, path: &str) -> Vec<Value> {
     found
 }
 
-fn compare(path: &str, value: &Value, operator: Operator, literal: &Value) -> bool {
+fn compare(path: &str, value: &Value, operator: ScimOperator, literal: &Value) -> bool {
     let ordering = match (value, literal) {
         (Value::String(value), Value::String(literal)) => match (instant(path, value), instant(path, literal)) {
             (Some(value), Some(literal)) => value.cmp(&literal),
@@ -133,9 +133,9 @@ fn compare(path: &str, value: &Value, operator: Operator, literal: &Value) -> bo
                 let fold = |text: &str| if exact { text.to_owned() } else { text.to_lowercase() };
                 let (value, literal) = (fold(value), fold(literal));
                 match operator {
-                    Operator::Contains => return value.contains(&literal),
-                    Operator::StartsWith => return value.starts_with(&literal),
-                    Operator::EndsWith => return value.ends_with(&literal),
+                    ScimOperator::Contains => return value.contains(&literal),
+                    ScimOperator::StartsWith => return value.starts_with(&literal),
+                    ScimOperator::EndsWith => return value.ends_with(&literal),
                     _ => value.cmp(&literal),
                 }
             }
@@ -151,17 +151,17 @@ fn compare(path: &str, value: &Value, operator: Operator, literal: &Value) -> bo
             }
         }
         (Value::Bool(value), Value::Bool(literal)) => {
-            return operator == Operator::Equal && value == literal;
+            return operator == ScimOperator::Equal && value == literal;
         }
         _ => return false,
     };
     match operator {
-        Operator::Equal => ordering == Ordering::Equal,
-        Operator::Greater => ordering == Ordering::Greater,
-        Operator::GreaterOrEqual => ordering != Ordering::Less,
-        Operator::Less => ordering == Ordering::Less,
-        Operator::LessOrEqual => ordering != Ordering::Greater,
-        Operator::NotEqual | Operator::Contains | Operator::StartsWith | Operator::EndsWith => false,
+        ScimOperator::Equal => ordering == Ordering::Equal,
+        ScimOperator::Greater => ordering == Ordering::Greater,
+        ScimOperator::GreaterOrEqual => ordering != Ordering::Less,
+        ScimOperator::Less => ordering == Ordering::Less,
+        ScimOperator::LessOrEqual => ordering != Ordering::Greater,
+        ScimOperator::NotEqual | ScimOperator::Contains | ScimOperator::StartsWith | ScimOperator::EndsWith => false,
     }
 }
 
@@ -172,29 +172,29 @@ fn instant(path: &str, text: &str) -> Option<Timestamp> {
         .flatten()
 }
 
-struct Reader<'t> {
+struct FilterReader<'t> {
     text: &'t str,
     at: usize,
 }
 
-impl Reader<'_> {
-    fn any(&mut self, depth: usize) -> Result<Filter, FilterError> {
+impl FilterReader<'_> {
+    fn any(&mut self, depth: usize) -> Result<ScimFilter, FilterError> {
         let mut parts = vec![self.all(depth)?];
         while self.word("or") {
             parts.push(self.all(depth)?);
         }
-        Ok(single(parts, Filter::Or))
+        Ok(single(parts, ScimFilter::Or))
     }
 
-    fn all(&mut self, depth: usize) -> Result<Filter, FilterError> {
+    fn all(&mut self, depth: usize) -> Result<ScimFilter, FilterError> {
         let mut parts = vec![self.one(depth)?];
         while self.word("and") {
             parts.push(self.one(depth)?);
         }
-        Ok(single(parts, Filter::And))
+        Ok(single(parts, ScimFilter::And))
     }
 
-    fn one(&mut self, depth: usize) -> Result<Filter, FilterError> {
+    fn one(&mut self, depth: usize) -> Result<ScimFilter, FilterError> {
         if depth > DEPTH {
             return Err(self.error("too deep"));
         }
@@ -205,22 +205,22 @@ impl Reader<'_> {
         let start = self.at;
         if self.word("not") {
             if self.symbol('(') {
-                return Ok(Filter::Not(Box::new(self.closed(')', depth)?)));
+                return Ok(ScimFilter::Not(Box::new(self.closed(')', depth)?)));
             }
             self.at = start;
         }
         let path = self.path()?;
         if self.symbol('[') {
-            return Ok(Filter::Element(path, Box::new(self.closed(']', depth)?)));
+            return Ok(ScimFilter::Element(path, Box::new(self.closed(']', depth)?)));
         }
         if self.word("pr") {
-            return Ok(Filter::Present(path));
+            return Ok(ScimFilter::Present(path));
         }
         let operator = self.operator()?;
-        Ok(Filter::Compare(path, operator, self.literal()?))
+        Ok(ScimFilter::Compare(path, operator, self.literal()?))
     }
 
-    fn closed(&mut self, close: char, depth: usize) -> Result<Filter, FilterError> {
+    fn closed(&mut self, close: char, depth: usize) -> Result<ScimFilter, FilterError> {
         let inner = self.any(depth + 1)?;
         if self.symbol(close) {
             Ok(inner)
@@ -247,17 +247,17 @@ impl Reader<'_> {
         Ok(name)
     }
 
-    fn operator(&mut self) -> Result<Operator, FilterError> {
+    fn operator(&mut self) -> Result<ScimOperator, FilterError> {
         for (word, operator) in [
-            ("eq", Operator::Equal),
-            ("ne", Operator::NotEqual),
-            ("co", Operator::Contains),
-            ("sw", Operator::StartsWith),
-            ("ew", Operator::EndsWith),
-            ("gt", Operator::Greater),
-            ("ge", Operator::GreaterOrEqual),
-            ("lt", Operator::Less),
-            ("le", Operator::LessOrEqual),
+            ("eq", ScimOperator::Equal),
+            ("ne", ScimOperator::NotEqual),
+            ("co", ScimOperator::Contains),
+            ("sw", ScimOperator::StartsWith),
+            ("ew", ScimOperator::EndsWith),
+            ("gt", ScimOperator::Greater),
+            ("ge", ScimOperator::GreaterOrEqual),
+            ("lt", ScimOperator::Less),
+            ("le", ScimOperator::LessOrEqual),
         ] {
             if self.word(word) {
                 return Ok(operator);
@@ -337,7 +337,7 @@ fn closing_quote(text: &str) -> Option<usize> {
 }
 
 /// The one part where there is only one.
-fn single(mut parts: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
+fn single(mut parts: Vec<ScimFilter>, join: fn(Vec<ScimFilter>) -> ScimFilter) -> ScimFilter {
     match parts.pop() {
         Some(only) if parts.is_empty() => only,
         last => {
@@ -359,7 +359,7 @@ mod tests {
             "ssoAuthnLevel": 0, "actorName": "o\"b\\r", "empty": "", "meta": {"created": "2018-05-09T21:55:54.900Z"},
             "schemas": ["urn:a", "urn:b"], "emails": [{"type": "work", "primary": true}, {"type": "home"}],
         });
-        let filter = Filter::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
+        let filter = ScimFilter::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
         filter.matches(&|path| values(&resource, path))
     }
 
@@ -428,13 +428,13 @@ mod tests {
             "eventId eqx 1",
             &deep,
         ] {
-            assert!(Filter::parse(text).is_err(), "{text}");
+            assert!(ScimFilter::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_filter_knows_its_attributes() {
-        let filter = Filter::parse("a pr and (B eq 1 or not (c.d lt 2)) and e[f pr]").unwrap();
+        let filter = ScimFilter::parse("a pr and (B eq 1 or not (c.d lt 2)) and e[f pr]").unwrap();
         assert_eq!(filter.attributes(), ["a", "b", "c.d", "e.f"]);
     }
 }

@@ -19,8 +19,8 @@ use serde_json::json;
 
 use super::answer::{self, Caller};
 use super::fault::{FaultKind, Phase};
-use super::site::{AppState, Seen};
-use super::throttle::Standing;
+use super::site::{AppState, RecordedRequest};
+use super::throttle::RateStanding;
 
 /// Headers whose values are not remembered.
 const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
@@ -48,7 +48,7 @@ async fn answered(site: Arc<AppState>, OriginalUri(uri): OriginalUri, request: R
     let caller = Caller {
         base: base(&site, request.headers()),
     };
-    site.remember(Seen {
+    site.remember(RecordedRequest {
         method: request.method().to_string(),
         path: uri.path().to_owned(),
         query: uri.query().map(str::to_owned),
@@ -69,7 +69,7 @@ async fn answered(site: Arc<AppState>, OriginalUri(uri): OriginalUri, request: R
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let used_before = connection.is_some_and(|connection| site.throttle.used_before(connection.0));
     let standing = site.throttle.next();
-    if let Some(standing) = standing.filter(Standing::is_over) {
+    if let Some(standing) = standing.filter(RateStanding::is_over) {
         let mut response = answer::refusal(StatusCode::TOO_MANY_REQUESTS, &path);
         standing.tell(site.scenario.limit_headers, response.headers_mut());
         return response;
@@ -288,7 +288,7 @@ fn halve(response: Response, broken: bool) -> Response {
 
 /// Puts bytes into a text of the first record, as a program does that builds JSON by hand.
 async fn spoil(response: Response, bytes: &[u8]) -> Response {
-    /// What stands before such a text, in a report and in an audit event.
+    /// The text before such a text, in a report and in an audit event.
     const BEFORE: [&[u8]; 2] = [b"\"userlogin\":\"", b"\"message\":\""];
     let (mut parts, body) = response.into_parts();
     let mut body = axum::body::to_bytes(body, usize::MAX)

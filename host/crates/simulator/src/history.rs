@@ -1,7 +1,7 @@
 //! What happened in the identity domain, made up on the fly.
 //!
 //! A day holds the same number of *groups*, and a group four *occurrences*: one login, one failed login, one thing that
-//! happens in a session, and one change made by an administrator. [`History`] computes any of them from its position
+//! happens in a session, and one change made by an administrator. [`SimulatedPast`] computes any of them from its position
 //! alone, so a report of ten million rows costs no memory, a page in the middle costs no more than the first, and an
 //! occurrence is the same one whichever report shows it and whenever the simulator was started.
 //!
@@ -24,7 +24,7 @@ const HOUR: i64 = 3_600_000;
 
 /// The four occurrences of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum EventPart {
     /// Somebody logged in.
     Login,
     /// Somebody failed to.
@@ -36,21 +36,51 @@ pub(super) enum Part {
 }
 
 /// The orders that the four may come in.
-const ORDERS: [[Part; 4]; 6] = [
-    [Part::Login, Part::Failure, Part::Session, Part::Change],
-    [Part::Failure, Part::Login, Part::Change, Part::Session],
-    [Part::Change, Part::Login, Part::Failure, Part::Session],
-    [Part::Login, Part::Session, Part::Failure, Part::Change],
-    [Part::Session, Part::Failure, Part::Login, Part::Change],
-    [Part::Failure, Part::Change, Part::Session, Part::Login],
+const ORDERS: [[EventPart; 4]; 6] = [
+    [
+        EventPart::Login,
+        EventPart::Failure,
+        EventPart::Session,
+        EventPart::Change,
+    ],
+    [
+        EventPart::Failure,
+        EventPart::Login,
+        EventPart::Change,
+        EventPart::Session,
+    ],
+    [
+        EventPart::Change,
+        EventPart::Login,
+        EventPart::Failure,
+        EventPart::Session,
+    ],
+    [
+        EventPart::Login,
+        EventPart::Session,
+        EventPart::Failure,
+        EventPart::Change,
+    ],
+    [
+        EventPart::Session,
+        EventPart::Failure,
+        EventPart::Login,
+        EventPart::Change,
+    ],
+    [
+        EventPart::Failure,
+        EventPart::Change,
+        EventPart::Session,
+        EventPart::Login,
+    ],
 ];
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Occurrence {
+pub(super) struct PastEvent {
     /// Counts from 1970-01-01, in order of time.
     pub(super) position: i64,
-    pub(super) part: Part,
+    pub(super) part: EventPart,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub(super) time: i64,
     /// A number of its own, the same on every machine.
@@ -60,7 +90,7 @@ pub(super) struct Occurrence {
 /// A login, successful or not, as the reports show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Login {
-    /// What was typed as the user name.
+    /// The text that was typed as the user name.
     pub(super) user: &'static str,
     /// Whose account that is.
     pub(super) person: Option<Person>,
@@ -71,14 +101,14 @@ pub(super) struct Login {
 
 /// The past, by position.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct History {
+pub(super) struct SimulatedPast {
     seed: u64,
     /// Groups a day; never 0.
     per_day: i64,
     hostile: bool,
 }
 
-impl History {
+impl SimulatedPast {
     /// `per_day` groups, so as many logins and as many failed ones, on every day.
     pub(super) fn new(seed: u64, per_day: u64, hostile: bool) -> Self {
         // 50 million groups a day are 2 a millisecond; positions stay far inside 64 bits.
@@ -102,16 +132,16 @@ impl History {
         low
     }
 
-    /// What happened at a position.
-    pub(super) fn at(&self, position: i64) -> Occurrence {
+    /// The event at a position.
+    pub(super) fn at(&self, position: i64) -> PastEvent {
         let group = position.div_euclid(4);
         let order = self.order(group);
         let part = usize::try_from(position.rem_euclid(4))
             .ok()
             .and_then(|i| order.get(i))
             .copied()
-            .unwrap_or(Part::Login);
-        Occurrence {
+            .unwrap_or(EventPart::Login);
+        PastEvent {
             position,
             part,
             time: self.time(position),
@@ -120,7 +150,7 @@ impl History {
     }
 
     /// The occurrence of one kind in a group.
-    pub(super) fn in_group(&self, group: i64, part: Part) -> Occurrence {
+    pub(super) fn in_group(&self, group: i64, part: EventPart) -> PastEvent {
         let offset = self.order(group).iter().position(|p| *p == part).unwrap_or(0);
         self.at(group
             .saturating_mul(4)
@@ -128,7 +158,7 @@ impl History {
     }
 
     /// Every occurrence of one kind from position `from` up to but without `to`.
-    pub(super) fn parts(self, part: Part, from: i64, to: i64) -> impl Iterator<Item = Occurrence> + Send + 'static {
+    pub(super) fn parts(self, part: EventPart, from: i64, to: i64) -> impl Iterator<Item = PastEvent> + Send + 'static {
         let groups = from.div_euclid(4)..to.saturating_add(3).div_euclid(4);
         groups
             .map(move |group| self.in_group(group, part))
@@ -136,7 +166,7 @@ impl History {
     }
 
     /// Logins or failed logins from `from` up to but without `to`, in ms.
-    pub(super) fn logins(self, part: Part, from: i64, to: i64) -> impl Iterator<Item = Login> + Send + 'static {
+    pub(super) fn logins(self, part: EventPart, from: i64, to: i64) -> impl Iterator<Item = Login> + Send + 'static {
         self.parts(part, self.position_at(from), self.position_at(to))
             .map(move |occurrence| self.login(&occurrence))
     }
@@ -147,7 +177,7 @@ impl History {
     }
 
     /// Who logged in, or failed to, and from where.
-    pub(super) fn login(&self, occurrence: &Occurrence) -> Login {
+    pub(super) fn login(&self, occurrence: &PastEvent) -> Login {
         let chance = occurrence.chance;
         let person = people::person(chance >> 8);
         let own = Login {
@@ -156,7 +186,7 @@ impl History {
             address: person.address(chance >> 24),
             time: occurrence.time,
         };
-        if occurrence.part != Part::Failure {
+        if occurrence.part != EventPart::Failure {
             return own;
         }
         match chance % 10 {
@@ -182,7 +212,7 @@ impl History {
         mix(&[self.seed, position.cast_unsigned(), purpose])
     }
 
-    fn order(&self, group: i64) -> [Part; 4] {
+    fn order(&self, group: i64) -> [EventPart; 4] {
         super::chance::pick(&ORDERS, self.number(group, 1), ORDERS[0])
     }
 
@@ -220,7 +250,7 @@ mod tests {
 
     #[test]
     fn time_never_runs_backwards() {
-        let history = History::new(7, 500, true);
+        let history = SimulatedPast::new(7, 500, true);
         let first = history.position_at(TODAY - 3 * DAY);
         let mut last = i64::MIN;
         for position in first..first + 6000 {
@@ -232,21 +262,21 @@ mod tests {
 
     #[test]
     fn a_full_day_holds_as_many_logins_as_were_asked_for() {
-        let history = History::new(1, 17, true);
+        let history = SimulatedPast::new(1, 17, true);
         for day in 0..10 {
             let from = TODAY - day * DAY;
-            assert_eq!(history.logins(Part::Failure, from, from + DAY).count(), 17);
-            assert_eq!(history.logins(Part::Login, from, from + DAY).count(), 17);
+            assert_eq!(history.logins(EventPart::Failure, from, from + DAY).count(), 17);
+            assert_eq!(history.logins(EventPart::Login, from, from + DAY).count(), 17);
         }
     }
 
     #[test]
     fn a_window_cut_in_two_holds_the_same_rows() {
-        let history = History::new(3, 40, true);
-        let whole: Vec<_> = history.logins(Part::Failure, TODAY, TODAY + 2 * DAY).collect();
+        let history = SimulatedPast::new(3, 40, true);
+        let whole: Vec<_> = history.logins(EventPart::Failure, TODAY, TODAY + 2 * DAY).collect();
         for cut in [TODAY + 1, TODAY + DAY / 3, TODAY + DAY, TODAY + DAY + 12_345_678] {
-            let mut parts: Vec<_> = history.logins(Part::Failure, TODAY, cut).collect();
-            parts.extend(history.logins(Part::Failure, cut, TODAY + 2 * DAY));
+            let mut parts: Vec<_> = history.logins(EventPart::Failure, TODAY, cut).collect();
+            parts.extend(history.logins(EventPart::Failure, cut, TODAY + 2 * DAY));
             assert_eq!(parts, whole);
         }
         assert!(whole.iter().all(|row| row.time >= TODAY && row.time < TODAY + 2 * DAY));
@@ -255,8 +285,8 @@ mod tests {
     #[test]
     fn another_seed_is_another_past() {
         let rows = |seed| {
-            History::new(seed, 20, true)
-                .logins(Part::Login, TODAY, TODAY + DAY)
+            SimulatedPast::new(seed, 20, true)
+                .logins(EventPart::Login, TODAY, TODAY + DAY)
                 .collect::<Vec<_>>()
         };
         assert_eq!(rows(1), rows(1));
@@ -265,7 +295,7 @@ mod tests {
 
     #[test]
     fn ten_million_rows_a_day_stay_in_order() {
-        let history = History::new(1, 10_000_000, true);
+        let history = SimulatedPast::new(1, 10_000_000, true);
         let middle = history.position_at(TODAY + DAY / 2);
         assert!(history.at(middle).time >= TODAY + DAY / 2);
         assert!(history.at(middle - 1).time < TODAY + DAY / 2);

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::answer::{self, Caller, link};
-use super::desk::{File, Job, Standing, Work};
-use super::reports::insufficient;
+use super::desk::{File, JobProgress, JobWork, StoredJob};
+use super::refusal_texts::insufficient;
 use super::scenario::ArchiveName;
 use super::site::AppState;
 
@@ -48,13 +48,13 @@ pub(super) fn submit(site: &AppState, caller: &Caller, me: Value, board: &JobApi
     }
     let id = site
         .desk()
-        .submit(Job::new(scenario.slow_job, Work::Write(file)).taking(scenario.job_time));
+        .submit(StoredJob::new(scenario.slow_job, JobWork::Write(file)).taking(scenario.job_time));
     answer::job(scenario, &in_progress(site, caller, me, &board.path(&id)), -1, None)
 }
 
 /// Takes a job on that makes a file ready to be downloaded.
 pub(super) fn offer(site: &AppState, caller: &Caller, me: Value, file: Option<File>) -> Response {
-    let id = (site.desk()).submit(Job::new(site.scenario.slow_job, Work::Offer(file)));
+    let id = (site.desk()).submit(StoredJob::new(site.scenario.slow_job, JobWork::Offer(file)));
     answer::job(
         &site.scenario,
         &in_progress(site, caller, me, &format!("{DOWNLOADS}/{id}")),
@@ -105,16 +105,16 @@ fn poll(site: &AppState, caller: &Caller, id: &str, path: &str) -> Response {
     let me = link("self", &caller.href(path, scenario), "GET", Value::Null);
     let standing = site.desk().poll(id);
     match standing {
-        Standing::Unknown => answer::job(scenario, &[me], 1, Some("EPMCSS-20679: There is no job with this id. ")),
-        Standing::InProgress => answer::job(scenario, &[me], -1, None),
-        Standing::Done(Work::Offer(None)) => answer::job(scenario, &[me], 1, Some("Invalid file")),
-        Standing::Done(Work::Offer(Some(_))) => {
+        JobProgress::Unknown => answer::job(scenario, &[me], 1, Some("EPMCSS-20679: There is no job with this id. ")),
+        JobProgress::InProgress => answer::job(scenario, &[me], -1, None),
+        JobProgress::Done(JobWork::Offer(None)) => answer::job(scenario, &[me], 1, Some("Invalid file")),
+        JobProgress::Done(JobWork::Offer(Some(_))) => {
             let href = caller.link(scenario.download_link, &format!("{FILES}/{id}"), scenario);
             let offer = href.map(|href| link("Download link", &href, "GET", Value::Null));
             let links: Vec<Value> = std::iter::once(me).chain(offer).collect();
             answer::job(scenario, &links, 0, None)
         }
-        Standing::Done(Work::Write(file)) => match &scenario.fail_job {
+        JobProgress::Done(JobWork::Write(file)) => match &scenario.fail_job {
             Some(failure) => {
                 let text = failure.text.clone().unwrap_or_else(|| insufficient(file.table.report));
                 answer::job(scenario, &[me], failure.status, Some(&text))

@@ -34,9 +34,9 @@ const INVALID_CLIENT: OAuthError = (
 );
 
 /// Who a token is for.
-struct Grant {
+struct TokenGrant {
     subject: String,
-    /// Whether a refresh token comes with it, and which one it replaces.
+    /// The refresh token that comes with it, and the one that it replaces.
     refresh: Option<Option<String>>,
 }
 
@@ -122,7 +122,7 @@ fn answer_token(
             if !client.proved {
                 return Err(INVALID_CLIENT);
             }
-            Grant {
+            TokenGrant {
                 subject: client.id.clone(),
                 refresh: None,
             }
@@ -134,7 +134,7 @@ fn answer_token(
                 "invalid_grant",
                 "The refresh token is invalid, expired, revoked or used.",
             ))?;
-            Grant {
+            TokenGrant {
                 subject,
                 refresh: Some(Some(old.to_owned())),
             }
@@ -149,7 +149,7 @@ fn answer_token(
                 "The assertion is not valid.",
             ))?;
             let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
-            Grant {
+            TokenGrant {
                 subject,
                 refresh: offline.then_some(None),
             }
@@ -173,7 +173,7 @@ fn answer_token(
                         "The user has not confirmed yet.",
                     ));
                 }
-                DeviceStanding::Confirmed => Grant {
+                DeviceStanding::Confirmed => TokenGrant {
                     subject: site.scenario.credentials.user.clone(),
                     refresh: Some(None),
                 },
@@ -206,7 +206,7 @@ fn answer_token(
 }
 
 /// The client that asks, and whether it proved who it is.
-struct Client {
+struct TokenClient {
     id: String,
     proved: bool,
 }
@@ -217,7 +217,7 @@ fn client(
     caller: &Caller,
     headers: &HeaderMap,
     form: &HashMap<String, String>,
-) -> Result<Client, OAuthError> {
+) -> Result<TokenClient, OAuthError> {
     let oauth = &site.scenario.oauth;
     let given = |name: &str| form.get(name).map(String::as_str);
     let basic = headers
@@ -245,7 +245,7 @@ fn client(
         let same = claims.get("sub").and_then(Value::as_str) == Some(oauth.client_id.as_str());
         let named = given("client_id").is_none_or(|id| id == oauth.client_id);
         return if same && named {
-            Ok(Client {
+            Ok(TokenClient {
                 id: oauth.client_id.clone(),
                 proved: true,
             })
@@ -264,10 +264,12 @@ fn client(
         return Err(INVALID_CLIENT);
     }
     match secret {
-        Some(secret) if secret == oauth.client_secret => Ok(Client { id, proved: true }),
-        Some(secret) if basic.is_some() && decoded(secret) == oauth.client_secret => Ok(Client { id, proved: true }),
+        Some(secret) if secret == oauth.client_secret => Ok(TokenClient { id, proved: true }),
+        Some(secret) if basic.is_some() && decoded(secret) == oauth.client_secret => {
+            Ok(TokenClient { id, proved: true })
+        }
         Some(_) => Err(INVALID_CLIENT),
-        None => Ok(Client { id, proved: false }),
+        None => Ok(TokenClient { id, proved: false }),
     }
 }
 

@@ -19,7 +19,7 @@ use super::site::AppState;
 
 /// How the next page is found.
 #[derive(Clone, Copy)]
-enum Next {
+enum NextPage {
     Link,
     Token,
 }
@@ -30,7 +30,7 @@ pub(super) async fn link(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    page(&site, &caller, query.as_deref().unwrap_or_default(), Next::Link)
+    page(&site, &caller, query.as_deref().unwrap_or_default(), NextPage::Link)
 }
 
 /// `GET /pages/token`
@@ -39,10 +39,10 @@ pub(super) async fn token(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    page(&site, &caller, query.as_deref().unwrap_or_default(), Next::Token)
+    page(&site, &caller, query.as_deref().unwrap_or_default(), NextPage::Token)
 }
 
-fn page(site: &AppState, caller: &Caller, query: &str, next: Next) -> Response {
+fn page(site: &AppState, caller: &Caller, query: &str, next: NextPage) -> Response {
     let form: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let given = |name: &str| form.get(name).map(String::as_str);
     let time = |name: &str, default: i64| {
@@ -75,8 +75,8 @@ fn page(site: &AppState, caller: &Caller, query: &str, next: Next) -> Response {
     if end < last {
         let page = format!("{end:x}");
         let (name, value) = match next {
-            Next::Token => (HeaderName::from_static("opc-next-page"), Some(page)),
-            Next::Link => (header::LINK, link_header(site, caller, &form, &page)),
+            NextPage::Token => (HeaderName::from_static("opc-next-page"), Some(page)),
+            NextPage::Link => (header::LINK, link_header(site, caller, &form, &page)),
         };
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             response.headers_mut().insert(name, value);

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Caller, link};
 use super::chance::{hex32, word};
-use super::desk::{File, Report, Table};
+use super::desk::{File, ReportKind, ReportTable};
 use super::history::DAY;
 use super::jobs::{self, JobApi};
+use super::refusal_texts::{exists, insufficient, unauthorized};
 use super::scenario::{ArchiveName, ArchiveStyle};
 use super::site::AppState;
-use super::window::Days;
+use super::window::DayRange;
 
 const INVALID_LOGIN: &str = "/interop/rest/security/v1/invalidloginreport";
 const USER_AUDIT_V2: &str = "/interop/rest/v2/reports/useraudit";
@@ -51,12 +52,12 @@ pub(super) async fn invalid_login(
     // The vendor's goes back no further; a domain that is said to hold more takes older dates too.
     let longest = || DOMAIN_RETENTION.max(site.scenario.retention_days.into());
     let reach = site.scenario.reach_days.map_or_else(longest, i64::from);
-    match period(&site, Report::InvalidLogin, (from, to), name, reach) {
+    match period(&site, ReportKind::InvalidLogin, (from, to), name, reach) {
         Ok(days) => {
             let kept = site.today() - i64::from(site.scenario.retention_days) * DAY;
             let from = days.from.max(kept);
-            let table = Table {
-                report: Report::InvalidLogin,
+            let table = ReportTable {
+                report: ReportKind::InvalidLogin,
                 from,
                 to: days.to,
                 user: None,
@@ -92,7 +93,7 @@ pub(super) async fn user_audit_v1(
     let href = caller.href(&format!("/interop/rest/{version}/reports?{query}"), &site.scenario);
     let me = link("self", &href, "POST", Value::Null);
     if members.get("type").map(String::as_str) != Some("userauditreport") {
-        return answer::job(&site.scenario, &[me], 1, Some(&insufficient(Report::UserAudit)));
+        return answer::job(&site.scenario, &[me], 1, Some(&insufficient(ReportKind::UserAudit)));
     }
     let given = |name: &str| members.get(name).map(String::as_str).unwrap_or_default();
     user_audit(
@@ -134,15 +135,15 @@ fn user_audit(
     name: &str,
     board: &JobApi,
 ) -> Response {
-    match period(site, Report::UserAudit, dates, name, EPM_RETENTION) {
+    match period(site, ReportKind::UserAudit, dates, name, EPM_RETENTION) {
         Ok(days) => {
             let style = Some(site.scenario.archive).filter(|style| *style != ArchiveStyle::Bare);
             let archive = style.map(|style| (style, name.to_owned()));
             let called = archive
                 .as_ref()
                 .map_or(name.to_owned(), |_| archive_name(site.scenario.archive_name, name));
-            let table = Table {
-                report: Report::UserAudit,
+            let table = ReportTable {
+                report: ReportKind::UserAudit,
                 from: days.from,
                 to: days.to,
                 user: None,
@@ -155,23 +156,29 @@ fn user_audit(
 }
 
 /// The period of a report that may be written, or why it may not.
-fn period(site: &AppState, report: Report, dates: (&str, &str), name: &str, retention: i64) -> Result<Days, String> {
+fn period(
+    site: &AppState,
+    report: ReportKind,
+    dates: (&str, &str),
+    name: &str,
+    retention: i64,
+) -> Result<DayRange, String> {
     if !site.scenario.authorized {
         return Err(format!("EPMCSS-21192: {}", unauthorized(report)));
     }
-    let days = Days::read(dates.0, dates.1, site.today(), retention).filter(|_| plain_name(name));
+    let days = DayRange::read(dates.0, dates.1, site.today(), retention).filter(|_| plain_name(name));
     let days = days.ok_or_else(|| insufficient(report))?;
     let days = days.in_zone(site.scenario.day_zone_hours);
     if site.scenario.refuse_duplicate_names && site.desk().holds(name) {
         return Err(format!("EPMCSS-20685: {}", exists(report, name)));
     }
-    Ok(Days {
+    Ok(DayRange {
         to: days.to.min(site.now()),
         ..days
     })
 }
 
-fn file(site: &AppState, name: String, table: Table) -> File {
+fn file(site: &AppState, name: String, table: ReportTable) -> File {
     File {
         name,
         inbox: site.scenario.strict_names,
@@ -213,28 +220,6 @@ pub(super) fn plain_name(name: &str) -> bool {
     !name.trim().is_empty()
         && name.len() <= 255
         && !name.contains(|c: char| c.is_control() || "/\\:*?\"<>|".contains(c))
-}
-
-pub(super) fn insufficient(report: Report) -> String {
-    format!(
-        "EPMCSS-20679: Failed to generate {}. Invalid or insufficient parameters specified. \
-         Provide all required parameters for the REST API. ",
-        report.title()
-    )
-}
-
-pub(super) fn unauthorized(report: Report) -> String {
-    format!(
-        "Failed to generate {}. Authorization failed. Please provide valid authorized user.",
-        report.title()
-    )
-}
-
-pub(super) fn exists(report: Report, name: &str) -> String {
-    format!(
-        "Failed to generate {}. File {name} already exists.Please provide different file name. ",
-        report.title()
-    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::chance::{hex32, mix, pick, word};
-use super::history::{History, Login, Occurrence, Part};
+use super::changes::{APPS, ChangeTarget, administration, change};
+use super::history::{EventPart, Login, PastEvent, SimulatedPast};
 use super::people::{self, Person};
 
 /// The resource type's schema.
@@ -48,111 +49,6 @@ pub(super) const SEARCHABLE: [&str; 35] = [
     "adminvaluesadded",
 ];
 
-/// What an administrator's change is about.
-#[derive(Clone, Copy)]
-enum About {
-    /// A user.
-    User,
-    /// The actor's own account.
-    Own,
-    /// A group.
-    Group,
-    /// A user in a group.
-    Member,
-    /// A user in an application's role.
-    Role,
-    /// An application.
-    App,
-    /// Nothing in particular.
-    Nothing,
-}
-
-/// Every kind of change, in turn, so that a day of a few dozen holds them all.
-const CHANGES: [(&str, &str, About); 26] = [
-    ("admin.user.create.success", "User create success", About::User),
-    ("admin.user.activated.success", "User activation success", About::User),
-    (
-        "admin.group.add.member.success",
-        "Group member add success",
-        About::Member,
-    ),
-    (
-        "admin.approle.add.member.success",
-        "Application role member add success",
-        About::Role,
-    ),
-    (
-        "admin.user.password.reset.success",
-        "User password reset success",
-        About::User,
-    ),
-    (
-        "admin.me.password.change.success",
-        "Password change success",
-        About::Own,
-    ),
-    (
-        "admin.me.password.change.failure",
-        "Password change failure",
-        About::Own,
-    ),
-    ("admin.me.password.reset.success", "Password reset success", About::Own),
-    ("admin.user.update.success", "User update success", About::User),
-    (
-        "admin.approle.remove.member.success",
-        "Application role member remove success",
-        About::Role,
-    ),
-    (
-        "admin.group.remove.member.success",
-        "Group member remove success",
-        About::Member,
-    ),
-    ("admin.grant.create.success", "Grant create success", About::Role),
-    ("admin.grant.delete.success", "Grant delete success", About::Role),
-    ("admin.group.create.success", "Group create success", About::Group),
-    ("admin.group.update.success", "Group update success", About::Group),
-    ("admin.group.delete.success", "Group delete success", About::Group),
-    (
-        "admin.user.deactivated.success",
-        "User deactivation success",
-        About::User,
-    ),
-    ("admin.user.delete.success", "User delete success", About::User),
-    ("admin.app.update.success", "Application update success", About::App),
-    (
-        "admin.app.activated.success",
-        "Application activation success",
-        About::App,
-    ),
-    ("admin.account.create.success", "User provisioning success", About::User),
-    (
-        "admin.account.delete.success",
-        "Unsuccessful User Provisioning",
-        About::User,
-    ),
-    (
-        "admin.passwordpolicy.update.success",
-        "Password policy update success",
-        About::Nothing,
-    ),
-    (
-        "notification.delivery.success",
-        "Notification delivery success",
-        About::Nothing,
-    ),
-    (
-        "notification.delivery.failure",
-        "Notification delivery failure",
-        About::Nothing,
-    ),
-    (
-        "idbridge.sync.success",
-        "Directory synchronisation success",
-        About::Nothing,
-    ),
-];
-
 const SESSIONS: [(&str, &str); 6] = [
     ("sso.session.delete.success", "Session delete success"),
     ("sso.app.access.success", "Application access success"),
@@ -160,27 +56,6 @@ const SESSIONS: [(&str, &str); 6] = [
     ("sso.app.access.success", "Application access success"),
     ("sso.app.access.failure", "Application access failure"),
     ("sso.session.modify.success", "Session modify success"),
-];
-
-const GROUPS: [&str; 5] = [
-    "EPM Planners",
-    "EPM Consolidation",
-    "EPM Viewers",
-    "Month-end \"close\", EMEA",
-    "=Finance",
-];
-const ROLES: [&str; 5] = [
-    "Service Administrator",
-    "Power User",
-    "User",
-    "Viewer",
-    "Identity Domain Administrator",
-];
-const APPS: [&str; 4] = [
-    "EPM Planning",
-    "EPM Consolidation and Close",
-    "EPM Reconciliation",
-    "EPM Narrative Reporting",
 ];
 
 const BROWSERS: [&str; 4] = [
@@ -195,18 +70,18 @@ const FAILED: &str = "Authentication failure You entered an incorrect user name 
 /// The identity domain's view of the past.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Resources {
-    pub(super) history: History,
+    pub(super) history: SimulatedPast,
     pub(super) seed: u64,
 }
 
 impl Resources {
     /// The event id of an occurrence; cheaper than the resource.
-    pub(super) fn event_id(occurrence: &Occurrence) -> &'static str {
+    pub(super) fn event_id(occurrence: &PastEvent) -> &'static str {
         match occurrence.part {
-            Part::Login => "sso.session.create.success",
-            Part::Failure => "sso.authentication.failure",
-            Part::Session => session(occurrence).0,
-            Part::Change => change(occurrence).0,
+            EventPart::Login => "sso.session.create.success",
+            EventPart::Failure => "sso.authentication.failure",
+            EventPart::Session => session(occurrence).0,
+            EventPart::Change => change(occurrence).0,
         }
     }
 
@@ -224,7 +99,7 @@ impl Resources {
     }
 
     /// The whole resource; `base` is what its links begin with.
-    pub(super) fn resource(self, occurrence: &Occurrence, base: &str) -> Value {
+    pub(super) fn resource(self, occurrence: &PastEvent, base: &str) -> Value {
         let id = self.id(occurrence.position);
         let login = self.history.login(occurrence);
         let actor = self.actor(occurrence, &login);
@@ -255,34 +130,34 @@ impl Resources {
         });
         if let Some(members) = resource.as_object_mut() {
             match occurrence.part {
-                Part::Login | Part::Failure | Part::Session => self.sign_on(occurrence, base, members),
-                Part::Change => administration(occurrence, members),
+                EventPart::Login | EventPart::Failure | EventPart::Session => self.sign_on(occurrence, base, members),
+                EventPart::Change => administration(occurrence, members),
             }
         }
         resource
     }
 
-    fn actor(self, occurrence: &Occurrence, login: &Login) -> Actor {
+    fn actor(self, occurrence: &PastEvent, login: &Login) -> ResourceActor {
         match occurrence.part {
             // As the vendor's example has it: whoever failed to log in is nobody yet.
-            Part::Failure => Actor {
+            EventPart::Failure => ResourceActor {
                 login: login.user,
                 name: login.user,
                 id: "IDCS".to_owned(),
                 address: login.address.to_string(),
             },
-            Part::Login => Actor::person(login, login.person.unwrap_or(people::person(0))),
-            Part::Session => {
+            EventPart::Login => ResourceActor::person(login, login.person.unwrap_or(people::person(0))),
+            EventPart::Session => {
                 let before = self.history.login(&self.session_start(occurrence));
-                Actor::person(&before, before.person.unwrap_or(people::person(0)))
+                ResourceActor::person(&before, before.person.unwrap_or(people::person(0)))
             }
-            Part::Change => {
+            EventPart::Change => {
                 let (_, _, about) = change(occurrence);
                 let person = match about {
-                    About::Own => people::person(occurrence.chance >> 8),
+                    ChangeTarget::Own => people::person(occurrence.chance >> 8),
                     _ => pick(&ADMINISTRATORS, occurrence.chance, people::PEOPLE[29]),
                 };
-                Actor::person(
+                ResourceActor::person(
                     &Login {
                         address: person.address(occurrence.chance >> 24),
                         ..*login
@@ -294,23 +169,23 @@ impl Resources {
     }
 
     /// The login that opened the session: the one of the group before.
-    fn session_start(self, occurrence: &Occurrence) -> Occurrence {
+    fn session_start(self, occurrence: &PastEvent) -> PastEvent {
         match occurrence.part {
-            Part::Session => self
+            EventPart::Session => self
                 .history
-                .in_group(occurrence.position.div_euclid(4) - 1, Part::Login),
+                .in_group(occurrence.position.div_euclid(4) - 1, EventPart::Login),
             _ => *occurrence,
         }
     }
 
-    fn sign_on(self, occurrence: &Occurrence, base: &str, members: &mut Map<String, Value>) {
+    fn sign_on(self, occurrence: &PastEvent, base: &str, members: &mut Map<String, Value>) {
         let chance = occurrence.chance;
         let mut put = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
         put("serviceName", json!("SSO"));
         put("ssoIdentityProvider", json!("localIDP"));
         put("ssoUserAgent", json!(pick(&BROWSERS, chance >> 16, BROWSERS[0])));
         put("ssoProtectedResource", json!(format!("{base}/ui/v1/adminconsole")));
-        if occurrence.part == Part::Failure {
+        if occurrence.part == EventPart::Failure {
             put("message", json!(FAILED));
             put("ssoComments", json!(FAILED));
             put("reasonValue", json!("SSO-1001"));
@@ -330,7 +205,7 @@ impl Resources {
             "{USERNAME_PASSWORD=AUTH_SUCCESS}"
         };
         put("ssoCompletedFactors", json!(factors));
-        if occurrence.part == Part::Login {
+        if occurrence.part == EventPart::Login {
             put("message", json!("Session create success"));
             return;
         }
@@ -349,14 +224,14 @@ impl Resources {
 }
 
 /// Who did it.
-pub struct Actor {
+pub struct ResourceActor {
     login: &'static str,
     name: &'static str,
     id: String,
     address: String,
 }
 
-impl Actor {
+impl ResourceActor {
     fn person(login: &Login, person: Person) -> Self {
         Self {
             login: person.login,
@@ -369,52 +244,8 @@ impl Actor {
 
 const ADMINISTRATORS: [Person; 3] = [people::PEOPLE[29], people::PEOPLE[0], people::PEOPLE[4]];
 
-fn session(occurrence: &Occurrence) -> (&'static str, &'static str) {
+fn session(occurrence: &PastEvent) -> (&'static str, &'static str) {
     pick(&SESSIONS, occurrence.chance, SESSIONS[0])
-}
-
-fn change(occurrence: &Occurrence) -> (&'static str, &'static str, About) {
-    pick(&CHANGES, occurrence.position.div_euclid(4).unsigned_abs(), CHANGES[0])
-}
-
-fn administration(occurrence: &Occurrence, members: &mut Map<String, Value>) {
-    let chance = occurrence.chance;
-    let (event, message, about) = change(occurrence);
-    let mut put = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
-    put("serviceName", json!("Admin"));
-    put("message", json!(message));
-    if event.ends_with(".failure") {
-        put("reasonValue", json!("ADMIN-2004"));
-    }
-    let beneficiary = people::person(chance >> 32);
-    let own = people::person(chance >> 8);
-    let role = pick(&ROLES, chance >> 12, ROLES[0]);
-    let group = pick(&GROUPS, chance >> 12, GROUPS[0]);
-    let app = pick(&APPS, chance >> 20, APPS[0]);
-    let resource = match about {
-        About::User => Some(("User", beneficiary.login, beneficiary.id())),
-        About::Own => Some(("User", own.login, own.id())),
-        About::Group | About::Member => Some(("Group", group, hex32(&[word(group)]))),
-        About::Role => Some(("AppRole", role, hex32(&[word(role)]))),
-        About::App => Some(("App", app, hex32(&[word(app)]))),
-        About::Nothing => None,
-    };
-    if let Some((kind, name, id)) = resource {
-        put("adminResourceType", json!(kind));
-        put("adminResourceName", json!(name));
-        put("adminResourceId", json!(id));
-    }
-    if matches!(about, About::Member | About::Role) {
-        put("adminRefResourceType", json!("User"));
-        put("adminRefResourceName", json!(beneficiary.login));
-    }
-    if matches!(about, About::Role) {
-        put("adminAppRoleAppName", json!(app));
-    }
-    if event.starts_with("admin.user.update") {
-        put("adminValuesAdded", json!("{\"title\":\"Analyst\"}"));
-        put("adminValuesRemoved", json!("{\"title\":null}"));
-    }
 }
 
 /// A time as SCIM writes it, with three digits after the second.
@@ -431,8 +262,8 @@ mod tests {
     use super::super::history::DAY;
     use super::*;
 
-    fn day() -> (Resources, Vec<Occurrence>) {
-        let history = History::new(1, 40, true);
+    fn day() -> (Resources, Vec<PastEvent>) {
+        let history = SimulatedPast::new(1, 40, true);
         let first = history.position_at(20_272 * DAY);
         (
             Resources { history, seed: 1 },
@@ -464,7 +295,7 @@ mod tests {
     fn a_day_holds_every_kind_of_event() {
         let (_, day) = day();
         let seen: HashSet<_> = day.iter().map(Resources::event_id).collect();
-        for (event, ..) in CHANGES {
+        for (event, ..) in crate::changes::CHANGES {
             assert!(seen.contains(event), "{event}");
         }
         assert!(seen.is_superset(&HashSet::from([
@@ -477,7 +308,10 @@ mod tests {
     #[test]
     fn a_failed_login_looks_like_the_vendors_example() {
         let (resources, day) = day();
-        let failure = day.iter().find(|occurrence| occurrence.part == Part::Failure).unwrap();
+        let failure = day
+            .iter()
+            .find(|occurrence| occurrence.part == EventPart::Failure)
+            .unwrap();
         let resource = resources.resource(failure, "https://idcs");
         assert_eq!(resource["eventId"], "sso.authentication.failure");
         assert_eq!(resource["reasonValue"], "SSO-1001");
@@ -497,7 +331,7 @@ mod tests {
     #[test]
     fn a_session_belongs_to_a_login_before_it() {
         let (resources, day) = day();
-        for end in day.iter().filter(|occurrence| occurrence.part == Part::Session) {
+        for end in day.iter().filter(|occurrence| occurrence.part == EventPart::Session) {
             let session = resources.resource(end, "")["ssoSessionId"].clone();
             let start = resources.session_start(end);
             let login = resources.resource(&start, "");

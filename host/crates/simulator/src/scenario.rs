@@ -13,18 +13,18 @@ use super::throttle::{LimitHeaders, RateLimit};
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Who may come in.
-    pub credentials: Credentials,
-    /// What the data grows from: the same seed, the same past.
+    pub credentials: DemoCredentials,
+    /// The seed of the data: the same seed, the same past.
     pub seed: u64,
     /// The simulator's clock; none for the real one.
     pub now: Option<Timestamp>,
     /// Failed logins, and as many successful ones, on every day.
     pub rows: u64,
-    /// Whether some of the names typed into the login form are made to hurt.
+    /// True where some of the names typed into the login form are made to hurt.
     pub hostile_names: bool,
     /// Bytes of filling in an additional CSV column; 0 for no such column.
     pub padding: usize,
-    /// Every so manieth CSV row cannot be read.
+    /// Every Nth CSV row cannot be read.
     pub bad_rows: Option<u64>,
     /// A report without rows is a file without bytes, and in an answer a text that says so.
     pub empty_reports: bool,
@@ -34,17 +34,17 @@ pub struct Scenario {
     pub reach_days: Option<u16>,
     /// How many hours the server's midnight is ahead of UTC's, where EPM Cloud cuts its days.
     pub day_zone_hours: i8,
-    /// Every so manieth audit event is stored between a minute and five hours after its time.
+    /// Every Nth audit event is stored between a minute and five hours after its time.
     pub stored_late: Option<u64>,
-    /// Whether a caller has the roles that reports need.
+    /// True where a caller has the roles that reports need.
     pub authorized: bool,
 
     /// How the Invalid Login Report is written.
-    pub invalid_login: Layout,
+    pub invalid_login: CsvLayout,
     /// How the User Login Report is written, when it is a file.
-    pub user_login: Layout,
+    pub user_login: CsvLayout,
     /// How the User Audit Report is written.
-    pub user_audit: Layout,
+    pub user_audit: CsvLayout,
 
     /// How often a job answers "in progress" before it is done.
     pub slow_job: u64,
@@ -58,34 +58,34 @@ pub struct Scenario {
     pub done_at_once: bool,
     /// How the link to a job's status is written.
     pub status_link: LinkStyle,
-    /// Whether a job refuses the name of a file that is there already.
+    /// True where a job refuses the name of a file that is there already.
     pub refuse_duplicate_names: bool,
-    /// Whether a file in the inbox is found only under its full name, `inbox\NAME` or `inbox/NAME`.
+    /// True where a file in the inbox is found only under its full name, `inbox\NAME` or `inbox/NAME`.
     pub strict_names: bool,
 
     /// A leading space in links, `details` of the text `null`.
     pub quirks: bool,
-    /// Whether a job's status is a JSON string.
+    /// True where a job's status is a JSON string.
     pub string_status: bool,
     /// The other server that bad links and redirects lead to.
     pub elsewhere: String,
-    /// What links begin with; none for what the caller asked for in `Host`.
+    /// The beginning of links; none for what the caller asked for in `Host`.
     pub public_url: Option<String>,
     /// A path that everything lies under, such as `/gateway`.
     pub prefix: String,
-    /// What the User Audit Report comes in.
+    /// The archive that the User Audit Report comes in.
     pub archive: ArchiveStyle,
-    /// What the User Audit Report's file is called.
+    /// The name of the User Audit Report's file.
     pub archive_name: ArchiveName,
-    /// Whether the User Login Report, when it is a file, comes in a ZIP.
+    /// True where the User Login Report, when it is a file, comes in a ZIP.
     pub zip_user_login: bool,
-    /// Whether downloads can be taken up in the middle.
+    /// The answer to a request for the rest of a download.
     pub ranges: Ranges,
     /// How the link to a finished download is written.
     pub download_link: LinkStyle,
     /// How the link to the next page is written.
     pub next_link: LinkStyle,
-    /// What this server does not have.
+    /// Endpoints that this server does not have.
     pub without: Vec<Absent>,
     /// How `AuditEvents` goes from page to page.
     pub paging: Paging,
@@ -102,22 +102,22 @@ pub struct Scenario {
     pub retry_after: Option<String>,
     /// The pause between two bytes of a dripping body.
     pub drip_interval: Duration,
-    /// What goes wrong, and where; the first that fits a request is taken.
+    /// Faults, and where they happen; the first that fits a request is taken.
     pub faults: Vec<Fault>,
-    /// What is wrong with the certificate.
+    /// The flaw of the certificate.
     pub certificate: CertificateFlaw,
 }
 
 impl Default for Scenario {
     fn default() -> Self {
-        let documented = Layout {
+        let documented = CsvLayout {
             columns: ["User Login", "IP Address", "Access Date and Time"].map(str::to_owned),
             preamble: Preamble::Newline,
             time: TimeStyle::Words,
             crlf: false,
         };
         Self {
-            credentials: Credentials::default(),
+            credentials: DemoCredentials::default(),
             seed: 1,
             now: None,
             rows: 6,
@@ -130,13 +130,13 @@ impl Default for Scenario {
             day_zone_hours: 0,
             stored_late: None,
             authorized: true,
-            invalid_login: Layout {
+            invalid_login: CsvLayout {
                 columns: ["User Name", "Remote IP Address", "Timestamp"].map(str::to_owned),
                 preamble: Preamble::None,
                 ..documented.clone()
             },
             user_login: documented.clone(),
-            user_audit: Layout {
+            user_audit: CsvLayout {
                 columns: ["User Name", "IP Address", "Access Date and Time"].map(str::to_owned),
                 ..documented
             },
@@ -173,9 +173,9 @@ impl Default for Scenario {
     }
 }
 
-/// What callers identify themselves with.
+/// The name, password and token that callers identify themselves with.
 #[derive(Clone)]
-pub struct Credentials {
+pub struct DemoCredentials {
     /// The user that Basic authentication expects, as it is or as `DOMAIN.USER`.
     pub user: String,
     /// The user's password.
@@ -184,7 +184,7 @@ pub struct Credentials {
     pub token: String,
 }
 
-impl Default for Credentials {
+impl Default for DemoCredentials {
     fn default() -> Self {
         Self {
             user: "demo.user".to_owned(),
@@ -194,7 +194,7 @@ impl Default for Credentials {
     }
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for DemoCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
             .field("user", &self.user)
@@ -213,18 +213,18 @@ pub struct Failure {
 
 /// How a CSV report is written. The vendor documents none of it for the Invalid Login Report, and no header for any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct CsvLayout {
     /// The header: user, address, time.
     pub columns: [String; 3],
-    /// What stands before the header.
+    /// The bytes before the header.
     pub preamble: Preamble,
     /// How times are written.
     pub time: TimeStyle,
-    /// Whether lines end in CR LF.
+    /// True where lines end in CR LF.
     pub crlf: bool,
 }
 
-/// What stands before a CSV header.
+/// The bytes before a CSV header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preamble {
     /// Nothing.
@@ -271,7 +271,7 @@ pub enum LinkStyle {
     Broken,
 }
 
-/// What a report comes in.
+/// The archive that a report comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveStyle {
     /// A ZIP that holds the CSV file.
@@ -306,7 +306,7 @@ pub enum ArchiveStyle {
     Truncated,
 }
 
-/// What the file of a User Audit Report is called. The vendor does not say.
+/// The name of a User Audit Report's file. The vendor does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveName {
     /// As it was asked for.
@@ -319,7 +319,7 @@ pub enum ArchiveName {
     Job,
 }
 
-/// Whether downloads can be taken up in the middle.
+/// The answer to a request for the rest of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ranges {
     /// No: a range is ignored.
@@ -332,7 +332,7 @@ pub enum Ranges {
     Wrong,
 }
 
-/// What older or younger servers do not have: 404.
+/// Endpoints that older or younger servers do not have: 404.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
     /// Download, version 1.
@@ -350,7 +350,7 @@ pub enum Absent {
 }
 
 impl Absent {
-    /// Whether a request to this path, below the prefix, is for it.
+    /// True where a request to this path, below the prefix, is for it.
     pub(super) fn covers(self, method: &str, path: &str) -> bool {
         match self {
             Self::DownloadV1 => path.contains("/applicationsnapshots/") && path.ends_with("/contents"),
@@ -370,7 +370,7 @@ pub struct Paging {
     pub max_count: u64,
     /// How many answers are kept as they are, and sent again when the same is asked for.
     pub keep: u64,
-    /// Whether `totalResults` stays the same from page to page.
+    /// The behaviour of `totalResults` from page to page.
     pub totals: Totals,
     /// A page holds only half of what was asked for.
     pub short_pages: bool,
@@ -411,10 +411,10 @@ impl Default for Paging {
     }
 }
 
-/// What `totalResults` does from page to page.
+/// The behaviour of `totalResults` from page to page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Totals {
-    /// It stays.
+    /// The same number on every page.
     Steady,
     /// One more with every page.
     Growing,
@@ -433,7 +433,7 @@ pub enum Totals {
 pub struct OAuth {
     /// The one client it knows.
     pub client_id: String,
-    /// That client's secret.
+    /// The client's secret.
     pub client_secret: String,
     /// The RSA key, PEM, that the client's assertions are checked with; none where it takes none.
     pub public_key: Option<String>,
@@ -478,13 +478,13 @@ impl fmt::Debug for OAuth {
     }
 }
 
-/// What is wrong with the certificate of a simulator that speaks TLS.
+/// The flaw in the certificate of a simulator that speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateFlaw {
     /// Nothing: it is signed by the simulator's own authority.
     None,
-    /// It is for `wrong.example` only.
+    /// A certificate for `wrong.example` only.
     WrongName,
-    /// It ended in 2020.
+    /// A certificate that ended in 2020.
     Expired,
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::real_world;
 use super::scenario::{
-    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Failure, Layout, Preamble, Ranges, TimeStyle,
+    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, CsvLayout, Failure, Preamble, Ranges, TimeStyle,
 };
-use super::switches::Switch;
+use super::switch::Switch;
 use super::throttle::LimitHeaders;
 use super::values::{Apply, failure, flag, link, millis, number, one_of, optional, positive, switch, text};
 
@@ -45,7 +45,7 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
         switch("rows", "N", "failed logins, and as many successful ones, on every day"),
         |s, v| number(v).map(|v| s.rows = v),
     ),
-    (flag("plain-names", "no user name that is made to hurt"), |s, _| {
+    (flag("plain-names", "no hostile user names"), |s, _| {
         s.hostile_names = false;
         Ok(())
     }),
@@ -248,8 +248,8 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
     ),
 ];
 
-/// What a switch does to how a CSV file is written.
-pub(super) type ApplyLayout = fn(&mut Layout, &str) -> Result<(), String>;
+/// The effect of a switch on how a CSV file is written.
+pub(super) type ApplyLayout = fn(&mut CsvLayout, &str) -> Result<(), String>;
 
 /// The switches about a CSV file. `REPORT:` in front means one report only.
 pub(super) const LAYOUTS: &[(Switch, ApplyLayout)] = &[

@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::audit_events::{Indexes, Kept};
+use super::audit_events::index::{Indexes, KeptPages};
 use super::desk::JobStore;
 use super::fault::Faults;
-use super::history::{DAY, History};
+use super::history::{DAY, SimulatedPast};
 use super::resource::Resources;
 use super::scenario::Scenario;
 use super::throttle::Throttle;
@@ -20,12 +20,12 @@ const SEEN: usize = 10_000;
 
 /// A request that reached the simulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct RecordedRequest {
     /// `GET`, `POST` and so on.
     pub method: String,
     /// The path, percent-encoded, as it came.
     pub path: String,
-    /// What stood after the `?`.
+    /// The text after the `?`.
     pub query: Option<String>,
     /// Who it was from: the user, or what a token stands for. None where nobody was recognised.
     pub user: Option<String>,
@@ -33,7 +33,7 @@ pub struct Seen {
     pub headers: Vec<(String, String)>,
 }
 
-impl Seen {
+impl RecordedRequest {
     /// The first value of a header; `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -47,7 +47,7 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct AppState {
     pub(super) scenario: Scenario,
-    pub(super) history: History,
+    pub(super) history: SimulatedPast,
     pub(super) faults: Faults,
     pub(super) throttle: Throttle,
     pub(super) tls: bool,
@@ -57,14 +57,14 @@ pub(super) struct AppState {
     desk: Mutex<JobStore>,
     tokens: Mutex<Tokens>,
     indexes: Mutex<Indexes>,
-    kept: Mutex<Kept>,
-    seen: Mutex<VecDeque<Seen>>,
+    kept_pages: Mutex<KeptPages>,
+    seen: Mutex<VecDeque<RecordedRequest>>,
 }
 
 impl AppState {
     pub(super) fn new(scenario: Scenario, tls: bool) -> Self {
         Self {
-            history: History::new(scenario.seed, scenario.rows, scenario.hostile_names),
+            history: SimulatedPast::new(scenario.seed, scenario.rows, scenario.hostile_names),
             faults: Faults::new(&scenario.faults),
             throttle: Throttle::new(scenario.rate_limit),
             tls,
@@ -78,7 +78,7 @@ impl AppState {
                 &scenario.oauth.client_id,
             )),
             indexes: Mutex::default(),
-            kept: Mutex::default(),
+            kept_pages: Mutex::default(),
             seen: Mutex::default(),
             scenario,
         }
@@ -96,8 +96,8 @@ impl AppState {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn kept_pages(&self) -> MutexGuard<'_, KeptPages> {
+        self.kept_pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn resources(&self) -> Resources {
@@ -127,7 +127,7 @@ impl AppState {
         self.now().div_euclid(DAY) * DAY
     }
 
-    pub(super) fn remember(&self, request: Seen) {
+    pub(super) fn remember(&self, request: RecordedRequest) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() == SEEN {
             seen.pop_front();
@@ -135,7 +135,7 @@ impl AppState {
         seen.push_back(request);
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<RecordedRequest> {
         self.seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -154,7 +154,7 @@ mod tests {
         let site = AppState::new(Scenario::default(), false);
         for number in 0..SEEN + 5 {
             let path = number.to_string();
-            site.remember(Seen {
+            site.remember(RecordedRequest {
                 method: "GET".to_owned(),
                 path,
                 query: None,

@@ -2,23 +2,13 @@
 
 use std::str::FromStr;
 
-use super::SimulatorError;
 use super::domain_settings::{PAGES, TOKENS};
+use super::error::SimulatorError;
 use super::fault::{Fault, FaultKind, Phase};
-use super::scenario::{Layout, Scenario};
+use super::scenario::{CsvLayout, Scenario};
 use super::settings::{FILES, LAYOUTS, SETTINGS};
+use super::switch::Switch;
 use super::values::{Apply, number, one_of, optional};
-
-/// One switch of a scenario.
-#[derive(Clone, Copy, Debug)]
-pub struct Switch {
-    /// What it is called.
-    pub name: &'static str,
-    /// What its value stands for; none for a switch without one.
-    pub value: Option<&'static str>,
-    /// What it does, in a line.
-    pub summary: &'static str,
-}
 
 const STATUS: Switch = optional("STATUS", "TIMES[@AFTER]", "answers with this HTTP status, 300 to 599");
 
@@ -90,7 +80,7 @@ impl Scenario {
         Ok(())
     }
 
-    fn layouts(&mut self, report: Option<&str>) -> Result<Vec<&mut Layout>, String> {
+    fn layouts(&mut self, report: Option<&str>) -> Result<Vec<&mut CsvLayout>, String> {
         match report {
             None => Ok(vec![
                 &mut self.invalid_login,

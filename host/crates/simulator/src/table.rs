@@ -5,9 +5,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::history::{DAY, Login};
-use super::scenario::{Layout, Preamble, Scenario, TimeStyle};
+use super::scenario::{CsvLayout, Preamble, Scenario, TimeStyle};
 
-/// What the vendor calls an encrypted application identifier.
+/// An encrypted application identifier, as the vendor calls it.
 const IDENTIFIER: &str = "9aKf3TzQ0wX7pBmVYc2Lr8sJ1uNdGhEe5oWiMq6tRk4=";
 
 const MONTHS: [&str; 12] = [
@@ -29,23 +29,23 @@ const MONTHS: [&str; 12] = [
 const ROWS: usize = 1000;
 
 /// The bytes of one CSV report, as an iterator of pieces: the preamble and the header, then rows.
-pub(super) struct Csv<I> {
+pub(super) struct CsvReport<I> {
     rows: I,
-    layout: Layout,
+    layout: CsvLayout,
     padding: Option<String>,
     bad_rows: u64,
     row: u64,
     opened: bool,
-    clock: Clock,
+    clock: TimeWriter,
 }
 
 /// Writes times, and remembers the day of the last one.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct TimeWriter {
     date: Option<(i64, Date)>,
 }
 
-impl Clock {
+impl TimeWriter {
     /// A time, in ms, as a report writes it.
     pub(super) fn write(&mut self, time: i64, style: TimeStyle) -> String {
         let day = time.div_euclid(DAY);
@@ -76,8 +76,8 @@ impl Clock {
     }
 }
 
-impl<I: Iterator<Item = Login>> Csv<I> {
-    pub(super) fn new(rows: I, layout: &Layout, scenario: &Scenario) -> Self {
+impl<I: Iterator<Item = Login>> CsvReport<I> {
+    pub(super) fn new(rows: I, layout: &CsvLayout, scenario: &Scenario) -> Self {
         Self {
             rows,
             layout: layout.clone(),
@@ -85,7 +85,7 @@ impl<I: Iterator<Item = Login>> Csv<I> {
             bad_rows: scenario.bad_rows.unwrap_or(u64::MAX),
             row: 0,
             opened: false,
-            clock: Clock::default(),
+            clock: TimeWriter::default(),
         }
     }
 
@@ -127,7 +127,7 @@ impl<I: Iterator<Item = Login>> Csv<I> {
     }
 }
 
-impl<I: Iterator<Item = Login>> Iterator for Csv<I> {
+impl<I: Iterator<Item = Login>> Iterator for CsvReport<I> {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::people;
 
-    fn render(text: &str, layout: fn(&Scenario) -> &Layout, users: &[&'static str]) -> String {
+    fn render(text: &str, layout: fn(&Scenario) -> &CsvLayout, users: &[&'static str]) -> String {
         let scenario: Scenario = text.parse().unwrap();
         let rows: Vec<_> = users
             .iter()
@@ -177,7 +177,7 @@ mod tests {
                 time: 1_751_542_473_999, // 2025-07-03T11:34:33.999Z
             })
             .collect();
-        let bytes: Vec<u8> = Csv::new(rows.into_iter(), layout(&scenario), &scenario)
+        let bytes: Vec<u8> = CsvReport::new(rows.into_iter(), layout(&scenario), &scenario)
             .flatten()
             .collect();
         String::from_utf8(bytes).unwrap()

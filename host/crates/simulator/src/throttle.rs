@@ -66,9 +66,9 @@ impl LimitHeaders {
     ];
 }
 
-/// Where a request stands in its span.
+/// A request's place in its span.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
+pub(super) struct RateStanding {
     limit: RateLimit,
     /// Which one it is, from 1.
     number: u64,
@@ -76,8 +76,8 @@ pub(super) struct Standing {
     left: Duration,
 }
 
-impl Standing {
-    /// Whether it is one too many.
+impl RateStanding {
+    /// True where the request is one too many.
     pub(super) fn is_over(&self) -> bool {
         self.number > self.limit.requests
     }
@@ -132,7 +132,7 @@ impl Throttle {
     }
 
     /// Counts a request; none where there is no limit.
-    pub(super) fn next(&self) -> Option<Standing> {
+    pub(super) fn next(&self) -> Option<RateStanding> {
         let limit = self.limit?;
         let now = since_epoch().as_millis();
         let length = limit.span.as_millis().max(1);
@@ -142,14 +142,14 @@ impl Throttle {
         }
         span.1 += 1;
         let left = length - now % length;
-        Some(Standing {
+        Some(RateStanding {
             limit,
             number: span.1,
             left: Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX)),
         })
     }
 
-    /// Whether a request came from there before: over the same connection, as long as no port is used twice.
+    /// True where a request came from there before: over the same connection, as long as no port is used twice.
     pub(super) fn used_before(&self, peer: SocketAddr) -> bool {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         !connections.insert(peer)
@@ -179,7 +179,7 @@ mod tests {
         let throttle = Throttle::new("2/1000000s".parse().ok());
         let standings: Vec<_> = (0..3).map(|_| throttle.next().unwrap()).collect();
         assert_eq!(
-            standings.iter().map(Standing::is_over).collect::<Vec<_>>(),
+            standings.iter().map(RateStanding::is_over).collect::<Vec<_>>(),
             [false, false, true]
         );
         let mut headers = HeaderMap::new();

@@ -9,10 +9,10 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
-use super::SimulatorError;
+use super::error::SimulatorError;
 use super::scenario::CertificateFlaw;
 
-/// What a simulator needs to speak TLS, and the PEM of the authority that its clients must trust.
+/// The configuration with which a simulator speaks TLS, and the PEM of the authority that its clients must trust.
 pub(super) struct Identity {
     pub(super) config: Arc<ServerConfig>,
     pub(super) ca_pem: String,

@@ -16,13 +16,14 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::answer::{self, Caller};
-use super::desk::{File, Report, Table};
+use super::desk::{File, ReportKind, ReportTable};
 use super::history::Login;
-use super::reports::{EPM_RETENTION, exists, insufficient, plain_name, unauthorized};
+use super::refusal_texts::{exists, insufficient, unauthorized};
+use super::reports::{EPM_RETENTION, plain_name};
 use super::scenario::{ArchiveStyle, TimeStyle};
 use super::site::AppState;
-use super::table::Clock;
-use super::window::Days;
+use super::table::TimeWriter;
+use super::window::DayRange;
 
 const PATH: &str = "/interop/rest/security/v1/report/userloginreport";
 
@@ -50,20 +51,20 @@ pub(super) async fn report(
         )
     };
     if !site.scenario.authorized {
-        return failed("EPMCSS-21192", &unauthorized(Report::UserLogin));
+        return failed("EPMCSS-21192", &unauthorized(ReportKind::UserLogin));
     }
     let today = Timestamp::from_millisecond(site.now()).map(|now| now.to_zoned(TimeZone::UTC).date().to_string());
     let today = today.unwrap_or_default();
     let (from, to) = (given("from_date").unwrap_or(&today), given("to_date").unwrap_or(&today));
-    let Some(days) = Days::read(from, to, site.today(), EPM_RETENTION) else {
+    let Some(days) = DayRange::read(from, to, site.today(), EPM_RETENTION) else {
         return failed(
             "EPMCSS-20679",
-            insufficient(Report::UserLogin).trim_start_matches("EPMCSS-20679: "),
+            insufficient(ReportKind::UserLogin).trim_start_matches("EPMCSS-20679: "),
         );
     };
     let days = days.in_zone(site.scenario.day_zone_hours);
-    let mut table = Table {
-        report: Report::UserLogin,
+    let mut table = ReportTable {
+        report: ReportKind::UserLogin,
         from: days.from,
         to: days.to.min(site.now()),
         user: given("userlogin").map(str::to_lowercase),
@@ -75,11 +76,11 @@ pub(super) async fn report(
     if !plain_name(name) || !name.to_ascii_lowercase().ends_with(".csv") {
         return failed(
             "EPMCSS-20679",
-            insufficient(Report::UserLogin).trim_start_matches("EPMCSS-20679: "),
+            insufficient(ReportKind::UserLogin).trim_start_matches("EPMCSS-20679: "),
         );
     }
     if site.desk().holds(name) {
-        return failed("EPMCSS-20685", &exists(Report::UserLogin, name));
+        return failed("EPMCSS-20685", &exists(ReportKind::UserLogin, name));
     }
     table.archive = site
         .scenario
@@ -97,14 +98,14 @@ pub(super) async fn report(
 }
 
 /// The rows in the answer, written while they are sent.
-fn rows(table: &Table, site: &AppState, links: &Value) -> Response {
+fn rows(table: &ReportTable, site: &AppState, links: &Value) -> Response {
     let mut rows = table.rows(site).peekable();
     if site.scenario.empty_reports && rows.peek().is_none() {
         let body =
             json!({ "links": links, "status": 0, "error": null, "details": "No records found", "message": null });
         return answer::json(StatusCode::OK, &body);
     }
-    let (mut clock, mut first) = (Clock::default(), true);
+    let (mut clock, mut first) = (TimeWriter::default(), true);
     let pieces = std::iter::from_fn(move || {
         rows.peek()?;
         let mut piece = Vec::new();

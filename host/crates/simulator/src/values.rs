@@ -4,9 +4,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::scenario::{Failure, LinkStyle, Scenario};
-use super::switches::Switch;
+use super::switch::Switch;
 
-/// What a switch does to a scenario. One without a value gets the empty text; an error reads on from the switch's name.
+/// The effect of a switch on a scenario. One without a value gets the empty text; an error reads on from the switch's name.
 pub(super) type Apply = fn(&mut Scenario, &str) -> Result<(), String>;
 
 pub(super) const fn switch(name: &'static str, value: &'static str, summary: &'static str) -> Switch {

@@ -6,12 +6,12 @@ use super::history::DAY;
 
 /// Whole days, both included, in ms: from the first moment of one up to but without the first moment after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Days {
+pub(super) struct DayRange {
     pub(super) from: i64,
     pub(super) to: i64,
 }
 
-impl Days {
+impl DayRange {
     /// Reads two dates and holds them against the vendor's rules: not the wrong way round, not before `retention` days
     /// ago, not longer than `retention` days.
     pub(super) fn read(from: &str, to: &str, today: i64, retention: i64) -> Option<Self> {
@@ -48,10 +48,10 @@ mod tests {
     #[test]
     fn periods_follow_the_rules_of_the_vendor() {
         let today = first_moment("2025-07-03").unwrap();
-        let read = |from, to| Days::read(from, to, today, 90);
+        let read = |from, to| DayRange::read(from, to, today, 90);
         assert_eq!(
             read("2025-07-03", "2025-07-03"),
-            Some(Days {
+            Some(DayRange {
                 from: today,
                 to: today + DAY
             })

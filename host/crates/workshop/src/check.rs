@@ -1,7 +1,7 @@
 //! [`check`]: whether a component fits this host, and why not.
 
 use super::build::size;
-use super::findings::{Failed, Finding, Found, crashed};
+use super::findings::{CheckOutcome, Failed, Finding, crashed};
 use base::counted::counted;
 use sandbox::{Grant, Grants, Inspection, Plugin, PluginError, PluginKind, Sandbox, Usage};
 
@@ -16,7 +16,7 @@ pub fn check(sandbox: &Sandbox, wasm: &[u8], label: &str, tell: &mut dyn FnMut(F
         Err(error) => return refused(error, of_limit, tell),
     };
     let about = plugin.inspect();
-    let ok = |text: String| Ok(Found::Ok(text));
+    let ok = |text: String| Ok(CheckOutcome::Ok(text));
     tell(Finding::new("file", ok(of_limit)));
     tell(Finding::new("world", ok(about.world.clone())));
     tell(Finding::new("imports", ok(imports(&about))));
@@ -40,13 +40,13 @@ fn refused(error: PluginError, of_limit: String, tell: &mut dyn FnMut(Finding)) 
         _ => ("describe", true),
     };
     if file_was_fine {
-        tell(Finding::new("file", Ok(Found::Ok(of_limit))));
+        tell(Finding::new("file", Ok(CheckOutcome::Ok(of_limit))));
     }
     let hint = error.hint().unwrap_or_default();
     tell(Finding::new(name, Err((error.to_string(), hint))));
 }
 
-/// What the host answers inertly is still worth knowing.
+/// The imports in words: worth knowing even where the host answers inertly.
 fn imports(about: &Inspection) -> String {
     if about.imports.is_empty() {
         return "none".to_owned();
@@ -63,9 +63,9 @@ fn imports(about: &Inspection) -> String {
     )
 }
 
-fn description(plugin: &Plugin, about: &Inspection) -> Result<Found, Failed> {
+fn description(plugin: &Plugin, about: &Inspection) -> Result<CheckOutcome, Failed> {
     if plugin.describes_itself_alike().map_err(crashed("describe"))? {
-        return Ok(Found::Ok(format!(
+        return Ok(CheckOutcome::Ok(format!(
             "{} {}: {}",
             about.name, about.version, about.summary
         )));
@@ -76,28 +76,28 @@ fn description(plugin: &Plugin, about: &Inspection) -> Result<Found, Failed> {
     ))
 }
 
-fn schema(plugin: &Plugin) -> Result<Found, Failed> {
+fn schema(plugin: &Plugin) -> Result<CheckOutcome, Failed> {
     let hint = "`config-schema` is a JSON Schema (2020-12) that refers to no other document";
     let sink = plugin.sink().map_err(crashed("schema"))?;
     let mistakes = sink.config_mistakes(&serde_json::json!({}));
     let mistakes = mistakes.map_err(|error| (error.to_string(), hint.to_owned()))?;
-    Ok(Found::Ok(match mistakes.first() {
+    Ok(CheckOutcome::Ok(match mistakes.first() {
         None => "usable; it needs no configuration".to_owned(),
         Some(needed) => format!("usable; it needs a configuration: {needed}"),
     }))
 }
 
-/// What a report asks for, and what its user has to allow.
-fn requests(plugin: &Plugin) -> Option<Result<Found, Failed>> {
+/// The requests of a report, and the grants that its user has to give.
+fn requests(plugin: &Plugin) -> Option<Result<CheckOutcome, Failed>> {
     let mut report = plugin.report().ok()?;
     let request = super::golden::plain_request().ok()?;
     let plan = report.plan(&request).ok()?;
-    Some(Ok(Found::Ok(wanted(
+    Some(Ok(CheckOutcome::Ok(wanted(
         &Grants::get().missing(&plan, &request.unique_name),
     ))))
 }
 
-/// What the user of a report has to write down, in words.
+/// The grants that the user of a report has to write down, in words.
 pub(super) fn wanted(missing: &[Grant]) -> String {
     match missing {
         [] => "GET alone: nothing to allow".to_owned(),
@@ -108,8 +108,8 @@ pub(super) fn wanted(missing: &[Grant]) -> String {
     }
 }
 
-/// What an instance takes before it has done anything.
-fn start(plugin: &Plugin, allowed: usize) -> Result<Found, Failed> {
+/// Time and memory that an instance takes before it has done anything.
+fn start(plugin: &Plugin, allowed: usize) -> Result<CheckOutcome, Failed> {
     let used = match plugin.kind() {
         PluginKind::Report => {
             let mut report = plugin.report().map_err(crashed("start"))?;
@@ -130,10 +130,10 @@ fn start(plugin: &Plugin, allowed: usize) -> Result<Found, Failed> {
         }
     };
     if used == Usage::default() {
-        return Ok(Found::Ok("it wants a configuration first".to_owned()));
+        return Ok(CheckOutcome::Ok("it wants a configuration first".to_owned()));
     }
     let peak = usize::try_from(used.peak_bytes).unwrap_or(usize::MAX);
-    Ok(Found::Ok(format!(
+    Ok(CheckOutcome::Ok(format!(
         "{} ms, {} of {} memory",
         used.guest.as_millis(),
         size(peak),

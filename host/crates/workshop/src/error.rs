@@ -11,9 +11,9 @@ pub enum WorkshopError {
     /// The folder, its manifest or the name cannot be meant.
     #[error("{reason}")]
     Project {
-        /// What is wrong.
+        /// The mistake, in words.
         reason: String,
-        /// What to do about it.
+        /// Advice for the user.
         hint: String,
     },
     /// A tool that the language needs is not there.
@@ -33,7 +33,7 @@ pub enum WorkshopError {
         tool: &'static str,
         /// The project.
         name: String,
-        /// What the tool said.
+        /// The tool's own output.
         output: String,
     },
     /// A file cannot be read or written.
@@ -70,7 +70,7 @@ impl WorkshopError {
         }
     }
 
-    /// What to do about it.
+    /// Advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             WorkshopError::Project { hint, .. } => Some(hint.clone()),
@@ -81,7 +81,7 @@ impl WorkshopError {
         }
     }
 
-    /// Whether it is for the user to mend, before any plugin is at fault.
+    /// True where the user has to act, before any plugin is at fault.
     pub fn is_usage(&self) -> bool {
         !matches!(self, WorkshopError::Build { .. } | WorkshopError::Plugin(_))
     }

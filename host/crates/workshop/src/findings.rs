@@ -1,28 +1,28 @@
-//! What was found: one [`Finding`] a check.
+//! The findings of checks: one [`Finding`] a check.
 
 use std::path::PathBuf;
 
 use sandbox::PluginError;
 
-/// The outcome of one check.
+/// One check and its outcome.
 #[derive(Debug)]
 pub struct Finding {
-    /// What was checked, in a few words.
+    /// The check, in a few words.
     pub name: String,
-    /// How it went.
-    pub found: Found,
+    /// The outcome.
+    pub found: CheckOutcome,
 }
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Debug)]
-pub enum Found {
-    /// As it should, with what there is to say about it.
+pub enum CheckOutcome {
+    /// The check passed; with what there is to say about it.
     Ok(String),
-    /// It failed.
+    /// The check failed.
     Failed {
-        /// What happened; may have several lines.
+        /// The failure in words; may have several lines.
         what: String,
-        /// What to do.
+        /// Advice for the plugin's author.
         hint: String,
     },
     /// There was nothing to check it by.
@@ -35,25 +35,25 @@ pub enum Found {
 pub(super) type Failed = (String, String);
 
 impl Finding {
-    pub(super) fn new(name: impl Into<String>, result: Result<Found, Failed>) -> Finding {
+    pub(super) fn new(name: impl Into<String>, result: Result<CheckOutcome, Failed>) -> Finding {
         Finding {
             name: name.into(),
-            found: result.unwrap_or_else(|(what, hint)| Found::Failed { what, hint }),
+            found: result.unwrap_or_else(|(what, hint)| CheckOutcome::Failed { what, hint }),
         }
     }
 
-    /// Whether it failed.
+    /// True where the check failed.
     pub fn failed(&self) -> bool {
-        matches!(self.found, Found::Failed { .. })
+        matches!(self.found, CheckOutcome::Failed { .. })
     }
 }
 
-/// It went as it should, and there is nothing to add.
-pub(super) fn fine() -> Result<Found, Failed> {
-    Ok(Found::Ok(String::new()))
+/// A check that passed, with nothing to add.
+pub(super) fn fine() -> Result<CheckOutcome, Failed> {
+    Ok(CheckOutcome::Ok(String::new()))
 }
 
-/// It did not.
+/// A check that failed.
 pub(super) fn failed<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Failed> {
     Err((what.into(), hint.into()))
 }

@@ -29,7 +29,7 @@ mod watch;
 pub use build::{Built, Options, build};
 pub use check::check;
 pub use error::WorkshopError;
-pub use findings::{Finding, Found};
+pub use findings::{CheckOutcome, Finding};
 pub use project::{Language, Project};
 pub use template::write_new;
 pub use test::{CaseSelection, test};

@@ -11,7 +11,7 @@ use super::WorkshopError;
 use sandbox::PluginKind;
 
 const MANIFEST: &str = "plugin.toml";
-/// What the tools leave, and what is no source.
+/// Folders that tools leave or that hold no source.
 const LEFT_OUT: &[&str] = &["target", "node_modules", "tests", "__pycache__"];
 
 /// The languages that there are templates for.
@@ -62,13 +62,13 @@ impl FromStr for Language {
 #[serde(deny_unknown_fields)]
 struct Manifest {
     name: String,
-    kind: Kind,
+    kind: ManifestKind,
     language: Language,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum ManifestKind {
     Report,
     Sink,
 }
@@ -90,9 +90,9 @@ pub struct Project {
     pub folder: PathBuf,
     /// The plugin's name, and that of the component's file.
     pub name: String,
-    /// What it shall be; a Rust project without `plugin.toml` does not say.
+    /// Report or sink; a Rust project without `plugin.toml` does not say.
     pub kind: Option<PluginKind>,
-    /// What it is written in.
+    /// The language it is written in.
     pub language: Language,
 }
 
@@ -120,8 +120,8 @@ impl Project {
             folder: folder.to_owned(),
             name: manifest.name,
             kind: Some(match manifest.kind {
-                Kind::Report => PluginKind::Report,
-                Kind::Sink => PluginKind::Sink,
+                ManifestKind::Report => PluginKind::Report,
+                ManifestKind::Sink => PluginKind::Sink,
             }),
             language: manifest.language,
         })
@@ -133,7 +133,7 @@ impl Project {
             .and_then(|text| toml::from_str::<CargoManifest>(&text).ok());
         let Some(CargoManifest { package }) = manifest else {
             return Err(WorkshopError::project(
-                format!("{} is no plugin's folder: it has no {MANIFEST}", folder.display()),
+                format!("{} is not a plugin's folder: it has no {MANIFEST}", folder.display()),
                 "go to the project's folder, name it, or start one with `host plugin new`",
             ));
         };
@@ -151,13 +151,13 @@ impl Project {
         self.folder.join(format!("{}.wasm", self.name))
     }
 
-    /// Whether the component is missing, or older than a source.
+    /// True where the component is missing, or older than a source.
     pub fn is_stale(&self) -> bool {
         let written = fs::metadata(self.component()).and_then(|metadata| metadata.modified());
         written.map_or(true, |written| newest(&self.folder) > written)
     }
 
-    /// Whether a path below the folder is a source or a case, and not something that a tool left.
+    /// True where a path below the folder is a source or a case, and not something that a tool left.
     pub(super) fn is_ours(&self, path: &Path) -> bool {
         let inside = path.strip_prefix(&self.folder).unwrap_or(path);
         let left = |part: std::path::Component<'_>| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::conformance::{self, Material};
-use super::findings::{Failed, Finding, Found};
+use super::findings::{CheckOutcome, Failed, Finding};
 use super::golden::{self, ReportCase, SinkCase};
 use super::{Project, WorkshopError};
 use sandbox::{Grants, Plugin, PluginKind, ReportPlugin, SinkPlugin};
@@ -36,7 +36,7 @@ pub fn test(
                 kind.interface(),
                 plugin.kind().interface()
             ),
-            "mend `kind` in plugin.toml, or the world that the plugin is built for",
+            "fix `kind` in plugin.toml, or the world that the plugin is built for",
         ));
     }
     // Nothing is sent.
@@ -88,14 +88,14 @@ fn report_case(
     folder: &Path,
     bless: bool,
     material: &mut Material,
-) -> Result<Found, Failed> {
+) -> Result<CheckOutcome, Failed> {
     let case = ReportCase::read(report, folder)?;
     let found = case.run(report, folder, bless);
     material.documents.push((case.document, case.bytes));
     found
 }
 
-fn sink_case(sink: &SinkPlugin, folder: &Path, bless: bool, material: &mut Material) -> Result<Found, Failed> {
+fn sink_case(sink: &SinkPlugin, folder: &Path, bless: bool, material: &mut Material) -> Result<CheckOutcome, Failed> {
     let case = SinkCase::read(sink, folder)?;
     let found = case.run(sink, folder, bless);
     material.config.get_or_insert(case.config);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// The event of a JSON object, or what is wrong with it.
 pub(super) fn event_of_json(json: &str) -> Result<Event, String> {
-    let mut members = Members::of(serde_json::from_str(json).map_err(|error| error.to_string())?)?;
+    let mut members = EventMembers::of(serde_json::from_str(json).map_err(|error| error.to_string())?)?;
     macro_rules! read {
         ($($name:ident: $kind:ident $bits:tt,)*) => {
             Event { $($name: members.$kind(&stringify!($name).replace('_', "-"))?,)* }
@@ -18,14 +18,14 @@ pub(super) fn event_of_json(json: &str) -> Result<Event, String> {
 }
 
 /// By the names of `wit/events.wit`; the flat event spells them with an underscore.
-struct Members(Map<String, Value>);
+struct EventMembers(Map<String, Value>);
 
-impl Members {
+impl EventMembers {
     fn of(value: Value) -> Result<Self, String> {
         match value {
             Value::Object(members) => {
                 let members = members.into_iter();
-                Ok(Members(
+                Ok(EventMembers(
                     members.map(|(name, value)| (name.replace('_', "-"), value)).collect(),
                 ))
             }
@@ -69,7 +69,7 @@ impl Members {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
-        let mut members = Members::of(value).map_err(|error| format!("`{name}`: {error}"))?;
+        let mut members = EventMembers::of(value).map_err(|error| format!("`{name}`: {error}"))?;
         let principal = Principal {
             name: members.text("name")?.ok_or(format!("`{name}` has no `name`"))?,
             id: members.text("id")?,
@@ -81,7 +81,7 @@ impl Members {
 
     fn texts(&mut self, name: &str) -> Result<Vec<String>, String> {
         match self.value(name) {
-            Some(texts) => serde_json::from_value(texts).map_err(|_| format!("`{name}` is no list of texts")),
+            Some(texts) => serde_json::from_value(texts).map_err(|_| format!("`{name}` is not a list of texts")),
             None => Ok(Vec::new()),
         }
     }
@@ -91,7 +91,7 @@ impl Members {
             Some(Value::Object(pairs)) => (pairs.into_iter())
                 .map(|(each, value)| Ok((each, text(name, value)?)))
                 .collect(),
-            Some(pairs) => serde_json::from_value(pairs).map_err(|_| format!("`{name}` is no list of pairs")),
+            Some(pairs) => serde_json::from_value(pairs).map_err(|_| format!("`{name}` is not a list of pairs")),
             None => Ok(Vec::new()),
         }
     }
@@ -107,7 +107,7 @@ impl Members {
 fn text(name: &str, value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
-        _ => Err(format!("`{name}` is no text")),
+        _ => Err(format!("`{name}` is not a text")),
     }
 }
 

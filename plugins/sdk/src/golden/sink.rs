@@ -178,16 +178,16 @@ fn response(given: Map<String, Value>) -> Result<HttpResponse, String> {
     let status = given.get("status").and_then(Value::as_u64);
     let headers = given.get("headers").cloned().unwrap_or(json!({}));
     let headers: std::collections::BTreeMap<String, String> =
-        serde_json::from_value(headers).map_err(|_| wrong("`headers` is no object of texts"))?;
+        serde_json::from_value(headers).map_err(|_| wrong("`headers` is not an object of texts"))?;
     let body = given.get("body").map_or(Some(""), Value::as_str);
     Ok(HttpResponse {
         status: status
             .and_then(|status| status.try_into().ok())
-            .ok_or_else(|| wrong("`status` is no status"))?,
+            .ok_or_else(|| wrong("`status` is not a status"))?,
         headers: headers
             .into_iter()
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
             .collect(),
-        body: body.ok_or_else(|| wrong("`body` is no text"))?.into(),
+        body: body.ok_or_else(|| wrong("`body` is not a text"))?.into(),
     })
 }

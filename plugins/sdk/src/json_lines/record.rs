@@ -15,17 +15,17 @@ pub struct Record<'a> {
     members: Vec<(Cow<'a, str>, Option<&'a RawValue>)>,
     /// Of each member's name, see [`glance`], and what is wanted to the next multiple of eight.
     glances: Vec<u32>,
-    /// What holds for the whole line, and so for each of its values.
-    whole: Line,
+    /// Findings that hold for the whole line, and so for each of its values.
+    whole: ParsedLine,
     orders: &'a Orders,
 }
 
-/// What is known of a text of JSON.
+/// Findings about a text of JSON.
 #[derive(Clone, Copy)]
-struct Line {
+struct ParsedLine {
     /// There is no escape in it.
     literal: bool,
-    /// What white space there may be between its tokens is spaces.
+    /// True where white space between its tokens is spaces alone.
     unbroken: bool,
 }
 
@@ -37,14 +37,14 @@ impl<'a> Record<'a> {
         if text.len() < line.len() {
             return None;
         }
-        let Members(members) = serde_json::from_str(text).ok()?;
+        let RecordMembers(members) = serde_json::from_str(text).ok()?;
         let mut glances = Vec::with_capacity(members.len().next_multiple_of(EIGHT));
         glances.extend(members.iter().map(|(name, _)| glance(name)));
         glances.resize(glances.len().next_multiple_of(EIGHT), 0);
         Some(Record {
             glances,
             members,
-            whole: Line {
+            whole: ParsedLine {
                 literal: memchr(b'\\', line).is_none(),
                 unbroken: is_unbroken(line),
             },
@@ -102,7 +102,7 @@ impl<'a> Record<'a> {
         None
     }
 
-    /// What nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`
+    /// The members that nobody has taken, as text: strings as they are, all else as JSON without white space. Members that are `null`
     /// or empty are left out.
     pub fn rest(&mut self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         self.glances.clear();
@@ -137,7 +137,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Whether two names are the same, in any case. Most are so in the same case, which is seen eight bytes at a time.
+/// True where two names are the same, in any case. Most are so in the same case, which is seen eight bytes at a time.
 fn is_alike(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let is_same = match (one.last_chunk::<EIGHT>(), other.last_chunk::<EIGHT>()) {
@@ -165,7 +165,7 @@ fn glance(name: &str) -> u32 {
     (bytes.len() as u32) << 16 | lower(bytes.first()) << 8 | lower(bytes.last())
 }
 
-impl Line {
+impl ParsedLine {
     fn text(self, value: &RawValue) -> Option<Cow<'_, str>> {
         let json = value.get();
         match json.as_bytes() {
@@ -184,22 +184,22 @@ impl Line {
 }
 
 /// The members of an object, in their order.
-struct Members<'a>(Vec<(Cow<'a, str>, Option<&'a RawValue>)>);
+struct RecordMembers<'a>(Vec<(Cow<'a, str>, Option<&'a RawValue>)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for RecordMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
         impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+            type Value = RecordMembers<'de>;
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RecordMembers<'de>, A::Error> {
                 let mut members = Vec::with_capacity(32);
-                while let Some(Name(name)) = map.next_key()? {
+                while let Some(MemberName(name)) = map.next_key()? {
                     members.push((name, Some(map.next_value()?)));
                 }
-                Ok(Members(members))
+                Ok(RecordMembers(members))
             }
         }
         deserializer.deserialize_map(Object)
@@ -207,21 +207,21 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// A member's name, borrowed where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
+struct MemberName<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Name<'de> {
+impl<'de> Deserialize<'de> for MemberName<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
         impl<'de> Visitor<'de> for Text {
-            type Value = Name<'de>;
+            type Value = MemberName<'de>;
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a name")
             }
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(name)))
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<MemberName<'de>, E> {
+                Ok(MemberName(Cow::Borrowed(name)))
             }
-            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(name.into())))
+            fn visit_str<E>(self, name: &str) -> Result<MemberName<'de>, E> {
+                Ok(MemberName(Cow::Owned(name.into())))
             }
         }
         deserializer.deserialize_str(Text)

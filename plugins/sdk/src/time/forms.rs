@@ -1,9 +1,9 @@
 //! Reads every form of the module's table, whatever stands between its parts. The usual ones have a quicker reader in
-//! [`super`]; what both can read they read alike.
+//! [`common`](super::common); what both can read they read alike.
 
-use super::order::{ORDERS, Reading};
-use super::pieces::{Piece, Pieces};
-use super::{Clock, NO_CLOCK, NO_SUCH_TIME, UNKNOWN_FORM, civil_date, month_of, timestamp};
+use super::civil::{ClockTime, NO_CLOCK, NO_SUCH_TIME, PLAUSIBLE, UNKNOWN_FORM, civil_date, month_of, timestamp};
+use super::pieces::{TimePiece, TimePieces};
+use super::reading::{ORDERS, TimeReading};
 use crate::Timestamp;
 
 const OTHER_LANGUAGE: &str = "the time names no month in English";
@@ -15,13 +15,11 @@ const DATE_AND_HOUR: &str = "the time is a number that could be a date and an ho
 
 /// The longest text that is looked at.
 const LONGEST: usize = 128;
-/// Seconds of a number that counts from 1970: ten digits, up to the year 2100.
-pub(super) const PLAUSIBLE: std::ops::Range<i64> = 1_000_000_000..4_102_444_800;
 /// Dates of two-digit numbers are not from before: the year in which the first of the services that write them began.
 const FIRST_YEAR: i64 = 2014;
 
 /// A date as it is written.
-enum Date {
+enum WrittenDate {
     /// Days since 1970.
     Days(i64),
     /// Days since 1970 for each order that its numbers can have.
@@ -31,16 +29,16 @@ enum Date {
 }
 
 #[cold]
-pub(super) fn read(text: &str) -> Result<Reading, &'static str> {
+pub(super) fn read(text: &str) -> Result<TimeReading, &'static str> {
     if text.len() > LONGEST {
         return Err(UNKNOWN_FORM);
     }
-    let mut rest = Pieces::of(text).without_enclosure();
+    let mut rest = TimePieces::of(text).without_enclosure();
     if let Some(read) = rest.scientific() {
         return read;
     }
     // A date and a time of day that nothing stands between.
-    if let Some(Piece::Number(both)) = rest.peek(0)
+    if let Some(TimePiece::Number(both)) = rest.peek(0)
         && both.starts_with("20")
         && matches!(both.len(), 12 | 14)
     {
@@ -48,8 +46,8 @@ pub(super) fn read(text: &str) -> Result<Reading, &'static str> {
     }
     match (rest.peek(0), rest.peek_joined(1), rest.peek_joined(2), rest.peek(3)) {
         (None, ..) => return Err("the time is empty"),
-        (Some(Piece::Number(whole)), None, ..) if rest.peek(1).is_none() => return digits(whole, ""),
-        (Some(Piece::Number(whole)), Some(Piece::Mark('.' | ',')), Some(Piece::Number(fraction)), None)
+        (Some(TimePiece::Number(whole)), None, ..) if rest.peek(1).is_none() => return digits(whole, ""),
+        (Some(TimePiece::Number(whole)), Some(TimePiece::Mark('.' | ',')), Some(TimePiece::Number(fraction)), None)
             if whole.len() >= 10 =>
         {
             return digits(whole, fraction);
@@ -65,12 +63,12 @@ pub(super) fn read(text: &str) -> Result<Reading, &'static str> {
     let clock = rest.time_of_day(joint)?;
     let mut zone = rest.zone()?;
     let date = match date {
-        Date::MonthAndDay(month, day) => {
+        WrittenDate::MonthAndDay(month, day) => {
             let year = rest.number(4, 4).ok_or(NO_YEAR)?;
             if zone.is_none() {
                 zone = rest.zone()?;
             }
-            Date::Days(civil_date(year, month, day)?)
+            WrittenDate::Days(civil_date(year, month, day)?)
         }
         date => date,
     };
@@ -80,17 +78,17 @@ pub(super) fn read(text: &str) -> Result<Reading, &'static str> {
     let zone = zone.unwrap_or(0);
     let is_named = |days: i64| weekday.is_none_or(|weekday| (days + 4).rem_euclid(7) == weekday);
     match date {
-        Date::Days(days) if is_named(days) => at(days, clock, zone).map(Reading::Certain),
-        Date::Days(_) => Err(OTHER_WEEKDAY),
-        Date::Numbers(dates) => {
+        WrittenDate::Days(days) if is_named(days) => at(days, clock, zone).map(TimeReading::Certain),
+        WrittenDate::Days(_) => Err(OTHER_WEEKDAY),
+        WrittenDate::Numbers(dates) => {
             let time = |days: Option<i64>| at(days.filter(|days| is_named(*days))?, clock, zone).ok();
             let readings = dates.map(time);
             if readings == [None; ORDERS] {
                 return Err(if dates == readings { NO_SUCH_TIME } else { OTHER_WEEKDAY });
             }
-            Ok(Reading::Numbers(readings))
+            Ok(TimeReading::Numbers(readings))
         }
-        Date::MonthAndDay(..) => Err(NO_YEAR),
+        WrittenDate::MonthAndDay(..) => Err(NO_YEAR),
     }
 }
 
@@ -98,7 +96,7 @@ pub(super) fn read(text: &str) -> Result<Reading, &'static str> {
 #[derive(Clone, Copy)]
 struct TimeOfDay {
     /// A leap second is told as the second before, so that it stays in its day.
-    clock: Clock,
+    clock: ClockTime,
     leap: bool,
 }
 
@@ -111,7 +109,7 @@ fn at(days: i64, time: TimeOfDay, offset: i64) -> Result<Timestamp, &'static str
 }
 
 /// A text of digits only, and perhaps a fraction: how many there are says what they count.
-fn digits(whole: &str, fraction: &str) -> Result<Reading, &'static str> {
+fn digits(whole: &str, fraction: &str) -> Result<TimeReading, &'static str> {
     let number: i64 = whole.parse().map_err(|_| UNKNOWN_FORM)?;
     let is_fraction = |most: usize| fraction.len() <= most;
     let since_1970 = |per_second: i64| {
@@ -139,11 +137,11 @@ fn digits(whole: &str, fraction: &str) -> Result<Reading, &'static str> {
         17 if whole.starts_with("20") && is_fraction(0) => {
             let (date, clock) = whole.split_at(8);
             let (clock, fraction) = clock.split_at(6);
-            return at(basic_date(date)?, basic_clock(clock, fraction)?, 0).map(Reading::Certain);
+            return at(basic_date(date)?, basic_clock(clock, fraction)?, 0).map(TimeReading::Certain);
         }
         _ => return Err(UNKNOWN_FORM),
     };
-    Ok(Reading::Certain(ms))
+    Ok(TimeReading::Certain(ms))
 }
 
 /// Days since 1970 of `20250703`.
@@ -170,7 +168,7 @@ fn time_of_day(hour: i64, minute: i64, second: i64, nanoseconds: i64) -> Result<
     if hour > 23 && !is_end || minute > 59 || second > 60 {
         return Err(NO_SUCH_TIME);
     }
-    let clock = Clock {
+    let clock = ClockTime {
         seconds: hour * 3600 + minute * 60 + second.min(59),
         nanoseconds,
     };
@@ -196,15 +194,15 @@ fn whole_year(digits: &str) -> Option<i64> {
     }
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> TimePieces<'a> {
     /// A number as spreadsheets and Java write one of many digits, `1.751542473123E12`, if that is all there is. Rounded to
     /// more than a second it is no time.
-    fn scientific(&self) -> Option<Result<Reading, &'static str>> {
+    fn scientific(&self) -> Option<Result<TimeReading, &'static str>> {
         let (
-            Some(Piece::Number(first)),
-            Some(Piece::Mark('.' | ',')),
-            Some(Piece::Number(digits)),
-            Some(Piece::Word("E" | "e")),
+            Some(TimePiece::Number(first)),
+            Some(TimePiece::Mark('.' | ',')),
+            Some(TimePiece::Number(digits)),
+            Some(TimePiece::Word("E" | "e")),
         ) = (
             self.peek(0),
             self.peek_joined(1),
@@ -214,8 +212,8 @@ impl<'a> Pieces<'a> {
         else {
             return None;
         };
-        let sign = usize::from(self.peek_joined(4) == Some(Piece::Mark('+')));
-        let (Some(Piece::Number(exponent)), None) = (self.peek_joined(4 + sign), self.peek(5 + sign)) else {
+        let sign = usize::from(self.peek_joined(4) == Some(TimePiece::Mark('+')));
+        let (Some(TimePiece::Number(exponent)), None) = (self.peek_joined(4 + sign), self.peek(5 + sign)) else {
             return None;
         };
         let exponent: usize = exponent.parse().ok().filter(|exponent| *exponent <= 18)?;
@@ -241,7 +239,7 @@ impl<'a> Pieces<'a> {
             "friday",
             "saturday",
         ];
-        let Some(Piece::Word(word)) = self.peek(0) else {
+        let Some(TimePiece::Word(word)) = self.peek(0) else {
             return None;
         };
         let is_start = |name: &&str| {
@@ -255,13 +253,13 @@ impl<'a> Pieces<'a> {
         Some(weekday.0)
     }
 
-    fn date(&mut self) -> Result<Date, &'static str> {
+    fn date(&mut self) -> Result<WrittenDate, &'static str> {
         match self.peek(0) {
-            Some(Piece::Word(_)) => self.month_first(),
-            Some(Piece::Number(digits)) => match digits.len() {
+            Some(TimePiece::Word(_)) => self.month_first(),
+            Some(TimePiece::Number(digits)) => match digits.len() {
                 8 => {
                     self.skip(1);
-                    basic_date(digits).map(Date::Days)
+                    basic_date(digits).map(WrittenDate::Days)
                 }
                 4 => self.year_first_of(digits),
                 1 | 2 => self.day_first(digits),
@@ -272,7 +270,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// `July 3, 2025`, `Jul. 3rd, 25`; or without the year, which follows at the end.
-    fn month_first(&mut self) -> Result<Date, &'static str> {
+    fn month_first(&mut self) -> Result<WrittenDate, &'static str> {
         let month = self.month_name()?;
         self.mark('.');
         let dash = self.mark('-') || self.mark('/');
@@ -280,18 +278,18 @@ impl<'a> Pieces<'a> {
         self.ordinal();
         let comma = self.mark(',') || dash && (self.mark('-') || self.mark('/'));
         let year = match self.peek(0) {
-            Some(Piece::Number(digits)) if digits.len() == 4 || comma && !self.is_clock() => whole_year(digits),
-            _ => return Ok(Date::MonthAndDay(month, day)),
+            Some(TimePiece::Number(digits)) if digits.len() == 4 || comma && !self.is_clock() => whole_year(digits),
+            _ => return Ok(WrittenDate::MonthAndDay(month, day)),
         };
         self.skip(1);
-        civil_date(year.ok_or(UNKNOWN_FORM)?, month, day).map(Date::Days)
+        civil_date(year.ok_or(UNKNOWN_FORM)?, month, day).map(WrittenDate::Days)
     }
 
     /// `2025-07-03`, `2025/7/3`, `2025. 07. 03.`, `2025 Jul 3`, `2025-184`.
-    fn year_first_of(&mut self, year: &str) -> Result<Date, &'static str> {
+    fn year_first_of(&mut self, year: &str) -> Result<WrittenDate, &'static str> {
         self.skip(1);
         let separator = self.separator();
-        if let (Some('-'), Some(Piece::Number(day))) = (separator, self.peek_joined(0))
+        if let (Some('-'), Some(TimePiece::Number(day))) = (separator, self.peek_joined(0))
             && day.len() == 3
         {
             self.skip(1);
@@ -299,13 +297,13 @@ impl<'a> Pieces<'a> {
             let (year, day): (i64, i64) = (whole_year(year).ok_or(UNKNOWN_FORM)?, day.parse().unwrap_or(0));
             let (days, next) = (first(year)? + day - 1, first(year + 1)?);
             return if day > 0 && days < next {
-                Ok(Date::Days(days))
+                Ok(WrittenDate::Days(days))
             } else {
                 Err(NO_SUCH_TIME)
             };
         }
         let month = match self.peek(0) {
-            Some(Piece::Word(_)) => self.month_name()?,
+            Some(TimePiece::Word(_)) => self.month_name()?,
             _ if separator.is_some() => self.number(1, 2).ok_or(UNKNOWN_FORM)?,
             _ => return Err(UNKNOWN_FORM),
         };
@@ -316,23 +314,23 @@ impl<'a> Pieces<'a> {
         if separator == Some('.') {
             self.mark('.');
         }
-        civil_date(whole_year(year).ok_or(UNKNOWN_FORM)?, month, day).map(Date::Days)
+        civil_date(whole_year(year).ok_or(UNKNOWN_FORM)?, month, day).map(WrittenDate::Days)
     }
 
     /// `3 July 2025`, `03-JUL-25`, `03/Jul/2025`; or three numbers.
-    fn day_first(&mut self, first: &'a str) -> Result<Date, &'static str> {
+    fn day_first(&mut self, first: &'a str) -> Result<WrittenDate, &'static str> {
         self.skip(1);
         self.ordinal();
         let separator = self.separator();
-        if let Some(Piece::Number(second)) = self.peek(0) {
+        if let Some(TimePiece::Number(second)) = self.peek(0) {
             self.skip(1);
-            let (true, Some(Piece::Number(third))) =
+            let (true, Some(TimePiece::Number(third))) =
                 (separator.is_some() && self.separator() == separator, self.peek(0))
             else {
                 return Err(UNKNOWN_FORM);
             };
             self.skip(1);
-            return numbers([first, second, third]).map(Date::Numbers);
+            return numbers([first, second, third]).map(WrittenDate::Numbers);
         }
         let day: i64 = first.parse().map_err(|_| UNKNOWN_FORM)?;
         let month = self.month_name()?;
@@ -340,13 +338,13 @@ impl<'a> Pieces<'a> {
         let mut joined = self.separator().is_some();
         joined |= self.mark(',');
         let year = match self.peek(0) {
-            Some(Piece::Number(digits)) if digits.len() == 4 || joined && !dot || !self.is_clock() => {
+            Some(TimePiece::Number(digits)) if digits.len() == 4 || joined && !dot || !self.is_clock() => {
                 whole_year(digits)
             }
-            _ => return Ok(Date::MonthAndDay(month, day)),
+            _ => return Ok(WrittenDate::MonthAndDay(month, day)),
         };
         self.skip(1);
-        civil_date(year.ok_or(UNKNOWN_FORM)?, month, day).map(Date::Days)
+        civil_date(year.ok_or(UNKNOWN_FORM)?, month, day).map(WrittenDate::Days)
     }
 
     /// The mark between the parts of a date, if one comes next.
@@ -354,17 +352,17 @@ impl<'a> Pieces<'a> {
         ['-', '/', '.'].into_iter().find(|separator| self.mark(*separator))
     }
 
-    /// Whether what comes next begins a time of day.
+    /// True where a time of day comes next.
     fn is_clock(&self) -> bool {
         matches!(
             (self.peek_joined(1), self.peek_joined(2)),
-            (Some(Piece::Mark(':' | '.')), Some(Piece::Number(_)))
+            (Some(TimePiece::Mark(':' | '.')), Some(TimePiece::Number(_)))
         )
     }
 
-    /// What may follow the number of a day.
+    /// Skips what may follow the number of a day.
     fn ordinal(&mut self) {
-        if let Some(Piece::Word(word)) = self.peek_joined(0)
+        if let Some(TimePiece::Word(word)) = self.peek_joined(0)
             && ["st", "nd", "rd", "th"]
                 .iter()
                 .any(|ending| word.eq_ignore_ascii_case(ending))
@@ -374,31 +372,31 @@ impl<'a> Pieces<'a> {
     }
 
     fn month_name(&mut self) -> Result<i64, &'static str> {
-        let Some(Piece::Word(word)) = self.peek(0) else {
+        let Some(TimePiece::Word(word)) = self.peek(0) else {
             return Err(UNKNOWN_FORM);
         };
         self.skip(1);
         match month_of(word.as_bytes()) {
             Some((month, [])) => Ok(month),
             // One word alone was never meant to name a month.
-            _ if matches!(self.peek(0), Some(Piece::Mark(_)) | None) && self.peek(1).is_none() => Err(UNKNOWN_FORM),
+            _ if matches!(self.peek(0), Some(TimePiece::Mark(_)) | None) && self.peek(1).is_none() => Err(UNKNOWN_FORM),
             _ => Err(OTHER_LANGUAGE),
         }
     }
 
-    /// What stands between date and time of day. Says whether it is a mark that could mean something else.
+    /// Skips what stands between date and time of day. Says whether it is a mark that could mean something else.
     fn joint(&mut self) -> bool {
         self.mark(',');
         if self.word("at") || self.word("t") || self.mark('_') {
             return false;
         }
-        matches!(self.peek(1), Some(Piece::Number(_))) && (self.mark('-') || self.mark(':'))
+        matches!(self.peek(1), Some(TimePiece::Number(_))) && (self.mark('-') || self.mark(':'))
     }
 
     /// `23:34`, `11:34:33.123 PM`, `11.34.33.000000 PM`, `113433`. Behind a doubtful joint it has seconds: what follows a
     /// hyphen could be an offset.
     fn time_of_day(&mut self, doubtful: bool) -> Result<TimeOfDay, &'static str> {
-        let Some(Piece::Number(digits)) = self.peek(0) else {
+        let Some(TimePiece::Number(digits)) = self.peek(0) else {
             return Err(UNKNOWN_FORM);
         };
         self.skip(1);
@@ -407,15 +405,15 @@ impl<'a> Pieces<'a> {
             return basic_clock(digits, fraction);
         }
         let mut hour: i64 = digits.parse().map_err(|_| UNKNOWN_FORM)?;
-        let (Some(Piece::Mark(colon @ (':' | '.'))), Some(Piece::Number(minute)), 1 | 2) =
+        let (Some(TimePiece::Mark(colon @ (':' | '.'))), Some(TimePiece::Number(minute)), 1 | 2) =
             (self.peek_joined(0), self.peek_joined(1), digits.len())
         else {
             return Err(UNKNOWN_FORM);
         };
         self.skip(2);
         let (mut second, mut fraction) = ("00", "");
-        if let (true, Some(Piece::Number(digits))) =
-            (self.peek_joined(0) == Some(Piece::Mark(colon)), self.peek_joined(1))
+        if let (true, Some(TimePiece::Number(digits))) =
+            (self.peek_joined(0) == Some(TimePiece::Mark(colon)), self.peek_joined(1))
         {
             self.skip(2);
             second = digits;
@@ -428,7 +426,7 @@ impl<'a> Pieces<'a> {
         }
         let mut half = self.half_of_day();
         // `Thursday, 3 July 2025 11:34:33 o'clock UTC`, as Java 8 has it in British English, or `11:34:33 o'clock PM`.
-        if let (Some(Piece::Word("o")), Some(Piece::Mark('\'')), Some(Piece::Word("clock"))) =
+        if let (Some(TimePiece::Word("o")), Some(TimePiece::Mark('\'')), Some(TimePiece::Word("clock"))) =
             (self.peek(0), self.peek(1), self.peek(2))
         {
             self.skip(3);
@@ -447,7 +445,7 @@ impl<'a> Pieces<'a> {
     /// The digits behind a point, or nothing. A colon has three.
     fn fraction(&mut self, points: &[char]) -> &'a str {
         match (self.peek_joined(0), self.peek_joined(1)) {
-            (Some(Piece::Mark(point)), Some(Piece::Number(digits)))
+            (Some(TimePiece::Mark(point)), Some(TimePiece::Number(digits)))
                 if points.contains(&point) && (point != ':' || digits.len() == 3) =>
             {
                 self.skip(2);
@@ -457,9 +455,9 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// Whether it is the afternoon, if `AM`, `PM`, `a.m.` or `p.m.` comes next.
+    /// True where it is the afternoon, if `AM`, `PM`, `a.m.` or `p.m.` comes next.
     fn half_of_day(&mut self) -> Option<bool> {
-        let Some(Piece::Word(word)) = self.peek(0) else {
+        let Some(TimePiece::Word(word)) = self.peek(0) else {
             return None;
         };
         let afternoon = word.starts_with(['p', 'P']);
@@ -467,7 +465,7 @@ impl<'a> Pieces<'a> {
             self.skip(1);
             return Some(afternoon);
         }
-        if let ("a" | "A" | "p" | "P", Some(Piece::Mark('.')), Some(Piece::Word("m" | "M"))) =
+        if let ("a" | "A" | "p" | "P", Some(TimePiece::Mark('.')), Some(TimePiece::Word("m" | "M"))) =
             (word, self.peek(1), self.peek(2))
         {
             self.skip(3);

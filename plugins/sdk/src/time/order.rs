@@ -1,30 +1,24 @@
 //! The order of day, month and year where all three are numbers: what `07/03/2025` means, the whole document says.
 
-use super::{AMBIGUOUS, NO_SUCH_TIME, common, forms};
+use super::civil::NO_SUCH_TIME;
+use super::common::common;
+use super::forms;
+use super::reading::{ORDERS, TimeReading};
 use crate::Timestamp;
 use std::cell::Cell;
 
-/// Orders of three numbers: month first, day first, and the year first as two digits.
-pub(super) const ORDERS: usize = 3;
-
-/// What a text says of a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// One time, whatever else the document holds.
-    Certain(Timestamp),
-    /// For each order, the time if the text can be read so.
-    Numbers([Option<Timestamp>; ORDERS]),
-}
+const AMBIGUOUS: &str =
+    "day and month of the time cannot be told apart, and the other rows of the document do not settle them";
 
 /// Reads a text by itself.
 pub(super) fn alone(text: &str) -> Result<Timestamp, &'static str> {
     match forms::read(text)? {
-        Reading::Certain(time) => Ok(time),
-        Reading::Numbers(readings) => one(readings, possible(readings)).ok_or(AMBIGUOUS),
+        TimeReading::Certain(time) => Ok(time),
+        TimeReading::Numbers(readings) => one(readings, possible(readings)).ok_or(AMBIGUOUS),
     }
 }
 
-/// What is known of the order that one document writes dates of numbers in. A report writes all its rows alike, so one row
+/// The order in which one document writes dates of numbers, as far as it is known. A report writes all its rows alike, so one row
 /// whose day is above 12 settles what all others mean; rows that contradict each other settle nothing.
 #[derive(Debug)]
 pub(crate) struct Orders {
@@ -56,7 +50,7 @@ impl Orders {
         }
     }
 
-    /// Whether a text since the last call could not be read before more of the document is.
+    /// True where a text since the last call could not be read before more of the document is.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.waiting.take()
     }
@@ -69,8 +63,8 @@ impl Orders {
     #[cold]
     fn uncommon(&self, text: &str) -> Result<Timestamp, &'static str> {
         let readings = match forms::read(text)? {
-            Reading::Certain(time) => return Ok(time),
-            Reading::Numbers(readings) => readings,
+            TimeReading::Certain(time) => return Ok(time),
+            TimeReading::Numbers(readings) => readings,
         };
         let own = possible(readings);
         if own == 0 {

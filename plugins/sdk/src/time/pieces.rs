@@ -1,8 +1,8 @@
 //! Cuts a text into the pieces that a time is made of: numbers, words and marks.
 
-/// What a time is made of.
+/// A part of a text that says a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(super) enum TimePiece<'a> {
     /// Digits.
     Number(&'a str),
     /// Letters, in any script.
@@ -13,13 +13,13 @@ pub(super) enum Piece<'a> {
 
 /// The pieces of a text that have not been read.
 #[derive(Clone)]
-pub(super) struct Pieces<'a> {
+pub(super) struct TimePieces<'a> {
     /// Each piece, and whether white space stands before it.
-    all: Vec<(Piece<'a>, bool)>,
+    all: Vec<(TimePiece<'a>, bool)>,
     at: usize,
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> TimePieces<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let (mut all, mut rest, mut spaced) = (Vec::new(), text, false);
         while let Some(first) = rest.chars().next() {
@@ -35,25 +35,26 @@ impl<'a> Pieces<'a> {
             let (piece, after) = rest.split_at(end.max(first.len_utf8()));
             rest = after;
             let piece = match first {
-                '0'..='9' => Piece::Number(piece),
-                c if c.is_alphabetic() => Piece::Word(piece),
+                '0'..='9' => TimePiece::Number(piece),
+                c if c.is_alphabetic() => TimePiece::Word(piece),
                 c if c.is_whitespace() => {
                     spaced = true;
                     continue;
                 }
                 c if is_invisible(c) => continue,
-                '\u{2212}' => Piece::Mark('-'),
-                '\u{2019}' => Piece::Mark('\''),
-                mark => Piece::Mark(mark),
+                '\u{2212}' => TimePiece::Mark('-'),
+                '\u{2019}' => TimePiece::Mark('\''),
+                mark => TimePiece::Mark(mark),
             };
             all.push((piece, std::mem::take(&mut spaced)));
         }
-        Pieces { all, at: 0 }
+        TimePieces { all, at: 0 }
     }
 
     /// Leaves out quotes or brackets around everything.
     pub(super) fn without_enclosure(mut self) -> Self {
-        if let ([(Piece::Mark(open), _), .., (Piece::Mark(close), _)], true) = (self.all.as_slice(), self.at == 0)
+        if let ([(TimePiece::Mark(open), _), .., (TimePiece::Mark(close), _)], true) =
+            (self.all.as_slice(), self.at == 0)
             && matches!((open, close), ('[', ']') | ('(', ')') | ('"', '"') | ('\'', '\''))
         {
             self.all.pop();
@@ -64,10 +65,10 @@ impl<'a> Pieces<'a> {
 
     /// Makes two of the number that comes next.
     pub(super) fn split(&mut self, digits: usize) {
-        if let Some((Piece::Number(number), spaced)) = self.all.get(self.at).copied()
+        if let Some((TimePiece::Number(number), spaced)) = self.all.get(self.at).copied()
             && let Some((first, second)) = number.split_at_checked(digits)
         {
-            let both = [(Piece::Number(first), spaced), (Piece::Number(second), false)];
+            let both = [(TimePiece::Number(first), spaced), (TimePiece::Number(second), false)];
             self.all.splice(self.at..=self.at, both);
         }
     }
@@ -77,12 +78,12 @@ impl<'a> Pieces<'a> {
     }
 
     /// The piece that comes so many later than the next one.
-    pub(super) fn peek(&self, later: usize) -> Option<Piece<'a>> {
+    pub(super) fn peek(&self, later: usize) -> Option<TimePiece<'a>> {
         self.all.get(self.at + later).map(|(piece, _)| *piece)
     }
 
-    /// That piece, if no white space is before it.
-    pub(super) fn peek_joined(&self, later: usize) -> Option<Piece<'a>> {
+    /// The piece that comes so many later, if no white space is before it.
+    pub(super) fn peek_joined(&self, later: usize) -> Option<TimePiece<'a>> {
         match self.all.get(self.at + later) {
             Some((piece, false)) => Some(*piece),
             _ => None,
@@ -95,14 +96,14 @@ impl<'a> Pieces<'a> {
 
     /// Takes a mark, if it comes next.
     pub(super) fn mark(&mut self, mark: char) -> bool {
-        let is_next = self.peek(0) == Some(Piece::Mark(mark));
+        let is_next = self.peek(0) == Some(TimePiece::Mark(mark));
         self.at += usize::from(is_next);
         is_next
     }
 
     /// Takes a word, if it comes next in any case.
     pub(super) fn word(&mut self, word: &str) -> bool {
-        let is_next = matches!(self.peek(0), Some(Piece::Word(next)) if next.eq_ignore_ascii_case(word));
+        let is_next = matches!(self.peek(0), Some(TimePiece::Word(next)) if next.eq_ignore_ascii_case(word));
         self.at += usize::from(is_next);
         is_next
     }
@@ -110,7 +111,7 @@ impl<'a> Pieces<'a> {
     /// Takes a number of so many digits, if one comes next.
     pub(super) fn number(&mut self, least: usize, most: usize) -> Option<i64> {
         match self.peek(0)? {
-            Piece::Number(digits) if (least..=most).contains(&digits.len()) => {
+            TimePiece::Number(digits) if (least..=most).contains(&digits.len()) => {
                 self.at += 1;
                 digits.parse().ok()
             }

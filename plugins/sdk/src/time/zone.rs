@@ -1,7 +1,7 @@
 //! Zones: offsets, and the names that mean one offset only.
 
-use super::pieces::{Piece, Pieces};
-use super::{NO_SUCH_TIME, OTHER_ZONE, UNKNOWN_FORM, offset};
+use super::civil::{NO_SUCH_TIME, OTHER_ZONE, UNKNOWN_FORM, offset};
+use super::pieces::{TimePiece, TimePieces};
 
 /// How UTC is called; an offset may follow.
 const UTC: [&str; 6] = ["utc", "gmt", "z", "ut", "zulu", "coordinated universal time"];
@@ -39,15 +39,15 @@ const NAMES: [(&str, i64); 29] = [
     ("central european summer time", 2),
 ];
 
-impl Pieces<'_> {
+impl TimePieces<'_> {
     /// Seconds ahead of UTC, if a zone comes next.
     pub(super) fn zone(&mut self) -> Result<Option<i64>, &'static str> {
         let zone = match self.peek(0) {
-            Some(Piece::Mark('+' | '-')) => Some(self.offset()?),
-            Some(Piece::Word(_)) => {
+            Some(TimePiece::Mark('+' | '-')) => Some(self.offset()?),
+            Some(TimePiece::Word(_)) => {
                 let name = self.zone_name();
                 Some(match (UTC.contains(&name.as_str()), self.peek(0)) {
-                    (true, Some(Piece::Mark('+' | '-'))) => self.offset()?,
+                    (true, Some(TimePiece::Mark('+' | '-'))) => self.offset()?,
                     (true, _) => 0,
                     _ => of_name(&name).ok_or(OTHER_ZONE)?,
                 })
@@ -55,19 +55,19 @@ impl Pieces<'_> {
             _ => None,
         };
         // A name beside an offset must not say something else.
-        if let (Some(zone), Some(Piece::Word(_))) = (zone, self.peek(0))
+        if let (Some(zone), Some(TimePiece::Word(_))) = (zone, self.peek(0))
             && of_name(&self.zone_name()) != Some(zone)
         {
             return Err(OTHER_ZONE);
         }
-        let (Some(Piece::Mark(open)), Some(close)) = (self.peek(0), self.closing()) else {
+        let (Some(TimePiece::Mark(open)), Some(close)) = (self.peek(0), self.closing()) else {
             return Ok(zone);
         };
         self.skip(1);
         let named = match zone {
             // Java and browsers put a place or a name behind the offset that it had then.
             Some(zone) => {
-                while self.peek(0).is_some_and(|piece| piece != Piece::Mark(close)) {
+                while self.peek(0).is_some_and(|piece| piece != TimePiece::Mark(close)) {
                     self.skip(1);
                 }
                 zone
@@ -82,11 +82,11 @@ impl Pieces<'_> {
         }
     }
 
-    /// What closes the bracket that comes next.
+    /// The bracket that closes the one that comes next.
     fn closing(&self) -> Option<char> {
         match self.peek(0)? {
-            Piece::Mark('(') => Some(')'),
-            Piece::Mark('[') => Some(']'),
+            TimePiece::Mark('(') => Some(')'),
+            TimePiece::Mark('[') => Some(']'),
             _ => None,
         }
     }
@@ -96,14 +96,14 @@ impl Pieces<'_> {
         let mut name = String::new();
         loop {
             let joint = match (self.peek(0), self.peek(1)) {
-                (Some(Piece::Word(_)), _) if name.is_empty() => "",
-                (Some(Piece::Word(_)), _) => " ",
-                (Some(Piece::Mark('/')), Some(Piece::Word(_))) if !name.is_empty() => "/",
-                (Some(Piece::Mark('-')), Some(Piece::Word(_))) if !name.is_empty() => "-",
+                (Some(TimePiece::Word(_)), _) if name.is_empty() => "",
+                (Some(TimePiece::Word(_)), _) => " ",
+                (Some(TimePiece::Mark('/')), Some(TimePiece::Word(_))) if !name.is_empty() => "/",
+                (Some(TimePiece::Mark('-')), Some(TimePiece::Word(_))) if !name.is_empty() => "-",
                 _ => return name,
             };
             self.skip(usize::from(joint == "/" || joint == "-"));
-            if let Some(Piece::Word(word)) = self.peek(0) {
+            if let Some(TimePiece::Word(word)) = self.peek(0) {
                 name += joint;
                 name += &word.to_lowercase();
                 self.skip(1);
@@ -116,11 +116,13 @@ impl Pieces<'_> {
         let sign = if self.mark('-') { b'-' } else { b'+' };
         self.skip(usize::from(sign == b'+'));
         let (hours, minutes) = match (self.peek_joined(0), self.peek_joined(1), self.peek_joined(2)) {
-            (Some(Piece::Number(hours)), Some(Piece::Mark(':')), Some(Piece::Number(minutes))) if hours.len() <= 2 => {
+            (Some(TimePiece::Number(hours)), Some(TimePiece::Mark(':')), Some(TimePiece::Number(minutes)))
+                if hours.len() <= 2 =>
+            {
                 self.skip(3);
                 (hours, minutes)
             }
-            (Some(Piece::Number(both)), ..) => {
+            (Some(TimePiece::Number(both)), ..) => {
                 self.skip(1);
                 if both.len() > 2 { both.split_at(2) } else { (both, "00") }
             }

@@ -112,7 +112,7 @@ impl Guest for Hostile {
     }
 }
 
-/// What can go wrong in any call.
+/// The ways to go wrong in any call.
 fn anywhere(behaviour: &str) {
     match behaviour {
         "loop" => loop {

@@ -13,7 +13,7 @@ use plugin_sdk::table::{Reason, Row, Table};
 use plugin_sdk::window::Days;
 use plugin_sdk::*;
 
-/// What is written over.
+/// Memory that is written over.
 static SKILL: [u8; 17] = *b"skill:reads-none\0";
 
 /// The report.
@@ -81,7 +81,7 @@ fn event(row: Row<'_>) -> Result<Event<'_>, Reason> {
     if reads {
         Ok(event)
     } else {
-        Err("the time is in no known form".into())
+        Err("unknown time format".into())
     }
 }
 

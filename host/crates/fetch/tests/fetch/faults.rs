@@ -461,7 +461,7 @@ async fn every_fault_in_every_phase_ends_as_documented() {
     canary.assert_untouched();
 }
 
-async fn tls(flaw: CertificateFlaw) -> (simulator::Running, tempfile::NamedTempFile) {
+async fn tls(flaw: CertificateFlaw) -> (simulator::RunningSimulator, tempfile::NamedTempFile) {
     let scenario = Scenario {
         certificate: flaw,
         ..Scenario::default()

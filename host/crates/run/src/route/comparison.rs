@@ -2,14 +2,7 @@
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
-/// A member of an event held against a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comparison {
-    /// The member's name.
-    pub member: String,
-    /// The text.
-    pub text: String,
-}
+use super::possible::Comparison;
 
 /// Every comparison in the expression, from left to right.
 pub(super) fn all(expression: &IdedExpr) -> Vec<Comparison> {

@@ -10,12 +10,11 @@ use std::fmt;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::{Context, ExecutionError, Program, Value};
 
+use super::condition_error::ConditionError;
+use super::{Comparison, Possible, comparison, reach};
 use event::cells::Cell;
 use event::flat::Flat;
 use event::{Activity, Collected, Event, Outcome, Principal, Product, Provenance};
-
-/// What a condition may speak of.
-pub const NAMES: &[&str] = event::flat::NAMES;
 
 /// Bytes of a condition, and macros that loop within one another: an event shall not take longer than its delivery.
 const LONGEST: usize = 4096;
@@ -30,26 +29,11 @@ pub struct Condition {
     failures: u64,
 }
 
-/// What is wrong with a condition, and where in it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
-pub struct ConditionError {
-    /// The line in the condition, from 1.
-    pub line: usize,
-    /// The column in that line, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub problem: String,
-    /// The name that no event has, where that is what is wrong.
-    pub unknown: Option<String>,
-}
-
 impl Condition {
     /// Compiles a condition, and tries it on an event to see that it yields true or false.
     pub fn compile(source: &str) -> Result<Self, ConditionError> {
         let at_start = |problem: String| ConditionError {
-            line: 1,
-            column: 1,
+            place: Some((1, 1)),
             problem,
             unknown: None,
         };
@@ -60,8 +44,10 @@ impl Condition {
             let first = errors.errors.first();
             let (line, column) = first.map_or((1, 1), |error| error.pos);
             ConditionError {
-                line: usize::try_from(line).unwrap_or(1).max(1),
-                column: usize::try_from(column).unwrap_or(1).max(1),
+                place: Some((
+                    usize::try_from(line).unwrap_or(1).max(1),
+                    usize::try_from(column).unwrap_or(1).max(1),
+                )),
                 problem: first.map_or_else(|| "it cannot be read".into(), |error| unreadable(&error.msg)),
                 unknown: None,
             }
@@ -76,7 +62,7 @@ impl Condition {
         walk(
             program.expression(),
             &mut Vec::new(),
-            &mut |name, place| match NAMES.iter().find(|known| **known == name) {
+            &mut |name, place| match event::flat::NAMES.iter().find(|known| **known == name) {
                 Some(known) if !names.contains(known) => names.push(*known),
                 Some(_) => {}
                 None => {
@@ -130,13 +116,13 @@ impl Condition {
     }
 
     /// Whether one of the possible events may fulfil it. Where that cannot be told, it may.
-    pub fn reachable(&self, possible: &super::Possible<'_>) -> bool {
-        super::reach::reachable(Some(self.program.expression()), possible)
+    pub fn reachable(&self, possible: &Possible<'_>) -> bool {
+        reach::reachable(self.program.expression(), possible)
     }
 
     /// Every comparison of a member with a fixed text.
-    pub fn comparisons(&self) -> Vec<super::Comparison> {
-        super::comparison::all(self.program.expression())
+    pub fn comparisons(&self) -> Vec<Comparison> {
+        comparison::all(self.program.expression())
     }
 
     fn evaluate(&self, event: &Event, provenance: &Provenance) -> Result<Value, ExecutionError> {
@@ -211,9 +197,10 @@ fn loops_of(entry: &EntryExpr) -> usize {
 fn mistake(program: &Program, source: &str, node: u64, problem: String) -> ConditionError {
     let offset = program.source_info().offset_for(node).map_or(0, |(start, _)| start);
     let before: String = source.chars().take(usize::try_from(offset).unwrap_or(0)).collect();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     ConditionError {
-        line: before.matches('\n').count() + 1,
-        column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+        place: Some((line, column)),
         problem,
         unknown: None,
     }
@@ -397,7 +384,7 @@ mod tests {
         ] {
             let error = Condition::compile(source).unwrap_err();
             assert!(error.problem.contains(part), "{source}: {error:?}");
-            assert_eq!((error.line, error.column), (line, column), "{source}: {error:?}");
+            assert_eq!(error.place, Some((line, column)), "{source}: {error:?}");
         }
         let unknown = Condition::compile("outcom == 1").unwrap_err().unknown;
         assert_eq!(unknown.as_deref(), Some("outcom"));

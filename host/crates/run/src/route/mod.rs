@@ -3,17 +3,30 @@
 //! A [`Route`] names sinks and what it asks of an event; an event goes wherever any route sends it, once. A [`Router`]
 //! is the routes of a run, with places in the list of its sinks for names.
 
+#[cfg(feature = "conditions")]
 mod comparison;
+#[cfg(feature = "conditions")]
 mod condition;
+mod condition_error;
+#[cfg(not(feature = "conditions"))]
+mod no_condition;
+mod possible;
+#[cfg(feature = "conditions")]
 mod reach;
 pub mod repertoire;
 
-pub use comparison::Comparison;
-pub use condition::{Condition, ConditionError, NAMES};
-pub use reach::Possible;
+#[cfg(feature = "conditions")]
+pub use condition::Condition;
+pub use condition_error::ConditionError;
+#[cfg(not(feature = "conditions"))]
+pub use no_condition::Condition;
+pub use possible::{Comparison, Possible};
 pub use repertoire::Repertoire;
 
 use event::{Event, Outcome, Provenance};
+
+/// The names of an event's members that a condition may speak of.
+pub const NAMES: &[&str] = event::flat::NAMES;
 
 /// What an event must be to take a route; what is left out does not restrict.
 #[derive(Debug, Default)]

@@ -22,7 +22,7 @@ pub(super) const PATTERN_BYTES: usize = 256 << 10;
 
 /// A pattern is compiled and then run over texts: dearer than other values.
 const PATTERN_STEPS: u64 = 100;
-/// What is not evaluated otherwise must be known first: everything beside it is compiled and evaluated again.
+/// Keywords that need to know what else is evaluated: everything beside it is compiled and evaluated again.
 const UNEVALUATED_TIMES: u64 = 4;
 
 /// Keywords (JSON Schema 2020-12, and those of earlier drafts) whose value is a schema, or a list of schemas.
@@ -58,7 +58,7 @@ pub(crate) fn read(text: &str) -> Result<(Value, u64), String> {
     }
     let schema = match serde_json::from_str(text) {
         Ok(schema @ (Value::Object(_) | Value::Bool(_))) => schema,
-        _ => return Err("`config-schema` is no JSON Schema".to_owned()),
+        _ => return Err("`config-schema` is not a JSON Schema".to_owned()),
     };
     let steps = steps(&schema).map_err(|reason| format!("`config-schema` {reason}"))?;
     Ok((schema, steps))
@@ -116,7 +116,7 @@ struct Count<'a> {
     root: &'a Value,
     /// Targets of references that were counted, by their pointers.
     known: HashMap<String, Cost>,
-    /// Those that are being counted.
+    /// Pointers of the targets that are being counted.
     open: HashSet<String>,
 }
 

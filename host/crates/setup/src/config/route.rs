@@ -75,7 +75,10 @@ impl Config {
                     .unknown
                     .as_deref()
                     .and_then(|name| nearest(name, route::NAMES.iter().copied()));
-                let (line, column) = route.place(text, &error);
+                let Some(place) = error.place else {
+                    return Err(wrong("when", error.to_string(), None));
+                };
+                let (line, column) = route.place(text, place);
                 return Err(ConfigError::Syntax {
                     file: None,
                     line: Some(line),
@@ -89,21 +92,23 @@ impl Config {
 }
 
 impl Route {
-    /// Line and column of a mistake in the file.
-    fn place(&self, text: &str, error: &ConditionError) -> (usize, usize) {
+    /// Line and column in the file of a place in the condition.
+    fn place(&self, text: &str, (line, column): (usize, usize)) -> (usize, usize) {
         let span = self.when.as_ref().map(toml::Spanned::span).unwrap_or_default();
         let (before, value) = text.split_at_checked(span.start).unwrap_or((text, ""));
-        let line = before.matches('\n').count() + error.line;
+        let first = before.matches('\n').count();
+        let is_first = line == 1;
+        let line = first + line;
         let quotes = match value {
-            value if value.starts_with("\"\"\"\n") || value.starts_with("'''\n") => return (line + 1, error.column),
+            value if value.starts_with("\"\"\"\n") || value.starts_with("'''\n") => return (line + 1, column),
             value if value.starts_with("\"\"\"") || value.starts_with("'''") => 3,
             _ => 1,
         };
-        if error.line > 1 {
-            return (line, error.column);
+        if !is_first {
+            return (line, column);
         }
         let start = before.rsplit('\n').next().unwrap_or_default().chars().count();
-        (line, start + quotes + error.column)
+        (line, start + quotes + column)
     }
 }
 

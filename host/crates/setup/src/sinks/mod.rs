@@ -242,7 +242,7 @@ impl SinkSetup<'_> {
         for (number, set) in routes.iter().enumerate() {
             let mut route = set
                 .compile()
-                .map_err(|error| SetupError::usage(format!("routes[{number}].when, column {}: {error}", error.column)))
+                .map_err(|error| SetupError::usage(format!("routes[{number}].when: {error}")))
                 .map_err(|failure| failure.read_from(self.opener.config))?;
             if !route.serves(report) {
                 continue;

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use super::*;
 
-async fn get(running: &Running, path: &str) -> Answer {
+async fn get(running: &RunningSimulator, path: &str) -> Answer {
     raw(running, "GET", path, &[("Authorization", "Bearer demo-token")], "").await
 }
 
 /// A query, percent-encoded.
-async fn query(running: &Running, parameters: &[(&str, &str)]) -> Answer {
+async fn query(running: &RunningSimulator, parameters: &[(&str, &str)]) -> Answer {
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(parameters)
         .finish();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Running, Scenario, Simulator};
+use super::{RunningSimulator, Scenario, Simulator};
 
 const NOW: &str = "now=2025-07-03T12:00:00Z";
 
@@ -21,7 +21,7 @@ struct Answer {
     status: u16,
     head: String,
     body: Vec<u8>,
-    /// Whether the body was as long as promised.
+    /// True where the body was as long as promised.
     complete: bool,
 }
 
@@ -56,12 +56,12 @@ impl Answer {
     }
 }
 
-async fn start(scenario: &str) -> Running {
+async fn start(scenario: &str) -> RunningSimulator {
     let scenario: Scenario = format!("{NOW},{scenario}").parse().unwrap();
     Simulator::start(scenario, 0, false).await.unwrap()
 }
 
-async fn raw(running: &Running, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+async fn raw(running: &RunningSimulator, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let url = running.url();
     let mut stream = TcpStream::connect(("127.0.0.1", url.port().unwrap())).await.unwrap();
     let mut request = format!(
@@ -115,7 +115,7 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-async fn ask(running: &Running, method: &str, path: &str) -> Answer {
+async fn ask(running: &RunningSimulator, method: &str, path: &str) -> Answer {
     raw(
         running,
         method,
@@ -126,7 +126,7 @@ async fn ask(running: &Running, method: &str, path: &str) -> Answer {
     .await
 }
 
-async fn submit(running: &Running, from: &str, to: &str, name: &str) -> Answer {
+async fn submit(running: &RunningSimulator, from: &str, to: &str, name: &str) -> Answer {
     let headers = [
         ("Authorization", basic("demo.user", "demo-password")),
         (
@@ -152,7 +152,7 @@ fn path_of(href: &str) -> String {
 }
 
 /// Submits, polls until done and downloads.
-async fn report(running: &Running, from: &str, to: &str) -> Answer {
+async fn report(running: &RunningSimulator, from: &str, to: &str) -> Answer {
     let submitted = submit(running, from, to, "r.csv").await;
     let status = path_of(&submitted.links()[1].1);
     while ask(running, "GET", &status).await.json()["status"] == -1 {}

@@ -6,7 +6,7 @@ use super::*;
 
 const LOGIN: &str = "/interop/rest/security/v1/report/userloginreport";
 
-async fn post(running: &Running, path: &str, body: &str) -> Answer {
+async fn post(running: &RunningSimulator, path: &str, body: &str) -> Answer {
     let headers = [
         ("Authorization", "Bearer demo-token"),
         ("Content-Type", "application/json"),
@@ -14,7 +14,7 @@ async fn post(running: &Running, path: &str, body: &str) -> Answer {
     raw(running, "POST", path, &headers, body).await
 }
 
-async fn done(running: &Running, submitted: &Answer) -> Answer {
+async fn done(running: &RunningSimulator, submitted: &Answer) -> Answer {
     let status = path_of(&submitted.links()[1].1);
     loop {
         let answer = ask(running, "GET", &status).await;

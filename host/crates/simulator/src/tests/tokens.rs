@@ -10,11 +10,11 @@ const PUBLIC: &str = include_str!("keys/client.pub.pem");
 /// The simulator's clock, in seconds.
 const CLOCK: i64 = 1_751_544_000;
 
-async fn token(running: &Running, authorization: Option<&str>, form: &[(&str, &str)]) -> Answer {
+async fn token(running: &RunningSimulator, authorization: Option<&str>, form: &[(&str, &str)]) -> Answer {
     post(running, "/oauth2/v1/token", authorization, form).await
 }
 
-async fn post(running: &Running, path: &str, authorization: Option<&str>, form: &[(&str, &str)]) -> Answer {
+async fn post(running: &RunningSimulator, path: &str, authorization: Option<&str>, form: &[(&str, &str)]) -> Answer {
     let mut headers = vec![("Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")];
     headers.extend(authorization.map(|value| ("Authorization", value)));
     let body = url::form_urlencoded::Serializer::new(String::new())
@@ -24,7 +24,7 @@ async fn post(running: &Running, path: &str, authorization: Option<&str>, form: 
 }
 
 /// The HTTP status of a request with an access token.
-async fn knock(running: &Running, answer: &Answer) -> u16 {
+async fn knock(running: &RunningSimulator, answer: &Answer) -> u16 {
     let authorization = format!("Bearer {}", answer.json()["access_token"].as_str().unwrap());
     raw(
         running,
@@ -50,7 +50,7 @@ fn jwt(kid: Option<&str>, claims: &Value) -> String {
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_rsa_pem(PRIVATE).unwrap()).unwrap()
 }
 
-async fn start_with_key(scenario: &str) -> Running {
+async fn start_with_key(scenario: &str) -> RunningSimulator {
     let mut scenario: Scenario = format!("{NOW},{scenario}").parse().unwrap();
     scenario.oauth.public_key = Some(PUBLIC.to_owned());
     Simulator::start(scenario, 0, false).await.unwrap()

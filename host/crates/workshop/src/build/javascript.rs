@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{tool, world};
+use super::tool;
+use super::world::world;
 use crate::{Project, WorkshopError};
 
 const TOOL: &str = "componentize-js";

@@ -2,35 +2,32 @@
 //! then puts it in its place.
 
 mod javascript;
+mod options;
 mod python;
 mod rust;
 mod tool;
+mod world;
+
+pub use options::Options;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use super::{Language, Project, WorkshopError};
-use sandbox::{Inspection, Plugin, PluginKind, Sandbox};
+use sandbox::{Inspection, Plugin, Sandbox};
 
-/// How to build.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// Leave WASI in, so that what a Python plugin prints reaches the log. Other languages have none to leave.
-    pub debug: bool,
-}
-
-/// What was built.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Built {
     /// The component, loaded.
     pub plugin: Plugin,
-    /// What it is.
+    /// The component's description.
     pub about: Inspection,
     /// How long the language's tool took.
     pub tool: Duration,
     /// How long the sandbox took to compile it.
     pub compile: Duration,
-    /// What the tool said.
+    /// The tool's own output.
     pub output: String,
 }
 
@@ -77,17 +74,6 @@ pub fn build(
         compile,
         output,
     })
-}
-
-/// The world and the module that a project of a language other than Rust is built from. Only `plugin.toml` says which.
-fn world(project: &Project) -> Result<(String, &'static str), WorkshopError> {
-    let kind: PluginKind = project.kind.ok_or_else(|| {
-        WorkshopError::project(
-            "the project does not say whether it is a report or a sink",
-            "add `kind` to plugin.toml",
-        )
-    })?;
-    Ok((format!("{}-plugin", kind.interface()), kind.interface()))
 }
 
 /// Bytes for people.

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Options, tool, world};
+use super::options::Options;
+use super::tool;
+use super::world::world;
 use crate::template::COMPONENTIZE_PY;
 use crate::{Project, WorkshopError};
 

@@ -79,7 +79,7 @@ fn artifact(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
         .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
-/// What cargo says to machines is no message for people.
+/// The messages of cargo for people: those for machines are left out.
 fn without_json(error: WorkshopError) -> WorkshopError {
     match error {
         WorkshopError::Build { tool, name, output } => WorkshopError::Build {

@@ -45,7 +45,7 @@ pub(super) fn run(
     })
 }
 
-/// What it said; cargo's stdout is for machines.
+/// The output of a tool; cargo's stdout is for machines.
 pub(super) fn said(output: &Output, stdout_too: bool) -> String {
     let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
     if stdout_too {

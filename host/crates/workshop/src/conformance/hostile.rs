@@ -115,7 +115,7 @@ pub(super) fn garbage() -> Vec<(&'static str, Vec<u8>)> {
         ("noise", noise.take(32 << 10).collect()),
         ("zeros", vec![0; 32 << 10]),
         (
-            "bytes that are no UTF-8",
+            "bytes that are not UTF-8",
             b"\xff\xfe\xc3\x28,\xe2\x82\n\xf0\x28\x8c\xbc\n".repeat(100),
         ),
         ("an empty line", b"\n".to_vec()),

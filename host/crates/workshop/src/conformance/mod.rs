@@ -2,22 +2,14 @@
 //! documents of theirs.
 
 mod hostile;
+mod material;
 mod report;
 mod sink;
 
-use super::findings::{Failed, Finding, Found, crashed, failed, fine};
-use sandbox::{Document, Plugin, PluginError, PluginKind};
+pub(super) use material::Material;
 
-/// What a plugin is tried with.
-#[derive(Default)]
-pub(super) struct Material {
-    /// The name that the project gives it.
-    pub(super) name: Option<String>,
-    /// Documents that a report is known to read.
-    pub(super) documents: Vec<(Document, Vec<u8>)>,
-    /// A configuration that a sink is known to take.
-    pub(super) config: Option<String>,
-}
+use super::findings::{CheckOutcome, Failed, Finding, crashed, failed, fine};
+use sandbox::{Plugin, PluginError, PluginKind};
 
 /// Runs every check for the plugin's kind.
 pub(super) fn run(plugin: &Plugin, material: &Material, tell: &mut dyn FnMut(Finding)) -> Result<(), PluginError> {
@@ -32,7 +24,7 @@ pub(super) fn run(plugin: &Plugin, material: &Material, tell: &mut dyn FnMut(Fin
     Ok(())
 }
 
-fn same_description(plugin: &Plugin) -> Result<Found, Failed> {
+fn same_description(plugin: &Plugin) -> Result<CheckOutcome, Failed> {
     if plugin.describes_itself_alike().map_err(crashed("describe"))? {
         return fine();
     }
@@ -42,7 +34,7 @@ fn same_description(plugin: &Plugin) -> Result<Found, Failed> {
     )
 }
 
-fn same_name(plugin: &Plugin, name: &str) -> Result<Found, Failed> {
+fn same_name(plugin: &Plugin, name: &str) -> Result<CheckOutcome, Failed> {
     if plugin.name() == name {
         return fine();
     }

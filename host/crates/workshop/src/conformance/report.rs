@@ -1,8 +1,9 @@
 //! What any report plugin must do.
 
-use super::{Material, hostile};
+use super::hostile;
+use super::material::Material;
 use crate::check::wanted;
-use crate::findings::{Failed, Finding, Found, crashed, failed, fine};
+use crate::findings::{CheckOutcome, Failed, Finding, crashed, failed, fine};
 use crate::golden::{Chunks, diff, parse, plain_request};
 use sandbox::{Document, Fetch, Grants, PluginError, ReportPlugin};
 
@@ -37,7 +38,7 @@ pub(super) fn run(mut plugin: ReportPlugin, material: &Material, tell: &mut dyn 
     for (name, check) in checks {
         if documents.is_empty() {
             let reason = "no case in tests/ that can be read";
-            tell(Finding::new(name, Ok(Found::Skipped(reason.to_owned()))));
+            tell(Finding::new(name, Ok(CheckOutcome::Skipped(reason.to_owned()))));
             continue;
         }
         let outcome = documents
@@ -49,7 +50,7 @@ pub(super) fn run(mut plugin: ReportPlugin, material: &Material, tell: &mut dyn 
 
 type Check = fn(&ReportPlugin, &Document, &[u8]) -> Result<(), Failed>;
 
-fn plan_twice(plugin: &mut ReportPlugin) -> Result<Found, Failed> {
+fn plan_twice(plugin: &mut ReportPlugin) -> Result<CheckOutcome, Failed> {
     let request = plain_request().map_err(|error| (error, "this is an error of the host".to_owned()))?;
     let plan = |plugin: &mut ReportPlugin| match plugin.plan(&request) {
         // A report may need a parameter; it must say so each time.
@@ -62,8 +63,8 @@ fn plan_twice(plugin: &mut ReportPlugin) -> Result<Found, Failed> {
     failed("two calls gave two plans", PURE)
 }
 
-/// What the plans of all cases ask for, and what the plugin's user has to allow.
-fn requests(plugin: &mut ReportPlugin, material: &Material) -> Result<Found, Failed> {
+/// The requests of the plans of all cases, and the grants that the plugin's user has to give.
+fn requests(plugin: &mut ReportPlugin, material: &Material) -> Result<CheckOutcome, Failed> {
     let plain = plain_request().map_err(|error| (error, "this is an error of the host".to_owned()))?;
     let cases = material.documents.iter().map(|(document, _)| &document.request);
     let mut missing = Vec::new();
@@ -78,7 +79,7 @@ fn requests(plugin: &mut ReportPlugin, material: &Material) -> Result<Found, Fai
             told.push(grant);
         }
     }
-    Ok(Found::Ok(wanted(&told)))
+    Ok(CheckOutcome::Ok(wanted(&told)))
 }
 
 fn parse_twice(plugin: &ReportPlugin, document: &Document, bytes: &[u8]) -> Result<(), Failed> {

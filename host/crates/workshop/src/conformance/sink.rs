@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Material, hostile};
-use crate::findings::{Failed, Finding, Found, crashed, failed, fine};
+use super::hostile;
+use super::material::Material;
+use crate::findings::{CheckOutcome, Failed, Finding, crashed, failed, fine};
 use event::{Encoding, Event, Product, Provenance};
 use sandbox::{Body, Delivery, Encoder, HttpResponse, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
 
-/// What servers answer, and whether events may count as delivered then.
+/// Statuses that servers answer with; events may count as delivered only below the first error.
 const STATUSES: &[u16] = &[200, 202, 400, 401, 403, 404, 413, 429, 500, 503];
 const FIRST_ERROR: u16 = 400;
 const BODIES: &[&[u8]] = &[
@@ -25,7 +26,7 @@ pub(super) fn run(plugin: &SinkPlugin, material: &Material, tell: &mut dyn FnMut
     tell(Finding::new("describe: the schema", tried.schema()));
     tell(Finding::new("open: a wrong configuration", tried.wrong_config()));
     if let Some(reason) = tried.unusable() {
-        tell(Finding::new("encode and verdict", Ok(Found::Skipped(reason))));
+        tell(Finding::new("encode and verdict", Ok(CheckOutcome::Skipped(reason))));
         return;
     }
     tell(Finding::new("encode: the same twice", tried.twice()));
@@ -79,7 +80,7 @@ impl Tried<'_> {
         events
     }
 
-    fn schema(&self) -> Result<Found, Failed> {
+    fn schema(&self) -> Result<CheckOutcome, Failed> {
         let hint = "`config-schema` is a JSON Schema (2020-12) that refers to no other document";
         self.plugin
             .config_mistakes(&json!({}))
@@ -87,7 +88,7 @@ impl Tried<'_> {
         fine()
     }
 
-    fn wrong_config(&self) -> Result<Found, Failed> {
+    fn wrong_config(&self) -> Result<CheckOutcome, Failed> {
         for wrong in ["", "{", "[1]", "null", "\"x\"", "{\"no-such-key\":{\"a\":[1]}}"] {
             let fits = |value| matches!(self.plugin.config_mistakes(&value), Ok(mistakes) if mistakes.is_empty());
             match self.plugin.open(wrong) {
@@ -108,7 +109,7 @@ impl Tried<'_> {
         fine()
     }
 
-    fn twice(&self) -> Result<Found, Failed> {
+    fn twice(&self) -> Result<CheckOutcome, Failed> {
         let events = self.ordinary();
         if self.encode("encode", &events)? == self.encode("encode", &events)? {
             return fine();
@@ -119,12 +120,12 @@ impl Tried<'_> {
         )
     }
 
-    fn no_events(&self) -> Result<Found, Failed> {
+    fn no_events(&self) -> Result<CheckOutcome, Failed> {
         self.encode("encode, no events", &[])?;
         fine()
     }
 
-    fn one_event(&self) -> Result<Found, Failed> {
+    fn one_event(&self) -> Result<CheckOutcome, Failed> {
         for event in self.ordinary() {
             if self
                 .encode("encode, one event", std::slice::from_ref(&event))?
@@ -143,7 +144,7 @@ impl Tried<'_> {
     }
 
     /// Looks for the ids, or else the names, in what is sent.
-    fn order(&self) -> Result<Found, Failed> {
+    fn order(&self) -> Result<CheckOutcome, Failed> {
         let events = self.ordinary();
         let sent = self.encode("encode", &events)?;
         let text: String = sent
@@ -170,7 +171,9 @@ impl Tried<'_> {
                 digest = true;
             }
             if digest {
-                return Ok(Found::Skipped("it counts events that it does not name".to_owned()));
+                return Ok(CheckOutcome::Skipped(
+                    "it counts events that it does not name".to_owned(),
+                ));
             }
             if !places.is_sorted() {
                 return failed(
@@ -180,12 +183,12 @@ impl Tried<'_> {
             }
             return fine();
         }
-        Ok(Found::Skipped(
+        Ok(CheckOutcome::Skipped(
             "neither ids nor names can be seen in what is sent".to_owned(),
         ))
     }
 
-    fn hostile_text(&self) -> Result<Found, Failed> {
+    fn hostile_text(&self) -> Result<CheckOutcome, Failed> {
         for text in hostile::TEXTS {
             self.encode(
                 &format!("encode, {text:?} in every field"),
@@ -200,7 +203,7 @@ impl Tried<'_> {
     }
 
     /// Where an ordinary event makes a number of lines of text, no text in its fields may make it another.
-    fn one_line(&self) -> Result<Found, Failed> {
+    fn one_line(&self) -> Result<CheckOutcome, Failed> {
         let lines = |text: &str| -> Result<Option<usize>, Failed> {
             let sent = self.encode("encode", &[hostile::everywhere(text)])?;
             let mut lines = 0;
@@ -213,8 +216,8 @@ impl Tried<'_> {
             Ok(Some(lines))
         };
         let Some(usual) = lines("x")? else {
-            return Ok(Found::Skipped(
-                "what is sent is no text that ends with a line".to_owned(),
+            return Ok(CheckOutcome::Skipped(
+                "what is sent is not a text that ends with a line".to_owned(),
             ));
         };
         for text in hostile::TEXTS.iter().filter(|text| !text.is_empty()) {
@@ -228,7 +231,7 @@ impl Tried<'_> {
         fine()
     }
 
-    fn statuses(&self) -> Result<Found, Failed> {
+    fn statuses(&self) -> Result<CheckOutcome, Failed> {
         let events = self.ordinary();
         let payload = self.payload(&events);
         let mut asked = false;
@@ -265,11 +268,13 @@ impl Tried<'_> {
         if asked {
             return fine();
         }
-        Ok(Found::Skipped("it sends bytes, and nobody answers those".to_owned()))
+        Ok(CheckOutcome::Skipped(
+            "it sends bytes, and nobody answers those".to_owned(),
+        ))
     }
 }
 
-/// What is sent, whatever it is sent in.
+/// The bytes of a delivery, whatever they are sent in.
 fn content(delivery: &Delivery) -> &[u8] {
     match delivery {
         Delivery::Bytes(bytes) => bytes,

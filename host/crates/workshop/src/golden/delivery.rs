@@ -12,7 +12,7 @@ pub(super) fn written(delivery: &Delivery) -> Value {
     }
 }
 
-/// What was made of an answer, in the one way to write it.
+/// The verdict on an answer, in the one way to write it.
 pub(super) fn verdict(settlement: &Settlement) -> Value {
     let rejected = |rejections: &[ItemRejection]| -> Value {
         let rejections = rejections.iter();

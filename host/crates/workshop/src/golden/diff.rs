@@ -15,7 +15,7 @@ const PAIRS: usize = 4_000_000;
 enum Side {
     Both,
     Expected,
-    Found,
+    CheckOutcome,
 }
 
 /// `-` before a line that is expected only, `+` before one that was found only, with two lines around each.
@@ -39,7 +39,7 @@ pub fn diff(expected: &str, found: &str) -> String {
         let mark = match side {
             Side::Both => ' ',
             Side::Expected => '-',
-            Side::Found => '+',
+            Side::CheckOutcome => '+',
         };
         let _ = writeln!(text, "{mark} {}", shown(line));
     }
@@ -112,7 +112,7 @@ fn steps<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<(Side, &'a str)> {
                 row += 1;
             }
             (_, Some(new)) => {
-                steps.push((Side::Found, new));
+                steps.push((Side::CheckOutcome, new));
                 column += 1;
             }
             _ => break,

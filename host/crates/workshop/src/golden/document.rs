@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use fetch::compact;
 use sandbox::Fetch;
 
-/// What the host makes of a body: where the plan asks for records, one a line.
+/// The document that the host makes of a body: where the plan asks for records, one a line.
 pub(crate) fn document_of(fetch: &Fetch, body: Vec<u8>) -> Result<Vec<u8>, String> {
     match fetch {
         Fetch::Call(call) => match &call.records {

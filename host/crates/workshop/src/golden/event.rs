@@ -1,145 +1,190 @@
 //! Events in golden cases: how a report's are written down, and how a sink's are read.
 
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use event::{Activity, Event, Outcome, Principal};
+use event::Event;
 
 /// An event as a line of `expected.ndjson`: members that say nothing are left out.
 pub(super) fn written(event: &Event) -> Value {
-    let principal = |principal: &Principal| {
-        let mut members = Map::new();
-        members.insert("name".into(), principal.name.clone().into());
-        members.extend(principal.id.clone().map(|id| ("id".into(), id.into())));
-        let display_name = principal.display_name.clone();
-        members.extend(display_name.map(|name| ("display_name".into(), name.into())));
-        Value::from(members)
-    };
-    let time =
-        Timestamp::from_millisecond(event.time).map_or(Value::from(event.time), |time| Value::from(time.to_string()));
-    let attributes: Vec<Value> = event
-        .attributes
-        .iter()
-        .map(|(name, value)| json!([name, value]))
-        .collect();
-    let members = [
-        ("id", event.id.clone().map(Value::from)),
-        ("time", Some(time)),
-        ("activity", Some(event.activity.name().into())),
-        ("outcome", Some(event.outcome.name().into())),
-        ("subject", Some(principal(&event.subject))),
-        ("actor", event.actor.as_ref().map(principal)),
-        ("target", event.target.clone().map(Value::from)),
-        ("source_ip", event.source_ip.clone().map(Value::from)),
-        ("user_agent", event.user_agent.clone().map(Value::from)),
-        ("session", event.session.clone().map(Value::from)),
-        ("service", event.service.clone().map(Value::from)),
-        ("action", event.action.clone().map(Value::from)),
-        ("code", event.code.clone().map(Value::from)),
-        ("message", event.message.clone().map(Value::from)),
-        ("labels", Some(event.labels.clone().into())),
-        ("attributes", Some(attributes.into())),
-    ];
-    let said = members
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(said.collect())
+    let mut members = Map::new();
+    macro_rules! write {
+        ($($name:ident: $kind:ident $bits:tt,)*) => {
+            $(members.extend(write::$kind(&event.$name).map(|value| (stringify!($name).to_owned(), value)));)*
+        };
+    }
+    event_codec::for_each_field!(write);
+    members.into()
 }
 
-/// A line of a sink's `input.ndjson`: the fields of the WIT record by their names there, or as the flat event spells them.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Line {
-    id: Option<String>,
-    time: Time,
-    activity: Activity,
-    outcome: Outcome,
-    subject: Account,
-    actor: Option<Account>,
-    target: Option<String>,
-    #[serde(alias = "source_ip")]
-    source_ip: Option<String>,
-    #[serde(alias = "user_agent")]
-    user_agent: Option<String>,
-    session: Option<String>,
-    service: Option<String>,
-    action: Option<String>,
-    code: Option<String>,
-    message: Option<String>,
-    labels: Option<Vec<String>>,
-    attributes: Option<Attributes>,
+/// The event of a line of a sink's `input.ndjson`: the fields of the WIT record by their names there, or as the flat event
+/// spells them.
+pub(super) fn read(line: &str) -> Result<Event, String> {
+    let mut members = read::Members::of(serde_json::from_str(line).map_err(|error| error.to_string())?)?;
+    macro_rules! read {
+        ($($name:ident: $kind:ident $bits:tt,)*) => {
+            Event {
+                $($name: members.$kind(&stringify!($name).replace('_', "-"))?,)*
+                id_is_derived: false,
+                collected: None,
+                correlation: None,
+            }
+        };
+    }
+    let event = event_codec::for_each_field!(read);
+    members.none_left("an event")?;
+    Ok(event)
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Time {
-    Milliseconds(i64),
-    Text(Timestamp),
+/// A value for each kind of field, if it says something.
+mod write {
+    use jiff::Timestamp;
+    use serde_json::{Map, Value, json};
+
+    use event::{Activity, Outcome, Principal};
+
+    pub(super) fn text(text: &Option<String>) -> Option<Value> {
+        text.as_deref().map(Value::from)
+    }
+
+    pub(super) fn time(time: &i64) -> Option<Value> {
+        Some(Timestamp::from_millisecond(*time).map_or(Value::from(*time), |time| Value::from(time.to_string())))
+    }
+
+    pub(super) fn activity(activity: &Activity) -> Option<Value> {
+        Some(activity.name().into())
+    }
+
+    pub(super) fn outcome(outcome: &Outcome) -> Option<Value> {
+        Some(outcome.name().into())
+    }
+
+    pub(super) fn principal(principal: &Principal) -> Option<Value> {
+        let members = [
+            ("name", Some(Value::from(principal.name.as_str()))),
+            ("id", text(&principal.id)),
+            ("display_name", text(&principal.display_name)),
+        ];
+        let said = members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Some(said.collect::<Map<_, _>>().into())
+    }
+
+    pub(super) fn optional_principal(principal: &Option<Principal>) -> Option<Value> {
+        self::principal(principal.as_ref()?)
+    }
+
+    pub(super) fn texts(texts: &[String]) -> Option<Value> {
+        Some(texts.into())
+    }
+
+    pub(super) fn pairs(pairs: &[(String, String)]) -> Option<Value> {
+        Some(pairs.iter().map(|(name, value)| json!([name, value])).collect())
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Account {
-    name: String,
-    pub id: Option<String>,
-    #[serde(alias = "display_name")]
-    display_name: Option<String>,
-}
+/// A field of each kind, from the members of an object.
+mod read {
+    use std::collections::BTreeMap;
 
-/// An object keeps its names in order only where they are sorted; a list of pairs keeps any.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Attributes {
-    Pairs(Vec<(String, String)>),
-    Object(std::collections::BTreeMap<String, String>),
-}
+    use jiff::Timestamp;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Map, Value};
 
-impl From<Account> for Principal {
-    fn from(account: Account) -> Self {
-        Principal {
-            name: account.name,
-            id: account.id,
-            display_name: account.display_name,
+    use event::{Activity, Outcome, Principal};
+
+    /// The members that have not been read, by the names of the WIT.
+    pub(super) struct Members(Map<String, Value>);
+
+    impl Members {
+        pub(super) fn of(value: Value) -> Result<Members, String> {
+            let Value::Object(members) = value else {
+                return Err("it is not an object".to_owned());
+            };
+            let members = members.into_iter();
+            Ok(Members(
+                members.map(|(name, value)| (name.replace('_', "-"), value)).collect(),
+            ))
+        }
+
+        /// Refuses what no field has read; `of` says what of.
+        pub(super) fn none_left(self, of: &str) -> Result<(), String> {
+            match self.0.keys().next() {
+                None => Ok(()),
+                Some(name) => Err(format!("{of} has no field `{name}`")),
+            }
+        }
+
+        fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
+            let value = self.0.remove(name).filter(|value| !value.is_null());
+            let read = value.map(serde_json::from_value).transpose();
+            read.map_err(|error| format!("`{name}`: {error}"))
+        }
+
+        fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, String> {
+            self.optional(name)?.ok_or_else(|| format!("`{name}` is missing"))
+        }
+
+        pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, String> {
+            self.optional(name)
+        }
+
+        pub(super) fn time(&mut self, name: &str) -> Result<i64, String> {
+            let time = match self.required::<Value>(name)? {
+                Value::String(text) => text.parse().ok().map(Timestamp::as_millisecond),
+                number => number.as_i64(),
+            };
+            time.ok_or_else(|| format!("`{name}` is neither milliseconds nor a time in RFC 3339"))
+        }
+
+        pub(super) fn activity(&mut self, name: &str) -> Result<Activity, String> {
+            self.required(name)
+        }
+
+        pub(super) fn outcome(&mut self, name: &str) -> Result<Outcome, String> {
+            self.required(name)
+        }
+
+        pub(super) fn principal(&mut self, name: &str) -> Result<Principal, String> {
+            (self.optional_principal(name)?).ok_or_else(|| format!("`{name}` is missing"))
+        }
+
+        pub(super) fn optional_principal(&mut self, name: &str) -> Result<Option<Principal>, String> {
+            let Some(value) = self.optional(name)? else {
+                return Ok(None);
+            };
+            let within = |error: String| format!("`{name}`: {error}");
+            let mut members = Members::of(value).map_err(within)?;
+            let principal = Principal {
+                name: members.required("name").map_err(within)?,
+                id: members.text("id").map_err(within)?,
+                display_name: members.text("display-name").map_err(within)?,
+            };
+            members.none_left(&format!("`{name}`"))?;
+            Ok(Some(principal))
+        }
+
+        pub(super) fn texts(&mut self, name: &str) -> Result<Vec<String>, String> {
+            Ok(self.optional(name)?.unwrap_or_default())
+        }
+
+        /// Pairs keep their order; an object's are sorted by name.
+        pub(super) fn pairs(&mut self, name: &str) -> Result<Vec<(String, String)>, String> {
+            match self.0.get(name) {
+                Some(Value::Object(_)) => {
+                    let sorted: BTreeMap<String, String> = self.required(name)?;
+                    Ok(sorted.into_iter().collect())
+                }
+                _ => Ok(self.optional(name)?.unwrap_or_default()),
+            }
         }
     }
 }
 
-/// The event of such a line.
-pub(super) fn read(line: &str) -> Result<Event, String> {
-    let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    Ok(Event {
-        id: line.id,
-        id_is_derived: false,
-        time: match line.time {
-            Time::Milliseconds(time) => time,
-            Time::Text(time) => time.as_millisecond(),
-        },
-        activity: line.activity,
-        outcome: line.outcome,
-        subject: line.subject.into(),
-        actor: line.actor.map(Principal::from),
-        target: line.target,
-        source_ip: line.source_ip,
-        user_agent: line.user_agent,
-        session: line.session,
-        service: line.service,
-        action: line.action,
-        code: line.code,
-        message: line.message,
-        labels: line.labels.unwrap_or_default(),
-        attributes: match line.attributes {
-            Some(Attributes::Pairs(pairs)) => pairs,
-            Some(Attributes::Object(members)) => members.into_iter().collect(),
-            None => Vec::new(),
-        },
-        collected: None,
-        correlation: None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use event::Activity;
+
     use super::*;
 
     #[test]
@@ -163,6 +208,9 @@ mod tests {
             "{}",
             "[]",
             r#"{"time":0,"activity":"logon","outcome":"success","subject":{"name":"a"},"ip":"x"}"#,
+            r#"{"time":0,"activity":"logon","outcome":"success","subject":{"name":"a","mail":"x"}}"#,
+            r#"{"time":0,"activity":"logon","outcome":"success","subject":{"id":"a"}}"#,
+            r#"{"time":"noon","activity":"logon","outcome":"success","subject":{"name":"a"}}"#,
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }

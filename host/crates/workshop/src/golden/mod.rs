@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 
 pub(super) use diff::diff;
 pub(super) use document::document_of;
-pub(super) use report::{Case as ReportCase, Chunks, parse, plain_request};
-pub(super) use sink::Case as SinkCase;
+pub(super) use report::{Chunks, ReportCase, parse, plain_request};
+pub(super) use sink::SinkCase;
 
 use super::WorkshopError;
-use super::findings::{Failed, Found};
+use super::findings::{CheckOutcome, Failed};
 
 /// The folders below `tests/` that hold an `input.*`, sorted.
 pub(super) fn folders(project: &Path) -> Result<Vec<PathBuf>, WorkshopError> {
@@ -68,16 +68,16 @@ fn unreadable(path: &Path, reason: impl std::fmt::Display) -> Failed {
 }
 
 /// Holds what was found against what was expected, or makes it what is expected.
-fn settle(path: &Path, expected: Option<&str>, found: &str, same: bool, bless: bool) -> Result<Found, Failed> {
+fn settle(path: &Path, expected: Option<&str>, found: &str, same: bool, bless: bool) -> Result<CheckOutcome, Failed> {
     if same {
-        return Ok(Found::Ok(String::new()));
+        return Ok(CheckOutcome::Ok(String::new()));
     }
     if bless {
         fs::write(path, found).map_err(|error| unreadable(path, error))?;
-        return Ok(Found::Blessed(path.to_owned()));
+        return Ok(CheckOutcome::Blessed(path.to_owned()));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let hint = "mend the plugin; or `host plugin test --bless` accepts what is found now".to_owned();
+    let hint = "fix the plugin; or `host plugin test --bless` accepts what is found now".to_owned();
     match expected {
         None => Err((format!("there is no {name} yet; found\n{found}"), hint)),
         Some(expected) => Err((

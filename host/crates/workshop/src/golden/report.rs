@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{document_of, event, input, optional, settle, unreadable};
-use crate::findings::{Failed, Found, crashed};
+use crate::findings::{CheckOutcome, Failed, crashed};
 use ::event::Batch;
 use sandbox::{Document, Fault, FaultKind, PluginError, ReportPlugin, Request, Window};
 
@@ -28,7 +28,7 @@ pub(crate) enum Chunks {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct CaseRequest {
     now: Option<Timestamp>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -39,25 +39,25 @@ struct Asked {
 }
 
 /// A case, read.
-pub(crate) struct Case {
-    /// What the parser is told about the document.
+pub(crate) struct ReportCase {
+    /// The document as the parser is told of it.
     pub(crate) document: Document,
-    /// What the parser gets.
+    /// The bytes that the parser gets.
     pub(crate) bytes: Vec<u8>,
 }
 
-impl Case {
+impl ReportCase {
     /// Reads a case's request and document, and has the plugin plan for it.
-    pub(crate) fn read(plugin: &mut ReportPlugin, folder: &Path) -> Result<Case, Failed> {
+    pub(crate) fn read(plugin: &mut ReportPlugin, folder: &Path) -> Result<ReportCase, Failed> {
         let path = folder.join("request.json");
-        let asked: Asked = match optional(&path)? {
+        let asked: CaseRequest = match optional(&path)? {
             Some(text) => serde_json::from_str(&text).map_err(|error| unreadable(&path, error))?,
-            None => Asked::default(),
+            None => CaseRequest::default(),
         };
         let number = asked.fetch;
         let request = asked.request().map_err(|error| unreadable(&path, error))?;
         let fetches = plugin.plan(&request).map_err(|error| {
-            let hint = "the plan of a case must not fail: mend the plugin or request.json".to_owned();
+            let hint = "the plan of a case must not fail: fix the plugin or request.json".to_owned();
             (format!("plan: {error}"), hint)
         })?;
         let fetch = usize::try_from(number).ok().and_then(|number| fetches.get(number));
@@ -71,11 +71,11 @@ impl Case {
             file_name: None,
             length: None,
         };
-        Ok(Case { document, bytes })
+        Ok(ReportCase { document, bytes })
     }
 
     /// Runs it, against `expected.ndjson` of the same folder.
-    pub(crate) fn run(&self, plugin: &ReportPlugin, folder: &Path, bless: bool) -> Result<Found, Failed> {
+    pub(crate) fn run(&self, plugin: &ReportPlugin, folder: &Path, bless: bool) -> Result<CheckOutcome, Failed> {
         let found = parse(plugin, &self.document, &self.bytes, Chunks::Whole).map_err(crashed("the document"))?;
         for size in [1, 7] {
             let other = parse(plugin, &self.document, &self.bytes, Chunks::Of(size))
@@ -105,7 +105,7 @@ fn values(lines: &str) -> Vec<Result<Value, &str>> {
     lines.map(|line| serde_json::from_str(line).map_err(|_| line)).collect()
 }
 
-impl Asked {
+impl CaseRequest {
     fn request(self) -> Result<Request, String> {
         let time = |given: Option<Timestamp>, default: &str| {
             given.map_or_else(|| default.parse().map_err(|error: jiff::Error| error.to_string()), Ok)
@@ -119,7 +119,7 @@ impl Asked {
             for value in values {
                 let text = value
                     .as_str()
-                    .ok_or_else(|| format!("the parameter {name} is no text"))?;
+                    .ok_or_else(|| format!("the parameter {name} is not a text"))?;
                 parameters.push((name.clone(), text.to_owned()));
             }
         }
@@ -137,10 +137,10 @@ impl Asked {
 
 /// The request of a case that asks for nothing.
 pub(crate) fn plain_request() -> Result<Request, String> {
-    Asked::default().request()
+    CaseRequest::default().request()
 }
 
-/// What a parser makes of a document, as the lines of `expected.ndjson`. A fault is a line; any other error is not.
+/// The events and rejects that a parser makes of a document, as the lines of `expected.ndjson`. A fault is a line; any other error is not.
 pub(crate) fn parse(
     plugin: &ReportPlugin,
     document: &Document,
@@ -186,7 +186,7 @@ pub(crate) fn parse(
     Ok(lines.map(|line| format!("{line}\n")).collect())
 }
 
-/// How a fault is written down.
+/// A fault as a line of a case.
 pub(super) fn fault_value(fault: &Fault) -> Value {
     let kind = match fault.kind {
         FaultKind::InvalidRequest => "invalid-request",

@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 
 use super::report::fault_value;
 use super::{delivery, event, input, optional, settle, unreadable};
-use crate::findings::{Failed, Found, crashed};
+use crate::findings::{CheckOutcome, Failed, crashed};
 use sandbox::{Delivery, HttpResponse, Input, Item, JsonItem, Payload, PluginError, SinkPlugin};
 
 /// A case, read.
-pub(crate) struct Case {
+pub(crate) struct SinkCase {
     /// A JSON text.
     pub(crate) config: String,
     payload: Items,
@@ -28,7 +28,7 @@ enum Items {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Answer {
+struct CaseResponse {
     status: u16,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -36,14 +36,14 @@ struct Answer {
     body: String,
 }
 
-impl Case {
+impl SinkCase {
     /// Reads a case's files.
-    pub(crate) fn read(plugin: &SinkPlugin, folder: &Path) -> Result<Case, Failed> {
+    pub(crate) fn read(plugin: &SinkPlugin, folder: &Path) -> Result<SinkCase, Failed> {
         let config = optional(&folder.join("config.json"))?.unwrap_or_else(|| "{}".to_owned());
         check_config(plugin, &config)?;
         let path = folder.join("response.json");
         let answer = optional(&path)?
-            .map(|text| serde_json::from_str::<Answer>(&text))
+            .map(|text| serde_json::from_str::<CaseResponse>(&text))
             .transpose()
             .map_err(|error| unreadable(&path, error))?;
         let path = input(folder).ok_or_else(|| unreadable(&folder.join("input.ndjson"), "it is gone"))?;
@@ -67,15 +67,15 @@ impl Case {
                 Items::Documents(lines.map(item).collect::<Result<_, Failed>>()?)
             }
         };
-        Ok(Case {
+        Ok(SinkCase {
             config,
             payload,
-            response: answer.map(Answer::response),
+            response: answer.map(CaseResponse::response),
         })
     }
 
     /// Runs it, against `expected.json` of the same folder.
-    pub(crate) fn run(&self, plugin: &SinkPlugin, folder: &Path, bless: bool) -> Result<Found, Failed> {
+    pub(crate) fn run(&self, plugin: &SinkPlugin, folder: &Path, bless: bool) -> Result<CheckOutcome, Failed> {
         let found = self.found(plugin).map_err(crashed("the events"))?;
         let text = format!("{found:#}\n");
         let path = folder.join("expected.json");
@@ -155,12 +155,12 @@ fn check_config(plugin: &SinkPlugin, config: &str) -> Result<(), Failed> {
     let value: Value = serde_json::from_str(config).map_err(|error| unreadable(name, error))?;
     let mistakes = plugin
         .config_mistakes(&value)
-        .map_err(|error| (error.to_string(), "mend `config-schema` in `describe`".to_owned()))?;
+        .map_err(|error| (error.to_string(), "fix `config-schema` in `describe`".to_owned()))?;
     match mistakes.first() {
         None => Ok(()),
         Some(mistake) => Err((
             format!("config.json does not fit the plugin's schema: {mistake}"),
-            "mend config.json, or the schema in `describe`".to_owned(),
+            "fix config.json, or the schema in `describe`".to_owned(),
         )),
     }
 }
@@ -176,7 +176,7 @@ fn document(line: &str, number: usize) -> Result<JsonItem, String> {
     })
 }
 
-impl Answer {
+impl CaseResponse {
     fn response(self) -> HttpResponse {
         let headers = self.headers.into_iter();
         HttpResponse {

@@ -1,6 +1,6 @@
 // A report: `seconds since 1970,user,address`, one sign-in a line.
 
-// A line that is longer is no line of this report.
+// A longer line is not one of this report.
 const LINE_BYTES = 64 << 10;
 
 class Parser {
@@ -61,7 +61,7 @@ function event(line) {
   const fields = line.split(',');
   if (fields.length !== 3) return 'the line does not have three fields';
   const [time, user, address] = fields;
-  if (!/^[0-9]{1,12}$/.test(time)) return 'the time is no number of seconds';
+  if (!/^[0-9]{1,12}$/.test(time)) return 'the time is not a number of seconds';
   if (user === '') return 'the line names no user';
   return {
     // no id: the host derives one from the whole record

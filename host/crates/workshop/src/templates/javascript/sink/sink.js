@@ -17,7 +17,7 @@ class Encoder {
     const settings = parsed(config);
     // What is thrown on purpose is a fault of the WIT package.
     if (settings === null || typeof settings !== 'object' || Array.isArray(settings)) {
-      throw { kind: 'invalid-request', message: 'the configuration is no JSON object' };
+      throw { kind: 'invalid-request', message: 'the configuration is not a JSON object' };
     }
     return new Encoder(settings.source ?? '@name@');
   }

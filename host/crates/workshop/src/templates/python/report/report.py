@@ -9,7 +9,7 @@ from wit_world.exports import report
 from wit_world.imports.events import Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject
 from wit_world.imports.http import HttpRequest, Method
 
-# A line that is longer is no line of this report.
+# A longer line is not one of this report.
 LINE_BYTES = 64 << 10
 
 
@@ -73,7 +73,7 @@ def event(line: str) -> Event:
         raise ValueError("the line does not have three fields")
     time, user, address = fields
     if not (time.isascii() and time.isdigit() and len(time) <= 12):
-        raise ValueError("the time is no number of seconds")
+        raise ValueError("the time is not a number of seconds")
     if not user:
         raise ValueError("the line names no user")
     return Event(

@@ -43,7 +43,7 @@ class Encoder(sink.Encoder):
         except (ValueError, RecursionError):
             settings = None
         if not isinstance(settings, dict):
-            raise Err(Fault(FaultKind.INVALID_REQUEST, "the configuration is no JSON object", None, None))
+            raise Err(Fault(FaultKind.INVALID_REQUEST, "the configuration is not a JSON object", None, None))
         return cls(settings.get("source", "@name@"))
 
     def encode(self, payload: sink.Payload) -> list[sink.Delivery]:

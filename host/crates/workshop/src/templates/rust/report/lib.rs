@@ -10,7 +10,7 @@ use exports::audit::plugin::report::{
     Call, ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Request,
 };
 
-/// A line that is longer is no line of this report.
+/// A longer line is not one of this report.
 const LINE_BYTES: usize = 64 << 10;
 
 struct Plugin;
@@ -103,7 +103,7 @@ fn event(line: &str) -> Result<Event, &'static str> {
         return Err("the line does not have three fields");
     };
     let digits = !time.is_empty() && time.len() <= 12 && time.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds: i64 = time.parse().ok().filter(|_| digits).ok_or("the time is no number of seconds")?;
+    let seconds: i64 = time.parse().ok().filter(|_| digits).ok_or("the time is not a number of seconds")?;
     if user.is_empty() {
         return Err("the line names no user");
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 struct Plugin;
 
-/// What the configuration says.
+/// The configuration of the sink.
 struct Lines {
     source: String,
 }
@@ -44,7 +44,7 @@ impl GuestEncoder for Lines {
         let Ok(Value::Object(config)) = serde_json::from_str(&config) else {
             return Err(Fault {
                 kind: FaultKind::InvalidRequest,
-                message: "the configuration is no JSON object".into(),
+                message: "the configuration is not a JSON object".into(),
                 hint: None,
                 code: None,
             });
