@@ -16,7 +16,7 @@ use crate::error::Exit;
 use crate::error::note;
 use crate::render::print;
 use crate::stop::Shutdown;
-use ::rejected::{Reader, RejectedEntry, RejectedGroup, RejectedRow, RejectedRows, RejectedSelection};
+use ::rejected::{PluginIdentity, RejectedEntry, RejectedGroup, RejectedRow, RejectedRows, RejectedSelection};
 use ::run::route::Router;
 use ::run::{Again, Observer, Reread, RunError, reread_together};
 use base::counted::counted;
@@ -565,12 +565,12 @@ struct Readers<'a> {
     config: &'a Config,
     /// Named for all of them.
     plugin: Option<&'a str>,
-    loaded: HashMap<String, (ReportPlugin, Reader)>,
+    loaded: HashMap<String, (ReportPlugin, PluginIdentity)>,
 }
 
 impl Readers<'_> {
     /// The plugin of that name or path as it is today; it must still be this report.
-    fn get(&mut self, asked: &str, report: &str) -> Result<&(ReportPlugin, Reader), CliError> {
+    fn get(&mut self, asked: &str, report: &str) -> Result<&(ReportPlugin, PluginIdentity), CliError> {
         let asked = self.plugin.unwrap_or(asked).to_owned();
         if !self.loaded.contains_key(&asked) {
             let loaded = read_with(&plugins::load(self.config, &asked)?, &asked)?;
@@ -589,13 +589,13 @@ impl Readers<'_> {
     }
 }
 
-fn read_with(plugin: &Plugin, asked: &str) -> Result<(ReportPlugin, Reader), CliError> {
+fn read_with(plugin: &Plugin, asked: &str) -> Result<(ReportPlugin, PluginIdentity), CliError> {
     if plugin.kind() != PluginKind::Report {
         return Err(CliError::usage(format!("{asked} is a sink plugin, not a report"))
             .hint("name a report plugin with --plugin"));
     }
     let mut report = plugin.report()?;
-    let reader = Reader {
+    let reader = PluginIdentity {
         asked: asked.to_owned(),
         version: report.describe()?.version,
         sha256: plugin.digest().to_owned(),

@@ -11,7 +11,7 @@ use crate::RunError;
 use crate::blocking::blocking;
 use crate::stream_ledger::DurableChange;
 use base::counted::counted;
-use rejected::{Document, Period, Reader, RejectedRows, RowOrigin};
+use rejected::{PluginIdentity, RejectedRows, RowOrigin, RowPeriod, SourceDocument};
 
 /// What becomes of rows that are no events.
 #[derive(Debug, Clone, Default)]
@@ -71,18 +71,18 @@ impl Pipeline {
             source: self.run.rejects.source.clone(),
             parameters: request.parameters.clone(),
             run_id: self.run.id.clone(),
-            plugin: Reader {
+            plugin: PluginIdentity {
                 asked: self.run.rejects.plugin.clone(),
                 version: self.run.description.version.clone(),
                 sha256: self.run.plugin_sha256.clone(),
             },
-            document: Document {
+            document: SourceDocument {
                 fetch: about.fetch,
                 file: about.file_name.clone(),
                 job,
                 window: request.unique_name.clone(),
             },
-            window: Period {
+            window: RowPeriod {
                 from: request.window.from,
                 to: request.window.to,
             },
