@@ -17,7 +17,7 @@ use crate::absent::is_absent;
 /// So many links may lead to a file.
 const MOST_LINKS: usize = 8;
 
-/// Whether there is a file that can be read. One that nobody may look at is an error, not none.
+/// Tells whether there is a file that can be read. One that nobody may look at is an error, not none.
 pub fn is_there(path: &Path) -> Result<bool> {
     match access(path, Access::READ_OK).map_err(Error::from) {
         Ok(()) => Ok(true),
@@ -48,7 +48,7 @@ pub fn make(path: &Path) -> Result<()> {
     Err(Error::other("too many links"))
 }
 
-/// What a link leads to.
+/// The file that a link leads to.
 fn led_to(link: &Path) -> Result<PathBuf> {
     let owner = link.symlink_metadata()?.uid();
     if owner != 0 && owner != rustix::process::geteuid().as_raw() {
@@ -74,7 +74,7 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     )
 }
 
-/// Whether this process holds a lock on the file, as the tests of those who hold one ask.
+/// Tells whether this process holds a lock on the file, for the tests of those who hold one.
 ///
 /// # Errors
 ///

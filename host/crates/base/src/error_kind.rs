@@ -1,4 +1,4 @@
-//! What kind of trouble an error is.
+//! Kinds of errors, by whose move is next.
 
 /// The kind of an error, whatever room it comes from: who has to do something about it. The binary makes exit codes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! What every room of the host stands on, and knows of none of them.
+//! The ground that every room of the host stands on; it knows none of them.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,6 +1,6 @@
 //! The one rule for files that hold a secret, whatever for: passwords, tokens, private keys, credentials of other programs.
 //!
-//! Its owner is the user or root, and nobody else writes it; its group may read it, and everybody only where a service
+//! The owner is the user or root, and nobody else writes it; its group may read it, and everybody only where a service
 //! manager keeps others out of the folder.
 
 use std::fs::{File, Metadata};
@@ -43,7 +43,7 @@ impl Trusted {
         }
     }
 
-    /// Whether the file lies there, links followed.
+    /// Tells whether the file lies there, links followed.
     fn holds(&self, path: &Path) -> bool {
         let Ok(path) = path.canonicalize() else { return false };
         [Some(&self.secrets), self.credentials.as_ref()]
@@ -59,7 +59,7 @@ impl Trusted {
 pub struct Refusal {
     /// Why not, with the file's name.
     pub reason: String,
-    /// What to do.
+    /// The remedy, for the user.
     pub hint: String,
 }
 
@@ -86,7 +86,7 @@ fn open(path: &Path, trusted: &Trusted) -> Result<File, Refusal> {
     Ok(file)
 }
 
-/// Whether it may be used, for one that somebody else reads or that is read later.
+/// Checks whether a file may be used that somebody else reads, or that is read later.
 pub fn admitted(path: &Path) -> Result<(), Refusal> {
     open(path, &Trusted::of_this_process()).map(drop)
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character has no look of its own: those of format (Unicode's category Cf: bidirectional controls, zero-width
+/// True of a character without a look of its own: those of format (Unicode's category Cf: bidirectional controls, zero-width
 /// ones, tags), line separators, what no font has, and what is drawn as nothing. White space and combining characters are seen.
 pub fn is_hidden(c: char) -> bool {
     if c.is_ascii() || c.is_control() {

@@ -1,4 +1,4 @@
-//! What an event consists of, and how it crosses from a plugin to the host.
+//! The fields of an event, and how they cross from a plugin to the host.
 //!
 //! [`for_each_field!`] is the one list of an event's fields, and of the bits that they have in the packed layout: the interface
 //! `packed` in `wit/report.wit`, which describes it. [`Packed`] holds events in that layout, [`EventWriter`] adds one field

@@ -9,7 +9,7 @@ use crate::{Account, fields::MEANINGFUL};
 pub struct ReadError(&'static str);
 
 impl ReadError {
-    /// What does not add up, in one sentence without a full stop.
+    /// The fault, in one sentence without a full stop.
     pub fn reason(self) -> &'static str {
         self.0
     }
@@ -139,7 +139,7 @@ impl<'a> EventReader<'_, 'a> {
         self.time
     }
 
-    /// What was done: the place among the cases, if there are so many.
+    /// The activity: its place among the cases, if there are so many.
     pub fn activity(&self, first_bit: u32) -> usize {
         self.place(first_bit)
     }

@@ -54,7 +54,7 @@ impl Packed {
         self.heads.len()
     }
 
-    /// Whether there is no event.
+    /// True if there is no event.
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }
@@ -140,7 +140,7 @@ impl EventWriter<'_> {
         self.time = *time;
     }
 
-    /// What was done: the place among the cases.
+    /// The activity: its place among the cases.
     #[inline(always)]
     pub fn activity<C: Copy + Into<u8>>(&mut self, activity: &C, first_bit: u32) {
         self.head |= u32::from((*activity).into()) << first_bit;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{Omissions, json};
+use super::json;
 
 /// More attributes than this are looked up in a hash table, so that a hostile row costs linear time.
 const SMALL: usize = 64;
@@ -26,18 +26,6 @@ impl<'a> Attributes<'a> {
             listed,
             misplaced: [("", None); 4],
         }
-    }
-
-    /// What is listed without what is left out, and no field without a place that is; nothing where nothing is left out.
-    pub fn left(&mut self, omissions: Option<&Omissions>) -> Option<Vec<(String, String)>> {
-        let omissions = omissions?;
-        for (name, value) in &mut self.misplaced {
-            if omissions.omits_attribute(name) {
-                *value = None;
-            }
-        }
-        let left = self.listed.iter().filter(|(name, _)| !omissions.omits_attribute(name));
-        Some(left.cloned().collect())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -94,7 +82,7 @@ impl<'a> Attributes<'a> {
             .collect()
     }
 
-    /// Whether a name may come twice. A false positive costs only the slower path.
+    /// Tells whether a name may come twice. A false positive costs only the slower path.
     fn may_repeat(&self) -> bool {
         if self.listed.len() > SMALL {
             return true;

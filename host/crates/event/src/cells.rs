@@ -8,33 +8,10 @@ use std::fmt::Display;
 
 use crate::{
     Activity, Attributes, Correlation, Encoding, Event, Omissions, Outcome, Principal, Product, Provenance, Rendering,
-    Rfc3339,
-    ecs::{Distinct, Ecs},
-    flat::Flat,
-    ocsf::Ocsf,
+    ecs::Ecs, flat::Flat, ocsf::Ocsf,
 };
 
-/// What stands in a column.
-pub enum Cell<'a> {
-    /// A text.
-    Text(Option<&'a str>),
-    /// A whole number.
-    Number(Option<i64>),
-    /// An instant, written as RFC 3339 has it.
-    Time(Option<Rfc3339>),
-    /// A time that is a number of milliseconds wherever there are no types.
-    Millis(Option<i64>),
-    /// A text that is made when it is written.
-    Shown(Option<&'a dyn Display>),
-    /// Several texts of a fixed set.
-    List(&'a [&'a str]),
-    /// The labels of an event.
-    Labels(&'a [String]),
-    /// Several texts of an event, each once.
-    Distinct(&'a Distinct<'a>),
-    /// The attributes of an event.
-    Attributes(&'a Attributes<'a>),
-}
+pub use crate::cell::Cell;
 
 /// The columns of an encoding: any event will do, since neither names nor kinds depend on it.
 pub fn columns(rendering: &Rendering, provenance: &Provenance, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
@@ -70,27 +47,27 @@ fn all(
     match encoding {
         Encoding::Ocsf => {
             let mut event = Ocsf::of(event, provenance);
-            let listed = event.unmapped.left(omissions);
+            let listed = leave_out(&mut event.unmapped, omissions);
             event.unmapped.listed = listed.as_deref().unwrap_or(event.unmapped.listed);
             ocsf(&event, cell);
         }
         Encoding::Ecs => {
             let mut event = Ecs::of(event, provenance);
             let attributes = &mut event.oracle.attributes;
-            let listed = attributes.left(omissions);
+            let listed = leave_out(attributes, omissions);
             attributes.listed = listed.as_deref().unwrap_or(attributes.listed);
             ecs(&event, cell);
         }
         Encoding::Event => {
             let mut event = Flat::of(event, provenance);
-            let listed = event.attributes.left(omissions);
+            let listed = leave_out(&mut event.attributes, omissions);
             event.attributes.listed = listed.as_deref().unwrap_or(event.attributes.listed);
             event.each(cell);
         }
     }
 }
 
-/// Whether events of this encoding can have a member of this path, or members below it; attributes can have any name.
+/// Tells whether events of this encoding can have a member of this path, or members below it; attributes can have any name.
 pub fn can_have(encoding: Encoding, path: &str) -> bool {
     let below = |above: &str, path: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'));
     let mut known = false;
@@ -105,6 +82,18 @@ pub fn names(encoding: Encoding) -> Vec<&'static str> {
     let mut names = Vec::new();
     columns(&encoding.into(), &nobody(), &mut |name, _| names.push(name));
     names
+}
+
+/// Takes from the attributes those that are omitted, and answers with the list that remains; none where nothing is omitted.
+fn leave_out(attributes: &mut Attributes<'_>, omissions: Option<&Omissions>) -> Option<Vec<(String, String)>> {
+    let omissions = omissions?;
+    for (name, value) in &mut attributes.misplaced {
+        if omissions.omits_attribute(name) {
+            *value = None;
+        }
+    }
+    let left = (attributes.listed.iter()).filter(|(name, _)| !omissions.omits_attribute(name));
+    Some(left.cloned().collect())
 }
 
 fn nobody() -> Provenance {

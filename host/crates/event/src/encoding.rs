@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Provenance, ecs::Ecs, flat::Flat, ocsf::Ocsf};
 
-/// What an event looks like outside.
+/// The form in which events leave the process.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]

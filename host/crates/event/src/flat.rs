@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::{Correlation, Event, Provenance, attributes::Attributes, cells::Cell, json, time::Rfc3339};
+use super::{Correlation, Event, Provenance, attributes::Attributes, cell::Cell, json, time::Rfc3339};
 
 /// Makes, of the list of the members, all that goes through them: the type, its names, columns and JSON.
 macro_rules! members {
@@ -81,7 +81,7 @@ members! { of event and provenance:
     correlation_uid: Option<&'a str> = event.correlation.as_ref().map(Correlation::as_str),
 }
 
-/// What a member can be: how it stands in a column, and how it is appended to an object after `before`, its name.
+/// The type of a member: how it stands in a column, and how it is appended to an object after `before`, its name.
 trait Member {
     fn cell(&self) -> Cell<'_>;
     fn append(&self, before: &str, out: &mut Vec<u8>);

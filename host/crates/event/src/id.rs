@@ -12,12 +12,17 @@
 //! to an anonymous temporary file in case the order breaks. The first row that falls back into a stretch already passed
 //! loads that file, and from there on each row costs about 20 bytes of memory.
 
+mod error;
 mod seen;
 
 use sha2::{Digest, Sha256};
 
+pub use self::error::IdError;
 use self::seen::Seen;
-use super::Event;
+use super::{
+    Event,
+    digest::{digits, put, put_hex},
+};
 
 /// Changes when the canonical form does, since then all ids do.
 const FORM: &str = "event/1";
@@ -25,22 +30,10 @@ const FORM: &str = "event/1";
 /// A row longer than this does not keep its buffer.
 const SCRATCH: usize = 1 << 20;
 
-/// The temporary file behind the rows already seen cannot be written or read.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot keep the rows already seen in a temporary file")]
-pub struct IdError(#[from] std::io::Error);
-
-impl IdError {
-    /// What the user can do.
-    pub fn hint(&self) -> Option<String> {
-        Some("free space in the folder for temporary files, or name another with TMPDIR".into())
-    }
-}
-
-/// Gives each event of one run of one report its id. Feed it every event, in the report's order.
+/// The ids of the events of one run of one report. Feed it every event, in the report's order.
 #[derive(Debug)]
 pub struct Ids {
-    /// What is hashed: what is the same for all rows of the stream, then the row.
+    /// The bytes to hash: those that all rows of the stream share, then the row's.
     hashed: Vec<u8>,
     /// Where the row begins.
     row: usize,
@@ -127,8 +120,7 @@ fn put_event(row: &mut Vec<u8>, event: &Event) {
 
 /// Each kind of field in the canonical form.
 mod canonical {
-    use super::put;
-    use crate::{Activity, Outcome, Principal};
+    use crate::{Activity, Outcome, Principal, digest::put};
 
     pub fn text(row: &mut Vec<u8>, text: &Option<String>) {
         match text {
@@ -182,29 +174,6 @@ mod canonical {
             put(row, value);
         }
     }
-}
-
-pub(super) fn put(row: &mut Vec<u8>, text: &str) {
-    row.extend_from_slice(&(text.len() as u64).to_le_bytes());
-    row.extend_from_slice(text.as_bytes());
-}
-
-/// Puts the digits in the place of what was there, in its memory where there is room.
-pub(super) fn put_hex(text: &mut String, bytes: &[u8; 16]) {
-    text.clear();
-    // Digits are UTF-8.
-    text.push_str(str::from_utf8(&digits(bytes)).unwrap_or_default());
-}
-
-/// The bytes in hexadecimal, as ASCII.
-#[inline]
-pub(super) fn digits(bytes: &[u8; 16]) -> [u8; 32] {
-    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
-    let mut digits = [0; 32];
-    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-        *pair = [digit(byte >> 4), digit(byte & 15)];
-    }
-    digits
 }
 
 #[cfg(test)]

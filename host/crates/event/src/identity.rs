@@ -1,4 +1,4 @@
-//! What tells an event from all others at a receiver: its identity.
+//! The identity of an event, by which a receiver tells it from all others.
 //!
 //! An id that the source gave is unique within its source at best: two connections may each have an event `evt-1`. A
 //! receiver that knows what it has seen must not take the second for the first, so the identity of such an event is made
@@ -8,8 +8,10 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use super::id::{put, put_hex};
-use super::{Event, Provenance};
+use super::{
+    Event, Provenance,
+    digest::{put, put_hex},
+};
 
 /// Changes when the form of what is hashed does, since then receivers take every event for a new one.
 const FORM: &str = "identity/1";

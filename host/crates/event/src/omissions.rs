@@ -1,126 +1,30 @@
-//! What a sink leaves out of its events: [`Omissions`], by the dotted paths of members.
+//! The members that a sink leaves out of its events, by their dotted paths: [`Omissions`].
 //!
 //! A path names a member as people write it, `unmapped.meta` or `src_endpoint.ip`, and stands for all that is below it. In
 //! names that hold dots themselves these are taken as they stand, so `unmapped.meta` leaves out the attribute `meta.created`
 //! as well as `meta`, and nothing needs to be escaped. An object of which nothing is left goes too.
 //!
-//! What an event cannot be without is refused: by what it is known, when it was, what it was, and whom it is about.
+//! Leaving out what an event cannot be without is refused: by what it is known, when it was, what it was, and whom it is about.
 
-use std::borrow::Cow;
+mod error;
+mod fields;
+mod needed;
+mod paths;
+mod thin;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::{Activity, Encoding, Event, GROUP, Outcome, Principal, Product, Provenance, json};
-
-/// The members that every event keeps, and why.
-const NEEDED: [(Encoding, &[(&str, &str)]); 3] = [
-    (
-        Encoding::Ocsf,
-        &[
-            ("metadata.uid", KNOWN),
-            ("metadata.log_name", KNOWN),
-            ("metadata.log_source", KNOWN),
-            ("time", WHEN),
-            ("class_uid", CLASS),
-            ("category_uid", CLASS),
-            ("activity_id", CLASS),
-            ("type_uid", CLASS),
-            ("severity_id", SCHEMA),
-            ("status_id", ENDED),
-            ("metadata.version", SCHEMA),
-            ("metadata.product.name", SCHEMA),
-            ("service.name", SCHEMA),
-            ("user.name", WHOM),
-            ("privileges", SCHEMA),
-            ("group.name", WHOM),
-            ("entity.name", WHOM),
-        ],
-    ),
-    (
-        Encoding::Ecs,
-        &[
-            ("event.id", KNOWN),
-            ("event.dataset", KNOWN),
-            ("oracle.connection", KNOWN),
-            ("@timestamp", WHEN),
-            ("event.kind", CLASS),
-            ("event.category", CLASS),
-            ("event.type", CLASS),
-            ("event.outcome", ENDED),
-            ("ecs.version", SCHEMA),
-            ("user.name", WHOM),
-        ],
-    ),
-    (
-        Encoding::Event,
-        &[
-            ("id", KNOWN),
-            ("report", KNOWN),
-            ("connection", KNOWN),
-            ("time", WHEN),
-            ("activity", CLASS),
-            ("outcome", ENDED),
-            ("subject", WHOM),
-            ("actor", ACTED),
-        ],
-    ),
-];
-
-const KNOWN: &str = "an event is known by it";
-const WHEN: &str = "it says when the event was";
-const CLASS: &str = "it says what the event is";
-const ENDED: &str = "it says how the event ended";
-const WHOM: &str = "it says whom the event is about";
-const ACTED: &str = "without it the subject seems to have acted";
-const SCHEMA: &str = "the schema demands it";
-
-/// Members of OCSF without which the object around them says nothing that its schema takes.
-const KEYS: [&str; 2] = ["actor.user.name", "entity.user.name"];
-
-/// The member whose own members are the attributes, by the source's names.
-fn attributes_of(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::Ocsf => "unmapped",
-        Encoding::Ecs => "oracle.attributes",
-        Encoding::Event => "attributes",
-    }
-}
-
-/// A path that cannot be left out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OmissionError {
-    /// A path that names nothing.
-    #[error("{0:?} is no path of a member: write its names with dots between them")]
-    NoPath(String),
-    /// An event cannot be without it.
-    #[error("{path:?} cannot be left out of {encoding} events: `{member}` would go, and {why}")]
-    Needed {
-        /// As it was written.
-        path: String,
-        /// The encoding of the sink's events.
-        encoding: Encoding,
-        /// The member that would go.
-        member: &'static str,
-        /// The reason why an event cannot be without it.
-        why: &'static str,
-    },
-    /// The object around it cannot be without it.
-    #[error("{path:?} cannot be left out alone: without it `{object}` is not valid in {encoding} events")]
-    Key {
-        /// As it was written.
-        path: String,
-        /// The encoding of the sink's events.
-        encoding: Encoding,
-        /// Members that could be left out instead.
-        object: String,
-    },
-}
+pub use self::error::OmissionError;
+use self::{
+    fields::{ADDRESS, FIELDS, VARIANTS, Variant},
+    needed::{KEYS, NEEDED},
+    paths::{Paths, attributes_of, covers, names_something},
+    thin::thin,
+};
+use super::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
 
 /// The members that are left out of the events of one sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omissions {
-    paths: Vec<String>,
+    paths: Paths,
     encoding: Encoding,
     /// For each kind of event, which fields of it stand in no document any more.
     gone: Vec<u16>,
@@ -152,7 +56,7 @@ impl Omissions {
             }
         }
         let mut omissions = Omissions {
-            paths: paths.to_vec(),
+            paths: Paths::new(paths),
             encoding,
             gone: Vec::new(),
         };
@@ -172,31 +76,19 @@ impl Omissions {
         Ok(omissions)
     }
 
-    /// Whether the member of this path is left out.
+    /// Tells whether the member of this path is left out.
     pub fn omits(&self, path: &str) -> bool {
-        self.paths.iter().any(|omitted| covers(omitted, path))
+        self.paths.omit(path)
     }
 
-    /// Whether an attribute of this name is left out.
+    /// Tells whether an attribute of this name is left out.
     pub(crate) fn omits_attribute(&self, name: &str) -> bool {
         self.omits(&format!("{}.{name}", attributes_of(self.encoding)))
     }
 
-    /// Whether something below this path is left out.
-    fn reaches_into(&self, path: &str) -> bool {
-        self.paths.iter().any(|omitted| below(path, omitted))
-    }
-
     /// Appends the event, which is one JSON object, without what is left out.
     pub(crate) fn thin(&self, event: &[u8], out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let mut deserializer = serde_json::Deserializer::from_slice(event);
-        Object {
-            omissions: self,
-            path: "",
-            out,
-        }
-        .deserialize(&mut deserializer)
-        .map(drop)
+        thin(&self.paths, event, out)
     }
 
     /// The event for the places beside its document, such as columns: without the fields that the document no longer has.
@@ -218,7 +110,7 @@ impl Omissions {
         event
     }
 
-    /// Which fields of such an event stand in its document, and not in the thinned one.
+    /// The fields of such an event that stand in its document, and not in the thinned one, one bit each.
     fn gone_of(&self, activity: Activity, variant: Variant) -> u16 {
         let mut event = Event::new(0, activity, Outcome::Success, Principal::named(""));
         let sentinels: Vec<String> = (0..FIELDS.len()).map(|number| format!("<{number}>")).collect();
@@ -244,179 +136,6 @@ impl Omissions {
         gone.map(|(bit, _)| 1 << bit).sum()
     }
 }
-
-/// Whether the path can be one: attributes can have any name, all else has plain ones.
-fn names_something(encoding: Encoding, path: &str) -> bool {
-    let attribute = (path.strip_prefix(attributes_of(encoding))).and_then(|rest| rest.strip_prefix('.'));
-    match attribute {
-        Some(name) => !name.is_empty(),
-        None => !path.split('.').any(str::is_empty) && !path.contains(char::is_control),
-    }
-}
-
-/// Whether who leaves out `omitted` leaves out `path`.
-fn covers(omitted: &str, path: &str) -> bool {
-    path == omitted || below(omitted, path)
-}
-
-/// Whether `path` is below `above`.
-fn below(above: &str, path: &str) -> bool {
-    path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// Sets a field of an event.
-type Field = fn(&mut Event, Option<&str>);
-
-/// The fields that an event can be without: not in the order of the list, and an account's one by one, but all that are
-/// there. A test holds them against the list.
-const FIELDS: [Field; 14] = [
-    |event, value| event.source_ip = value.map(str::to_owned),
-    |event, value| event.subject.id = value.map(str::to_owned),
-    |event, value| event.subject.display_name = value.map(str::to_owned),
-    |event, value| match (&mut event.actor, value) {
-        (Some(actor), Some(value)) => actor.name = value.to_owned(),
-        _ => event.actor = None,
-    },
-    |event, value| {
-        if let Some(actor) = &mut event.actor {
-            actor.id = value.map(str::to_owned);
-        }
-    },
-    |event, value| {
-        if let Some(actor) = &mut event.actor {
-            actor.display_name = value.map(str::to_owned);
-        }
-    },
-    |event, value| event.target = value.map(str::to_owned),
-    |event, value| event.user_agent = value.map(str::to_owned),
-    |event, value| event.session = value.map(str::to_owned),
-    |event, value| event.service = value.map(str::to_owned),
-    |event, value| event.action = value.map(str::to_owned),
-    |event, value| event.code = value.map(str::to_owned),
-    |event, value| event.labels = value.map(str::to_owned).into_iter().collect(),
-    |event, value| event.message = value.map(str::to_owned),
-];
-
-/// Which of [`FIELDS`] is the address.
-const ADDRESS: usize = 0;
-
-/// What decides, beside the activity, where the fields of an event stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Variant {
-    about_group: bool,
-    /// The address is one.
-    address: bool,
-}
-
-const VARIANTS: [Variant; 4] = [
-    Variant {
-        about_group: false,
-        address: false,
-    },
-    Variant {
-        about_group: false,
-        address: true,
-    },
-    Variant {
-        about_group: true,
-        address: false,
-    },
-    Variant {
-        about_group: true,
-        address: true,
-    },
-];
-
-impl Variant {
-    fn of(event: &Event) -> Self {
-        let address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
-        Variant {
-            about_group: event.is_about_group(),
-            address: event.source_ip.as_ref().is_some_and(address),
-        }
-    }
-
-    fn make(self, event: &mut Event) {
-        if self.about_group {
-            event.labels.push(GROUP.into());
-        }
-        if self.address {
-            event.source_ip = Some("192.0.2.1".into());
-        }
-    }
-}
-
-/// One object of an event, and how far down it is.
-struct Object<'a> {
-    omissions: &'a Omissions,
-    path: &'a str,
-    out: &'a mut Vec<u8>,
-}
-
-impl<'de> DeserializeSeed<'de> for Object<'_> {
-    /// Whether any member of the object is left.
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Object<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
-        self.out.push(b'{');
-        let mut left = false;
-        while let Some(Name(name)) = members.next_key::<Name>()? {
-            let path: Cow<'_, str> = match self.path {
-                "" => Cow::Borrowed(&name),
-                above => Cow::Owned(format!("{above}.{name}")),
-            };
-            if self.omissions.omits(&path) {
-                members.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let start = self.out.len();
-            if left {
-                self.out.push(b',');
-            }
-            json::text(self.out, &name);
-            self.out.push(b':');
-            if self.omissions.reaches_into(&path) {
-                let value = members.next_value::<&RawValue>()?.get();
-                if value.starts_with('{') {
-                    let mut inner = serde_json::Deserializer::from_str(value);
-                    let object = Object {
-                        omissions: self.omissions,
-                        path: &path,
-                        out: self.out,
-                    };
-                    if !object.deserialize(&mut inner).map_err(A::Error::custom)? {
-                        self.out.truncate(start);
-                        continue;
-                    }
-                } else {
-                    self.out.extend_from_slice(value.as_bytes());
-                }
-            } else {
-                let value = members.next_value::<&RawValue>()?.get();
-                self.out.extend_from_slice(value.as_bytes());
-            }
-            left = true;
-        }
-        self.out.push(b'}');
-        Ok(left)
-    }
-}
-
-/// A member's name, borrowed where nothing in it is escaped.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -567,9 +286,9 @@ mod tests {
             (Encoding::Ecs, "@timestamp", "it says when"),
             (Encoding::Event, "id", "an event is known by it"),
             (Encoding::Event, "actor", "the subject seems to have acted"),
-            (Encoding::Event, "", "\"\" is no path"),
-            (Encoding::Event, "attributes.", "is no path"),
-            (Encoding::Event, "source..ip", "is no path"),
+            (Encoding::Event, "", "\"\" is not the path"),
+            (Encoding::Event, "attributes.", "is not the path"),
+            (Encoding::Event, "source..ip", "is not the path"),
         ] {
             let error = omissions(encoding, &[path]).unwrap_err().to_string();
             assert!(error.contains(message), "{path}: {error}");

@@ -1,4 +1,4 @@
-//! What is true of every event of a run.
+//! The origin that all events of a run share.
 
 use std::sync::OnceLock;
 
@@ -24,7 +24,7 @@ impl Product {
     }
 }
 
-/// What is true of every event of a run. It does not change once an event was written: part of a line is kept with it.
+/// The origin that all events of a run share. It does not change once an event was written: part of a line is kept with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The report plugin's name.
@@ -38,7 +38,7 @@ pub struct Provenance {
     pub service: String,
     /// The product of the connection's kind.
     pub product: Product,
-    /// What a line of OCSF says of it.
+    /// The part of a line of OCSF that is the same for all events of the run.
     #[serde(skip)]
     pub(super) ready: Ready,
 }

@@ -44,17 +44,17 @@ pub fn full(activity: Activity, outcome: Outcome) -> Event {
     event
 }
 
-/// What a row of a CSV report gives.
+/// An event with as little as a row of a CSV report gives.
 pub fn sparse(activity: Activity, outcome: Outcome) -> Event {
     Event::new(1_741_611_600_000, activity, outcome, Principal::named("jdoe"))
 }
 
-/// What is true of the events of an EPM report.
+/// The provenance of an EPM report.
 pub fn epm() -> Provenance {
     Provenance::new("invalid-login", "epm", "epm-acme.example.com", Product::EpmCloud)
 }
 
-/// What is true of the events of an identity domain.
+/// The provenance of an identity domain's report.
 pub fn domain() -> Provenance {
     let service = "idcs-0123.example.com";
     Provenance::new("audit-events", "domain", service, Product::IdentityDomain).of_tenant(Some("acme".into()))

@@ -1,4 +1,4 @@
-//! What every ledger must do, as tests over the trait alone.
+//! The contract of every ledger, as tests over the trait alone.
 
 use bytes::Bytes;
 

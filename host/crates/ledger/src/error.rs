@@ -1,4 +1,4 @@
-//! Why progress cannot be read or kept.
+//! Failures to read or keep progress.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 
 use super::{Holder, Stream};
 
-/// Why progress cannot be read or kept.
+/// A failure to read or keep progress.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerError {
@@ -16,7 +16,7 @@ pub enum LedgerError {
     Database {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
     /// The file, its folder or a lock beside it cannot be made.
@@ -28,11 +28,11 @@ pub enum LedgerError {
         source: std::io::Error,
     },
     /// A later version wrote the database, or it is something else.
-    #[error("{} is no ledger of this version: {problem}", path.display())]
+    #[error("{} is not a ledger of this version: {problem}", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What speaks against it.
+        /// The reason against it.
         problem: String,
     },
     /// The file is not what was written to it.
@@ -40,21 +40,21 @@ pub enum LedgerError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// The damage that was found.
         problem: String,
     },
     /// A document says what it cannot say.
     #[error("the ledger's entry {key} cannot be used: {problem}")]
     Document {
-        /// Its key.
+        /// The key of the entry.
         key: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// Somebody else changed the document in the meantime.
     #[error("the ledger's entry {key} was changed by another process")]
     Conflict {
-        /// Its key.
+        /// The key of the entry.
         key: String,
     },
     /// Another process works on the stream.
@@ -62,7 +62,7 @@ pub enum LedgerError {
     Claimed {
         /// The stream, or its key.
         what: String,
-        /// Who does, where that is known.
+        /// The process that does, where that is known.
         holder: Option<Holder>,
     },
     /// The stream was collected from another server until now.
@@ -89,12 +89,12 @@ fn parenthesis(holder: Option<&Holder>) -> String {
     holder.map(|holder| format!(" ({holder})")).unwrap_or_default()
 }
 
-/// What can be done where the file cannot be believed.
-const BEGIN_ANEW: &str = "restore it from a backup, or move it away to begin anew: the first run then covers today, and events \
+/// The remedy where the file cannot be believed.
+const START_OVER: &str = "restore it from a backup, or move it away to start over: the first run then covers today, and events \
                           may be delivered again with the same ids";
 
 impl LedgerError {
-    /// What the user can do.
+    /// The remedy, for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             LedgerError::Database { source, .. } => match source.sqlite_error_code() {
@@ -108,14 +108,14 @@ impl LedgerError {
                 Some(ErrorCode::SystemIoFailure) => {
                     "see whether its device is full or failing; nothing that was committed is lost".into()
                 }
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => BEGIN_ANEW.into(),
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => START_OVER.into(),
                 _ => "choose another file with --ledger, or run without one: --ledger none".into(),
             },
             LedgerError::Folder { .. } => "choose another file with --ledger, or run without one: --ledger none".into(),
             LedgerError::Foreign { .. } => "use the version that wrote it, or another file with --ledger".into(),
-            LedgerError::Damaged { .. } => BEGIN_ANEW.into(),
+            LedgerError::Damaged { .. } => START_OVER.into(),
             LedgerError::Document { .. } => "`host ledger reset` forgets what is known of the stream".into(),
-            LedgerError::Conflict { .. } => "run again: it goes on from what is there".into(),
+            LedgerError::Conflict { .. } => "run again: it continues from the progress that is saved".into(),
             LedgerError::Claimed { .. } => {
                 "wait for it to end, or stop it: a stream is collected by one run at a time".into()
             }

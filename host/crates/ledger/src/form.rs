@@ -1,4 +1,4 @@
-//! How a record is written down: JSON, compressed where it is long; and what of it older programs wrote otherwise.
+//! How a record is written down: JSON, compressed where it is long; and the forms in which older programs wrote it.
 
 use std::borrow::Cow;
 use std::io::{BufWriter, Read as _};
@@ -9,11 +9,9 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde::Deserialize;
 
+use super::record::FORM;
 use super::{KnownIds, LedgerError, Record};
 
-/// Changes when an older program could not read the record, or would forget what it does not know. The first had the ids
-/// within it; the second knew of no look-back.
-pub(super) const FORM: u32 = 3;
 /// With so many windows in flight a document is compressed: each change writes all of them.
 const MANY: usize = 32;
 /// Bytes of text that are compressed at once.
@@ -87,7 +85,7 @@ fn json(body: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
     Ok(Cow::Owned(text))
 }
 
-/// What the second form says, in today's: ids of what lies before the watermark were not kept, but for those of an open day.
+/// The record of a document of the second form: ids of what lies before the watermark were not kept, but for those of an open day.
 fn decode_second(body: &[u8]) -> Result<Record, String> {
     let mut record: Record = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     record.form = FORM;
@@ -95,7 +93,7 @@ fn decode_second(body: &[u8]) -> Result<Record, String> {
     Ok(record)
 }
 
-/// What the first form says, in today's: ids by day stood within it, as text.
+/// The record of a document of the first form: ids by day stood within it, as text.
 fn decode_first(body: &[u8]) -> Result<(Record, KnownIds), String> {
     let unread = |error: serde_json::Error| error.to_string();
     let mut json: serde_json::Value = serde_json::from_slice(body).map_err(unread)?;
@@ -109,22 +107,4 @@ fn decode_first(body: &[u8]) -> Result<(Record, KnownIds), String> {
     record.recent = recent.days().map(|(day, ids)| (day, ids.noted())).collect();
     record.look_back.known_from = record.watermark;
     Ok((record, recent))
-}
-
-/// What copies of a record share is written out in each.
-pub(super) mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    use crate::InFlight;
-
-    pub(crate) fn serialize<S: Serializer>(windows: &[Arc<InFlight>], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(windows.iter().map(|window| &**window))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<InFlight>>, D::Error> {
-        let windows = Vec::<InFlight>::deserialize(deserializer)?;
-        Ok(windows.into_iter().map(Arc::new).collect())
-    }
 }

@@ -8,13 +8,13 @@ use std::io::{Read as _, Write as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is read of a lock file at most, in bytes.
+/// The most that is read of a lock file, in bytes.
 const LONGEST: u64 = 1024;
 
 /// The process that holds a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Its number, as its own machine or container counts.
+    /// The process's number, as its own machine or container counts.
     pub pid: u32,
     /// When it made the claim.
     pub since: Timestamp,

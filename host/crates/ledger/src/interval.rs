@@ -18,7 +18,7 @@ impl Interval {
         Interval { from, to }
     }
 
-    /// Whether no instant is in it.
+    /// True if no instant is in it.
     pub fn is_empty(self) -> bool {
         self.from >= self.to
     }
@@ -38,7 +38,7 @@ pub fn merged(mut intervals: Vec<Interval>) -> Vec<Interval> {
     merged
 }
 
-/// What of an interval is in none of the others, in order.
+/// The parts of an interval that are in none of the others, in order.
 pub fn without(whole: Interval, others: &[Interval]) -> Vec<Interval> {
     let mut left = Vec::new();
     let mut from = whole.from;

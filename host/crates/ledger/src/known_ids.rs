@@ -17,10 +17,10 @@ use sha2::{Digest, Sha256};
 /// Bytes kept of an id's SHA-256. With ten million ids in a day, two share all 96 bits once in 10^15 days.
 const KEPT: usize = 12;
 
-/// What is kept of an event's id: the beginning of its SHA-256.
+/// The short form in which an event's id is kept: the beginning of its SHA-256.
 pub type ShortId = [u8; KEPT];
 
-/// What the record says of the ids of one day, which are a document of their own.
+/// The reference in the record to the ids of one day, which are a document of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdSetRef {
     /// How many there are.
@@ -39,7 +39,7 @@ impl DayIds {
         self.sorted().len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -49,7 +49,7 @@ impl DayIds {
         self.0.clone()
     }
 
-    /// What the record says of it.
+    /// The reference to it for the record.
     pub fn noted(&self) -> IdSetRef {
         IdSetRef {
             ids: self.len() as u64,
@@ -78,7 +78,7 @@ impl DayIds {
         self.sorted().binary_search(id).is_ok()
     }
 
-    /// Those of both.
+    /// Adds the ids of another.
     fn with(&self, other: &DayIds) -> DayIds {
         if other.is_empty() {
             return self.clone();
@@ -109,12 +109,12 @@ impl DayIds {
 pub struct KnownIds(BTreeMap<Date, DayIds>);
 
 impl KnownIds {
-    /// What is kept of an event's id.
+    /// The short form of an event's id.
     pub fn short(id: &str) -> ShortId {
         short(id)
     }
 
-    /// Whether the id was noted, for whatever day: a server that cuts days in another zone answers with the same row for
+    /// Tells whether the id was noted, for whatever day: a server that cuts days in another zone answers with the same row for
     /// one day or for the next.
     pub fn knows(&self, id: &ShortId) -> bool {
         self.0.values().any(|ids| ids.knows(id))
@@ -146,7 +146,7 @@ impl KnownIds {
         self.0.iter().map(|(day, ids)| (*day, ids))
     }
 
-    /// Whether there is no day.
+    /// True if there is no day.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -155,12 +155,12 @@ impl KnownIds {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The fault of a document of ids.
     pub(super) fn of_texts(days: BTreeMap<Date, String>) -> Result<KnownIds, &'static str> {
         let read = |text: String| {
             let bytes = BASE64_STANDARD_NO_PAD
                 .decode(text)
-                .map_err(|_| "the ids are no base64")?;
+                .map_err(|_| "the ids are not base64")?;
             match bytes.as_chunks() {
                 (ids, []) => Ok(DayIds::of(ids.to_vec())),
                 _ => Err("the ids break off"),

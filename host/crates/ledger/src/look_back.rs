@@ -19,7 +19,7 @@ pub struct Tier {
     pub every: Duration,
 }
 
-/// What a stream's record knows of the past that was asked for again.
+/// The part of a stream's record about the past that was asked for again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookBack {
     /// The ids of events are known from here on: what is older is never asked for again, since nobody could tell what of

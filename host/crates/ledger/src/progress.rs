@@ -25,7 +25,7 @@ pub struct DeliveryProgress {
     pub sink: String,
     /// The windows.
     pub windows: BTreeMap<String, Reached>,
-    /// What was about to appear when the sink was last heard of: whether it did can be seen.
+    /// The thing that was about to appear when the sink was last heard of: whether it did can be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
 }

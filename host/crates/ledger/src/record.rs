@@ -1,9 +1,5 @@
-//! What is known of a stream: whatever must change together, in one document. Ids of events are documents of their own that
+//! The record of a stream: whatever must change together, in one document. Ids of events are documents of their own that
 //! it names, so that not every change writes them again.
-//!
-//! A window's life: it is *planned*; each of its fetches goes through the arrows of [`FetchState`] until its document is
-//! *spooled*; then the window is *delivering*, and in the end *committed*, that is gone from the windows in flight and
-//! part of what is covered, or *dead*, gone without being covered. Each arrow is one change of the record.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,28 +8,32 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::form::{self, FORM};
 use super::interval::{merged, without};
+use super::window::{self, Dead, InFlight, WindowEnd};
 use super::{IdSetRef, Interval, LookBack, Stream};
+
+/// Changes when an older program could not read the record, or would forget what it does not know. The first had the ids
+/// within it; the second knew of no look-back.
+pub(super) const FORM: u32 = 3;
 
 /// Dead windows that are remembered, the latest ones.
 const DEAD: usize = 20;
 
-/// What is known of a stream.
+/// The progress of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The version of this form.
     pub form: u32,
-    /// Whom it is about.
+    /// The stream.
     pub stream: Stream,
     /// Everything before is committed, or lost; the next run begins here. None before the first commit.
     pub watermark: Option<Timestamp>,
-    /// What was committed, in as few intervals as possible.
+    /// The periods committed, in as few intervals as possible.
     pub covered: Vec<Interval>,
-    /// What the server no longer had when it was to be asked for.
+    /// The periods that the server no longer had when they were to be asked for.
     pub lost: Vec<Interval>,
     /// Windows begun and not ended, oldest first. Copies of the record share those that are the same.
-    #[serde(with = "form::shared")]
+    #[serde(with = "window::shared")]
     pub windows: Vec<Arc<InFlight>>,
     /// Windows given up lately.
     pub dead: Vec<Dead>,
@@ -54,172 +54,9 @@ pub struct Record {
     /// How far the past was asked for again.
     #[serde(default)]
     pub look_back: LookBack,
-    /// Of what is lost, what no run has told of yet.
+    /// The lost periods that no run has told of yet.
     #[serde(default)]
     pub untold: Vec<Interval>,
-}
-
-/// A window begun and not ended. What is fixed here makes the plugin plan the same again: same files, same requests.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InFlight {
-    /// Unique; files on the server are called so.
-    pub name: String,
-    /// What is asked for.
-    pub period: Interval,
-    /// Up to here it counts as covered once committed; what is later may still change at the source.
-    pub settled: Timestamp,
-    /// The host's clock when it was planned.
-    pub clock: Timestamp,
-    /// SHA-256 of the plugin that planned it.
-    pub plugin: String,
-    /// Whether events that were delivered before are to be delivered again: the user named the period.
-    #[serde(default)]
-    pub again: bool,
-    /// Where some of the period was asked for before: up to here. An event of that part that nobody knows came late.
-    #[serde(default)]
-    pub asked_until: Option<Timestamp>,
-    /// Where the period begins before what the server is known to keep: up to here it may have deleted events.
-    #[serde(default)]
-    pub doubtful_until: Option<Timestamp>,
-    /// The look-backs that the window carries out, by their ages in seconds.
-    #[serde(default)]
-    pub looks_back: Vec<u64>,
-    /// What the plugin planned, in order; empty until it has.
-    pub fetches: Vec<FetchState>,
-    /// Whether sinks may have got some of its events.
-    pub delivering: bool,
-}
-
-/// How far one fetch of a window is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-pub enum FetchState {
-    /// Nothing was sent.
-    Planned,
-    /// The request that creates the job is about to be sent, or was. The file's name is fixed.
-    Submitting,
-    /// The job exists.
-    Submitted {
-        /// Where its status can be asked, relative to the origin.
-        link: String,
-    },
-    /// The job was still running when it was asked last.
-    Waiting {
-        /// Where its status can be asked.
-        link: String,
-        /// How often it was asked.
-        polls: u64,
-        /// When it is asked next.
-        next: Timestamp,
-    },
-    /// The job ended well: its file is on the server.
-    Ready {
-        /// The job's id.
-        job: Option<String>,
-        /// How often it was asked.
-        polls: u64,
-        /// The files that its last answer named.
-        files: Vec<String>,
-    },
-    /// The document is here.
-    Spooled(Kept),
-}
-
-impl FetchState {
-    /// The state's name.
-    pub fn word(&self) -> &'static str {
-        match self {
-            FetchState::Planned => "planned",
-            FetchState::Submitting => "submitting",
-            FetchState::Submitted { .. } => "submitted",
-            FetchState::Waiting { .. } => "waiting",
-            FetchState::Ready { .. } => "ready",
-            FetchState::Spooled(_) => "spooled",
-        }
-    }
-}
-
-/// A document in the ledger's spool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    /// Its file in the spool folder.
-    pub file: String,
-    /// Bytes.
-    pub length: u64,
-    /// SHA-256, hexadecimal.
-    pub sha256: String,
-    /// The name of the file on the server, where it came as one.
-    pub name: Option<String>,
-    /// The job that wrote it.
-    pub job: Option<String>,
-    /// What is to be removed from the server after the commit.
-    pub cleanup: Option<String>,
-    /// The server's clock when it was asked, where the answers told it.
-    #[serde(default)]
-    pub served: Option<Timestamp>,
-    /// How many of its records had to be mended.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub mended: u64,
-    /// How many of its records are not valid JSON, and could not be mended.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub broken: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-/// What is known of a window whose events are all answered for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WindowEnd {
-    /// The window's name.
-    pub name: String,
-    /// The server's clock when it was asked, where that was behind this machine's.
-    pub served: Option<Timestamp>,
-    /// What lies behind this instant had not happened by that clock, or was still open, and is not covered.
-    pub happened_until: Option<Timestamp>,
-    /// The part of the period that the server no longer had.
-    pub lost: Option<Interval>,
-    /// The time of the window's latest event.
-    pub last_event: Option<Timestamp>,
-}
-
-/// A window given up. Its period is not covered, so it is asked for again under another name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dead {
-    /// The window's name.
-    pub name: String,
-    /// What was asked for.
-    pub period: Interval,
-    /// When it was given up.
-    pub at: Timestamp,
-    /// Why, in one line.
-    pub reason: String,
-}
-
-impl InFlight {
-    /// Whether all its documents are on the spool.
-    pub fn is_here(&self) -> bool {
-        let here = |fetch: &FetchState| matches!(fetch, FetchState::Spooled(_));
-        !self.fetches.is_empty() && self.fetches.iter().all(here)
-    }
-
-    /// The name of its state: that of its least advanced fetch, until events are on their way.
-    pub fn state(&self) -> &'static str {
-        if self.delivering {
-            return "delivering";
-        }
-        let rank = |state: &FetchState| match state {
-            FetchState::Planned => 0,
-            FetchState::Submitting => 1,
-            FetchState::Submitted { .. } => 2,
-            FetchState::Waiting { .. } => 3,
-            FetchState::Ready { .. } => 4,
-            FetchState::Spooled(_) => 5,
-        };
-        let behind = self.fetches.iter().min_by_key(|state| rank(state));
-        behind.map_or("planned", FetchState::word)
-    }
 }
 
 impl Record {
@@ -294,7 +131,7 @@ impl Record {
         self.dead.drain(..older);
     }
 
-    /// Notes what can never be asked for again.
+    /// Notes a period that can never be asked for again.
     pub fn lose(&mut self, interval: Interval) {
         self.add_lost(interval);
         if self.watermark.is_some() {
@@ -326,12 +163,12 @@ impl Record {
         }
     }
 
-    /// What between two instants was never committed, in order.
+    /// The periods between two instants that were never committed, in order.
     pub fn missing(&self, between: Interval) -> Vec<Interval> {
         without(between, &self.covered)
     }
 
-    /// What a run up to `end` has to ask for, in order: from the watermark on, without what is covered.
+    /// The periods that a run up to `end` has to ask for, in order: from the watermark on, without what is covered.
     pub fn due(&self, end: Timestamp) -> Vec<Interval> {
         let Some(from) = self.watermark else { return Vec::new() };
         let gone = [self.covered.as_slice(), self.lost.as_slice()].concat();
@@ -358,7 +195,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::{DayIds, KnownIds};
+    use crate::{DayIds, FetchState, Kept, KnownIds};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

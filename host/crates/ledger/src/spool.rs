@@ -1,32 +1,32 @@
-//! The documents of windows in flight, beside the ledger: which are there, and whose.
+//! The documents of windows in flight, as files beside the ledger.
 
 use std::path::{Path, PathBuf};
 
 use super::Stream;
 
-/// What the name of an unfinished document ends in.
+/// The ending of the name of an unfinished document.
 const PARTIAL: &str = ".partial";
 
 /// A document in the spool, or the beginning of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    /// Its file.
+pub struct SpoolFile {
+    /// The file.
     pub path: PathBuf,
-    /// Whether it was written to its end.
+    /// True if it was written to its end.
     pub finished: bool,
-    /// How long it is.
+    /// The length so far.
     pub bytes: u64,
 }
 
-/// What lies in the spool, of one stream or of all, finished or not. Where there is no spool, that is nothing.
-pub fn documents(folder: &Path, stream: Option<&Stream>) -> Vec<Document> {
+/// The files in the spool, of one stream or of all, finished or not; none where there is no spool.
+pub fn documents(folder: &Path, stream: Option<&Stream>) -> Vec<SpoolFile> {
     let prefix = stream.map(Stream::spool_prefix).unwrap_or_default();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let documents = entries.filter_map(|entry| {
         let name = entry.file_name();
         let name = name.to_str()?;
         let metadata = entry.metadata().ok().filter(|metadata| metadata.is_file())?;
-        name.starts_with(&prefix).then(|| Document {
+        name.starts_with(&prefix).then(|| SpoolFile {
             path: entry.path(),
             finished: !name.ends_with(PARTIAL),
             bytes: metadata.len(),

@@ -1,5 +1,14 @@
 //! The ledger as one SQLite file, with a lock file for each stream beside it.
 
+mod beside;
+mod check;
+mod pages;
+mod presence;
+mod row;
+mod schema;
+#[cfg(test)]
+mod tests;
+
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -8,12 +17,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flate2::Crc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 
-use super::presence::Presence;
-use super::schema::Refusal;
-use super::{Claim, Document, Holder, Ledger, LedgerError, Revision, schema};
+use self::beside::beside;
+use self::presence::Presence;
+use self::row::{StoredDocument, checksum_of, row, unsound};
+use self::schema::SchemaRefusal;
+use super::{Claim, Document, Holder, Ledger, LedgerError, Revision};
 use base::database;
 
 /// How long another process may hold the file for a change.
@@ -64,16 +74,16 @@ impl SqliteLedger {
             Ok(known.map(|()| connection))
         })();
         // Also where it could not be looked at this time.
-        if unclean && matches!(opened, Err(_) | Ok(Err(Refusal::Damaged(_)))) {
+        if unclean && matches!(opened, Err(_) | Ok(Err(SchemaRefusal::Damaged(_)))) {
             presence.note_damage();
         }
         let failed = |source| failed(&path, source);
         let connection = opened.map_err(failed)?.map_err(|refusal| match refusal {
-            Refusal::Foreign(problem) => LedgerError::Foreign {
+            SchemaRefusal::Foreign(problem) => LedgerError::Foreign {
                 path: path.clone(),
                 problem,
             },
-            Refusal::Damaged(problem) => LedgerError::Damaged {
+            SchemaRefusal::Damaged(problem) => LedgerError::Damaged {
                 path: path.clone(),
                 problem,
             },
@@ -95,8 +105,8 @@ impl SqliteLedger {
         beside(&self.path, name)
     }
 
-    /// What was read, where it is what was written.
-    fn sound(&self, row: Row) -> Result<Document, LedgerError> {
+    /// The document that was read, where it is as it was written.
+    fn sound(&self, row: StoredDocument) -> Result<Document, LedgerError> {
         match row.is_sound() {
             true => Ok(row.document),
             false => Err(self.damaged(unsound(&row.document.key))),
@@ -236,7 +246,7 @@ impl Ledger for SqliteLedger {
     }
 }
 
-/// Whether a change failed because a file could not grow: the device is full, or the file as large as it may be.
+/// Tells whether a change failed because a file could not grow: the device is full, or the file as large as it may be.
 fn has_no_room(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -286,7 +296,7 @@ fn swap(
             let query = "INSERT INTO document (key, revision, checksum, body) VALUES (?1, ?2, ?3, ?4) \
                          ON CONFLICT DO UPDATE \
                          SET revision = excluded.revision, checksum = excluded.checksum, body = excluded.body";
-            let checksum = sum(key, revision as Revision, body);
+            let checksum = checksum_of(key, revision as Revision, body);
             transaction
                 .prepare_cached(query)?
                 .execute(params![key, revision, checksum, body])?
@@ -297,32 +307,12 @@ fn swap(
     Ok(Some(revision as Revision))
 }
 
-/// A document as it stands in the file.
-pub(super) struct Row {
-    pub(super) document: Document,
-    checksum: Option<u32>,
-}
-
-impl Row {
-    /// Whether what was read is what was written.
-    pub(super) fn is_sound(&self) -> bool {
-        let Document { key, revision, body } = &self.document;
-        self.checksum
-            .is_none_or(|checksum| checksum == sum(key, *revision, body))
-    }
-}
-
-/// What is said of a document that is not sound.
-pub(super) fn unsound(key: &str) -> String {
-    format!("the entry {key} is not what was written")
-}
-
-/// Whether pages of the file are not what SQLite has written.
+/// Tells whether pages of the file are not what SQLite has written.
 fn is_damage(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
 }
 
-/// What an error of SQLite means for the ledger at that path.
+/// The meaning of an error of SQLite for the ledger at that path.
 fn failed(path: &Path, source: rusqlite::Error) -> LedgerError {
     let path = path.to_owned();
     match is_damage(&source) {
@@ -334,34 +324,6 @@ fn failed(path: &Path, source: rusqlite::Error) -> LedgerError {
     }
 }
 
-pub(super) fn row(row: &rusqlite::Row<'_>) -> Result<Row, rusqlite::Error> {
-    Ok(Row {
-        document: Document {
-            // What is no text any more is found by its checksum.
-            key: String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned(),
-            revision: row.get::<_, i64>(1)? as Revision,
-            body: Bytes::copy_from_slice(row.get_ref(3)?.as_bytes()?),
-        },
-        checksum: row.get(2)?,
-    })
-}
-
-/// Tells what was written from what a failing disk makes of it, within a page as well.
-fn sum(key: &str, revision: Revision, body: &[u8]) -> u32 {
-    let mut crc = Crc::new();
-    for part in [key.as_bytes(), &revision.to_le_bytes(), body] {
-        crc.update(part);
-    }
-    crc.sum()
-}
-
-/// `ledger.db` has `ledger.db-NAME`.
-pub(super) fn beside(path: &Path, name: &str) -> PathBuf {
-    let mut path = path.to_owned().into_os_string();
-    path.push(format!("-{name}"));
-    PathBuf::from(path)
-}
-
 /// A folder for its owner only, where it is not there yet.
 fn make_folder(folder: &Path) -> Result<(), LedgerError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -370,6 +332,3 @@ fn make_folder(folder: &Path) -> Result<(), LedgerError> {
         source,
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! What progress is kept for.
+//! The streams that progress is kept for.
 
 use std::fmt::{self, Write};
 
@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Claim, IdSetRef, Ledger, LedgerError};
+use super::IdSetRef;
 
 /// A report of a connection, with its parameters: what a watermark belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// The beginning of the keys of all records.
+    pub const KEYS: &'static str = "stream.";
+
     /// The stream of these; the order of parameters of different names plays no part.
     pub fn new(connection: &str, report: &str, parameters: &[(String, String)]) -> Stream {
         let mut parameters = parameters.to_vec();
@@ -31,24 +34,9 @@ impl Stream {
         }
     }
 
-    /// Claims it for one run at a time.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::Claimed`] at once, where another run of it is under way.
-    pub async fn claim(&self, ledger: &dyn Ledger) -> Result<Claim, LedgerError> {
-        ledger.claim(&self.key()).await.map_err(|error| match error {
-            LedgerError::Claimed { holder, .. } => LedgerError::Claimed {
-                what: self.to_string(),
-                holder,
-            },
-            error => error,
-        })
-    }
-
     /// The key of its record.
     pub fn key(&self) -> String {
-        format!("{PREFIX}{}", self.digest())
+        format!("{}{}", Self::KEYS, self.digest())
     }
 
     /// The key of a sink's progress in it.
@@ -56,7 +44,7 @@ impl Stream {
         format!("progress.{}.{}", self.digest(), hex(&Sha256::digest(sink)))
     }
 
-    /// What the keys of all its sinks' progress begin with.
+    /// The beginning of the keys of its sinks' progress.
     pub fn progress_prefix(&self) -> String {
         format!("progress.{}.", self.digest())
     }
@@ -66,17 +54,17 @@ impl Stream {
         format!("{}{day}.{}", self.ids_prefix(), noted.sha256)
     }
 
-    /// What the keys of all its ids begin with.
+    /// The beginning of the keys of its ids.
     pub fn ids_prefix(&self) -> String {
         format!("ids.{}.", self.digest())
     }
 
-    /// What the names of all its documents in the spool begin with.
+    /// The beginning of the names of its documents in the spool.
     pub fn spool_prefix(&self) -> String {
         format!("{}.", self.digest())
     }
 
-    /// What names it, and no other stream, on the command line: the report, `--connection` and each `--param`.
+    /// The words that name it, and no other stream, on the command line: the report, `--connection` and each `--param`.
     pub fn arguments(&self) -> String {
         let mut words = vec![self.report.clone(), "--connection".into(), self.connection.clone()];
         for (name, value) in &self.parameters {
@@ -99,14 +87,6 @@ impl Stream {
         }
         hex(&hash.finalize())
     }
-}
-
-/// What the keys of all records begin with.
-pub(super) const PREFIX: &str = "stream.";
-
-impl Stream {
-    /// What the keys of all records begin with.
-    pub const KEYS: &'static str = PREFIX;
 }
 
 impl fmt::Display for Stream {

@@ -52,7 +52,7 @@ const V6: &[(Ipv6Net, &str)] = &[
     (v6(0x100, 0, 0, 64), "discard"),
 ];
 
-/// What is special about an address, where a connection to the public internet has no business there.
+/// The kind of an address where a connection to the public internet has no business; none for all others.
 pub(crate) fn refused(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => V4.iter().find(|(net, _)| net.contains(&address)).map(|(_, kind)| *kind),

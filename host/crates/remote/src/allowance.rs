@@ -1,4 +1,4 @@
-//! What an answer tells about how many more requests its server takes, and when.
+//! The allowance of a server, as its answers tell it: how many more requests it takes, and when.
 //!
 //! `Retry-After` is of RFC 9110; `RateLimit-Remaining` and `RateLimit-Reset` of the first drafts of
 //! draft-ietf-httpapi-ratelimit-headers, `RateLimit` and `RateLimit-Policy` of the later ones, first as `remaining=0, reset=30`

@@ -160,13 +160,13 @@ impl Channel {
         RemoteError::Busy {
             status: StatusCode::TOO_MANY_REQUESTS,
             detail: Some(format!(
-                "it takes no request for another {left_told}, and nobody waits longer than {most}"
+                "it accepts no request for another {left_told}, and a request waits {most} at most"
             )),
             retry_after: Some(left),
         }
     }
 
-    /// What an answer means for the pace.
+    /// Adapts the pace to an answer.
     fn heed(&self, turn: Turn<'_>, status: StatusCode, headers: &HeaderMap) {
         if let Some(limit) = limit_told(headers) {
             let limit = self.redactor.line(limit, 100);
@@ -179,7 +179,7 @@ impl Channel {
             if let Some(pause) = turn.refused(asked) {
                 let wish = asked.map(|_| ", as it asks").unwrap_or_default();
                 let pause = seconds(pause);
-                warn!("{name} takes no more requests for now (429); all requests to it wait {pause}{wish}");
+                warn!("{name} accepts no more requests for now (429); all requests to it wait {pause}{wish}");
             }
         } else if let Some(pause) = turn.passed(exhausted(headers, now)) {
             let pause = seconds(pause);

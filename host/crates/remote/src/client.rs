@@ -11,11 +11,14 @@ use tracing::debug;
 use url::Url;
 
 use super::address::{AddressRefused, GuardedResolver};
+use super::admission::admit;
 use super::allowance::asked_to_wait;
-use super::auth::{Auth, Authorizer};
+use super::auth::Auth;
+use super::authorizer::Authorizer;
 use super::channel::{Channel, Retry};
 use super::counters::Counters;
 use super::error::RemoteError;
+use super::network::Network;
 use super::origin::BaseUrl;
 use super::recording::{self, Recorder, Replay};
 use super::redact::Redactor;
@@ -23,7 +26,7 @@ use super::request::{Expect, Request};
 use super::response::{Answer, ERROR_BODY, Response};
 use super::settings::{Exchange, Parallel, Settings};
 use super::sign_in;
-use super::transport::{self, Network, Outgoing, Transport};
+use super::transport::{Outgoing, Transport};
 
 const MOST_REDIRECTS: u32 = 5;
 
@@ -63,13 +66,13 @@ impl Remote {
             });
         }
         let mut base = BaseUrl::new(settings.base.clone())?;
-        transport::admit(&settings, &base)?;
+        admit(&settings, &base)?;
         if let Auth::Path(secret) = &settings.auth {
             let secret = secret.expose_secret().trim_matches('/');
             redactor.add(secret);
             // What is wrong with a segment must not be said with the segment.
             let joined = base.join(secret.split('/'));
-            let joined = joined.map_err(|_| RemoteError::settings("the secret path is no path"))?;
+            let joined = joined.map_err(|_| RemoteError::settings("the secret path is not a path"))?;
             // As it stands in the URL, and what of it a server may say by itself.
             let encoded = joined.path().strip_prefix(base.url().path()).unwrap_or(joined.path());
             redactor.add(encoded.trim_matches('/'));
@@ -97,15 +100,15 @@ impl Remote {
         })
     }
 
-    /// Whether a connection could be made from the settings, as far as that can be told without its secrets.
+    /// Checks whether a connection could be made from the settings, as far as that can be told without its secrets.
     pub fn check(settings: &Settings) -> Result<(), RemoteError> {
         match &settings.exchange {
             Exchange::Replay(folder) => recording::Recording::read(folder).map(|_| ()),
-            _ => transport::admit(settings, &BaseUrl::new(settings.base.clone())?),
+            _ => admit(settings, &BaseUrl::new(settings.base.clone())?),
         }
     }
 
-    /// Whether the name of the connection's server leads to an address that it may reach, as far as the resolver knows
+    /// Checks whether the name of the connection's server leads to an address that it may reach, as far as the resolver knows
     /// now. Nobody else is asked. What the resolver does not know shows in the first request.
     ///
     /// # Errors
@@ -145,12 +148,12 @@ impl Remote {
         self.parallel
     }
 
-    /// What the connection cost so far.
+    /// The cost of the connection so far.
     pub fn counters(&self) -> Counters {
         self.channel.tally.read()
     }
 
-    /// What must be added to this machine's clock to get the server's, by the `Date` of its last answers: right to about half
+    /// The time that must be added to this machine's clock to get the server's, by the `Date` of its last answers: right to about half
     /// a second and half of what the quickest answer took. None before the first answer, and for a recording.
     pub fn clock_offset(&self) -> Option<SignedDuration> {
         self.channel.clock.offset()
@@ -302,7 +305,7 @@ impl Remote {
         }
     }
 
-    /// Whether the answer is one.
+    /// The answer, or the failure that its status tells.
     async fn judge(&self, request: &Request, mut response: Response) -> Result<Response, RemoteError> {
         let status = response.status();
         if status.is_success() || request.expect != Expect::Success {
@@ -310,6 +313,9 @@ impl Remote {
         }
         let retry_after = asked_to_wait(response.headers(), SystemTime::now());
         let detail = self.channel.redactor.detail(&response.beginning(ERROR_BODY).await);
+        // Many a gateway repeats the status as its only words.
+        let repeats = |said: &String| *said == status.to_string() || Some(said.as_str()) == status.canonical_reason();
+        let detail = detail.filter(|said| !repeats(said));
         Err(match status.as_u16() {
             401 | 403 | 407 => RemoteError::Refused {
                 connection: self.name().to_owned(),
@@ -335,7 +341,7 @@ impl Remote {
         })
     }
 
-    /// What a web page means that came as an answer, where it is one to sign in on.
+    /// The error for a web page that came as an answer, where it is one to sign in on.
     pub fn sign_in_page(&self, page: &[u8]) -> Option<RemoteError> {
         sign_in::is_page(page).then(|| self.sign_in(self.words_of(page).unwrap_or_else(|| "without a title".into())))
     }
@@ -345,7 +351,7 @@ impl Remote {
         self.channel.redactor.detail(body)
     }
 
-    /// What to do where the server does not know the address.
+    /// The remedy where the server does not know the address.
     pub fn address_hint(&self) -> String {
         match self.base.advised() {
             Some(url) => format!(

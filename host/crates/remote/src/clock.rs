@@ -20,7 +20,7 @@ const ANSWERS: usize = 15;
 /// Clocks that differ by less are good clocks.
 pub const TOLERATED: SignedDuration = SignedDuration::from_secs(30);
 
-/// What an answer allows the offset to be, in ms: from the first to the second.
+/// The offsets that an answer allows, in ms: from the first to the second.
 type Span = (i64, i64);
 
 /// Compares the clocks. The offset is what must be added to this machine's clock to get the server's.
@@ -41,7 +41,7 @@ impl ServerClock {
         }
     }
 
-    /// What this machine's clock shows.
+    /// The time that this machine's clock shows.
     pub(super) fn now(&self) -> Timestamp {
         self.standing.unwrap_or_else(Timestamp::now)
     }

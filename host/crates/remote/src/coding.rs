@@ -9,8 +9,7 @@ use std::task::Poll;
 
 use async_compression::tokio::bufread::{DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
-use bytes::Bytes;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -18,16 +17,14 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::error::RemoteError;
-use super::redact::one_line;
-use super::transport::Incoming;
+use super::one_line::one_line;
+use super::transport::{BodyStream, Incoming};
 
 /// How much comes out at once.
 const PIECE: usize = 32 * 1024;
 
 /// The largest window that a zstd body may ask for, as a power of two: 8 MiB (RFC 9659).
 const ZSTD_WINDOW: u32 = 23;
-
-type Body = BoxStream<'static, Result<Bytes, RemoteError>>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Coding {
@@ -77,7 +74,7 @@ pub(super) fn decoded(incoming: Incoming) -> Incoming {
     Incoming { status, headers, body }
 }
 
-async fn decode(body: Body, coding: Coding) -> Result<Body, RemoteError> {
+async fn decode(body: BodyStream, coding: Coding) -> Result<BodyStream, RemoteError> {
     let ended = Arc::new(AtomicBool::new(false));
     let end = Arc::clone(&ended);
     let body = body.chain(stream::poll_fn(move |_| {
@@ -117,7 +114,7 @@ async fn decode(body: Body, coding: Coding) -> Result<Body, RemoteError> {
         .boxed())
 }
 
-/// What the connection met, or what is wrong with the compressed bytes: that more were to come, where they have `ended`.
+/// The failure of the connection, or the fault of the compressed bytes: that more were to come, where they have `ended`.
 fn failed(error: io::Error, ended: bool) -> RemoteError {
     match error.downcast::<RemoteError>() {
         Ok(error) => error,
@@ -137,6 +134,7 @@ fn failed(error: io::Error, ended: bool) -> RemoteError {
 mod tests {
     use std::io::Write as _;
 
+    use bytes::Bytes;
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use http::StatusCode;

@@ -1,8 +1,8 @@
-//! What a connection cost.
+//! The cost of a connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a connection cost so far.
+/// The cost of a connection so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Requests sent, repetitions and redirects included.

@@ -14,10 +14,10 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio_rustls::TlsConnector;
 
 use super::address::{AddressRefused, GuardedResolver, UnknownName};
+use super::cause::{innermost, tls_error};
 use super::error::RemoteError;
-use super::redact::one_line;
+use super::one_line::one_line;
 use super::settings::Timeouts;
-use super::transport::{innermost, tls_error};
 
 /// A name or an address, and a port: `collector.example.com:6514`, `[2001:db8::1]:514`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,13 +84,13 @@ impl schemars::JsonSchema for HostPort {
     }
 }
 
-/// What bytes go through in both directions.
+/// A stream of bytes in both directions.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// An open connection.
-pub type Stream = Box<dyn Duplex>;
+pub type ByteStream = Box<dyn Duplex>;
 
 /// Connects to one place, each time anew.
 #[derive(Clone)]
@@ -146,14 +146,14 @@ impl Dialer {
     }
 
     /// A TCP connection, TLS established.
-    pub async fn connect(&self) -> Result<Stream, RemoteError> {
+    pub async fn connect(&self) -> Result<ByteStream, RemoteError> {
         self.in_time(async {
             let tcp = self.tcp().await?;
             let Some((connector, name)) = &self.tls else {
-                return Ok(Box::new(tcp) as Stream);
+                return Ok(Box::new(tcp) as ByteStream);
             };
             match connector.connect(name.clone(), tcp).await {
-                Ok(stream) => Ok(Box::new(stream) as Stream),
+                Ok(stream) => Ok(Box::new(stream) as ByteStream),
                 Err(error) => Err(self.handshake(&error)),
             }
         })

@@ -6,16 +6,18 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::address::GuardedResolver;
-use super::auth::{Auth, Authorizer, Credential};
+use super::admission::admit;
+use super::auth::Auth;
+use super::authorizer::Authorizer;
 use super::client_tls;
-use super::dial::{Dialer, HostPort, Stream};
+use super::credential::Credential;
+use super::dial::{ByteStream, Dialer, HostPort};
 use super::error::RemoteError;
 use super::origin::BaseUrl;
 use super::redact::Redactor;
 use super::settings::Settings;
-use super::transport;
 
-/// What a library needs to speak its own protocol to one service: where, through which certificates, as whom.
+/// A connection for a library that speaks its own protocol to one service: where to, through which certificates, as whom.
 pub struct RawConnection {
     name: String,
     base: BaseUrl,
@@ -42,7 +44,7 @@ impl RawConnection {
     /// Where the settings ask for what only HTTP requests can do: a proxy, a rate limit, OAuth 2, a secret in the URL.
     pub fn new(settings: &Settings, alpn: &[u8]) -> Result<RawConnection, RemoteError> {
         let base = BaseUrl::new(settings.base.clone())?;
-        transport::admit(settings, &base)?;
+        admit(settings, &base)?;
         let beyond = [
             (settings.proxy.is_some(), "a proxy"),
             (settings.rate_limit.is_some(), "a rate limit"),
@@ -89,7 +91,7 @@ impl RawConnection {
     }
 
     /// A new connection.
-    pub async fn connect(&self) -> Result<Stream, RemoteError> {
+    pub async fn connect(&self) -> Result<ByteStream, RemoteError> {
         self.dialer.connect().await
     }
 

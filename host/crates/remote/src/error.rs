@@ -1,4 +1,4 @@
-//! What can go wrong between here and a server, sorted by whose move is next.
+//! Failures between here and a server, sorted by whose move is next.
 
 use base::ErrorKind;
 use std::net::IpAddr;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-/// Why a request got no usable answer. Messages hold no credential and no query string.
+/// The reason why a request got no usable answer. Messages hold no credential and no query string.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
     /// The connection cannot be used as configured.
     #[error("{message}")]
     Settings {
-        /// What is wrong.
+        /// The fault.
         message: String,
         /// How to mend it.
         hint: Option<String>,
@@ -21,7 +21,7 @@ pub enum RemoteError {
     /// This machine failed while the exchange was under way: its disk, as a rule.
     #[error("{message}")]
     Local {
-        /// What failed.
+        /// The failure.
         message: String,
         /// How to mend it.
         hint: Option<String>,
@@ -33,13 +33,11 @@ pub enum RemoteError {
         host: String,
         /// The address.
         address: IpAddr,
-        /// What is special about it.
+        /// The kind of address.
         kind: &'static str,
     },
     /// The server handed out a link or a redirect that leaves the configured origin. It was not followed.
-    #[error(
-        "origin-escape: the server sent a link to another server ({link} instead of {origin}); it was not followed"
-    )]
+    #[error("the server sent a link to another server ({link} instead of {origin}); it was not followed")]
     OriginEscape {
         /// Where the link leads, without path and query.
         link: String,
@@ -54,7 +52,7 @@ pub enum RemoteError {
         connection: String,
         /// Where, without path and query, or the page's title.
         page: String,
-        /// What the user may do.
+        /// The remedy, for the user.
         hint: String,
     },
     /// Redirects without end, without a target, or for a request that must not be sent twice.
@@ -71,11 +69,11 @@ pub enum RemoteError {
     Refused {
         /// The connection's name.
         connection: String,
-        /// What the server answered.
+        /// The status of the server's answer.
         status: StatusCode,
         /// The server's own words, sanitised.
         detail: Option<String>,
-        /// What the user may do.
+        /// The remedy, for the user.
         hint: String,
     },
     /// The token endpoint issued no token.
@@ -85,27 +83,27 @@ pub enum RemoteError {
         connection: String,
         /// The token endpoint's origin.
         origin: String,
-        /// What it answered.
+        /// The status of its answer.
         status: StatusCode,
-        /// Its own words, sanitised.
+        /// The endpoint's own words, sanitised.
         detail: String,
-        /// What the user may do.
+        /// The remedy, for the user.
         hint: String,
     },
     /// Any other status that is no success and will not change by asking again.
     #[error("the server answered with status {status}{}", detail_text(detail))]
     Status {
-        /// What the server answered.
+        /// The status of the server's answer.
         status: StatusCode,
         /// The server's own words, sanitised.
         detail: Option<String>,
-        /// What the user may do.
+        /// The remedy, for the user.
         hint: Option<String>,
     },
     /// 408, 425, 429 or 5xx.
     #[error("the server is unavailable: status {status}{}", detail_text(detail))]
     Busy {
-        /// What the server answered.
+        /// The status of the server's answer.
         status: StatusCode,
         /// The server's own words, sanitised.
         detail: Option<String>,
@@ -133,7 +131,7 @@ pub enum RemoteError {
     Tls {
         /// Host and port.
         host: String,
-        /// What the TLS library says.
+        /// The words of the TLS library.
         reason: String,
         /// It failed before anything could be sent.
         connecting: bool,
@@ -141,7 +139,7 @@ pub enum RemoteError {
     /// Nothing, or not everything, arrived in time.
     #[error("{what} took longer than {} s", .after.as_secs_f64())]
     Timeout {
-        /// What was awaited.
+        /// The thing that was awaited.
         what: &'static str,
         /// How long.
         after: Duration,
@@ -157,7 +155,7 @@ pub enum RemoteError {
     /// The connection broke after the request was sent.
     #[error("the connection broke: {reason}")]
     Interrupted {
-        /// What the HTTP library says.
+        /// The words of the HTTP library.
         reason: String,
     },
     /// The body is larger than allowed.
@@ -175,7 +173,7 @@ pub enum RemoteError {
     /// The request was not sent: there is no token for it. Asking again is up to whoever asked for the token.
     #[error("cannot get a token: {cause}")]
     NoToken {
-        /// What went wrong at the token endpoint.
+        /// The failure at the token endpoint.
         #[source]
         cause: Box<RemoteError>,
     },
@@ -184,14 +182,14 @@ pub enum RemoteError {
     GaveUp {
         /// How many requests were sent.
         attempts: u32,
-        /// What the last one met.
+        /// The failure of the last one.
         #[source]
         last: Box<RemoteError>,
     },
     /// The server redirected a request that must not be sent twice, so it may have carried it out; what came then failed.
     #[error("{cause}")]
     Redirected {
-        /// What went wrong at the target.
+        /// The failure at the target.
         #[source]
         cause: Box<RemoteError>,
     },
@@ -233,11 +231,11 @@ impl RemoteError {
     /// A connection that broke, in the words of what is at the bottom of the error.
     pub fn interrupted(error: &(dyn std::error::Error + 'static)) -> Self {
         RemoteError::Interrupted {
-            reason: super::transport::innermost(error),
+            reason: super::cause::innermost(error),
         }
     }
 
-    /// Whose move is next.
+    /// The kind of error: whose move is next.
     pub fn kind(&self) -> ErrorKind {
         match self {
             RemoteError::Settings { .. } | RemoteError::AddressRefused { .. } => ErrorKind::Usage,
@@ -287,7 +285,7 @@ impl RemoteError {
         }
     }
 
-    /// What the user can do about it.
+    /// The remedy, for the user.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             RemoteError::Settings { hint, .. } | RemoteError::Local { hint, .. } => return hint.clone(),
@@ -323,7 +321,7 @@ impl RemoteError {
         Some(text.to_owned())
     }
 
-    /// What the server answered the request with, where it answered. What the token endpoint says is no answer to it.
+    /// The status that the server answered the request with, where it answered. That of the token endpoint is not an answer to it.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             RemoteError::Refused { status, .. }
@@ -335,7 +333,7 @@ impl RemoteError {
         }
     }
 
-    /// Whether the server certainly did nothing with the request: it never got it, or refused whoever asked.
+    /// True if the server certainly did nothing with the request: it never got it, or refused whoever asked.
     pub fn nothing_done(&self) -> bool {
         match self {
             RemoteError::Connect { .. }
@@ -351,7 +349,7 @@ impl RemoteError {
         }
     }
 
-    /// Whether the server turned the request away because there are too many, and for how long, where it says so.
+    /// The wait that the server asks for where it turned the request away because there are too many; none within where it does not say.
     pub(crate) fn throttled(&self) -> Option<Option<Duration>> {
         match self {
             RemoteError::Busy {
@@ -362,7 +360,7 @@ impl RemoteError {
         }
     }
 
-    /// Whether the same request may fare better a little later.
+    /// True if the same request may fare better a little later.
     pub fn is_transient(&self) -> bool {
         match self {
             RemoteError::Busy { status, .. } => *status != StatusCode::NOT_IMPLEMENTED,

@@ -9,9 +9,9 @@ pub struct ErrorCode {
     pub word: &'static str,
     /// Whose move is next; decides the exit code.
     pub kind: ErrorKind,
-    /// What happened, in one sentence.
+    /// The meaning of the code, in one sentence.
     pub meaning: &'static str,
-    /// What to do about it, in one sentence.
+    /// The remedy, in one sentence.
     pub advice: &'static str,
 }
 
@@ -68,14 +68,14 @@ pub const ERROR_CODES: &[ErrorCode] = &[
     ErrorCode {
         word: "unexpected-status",
         kind: ErrorKind::Failed,
-        meaning: "The server answered with a status that is no success and will not change by asking again.",
+        meaning: "The server answered with a status that is not a success and will not change by asking again.",
         advice: "Check `url` and its path prefix, and what the server says.",
     },
     ErrorCode {
         word: "remote-unavailable",
         kind: ErrorKind::Unavailable,
         meaning: "The server answered 408, 425, 429 or 5xx, also when asked again.",
-        advice: "Run again later: the daily maintenance may be under way.",
+        advice: "Run again later: the daily maintenance may be running.",
     },
     ErrorCode {
         word: "connect-failed",

@@ -1,6 +1,6 @@
-//! What must hold of the redactor whatever a secret and a text are, for the fuzz target in `tests/fuzz`.
+//! Properties of the redactor that hold whatever a secret and a text are, for the fuzz target in `tests/fuzz`.
 
-use super::redact::{REDACTED, Redactor, Scrubber};
+use super::redact::{REDACTED, Redactor};
 
 /// Takes the bytes up to the first zero byte as a secret and the rest as what a server says: however the text is cut into
 /// pieces the same comes out, and the secret never does, neither plain nor as the texts of JSON and URLs spell it.
@@ -56,7 +56,7 @@ pub fn redact(bytes: &[u8]) {
 }
 
 fn clean<'a>(redactor: &Redactor, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut scrubber = Scrubber::new(redactor);
+    let mut scrubber = redactor.scrubber();
     let mut clean = Vec::new();
     for piece in pieces {
         clean.extend(scrubber.push(piece));

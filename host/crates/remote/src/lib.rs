@@ -22,23 +22,29 @@
 //! ```
 
 mod address;
+mod admission;
 mod allowance;
 mod auth;
+mod authorizer;
+mod cause;
 mod channel;
 mod client;
 mod client_tls;
 mod clock;
 mod coding;
 mod counters;
+mod credential;
 mod dial;
 mod direct;
 mod error;
 mod error_codes;
 #[doc(hidden)]
 pub mod fuzz;
+mod network;
 mod oauth;
 #[cfg(feature = "object-store")]
 mod object_store;
+mod one_line;
 mod origin;
 mod pace;
 mod recording;
@@ -57,7 +63,7 @@ pub use client::Remote;
 pub use client_tls::client_tls;
 pub use clock::{TOLERATED as TOLERATED_SKEW, in_words as skew_in_words};
 pub use counters::Counters;
-pub use dial::{Dialer, HostPort, Stream};
+pub use dial::{ByteStream, Dialer, HostPort};
 pub use direct::RawConnection;
 pub use error::RemoteError;
 pub use error_codes::{ERROR_CODES, ErrorCode};

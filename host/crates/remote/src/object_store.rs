@@ -15,13 +15,15 @@ use object_store::client::{
 };
 use url::Url;
 
+use super::admission::admit;
 use super::coding;
 use super::error::RemoteError;
+use super::network::Network;
 use super::origin::BaseUrl;
 use super::redact::Redactor;
 use super::response::{ERROR_BODY, beginning};
 use super::settings::Settings;
-use super::transport::{Incoming, Network, admit};
+use super::transport::Incoming;
 
 /// The largest answer read: what a store says about an upload is short.
 const ANSWER_BYTES: usize = 1 << 20;
@@ -61,7 +63,7 @@ impl StoreRefusal {
         }
     }
 
-    /// Whether the store says that the bucket is in another region.
+    /// True if the store says that the bucket is in another region.
     fn is_elsewhere(&self) -> bool {
         let codes = [
             "AuthorizationHeaderMalformed",
@@ -72,7 +74,7 @@ impl StoreRefusal {
     }
 }
 
-/// Whether an answer with a status of success is a failure all the same: S3 sends the status before it knows, and a
+/// Tells whether an answer with a status of success is a failure all the same: S3 sends the status before it knows, and a
 /// gateway before it asks.
 fn is_failure(method: &Method, body: &str) -> bool {
     let mut body = body.trim_start_matches('\u{feff}').trim_start();
@@ -121,7 +123,7 @@ async fn whole(body: BoxStream<'static, Result<Bytes, RemoteError>>) -> Result<V
     .await
 }
 
-/// What the store made of a request.
+/// The outcome of a request to the store.
 type Answered = Result<HttpResponse, StoreRefusal>;
 
 /// Connects an object store to the network: only to the base URL of its settings and to where its credentials are issued,
@@ -176,7 +178,7 @@ impl StoreConnector {
         Ok(self)
     }
 
-    /// What is taken out of whatever is said about requests: what was told, and what they carried.
+    /// The secrets that are taken out of whatever is said about requests: those that were told, and those that requests carried.
     pub fn secrets(&self) -> &Arc<Redactor> {
         &self.secrets
     }

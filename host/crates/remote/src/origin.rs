@@ -20,7 +20,7 @@ use super::error::RemoteError;
 use super::sign_in;
 use base::visible;
 
-/// What stands first in the paths of EPM Cloud's pages and interfaces, and of an identity domain's.
+/// The first segments of the paths of EPM Cloud's pages and interfaces, and of an identity domain's.
 const PAGES: [&str; 14] = [
     "HyperionPlanning",
     "epmcloud",
@@ -79,7 +79,7 @@ impl Origin {
         }
     }
 
-    /// Whether the host is this machine by definition: RFC 6761 section 6.3, or a loopback address.
+    /// True if the host is this machine by definition: RFC 6761 section 6.3, or a loopback address.
     pub(super) fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Domain(name) => {
@@ -113,7 +113,7 @@ impl BaseUrl {
     pub fn parse(text: &str) -> Result<BaseUrl, RemoteError> {
         let text = text.trim();
         let url = Url::parse(text).map_err(|error| {
-            let message = format!("{} is no URL: {error}", quoted(text));
+            let message = format!("{} is not a URL: {error}", quoted(text));
             match error {
                 url::ParseError::RelativeUrlWithoutBase => {
                     RemoteError::settings_hint(message, format!("write https://{text}"))
@@ -207,7 +207,10 @@ impl BaseUrl {
                 let segment = segment.as_ref();
                 // The URL library drops dot segments without a word, and with them the meaning of the path.
                 if segment.is_empty() || segment == "." || segment == ".." || segment.contains(char::is_control) {
-                    return Err(RemoteError::settings(format!("{} is no path segment", quoted(segment))));
+                    return Err(RemoteError::settings(format!(
+                        "{} is not a path segment",
+                        quoted(segment)
+                    )));
                 }
                 path.push(segment);
                 any = true;
@@ -242,14 +245,14 @@ impl BaseUrl {
             return Err(self.escape("a URL with a backslash or a control character"));
         }
         let mut url = found_at.join(link).map_err(|error| RemoteError::Malformed {
-            reason: format!("a link is no URL: {error}"),
+            reason: format!("a link is not a URL: {error}"),
         })?;
         url.set_fragment(None);
         self.check(&url)?;
         Ok(url)
     }
 
-    /// Whether a URL is on the origin and free of user information.
+    /// Checks that a URL is on the origin and free of user information.
     pub(super) fn check(&self, url: &Url) -> Result<(), RemoteError> {
         match Origin::of(url) {
             None => Err(self.escape(&format!("a {}: URL", url.scheme()))),

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::settings::RetryPolicy;
 
-/// What the first pause is, and the longest of our own choosing, in waits of the retry policy: 2 s and 1 min by default.
+/// The first pause, and the longest of our own choosing, in waits of the retry policy: 2 s and 1 min by default.
 const FIRST: u32 = 4;
 const LONGEST: u32 = 2;
 
@@ -61,7 +61,7 @@ struct State {
     trying: bool,
     /// Requests a second; none where that does not matter.
     rate: Option<f64>,
-    /// What an answer adds to it.
+    /// The increase for each answer.
     raise: f64,
     /// When the next turn at that rate is.
     next: Instant,
@@ -80,7 +80,7 @@ pub(super) struct Turn<'a> {
     pace: &'a Pace,
     /// After which pause.
     pause: u64,
-    /// Whether all others wait for it.
+    /// True if all others wait for it.
     trial: bool,
 }
 
@@ -185,7 +185,7 @@ impl Pace {
         })
     }
 
-    /// Whether a request that was turned away may hope: the server has answered some other one not long ago, and asks for
+    /// Tells whether a request that was turned away may hope: the server has answered some other one not long ago, and asks for
     /// no longer wait than there is patience.
     pub(super) fn is_hopeful(&self, asked: Option<Duration>) -> bool {
         let alive = self.state().alive;

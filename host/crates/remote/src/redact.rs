@@ -1,18 +1,19 @@
 //! Makes what a server said fit to print: no secret, no control character, no more than a line.
 
+mod needles;
+mod scrubber;
+
 use std::fmt;
 use std::sync::RwLock;
 
+use base::visible;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
-use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::spelling;
-use base::visible;
-
-/// Shorter secrets would shred innocent text: they are taken out only where they stand alone.
-const SHORTEST: usize = 4;
+use self::needles::{SHORTEST, needles};
+pub(crate) use self::scrubber::{REDACTED, Scrubber};
+use super::one_line::one_line;
 
 /// How many secrets are remembered, and how many of these may be configured ones.
 const MOST: usize = 256;
@@ -20,9 +21,6 @@ const CONFIGURED: usize = 32;
 
 /// How much of what was said is looked at for one line of it.
 const LINE_BYTES: usize = 4 << 10;
-
-/// What replaces a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
 
 /// The secrets of a connection, to be taken out of anything that is printed or recorded.
 #[derive(Default)]
@@ -81,23 +79,29 @@ impl Redactor {
         clean
     }
 
+    /// A scrubber that knows the secrets of this moment.
+    pub(crate) fn scrubber(&self) -> Scrubber {
+        let known = self.secrets.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Scrubber::new(known.iter().flatten().cloned().collect())
+    }
+
     fn scrub(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.clean_bytes(text.as_bytes())).into_owned()
     }
 
     /// The bytes without secrets.
     pub(crate) fn clean_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut scrubber = Scrubber::new(self);
+        let mut scrubber = self.scrubber();
         let mut clean = scrubber.push(bytes);
         clean.extend(scrubber.finish());
         clean
     }
 
-    /// What a server said on one line of at most so many characters, without secrets.
+    /// The words of a server on one line of at most so many characters, without secrets.
     pub fn line(&self, said: &str, most: usize) -> String {
         let line = match said.get(..said.floor_char_boundary(LINE_BYTES)) {
             Some(begin) if begin.len() < said.len() => {
-                let mut scrubber = Scrubber::new(self);
+                let mut scrubber = self.scrubber();
                 let mut clean = scrubber.push(begin.as_bytes());
                 clean.extend(scrubber.break_off());
                 self.clean(&String::from_utf8_lossy(&clean))
@@ -149,193 +153,15 @@ impl Redactor {
     }
 }
 
-/// What of a secret is looked for: it itself, what it is once decoded, since whoever wrote it may have encoded it already, and
-/// how base64 has it, whatever stands around it there. How URLs, JSON and web pages write each of them is [`spelling`]'s.
-fn needles(secret: &str) -> Vec<SecretString> {
-    let mut found = vec![secret.to_owned()];
-    if let Ok(decoded) = percent_decode_str(secret).decode_utf8()
-        && decoded.len() >= SHORTEST
-    {
-        found.push(decoded.into_owned());
-    }
-    let cores = found
-        .iter()
-        .flat_map(|text| (0..3).filter_map(|before| core(text, before)));
-    for core in cores.collect::<Vec<_>>() {
-        found.push(core.replace('+', "-").replace('/', "_"));
-        found.push(core);
-    }
-    let mut needles: Vec<SecretString> = Vec::new();
-    for text in found {
-        if !needles.iter().any(|known| known.expose_secret() == text) {
-            needles.push(SecretString::from(text));
-        }
-    }
-    needles
-}
-
-/// The characters of base64 that are the secret's alone where so many bytes stand before it; none where they are too few to be
-/// told from others.
-fn core(secret: &str, before: usize) -> Option<String> {
-    const FEWEST: usize = 8;
-    let mut bytes = vec![0; before];
-    bytes.extend_from_slice(secret.as_bytes());
-    let encoded = BASE64_STANDARD_NO_PAD.encode(&bytes);
-    let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
-    encoded
-        .get(from..to)
-        .filter(|core| core.len() >= FEWEST)
-        .map(str::to_owned)
-}
-
-/// Replaces secrets in a stream of bytes, however they are spelled there, even those that straddle two pieces. What it wrote it
-/// does not look at again.
-pub(super) struct Scrubber {
-    needles: Vec<SecretString>,
-    /// By the byte that is there, the needles that may begin with it.
-    starts: Vec<Vec<usize>>,
-    /// The most bytes that a needle may take.
-    longest: usize,
-    held: Vec<u8>,
-    /// The byte before those held.
-    before: u8,
-    /// How many of the bytes held belong to a secret that is replaced already.
-    covered: usize,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum End {
-    NotYet,
-    Complete,
-    BrokenOff,
-}
-
-impl Scrubber {
-    pub(super) fn new(redactor: &Redactor) -> Scrubber {
-        let known = redactor.secrets.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let needles: Vec<SecretString> = known.iter().flatten().cloned().collect();
-        drop(known);
-        let starts = (0..=u8::MAX).map(|byte| {
-            let begins = |needle: &SecretString| needle.expose_secret().as_bytes().first() == Some(&byte);
-            let is_escape = spelling::STARTS.contains(&byte);
-            let places = needles.iter().enumerate();
-            places
-                .filter(|(_, needle)| is_escape || begins(needle))
-                .map(|(place, _)| place)
-                .collect()
-        });
-        let starts = starts.collect();
-        let lengths = needles.iter().map(|needle| needle.expose_secret().len());
-        Scrubber {
-            longest: lengths.max().unwrap_or_default() * spelling::MOST_FOR_A_BYTE,
-            needles,
-            starts,
-            held: Vec::new(),
-            before: b' ',
-            covered: 0,
-        }
-    }
-
-    /// Takes the next piece, gives what can be written.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
-        self.held.extend_from_slice(piece);
-        self.advance(End::NotYet)
-    }
-
-    /// The rest.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.advance(End::Complete)
-    }
-
-    /// The rest of a stream that broke off, perhaps in the middle of a secret.
-    pub(super) fn break_off(mut self) -> Vec<u8> {
-        self.advance(End::BrokenOff)
-    }
-
-    fn advance(&mut self, end: End) -> Vec<u8> {
-        let held = std::mem::take(&mut self.held);
-        let mut clean = Vec::with_capacity(held.len());
-        let mut rest = held.as_slice();
-        while let [byte, after @ ..] = rest {
-            // A secret, and the byte after it that tells whether it stands alone, might not be here yet.
-            if end == End::NotYet && rest.len() <= self.longest {
-                break;
-            }
-            if let Some(length) = self.secret_at(rest, end) {
-                if self.covered == 0 {
-                    clean.extend_from_slice(REDACTED.as_bytes());
-                }
-                self.covered = self.covered.max(length);
-            }
-            match self.covered.checked_sub(1) {
-                Some(less) => self.covered = less,
-                None => clean.push(*byte),
-            }
-            self.before = *byte;
-            rest = after;
-        }
-        self.held = rest.to_vec();
-        clean
-    }
-
-    /// The length of the longest secret that the text begins with.
-    fn secret_at(&self, text: &[u8], end: End) -> Option<usize> {
-        let places = self.starts.get(usize::from(*text.first()?))?;
-        let lengths = places.iter().filter_map(|place| {
-            let needle = self.needles.get(*place)?;
-            let needle = needle.expose_secret();
-            let found = spelling::of(needle, text);
-            if end == End::BrokenOff && text.len() >= SHORTEST && found.may_go_on {
-                return Some(text.len());
-            }
-            let is_apart = |length: &usize| {
-                let after = text.get(*length).copied();
-                needle.len() >= SHORTEST || (!is_word(self.before) && !after.is_some_and(is_word))
-            };
-            found.lengths.into_iter().filter(is_apart).max()
-        });
-        lengths.max()
-    }
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
-}
-
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor(…)")
     }
 }
 
-/// Whether a character is neither seen nor white space.
+/// True of a character that is neither seen nor white space.
 fn is_unseen(c: char) -> bool {
     visible::is_hidden(c) || (c.is_control() && !c.is_whitespace())
-}
-
-/// The text on one line, without control characters and with hidden ones by their numbers, cut to so many characters.
-pub(crate) fn one_line(text: &str, most: usize) -> String {
-    let mut line = String::new();
-    let mut count = 0;
-    let mut gap = false;
-    for c in visible::shown(text).chars() {
-        if c.is_whitespace() || c.is_control() {
-            gap = count > 0;
-            continue;
-        }
-        if count + usize::from(gap) >= most {
-            line.push('…');
-            break;
-        }
-        if gap {
-            line.push(' ');
-            count += 1;
-            gap = false;
-        }
-        line.push(c);
-        count += 1;
-    }
-    line
 }
 
 #[cfg(test)]
@@ -480,7 +306,7 @@ mod tests {
             }
             assert_eq!(redactor.clean(text), clean, "{text}");
             for size in 1..text.len() {
-                let mut scrubber = Scrubber::new(&redactor);
+                let mut scrubber = redactor.scrubber();
                 let mut out: Vec<u8> = text.as_bytes().chunks(size).flat_map(|c| scrubber.push(c)).collect();
                 out.extend(scrubber.finish());
                 assert_eq!(String::from_utf8(out).unwrap(), clean, "{text} by {size}");
@@ -517,7 +343,7 @@ mod tests {
             ("x can", "x can"),
             ("plain", "plain"),
         ] {
-            let mut scrubber = Scrubber::new(&redactor);
+            let mut scrubber = redactor.scrubber();
             let mut out = scrubber.push(text.as_bytes());
             out.extend(scrubber.break_off());
             assert_eq!(String::from_utf8(out).unwrap(), clean);

@@ -73,7 +73,7 @@ impl Request {
     /// Adds a header. Names that belong to the host (`Authorization`, `Cookie`, `Host`, …) are refused.
     pub fn header(mut self, name: &str, value: &str) -> Result<Request, RemoteError> {
         let parsed = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| RemoteError::settings("a request header's name is no header name"))?;
+            .map_err(|_| RemoteError::settings("a request header's name is not a header name"))?;
         if RESERVED.contains(&parsed.as_str()) || parsed.as_str().starts_with("proxy-") {
             return Err(RemoteError::settings(format!(
                 "the header {parsed} belongs to the host"
@@ -111,7 +111,7 @@ impl Request {
         &self.url
     }
 
-    /// What it carries.
+    /// The body.
     pub fn body_bytes(&self) -> Option<&Bytes> {
         self.body.as_ref()
     }
@@ -133,13 +133,13 @@ impl Request {
         self
     }
 
-    /// Whether it must not meet a connection that died unnoticed: nobody could tell what became of it. Requests whose caller
+    /// True if it must not meet a connection that died unnoticed: nobody could tell what became of it. Requests whose caller
     /// decides about repeating are left to the caller.
     pub(super) fn is_proven(&self) -> bool {
         self.expect == Expect::Success && (!self.repeatable || self.method == Method::DELETE)
     }
 
-    /// Whether sending the request twice does no harm.
+    /// True if sending the request twice does no harm.
     pub fn is_repeatable(&self) -> bool {
         self.repeatable
     }

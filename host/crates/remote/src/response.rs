@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream;
 use futures_util::{Stream, StreamExt as _};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
@@ -14,6 +14,7 @@ use url::Url;
 use super::counters::Tally;
 use super::error::RemoteError;
 use super::settings::Timeouts;
+use super::transport::BodyStream;
 
 /// How much of a body is read that only explains its status.
 pub(super) const ERROR_BODY: usize = 64 * 1024;
@@ -209,7 +210,7 @@ pub(super) fn promised_length(headers: &HeaderMap) -> Option<u64> {
 
 /// A body under limits.
 pub(super) struct Body {
-    stream: BoxStream<'static, Result<Bytes, RemoteError>>,
+    stream: BodyStream,
     tally: Arc<Tally>,
     timeouts: Timeouts,
     deadline: Instant,
@@ -223,7 +224,7 @@ pub(super) struct Body {
 
 impl Body {
     pub(super) fn new(
-        stream: BoxStream<'static, Result<Bytes, RemoteError>>,
+        stream: BodyStream,
         promised: Option<u64>,
         limit: u64,
         timeouts: Timeouts,

@@ -32,7 +32,7 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// The authorities to trust, where they are not the system's.
     pub ca_file: Option<CaFile>,
-    /// What to show a server that asks for a certificate.
+    /// The certificate for a server that asks for one.
     pub client_certificate: Option<ClientCertificate>,
     /// Requests a second, at most; none means no limit.
     pub rate_limit: Option<NonZeroU32>,
@@ -40,7 +40,7 @@ pub struct Settings {
     pub parallel: Parallel,
     /// When to ask again.
     pub retry: RetryPolicy,
-    /// Whether the exchange is written down, or read from where it was.
+    /// The source of answers: the server, perhaps with a recording, or a recording alone.
     pub exchange: Exchange,
     /// This machine's clock where it is not the real one: it stands still. Waits are real all the same.
     pub now: Option<Timestamp>,
@@ -110,7 +110,7 @@ pub enum Exchange {
     Record {
         /// The folder; made, and refused where it holds a recording already.
         folder: PathBuf,
-        /// What whoever replays needs to know, such as the plugin and the window.
+        /// Notes for whoever replays, such as the plugin and the window.
         notes: BTreeMap<String, String>,
     },
     /// From such a folder; nothing is sent, and no credential is used.

@@ -6,7 +6,7 @@
 
 use url::Url;
 
-/// What to do where a server sends a program to a sign-in page.
+/// The remedy where a server sends a program to a sign-in page.
 pub(super) const HINT: &str = "the credential was not accepted: users with single sign-on or multi-factor sign-in need OAuth 2; \
      with a password, the user name may need the prefix of its identity domain, as in DOMAIN.USER";
 
@@ -32,7 +32,7 @@ const LABELS: [&str; 12] = [
 /// Parameters of SAML's redirect binding and of OAuth 2's authorization request.
 const PARAMETERS: [&str; 5] = ["samlrequest", "relaystate", "redirect_uri", "response_type", "wtrealm"];
 
-/// What a page for signing in holds, in lower case.
+/// Texts of pages for signing in, in lower case.
 const MARKS: [&str; 11] = [
     "type=\"password\"",
     "type='password'",
@@ -47,7 +47,7 @@ const MARKS: [&str; 11] = [
     "oauth2/v1/authorize",
 ];
 
-/// Whether a redirect leads to where people sign in; `elsewhere` says that it leaves the server.
+/// Tells whether a redirect leads to where people sign in; `elsewhere` says that it leaves the server.
 pub(super) fn is_place(target: &Url, elsewhere: bool) -> bool {
     let is_word = |word: &str| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known));
     let path = target.path();
@@ -62,7 +62,7 @@ pub(super) fn is_place(target: &Url, elsewhere: bool) -> bool {
         || (target.query_pairs()).any(|(name, _)| PARAMETERS.contains(&name.to_ascii_lowercase().as_str()))
 }
 
-/// Whether a web page is one for signing in.
+/// Tells whether a web page is one for signing in.
 pub(super) fn is_page(page: &[u8]) -> bool {
     let text = String::from_utf8_lossy(page).to_lowercase();
     text.contains('<') && MARKS.iter().any(|mark| text.contains(mark))

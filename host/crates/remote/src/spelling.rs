@@ -20,7 +20,7 @@ const REFERENCE: usize = 10;
 pub(super) struct Found {
     /// How many bytes it takes, in each way to read them.
     pub(super) lengths: Vec<usize>,
-    /// Whether what is there ends before the text does.
+    /// True if the bytes end before the text does.
     pub(super) may_go_on: bool,
 }
 
@@ -76,7 +76,7 @@ fn step(c: char, bytes: &[u8], at: usize, ends: &mut Vec<usize>) -> bool {
     is_cut(rest) || (plain.starts_with(rest) && rest.len() < plain.len())
 }
 
-/// Whether there is the beginning of an escape and no more.
+/// Tells whether there is the beginning of an escape and no more.
 fn is_cut(rest: &[u8]) -> bool {
     let are_digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     match rest {

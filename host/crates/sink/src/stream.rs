@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::{SinkError, Transport, Verdict, answer};
-use remote::{Dialer, RemoteError, Stream};
+use remote::{ByteStream, Dialer, RemoteError};
 
 /// How long the peer may take to accept one piece.
 const WRITE: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ pub(super) struct Link {
     open: Option<Open>,
 }
 
-struct Open(Stream);
+struct Open(ByteStream);
 
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,7 +62,7 @@ impl Link {
     }
 
     /// The connection of before, unless the peer has closed it.
-    async fn ready(&mut self) -> Result<Stream, RemoteError> {
+    async fn ready(&mut self) -> Result<ByteStream, RemoteError> {
         if let Some(Open(mut stream)) = self.open.take() {
             match look(&mut stream).await {
                 Ok(()) => return Ok(stream),
@@ -99,7 +99,7 @@ impl Link {
 }
 
 /// Reads to the end. What a receiver of logs has to say is nobody's concern.
-async fn drain(stream: &mut Stream) -> io::Result<()> {
+async fn drain(stream: &mut ByteStream) -> io::Result<()> {
     let mut scratch = vec![0; 1024];
     loop {
         match stream.read(&mut scratch).await {
@@ -113,7 +113,7 @@ async fn drain(stream: &mut Stream) -> io::Result<()> {
 }
 
 /// Fails where the peer has closed or broken the connection.
-async fn look(stream: &mut Stream) -> io::Result<()> {
+async fn look(stream: &mut ByteStream) -> io::Result<()> {
     match timeout(GLANCE, drain(stream)).await {
         Err(_) => Ok(()),
         Ok(Ok(())) => Err(io::Error::new(

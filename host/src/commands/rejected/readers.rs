@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{CliError, Exit};
-use ::rejected::{Reader, RejectedRow, RejectedRows};
+use ::rejected::{PluginIdentity, RejectedRow, RejectedRows};
 use ::run::{Reread, reread_together};
 use event::Event;
 use sandbox::{Plugin, PluginKind, ReportPlugin};
@@ -16,7 +16,7 @@ pub struct Readers {
     pub config: Arc<Config>,
     /// The plugin that was named for all rows.
     pub plugin: Option<String>,
-    pub loaded: HashMap<String, (ReportPlugin, Reader)>,
+    pub loaded: HashMap<String, (ReportPlugin, PluginIdentity)>,
 }
 
 /// What a plugin makes of rejected rows.
@@ -49,7 +49,7 @@ impl Readers {
     }
 
     /// The plugin of that name or path as it is today; it must still be this report.
-    fn get(&mut self, asked: &str, report: &str) -> Result<&(ReportPlugin, Reader), CliError> {
+    fn get(&mut self, asked: &str, report: &str) -> Result<&(ReportPlugin, PluginIdentity), CliError> {
         let asked = self.plugin.as_deref().unwrap_or(asked).to_owned();
         if !self.loaded.contains_key(&asked) {
             let loaded = read_with(&plugins::load(&self.config, &asked)?, &asked)?;
@@ -84,13 +84,13 @@ fn read(store: &RejectedRows, report: &ReportPlugin, rows: &[RejectedRow]) -> Re
     Ok(read)
 }
 
-fn read_with(plugin: &Plugin, asked: &str) -> Result<(ReportPlugin, Reader), CliError> {
+fn read_with(plugin: &Plugin, asked: &str) -> Result<(ReportPlugin, PluginIdentity), CliError> {
     if plugin.kind() != PluginKind::Report {
         return Err(CliError::usage(format!("{asked} is a sink plugin, not a report"))
             .hint("name a report plugin with --plugin"));
     }
     let mut report = plugin.report()?;
-    let reader = Reader {
+    let reader = PluginIdentity {
         asked: asked.to_owned(),
         version: report.describe()?.version,
         sha256: plugin.digest().to_owned(),

@@ -1,23 +1,23 @@
-//! What a store's file looks like, and how an older one becomes today's.
+//! The form of a store's file, and how an older one becomes today's.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-/// What SQL alone cannot do.
+/// The work that SQL alone cannot do.
 type Work = fn(&Transaction<'_>) -> Result<(), rusqlite::Error>;
 
-/// What leads to the next version.
+/// The step to the next version.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
-    /// What SQL does.
+    /// The part of the work that SQL does.
     pub sql: &'static str,
-    /// What SQL alone cannot do.
+    /// The work that SQL alone cannot do.
     pub then: Option<Work>,
 }
 
 /// A kind of store.
 #[derive(Debug)]
 pub struct Form {
-    /// What it holds, in the plural, for messages.
+    /// The things that it holds, in the plural, for messages.
     pub what: &'static str,
     /// The section of the configuration that is about it.
     pub section: &'static str,

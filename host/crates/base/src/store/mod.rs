@@ -42,7 +42,7 @@ pub enum StoreError {
     /// No file was named, and there is none to take by default.
     #[error("there is no place for {what}: neither HOME nor XDG_STATE_HOME names a folder")]
     Nowhere {
-        /// What was to be kept.
+        /// The things that were to be kept, in the plural.
         what: &'static str,
         /// The section of the configuration that names a file.
         section: &'static str,
@@ -50,7 +50,7 @@ pub enum StoreError {
     /// Another process works on all of it.
     #[error("the {what} in {} are already being replayed by another process", path.display())]
     Claimed {
-        /// What it holds.
+        /// The things that it holds, in the plural.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -58,13 +58,13 @@ pub enum StoreError {
     /// The database cannot be used.
     #[error("cannot use the {what} in {}", path.display())]
     Database {
-        /// What it holds.
+        /// The things that it holds, in the plural.
         what: &'static str,
         /// The section of the configuration that names a file.
         section: &'static str,
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
     /// Nobody may say whether there is a file, or what it holds.
@@ -88,19 +88,19 @@ pub enum StoreError {
     /// The database was written by a later version, or is something else.
     #[error("{} is not a store of {what} of this version: {problem}", path.display())]
     Foreign {
-        /// What it should hold.
+        /// The things that it should hold, in the plural.
         what: &'static str,
         /// The section of the configuration that names a file.
         section: &'static str,
         /// The file.
         path: PathBuf,
-        /// What speaks against it.
+        /// The reason against it.
         problem: String,
     },
 }
 
 impl StoreError {
-    /// What the user can do.
+    /// The remedy, for the user.
     pub fn hint(&self) -> String {
         let elsewhere = |section: &str| format!("choose another file with `path` under [{section}]");
         match self {
@@ -120,7 +120,7 @@ impl StoreError {
                 _ => elsewhere(section),
             },
             StoreError::Unreadable { .. } => {
-                "ask as the user that runs `host`, or make the file and its folder readable".into()
+                "run this as the user that runs `host`, or make the file and its folder readable".into()
             }
             StoreError::Folder { section, source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 format!("run as the user who owns it, or choose another file with `path` under [{section}]")
@@ -205,7 +205,7 @@ impl Store {
         })
     }
 
-    /// Whether there is a file. One that nobody may look at is not taken for none.
+    /// Tells whether there is a file. One that nobody may look at is not taken for none.
     fn is_there(&self) -> Result<bool, StoreError> {
         let Some(path) = &self.path else { return Ok(false) };
         database::is_there(path).map_err(|source| StoreError::Unreadable {

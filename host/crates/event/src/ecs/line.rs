@@ -1,6 +1,6 @@
 //! An event of ECS as JSON, byte for byte what `serde_json` would write of it.
 
-use super::{Dataset, Ecs, EventSet, Own, Related, Service, Source, Target, User};
+use super::object::{Dataset, Ecs, EventSet, Own, Related, Service, Source, Target, UserSet};
 use crate::json;
 
 impl Ecs<'_> {
@@ -82,7 +82,7 @@ impl Dataset<'_> {
     }
 }
 
-impl User<'_> {
+impl UserSet<'_> {
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
         json::member(out, r#"{"name":"#, Some(self.name));

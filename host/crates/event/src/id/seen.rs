@@ -6,7 +6,7 @@ use std::{
     io::{self, BufReader, Read, Seek, Write},
 };
 
-use super::IdError;
+use super::error::IdError;
 
 /// Bytes of rows kept in memory before the log goes to a file.
 const LOG_BYTES: usize = 64 * 1024;
@@ -71,7 +71,7 @@ impl Table {
         *times
     }
 
-    /// Whether it is new.
+    /// Adds a row; true if it is new.
     fn insert(&mut self, row: u64) -> bool {
         if self.rows.is_empty() {
             if self.few.contains(&row) {

@@ -2,10 +2,13 @@
 
 use std::sync::LazyLock;
 
-use super::{Actor, Endpoint, Entity, Ip, Metadata, Ocsf, Session, UNLISTED, User, VENDOR, VERSION};
+use super::{
+    class::UNLISTED,
+    object::{Actor, Endpoint, Entity, Ip, Ocsf, Session, User},
+};
 use crate::{Activity, Event, Outcome, Principal, Product, Provenance, json};
 
-/// What [`Ocsf::write_head`] writes where the source has no name for the activity: for each activity, each outcome.
+/// The text that [`Ocsf::write_head`] writes where the source has no name for the activity: for each activity, each outcome.
 static HEADS: LazyLock<Vec<[Vec<u8>; 3]>> = LazyLock::new(|| {
     let provenance = Provenance::new("", "", "", Product::EpmCloud);
     let head = |activity, outcome| {
@@ -17,19 +20,6 @@ static HEADS: LazyLock<Vec<[Vec<u8>; 3]>> = LazyLock::new(|| {
         .map(|activity| Outcome::ALL.map(|outcome| head(*activity, outcome)))
         .collect()
 });
-
-/// How `metadata` begins, which is the same in every event of a run.
-pub(super) fn begun(provenance: &Provenance) -> Vec<u8> {
-    let mut begun = Vec::new();
-    let out = &mut begun;
-    json::known(out, r#"{"version":"#, VERSION);
-    json::known(out, r#","product":{"name":"#, provenance.product.name());
-    json::known(out, r#","vendor_name":"#, VENDOR);
-    json::member(out, r#"},"log_name":"#, Some(&provenance.report));
-    json::member(out, r#","log_source":"#, Some(&provenance.connection));
-    json::member(out, r#","tenant_uid":"#, provenance.tenant.as_deref());
-    begun
-}
 
 impl Ocsf<'_> {
     /// Appends an event as one object.
@@ -186,30 +176,6 @@ impl Entity<'_> {
         if let Some(user) = &self.user {
             json::raw(out, r#","user":"#);
             user.write(out);
-        }
-        out.push(b'}');
-    }
-}
-
-impl Metadata<'_> {
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.ready);
-        json::member(out, r#","log_provider":"#, self.log_provider);
-        json::member(out, r#","uid":"#, self.uid);
-        json::member(out, r#","event_code":"#, self.event_code);
-        if !self.labels.is_empty() {
-            json::raw(out, r#","labels":"#);
-            json::texts(out, self.labels.iter().map(String::as_str));
-        }
-        if let Some(time) = self.logged_time {
-            json::raw(out, r#","logged_time":"#);
-            out.extend_from_slice(time.digits());
-        }
-        if let Some(uid) = self.correlation_uid {
-            json::raw(out, r#","correlation_uid":""#);
-            out.extend_from_slice(uid.digits());
-            out.push(b'"');
         }
         out.push(b'}');
     }

@@ -7,7 +7,7 @@ fn template() -> Value {
     super::deployed("elastic/index-template.json")
 }
 
-/// What of a document has no mapping, or another than ECS wants.
+/// The members of a document that have no mapping, or another than ECS wants.
 fn check(properties: &Value, schema: &Value, document: &Value, prefix: &str, problems: &mut Vec<String>) {
     for (name, value) in document.as_object().into_iter().flatten() {
         let path = format!("{prefix}{name}");

@@ -78,7 +78,7 @@ fn full(activity: Activity, outcome: Outcome) -> Event {
     }
 }
 
-/// What sets one field of the first event as it is in the second.
+/// A function that sets one field of the first event as it is in the second.
 const FIELDS: [fn(&mut Event, &Event); 14] = [
     |to, from| to.id.clone_from(&from.id),
     |to, from| to.actor.clone_from(&from.actor),

@@ -129,7 +129,7 @@ async fn an_older_version_s_documents_are_as_they_were_and_their_checksums_hold(
             .unwrap();
         raw.execute("UPDATE latest SET revision = 7", []).unwrap();
     };
-    old(sum("stream.a", 7, json.as_bytes()));
+    old(checksum_of("stream.a", 7, json.as_bytes()));
     let ledger = SqliteLedger::open(&path).unwrap();
     let found = ledger.load("stream.a").await.unwrap().unwrap();
     assert_eq!((found.revision, &found.body[..]), (7, json.as_bytes()));

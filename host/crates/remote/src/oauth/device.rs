@@ -8,25 +8,27 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
-use super::endpoint::{Denied, Endpoint, Told};
+use super::endpoint::{Denied, TokenEndpoint, Told};
 use super::redemption::carried;
+use super::settings::{GrantType, OAuth2};
 use super::source::{Spending, Spent, blocking, refresh_token, token_url};
-use super::store::{Issuer, Store};
-use super::{GrantType, OAuth2};
+use super::store::{Issuer, TokenStore};
+use crate::admission::admit;
 use crate::auth::Auth;
 use crate::channel::Channel;
 use crate::error::RemoteError;
+use crate::network::Network;
+use crate::one_line::one_line;
 use crate::origin::{BaseUrl, Origin};
-use crate::redact::{Redactor, one_line};
+use crate::redact::Redactor;
 use crate::settings::Settings;
-use crate::transport::{self, Network};
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// Whatever the server says, it is not asked more often.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What the person must do.
+/// The instructions for the person who signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     /// The page to open.
@@ -41,7 +43,7 @@ pub struct Prompt {
 
 /// A sign-in that waits for a person.
 pub struct DeviceLogin {
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<TokenEndpoint>,
     prompt: Prompt,
     device_code: SecretString,
     interval: Duration,
@@ -68,14 +70,14 @@ impl DeviceLogin {
             return Err(wrong());
         };
         let base = BaseUrl::new(settings.base.clone())?;
-        transport::admit(settings, &base)?;
+        admit(settings, &base)?;
         let token_url = token_url(oauth, &base)?;
         let device_url = device_url(oauth, &token_url)?;
         let secure = [&token_url, &device_url].iter().any(|url| url.scheme() == "https");
         let network = Network::new(settings, secure)?;
         let channel = Arc::new(Channel::new(settings, Box::new(network), Arc::new(Redactor::default())));
-        let start = Endpoint::new(oauth, device_url, settings, channel.clone())?;
-        let endpoint = Arc::new(Endpoint::new(oauth, token_url, settings, channel)?);
+        let start = TokenEndpoint::new(oauth, device_url, settings, channel.clone())?;
+        let endpoint = Arc::new(TokenEndpoint::new(oauth, token_url, settings, channel)?);
 
         // `response_type` is what identity domains want beyond RFC 8628.
         let mut form = vec![("response_type", "device_code")];
@@ -101,7 +103,7 @@ impl DeviceLogin {
         })
     }
 
-    /// What the person must do.
+    /// The instructions for the person who signs in.
     pub fn prompt(&self) -> &Prompt {
         &self.prompt
     }
@@ -141,7 +143,7 @@ impl DeviceLogin {
         let mut retry = self.endpoint.channel.retry();
         loop {
             let issuer = Issuer::new(&self.endpoint.url, &self.endpoint.client_id);
-            let store = Store::new(self.store.clone(), &self.endpoint.channel.name, issuer);
+            let store = TokenStore::new(self.store.clone(), &self.endpoint.channel.name, issuer);
             let spending = Spending {
                 endpoint: Arc::clone(&self.endpoint),
                 form: vec![

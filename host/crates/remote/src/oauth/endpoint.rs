@@ -14,22 +14,23 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::redemption::Redemption;
-use super::{ClientAuth, OAuth2};
+use super::settings::{ClientAuth, OAuth2};
+use crate::admission::admit_origin;
 use crate::allowance::asked_to_wait;
-use crate::auth::sensitive;
 use crate::channel::Channel;
 use crate::clock::in_words as skew_in_words;
+use crate::credential::sensitive;
 use crate::error::RemoteError;
 use crate::origin::BaseUrl;
 use crate::request::Request;
 use crate::response::ERROR_BODY;
 use crate::settings::Settings;
 use crate::sign_in;
-use crate::transport::{Outgoing, admit_origin};
+use crate::transport::Outgoing;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// What the names of identity domains end in, and what they take as `aud`.
+/// The ending of the names of identity domains, and the `aud` that they accept.
 const ORACLE: &str = ".identity.oraclecloud.com";
 const AUDIENCE_OF_ORACLE: &str = "https://identity.oraclecloud.com/";
 
@@ -37,7 +38,7 @@ const AUDIENCE_OF_ORACLE: &str = "https://identity.oraclecloud.com/";
 const TOLERATED_SKEW: i64 = 30;
 
 /// A place that issues tokens, and how the client proves itself there.
-pub struct Endpoint {
+pub struct TokenEndpoint {
     pub(super) channel: Arc<Channel>,
     pub(super) url: Url,
     origin: String,
@@ -46,7 +47,7 @@ pub struct Endpoint {
     client: ClientAuth,
 }
 
-/// What a token endpoint said.
+/// The answer of a token endpoint.
 #[derive(Debug)]
 pub(super) enum Told {
     /// A token, or whatever else was asked for.
@@ -65,14 +66,14 @@ pub(super) struct Denied {
     pub(super) skew: Option<i64>,
 }
 
-impl Endpoint {
+impl TokenEndpoint {
     /// Checks the place: `https` or this machine, no user information, no address that the connection may not reach.
     pub(super) fn new(
         oauth: &OAuth2,
         url: Url,
         settings: &Settings,
         channel: Arc<Channel>,
-    ) -> Result<Endpoint, RemoteError> {
+    ) -> Result<TokenEndpoint, RemoteError> {
         let mut bare = url.clone();
         bare.set_query(None);
         let place = BaseUrl::new(bare)?;
@@ -95,7 +96,7 @@ impl Endpoint {
             let [client, secret] = encoded_pair(&oauth.client_id, secret);
             channel.redactor.add_pair(&client, &secret);
         }
-        Ok(Endpoint {
+        Ok(TokenEndpoint {
             channel,
             url,
             origin: place.origin().to_string(),
@@ -118,7 +119,7 @@ impl Endpoint {
         url.into()
     }
 
-    /// Whether the time plays a part in how the client proves itself.
+    /// True if the time plays a part in how the client proves itself.
     pub(super) fn is_timed(&self) -> bool {
         matches!(self.client, ClientAuth::Assertion(_))
     }
@@ -334,9 +335,9 @@ fn skew_of(headers: &HeaderMap) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Network;
     use crate::oauth::GrantType;
     use crate::redact::Redactor;
-    use crate::transport::Network;
 
     #[test]
     fn identity_domains_take_one_audience_and_nobody_else_does() {
@@ -352,7 +353,7 @@ mod tests {
                 grant: GrantType::ClientCredentials,
                 scope: None,
             };
-            let endpoint = Endpoint::new(&oauth, url.parse().unwrap(), &settings, Arc::new(channel));
+            let endpoint = TokenEndpoint::new(&oauth, url.parse().unwrap(), &settings, Arc::new(channel));
             endpoint.unwrap().audience()
         };
         assert_eq!(

@@ -54,7 +54,7 @@ impl SigningKey {
             .or_else(|_| EncodingKey::from_ec_pem(bytes).map(|key| (key, Algorithm::ES256)))
             .map_err(|_| {
                 RemoteError::settings_hint(
-                    "the private key is no RSA or P-256 key in PEM form",
+                    "the private key is not an RSA or P-256 key in PEM form",
                     "give an unencrypted PKCS #8 or PKCS #1 key; `openssl pkcs8 -topk8 -nocrypt` makes one",
                 )
             })?;
@@ -109,7 +109,7 @@ fn unique() -> u128 {
 fn thumbprint(text: &str) -> Result<String, RemoteError> {
     let wrong = || {
         RemoteError::settings_hint(
-            "the thumbprint is no SHA-1 digest",
+            "the thumbprint is not a SHA-1 digest",
             "`openssl x509 -noout -fingerprint -sha1` prints it",
         )
     };

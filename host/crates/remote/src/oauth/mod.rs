@@ -10,67 +10,13 @@ mod device;
 mod endpoint;
 mod key;
 mod redemption;
+mod settings;
 mod source;
 mod store;
-
-use std::path::PathBuf;
-
-use secrecy::SecretString;
-use url::Url;
 
 pub use device::{DeviceLogin, Prompt};
 pub use key::{KeyId, SigningKey};
 pub(super) use redemption::Redemption;
 pub use redemption::Redemptions;
+pub use settings::{ClientAuth, GrantType, OAuth2};
 pub(super) use source::TokenSource;
-
-/// How to obtain tokens.
-#[derive(Debug, Clone)]
-pub struct OAuth2 {
-    /// Where tokens are issued. None: `/oauth2/v1/token` on the connection's own origin.
-    pub token_url: Option<Url>,
-    /// Where a device login starts. None: `device` beside the token URL.
-    pub device_url: Option<Url>,
-    /// The client's id.
-    pub client_id: String,
-    /// How the client proves itself.
-    pub client: ClientAuth,
-    /// What tokens are issued for.
-    pub grant: GrantType,
-    /// What the token may do, verbatim.
-    pub scope: Option<String>,
-}
-
-/// How the client proves itself to the token endpoint.
-#[derive(Debug, Clone)]
-pub enum ClientAuth {
-    /// Not at all: a public client.
-    Public,
-    /// `client_secret_basic`, RFC 6749 section 2.3.1.
-    Basic(SecretString),
-    /// `client_secret_post`, the same section.
-    Post(SecretString),
-    /// `private_key_jwt`, RFC 7523 section 2.2.
-    Assertion(SigningKey),
-}
-
-/// What tokens are issued for.
-#[derive(Debug, Clone)]
-pub enum GrantType {
-    /// For the client itself, RFC 6749 section 4.4.
-    ClientCredentials,
-    /// For the user who once signed in, RFC 6749 section 6.
-    RefreshToken {
-        /// The first token, where it does not come from a device login.
-        initial: Option<SecretString>,
-        /// The file that holds the current one; written atomically, readable by its owner only.
-        store: PathBuf,
-    },
-    /// For a user whom the client vouches for, RFC 7523 section 2.1.
-    UserAssertion {
-        /// The user's login name.
-        user: String,
-        /// The key that vouches.
-        key: SigningKey,
-    },
-}

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crate::error::RemoteError;
 
-/// Those of this process.
-static ALL: Board = Board::new();
+/// The redemptions of this process.
+static ALL: Ongoing = Ongoing::new();
 
 /// The redemptions of this process, for whoever ends it.
 pub struct Redemptions;
 
 impl Redemptions {
-    /// Whether one is under way.
+    /// True if one is under way.
     pub fn any() -> bool {
         ALL.any()
     }
@@ -35,7 +35,7 @@ impl Redemptions {
 /// One exchange. It is over when the last of its handles is dropped.
 #[derive(Debug)]
 pub(crate) struct Redemption {
-    board: &'static Board,
+    board: &'static Ongoing,
     begun: AtomicBool,
 }
 
@@ -45,7 +45,7 @@ impl Redemption {
         Redemption::on(&ALL)
     }
 
-    fn on(board: &'static Board) -> Arc<Redemption> {
+    fn on(board: &'static Ongoing) -> Arc<Redemption> {
         let begun = AtomicBool::new(false);
         Arc::new(Redemption { board, begun })
     }
@@ -87,27 +87,27 @@ pub(super) async fn carried<T: Send + 'static>(
 
 /// How many are under way.
 #[derive(Debug)]
-struct Board {
-    state: Mutex<State>,
+struct Ongoing {
+    state: Mutex<OngoingCount>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct OngoingCount {
     count: usize,
     refused: bool,
 }
 
-impl Board {
-    const fn new() -> Board {
+impl Ongoing {
+    const fn new() -> Ongoing {
         let (count, refused) = (0, false);
-        Board {
-            state: Mutex::new(State { count, refused }),
+        Ongoing {
+            state: Mutex::new(OngoingCount { count, refused }),
             changed: Condvar::new(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, OngoingCount> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_end_waits_for_what_has_begun_and_for_nothing_else() {
-        static BOARD: Board = Board::new();
+        static BOARD: Ongoing = Ongoing::new();
         let (waiting, sent) = (Redemption::on(&BOARD), Redemption::on(&BOARD));
         assert!(!BOARD.any() && BOARD.wait(Duration::ZERO));
         sent.begin().unwrap();

@@ -11,12 +11,12 @@ use tokio::sync::Mutex;
 use tracing::debug;
 use url::Url;
 
-use super::endpoint::{Denied, Endpoint, Told, seconds_now};
+use super::endpoint::{Denied, TokenEndpoint, Told, seconds_now};
 use super::redemption::{Redemption, carried};
-use super::store::{Issuer, Reserved, Store};
-use super::{GrantType, OAuth2};
-use crate::auth::{Credential, sensitive};
+use super::settings::{GrantType, OAuth2};
+use super::store::{Issuer, Reserved, TokenStore};
 use crate::channel::Channel;
+use crate::credential::{Credential, sensitive};
 use crate::error::RemoteError;
 use crate::origin::BaseUrl;
 use crate::settings::Settings;
@@ -26,7 +26,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// How long before its end a token is replaced.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// What is assumed of a token whose end the server does not tell.
+/// The lifetime, in seconds, of a token whose end the server does not tell.
 const UNTOLD_LIFETIME: u64 = 300;
 
 /// No token is trusted for longer, whatever the server says.
@@ -37,17 +37,17 @@ const FOLLOWED_SKEW: i64 = 15 * 60;
 
 /// Fetches and keeps a connection's token.
 pub(crate) struct TokenSource {
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<TokenEndpoint>,
     grant: GrantType,
     scope: Option<String>,
     /// Held while a token is fetched, so that others wait for it instead of fetching their own.
-    current: Mutex<State>,
+    current: Mutex<CurrentToken>,
     /// By how many seconds the server's clock is known to be ahead.
     skew: AtomicI64,
 }
 
 #[derive(Default)]
-struct State {
+struct CurrentToken {
     token: Option<Token>,
     generation: u64,
 }
@@ -59,7 +59,7 @@ struct Token {
 
 /// An exchange that spends what is good once, with the place where the token that comes for it is kept.
 pub(super) struct Spending {
-    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) endpoint: Arc<TokenEndpoint>,
     pub(super) form: Vec<(&'static str, SecretString)>,
     pub(super) skew: i64,
     pub(super) reserved: Reserved,
@@ -109,7 +109,7 @@ impl Spending {
     }
 }
 
-/// What a token endpoint granted.
+/// A token that its endpoint granted.
 struct Granted {
     access: SecretString,
     lifetime: Duration,
@@ -130,7 +130,7 @@ impl TokenSource {
             channel.redactor.add(initial.expose_secret());
         }
         Ok(TokenSource {
-            endpoint: Arc::new(Endpoint::new(oauth, url, settings, channel)?),
+            endpoint: Arc::new(TokenEndpoint::new(oauth, url, settings, channel)?),
             grant: oauth.grant.clone(),
             scope: oauth.scope.clone(),
             current: Mutex::default(),
@@ -240,11 +240,11 @@ impl TokenSource {
 
     async fn refresh(&self, initial: Option<&SecretString>, path: std::path::PathBuf) -> Result<Granted, RemoteError> {
         let issuer = Issuer::new(&self.endpoint.url, &self.endpoint.client_id);
-        let store = Store::new(path, &self.endpoint.channel.name, issuer);
+        let store = TokenStore::new(path, &self.endpoint.channel.name, issuer);
         let reserved = blocking(move || store.reserve()).await?;
         let Some(token) = reserved.read(initial)? else {
             return Err(RemoteError::settings_hint(
-                format!("{}: nobody has signed in yet", self.endpoint.channel.name),
+                format!("no one has signed in for connection {} yet", self.endpoint.channel.name),
                 format!("run `host login {}`", self.endpoint.channel.name),
             ));
         };

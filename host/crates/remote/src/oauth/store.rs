@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 use url::Url;
 
 use crate::error::RemoteError;
-use crate::redact::one_line;
+use crate::one_line::one_line;
 
 /// Who issues refresh tokens, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl fmt::Display for Issuer {
 
 /// Where the refresh token of a connection lives. All methods block.
 #[derive(Debug, Clone)]
-pub(super) struct Store {
+pub(super) struct TokenStore {
     path: PathBuf,
     connection: String,
     issuer: Issuer,
@@ -68,10 +68,10 @@ pub(super) struct Reserved {
     _lock: File,
 }
 
-impl Store {
+impl TokenStore {
     /// For tokens of that issuer.
-    pub(super) fn new(path: PathBuf, connection: &str, issuer: Issuer) -> Store {
-        Store {
+    pub(super) fn new(path: PathBuf, connection: &str, issuer: Issuer) -> TokenStore {
+        TokenStore {
             path,
             connection: connection.to_owned(),
             issuer,
@@ -154,7 +154,7 @@ impl Reserved {
         }
     }
 
-    /// Whether the token in the file was issued by whom it would be sent to.
+    /// Checks that the token in the file was issued by whom it would be sent to.
     fn check_issuer(&self, of_file: Option<&Value>) -> Result<(), RemoteError> {
         let of_file = of_file.and_then(|issuer| Issuer::deserialize(issuer).ok());
         if of_file.as_ref() == Some(&self.issuer) {
@@ -245,12 +245,12 @@ mod tests {
         text.into()
     }
 
-    fn store(path: PathBuf) -> Store {
+    fn store(path: PathBuf) -> TokenStore {
         of(path, "https://idcs.example/oauth2/v1/token", "client-1")
     }
 
-    fn of(path: PathBuf, token_url: &str, client: &str) -> Store {
-        Store::new(path, "epm", Issuer::new(&token_url.parse().unwrap(), client))
+    fn of(path: PathBuf, token_url: &str, client: &str) -> TokenStore {
+        TokenStore::new(path, "epm", Issuer::new(&token_url.parse().unwrap(), client))
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(read(&store, None), Some("new".into()));
     }
 
-    fn read(store: &Store, initial: Option<&str>) -> Option<String> {
+    fn read(store: &TokenStore, initial: Option<&str>) -> Option<String> {
         let initial = initial.map(secret);
         let read = store.reserve().unwrap().read(initial.as_ref()).unwrap();
         read.map(|token| token.expose_secret().to_owned())

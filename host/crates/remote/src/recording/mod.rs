@@ -23,7 +23,7 @@ use super::error::RemoteError;
 
 const CONTENTS: &str = "recording.json";
 
-/// What a folder with a recording says about itself.
+/// The description of a recording in its folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
@@ -32,7 +32,7 @@ pub struct Recording {
     /// The connection's base URL, a secret path replaced.
     #[serde(with = "as_text")]
     pub base: Url,
-    /// What whoever recorded wrote down: see [`super::Exchange::Record`].
+    /// The notes of whoever recorded: see [`super::Exchange::Record`].
     pub notes: BTreeMap<String, String>,
 }
 
@@ -76,7 +76,7 @@ struct RecordedEntry {
     request_body: Option<String>,
     status: u16,
     headers: Vec<(String, String)>,
-    /// Whether the body was seen to its end. Recordings that do not say so yet hold whole bodies only.
+    /// True if the body was seen to its end. Recordings that do not say so yet hold whole bodies only.
     #[serde(default = "whole")]
     complete: bool,
 }

@@ -100,7 +100,7 @@ impl Transport for Recorder {
         let file = written.map_err(|error: io::Error| broken(&self.folder, &error))?;
         let tape = Tape {
             file,
-            scrubber: Some(Scrubber::new(&self.redactor)),
+            scrubber: Some(self.redactor.scrubber()),
             entry,
             head,
         };

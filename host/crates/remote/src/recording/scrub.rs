@@ -135,7 +135,7 @@ fn parameters(text: &str, depth: usize, steps: &mut usize) -> Option<String> {
     Some(clean + rest)
 }
 
-/// What may stand before the name of a parameter, and what ends it.
+/// True of a character that may stand before the name of a parameter, or ends it.
 fn is_boundary(c: char) -> bool {
     matches!(c, '=' | '?' | '&' | ';' | '#' | ',' | '<' | '>' | '"' | '/') || c.is_whitespace()
 }

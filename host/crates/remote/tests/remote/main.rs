@@ -1,4 +1,4 @@
-//! What the policy of HTTP promises, against servers of the tests' own.
+//! The promises of the policy of HTTP, against servers of the tests' own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod oauth;

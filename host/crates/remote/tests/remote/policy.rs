@@ -650,7 +650,7 @@ async fn what_creates_something_does_not_meet_a_connection_that_a_firewall_forgo
     assert_eq!(remote.counters().retries, 0);
 }
 
-/// What only the server knows, and yet is a secret.
+/// A secret that only the server knows.
 const FOREIGN: &str = "f0reign-canary";
 
 /// The ways in which a server may repeat a secret.

@@ -10,7 +10,7 @@ use tempfile::SpooledTempFile;
 use super::lines::Lines;
 use event::Reject;
 use fetch::{Fetched, SpoolReader};
-use rejected::{RejectedBounds, Row};
+use rejected::{NewRow, RejectedBounds};
 
 /// Bytes that are kept in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -102,7 +102,7 @@ impl LedgerOptions<'_> {
         let before = *times;
         *times += 1;
         self.bytes += bytes.raw.len() as u64;
-        self.rows.push(&Row {
+        self.rows.push(&NewRow {
             line: reject.line,
             before,
             reason: reject.reason.clone(),
@@ -113,7 +113,7 @@ impl LedgerOptions<'_> {
 }
 
 impl Rows {
-    fn push(&mut self, row: &Row) -> io::Result<()> {
+    fn push(&mut self, row: &NewRow) -> io::Result<()> {
         self.count += 1;
         let mut head = Vec::with_capacity(33 + row.reason.len());
         for number in [row.line, row.before, row.reason.len() as u64, row.raw.len() as u64] {
@@ -126,7 +126,10 @@ impl Rows {
     }
 
     /// Hands the rows over from the first to the last, a thousand at a time.
-    pub(crate) fn each<E: From<io::Error>>(mut self, mut take: impl FnMut(&[Row]) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn each<E: From<io::Error>>(
+        mut self,
+        mut take: impl FnMut(&[NewRow]) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.file.rewind()?;
         let mut reader = io::BufReader::new(self.file);
         let mut rows = Vec::new();
@@ -141,7 +144,7 @@ impl Rows {
     }
 }
 
-fn read(from: &mut impl Read) -> io::Result<Row> {
+fn read(from: &mut impl Read) -> io::Result<NewRow> {
     let mut number = || -> io::Result<u64> {
         let mut bytes = [0; 8];
         from.read_exact(&mut bytes)?;
@@ -155,7 +158,7 @@ fn read(from: &mut impl Read) -> io::Result<Row> {
         from.by_ref().take(length).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    Ok(Row {
+    Ok(NewRow {
         line,
         before,
         reason: String::from_utf8_lossy(&bytes(reason)?).into_owned(),
@@ -184,9 +187,9 @@ mod tests {
         }
     }
 
-    fn back(rows: Rows) -> Vec<Row> {
+    fn back(rows: Rows) -> Vec<NewRow> {
         let mut all = Vec::new();
-        let collect = |rows: &[Row]| -> io::Result<()> {
+        let collect = |rows: &[NewRow]| -> io::Result<()> {
             all.extend_from_slice(rows);
             Ok(())
         };

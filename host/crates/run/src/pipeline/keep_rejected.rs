@@ -8,7 +8,7 @@ use crate::RunError;
 use crate::stream_ledger::DurableChange;
 use base::blocking;
 use base::counted::counted;
-use rejected::{Document, Period, Reader, RowOrigin};
+use rejected::{PluginIdentity, RowOrigin, RowPeriod, SourceDocument};
 
 impl Pipeline {
     /// Where the rows of a document come from.
@@ -20,18 +20,18 @@ impl Pipeline {
             source: self.run.rejects.source.clone(),
             parameters: request.parameters.clone(),
             run_id: self.run.id.clone(),
-            plugin: Reader {
+            plugin: PluginIdentity {
                 asked: self.run.rejects.plugin.clone(),
                 version: self.run.description.version.clone(),
                 sha256: self.run.plugin_sha256.clone(),
             },
-            document: Document {
+            document: SourceDocument {
                 fetch: about.fetch,
                 file: about.file_name.clone(),
                 job,
                 window: request.unique_name.clone(),
             },
-            window: Period {
+            window: RowPeriod {
                 from: request.window.from,
                 to: request.window.to,
             },

@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use built_in::built_in;
     use event::{Product, Provenance};
-    use rejected::{Document, Period, Reader, RejectedEntry, RowOrigin, Window};
+    use rejected::{PluginIdentity, RejectedEntry, RowOrigin, RowPeriod, RowWindow, SourceDocument};
     use sandbox::{Plugin, PluginLimits, ReportPlugin, Sandbox};
 
     fn report(name: &str) -> ReportPlugin {
@@ -262,12 +262,12 @@ mod tests {
     }
 
     fn row(report: &str, preamble: &str, raw: &str, before: u64) -> RejectedRow {
-        let reader = Reader {
+        let reader = PluginIdentity {
             asked: report.into(),
             version: "1".into(),
             sha256: String::new(),
         };
-        let document = Document {
+        let document = SourceDocument {
             fetch: 0,
             file: Some("w.csv".into()),
             job: None,
@@ -287,7 +287,7 @@ mod tests {
                 bytes: raw.len() as u64,
                 whole: true,
                 document: document.clone(),
-                window: Window {
+                window: RowWindow {
                     from: jiff::Timestamp::UNIX_EPOCH,
                     to: jiff::Timestamp::UNIX_EPOCH,
                 },
@@ -302,7 +302,7 @@ mod tests {
                 run_id: "run".into(),
                 plugin: reader,
                 document,
-                window: Period {
+                window: RowPeriod {
                     from: 0,
                     to: 86_400_000,
                 },

@@ -17,7 +17,7 @@ use tonic::{Request, Status};
 
 use super::{DETAIL_CHARS, outcome};
 use crate::{Verdict, answer};
-use remote::{RawConnection, RemoteError, Settings, Stream};
+use remote::{ByteStream, RawConnection, RemoteError, Settings};
 
 /// A gRPC service at one place; connects when there is something to send.
 pub(super) struct Grpc {
@@ -111,7 +111,7 @@ fn unanswered(status: &Status) -> Option<Verdict> {
 struct Connector(Arc<RawConnection>);
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
+    type Response = TokioIo<ByteStream>;
     type Error = RemoteError;
     type Future = BoxFuture<'static, Result<Self::Response, RemoteError>>;
 

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::check;
+use super::pages::pages;
 
 /// `PRAGMA application_id`: tells the file from any other database. The letters `hlg1`.
 const APPLICATION: i32 = 0x686c_6731;
@@ -37,9 +37,9 @@ const STEPS: &[&str] = &[
 ",
 ];
 
-/// Why a file is not taken as a ledger.
+/// The reason why a file is not taken as a ledger.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum SchemaRefusal {
     /// It is something else, or of a later version.
     Foreign(String),
     /// It is not what was written.
@@ -56,7 +56,7 @@ pub(super) fn prepare(
     connection: &mut Connection,
     new: bool,
     unclean: bool,
-) -> Result<Result<(), Refusal>, rusqlite::Error> {
+) -> Result<Result<(), SchemaRefusal>, rusqlite::Error> {
     migrate(connection, STEPS, new, unclean)
 }
 
@@ -65,19 +65,19 @@ fn migrate(
     steps: &[&str],
     new: bool,
     unclean: bool,
-) -> Result<Result<(), Refusal>, rusqlite::Error> {
+) -> Result<Result<(), SchemaRefusal>, rusqlite::Error> {
     // Before anything is written: another program's file stays as it is.
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION && tables > 0 {
-        return Ok(Err(Refusal::Foreign("it is another program's database".into())));
+        return Ok(Err(SchemaRefusal::Foreign("it is another program's database".into())));
     }
     if tables == 0 && !new {
-        return Ok(Err(Refusal::Damaged("it is empty, and was not before".into())));
+        return Ok(Err(SchemaRefusal::Damaged("it is empty, and was not before".into())));
     }
     // A page that is not what it was may never be looked at again, or only once it hurts.
-    if unclean && let Err(problem) = check::pages(connection, "quick_check")? {
-        return Ok(Err(Refusal::Damaged(problem)));
+    if unclean && let Err(problem) = pages(connection, "quick_check")? {
+        return Ok(Err(SchemaRefusal::Damaged(problem)));
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -85,7 +85,7 @@ fn migrate(
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = usize::try_from(version).ok().and_then(|version| steps.get(version..));
     let Some(missing) = known else {
-        return Ok(Err(Refusal::Foreign(format!(
+        return Ok(Err(SchemaRefusal::Foreign(format!(
             "it has version {version}, this program knows {}",
             steps.len()
         ))));

@@ -1,9 +1,11 @@
-//! The whole ledger read, page by page: what a start need not do, and what is done on request.
+//! The whole ledger read, page by page: done on request, and not at every start.
 
 use rusqlite::Connection;
 
-use super::sqlite::{SqliteLedger, row};
-use super::{LedgerError, sqlite};
+use super::SqliteLedger;
+use super::pages::pages;
+use super::row::{row, unsound};
+use crate::LedgerError;
 
 impl SqliteLedger {
     /// Reads every page, every index and every document, and says how many documents there are.
@@ -28,20 +30,11 @@ fn whole(connection: &Connection) -> Result<Result<u64, String>, rusqlite::Error
     while let Some(found) = rows.next()? {
         let found = row(found)?;
         if !found.is_sound() {
-            return Ok(Err(sqlite::unsound(&found.document.key)));
+            return Ok(Err(unsound(&found.document.key)));
         }
         documents += 1;
     }
     Ok(Ok(documents))
-}
-
-/// What SQLite's own check of that name finds, the first of it.
-pub(super) fn pages(connection: &Connection, check: &str) -> Result<Result<(), String>, rusqlite::Error> {
-    let found: String = connection.query_row(&format!("PRAGMA {check}(1)"), [], |row| row.get(0))?;
-    Ok(match found.as_str() {
-        "ok" => Ok(()),
-        _ => Err(found.lines().collect::<Vec<_>>().join(" ")),
-    })
 }
 
 #[cfg(test)]
@@ -70,7 +63,7 @@ mod tests {
     }
 
     fn wal(path: &Path) -> std::path::PathBuf {
-        sqlite::beside(path, "wal")
+        crate::sqlite::beside::beside(path, "wal")
     }
 
     #[tokio::test]

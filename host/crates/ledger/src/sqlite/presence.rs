@@ -1,4 +1,4 @@
-//! Whether the last process that had a ledger open closed it.
+//! The presence of processes that have a ledger open: tells whether the last one closed it.
 //!
 //! SQLite keeps what is written last in a log beside the file (`-wal`), and whoever is the last to close the file moves it there and
 //! removes the log. So a log that is there though nobody has the file open was left by a process that was killed, or by a
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::sqlite::beside;
+use super::beside::beside;
 
 /// How long another process may look at the file before this one does so itself.
 const LOOKING: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ impl Presence {
         }
     }
 
-    /// Whether the ledger was not closed by those who had it open last.
+    /// True if the ledger was not closed by those who had it open last.
     pub(super) fn finds_unclean_end(&self) -> bool {
         // Older programs, and SQLite before it is told otherwise, keep a journal.
         let left = ["wal", "journal"].map(|name| beside(&self.ledger, name));

@@ -1,0 +1,153 @@
+//! The mapping of an event to ECS.
+
+use std::net::IpAddr;
+
+use super::object::{
+    Changes, Cloud, CloudAccount, Dataset, Distinct, Ecs, EventSet, Observer, Own, Related, Service, Source, Target,
+    UserAgent, UserSet, Version,
+};
+use crate::{Activity, Attributes, Correlation, Event, Named, Provenance, Rfc3339};
+
+/// The version of the schema, in `ecs.version`.
+pub const VERSION: &str = "9.4.0";
+
+/// `event.category` and `event.type`.
+fn category_of(activity: Activity) -> ([&'static str; 1], &'static [&'static str]) {
+    const AUTHENTICATION: [&str; 1] = ["authentication"];
+    const IAM: [&str; 1] = ["iam"];
+    match activity {
+        Activity::Logon => (AUTHENTICATION, &["start"]),
+        Activity::Logoff => (AUTHENTICATION, &["end"]),
+        Activity::ApplicationAccess | Activity::AuthenticationOther => (AUTHENTICATION, &["info"]),
+        Activity::AccountCreate => (IAM, &["user", "creation"]),
+        Activity::AccountDelete => (IAM, &["user", "deletion"]),
+        Activity::AccountUpdate
+        | Activity::AccountEnable
+        | Activity::AccountDisable
+        | Activity::AccountLock
+        | Activity::AccountUnlock
+        | Activity::PasswordChange
+        | Activity::PasswordReset => (IAM, &["user", "change"]),
+        Activity::RoleAssign | Activity::RoleRevoke => (IAM, &["user", "admin", "change"]),
+        Activity::GroupCreate => (IAM, &["group", "creation"]),
+        Activity::GroupDelete => (IAM, &["group", "deletion"]),
+        Activity::GroupUpdate | Activity::GroupAddMember | Activity::GroupRemoveMember => (IAM, &["group", "change"]),
+        Activity::Other => (IAM, &["info"]),
+    }
+}
+
+impl<'a> Ecs<'a> {
+    #[inline(always)]
+    pub fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
+        let is_about_group = event.is_about_group();
+        let (category, kind) = match category_of(event.activity) {
+            (category, _) if is_about_group => (category, ["group", "admin", "change"].as_slice()),
+            category => category,
+        };
+        let actor = event.actor.as_ref();
+        let account = Some(&event.subject).filter(|_| !is_about_group);
+        let user = actor.or(account);
+        let name = user.map_or("Unknown", |user| user.name.as_str());
+        let ip = event.source_ip.as_deref().filter(|text| text.parse::<IpAddr>().is_ok());
+        let mut places = Places::default();
+        *places.of(event.activity) = event.target.as_deref();
+        if is_about_group {
+            places.none = places.role.take();
+            places.group = Some(&event.subject.name);
+        }
+        Ecs {
+            timestamp: Rfc3339(event.time),
+            ecs: Version { version: VERSION },
+            event: EventSet {
+                kind: "event",
+                category,
+                r#type: kind,
+                outcome: event.outcome.name(),
+                action: event.action.as_deref().unwrap_or(event.activity.name()),
+                code: event.code.as_deref(),
+                reason: event.message.as_deref(),
+                id: event.id.as_deref(),
+                provider: event.service.as_deref(),
+                module: "oracle",
+                dataset: Dataset(&provenance.report),
+                created: event.collected.map(|at| Rfc3339(at.ms())),
+                ingested: event.collected.map(|at| Rfc3339(at.ms())),
+            },
+            message: event.message.as_deref(),
+            user: UserSet {
+                name,
+                id: user.and_then(|user| user.id.as_deref()),
+                full_name: user.and_then(|user| user.display_name.as_deref()),
+                target: actor.and(account).map(|account| Target {
+                    name: &account.name,
+                    id: account.id.as_deref(),
+                    full_name: account.display_name.as_deref(),
+                }),
+                changes: places.role.map(|role| Changes { roles: [role] }),
+            },
+            group: places.group.map(|name| Named { name }),
+            source: event.source_ip.as_deref().map(|address| Source { address, ip }),
+            user_agent: event.user_agent.as_deref().map(|original| UserAgent { original }),
+            service: Service {
+                name: event.service(provenance),
+                target: places.application.map(|name| Named { name }),
+            },
+            observer: Observer {
+                vendor: "Oracle",
+                product: provenance.product.name(),
+            },
+            cloud: provenance.tenant.as_deref().map(|id| Cloud {
+                account: CloudAccount { id },
+            }),
+            related: Related {
+                user: Distinct(
+                    account.map_or(name, |account| &account.name),
+                    actor.map(|actor| actor.name.as_str()),
+                ),
+                ip: ip.map(|ip| [ip]),
+            },
+            tags: &event.labels,
+            oracle: Own {
+                connection: &provenance.connection,
+                correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
+                session: event.session.as_deref(),
+                target: places.none,
+                attributes: Attributes {
+                    listed: &event.attributes,
+                    misplaced: [
+                        ("group_id", event.group_id()),
+                        ("group_display_name", event.group_display_name()),
+                        ("", None),
+                        ("", None),
+                    ],
+                },
+            },
+        }
+    }
+}
+
+/// Where a target goes: the activity says what kind of thing it is.
+#[derive(Default)]
+struct Places<'a> {
+    role: Option<&'a str>,
+    group: Option<&'a str>,
+    application: Option<&'a str>,
+    none: Option<&'a str>,
+}
+
+impl<'a> Places<'a> {
+    fn of(&mut self, activity: Activity) -> &mut Option<&'a str> {
+        match activity {
+            Activity::RoleAssign | Activity::RoleRevoke => &mut self.role,
+            Activity::GroupCreate
+            | Activity::GroupUpdate
+            | Activity::GroupDelete
+            | Activity::GroupAddMember
+            | Activity::GroupRemoveMember => &mut self.group,
+            Activity::Logon | Activity::Logoff | Activity::ApplicationAccess | Activity::AuthenticationOther => {
+                &mut self.application
+            }
+            _ => &mut self.none,
+        }
+    }
+}

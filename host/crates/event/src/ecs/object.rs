@@ -1,0 +1,181 @@
+//! The shape of an event in ECS.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::{Attributes, Named, Rfc3339};
+
+/// An event as [`Encoding::Ecs`](super::Encoding::Ecs) writes it.
+#[derive(Serialize)]
+pub struct Ecs<'a> {
+    #[serde(rename = "@timestamp")]
+    pub timestamp: Rfc3339,
+    pub ecs: Version,
+    pub event: EventSet<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<&'a str>,
+    pub user: UserSet<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<UserAgent<'a>>,
+    pub service: Service<'a>,
+    pub observer: Observer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud<'a>>,
+    pub related: Related<'a>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub tags: &'a [String],
+    pub oracle: Own<'a>,
+}
+
+#[derive(Serialize)]
+pub struct Version {
+    pub version: &'static str,
+}
+
+#[derive(Serialize)]
+pub struct EventSet<'a> {
+    pub kind: &'static str,
+    pub category: [&'static str; 1],
+    pub r#type: &'static [&'static str],
+    pub outcome: &'static str,
+    pub action: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<&'a str>,
+    pub module: &'static str,
+    pub dataset: Dataset<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingested: Option<Rfc3339>,
+}
+
+#[derive(Serialize)]
+pub struct UserSet<'a> {
+    pub name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct Target<'a> {
+    pub name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub struct Changes<'a> {
+    pub roles: [&'a str; 1],
+}
+
+#[derive(Serialize)]
+pub struct Source<'a> {
+    pub address: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub struct UserAgent<'a> {
+    pub original: &'a str,
+}
+
+#[derive(Serialize)]
+pub struct Service<'a> {
+    pub name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Named<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct Observer {
+    pub vendor: &'static str,
+    pub product: &'static str,
+}
+
+#[derive(Serialize)]
+pub struct Cloud<'a> {
+    pub account: CloudAccount<'a>,
+}
+
+#[derive(Serialize)]
+pub struct CloudAccount<'a> {
+    pub id: &'a str,
+}
+
+#[derive(Serialize)]
+pub struct Related<'a> {
+    pub user: Distinct<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<[&'a str; 1]>,
+}
+
+#[derive(Serialize)]
+pub struct Own<'a> {
+    pub connection: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_uid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<&'a str>,
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes<'a>,
+}
+
+/// `oracle.<report>` with underscores, the form that ECS wants of `event.dataset`.
+pub struct Dataset<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Dataset<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("oracle.")?;
+        for (index, word) in self.0.split('-').enumerate() {
+            if index > 0 {
+                f.write_str("_")?;
+            }
+            f.write_str(word)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Dataset<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Up to two strings as an array, without the second where it equals the first.
+pub struct Distinct<'a>(pub(crate) &'a str, pub(crate) Option<&'a str>);
+
+impl<'a> Distinct<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let first = self.0;
+        std::iter::once(first).chain(self.1.filter(|second| *second != first))
+    }
+}
+
+impl Serialize for Distinct<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}

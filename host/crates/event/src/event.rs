@@ -1,0 +1,131 @@
+//! One audit event, and the accounts that it names.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Activity, Collected, Correlation, Outcome, Provenance};
+
+/// An account, as the source writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Principal {
+    /// The login name.
+    pub name: String,
+    /// The source's key for the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+}
+
+impl Principal {
+    /// An account of which only the login name is known.
+    pub fn named(name: impl Into<String>) -> Self {
+        Principal {
+            name: name.into(),
+            id: None,
+            display_name: None,
+        }
+    }
+}
+
+/// One audit event. Every string is what the source said, and so may be what an attacker typed.
+///
+/// The serialised form is how an event is kept between runs; a rendering of [`Encoding`](super::Encoding) is what leaves the process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Event {
+    /// The source's id, or the derived one once `id::Ids` has seen the event.
+    pub id: Option<String>,
+    /// True if the id was derived, and so holds the stream already: see [`identity`](Event::identity).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub id_is_derived: bool,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub time: i64,
+    /// The activity.
+    pub activity: Activity,
+    /// The outcome of the activity.
+    pub outcome: Outcome,
+    /// The account that the event is about.
+    pub subject: Principal,
+    /// The account that acted, where that is another.
+    pub actor: Option<Principal>,
+    /// The role, group or application concerned.
+    pub target: Option<String>,
+    /// The client's address; what is no address is kept among the attributes when rendered.
+    pub source_ip: Option<String>,
+    /// The client's `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The session's id.
+    pub session: Option<String>,
+    /// The service that recorded the event; without one, [`Provenance::service`].
+    pub service: Option<String>,
+    /// The source's name for this kind of event.
+    pub action: Option<String>,
+    /// The source's code for the outcome.
+    pub code: Option<String>,
+    /// The source's text for the outcome.
+    pub message: Option<String>,
+    /// Words for routing.
+    pub labels: Vec<String>,
+    /// Everything else, by the source's names, verbatim and in the source's order.
+    pub attributes: Vec<(String, String)>,
+    /// The time when it was collected: the clock of the window it belongs to, which is
+    /// fixed when the window is planned, so that a window delivered twice is the same bytes. The host's, not the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collected: Option<Collected>,
+    /// The name that a sign-in has in every report that tells of it. The host's, not the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<Correlation>,
+}
+
+/// The label of a role's assignment whose subject is a group.
+pub const GROUP: &str = "group";
+
+impl Event {
+    /// An event of which nothing more is known.
+    pub fn new(time: i64, activity: Activity, outcome: Outcome, subject: Principal) -> Self {
+        Event {
+            id: None,
+            id_is_derived: false,
+            time,
+            activity,
+            outcome,
+            subject,
+            actor: None,
+            target: None,
+            source_ip: None,
+            user_agent: None,
+            session: None,
+            service: None,
+            action: None,
+            code: None,
+            message: None,
+            labels: Vec::new(),
+            attributes: Vec::new(),
+            collected: None,
+            correlation: None,
+        }
+    }
+
+    /// True if a role was given to a group, or taken from one: then the subject is that group and no account. The plugin says
+    /// so by the label [`GROUP`].
+    #[inline]
+    pub fn is_about_group(&self) -> bool {
+        matches!(self.activity, Activity::RoleAssign | Activity::RoleRevoke)
+            && self.labels.iter().any(|label| label == GROUP)
+    }
+
+    /// The key of the group that it is about; the renderings have places for names of groups only.
+    pub(crate) fn group_id(&self) -> Option<&str> {
+        self.subject.id.as_deref().filter(|_| self.is_about_group())
+    }
+
+    /// That group's name for people.
+    pub(crate) fn group_display_name(&self) -> Option<&str> {
+        self.subject.display_name.as_deref().filter(|_| self.is_about_group())
+    }
+
+    /// The service that recorded the event, or the connection's.
+    pub fn service<'a>(&'a self, provenance: &'a Provenance) -> &'a str {
+        self.service.as_deref().unwrap_or(&provenance.service)
+    }
+}

@@ -1,0 +1,137 @@
+//! The mapping of an event to OCSF.
+
+use super::{
+    class::{Class, UNLISTED, class_of_event},
+    metadata::{Metadata, MetadataProduct, VENDOR, VERSION, begun},
+    object::{Actor, Endpoint, Entity, HttpRequest, Ip, Ocsf, Session, User},
+};
+use crate::{Activity, Attributes, Event, Named, Outcome, Provenance};
+
+/// The text of a required attribute of which the source says nothing.
+const UNKNOWN: &str = "Unknown";
+
+impl<'a> Ocsf<'a> {
+    #[inline(always)]
+    pub fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
+        let (class, activity_id, caption) = class_of_event(event);
+        let is_about_group = event.is_about_group();
+        let is_about_role = matches!(event.activity, Activity::RoleAssign | Activity::RoleRevoke);
+        let (severity_id, severity) = match event.outcome {
+            Outcome::Failure => (2, "Low"),
+            Outcome::Success | Outcome::Unknown => (1, "Informational"),
+        };
+        let (status_id, status) = match event.outcome {
+            Outcome::Success => (1, "Success"),
+            Outcome::Failure => (2, "Failure"),
+            Outcome::Unknown => (0, UNKNOWN),
+        };
+        let service = event.service(provenance);
+        let target = event.target.as_deref();
+        let session = event.session.as_deref().map(|uid| Session { uid });
+        let ip = event.source_ip.as_deref().and_then(Ip::parse);
+        let authentication = class == Class::Authentication;
+        let masked = if ip.is_none() { event.source_ip.as_deref() } else { None };
+        let unplaced = if class == Class::AccountChange { target } else { None };
+        Ocsf {
+            time: event.time,
+            class_uid: class as u32,
+            class_name: class.name(),
+            category_uid: 3,
+            activity_id,
+            activity_name: event
+                .action
+                .as_deref()
+                .filter(|_| activity_id == UNLISTED)
+                .unwrap_or(caption),
+            type_uid: class as u32 * 100 + activity_id,
+            severity_id,
+            severity,
+            status_id,
+            status,
+            status_code: event.code.as_deref(),
+            status_detail: event.message.as_deref(),
+            message: event.message.as_deref(),
+            user: (class != Class::EntityManagement && !is_about_group).then(|| User::from(&event.subject)),
+            actor: actor_of(event, class, session.filter(|_| !authentication)),
+            src_endpoint: ip.map(|ip| Endpoint {
+                ip: Some(ip),
+                svc_name: None,
+            }),
+            dst_endpoint: target.filter(|_| authentication).map(|name| Endpoint {
+                ip: None,
+                svc_name: Some(name),
+            }),
+            service: authentication.then_some(Named { name: service }),
+            session: session.filter(|_| authentication),
+            http_request: event.user_agent.as_deref().map(|user_agent| HttpRequest { user_agent }),
+            privileges: is_about_role.then_some([target.unwrap_or(UNKNOWN)]),
+            group: (class == Class::GroupManagement).then_some(Named {
+                name: if is_about_group {
+                    &event.subject.name
+                } else {
+                    target.unwrap_or(UNKNOWN)
+                },
+            }),
+            entity: (class == Class::EntityManagement).then(|| entity_of(event)),
+            metadata: Metadata {
+                version: VERSION,
+                product: MetadataProduct {
+                    name: provenance.product.name(),
+                    vendor_name: VENDOR,
+                },
+                log_name: &provenance.report,
+                log_source: &provenance.connection,
+                tenant_uid: provenance.tenant.as_deref(),
+                ready: provenance.ready.or(|| begun(provenance)),
+                log_provider: (!authentication).then_some(service),
+                uid: event.id.as_deref(),
+                event_code: event.action.as_deref(),
+                labels: &event.labels,
+                logged_time: event.collected.as_ref(),
+                correlation_uid: event.correlation.as_ref(),
+            },
+            unmapped: Attributes {
+                listed: &event.attributes,
+                misplaced: [
+                    ("source_ip", masked),
+                    ("target", unplaced),
+                    ("group_id", event.group_id()),
+                    ("group_display_name", event.group_display_name()),
+                ],
+            },
+        }
+    }
+}
+
+fn actor_of<'a>(event: &'a Event, class: Class, session: Option<Session<'a>>) -> Option<Actor<'a>> {
+    let by_subject = class == Class::EntityManagement
+        || matches!(
+            event.activity,
+            Activity::GroupCreate | Activity::GroupUpdate | Activity::GroupDelete
+        );
+    let user = event
+        .actor
+        .as_ref()
+        .or(by_subject.then_some(&event.subject))
+        .map(User::from);
+    (user.is_some() || session.is_some()).then_some(Actor { user, session })
+}
+
+/// The target; without one, the subject. A subject that did not act is told of beside the target.
+fn entity_of(event: &Event) -> Entity<'_> {
+    let user = User::from(&event.subject);
+    match &event.target {
+        Some(target) => Entity {
+            name: target,
+            type_id: 0,
+            r#type: UNKNOWN,
+            user: event.actor.is_some().then_some(user),
+        },
+        None => Entity {
+            name: &event.subject.name,
+            type_id: 2,
+            r#type: "User",
+            user: Some(user),
+        },
+    }
+}

@@ -1,0 +1,143 @@
+//! The shape of an event in OCSF.
+
+use std::{fmt, net::IpAddr};
+
+use serde::{Serialize, Serializer};
+
+use super::metadata::Metadata;
+use crate::{Attributes, Named, Principal};
+
+/// The longest text that the schema's type `ip_t` admits.
+const IP_LENGTH: usize = 40;
+
+/// An event as [`Encoding::Ocsf`](super::Encoding::Ocsf) writes it.
+#[derive(Serialize)]
+pub struct Ocsf<'a> {
+    pub time: i64,
+    pub class_uid: u32,
+    pub class_name: &'static str,
+    pub category_uid: u32,
+    pub activity_id: u32,
+    pub activity_name: &'a str,
+    pub type_uid: u32,
+    pub severity_id: u32,
+    pub severity: &'static str,
+    pub status_id: u32,
+    pub status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub src_endpoint: Option<Endpoint<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dst_endpoint: Option<Endpoint<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_request: Option<HttpRequest<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privileges: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<Entity<'a>>,
+    pub metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub unmapped: Attributes<'a>,
+}
+
+#[derive(Serialize, Clone, Copy)]
+pub struct User<'a> {
+    pub name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<&'a str>,
+}
+
+impl<'a> From<&'a Principal> for User<'a> {
+    fn from(principal: &'a Principal) -> Self {
+        User {
+            name: &principal.name,
+            uid: principal.id.as_deref(),
+            display_name: principal.display_name.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct Actor<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct Endpoint<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<Ip<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub svc_name: Option<&'a str>,
+}
+
+/// An address as the source wrote it, or in canonical form where the source's is too long for the schema.
+pub enum Ip<'a> {
+    Verbatim(&'a str),
+    Canonical(IpAddr),
+}
+
+impl<'a> Ip<'a> {
+    /// Nothing where the text is no address.
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
+        let address: IpAddr = text.parse().ok()?;
+        Some(if text.len() > IP_LENGTH {
+            Ip::Canonical(address)
+        } else {
+            Ip::Verbatim(text)
+        })
+    }
+}
+
+impl fmt::Display for Ip<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ip::Verbatim(text) => f.write_str(text),
+            Ip::Canonical(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Ip<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[derive(Serialize, Clone, Copy)]
+pub struct Session<'a> {
+    pub uid: &'a str,
+}
+
+#[derive(Serialize)]
+pub struct HttpRequest<'a> {
+    pub user_agent: &'a str,
+}
+
+#[derive(Serialize)]
+pub struct Entity<'a> {
+    pub name: &'a str,
+    pub type_id: u32,
+    pub r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User<'a>>,
+}

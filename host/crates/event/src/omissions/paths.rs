@@ -1,0 +1,51 @@
+//! Dotted paths of members.
+
+use crate::Encoding;
+
+/// The paths of the members that are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Paths(Vec<String>);
+
+impl Paths {
+    pub(super) fn new(paths: &[String]) -> Self {
+        Paths(paths.to_vec())
+    }
+
+    /// Tells whether the member of this path is left out.
+    pub(super) fn omit(&self, path: &str) -> bool {
+        self.0.iter().any(|omitted| covers(omitted, path))
+    }
+
+    /// Tells whether something below this path is left out.
+    pub(super) fn reach_into(&self, path: &str) -> bool {
+        self.0.iter().any(|omitted| below(path, omitted))
+    }
+}
+
+/// The member whose own members are the attributes, by the source's names.
+pub(super) fn attributes_of(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Ocsf => "unmapped",
+        Encoding::Ecs => "oracle.attributes",
+        Encoding::Event => "attributes",
+    }
+}
+
+/// Tells whether the path can be that of a member: attributes can have any name, all else has plain ones.
+pub(super) fn names_something(encoding: Encoding, path: &str) -> bool {
+    let attribute = (path.strip_prefix(attributes_of(encoding))).and_then(|rest| rest.strip_prefix('.'));
+    match attribute {
+        Some(name) => !name.is_empty(),
+        None => !path.split('.').any(str::is_empty) && !path.contains(char::is_control),
+    }
+}
+
+/// Tells whether a sink that leaves out `omitted` leaves out `path`.
+pub(super) fn covers(omitted: &str, path: &str) -> bool {
+    path == omitted || below(omitted, path)
+}
+
+/// Tells whether `path` is below `above`.
+fn below(above: &str, path: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
+}
