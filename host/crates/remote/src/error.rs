@@ -37,9 +37,7 @@ pub enum RemoteError {
         kind: &'static str,
     },
     /// The server handed out a link or a redirect that leaves the configured origin. It was not followed.
-    #[error(
-        "the server sent a link to another server ({link} instead of {origin}); it was not followed"
-    )]
+    #[error("the server sent a link to another server ({link} instead of {origin}); it was not followed")]
     OriginEscape {
         /// Where the link leads, without path and query.
         link: String,

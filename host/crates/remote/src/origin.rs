@@ -207,7 +207,10 @@ impl BaseUrl {
                 let segment = segment.as_ref();
                 // The URL library drops dot segments without a word, and with them the meaning of the path.
                 if segment.is_empty() || segment == "." || segment == ".." || segment.contains(char::is_control) {
-                    return Err(RemoteError::settings(format!("{} is not a path segment", quoted(segment))));
+                    return Err(RemoteError::settings(format!(
+                        "{} is not a path segment",
+                        quoted(segment)
+                    )));
                 }
                 path.push(segment);
                 any = true;
