@@ -1,0 +1,23 @@
+//! Blocking work beside the asynchronous.
+
+use tokio::task::JoinError;
+
+use super::error::FetchError;
+
+/// Runs blocking work beside the asynchronous.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
+) -> Result<T, FetchError> {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+/// The outcome of a task of ours. A panic in it is one here.
+pub(super) fn joined<T>(outcome: Result<Result<T, FetchError>, JoinError>) -> Result<T, FetchError> {
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(FetchError::Spool(std::io::Error::other(error))),
+        },
+    }
+}
