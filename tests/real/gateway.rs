@@ -46,7 +46,7 @@ fn a_link_out_of_the_gateway_is_not_followed() {
     let _nginx = Nginx::start(port, "", &block);
     let desk = desk();
     connect(&desk, &format!("http://127.0.0.1:{port}"), "");
-    assert_failure(&run(&desk, "invalid-login", &[]), 5, "origin-escape");
+    assert_failure(&run(&desk, "invalid-login", &[]), 5, "another server");
     assert_eq!(server.seen(), ["POST /interop/rest/security/v1/invalidloginreport"]);
 }
 

@@ -167,7 +167,7 @@ fn fetch_errors() -> Vec<FetchError> {
         FetchError::Incomplete { got: 1, total: 2 },
         FetchError::TooManyPages { limit: 1 },
         FetchError::Plan(text()),
-        FetchError::Journal("x".into()),
+        FetchError::Checkpoint("x".into()),
         FetchError::Spool(std::io::ErrorKind::StorageFull.into()),
     ]
 }

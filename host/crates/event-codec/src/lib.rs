@@ -30,22 +30,13 @@
 
 extern crate alloc;
 
+mod account;
 mod fields;
 mod read;
 mod text;
 mod write;
 
+pub use account::Account;
 pub use read::{EventReader, ReadError, Reader};
 pub use text::Text;
 pub use write::{EventWriter, Packed, Room, Size};
-
-/// An account, by its texts: the record `principal` of the WIT.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Account<'a> {
-    /// The login name.
-    pub name: &'a str,
-    /// The source's key for the account.
-    pub id: Option<&'a str>,
-    /// The name for people.
-    pub display_name: Option<&'a str>,
-}

@@ -1,4 +1,4 @@
-//! What a fetch writes down before it goes on, so that another process can take it up.
+//! Checkpoints that a fetch writes down before it continues, so that another process can take it up.
 
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ pub trait FetchCheckpoint: Send + Sync {
         None
     }
 
-    /// Whether a job was created cannot be known, and its file did not appear, so it is created once more.
+    /// Notes that a job is created once more: whether it was created before cannot be known, and its file did not appear.
     fn unsure(&self) {}
 }
 

@@ -1,22 +1,29 @@
-//! Why a fetch gave no document.
+//! The reasons why a fetch gives no document.
 
 use std::io;
 use std::time::Duration;
 
 use super::archive::ArchiveError;
-use super::{envelope, spool};
+use super::epm::words::find_code;
+use super::spool;
 use base::ErrorKind;
 use base::counted::counted;
 use remote::RemoteError;
 
-/// Why a fetch gave no document.
+/// The request that makes a job, in messages.
+pub(super) const SUBMISSION: &str = "the submission";
+
+/// The question for a job's status, in messages.
+pub(super) const STATUS: &str = "the job's status";
+
+/// The reason why a fetch gave no document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
     /// A request failed.
     #[error(transparent)]
     Remote(RemoteError),
-    /// What came in place of a job's status says nothing of the job.
+    /// The answer in place of a job's status says nothing of the job.
     #[error(transparent)]
     NoStatus(RemoteError),
     /// The server's envelope says that access is refused.
@@ -50,7 +57,7 @@ pub enum FetchError {
     Malformed {
         /// Which request.
         what: &'static str,
-        /// What is wrong with the answer.
+        /// The fault of the answer.
         why: String,
     },
     /// A web page came instead of an answer.
@@ -62,7 +69,7 @@ pub enum FetchError {
         what: &'static str,
         /// The page's title.
         title: Option<String>,
-        /// What the user may do.
+        /// The remedy, for the user.
         hint: String,
     },
     /// The server answered with something other than the file.
@@ -70,9 +77,9 @@ pub enum FetchError {
     NoFile {
         /// The name asked for.
         file: String,
-        /// What it sent instead, or said.
+        /// The server's words, or the kind of thing that it sent instead.
         why: String,
-        /// Whether the file may be there a little later.
+        /// True if the file may be there a little later.
         later: bool,
     },
     /// The archive cannot be opened safely.
@@ -87,7 +94,7 @@ pub enum FetchError {
     /// Something is larger than allowed.
     #[error("{what} exceeds the limit of {limit} bytes")]
     TooLarge {
-        /// What is too large.
+        /// The thing that is too large.
         what: &'static str,
         /// The limit in bytes.
         limit: u64,
@@ -109,15 +116,15 @@ pub enum FetchError {
     /// The plugin planned a request that is not allowed.
     #[error("the plugin planned a request that is refused: {0}")]
     Plan(String),
-    /// What was reached could not be kept.
-    #[error("progress cannot be kept")]
-    Journal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The progress of the fetch could not be kept.
+    #[error("cannot save progress")]
+    Checkpoint(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The spool cannot be written or read.
-    #[error("the spool folder failed: {0}")]
+    #[error("cannot use the spool folder: {0}")]
     Spool(#[from] io::Error),
 }
 
-/// Whether the spool failed for its own limit.
+/// Tells whether the spool failed for its own limit.
 fn is_full(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<spool::Full>())
 }
@@ -130,7 +137,7 @@ fn title_text(title: &Option<String>) -> String {
 impl From<RemoteError> for FetchError {
     fn from(error: RemoteError) -> FetchError {
         if let RemoteError::Status { detail: Some(text), .. } = &error
-            && let Some(code) = envelope::find_code(text).filter(|code| REFUSALS.contains(code))
+            && let Some(code) = find_code(text).filter(|code| REFUSALS.contains(code))
         {
             return FetchError::Refused {
                 code: Some(code.to_owned()),
@@ -144,7 +151,7 @@ impl From<RemoteError> for FetchError {
 /// Codes with which EPM Cloud refuses access under HTTP 200 or 400.
 const REFUSALS: [&str; 2] = ["EPMCSS-21192", "EPMCSS-21193"];
 
-/// What to do where the server refuses the parameters of a report.
+/// The remedy where the server refuses the parameters of a report.
 const REFUSED_PARAMETERS: &str = "its first day may lie further back than the server keeps events: say with `retention` \
      of the connection how long it keeps them";
 
@@ -172,16 +179,16 @@ impl FetchError {
             | FetchError::TooManyPages { .. }
             | FetchError::TooLarge { .. } => ErrorKind::Failed,
             FetchError::Plan(_) => ErrorKind::Plugin,
-            FetchError::Journal(_) | FetchError::Spool(_) => ErrorKind::Internal,
+            FetchError::Checkpoint(_) | FetchError::Spool(_) => ErrorKind::Internal,
         }
     }
 
-    /// Whether the answer says nothing of a job that was submitted: then it is worth asking again, later.
+    /// True if the answer says nothing of a job that was submitted: then it is worth asking again, later.
     pub fn is_silent_on_the_job(&self) -> bool {
         match self {
             FetchError::NoStatus(_) => true,
-            FetchError::WebPage { what, .. } => *what != super::job::SUBMISSION,
-            FetchError::Malformed { what, .. } => *what == super::job::STATUS,
+            FetchError::WebPage { what, .. } => *what != SUBMISSION,
+            FetchError::Malformed { what, .. } => *what == STATUS,
             _ => false,
         }
     }
@@ -199,7 +206,7 @@ impl FetchError {
             FetchError::Incomplete { .. } => "incomplete-list",
             FetchError::TooLarge { .. } | FetchError::TooManyPages { .. } => "fetch-limit",
             FetchError::Plan(_) => "plan-refused",
-            FetchError::Journal(_) => "ledger-failed",
+            FetchError::Checkpoint(_) => "ledger-failed",
             FetchError::Spool(error) if is_full(error) => "spool-full",
             FetchError::Spool(_) => "spool-failed",
         }
@@ -210,12 +217,12 @@ impl FetchError {
         match self {
             FetchError::Refused { code, .. } | FetchError::JobFailed { code, .. } => code.as_deref(),
             // Under HTTP 400, too.
-            FetchError::Remote(RemoteError::Status { detail, .. }) => detail.as_deref().and_then(envelope::find_code),
+            FetchError::Remote(RemoteError::Status { detail, .. }) => detail.as_deref().and_then(find_code),
             _ => None,
         }
     }
 
-    /// What the user can do about it.
+    /// The remedy, for the user.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             FetchError::Remote(_) if self.remote_code() == Some("EPMCSS-20679") => REFUSED_PARAMETERS,
@@ -233,7 +240,7 @@ impl FetchError {
             }
             FetchError::JobTimeout { .. } => "the job may still finish; run again later, or ask for a shorter window",
             FetchError::NoFile { .. } => {
-                "the user may lack the right to download: it takes Service Administrator, or Migrations - Administer"
+                "the user may lack the right to download, which needs the role Service Administrator or Migrations - Administer"
             }
             FetchError::Incomplete { .. } => {
                 "records may have been added or removed meanwhile, or the server gives no more of so long a list: run again, with \
@@ -255,7 +262,7 @@ impl FetchError {
                 };
                 return Some(format!("if it is a report all the same, raise `{key}` under [fetch]"));
             }
-            FetchError::Journal(_) | FetchError::Malformed { .. } | FetchError::Plan(_) => return None,
+            FetchError::Checkpoint(_) | FetchError::Malformed { .. } | FetchError::Plan(_) => return None,
         };
         Some(text.to_owned())
     }

@@ -21,7 +21,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         word: "job-timeout",
         kind: ErrorKind::Unavailable,
         meaning: "The job was still running when `job-timeout` was over.",
-        advice: "Run again later, which goes on with that job; or ask for a shorter window.",
+        advice: "Run again later, which continues with that job; or ask for a shorter window.",
     },
     ErrorCode {
         word: "malformed-response",
@@ -33,7 +33,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         word: "no-file",
         kind: ErrorKind::Failed,
         meaning: "The server sent something else than the file of a job that is done.",
-        advice: "The user may lack the right to download: it takes Service Administrator, or Migrations - Administer.",
+        advice: "The user may lack the right to download, which needs the role Service Administrator or Migrations - Administer.",
     },
     ErrorCode {
         word: "archive-refused",
@@ -63,7 +63,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         word: "ledger-failed",
         kind: ErrorKind::Internal,
         meaning: "What a fetch had reached could not be kept.",
-        advice: "Make room for the ledger, and let it be writable; the next run goes on.",
+        advice: "Make room for the ledger, and let it be writable; the next run continues.",
     },
     ErrorCode {
         word: "spool-full",

@@ -1,4 +1,4 @@
-//! What must hold whatever a server sends, for the fuzz targets in `tests/fuzz`: each function panics where it does not.
+//! Properties that hold whatever a server sends, for the fuzz targets in `tests/fuzz`: each function panics where its own does not.
 
 use std::io::{Read, Write};
 use std::sync::OnceLock;
@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use remote::{BaseUrl, Remote, Settings};
 
 use super::archive;
-use super::envelope::Envelope;
+use super::epm::envelope::Envelope;
 use super::limits::ArchiveLimits;
 use super::pages::fuzz::read_page;
-use super::records;
+use super::records::split::split;
 use super::spool::{Spool, Spooled};
 
 /// Bytes that one record may have here, few enough that inputs break the limit.
@@ -51,7 +51,7 @@ pub fn page(bytes: &[u8]) {
 /// Takes the records out of the bytes as out of a call's answer: one line a record, as many as were counted.
 pub fn records(bytes: &[u8]) {
     let (_folder, spool, file) = spooled(bytes);
-    let Ok(found) = records::split(remote(), &file, "details", RECORD_BYTES, &spool) else {
+    let Ok(found) = split(remote(), &file, "details", RECORD_BYTES, &spool) else {
         return;
     };
     let mut text = Vec::new();

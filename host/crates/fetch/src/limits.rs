@@ -21,7 +21,7 @@ pub struct FetchLimits {
     pub pages_kept: Duration,
     /// Bytes of all documents that wait in the folder for temporary files. Default 32 GiB.
     pub spool_bytes: u64,
-    /// What an archive may hold.
+    /// Limits of an archive.
     pub archive: ArchiveLimits,
     /// How patiently a job is polled.
     pub polling: Polling,
@@ -47,7 +47,7 @@ impl Default for FetchLimits {
     }
 }
 
-/// What an archive may hold.
+/// Limits of an archive.
 #[derive(Debug, Clone, Copy)]
 pub struct ArchiveLimits {
     /// Entries, folders included. Default 64.

@@ -1,4 +1,4 @@
-//! What a fetch tells about itself while it runs.
+//! The progress of a fetch, told while it runs.
 
 use std::sync::Arc;
 use std::time::Duration;

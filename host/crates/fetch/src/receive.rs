@@ -9,7 +9,7 @@ use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
-use super::download::blocking;
+use super::blocking::blocking;
 use super::error::FetchError;
 use super::progress::FetchProgress;
 use super::spool::{Charge, Spool, SpoolFile, Spooled};
@@ -33,7 +33,7 @@ struct PartialBody {
     hash: Sha256,
     received: u64,
     total: Option<u64>,
-    /// What `If-Range` may name.
+    /// The version that `If-Range` may name.
     version: Option<String>,
     media_type: Option<String>,
     extension: Option<String>,
@@ -160,7 +160,7 @@ impl PartialBody {
         }
     }
 
-    /// Whether a part is the rest of this.
+    /// Tells whether a part is the rest of this body.
     fn continues(&self, part: &Response) -> bool {
         let Some((start, end, total)) = part.header(CONTENT_RANGE.as_str()).and_then(content_range) else {
             return false;
@@ -182,7 +182,7 @@ impl PartialBody {
     }
 }
 
-/// What `If-Range` may name: RFC 9110 section 13.1.5 wants a strong tag or a date.
+/// The version that `If-Range` may name: RFC 9110 section 13.1.5 wants a strong tag or a date.
 fn version(response: &Response) -> Option<String> {
     if response
         .header(ACCEPT_RANGES.as_str())

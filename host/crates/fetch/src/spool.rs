@@ -12,21 +12,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-/// What the name of a document ends in that is not whole yet.
+/// The ending of the name of a document that is not whole yet.
 const PARTIAL: &str = ".partial";
 
 /// A folder for temporary files, readable by its owner only.
 #[derive(Debug, Clone)]
 pub(super) struct Spool {
     folder: PathBuf,
-    room: Arc<Room>,
+    room: Arc<SpoolRoom>,
 }
 
 impl Spool {
     pub(super) fn new(folder: &Path) -> Spool {
         Spool {
             folder: folder.to_owned(),
-            room: Arc::new(Room {
+            room: Arc::new(SpoolRoom {
                 used: AtomicU64::new(0),
                 most: u64::MAX,
             }),
@@ -37,7 +37,7 @@ impl Spool {
     pub(super) fn within(self, most: u64) -> Spool {
         let used = AtomicU64::new(0);
         Spool {
-            room: Arc::new(Room { used, most }),
+            room: Arc::new(SpoolRoom { used, most }),
             ..self
         }
     }
@@ -66,9 +66,9 @@ impl Spool {
     }
 }
 
-/// What all files of a spool have in common.
+/// The room that all files of a spool share.
 #[derive(Debug)]
-struct Room {
+struct SpoolRoom {
     used: AtomicU64,
     most: u64,
 }
@@ -80,11 +80,11 @@ pub(super) struct Full {
     most: u64,
 }
 
-/// What one file has of the room, until the file is gone.
+/// The part of the room that one file has, until it is gone.
 #[derive(Debug)]
 pub(super) struct Charge {
     bytes: u64,
-    room: Arc<Room>,
+    room: Arc<SpoolRoom>,
 }
 
 impl Charge {

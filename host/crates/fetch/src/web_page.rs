@@ -6,7 +6,7 @@ use remote::Remote;
 /// How much of a page is looked at, in bytes.
 pub(super) const LOOKED_AT: u64 = 64 * 1024;
 
-/// What a page means that came instead of an answer; `what` names the request.
+/// The error for a page that came instead of an answer; `what` names the request.
 pub(super) fn instead_of(remote: &Remote, what: &'static str, page: &[u8]) -> FetchError {
     let length = usize::try_from(LOOKED_AT).unwrap_or(usize::MAX);
     let page = page.get(..length).unwrap_or(page);

@@ -9,7 +9,7 @@ const PARTIAL: &str = ".partial";
 
 /// A document in the spool, or the beginning of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpoolFile {
+pub struct SpoolEntry {
     /// The file.
     pub path: PathBuf,
     /// True if it was written to its end.
@@ -19,14 +19,14 @@ pub struct SpoolFile {
 }
 
 /// The files in the spool, of one stream or of all, finished or not; none where there is no spool.
-pub fn documents(folder: &Path, stream: Option<&Stream>) -> Vec<SpoolFile> {
+pub fn documents(folder: &Path, stream: Option<&Stream>) -> Vec<SpoolEntry> {
     let prefix = stream.map(Stream::spool_prefix).unwrap_or_default();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let documents = entries.filter_map(|entry| {
         let name = entry.file_name();
         let name = name.to_str()?;
         let metadata = entry.metadata().ok().filter(|metadata| metadata.is_file())?;
-        name.starts_with(&prefix).then(|| SpoolFile {
+        name.starts_with(&prefix).then(|| SpoolEntry {
             path: entry.path(),
             finished: !name.ends_with(PARTIAL),
             bytes: metadata.len(),

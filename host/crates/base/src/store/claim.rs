@@ -4,7 +4,8 @@ use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
-use super::{Store, StoreError};
+use super::error::StoreError;
+use super::file::Store;
 
 /// Held while what is kept is delivered again; dropping it, or the end of the process, gives it free.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What the end of a ZIP file must say before the library looks at it.
+//! The end of a ZIP file, checked before the library looks at it.
 //!
 //! A reader finds the directory of an archive from its last bytes, and where those do not fit it goes on looking: for an
 //! earlier end record, for the first directory entry after a place. A made-up file keeps such a search busy, and readers
@@ -13,7 +13,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::ArchiveError;
+use super::error::ArchiveError;
 
 const DIRECTORY_ENTRY: [u8; 4] = *b"PK\x01\x02";
 pub(super) const END_RECORD: [u8; 4] = *b"PK\x05\x06";
@@ -29,10 +29,10 @@ const DIRECTORY_ENTRY_BYTES: u64 = 46;
 /// The end record with the longest comment.
 const TAIL: u64 = 22 + 65_535;
 
-/// What an extensible data sector may take: nobody fills one, and the library reads it whole.
+/// The most that an extensible data sector may take: nobody fills one, and the library reads it whole.
 const SECTOR: u64 = 64 * 1024;
 
-/// What stands where an end record has no room for the number, which the ZIP64 end record has.
+/// The mark of an end record that has no room for a number, which the ZIP64 end record has then.
 const ELSEWHERE_16: u64 = 0xffff;
 const ELSEWHERE_32: u64 = 0xffff_ffff;
 
@@ -107,7 +107,7 @@ fn find(tail: &[u8]) -> Result<usize, ArchiveError> {
     }
 }
 
-/// What the ZIP64 end record says that a locator leads to, and where that record begins.
+/// The directory of the ZIP64 end record that a locator leads to, and where that record begins.
 fn zip64<R: Read + Seek>(
     reader: &mut R,
     locator_at: u64,
@@ -148,7 +148,7 @@ fn zip64<R: Read + Seek>(
     Ok((directory, at))
 }
 
-/// Whether the directory ends at this place, and has room for its entries.
+/// Checks that the directory ends at this place, and has room for its entries.
 fn fits(directory: Directory, end: u64) -> bool {
     directory.at.checked_add(directory.bytes) == Some(end)
         && (directory.entries.checked_mul(DIRECTORY_ENTRY_BYTES)).is_some_and(|least| least <= directory.bytes)

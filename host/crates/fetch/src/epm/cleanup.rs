@@ -1,8 +1,8 @@
 //! Removes what a job left on the server.
 
 use super::envelope::Envelope;
-use super::error::FetchError;
-use super::limits::FetchLimits;
+use crate::error::FetchError;
+use crate::limits::FetchLimits;
 use remote::{Remote, Request};
 
 /// A file on the server that is no longer needed once its events are delivered.
@@ -13,7 +13,7 @@ pub struct Cleanup {
 }
 
 /// Deletes a file: "Delete Files (v3)" of the EPM Cloud REST interface, the one that needs no body on a DELETE.
-pub(super) async fn delete(remote: &Remote, file: &str, limits: &FetchLimits) -> Result<(), FetchError> {
+pub(crate) async fn delete(remote: &Remote, file: &str, limits: &FetchLimits) -> Result<(), FetchError> {
     let url = remote.base().join(["interop", "rest", "v3", "files", "delete"])?;
     let body = serde_json::json!({ "fileName": file }).to_string();
     let request = Request::new(http::Method::POST, url)

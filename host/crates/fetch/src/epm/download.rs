@@ -9,17 +9,17 @@ use std::time::Instant;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::Method;
-use tokio::task::JoinError;
 use tracing::debug;
 
 use super::envelope::{Envelope, Status};
-use super::error::FetchError;
-use super::limits::{FetchLimits, Polling};
 use super::poll_pacer::PollPacer;
-use super::progress::FetchProgress;
-use super::receive::{Received, receive};
-use super::spool::{Spool, Spooled};
-use super::{files, job, nothing, web_page};
+use super::{files, job, nothing};
+use crate::error::FetchError;
+use crate::limits::{FetchLimits, Polling};
+use crate::progress::FetchProgress;
+use crate::receive::{Received, receive};
+use crate::spool::{Spool, Spooled};
+use crate::web_page;
 use base::ErrorKind;
 use remote::{Remote, RemoteError, Request};
 
@@ -30,30 +30,30 @@ const DOWNLOAD_LINK: &str = "Download link";
 
 /// A downloaded file.
 #[derive(Debug)]
-pub(super) struct Downloaded {
-    pub(super) file: Spooled,
-    /// What the server calls it.
-    pub(super) name: String,
-    /// What the server says the file is: `zip`, `csv`, …
-    pub(super) extension: Option<String>,
-    /// Whether there is nothing in it.
-    pub(super) empty: bool,
+pub(crate) struct Downloaded {
+    pub(crate) file: Spooled,
+    /// The file's name on the server.
+    pub(crate) name: String,
+    /// The kind of file, as the server says: `zip`, `csv`, …
+    pub(crate) extension: Option<String>,
+    /// True if there is nothing in it.
+    pub(crate) empty: bool,
 }
 
-/// What a download needs.
+/// A download of the file that a job wrote, with all that it needs.
 #[derive(Clone, Copy)]
-pub(super) struct Download<'a> {
-    pub(super) remote: &'a Remote,
-    pub(super) spool: &'a Spool,
-    pub(super) limits: &'a FetchLimits,
-    pub(super) progress: &'a dyn FetchProgress,
-    pub(super) crowd: &'a PollPacer,
+pub(crate) struct Download<'a> {
+    pub(crate) remote: &'a Remote,
+    pub(crate) spool: &'a Spool,
+    pub(crate) limits: &'a FetchLimits,
+    pub(crate) progress: &'a dyn FetchProgress,
+    pub(crate) pacer: &'a PollPacer,
 }
 
 impl Download<'_> {
     /// Downloads the file that a job was asked to write, whatever it is called now. `told` is what the job said; `patient`
     /// says whether a file that is not there may yet come.
-    pub(super) async fn run(self, told: &[String], asked: &str, patient: bool) -> Result<Downloaded, FetchError> {
+    pub(crate) async fn run(self, told: &[String], asked: &str, patient: bool) -> Result<Downloaded, FetchError> {
         let Polling {
             first, longest, file, ..
         } = self.limits.polling;
@@ -178,8 +178,8 @@ impl Download<'_> {
             remote: self.remote,
             limits: self.limits,
             progress: &(),
-            journal: &(),
-            crowd: self.crowd,
+            checkpoint: &(),
+            pacer: self.pacer,
         };
         let finished = preparation.wait(submitted).await?;
         let Some(link) = finished.envelope.link(DOWNLOAD_LINK) else {
@@ -230,7 +230,7 @@ impl Download<'_> {
     }
 }
 
-/// What came instead of a failure.
+/// The content of a download that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
     Something,
@@ -238,7 +238,7 @@ enum Content {
     Nothing,
 }
 
-/// Whether the file may be had under another name or by another interface.
+/// Tells whether the file may be had under another name or by another interface.
 fn may_be_elsewhere(error: &FetchError) -> bool {
     match error {
         FetchError::NoFile { .. } | FetchError::WebPage { .. } | FetchError::Refused { .. } => true,
@@ -249,28 +249,7 @@ fn may_be_elsewhere(error: &FetchError) -> bool {
     }
 }
 
-/// Runs blocking work beside the asynchronous.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
-) -> Result<T, FetchError> {
-    match base::blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(died) => Err(FetchError::Spool(died.resume_panic().into())),
-    }
-}
-
-/// What a task of ours came to. A panic in it is one here.
-pub(super) fn joined<T>(outcome: Result<Result<T, FetchError>, JoinError>) -> Result<T, FetchError> {
-    match outcome {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(FetchError::Spool(std::io::Error::other(error))),
-        },
-    }
-}
-
-/// Whether what came is the file: not an error in JSON, not a sign-in page.
+/// Checks that the bytes that came are the file: not an error in JSON, not a sign-in page.
 fn check_content(remote: &Remote, name: &str, received: &Received) -> Result<Content, FetchError> {
     const WHAT: &str = "the download";
     let no_file = |why: String, later: bool| FetchError::NoFile {

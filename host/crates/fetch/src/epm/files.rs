@@ -8,8 +8,8 @@ use serde_json::Value;
 use tracing::debug;
 
 use super::envelope::Envelope;
-use super::error::FetchError;
-use super::limits::FetchLimits;
+use crate::error::FetchError;
+use crate::limits::FetchLimits;
 use base::ErrorKind;
 use remote::{Remote, RemoteError, Request};
 
@@ -21,20 +21,20 @@ const LISTS: [&[&str]; 2] = [
 
 /// A file on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listed {
-    pub(super) name: String,
+pub(crate) struct Listed {
+    pub(crate) name: String,
     /// Bytes, where the server says: as a number or a text.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }
 
 /// The names of all files.
-pub(super) async fn list(remote: &Remote, limits: &FetchLimits) -> Result<Vec<String>, FetchError> {
+pub(crate) async fn list(remote: &Remote, limits: &FetchLimits) -> Result<Vec<String>, FetchError> {
     let all = list_all(remote, limits).await?;
     Ok(all.into_iter().map(|file| file.name).collect())
 }
 
 /// All files.
-pub(super) async fn list_all(remote: &Remote, limits: &FetchLimits) -> Result<Vec<Listed>, FetchError> {
+pub(crate) async fn list_all(remote: &Remote, limits: &FetchLimits) -> Result<Vec<Listed>, FetchError> {
     let mut refused = None;
     for path in LISTS {
         match list_at(remote, path, limits).await {
@@ -75,7 +75,7 @@ async fn list_at(remote: &Remote, path: &[&str], limits: &FetchLimits) -> Result
 }
 
 /// The names under which a job's file may be found, likeliest first: what the job told, what was asked for, variants.
-pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
+pub(crate) fn candidates(told: &[String], asked: &str) -> Vec<String> {
     let stem = stem(asked);
     let variants = [
         asked.to_owned(),
@@ -94,7 +94,7 @@ pub(super) fn candidates(told: &[String], asked: &str) -> Vec<String> {
 }
 
 /// The listed file that fits the likeliest candidate: by its full name, else by its name without folders.
-pub(super) fn find(listed: &[String], candidates: &[String], asked: &str) -> Option<String> {
+pub(crate) fn find(listed: &[String], candidates: &[String], asked: &str) -> Option<String> {
     let named = |name: &str| is_report(name) && candidates.iter().any(|candidate| base(candidate) == base(name));
     let own: Vec<&String> = listed
         .iter()
@@ -108,16 +108,16 @@ pub(super) fn find(listed: &[String], candidates: &[String], asked: &str) -> Opt
     })
 }
 
-/// Whether a name can be that of a report: a CSV file or an archive in the inbox, and no snapshot.
+/// Tells whether a name can be that of a report: a CSV file or an archive in the inbox, and no snapshot.
 fn is_report(name: &str) -> bool {
     let (folder, base) = name.split_at(name.len() - base(name).len());
     let ending = base.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     matches!(folder, "" | "inbox/" | "inbox\\") && matches!(ending.as_deref(), Some("csv" | "zip"))
 }
 
-/// Whether a name can be that of the file asked for: in the folder asked for or the inbox, beginning with the name
+/// Tells whether a name can be that of the file asked for: in the folder asked for or the inbox, beginning with the name
 /// asked for but for its ending, with no further digit behind. Names asked for are unique, so no other file is called so.
-pub(super) fn is_own(name: &str, asked: &str) -> bool {
+pub(crate) fn is_own(name: &str, asked: &str) -> bool {
     let (folder, base) = name.split_at(name.len() - base(name).len());
     let (asked_folder, asked) = asked.split_at(asked.len() - self::base(asked).len());
     let stem = match stem(asked) {
@@ -135,7 +135,7 @@ fn stem(name: &str) -> &str {
 }
 
 /// Names of files that an answer mentions.
-pub(super) fn told(envelope: &Envelope) -> Vec<String> {
+pub(crate) fn told(envelope: &Envelope) -> Vec<String> {
     let data = envelope.links.iter().filter_map(|link| link.data.as_ref());
     envelope.items.iter().chain(data).filter_map(file_name).collect()
 }

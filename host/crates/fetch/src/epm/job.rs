@@ -7,22 +7,17 @@ use http::StatusCode;
 use jiff::Timestamp;
 use url::Url;
 
-use super::checkpoint::{FetchCheckpoint, FetchStage};
 use super::envelope::{Envelope, Status};
-use super::error::FetchError;
-use super::limits::FetchLimits;
+use super::files;
 use super::poll_pacer::PollPacer;
-use super::progress::FetchProgress;
-use super::{files, request};
+use crate::checkpoint::{FetchCheckpoint, FetchStage};
+use crate::error::{FetchError, STATUS, SUBMISSION};
+use crate::limits::FetchLimits;
+use crate::progress::FetchProgress;
+use crate::request;
 use base::ErrorKind;
 use base::visible;
 use remote::{Remote, RemoteError, Request};
-
-/// What messages call the request that makes a job.
-pub(super) const SUBMISSION: &str = "the submission";
-
-/// What messages call a job's status.
-pub(super) const STATUS: &str = "the job's status";
 
 const JOB_STATUS: &str = "Job Status";
 
@@ -34,25 +29,25 @@ const MISSING: u32 = 3;
 
 /// A job that ended well.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(crate) struct Finished {
     /// The job's id, where there was a job to poll.
-    pub(super) id: Option<String>,
-    pub(super) polls: u64,
+    pub(crate) id: Option<String>,
+    pub(crate) polls: u64,
     /// The files that the last answer names.
-    pub(super) told: Vec<String>,
+    pub(crate) told: Vec<String>,
     /// The last answer.
-    pub(super) envelope: Envelope,
+    pub(crate) envelope: Envelope,
 }
 
-/// What it takes to run a job.
+/// A job on the server, with all that it takes to run it.
 #[derive(Clone, Copy)]
-pub(super) struct Running<'a> {
-    pub(super) remote: &'a Remote,
-    pub(super) limits: &'a FetchLimits,
-    pub(super) progress: &'a dyn FetchProgress,
-    pub(super) journal: &'a dyn FetchCheckpoint,
+pub(crate) struct Running<'a> {
+    pub(crate) remote: &'a Remote,
+    pub(crate) limits: &'a FetchLimits,
+    pub(crate) progress: &'a dyn FetchProgress,
+    pub(crate) checkpoint: &'a dyn FetchCheckpoint,
     /// The jobs that are waited for besides.
-    pub(super) crowd: &'a PollPacer,
+    pub(crate) pacer: &'a PollPacer,
 }
 
 impl Running<'_> {
@@ -62,7 +57,7 @@ impl Running<'_> {
     /// or not. So it is not simply sent again: first its file is looked for, as long as a job may take. Where the
     /// server does not tell, the failure is final; but for a lost process there is nobody to tell, so the job is submitted
     /// again under the same name, and that is counted.
-    pub(super) async fn submit(self, job: &sandbox::Job, again: bool) -> Result<Envelope, FetchError> {
+    pub(crate) async fn submit(self, job: &sandbox::Job, again: bool) -> Result<Envelope, FetchError> {
         let Running { remote, limits, .. } = self;
         // It becomes a segment of the download's path: one that cannot be must not cost a job first.
         (remote.base().join([&job.file])).map_err(|error| FetchError::Plan(error.to_string()))?;
@@ -146,7 +141,7 @@ impl Running<'_> {
         Err(error)
     }
 
-    /// Whether the job's file is on the server, or appears there in time; none where the server does not tell.
+    /// Looks for the job's file on the server until it appears or the time is up; none where the server does not tell.
     async fn search(self, job: &sandbox::Job, longest: Duration) -> Result<Option<bool>, FetchError> {
         let names = files::candidates(&[], &job.file);
         let (started, mut waits, mut told) = (Instant::now(), self.waits(), false);
@@ -170,7 +165,7 @@ impl Running<'_> {
     }
 
     fn unsure(self, job: &sandbox::Job) {
-        self.journal.unsure();
+        self.checkpoint.unsure();
         self.progress.warned(&format!(
             "an earlier submission got no reply, and its file {} did not appear; requesting the report again",
             self.shown(job)
@@ -192,7 +187,7 @@ impl Running<'_> {
     }
 
     /// Waits for a submitted job.
-    pub(super) async fn wait(self, submitted: Envelope) -> Result<Finished, FetchError> {
+    pub(crate) async fn wait(self, submitted: Envelope) -> Result<Finished, FetchError> {
         if submitted.status == Status::Done {
             return self.finished(None, 0, submitted).await;
         }
@@ -209,7 +204,7 @@ impl Running<'_> {
     }
 
     /// Polls a job until it ends: one that was asked so many times before, and shall not be asked again before `next`.
-    pub(super) async fn poll(
+    pub(crate) async fn poll(
         self,
         mut link: Url,
         before: u64,
@@ -221,7 +216,7 @@ impl Running<'_> {
         let mut waits = self.waits();
         let (mut polls, mut missing) = (before, 0);
         let longest = limits.polling.longest;
-        let member = self.crowd.join();
+        let member = self.pacer.join();
         let mut appointed = Some(match next.map(until) {
             // Whoever takes up many jobs at once does not ask for all of them at once.
             Some(Duration::ZERO) => member.stagger(longest),
@@ -307,11 +302,11 @@ impl Running<'_> {
     }
 
     async fn reached(self, point: FetchStage) -> Result<(), FetchError> {
-        self.journal.reached(point).await.map_err(FetchError::Journal)
+        self.checkpoint.reached(point).await.map_err(FetchError::Checkpoint)
     }
 }
 
-/// Whether the answer to a submission says that it made no job: access was refused, the request was turned away or found
+/// Tells whether the answer to a submission says that it made no job: access was refused, the request was turned away or found
 /// wrong, or the job failed on the spot.
 fn says_no_job(error: &FetchError) -> bool {
     match error {
@@ -324,7 +319,7 @@ fn says_no_job(error: &FetchError) -> bool {
     }
 }
 
-/// Whether the request itself, and nothing that it was redirected to, was answered with 429.
+/// Tells whether the request itself, and nothing that it was redirected to, was answered with 429.
 fn is_too_early(error: &RemoteError) -> bool {
     match error {
         RemoteError::Busy { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
@@ -338,7 +333,7 @@ fn until(instant: Timestamp) -> Duration {
     Duration::try_from(instant.duration_since(Timestamp::now())).unwrap_or_default()
 }
 
-/// What identifies a job to people: the last part of its status link.
+/// The id of a job, for people: the last part of its status link.
 fn id(link: &Url) -> Option<String> {
     link.path_segments()?
         .rfind(|segment| !segment.is_empty())

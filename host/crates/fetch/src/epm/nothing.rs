@@ -5,12 +5,13 @@
 use serde_json::Value;
 
 use super::envelope::{self, Status};
+use super::words::says_nothing_there;
 
 /// How much of a document is looked at, in bytes: a longer one holds more than such words.
-pub(super) const LONGEST: u64 = 4096;
+pub(crate) const LONGEST: u64 = 4096;
 
 /// With which words a whole document says that there is nothing.
-pub(super) fn said_by_document(document: &[u8]) -> Option<String> {
+pub(crate) fn said_by_document(document: &[u8]) -> Option<String> {
     let document = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document).trim_ascii();
     if let Ok(value) = serde_json::from_slice::<Value>(document)
         && (value.is_object() || value.is_array())
@@ -34,9 +35,9 @@ pub(super) fn said_by_document(document: &[u8]) -> Option<String> {
 
 /// With which words a JSON value says that there is nothing: as a text, as the only element of a list, or as what an object
 /// says that holds nothing else and tells no failure.
-pub(super) fn said_by(value: &Value) -> Option<String> {
+pub(crate) fn said_by(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => envelope::says_nothing_there(text).then(|| text.trim().to_owned()),
+        Value::String(text) => says_nothing_there(text).then(|| text.trim().to_owned()),
         Value::Array(list) => match list.as_slice() {
             [only @ (Value::String(_) | Value::Object(_))] => said_by(only),
             _ => None,
@@ -68,10 +69,10 @@ pub(super) fn said_by(value: &Value) -> Option<String> {
 fn phrase(line: &str) -> Option<String> {
     let cell = line.trim_end_matches(',').trim_matches('"').trim();
     let one = !cell.contains(',') && !cell.contains('"');
-    (one && envelope::says_nothing_there(cell)).then(|| cell.to_owned())
+    (one && says_nothing_there(cell)).then(|| cell.to_owned())
 }
 
-/// Whether a line is the encrypted identifier that stands before the header of a report, in quotes.
+/// Tells whether a line is the encrypted identifier that stands before the header of a report, in quotes.
 fn is_identifier(line: &str) -> bool {
     let inner = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
     inner.is_some_and(|inner| {

@@ -8,21 +8,21 @@ const APART: Duration = Duration::from_millis(4);
 
 /// The jobs that are waited for over one connection.
 #[derive(Debug, Default)]
-pub(super) struct PollPacer(AtomicUsize);
+pub(crate) struct PollPacer(AtomicUsize);
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct PollSlot<'a> {
-    crowd: &'a PollPacer,
+pub(crate) struct PollSlot<'a> {
+    pacer: &'a PollPacer,
     /// How many there were when it came.
     before: usize,
 }
 
 impl PollPacer {
     /// One more.
-    pub(super) fn join(&self) -> PollSlot<'_> {
+    pub(crate) fn join(&self) -> PollSlot<'_> {
         PollSlot {
-            crowd: self,
+            pacer: self,
             before: self.0.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -30,20 +30,20 @@ impl PollPacer {
 
 impl Drop for PollSlot<'_> {
     fn drop(&mut self) {
-        self.crowd.0.fetch_sub(1, Ordering::Relaxed);
+        self.pacer.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl PollSlot<'_> {
     /// How long after the moment when it could be asked first: those that come at the same time are asked one after
     /// another, the first one at once.
-    pub(super) fn stagger(&self, longest: Duration) -> Duration {
+    pub(crate) fn stagger(&self, longest: Duration) -> Duration {
         stagger(self.before, longest)
     }
 
     /// The wait before another poll, where it would be `wait` for a job that is alone.
-    pub(super) fn paced(&self, wait: Duration, longest: Duration) -> Duration {
-        paced(wait, self.crowd.0.load(Ordering::Relaxed), longest)
+    pub(crate) fn paced(&self, wait: Duration, longest: Duration) -> Duration {
+        paced(wait, self.pacer.0.load(Ordering::Relaxed), longest)
     }
 }
 
@@ -53,8 +53,8 @@ fn stagger(before: usize, longest: Duration) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-fn paced(wait: Duration, crowd: usize, longest: Duration) -> Duration {
-    let all = APART.saturating_mul(u32::try_from(crowd).unwrap_or(u32::MAX));
+fn paced(wait: Duration, jobs: usize, longest: Duration) -> Duration {
+    let all = APART.saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX));
     wait.max(all.min(longest))
 }
 
@@ -96,11 +96,11 @@ mod tests {
 
     #[test]
     fn whoever_is_done_makes_room() {
-        let crowd = PollPacer::default();
-        let (first, second) = (crowd.join(), crowd.join());
+        let pacer = PollPacer::default();
+        let (first, second) = (pacer.join(), pacer.join());
         assert_eq!((first.before, second.before), (0, 1));
         drop(first);
         drop(second);
-        assert_eq!(crowd.join().before, 0);
+        assert_eq!(pacer.join().before, 0);
     }
 }

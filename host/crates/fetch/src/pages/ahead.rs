@@ -1,101 +1,19 @@
 //! Asks for pages before they are needed, and hands them out in order.
 //!
-//! [`PageScheduler`] is what the lists of a run share: how many pages are asked for at once, how many may be in memory, and which
-//! list is next. Each page travels as a task of its own, so that its bytes come in while another page is read.
+//! Each page travels as a task of its own, so that its bytes come in while another page is read.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot::{self, error::TryRecvError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Query;
-use super::scim::is_too_large;
-use crate::download::joined;
+use super::query::Query;
+use super::scheduler::{ListPlace, PageScheduler};
+use crate::blocking::joined;
 use crate::error::FetchError;
-use remote::{Parallel, Request};
-
-/// Who may ask for a page now, over all lists of a run.
-#[derive(Clone)]
-pub(crate) struct PageScheduler {
-    /// Held while a page is asked for.
-    requests: Arc<Semaphore>,
-    /// Held by a page asked for ahead until it was read: twice as many, so that asking goes on while pages are read.
-    room: Arc<Semaphore>,
-    /// Ends when the list that was begun last has asked for all its pages.
-    last: Arc<Mutex<Option<oneshot::Receiver<Infallible>>>>,
-}
-
-/// Where a list stands among those of the run, in the order in which they were begun. Pages are asked for ahead for one
-/// list after the other: so one document after the other is whole, and not all of them at the same late time. Those behind
-/// wait even while the first list waits for its server, which is theirs too.
-pub(super) struct Place {
-    /// Ends when the list before has asked for all its pages.
-    before: Option<oneshot::Receiver<Infallible>>,
-    /// Tells the list behind, when it is dropped.
-    asking: Option<oneshot::Sender<Infallible>>,
-}
-
-impl Place {
-    /// Waits until it is the first.
-    async fn first(&mut self) {
-        if let Some(before) = &mut self.before {
-            // Nothing is ever sent.
-            let _ = before.await;
-        }
-        self.before = None;
-    }
-
-    fn is_first(&mut self) -> bool {
-        if let Some(before) = &mut self.before
-            && matches!(before.try_recv(), Err(TryRecvError::Empty))
-        {
-            return false;
-        }
-        self.before = None;
-        true
-    }
-
-    /// Lets the list behind go ahead.
-    fn pass(&mut self) {
-        self.asking = None;
-    }
-}
-
-impl PageScheduler {
-    pub(crate) fn new(parallel: Parallel) -> PageScheduler {
-        PageScheduler {
-            requests: Arc::new(Semaphore::new(parallel.get())),
-            room: Arc::new(Semaphore::new(2 * parallel.get())),
-            last: Arc::default(),
-        }
-    }
-
-    /// The place of a list that is begun now: behind all others.
-    pub(super) fn place(&self) -> Place {
-        let (asking, asked) = oneshot::channel();
-        Place {
-            before: self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(asked),
-            asking: Some(asking),
-        }
-    }
-
-    /// Waits for a turn. A semaphore fails only when it is closed, which these never are.
-    pub(super) async fn request(&self) -> Option<SemaphorePermit<'_>> {
-        self.requests.acquire().await.ok()
-    }
-
-    async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).acquire_owned().await.ok()
-    }
-
-    fn room_at_once(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_owned().ok()
-    }
-}
+use remote::{RemoteError, Request};
 
 /// Pages of one list, asked for ahead of the one that is read.
 ///
@@ -103,7 +21,7 @@ impl PageScheduler {
 /// be read, and no list waits for room that only its own later pages could give back.
 pub(super) struct Ahead<'a> {
     query: &'a Query<'a>,
-    place: &'a mut Place,
+    place: &'a mut ListPlace,
     next: u64,
     step: u64,
     left: u64,
@@ -129,7 +47,7 @@ pub(super) struct Arrived {
 
 impl<'a> Ahead<'a> {
     /// For so many pages, so far apart, from a position on.
-    pub(super) fn new(query: &'a Query<'a>, place: &'a mut Place, next: u64, step: u64, pages: u64) -> Ahead<'a> {
+    pub(super) fn new(query: &'a Query<'a>, place: &'a mut ListPlace, next: u64, step: u64, pages: u64) -> Ahead<'a> {
         Ahead {
             query,
             place,
@@ -207,7 +125,12 @@ impl<'a> Ahead<'a> {
     }
 }
 
-async fn room(place: &mut Place, turns: &PageScheduler) -> Option<OwnedSemaphorePermit> {
+async fn room(place: &mut ListPlace, turns: &PageScheduler) -> Option<OwnedSemaphorePermit> {
     place.first().await;
     turns.room().await
+}
+
+/// Tells whether a page has more bytes than it may.
+pub(super) fn is_too_large(error: &FetchError) -> bool {
+    matches!(error, FetchError::Remote(RemoteError::TooLarge { .. }))
 }

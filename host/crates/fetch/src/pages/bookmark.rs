@@ -4,7 +4,7 @@
 //! bytes of them count and where the list goes on. The records are on disk before the note says so, and the note is replaced as
 //! a whole; so whenever the process ends, the two fit.
 //!
-//! What was read counts only where the list is still the same: whoever goes on asks for the end of what was read once more
+//! The part that was read counts only where the list is still the same: whoever continues asks for its end once more
 //! ([`Earlier::is_followed_by`]), and the server must tell the same length and the same records there. Anything that was added or
 //! removed before would have moved them.
 
@@ -24,9 +24,9 @@ use tokio::time::Instant;
 
 use super::collector::Collector;
 use super::page::Page;
-use crate::download::blocking;
+use crate::blocking::blocking;
 use crate::error::FetchError;
-use crate::salvage::Piece;
+use crate::records::piece::Piece;
 
 /// Changes when an older program could not go on from a note.
 const FORM: u32 = 1;
@@ -51,7 +51,7 @@ pub(super) struct PagesMark {
     pub(super) size: u64,
     /// How long the list is.
     pub(super) total: u64,
-    /// Whether the server was asked to sort.
+    /// True if the server was asked to sort.
     pub(super) sorted: bool,
     /// Bytes of the records.
     pub(super) bytes: u64,
@@ -73,24 +73,24 @@ struct Note {
 pub(super) struct Bookmark {
     files: [PathBuf; 2],
     query: String,
-    /// What the collector writes.
+    /// The file that the collector writes.
     source: Arc<File>,
     /// Bytes that are kept already, and their hash so far.
     kept: u64,
     hash: Sha256,
-    /// What is not kept yet.
+    /// The mark that is not kept yet.
     ahead: Option<PagesMark>,
     every: Duration,
     due: Instant,
 }
 
-/// What an earlier process read of a list.
+/// The part of a list that an earlier process read.
 pub(super) struct Earlier {
     /// Has the records.
     pub(super) collector: Collector,
-    pub(super) keeper: Bookmark,
+    pub(super) bookmark: Bookmark,
     pub(super) mark: PagesMark,
-    /// What the last records are known by, as many as a request brings.
+    /// The traits of the last records, as many as a request brings.
     last: Vec<String>,
 }
 
@@ -148,7 +148,7 @@ impl Bookmark {
 }
 
 impl Earlier {
-    /// What an earlier process kept for the document at `base`, where it asked the same; none where there is nothing of use.
+    /// The part that an earlier process kept for the document at `base`, where it asked the same; none where there is nothing of use.
     /// Blocks.
     pub(super) fn read(
         base: &Path,
@@ -199,11 +199,11 @@ impl Earlier {
         if hex(&hash) != note.sha256 || collector.count() != mark.next - 1 {
             return Ok(None);
         }
-        let mut keeper = Bookmark::new(base, note.query, &collector, every)?;
-        (keeper.kept, keeper.hash) = (mark.bytes, hash);
+        let mut bookmark = Bookmark::new(base, note.query, &collector, every)?;
+        (bookmark.kept, bookmark.hash) = (mark.bytes, hash);
         Ok(Some(Earlier {
             collector,
-            keeper,
+            bookmark,
             mark,
             last: last.into(),
         }))
@@ -215,7 +215,7 @@ impl Earlier {
         (self.mark.next.saturating_sub(count), count)
     }
 
-    /// Whether the list is still the same, by the answer to that question.
+    /// Tells whether the list is still the same, by the answer to that question.
     pub(super) fn is_followed_by(&self, body: &Bytes, records: Option<&str>) -> bool {
         let Ok(page) = Page::read(body, records, self.collector.record_bytes()) else {
             return false;

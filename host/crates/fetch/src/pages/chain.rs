@@ -6,8 +6,10 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::collector::Collector;
+use super::link;
 use super::page::WHAT;
-use super::{Query, link, with_parameters};
+use super::query::Query;
+use super::url_parameters::with_parameters;
 use crate::error::FetchError;
 use remote::{Answer, LINK_BYTES, Request};
 
@@ -102,7 +104,7 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
     }
 }
 
-/// What tells a URL from all others.
+/// A short mark that tells a URL from all others.
 fn mark(url: &Url) -> [u8; 32] {
     Sha256::digest(url.as_str()).into()
 }

@@ -5,13 +5,12 @@ use std::fs::File;
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::io;
 
-use super::Collected;
 use super::page::{Page, member_text};
 use crate::error::FetchError;
 use crate::limits::FetchLimits;
-use crate::lines::{Lines, line};
-use crate::salvage::Piece;
-use crate::spool::Spool;
+use crate::records::lines::{Lines, RecordTally, line};
+use crate::records::piece::Piece;
+use crate::spool::{Spool, Spooled};
 
 /// How many keys are remembered: repetitions come from lists that shift, so they are near.
 const REMEMBERED: usize = 200_000;
@@ -20,7 +19,7 @@ const REMEMBERED: usize = 200_000;
 pub(super) struct Collector {
     lines: Lines,
     key: Option<String>,
-    seen: Seen,
+    seen: SeenKeys,
     /// How many keys there were, and records without one.
     distinct: u64,
     /// The key of the last record read.
@@ -30,13 +29,13 @@ pub(super) struct Collector {
     record_bytes: u64,
     /// The records of the last page, as a hash, where none of them has a key.
     page: Option<u64>,
-    /// Whether a page that repeats the one before brings nothing.
+    /// True if a page that repeats the one before brings nothing.
     watching: bool,
     /// The line of the record at hand.
     line: Vec<u8>,
 }
 
-/// What a page brought.
+/// The numbers of a page that was taken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     /// Records on the page.
@@ -47,12 +46,21 @@ pub(super) struct Taken {
     pub(super) total: Option<u64>,
 }
 
+/// The records of a paged query.
+#[derive(Debug)]
+pub(crate) struct CollectedPages {
+    /// One JSON text a line.
+    pub(crate) lines: Spooled,
+    /// How many.
+    pub(crate) tally: RecordTally,
+}
+
 impl Collector {
     pub(super) fn new(spool: &Spool, key: Option<String>, limits: &FetchLimits) -> Result<Collector, FetchError> {
         Ok(Collector {
             lines: Lines::create(spool)?,
             key,
-            seen: Seen::new(REMEMBERED),
+            seen: SeenKeys::new(REMEMBERED),
             distinct: 0,
             last: None,
             bytes: 0,
@@ -64,7 +72,7 @@ impl Collector {
         })
     }
 
-    /// Whether repeated records can be told.
+    /// True if repeated records can be told.
     pub(super) fn has_key(&self) -> bool {
         self.key.is_some()
     }
@@ -79,7 +87,7 @@ impl Collector {
         self.distinct
     }
 
-    /// What a page's record may have, in bytes.
+    /// The most bytes that a page's record may have.
     pub(super) fn record_bytes(&self) -> u64 {
         self.record_bytes
     }
@@ -89,7 +97,7 @@ impl Collector {
         self.last.as_deref()
     }
 
-    /// What tells a record from all others: its key, or its bytes where it is no JSON.
+    /// The key that tells a record from all others, or its bytes where it is not JSON.
     pub(super) fn key(&self, record: &Piece<'_>) -> Option<String> {
         let member = self.key.as_deref()?;
         match record {
@@ -99,7 +107,7 @@ impl Collector {
         }
     }
 
-    /// What a record is known by when the list is asked for it once more: its key, or all of it.
+    /// The trait by which a record is known when the list is asked for it once more: its key, or all of it.
     pub(super) fn trait_of(&self, record: &Piece<'_>) -> String {
         self.key(record).unwrap_or_else(|| text_of(record))
     }
@@ -156,7 +164,7 @@ impl Collector {
         Ok(standing)
     }
 
-    /// What it writes, to read it meanwhile.
+    /// The file that it writes, to read it meanwhile.
     pub(super) fn share(&self) -> io::Result<File> {
         self.lines.share()
     }
@@ -174,9 +182,9 @@ impl Collector {
         Ok((standing != Standing::Repeated).then(|| key.unwrap_or_else(|| text_of(record))))
     }
 
-    pub(super) fn finish(self) -> Result<Collected, FetchError> {
+    pub(super) fn finish(self) -> Result<CollectedPages, FetchError> {
         let (lines, tally) = self.lines.finish()?;
-        Ok(Collected { lines, tally })
+        Ok(CollectedPages { lines, tally })
     }
 }
 
@@ -191,26 +199,26 @@ fn text_of(record: &Piece<'_>) -> String {
 /// How a record stands to those before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Its key is new, or it has none.
+    /// The record's key is new, or it has none.
     New,
-    /// Its key is known, and its content is not.
+    /// The record's key is known, and its content is not.
     Other,
     Repeated,
 }
 
 /// The keys seen last, as 128-bit hashes that nobody can predict, each with the hash of what the record said that had it first.
-struct Seen {
+struct SeenKeys {
     hashes: HashMap<u128, u64>,
     order: VecDeque<u128>,
-    /// What others said that had a known key.
+    /// The content of others that had a known key, as hashes.
     others: HashSet<(u128, u64)>,
     most: usize,
     states: [RandomState; 2],
 }
 
-impl Seen {
-    fn new(most: usize) -> Seen {
-        Seen {
+impl SeenKeys {
+    fn new(most: usize) -> SeenKeys {
+        SeenKeys {
             hashes: HashMap::new(),
             order: VecDeque::new(),
             others: HashSet::new(),
@@ -219,7 +227,7 @@ impl Seen {
         }
     }
 
-    /// What tells the records of a page from others.
+    /// A hash that tells the records of a page from others.
     fn hash(&self, records: &[Piece<'_>]) -> u64 {
         let [state, _] = &self.states;
         let mut hasher = state.build_hasher();
@@ -263,7 +271,7 @@ mod tests {
 
     #[test]
     fn memory_for_keys_is_bounded() {
-        let mut seen = Seen::new(3);
+        let mut seen = SeenKeys::new(3);
         assert!(
             ["a", "b", "c"]
                 .iter()

@@ -1,7 +1,7 @@
-//! What must hold of a page whatever its bytes are; see `fetch/fuzz.rs`.
+//! A property of pages that holds whatever their bytes are; see `fetch/fuzz.rs`.
 
 use super::page::{Page, member_text};
-use crate::salvage::Piece;
+use crate::records::piece::Piece;
 
 /// Reads a page and looks at each of its records.
 pub(crate) fn read_page(bytes: &[u8], member: Option<&str>, record_bytes: u64) {

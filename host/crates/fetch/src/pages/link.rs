@@ -24,7 +24,7 @@ fn next_in(mut text: &str) -> Option<String> {
     }
 }
 
-/// What stands before a separator and what behind it; in quotes there is none.
+/// The texts before and behind a separator; in quotes there is none.
 fn split_unquoted(text: &str, separator: char) -> (&str, &str) {
     let (mut quoted, mut escaped) = (false, false);
     for (at, c) in text.char_indices() {

@@ -6,9 +6,10 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredA
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::envelope;
+use crate::epm::envelope;
 use crate::error::FetchError;
-use crate::salvage::{self, Piece};
+use crate::records::piece::Piece;
+use crate::records::salvage::{self, SalvagedRecords};
 
 pub(super) const WHAT: &str = "a page's query";
 
@@ -18,7 +19,7 @@ const TOLD: [&str; 6] = ["totalresults", "status", "error", "details", "detail",
 /// No list is longer; who claims so errs.
 const LONGEST: u64 = 1_000_000_000_000;
 
-/// Records in one page: ten times what may be asked for, since some servers give more.
+/// RecordsMember in one page: ten times what may be asked for, since some servers give more.
 const MOST_RECORDS: usize = 1_000_000;
 
 /// One page, borrowed from its text.
@@ -60,9 +61,9 @@ impl<'a> Page<'a> {
         let list = List {
             records: match told.records {
                 None => None,
-                Some(salvage::Found::List) => Some(Records::List(Vec::new())),
-                Some(salvage::Found::Other(Value::Null)) => Some(Records::Null),
-                Some(salvage::Found::Other(_)) => Some(Records::Other),
+                Some(SalvagedRecords::List) => Some(RecordsMember::List(Vec::new())),
+                Some(SalvagedRecords::Other(Value::Null)) => Some(RecordsMember::Null),
+                Some(SalvagedRecords::Other(_)) => Some(RecordsMember::Other),
             },
             told: told.members,
         };
@@ -95,7 +96,7 @@ fn strictly<'a>(body: &'a [u8], member: Option<&str>) -> serde_json::Result<List
 
 /// An object, read.
 struct List<'a> {
-    records: Option<Records<'a>>,
+    records: Option<RecordsMember<'a>>,
     told: Map<String, Value>,
 }
 
@@ -115,18 +116,18 @@ impl<'a> List<'a> {
             }
         };
         match self.records {
-            Some(Records::List(records)) => Ok(Page {
+            Some(RecordsMember::List(records)) => Ok(Page {
                 records: (records.into_iter())
                     .map(|record| Piece::of(record.get(), record_bytes))
                     .collect(),
                 total,
             }),
             // RFC 7644: the member may be missing where the list is empty.
-            None | Some(Records::Null) if total == Some(0) => Ok(Page {
+            None | Some(RecordsMember::Null) if total == Some(0) => Ok(Page {
                 records: Vec::new(),
                 total,
             }),
-            Some(Records::Null | Records::Other) => Err(malformed(format!("`{member}` is not a list"))),
+            Some(RecordsMember::Null | RecordsMember::Other) => Err(malformed(format!("`{member}` is not a list"))),
             None => {
                 let (text, code) = envelope::message(&self.told);
                 let text = text.or_else(|| self.told.get("detail").and_then(Value::as_str).map(str::to_owned));
@@ -149,14 +150,14 @@ impl<'a> List<'a> {
     }
 }
 
-/// What stands where the records should be.
-enum Records<'a> {
+/// The value in the place of the records.
+enum RecordsMember<'a> {
     List(Vec<&'a RawValue>),
     Null,
     Other,
 }
 
-impl<'de> Deserialize<'de> for Records<'de> {
+impl<'de> Deserialize<'de> for RecordsMember<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(RecordsVisitor)
     }
@@ -165,13 +166,13 @@ impl<'de> Deserialize<'de> for Records<'de> {
 struct RecordsVisitor;
 
 impl<'de> Visitor<'de> for RecordsVisitor {
-    type Value = Records<'de>;
+    type Value = RecordsMember<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Records<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RecordsMember<'de>, A::Error> {
         let mut records = Vec::new();
         while let Some(record) = list.next_element()? {
             if records.len() == MOST_RECORDS {
@@ -179,36 +180,36 @@ impl<'de> Visitor<'de> for RecordsVisitor {
             }
             records.push(record);
         }
-        Ok(Records::List(records))
+        Ok(RecordsMember::List(records))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Records<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RecordsMember<'de>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Records::Other)
+        Ok(RecordsMember::Other)
     }
 
-    fn visit_unit<E>(self) -> Result<Records<'de>, E> {
-        Ok(Records::Null)
+    fn visit_unit<E>(self) -> Result<RecordsMember<'de>, E> {
+        Ok(RecordsMember::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Records<'de>, E> {
-        Ok(Records::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<RecordsMember<'de>, E> {
+        Ok(RecordsMember::Other)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Records<'de>, E> {
-        Ok(Records::Other)
+    fn visit_i64<E>(self, _: i64) -> Result<RecordsMember<'de>, E> {
+        Ok(RecordsMember::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Records<'de>, E> {
-        Ok(Records::Other)
+    fn visit_u64<E>(self, _: u64) -> Result<RecordsMember<'de>, E> {
+        Ok(RecordsMember::Other)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Records<'de>, E> {
-        Ok(Records::Other)
+    fn visit_f64<E>(self, _: f64) -> Result<RecordsMember<'de>, E> {
+        Ok(RecordsMember::Other)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Records<'de>, E> {
-        Ok(Records::Other)
+    fn visit_str<E>(self, _: &str) -> Result<RecordsMember<'de>, E> {
+        Ok(RecordsMember::Other)
     }
 }
 
@@ -291,7 +292,7 @@ impl<'de> Visitor<'de> for KeySeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(is_member) = map.next_key_seed(Named(self.member))? {
+        while let Some(is_member) = map.next_key_seed(NameSeed(self.member))? {
             if !is_member {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -309,10 +310,10 @@ impl<'de> Visitor<'de> for KeySeed<'_> {
     }
 }
 
-/// Whether a member's name is this one, in any case of letters.
-pub struct Named<'m>(&'m str);
+/// Reads a member's name: true where it is this one, in any case of letters.
+struct NameSeed<'m>(&'m str);
 
-impl<'de> DeserializeSeed<'de> for Named<'_> {
+impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -320,7 +321,7 @@ impl<'de> DeserializeSeed<'de> for Named<'_> {
     }
 }
 
-impl Visitor<'_> for Named<'_> {
+impl Visitor<'_> for NameSeed<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,26 +6,26 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 
-use super::error::FetchError;
-use super::records::compact;
-use super::salvage::Piece;
-use super::spool::{Spool, SpoolFile, Spooled};
+use super::compact::compact;
+use super::piece::Piece;
+use crate::error::FetchError;
+use crate::spool::{Spool, SpoolFile, Spooled};
 use base::counted::counted;
 
 /// How many records there were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(crate) struct RecordTally {
     /// All of them.
-    pub(super) records: u64,
+    pub(crate) records: u64,
     /// Of these, such as were mended.
-    pub(super) mended: u64,
+    pub(crate) mended: u64,
     /// Of these, such as are no JSON or too long.
-    pub(super) broken: u64,
+    pub(crate) broken: u64,
 }
 
-impl Tally {
-    /// What there is to say about records that were not as they should be.
-    pub(super) fn notice(self) -> Option<String> {
+impl RecordTally {
+    /// The notice about records that were not as they should be; none where all were.
+    pub(crate) fn notice(self) -> Option<String> {
         let mended = "was mended, and is marked with hostMended";
         let mended = counted(
             self.mended,
@@ -49,42 +49,42 @@ impl Tally {
 
 /// Lines that are being written. Blocking.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     out: BufWriter<SpoolFile>,
-    tally: Tally,
+    tally: RecordTally,
 }
 
 impl Lines {
-    pub(super) fn create(spool: &Spool) -> Result<Lines, FetchError> {
+    pub(crate) fn create(spool: &Spool) -> Result<Lines, FetchError> {
         Ok(Lines {
             out: BufWriter::with_capacity(256 * 1024, spool.create()?),
-            tally: Tally::default(),
+            tally: RecordTally::default(),
         })
     }
 
     /// How many there are.
-    pub(super) fn tally(&self) -> Tally {
+    pub(crate) fn tally(&self) -> RecordTally {
         self.tally
     }
 
-    /// What is written, to read it meanwhile.
-    pub(super) fn share(&self) -> std::io::Result<File> {
+    /// The file that is written, to read it meanwhile.
+    pub(crate) fn share(&self) -> std::io::Result<File> {
         self.out.get_ref().file().try_clone()
     }
 
     /// Writes everything out; says how many bytes that are.
-    pub(super) fn flushed(&mut self) -> std::io::Result<u64> {
+    pub(crate) fn flushed(&mut self) -> std::io::Result<u64> {
         self.out.flush()?;
         Ok(self.out.get_ref().file().metadata()?.len())
     }
 
-    pub(super) fn write(&mut self, piece: &Piece<'_>) -> std::io::Result<()> {
+    pub(crate) fn write(&mut self, piece: &Piece<'_>) -> std::io::Result<()> {
         line(piece, &mut self.out)?;
         self.written(piece)
     }
 
     /// Writes a record whose [`line`] is known.
-    pub(super) fn put(&mut self, piece: &Piece<'_>, line: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn put(&mut self, piece: &Piece<'_>, line: &[u8]) -> std::io::Result<()> {
         self.out.write_all(line)?;
         self.written(piece)
     }
@@ -99,14 +99,14 @@ impl Lines {
         self.out.write_all(b"\n")
     }
 
-    pub(super) fn finish(self) -> Result<(Spooled, Tally), FetchError> {
+    pub(crate) fn finish(self) -> Result<(Spooled, RecordTally), FetchError> {
         let file = self.out.into_inner().map_err(|error| error.into_error())?;
         Ok((Spooled::new(file)?, self.tally))
     }
 }
 
-/// What stands for a record in its line.
-pub(super) fn line(piece: &Piece<'_>, out: &mut impl std::io::Write) -> std::io::Result<()> {
+/// Writes the line that stands for a record, without its end.
+pub(crate) fn line(piece: &Piece<'_>, out: &mut impl std::io::Write) -> std::io::Result<()> {
     match piece {
         Piece::Whole(text) => compact(text, out),
         Piece::Mended(text) => compact(text, out),
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_not_as_it_should_be_is_said_with_numbers() {
         let notice = |records, mended, broken| {
-            Tally {
+            RecordTally {
                 records,
                 mended,
                 broken,

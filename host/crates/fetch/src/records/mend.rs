@@ -13,20 +13,20 @@ use serde_json::value::RawValue;
 use base::counted::counted;
 
 /// The member that a mended record gets: what was wrong with it, in words.
-pub(super) const MARK: &str = "hostMended";
+pub(crate) const MARK: &str = "hostMended";
 
 /// A JSON text, mended.
 #[derive(Debug)]
-pub(super) struct Mended {
+pub(crate) struct Mended {
     /// Valid JSON.
-    pub(super) text: String,
-    /// What was wrong.
-    pub(super) flaws: Flaws,
+    pub(crate) text: String,
+    /// The faults that were mended.
+    pub(crate) flaws: Flaws,
 }
 
-/// What was wrong with a JSON text.
+/// The faults of a JSON text.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flaws {
+pub(crate) struct Flaws {
     /// Bytes that are not UTF-8.
     bytes: u64,
     /// Raw control characters.
@@ -62,7 +62,7 @@ impl fmt::Display for Flaws {
 
 impl Mended {
     /// The text with its mark, where it is an object.
-    pub(super) fn marked(self) -> String {
+    pub(crate) fn marked(self) -> String {
         let Mended { mut text, flaws } = self;
         text.truncate(text.trim_end().len());
         if !text.trim_start().starts_with('{') || text.pop() != Some('}') {
@@ -75,22 +75,22 @@ impl Mended {
     }
 }
 
-/// Whether a record that was written as a line says that it was mended.
-pub(super) fn is_marked(record: &str) -> bool {
+/// Tells whether a record that was written as a line says that it was mended.
+pub(crate) fn is_marked(record: &str) -> bool {
     record.contains(&format!("\"{MARK}\":"))
 }
 
 /// A JSON value that may break the grammar within its strings: as it is where it is sound, mended where that is enough.
 #[derive(Debug)]
-pub(super) enum Sound {
+pub(crate) enum Sound {
     /// Valid as it came.
     Whole,
     /// Valid now.
     Mended(Mended),
 }
 
-/// Whether a text is one JSON value, or becomes one by mending; none where it is beyond that.
-pub(super) fn sound(text: &[u8]) -> Option<Sound> {
+/// Reads a text as one JSON value, whole or after mending; none where it is beyond that.
+pub(crate) fn sound(text: &[u8]) -> Option<Sound> {
     if serde_json::from_slice::<&RawValue>(text).is_ok() {
         return Some(match half_characters(text) {
             Some(mended) => Sound::Mended(mended),
@@ -104,7 +104,7 @@ pub(super) fn sound(text: &[u8]) -> Option<Sound> {
 
 /// Valid JSON, mended where an escape is half of a surrogate pair: such JSON has the right form, but no reader makes text
 /// of it.
-pub(super) fn half_characters(json: &[u8]) -> Option<Mended> {
+pub(crate) fn half_characters(json: &[u8]) -> Option<Mended> {
     let suspicious = memmem::find_iter(json, br"\u").any(|at| {
         let digits = json.get(at + 2..at + 4);
         digits.is_some_and(|digits| matches!(digits, [b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F']))
@@ -116,7 +116,7 @@ pub(super) fn half_characters(json: &[u8]) -> Option<Mended> {
 }
 
 /// Mends the strings of a JSON text; none where something outside of strings is not even text, or a string has no end.
-pub(super) fn mend(json: &[u8]) -> Option<Mended> {
+pub(crate) fn mend(json: &[u8]) -> Option<Mended> {
     let (mut text, mut flaws) = (String::with_capacity(json.len() + 16), Flaws::default());
     let (mut rest, mut quoted) = (json, false);
     while let Some((&byte, after)) = rest.split_first() {
@@ -160,7 +160,7 @@ pub(super) fn mend(json: &[u8]) -> Option<Mended> {
     (!quoted).then_some(Mended { text, flaws })
 }
 
-/// What follows a backslash within a string. Says what comes behind it.
+/// Passes over the escape that follows a backslash within a string; gives the rest.
 fn mend_escape<'j>(after: &'j [u8], text: &mut String, flaws: &mut Flaws) -> &'j [u8] {
     match after {
         [

@@ -3,53 +3,34 @@
 //! [`split`] reads `{"status":0,"details":[{…},{…}]}` from the spool and writes one record a line to the spool. Only
 //! one record at a time is in memory, and its size is limited. The envelope may say only at its end that it is a
 //! failure; as nothing is handed out before it was read whole, no record of a failure ever is. Where a record breaks the
-//! grammar or is too long, the envelope is read once more, by [`salvage`], which costs that record and no other.
+//! grammar or is too long, the envelope is read once more, by [`salvage`](super::salvage), which costs that record and no other.
 
-use std::cell::Cell;
-use std::fmt;
-use std::io::{self, BufReader, Read, Write};
-use std::rc::Rc;
+use serde_json::Value;
 
-use memchr::{memchr_iter, memchr2, memchr3};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-
-use super::envelope::{self, Status};
-use super::error::FetchError;
-use super::lines::{Lines, Tally};
-use super::salvage::{self, Piece, SalvageError};
-use super::spool::{Spool, Spooled};
-use super::{nothing, web_page};
+use super::lines::{Lines, RecordTally};
+use super::salvage::{self, SalvageError, SalvagedRecords};
+use super::strict::{RecordsFound, Scanned, TOLD, is_no_text, strictly};
+use crate::epm::envelope::{self, Status};
+use crate::epm::nothing;
+use crate::epm::words::{says_nothing_there, tells_failure};
+use crate::error::FetchError;
+use crate::spool::{Spool, Spooled};
+use crate::web_page;
 use remote::Remote;
 
 /// The records of an envelope.
 #[derive(Debug)]
-pub(super) struct Records {
+pub(crate) struct Records {
     /// One JSON text a line.
-    pub(super) lines: Spooled,
+    pub(crate) lines: Spooled,
     /// How many.
-    pub(super) tally: Tally,
+    pub(crate) tally: RecordTally,
     /// With which words the server says that there are none.
-    pub(super) nothing: Option<String>,
+    pub(crate) nothing: Option<String>,
 }
 
-/// Members of an envelope that tell how the request ended, or how large the whole list is.
-const TOLD: [&str; 10] = [
-    "status",
-    "items",
-    "error",
-    "details",
-    "detail",
-    "message",
-    "totalResults",
-    "startIndex",
-    "itemsPerPage",
-    "schemas",
-];
-
 /// Checks an envelope and takes its records out. Blocking.
-pub(super) fn split(
+pub(crate) fn split(
     remote: &Remote,
     body: &Spooled,
     member: &str,
@@ -103,7 +84,7 @@ pub(super) fn split(
     // That it is done says that there is a result; in its words, or by an empty list of items, that it is empty.
     // Where it does not say so, only words that stand alone count.
     if status.is_none()
-        && matches!(read.found, Found::Missing | Found::Other)
+        && matches!(read.found, RecordsFound::Missing | RecordsFound::Other)
         && let Some(words) = nothing::said_by(&Value::Object(read.told.clone()))
     {
         let (file, tally) = Lines::create(spool)?.finish()?;
@@ -114,11 +95,11 @@ pub(super) fn split(
         });
     }
     let words = (status == Some(Status::Done)).then(|| match &text {
-        Some(text) => envelope::says_nothing_there(text).then(|| text.clone()),
+        Some(text) => says_nothing_there(text).then(|| text.clone()),
         None => {
             let none = matches!(read.told.get("items"), Some(Value::Null));
             let none = none || matches!(read.told.get("items"), Some(Value::Array(items)) if items.is_empty());
-            (none && matches!(read.found, Found::Missing)).then(|| "its items are empty".to_owned())
+            (none && matches!(read.found, RecordsFound::Missing)).then(|| "its items are empty".to_owned())
         }
     });
     let (file, tally) = lines.finish()?;
@@ -140,58 +121,24 @@ pub(super) fn split(
     };
     match (read.found, words.flatten()) {
         // What could not be read is not nothing.
-        (Found::List | Found::Nothing, None)
-            if tally.records == 0 && text.as_deref().is_some_and(envelope::tells_failure) =>
+        (RecordsFound::List | RecordsFound::Nothing, None)
+            if tally.records == 0 && text.as_deref().is_some_and(tells_failure) =>
         {
             let text = text.unwrap_or_default();
             Err(malformed(format!("it has no records, and says: {text}")))
         }
-        (Found::List, _) => Ok(records(None)),
-        (Found::Nothing, words) => Ok(records(words)),
-        (Found::Missing | Found::Other, Some(words)) => Ok(records(Some(words))),
-        (Found::Missing, None) => Err(malformed(match text {
+        (RecordsFound::List, _) => Ok(records(None)),
+        (RecordsFound::Nothing, words) => Ok(records(words)),
+        (RecordsFound::Missing | RecordsFound::Other, Some(words)) => Ok(records(Some(words))),
+        (RecordsFound::Missing, None) => Err(malformed(match text {
             Some(text) => format!("it has no member `{member}`: {text}"),
             None => format!("it has no member `{member}`"),
         })),
-        (Found::Other, None) => Err(malformed(match text {
+        (RecordsFound::Other, None) => Err(malformed(match text {
             Some(text) => format!("`{member}` is not a list: {text}"),
             None => format!("`{member}` is not a list"),
         })),
     }
-}
-
-/// Reads an envelope all of whose records are JSON and short enough.
-fn strictly(body: &Spooled, member: &str, record_bytes: u64, lines: &mut Lines) -> Result<Scanned, FetchError> {
-    let mut reader = body.reader();
-    if body.head(3)? == b"\xef\xbb\xbf" {
-        io::Seek::seek(&mut reader, io::SeekFrom::Start(3))?;
-    }
-    let allowance = Rc::new(Cell::new(record_bytes));
-    let metered = Metered {
-        inner: BufReader::with_capacity(128 * 1024, reader),
-        allowance: allowance.clone(),
-    };
-    let mut deserializer = serde_json::Deserializer::from_reader(metered);
-    let seed = EnvelopeSeed {
-        member,
-        allowance,
-        record_bytes,
-        lines,
-    };
-    let read = seed
-        .deserialize(&mut deserializer)
-        .and_then(|read| deserializer.end().map(|()| read));
-    read.map_err(|error| match error.io_error_kind() {
-        Some(io::ErrorKind::FileTooLarge) => FetchError::TooLarge {
-            what: "one record",
-            limit: record_bytes,
-        },
-        Some(kind) => FetchError::Spool(kind.into()),
-        None => FetchError::Malformed {
-            what: "the call",
-            why: format!("it is not JSON of the expected form: {error}"),
-        },
-    })
 }
 
 /// Reads an envelope some of whose records are not.
@@ -202,231 +149,28 @@ fn broken(body: &Spooled, member: &str, record_bytes: u64, lines: &mut Lines) ->
     })?;
     let mut read = Scanned {
         told: told.members,
-        found: Found::Missing,
+        found: RecordsFound::Missing,
     };
     read.found = match told.records {
-        None => Found::Missing,
-        Some(salvage::Found::List) => Found::List,
-        Some(salvage::Found::Other(Value::Null)) => Found::Nothing,
-        Some(salvage::Found::Other(Value::String(text))) if is_no_text(&text) => Found::Nothing,
-        Some(salvage::Found::Other(value)) => {
+        None => RecordsFound::Missing,
+        Some(SalvagedRecords::List) => RecordsFound::List,
+        Some(SalvagedRecords::Other(Value::Null)) => RecordsFound::Nothing,
+        Some(SalvagedRecords::Other(Value::String(text))) if is_no_text(&text) => RecordsFound::Nothing,
+        Some(SalvagedRecords::Other(value)) => {
             if value.is_string() {
                 read.told.insert(member.to_owned(), value);
             }
-            Found::Other
+            RecordsFound::Other
         }
     };
     Ok(read)
 }
 
-fn is_no_text(text: &str) -> bool {
-    matches!(text.trim(), "" | "null")
-}
-
-/// A JSON text without white space between its tokens; so it is one line.
-pub fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
-    let bytes = json.as_bytes();
-    if is_compact(bytes) {
-        return out.write_all(bytes);
-    }
-    let (mut from, mut at) = (0, 0);
-    while let Some(byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            // Most of a text is within strings, and these are passed over.
-            b'"' => at = end_of_string(bytes, at),
-            b' ' | b'\t' | b'\r' | b'\n' => {
-                out.write_all(bytes.get(from..at - 1).unwrap_or_default())?;
-                from = at;
-            }
-            _ => {}
-        }
-    }
-    out.write_all(bytes.get(from..).unwrap_or_default())
-}
-
-/// Whether a JSON text surely has no white space between its tokens: what most servers send. One of two neighbouring tokens
-/// is a bracket, a brace, a comma or a colon, so white space between them has one of these, or more of it, on a side.
-fn is_compact(json: &[u8]) -> bool {
-    let is_structural = |place: Option<usize>| {
-        let byte = place.and_then(|place| json.get(place));
-        byte.is_none_or(|byte| b" {}[],:".contains(byte))
-    };
-    memchr3(b'\n', b'\r', b'\t', json).is_none()
-        && memchr_iter(b' ', json).all(|at| !is_structural(at.checked_sub(1)) && !is_structural(at.checked_add(1)))
-}
-
-/// Where the JSON string ends in which `at` is.
-fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        at += found + 1;
-        if bytes.get(at - 1) == Some(&b'"') {
-            return at;
-        }
-        // What the backslash escapes.
-        at += 1;
-    }
-    bytes.len()
-}
-
-enum Found {
-    Missing,
-    /// Null, an empty text or the text "null": no records.
-    Nothing,
-    List,
-    /// Something that is not a list.
-    Other,
-}
-
-struct Scanned {
-    told: Map<String, Value>,
-    found: Found,
-}
-
-struct EnvelopeSeed<'a> {
-    member: &'a str,
-    allowance: Rc<Cell<u64>>,
-    record_bytes: u64,
-    lines: &'a mut Lines,
-}
-
-impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'_> {
-    type Value = Scanned;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scanned, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
-    type Value = Scanned;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scanned, A::Error> {
-        let mut read = Scanned {
-            told: Map::new(),
-            found: Found::Missing,
-        };
-        while let Some(key) = map.next_key::<String>()? {
-            self.allowance.set(self.record_bytes);
-            if key == self.member {
-                if !matches!(read.found, Found::Missing) {
-                    return Err(A::Error::custom("the records come twice"));
-                }
-                let (found, text) = map.next_value_seed(ListSeed {
-                    allowance: &self.allowance,
-                    record_bytes: self.record_bytes,
-                    lines: &mut *self.lines,
-                })?;
-                read.found = found;
-                if let Some(text) = text {
-                    read.told.insert(key, Value::String(text));
-                }
-            } else if TOLD.contains(&key.as_str()) {
-                let value = map.next_value::<Value>()?;
-                if read.told.insert(key, value).is_some() {
-                    return Err(A::Error::custom("a member comes twice"));
-                }
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-            self.allowance.set(self.record_bytes);
-        }
-        Ok(read)
-    }
-}
-
-struct ListSeed<'a> {
-    allowance: &'a Cell<u64>,
-    record_bytes: u64,
-    lines: &'a mut Lines,
-}
-
-impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
-    type Value = (Found, Option<String>);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ListSeed<'_> {
-    type Value = (Found, Option<String>);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        loop {
-            self.allowance.set(self.record_bytes);
-            let Some(record) = list.next_element::<Box<RawValue>>()? else {
-                break;
-            };
-            let piece = Piece::of(record.get(), self.record_bytes);
-            self.lines.write(&piece).map_err(A::Error::custom)?;
-        }
-        Ok((Found::List, None))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok((Found::Nothing, None))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(if is_no_text(text) {
-            (Found::Nothing, None)
-        } else {
-            (Found::Other, Some(text.to_owned()))
-        })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok((Found::Other, None))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok((Found::Other, None))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok((Found::Other, None))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok((Found::Other, None))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok((Found::Other, None))
-    }
-}
-
-/// Ends reading when an allowance is used up: what one record may take.
-struct Metered<R> {
-    inner: R,
-    allowance: Rc<Cell<u64>>,
-}
-
-impl<R: Read> Read for Metered<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        match self.allowance.get().checked_sub(count as u64) {
-            Some(left) => {
-                self.allowance.set(left);
-                Ok(count)
-            }
-            None => Err(io::ErrorKind::FileTooLarge.into()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::super::compact::compact;
     use super::*;
     use base::ErrorKind;
     use remote::{BaseUrl, Settings};

@@ -87,7 +87,7 @@ fn faults() -> Vec<Fault> {
     faults
 }
 
-/// What the documentation promises. None: the run goes on as if nothing had happened.
+/// The outcome that the documentation promises. None: the run continues as if nothing had happened.
 fn expected(phase: Phase, fault: &Fault) -> Option<ErrorKind> {
     let class = match fault {
         Fault::NumbersAsStrings => return None,
@@ -144,7 +144,7 @@ fn json(body: &str) -> Vec<u8> {
     http(200, "content-type: application/json\r\n", body)
 }
 
-/// What a good server answers; with numbers as strings where that is asked for.
+/// The answer of a good server; with numbers as strings where that is asked for.
 fn answer(phase: Phase, path: &str, tested: Phase, strings: bool, address: SocketAddr) -> Vec<u8> {
     let number = |number: i64| {
         if strings {

@@ -1,4 +1,4 @@
-//! What comes of a plan, against servers that do as they like.
+//! Plans carried out against servers that do as they like.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod download;

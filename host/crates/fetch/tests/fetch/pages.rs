@@ -94,7 +94,7 @@ fn honest(ids: &[usize], seen: &Seen) -> Response {
     list(json!(ids.len()), slice(ids, start, count))
 }
 
-/// What the least number of requests is, and three more.
+/// The least number of requests, and three more.
 fn allowance(total: usize, count: usize) -> usize {
     total.div_ceil(count) + 3
 }
@@ -112,7 +112,7 @@ async fn a_list_comes_in_order_with_as_few_requests_as_it_takes() {
     }
 }
 
-/// What a run warns of.
+/// The warnings of a run.
 async fn warnings(server: &Server, pages: Pages) -> (Result<Vec<String>, FetchError>, Vec<String>) {
     #[derive(Default)]
     struct Heard(std::sync::Mutex<Vec<String>>);

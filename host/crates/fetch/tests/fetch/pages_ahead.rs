@@ -20,7 +20,7 @@ use tokio::sync::watch;
 /// Records on a page.
 const PAGE: usize = 10;
 
-/// What the server has seen and said so far.
+/// The questions that the server has seen, and its answers so far.
 #[derive(Debug, Clone, Default)]
 struct State {
     asked: Vec<usize>,

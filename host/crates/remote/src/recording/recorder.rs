@@ -13,7 +13,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use http::header::CONTENT_TYPE;
 
-use super::{CONTENTS, RecordedEntry, Recording, scrub};
+use super::format::{CONTENTS, RecordedEntry, Recording};
+use super::scrub;
 use crate::error::RemoteError;
 use crate::origin::BaseUrl;
 use crate::redact::{Redactor, Scrubber};

@@ -14,7 +14,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use url::{Url, form_urlencoded};
 
-use super::{RecordedEntry, Recording, unreadable};
+use super::format::{RecordedEntry, Recording, unreadable};
 use crate::error::RemoteError;
 use crate::transport::{Incoming, Outgoing, Transport};
 

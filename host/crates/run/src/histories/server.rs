@@ -104,7 +104,9 @@ impl Server {
     }
 
     fn step(&self) -> Result<(), FetchError> {
-        self.life.step().map_err(|error| FetchError::Journal(Box::new(error)))
+        self.life
+            .step()
+            .map_err(|error| FetchError::Checkpoint(Box::new(error)))
     }
 
     /// As `fetch/job.rs` does it.
@@ -225,7 +227,7 @@ impl Server {
             point: point.clone(),
         });
         let said = journal.reached(point).await;
-        said.map_err(|error| FetchError::Journal(Box::new(LedgerError::Internal(error.to_string()))))
+        said.map_err(|error| FetchError::Checkpoint(Box::new(LedgerError::Internal(error.to_string()))))
     }
 
     /// A document as it comes from the network.

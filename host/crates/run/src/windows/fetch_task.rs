@@ -291,7 +291,7 @@ fn reaching(state: &FetchState) -> DurableChange {
 /// A ledger's error comes back out of a fetch in a box.
 pub(crate) fn of_fetch(error: FetchError) -> RunError {
     match error {
-        FetchError::Journal(source) => match source.downcast::<LedgerError>() {
+        FetchError::Checkpoint(source) => match source.downcast::<LedgerError>() {
             Ok(error) => RunError::Ledger(*error),
             Err(source) => RunError::Internal(source.to_string()),
         },

@@ -1,0 +1,278 @@
+//! Fetches over one connection: calls, lists and jobs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use remote::{Counters, Remote};
+
+use super::archive::{self, ArchiveError};
+use super::blocking::blocking;
+use super::checkpoint::{FetchCheckpoint, FetchStage};
+use super::epm::cleanup::{self, Cleanup};
+use super::epm::download::Download;
+use super::epm::envelope::Envelope;
+use super::epm::job::{Finished, Running};
+use super::epm::poll_pacer::PollPacer;
+use super::epm::words::says_nothing_there;
+use super::epm::{files, nothing};
+use super::error::FetchError;
+use super::fetched::Fetched;
+use super::limits::FetchLimits;
+use super::pages;
+use super::progress::{FetchProgress, Listener};
+use super::receive::receive;
+use super::records::lines::RecordTally;
+use super::records::split::split;
+use super::request::build as build_request;
+use super::spool::{Spool, Spooled};
+
+/// Carries out fetches over one connection.
+pub struct Fetcher {
+    remote: Arc<Remote>,
+    spool: Spool,
+    limits: FetchLimits,
+    progress: Listener,
+    pacer: PollPacer,
+    turns: pages::PageScheduler,
+}
+
+impl std::fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetcher")
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fetcher {
+    /// `spool` is the folder for temporary files; it is made when first needed, for its owner only.
+    pub fn new(remote: Arc<Remote>, spool: &Path, limits: FetchLimits, progress: Arc<dyn FetchProgress>) -> Fetcher {
+        Fetcher {
+            turns: pages::PageScheduler::new(remote.parallel()),
+            remote,
+            spool: Spool::new(spool).within(limits.spool_bytes),
+            limits,
+            progress,
+            pacer: PollPacer::default(),
+        }
+    }
+
+    /// The time that must be added to this machine's clock to get the server's; none before the first answer.
+    pub fn clock_offset(&self) -> Option<SignedDuration> {
+        self.remote.clock_offset()
+    }
+
+    /// The cost of the connection so far.
+    pub fn counters(&self) -> Counters {
+        self.remote.counters()
+    }
+
+    /// Carries out one fetch.
+    pub async fn fetch(&self, fetch: &sandbox::Fetch) -> Result<Fetched, FetchError> {
+        self.fetch_from(fetch, FetchStage::Start, &()).await
+    }
+
+    /// Carries out one fetch from the point that an earlier process reached, and keeps how far it is. Only jobs have
+    /// points on the way; of a list by position, what was read is kept where the checkpoint has a place for it; everything else
+    /// is asked again.
+    pub async fn fetch_from(
+        &self,
+        fetch: &sandbox::Fetch,
+        from: FetchStage,
+        checkpoint: &dyn FetchCheckpoint,
+    ) -> Result<Fetched, FetchError> {
+        match fetch {
+            sandbox::Fetch::Call(call) => Box::pin(self.call(call)).await,
+            sandbox::Fetch::Job(job) => self.job(job, from, checkpoint).await,
+            sandbox::Fetch::Pages(pages) => Box::pin(self.pages(pages, checkpoint)).await,
+        }
+    }
+
+    /// Goes on with a job that an earlier run submitted: `link` is what [`FetchProgress::submitted`] was told.
+    pub async fn adopt(&self, job: &sandbox::Job, link: &str) -> Result<Fetched, FetchError> {
+        let link = link.to_owned();
+        self.job(job, FetchStage::Submitted { link }, &()).await
+    }
+
+    /// Removes what a fetch left on the server. That it is still there is worth a warning, not a failed run.
+    pub async fn clean_up(&self, cleanup: &Cleanup) -> bool {
+        match cleanup::delete(&self.remote, &cleanup.file, &self.limits).await {
+            Ok(()) => true,
+            Err(error) => {
+                let file = self.remote.presentable(&cleanup.file, 100);
+                let message = format!("the file {file} stays on the server: {error}");
+                self.progress.warned(&message);
+                false
+            }
+        }
+    }
+
+    async fn call(&self, call: &sandbox::Call) -> Result<Fetched, FetchError> {
+        let request = build_request(&self.remote, &call.request)?.limit(self.limits.document_bytes);
+        let restarts = self.limits.restarts;
+        let mut document = receive(&self.remote, &request, &self.spool, restarts, &*self.progress)
+            .await?
+            .file;
+        let mut tally = None;
+        if let Some(member) = call.records.clone() {
+            let (remote, spool, limit) = (self.remote.clone(), self.spool.clone(), self.limits.record_bytes);
+            let records = blocking(move || split(&remote, &document, &member, limit, &spool)).await?;
+            document = records.lines;
+            tally = Some(records.tally);
+            let count = records.tally.records;
+            self.progress.records(count, Some(count));
+            if let Some(words) = records.nothing {
+                self.say_nothing(&words);
+            }
+        }
+        Ok(self.listed(document, tally))
+    }
+
+    async fn pages(&self, pages: &sandbox::Pages, checkpoint: &dyn FetchCheckpoint) -> Result<Fetched, FetchError> {
+        let collected = pages::run(
+            &self.remote,
+            pages,
+            &self.spool,
+            &self.limits,
+            &self.turns,
+            &*self.progress,
+            checkpoint,
+        )
+        .await?;
+        Ok(self.listed(collected.lines, Some(collected.tally)))
+    }
+
+    fn say_nothing(&self, words: &str) {
+        let connection = self.remote.name();
+        self.progress.warned(&format!(
+            "{connection} has no rows for this period: it says \"{words}\""
+        ));
+    }
+
+    /// A document that is no file on the server.
+    fn listed(&self, document: Spooled, tally: Option<RecordTally>) -> Fetched {
+        if let Some(notice) = tally.and_then(RecordTally::notice) {
+            self.progress.warned(&format!("{}: {notice}", self.remote.name()));
+        }
+        Fetched {
+            document,
+            file_name: None,
+            extension: None,
+            job: None,
+            polls: 0,
+            records: tally.map(|tally| tally.records),
+            mended: tally.map_or(0, |tally| tally.mended),
+            broken: tally.map_or(0, |tally| tally.broken),
+            cleanup: None,
+        }
+    }
+
+    async fn job(
+        &self,
+        job: &sandbox::Job,
+        from: FetchStage,
+        checkpoint: &dyn FetchCheckpoint,
+    ) -> Result<Fetched, FetchError> {
+        let run = Running {
+            remote: &self.remote,
+            limits: &self.limits,
+            progress: &*self.progress,
+            checkpoint,
+            pacer: &self.pacer,
+        };
+        let finished = match from {
+            FetchStage::Start | FetchStage::Submitting => {
+                // In boxes, so that a job that is waited for holds no room for what comes before and after.
+                let submitted = Box::pin(run.submit(job, from == FetchStage::Submitting)).await?;
+                run.wait(submitted).await?
+            }
+            FetchStage::Submitted { link } => run.poll(self.remote.resolve(&link)?, 0, None).await?,
+            FetchStage::Waiting { link, polls, next } => {
+                run.poll(self.remote.resolve(&link)?, polls, Some(next)).await?
+            }
+            FetchStage::Ready { job, polls, files } => Finished {
+                id: job,
+                polls,
+                told: files,
+                envelope: Envelope::done(),
+            },
+        };
+        Box::pin(self.collect(job, finished)).await
+    }
+
+    /// Downloads what a finished job wrote, and opens it where it is an archive.
+    async fn collect(&self, job: &sandbox::Job, finished: Finished) -> Result<Fetched, FetchError> {
+        let download = Download {
+            remote: &self.remote,
+            spool: &self.spool,
+            limits: &self.limits,
+            progress: &*self.progress,
+            pacer: &self.pacer,
+        };
+        base::failpoint!("download.before");
+        // Some servers write no file where there is nothing to write, and say so.
+        let nothing = (finished.envelope.text.as_deref()).filter(|text| says_nothing_there(text));
+        let downloaded = match (
+            download.run(&finished.told, &job.file, nothing.is_none()).await,
+            nothing,
+        ) {
+            (Err(FetchError::NoFile { .. }), Some(words)) => {
+                self.say_nothing(words);
+                let document = Spooled::new(self.spool.create()?)?;
+                return Ok(Fetched {
+                    job: finished.id,
+                    polls: finished.polls,
+                    ..self.listed(document, None)
+                });
+            }
+            (downloaded, _) => downloaded?,
+        };
+        base::failpoint!("download.after");
+        let shown = self.remote.presentable(&downloaded.name, 100);
+        let (mut document, mut empty) = (downloaded.file, downloaded.empty);
+        let mut file_name = downloaded.name.clone();
+        if archive::is_archive(&document.head(4)?) {
+            let (spool, limits, shown) = (self.spool.clone(), self.limits.archive, shown.clone());
+            let opened = blocking(move || {
+                archive::open(&document, &limits, &spool).map_err(|source| match source {
+                    ArchiveError::Spool(error) => FetchError::Spool(error),
+                    source => FetchError::Archive { file: shown, source },
+                })
+            })
+            .await?;
+            (document, file_name) = match opened {
+                Some(inside) => inside,
+                None => (Spooled::new(self.spool.create()?)?, file_name),
+            };
+            empty = document.len() == 0;
+        }
+        let words = match document.len() {
+            0 => None,
+            1..=nothing::LONGEST => nothing::said_by_document(&document.head(nothing::LONGEST)?),
+            _ => None,
+        };
+        if let Some(words) = words {
+            self.say_nothing(&self.remote.presentable(&words, 300));
+            document = Spooled::new(self.spool.create()?)?;
+        }
+        if empty {
+            self.progress.warned(&format!(
+                "the file {shown} is empty although its job ended well: {} has no rows for this period",
+                self.remote.name()
+            ));
+        }
+        Ok(Fetched {
+            document,
+            file_name: Some(file_name),
+            extension: downloaded.extension,
+            job: finished.id,
+            polls: finished.polls,
+            records: None,
+            mended: 0,
+            broken: 0,
+            cleanup: (!job.keep && files::is_own(&downloaded.name, &job.file))
+                .then_some(Cleanup { file: downloaded.name }),
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! A paged query, and one page of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::collector::{Collector, Taken};
+use super::page;
+use super::scheduler::PageScheduler;
+use crate::blocking::blocking;
+use crate::error::FetchError;
+use crate::limits::FetchLimits;
+use crate::progress::FetchProgress;
+use crate::web_page;
+use remote::{Answer, Remote, Request};
+
+/// A paged query, with all that it needs at every page.
+pub(super) struct Query<'a> {
+    pub(super) remote: &'a Arc<Remote>,
+    pub(super) limits: &'a FetchLimits,
+    pub(super) progress: &'a dyn FetchProgress,
+    pub(super) turns: &'a PageScheduler,
+    pub(super) request: Request,
+    pub(super) records: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
+}
+
+impl Query<'_> {
+    /// Asks for one page, in its turn.
+    pub(super) async fn ask(&self, request: Request) -> Result<Answer, FetchError> {
+        let _turn = self.turns.request().await;
+        Ok(self.remote.exchange(request).await?)
+    }
+
+    /// Reads a page and keeps what is new in it.
+    pub(super) async fn keep(&self, mut collector: Collector, body: Bytes) -> Result<(Collector, Taken), FetchError> {
+        if body.trim_ascii_start().first() == Some(&b'<') {
+            return Err(web_page::instead_of(self.remote, page::WHAT, &body));
+        }
+        let member = self.records.map(str::to_owned);
+        let read = blocking(move || {
+            let page = page::Page::read(&body, member.as_deref(), collector.record_bytes());
+            let taken = page.and_then(|page| collector.take(&page));
+            Ok((collector, taken))
+        });
+        let (collector, taken) = read.await?;
+        let taken = taken.map_err(|error| self.presentable(error))?;
+        self.progress.records(collector.count(), taken.total);
+        Ok((collector, taken))
+    }
+
+    /// The key of the first record of a page.
+    pub(super) fn first_key(&self, collector: &Collector, body: &[u8]) -> Result<Option<String>, FetchError> {
+        let page = page::Page::read(body, self.records, collector.record_bytes());
+        let page = page.map_err(|error| self.presentable(error))?;
+        Ok(page.records.first().and_then(|record| collector.key(record)))
+    }
+
+    /// The error fit to be shown: what a page says about a failure may hold anything.
+    fn presentable(&self, error: FetchError) -> FetchError {
+        match error {
+            FetchError::Malformed { what, why } => FetchError::Malformed {
+                what,
+                why: self.remote.presentable(&why, 300),
+            },
+            FetchError::JobFailed { status, code, text } => FetchError::JobFailed {
+                status,
+                code,
+                text: self.remote.presentable(&text, 300),
+            },
+            FetchError::Refused { code, text } => FetchError::Refused {
+                code,
+                text: self.remote.presentable(&text, 300),
+            },
+            other => other,
+        }
+    }
+
+    /// SHA-256 of the question, as hexadecimal digits.
+    pub(super) fn digest(&self, count: u64) -> String {
+        let mut hash = Sha256::new();
+        let body = self.request.body_bytes().map(|body| &body[..]);
+        for part in [
+            self.request.method().as_str().as_bytes(),
+            self.request.url().as_str().as_bytes(),
+            body.unwrap_or_default(),
+            self.records.unwrap_or_default().as_bytes(),
+            self.key.unwrap_or_default().as_bytes(),
+            &count.to_be_bytes(),
+        ] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
