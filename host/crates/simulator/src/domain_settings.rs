@@ -19,7 +19,11 @@ pub(super) const PAGES: &[(Switch, Apply)] = &[
         |s, v| positive(v).map(|v| s.paging.max_count = v),
     ),
     (
-        switch("keep-pages", "N", "the first N pages of AuditEvents are made once and kept"),
+        switch(
+            "keep-pages",
+            "N",
+            "the first N pages of AuditEvents are made once and kept",
+        ),
         |s, v| positive(v).map(|v| s.paging.keep = v),
     ),
     (

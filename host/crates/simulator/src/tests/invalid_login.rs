@@ -100,9 +100,7 @@ async fn a_period_outside_the_rules_fails_with_http_200() {
 async fn nothing_later_than_now_and_nothing_older_than_retention_is_reported() {
     let running = start("rows=50").await;
     let today = report(&running, "2025-07-03", "2025-07-03").await;
-    let rows = csv::Reader::from_reader(today.body.as_slice())
-        .into_records()
-        .count();
+    let rows = csv::Reader::from_reader(today.body.as_slice()).into_records().count();
     assert!((1..50).contains(&rows), "{rows}");
     let running = start("rows=50,retention=30").await;
     let month = report(&running, "2025-04-10", "2025-06-03").await;
