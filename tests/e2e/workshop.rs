@@ -286,7 +286,7 @@ fn check_says_why_a_file_does_not_fit() {
         ),
         (
             "empty.wasm",
-            "failed  world: empty.wasm does not fit this host: it is no plugin",
+            "failed  world: empty.wasm does not fit this host: it is not a plugin",
         ),
     ] {
         let output = ran(desk.host(["plugin", "check", file]));

@@ -61,7 +61,7 @@ fn no_errors_is_success_whatever_else_stands_there() {
 #[test]
 fn what_says_nothing_of_the_documents_is_refused_once_and_told() {
     for (body, told) in [
-        ("", "no JSON"),
+        ("", "not JSON"),
         ("<html><title>Sign in</title>", "Sign in"),
         ("\"ok\"", "says nothing"),
         ("[]", "says nothing"),

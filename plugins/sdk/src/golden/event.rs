@@ -29,7 +29,7 @@ impl EventMembers {
                     members.map(|(name, value)| (name.replace('_', "-"), value)).collect(),
                 ))
             }
-            _ => Err("it is no object".into()),
+            _ => Err("it is not an object".into()),
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_mistake_is_named() {
         for (json, problem) in [
-            (r#"[]"#, "it is no object"),
+            (r#"[]"#, "it is not an object"),
             (r#"{"time": "now"}"#, "`time` is neither milliseconds nor RFC 3339"),
             (r#"{"time": 1, "activity": "Logon"}"#, "no such `activity`"),
             (

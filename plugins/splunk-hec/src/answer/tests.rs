@@ -10,7 +10,7 @@ fn answer(status: u16, body: &str) -> HttpResponse {
 
 fn other(status: u16, body: &str) -> Settlement {
     match read(&answer(status, body), 3) {
-        Reading::Other(settlement) => settlement,
+        AnswerReading::Other(settlement) => settlement,
         _ => panic!("{body}"),
     }
 }
@@ -34,7 +34,7 @@ fn a_success_without_an_error_code_of_hec_is_taken() {
         (204, "", None),
     ] {
         assert!(
-            matches!(read(&answer(status, body), 3), Reading::Taken(ack) if ack == expected),
+            matches!(read(&answer(status, body), 3), AnswerReading::Taken(ack) if ack == expected),
             "{body}"
         );
     }
@@ -78,7 +78,7 @@ fn an_error_code_of_hec_counts_whatever_the_status_is() {
                 &answer(status, r#"{"text":"Invalid data format","code":6,"invalid-event-number":1}"#),
                 3
             ),
-            Reading::Stopped(1, text) if text == "Invalid data format (code 6)"
+            AnswerReading::Stopped(1, text) if text == "Invalid data format (code 6)"
         ));
     }
 }
@@ -118,7 +118,7 @@ fn what_is_not_hecs_is_read_by_its_status() {
     let mut page = answer(200, "Please sign in");
     page.headers
         .push(("content-type".into(), "text/html; charset=utf-8".into()));
-    assert!(matches!(read(&page, 3), Reading::Other(Settlement::Refused(_))));
+    assert!(matches!(read(&page, 3), AnswerReading::Other(Settlement::Refused(_))));
 }
 
 #[test]

@@ -155,18 +155,18 @@ fn a_compatible_version_that_differs_in_nothing_that_matters_loads() {
 fn what_is_no_plugin_says_what_it_exports() {
     assert_misfit(
         &component("(component)"),
-        &["it is no plugin", "exports nothing"],
+        &["it is not a plugin", "exports nothing"],
         "report-plugin",
     );
     let run = component(
         r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
             (func $f (canon lift (core func $i "f"))) (export "run" (func $f)))"#,
     );
-    assert_misfit(&run, &["it is no plugin", "exports `run`"], "report-plugin");
+    assert_misfit(&run, &["it is not a plugin", "exports `run`"], "report-plugin");
     let unversioned = component(r#"(component (instance $i) (export "audit:plugin/report" (instance $i)))"#);
     assert_misfit(
         &unversioned,
-        &["it is no plugin", "`audit:plugin/report`"],
+        &["it is not a plugin", "`audit:plugin/report`"],
         "report-plugin",
     );
 }

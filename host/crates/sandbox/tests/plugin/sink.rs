@@ -150,7 +150,7 @@ fn deliveries_that_break_a_rule_never_reach_the_network() {
         ("absolute", "path segment \"\""),
         ("credential", "`authorization` is the host's"),
         ("smuggle", "not allowed in HTTP"),
-        ("smuggle-name", "no token"),
+        ("smuggle-name", "not a token"),
         ("bad-json", "JSON body"),
     ] {
         let mut encoder = open(behaviour);
