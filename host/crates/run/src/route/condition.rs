@@ -14,7 +14,7 @@ use event::cells::Cell;
 use event::flat::Flat;
 use event::{Activity, Collected, Event, Outcome, Principal, Product, Provenance};
 
-/// What a condition may speak of.
+/// The names that a condition may use.
 pub const NAMES: &[&str] = event::flat::NAMES;
 
 /// Bytes of a condition, and macros that loop within one another: an event shall not take longer than its delivery.
@@ -30,7 +30,7 @@ pub struct Condition {
     failures: u64,
 }
 
-/// What is wrong with a condition, and where in it.
+/// A mistake in a condition, and its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct ConditionError {
@@ -38,7 +38,7 @@ pub struct ConditionError {
     pub line: usize,
     /// The column in that line, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The mistake, in words.
     pub problem: String,
     /// The name that no event has, where that is what is wrong.
     pub unknown: Option<String>,
@@ -110,7 +110,7 @@ impl Condition {
         }
     }
 
-    /// Whether an event fulfils it. Where that cannot be told, it does: an event too many is better than one too few.
+    /// Says whether an event fulfils it. Where that cannot be told, it does: an event too many is better than one too few.
     pub fn holds(&mut self, event: &Event, provenance: &Provenance) -> bool {
         match self.evaluate(event, provenance) {
             Ok(Value::Bool(holds)) => holds,
@@ -129,7 +129,7 @@ impl Condition {
         }
     }
 
-    /// Whether one of the possible events may fulfil it. Where that cannot be told, it may.
+    /// Says whether one of the possible events may fulfil it. Where that cannot be told, it may.
     pub fn reachable(&self, possible: &super::Possible<'_>) -> bool {
         super::reach::reachable(Some(self.program.expression()), possible)
     }
@@ -149,10 +149,22 @@ impl Condition {
     }
 }
 
-/// What the parser's words mean to whoever wrote the condition.
+/// The parser's words, for whoever wrote the condition.
 fn unreadable(said: &str) -> String {
     if said.contains("token recognition error at: '=") {
         return "a lone `=` is nothing; `==` compares".into();
+    }
+    if let Some((function, got)) = said
+        .split_once("found no matching overload for '")
+        .and_then(|(_, rest)| rest.split_once("' applied to '"))
+    {
+        let got = got.split('\'').next().unwrap_or_default();
+        return match got {
+            "string.(int)" | "string.(uint)" | "string.(double)" => {
+                format!("{function} needs a text, not a number: {function}(\"10.\")")
+            }
+            _ => format!("{function} cannot be applied to {got}"),
+        };
     }
     // What stands there otherwise is the parser's own state.
     match said.contains("ParseError") {

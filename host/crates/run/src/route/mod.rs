@@ -15,7 +15,7 @@ pub use repertoire::Repertoire;
 
 use event::{Event, Outcome, Provenance};
 
-/// What an event must be to take a route; what is left out does not restrict.
+/// A route and the events that take it; a condition that is left out does not restrict.
 #[derive(Debug, Default)]
 pub struct Route {
     /// Of one of these reports.
@@ -31,7 +31,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Whether events of a report can take it at all.
+    /// Says whether events of a report can take the route at all.
     pub fn serves(&self, report: &str) -> bool {
         self.reports
             .as_ref()
@@ -63,7 +63,7 @@ impl Router {
         Router::Routes(routes.into_iter().filter(|route| route.serves(report)).collect())
     }
 
-    /// Whether an event goes to each of `sinks` sinks, into `chosen`.
+    /// Says whether an event goes to each of `sinks` sinks, into `chosen`.
     pub fn choose(&mut self, event: &Event, provenance: &Provenance, sinks: usize, chosen: &mut Vec<bool>) {
         chosen.clear();
         match self {

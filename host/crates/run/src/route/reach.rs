@@ -14,7 +14,7 @@ use event::Outcome;
 /// Combinations beyond which nothing is said.
 const MOST: usize = 1 << 14;
 
-/// What the members of events can be. One that is not named can be any text.
+/// The values that members of events can have. One that is not named can be any text.
 #[derive(Debug, Clone, Default)]
 pub struct Possible<'a> {
     /// Members, and the texts that they can be.
@@ -27,7 +27,7 @@ pub struct Possible<'a> {
     pub outcomes_are_labels: bool,
 }
 
-/// What can be told.
+/// The truth of an expression, as far as it can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Truth {
     True,
@@ -59,13 +59,13 @@ struct Assignment<'a> {
 }
 
 impl Possible<'_> {
-    /// Whether there is any such event.
+    /// Says whether there is any such event.
     pub fn is_any(&self) -> bool {
         reachable(None, self)
     }
 }
 
-/// Whether some event of those possible may fulfil the expression; without one, whether there is any.
+/// Says whether some event of those possible may fulfil the expression; without one, whether there is any.
 pub(super) fn reachable(expression: Option<&IdedExpr>, possible: &Possible<'_>) -> bool {
     let compared = expression.map(comparison::all).unwrap_or_default();
     // Every member that it compares, with what it can be.
@@ -176,7 +176,7 @@ fn truth(expression: &IdedExpr, event: &Assignment<'_>) -> Truth {
     }
 }
 
-/// Whether both are the same text.
+/// Compares two texts.
 fn equal(left: &IdedExpr, right: &IdedExpr, event: &Assignment<'_>) -> Truth {
     match (value(left, event), value(right, event)) {
         (Some(Some(left)), Some(Some(right))) => Truth::of(left == right),
