@@ -551,7 +551,7 @@ fn a_backfill_asks_for_what_is_missing_and_the_second_time_for_nothing() {
             &[&period[..], &["--sink", "siem", "--summary", "summary.json"], more].concat(),
         )
     };
-    for (windows, said) in [(3, "3 of 3 windows"), (0, "")] {
+    for (windows, said) in [(3, "3 of 3 periods"), (0, "")] {
         let output = backfill(&[]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
@@ -601,7 +601,7 @@ fn jobs_of_several_windows_are_waited_for_at_once_and_all_taken_up_by_the_next_r
     let more = ["--windows-ahead", "1", "--summary", "summary.json"];
     let output = host(&desk, &[&begin[..], &FOUR_DAYS, &more].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("4 of 4 windows"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("4 of 4 periods"), "{}", stderr(&output));
     let seen = server.seen().split_off(asked);
     let before = seen.iter().take_while(|request| !request.contains("contents"));
     let jobs: BTreeSet<_> = before.filter(|request| request.contains("/jobs/")).collect();

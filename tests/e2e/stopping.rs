@@ -216,7 +216,7 @@ fn a_backfill_that_is_stopped_between_windows_goes_on_with_the_next_and_asks_for
     let mut child = spawn(&desk, &backfill);
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.contains("1 of 4 windows") {
+    while !said.contains("1 of 4 periods") {
         assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
     }
     signal(&child, "-TERM");

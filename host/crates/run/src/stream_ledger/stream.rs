@@ -101,7 +101,9 @@ impl StreamLedger {
             });
         }
         let told = facts.are_in(&record);
-        make_folder(&spool)?;
+        let folder = spool.clone();
+        let made = blocking(move || make_folder(&folder)).await;
+        made.map_err(|died| LedgerError::Internal(died.to_string()))??;
         let (shelf, revision) = DedupStore::open(Arc::clone(&ledger), &record, revision, within).await?;
         let book = StreamLedger {
             changes: Arc::new(GroupCommit::new(Arc::clone(&ledger), key, record, revision)),
