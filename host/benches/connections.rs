@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use remote::{Auth, Remote, Settings};
 use run::route::Router;
-use run::{Observer, Run, RunSink, Window};
+use run::{Run, RunObserver, RunSink, Window};
 use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
@@ -33,7 +33,7 @@ const DAYS: i64 = 10;
 const EVENTS: u64 = 1000;
 
 struct Silent;
-impl Observer for Silent {}
+impl RunObserver for Silent {}
 
 /// Ends with its owner.
 struct Simulator {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::args::{LogFormat, OutputOptions};
-use crate::log::{self, Line};
+use crate::log::{self, LogLine};
 use crate::render::screen;
 use base::store::StoreError;
 use base::visible::line as visible;
@@ -69,9 +69,9 @@ pub struct CliError {
     pub exit: Exit,
     /// A stable word for machines.
     pub code: &'static str,
-    /// What happened; none where the user knows, as after Ctrl-C.
+    /// The message; none where the user knows, as after Ctrl-C.
     pub message: Option<String>,
-    /// What to do.
+    /// The advice.
     pub hint: Option<String>,
     /// A line that comes after the error on stderr, as it is.
     pub after: Option<String>,
@@ -89,7 +89,7 @@ impl CliError {
         }
     }
 
-    /// What the user typed cannot be meant.
+    /// A failure because what the user typed cannot be meant.
     pub fn usage(message: impl Into<String>) -> CliError {
         CliError::new(Exit::Usage, message)
     }
@@ -133,7 +133,7 @@ impl CliError {
     pub fn print(&self, format: LogFormat) {
         if let Some(message) = &self.message {
             let mut text = format!("\x1b[1;31merror:\x1b[0m {}\n", visible(message));
-            let mut line = (Line::new("error", message).with("code", self.code)).with("exit", self.exit.code());
+            let mut line = (LogLine::new("error", message).with("code", self.code)).with("exit", self.exit.code());
             if let Some(hint) = &self.hint {
                 text += &format!("\x1b[1;36mhint:\x1b[0m {}\n", visible(hint));
                 line = line.with("hint", hint.as_str());
@@ -150,7 +150,11 @@ impl CliError {
 pub fn hint(text: &str, talk: &OutputOptions) {
     if !talk.quiet {
         let shown = format!("\x1b[1;36mhint:\x1b[0m {}\n", visible(text));
-        log::say(talk.log_format, &shown, &Line::new("info", text).with("code", "hint"));
+        log::say(
+            talk.log_format,
+            &shown,
+            &LogLine::new("info", text).with("code", "hint"),
+        );
     }
 }
 
@@ -158,7 +162,7 @@ pub fn hint(text: &str, talk: &OutputOptions) {
 pub fn note(text: &str, talk: &OutputOptions) {
     if !talk.quiet {
         let shown = visible(text) + "\n";
-        log::say(talk.log_format, &shown, &Line::new("info", text));
+        log::say(talk.log_format, &shown, &LogLine::new("info", text));
     }
 }
 
@@ -173,7 +177,7 @@ impl From<SetupError> for CliError {
     }
 }
 
-/// What is told the same whether a command meets it or what it sets up.
+/// Errors that are told the same whether a command meets it or what it sets up.
 macro_rules! as_in_setup {
     ($($error:ty),+) => {$(
         impl From<$error> for CliError {
@@ -263,8 +267,8 @@ impl From<RunError> for CliError {
                 ..
             } => {
                 let hint = format!(
-                    "it is written down: `host gaps {report} --connection {connection}`; run more often than the server deletes, \
-                     and set `retention` of the connection to what the server keeps"
+                    "this is recorded: see `host gaps {report} --connection {connection}`; run more often than the server deletes, and \
+                     set `retention` of the connection to what the server keeps"
                 );
                 CliError {
                     code: "data-lost",
@@ -274,7 +278,7 @@ impl From<RunError> for CliError {
             error @ RunError::Changed { .. } => CliError::new(Exit::DeliveryFailed, error.to_string())
                 .hint("run again: the window is delivered from its start, with the same ids"),
             error @ RunError::Gone => CliError::new(Exit::RemoteFailed, error.to_string())
-                .hint("run again: it goes on with what there is, and `host gaps` lists what is lost"),
+                .hint("run again: it continues with what there is, and `host gaps` lists what is lost"),
             RunError::Fetch(error) => error.into(),
             RunError::Sink { name, source } => {
                 let failure = CliError::told(Exit::DeliveryFailed, &source, source.hint());
@@ -305,7 +309,7 @@ impl From<RunError> for CliError {
                 ..CliError::told(
                     Exit::Internal,
                     &error,
-                    Some("make room there, and let it be writable; the next run goes on from here".into()),
+                    Some("make room there, and make it writable; the next run continues from here".into()),
                 )
             },
             error @ RunError::SpoolFull { .. } => CliError {
@@ -314,7 +318,7 @@ impl From<RunError> for CliError {
                     Exit::Internal,
                     &error,
                     Some(
-                        "`host ledger list` shows which windows wait, and the next run goes on with them; let their sinks take \
+                        "`host ledger list` shows which windows wait, and the next run continues with them; let their sinks take \
                          events, give windows up with `host ledger reset`, or raise `spool-bytes` under [ledger]"
                             .into(),
                     ),

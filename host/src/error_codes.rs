@@ -10,9 +10,9 @@ pub struct CommandCode {
     pub word: &'static str,
     /// How the process exits.
     pub exits: &'static [Exit],
-    /// What happened, in one sentence.
+    /// The meaning, in one sentence.
     pub meaning: &'static str,
-    /// What to do about it, in one sentence.
+    /// The advice, in one sentence.
     pub advice: &'static str,
 }
 
@@ -58,13 +58,13 @@ pub const ERROR_CODES: &[CommandCode] = &[
         word: "plugin-failed",
         exits: &[Exit::PluginFailed],
         meaning: "A plugin cannot be built or loaded, does not fit, trapped, went over a limit, refused its parameters, or failed a check.",
-        advice: "Mend the plugin, or raise the limit under `[limits]` that the hint names.",
+        advice: "Fix the plugin, or raise the limit under `[limits]` that the hint names.",
     },
     CommandCode {
         word: "delivery-failed",
         exits: &[Exit::DeliveryFailed],
         meaning: "Some events are neither delivered nor kept as dead letters.",
-        advice: "Mend the sink, or make room for dead letters; the next run delivers what waits.",
+        advice: "Fix the sink, or make room for dead letters; the next run delivers what waits.",
     },
     CommandCode {
         word: "partial",
@@ -76,25 +76,25 @@ pub const ERROR_CODES: &[CommandCode] = &[
         word: "busy",
         exits: &[Exit::Busy],
         meaning: "Another run of the same stream, or another replay, is at work; nothing was done.",
-        advice: "Wait for it; from cron that is no error to act on.",
+        advice: "Wait for it; from cron there is nothing to act on.",
     },
     CommandCode {
         word: "interrupted",
         exits: &[Exit::Interrupted],
         meaning: "Ctrl-C ended the command.",
-        advice: "Run again: it goes on from there.",
+        advice: "Run again: it continues from there.",
     },
     CommandCode {
         word: "terminated",
         exits: &[Exit::Terminated],
         meaning: "SIGTERM ended the command.",
-        advice: "Run again: it goes on from there.",
+        advice: "Run again: it continues from there.",
     },
     CommandCode {
         word: "deadline",
         exits: &[Exit::Unavailable],
         meaning: "The run was not done by its `deadline`.",
-        advice: "Run again, which goes on with the windows in flight; or allow more time.",
+        advice: "Run again, which continues with the windows in flight; or allow more time.",
     },
     CommandCode {
         word: "not-granted",
@@ -130,13 +130,13 @@ pub const ERROR_CODES: &[CommandCode] = &[
         word: "events-lost",
         exits: &[Exit::Partial],
         meaning: "A sink that is not required neither took events nor left them as dead letters.",
-        advice: "Mend the sink, and ask for the period again with `--from`, `--to` and `--sink`.",
+        advice: "Fix the sink, and ask for the period again with `--from`, `--to` and `--sink`.",
     },
     CommandCode {
         word: "spool-failed",
         exits: &[Exit::Internal],
         meaning: "A document could not be kept beside the ledger.",
-        advice: "Make room there, and let it be writable; the next run goes on.",
+        advice: "Make room there, and make it writable; the next run continues.",
     },
     CommandCode {
         word: "spool-full",
@@ -147,7 +147,7 @@ pub const ERROR_CODES: &[CommandCode] = &[
     CommandCode {
         word: "too-many-rejected",
         exits: &[Exit::RemoteFailed],
-        meaning: "More rows of a document than `max-rejected` are no events; the document waits.",
+        meaning: "More rows of a document than `max-rejected` are not events; the document waits.",
         advice: "Update the plugin, or raise `max-rejected`.",
     },
 ];

@@ -1,5 +1,5 @@
 //! Messages on stderr, in the colour and shape the user asked for: those of `tracing`, and those of the command line itself
-//! ([`say`]). As JSON all have one shape, [`Line`].
+//! ([`say`]). As JSON all have one shape, [`LogLine`].
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -20,12 +20,12 @@ use crate::render::screen;
 use base::visible;
 use setup::run_ledger::EVIDENCE;
 
-/// What all messages of the process are about, as far as it is known.
-static ABOUT: Mutex<About> = Mutex::new(About::NOTHING);
+/// The context of all messages of the process, as far as it is known.
+static ABOUT: Mutex<MessageContext> = Mutex::new(MessageContext::NOTHING);
 
-/// What messages are about.
+/// The run and the stream that messages are about.
 #[derive(Debug, Default)]
-pub struct About {
+pub struct MessageContext {
     /// The stream, where progress is kept.
     pub stream: Option<String>,
     /// The run.
@@ -36,8 +36,8 @@ pub struct About {
     pub report: Option<String>,
 }
 
-impl About {
-    const NOTHING: About = About {
+impl MessageContext {
+    const NOTHING: MessageContext = MessageContext {
         stream: None,
         run_id: None,
         connection: None,
@@ -65,7 +65,7 @@ const OWN: [&str; 15] = [
 ];
 
 /// Says what the messages that follow are about.
-pub fn about(set: impl FnOnce(&mut About)) {
+pub fn about(set: impl FnOnce(&mut MessageContext)) {
     set(&mut ABOUT.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
@@ -106,7 +106,7 @@ pub fn start(talk: &OutputOptions, plugins_too: bool) {
     // A second start, as in tests, keeps the first.
     let _ = match talk.log_format {
         LogFormat::Text => builder.with_ansi(colored).compact().without_time().try_init(),
-        LogFormat::Json => builder.event_format(JsonLines).try_init(),
+        LogFormat::Json => builder.event_format(LogLineFormat).try_init(),
     };
 }
 
@@ -130,9 +130,9 @@ impl Write for Messages {
     }
 }
 
-/// A message of the command line itself: as `text` for people, and as one [`Line`] for programs. There is nobody to tell
+/// A message of the command line itself: as `text` for people, and as one [`LogLine`] for programs. There is nobody to tell
 /// where stderr is closed.
-pub fn say(format: LogFormat, text: &str, line: &Line) {
+pub fn say(format: LogFormat, text: &str, line: &LogLine) {
     let _ = match format {
         LogFormat::Text => {
             let mut stderr = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&std::io::stderr()));
@@ -145,22 +145,22 @@ pub fn say(format: LogFormat, text: &str, line: &Line) {
 
 /// A message as one JSON object: when, how grave, what it is about, and the fields of its own, `message` among them.
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct LogLine {
     level: &'static str,
     fields: Vec<(String, Value)>,
 }
 
-impl Line {
+impl LogLine {
     /// A message; `level` is one of `error`, `warn`, `info`, `debug`, `trace`.
-    pub fn new(level: &'static str, message: &str) -> Line {
-        Line {
+    pub fn new(level: &'static str, message: &str) -> LogLine {
+        LogLine {
             level,
             fields: vec![("message".into(), message.into())],
         }
     }
 
     /// With one field more; the latest of a name counts.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Line {
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> LogLine {
         self.put(name, value.into());
         self
     }
@@ -171,7 +171,7 @@ impl Line {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let about = ABOUT.lock().unwrap_or_else(PoisonError::into_inner);
         let about = [
@@ -199,10 +199,10 @@ impl fmt::Display for Line {
     }
 }
 
-/// Events of `tracing`, each as a [`Line`].
-struct JsonLines;
+/// Events of `tracing`, each as a [`LogLine`].
+struct LogLineFormat;
 
-impl<S, N> FormatEvent<S, N> for JsonLines
+impl<S, N> FormatEvent<S, N> for LogLineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -215,14 +215,14 @@ where
             tracing::Level::DEBUG => "debug",
             tracing::Level::TRACE => "trace",
         };
-        let mut line = Line::new(level, "");
+        let mut line = LogLine::new(level, "");
         event.record(&mut line);
         writeln!(writer, "{line}")
     }
 }
 
 /// Numbers stay numbers, whatever their width.
-impl Visit for Line {
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.put(field.name(), format!("{value:?}").into());
     }
@@ -290,7 +290,7 @@ mod tests {
         let writer = heard.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
-            .event_format(JsonLines)
+            .event_format(LogLineFormat)
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             let long = std::time::Duration::from_millis(875).as_millis();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether standard output was open when the process began.
+/// Says whether standard output was open when the process began.
 pub fn is_open() -> bool {
     !CLOSED.load(Ordering::Relaxed)
 }

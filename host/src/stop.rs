@@ -36,7 +36,7 @@ const REDEMPTION: Duration = Duration::from_secs(60);
 /// `SIGXFSZ`: a file would have become larger than the process may write.
 const FILE_SIZE: i32 = 25;
 
-/// What is done before the process ends at once, knowing how it exits.
+/// The work before the process ends at once, knowing how it exits.
 type Last = Box<dyn FnOnce(Exit) + Send>;
 
 /// Cancelled by the first signal; a second one ends the process at once.
@@ -45,9 +45,9 @@ pub struct Shutdown {
     /// Cancelled when the process shall stop.
     pub token: CancellationToken,
     code: Arc<AtomicU8>,
-    /// What there is to be finished, said as what becomes of it.
+    /// The fate of the work under way, as it is told where that is cut short.
     held: Arc<Mutex<Option<&'static str>>>,
-    /// What is done before the process ends at once.
+    /// The work before the process ends at once.
     last: Arc<Mutex<Option<Last>>>,
     /// When it is over, and how long that is.
     deadline: watch::Sender<Option<(Instant, Duration)>>,

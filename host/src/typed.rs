@@ -58,7 +58,7 @@ pub fn refuse(error: &clap::Error) -> u8 {
     };
     let failure = CliError::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint);
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let failure = match summary::Account::of_refused(&arguments) {
+    let failure = match summary::RunAccount::of_refused(&arguments) {
         Some(account) => account.close(Err(failure)).err(),
         None => Some(failure),
     };
@@ -68,7 +68,7 @@ pub fn refuse(error: &clap::Error) -> u8 {
     Exit::Usage.code()
 }
 
-/// What to do where `host plan` got an option of `host run`: connection, credential, sinks and ledger are nothing to it.
+/// The advice where `host plan` got an option of `host run`: connection, credential, sinks and ledger are nothing to it.
 fn of_run_alone(error: &clap::Error, usage: Option<&str>) -> Option<String> {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
         return None;
@@ -86,7 +86,7 @@ fn of_run_alone(error: &clap::Error, usage: Option<&str>) -> Option<String> {
     })
 }
 
-/// Whether an option was typed with a value, where arguments as a whole make no sense.
+/// Says whether an option was typed with a value, where arguments as a whole make no sense.
 fn is_typed(option: &str, value: &str) -> bool {
     let joined = format!("{option}={value}");
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -94,7 +94,7 @@ fn is_typed(option: &str, value: &str) -> bool {
         || arguments.windows(2).any(|pair| pair == [option, value])
 }
 
-/// Whether help goes to this stream in colour.
+/// Says whether help goes to this stream in colour.
 fn coloured(stream: &impl anstream::stream::RawStream) -> bool {
     match (is_typed("--color", "always"), is_typed("--color", "never")) {
         (true, _) => true,

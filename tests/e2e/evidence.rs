@@ -123,7 +123,7 @@ fn what_a_domain_no_longer_keeps_is_a_gap_and_fails_the_run_once() {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(8), "{said}");
     assert!(
-        said.contains("error:") && said.contains("data is lost: 2026-01-01 11:45 to 2026-01-16"),
+        said.contains("error:") && said.contains("DATA LOST: audit-events @ domain: 2026-01-01 11:45 to 2026-01-16"),
         "{said}"
     );
     assert!(said.contains("host gaps audit-events --connection domain"), "{said}");
@@ -243,7 +243,10 @@ fn what_was_fetched_long_ago_proves_nothing_of_what_the_server_has_now() {
     let output = host(&desk, &["run", "audit-events", "-q", "--now", now]);
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(8), "{said}");
-    assert!(said.contains("data is lost: 2026-01-01 11:45 to 2026-01-16"), "{said}");
+    assert!(
+        said.contains("DATA LOST: audit-events @ domain: 2026-01-01 11:45 to 2026-01-16"),
+        "{said}"
+    );
 }
 
 #[test]

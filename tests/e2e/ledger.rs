@@ -199,9 +199,9 @@ fn a_run_killed_between_two_batches_goes_on_with_the_next_one() {
 
         let (summary, output) = run(&desk, report, &[&period[..], &sinks].concat());
         let said = stderr(&output);
-        assert!(said.contains("resuming"), "{said}");
+        assert!(said.contains("Continuing an unfinished period"), "{said}");
         assert_eq!(
-            said.contains("resuming job"),
+            said.contains(", job "),
             report.starts_with("invalid") || report == "user-audit",
             "{said}"
         );
@@ -262,7 +262,7 @@ fn a_job_that_was_submitted_is_polled_by_the_next_run_and_not_submitted_again() 
         assert_eq!(listed[0]["in_flight"], 1);
 
         let (summary, output) = run(&desk, report, &more);
-        assert!(stderr(&output).contains("resuming job "), "{}", stderr(&output));
+        assert!(stderr(&output).contains(", job "), "{}", stderr(&output));
         assert_eq!(submissions(&server), 1, "{:?}", server.seen());
         assert_eq!(summary["ledger"]["resumed"], 1);
         assert_eq!(summary["ledger"]["unsure"], 0);
@@ -368,7 +368,7 @@ fn what_the_server_no_longer_has_is_a_gap_said_aloud() {
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     assert_eq!(summary["ledger"]["gaps"][0]["from"], "2026-01-05T00:00:00Z");
     assert!(
-        stderr(&output).starts_with("error: user-login of epm: data is lost"),
+        stderr(&output).starts_with("error: DATA LOST: user-login @ epm: "),
         "{}",
         stderr(&output)
     );
@@ -385,7 +385,7 @@ fn what_the_server_no_longer_has_is_a_gap_said_aloud() {
         &["run", "user-login", "--now", "2027-08-01T12:00:00Z", "--sink", "siem"],
     );
     assert_eq!(output.status.code(), Some(8));
-    assert!(stderr(&output).contains("data is lost"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("DATA LOST"), "{}", stderr(&output));
 }
 
 #[test]
@@ -551,7 +551,7 @@ fn a_backfill_asks_for_what_is_missing_and_the_second_time_for_nothing() {
             &[&period[..], &["--sink", "siem", "--summary", "summary.json"], more].concat(),
         )
     };
-    for (windows, said) in [(3, "3 of 3 windows"), (0, "")] {
+    for (windows, said) in [(3, "3 of 3 periods"), (0, "")] {
         let output = backfill(&[]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
@@ -601,7 +601,7 @@ fn jobs_of_several_windows_are_waited_for_at_once_and_all_taken_up_by_the_next_r
     let more = ["--windows-ahead", "1", "--summary", "summary.json"];
     let output = host(&desk, &[&begin[..], &FOUR_DAYS, &more].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("4 of 4 windows"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("4 of 4 periods"), "{}", stderr(&output));
     let seen = server.seen().split_off(asked);
     let before = seen.iter().take_while(|request| !request.contains("contents"));
     let jobs: BTreeSet<_> = before.filter(|request| request.contains("/jobs/")).collect();

@@ -182,13 +182,13 @@ fn rows_that_were_accepted_unread_become_events_once_the_plugin_can_read_them() 
     // Today's plugin is yesterday's.
     let vain = scene.host(&["rejected", "replay"]);
     assert_eq!(vain.status.code(), Some(8), "{}", stderr(&vain));
-    assert_eq!(stdout(&vain), "0 delivered, 60 still rejected\n");
+    assert_eq!(stdout(&vain), "Replay: 0 delivered.\n");
     assert_eq!(scene.rows()[0]["times_rejected"], 2);
 
     let whole = scene.whole_day();
     let healed = scene.host(&["rejected", "replay"]);
     assert_eq!(healed.status.code(), Some(0), "{}", stderr(&healed));
-    assert_eq!(stdout(&healed), "60 delivered, 0 still rejected\n");
+    assert_eq!(stdout(&healed), "Replay: 60 delivered.\n");
     assert_eq!(
         once(&scene.receiver),
         whole,
@@ -361,7 +361,7 @@ fn a_replay_needs_to_know_where_events_go_and_keeps_standard_output_for_them() {
     let output = scene.host(&["rejected", "replay", "--sink", "stdout"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(json_lines(&output).len() as u64, summary["rejected"].as_u64().unwrap());
-    assert!(stderr(&output).contains("still rejected"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Replay: "), "{}", stderr(&output));
 }
 
 #[test]
@@ -478,7 +478,10 @@ fn a_replay_to_other_sinks_than_the_stream_s_takes_no_row_away_from_them() {
     let look = ["rejected", "replay", "--sink", "archive"];
     let output = scene.host(&look);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stdout(&output), format!("{rows} delivered, {rows} still rejected\n"));
+    assert_eq!(
+        stdout(&output),
+        format!("Replay: {rows} delivered, {rows} rows stay.\n")
+    );
     let said = stderr(&output);
     assert!(
         said.contains("pupil @ epm is collected for siem") && said.contains("--forget"),

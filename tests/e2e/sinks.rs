@@ -534,7 +534,10 @@ fn what_fits_neither_sink_nor_dead_letters_fails_the_run() {
     assert_eq!(sink(&summary, "down")["undelivered"], summary["events"]);
     let said = stderr(&output);
     let room = format!("no room for {} more events", summary["events"]);
-    assert!(said.contains(&room) && said.contains("hold 0 of 3 events"), "{said}");
+    assert!(
+        said.contains(&room) && said.contains("holds 0 of at most 3 events"),
+        "{said}"
+    );
     assert!(
         said.contains("dead-letter replay") && said.contains("higher `events`"),
         "{said}"

@@ -55,7 +55,7 @@ fn simulator(desk: &TestEnv) -> String {
 fn a_slow_demo_that_is_killed_goes_on_and_comes_to_the_same_totals() {
     let desk = desk();
     let (totals, said) = finish(&desk);
-    assert!(!said.contains("resuming"), "{said}");
+    assert!(!said.contains("Continuing an"), "{said}");
     let lines: Vec<Vec<&str>> = totals.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["REPORT", "EVENTS", "DOUBLED", "JOBS"]);
     assert_eq!(lines.len(), 5, "{totals}");
@@ -77,7 +77,7 @@ fn a_slow_demo_that_is_killed_goes_on_and_comes_to_the_same_totals() {
     let mut interrupted = spawn(&desk);
     let mut lines = BufReader::new(interrupted.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.contains("resuming job ") {
+    while !said.contains(", job ") {
         assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
     }
     let other = desk.host(ARGUMENTS).output().unwrap();
@@ -90,7 +90,7 @@ fn a_slow_demo_that_is_killed_goes_on_and_comes_to_the_same_totals() {
 
     let (again, said) = finish(&desk);
     assert!(
-        said.contains("Going on with the last demo") && said.contains("resuming job "),
+        said.contains("Continuing the last demo") && said.contains(", job "),
         "{said}"
     );
     assert_eq!(again, totals);
@@ -113,6 +113,9 @@ fn a_slow_demo_whose_simulator_is_gone_begins_anew() {
     );
 
     let (totals, said) = finish(&desk);
-    assert!(said.contains("beginning anew") && !said.contains("resuming"), "{said}");
+    assert!(
+        said.contains("starting over") && !said.contains("Continuing an"),
+        "{said}"
+    );
     assert!(totals.contains("invalid-login"), "{totals}");
 }

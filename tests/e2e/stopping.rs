@@ -79,7 +79,7 @@ fn a_run_that_is_stopped_while_it_waits_for_a_job_goes_on_with_that_job() {
         assert_eq!(listed(&desk)["in_flight"], 1);
 
         let (summary, output) = run(&desk, "invalid-login", &more);
-        assert!(stderr(&output).contains("resuming job "), "{}", stderr(&output));
+        assert!(stderr(&output).contains(", job "), "{}", stderr(&output));
         assert_eq!(summary["ledger"]["in_flight"], 0);
         assert_eq!(submissions(&server), 1, "{:?}", server.seen());
         let period = ["--from", "2026-03-05", "--now", NOW];
@@ -99,7 +99,7 @@ fn a_run_that_is_stopped_while_a_job_is_being_submitted_hears_the_answer_and_goe
     stop(child, "-TERM");
 
     let (summary, output) = run(&desk, "invalid-login", &more);
-    assert!(stderr(&output).contains("resuming job "), "{}", stderr(&output));
+    assert!(stderr(&output).contains(", job "), "{}", stderr(&output));
     assert_eq!(summary["ledger"]["unsure"], 0);
     assert_eq!(submissions(&server), 1, "{:?}", server.seen());
     let period = ["--from", "2026-03-05", "--now", NOW];
@@ -216,7 +216,7 @@ fn a_backfill_that_is_stopped_between_windows_goes_on_with_the_next_and_asks_for
     let mut child = spawn(&desk, &backfill);
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.contains("1 of 4 windows") {
+    while !said.contains("1 of 4 periods") {
         assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
     }
     signal(&child, "-TERM");

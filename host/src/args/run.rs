@@ -37,7 +37,7 @@ pub(super) const BACKFILL: &str = "Examples:
   host backfill audit-events --from 2026-01-01 --to 2026-03-31 --window 7d --sink siem
 
 Several windows are fetched at once and delivered one after another (--windows-ahead). Stopped or killed, the same command
-goes on with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A
+continues with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A
 file gets its name, and its windows are committed, when the whole backfill is done.";
 
 /// Which report, of which period, with which parameters.

@@ -25,7 +25,7 @@ use sink::Guarantee;
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
 pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let _stop = Shutdown::listen(talk)?;
-    let config = Config::load(args.config.config.as_deref())?;
+    let config = Arc::new(Config::load(args.config.config.as_deref())?);
     let all = || config.connections.keys().chain(config.sinks.keys());
     let names: Vec<&String> = if args.names.is_empty() {
         all().collect()
@@ -46,9 +46,9 @@ pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliErro
                 None => Err(CliError::usage("its kind is missing")),
             },
             (None, Some(_)) => match sinks::probe(&config, name).await {
-                Ok((text, promised)) => Ok(Found {
+                Ok((text, promised)) => Ok(Usable {
                     guarantee: Some(promised),
-                    ..Found::of(text)
+                    ..Usable::of(text)
                 }),
                 Err(error) => Err(error.into()),
             },
@@ -73,8 +73,9 @@ pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliErro
         }
     }
     if args.names.is_empty() {
-        for (name, outcome) in base::blocking(move || check_state::check(&config)).await? {
-            let outcome = outcome.map(Found::of);
+        let state = Arc::clone(&config);
+        for (name, outcome) in base::blocking(move || check_state::check(&state)).await? {
+            let outcome = outcome.map(Usable::of);
             say(name, "state", &outcome, args.json)?;
             if let (Err(failure), None) = (outcome, &first) {
                 first = Some(failure.exit);
@@ -84,19 +85,19 @@ pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliErro
     first.map_or(Ok(()), |exit| Err(CliError::silent(exit)))
 }
 
-/// What was found of something that can be used.
-struct Found {
+/// The findings about a connection or a sink that can be used.
+struct Usable {
     /// In words.
     text: String,
-    /// What a sink promises.
+    /// The sink's promise.
     guarantee: Option<Guarantee>,
-    /// What could be seen of a connection.
+    /// The facts that could be seen of a connection.
     facts: Vec<Fact>,
 }
 
-impl Found {
-    fn of(text: String) -> Found {
-        Found {
+impl Usable {
+    fn of(text: String) -> Usable {
+        Usable {
             text,
             guarantee: None,
             facts: Vec::new(),
@@ -104,11 +105,11 @@ impl Found {
     }
 }
 
-/// What was found, or why it cannot be used.
-type Outcome = Result<Found, CliError>;
+/// The findings, or the reason why it cannot be used.
+type ProbeOutcome = Result<Usable, CliError>;
 
 /// Prints the line of one of them, and what belongs to it.
-fn say(name: &str, what: &'static str, outcome: &Outcome, json: bool) -> Result<(), CliError> {
+fn say(name: &str, what: &'static str, outcome: &ProbeOutcome, json: bool) -> Result<(), CliError> {
     print(&match json {
         true => json_line(&Checked::of(name, what, outcome))?,
         false => lines(name, outcome).into_bytes(),
@@ -116,7 +117,7 @@ fn say(name: &str, what: &'static str, outcome: &Outcome, json: bool) -> Result<
 }
 
 /// A line for people; below it, indented, one for each fact.
-fn lines(name: &str, outcome: &Outcome) -> String {
+fn lines(name: &str, outcome: &ProbeOutcome) -> String {
     match outcome {
         Ok(found) => {
             let promised = found
@@ -139,7 +140,7 @@ fn lines(name: &str, outcome: &Outcome) -> String {
     }
 }
 
-/// What a guarantee means to who reads the line.
+/// The meaning of a guarantee for who reads the line.
 fn meaning(promised: Guarantee) -> &'static str {
     match promised {
         Guarantee::IdempotentById => "no duplicates: the receiver knows events by their id",
@@ -170,7 +171,7 @@ struct Checked<'a> {
 }
 
 impl<'a> Checked<'a> {
-    fn of(name: &'a str, what: &'static str, outcome: &'a Outcome) -> Checked<'a> {
+    fn of(name: &'a str, what: &'static str, outcome: &'a ProbeOutcome) -> Checked<'a> {
         let (found, failure) = (outcome.as_ref().ok(), outcome.as_ref().err());
         Checked {
             name,
@@ -189,7 +190,7 @@ impl<'a> Checked<'a> {
     }
 }
 
-/// What was found, and how far apart the clocks are.
+/// The findings, and how far apart the clocks are.
 fn with_clock(found: String, remote: &Remote) -> String {
     match remote.clock_offset() {
         None => format!("{found}; clock: the server tells no time"),
@@ -203,12 +204,14 @@ fn with_clock(found: String, remote: &Remote) -> String {
 }
 
 async fn check_connection(
-    config: &Config,
+    config: &Arc<Config>,
     name: &str,
     kind: ConnectionKind,
     clock: Option<Timestamp>,
-) -> Result<Found, CliError> {
-    let mut settings = connections::of_name(config, name)?;
+) -> Result<Usable, CliError> {
+    let (config, named) = (Arc::clone(config), name.to_owned());
+    // A secret may come of a command.
+    let mut settings = base::blocking(move || connections::of_name(&config, &named)).await??;
     settings.now = clock;
     let remote = Arc::new(Remote::new(settings)?);
     let kind = match kind {
@@ -216,12 +219,12 @@ async fn check_connection(
         ConnectionKind::IdentityDomain => sandbox::ConnectionKind::IdentityDomain,
     };
     match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
-        Ok(found) => Ok(Found {
+        Ok(found) => Ok(Usable {
             facts: found.facts,
-            ..Found::of(with_clock(found.steps.join(", "), &remote))
+            ..Usable::of(with_clock(found.steps.join(", "), &remote))
         }),
         Err(lack) => {
-            let failure = CliError::new(exit_of(lack.class), format!("{}: {}", lack.step, lack.message));
+            let failure = CliError::new(exit_of(lack.class), lack.told());
             Err(CliError {
                 hint: lack.hint,
                 ..failure

@@ -92,7 +92,7 @@ fn selection(letters: &DeadLetterArgs, numbers: &[i64]) -> DeadLetterSelection {
     }
 }
 
-/// What to do about letters whose sink leads elsewhere.
+/// The advice about letters whose sink leads elsewhere.
 const ELSEWHERE: &str =
     "use the configuration whose sink leads there (--config), or, if the receiver has moved, --any-destination";
 

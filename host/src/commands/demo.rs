@@ -9,7 +9,7 @@ use crate::args::{DemoArgs, LogFormat, OutputOptions, ReportArgs};
 use crate::commands::asked;
 use crate::commands::run;
 use crate::error::CliError;
-use crate::log::{self, Line};
+use crate::log::{self, LogLine};
 use crate::stop::Shutdown;
 use ::run::{Rejects, RunError};
 use base::counted::counted;
@@ -107,6 +107,6 @@ pub fn say(talk: &OutputOptions, text: &str) {
     // A line of JSON has no use for the empty lines between the scenes.
     let says_nothing = talk.log_format == LogFormat::Json && text.trim().is_empty();
     if !talk.quiet && !says_nothing {
-        log::say(talk.log_format, text, &Line::new("info", text.trim()));
+        log::say(talk.log_format, text, &LogLine::new("info", text.trim()));
     }
 }

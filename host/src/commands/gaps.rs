@@ -22,7 +22,7 @@ use setup::plugins;
 enum GapState {
     /// The server no longer has it.
     Lost,
-    /// It can still be asked for.
+    /// The period can still be asked for.
     Open,
 }
 
@@ -103,7 +103,7 @@ pub async fn gaps(args: &GapsArgs) -> Result<(), CliError> {
     }
 }
 
-/// What is missing of a stream between two instants, in order. Lost is what was found to be so, and what is older than the
+/// The periods that are missing of a stream between two instants, in order. Lost is what was found to be so, and what is older than the
 /// server keeps.
 fn judged(
     record: &Record,
@@ -125,7 +125,7 @@ fn judged(
     parts
 }
 
-/// What was never committed between two instants; without them, between the ends of what is known.
+/// The periods that were never committed between two instants; without them, between the ends of what is known.
 fn missing(record: &Record, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Interval> {
     let known = || record.covered.iter().chain(&record.lost);
     let first = from.or_else(|| known().map(|known| known.from).min());
@@ -148,7 +148,7 @@ fn oldest_of(config: &Config, record: &Record, now: Timestamp) -> Result<Option<
     Ok(asked.transpose()?.flatten().max(kept))
 }
 
-/// What a report says of itself. One that was run from a path is known to nobody afterwards.
+/// A report's account of itself. One that was run from a path is known to nobody afterwards.
 fn description(config: &Config, report: &str) -> Option<Description> {
     plugins::load(config, report).ok()?.report().ok()?.describe().ok()
 }

@@ -3,7 +3,7 @@
 use crate::args::{LoginArgs, OutputOptions};
 use crate::error::CliError;
 use crate::error::note;
-use crate::log::{self, Line};
+use crate::log::{self, LogLine};
 use crate::stop::Shutdown;
 use base::counted::counted;
 use base::visible;
@@ -15,7 +15,9 @@ use setup::connections;
 pub async fn login(args: &LoginArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let _stop = Shutdown::listen(talk)?;
     let config = Config::load(args.config.config.as_deref())?;
-    let settings = connections::of_name(&config, &args.connection)?;
+    let name = args.connection.clone();
+    // A secret may come of a command.
+    let settings = base::blocking(move || connections::of_name(&config, &name)).await??;
     let login = DeviceLogin::start(&settings).await?;
     let prompt = login.prompt();
     let uri = match &prompt.verification_uri_complete {
@@ -25,7 +27,7 @@ pub async fn login(args: &LoginArgs, talk: &OutputOptions) -> Result<(), CliErro
     let code = visible::line(&prompt.user_code);
     let minutes = counted(prompt.expires_in.as_secs() / 60, "minute", "minutes");
     // Said also where nothing but errors is: nobody could sign in otherwise.
-    let line = Line::new(
+    let line = LogLine::new(
         "info",
         &format!("open {uri} and enter the code {code} within {minutes}"),
     );

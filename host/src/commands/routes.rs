@@ -19,7 +19,7 @@ pub fn remarks(config: &Config) -> Vec<String> {
 fn problem(config: &Config, name: &str) -> Option<String> {
     if !config.plugins.contains_key(name) && built_in::built_in(name).is_none() {
         return Some(format!(
-            "{name:?} is no report that comes with the program and no name under [plugins]; only a plugin that is named by its \
+            "{name:?} is neither a built-in report nor a name under [plugins]; only a plugin that is named by its \
              path can be called so"
         ));
     }

@@ -8,9 +8,9 @@ use crate::error::CliError;
 use crate::error::Exit;
 use crate::error::hint;
 use crate::log;
-use crate::render::closing::{self, Kept};
+use crate::render::closing::{self, ClosingContext};
 use crate::render::progress::ProgressLine;
-use crate::render::summary::Account;
+use crate::render::summary::RunAccount;
 use crate::stop::Shutdown;
 use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
 use base::counted::counted;
@@ -29,7 +29,7 @@ const DAY: u64 = 86_400;
 
 /// `host run`.
 pub async fn run(args: &RunArgs, talk: &OutputOptions) -> Result<(), CliError> {
-    let account = Account::open(args)?;
+    let account = RunAccount::open(args)?;
     let wanted = if args.report.is_open() {
         RunMode::Incremental
     } else {
@@ -41,7 +41,7 @@ pub async fn run(args: &RunArgs, talk: &OutputOptions) -> Result<(), CliError> {
 
 /// `host backfill`: a run of what is missing.
 pub async fn backfill(args: &BackfillArgs, talk: &OutputOptions) -> Result<(), CliError> {
-    let account = Account::open(&args.run)?;
+    let account = RunAccount::open(&args.run)?;
     let result = match missing(args) {
         Ok(wanted) => carry_out(&args.run, wanted, talk, &account).await,
         Err(failure) => Err(failure),
@@ -49,7 +49,7 @@ pub async fn backfill(args: &BackfillArgs, talk: &OutputOptions) -> Result<(), C
     account.close(result)
 }
 
-/// What a backfill wants.
+/// The mode of a backfill.
 fn missing(args: &BackfillArgs) -> Result<RunMode, CliError> {
     let wrong = |reason: &str| CliError::usage(format!("--window: {reason}")).hint("for example --window 1d");
     let window = config::parse_duration(&args.window).map_err(|reason| wrong(&reason))?;
@@ -64,7 +64,12 @@ fn missing(args: &BackfillArgs) -> Result<RunMode, CliError> {
     Ok(RunMode::Backfill { days })
 }
 
-async fn carry_out(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, account: &Account) -> Result<(), CliError> {
+async fn carry_out(
+    args: &RunArgs,
+    wanted: RunMode,
+    talk: &OutputOptions,
+    account: &RunAccount,
+) -> Result<(), CliError> {
     let stop = Shutdown::listen(talk)?;
     let cut_short = account.clone();
     stop.at_last(move |exit| cut_short.cut_short(exit));
@@ -117,7 +122,7 @@ async fn carry_out(args: &RunArgs, wanted: RunMode, talk: &OutputOptions, accoun
         }
         None => None,
     };
-    let kept = keeping.as_ref().map(|keeping| Kept {
+    let kept = keeping.as_ref().map(|keeping| ClosingContext {
         wanted: keeping.wanted,
         lag: keeping.lag,
     });
@@ -199,7 +204,7 @@ async fn open_sinks(
     .await?
 }
 
-/// What becomes of rows that are no events. A recording holds them itself, so running from one keeps none.
+/// The fate of rows that are no events. A recording holds them itself, so running from one keeps none.
 fn rejects(args: &RunArgs, config: &Config, settings: &Settings) -> Rejects {
     let configured = (args.remote.url.is_none() && args.replay.is_none())
         .then(|| config.connections.get(&settings.name)?.max_rejected)

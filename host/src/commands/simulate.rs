@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::args::{OutputOptions, SimulateArgs};
 use crate::error::{CliError, Exit};
-use crate::log::{self, Line};
+use crate::log::{self, LogLine};
 use crate::render::print;
 use crate::stop::Shutdown;
 use setup::config;
@@ -32,7 +32,7 @@ pub async fn simulate(args: &SimulateArgs, talk: &OutputOptions) -> Result<(), C
     stop.set_resume_hint("the simulator keeps nothing");
     print(format!("{}\n", running.url()).as_bytes())?;
     let text = format!("Basic: {} / {}; Ctrl-C stops.", credentials.user, credentials.password);
-    log::say(talk.log_format, &format!("{text}\n"), &Line::new("info", &text));
+    log::say(talk.log_format, &format!("{text}\n"), &LogLine::new("info", &text));
     // Over with the signal, or with its time.
     let _ = tokio::time::timeout(lifetime, stop.token.cancelled()).await;
     running.stop().await;

@@ -1,7 +1,7 @@
 //! `host demo --slow`: a demo that may be killed at any moment, and goes on when it is started again.
 //!
 //! The simulator is a process of its own, so that it outlives the demo as a real server does, for a while. The ledger and
-//! what the sink got lie in a folder. [`Stage`] is both: begun anew where they no longer belong together, and removed
+//! what the sink got lie in a folder. [`DemoStage`] is both: begun anew where they no longer belong together, and removed
 //! once the demo has come to its end.
 
 use std::collections::HashSet;
@@ -54,9 +54,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of what the simulator says of itself.
 const ABOUT_BYTES: u64 = 8 << 20;
 
-/// What a killed demo leaves for the next.
+/// The state that a killed demo leaves for the next.
 #[derive(Debug, Serialize, Deserialize)]
-struct State {
+struct DemoState {
     /// Where the simulator is.
     url: String,
     /// Which one it is.
@@ -68,16 +68,16 @@ struct State {
     now: Option<String>,
 }
 
-/// What the simulator says of itself.
+/// The simulator's account of itself.
 #[derive(Debug, Deserialize)]
-struct About {
+struct SimulatorInfo {
     process: u32,
     since: String,
-    requests: Vec<Asked>,
+    requests: Vec<SimulatorRequest>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct SimulatorRequest {
     method: String,
     path: String,
 }
@@ -85,8 +85,8 @@ struct Asked {
 /// Runs the demo, or goes on with the one before.
 pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError> {
     let stop = Shutdown::listen(talk)?;
-    let stage = Stage::open(args, talk).await?;
-    stop.set_resume_hint("run `host demo --slow` again, and it goes on from there");
+    let stage = DemoStage::open(args, talk).await?;
+    stop.set_resume_hint("run `host demo --slow` again: it continues from there");
     for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
         stage.play(name, talk, &stop).await?;
     }
@@ -96,16 +96,16 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
 }
 
 /// The simulator, the ledger and the files of a demo.
-struct Stage {
+struct DemoStage {
     folder: PathBuf,
-    state: State,
+    state: DemoState,
     simulator: Option<Child>,
     /// Two demos at once would be in each other's way.
     _lock: File,
 }
 
-impl Stage {
-    async fn open(args: &DemoArgs, talk: &OutputOptions) -> Result<Stage, CliError> {
+impl DemoStage {
+    async fn open(args: &DemoArgs, talk: &OutputOptions) -> Result<DemoStage, CliError> {
         let parent = setup::state::folder();
         let parent = parent
             .ok_or_else(|| {
@@ -126,13 +126,13 @@ impl Stage {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let folder = parent.join("stage");
-        if let Some(state) = State::read(&folder) {
+        if let Some(state) = DemoState::read(&folder) {
             if state.is_there().await {
                 say(
                     talk,
-                    &format!("Going on with the last demo; its simulator is still at {}\n", state.url),
+                    &format!("Continuing the last demo; its simulator is still at {}\n", state.url),
                 );
-                return Ok(Stage {
+                return Ok(DemoStage {
                     folder,
                     state,
                     simulator: None,
@@ -141,7 +141,7 @@ impl Stage {
             }
             say(
                 talk,
-                "The simulator of the last demo is gone, so there is nothing to go on with: beginning anew\n",
+                "The simulator of the last demo is gone, so there is nothing to continue: starting over\n",
             );
         }
         match std::fs::remove_dir_all(&folder) {
@@ -160,7 +160,7 @@ impl Stage {
                 std::process::id()
             ),
         );
-        Ok(Stage {
+        Ok(DemoStage {
             folder,
             state,
             simulator: Some(simulator),
@@ -179,7 +179,7 @@ impl Stage {
 
     /// Runs one report, unless it is done.
     async fn play(&self, name: &str, talk: &OutputOptions, stop: &Shutdown) -> Result<(), CliError> {
-        let State { url, from, to, .. } = &self.state;
+        let DemoState { url, from, to, .. } = &self.state;
         say(
             talk,
             &format!("\n$ host backfill {name} --from {from} --to {to} --window {DAYS}d --sink file:{name}.ndjson\n"),
@@ -243,7 +243,7 @@ impl Stage {
         }
     }
 
-    /// Whether all of the period is committed.
+    /// Says whether all of the period is committed.
     async fn is_done(&self, report: &PreparedReport, provenance: &Provenance) -> Result<bool, CliError> {
         let ledger = SqliteLedger::open(self.ledger())?;
         let stream = Stream::new(&provenance.connection, &provenance.report, &report.request.parameters);
@@ -255,7 +255,7 @@ impl Stage {
         Ok(record.windows.is_empty() && record.missing(period).is_empty())
     }
 
-    /// What the sink holds and what the server was asked for, a line a report.
+    /// The events that the sink holds and the requests that the server got, a line a report.
     async fn totals(&self) -> Result<String, CliError> {
         let about = ask(&self.state.url).await;
         let mut text = format!("{:<16} {:>8} {:>8} {:>5}\n", "REPORT", "EVENTS", "DOUBLED", "JOBS");
@@ -270,8 +270,9 @@ impl Stage {
             };
             let jobs = match &about {
                 Some(about) if !ends.is_empty() => {
-                    let creates =
-                        |asked: &&Asked| asked.method == "POST" && ends.iter().any(|end| asked.path.ends_with(end));
+                    let creates = |asked: &&SimulatorRequest| {
+                        asked.method == "POST" && ends.iter().any(|end| asked.path.ends_with(end))
+                    };
                     about.requests.iter().filter(creates).count().to_string()
                 }
                 _ => "-".to_owned(),
@@ -300,9 +301,9 @@ impl Stage {
     }
 }
 
-impl State {
-    /// What an earlier demo left; none where that cannot be used.
-    fn read(folder: &Path) -> Option<State> {
+impl DemoState {
+    /// The state that an earlier demo left; none where that cannot be used.
+    fn read(folder: &Path) -> Option<DemoState> {
         serde_json::from_slice(&std::fs::read(folder.join("demo.json")).ok()?).ok()
     }
 
@@ -314,20 +315,20 @@ impl State {
         Ok(())
     }
 
-    /// Whether the simulator is there, and still the one it was.
+    /// Says whether the simulator is there, and still the one it was.
     async fn is_there(&self) -> bool {
         ask(&self.url).await.is_some_and(|about| about.is(self))
     }
 }
 
-impl About {
-    fn is(&self, state: &State) -> bool {
+impl SimulatorInfo {
+    fn is(&self, state: &DemoState) -> bool {
         (self.process, &self.since) == (state.process, &state.since)
     }
 }
 
 /// Starts a simulator that outlives this process: in a group of its own, where Ctrl-C does not reach it.
-async fn start(args: &DemoArgs) -> Result<(Child, State), CliError> {
+async fn start(args: &DemoArgs) -> Result<(Child, DemoState), CliError> {
     let failed = |reason: String| CliError::new(Exit::Internal, format!("cannot start the simulator: {reason}"));
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let scenario = match &args.now {
@@ -361,7 +362,7 @@ async fn start(args: &DemoArgs) -> Result<(Child, State), CliError> {
     let today = now.to_zoned(TimeZone::UTC).date();
     let back = |days: u32| today.checked_sub(i64::from(days).days());
     let out_of_range = |_| CliError::usage("--now is out of range");
-    let state = State {
+    let state = DemoState {
         url,
         process: about.process,
         since: about.since,
@@ -373,8 +374,8 @@ async fn start(args: &DemoArgs) -> Result<(Child, State), CliError> {
     Ok((simulator, state))
 }
 
-/// What the simulator at a URL says of itself; none where none is there.
-async fn ask(url: &str) -> Option<About> {
+/// The account that the simulator at a URL gives of itself; none where none is there.
+async fn ask(url: &str) -> Option<SimulatorInfo> {
     let mut settings = connect(url, ConnectionKind::Epm).ok()?;
     settings.timeouts.connect = PATIENCE;
     settings.timeouts.head = PATIENCE;

@@ -8,7 +8,7 @@ use crate::args::{BuildArgs, CheckPluginArgs, Lang, LogFormat, NewArgs, OutputOp
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::error::note;
-use crate::log::{self, Line};
+use crate::log::{self, LogLine};
 use crate::render::print;
 use base::counted::counted;
 use sandbox::{Plugin, Sandbox};
@@ -85,7 +85,7 @@ fn run_build(project: &Project, sandbox: &Sandbox, debug: bool, talk: &OutputOpt
 fn tell(output: &str, talk: &OutputOptions) {
     let output = output.trim_end();
     if !output.is_empty() {
-        log::say(talk.log_format, &format!("{output}\n"), &Line::new("info", output));
+        log::say(talk.log_format, &format!("{output}\n"), &LogLine::new("info", output));
     }
 }
 
@@ -124,7 +124,7 @@ fn test_once(
         case: args.case.clone(),
         bless: args.bless,
     };
-    let mut counts = Counts::default();
+    let mut counts = FindingCounts::default();
     let mut written = Ok(());
     workshop::test(project, &plugin, &selection, &mut |finding| {
         counts.add(&finding);
@@ -150,7 +150,7 @@ pub fn check(args: &CheckPluginArgs) -> Result<(), CliError> {
     let config = Config::load(args.config.config.as_deref())?;
     let sandbox = plugins::sandbox(&config)?;
     let (bytes, label) = plugins::read(&config, &args.plugin)?;
-    let mut counts = Counts::default();
+    let mut counts = FindingCounts::default();
     let mut written = Ok(());
     workshop::check(&sandbox, &bytes, &label, &mut |finding| {
         counts.add(&finding);
@@ -164,14 +164,14 @@ pub fn check(args: &CheckPluginArgs) -> Result<(), CliError> {
 
 /// How many findings of which sort.
 #[derive(Default)]
-struct Counts {
+struct FindingCounts {
     ok: usize,
     failed: usize,
     skipped: usize,
     blessed: usize,
 }
 
-impl Counts {
+impl FindingCounts {
     fn add(&mut self, finding: &Finding) {
         let count = match finding.found {
             CheckOutcome::Ok(_) => &mut self.ok,

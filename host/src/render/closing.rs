@@ -8,78 +8,78 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::args::OutputOptions;
-use crate::log::{self, Line};
+use crate::log::{self, LogLine};
 use base::counted::counted;
 use base::visible::line as visible;
 use ledger::Stream;
 use run::{RunMode, Summary};
 
-/// What the line must know besides the summary, where progress is kept.
+/// The facts that the line needs besides the summary, where progress is kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Kept {
-    /// What was asked for.
+pub struct ClosingContext {
+    /// The periods that were asked for.
     pub wanted: RunMode,
     /// How long after an event it may still be missing at the source.
     pub lag: Duration,
 }
 
 /// Something that is not an event plainly delivered.
-struct Part {
+struct ClosingPart {
     /// How many of it.
     of: fn(&Summary) -> u64,
     /// One of it.
     one: &'static str,
     /// Several of it.
     more: &'static str,
-    /// Whether somebody should look.
+    /// True where somebody should look.
     warns: bool,
 }
 
 /// Said where there is any, in this order.
-const PARTS: &[Part] = &[
-    Part {
+const PARTS: &[ClosingPart] = &[
+    ClosingPart {
         of: |summary| summary.rejected,
         one: "row rejected",
         more: "rows rejected",
         warns: true,
     },
-    Part {
+    ClosingPart {
         of: |summary| summary.unrouted,
         one: "event matched no route",
         more: "events matched no route",
         warns: true,
     },
-    Part {
+    ClosingPart {
         of: |summary| summary.sinks.iter().map(|sink| sink.dead_lettered).sum(),
         one: "event kept as a dead letter",
         more: "events kept as dead letters",
         warns: true,
     },
-    Part {
+    ClosingPart {
         of: |summary| summary.sinks.iter().map(|sink| sink.undelivered).sum(),
         one: "event not delivered",
         more: "events not delivered",
         warns: true,
     },
-    Part {
+    ClosingPart {
         of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.gaps.len() as u64),
         one: "period lost",
         more: "periods lost",
         warns: true,
     },
-    Part {
+    ClosingPart {
         of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.unsure),
         one: "job that may exist twice",
         more: "jobs that may exist twice",
         warns: true,
     },
-    Part {
+    ClosingPart {
         of: |summary| summary.mended,
         one: "record mended",
         more: "records mended",
         warns: true,
     },
-    Part {
+    ClosingPart {
         of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.late),
         one: "event that the server stored late",
         more: "events that the server stored late",
@@ -89,7 +89,7 @@ const PARTS: &[Part] = &[
 
 /// Says how a run ended: on a terminal, with `-v`, where a backfill had nothing to do, and wherever not all was plainly
 /// delivered.
-pub fn tell(summary: &Summary, kept: Option<Kept>, talk: &OutputOptions) {
+pub fn tell(summary: &Summary, kept: Option<ClosingContext>, talk: &OutputOptions) {
     let parts = parts(summary);
     // Who asked for a period and gets nothing wonders why.
     let idle = nothing_was_asked(summary, kept) && kept.is_some_and(|kept| kept.wanted != RunMode::Incremental);
@@ -100,7 +100,7 @@ pub fn tell(summary: &Summary, kept: Option<Kept>, talk: &OutputOptions) {
     }
     let text = line(summary, kept, &parts);
     let level = if warns { "warn" } else { "info" };
-    let json = Line::new(level, &text)
+    let json = LogLine::new(level, &text)
         .with("code", "closing")
         .with("events", summary.events)
         .with("duplicates", summary.duplicates)
@@ -117,7 +117,7 @@ fn parts(summary: &Summary) -> Vec<String> {
         .collect()
 }
 
-fn line(summary: &Summary, kept: Option<Kept>, parts: &[String]) -> String {
+fn line(summary: &Summary, kept: Option<ClosingContext>, parts: &[String]) -> String {
     let stream = Stream::new(&summary.connection, &summary.plugin.name, &summary.parameters);
     let mut said = vec![done(summary, kept)];
     said.extend_from_slice(parts);
@@ -128,13 +128,13 @@ fn line(summary: &Summary, kept: Option<Kept>, parts: &[String]) -> String {
     format!("{stream}: {}", said.join("; "))
 }
 
-/// Whether the ledger says that there was nothing to ask for.
-fn nothing_was_asked(summary: &Summary, kept: Option<Kept>) -> bool {
+/// Says whether the ledger shows that there was nothing to ask for.
+fn nothing_was_asked(summary: &Summary, kept: Option<ClosingContext>) -> bool {
     let windows = summary.ledger.as_ref().map(|ledger| ledger.windows);
     kept.is_some_and(|kept| kept.wanted != RunMode::Period) && windows == Some(0)
 }
 
-fn done(summary: &Summary, kept: Option<Kept>) -> String {
+fn done(summary: &Summary, kept: Option<ClosingContext>) -> String {
     let period = || match summary.window {
         Some(window) => format!(" from {} to {} UTC", minute(window.from), minute(window.to)),
         None => String::new(),
@@ -159,7 +159,7 @@ fn done(summary: &Summary, kept: Option<Kept>) -> String {
 }
 
 /// Up to when nothing is missing but what is known to be lost.
-fn complete(summary: &Summary, kept: Option<Kept>) -> Option<String> {
+fn complete(summary: &Summary, kept: Option<ClosingContext>) -> Option<String> {
     let (kept, watermark) = (kept?, summary.ledger.as_ref()?.watermark?);
     let today = watermark.to_zoned(TimeZone::UTC).date() == summary.started.to_zoned(TimeZone::UTC).date();
     let up_to = match today && nothing_was_asked(summary, Some(kept)) {
@@ -233,7 +233,11 @@ mod tests {
 
     fn said(summary: &Summary, wanted: Option<RunMode>) -> String {
         let lag = Duration::from_secs(900);
-        line(summary, wanted.map(|wanted| Kept { wanted, lag }), &parts(summary))
+        line(
+            summary,
+            wanted.map(|wanted| ClosingContext { wanted, lag }),
+            &parts(summary),
+        )
     }
 
     #[test]

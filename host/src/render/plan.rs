@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use sandbox::{Body, Fetch, HttpRequest, Paging, grants};
 use serde_json::{Value, json};
 
-/// What a plugin asks the host to fetch.
+/// A fetch that a plugin asks for, as JSON.
 pub fn fetch(fetch: &Fetch) -> Value {
     match fetch {
         Fetch::Call(call) => json!({

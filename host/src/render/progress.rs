@@ -11,7 +11,7 @@ use crate::args::{OutputOptions, When};
 use crate::render::screen;
 use base::counted::counted;
 use base::visible;
-use run::{Observer, SinkProgress};
+use run::{RunObserver, SinkProgress};
 
 /// A spinner on stderr, or nothing where stderr is no terminal or messages would tear it.
 pub struct ProgressLine {
@@ -94,8 +94,10 @@ impl fetch::FetchProgress for ProgressLine {
         let times = |count| counted(count, "time", "times");
         let windows = self.windows.load(Ordering::Relaxed);
         if windows > 1 {
-            self.bar
-                .set_message(format!("waiting for {windows} windows, checked {}", times(all)));
+            self.bar.set_message(format!(
+                "the server is preparing {windows} reports (checked {})",
+                times(all)
+            ));
             return;
         }
         let job = self.job.lock().ok().and_then(|job| job.clone());
@@ -130,7 +132,7 @@ impl fetch::FetchProgress for ProgressLine {
     }
 }
 
-impl Observer for ProgressLine {
+impl RunObserver for ProgressLine {
     fn parsed(&self, events: u64, rejected: u64) {
         let rejected = if rejected > 0 {
             format!(", {}", counted(rejected, "row rejected", "rows rejected"))
@@ -168,7 +170,7 @@ impl Observer for ProgressLine {
             }
             _ => String::new(),
         };
-        let text = format!("{done} of {of} windows done{left}");
+        let text = format!("{done} of {of} periods done{left}");
         crate::error::note(&text, &self.talk);
     }
 

@@ -1,4 +1,4 @@
-//! What a run leaves behind for scripts: its summary, however it ends. An [`Account`] is opened before anything else and
+//! What a run leaves behind for scripts: its summary, however it ends. A [`RunAccount`] is opened before anything else and
 //! closed with the result; what is known of the run by then stands in it. Where a signal ends the process at once, it is
 //! written on the way out.
 
@@ -21,25 +21,25 @@ use crate::log;
 use crate::render::screen;
 use run::Summary;
 
-/// What a new file may be used for, less the process's mask: whoever watches the runs reads it.
+/// The mode of a new file, less the process's mask: whoever watches the runs reads it.
 const MODE: u32 = 0o666;
 
 /// The summary of a run while it is under way.
 #[derive(Clone)]
-pub struct Account {
+pub struct RunAccount {
     begun: Instant,
     summary: Arc<Mutex<Summary>>,
     /// Taken by whoever writes.
-    target: Arc<Mutex<Option<Target>>>,
+    target: Arc<Mutex<Option<SummaryTarget>>>,
 }
 
-impl Account {
+impl RunAccount {
     /// Of a run with these arguments. What a file holds stays until there is a summary.
     ///
     /// # Errors
     ///
     /// Where what `--summary` names cannot be written.
-    pub fn open(args: &RunArgs) -> Result<Account, CliError> {
+    pub fn open(args: &RunArgs) -> Result<RunAccount, CliError> {
         let parameters = args.report.parameters.iter();
         let parameters = parameters.filter_map(|text| text.split_once('='));
         let mut summary = Summary::default();
@@ -55,13 +55,13 @@ impl Account {
             about.report = Some(summary.plugin.name.clone());
             about.connection.clone_from(&args.remote.connection);
         });
-        let target = args.summary.as_deref().map(Target::open).transpose()?;
-        Ok(Account::of(summary, target))
+        let target = args.summary.as_deref().map(SummaryTarget::open).transpose()?;
+        Ok(RunAccount::of(summary, target))
     }
 
     /// Of a run whose arguments make no sense as a whole: what can be read of them, where they name a place for the summary
     /// of a run.
-    pub fn of_refused(arguments: &[OsString]) -> Option<Account> {
+    pub fn of_refused(arguments: &[OsString]) -> Option<RunAccount> {
         let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
         let command = words.iter().position(|word| matches!(*word, "run" | "backfill"))?;
         let named = typed(&words, "--summary")?;
@@ -75,11 +75,11 @@ impl Account {
         summary.connection = typed(&words, "--connection").unwrap_or_default().to_owned();
         let parameters = all_typed(&words, "--param").filter_map(|text| text.split_once('='));
         summary.parameters = parameters.map(owned).collect();
-        Some(Account::of(summary, Some(Target::open(named).ok()?)))
+        Some(RunAccount::of(summary, Some(SummaryTarget::open(named).ok()?)))
     }
 
-    fn of(summary: Summary, target: Option<Target>) -> Account {
-        Account {
+    fn of(summary: Summary, target: Option<SummaryTarget>) -> RunAccount {
+        RunAccount {
             begun: Instant::now(),
             summary: Arc::new(Mutex::new(summary)),
             target: Arc::new(Mutex::new(target)),
@@ -110,7 +110,7 @@ impl Account {
             Err(error) => return result.and(Err(CliError::new(Exit::Internal, error.to_string()))),
         };
         match (target, result) {
-            (Target::Stderr, Err(failure)) => {
+            (SummaryTarget::Stderr, Err(failure)) => {
                 let after = Some(line);
                 Err(CliError { after, ..failure })
             }
@@ -127,7 +127,7 @@ impl Account {
         }
     }
 
-    fn take(&self) -> Option<Target> {
+    fn take(&self) -> Option<SummaryTarget> {
         self.target.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -174,8 +174,8 @@ fn all_typed<'a>(words: &[&'a str], option: &str) -> impl Iterator<Item = &'a st
     values.filter(|value| *value == "-" || !value.is_empty() && !value.starts_with('-'))
 }
 
-/// What `--summary` names.
-enum Target {
+/// The place that `--summary` names.
+enum SummaryTarget {
     /// The last line of stderr.
     Stderr,
     /// A file that takes its name once it is whole.
@@ -186,15 +186,15 @@ enum Target {
     Special(PathBuf),
 }
 
-impl Target {
-    fn open(named: &str) -> Result<Target, CliError> {
+impl SummaryTarget {
+    fn open(named: &str) -> Result<SummaryTarget, CliError> {
         if named == "-" {
-            return Ok(Target::Stderr);
+            return Ok(SummaryTarget::Stderr);
         }
         let path = PathBuf::from(named);
         let found = std::fs::metadata(&path);
         if found.as_ref().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Ok(Target::Special(path));
+            return Ok(SummaryTarget::Special(path));
         }
         let refused = |error: io::Error| {
             unwritable(Exit::Usage, &path, &error).hint("--summary names a file in a folder that exists, or -")
@@ -207,9 +207,9 @@ impl Target {
         // A file that may not be written is not written, though its folder would let it be replaced.
         let there = OpenOptions::new().write(true).open(&path);
         match (there, Fresh::beside(&path)) {
-            (Ok(file), Err(_)) => Ok(Target::InPlace { path, file }),
+            (Ok(file), Err(_)) => Ok(SummaryTarget::InPlace { path, file }),
             (Err(error), _) if error.kind() != io::ErrorKind::NotFound => Err(refused(error)),
-            (_, Ok(_)) => Ok(Target::Whole(path)),
+            (_, Ok(_)) => Ok(SummaryTarget::Whole(path)),
             (Err(_), Err(error)) => Err(refused(error)),
         }
     }
@@ -217,16 +217,16 @@ impl Target {
     fn write(self, line: &str) -> Result<(), CliError> {
         let line = line.as_bytes();
         let (path, written) = match self {
-            Target::Stderr => (PathBuf::from("-"), screen::Stderr.write_all(line)),
-            Target::Whole(path) => {
+            SummaryTarget::Stderr => (PathBuf::from("-"), screen::Stderr.write_all(line)),
+            SummaryTarget::Whole(path) => {
                 let written = replace(&path, line);
                 (path, written)
             }
-            Target::InPlace { path, mut file } => {
+            SummaryTarget::InPlace { path, mut file } => {
                 let written = file.set_len(0).and_then(|()| file.write_all(line));
                 (path, written)
             }
-            Target::Special(path) => {
+            SummaryTarget::Special(path) => {
                 let opened = OpenOptions::new().write(true).open(&path);
                 (path, opened.and_then(|mut file| file.write_all(line)))
             }
@@ -294,7 +294,7 @@ mod tests {
         std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink("s.json", &link).unwrap();
         let before = File::open(&path).unwrap();
-        let target = Target::open(link.to_str().unwrap()).unwrap();
+        let target = SummaryTarget::open(link.to_str().unwrap()).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"before");
         target.write("after").unwrap();
         assert_eq!(std::fs::read(&link).unwrap(), b"after");

@@ -36,18 +36,18 @@ pub enum RunError {
         name: String,
     },
     /// A window's document is lost, and the server no longer has all of its period.
-    #[error("a document is lost that the server can no longer give in full: its window is given up")]
+    #[error("a spooled document is lost, and the server can no longer give all of it: its period is given up")]
     Gone,
     /// The watermark lies in the future, so nothing would be due for long.
     #[error(
-        "{report} of {connection} is marked complete up to {watermark}, but by this machine's clock it is only {now}"
+        "{report} @ {connection} is marked complete up to {watermark}, but by this machine's clock it is only {now}"
     )]
     Ahead {
         /// The report's name.
         report: String,
         /// The connection's name.
         connection: String,
-        /// What names the stream on the command line.
+        /// The arguments that name the stream on the command line.
         arguments: String,
         /// The watermark.
         watermark: Timestamp,
@@ -56,7 +56,7 @@ pub enum RunError {
     },
     /// The server no longer had periods that were never collected.
     #[error(
-        "{report} of {connection}: data is lost: {} was never collected, and the server no longer has it",
+        "DATA LOST: {report} @ {connection}: {} was never collected, and the server has deleted it",
         periods(gaps)
     )]
     Gap {
@@ -83,8 +83,8 @@ pub enum RunError {
     },
     /// Events of a required sink were neither delivered nor set aside.
     #[error(
-        "sink {name}: {} neither delivered nor kept as dead letters: {reason}",
-        counted(.events, "event is", "events are")
+        "sink {name}: {} neither delivered nor stored: {reason}; the period stays open",
+        counted(.events, "event was", "events were")
     )]
     Undelivered {
         /// The sink's name.
@@ -101,17 +101,10 @@ pub enum RunError {
         sinks: Vec<Loss>,
     },
     /// Everything was delivered but for dead letters of required sinks.
-    #[error(
-        "{} not delivered and kept as {} of {}",
-        counted(.events, "event was", "events were"),
-        if *.events == 1 { "a dead letter" } else { "dead letters" },
-        sinks.join(", ")
-    )]
+    #[error("{}", dead_lettered(sinks))]
     DeadLettered {
-        /// The sinks.
-        sinks: Vec<String>,
-        /// How many.
-        events: u64,
+        /// The sinks, and how many events of each.
+        sinks: Vec<(String, u64)>,
     },
     /// Too many rows of a document are no events: it does not count as delivered.
     #[error(transparent)]
@@ -138,7 +131,7 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
-    /// What waits until its window is committed is as much as may.
+    /// As many bytes as may wait already for their windows to be committed.
     #[error(
         "{} has no room for a document of {more} bytes: what waits there to be delivered has {bytes} bytes of {most} allowed",
         folder.display()
@@ -174,6 +167,18 @@ impl From<WorkerDied> for RunError {
     fn from(error: WorkerDied) -> RunError {
         RunError::Internal(error.to_string())
     }
+}
+
+/// Dead letters by sink, for people.
+fn dead_lettered(sinks: &[(String, u64)]) -> String {
+    let events = sinks.iter().map(|(_, events)| events).sum::<u64>();
+    let each: Vec<_> = sinks.iter().map(|(name, events)| format!("{name} {events}")).collect();
+    let told = counted(
+        events,
+        "event was not delivered and is kept as a dead letter",
+        "events were not delivered and are kept as dead letters",
+    );
+    format!("{told}: {}", each.join(", "))
 }
 
 /// Periods for people.

@@ -7,7 +7,6 @@
 //! With [`LedgerOptions`], a run may be cut short at any instant, and the next one carries on. Without, it is a run of one window
 //! over a ledger that is forgotten when the process ends.
 
-mod again;
 #[cfg(test)]
 mod calendar;
 mod error;
@@ -20,6 +19,7 @@ mod memory;
 mod observer;
 mod pipeline;
 pub mod probe;
+mod redelivery;
 mod report;
 mod retention;
 pub mod route;
@@ -32,13 +32,13 @@ mod summary;
 mod window;
 mod windows;
 
-pub use again::Again;
 pub use error::RunError;
 pub use fan_out::{Loss, RunSink, WhenDown};
 pub use fetching::Fetch;
-pub use observer::{Observer, SinkProgress};
+pub use observer::{RunObserver, SinkProgress};
 pub use pipeline::{MaxRejected, Rejects, Reread, RereadError, TooManyRejected, reread, reread_together};
-pub use report::{Parser, Report};
+pub use redelivery::Redelivery;
+pub use report::{DocumentParser, Report};
 pub use retention::{kept, oldest};
 pub use run::Run;
 pub use stream_ledger::{DurableChange, StreamFacts, StreamLedger};

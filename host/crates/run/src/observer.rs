@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How far a sink is.
+/// The progress of one sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkProgress {
     /// The sink's name.
@@ -14,7 +14,7 @@ pub struct SinkProgress {
 }
 
 /// Listens to the course of a run. All methods may be called from any thread and must return at once.
-pub trait Observer: Send + Sync {
+pub trait RunObserver: Send + Sync {
     /// So many events and rejected rows have come out of the parser in all.
     fn parsed(&self, _events: u64, _rejected: u64) {}
     /// How far each sink is, while there is more than one or they are all that is left to wait for.

@@ -5,7 +5,7 @@ use sandbox::{PluginError, ReportPlugin, Usage};
 
 /// A report: plans fetches and reads the documents that come of them. Calls block, and may take as long as a plugin may run.
 pub trait Report: Send + Sync {
-    /// What to fetch for a request, in the order of the events. The same request gives the same plan.
+    /// The fetches for a request, in the order of the events. The same request gives the same plan.
     ///
     /// # Errors
     ///
@@ -17,11 +17,11 @@ pub trait Report: Send + Sync {
     /// # Errors
     ///
     /// Where the plugin cannot be started.
-    fn parser(&self, document: sandbox::Document) -> Result<Box<dyn Parser>, PluginError>;
+    fn parser(&self, document: sandbox::Document) -> Result<Box<dyn DocumentParser>, PluginError>;
 }
 
 /// Reads one document, chunk by chunk. Calls block.
-pub trait Parser: Send {
+pub trait DocumentParser: Send {
     /// Takes events that nobody needs any more; those of the next answer may come in their place.
     fn reuse(&mut self, _events: Vec<Event>) {}
 
@@ -36,10 +36,10 @@ pub trait Parser: Send {
     ///
     /// # Errors
     ///
-    /// As [`push`](Parser::push).
+    /// As [`push`](DocumentParser::push).
     fn finish(&mut self) -> Result<Batch, PluginError>;
 
-    /// What the parser used so far.
+    /// The parser's use of time and memory so far.
     fn usage(&self) -> Usage {
         Usage::default()
     }
@@ -51,12 +51,12 @@ impl Report for ReportPlugin {
         ReportPlugin::plan(&mut self.clone(), request)
     }
 
-    fn parser(&self, document: sandbox::Document) -> Result<Box<dyn Parser>, PluginError> {
+    fn parser(&self, document: sandbox::Document) -> Result<Box<dyn DocumentParser>, PluginError> {
         Ok(Box::new(ReportPlugin::parser(self, document)?))
     }
 }
 
-impl Parser for sandbox::Parser {
+impl DocumentParser for sandbox::Parser {
     fn reuse(&mut self, events: Vec<Event>) {
         sandbox::Parser::reuse(self, events);
     }

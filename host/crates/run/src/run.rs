@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fan_out::RunSink;
 use crate::fetching::Fetch;
-use crate::observer::Observer;
+use crate::observer::RunObserver;
 use crate::pipeline::Rejects;
 use crate::report::Report;
 use crate::route::Router;
@@ -22,9 +22,9 @@ pub struct Run {
     pub report: Arc<dyn Report>,
     /// SHA-256 of its component, hexadecimal.
     pub plugin_sha256: String,
-    /// What the plugin said it is.
+    /// The plugin's account of itself.
     pub description: sandbox::Description,
-    /// What is asked of it.
+    /// The request to the plugin.
     pub request: sandbox::Request,
     /// The period, as the summary shows it.
     pub window: Window,
@@ -34,14 +34,14 @@ pub struct Run {
     pub outlets: Vec<RunSink>,
     /// Which of them where.
     pub router: Router,
-    /// What is true of all events.
+    /// The facts that all events share.
     pub provenance: Arc<Provenance>,
     /// Told about the course of the run.
-    pub observer: Arc<dyn Observer>,
+    pub observer: Arc<dyn RunObserver>,
     /// Cancelled when the run shall stop.
     pub stop: CancellationToken,
     /// Where progress is kept, if it is.
     pub keeping: Option<LedgerOptions>,
-    /// What becomes of rows that are no events.
+    /// The fate of rows that are no events.
     pub rejects: Rejects,
 }

@@ -13,7 +13,7 @@ const ENDING: Duration = Duration::from_secs(2);
 /// How long a run that is told to stop waits for the answers to requests that create jobs.
 const SUBMITTING: Duration = Duration::from_millis(1500);
 
-/// What a run heeds that may be told to stop.
+/// The signal that tells a run to stop, and the gate that it heeds before it does.
 pub(crate) struct StopSignal {
     /// Cancelled when the run shall stop.
     stop: CancellationToken,

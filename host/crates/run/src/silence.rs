@@ -20,7 +20,7 @@ pub(super) fn watched(record: &Record) -> Option<Window> {
     Some(Window { from, to })
 }
 
-/// What to tell the user where the end of the window holds no event for suspiciously long.
+/// The warning for the user where the end of the window holds no event for suspiciously long.
 pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> {
     let last = last_event.and_then(|time| Timestamp::from_millisecond(time).ok());
     if window.to.duration_since(last.unwrap_or(window.from)) < SUSPICIOUS {

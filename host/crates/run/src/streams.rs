@@ -18,7 +18,7 @@ const NOT_CHOOSING: [(&str, &[&str]); 4] = [
 pub struct FoundStream {
     /// The stream.
     pub stream: Stream,
-    /// What is known of it.
+    /// The stream's record, where there is one.
     pub record: Option<Record>,
     /// Other streams of the same report and connection.
     pub siblings: Vec<Stream>,

@@ -27,7 +27,7 @@ pub struct Summary {
     pub connection: String,
     /// The plugin's parameters, by name.
     pub parameters: Vec<(String, String)>,
-    /// What was asked for, half open, UTC; absent where the run ended before it was known.
+    /// The period that was asked for, half open, UTC; absent where the run ended before it was known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowSummary>,
     /// Events that came out of the parser.
@@ -46,10 +46,10 @@ pub struct Summary {
     pub sinks: Vec<SinkSummary>,
     /// The exchange with the server.
     pub remote: RemoteSummary,
-    /// What was kept; absent without a ledger.
+    /// The ledger's part; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerSummary>,
-    /// What the plugin used.
+    /// The plugin's use of time and memory.
     pub usage: UsageSummary,
     /// From start to end, in ms.
     pub duration_ms: u64,
@@ -60,7 +60,7 @@ pub struct Summary {
     /// The error's text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What to do about it.
+    /// The advice for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -68,10 +68,10 @@ pub struct Summary {
 /// Which plugin ran.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PluginSummary {
-    /// Its name; where it could not be loaded, what was typed.
+    /// The plugin's name; where it could not be loaded, the name that was typed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Its version; absent where it could not be loaded.
+    /// The plugin's version; absent where it could not be loaded.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// SHA-256 of the component, hexadecimal; absent where it could not be loaded.
@@ -88,12 +88,12 @@ pub struct WindowSummary {
     pub to: Timestamp,
 }
 
-/// What a sink took.
+/// The counts of one sink.
 #[derive(Debug, Clone, Serialize)]
 pub struct SinkSummary {
-    /// Its name.
+    /// The sink's name.
     pub name: String,
-    /// Whether the run is done only once it has answered for every event; what one that is not leaves `undelivered` is lost.
+    /// True where the run is done only once the sink has answered for every event; events that another leaves `undelivered` are lost.
     pub required: bool,
     /// Events it has acknowledged.
     pub delivered: u64,
@@ -105,7 +105,7 @@ pub struct SinkSummary {
     pub dead_lettered: u64,
     /// Events neither acknowledged nor set aside.
     pub undelivered: u64,
-    /// What happens where a batch is delivered twice.
+    /// The sink's promise for a batch that is delivered twice.
     pub guarantee: Guarantee,
 }
 
@@ -125,7 +125,7 @@ pub struct RemoteSummary {
     pub job: Option<String>,
 }
 
-/// What a run did with the ledger.
+/// The windows and the progress of a run with a ledger.
 #[derive(Debug, Clone, Serialize)]
 pub struct LedgerSummary {
     /// Windows worked on.
@@ -157,7 +157,7 @@ pub struct GapSummary {
     pub to: Timestamp,
 }
 
-/// What the plugin used.
+/// The plugin's use of time and memory.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct UsageSummary {
     /// Time inside the guest, in ms.
@@ -172,7 +172,7 @@ pub struct UsageSummary {
 }
 
 impl Pipeline {
-    /// What the run did, after so long.
+    /// The summary of the run, which took so long.
     pub(crate) fn summary(self, duration: Duration) -> Summary {
         let Pipeline {
             run,

@@ -26,30 +26,30 @@ pub enum WindowError {
     Bound {
         /// The option.
         option: &'static str,
-        /// What was typed.
+        /// The text that was typed.
         text: String,
     },
-    /// It ends before it begins, or at once.
+    /// The period ends before it begins, or at once.
     #[error("the period ends before it begins: at {to}, and begins at {from}")]
     Empty {
-        /// Its beginning.
+        /// The period's beginning.
         from: Timestamp,
-        /// Its end.
+        /// The period's end.
         to: Timestamp,
     },
     /// Nothing can have happened in it yet.
     #[error("the period begins at {from}, which lies in the future")]
     Future {
-        /// Its beginning.
+        /// The period's beginning.
         from: Timestamp,
     },
-    /// It leaves the calendar.
+    /// The period leaves the calendar.
     #[error("the period is out of range")]
     OutOfRange,
 }
 
 impl WindowError {
-    /// What to do about it.
+    /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             WindowError::Bound { .. } => Some("for example --from 2026-11-01 --to 2026-11-07, or --since 7d".into()),
@@ -86,7 +86,7 @@ impl Bound {
     }
 }
 
-/// What the user asks for.
+/// The period that the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {
     /// The current UTC day so far.

@@ -11,7 +11,7 @@ use run::Window;
 
 use crate::SetupError;
 
-/// What a run asked, as the notes of a recording hold it.
+/// The questions of a run, as the notes of a recording hold it.
 #[derive(Debug, Clone)]
 pub struct RecordedRun {
     /// The connection's name: part of the derived ids.

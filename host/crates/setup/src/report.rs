@@ -27,7 +27,7 @@ pub struct ReportChoice {
     pub parameters: Vec<String>,
     /// The clock, where it is not this machine's.
     pub clock: Option<Timestamp>,
-    /// What was asked in the run that was recorded: it takes the place of period, parameters and clock.
+    /// The recorded run to ask the same as: it takes the place of period, parameters and clock.
     pub recorded: Option<RecordedRun>,
     /// The run's name, where it has one already.
     pub run_id: Option<String>,
@@ -68,7 +68,7 @@ impl PreparedReport {
         });
     }
 
-    /// What is true of all events of a run that asks a server with these settings.
+    /// The facts that all events of a run share which asks a server with these settings.
     pub fn provenance(&self, settings: &Settings) -> Provenance {
         let product = match self.description.connection {
             ConnectionKind::Epm => Product::EpmCloud,
@@ -79,7 +79,7 @@ impl PreparedReport {
         Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())
     }
 
-    /// What a recording has to know of a run with these settings, so that a run from it asks the same.
+    /// The notes that a recording has to hold of a run with these settings, so that a run from it asks the same.
     pub fn to_be_recorded(&self, settings: &Settings) -> RecordedRun {
         RecordedRun {
             connection: settings.name.clone(),

@@ -41,7 +41,7 @@ const WINDOWS_AHEAD: u16 = 4;
 pub struct LedgerChoice<'a> {
     /// The file.
     pub path: PathBuf,
-    /// Whether somebody named the file, and so said that the run counts whatever sinks it delivers to.
+    /// True where somebody named the file, and so said that the run counts whatever sinks it delivers to.
     pub named: bool,
     /// The sinks that were named; where there are none, the routes say where events go.
     pub sinks: &'a [String],
@@ -295,7 +295,7 @@ fn collected_for(record: Record) -> Option<Vec<String>> {
     sinks.iter().any(|sink| sink != STDOUT).then_some(sinks)
 }
 
-/// Whether all of these sinks are named.
+/// Says whether all of these sinks are named.
 pub fn serves(named: &[String], sinks: &[String]) -> bool {
     sinks.iter().all(|sink| named.contains(sink))
 }

@@ -71,7 +71,10 @@ pub async fn rewind(args: &RewindArgs) -> Result<(), CliError> {
             .hint("a stream goes back only; `host run` takes it on"));
         };
         rewound(record, to);
-        Ok(format!("{} goes on from {to} instead of {watermark}.\n", record.stream))
+        Ok(format!(
+            "{} continues from {to} instead of {watermark}.\n",
+            record.stream
+        ))
     })
     .await
 }
@@ -144,7 +147,7 @@ pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
     ledger.swap(&new.key(), None, record.encode()?).await?;
     record.stream = old.clone();
     forget(&ledger, &document, &record).await?;
-    let text = format!("{old} is {new} from now on, goes on from where it was, and its events keep their ids.\n");
+    let text = format!("{old} is {new} from now on: it continues from where it was, and its events keep their ids.\n");
     print(text.as_bytes())
 }
 

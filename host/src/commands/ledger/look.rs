@@ -10,13 +10,13 @@ use base::database;
 use setup::config::{Config, nearest};
 use setup::run_ledger;
 
-/// What there is in a ledger.
+/// A ledger and its streams.
 pub struct LedgerLook {
     /// The file that was looked at.
     pub file: PathBuf,
     /// The ledger, where there is one: looking at none makes none.
     pub ledger: Option<SqliteLedger>,
-    /// Its streams, in the order of their names.
+    /// The streams, in the order of their names.
     pub streams: Vec<(Document, Record)>,
 }
 

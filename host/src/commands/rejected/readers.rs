@@ -19,7 +19,7 @@ pub struct Readers {
     pub loaded: HashMap<String, (ReportPlugin, PluginIdentity)>,
 }
 
-/// What a plugin makes of rejected rows.
+/// Rejected rows, read again.
 pub struct RowsRead {
     /// The rows that can be read now, by number, with their events.
     pub events: Vec<(i64, Vec<Event>)>,

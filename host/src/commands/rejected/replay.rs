@@ -11,7 +11,7 @@ use crate::render::print;
 use crate::stop::Shutdown;
 use ::rejected::{RejectedRow, RejectedSelection};
 use ::run::route::Router;
-use ::run::{Again, Observer, RunError};
+use ::run::{Redelivery, RunError, RunObserver};
 use base::counted::counted;
 use event::{Event, Provenance};
 use setup::config::{Config, SinkKind, Transport};
@@ -30,7 +30,7 @@ pub struct ReplayOptions {
 }
 
 /// A replay under way, and what came of it so far.
-struct Replay {
+struct RejectedReplay {
     rows: SelectedRows,
     options: ReplayOptions,
     /// None while rows are read.
@@ -47,7 +47,7 @@ struct Replay {
     said: BTreeSet<String>,
     /// The first thing that went wrong.
     failed: Option<CliError>,
-    /// Whether events went to standard output, so that nothing else may.
+    /// True where events went to standard output, so that nothing else may.
     data: bool,
 }
 
@@ -64,7 +64,7 @@ pub async fn replay(
         plugin: options.plugin.clone(),
         loaded: HashMap::new(),
     };
-    let mut replay = Replay {
+    let mut replay = RejectedReplay {
         rows,
         options,
         readers: Some(readers),
@@ -127,7 +127,7 @@ fn by_origin(mut batch: Vec<RejectedRow>) -> Vec<Vec<RejectedRow>> {
     groups
 }
 
-impl Replay {
+impl RejectedReplay {
     /// Reads rows of one plugin and one origin again, and delivers their events. Where that fails, says how many rows stay.
     async fn deliver(&mut self, group: Vec<RejectedRow>) -> Result<(), (CliError, u64)> {
         let all = group.len() as u64;
@@ -163,7 +163,7 @@ impl Replay {
         let events: Vec<Event> = events.into_iter().flatten().collect();
         let delivered = events.len() as u64;
         self.data |= writes_to_stdout(&self.rows.config, &opened);
-        let mut again = Again::start(opened.outlets, opened.router, provenance);
+        let mut again = Redelivery::start(opened.outlets, opened.router, provenance);
         again.send(events).await;
         let settled = again.finish(&Silent).await;
         let lettered = match settled {
@@ -223,7 +223,7 @@ impl Replay {
         Ok(opening.await??)
     }
 
-    /// Whether a replay of rows of a stream only looks, and the rows stay: as a run, where it delivers to other sinks than those
+    /// Says whether a replay of rows of a stream only looks, and the rows stay: as a run, where it delivers to other sinks than those
     /// that the stream is collected for.
     async fn looks(
         &mut self,
@@ -253,7 +253,15 @@ impl Replay {
 
     /// Says what came of it.
     fn tell(self, stop: &Shutdown, talk: &OutputOptions) -> Result<(), CliError> {
-        let said = format!("{} delivered, {} still rejected", self.delivered, self.kept);
+        let vain = self.kept.saturating_sub(self.unrouted + self.looked_at);
+        // Said once: an error says it where there is nothing worse to say.
+        let is_error = self.failed.is_none() && !stop.token.is_cancelled() && (vain > 0 || self.unrouted > 0);
+        let kept = match self.kept {
+            0 => String::new(),
+            _ if is_error => String::new(),
+            kept => format!(", {}", counted(kept, "row stays", "rows stay")),
+        };
+        let said = format!("Replay: {} delivered{kept}.", self.delivered);
         match self.data {
             true => note(&said, talk),
             false => print((said + "\n").as_bytes())?,
@@ -261,12 +269,15 @@ impl Replay {
         if stop.token.is_cancelled() {
             return Err(stop.failure());
         }
-        let vain = self.kept.saturating_sub(self.unrouted + self.looked_at);
         match self.failed {
             Some(failure) => Err(failure),
             None if vain > 0 => Err(CliError::new(
                 Exit::Partial,
-                counted(vain, "row is still rejected", "rows are still rejected"),
+                counted(
+                    vain,
+                    "row was rejected again and is kept",
+                    "rows were rejected again and are kept",
+                ),
             )
             .hint("`host rejected list` says why")),
             None if self.unrouted > 0 => Err(CliError::new(
@@ -293,7 +304,7 @@ pub fn check_destination(config: &Config, sinks: &[String]) -> Result<(), CliErr
     }
 }
 
-/// Whether every one of these events goes to some sink.
+/// Says whether every one of these events goes to some sink.
 fn are_routed(router: &mut Router, events: &[Event], provenance: &Provenance, sinks: usize) -> bool {
     let mut chosen = Vec::new();
     events.iter().all(|event| {
@@ -302,7 +313,7 @@ fn are_routed(router: &mut Router, events: &[Event], provenance: &Provenance, si
     })
 }
 
-/// Whether one of the sinks is standard output.
+/// Says whether one of the sinks is standard output.
 fn writes_to_stdout(config: &Config, opened: &OpenedSinks) -> bool {
     opened.outlets.iter().any(|outlet| {
         let name = outlet.delivery.name();
@@ -320,4 +331,4 @@ fn writes_to_stdout(config: &Config, opened: &OpenedSinks) -> bool {
 /// Nobody watches.
 struct Silent;
 
-impl Observer for Silent {}
+impl RunObserver for Silent {}

@@ -139,7 +139,7 @@ pub fn selection(rows: &RejectedRowArgs, numbers: &[i64]) -> RejectedSelection {
     }
 }
 
-/// What to do about rows that were collected from elsewhere.
+/// The advice about rows that were collected from elsewhere.
 const ELSEWHERE: &str =
     "use the configuration whose connection leads there (--config), or, if the server has moved, --any-source";
 

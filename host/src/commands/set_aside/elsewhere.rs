@@ -4,14 +4,14 @@ use super::store::SetAsideStore;
 use crate::error::{CliError, Exit};
 use base::counted::counted;
 
-/// What of a selection belongs to another receiver or server than the configuration's.
+/// The part of a selection that belongs to another receiver or server than the configuration's.
 pub struct Elsewhere {
     count: u64,
     /// A line for each place.
     lines: Vec<String>,
     /// How one that stays is told, and several.
     stays: [&'static str; 2],
-    /// What to do about them.
+    /// The advice about them.
     advice: &'static str,
 }
 

@@ -21,7 +21,7 @@ pub struct Listing {
     pub limit: Option<usize>,
     /// For programs, and all of them.
     pub json: bool,
-    /// Whether the process exits with 8 where there are any.
+    /// True where the process exits with 8 where there are any.
     pub exit_code: bool,
 }
 

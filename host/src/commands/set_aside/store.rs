@@ -13,7 +13,7 @@ pub trait SetAsideStore {
     /// Which of them are meant.
     type Selection;
 
-    /// What one of them is called.
+    /// The name of one of them.
     const ONE: &'static str;
     /// The command that shows what there is.
     const LIST: &'static str;

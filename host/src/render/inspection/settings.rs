@@ -15,7 +15,7 @@ const CELL_CHARS: usize = 40;
 const DESCRIPTION_CHARS: usize = 200;
 
 /// One setting: name, type, default, whether it must be given, description.
-type Row = [String; 5];
+type SettingRow = [String; 5];
 
 /// The lines of the table, a heading first; without settings, one line that says so.
 pub fn table(schema: &Value) -> Vec<String> {
@@ -35,7 +35,7 @@ pub fn table(schema: &Value) -> Vec<String> {
     lines
 }
 
-fn line(row: &Row, rows: &[Row]) -> String {
+fn line(row: &SettingRow, rows: &[SettingRow]) -> String {
     let mut line = String::new();
     for (column, cell) in row.iter().enumerate() {
         let widest = rows
@@ -50,7 +50,7 @@ fn line(row: &Row, rows: &[Row]) -> String {
     line
 }
 
-fn collect(schema: &Value, prefix: &str, depth: usize, rows: &mut Vec<Row>) {
+fn collect(schema: &Value, prefix: &str, depth: usize, rows: &mut Vec<SettingRow>) {
     let required = schema.get("required").and_then(Value::as_array);
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, about) in properties.into_iter().flatten() {

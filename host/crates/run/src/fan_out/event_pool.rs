@@ -29,7 +29,7 @@ impl EventPool {
         }
     }
 
-    /// Those given first: so each is filled again before long, and gives up what it no longer needs.
+    /// The events given first: so each is filled again before long, and gives up what it no longer needs.
     pub(crate) fn take(&self) -> Option<Vec<Event>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }

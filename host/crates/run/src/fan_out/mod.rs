@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::observer::{Observer, SinkProgress};
+use crate::observer::{RunObserver, SinkProgress};
 use crate::route::Router;
 use crate::stream_ledger::{Checkpoint, SharedCheckpoint, StreamLedger};
 use event::{Event, Provenance};
@@ -36,9 +36,9 @@ const QUEUE: usize = 8;
 pub struct RunSink {
     /// The sink with its retries.
     pub delivery: Delivery,
-    /// Whether the run is done only once it has answered for every event.
+    /// True where the run is done only once the sink has answered for every event.
     pub required: bool,
-    /// What becomes of its events while it is down; none leaves that to the run.
+    /// The fate of the sink's events while it is down; none leaves that to the run.
     pub when_down: Option<WhenDown>,
 }
 
@@ -72,12 +72,12 @@ struct SinkWorker {
     /// Of these, those that it answered for in a run that was cut short.
     before: Arc<AtomicU64>,
     queue: Option<mpsc::Sender<SinkCommand>>,
-    /// Whether it keeps how far it is, so that the answer to the batch under way is worth waiting for.
+    /// True where the sink's progress is kept, so that the answer to the batch under way is worth waiting for.
     marked: bool,
     task: Option<AbortOnDropHandle<(Delivery, Result<(), SinkWorkerError>)>>,
 }
 
-/// Whether required sinks have answered for all events of a window.
+/// The answers of required sinks for the events of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlushOutcome {
     /// All of them, durably.
@@ -88,7 +88,7 @@ pub(crate) enum FlushOutcome {
     Failed,
 }
 
-/// What became of a sink.
+/// The end of a sink.
 pub(crate) struct SinkOutcome {
     pub(crate) name: String,
     pub(crate) required: bool,
@@ -98,7 +98,7 @@ pub(crate) struct SinkOutcome {
 }
 
 /// A sink's counts, for the summary.
-pub(crate) struct Count {
+pub(crate) struct SinkCounts {
     pub(crate) name: String,
     pub(crate) required: bool,
     pub(crate) guarantee: Guarantee,
@@ -252,7 +252,7 @@ impl FanOut {
         self.used.clone()
     }
 
-    /// What each sink gets of the events; none means all of them, which costs no copy.
+    /// The share of the events that each sink gets; none means all of them, which costs no copy.
     fn shares(&mut self, events: &[Event]) -> Vec<Option<Vec<Event>>> {
         let sinks = self.lanes.len();
         if matches!(self.router, Router::All) {
@@ -277,12 +277,12 @@ impl FanOut {
         (0..sinks).map(share).collect()
     }
 
-    /// Whether no sink takes any more events.
+    /// Says whether no sink takes any more events.
     pub(crate) fn is_over(&self) -> bool {
         self.lanes.iter().all(|lane| lane.queue.is_none())
     }
 
-    /// Whether there is more than one sink.
+    /// Says whether there is more than one sink.
     pub(crate) fn several(&self) -> bool {
         self.lanes.len() > 1
     }
@@ -298,7 +298,7 @@ impl FanOut {
     }
 
     /// Tells every sink to complete, and waits until all have.
-    pub(crate) async fn close(&mut self, observer: &dyn Observer) -> Vec<SinkOutcome> {
+    pub(crate) async fn close(&mut self, observer: &dyn RunObserver) -> Vec<SinkOutcome> {
         for lane in &mut self.lanes {
             if let Some(queue) = lane.queue.take() {
                 // A full queue must not keep the others from completing. Its task may have ended, and says why below.
@@ -355,7 +355,7 @@ impl FanOut {
         futures_util::future::join_all(ended).await;
     }
 
-    /// What sinks that are not required could neither deliver nor set aside so far.
+    /// Events that sinks which are not required could neither deliver nor set aside so far.
     pub(crate) fn losses(&self) -> impl Iterator<Item = Loss> {
         let lost = |lane: &&SinkWorker| !lane.required && lane.tally.undelivered() > 0;
         self.lanes.iter().filter(lost).map(|lane| Loss {
@@ -370,12 +370,12 @@ impl FanOut {
         self.unrouted
     }
 
-    /// What has come of every sink's events so far.
-    pub(crate) fn counts(&self) -> Vec<Count> {
+    /// The counts of every sink so far.
+    pub(crate) fn counts(&self) -> Vec<SinkCounts> {
         let count = |lane: &SinkWorker| {
             let (delivered, dead_lettered) = (lane.tally.delivered(), lane.tally.dead_lettered());
             let before = lane.before.load(Ordering::Relaxed);
-            Count {
+            SinkCounts {
                 name: lane.name.clone(),
                 required: lane.required,
                 guarantee: lane.guarantee,

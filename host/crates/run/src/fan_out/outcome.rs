@@ -2,13 +2,13 @@
 
 use super::loss::Loss;
 use super::sink_worker::SinkWorkerError;
-use super::{Count, SinkOutcome};
+use super::{SinkCounts, SinkOutcome};
 use crate::RunError;
 use crate::stream_ledger::CheckpointError;
 use sink::{SinkError, in_one_line};
 
-/// What the endings of all sinks mean for the run.
-pub(crate) fn settled(endings: Vec<SinkOutcome>, counts: &[Count]) -> Result<(), RunError> {
+/// The result of a run whose sinks ended so.
+pub(crate) fn settled(endings: Vec<SinkOutcome>, counts: &[SinkCounts]) -> Result<(), RunError> {
     let mut closed = 0;
     let mut first = None;
     let mut dead = Vec::new();
@@ -56,7 +56,10 @@ pub(crate) fn settled(endings: Vec<SinkOutcome>, counts: &[Count]) -> Result<(),
                 },
             }),
             Some(error) => {
-                tracing::warn!("{}; it is not required, so the run goes on", in_one_line(&error));
+                tracing::warn!(
+                    "{}; this sink is not required, so the run continues",
+                    in_one_line(&error)
+                );
             }
             None if ending.required && count.dead_lettered > 0 => dead.push((ending.name, count.dead_lettered)),
             None => {}
@@ -71,10 +74,7 @@ pub(crate) fn settled(endings: Vec<SinkOutcome>, counts: &[Count]) -> Result<(),
     if sinks > 0 && closed == sinks {
         return Err(RunError::Closed);
     }
-    let dead = (!dead.is_empty()).then(|| RunError::DeadLettered {
-        events: dead.iter().map(|(_, events)| events).sum(),
-        sinks: dead.into_iter().map(|(name, _)| name).collect(),
-    });
+    let dead = (!dead.is_empty()).then_some(RunError::DeadLettered { sinks: dead });
     if lost.is_empty() {
         return dead.map_or(Ok(()), Err);
     }

@@ -11,7 +11,7 @@ use crate::stream_ledger::{CheckpointError, SharedCheckpoint};
 use event::Event;
 use sink::{Delivery, SinkError};
 
-/// What a sink's task is told.
+/// An order to a sink's task.
 pub(super) enum SinkCommand {
     /// A window begins; these are in flight.
     Begin(Arc<str>, Arc<BTreeSet<String>>),
@@ -28,16 +28,16 @@ pub(crate) enum SinkWorkerError {
     /// The sink is at its end.
     #[error(transparent)]
     Sink(SinkError),
-    /// Its progress is not what it was, or cannot be kept.
+    /// The sink's progress is not what it was, or cannot be kept.
     #[error(transparent)]
     Mark(#[from] CheckpointError),
-    /// It was given up between two batches.
+    /// The sink was given up between two batches.
     #[error("given up")]
     GivenUp,
 }
 
 impl From<SinkError> for SinkWorkerError {
-    /// What the mark said to the sink comes back as its own.
+    /// An error that the checkpoint gave to the sink comes back as its own.
     fn from(error: SinkError) -> Self {
         match error {
             SinkError::Journal { sink, source } => match source.downcast::<CheckpointError>() {
@@ -142,7 +142,7 @@ async fn settle(delivery: &mut Delivery, mark: Option<&SharedCheckpoint>) -> Res
     Ok(delivery.is_durable())
 }
 
-/// Whether nothing was lost on the way. After that, the next run delivers from there on.
+/// Says whether nothing was lost on the way. After that, the next run delivers from there on.
 fn is_clean(delivery: &Delivery) -> bool {
     delivery.tally().undelivered() == 0
 }

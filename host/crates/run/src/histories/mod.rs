@@ -24,12 +24,12 @@ use crate::RunError;
 use faulty_ledger::{FaultyLedger, FaultyLife};
 use ledger::memory::MemoryLedger;
 use ledger::{Ledger, Record, SqliteLedger, Stream};
-use process::{Left, Place};
+use process::{Left, ProcessPlace};
 use sandbox::Granularity;
 use script::{Ask, Damage, History, Process, Setting, SinkSetting, history};
-use server::Late;
+use server::LateAnswer;
 use sink::DeadLetters;
-use world::{DAY, HOUR, MINUTE, Occurrence, Seen, Shared, World, at, lock};
+use world::{DAY, EventTally, HOUR, MINUTE, Occurrence, Shared, World, at, lock};
 
 /// The lag of all runs, in ms.
 const LAG_MS: i64 = 15 * MINUTE;
@@ -39,7 +39,7 @@ const CLEAN: usize = 12;
 
 impl History {
     /// Lives it, to an end at which nothing is wrong any more; says what was not as it must be.
-    async fn live(&self, ledger: &dyn Fn() -> Arc<dyn Ledger>, folder: &Path) -> Result<Seen, String> {
+    async fn live(&self, ledger: &dyn Fn() -> Arc<dyn Ledger>, folder: &Path) -> Result<EventTally, String> {
         let spool = folder.join("spool");
         let mut world = World::new(
             self.setting.granularity,
@@ -89,11 +89,11 @@ impl History {
         &self,
         number: usize,
         run: &Process,
-        late: Option<Late>,
+        late: Option<LateAnswer>,
         ledger: Arc<dyn Ledger>,
         world: &Shared,
         spool: &Path,
-    ) -> (Option<Late>, Result<(), String>) {
+    ) -> (Option<LateAnswer>, Result<(), String>) {
         {
             let mut world = lock(world);
             world.truth += run.advance;
@@ -114,7 +114,7 @@ impl History {
             world: Arc::clone(world),
             glitch: Mutex::new(run.glitch),
         };
-        let place = Place {
+        let place = ProcessPlace {
             setting: &self.setting,
             life: life.clone(),
             world: Arc::clone(world),
@@ -144,7 +144,7 @@ impl History {
         ledger: &Arc<dyn Ledger>,
         world: &Shared,
         spool: &Path,
-    ) -> Result<Seen, String> {
+    ) -> Result<EventTally, String> {
         let key = stream().key();
         let left = unnamed(ledger).await;
         let found = ledger.load(&key).await.unwrap();
@@ -215,7 +215,7 @@ impl History {
         }
     }
 
-    /// Whether the first day has come so far that anything of it is settled.
+    /// Says whether the first day has come so far that anything of it is settled.
     fn begun(&self, settled: jiff::Timestamp) -> bool {
         settled.as_millisecond() > (self.begins + self.runs[0].advance).div_euclid(DAY) * DAY
     }
@@ -269,14 +269,14 @@ fn hurt(spool: &Path, damage: Damage, world: &Shared) {
 }
 
 /// Opens the ledger of a history, as each of its processes does.
-type SinkOpener = Box<dyn Fn() -> Arc<dyn Ledger>>;
+type LedgerOpener = Box<dyn Fn() -> Arc<dyn Ledger>>;
 
 /// So many histories in as many threads; what was seen in all of them.
-fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> SinkOpener) -> Seen {
+fn live_all(name: &str, default: u32, share: u32, ledger: fn(&Path) -> LedgerOpener) -> EventTally {
     let wanted = std::env::var("HISTORIES").map_or(default, |count| count.parse::<u32>().unwrap() / share);
     let threads = 2;
     let seed = std::env::var("HISTORIES_SEED").map_or_else(|_| seed_of_now(), |seed| seed.parse().unwrap());
-    let seen = Mutex::new(Seen::default());
+    let seen = Mutex::new(EventTally::default());
     let begun = std::time::Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..threads {
@@ -393,7 +393,7 @@ fn the_same_with_a_file_that_each_process_opens_anew() {
 #[test]
 fn a_window_that_the_server_no_longer_has_in_full_is_a_gap_and_not_covered() {
     let runtime = runtime();
-    let mut seen = Seen::default();
+    let mut seen = EventTally::default();
     for (ends, later) in (0..60).flat_map(|ends| [(ends, 3), (ends, 10)]) {
         let sink = SinkSetting {
             batch: 2,

@@ -2,7 +2,7 @@
 
 use super::script::Broken;
 use super::world::id;
-use crate::report::{Parser, Report};
+use crate::report::{DocumentParser, Report};
 use event::{Activity, Batch, Event, Outcome, Principal, Reject};
 use sandbox::{Call, Fault, FaultKind, HttpRequest, Method, PluginError};
 
@@ -36,8 +36,8 @@ impl Report for ModelReport {
         Ok((0..self.places).map(fetch).collect())
     }
 
-    fn parser(&self, _: sandbox::Document) -> Result<Box<dyn Parser>, PluginError> {
-        Ok(Box::new(Rows {
+    fn parser(&self, _: sandbox::Document) -> Result<Box<dyn DocumentParser>, PluginError> {
+        Ok(Box::new(LineParser {
             broken: self.broken,
             text: Vec::new(),
             line: 0,
@@ -45,14 +45,14 @@ impl Report for ModelReport {
     }
 }
 
-struct Rows {
+struct LineParser {
     broken: Option<Broken>,
     text: Vec<u8>,
     /// Lines read so far.
     line: u64,
 }
 
-impl Parser for Rows {
+impl DocumentParser for LineParser {
     fn push(&mut self, chunk: &[u8]) -> Result<Batch, PluginError> {
         self.text.extend_from_slice(chunk);
         self.read(AT_ONCE)
@@ -63,7 +63,7 @@ impl Parser for Rows {
     }
 }
 
-impl Rows {
+impl LineParser {
     /// Reads so many lines, at most.
     fn read(&mut self, most: usize) -> Result<Batch, PluginError> {
         if self.broken == Some(Broken::Documents) {

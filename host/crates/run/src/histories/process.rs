@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::faulty_ledger::{FaultyLedger, FaultyLife, Receiver};
 use super::plugin::ModelReport;
 use super::script::{Process, Setting};
-use super::server::{Late, Server, file};
+use super::server::{LateAnswer, Server, file};
 use super::world::{Shared, lock};
 use super::{LAG_MS, stream};
 use crate::fan_out::{RunSink, WhenDown};
 use crate::route::Router;
 use crate::stream_ledger::{StreamFacts, StreamLedger};
 use crate::windows::{LedgerOptions, depth};
-use crate::{Observer, Rejects, Run, RunError};
+use crate::{Rejects, Run, RunError, RunObserver};
 use event::samples;
 use ledger::{FetchState, Record, Tier};
 use sandbox::{ConnectionKind, Description};
@@ -39,28 +39,28 @@ const POLICY: DeliveryPolicy = DeliveryPolicy {
     max_elapsed: Duration::from_millis(20),
 };
 
-/// What a process leaves behind.
+/// The traces that a process leaves behind.
 pub(super) struct Left {
-    /// What it was about to write down last.
-    pub(super) late: Option<Late>,
+    /// The change that the process was about to write down last.
+    pub(super) late: Option<LateAnswer>,
     pub(super) result: Result<(), RunError>,
 }
 
 /// Where a process runs.
-pub(super) struct Place<'a> {
+pub(super) struct ProcessPlace<'a> {
     pub(super) setting: &'a Setting,
     pub(super) life: FaultyLife,
     pub(super) world: Shared,
     pub(super) spool: &'a Path,
 }
 
-impl Place<'_> {
+impl ProcessPlace<'_> {
     /// Carries a process out, the history's `number`th; `late` comes between two of its steps.
     pub(super) async fn carry_out(
         &self,
         number: usize,
         process: &Process,
-        late: Option<Late>,
+        late: Option<LateAnswer>,
         ledger: FaultyLedger,
     ) -> Left {
         let book = match StreamLedger::open(Arc::new(ledger), stream(), self.facts(), self.spool.to_owned()).await {
@@ -186,7 +186,7 @@ impl Place<'_> {
         }
     }
 
-    /// What must be so when a process has ended by itself.
+    /// Checks everything that must hold when a process has ended by itself.
     fn look(&self, before: &Record, after: &Record, server: &Server, result: &Result<(), RunError>) {
         let mut world = lock(&self.world);
         if self.life.is_over() {
@@ -214,7 +214,7 @@ impl Place<'_> {
     }
 }
 
-impl Place<'_> {
+impl ProcessPlace<'_> {
     /// Whoever is told to stop waits until the request that creates a job is answered.
     fn stopped(&self, before: &Record, after: &Record) {
         let submitting = |record: &Record| {
@@ -244,7 +244,7 @@ fn spooled(record: &Record) -> BTreeSet<(&String, usize)> {
 /// Notes what a run says of itself.
 struct Watching(Shared);
 
-impl Observer for Watching {
+impl RunObserver for Watching {
     fn resuming(&self, _: &str) {
         lock(&self.0).seen.note("window resumed");
     }

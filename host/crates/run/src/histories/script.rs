@@ -19,18 +19,18 @@ pub(super) struct SinkSetting {
     pub(super) at_close: bool,
 }
 
-/// What stays the same throughout a history.
+/// The setting, which stays the same throughout a history.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
     pub(super) granularity: Granularity,
     pub(super) retention_days: Option<u32>,
     pub(super) window_days: Option<u32>,
-    /// Whether reports are jobs, or single calls.
+    /// True where reports are jobs, and not single calls.
     pub(super) jobs: bool,
     /// Fetches of a window.
     pub(super) places: usize,
     pub(super) sinks: Vec<SinkSetting>,
-    /// Whether events of a sink that is down become dead letters.
+    /// True where events of a sink that is down become dead letters.
     pub(super) letters: bool,
 }
 
@@ -41,16 +41,16 @@ pub(super) struct Process {
     pub(super) advance: i64,
     /// How far its clock is off.
     pub(super) skew: i64,
-    /// It ends after so many steps.
+    /// The process ends after so many steps.
     pub(super) ends: Option<u16>,
-    /// It is told to stop after so many steps.
+    /// The process is told to stop after so many steps.
     pub(super) stops: Option<u16>,
     /// Windows that it begins before the first of them is delivered.
     pub(super) ahead: usize,
     pub(super) glitch: Option<(u8, Glitch)>,
     /// Deliveries that each sink refuses.
     pub(super) refuses: Vec<u32>,
-    /// What happens to the documents on the spool before it.
+    /// The damage done to documents on the spool before the process.
     pub(super) damage: Option<Damage>,
     /// The server has lost its jobs and files.
     pub(super) forgets: bool,
@@ -58,7 +58,7 @@ pub(super) struct Process {
     pub(super) fails: bool,
     /// Jobs submitted now say so often that they are running.
     pub(super) slow: u32,
-    /// It asks a job so often.
+    /// The process asks a job so often.
     pub(super) patience: u32,
     /// Another version of the plugin plans so many fetches.
     pub(super) places: Option<usize>,
@@ -69,14 +69,14 @@ pub(super) struct Process {
     pub(super) ask: Ask,
 }
 
-/// What a version of the plugin cannot do.
+/// A thing that a version of the plugin cannot do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
-    /// It refuses every request.
+    /// The plugin refuses every request.
     Plans,
-    /// It takes every document for a failure of the server's.
+    /// The plugin takes every document for a failure of the server's.
     Documents,
-    /// It makes no event of any row.
+    /// The plugin makes no event of any row.
     Rows,
 }
 
@@ -87,7 +87,7 @@ pub(super) enum Damage {
     Gone,
 }
 
-/// What a run asks for; days before its own.
+/// The period that a run asks for; days before its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
     Due,
@@ -118,7 +118,7 @@ impl Process {
         }
     }
 
-    /// What it asks for by its clock.
+    /// The mode and the window of a run at this clock.
     pub(super) fn asks(&self, now: i64) -> (RunMode, Window) {
         let today = now.div_euclid(DAY) * DAY;
         let period = |back: i64, days: i64| Window {

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::faulty_ledger::FaultyLife;
 use super::script::Process;
-use super::world::{MINUTE, Shared, Status, at, lock};
+use super::world::{JobStatus, MINUTE, Shared, at, lock};
 use crate::fetching::Fetch;
 use crate::stream_ledger::StreamLedger;
 use crate::windows::FetchTask;
@@ -25,8 +25,8 @@ use remote::{Counters, RemoteError};
 /// How long an answer takes.
 const LATENCY: Duration = Duration::from_millis(1);
 
-/// What an earlier process was about to write down about a job when it was thought dead.
-pub(super) struct Late {
+/// A change that an earlier process was about to write down about a job when it was thought dead.
+pub(super) struct LateAnswer {
     book: Arc<StreamLedger>,
     life: FaultyLife,
     window: Arc<InFlight>,
@@ -44,8 +44,8 @@ pub(super) struct Server {
     /// For documents on their way.
     pub(super) folder: PathBuf,
     /// Comes between two steps of this process.
-    pub(super) late: Mutex<Option<Late>>,
-    pub(super) last: Mutex<Option<Late>>,
+    pub(super) late: Mutex<Option<LateAnswer>>,
+    pub(super) last: Mutex<Option<LateAnswer>>,
     /// The files that were asked for.
     pub(super) asked: Mutex<BTreeSet<String>>,
 }
@@ -154,17 +154,17 @@ impl Server {
                 polls += 1;
                 asked += 1;
                 match status {
-                    Some(Status::Done) => there = true,
-                    Some(Status::Running) if asked > self.process.patience => {
+                    Some(JobStatus::Done) => there = true,
+                    Some(JobStatus::Running) if asked > self.process.patience => {
                         let reason = "the network failed".into();
                         return Err(RemoteError::Interrupted { reason }.into());
                     }
-                    Some(Status::Running) => {
+                    Some(JobStatus::Running) => {
                         let next = at(lock(&self.world).clock + MINUTE);
                         let link = link.clone();
                         reached(FetchStage::Waiting { link, polls, next }).await?;
                     }
-                    Some(Status::Failed) => return Err(failed(&name, "the job failed")),
+                    Some(JobStatus::Failed) => return Err(failed(&name, "the job failed")),
                     None => return Err(failed(&name, "there is no such job")),
                 }
             }
@@ -219,7 +219,7 @@ impl Server {
                 Err(_) => "late answer refused",
             });
         }
-        *self.last.lock().unwrap() = Some(Late {
+        *self.last.lock().unwrap() = Some(LateAnswer {
             book: Arc::clone(&self.book),
             life: self.life.clone(),
             window: Arc::clone(window),

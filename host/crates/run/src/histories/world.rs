@@ -28,8 +28,8 @@ pub(super) struct Occurrence {
     pub(super) delay: i64,
 }
 
-/// What a job's status says.
-pub(super) enum Status {
+/// The status of a job.
+pub(super) enum JobStatus {
     Running,
     Done,
     Failed,
@@ -66,9 +66,9 @@ pub(super) struct ReceivedIds {
 
 /// How often what happened, so that no test passes because nothing did.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Seen(pub(super) BTreeMap<&'static str, u64>);
+pub(super) struct EventTally(pub(super) BTreeMap<&'static str, u64>);
 
-impl Seen {
+impl EventTally {
     pub(super) fn note(&mut self, what: &'static str) {
         *self.0.entry(what).or_default() += 1;
     }
@@ -101,9 +101,9 @@ pub(super) struct World {
     first: Option<Timestamp>,
     /// Jobs of which nobody knew, by their file's name.
     pub(super) unsure: BTreeMap<String, u32>,
-    /// Whether windows died of which sinks had events.
+    /// True where windows died of which sinks had events.
     pub(super) died_half: bool,
-    pub(super) seen: Seen,
+    pub(super) seen: EventTally,
     pub(super) violations: Vec<String>,
 }
 
@@ -142,7 +142,7 @@ impl World {
             first: None,
             unsure: BTreeMap::new(),
             died_half: false,
-            seen: Seen::default(),
+            seen: EventTally::default(),
             violations: Vec::new(),
         }
     }
@@ -195,23 +195,23 @@ impl World {
         });
     }
 
-    /// What the latest job of that name says; none where the server knows none.
-    pub(super) fn poll(&mut self, name: &str) -> Option<Status> {
+    /// The status of the latest job of that name; none where the server knows none.
+    pub(super) fn poll(&mut self, name: &str) -> Option<JobStatus> {
         self.finish();
         let Some(job) = self.jobs.iter_mut().rfind(|job| job.name == name) else {
-            return self.files.contains_key(name).then_some(Status::Done);
+            return self.files.contains_key(name).then_some(JobStatus::Done);
         };
         if job.slow > 0 {
             job.slow -= 1;
-            return Some(Status::Running);
+            return Some(JobStatus::Running);
         }
         if job.fails {
-            return Some(Status::Failed);
+            return Some(JobStatus::Failed);
         }
         if let Some(content) = job.end() {
             self.files.insert(name.to_owned(), content);
         }
-        Some(Status::Done)
+        Some(JobStatus::Done)
     }
 
     /// Jobs end without being asked.
@@ -240,7 +240,7 @@ impl World {
         self.files.clear();
     }
 
-    /// Whether a sink has an event, or it is set aside for it.
+    /// Says whether a sink has an event, or it is set aside for it.
     fn has(&self, sink: usize, event: usize, letters: &BTreeSet<String>) -> bool {
         self.sinks[sink].batches.values().flatten().any(|held| *held == event) || letters.contains(&id(event))
     }
@@ -349,7 +349,7 @@ impl World {
         missing
     }
 
-    /// What must be so whenever no process is under way.
+    /// Checks everything that must hold whenever no process is under way.
     pub(super) fn check(&mut self, strict: bool) {
         let doubled: Vec<String> = (self.submissions.iter())
             .filter(|(name, count)| **count > 1 + self.unsure.get(*name).copied().unwrap_or(0))

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use sha2::{Digest as _, Sha256};
 use tempfile::SpooledTempFile;
 
-use super::lines::Lines;
+use super::lines::NumberedLines;
 use event::Reject;
 use fetch::{Fetched, SpoolReader};
 use rejected::{NewRow, RejectedBounds};
@@ -20,27 +20,27 @@ pub(crate) const TOGETHER: usize = 1000;
 /// How often each row of a window was rejected so far, by half of its SHA-256.
 pub(crate) type Alike = HashMap<[u8; 16], u64>;
 
-/// What of a document was rejected.
+/// The rejected rows of a document, as they come.
 pub(crate) struct Aside<'d> {
     /// None where nothing is kept.
-    keeping: Option<LedgerOptions<'d>>,
+    keeping: Option<RowKeeper<'d>>,
     /// Rows rejected.
     pub(crate) rejected: u64,
     /// The first of them.
     pub(crate) first: Option<Reject>,
 }
 
-type DocumentLines<'d> = Lines<Box<dyn Fn() -> SpoolReader + Send + 'd>, SpoolReader>;
+type DocumentLines<'d> = NumberedLines<Box<dyn Fn() -> SpoolReader + Send + 'd>, SpoolReader>;
 
-struct LedgerOptions<'d> {
+struct RowKeeper<'d> {
     lines: DocumentLines<'d>,
-    rows: Rows,
+    rows: RowsAside,
     bounds: RejectedBounds,
     bytes: u64,
 }
 
 /// Rows as they were set aside, in their order.
-pub(crate) struct Rows {
+pub(crate) struct RowsAside {
     file: SpooledTempFile,
     /// How many there are.
     pub(crate) count: u64,
@@ -53,9 +53,9 @@ impl<'d> Aside<'d> {
     pub(crate) fn new(document: &'d Fetched, bounds: Option<RejectedBounds>) -> Self {
         let open: Box<dyn Fn() -> SpoolReader + Send + 'd> = Box::new(|| document.open());
         Aside {
-            keeping: bounds.map(|bounds| LedgerOptions {
-                lines: Lines::new(open),
-                rows: Rows {
+            keeping: bounds.map(|bounds| RowKeeper {
+                lines: NumberedLines::new(open),
+                rows: RowsAside {
                     file: SpooledTempFile::new(IN_MEMORY),
                     count: 0,
                     beyond: 0,
@@ -83,12 +83,12 @@ impl<'d> Aside<'d> {
     }
 
     /// The rows, to be read back.
-    pub(crate) fn rows(self) -> Option<Rows> {
+    pub(crate) fn rows(self) -> Option<RowsAside> {
         self.keeping.map(|keeping| keeping.rows)
     }
 }
 
-impl LedgerOptions<'_> {
+impl RowKeeper<'_> {
     fn take(&mut self, reject: &Reject, alike: &mut Alike) -> io::Result<()> {
         if self.rows.count >= self.bounds.rows || self.bytes > self.bounds.bytes {
             self.rows.beyond += 1;
@@ -112,7 +112,7 @@ impl LedgerOptions<'_> {
     }
 }
 
-impl Rows {
+impl RowsAside {
     fn push(&mut self, row: &NewRow) -> io::Result<()> {
         self.count += 1;
         let mut head = Vec::with_capacity(33 + row.reason.len());
@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    fn back(rows: Rows) -> Vec<NewRow> {
+    fn back(rows: RowsAside) -> Vec<NewRow> {
         let mut all = Vec::new();
         let collect = |rows: &[NewRow]| -> io::Result<()> {
             all.extend_from_slice(rows);

@@ -72,7 +72,7 @@ impl Pipeline {
         }
     }
 
-    /// What is lost and no run has told of: from now on it counts as told.
+    /// The periods that are lost and that no run has told of: from now on they count as told.
     async fn tell_lost(&self) -> Result<Option<RunError>, RunError> {
         let gaps = self.keeping.book.record().untold.clone();
         if gaps.is_empty() {

@@ -7,7 +7,7 @@ use crate::window::Window;
 use crate::windows::Late;
 use ledger::Interval;
 
-/// What has been counted so far.
+/// The counts of a run so far.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) events: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Counts {
     pub(crate) usage: sandbox::Usage,
 }
 
-/// What a run did with the ledger.
+/// The counts of a run's work with the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct LedgerCounts {
     pub(crate) windows: u64,

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::Pipeline;
-use super::parse::{self, Known, Reading};
+use super::parse::{self, DocumentReading, Known};
 use super::stamp::Stamp;
 use crate::RunError;
 use crate::windows::WindowDelivery;
@@ -100,7 +100,7 @@ impl Pipeline {
             file_name: fetched.file_name.clone(),
             length: Some(fetched.len()),
         };
-        let reading = Reading {
+        let reading = DocumentReading {
             report: Arc::clone(&self.run.report),
             about: about.clone(),
             most: self.run.rejects.most,

@@ -15,7 +15,7 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
-    /// Whether all are kept.
+    /// An error where rows were lost.
     pub(crate) fn result(&self) -> Result<(), RunError> {
         match self.lost {
             0 => Ok(()),

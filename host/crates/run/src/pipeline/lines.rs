@@ -15,14 +15,14 @@ const MAY_BE_CUT: usize = 4096 - 3;
 /// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bytes {
-    /// Its bytes, without the end of its line.
+    /// The row's bytes, without the end of its line.
     pub(crate) raw: Vec<u8>,
-    /// Whether these are all of it.
+    /// True where these are all of the row.
     pub(crate) whole: bool,
 }
 
 /// Finds lines by their number. A CR LF, a CR and an LF each end a line, as readers of tables count.
-pub(crate) struct Lines<F, R> {
+pub(crate) struct NumberedLines<F, R> {
     open: F,
     reader: BufReader<R>,
     /// The line that begins at the reader's place, from 1.
@@ -30,10 +30,10 @@ pub(crate) struct Lines<F, R> {
     returns: u32,
 }
 
-impl<F: Fn() -> R, R: Read> Lines<F, R> {
+impl<F: Fn() -> R, R: Read> NumberedLines<F, R> {
     /// Of the document that `open` reads from its start.
     pub(crate) fn new(open: F) -> Self {
-        Lines {
+        NumberedLines {
             reader: BufReader::with_capacity(64 * 1024, open()),
             open,
             line: 1,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn found(document: &[u8], rejects: &[Reject]) -> Vec<(Vec<u8>, bool)> {
-        let mut lines = Lines::new(|| document);
+        let mut lines = NumberedLines::new(|| document);
         let of = |reject: &Reject| lines.of(reject).map(|bytes| (bytes.raw, bytes.whole)).unwrap();
         rejects.iter().map(of).collect()
     }

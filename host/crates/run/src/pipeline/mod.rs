@@ -30,15 +30,15 @@ pub use rejects::Rejects;
 pub use reread::{Reread, RereadError, reread, reread_together};
 pub use verdict::{MaxRejected, TooManyRejected};
 
-/// What all steps of a run share.
+/// A run under way, as all of its steps share it.
 pub(crate) struct Pipeline {
-    /// What was decided beforehand.
+    /// The decisions made beforehand.
     pub(crate) run: Run,
     /// Where progress is kept: in memory only, where the run keeps nothing.
     pub(crate) keeping: LedgerOptions,
     pub(crate) sinks: FanOut,
     pub(crate) counts: Counts,
-    /// What the fetches of all windows share.
+    /// The gate that the fetches of all windows share.
     pub(crate) gate: Arc<SubmissionGate>,
 }
 

@@ -11,41 +11,41 @@ use super::stamp::Stamp;
 use super::verdict::{MaxRejected, TooManyRejected};
 use crate::RunError;
 use crate::fan_out::EventPool;
-use crate::report::{Parser, Report};
+use crate::report::{DocumentParser, Report};
 use event::Batch;
 use fetch::Fetched;
 use rejected::RejectedBounds;
 use sandbox::Usage;
 
-/// What a parser gets at once; within the 64 to 256 KiB that the WIT package promises.
+/// Bytes that a parser gets at once; within the 64 to 256 KiB that the WIT package promises.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// How a document is read.
-pub(crate) struct Reading {
+/// A document's plugin, and the rules by which it is read.
+pub(crate) struct DocumentReading {
     pub(crate) report: Arc<dyn Report>,
     pub(crate) about: sandbox::Document,
     /// How much of it may be rejected.
     pub(crate) most: MaxRejected,
     /// How much of what is rejected a store takes; none where there is none.
     pub(crate) bounds: Option<RejectedBounds>,
-    /// Whether a later run reads it again where it fails.
+    /// True where a later run reads the document again after a failure.
     pub(crate) waits: bool,
 }
 
-/// What goes on from one document of a window to the next.
+/// The state that goes from one document of a window to the next.
 pub(crate) struct Known {
     pub(crate) stamp: Stamp,
     pub(crate) alike: Alike,
 }
 
-/// What came of a document.
+/// A document that was read.
 pub(crate) struct Parsed {
     pub(crate) known: Known,
     pub(crate) usage: Usage,
     pub(crate) rejected: Rejected,
 }
 
-/// What of a document was rejected.
+/// The rejected rows of a document.
 pub(crate) enum Rejected {
     /// No row, or nobody wants to know: the reader stopped in the middle.
     Nothing,
@@ -63,16 +63,16 @@ pub(crate) enum Rejected {
 pub(crate) struct SetAside {
     /// How many there are.
     pub(crate) rejected: u64,
-    /// What stands before the first row of the document.
+    /// The lines before the first row of the document.
     pub(crate) preamble: Vec<u8>,
     /// The rows, where there is a store.
-    pub(crate) rows: Option<super::aside::Rows>,
+    pub(crate) rows: Option<super::aside::RowsAside>,
 }
 
 /// Feeds the document to the parser and sends each batch on. Ends quietly when nobody receives any more. Where a document may fail
 /// some of whose rows are events, it is read twice: nothing of one that fails is sent.
 pub(crate) fn parse(
-    reading: &Reading,
+    reading: &DocumentReading,
     document: &Fetched,
     mut known: Known,
     used: &EventPool,
@@ -132,7 +132,12 @@ pub(crate) fn parse(
 }
 
 /// Says of a document what the user needs to see.
-fn refused(reading: &Reading, document: &Fetched, events: u64, aside: Aside<'_>) -> Result<TooManyRejected, RunError> {
+fn refused(
+    reading: &DocumentReading,
+    document: &Fetched,
+    events: u64,
+    aside: Aside<'_>,
+) -> Result<TooManyRejected, RunError> {
     let preamble = reread::preamble(&*reading.report, &reading.about, document.open())?;
     let preamble = String::from_utf8_lossy(&preamble);
     let header = preamble.lines().rfind(|line| !line.trim().is_empty());
@@ -150,7 +155,7 @@ fn refused(reading: &Reading, document: &Fetched, events: u64, aside: Aside<'_>)
 
 /// Feeds the document to the parser, until its end or until nobody wants any more of it. Says what that used.
 fn read(
-    mut parser: Box<dyn Parser>,
+    mut parser: Box<dyn DocumentParser>,
     document: &Fetched,
     used: Option<&EventPool>,
     mut each: impl FnMut(Batch) -> Result<bool, RunError>,

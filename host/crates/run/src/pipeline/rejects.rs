@@ -14,6 +14,6 @@ pub struct Rejects {
     pub most: MaxRejected,
     /// The URL that the rows are collected from.
     pub source: Option<String>,
-    /// What the user typed to name the plugin.
+    /// The plugin's name, as the user typed it.
     pub plugin: String,
 }

@@ -18,10 +18,10 @@ use sandbox::PluginError;
 const LINES: usize = 16;
 /// Bytes of them, at most.
 const BYTES: u64 = 64 * 1024;
-/// What a parser gets at once.
+/// Bytes that a parser gets at once.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// What a plugin makes of a rejected row.
+/// A rejected row, read again.
 #[derive(Debug)]
 pub enum Reread {
     /// Events, with the ids that they would have had.
@@ -189,7 +189,7 @@ impl Reread {
     }
 }
 
-/// What stands before the first row of a document, with the ends of its lines; empty where that cannot be told.
+/// The lines before the first row of a document, with the ends of its lines; empty where that cannot be told.
 pub(crate) fn preamble(report: &dyn Report, about: &sandbox::Document, document: impl Read) -> io::Result<Vec<u8>> {
     let mut before = Vec::new();
     for line in lines::head(document, LINES, BYTES)? {

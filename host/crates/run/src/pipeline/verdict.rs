@@ -35,7 +35,7 @@ impl Default for MaxRejected {
 }
 
 impl MaxRejected {
-    /// Whether a document with so many events and rejected rows fails.
+    /// Says whether a document with so many events and rejected rows fails.
     pub fn refuses(self, events: u64, rejected: u64) -> bool {
         match self {
             MaxRejected::Any => false,
@@ -48,7 +48,7 @@ impl MaxRejected {
         }
     }
 
-    /// Whether a document may fail some of whose rows are events: then it is read to its end before anything is sent.
+    /// Says whether a document may fail some of whose rows are events: then it is read to its end before anything is sent.
     pub(crate) fn is_of_some(self) -> bool {
         matches!(self, MaxRejected::Share(most) if most < ALL)
     }
@@ -94,13 +94,13 @@ pub struct TooManyRejected {
     pub events: u64,
     /// Rows that did not.
     pub rejected: u64,
-    /// What is allowed.
+    /// The share that is allowed.
     pub most: MaxRejected,
-    /// Its header, where it has one.
+    /// The document's header, where it has one.
     pub header: Option<String>,
     /// The first row that was rejected.
     pub first: Option<Reject>,
-    /// Whether a later run reads the same document again.
+    /// True where a later run reads the same document again.
     pub waits: bool,
 }
 
@@ -130,7 +130,7 @@ impl fmt::Display for TooManyRejected {
 }
 
 impl TooManyRejected {
-    /// What the user can do.
+    /// The advice for the user.
     pub fn hint(&self) -> String {
         let accept = "`--max-rejected any` accepts it as it is, and keeps the rows for `host rejected replay`";
         match self.waits {

@@ -40,9 +40,9 @@ const SHOWN: usize = 80;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// What: `retention`, `times`, `rate limit`.
+    /// The fact's name: `retention`, `times`, `rate limit`.
     pub name: &'static str,
-    /// What was seen, in one line for people.
+    /// The finding, in one line for people.
     pub text: String,
 }
 
@@ -165,7 +165,7 @@ fn first_timestamp(answer: &Answer) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What the last answer that speaks of a limit says.
+/// The limit of requests, as the last answer says that speaks of one.
 fn limit<'a>(remote: &Remote, answers: impl Iterator<Item = &'a Answer>) -> String {
     let spoken = answers.filter_map(|answer| {
         let headers: Vec<_> = (LIMITS.iter())

@@ -15,12 +15,12 @@ use sandbox::ConnectionKind;
 pub use facts::Fact;
 pub use questions::ProbeFailure;
 
-/// What there is to say of a connection that can be used.
+/// The findings about a connection that can be used.
 #[derive(Debug)]
 pub struct ProbeReport {
     /// The steps that went well.
     pub steps: Vec<&'static str>,
-    /// What could be seen, and what could not.
+    /// The facts that could be seen, and that could not.
     pub facts: Vec<Fact>,
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use serde::Deserialize;
+use serde_json::Value;
 
 use base::ErrorKind;
 use remote::{Answer, Remote, RemoteError, Request};
@@ -13,20 +14,36 @@ const EPM_FILES: &str = "ask the administrator for the role Service Administrato
 const DOMAIN_EVENTS: &str =
     "ask the administrator of the identity domain to give the client the application role Audit Administrator";
 
+/// The code with which EPM Cloud refuses an account without the role.
+const NO_ROLE: &str = "EPMCSS-21192";
+
+/// The word for an access that the server does not grant.
+const REFUSED: &str = "refused";
+
 /// Bytes of an answer: half a million sign-ins, so that a busy day is no failure.
 const BODY: u64 = 64 << 20;
 
-/// What a connection lacks.
+/// The first step of a check that did not go well.
 #[derive(Debug)]
 pub struct ProbeFailure {
     /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`.
     pub step: &'static str,
-    /// What happened.
+    /// The event that made it fail, in words.
     pub message: String,
     /// Whom to ask for what.
     pub hint: Option<String>,
     /// Whose move is next.
     pub class: ErrorKind,
+}
+
+impl ProbeFailure {
+    /// The step and what happened there, in one line: `sign-in refused (401 Unauthorized)`.
+    pub fn told(&self) -> String {
+        match self.message.starts_with(REFUSED) {
+            true => format!("{} {}", self.step, self.message),
+            false => format!("{}: {}", self.step, self.message),
+        }
+    }
 }
 
 /// The files of the environment, in the answer.
@@ -52,11 +69,11 @@ pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Res
 #[derive(Deserialize)]
 struct FailureMembers {
     #[serde(default)]
-    status: serde_json::Value,
+    status: Value,
     #[serde(default)]
-    details: serde_json::Value,
+    details: Value,
     #[serde(default)]
-    error: serde_json::Value,
+    error: Value,
 }
 
 async fn ask(
@@ -74,7 +91,10 @@ async fn ask(
             code if code.starts_with("token") => "token",
             _ => step,
         },
-        message: error.to_string(),
+        message: match error.status() {
+            Some(status) if error.code() == "access-refused" => format!("{REFUSED} ({status})"),
+            _ => error.to_string(),
+        },
         hint: if error.status().is_some_and(|status| status.as_u16() == 403) {
             Some(hint.into())
         } else {
@@ -95,8 +115,16 @@ async fn ask(
         hint: None,
         class: ErrorKind::Failed,
     };
-    let envelope: FailureMembers =
-        serde_json::from_slice(&answer.body).map_err(|_| malformed("the server's answer is no JSON object".into()))?;
+    let envelope: FailureMembers = serde_json::from_slice(&answer.body).map_err(|_| {
+        malformed(match answer.body.trim_ascii_start().starts_with(b"<") {
+            true => {
+                "the server answered with a web page instead of data (is the URL the environment's base address? a \
+                     sign-in page?)"
+                    .into()
+            }
+            false => "the server's answer is not a JSON object".into(),
+        })
+    })?;
     // `AuditEvents` has no status; EPM writes it as a number or as text, and 0 means success.
     match envelope
         .status
@@ -107,14 +135,20 @@ async fn ask(
     {
         "0" | "null" => Ok(answer),
         status => {
-            let text = format!("{} {}", envelope.error, envelope.details);
-            let refused = text.contains("EPMCSS-21192");
-            Err(ProbeFailure {
-                step,
-                message: format!(
-                    "the server answered with status {status}: {}",
+            let texts = [&envelope.error, &envelope.details].map(Value::to_string);
+            let said = texts.iter().filter(|text| *text != "null").map(String::as_str);
+            let text = said.collect::<Vec<_>>().join(" ");
+            let refused = text.contains(NO_ROLE);
+            let message = match refused {
+                true => format!("the account may not read {step} ({NO_ROLE})"),
+                false => format!(
+                    "the server reports failure (status {status}): {}",
                     remote.presentable(&text, 200)
                 ),
+            };
+            Err(ProbeFailure {
+                step,
+                message,
                 hint: refused.then(|| hint.into()),
                 class: if refused { ErrorKind::Refused } else { ErrorKind::Failed },
             })

@@ -96,7 +96,7 @@ impl Condition {
         }
     }
 
-    /// Whether an event fulfils it. Where that cannot be told, it does: an event too many is better than one too few.
+    /// Says whether an event fulfils it. Where that cannot be told, it does: an event too many is better than one too few.
     pub fn holds(&mut self, event: &Event, provenance: &Provenance) -> bool {
         match self.evaluate(event, provenance) {
             Ok(Value::Bool(holds)) => holds,
@@ -115,7 +115,7 @@ impl Condition {
         }
     }
 
-    /// Whether one of the possible events may fulfil it. Where that cannot be told, it may.
+    /// Says whether one of the possible events may fulfil it. Where that cannot be told, it may.
     pub fn reachable(&self, possible: &Possible<'_>) -> bool {
         reach::reachable(self.program.expression(), possible)
     }
@@ -135,10 +135,22 @@ impl Condition {
     }
 }
 
-/// What the parser's words mean to whoever wrote the condition.
+/// The parser's words, for whoever wrote the condition.
 fn unreadable(said: &str) -> String {
     if said.contains("token recognition error at: '=") {
         return "a lone `=` is nothing; `==` compares".into();
+    }
+    if let Some((function, got)) = said
+        .split_once("found no matching overload for '")
+        .and_then(|(_, rest)| rest.split_once("' applied to '"))
+    {
+        let got = got.split('\'').next().unwrap_or_default();
+        return match got {
+            "string.(int)" | "string.(uint)" | "string.(double)" => {
+                format!("{function} needs a text, not a number: {function}(\"10.\")")
+            }
+            _ => format!("{function} cannot be applied to {got}"),
+        };
     }
     // What stands there otherwise is the parser's own state.
     match said.contains("ParseError") {

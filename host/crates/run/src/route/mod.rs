@@ -25,10 +25,10 @@ pub use repertoire::Repertoire;
 
 use event::{Event, Outcome, Provenance};
 
-/// The names of an event's members that a condition may speak of.
+/// The names that a condition may use.
 pub const NAMES: &[&str] = event::flat::NAMES;
 
-/// What an event must be to take a route; what is left out does not restrict.
+/// A route and the events that take it; a condition that is left out does not restrict.
 #[derive(Debug, Default)]
 pub struct Route {
     /// Of one of these reports.
@@ -44,7 +44,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Whether events of a report can take it at all.
+    /// Says whether events of a report can take the route at all.
     pub fn serves(&self, report: &str) -> bool {
         self.reports
             .as_ref()
@@ -76,7 +76,7 @@ impl Router {
         Router::Routes(routes.into_iter().filter(|route| route.serves(report)).collect())
     }
 
-    /// Whether an event goes to each of `sinks` sinks, into `chosen`.
+    /// Says whether an event goes to each of `sinks` sinks, into `chosen`.
     pub fn choose(&mut self, event: &Event, provenance: &Provenance, sinks: usize, chosen: &mut Vec<bool>) {
         chosen.clear();
         match self {

@@ -9,7 +9,7 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 use super::comparison;
 use super::possible::{Assignment, Possible};
 
-/// What can be told.
+/// The truth of an expression, as far as it can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Truth {
     True,
@@ -33,7 +33,7 @@ impl Truth {
     }
 }
 
-/// Whether some event of those possible may fulfil the expression.
+/// Says whether some event of those possible may fulfil the expression.
 pub(super) fn reachable(expression: &IdedExpr, possible: &Possible<'_>) -> bool {
     possible.is_any_where(&comparison::all(expression), |event| truth(expression, event) != False)
 }
@@ -70,7 +70,7 @@ fn truth(expression: &IdedExpr, event: &Assignment<'_>) -> Truth {
     }
 }
 
-/// Whether both are the same text.
+/// Compares two texts.
 fn equal(left: &IdedExpr, right: &IdedExpr, event: &Assignment<'_>) -> Truth {
     match (value(left, event), value(right, event)) {
         (Some(Some(left)), Some(Some(right))) => Truth::of(left == right),

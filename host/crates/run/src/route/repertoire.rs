@@ -9,7 +9,7 @@ pub struct Repertoire {
     pub labels: &'static [&'static str],
     /// How they can end.
     pub outcomes: &'static [Outcome],
-    /// What can be done in them.
+    /// The activities of the report's events.
     pub activities: &'static [Activity],
 }
 

@@ -18,13 +18,13 @@ use event::Event;
 use ledger::{DeliveryProgress, Intent, Ledger, LedgerError, Reached, Revision, Stream};
 use sink::{IntentLog, WriteIntent};
 
-/// What a path in the ledger is written without.
+/// Bytes that a path in the ledger is written without.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// Why a sink cannot go on where it was.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckpointError {
-    /// Its progress cannot be read or kept.
+    /// The sink's progress cannot be read or kept.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// Other events come than those it has answered for.
@@ -54,14 +54,14 @@ pub(crate) struct Checkpoint {
     last: Option<String>,
     /// Events that the sink was given, of all windows.
     given: u64,
-    /// Those of them that it may not have sealed, by window.
-    spans: Vec<Span>,
+    /// Events that the sink may not have sealed, by window.
+    spans: Vec<WindowShare>,
     /// Events passed over because they were answered for before; for the summary.
     before: Arc<AtomicU64>,
 }
 
-/// What a sink was given of one window.
-struct Span {
+/// The events that a sink was given of one window.
+struct WindowShare {
     window: String,
     /// Events of the window before the first that was given.
     passed: u64,
@@ -139,7 +139,7 @@ impl Checkpoint {
     pub(crate) async fn pass<'a>(&mut self, events: &'a [Event]) -> Result<&'a [Event], CheckpointError> {
         let rest = self.unanswered(events).await?;
         if !rest.is_empty() && self.spans.last().is_none_or(|span| span.window != self.window) {
-            self.spans.push(Span {
+            self.spans.push(WindowShare {
                 window: self.window.clone(),
                 passed: self.seen,
                 from: self.given,
@@ -204,13 +204,13 @@ impl Checkpoint {
         self.keep(DurableChange::Checkpoint).await
     }
 
-    /// Whether the sink has answered durably for everything of the window.
+    /// Says whether the sink has answered durably for everything of the window.
     pub(crate) fn is_answered(&self) -> bool {
         let reached = self.progress.windows.get(&self.window);
         reached.map_or(0, |reached| reached.events) >= self.seen
     }
 
-    /// What was sealed comes to in windows. The sink may be in the middle of a batch, so what it says counts.
+    /// The progress in windows that a sealed file amounts to. The sink may be in the middle of a batch, so what it says counts.
     fn reached(&self, seal: &WriteIntent) -> impl Iterator<Item = (String, Reached)> {
         let ends = self.spans.iter().skip(1).map(|span| Some(span.from)).chain([None]);
         self.spans.iter().zip(ends).filter_map(|(span, end)| {

@@ -18,7 +18,7 @@ use ledger::{DayIds, Document, IdSetRef, KnownIds, Ledger, LedgerError, Record, 
 pub(crate) struct DedupStore {
     ledger: Arc<dyn Ledger>,
     stream: Stream,
-    /// Those that the record names, or is about to name.
+    /// Documents that the record names, or is about to name.
     documents: BTreeMap<String, Revision>,
     known: KnownIds,
 }
@@ -86,7 +86,7 @@ impl DedupStore {
 
     /// Writes the ids that there will be once these are committed, where they differ from those that there are. Answers
     /// with what the record is to say of them.
-    pub(crate) async fn add(&mut self, ids: &KnownIds, record: &Record) -> Result<Added, LedgerError> {
+    pub(crate) async fn add(&mut self, ids: &KnownIds, record: &Record) -> Result<AddedIds, LedgerError> {
         // Days that were lost in the meantime.
         self.known.retain(|day| record.recent.contains_key(day));
         let mut recent = self.known.clone();
@@ -94,7 +94,7 @@ impl DedupStore {
         let changed = recent.days().filter(|(day, ids)| self.known.of(*day) != Some(*ids));
         let changed: Vec<_> = changed.map(|(day, ids)| (day, ids.clone())).collect();
         let noted = self.put(changed.iter().map(|(day, ids)| (*day, ids))).await?;
-        Ok(Added { noted, recent })
+        Ok(AddedIds { noted, recent })
     }
 
     /// Forgets what the record does not name. What cannot be removed now is removed by the next process.
@@ -149,10 +149,10 @@ impl DedupStore {
 }
 
 /// Ids that are written and that no record names yet.
-pub(crate) struct Added {
-    /// What the record is to say.
+pub(crate) struct AddedIds {
+    /// The entries that the record is to have.
     pub(crate) noted: BTreeMap<Date, IdSetRef>,
-    /// What is known once it does.
+    /// The ids that are known once it has them.
     pub(crate) recent: KnownIds,
 }
 

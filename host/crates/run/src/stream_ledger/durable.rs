@@ -59,7 +59,7 @@ durable_changes! {
     Intent = "intent",
     /// A sink's file has its name.
     Sealed = "sealed",
-    /// What a sink was about to do when an earlier run ended is known to have happened, or not.
+    /// A write that a sink was about to do when an earlier run ended is known to have happened, or not.
     Looked = "looked",
     /// The ids of events are written, and no record names them yet.
     Ids = "ids",

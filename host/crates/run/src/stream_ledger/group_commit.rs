@@ -16,14 +16,14 @@ pub(super) struct GroupCommit {
     key: String,
     /// The record as it was written last.
     record: Mutex<Arc<Record>>,
-    asked: Mutex<Asked>,
-    /// What it takes to write the record; whoever holds it writes.
+    asked: Mutex<PendingChanges>,
+    /// The revision that it takes to write the record; whoever holds it writes.
     revision: tokio::sync::Mutex<Option<Revision>>,
 }
 
-/// What is asked for and not yet taken to be written.
+/// Changes that are asked for and not yet taken to be written.
 #[derive(Default)]
-struct Asked {
+struct PendingChanges {
     /// In the order in which they were asked for.
     changes: Vec<Change>,
     /// How many were taken before these.
@@ -33,10 +33,10 @@ struct Asked {
 struct Change {
     what: DurableChange,
     make: Box<dyn FnOnce(&mut Record) + Send>,
-    answer: Answer,
+    answer: ChangeAnswer,
 }
 
-type Answer = oneshot::Sender<Result<(), LedgerError>>;
+type ChangeAnswer = oneshot::Sender<Result<(), LedgerError>>;
 
 impl GroupCommit {
     /// A record as it was read under that key, or made anew.
@@ -122,7 +122,7 @@ impl GroupCommit {
         &self,
         expected: Option<Revision>,
         record: &Record,
-        waiting: &[(DurableChange, Answer)],
+        waiting: &[(DurableChange, ChangeAnswer)],
     ) -> Result<Revision, LedgerError> {
         let body = record.encode()?;
         for (what, _) in waiting {
@@ -137,7 +137,7 @@ impl GroupCommit {
 }
 
 /// Tells everybody who waits for the same write why it failed.
-fn refuse(waiting: Vec<(DurableChange, Answer)>, error: LedgerError) {
+fn refuse(waiting: Vec<(DurableChange, ChangeAnswer)>, error: LedgerError) {
     let error = Arc::new(error);
     for (_, answer) in waiting {
         let _ = answer.send(Err(LedgerError::Shared(Arc::clone(&error))));

@@ -25,7 +25,7 @@ const SPOOL_BYTES: u64 = 32 << 30;
 const MANY: usize = 32;
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// What a run knows of its stream, and the stream's record is to say.
+/// Facts that a run knows of its stream, and the stream's record is to hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamFacts {
     /// The base URL of the connection.
@@ -37,7 +37,7 @@ pub struct StreamFacts {
 }
 
 impl StreamFacts {
-    /// Whether a record says all this.
+    /// Says whether a record holds all these.
     fn are_in(&self, record: &Record) -> bool {
         let mut told = record.clone();
         self.tell(&mut told);
@@ -101,7 +101,9 @@ impl StreamLedger {
             });
         }
         let told = facts.are_in(&record);
-        make_folder(&spool)?;
+        let folder = spool.clone();
+        let made = blocking(move || make_folder(&folder)).await;
+        made.map_err(|died| LedgerError::Internal(died.to_string()))??;
         let (shelf, revision) = DedupStore::open(Arc::clone(&ledger), &record, revision, within).await?;
         let book = StreamLedger {
             changes: Arc::new(GroupCommit::new(Arc::clone(&ledger), key, record, revision)),
@@ -135,12 +137,12 @@ impl StreamLedger {
         }
     }
 
-    /// Whether what is written outlives the process, so that the next run goes on from there.
+    /// Says whether progress outlives the process, so that the next run continues from there.
     pub(crate) fn outlives(&self) -> bool {
         self.spool.is_some()
     }
 
-    /// The same with another limit of what waits in the spool, in bytes.
+    /// The ledger with another limit of documents that wait in the spool, in bytes.
     #[must_use]
     pub fn with_spool_bytes(self, most: u64) -> StreamLedger {
         StreamLedger {

@@ -28,14 +28,14 @@ impl Windows<'_> {
                 self.pipeline.run.observer.resuming(&resumed(window));
             } else if number == RESUMED_TOLD {
                 let more = record.windows.len() - RESUMED_TOLD;
-                let more = counted(more, "more window", "more windows");
-                self.pipeline.run.observer.resuming(&format!("resuming {more}"));
+                let more = counted(more, "more unfinished period", "more unfinished periods");
+                self.pipeline.run.observer.resuming(&format!("Continuing {more}."));
             }
             self.pipeline.counts.ledger.resumed += 1;
             match self.pipeline.plan(window).await {
                 Ok(plan) if !window.fetches.is_empty() && window.fetches.len() != plan.len() => {
                     let reason = "the plugin plans this window differently than when it was begun";
-                    tracing::warn!(window = %window.name, "{reason}: it is given up, and its period asked for anew");
+                    tracing::warn!(window = %window.name, "{reason}: it is given up, and its period is asked for again");
                     book.give_up(&window.name, reason.into()).await?;
                     continue;
                 }
@@ -51,15 +51,16 @@ impl Windows<'_> {
 /// Why a window is given up whose period the server no longer keeps.
 pub(crate) const GONE: &str = "the server no longer has all of its period";
 
-/// Whether some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
+/// Says whether some of a window has yet to be asked for. A period that the user named is delivered as far as it is there.
 fn is_to_be_asked(window: &InFlight) -> bool {
     let open = |fetch: &FetchState| matches!(fetch, FetchState::Planned | FetchState::Submitting);
     !window.again && (window.fetches.is_empty() || window.fetches.iter().any(open))
 }
 
-/// What is said of a window that is taken up again.
+/// The note about a window that is taken up again.
 fn resumed(window: &InFlight) -> String {
     let Interval { from, to } = window.period;
+    let [from, to] = [from, to].map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
     let job = window.fetches.iter().find_map(|fetch| match fetch {
         FetchState::Submitted { link } | FetchState::Waiting { link, .. } => {
             link.trim_end_matches('/').rsplit('/').next().map(str::to_owned)
@@ -70,7 +71,7 @@ fn resumed(window: &InFlight) -> String {
     });
     let state = window.state();
     match job {
-        Some(job) => format!("resuming job {job} of {from} to {to} ({state})"),
-        None => format!("resuming the window {from} to {to} ({state})"),
+        Some(job) => format!("Continuing an unfinished period: {from} to {to} UTC (was: {state}, job {job})"),
+        None => format!("Continuing an unfinished period: {from} to {to} UTC (was: {state})"),
     }
 }

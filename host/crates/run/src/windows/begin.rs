@@ -60,7 +60,7 @@ impl Pipeline {
         }
     }
 
-    /// What the plugin is asked for a window.
+    /// The request to the plugin for a window.
     pub(super) fn request_for(&self, window: &InFlight) -> sandbox::Request {
         sandbox::Request {
             window: sandbox::Window {
@@ -73,7 +73,7 @@ impl Pipeline {
         }
     }
 
-    /// What the plugin wants to fetch for a window.
+    /// The fetches that the plugin plans for a window.
     pub(super) async fn plan(&self, window: &InFlight) -> Result<Vec<sandbox::Fetch>, RunError> {
         let (report, request) = (Arc::clone(&self.run.report), self.request_for(window));
         let planned = blocking(move || report.plan(&request)).await?;

@@ -20,7 +20,7 @@ pub(crate) struct UncommittedWindow {
 }
 
 impl Pipeline {
-    /// What is known of a window whose documents are all read; the earliest and the latest of their events have these times.
+    /// The facts about a window whose documents are all read; the earliest and the latest of their events have these times.
     pub(super) fn end_of(&mut self, window: &InFlight, times: Option<(i64, i64)>) -> Result<WindowEnd, RunError> {
         let record = self.keeping.book.record();
         let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
@@ -78,7 +78,7 @@ impl Pipeline {
     }
 }
 
-/// What of a window's period the server had deleted when it was asked: from its beginning to the day of its first event, as
+/// The part of a window's period that the server had deleted when it was asked: from its beginning to the day of its first event, as
 /// far as the server is not known to keep events.
 fn gone(window: &InFlight, earliest: Option<Timestamp>) -> Option<Interval> {
     let doubtful = window.doubtful_until?;

@@ -23,9 +23,9 @@ pub(crate) struct Deduplicator {
     again_from: Date,
     /// The day of the last row, and its number since 1970.
     day: Option<(i64, Date)>,
-    /// What was committed before this window.
+    /// Ids that were committed before this window.
     known: KnownIds,
-    /// What may come again after it.
+    /// Ids that may come again after this window.
     pub(crate) new: NewIds,
     pub(crate) duplicates: u64,
     pub(crate) late: Late,

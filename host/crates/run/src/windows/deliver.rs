@@ -17,10 +17,10 @@ use event::Event;
 use ledger::{InFlight, Interval, Record};
 use sink::in_one_line;
 
-/// What became of a window.
+/// The end of a window's turn.
 pub(super) enum WindowOutcome {
     Committed,
-    /// Its events are all delivered, but not all are safe before the sinks are closed.
+    /// The window's events are all delivered, but not all are safe before the sinks are closed.
     AtClose(UncommittedWindow),
     /// A sink did not take all of it: the run ends.
     Over,
@@ -31,7 +31,7 @@ pub(crate) struct WindowDelivery {
     book: Arc<StreamLedger>,
     window: Arc<InFlight>,
     begun: bool,
-    /// What was delivered before; none where nothing is kept.
+    /// Finds events that were delivered before; none where nothing is kept.
     overlap: Option<Deduplicator>,
 }
 
@@ -152,7 +152,7 @@ impl Pipeline {
         self.sinks.begin(&window.name, in_flight).await;
     }
 
-    /// What of a window was delivered before.
+    /// Finds events of a window that were delivered before.
     async fn overlap(&self, window: &InFlight, pending: &[UncommittedWindow]) -> Deduplicator {
         let book = &self.keeping.book;
         let mut known = book.known().await;

@@ -18,13 +18,13 @@ use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 /// A document that was fetched and waits for its turn.
 #[derive(Debug)]
 pub(crate) enum SpooledDocument {
-    /// It is in the ledger's spool. Descriptors are few, so it is opened when its turn comes.
+    /// A document in the ledger's spool. Descriptors are few, so it is opened when its turn comes.
     Kept {
         kept: Box<Kept>,
         /// How often its job was asked by this process.
         polls: u64,
     },
-    /// It has no name, because nothing is to outlive the process.
+    /// A document without a name, because nothing is to outlive the process.
     Unnamed {
         fetched: Box<Fetched>,
         /// Few of these may wait.
@@ -65,7 +65,7 @@ pub(crate) struct FetchTask {
     pub(crate) window: Arc<InFlight>,
     /// Which of the plan's fetches.
     pub(crate) place: usize,
-    /// Whether the server can still be asked for it.
+    /// True where the server can still be asked for all of the window.
     whole: bool,
     /// While it is at work.
     at_work: Mutex<Option<OwnedSemaphorePermit>>,

@@ -19,7 +19,7 @@ pub(crate) fn say_held(held: Option<RunError>) {
     }
 }
 
-/// Whether another attempt with the same job and the same document would fail the same way.
+/// Says whether another attempt with the same job and the same document would fail the same way.
 pub(crate) fn is_final(error: &RunError, window: &InFlight) -> bool {
     match error {
         // What is granted later goes on with the job that there is.

@@ -1,7 +1,7 @@
 //! The windows of a run: first those that an earlier run did not end, then those that are due. Several are fetched at once
 //! and delivered in order; each is committed once every required sink has answered for its events.
 //!
-//! [`schedule`] says which windows there are, [`ahead`] fetches them, [`errand`] is one fetch of one of them, and
+//! [`schedule`] says which windows there are, [`prefetch`] fetches them, [`fetch_task`] is one fetch of one of them, and
 //! [`deliver`] and [`commit`] see one to its end. A run without a ledger is one window over a ledger in memory.
 
 mod adopt;
@@ -33,7 +33,7 @@ use crate::stream_ledger::DurableChange;
 use deliver::WindowOutcome;
 use ledger::{Interval, Record};
 use prefetch::{PrefetchedWindow, Prefetcher};
-use refused::{Refused, refused_dates};
+use refused::{RefusedDays, refused_dates};
 use schedule::{Planned, Schedule};
 use sink::in_one_line;
 
@@ -61,9 +61,9 @@ pub(crate) struct Delivered {
 /// The windows of a run on their ways.
 struct Windows<'a> {
     pipeline: &'a mut Pipeline,
-    /// Those that are begun.
+    /// Windows that are begun.
     ahead: Prefetcher,
-    /// Those that are not.
+    /// Windows that are not begun.
     todo: VecDeque<(usize, Planned)>,
     /// How many of those that an earlier run began are not delivered yet.
     taken_up: usize,
@@ -72,7 +72,7 @@ struct Windows<'a> {
     done: usize,
     begun: Instant,
     pending: Vec<UncommittedWindow>,
-    refused: Refused,
+    refused: RefusedDays,
     held: Option<RunError>,
 }
 
@@ -89,7 +89,7 @@ impl Pipeline {
             done: 0,
             begun: Instant::now(),
             pending: Vec::new(),
-            refused: Refused::default(),
+            refused: RefusedDays::default(),
             held: None,
         };
         let delivered = windows.deliver_all().await;

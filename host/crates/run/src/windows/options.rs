@@ -23,7 +23,7 @@ pub struct LedgerOptions {
     pub kept: Option<Duration>,
     /// Windows that are begun and not delivered, at most; those in flight before the run come on top.
     pub windows_ahead: usize,
-    /// What is asked for besides the windows in flight.
+    /// The periods that are asked for besides the windows in flight.
     pub wanted: RunMode,
 }
 
@@ -40,7 +40,7 @@ impl LedgerOptions {
         }
     }
 
-    /// What decides about windows at this time.
+    /// The rules by which windows are chosen at this time.
     pub(crate) fn rules(&self, now: Timestamp, about: &Description) -> ScheduleRules {
         ScheduleRules {
             now,

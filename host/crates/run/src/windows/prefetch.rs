@@ -92,7 +92,7 @@ impl Prefetcher {
         self.queue.len()
     }
 
-    /// Whether one of them has failed: then the run ends with it, and begins no others.
+    /// Says whether a window has failed: then the run ends with it, and begins no others.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }

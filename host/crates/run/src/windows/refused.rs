@@ -12,7 +12,7 @@ use sink::in_one_line;
 /// How EPM Cloud refuses dates that lie further back than it keeps events, among other parameters.
 const REFUSED_PARAMETERS: &str = "EPMCSS-20679";
 
-/// Whether the server refused a window, perhaps because it begins before what the server keeps.
+/// Says whether the server refused a window, perhaps because it begins before what the server keeps.
 pub(crate) fn refused_dates(error: &RunError) -> bool {
     matches!(error, RunError::Fetch(error) if error.remote_code() == Some(REFUSED_PARAMETERS))
 }
@@ -20,13 +20,13 @@ pub(crate) fn refused_dates(error: &RunError) -> bool {
 /// The days that the server refused. They are lost once it accepts a later one: until then, something else may be wrong with
 /// what it is asked.
 #[derive(Default)]
-pub(crate) struct Refused {
+pub(crate) struct RefusedDays {
     days: Vec<Interval>,
     /// The first refusal, while no later day was accepted.
     pub(crate) error: Option<RunError>,
 }
 
-impl Refused {
+impl RefusedDays {
     /// Takes the first day of a window that was refused; answers with what is left to ask for.
     pub(crate) fn put(&mut self, window: &InFlight, error: RunError) -> Option<Planned> {
         let Interval { from, to } = window.period;

@@ -24,7 +24,7 @@ pub fn depth(granularity: Granularity, look_back: &[Tier]) -> u64 {
     }
 }
 
-/// What decides about windows besides the record.
+/// The rules by which windows are chosen, besides the record.
 #[derive(Debug, Clone)]
 pub(crate) struct ScheduleRules {
     /// The host's clock.
@@ -56,14 +56,14 @@ pub(crate) struct Planned {
     pub(crate) looks_back: Vec<u64>,
 }
 
-/// What a run is to do.
+/// The windows that a run is to ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Schedule {
     /// Where a stream begins that has no watermark yet.
     pub(crate) begin: Option<Timestamp>,
     /// In order.
     pub(crate) windows: Vec<Planned>,
-    /// What was due and is no longer kept by the server.
+    /// Periods that were due and that the server no longer keeps.
     pub(crate) lost: Vec<Interval>,
 }
 
@@ -85,7 +85,7 @@ impl Schedule {
 }
 
 impl ScheduleRules {
-    /// What is due since the watermark, and what is looked for again behind it. A stream without one begins with today.
+    /// The windows that are due since the watermark, and those that are looked for again behind it. A stream without one begins with today.
     pub(crate) fn due(&self, record: &Record) -> Result<Schedule, WindowError> {
         let end = self.reported()?;
         let today = start_of(day_of(self.now))?;
@@ -145,7 +145,7 @@ impl ScheduleRules {
         Ok(ages)
     }
 
-    /// Whether the open days were asked for by a run of this clock, or of a later one.
+    /// Says whether the open days were asked for by a run of this clock, or of a later one.
     fn was_asked(&self, record: &Record) -> bool {
         record.look_back.looked.get(&0).is_some_and(|asked| self.now <= *asked)
     }
@@ -159,7 +159,7 @@ impl ScheduleRules {
         })
     }
 
-    /// What of a period was never committed, in windows of at most so many days. What of it the server no longer has is
+    /// The parts of a period that were never committed, in windows of at most so many days. What of it the server no longer has is
     /// lost, unless that is known already.
     pub(crate) fn missing(&self, record: &Record, period: Window, days: u32) -> Result<Schedule, WindowError> {
         let rules = ScheduleRules {
@@ -181,7 +181,7 @@ impl ScheduleRules {
         })
     }
 
-    /// Whether the server still has all of a period.
+    /// Says whether the server still has all of a period.
     pub(crate) fn reaches(&self, period: Interval) -> Result<bool, WindowError> {
         Ok(self.oldest()?.is_none_or(|oldest| oldest <= period.from))
     }
@@ -257,7 +257,7 @@ impl ScheduleRules {
     }
 }
 
-/// What there is to ask for; the adopted windows are committed, or will be at the end of this run.
+/// The windows that are left to ask for; the adopted windows are committed, or will be at the end of this run.
 pub(crate) fn after_adoption(
     rules: &ScheduleRules,
     wanted: RunMode,

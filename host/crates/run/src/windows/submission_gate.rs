@@ -10,9 +10,9 @@ pub(super) const FETCH_AHEAD: usize = 4;
 /// Fetches that submit or download at once, however many windows are in flight: the others wait for their jobs.
 const AT_WORK: usize = 16;
 
-/// What the fetches of all windows share.
+/// The limits that the fetches of all windows share.
 pub(crate) struct SubmissionGate {
-    /// For those that are at work.
+    /// Places for fetches that are at work.
     pub(super) places: Arc<Semaphore>,
     /// For documents that wait for their turn without a name.
     pub(super) unnamed: Arc<Semaphore>,

@@ -65,11 +65,11 @@ pub struct Undelivered {
 /// A dead letter without its event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadLetterEntry {
-    /// Its number; not used again.
+    /// The letter's number; not used again.
     pub number: i64,
     /// The sink's name.
     pub sink: String,
-    /// What the sink led to; unknown for one that an earlier version kept.
+    /// The place that the sink led to; unknown for one that an earlier version kept.
     pub destination: Option<String>,
     /// The report's name.
     pub report: String,
@@ -94,9 +94,9 @@ pub struct DeadLetterEntry {
 /// A dead letter.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
-    /// What happened.
+    /// The letter without its event.
     pub entry: DeadLetterEntry,
-    /// What is true of all events of its run.
+    /// The facts that all events of the letter's run share.
     pub provenance: Provenance,
     /// The event.
     pub event: Event,
@@ -120,7 +120,7 @@ pub struct DeadLetterSelection {
 pub struct DeadLetterGroup {
     /// The sink's name.
     pub sink: String,
-    /// What it led to; unknown for those that an earlier version kept.
+    /// The place that it led to; unknown for those that an earlier version kept.
     pub destination: Option<String>,
     /// How many there are.
     pub letters: u64,
@@ -132,7 +132,8 @@ pub struct DeadLetterGroup {
 pub enum DeadLetterError {
     /// There is no room.
     #[error(
-        "the dead letters have no room for {} of {more_bytes} bytes: they hold {events} of {}, {bytes} of {most_bytes} bytes",
+        "the dead-letter store has no room for {} of {more_bytes} bytes: it holds {events} of at most {}, {bytes} of at most \
+         {most_bytes} bytes",
         counted(.more_events, "more event", "more events"),
         counted(.most_events, "event", "events")
     )]
@@ -156,7 +157,7 @@ pub enum DeadLetterError {
 }
 
 impl DeadLetterError {
-    /// What the user can do.
+    /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             DeadLetterError::Full { .. } => {

@@ -134,7 +134,7 @@ impl DeadLetters {
         })())?)
     }
 
-    /// What happened to the selected letters, oldest first, so many at most.
+    /// The selected letters without their events, oldest first, so many at most.
     pub fn list(&self, selection: &DeadLetterSelection, most: usize) -> Result<Vec<DeadLetterEntry>, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
@@ -215,7 +215,7 @@ impl DeadLetters {
 /// Bytes of a reason that are kept: it is a line.
 const REASON_BYTES: usize = 4096;
 
-/// What becomes of the reasons of letters that are there already.
+/// The reasons that letters have which are there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reasons {
     New,

@@ -33,7 +33,7 @@ impl DeliveryCounters {
         self.undelivered.load(Ordering::Relaxed)
     }
 
-    /// Whether the reader of the output has gone, as `head` does.
+    /// Says whether the reader of the output has gone, as `head` does.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }

@@ -13,11 +13,11 @@ use event::{Event, Provenance};
 pub struct DeadLetterContext {
     /// The store.
     pub dead_letters: Arc<DeadLetters>,
-    /// What the sink leads to, in a text without secrets; none where nobody configured it.
+    /// The place that the sink leads to, in a text without secrets; none where nobody configured it.
     pub destination: Option<String>,
     /// The run that the events come from.
     pub run_id: String,
-    /// What is true of all its events.
+    /// The facts that all events of the run share.
     pub provenance: Arc<Provenance>,
 }
 

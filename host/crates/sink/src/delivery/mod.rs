@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{BatchLimits, Guarantee, IntentLog, Sink, SinkError, Verdict};
+use base::counted::counted;
 use batch::{BatchOutcome, UnsettledBatch, fitting};
 use dead_letter_context::Attempts;
 use event::Event;
@@ -39,7 +40,7 @@ pub struct Delivery {
     answered: u64,
     /// When the sink was found to be down or last tried since, and why.
     down: Option<(Instant, String)>,
-    /// Whether a sink that is down ends the delivery.
+    /// True where a sink that is down ends the delivery.
     waits: bool,
     tally: Arc<DeliveryCounters>,
     /// The first thing that kept an event from being a dead letter.
@@ -76,12 +77,12 @@ impl Delivery {
         self.sink.name()
     }
 
-    /// What the sink promises.
+    /// The sink's promise for a batch that comes twice.
     pub fn guarantee(&self) -> Guarantee {
         self.sink.guarantee()
     }
 
-    /// Whether answered events outlive a crash before the sink is closed.
+    /// Says whether answered events outlive a crash before the sink is closed.
     pub fn is_durable(&self) -> bool {
         self.sink.is_durable()
     }
@@ -97,7 +98,7 @@ impl Delivery {
         self.answered
     }
 
-    /// What has come of the events so far.
+    /// The counts of the events so far.
     pub fn tally(&self) -> Arc<DeliveryCounters> {
         Arc::clone(&self.tally)
     }
@@ -296,7 +297,8 @@ impl Delivery {
                     return Err(SinkError::Down { reason });
                 }
                 if !was_down {
-                    tracing::warn!(sink = %self.sink.name(), attempts = attempts.count, "the sink is down: {reason}");
+                    let attempts = counted(attempts.count, "attempt", "attempts");
+                    tracing::warn!(sink = %self.sink.name(), "gave up after {attempts}: {reason}");
                 }
                 self.down = Some((Instant::now(), reason.clone()));
                 return Ok(BatchOutcome::Refused(format!("given up: {reason}")));
@@ -320,7 +322,8 @@ impl Delivery {
         match self.remains.keep(self.sink.name(), refused, attempts).await {
             Ok(()) => {
                 if self.tally.dead_lettered() == 0 {
-                    tracing::warn!(sink = %self.sink.name(), "events are kept as dead letters: {reason}");
+                    let events = counted(count, "event", "events");
+                    tracing::warn!(sink = %self.sink.name(), "keeping {events} as dead letters: {reason}");
                 }
                 DeliveryCounters::add(&self.tally.dead_lettered, count);
             }

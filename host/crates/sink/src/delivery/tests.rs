@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::*;
-use crate::dead_letters::{DeadLetterBounds, DeadLetterSelection};
+use crate::Rejection;
+use crate::dead_letters::{DeadLetterBounds, DeadLetterSelection, DeadLetters};
 use event::{Activity, Outcome as EventOutcome, Principal, samples};
 
 /// A receiver that answers by a script, then accepts; it remembers what it took.

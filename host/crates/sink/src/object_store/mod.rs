@@ -238,7 +238,11 @@ impl Sink for ObjectStoreSink {
     async fn probe(&mut self) -> Result<String, SinkError> {
         let looked = match (&self.options.place, &self.store) {
             (UploadTarget::Bucket(_), Some(store)) => self.look(store.as_ref()).await,
-            (UploadTarget::Folder(path, _), _) => look_at_folder(path),
+            (UploadTarget::Folder(path, _), _) => {
+                let path = path.clone();
+                let looked = base::blocking(move || look_at_folder(&path)).await;
+                looked.unwrap_or_else(|died| Err(ReceiverError::transient(died.to_string())))
+            }
             (UploadTarget::Bucket(_), None) => Err(ReceiverError::permanent("the bucket was not opened")),
         };
         looked

@@ -141,7 +141,7 @@ fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
     let error = add(&store, "a", &[event("2"), event("3")], "x").unwrap_err();
     let said = error.to_string();
     assert!(
-        said.contains("no room for 2 more events") && said.contains("hold 1 of 2 events"),
+        said.contains("no room for 2 more events") && said.contains("holds 1 of at most 2 events"),
         "{said}"
     );
     assert_eq!(store.count(&DeadLetterSelection::default()).unwrap(), 1);

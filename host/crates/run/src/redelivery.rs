@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use crate::fan_out::{FanOut, RunSink, settled};
 use crate::route::Router;
-use crate::{Observer, RunError};
+use crate::{RunError, RunObserver};
 use event::{Event, Provenance};
 
 /// Sinks that get events outside of any window.
-pub struct Again(FanOut);
+pub struct Redelivery(FanOut);
 
-impl Again {
+impl Redelivery {
     /// Starts the sinks.
-    pub fn start(outlets: Vec<RunSink>, router: Router, provenance: Arc<Provenance>) -> Again {
-        Again(FanOut::start(outlets, router, provenance, None))
+    pub fn start(outlets: Vec<RunSink>, router: Router, provenance: Arc<Provenance>) -> Redelivery {
+        Redelivery(FanOut::start(outlets, router, provenance, None))
     }
 
     /// Sends events on their ways.
@@ -21,7 +21,7 @@ impl Again {
         self.0.send(events).await;
     }
 
-    /// Whether no sink takes any more.
+    /// Says whether no sink takes any more.
     pub fn is_over(&self) -> bool {
         self.0.is_over()
     }
@@ -31,7 +31,7 @@ impl Again {
     /// # Errors
     ///
     /// As a run's end: where a required sink did not take everything, and where it set events aside as dead letters.
-    pub async fn finish(mut self, observer: &dyn Observer) -> Result<(), RunError> {
+    pub async fn finish(mut self, observer: &dyn RunObserver) -> Result<(), RunError> {
         let endings = self.0.close(observer).await;
         let settled = settled(endings, &self.0.counts());
         self.0.give_up().await;
