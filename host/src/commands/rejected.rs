@@ -23,7 +23,7 @@ use base::counted::counted;
 use built_in::built_in;
 use event::{Event, Provenance};
 use sandbox::{Plugin, PluginKind, ReportPlugin};
-use setup::config::{Config, SinkKind, Transport, nearest};
+use setup::config::{Config, PluginTransport, SinkKind, nearest};
 use setup::sinks::{self, OpenedSinks, SinkChoice};
 use sink::terminal;
 
@@ -610,7 +610,7 @@ fn writes_to_stdout(config: &Config, opened: &OpenedSinks) -> bool {
         match config.sinks.get(name).map(|sink| &sink.kind) {
             Some(SinkKind::Stdout(_)) => true,
             Some(SinkKind::Plugin(plugin)) => {
-                plugin.endpoint.is_none() && matches!(plugin.transport, None | Some(Transport::Stdout))
+                plugin.endpoint.is_none() && matches!(plugin.transport, None | Some(PluginTransport::Stdout))
             }
             Some(_) => false,
             None => !name.starts_with("file:"),

@@ -8,17 +8,22 @@
 //! | [`store`] | a file for what waits until somebody decides about it |
 //! | [`secret_file`] | files that hold secrets: who may read them |
 //! | [`absent`] | the value of a setting that is not there |
+//! | [`duration`] | durations as a configuration writes them |
 //! | [`ErrorKind`] | who has to do something about an error |
+//! | [`SetupError`] | why something cannot be set up |
 //! | [`mod@failpoint`] | places where a test ends the process |
 #![warn(missing_docs)]
 
 pub mod absent;
 pub mod counted;
 pub mod database;
+pub mod duration;
 mod error_kind;
 pub mod failpoint;
 pub mod secret_file;
+mod setup_error;
 pub mod store;
 pub mod visible;
 
 pub use error_kind::ErrorKind;
+pub use setup_error::SetupError;

@@ -1,6 +1,6 @@
 //! What can go wrong between here and a server, sorted by whose move is next.
 
-use base::ErrorKind;
+use base::{ErrorKind, SetupError};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -370,6 +370,12 @@ impl RemoteError {
             RemoteError::Redirected { cause } => cause.is_transient(),
             _ => false,
         }
+    }
+}
+
+impl From<RemoteError> for SetupError {
+    fn from(error: RemoteError) -> Self {
+        SetupError::told(error.kind(), &error, error.hint()).code(error.code())
     }
 }
 

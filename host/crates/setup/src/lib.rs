@@ -6,13 +6,11 @@
 //! rows are kept. Each fails with a [`SetupError`].
 #![warn(missing_docs)]
 
-mod auth;
 pub mod config;
 pub mod connections;
 pub mod console;
-mod error;
 pub mod plugins;
 pub mod sinks;
 pub mod state;
 
-pub use error::SetupError;
+pub use base::SetupError;

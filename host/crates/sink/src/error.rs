@@ -1,6 +1,6 @@
 //! What can go wrong at a sink.
 
-use base::ErrorKind;
+use base::{ErrorKind, SetupError};
 use std::{io, path::PathBuf};
 
 use remote::RemoteError;
@@ -121,6 +121,14 @@ impl SinkError {
         }
     }
 
+    /// An error of the network as what ends a call to the sink of that name.
+    pub(crate) fn remote(sink: &str, source: RemoteError) -> Self {
+        SinkError::Remote {
+            sink: sink.to_owned(),
+            source: Box::new(source),
+        }
+    }
+
     /// Which kind of error it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -173,5 +181,11 @@ impl SinkError {
                 _ => None,
             },
         }
+    }
+}
+
+impl From<SinkError> for SetupError {
+    fn from(error: SinkError) -> Self {
+        SetupError::told(error.kind(), &error, error.hint())
     }
 }

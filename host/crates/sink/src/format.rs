@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use base::SetupError;
+
 /// How events follow each other in bytes.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
@@ -33,6 +35,23 @@ impl Format {
             Format::Table => "table",
             Format::Parquet => "parquet",
         }
+    }
+
+    /// Refuses a format that this build of the program cannot write.
+    ///
+    /// # Errors
+    ///
+    /// Says with which Cargo feature it could.
+    pub fn need_built(self) -> Result<(), SetupError> {
+        match self {
+            Format::Parquet if cfg!(not(feature = "parquet")) => Err(SetupError::usage(self.lacking())),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is said of a format that is not built in.
+    pub(crate) fn lacking(self) -> String {
+        format!("this build of host lacks the format {self}: build it with the feature `{self}`")
     }
 
     /// What the end of a file's name says, where it says something.

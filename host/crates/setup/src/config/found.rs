@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::ConfigError;
+use super::error::ConfigError;
 use base::absent::is_absent;
 
 /// Where a configuration is looked for if none is named, in this order: the working folder, the user's configuration.
