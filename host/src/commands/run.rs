@@ -210,7 +210,7 @@ pub async fn execute(
     let fetcher = Arc::new(Fetcher::new(
         remote,
         &spool_folder(),
-        limits(&report.config.fetch),
+        report.config.fetch.limits(),
         watcher,
     ));
     let run = Run {
@@ -232,21 +232,6 @@ pub async fn execute(
     let done = run.execute().await;
     progress.finish();
     Ok(done)
-}
-
-fn limits(set: &config::Fetch) -> fetch::FetchLimits {
-    let mut limits = fetch::FetchLimits::default();
-    limits.document_bytes = set.document_bytes.unwrap_or(limits.document_bytes);
-    limits.record_bytes = set.record_bytes.unwrap_or(limits.record_bytes);
-    limits.archive.entries = set.archive_entries.unwrap_or(limits.archive.entries);
-    limits.archive.total_bytes = set.archive_bytes.unwrap_or(limits.archive.total_bytes);
-    limits.archive.ratio = set.archive_ratio.unwrap_or(limits.archive.ratio);
-    limits.archive.time = set.archive_timeout.unwrap_or(limits.archive.time);
-    limits.spool_bytes = set.spool_bytes.unwrap_or(limits.spool_bytes);
-    limits.polling.total = set.job_timeout.unwrap_or(limits.polling.total);
-    limits.polling.search = set.job_search.unwrap_or(limits.polling.search);
-    limits.polling.file = set.file_wait.unwrap_or(limits.polling.file);
-    limits
 }
 
 /// Documents wait on disk, not in a memory-backed `/tmp`: `$XDG_CACHE_HOME/host`, else the system's temporary folder.

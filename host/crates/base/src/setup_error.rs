@@ -16,9 +16,9 @@ pub struct SetupError {
     pub kind: ErrorKind,
     /// A stable word for machines; none where the kind's own says enough.
     pub code: Option<&'static str>,
-    /// What happened.
+    /// The message.
     pub message: String,
-    /// What to do.
+    /// The advice for the user.
     pub hint: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl SetupError {
         }
     }
 
-    /// What the user typed or configured cannot be meant.
+    /// An error about something typed or configured that cannot be meant.
     pub fn usage(message: impl Into<String>) -> SetupError {
         SetupError::new(ErrorKind::Usage, message)
     }

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::auth_method::{AuthMethod, ClientAuthentication};
-use super::config_file::ConfigFile;
+use super::config_source::ConfigSource;
 use super::endpoint::{Connection, ConnectionKind};
 use super::owner::Owner;
 use super::secret::SecretSource;
@@ -15,7 +15,7 @@ use remote::{Auth, ClientAuth, GrantType, KeyId, OAuth2, SigningKey};
 const DOMAIN_SCOPE: &str = "urn:opc:idm:__myscopes__";
 
 /// Reads the secrets that a connection's `auth` names.
-pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, file: &ConfigFile) -> Result<Auth, SetupError> {
+pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, file: &ConfigSource) -> Result<Auth, SetupError> {
     let secrets = ConnectionSecrets { owner, file };
     let (client_id, client, grant, scope) = match &connection.auth {
         AuthMethod::None => return Ok(Auth::None),
@@ -142,7 +142,7 @@ fn default_scope(kind: ConnectionKind) -> Option<String> {
 /// The secrets of one connection or endpoint.
 struct ConnectionSecrets<'a> {
     owner: Owner<'a>,
-    file: &'a ConfigFile,
+    file: &'a ConfigSource,
 }
 
 impl ConnectionSecrets<'_> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::config_file::ConfigFile;
+use super::config_source::ConfigSource;
 
 /// Whose remote service it is, in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl<'a> Owner<'a> {
     }
 
     /// Where a key of a connection or of a sink's endpoint stands, as `host.toml line 7: sinks.siem.endpoint.url`.
-    pub fn place(self, key: &str, file: &ConfigFile) -> String {
+    pub fn place(self, key: &str, file: &ConfigSource) -> String {
         match self {
             Owner::Connection(name) => file.place(&["connections", name, key]),
             Owner::Sink(name) => file.place(&["sinks", name, "endpoint", key]),

@@ -1,6 +1,6 @@
 //! From the keys of a connection to the settings of [`remote`].
 
-use super::config_file::ConfigFile;
+use super::config_source::ConfigSource;
 use super::credentials;
 use super::endpoint::{Connection, ProxyServer};
 use super::owner::Owner;
@@ -16,7 +16,7 @@ pub struct ConfiguredServer<'a> {
     /// How it is reached.
     pub connection: &'a Connection,
     /// The file that says so.
-    pub file: &'a ConfigFile,
+    pub file: &'a ConfigSource,
 }
 
 impl ConfiguredServer<'_> {

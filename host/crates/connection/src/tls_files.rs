@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::ClientConfig;
 
-use super::config_file::ConfigFile;
+use super::config_source::ConfigSource;
 use super::owner::Owner;
 use base::{SetupError, secret_file};
 use remote::{CaFile, ClientCertificate, client_tls};
@@ -15,7 +15,7 @@ pub struct TlsFiles<'a> {
     /// Whose keys they are.
     pub owner: Owner<'a>,
     /// Where the keys stand; paths start from its folder.
-    pub file: &'a ConfigFile,
+    pub file: &'a ConfigSource,
     /// PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<&'a Path>,
     /// Trust the system's authorities besides those of `ca_file`.
@@ -27,7 +27,7 @@ pub struct TlsFiles<'a> {
 }
 
 impl<'a> TlsFiles<'a> {
-    /// Whether anything is said about TLS.
+    /// Tells whether anything is said about TLS.
     pub fn any(&self) -> bool {
         self.system_authorities || self.all().next().is_some()
     }
@@ -89,7 +89,7 @@ impl<'a> TlsFiles<'a> {
         Ok(client_tls(self.authorities()?.as_ref(), self.certificate()?.as_ref())?)
     }
 
-    /// Whether the files are there, and what belongs together comes together; reads none of them.
+    /// Checks that the files are there, and that what belongs together comes together; reads none of them.
     ///
     /// # Errors
     ///

@@ -37,6 +37,7 @@ mod error_codes;
 #[doc(hidden)]
 pub mod fuzz;
 mod oauth;
+#[cfg(feature = "object-store")]
 mod object_store;
 mod origin;
 mod pace;
@@ -61,6 +62,7 @@ pub use direct::RawConnection;
 pub use error::RemoteError;
 pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use oauth::{ClientAuth, DeviceLogin, GrantType, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
+#[cfg(feature = "object-store")]
 pub use object_store::{StoreConnector, StoreRefusal};
 pub use origin::LINK_BYTES;
 pub use origin::{BaseUrl, Origin};

@@ -62,7 +62,7 @@ pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String),
         .read_from(config.file.path.as_deref()))
 }
 
-/// Whether a file is the one that the configuration means.
+/// Checks that a file is the one that the configuration means.
 fn pinned_to(pinned: &str, found: &str, config: &Config, name: &str) -> Result<(), SetupError> {
     if pinned == found {
         return Ok(());

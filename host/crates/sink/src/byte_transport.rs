@@ -7,7 +7,7 @@ use super::{SinkError, Verdict};
 /// Takes bytes in order.
 #[async_trait]
 pub trait ByteTransport: Send {
-    /// Whether it could take bytes now. Leaves nothing behind.
+    /// Finds out whether the transport could take bytes now. Leaves nothing behind.
     async fn probe(&mut self) -> Result<String, SinkError>;
 
     /// Takes one piece as a whole. The meaning of the answers is that of [`Sink::deliver`](super::Sink::deliver).

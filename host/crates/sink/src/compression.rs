@@ -31,7 +31,7 @@ impl Compression {
         }
     }
 
-    /// What file names end in.
+    /// The end of file names.
     pub fn suffix(self) -> &'static str {
         match self {
             Compression::None => "",
@@ -40,7 +40,7 @@ impl Compression {
         }
     }
 
-    /// What the end of a file's name says.
+    /// The compression that the end of a file's name says.
     pub fn of_name(name: &str) -> Self {
         [Compression::Gzip, Compression::Zstd]
             .into_iter()
@@ -48,7 +48,7 @@ impl Compression {
             .unwrap_or_default()
     }
 
-    /// What the first bytes of a file say: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1.
+    /// The compression that the first bytes of a file show: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1.
     pub(super) fn of_content(first: &[u8]) -> Self {
         if first.starts_with(&[0x1f, 0x8b]) {
             Compression::Gzip

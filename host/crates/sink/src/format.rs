@@ -49,12 +49,12 @@ impl Format {
         }
     }
 
-    /// What is said of a format that is not built in.
+    /// The message about a format that is not built in.
     pub(crate) fn lacking(self) -> String {
         format!("this build of host lacks the format {self}: build it with the feature `{self}`")
     }
 
-    /// What the end of a file's name says, where it says something.
+    /// The format that the end of a file's name says, where it says one.
     pub fn of_name(name: &str) -> Option<Self> {
         [Format::Ndjson, Format::Csv, Format::Parquet]
             .into_iter()

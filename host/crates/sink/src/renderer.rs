@@ -24,7 +24,7 @@ enum Shape {
     Table(TextTable, String),
     #[cfg(feature = "parquet")]
     Parquet(Box<Parquet>),
-    /// What this build cannot write; whoever configures it is refused before anything is rendered.
+    /// A format that this build cannot write; whoever configures it is refused before anything is rendered.
     #[cfg(not(feature = "parquet"))]
     NotBuilt(Format),
 }
@@ -105,7 +105,7 @@ impl Renderer {
         self
     }
 
-    /// Whether its output names its columns in its first line.
+    /// Tells whether the output names its columns in its first line.
     pub(super) fn names_columns(&self) -> bool {
         matches!(self.shape, Shape::Csv(_))
     }
@@ -119,17 +119,17 @@ impl Renderer {
         }
     }
 
-    /// Whether its output is a JSON object a line.
+    /// Tells whether the output is a JSON object a line.
     pub(super) fn is_json(&self) -> bool {
         matches!(self.shape, Shape::Ndjson)
     }
 
-    /// Whether its output begins with a line that is no event.
+    /// Tells whether the output begins with a line that is no event.
     pub(super) fn has_header(&self) -> bool {
         matches!(self.shape, Shape::Csv(_) | Shape::Table(..))
     }
 
-    /// Whether an output may begin with what an earlier renderer wrote.
+    /// Tells whether an output may begin with what an earlier renderer wrote.
     pub fn can_extend(&self) -> bool {
         matches!(self.shape, Shape::Ndjson | Shape::Csv(_) | Shape::Table(..))
     }

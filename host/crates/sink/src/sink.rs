@@ -21,12 +21,12 @@ pub trait Sink: Send {
         BatchLimits::default()
     }
 
-    /// What happens where a batch is delivered twice.
+    /// The guarantee for a batch that is delivered twice.
     fn guarantee(&self) -> Guarantee {
         Guarantee::AtLeastOnce
     }
 
-    /// Whether events outlive a crash as soon as their delivery is answered, and not only once the sink is closed.
+    /// Tells whether events outlive a crash as soon as their delivery is answered, and not only once the sink is closed.
     /// Where they do, a run that was cut short goes on after them instead of delivering them again.
     fn is_durable(&self) -> bool {
         false
@@ -39,7 +39,7 @@ pub trait Sink: Send {
         false
     }
 
-    /// Whether it could take events now: reached, signed in, allowed. Delivers nothing and leaves nothing behind. Says
+    /// Finds out whether the sink could take events now: reached, signed in, allowed. Delivers nothing and leaves nothing behind. Says
     /// in a few words what was found.
     async fn probe(&mut self) -> Result<String, SinkError>;
 

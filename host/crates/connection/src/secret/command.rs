@@ -26,11 +26,11 @@ const LAST_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct CommandFailure {
     /// Why not, with the program's name.
     pub(super) reason: String,
-    /// What to do.
+    /// The advice for whoever configured the command.
     pub(super) hint: String,
 }
 
-/// What the program prints. It runs in `folder`: what a relative path leads to must not depend on where the user happens to
+/// Runs the program and gives what it prints. It runs in `folder`: what a relative path leads to must not depend on where the user happens to
 /// stand. Blocks, for `timeout` at most and a second: a program that takes longer is ended, and so is all that it
 /// started and that stayed in its process group.
 pub(super) fn run(argv: &[String], folder: &Path, timeout: Duration) -> Result<String, CommandFailure> {
@@ -94,12 +94,12 @@ fn unfit(reason: String) -> CommandFailure {
     }
 }
 
-/// What a program prints, until its time is over.
+/// The output of a program, until its time is over.
 struct Limited {
     stdout: Option<ChildStdout>,
     started: Instant,
     timeout: Duration,
-    /// Its time was over before its output.
+    /// The program's time was over before its output.
     over: bool,
 }
 

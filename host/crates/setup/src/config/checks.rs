@@ -60,7 +60,7 @@ const LONGEST_LAG: std::time::Duration = std::time::Duration::from_secs(30 * 86_
 /// Bytes: an OCID has at most 255.
 const LONGEST_TENANT: usize = 255;
 
-/// What can be read and still not be meant.
+/// Refuses values that can be read and still cannot be meant.
 fn check_values(config: &Config) -> Result<(), ConfigError> {
     let wrong = |path: &[&str], message: &str| ConfigError::Syntax {
         file: None,

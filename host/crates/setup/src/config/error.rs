@@ -35,7 +35,7 @@ pub enum ConfigError {
         file: Option<PathBuf>,
         /// The line, from 1, where known.
         line: Option<usize>,
-        /// What is wrong.
+        /// The problem.
         message: String,
         /// The nearest known key.
         nearest: Option<String>,
@@ -48,9 +48,9 @@ pub enum ConfigError {
     Name {
         /// The file, where it came from one.
         file: Option<PathBuf>,
-        /// What is named.
+        /// The kind of entry, such as `sink`.
         what: &'static str,
-        /// Its name.
+        /// The entry's name.
         name: String,
     },
 }
@@ -114,7 +114,7 @@ impl ConfigError {
         }
     }
 
-    /// What to do about it.
+    /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::Unreadable { .. } => Some("name an existing file with --config, or leave it out".into()),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fetch::Fetch;
+use super::fetch::FetchSection;
 use super::ledger::LedgerSection;
 use super::plugin::PluginEntry;
 use super::route::RouteEntry;
 use super::run::RunSection;
 use super::sink::SinkEntry;
 use super::stores::{DeadLetterSection, RejectedSection};
-use connection::{ConfigFile, Connection};
+use connection::{ConfigSource, Connection};
 use sandbox::PluginLimits;
 
 /// The whole file.
@@ -45,13 +45,13 @@ pub struct Config {
     pub limits: PluginLimits,
     /// The limits of what is fetched, where they differ from the defaults.
     #[serde(default)]
-    pub fetch: Fetch,
+    pub fetch: FetchSection,
     /// How runs end.
     #[serde(default)]
     pub run: RunSection,
     /// The file that it was read from.
     #[serde(skip)]
-    pub file: ConfigFile,
+    pub file: ConfigSource,
 }
 
 impl Config {

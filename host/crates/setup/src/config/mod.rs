@@ -30,7 +30,7 @@ mod wrong_key;
 pub use base::duration::parse_duration;
 pub use connection::{AuthMethod, Connection, ConnectionKind, SecretSource};
 pub use error::{ConfigError, nearest};
-pub use fetch::Fetch;
+pub use fetch::FetchSection;
 pub use host_toml::Config;
 pub use ledger::{LedgerSection, LookBackStep};
 pub use plugin::PluginEntry;

@@ -9,7 +9,7 @@ use built_in::{BUILT_IN, built_in};
 use event::{Activity, Outcome};
 use run::route::{Comparison, Condition, Possible, Repertoire, repertoire};
 
-/// What the events can be that come to a route; none where a plugin of the user's own may give anything.
+/// The values that events can have which come to a route; none where a plugin of the user's own may give anything.
 struct Reach {
     labels: Option<Vec<&'static str>>,
     outcomes: Vec<&'static str>,
@@ -150,7 +150,7 @@ impl Config {
             .collect()
     }
 
-    /// That all events of a route go where it leads without it.
+    /// The remark that all events of a route go where it leads without it.
     fn shadowed(&self, number: usize, route: &RouteEntry) -> Option<String> {
         let covering = |sink: &String| {
             let others = self.routes.iter().enumerate();
@@ -186,7 +186,7 @@ impl Config {
         }
     }
 
-    /// That of a report that comes with the binary. A name under [plugins] hides the built-in one.
+    /// The repertoire of a report that comes with the binary. A name under [plugins] hides the built-in one.
     fn repertoire(&self, name: &str) -> Option<Repertoire> {
         match self.plugins.contains_key(name) {
             true => None,
@@ -194,7 +194,7 @@ impl Config {
         }
     }
 
-    /// What can come to a route: of the reports that it names, or of all that there are.
+    /// The values that can come to a route: of the reports that it names, or of all that there are.
     fn reach(&self, route: &RouteEntry) -> Reach {
         let names = self.reports(route);
         let known: Option<Vec<Repertoire>> = names.iter().map(|name| self.repertoire(name)).collect();
@@ -219,7 +219,7 @@ impl Config {
     }
 }
 
-/// Whether every event that takes `route` takes `by`, as far as the two can be compared.
+/// Tells whether every event that takes `route` takes `by`, as far as the two can be compared.
 fn takes_all_of(by: &RouteEntry, route: &RouteEntry) -> bool {
     let within = |all: &Option<Vec<String>>, some: &Option<Vec<String>>| match (all, some) {
         (None, _) => true,
@@ -234,7 +234,7 @@ fn takes_all_of(by: &RouteEntry, route: &RouteEntry) -> bool {
 }
 
 impl Reach {
-    /// What a member of the flat event can be; none for one that can be anything.
+    /// The values that a member of the flat event can have; none for one that can be anything.
     fn of(&self, member: &str) -> Option<&[&'static str]> {
         match member {
             "labels" => self.labels.as_deref(),
@@ -252,7 +252,7 @@ fn merged(words: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     words
 }
 
-/// What may be meant.
+/// The end of a remark that says what may be meant.
 fn choice(text: &str, known: &[&'static str]) -> String {
     match nearest(text, known.iter().copied()) {
         Some(near) => format!("; did you mean {near:?}?"),

@@ -6,7 +6,7 @@ use built_in::BUILT_IN;
 use connection::line_of;
 use run::route::NAMES;
 
-/// Whether every route can be taken.
+/// Refuses routes that cannot be taken.
 pub(super) fn check_routes(config: &Config) -> Result<(), ConfigError> {
     let text = &config.file.text;
     for (number, route) in config.routes.iter().enumerate() {

@@ -14,11 +14,11 @@ pub use sink::kinds::plugin::PluginTransport;
 /// A sink.
 #[derive(Debug, Clone)]
 pub struct SinkEntry {
-    /// What it is.
+    /// The sink's kind, with the keys of that kind.
     pub kind: SinkKind,
-    /// Whether a run counts as done only once this sink has answered for every event.
+    /// A run counts as done only once this sink has answered for every event.
     pub required: bool,
-    /// What becomes of its events while it is down.
+    /// The fate of the sink's events while its receiver is down.
     pub when_down: Option<WhenDown>,
     /// When to deliver again.
     pub retry: DeliveryPolicy,
@@ -27,7 +27,7 @@ pub struct SinkEntry {
 }
 
 impl SinkEntry {
-    /// What its events look like.
+    /// The encoding of the sink's events.
     pub fn encoding(&self) -> Encoding {
         self.kind.config().encoding()
     }

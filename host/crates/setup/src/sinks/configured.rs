@@ -108,7 +108,7 @@ fn unknown(config: &Config, name: &str) -> SetupError {
     }
 }
 
-/// Whether a configured sink could take events now, and what it promises; leaves nothing behind.
+/// Finds out whether a configured sink could take events now, and what it promises; leaves nothing behind.
 pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), SetupError> {
     let set = named(config, name)?;
     check(config, name, set)?;
@@ -118,7 +118,7 @@ pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), S
     Ok((set.kind.config().probed(found?), guarantee))
 }
 
-/// What sinks are opened for where no run is.
+/// The provenance that sinks are opened with where no run is.
 fn nobody() -> Arc<Provenance> {
     Arc::new(Provenance::new("check", "check", "check", Product::EpmCloud))
 }
@@ -145,7 +145,7 @@ fn placed(config: &Config, name: &str, failure: SetupError) -> SetupError {
     .at(&config.place(&["sinks", name]))
 }
 
-/// What is no mistake of a sink, and yet hardly meant.
+/// Remarks on settings of a sink that are no mistake and yet hardly meant.
 pub fn remarks(config: &Config, name: &str, sink: &SinkEntry) -> Vec<String> {
     let program = Program { config };
     let mut remarks = omissions::remarks(&program, name, sink);
@@ -153,12 +153,12 @@ pub fn remarks(config: &Config, name: &str, sink: &SinkEntry) -> Vec<String> {
     remarks
 }
 
-/// What a configured sink is and where it delivers to, on a line: `nats nats://127.0.0.1:4222`.
+/// A configured sink's kind and where it delivers to, on a line: `nats nats://127.0.0.1:4222`.
 pub fn about(config: &Config, name: &str, sink: &SinkEntry) -> String {
     sink.kind.config().about(&Program { config }.sink(name))
 }
 
-/// What a configured sink leads to, in a short text without secrets: `http https://siem.example/in #5d41402a`.
+/// The destination of a configured sink, in a short text without secrets: `http https://siem.example/in #5d41402a`.
 pub fn destination(config: &Config, name: &str, sink: &SinkEntry) -> String {
     sink.kind.config().destination(&Program { config }.sink(name))
 }

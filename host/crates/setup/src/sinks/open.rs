@@ -32,9 +32,9 @@ pub struct Presentation {
     pub format: Option<Format>,
 }
 
-/// What sinks are opened for.
+/// The sinks that were asked for, and how they write.
 pub struct SinkChoice<'a> {
-    /// What was named with `--sink`.
+    /// The sinks named with `--sink`.
     pub names: &'a [String],
     /// The configuration of a `.wasm` sink.
     pub plugin_config: Option<&'a str>,

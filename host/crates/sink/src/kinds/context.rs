@@ -8,13 +8,13 @@ use secrecy::SecretString;
 use super::stdout::StdoutSink;
 use crate::Renderer;
 use base::SetupError;
-use connection::{ConfigFile, ConfiguredServer, Connection, Owner, SecretSource};
+use connection::{ConfigSource, ConfiguredServer, Connection, Owner, SecretSource};
 use event::{Provenance, Rendering};
 use sandbox::SinkPlugin;
 
-/// What the program around gives to the sinks that it opens.
+/// The program around, for the sinks that it opens.
 pub trait Surroundings {
-    /// Whether there is a standard output at all.
+    /// Fails where there is no standard output.
     ///
     /// # Errors
     ///
@@ -38,17 +38,17 @@ pub struct SinkContext<'a> {
     /// The sink's name, or the specification that was typed.
     pub name: &'a str,
     /// The file that the entry stands in.
-    pub file: &'a ConfigFile,
-    /// What the program around gives.
+    pub file: &'a ConfigSource,
+    /// The program around.
     pub surroundings: &'a dyn Surroundings,
 }
 
-/// What a sink is built with.
+/// Everything that a sink is built with besides its keys.
 #[derive(Clone, Copy)]
 pub struct BuildContext<'a> {
     /// The sink's entry.
     pub sink: SinkContext<'a>,
-    /// What is true of all events that the sink will get.
+    /// The facts that are true of all events that the sink will get.
     pub provenance: &'a Arc<Provenance>,
     /// How it writes its events.
     pub rendering: &'a Rendering,
@@ -67,7 +67,7 @@ impl<'a> SinkContext<'a> {
         self.file.folder.join(path)
     }
 
-    /// That the sink cannot be meant as it is configured.
+    /// An error that the sink cannot be meant as it is configured.
     pub fn usage(&self, problem: impl std::fmt::Display) -> SetupError {
         SetupError::usage(format!("sink {}: {problem}", self.name))
     }
@@ -102,7 +102,7 @@ impl BuildContext<'_> {
         self.sink.name
     }
 
-    /// What is true of all events that the sink will get.
+    /// The facts that are true of all events that the sink will get.
     pub fn provenance(&self) -> Arc<Provenance> {
         Arc::clone(self.provenance)
     }
@@ -136,7 +136,7 @@ mod tests {
     pub(crate) fn with_test_context<T>(work: impl FnOnce(&SinkContext<'_>) -> T) -> T {
         work(&SinkContext {
             name: "x",
-            file: &ConfigFile::default(),
+            file: &ConfigSource::default(),
             surroundings: &Nothing,
         })
     }

@@ -9,7 +9,7 @@ use remote::Settings;
 
 /// The keys of one kind of sink, and what is made of them.
 pub trait SinkConfig {
-    /// What its events look like.
+    /// The encoding of the sink's events.
     fn encoding(&self) -> Encoding;
 
     /// The encoding that the paths under `drop` are of. Blocks where a plugin has to be asked.
@@ -53,20 +53,20 @@ pub trait SinkConfig {
     /// Where the sink cannot be used as it is configured, or a secret cannot be had.
     fn build(&self, context: &BuildContext<'_>) -> Result<Box<dyn Sink>, SetupError>;
 
-    /// What is no mistake, and yet hardly meant: each with the place of its key.
+    /// Remarks on settings that are no mistake, and yet hardly meant: each with the place of its key.
     fn remarks(&self, _context: &SinkContext<'_>) -> Vec<String> {
         Vec::new()
     }
 
-    /// What a probe of the sink has found, for people.
+    /// The finding of a probe of the sink, for people.
     fn probed(&self, found: String) -> String {
         found
     }
 
-    /// What the sink is and where it delivers to, on a line: `nats nats://127.0.0.1:4222`.
+    /// The sink's kind and where it delivers to, on a line: `nats nats://127.0.0.1:4222`.
     fn about(&self, context: &SinkContext<'_>) -> String;
 
-    /// What the sink leads to, in a short text without secrets that tells receivers apart: see
+    /// The sink's destination, in a short text without secrets that tells receivers apart: see
     /// [`destination`](super::destination).
     fn destination(&self, context: &SinkContext<'_>) -> String;
 }

@@ -12,7 +12,7 @@ use parquet::{
 
 use event::cells::Cell;
 
-/// What a column holds.
+/// The type of a column's values.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ColumnKind {
     Text,

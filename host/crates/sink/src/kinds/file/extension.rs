@@ -14,11 +14,11 @@ use crate::Compression;
 /// How the only file of a sink grows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extension {
-    /// What it begins with.
+    /// The file that this one begins with.
     pub(super) begun: AppendBase,
-    /// Whether the format knows how.
+    /// The format can be appended to.
     pub(super) possible: bool,
-    /// Whether the format has a header.
+    /// The format has a header.
     pub(super) headed: bool,
     pub(super) compression: Compression,
 }
@@ -33,7 +33,7 @@ pub(super) struct AppendBase {
 }
 
 impl AppendBase {
-    /// That file, of which so many bytes were copied.
+    /// A base of that file, of which so many bytes were copied.
     pub(super) fn of(file: &File, length: u64) -> io::Result<Self> {
         let about = file.metadata()?;
         Ok(AppendBase {
@@ -63,7 +63,7 @@ pub(super) fn kept_permissions(about: &Metadata) -> Option<Permissions> {
     trusted.contains(&about.uid()).then(|| about.permissions())
 }
 
-/// Whether a file is there whose content is compressed in another way: nobody could read what is added to it.
+/// Tells whether a file is there whose content is compressed in another way: nobody could read what is added to it.
 pub(super) fn differs(file: &mut File, compression: Compression) -> io::Result<bool> {
     let mut first = Vec::new();
     file.by_ref().take(4).read_to_end(&mut first)?;

@@ -4,7 +4,7 @@ use super::config::FileConfig;
 use crate::{Compression, Format, Pages};
 use base::SetupError;
 
-/// What is decided about a file before it is opened.
+/// The decisions about a file before it is opened.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileLayout {
     pub(super) format: Format,
@@ -47,7 +47,7 @@ impl FileLayout {
         })
     }
 
-    /// That of a configured file.
+    /// The layout of a configured file.
     pub(super) fn of_configured(file: &FileConfig) -> Result<Self, SetupError> {
         FileLayout::of(&file.path, file.format, file.compression)
     }

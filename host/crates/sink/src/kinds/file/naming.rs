@@ -36,7 +36,7 @@ enum FinalName {
     Next(Box<Series>, u64),
 }
 
-/// What came of it.
+/// The outcome of giving a file its name.
 pub enum PublishedFile {
     /// It has its name, with this number in a series.
     Yes(Option<u64>),
@@ -84,7 +84,7 @@ impl StagedFile {
         })
     }
 
-    /// What is about to appear; none where nobody wanted to know.
+    /// The file that is about to appear; none where nobody wanted to know.
     pub(super) fn seal(&self, events: u64, last: Option<String>) -> io::Result<Option<WriteIntent>> {
         let Some(sha256) = self.finished.sha256.clone() else {
             return Ok(None);

@@ -6,7 +6,7 @@ use super::mode::FileMode;
 use super::rotation::Rotation;
 use crate::Compression;
 
-/// What happens to a file that is already there.
+/// The fate of a file that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Existing {
     /// The new one takes its place.
@@ -19,7 +19,7 @@ pub enum Existing {
 /// How a file is made.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FileOptions {
-    /// What happens to a file that is already there. Rotated files never meet one.
+    /// The fate of a file that is already there. Rotated files never meet one.
     pub existing: Existing,
     /// Make missing folders on the way, for those who may read the file; otherwise they are an error.
     pub create_folders: bool,
@@ -31,7 +31,7 @@ pub struct FileOptions {
     pub rotation: Option<Rotation>,
     /// How long to wait for another run that gives the same file its name; two minutes unless set.
     pub lock_timeout: Option<Duration>,
-    /// What comes are bytes of a plugin: what a file already holds is its business.
+    /// The bytes are a plugin's: what a file already holds is its business.
     pub raw: bool,
 }
 

@@ -178,7 +178,7 @@ impl TempFile {
     }
 }
 
-/// What is taken from the permissions of a file that is made. It can be asked for only by setting it; whatever is made in
+/// The bits that are taken from the permissions of a file that is made. It can be asked for only by setting it; whatever is made in
 /// that moment is the more private.
 fn umask() -> u32 {
     static MASK: OnceLock<u32> = OnceLock::new();

@@ -47,7 +47,7 @@ impl Rotation {
         self.bytes
     }
 
-    /// What a file that begins now is named after, in seconds since 1970: its period, or where there is none the moment.
+    /// The moment that a file which begins now is named after, in seconds since 1970: its period, or where there is none the moment.
     fn stamp(self, now: Timestamp) -> i64 {
         let now = now.as_second();
         self.every.map_or(now, |every| now - now.rem_euclid(every))
@@ -119,12 +119,12 @@ impl Series {
         }
     }
 
-    /// Whether the period of the file under way is over.
+    /// Tells whether the period of the file under way is over.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.rotation.every.is_some() && self.rotation.stamp(now) > self.stamp
     }
 
-    /// Whether a file of that size is complete.
+    /// Tells whether a file of that size is complete.
     pub(super) fn is_full(&self, bytes: u64) -> bool {
         self.rotation.bytes.is_some_and(|most| bytes >= most)
     }
@@ -140,7 +140,7 @@ impl Series {
         self.folder.join(self.name(self.stamp, number))
     }
 
-    /// That number is taken, also once somebody has moved the file away.
+    /// Notes that a number is taken, also once somebody has moved the file away.
     pub(super) fn took(&mut self, number: u64) {
         self.next = number.saturating_add(1);
     }

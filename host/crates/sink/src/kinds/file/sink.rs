@@ -49,7 +49,7 @@ pub struct FileSink {
     options: FileOptions,
     renderer: Renderer,
     buffer: Vec<u8>,
-    /// What this file begins with of an existing one; none where it takes that file's place.
+    /// The existing file that this one begins with; none where it takes that file's place.
     copied: Option<AppendBase>,
     series: Option<Series>,
     clock: Clock,
@@ -97,7 +97,7 @@ impl FileSink {
         &self.path
     }
 
-    /// What a rotating sink has completed so far. It stays, whatever comes.
+    /// The files that a rotating sink has completed so far. It stays, whatever comes.
     pub fn completed(&self) -> Completed {
         self.completed
     }
@@ -213,7 +213,7 @@ impl FileSink {
         if over { self.complete().await } else { Ok(()) }
     }
 
-    /// Whether the file under way is as large as it may be. What waits to be compressed does not count.
+    /// Tells whether the file under way is as large as it may be. What waits to be compressed does not count.
     fn is_full(&self) -> bool {
         let buffered = match self.options.compression {
             Compression::None => self.buffer.len() + self.renderer.pending(),

@@ -10,7 +10,7 @@ use super::links;
 use super::mode::FileMode;
 use crate::SinkError;
 
-/// Its folder; `.` for a bare name.
+/// The folder of a path; `.` for a bare name.
 pub(super) fn folder_of(path: &Path) -> Option<&Path> {
     let folder = path.parent()?;
     Some(if folder.as_os_str().is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn make_folders(folder: &Path, mode: FileMode) -> io::Result<()> {
         .create(folder)
 }
 
-/// What is wrong with a path where nothing is made on the way to it.
+/// The problem with a path where nothing is made on the way to it.
 const NO_FOLDER: &str = "its folder does not exist";
 
 /// The file that would be written, links followed, where the path can be one's. Makes nothing; the folder may be missing.

@@ -25,12 +25,12 @@ pub enum NatsCredential {
 }
 
 impl NatsCredential {
-    /// Whether the server is sent something that others could use after reading it.
+    /// Tells whether the server is sent something that others could use after reading it.
     pub(super) fn readable(&self) -> bool {
         matches!(self, NatsCredential::User { .. } | NatsCredential::Token(_))
     }
 
-    /// What nobody may see of it, whoever repeats it.
+    /// The secrets of the credential, which nobody may see, whoever repeats them.
     pub(super) fn secrets(&self) -> Redactor {
         let secrets = Redactor::default();
         match self {

@@ -31,7 +31,7 @@ pub(super) struct JetStreamConnection {
 }
 
 impl JetStreamConnection {
-    /// What comes of the work, unless it would wait in vain for an answer.
+    /// The outcome of the work, unless it would wait in vain for an answer.
     pub(super) async fn unless_silenced<T>(
         &self,
         work: impl Future<Output = Result<T, ReceiverError>>,
@@ -49,7 +49,7 @@ impl JetStreamConnection {
     }
 }
 
-/// What is said of a connection that ended.
+/// The message about a connection that ended.
 const BROKE: &str = "not acknowledged: the connection broke";
 
 /// Connects and signs in, once.
@@ -125,7 +125,7 @@ pub(super) async fn connect(
     })
 }
 
-/// What is known of the stream that events go to.
+/// The answer about the stream that events go to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StreamLookup {
     /// It is there.

@@ -46,7 +46,7 @@ pub struct NatsOptions {
     pub stream: Option<String>,
     /// Create that stream where it is missing.
     pub create_stream: bool,
-    /// What an event looks like.
+    /// The encoding of an event.
     pub encoding: Rendering,
     /// Messages under way at once.
     pub batch_events: usize,
@@ -196,7 +196,7 @@ fn message_id(id: &str) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a message that was not acknowledged means: a reason that concerns it for good, or trouble for all.
+/// The meaning of a message that was not acknowledged: a reason that concerns it for good, or trouble for all.
 fn meaning(error: &PublishError) -> Result<String, ReceiverError> {
     match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => Ok("the message is larger than the server takes".into()),

@@ -33,7 +33,7 @@ impl SubjectTemplate {
             .collect()
     }
 
-    /// What a stream must listen to for the subjects of every report and connection.
+    /// The subject that a stream must listen to for the subjects of every report and connection.
     pub(super) fn wildcard(&self) -> String {
         let tokens = self
             .0

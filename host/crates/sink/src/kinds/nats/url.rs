@@ -37,7 +37,7 @@ impl NatsUrl {
         self.0.as_str()
     }
 
-    /// Whether it leads to this machine.
+    /// Tells whether the URL leads to this machine.
     pub(super) fn is_local(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

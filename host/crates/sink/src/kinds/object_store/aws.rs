@@ -8,7 +8,7 @@ use super::profile::{Environment, Profile};
 use crate::kinds::SinkContext;
 use base::{SetupError, secret_file};
 
-/// Whether what is said about credentials goes together.
+/// Refuses keys about credentials that do not go together.
 pub(super) fn check(context: &SinkContext<'_>, set: &ObjectStoreConfig) -> Result<(), SetupError> {
     let usage = |problem: &str, hint: &str| Err(context.usage(problem).hint(hint));
     if set.access_key_id.is_some() != set.secret_access_key.is_some() {
@@ -168,7 +168,7 @@ impl Sources<'_> {
         self.set.sts_endpoint.clone().or_else(told)
     }
 
-    /// That of the profile; none where it is not there and need not be.
+    /// The credential of the profile; none where the profile is not there and need not be.
     fn profile(&self, needed: bool) -> Result<Option<Credentials>, SetupError> {
         let failed = |problem: String, hint: &str| self.context.usage(problem).hint(hint);
         let profile = Profile::read(self.set, self.environment).map_err(|(path, problem)| {
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::kinds::context::with_test_context;
 
-    /// What a bucket gets with these settings in an environment, as text: secrets are not shown.
+    /// The credential that a bucket gets with these settings in an environment, as text: secrets are not shown.
     fn found(settings: &str, variables: &[(&str, &str)]) -> Result<String, String> {
         let set: ObjectStoreConfig = toml::from_str(&format!("url = \"s3://audit\"\n{settings}")).unwrap();
         let environment = |name: &str| {

@@ -26,9 +26,9 @@ pub enum Credentials {
     Key {
         /// The key's id.
         id: String,
-        /// What it signs with.
+        /// The secret of the key, to sign with.
         secret: SecretString,
-        /// What proves a temporary key.
+        /// The token that proves a temporary key.
         token: Option<SecretString>,
     },
     /// Whoever AWS STS gives a role for a token of an identity provider (AssumeRoleWithWebIdentity).
@@ -158,7 +158,7 @@ fn nearby(url: &Url) -> Result<Url, String> {
     instance_url(url).map(|()| url.clone())
 }
 
-/// Whether a service that hands out credentials may be asked there: over https, or at this machine's own addresses.
+/// Checks that a service which hands out credentials may be asked there: over https, or at this machine's own addresses.
 ///
 /// # Errors
 ///

@@ -10,7 +10,7 @@ use crate::receiver_error::ReceiverError;
 use base::ErrorKind;
 use remote::{RemoteError, StoreRefusal};
 
-/// What came of putting an object.
+/// The outcome of putting an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum UploadError {
     /// It is there already.

@@ -28,13 +28,13 @@ pub enum UploadTarget {
 /// A bucket, who writes to it, and the way there.
 #[derive(Debug, Clone)]
 pub struct Bucket {
-    /// Its name.
+    /// The bucket's name.
     pub name: String,
-    /// Its region, which is part of every signature.
+    /// The bucket's region, which is part of every signature.
     pub region: String,
     /// The server, where it is not AWS.
     pub endpoint: Option<Url>,
-    /// Whether the bucket's name stands in the path rather than in the host name; unless set, where there is an endpoint
+    /// The bucket's name stands in the path rather than in the host name; unless set, where there is an endpoint
     /// or the name has a dot, which no wildcard certificate covers.
     pub path_style: Option<bool>,
     /// Who writes.

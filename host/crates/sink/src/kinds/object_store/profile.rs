@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::config::ObjectStoreConfig;
 use connection::SecretSource;
 
-/// What an environment variable holds, where it holds anything.
+/// A lookup of environment variables; an empty one counts as none.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// That of this process.
+/// The environment of this process.
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -34,7 +34,7 @@ pub struct ObjectStoreOptions {
     pub prefix: String,
     /// How events follow each other in an object.
     pub format: Format,
-    /// What an event looks like.
+    /// The encoding of an event.
     pub encoding: Rendering,
     /// How an object is compressed.
     pub compression: Compression,
@@ -58,7 +58,7 @@ impl ObjectStoreOptions {
         }
     }
 
-    /// What the names of objects end in, as `.ndjson.gz`.
+    /// The end of the names of objects, as `.ndjson.gz`.
     fn suffix(&self) -> String {
         format!(".{}{}", self.format.name(), self.compression.suffix())
     }
@@ -70,7 +70,7 @@ pub struct ObjectStoreSink {
     options: ObjectStoreOptions,
     prefix: Path,
     provenance: Arc<Provenance>,
-    /// That of a bucket.
+    /// The store of a bucket; none for a folder.
     store: Option<Arc<dyn ObjectStore>>,
     secrets: Arc<Redactor>,
     /// The store has said that it cannot put only what is not there yet.
@@ -197,7 +197,7 @@ async fn put_file(folder: &std::path::Path, key: &Path, bytes: Vec<u8>, mode: Fi
     }
 }
 
-/// Whether the folder, or the nearest one above it that exists, takes a file.
+/// Finds out whether the folder, or the nearest one above it that exists, takes a file.
 fn look_at_folder(path: &std::path::Path) -> Result<String, ReceiverError> {
     let folder = path
         .ancestors()

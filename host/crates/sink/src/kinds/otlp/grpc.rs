@@ -85,7 +85,7 @@ impl Grpc {
     }
 }
 
-/// What became of a request that no server answered: tonic makes a status of that as well, and keeps the cause in it.
+/// The fate of a request that no server answered: tonic makes a status of that as well, and keeps the cause in it.
 fn unanswered(status: &Status) -> Option<Verdict> {
     let mut cause = status.source();
     while let Some(current) = cause {

@@ -87,7 +87,7 @@ fn field<'a>(object: &'a Map<String, Value>, name: &str, original: &str) -> Opti
     value.filter(|value| !value.is_null())
 }
 
-/// Whether a member that names failures names none.
+/// Tells whether a member that names failures names none.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

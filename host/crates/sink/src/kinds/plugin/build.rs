@@ -85,7 +85,7 @@ impl SinkConfig for PluginConfig {
 }
 
 impl PluginConfig {
-    /// What the plugin is told, as JSON.
+    /// The plugin's own configuration, as JSON.
     fn json(&self) -> Result<String, SetupError> {
         serde_json::to_string(&self.config).map_err(|error| SetupError::new(ErrorKind::Internal, error.to_string()))
     }
@@ -135,7 +135,7 @@ impl PluginConfig {
 pub struct AdHocPlugin<'a> {
     /// The file.
     pub path: &'a str,
-    /// What it is told, a JSON text.
+    /// The plugin's own configuration, a JSON text.
     pub config: &'a str,
 }
 

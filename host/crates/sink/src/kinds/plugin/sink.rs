@@ -14,7 +14,7 @@ use fetch::build_request;
 use remote::{Answer, Remote};
 use sandbox::{Encoder, Input, Item, JsonItem, Payload, PluginError, Settlement, SinkPlugin};
 
-/// What a [`PluginSink`] is allowed, and told.
+/// Everything that a [`PluginSink`] is allowed, and told.
 pub struct PluginOptions {
     /// A JSON text that fits the plugin's schema.
     pub config: String,
@@ -22,7 +22,7 @@ pub struct PluginOptions {
     pub endpoint: Option<Arc<Remote>>,
     /// Where its bytes go.
     pub transport: Box<dyn ByteTransport>,
-    /// What documents look like, where it wants documents.
+    /// The encoding of documents, where the plugin wants documents.
     pub encoding: Rendering,
 }
 
@@ -40,19 +40,19 @@ pub struct PluginSink {
     life: SinkState,
 }
 
-/// What the plugin made of a batch.
+/// The deliveries that the plugin made of a batch.
 struct Pending {
     key: String,
     deliveries: Vec<sandbox::Delivery>,
     /// The first that was not accepted yet.
     next: usize,
-    /// What is to be asked about it, where it was sent.
+    /// The question about that delivery, where it was sent.
     question: Option<sandbox::HttpRequest>,
     rejections: Vec<Rejection>,
     again: Again,
 }
 
-/// What of a batch may be taken later, though the deliveries that held it are settled.
+/// The events of a batch that may be taken later, though the deliveries that held it are settled.
 #[derive(Default)]
 struct Again {
     places: Vec<usize>,
@@ -77,7 +77,7 @@ impl Again {
     }
 }
 
-/// What came of one delivery.
+/// The outcome of one delivery.
 enum SendOutcome {
     Done(Vec<Rejection>, Again),
     /// The receiver has it, and is to be asked whether it keeps it.
@@ -85,7 +85,7 @@ enum SendOutcome {
     Stop(Verdict),
 }
 
-/// What is told of events that the receiver has not acknowledged yet.
+/// The message about events that the receiver has not acknowledged yet.
 const UNACKNOWLEDGED: &str = "the receiver took the events in and has not acknowledged them";
 
 impl PluginSink {
@@ -130,7 +130,7 @@ impl PluginSink {
         }
     }
 
-    /// What the receiver is to know it by is in `id`; the event keeps the id of its source.
+    /// An event for the plugin. The receiver is to know it by `id`; the event itself keeps the id of its source.
     fn item(&self, event: &Event) -> Item {
         Item {
             id: self.identity(event),
@@ -173,7 +173,7 @@ impl PluginSink {
         result
     }
 
-    /// What is to be sent for a batch: what is left of it, where it came before.
+    /// The deliveries to be sent for a batch: what is left of it, where it came before.
     async fn prepare(&mut self, events: &[Event]) -> Result<Pending, PluginError> {
         let key = idempotency_key(events, &self.provenance);
         // A fresh instance knows nothing of an earlier one's deliveries, so it encodes again.
@@ -247,7 +247,7 @@ impl PluginSink {
         })
     }
 
-    /// What a verdict means after earlier deliveries of the batch were taken. Which events those held, only the plugin
+    /// The meaning of a verdict after earlier deliveries of the batch were taken. Which events those held, only the plugin
     /// knows; so nothing is said to be delivered, and whoever looks at what is left is told that some of it may be.
     fn in_the_middle(&self, pending: &mut Pending, items: usize, verdict: Verdict) -> Verdict {
         let (taken, all) = (pending.next, pending.deliveries.len());
@@ -348,7 +348,7 @@ fn no_endpoint() -> Verdict {
     }
 }
 
-/// What the plugin makes of an answer whose status by itself means what was `told`.
+/// The outcome that the plugin makes of an answer whose status by itself means what was `told`.
 fn step(settlement: Result<Settlement, PluginError>, told: Verdict) -> SendOutcome {
     let refused = |reason: String| SendOutcome::Stop(Verdict::Refused { reason });
     let unusable = |reason: String| SendOutcome::Stop(Verdict::Unusable { reason });
@@ -389,7 +389,7 @@ fn step(settlement: Result<Settlement, PluginError>, told: Verdict) -> SendOutco
     }
 }
 
-/// What a plugin sees of an answer: whatever the receiver repeats of a credential is not among it.
+/// The part of an answer that a plugin sees: whatever the receiver repeats of a credential is not among it.
 fn response(remote: &Remote, answer: Answer) -> sandbox::HttpResponse {
     let headers = answer.headers.iter().filter_map(|(name, value)| {
         let value = value.to_str().ok()?;

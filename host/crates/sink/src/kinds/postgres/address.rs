@@ -75,7 +75,7 @@ impl PostgresUrl {
         })
     }
 
-    /// Whether it leads to this machine.
+    /// Tells whether the URL leads to this machine.
     pub fn is_local(&self) -> bool {
         match &self.host {
             Host::Socket(_) => true,

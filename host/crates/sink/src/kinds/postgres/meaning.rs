@@ -6,7 +6,7 @@ use tokio_postgres::error::DbError;
 use crate::answer::in_one_line;
 use crate::receiver_error::ReceiverError;
 
-/// What the library says where the server speaks no TLS.
+/// The library's words where the server speaks no TLS.
 pub(super) const NO_TLS: &str = "server does not support TLS";
 
 /// Why a statement failed.

@@ -7,7 +7,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::idempotency_key;
 use event::{Event, Provenance, Rendering};
 
-/// What stands for the one character that PostgreSQL keeps in no text.
+/// The replacement for the one character that PostgreSQL keeps in no text.
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// The values of a batch, an array a column.

@@ -43,7 +43,7 @@ pub(super) fn encryption(
     }
 }
 
-/// What is wrong with a password and `tls = "disable"`.
+/// The problem with a password and `tls = "disable"`.
 pub(super) const UNENCRYPTED: &str =
     "a password goes over TLS only: leave out `tls`, or connect as a user who needs no password";
 
@@ -94,12 +94,12 @@ impl PostgresSession {
         })
     }
 
-    /// Whether the connection has ended.
+    /// Tells whether the connection has ended.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// Whether the table is there.
+    /// Finds out whether the table is there.
     pub(super) async fn has(&self, table: &TableName) -> Result<bool, ReceiverError> {
         let row = self
             .client
@@ -111,7 +111,7 @@ impl PostgresSession {
         row.and_then(|row| row.try_get(0)).map_err(|error| trouble(&error))
     }
 
-    /// Whether the user may insert into the table, which is there.
+    /// Finds out whether the user may insert into the table, which is there.
     pub(super) async fn may_insert(&self, table: &TableName) -> Result<bool, ReceiverError> {
         let row = self
             .client
@@ -200,7 +200,7 @@ impl PostgresSession {
     }
 }
 
-/// What concerns no event.
+/// The trouble behind an error that concerns no event.
 fn trouble(error: &tokio_postgres::Error) -> ReceiverError {
     match meaning::of(error) {
         InsertError::Trouble(trouble) => trouble,

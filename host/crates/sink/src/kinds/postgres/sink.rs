@@ -36,7 +36,7 @@ pub struct PostgresOptions {
     pub url: PostgresUrl,
     /// The user's password, where the server asks for one.
     pub password: Option<SecretString>,
-    /// Whether the connection is encrypted; unless set it is, but for a server on this machine that is sent no password.
+    /// The wanted encryption of the connection; unless set it is encrypted, but for a server on this machine that is sent no password.
     pub encryption: Option<PostgresTls>,
     /// Whom to trust, for an encrypted connection.
     pub tls: ClientConfig,
@@ -46,7 +46,7 @@ pub struct PostgresOptions {
     pub create_table: bool,
     /// The columns by which a row is known again; by default those of a unique index of the table.
     pub conflict: Option<Conflict>,
-    /// What stands in the column `event`.
+    /// The encoding of the column `event`.
     pub encoding: Rendering,
     /// Rows in one statement, at most.
     pub batch_events: usize,

@@ -132,7 +132,7 @@ pub struct Conflict(pub(super) Key);
 pub struct BadConflict;
 
 impl Conflict {
-    /// Those columns, in any order.
+    /// A choice of columns, in any order.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Conflict {
 pub(super) struct Layout {
     /// By what it knows one again.
     pub(super) key: Key,
-    /// Whether `source_ip` is an address and no text.
+    /// The column `source_ip` is an address and no text.
     pub(super) addresses: bool,
 }
 

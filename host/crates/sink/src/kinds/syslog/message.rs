@@ -23,7 +23,7 @@ const WARNING: u8 = 4;
 const NOTICE: u8 = 5;
 const INFORMATIONAL: u8 = 6;
 
-/// What all messages of a sink have in common.
+/// The part that all messages of a sink have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
     facility: Facility,
@@ -114,7 +114,7 @@ impl Header {
     }
 }
 
-/// Whether collectors know the line by how it begins, which is where RFC 3164 has the program's name.
+/// Tells whether collectors know the line by how it begins, which is where RFC 3164 has the program's name.
 fn is_tagged(line: &[u8]) -> bool {
     line.starts_with(b"CEF:") || line.starts_with(b"LEEF:")
 }
@@ -185,7 +185,7 @@ mod tests {
         value
     }
 
-    /// What a reader of structured data sees of a text.
+    /// A text as a reader of structured data sees it.
     fn shown(text: &str) -> String {
         text.chars()
             .map(|c| match c {

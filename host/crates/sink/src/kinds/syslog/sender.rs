@@ -9,12 +9,12 @@ use remote::Dialer;
 /// Bytes of a message over UDP, at most, unless told otherwise: what receivers take by default.
 const UDP_MESSAGE: usize = 8192;
 
-/// What sends messages as they are configured.
+/// The way to a receiver, and the shape of the messages that go there.
 #[derive(Debug)]
 pub(super) struct Sender {
     /// The way to the receiver.
     pub(super) wire: Wire,
-    /// What messages begin with.
+    /// The beginning of messages.
     pub(super) header: Header,
     /// Bytes in a message, at most.
     pub(super) most: usize,

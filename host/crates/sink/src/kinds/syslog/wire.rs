@@ -89,7 +89,7 @@ impl Wire {
         Ok(rejections)
     }
 
-    /// Whether the receiver is there, as far as that can be told.
+    /// Finds out whether the receiver is there, as far as that can be told.
     pub(super) async fn probe(&mut self) -> Result<String, RemoteError> {
         match self {
             Wire::Stream { link, .. } => link.probe().await,

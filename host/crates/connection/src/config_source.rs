@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 /// The file that a configuration was read from.
 #[derive(Debug, Clone, Default)]
-pub struct ConfigFile {
+pub struct ConfigSource {
     /// The file, where there is one.
     pub path: Option<PathBuf>,
     /// The folder that relative paths start from: the file's own.
@@ -15,7 +15,7 @@ pub struct ConfigFile {
     pub text: String,
 }
 
-impl ConfigFile {
+impl ConfigSource {
     /// Where a key stands, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
     /// is not known is left out.
     pub fn place(&self, key: &[&str]) -> String {
