@@ -38,7 +38,7 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     fn open(&self, configuration: &str) -> Box<dyn Sink> {
         let mut config = Config::parse(configuration).unwrap_or_else(|error| panic!("{}: {error}", self.label));
-        config.folder = self.folder.to_path_buf();
+        config.file.folder = self.folder.to_path_buf();
         open_sink(&config, "it", &provenance()).unwrap_or_else(|failure| panic!("{}: {failure:?}", self.label))
     }
 

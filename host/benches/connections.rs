@@ -125,7 +125,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         Product::EpmCloud,
     ));
     let mut config = Config::parse("[sinks.it]\nkind = \"file\"\npath = \"{connection}.ndjson\"\n")?;
-    config.folder = folder.to_path_buf();
+    config.file.folder = folder.to_path_buf();
     let remains = DeadLetterContext {
         destination: None,
         dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), DeadLetterBounds::default())),

@@ -108,7 +108,11 @@ impl CliError {
     /// The failure with the configuration's file, where that is what has to be changed and the message does not name it.
     pub fn read_from(self, config: &Config) -> CliError {
         let message = match self.message {
-            Some(message) if self.exit == Exit::Usage => Some(SetupError::usage(message).read_from(config).message),
+            Some(message) if self.exit == Exit::Usage => Some(
+                SetupError::usage(message)
+                    .read_from(config.file.path.as_deref())
+                    .message,
+            ),
             message => message,
         };
         CliError { message, ..self }

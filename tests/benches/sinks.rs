@@ -151,7 +151,7 @@ fn twin(event: &Event) -> plugin_sdk::Item {
 /// Delivers all events to the sink `it` of a configuration, and says how fast.
 fn measure(label: &str, folder: &Path, configuration: &str) {
     let mut config = Config::parse(configuration).unwrap_or_else(|error| panic!("{label}: {error}"));
-    config.folder = folder.to_path_buf();
+    config.file.folder = folder.to_path_buf();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use event::Encoding;
-use sink::{NatsAuth, NatsOptions, NatsSink, NatsUrl, Sink, SubjectTemplate, Verdict};
+use sink::{NatsCredential, NatsOptions, NatsSink, NatsUrl, Sink, SubjectTemplate, Verdict};
 use tokio::runtime::Runtime;
 
 use super::certificates::Authority;
@@ -137,7 +137,7 @@ fn direct(server: &NatsServer) -> NatsSink {
 fn options(server: &NatsServer) -> NatsOptions {
     NatsOptions {
         url: NatsUrl::parse(&format!("nats://{}", server.address())).unwrap(),
-        auth: NatsAuth::None,
+        credential: NatsCredential::None,
         tls: remote::client_tls(None, None).unwrap(),
         subject: SubjectTemplate::default(),
         stream: Some("AUDIT".into()),

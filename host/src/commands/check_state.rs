@@ -156,7 +156,7 @@ mod tests {
             "[ledger]\npath = \"state/ledger.db\"\n[dead-letters]\npath = \"state/letters.db\"\n{more}"
         ))
         .unwrap();
-        config.folder = folder.to_owned();
+        config.file.folder = folder.to_owned();
         config
     }
 

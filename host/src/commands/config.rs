@@ -17,7 +17,7 @@ pub fn load(file: &ConfigFile) -> Result<Config, CliError> {
 /// `host config check`.
 pub fn check(file: &ConfigFile, json: bool) -> Result<(), CliError> {
     let config = load(file)?;
-    let Some(path) = &config.path else {
+    let Some(path) = &config.file.path else {
         return Err(CliError::usage("there is no configuration").hint("write host.toml, or name a file with --config"));
     };
     setup::plugins::sandbox(&config)?;

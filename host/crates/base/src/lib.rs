@@ -9,7 +9,9 @@
 //! | [`secret_file`] | files that hold secrets: who may read them |
 //! | [`absent`] | the value of a setting that is not there |
 //! | [`blocking()`] | work that would hold up a thread of the async runtime |
+//! | [`duration`] | durations as a configuration writes them |
 //! | [`ErrorKind`] | who has to do something about an error |
+//! | [`SetupError`] | why something cannot be set up |
 //! | [`mod@failpoint`] | places where a test ends the process |
 #![warn(missing_docs)]
 
@@ -17,11 +19,14 @@ pub mod absent;
 mod blocking;
 pub mod counted;
 pub mod database;
+pub mod duration;
 mod error_kind;
 pub mod failpoint;
 pub mod secret_file;
+mod setup_error;
 pub mod store;
 pub mod visible;
 
 pub use blocking::{WorkerDied, blocking};
 pub use error_kind::ErrorKind;
+pub use setup_error::SetupError;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::ErrorCode;
 
 use super::{Holder, Stream};
+use base::{ErrorKind, SetupError};
 
 /// A failure to read or keep progress.
 #[derive(Debug, thiserror::Error)]
@@ -126,5 +127,23 @@ impl LedgerError {
             LedgerError::Shared(error) => return error.hint(),
             LedgerError::Internal(_) => return None,
         })
+    }
+}
+
+impl From<LedgerError> for SetupError {
+    fn from(error: LedgerError) -> Self {
+        let kind = match error {
+            LedgerError::Claimed { .. } => {
+                let message = format!("{error}. This run did nothing.");
+                return SetupError {
+                    hint: error.hint(),
+                    ..SetupError::new(ErrorKind::Busy, message)
+                };
+            }
+            LedgerError::Internal(_) => ErrorKind::Internal,
+            // Said before anything was sent; a run that meets it later says so by its own code.
+            _ => ErrorKind::Usage,
+        };
+        SetupError::told(kind, &error, error.hint()).code("ledger")
     }
 }

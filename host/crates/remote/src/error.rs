@@ -1,6 +1,6 @@
 //! Failures between here and a server, sorted by whose move is next.
 
-use base::ErrorKind;
+use base::{ErrorKind, SetupError};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -368,6 +368,12 @@ impl RemoteError {
             RemoteError::Redirected { cause } => cause.is_transient(),
             _ => false,
         }
+    }
+}
+
+impl From<RemoteError> for SetupError {
+    fn from(error: RemoteError) -> Self {
+        SetupError::told(error.kind(), &error, error.hint()).code(error.code())
     }
 }
 

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
 
 use super::auth::Auth;
+use base::duration::DurationText;
 
 /// A connection: one remote service and how to reach it.
 #[derive(Debug, Clone)]
@@ -184,22 +187,37 @@ impl Default for Timeouts {
     }
 }
 
-/// When to ask again, how often, and how long in all.
-#[derive(Debug, Clone, Copy)]
+/// When to ask again; what is left out keeps its default.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Retry")]
 pub struct RetryPolicy {
-    /// Attempts for one request, the first included. Default 6.
+    /// Attempts for one request, the first included; with 1 nothing is repeated.
+    #[schemars(extend("x-unit" = "attempts"))]
     pub attempts: u32,
-    /// The shortest wait before another attempt. Default 500 ms.
+    /// The shortest wait before another attempt.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
     pub min_delay: Duration,
-    /// The longest wait of our own choosing. Default 30 s.
+    /// The longest wait of our own choosing.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
     pub max_delay: Duration,
-    /// From the first attempt to the start of the last. Default 10 min; a longer `Retry-After` ends the request.
+    // A longer `Retry-After` ends the request.
+    /// From the first attempt to the start of the last.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
     pub max_elapsed: Duration,
-    /// Repetitions for all requests of a [`super::Remote`] together. Default 100.
+    // For all requests of one `Remote`.
+    /// Repetitions for all requests of a run together.
+    #[schemars(extend("x-unit" = "repetitions"))]
     pub budget: u32,
-    /// How long a request is repeated that the server turns away because there are too many (429); and all of them, counted
-    /// from its last other answer. They count neither as attempts nor for the budget, and pauses of the whole connection are the waits
-    /// between them; with a single attempt there are none. Default 10 min; a longer `Retry-After` ends the request.
+    // Requests that were turned away so count neither as attempts nor for the budget, and pauses of the whole connection are the
+    // waits between them; with a single attempt there are none. A longer `Retry-After` ends the request.
+    /// How long requests are repeated that the server turns away because there are too many (429), counted from its last
+    /// other answer.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
     pub max_throttled: Duration,
 }
 

@@ -1,7 +1,7 @@
 //! Everything that can go wrong with a plugin.
 
 use super::bindings::{Fault, FaultKind};
-use base::visible;
+use base::{ErrorKind, SetupError, visible};
 
 /// Why a plugin could not be loaded, or why it was stopped. Every variant but [`PluginError::Fault`] is the plugin's
 /// failing (or that of its file); the process is never harmed.
@@ -165,6 +165,24 @@ impl PluginError {
                 FaultKind::InvalidRequest | FaultKind::Internal => FaultOrigin::Plugin,
             },
             _ => FaultOrigin::Plugin,
+        }
+    }
+}
+
+impl From<PluginError> for SetupError {
+    fn from(error: PluginError) -> Self {
+        if let PluginError::Settings { .. } = &error {
+            let hint = "change it under [limits] in host.toml";
+            return SetupError::told(ErrorKind::Usage, &error, Some(hint.into()));
+        }
+        let kind = match error.blame() {
+            FaultOrigin::Plugin => ErrorKind::Plugin,
+            FaultOrigin::Remote => ErrorKind::Failed,
+        };
+        let told = SetupError::told(kind, &error, error.hint());
+        match error {
+            PluginError::NotGranted { .. } => told.code("not-granted"),
+            _ => told,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::PluginError;
+use base::duration::{DurationText, in_words};
 
 /// The stack of the thread that calls the guest holds the guest's frames; Rust gives threads 2 MiB.
 const STACK_RANGE: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
@@ -14,50 +16,79 @@ const COMPILE_TIME: std::ops::RangeInclusive<Duration> = Duration::from_secs(1).
 
 /// How much a guest may use. Every limit is on; [`PluginLimits::default`] suits reports of any length, since a report passes
 /// through in chunks. Going over one ends the guest with [`PluginError::Limit`], which names the limit by the field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(
+    rename = "Limits",
+    description = "Limits of the sandbox; each is explained by `host plugin inspect`."
+)]
 pub struct PluginLimits {
-    /// Wall-clock time of one call, instantiation included; kept to within 100 ms. Default 10 s.
-    #[serde(serialize_with = "milliseconds")]
+    // Instantiation included; kept to within 100 ms.
+    /// Wall-clock time of one call into a plugin.
+    #[serde(serialize_with = "milliseconds", deserialize_with = "base::duration::deserialize")]
+    #[schemars(with = "DurationText", extend("x-range" = "more than 0, at most `24h`", "default" = in_words(PluginLimits::default().time)))]
     pub time: Duration,
-    /// Bytes in all memories and tables of one instance taken together. Default 256 MiB.
+    /// Bytes of all memories and tables of an instance.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub memory: usize,
-    /// Bytes of the guest's call stack, between 16 KiB and 1 MiB. Default 512 KiB.
+    /// Bytes of the call stack.
+    #[schemars(extend("x-range" = "16384 to 1048576", "x-unit" = "bytes"))]
     pub stack: usize,
-    /// Memories of one instance. Each reserves address space even while empty. Default 16.
+    // Each reserves address space even while empty.
+    /// Memories of an instance.
+    #[schemars(extend("x-unit" = "memories"))]
     pub memories: u32,
-    /// Tables of one instance. Default 64.
+    /// Tables of an instance.
+    #[schemars(extend("x-unit" = "tables"))]
     pub tables: u32,
-    /// Handles to resources that one instance holds at a time; the host keeps the list of them. Default 10,000.
+    // The host keeps the list of them.
+    /// Live resources of an instance.
+    #[schemars(extend("x-unit" = "handles"))]
     pub handles: usize,
-    /// Bytes that the host allocates for the strings and lists of one answer. Default 64 MiB.
+    // What the host allocates for the strings and lists of one answer.
+    /// Bytes that one answer may take.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub returned: usize,
-    /// Events and rejects in the answer to one call. Default 262,144.
+    /// Events and rejected rows that one call may return.
+    #[schemars(extend("x-unit" = "records"))]
     pub records: usize,
-    /// Bytes in the strings of one event. Default 1 MiB.
+    /// Bytes in the strings of one event.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub event: usize,
-    /// Bytes of an attribute's name, or of a label. A name is repeated in each event that has the attribute. Default 512.
+    // A name is repeated in each event that has the attribute.
+    /// Bytes of an attribute's name, or of a label.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub attribute_name: usize,
-    /// Attributes of one event, and labels of one. Default 2048.
+    /// Attributes of one event, and labels of one.
+    #[schemars(extend("x-unit" = "attributes"))]
     pub attributes: usize,
-    /// Bytes that all events and rejects of a run may have for each byte of its documents, beyond those of `returned`. An
-    /// event counts as its strings and 512 bytes. Default 64; the shortest rows of a report reach 25.
+    // Beyond those of `returned`. An event counts as its strings and 512 bytes; the shortest rows of a report reach 25.
+    /// Bytes of events and rejected rows for each byte of a run's documents.
+    #[schemars(extend("x-unit" = "bytes per byte"))]
     pub output: usize,
-    /// Fetches in one plan, and deliveries of one payload. Default 10,000.
+    /// Fetches in a plan, deliveries of a payload.
+    #[schemars(extend("x-unit" = "fetches"))]
     pub fetches: usize,
-    /// Bytes of one HTTP request that the guest describes, or of one delivery. Default 32 MiB.
+    /// Bytes of one request or delivery that the plugin describes.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub request: usize,
-    /// Bytes that one instance may write to standard output and standard error. Default 1 MiB.
+    // To standard output and standard error.
+    /// Bytes that an instance may log.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub log: usize,
-    /// Lines that one instance may write to standard output and standard error. Default 10,000.
+    /// Lines that an instance may log.
+    #[schemars(extend("x-unit" = "lines"))]
     pub log_lines: usize,
-    /// Bytes of the component's file. Default 64 MiB.
+    /// Bytes of the component's file.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub component: usize,
-    /// Processor time that compiling a file may take that did not come with the host, kept in whole seconds, and 5 s more
-    /// for each MiB of its functions, 110 s more at most. Default 10 s.
-    #[serde(serialize_with = "milliseconds")]
+    // For what did not come with the host; kept in whole seconds.
+    /// Processor time that compiling a plugin may take; 5 s more for each MiB of its functions, 110 s more at most.
+    #[serde(serialize_with = "milliseconds", deserialize_with = "base::duration::deserialize")]
+    #[schemars(with = "DurationText", extend("x-range" = "`1s` to `24h`", "default" = in_words(PluginLimits::default().compile_time)))]
     pub compile_time: Duration,
-    /// Bytes of memory that compiling such a file may take. Default 2 GiB.
+    /// Bytes of memory that compiling a plugin may take.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub compile_memory: usize,
 }
 

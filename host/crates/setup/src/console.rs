@@ -10,7 +10,7 @@ use crate::SetupError;
 
 /// The program around, as the binary describes itself with [`install`].
 pub struct Console {
-    /// Whether there is a standard output at all, and if not, why.
+    /// Fails where there is no standard output, and says why.
     pub stdout_is_open: fn() -> Result<(), SetupError>,
     /// Standard output as a sink.
     pub stdout: fn(Renderer) -> StdoutSink,

@@ -7,11 +7,9 @@
 //! [`fetcher`] is what carries it out, and [`recorded_run`] what was recorded of one. Each fails with a [`SetupError`].
 #![warn(missing_docs)]
 
-mod auth;
 pub mod config;
 pub mod connections;
 pub mod console;
-mod error;
 pub mod fetcher;
 pub mod plugins;
 pub mod recorded_run;
@@ -20,4 +18,4 @@ pub mod run_ledger;
 pub mod sinks;
 pub mod state;
 
-pub use error::SetupError;
+pub use base::SetupError;

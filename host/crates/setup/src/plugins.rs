@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base::ErrorKind;
 use built_in::{BUILT_IN, built_in, built_in_grants};
-use sandbox::{Grants, Inspection, Plugin, PluginKind, PluginLimits, Sandbox, digest};
+use sandbox::{Grants, Inspection, Plugin, PluginKind, Sandbox, digest};
 
 use crate::SetupError;
 use crate::config::{Config, nearest};
@@ -36,7 +36,7 @@ pub fn load(config: &Config, name: &str) -> Result<Plugin, SetupError> {
 /// The file of such a plugin, and the label that errors know it by.
 pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String), SetupError> {
     if let Some(plugin) = config.plugins.get(name) {
-        let read = read_file(&config.folder.join(&plugin.path))?;
+        let read = read_file(&config.file.folder.join(&plugin.path))?;
         return match &plugin.sha256 {
             Some(pinned) => pinned_to(pinned, &digest(&read.0), config, name).map(|()| read),
             None => Ok(read),
@@ -59,10 +59,10 @@ pub fn read(config: &Config, name: &str) -> Result<(Cow<'static, [u8]>, String),
     };
     Err(SetupError::usage(format!("there is no plugin {name:?}"))
         .hint(hint)
-        .read_from(config))
+        .read_from(config.file.path.as_deref()))
 }
 
-/// Whether a file is the one that the configuration means.
+/// Checks that a file is the one that the configuration means.
 fn pinned_to(pinned: &str, found: &str, config: &Config, name: &str) -> Result<(), SetupError> {
     if pinned == found {
         return Ok(());
@@ -121,30 +121,8 @@ fn read_file(path: &Path) -> Result<(Cow<'static, [u8]>, String), SetupError> {
 
 /// The sandbox with the configured limits.
 pub fn sandbox(config: &Config) -> Result<Sandbox, SetupError> {
-    let set = &config.limits;
-    let default = PluginLimits::default();
-    let limits = PluginLimits {
-        time: set.time.unwrap_or(default.time),
-        memory: set.memory.unwrap_or(default.memory),
-        stack: set.stack.unwrap_or(default.stack),
-        returned: set.returned.unwrap_or(default.returned),
-        records: set.records.unwrap_or(default.records),
-        event: set.event.unwrap_or(default.event),
-        attribute_name: set.attribute_name.unwrap_or(default.attribute_name),
-        attributes: set.attributes.unwrap_or(default.attributes),
-        output: set.output.unwrap_or(default.output),
-        log: set.log.unwrap_or(default.log),
-        log_lines: set.log_lines.unwrap_or(default.log_lines),
-        memories: set.memories.unwrap_or(default.memories),
-        tables: set.tables.unwrap_or(default.tables),
-        handles: set.handles.unwrap_or(default.handles),
-        fetches: set.fetches.unwrap_or(default.fetches),
-        request: set.request.unwrap_or(default.request),
-        component: set.component.unwrap_or(default.component),
-        compile_time: set.compile_time.unwrap_or(default.compile_time),
-        compile_memory: set.compile_memory.unwrap_or(default.compile_memory),
-    };
-    let sandbox = Sandbox::new(limits, cache_folder()).map_err(|error| SetupError::from(error).read_from(config))?;
+    let sandbox = Sandbox::new(config.limits.clone(), cache_folder())
+        .map_err(|error| SetupError::from(error).read_from(config.file.path.as_deref()))?;
     Ok(match &console().compiler {
         Some(program) => sandbox.compiling_apart(program.clone(), BUILT_IN),
         None => sandbox,

@@ -8,16 +8,7 @@ use sink::dead_letters::DeadLetters;
 use crate::SetupError;
 use crate::config::Config;
 
-/// The folder of all state: `$XDG_STATE_HOME/host`, else `~/.local/state/host`; none where neither variable names a folder.
-pub fn folder() -> Option<PathBuf> {
-    let folder = |variable: &str| {
-        std::env::var_os(variable)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let home = || folder("HOME").map(|home| home.join(".local").join("state"));
-    folder("XDG_STATE_HOME").or_else(home).map(|state| state.join("host"))
-}
+pub use connection::state_folder as folder;
 
 /// The file of the ledger.
 ///
@@ -26,12 +17,12 @@ pub fn folder() -> Option<PathBuf> {
 /// Where none is configured and there is no folder of state.
 pub fn ledger(config: &Config) -> Result<PathBuf, SetupError> {
     if let Some(path) = &config.ledger.path {
-        return Ok(config.folder.join(path));
+        return Ok(config.file.folder.join(path));
     }
     let folder = folder().ok_or_else(|| {
         SetupError::usage("there is no place for the ledger: neither HOME nor XDG_STATE_HOME names a folder")
             .hint("name a file with --ledger, or with `path` under [ledger]; --ledger none keeps no progress")
-            .read_from(config)
+            .read_from(config.file.path.as_deref())
     })?;
     Ok(folder.join("ledger.db"))
 }
@@ -45,7 +36,7 @@ pub fn dead_letters(config: &Config) -> DeadLetters {
         bytes: set.bytes.unwrap_or(default.bytes),
     };
     let path = match &set.path {
-        Some(path) => Some(config.folder.join(path)),
+        Some(path) => Some(config.file.folder.join(path)),
         None => folder().map(|folder| folder.join("dead-letters.db")),
     };
     match path {
@@ -65,20 +56,12 @@ pub fn rejected_rows(config: &Config) -> RejectedRows {
     };
     let beside = || {
         let letters = dead_letters(config).path().map(ToOwned::to_owned);
-        let ledger = || config.ledger.path.as_ref().map(|path| config.folder.join(path));
+        let ledger = || config.ledger.path.as_ref().map(|path| config.file.folder.join(path));
         Some(letters.or_else(ledger)?.with_file_name("rejected.db"))
     };
-    let set = set.path.as_ref().map(|path| config.folder.join(path));
+    let set = set.path.as_ref().map(|path| config.file.folder.join(path));
     match set.or_else(beside) {
         Some(path) => RejectedRows::at(path, bounds),
         None => RejectedRows::nowhere(bounds),
     }
-}
-
-/// The file of a connection's refresh token.
-pub(crate) fn token_file(connection: &str) -> Result<PathBuf, SetupError> {
-    let folder = folder().ok_or_else(|| {
-        SetupError::usage("there is no place to keep a refresh token").hint("set $XDG_STATE_HOME or $HOME")
-    })?;
-    Ok(folder.join("tokens").join(format!("{connection}.json")))
 }

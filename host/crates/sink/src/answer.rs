@@ -35,7 +35,7 @@ pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
     }
 }
 
-/// Whether a status is about the request as all requests of the sink are, whatever events are in it: RFC 9110 section 15,
+/// Tells whether a status is about the request as all requests of the sink are, whatever events are in it: RFC 9110 section 15,
 /// RFC 6585 for 511, RFC 7725 for 451. An item that these name would be named for each batch alike.
 fn is_of_the_way(status: StatusCode) -> bool {
     status.is_redirection()

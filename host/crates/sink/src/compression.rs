@@ -31,7 +31,7 @@ impl Compression {
         }
     }
 
-    /// What file names end in.
+    /// The end of file names.
     pub fn suffix(self) -> &'static str {
         match self {
             Compression::None => "",
@@ -40,7 +40,7 @@ impl Compression {
         }
     }
 
-    /// What the end of a file's name says.
+    /// The compression that the end of a file's name says.
     pub fn of_name(name: &str) -> Self {
         [Compression::Gzip, Compression::Zstd]
             .into_iter()
@@ -48,7 +48,7 @@ impl Compression {
             .unwrap_or_default()
     }
 
-    /// What the first bytes of a file say: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1.
+    /// The compression that the first bytes of a file show: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1.
     pub(super) fn of_content(first: &[u8]) -> Self {
         if first.starts_with(&[0x1f, 0x8b]) {
             Compression::Gzip
@@ -73,14 +73,14 @@ impl Compression {
     }
 
     /// Begins a gzip member or a zstd frame.
-    pub(super) fn encoder<W: Write>(self, to: W) -> io::Result<Encoder<W>> {
+    pub(crate) fn encoder<W: Write>(self, to: W) -> io::Result<CompressingWriter<W>> {
         Ok(match self {
-            Compression::None => Encoder::None(to),
-            Compression::Gzip => Encoder::Gzip(GzEncoder::new(to, flate2::Compression::default())),
+            Compression::None => CompressingWriter::None(to),
+            Compression::Gzip => CompressingWriter::Gzip(GzEncoder::new(to, flate2::Compression::default())),
             Compression::Zstd => {
                 let mut encoder = zstd::Encoder::new(to, zstd::DEFAULT_COMPRESSION_LEVEL)?;
                 encoder.include_checksum(true)?;
-                Encoder::Zstd(encoder)
+                CompressingWriter::Zstd(encoder)
             }
         })
     }
@@ -95,54 +95,54 @@ impl Compression {
     }
 }
 
-/// Compresses what is written. Without [`finish`](Encoder::finish) the result is not complete.
-pub(super) enum Encoder<W: Write> {
+/// Compresses what is written. Without [`finish`](CompressingWriter::finish) the result is not complete.
+pub(crate) enum CompressingWriter<W: Write> {
     None(W),
     Gzip(GzEncoder<W>),
     Zstd(zstd::Encoder<'static, W>),
 }
 
-impl<W: Write> Encoder<W> {
+impl<W: Write> CompressingWriter<W> {
     /// Where the compressed bytes go.
     pub(super) fn get_ref(&self) -> &W {
         match self {
-            Encoder::None(to) => to,
-            Encoder::Gzip(encoder) => encoder.get_ref(),
-            Encoder::Zstd(encoder) => encoder.get_ref(),
+            CompressingWriter::None(to) => to,
+            CompressingWriter::Gzip(encoder) => encoder.get_ref(),
+            CompressingWriter::Zstd(encoder) => encoder.get_ref(),
         }
     }
 
     /// Ends the member or frame.
     pub(super) fn finish(self) -> io::Result<W> {
         match self {
-            Encoder::None(to) => Ok(to),
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Zstd(encoder) => encoder.finish(),
+            CompressingWriter::None(to) => Ok(to),
+            CompressingWriter::Gzip(encoder) => encoder.finish(),
+            CompressingWriter::Zstd(encoder) => encoder.finish(),
         }
     }
 }
 
-impl<W: Write> Write for Encoder<W> {
+impl<W: Write> Write for CompressingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Encoder::None(to) => to.write(bytes),
-            Encoder::Gzip(encoder) => encoder.write(bytes),
-            Encoder::Zstd(encoder) => encoder.write(bytes),
+            CompressingWriter::None(to) => to.write(bytes),
+            CompressingWriter::Gzip(encoder) => encoder.write(bytes),
+            CompressingWriter::Zstd(encoder) => encoder.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Encoder::None(to) => to.flush(),
-            Encoder::Gzip(encoder) => encoder.flush(),
-            Encoder::Zstd(encoder) => encoder.flush(),
+            CompressingWriter::None(to) => to.flush(),
+            CompressingWriter::Gzip(encoder) => encoder.flush(),
+            CompressingWriter::Zstd(encoder) => encoder.flush(),
         }
     }
 }
 
-impl<W: Write + fmt::Debug> fmt::Debug for Encoder<W> {
+impl<W: Write + fmt::Debug> fmt::Debug for CompressingWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Encoder").field(self.get_ref()).finish()
+        f.debug_tuple("CompressingWriter").field(self.get_ref()).finish()
     }
 }
 

@@ -20,12 +20,12 @@ pub(crate) struct Csv {
     empty: usize,
 }
 
-/// What is done with a column in a file that was begun with others.
+/// The handling of a column in a file that was begun with others.
 #[derive(Debug, Clone, Copy)]
 struct Column {
     /// Empty cells before it: columns of the file that are left out now.
     empty: usize,
-    /// Whether the file has it.
+    /// The file has the column.
     written: bool,
 }
 
@@ -154,7 +154,7 @@ fn write_empty(writer: &mut csv::Writer<&mut Vec<u8>>, cells: usize) -> csv::Res
     (0..cells).try_for_each(|_| writer.write_field(""))
 }
 
-/// Whether a spreadsheet might run the cell. The full-width forms count as well: some locales take them for the others.
+/// Tells whether a spreadsheet might run the cell. The full-width forms count as well: some locales take them for the others.
 fn runs(text: &str) -> bool {
     text.starts_with(|c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') || c.is_control())
 }

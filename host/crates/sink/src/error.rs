@@ -1,6 +1,6 @@
 //! What can go wrong at a sink.
 
-use base::ErrorKind;
+use base::{ErrorKind, SetupError};
 use std::{io, path::PathBuf};
 
 use remote::RemoteError;
@@ -16,9 +16,9 @@ pub enum SinkError {
     /// The specification names no sink.
     #[error("{spec:?} names no sink: {problem}")]
     Spec {
-        /// What was typed.
+        /// The text that was typed.
         spec: String,
-        /// What is wrong with it.
+        /// The problem with the text.
         problem: &'static str,
     },
     /// A path has a placeholder that does not exist.
@@ -34,9 +34,9 @@ pub enum SinkError {
     Target {
         /// The file's path.
         path: PathBuf,
-        /// What is there instead.
+        /// The thing that is there instead.
         problem: &'static str,
-        /// What the user can do.
+        /// The advice for the user.
         hint: &'static str,
     },
     /// The system refused to create the file.
@@ -60,7 +60,7 @@ pub enum SinkError {
     Remote {
         /// The sink's name.
         sink: String,
-        /// What is wrong.
+        /// The problem.
         source: Box<RemoteError>,
     },
     /// The sink is configured wrongly, or its receiver refuses to serve it.
@@ -68,9 +68,9 @@ pub enum SinkError {
     Unusable {
         /// The sink's name.
         sink: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
-        /// What the user can do.
+        /// The advice for the user.
         hint: Option<String>,
     },
     /// The sink's plugin cannot be opened.
@@ -78,10 +78,10 @@ pub enum SinkError {
     Plugin {
         /// The sink's name.
         sink: String,
-        /// What it says.
+        /// The plugin's error.
         source: Box<PluginError>,
     },
-    /// What it is about to do, or has done, cannot be kept.
+    /// The sink's progress cannot be kept.
     #[error("sink {sink} cannot keep its progress")]
     Journal {
         /// The sink's name.
@@ -92,13 +92,13 @@ pub enum SinkError {
     /// The receiver did not come back in time, and its events wait for another run.
     #[error("the receiver is down: {reason}")]
     Down {
-        /// What the last attempt met, in one line.
+        /// The failure of the last attempt, in one line.
         reason: String,
     },
     /// The receiver takes nothing until somebody changes something, and its events wait for another run.
     #[error("it cannot be used: {reason}")]
     Shut {
-        /// What it says, in one line.
+        /// The receiver's words, in one line.
         reason: String,
     },
     /// A call came after the sink was closed, aborted or had failed.
@@ -118,6 +118,14 @@ impl SinkError {
                 sink: sink.to_owned(),
                 source,
             },
+        }
+    }
+
+    /// An error of the network as what ends a call to the sink of that name.
+    pub(crate) fn remote(sink: &str, source: RemoteError) -> Self {
+        SinkError::Remote {
+            sink: sink.to_owned(),
+            source: Box::new(source),
         }
     }
 
@@ -143,7 +151,7 @@ impl SinkError {
         }
     }
 
-    /// What the user can do.
+    /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             SinkError::Closed | SinkError::Journal { .. } | SinkError::Ended { .. } => None,
@@ -173,5 +181,11 @@ impl SinkError {
                 _ => None,
             },
         }
+    }
+}
+
+impl From<SinkError> for SetupError {
+    fn from(error: SinkError) -> Self {
+        SetupError::told(error.kind(), &error, error.hint())
     }
 }

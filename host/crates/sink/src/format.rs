@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use base::SetupError;
+
 /// How events follow each other in bytes.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
@@ -35,7 +37,24 @@ impl Format {
         }
     }
 
-    /// What the end of a file's name says, where it says something.
+    /// Refuses a format that this build of the program cannot write.
+    ///
+    /// # Errors
+    ///
+    /// Says with which Cargo feature it could.
+    pub fn need_built(self) -> Result<(), SetupError> {
+        match self {
+            Format::Parquet if cfg!(not(feature = "parquet")) => Err(SetupError::usage(self.lacking())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The message about a format that is not built in.
+    pub(crate) fn lacking(self) -> String {
+        format!("this build of host lacks the format {self}: build it with the feature `{self}`")
+    }
+
+    /// The format that the end of a file's name says, where it says one.
     pub fn of_name(name: &str) -> Option<Self> {
         [Format::Ndjson, Format::Csv, Format::Parquet]
             .into_iter()

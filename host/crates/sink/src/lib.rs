@@ -27,118 +27,62 @@
 //! ```
 
 mod answer;
+mod byte_transport;
 mod compression;
 mod csv;
 pub mod dead_letters;
 mod delivery;
 mod error;
-mod file;
 mod format;
-mod http;
 mod key;
-mod nats;
-mod object_store;
-mod otlp;
+pub mod kinds;
+mod pages;
+#[cfg(feature = "parquet")]
 mod parquet;
-mod plugin;
-mod postgres;
 mod probe;
+#[cfg(any(feature = "nats", feature = "object-store", feature = "postgres"))]
 mod receiver_error;
 mod renderer;
+mod sink;
 mod spec;
 mod state;
-mod stdout;
-mod stream;
-mod syslog;
 mod table;
+mod tcp_link;
 mod template;
 pub mod terminal;
-mod transport;
 mod verdict;
 mod write_intent;
 
 pub use answer::in_one_line;
+pub use byte_transport::ByteTransport;
 pub use compression::Compression;
 pub use dead_letters::DeadLetters;
 pub use delivery::{DeadLetterContext, Delivery, DeliveryCounters, DeliveryPolicy};
 pub use error::SinkError;
-pub use file::{Completed, Existing, FileMode, FileOptions, FileSink, Rotation, UselessRotation};
 pub use format::{Format, UnknownFormat};
-pub use http::{HttpBody, HttpOptions, HttpSink};
 pub use key::idempotency_key;
-pub use nats::{BadSubject, NatsAuth, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
-pub use object_store::{
+pub use kinds::file::{Completed, Existing, FileMode, FileOptions, FileSink, Rotation, UselessRotation};
+pub use kinds::http::{HttpBody, HttpConfig, HttpSink};
+#[cfg(feature = "nats")]
+pub use kinds::nats::{BadSubject, NatsAuth, NatsCredential, NatsOptions, NatsSink, NatsUrl, SubjectTemplate};
+#[cfg(feature = "object-store")]
+pub use kinds::object_store::{
     Bucket, Credentials, METADATA, ObjectStoreOptions, ObjectStoreSink, UploadTarget, instance_url,
 };
-pub use otlp::{OtlpCompression, OtlpOptions, OtlpProtocol, OtlpSink};
-pub use parquet::Pages;
-pub use plugin::{PluginOptions, PluginSink};
-pub use postgres::{
+#[cfg(feature = "otlp")]
+pub use kinds::otlp::{OtlpCompression, OtlpConfig, OtlpProtocol, OtlpSink};
+pub use kinds::plugin::{PluginOptions, PluginSink, StreamTransport};
+#[cfg(feature = "postgres")]
+pub use kinds::postgres::{
     BadConflict, BadTableName, Conflict, PostgresOptions, PostgresSink, PostgresTls, PostgresUrl, TableName,
 };
+pub use kinds::stdout::StdoutSink;
+pub use kinds::syslog::{Carrier, Facility, Framing, SyslogConfig, SyslogHeader, SyslogSink, SyslogTransport};
+pub use pages::Pages;
 pub use renderer::Renderer;
+pub use sink::Sink;
 pub use spec::SinkSpec;
-pub use stdout::StdoutSink;
-pub use stream::StreamTransport;
-pub use syslog::{Carrier, Facility, Framing, SyslogHeader, SyslogOptions, SyslogSink, SyslogTransport};
 pub use template::{PathTemplate, Placeholders};
-pub use transport::Transport;
 pub use verdict::{BatchLimits, Guarantee, Rejection, Verdict};
 pub use write_intent::hex;
 pub use write_intent::{IntentLog, WriteIntent};
-
-use std::sync::Arc;
-
-use async_trait::async_trait;
-
-use event::Event;
-
-/// A receiver of events.
-///
-/// Calls come one at a time. After an error a sink takes no more events; they may be delivered again to a new sink. The
-/// rules, and the tests that hold every sink to them, are in `README.md` beside this file.
-#[async_trait]
-pub trait Sink: Send {
-    /// The name in the configuration, or the specification that was typed.
-    fn name(&self) -> &str;
-
-    /// How many events, and how much of them, it takes at once.
-    fn limits(&self) -> BatchLimits {
-        BatchLimits::default()
-    }
-
-    /// What happens where a batch is delivered twice.
-    fn guarantee(&self) -> Guarantee {
-        Guarantee::AtLeastOnce
-    }
-
-    /// Whether events outlive a crash as soon as their delivery is answered, and not only once the sink is closed.
-    /// Where they do, a run that was cut short goes on after them instead of delivering them again.
-    fn is_durable(&self) -> bool {
-        false
-    }
-
-    /// Where its output appears under a name, in one step or in several: tells the journal of each step before and after,
-    /// from the first event on. What is sealed so outlives a crash, whether the sink is closed or not. Says whether it
-    /// is such a sink.
-    fn seal_with(&mut self, _journal: Arc<dyn IntentLog>) -> bool {
-        false
-    }
-
-    /// Whether it could take events now: reached, signed in, allowed. Delivers nothing and leaves nothing behind. Says
-    /// in a few words what was found.
-    async fn probe(&mut self) -> Result<String, SinkError>;
-
-    /// Delivers events in order, and says what the receiver made of them. Taken events are written or acknowledged, but
-    /// may not outlive a crash before [`close`](Sink::close).
-    ///
-    /// A receiver that cannot be reached, is busy or refuses is a [`Verdict`]; an error means that this sink is at its end.
-    async fn deliver(&mut self, events: &[Event]) -> Result<Verdict, SinkError>;
-
-    /// Makes everything delivered permanent and visible. No delivery may follow; a second call does nothing. After a
-    /// failed, given up or aborted delivery this fails as well: what was delivered is not complete.
-    async fn close(&mut self) -> Result<(), SinkError>;
-
-    /// Gives up: what only [`close`](Sink::close) would have made visible never appears. Dropping a sink does the same.
-    async fn abort(&mut self) {}
-}

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use super::{SinkError, answer};
 use remote::{Remote, Request};
 
-/// What the URL of an endpoint is to its sink.
+/// The role of an endpoint's URL for its sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Url {
     /// Where events go.

@@ -6,7 +6,7 @@ use remote::Redactor;
 /// How much of a receiver's explanation is kept.
 const REASON_CHARS: usize = 300;
 
-/// What went wrong with all that was sent, without the events' content, in the receiver's own words: they are fit to print
+/// The failure of all that was sent, without the events' content, in the receiver's own words: they are fit to print
 /// only once [`presentable`] has taken out what they repeat of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReceiverError {
@@ -35,7 +35,7 @@ impl ReceiverError {
         }
     }
 
-    /// What it means for a batch, without the secrets of the sink.
+    /// The verdict on a batch, without the secrets of the sink.
     pub(super) fn verdict(self, secrets: &Redactor) -> Verdict {
         match self {
             ReceiverError::Transient(reason) => Verdict::Retry {
@@ -48,7 +48,7 @@ impl ReceiverError {
         }
     }
 
-    /// What it means for a probe, without the secrets of the sink.
+    /// The error of a probe, without the secrets of the sink.
     pub(super) fn unusable(self, sink: &str, secrets: &Redactor) -> SinkError {
         let (ReceiverError::Transient(problem) | ReceiverError::Permanent(problem)) = self;
         SinkError::Unusable {
@@ -59,7 +59,7 @@ impl ReceiverError {
     }
 }
 
-/// What a receiver said, in one short line without the secrets of the sink.
+/// A receiver's words, in one short line without the secrets of the sink.
 pub(super) fn presentable(secrets: &Redactor, said: &str) -> String {
     secrets.line(said, REASON_CHARS)
 }

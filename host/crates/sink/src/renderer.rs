@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{
-    Format,
-    csv::Csv,
-    parquet::{Pages, Parquet},
-    table::Table,
-    terminal,
-};
+#[cfg(feature = "parquet")]
+use super::parquet::Parquet;
+use super::{Format, Pages, csv::Csv, table::TextTable, terminal};
 use event::{Event, Provenance, Rendering};
 
 /// Turns the events of one run into the bytes of one output. The encoding does not matter to a table.
@@ -25,8 +21,12 @@ pub struct Renderer {
 enum Shape {
     Ndjson,
     Csv(Csv),
-    Table(Table, String),
+    Table(TextTable, String),
+    #[cfg(feature = "parquet")]
     Parquet(Box<Parquet>),
+    /// A format that this build cannot write; whoever configures it is refused before anything is rendered.
+    #[cfg(not(feature = "parquet"))]
+    NotBuilt(Format),
 }
 
 impl Renderer {
@@ -35,8 +35,11 @@ impl Renderer {
         let shape = match format {
             Format::Ndjson => Shape::Ndjson,
             Format::Csv => Shape::Csv(Csv::default()),
-            Format::Table => Shape::Table(Table::new(terminal::columns()), String::new()),
+            Format::Table => Shape::Table(TextTable::new(terminal::columns()), String::new()),
+            #[cfg(feature = "parquet")]
             Format::Parquet => Shape::Parquet(Box::new(Parquet::new(Pages::default()))),
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => Shape::NotBuilt(format),
         };
         Renderer {
             encoding: encoding.into(),
@@ -50,7 +53,7 @@ impl Renderer {
     #[must_use]
     pub fn with_columns(mut self, columns: usize) -> Self {
         if let Shape::Table(table, _) = &mut self.shape {
-            *table = Table::new(columns);
+            *table = TextTable::new(columns);
         }
         self
     }
@@ -58,9 +61,12 @@ impl Renderer {
     /// A Parquet file whose pages are compressed so.
     #[must_use]
     pub fn with_pages(mut self, pages: Pages) -> Self {
+        #[cfg(feature = "parquet")]
         if let Shape::Parquet(parquet) = &mut self.shape {
             **parquet = Parquet::new(pages);
         }
+        #[cfg(not(feature = "parquet"))]
+        let _ = (&mut self, pages);
         self
     }
 
@@ -74,7 +80,10 @@ impl Renderer {
                 Shape::Ndjson => Shape::Ndjson,
                 Shape::Csv(_) => Shape::Csv(Csv::default()),
                 Shape::Table(table, _) => Shape::Table(table.clone(), String::new()),
+                #[cfg(feature = "parquet")]
                 Shape::Parquet(parquet) => Shape::Parquet(Box::new(Parquet::new(parquet.pages()))),
+                #[cfg(not(feature = "parquet"))]
+                Shape::NotBuilt(format) => Shape::NotBuilt(*format),
             },
             header: true,
         }
@@ -83,6 +92,7 @@ impl Renderer {
     /// Bytes of events that are still to be rendered: those of a Parquet file's row group.
     pub(super) fn pending(&self) -> usize {
         match &self.shape {
+            #[cfg(feature = "parquet")]
             Shape::Parquet(parquet) => parquet.pending(),
             _ => 0,
         }
@@ -95,7 +105,7 @@ impl Renderer {
         self
     }
 
-    /// Whether its output names its columns in its first line.
+    /// Tells whether the output names its columns in its first line.
     pub(super) fn names_columns(&self) -> bool {
         matches!(self.shape, Shape::Csv(_))
     }
@@ -109,19 +119,19 @@ impl Renderer {
         }
     }
 
-    /// Whether its output is a JSON object a line.
+    /// Tells whether the output is a JSON object a line.
     pub(super) fn is_json(&self) -> bool {
         matches!(self.shape, Shape::Ndjson)
     }
 
-    /// Whether its output begins with a line that is no event.
+    /// Tells whether the output begins with a line that is no event.
     pub(super) fn has_header(&self) -> bool {
         matches!(self.shape, Shape::Csv(_) | Shape::Table(..))
     }
 
-    /// Whether an output may begin with what an earlier renderer wrote.
+    /// Tells whether an output may begin with what an earlier renderer wrote.
     pub fn can_extend(&self) -> bool {
-        !matches!(self.shape, Shape::Parquet(_))
+        matches!(self.shape, Shape::Ndjson | Shape::Csv(_) | Shape::Table(..))
     }
 
     /// Appends the events to `out`, after the header if they are the first.
@@ -142,7 +152,10 @@ impl Renderer {
                     table.write(&self.encoding.trim(event), &self.provenance, time, out);
                 }
             }
+            #[cfg(feature = "parquet")]
             Shape::Parquet(parquet) => parquet.write(&self.encoding, events, &self.provenance, out)?,
+            #[cfg(not(feature = "parquet"))]
+            Shape::NotBuilt(format) => return Err(std::io::Error::other(format.lacking())),
         }
         Ok(())
     }
@@ -151,6 +164,7 @@ impl Renderer {
     pub fn finish(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
         match &mut self.shape {
             Shape::Csv(_) if self.header => self.write_header(out),
+            #[cfg(feature = "parquet")]
             Shape::Parquet(parquet) => parquet.finish(&self.encoding, &self.provenance, out),
             _ => Ok(()),
         }
@@ -159,9 +173,9 @@ impl Renderer {
     fn write_header(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
         self.header = false;
         match &mut self.shape {
-            Shape::Ndjson | Shape::Parquet(_) => {}
             Shape::Csv(csv) => csv.header(&self.encoding, &self.provenance, out)?,
             Shape::Table(table, _) => table.header(out),
+            _ => {}
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::SinkError;
 
-/// What a sink may still do.
+/// The state of a sink, which says what it may still do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum SinkState {
     /// Takes events.

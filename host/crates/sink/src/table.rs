@@ -24,7 +24,7 @@ const LEAST_MESSAGE: usize = 12;
 
 /// The widths of the columns; one of width 0 is left out.
 #[derive(Debug, Clone)]
-pub(crate) struct Table {
+pub(crate) struct TextTable {
     activity: usize,
     subject: usize,
     source_ip: usize,
@@ -33,12 +33,12 @@ pub(crate) struct Table {
     line: String,
 }
 
-impl Table {
+impl TextTable {
     /// For a terminal of so many columns. On a narrow one the service goes, and on a narrower one the message: they are what
     /// people look for last, and NDJSON has them. Nothing else goes; below that, lines wrap.
     pub(crate) fn new(columns: usize) -> Self {
         if columns < WIDE {
-            return Table::narrow(columns);
+            return TextTable::narrow(columns);
         }
         // Every IPv4 address, and on a wide terminal every IPv6 address.
         let source_ip = if columns >= 160 { 39 } else { IPV4 };
@@ -47,7 +47,7 @@ impl Table {
         // Who it was is what people look for; the service is nearly always the same.
         let subject = free / 2;
         let service = free / 5;
-        Table {
+        TextTable {
             activity: ACTIVITY,
             subject,
             source_ip,
@@ -63,7 +63,7 @@ impl Table {
         let message = (free / 2).saturating_sub(GAP.len());
         let message = if message < LEAST_MESSAGE { 0 } else { message };
         let gap = if message == 0 { 0 } else { GAP.len() };
-        Table {
+        TextTable {
             activity: SHORT_ACTIVITY,
             subject: free - message - gap,
             source_ip: IPV4,
@@ -143,7 +143,7 @@ mod tests {
 
     fn rendered(columns: usize, events: &[Event]) -> String {
         let mut out = Vec::new();
-        let mut table = Table::new(columns);
+        let mut table = TextTable::new(columns);
         table.header(&mut out);
         for event in events {
             table.write(event, &samples::epm(), &mut String::new(), &mut out);

@@ -17,7 +17,7 @@ const VALUE_BYTES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate(String);
 
-/// What the placeholders stand for.
+/// The values of the placeholders.
 #[derive(Debug, Clone, Copy)]
 pub struct Placeholders<'a> {
     /// `{report}`: the report plugin's name.
@@ -34,23 +34,23 @@ impl PathTemplate {
         let mut path = String::new();
         for piece in pieces(&self.0) {
             match piece {
-                Piece::Text(text) => path.push_str(text),
-                Piece::Placeholder("report") => path.push_str(&segment(placeholders.report)),
-                Piece::Placeholder("connection") => path.push_str(&segment(placeholders.connection)),
-                Piece::Placeholder(_) => path.push_str(&segment(&placeholders.date.to_string())),
+                TemplatePiece::Text(text) => path.push_str(text),
+                TemplatePiece::Placeholder("report") => path.push_str(&segment(placeholders.report)),
+                TemplatePiece::Placeholder("connection") => path.push_str(&segment(placeholders.connection)),
+                TemplatePiece::Placeholder(_) => path.push_str(&segment(&placeholders.date.to_string())),
             }
         }
         path.into()
     }
 
-    /// Whether the path has the placeholder of that name.
+    /// Tells whether the path has the placeholder of that name.
     pub fn has(&self, name: &str) -> bool {
-        pieces(&self.0).any(|piece| matches!(piece, Piece::Placeholder(found) if found == name))
+        pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(found) if found == name))
     }
 
-    /// Whether the path has a placeholder.
+    /// Tells whether the path has a placeholder.
     pub fn varies(&self) -> bool {
-        pieces(&self.0).any(|piece| matches!(piece, Piece::Placeholder(_)))
+        pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(_)))
     }
 }
 
@@ -81,7 +81,7 @@ impl FromStr for PathTemplate {
             return refuse("the path ends like a folder's", "add a file name");
         }
         for piece in pieces(template) {
-            if let Piece::Placeholder(name) = piece
+            if let TemplatePiece::Placeholder(name) = piece
                 && !["report", "connection", "date"].contains(&name)
             {
                 return Err(SinkError::Placeholder {
@@ -94,12 +94,12 @@ impl FromStr for PathTemplate {
     }
 }
 
-pub(super) enum Piece<'a> {
+pub(super) enum TemplatePiece<'a> {
     Text(&'a str),
     Placeholder(&'a str),
 }
 
-pub(super) fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
+pub(super) fn pieces(template: &str) -> impl Iterator<Item = TemplatePiece<'_>> {
     let mut rest = template;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -109,11 +109,11 @@ pub(super) fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
             // An unfinished one keeps its brace and so is no placeholder that exists.
             let (name, after) = inner.split_once('}').unwrap_or((rest, ""));
             rest = after;
-            return Some(Piece::Placeholder(name));
+            return Some(TemplatePiece::Placeholder(name));
         }
         let (text, after) = rest.split_at(rest.find('{').unwrap_or(rest.len()));
         rest = after;
-        Some(Piece::Text(text))
+        Some(TemplatePiece::Text(text))
     })
 }
 
@@ -150,7 +150,7 @@ pub(super) fn distinct(value: &str, most: usize, is_safe: impl Fn(&str, char) ->
     format!("{safe}-{}", hex(digest.get(..DIGITS / 2).unwrap_or_default()))
 }
 
-/// Whether the value looks as if it had been changed.
+/// Tells whether the value looks as if it had been changed.
 fn ends_in_digest(value: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let last = value.rsplit_once('-').map(|(_, last)| last);

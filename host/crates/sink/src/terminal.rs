@@ -115,7 +115,7 @@ fn each_seen(text: &str) -> impl Iterator<Item = char> {
     })
 }
 
-/// What follows the escape sequence that an ESC began (ECMA-48 sections 5.3 to 5.6).
+/// The text after the escape sequence that an ESC began (ECMA-48 sections 5.3 to 5.6).
 fn after_escape(rest: &str) -> &str {
     match rest.chars().next() {
         Some('[') => after_csi(rest.get(1..).unwrap_or("")),
@@ -141,7 +141,7 @@ fn after_escape(rest: &str) -> &str {
     }
 }
 
-/// What follows a control sequence: parameters, intermediates, one final character.
+/// The text after a control sequence: parameters, intermediates, one final character.
 fn after_csi(rest: &str) -> &str {
     let rest = rest
         .trim_start_matches(|c| matches!(c, '0'..='?'))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What became of a delivery.
+/// The receiver's verdict on a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Every event was taken.
@@ -26,30 +26,30 @@ pub enum Verdict {
     Unacknowledged {
         /// Not before; none leaves the wait to the caller.
         after: Option<Duration>,
-        /// What is missing, in one line.
+        /// The missing thing, in one line.
         reason: String,
     },
     /// Nothing is certain: deliver the same batch again.
     Retry {
         /// Not before; none leaves the wait to the caller.
         after: Option<Duration>,
-        /// What happened, in one line without the events' content.
+        /// The reason, in one line without the events' content.
         reason: String,
     },
     /// Too much at once: deliver it in smaller batches. A single event that is too large is refused for good.
     TooLarge {
-        /// What the receiver said, in one line.
+        /// The receiver's words, in one line.
         reason: String,
     },
     /// The sink can take nothing until somebody changes something: a credential that ran out, a wrong address, a missing
     /// table. None of the events is at fault, and all may be delivered once that is done.
     Unusable {
-        /// What is wrong, in one line.
+        /// The problem, in one line.
         reason: String,
     },
     /// Every event was refused for good.
     Refused {
-        /// What the receiver said, in one line.
+        /// The receiver's words, in one line.
         reason: String,
     },
 }
@@ -83,7 +83,7 @@ impl Verdict {
 /// An event that the receiver will never take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// Its place in the batch, from 0.
+    /// The event's place in the batch, from 0.
     pub index: usize,
     /// Why, in one line.
     pub reason: String,
@@ -102,7 +102,7 @@ pub struct BatchLimits {
 }
 
 impl Default for BatchLimits {
-    /// What comes from the parser goes on as it is.
+    /// Batches go on as they come from the parser.
     fn default() -> Self {
         BatchLimits {
             events: 10_000,
@@ -112,7 +112,7 @@ impl Default for BatchLimits {
     }
 }
 
-/// What happens where the same batch is delivered twice, as after a lost answer or a crash.
+/// The promise for the case that the same batch is delivered twice, as after a lost answer or a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guarantee {

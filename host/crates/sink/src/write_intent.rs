@@ -30,7 +30,7 @@ pub struct WriteIntent {
 }
 
 impl WriteIntent {
-    /// Whether the bytes are there. Blocks.
+    /// Tells whether the bytes are there. Blocks.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ pub trait IntentLog: Send + Sync {
     /// These bytes are about to appear. What was said before and not confirmed is taken back.
     async fn intend(&self, seal: &WriteIntent) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-    /// What was said last is there, and outlives a crash of the machine.
+    /// Notes that the file of the last intent is there, and outlives a crash of the machine.
     async fn confirm(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 

@@ -14,7 +14,7 @@ use ::run::route::Router;
 use ::run::{Redelivery, RunError, RunObserver};
 use base::counted::counted;
 use event::{Event, Provenance};
-use setup::config::{Config, SinkKind, Transport};
+use setup::config::{Config, PluginTransport, SinkKind};
 use setup::run_ledger;
 use setup::sinks::{self, OpenedSinks, Presentation, SinkChoice};
 
@@ -320,7 +320,7 @@ fn writes_to_stdout(config: &Config, opened: &OpenedSinks) -> bool {
         match config.sinks.get(name).map(|sink| &sink.kind) {
             Some(SinkKind::Stdout(_)) => true,
             Some(SinkKind::Plugin(plugin)) => {
-                plugin.endpoint.is_none() && matches!(plugin.transport, None | Some(Transport::Stdout))
+                plugin.endpoint.is_none() && matches!(plugin.transport, None | Some(PluginTransport::Stdout))
             }
             Some(_) => false,
             None => !name.starts_with("file:"),

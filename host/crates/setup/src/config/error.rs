@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::place;
+use super::wrong_key::wrong_key;
+use base::{ErrorKind, SetupError};
+use connection::line_of;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]
@@ -33,7 +35,7 @@ pub enum ConfigError {
         file: Option<PathBuf>,
         /// The line, from 1, where known.
         line: Option<usize>,
-        /// What is wrong.
+        /// The problem.
         message: String,
         /// The nearest known key.
         nearest: Option<String>,
@@ -46,20 +48,10 @@ pub enum ConfigError {
     Name {
         /// The file, where it came from one.
         file: Option<PathBuf>,
-        /// What is named.
+        /// The kind of entry, such as `sink`.
         what: &'static str,
-        /// Its name.
+        /// The entry's name.
         name: String,
-    },
-    /// A secret cannot be had.
-    #[error("{what}: {reason}")]
-    Secret {
-        /// What it is for, such as `password of connection epm`.
-        what: String,
-        /// Why not.
-        reason: String,
-        /// What to do.
-        hint: String,
     },
 }
 
@@ -82,7 +74,7 @@ impl ConfigError {
             .map(|before| before.matches('\n').count() + 1);
         let message = without_value(error.message());
         let nearest = nearest_known(&message);
-        let key = place::wrong_key(text);
+        let key = wrong_key(text);
         // The list of all known keys is noise where one of them is near.
         let message = match (&nearest, message.split_once(", expected")) {
             (Some(_), Some((start, _))) => start.to_string(),
@@ -91,10 +83,7 @@ impl ConfigError {
         let (line, message) = match key {
             Some(key) => {
                 let steps: Vec<&str> = key.iter().map(String::as_str).collect();
-                (
-                    place::line_of(text, &steps).or(line),
-                    format!("{}: {message}", key.join(".")),
-                )
+                (line_of(text, &steps).or(line), format!("{}: {message}", key.join(".")))
             }
             None => (line, message),
         };
@@ -125,7 +114,7 @@ impl ConfigError {
         }
     }
 
-    /// What to do about it.
+    /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::Unreadable { .. } => Some("name an existing file with --config, or leave it out".into()),
@@ -142,8 +131,13 @@ impl ConfigError {
             }
             ConfigError::Syntax { .. } => Some("`host config schema` prints every key with what it means".into()),
             ConfigError::Name { .. } => None,
-            ConfigError::Secret { hint, .. } => Some(hint.clone()),
         }
+    }
+}
+
+impl From<ConfigError> for SetupError {
+    fn from(error: ConfigError) -> Self {
+        SetupError::told(ErrorKind::Usage, &error, error.hint())
     }
 }
 

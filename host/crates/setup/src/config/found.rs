@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::ConfigError;
+use super::error::ConfigError;
 use base::absent::is_absent;
 
 /// Where a configuration is looked for if none is named, in this order: the working folder, the user's configuration.
@@ -45,7 +45,7 @@ pub(super) fn first(places: Vec<PathBuf>) -> Result<Option<PathBuf>, ConfigError
     }
 }
 
-/// What speaks against a file: its folder first, for whoever can write there can put another in its place at any moment.
+/// The doubt about a file, if there is one: its folder first, for whoever can write there can put another in its place at any moment.
 /// Where it is a link, the same holds for what the link leads to.
 fn doubt(path: &Path, user: u32) -> io::Result<Option<String>> {
     let real = path.canonicalize()?;

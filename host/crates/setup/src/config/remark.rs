@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Config, Route, nearest};
+use super::error::nearest;
+use super::host_toml::Config;
+use super::route::RouteEntry;
 use built_in::{BUILT_IN, built_in};
 use event::{Activity, Outcome};
 use run::route::{Comparison, Condition, Possible, Repertoire, repertoire};
 
-/// What the events can be that come to a route; none where a plugin of the user's own may give anything.
+/// The values that events can have which come to a route; none where a plugin of the user's own may give anything.
 struct Reach {
     labels: Option<Vec<&'static str>>,
     outcomes: Vec<&'static str>,
@@ -35,7 +37,7 @@ impl Config {
         remarks
     }
 
-    fn of_route(&self, number: usize, route: &Route) -> Vec<String> {
+    fn of_route(&self, number: usize, route: &RouteEntry) -> Vec<String> {
         let reach = self.reach(route);
         let index = number.to_string();
         let at = |key: &str| self.place(&["routes", &index, key]);
@@ -89,7 +91,7 @@ impl Config {
     }
 
     /// The key of a route whose demands no event can meet together, and why.
-    fn contradiction(&self, route: &Route, condition: Option<&Condition>) -> Option<(&'static str, String)> {
+    fn contradiction(&self, route: &RouteEntry, condition: Option<&Condition>) -> Option<(&'static str, String)> {
         let possible = self.possible(route);
         if possible.iter().any(|possible| match condition {
             Some(condition) => condition.reachable(possible),
@@ -118,7 +120,7 @@ impl Config {
     }
 
     /// The events that can come to a route and have its labels and outcome; for each report by itself.
-    fn possible<'a>(&'a self, route: &'a Route) -> Vec<Possible<'a>> {
+    fn possible<'a>(&'a self, route: &'a RouteEntry) -> Vec<Possible<'a>> {
         let one_of = (route.labels.as_ref()).map(|labels| labels.iter().map(String::as_str).collect());
         let of = |known: Option<(&'a str, Repertoire)>| {
             let outcomes = known.map_or(Outcome::ALL.as_slice(), |(_, known)| known.outcomes);
@@ -148,8 +150,8 @@ impl Config {
             .collect()
     }
 
-    /// That all events of a route go where it leads without it.
-    fn shadowed(&self, number: usize, route: &Route) -> Option<String> {
+    /// The remark that all events of a route go where it leads without it.
+    fn shadowed(&self, number: usize, route: &RouteEntry) -> Option<String> {
         let covering = |sink: &String| {
             let others = self.routes.iter().enumerate();
             let mut covering = others.filter(|(other, by)| {
@@ -174,7 +176,7 @@ impl Config {
     }
 
     /// The reports whose events come to a route: those that it names, or all that there are.
-    fn reports<'a>(&'a self, route: &'a Route) -> Vec<&'a str> {
+    fn reports<'a>(&'a self, route: &'a RouteEntry) -> Vec<&'a str> {
         match &route.reports {
             Some(reports) => reports.iter().map(String::as_str).collect(),
             None => (BUILT_IN.iter().map(|(name, _)| *name))
@@ -184,7 +186,7 @@ impl Config {
         }
     }
 
-    /// That of a report that comes with the binary. A name under [plugins] hides the built-in one.
+    /// The repertoire of a report that comes with the binary. A name under [plugins] hides the built-in one.
     fn repertoire(&self, name: &str) -> Option<Repertoire> {
         match self.plugins.contains_key(name) {
             true => None,
@@ -192,8 +194,8 @@ impl Config {
         }
     }
 
-    /// What can come to a route: of the reports that it names, or of all that there are.
-    fn reach(&self, route: &Route) -> Reach {
+    /// The values that can come to a route: of the reports that it names, or of all that there are.
+    fn reach(&self, route: &RouteEntry) -> Reach {
         let names = self.reports(route);
         let known: Option<Vec<Repertoire>> = names.iter().map(|name| self.repertoire(name)).collect();
         match known {
@@ -217,14 +219,14 @@ impl Config {
     }
 }
 
-/// Whether every event that takes `route` takes `by`, as far as the two can be compared.
-fn takes_all_of(by: &Route, route: &Route) -> bool {
+/// Tells whether every event that takes `route` takes `by`, as far as the two can be compared.
+fn takes_all_of(by: &RouteEntry, route: &RouteEntry) -> bool {
     let within = |all: &Option<Vec<String>>, some: &Option<Vec<String>>| match (all, some) {
         (None, _) => true,
         (Some(all), Some(some)) => some.iter().all(|one| all.contains(one)),
         (Some(_), None) => false,
     };
-    let text = |route: &Route| route.when.as_ref().map(|when| when.get_ref().trim().to_owned());
+    let text = |route: &RouteEntry| route.when.as_ref().map(|when| when.get_ref().trim().to_owned());
     within(&by.reports, &route.reports)
         && within(&by.labels, &route.labels)
         && (by.outcome.is_none() || by.outcome == route.outcome)
@@ -232,7 +234,7 @@ fn takes_all_of(by: &Route, route: &Route) -> bool {
 }
 
 impl Reach {
-    /// What a member of the flat event can be; none for one that can be anything.
+    /// The values that a member of the flat event can have; none for one that can be anything.
     fn of(&self, member: &str) -> Option<&[&'static str]> {
         match member {
             "labels" => self.labels.as_deref(),
@@ -250,7 +252,7 @@ fn merged(words: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     words
 }
 
-/// What may be meant.
+/// The end of a remark that says what may be meant.
 fn choice(text: &str, known: &[&'static str]) -> String {
     match nearest(text, known.iter().copied()) {
         Some(near) => format!("; did you mean {near:?}?"),

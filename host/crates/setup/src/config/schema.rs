@@ -3,13 +3,9 @@
 //! Beside the words of JSON Schema a key may have three that validators pass over: `x-unit`, what its number counts or that
 //! its text is a duration; `x-default`, in words, where the default is no single value; `x-range`, in words, what it takes.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::Config;
+use super::host_toml::Config;
 
 /// The schema, as JSON Schema 2020-12.
 pub fn schema() -> serde_json::Value {
@@ -23,56 +19,15 @@ pub fn schema() -> serde_json::Value {
     schema
 }
 
-/// A duration as the file has it, such as `90s`: what the schema says in place of [`Duration`].
-pub(super) struct DurationText;
-
-impl JsonSchema for DurationText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "x-unit": "duration" })
-    }
-}
-
-/// A default duration as somebody would write it in the file: in the greatest unit of which it is a multiple.
-pub(super) fn in_words(duration: Duration) -> String {
-    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
-    let whole = duration.as_millis();
-    let unit = units
-        .into_iter()
-        .find(|(_, size)| whole >= *size && whole.is_multiple_of(*size));
-    let (name, size) = unit.unwrap_or(("ms", 1));
-    format!("{}{name}", whole / size)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Whether the schema and the reader of the configuration both take the text.
+    /// Tells whether the schema and the reader of the configuration both take the text.
     fn taken(text: &str) -> (bool, bool) {
         let value: serde_json::Value = toml::from_str(text).unwrap();
         let validator = jsonschema::draft202012::new(&schema()).unwrap();
         (validator.is_valid(&value), Config::parse(text).is_ok())
-    }
-
-    #[test]
-    fn a_default_duration_is_one_that_the_reader_takes() {
-        for (duration, text) in [
-            (Duration::from_millis(500), "500ms"),
-            (Duration::from_secs(90), "90s"),
-            (Duration::from_secs(3600), "1h"),
-            (Duration::ZERO, "0ms"),
-        ] {
-            assert_eq!(in_words(duration), text);
-            assert_eq!(crate::config::parse_duration(text), Ok(duration));
-        }
     }
 
     #[test]

@@ -1,28 +1,27 @@
 //! `drop`: what a configured sink leaves out of its events.
 
-use super::open;
+use super::program::Program;
 use crate::SetupError;
-use crate::config::{self, Config, SinkKind, nearest};
+use crate::config::{SinkEntry, nearest};
 use event::cells::{can_have, names};
 use event::{Encoding, Rendering};
-use sandbox::Input;
 
 /// How a configured sink writes its events.
 ///
 /// # Errors
 ///
 /// Fails where the sink's events cannot be without what it drops.
-pub(super) fn rendering(config: &Config, name: &str, sink: &config::Sink) -> Result<Rendering, SetupError> {
-    Rendering::without(encoding(config, sink)?, &sink.drop).map_err(|error| {
+pub(super) fn rendering(program: &Program<'_>, name: &str, sink: &SinkEntry) -> Result<Rendering, SetupError> {
+    Rendering::without(encoding(program, name, sink)?, &sink.drop).map_err(|error| {
         SetupError::usage(error.to_string())
-            .at(&config.place(&["sinks", name, "drop"]))
+            .at(&program.sink(name).place(&["drop"]))
             .hint("a path is as in `unmapped.meta`; `host demo --encoding ocsf|ecs|event` shows what events look like")
     })
 }
 
 /// Paths that no event has.
-pub(super) fn remarks(config: &Config, name: &str, sink: &config::Sink) -> Vec<String> {
-    let Ok(encoding) = encoding(config, sink) else {
+pub(super) fn remarks(program: &Program<'_>, name: &str, sink: &SinkEntry) -> Vec<String> {
+    let Ok(encoding) = encoding(program, name, sink) else {
         return Vec::new();
     };
     let strange = sink.drop.iter().filter(|path| !can_have(encoding, path));
@@ -30,28 +29,26 @@ pub(super) fn remarks(config: &Config, name: &str, sink: &config::Sink) -> Vec<S
         let near = nearest(path, names(encoding)).map(|near| format!("; did you mean {near:?}?"));
         format!(
             "{}: no {encoding} event has {path:?}, so nothing is left out{}",
-            config.place(&["sinks", name, "drop"]),
+            program.sink(name).place(&["drop"]),
             near.unwrap_or_default()
         )
     };
     strange.map(remark).collect()
 }
 
-/// The encoding that the paths of `drop` are of. A plugin that takes events and no documents gets the members of the flat event.
-fn encoding(config: &Config, sink: &config::Sink) -> Result<Encoding, SetupError> {
-    match &sink.kind {
-        SinkKind::Plugin(plugin) if !sink.drop.is_empty() => match open::load(config, &plugin.plugin)?.describe().input
-        {
-            Input::Events => Ok(Encoding::Event),
-            Input::Documents => Ok(sink.encoding()),
-        },
-        _ => Ok(sink.encoding()),
+/// The encoding that the paths of `drop` are of.
+fn encoding(program: &Program<'_>, name: &str, sink: &SinkEntry) -> Result<Encoding, SetupError> {
+    match sink.drop.is_empty() {
+        true => Ok(sink.encoding()),
+        false => sink.kind.config().encoding_of_drop(&program.sink(name)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::sinks::check;
 
     fn config(sink: &str) -> Config {
         Config::parse(&format!("[sinks.x]\n{sink}\n")).unwrap()
@@ -75,7 +72,7 @@ mod tests {
             ),
         ] {
             let config = config(sink);
-            let failure = super::super::check(&config, "x", &config.sinks["x"]).unwrap_err();
+            let failure = check(&config, "x", &config.sinks["x"]).unwrap_err();
             let said = failure.message;
             assert!(said.contains(message), "{said}");
             assert_eq!(said.matches("sinks.x").count(), 1, "{said}");
@@ -106,7 +103,7 @@ mod tests {
             ),
         ] {
             let config = config(sink);
-            let found = remarks(&config, "x", &config.sinks["x"]);
+            let found = remarks(&Program { config: &config }, "x", &config.sinks["x"]);
             assert_eq!(found.len(), usize::from(remarked.is_some()), "{sink}: {found:?}");
             assert!(
                 found.iter().all(|found| found.contains(remarked.unwrap())),

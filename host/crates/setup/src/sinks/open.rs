@@ -1,327 +1,229 @@
-//! One sink of each kind, opened.
+//! The sinks of a run, as `--sink` and the routes name them.
 
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::{Timestamp, tz::TimeZone};
-
-use super::file::Layout;
-use super::{network, omissions};
-use crate::config::{self, Config, SinkKind, Transport};
-use crate::{SetupError, connections, console::console, plugins};
-use base::ErrorKind;
+use super::configured::{configured, destination, named};
+use super::program::Program;
+use crate::config::{Config, RouteEntry, SinkKind};
+use crate::{SetupError, state};
 use event::{Encoding, Provenance, Rendering};
-use remote::Remote;
-use sandbox::SinkPlugin;
-use sink::{
-    self, Compression, Existing, FileMode, FileOptions, FileSink, Format, HttpOptions, HttpSink, PathTemplate,
-    Placeholders, PluginOptions, PluginSink, Renderer, Sink, SinkError, StdoutSink,
-};
+use run::RunSink;
+use run::route::Router;
+use sink::kinds::file::AdHocFile;
+use sink::kinds::plugin::AdHocPlugin;
+use sink::kinds::stdout::StdoutConfig;
+use sink::kinds::{BuildContext, SinkConfig as _};
+use sink::{DeadLetterContext, Delivery, Format, SinkSpec};
 
-/// What a configured file does: an archive grows, and a second run of the day must not take the first one's events away.
-const GROWING: FileOptions = FileOptions {
-    existing: Existing::Extend,
-    create_folders: true,
-    mode: FileMode::PRIVATE,
-    compression: Compression::None,
-    rotation: None,
-    lock_timeout: None,
-    raw: false,
-};
-
-/// Opens sinks for the events of one run.
-pub(super) struct SinkFactory<'a> {
-    pub(super) config: &'a Config,
-    pub(super) provenance: &'a Arc<Provenance>,
-    /// Only to look whether it could be used: nothing may stay behind.
-    pub(super) checking: bool,
+/// The sinks of a run, and which events go where.
+pub struct OpenedSinks {
+    /// The sinks, opened.
+    pub outlets: Vec<RunSink>,
+    /// The ways to them.
+    pub router: Router,
 }
 
-impl SinkFactory<'_> {
-    /// A sink of the configuration. What has to be changed there is said with the file's name.
-    pub(super) fn configured(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, SetupError> {
-        self.of_kind(name, sink)
-            .map_err(|failure| failure.read_from(self.config))
+/// How events are written to standard output and to files that were named.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Presentation {
+    /// The shape of an event; OCSF unless said otherwise.
+    pub encoding: Option<Encoding>,
+    /// How events are laid out; what a file's name ends in unless said otherwise.
+    pub format: Option<Format>,
+}
+
+/// The sinks that were asked for, and how they write.
+pub struct SinkChoice<'a> {
+    /// The sinks named with `--sink`.
+    pub names: &'a [String],
+    /// The configuration of a `.wasm` sink.
+    pub plugin_config: Option<&'a str>,
+    /// How standard output and ad-hoc files are written.
+    pub presentation: Presentation,
+    /// The run delivers only what is new, so a file that was named keeps what earlier runs wrote.
+    pub extend: bool,
+}
+
+/// Opens the sinks that were asked for; none asked for means those of the configuration's routes, else stdout. Whatever
+/// speaks against one is found here, before the server is asked for anything.
+pub fn open(
+    config: &Config,
+    wanted: &SinkChoice<'_>,
+    run_id: &str,
+    provenance: &Arc<Provenance>,
+) -> Result<OpenedSinks, SetupError> {
+    let mut opening = SinkSetup {
+        config,
+        provenance,
+        wanted,
+        remains: remains(config, run_id, provenance),
+        outlets: Vec::new(),
+        plain: 0,
+        plugins: 0,
+    };
+    let router = if !wanted.names.is_empty() {
+        for text in wanted.names {
+            if opening.place(text).is_some() {
+                return Err(SetupError::usage(format!("sink {text} is named twice")).hint("name it once"));
+            }
+            opening.add(text)?;
+        }
+        Router::All
+    } else if config.routes.is_empty() {
+        opening.add("stdout")?;
+        Router::All
+    } else {
+        opening.routes(&config.routes)?
+    };
+    opening
+        .refuse_unheeded()
+        .map_err(|failure| failure.read_from(config.file.path.as_deref()))?;
+    Ok(OpenedSinks {
+        outlets: opening.outlets,
+        router,
+    })
+}
+
+/// Where events go that a sink does not take.
+pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> DeadLetterContext {
+    DeadLetterContext {
+        dead_letters: Arc::new(state::dead_letters(config)),
+        destination: None,
+        run_id: run_id.to_owned(),
+        provenance: Arc::clone(provenance),
+    }
+}
+
+/// The sinks of a run as they are opened.
+struct SinkSetup<'a> {
+    config: &'a Config,
+    provenance: &'a Arc<Provenance>,
+    wanted: &'a SinkChoice<'a>,
+    remains: DeadLetterContext,
+    outlets: Vec<RunSink>,
+    /// How many are standard output or a file that was named.
+    plain: usize,
+    /// How many `.wasm` sinks were named.
+    plugins: usize,
+}
+
+impl SinkSetup<'_> {
+    fn place(&self, name: &str) -> Option<usize> {
+        self.outlets.iter().position(|outlet| outlet.delivery.name() == name)
     }
 
-    fn of_kind(&self, name: &str, sink: &config::Sink) -> Result<Box<dyn Sink>, SetupError> {
-        let rendering = omissions::rendering(self.config, name, sink)?;
-        Ok(match &sink.kind {
-            SinkKind::Stdout(stdout) => self.stdout(stdout.format, rendering)?,
-            SinkKind::File(file) => {
-                let template = self.template(&["sinks", name, "path"], &file.path)?;
-                let path = self.config.folder.join(self.expand(&template));
-                let options = FileOptions {
-                    rotation: super::file::rotation(name, file)?,
-                    mode: file.mode.unwrap_or(GROWING.mode),
-                    lock_timeout: file.lock_timeout,
-                    ..GROWING
+    /// Opens a sink as `--sink` and `to` name it, and says its place.
+    fn add(&mut self, text: &str) -> Result<usize, SetupError> {
+        let Presentation { encoding, format } = self.wanted.presentation;
+        let rendering = Rendering::from(encoding.unwrap_or_default());
+        let program = Program { config: self.config };
+        let context = BuildContext {
+            sink: program.sink(text),
+            provenance: self.provenance,
+            rendering: &rendering,
+            checking: false,
+        };
+        let (sink, set) = match text.parse::<SinkSpec>()? {
+            SinkSpec::Stdout => {
+                self.plain += 1;
+                let encoding = encoding.unwrap_or_default();
+                (StdoutConfig { encoding, format }.build(&context)?, None)
+            }
+            SinkSpec::File(path) => {
+                self.plain += 1;
+                let file = AdHocFile {
+                    path: &path,
+                    format,
+                    extend: self.wanted.extend,
                 };
-                let layout = Layout::of_configured(file)?;
-                self.file(name, path, &layout, rendering, options)?
+                (file.build(&context)?, None)
             }
-            SinkKind::Http(http) => Box::new(self.http(name, http, rendering)?),
-            SinkKind::Otlp(otlp) => Box::new(self.otlp(name, otlp, rendering)?),
-            SinkKind::Syslog(syslog) => Box::new(self.syslog(name, syslog, rendering)?),
-            SinkKind::Nats(nats) => Box::new(self.nats(name, nats, rendering)?),
-            SinkKind::Postgres(postgres) => Box::new(self.postgres(name, postgres, rendering)?),
-            SinkKind::ObjectStore(store) => Box::new(self.object_store(name, store, rendering)?),
-            SinkKind::Plugin(plugin) => self.plugin(name, plugin, rendering)?,
-        })
+            SinkSpec::Named(name) => {
+                let set = named(self.config, &name)?;
+                if !matches!(set.kind, SinkKind::Stdout(_) | SinkKind::File(_)) {
+                    let placed = self.need_place();
+                    placed.map_err(|failure| failure.read_from(self.config.file.path.as_deref()))?;
+                }
+                (configured(self.config, &name, set, self.provenance, false)?, Some(set))
+            }
+            SinkSpec::Plugin(_) => {
+                self.plugins += 1;
+                self.need_place()?;
+                let config = self.wanted.plugin_config.unwrap_or("{}");
+                (AdHocPlugin { path: text, config }.build(&context)?, None)
+            }
+        };
+        let remains = DeadLetterContext {
+            destination: set.map(|set| destination(self.config, sink.name(), set)),
+            ..self.remains.clone()
+        };
+        self.outlets.push(RunSink {
+            delivery: Delivery::new(sink, set.map(|set| set.retry).unwrap_or_default(), remains),
+            required: set.is_none_or(|set| set.required),
+            when_down: set.and_then(|set| set.when_down),
+        });
+        Ok(self.outlets.len() - 1)
     }
 
-    /// Standard output.
-    pub(super) fn stdout(&self, format: Option<Format>, rendering: Rendering) -> Result<Box<dyn Sink>, SetupError> {
-        (console().stdout_is_open)()?;
-        let terminal = std::io::stdout().is_terminal();
-        let format = format.unwrap_or(if terminal { Format::Table } else { Format::Ndjson });
-        if terminal && format == Format::Parquet {
-            return Err(SetupError::usage("Parquet is not for a terminal")
-                .hint("redirect standard output, or write --sink file:PATH.parquet"));
+    /// Refuses to go on where events that a sink does not take cannot be kept.
+    fn need_place(&self) -> Result<(), SetupError> {
+        Ok(self.remains.dead_letters.need_place()?)
+    }
+
+    /// Refuses what was said about sinks of a kind that is not among those of the run.
+    fn refuse_unheeded(&self) -> Result<(), SetupError> {
+        let SinkChoice {
+            plugin_config,
+            presentation: rendering,
+            ..
+        } = self.wanted;
+        if plugin_config.is_some() && self.plugins == 0 {
+            return Err(
+                SetupError::usage("--sink-config is for a .wasm sink, and none is named")
+                    .hint("a configured sink has its `config` in host.toml"),
+            );
         }
-        let renderer = Renderer::new(format, rendering, Arc::clone(self.provenance));
-        Ok(Box::new((console().stdout)(renderer)))
-    }
-
-    /// A file.
-    pub(super) fn file(
-        &self,
-        name: &str,
-        path: PathBuf,
-        layout: &Layout,
-        rendering: Rendering,
-        options: FileOptions,
-    ) -> Result<Box<dyn Sink>, SetupError> {
-        let renderer = Renderer::new(layout.format, rendering, Arc::clone(self.provenance)).with_pages(layout.pages);
-        let options = FileOptions {
-            compression: layout.compression,
-            ..options
-        };
-        Ok(Box::new(self.growing_file(name, path, renderer, options)?))
-    }
-
-    fn growing_file(
-        &self,
-        name: &str,
-        path: PathBuf,
-        renderer: Renderer,
-        options: FileOptions,
-    ) -> Result<FileSink, SetupError> {
-        if !self.checking {
-            return Ok(FileSink::create(name, &path, renderer, options)?);
+        if rendering.format.is_some() && self.plain == 0 {
+            return Err(
+                SetupError::usage("--format is for stdout and file:PATH, and none is named")
+                    .hint("name one of them with --sink; a configured sink has its `format` in host.toml"),
+            );
         }
-        // What the path leads to must be a file, and its folder, or the nearest one above it that exists, must take one.
-        let target = FileSink::examine(&path)?;
-        let folder = target
-            .ancestors()
-            .skip(1)
-            .find(|folder| folder.is_dir() || folder.as_os_str().is_empty());
-        let folder = folder
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let probe = folder.join(".host-check");
-        FileSink::create(name, &probe, renderer, FileOptions::default()).map_err(|error| match &error {
-            SinkError::Create { source, .. } => {
-                let said = format!("no file can be made in {}: {}", folder.display(), source.kind());
-                let failure = SetupError::new(ErrorKind::Usage, said);
-                let hint = error.hint();
-                SetupError { hint, ..failure }
-            }
-            _ => error.into(),
-        })
-    }
-
-    fn http(&self, name: &str, http: &config::HttpSink, encoding: Rendering) -> Result<HttpSink, SetupError> {
-        let default = HttpOptions::default();
-        let options = HttpOptions {
-            encoding,
-            body: http.body,
-            compression: http.compression,
-            headers: http.headers.clone().into_iter().collect(),
-            batch_events: http.batch_events.map_or(default.batch_events, usize::from),
-            batch_bytes: http.batch_bytes.map_or(default.batch_bytes, usize::from),
-            query: None,
-        };
-        let (endpoint, query) = without_query(&http.endpoint);
-        let remote = self.endpoint(name, &endpoint)?;
-        let options = HttpOptions { query, ..options };
-        Ok(HttpSink::new(name, remote, options, Arc::clone(self.provenance))?)
-    }
-
-    fn endpoint(&self, name: &str, endpoint: &config::Connection) -> Result<Arc<Remote>, SetupError> {
-        let mut settings = connections::of_endpoint(name, endpoint, self.config)?;
-        if self.checking {
-            // Whoever asks whether it is there wants to know now.
-            settings.retry.attempts = 1;
+        if rendering.encoding.is_some() && self.plain + self.plugins == 0 {
+            return Err(
+                SetupError::usage("--encoding is for stdout, file:PATH and .wasm sinks, and none is named")
+                    .hint("name one of them with --sink; a configured sink has its `encoding` in host.toml"),
+            );
         }
-        Ok(Arc::new(Remote::new(settings)?))
+        Ok(())
     }
 
-    fn plugin(
-        &self,
-        name: &str,
-        plugin: &config::PluginSink,
-        encoding: Rendering,
-    ) -> Result<Box<dyn Sink>, SetupError> {
-        let loaded = load(self.config, &plugin.plugin)?;
-        let transport: Box<dyn sink::Transport> = match &plugin.transport {
-            // With an endpoint it may never be written to.
-            None if plugin.endpoint.is_some() => Box::new(self.raw_stdout()),
-            None | Some(Transport::Stdout) => {
-                (console().stdout_is_open)()?;
-                Box::new(self.raw_stdout())
+    /// Opens the sinks of the routes that this report's events can take.
+    fn routes(&mut self, routes: &[RouteEntry]) -> Result<Router, SetupError> {
+        let report = &self.provenance.report;
+        let mut ways = Vec::new();
+        for (number, set) in routes.iter().enumerate() {
+            let mut route = set
+                .compile()
+                .map_err(|error| SetupError::usage(format!("routes[{number}].when: {error}")))
+                .map_err(|failure| failure.read_from(self.config.file.path.as_deref()))?;
+            if !route.serves(report) {
+                continue;
             }
-            Some(Transport::File { path }) => {
-                let template = self.template(&["sinks", name, "transport", "path"], path)?;
-                let path = self.config.folder.join(self.expand(&template));
-                let raw = FileOptions { raw: true, ..GROWING };
-                Box::new(self.growing_file(name, path, self.raw(), raw)?)
-            }
-            Some(network) => self.network_transport(name, network)?,
-        };
-        let options = PluginOptions {
-            config: json(&plugin.config)?,
-            endpoint: match &plugin.endpoint {
-                Some(endpoint) => Some(self.endpoint(name, endpoint)?),
-                None => None,
-            },
-            transport,
-            encoding,
-        };
-        self.open_plugin(name, loaded, options)
-    }
-
-    /// A `.wasm` sink named on the command line: its bytes go to standard output, and it has no endpoint.
-    pub(super) fn ad_hoc_plugin(
-        &self,
-        path: &str,
-        config: &str,
-        encoding: Encoding,
-    ) -> Result<Box<dyn Sink>, SetupError> {
-        (console().stdout_is_open)()?;
-        let loaded = load(self.config, path)?;
-        let options = PluginOptions {
-            config: config.to_owned(),
-            endpoint: None,
-            transport: Box::new(self.raw_stdout()),
-            encoding: encoding.into(),
-        };
-        self.open_plugin(path, loaded, options)
-    }
-
-    fn open_plugin(&self, name: &str, plugin: SinkPlugin, options: PluginOptions) -> Result<Box<dyn Sink>, SetupError> {
-        check_config(name, &plugin, &options.config)?;
-        let opened = PluginSink::open(name, plugin, options, Arc::clone(self.provenance))?;
-        Ok(Box::new(opened))
-    }
-
-    /// Bytes as they are: nothing is rendered, so nothing is put before or after them.
-    fn raw(&self) -> Renderer {
-        Renderer::new(Format::Ndjson, Encoding::default(), Arc::clone(self.provenance))
-    }
-
-    fn raw_stdout(&self) -> StdoutSink {
-        (console().stdout)(self.raw())
-    }
-
-    /// The path that stands at that key of the configuration.
-    fn template(&self, key: &[&str], path: &str) -> Result<PathTemplate, SetupError> {
-        path.parse()
-            .map_err(|error: SinkError| SetupError::from(error).at(&self.config.place(key)))
-    }
-
-    /// The path with its placeholders filled in.
-    pub(super) fn expand(&self, template: &PathTemplate) -> PathBuf {
-        template.expand(&Placeholders {
-            report: &self.provenance.report,
-            connection: &self.provenance.connection,
-            date: Timestamp::now().to_zoned(TimeZone::UTC).date(),
-        })
-    }
-}
-
-/// The endpoint of an `http` sink apart from the query of its URL, which goes with every request as it is written.
-pub(super) fn without_query(endpoint: &config::Connection) -> (config::Connection, Option<String>) {
-    let mut endpoint = endpoint.clone();
-    let query = endpoint.url.query().map(str::to_owned);
-    endpoint.url.set_query(None);
-    (endpoint, query)
-}
-
-pub(super) fn load(config: &Config, name: &str) -> Result<SinkPlugin, SetupError> {
-    Ok(plugins::load(config, name)?.sink()?)
-}
-
-/// Whether a configured plugin can be loaded and its configuration fits.
-pub(super) fn check_plugin(config: &Config, name: &str, plugin: &config::PluginSink) -> Result<(), SetupError> {
-    if let Some(Transport::Syslog(syslog)) = &plugin.transport {
-        network::check(config, name, syslog)?;
-    }
-    check_config(name, &load(config, &plugin.plugin)?, &json(&plugin.config)?)
-}
-
-/// Holds a configuration against the plugin's schema.
-fn check_config(name: &str, plugin: &SinkPlugin, config: &str) -> Result<(), SetupError> {
-    let value = serde_json::from_str(config)
-        .map_err(|error| SetupError::usage(format!("the config of sink {name} is not JSON: {error}")))?;
-    let mistakes = plugin.config_mistakes(&value)?;
-    if mistakes.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    Err(
-        SetupError::usage(format!("the config of sink {name} is wrong: {}", lines.join("; "))).hint(format!(
-            "`host plugin inspect {}` shows what it understands",
-            plugin.describe().name
-        )),
-    )
-}
-
-fn json(table: &toml::Table) -> Result<String, SetupError> {
-    serde_json::to_string(table).map_err(|error| SetupError::new(ErrorKind::Internal, error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use event::Product;
-
-    /// Every file below a folder.
-    fn files(folder: &Path) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        entries
-            .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn hostile_names_of_reports_and_connections_stay_below_the_configured_folder() {
-        for rotate in ["", "rotate = { every = \"1h\" }"] {
-            for name in ["../../x", "..", "/etc/x", "a/../../../b", ".hidden", "x\u{0}y", "", "."] {
-                let outer = tempfile::tempdir().unwrap();
-                let mut config = Config::parse(&format!(
-                    "[sinks.archive]\nkind = \"file\"\npath = \"inner/{{connection}}/{{report}}.ndjson\"\n{rotate}\n"
-                ))
-                .unwrap();
-                config.folder = outer.path().join("a/b");
-                let provenance = Arc::new(Provenance::new(name, name, "epm.example.com", Product::EpmCloud));
-                let opener = SinkFactory {
-                    config: &config,
-                    provenance: &provenance,
-                    checking: false,
+            for name in &set.to {
+                let place = match self.place(name) {
+                    Some(place) => place,
+                    None => self.add(name)?,
                 };
-                let mut sink = opener
-                    .configured("archive", config.sinks.get("archive").unwrap())
-                    .unwrap();
-                let event = event::samples::full(event::Activity::Logon, event::Outcome::Success);
-                sink.deliver(&[event]).await.unwrap();
-                sink.close().await.unwrap();
-                let files = files(outer.path());
-                assert_eq!(files.len(), 1, "{name:?}");
-                let below = files[0].strip_prefix(config.folder.join("inner")).unwrap();
-                assert_eq!(below.components().count(), 2, "{name:?}: {}", below.display());
+                route.to.push(place);
             }
+            ways.push(route);
         }
+        if ways.is_empty() {
+            return Err(SetupError::usage(format!("no route takes the events of {report}"))
+                .hint("add one under [[routes]], or say where they go with --sink")
+                .read_from(self.config.file.path.as_deref()));
+        }
+        Ok(Router::Routes(ways))
     }
 }

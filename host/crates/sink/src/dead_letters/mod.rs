@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use base::counted::counted;
 use base::store::StoreError;
+use base::{ErrorKind, SetupError};
 use event::{Event, Provenance};
 
 pub use store::DeadLetters;
@@ -165,5 +166,17 @@ impl DeadLetterError {
             }
             DeadLetterError::Store(error) => error.hint(),
         })
+    }
+}
+
+impl From<DeadLetterError> for SetupError {
+    fn from(error: DeadLetterError) -> Self {
+        match &error {
+            DeadLetterError::Store(StoreError::Claimed { .. }) => {
+                SetupError::told(ErrorKind::Busy, &error, error.hint())
+            }
+            // Said by a command before anything was sent; a run that cannot keep a letter counts it as undelivered.
+            _ => SetupError::told(ErrorKind::Usage, &error, error.hint()).code("dead-letters"),
+        }
     }
 }

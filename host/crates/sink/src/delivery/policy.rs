@@ -2,15 +2,29 @@
 
 use std::time::Duration;
 
-/// The waits between the attempts of a batch, and their end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use base::duration::DurationText;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// When to deliver again; what is left out keeps its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "SinkRetry")]
 pub struct DeliveryPolicy {
-    /// The shortest wait before another attempt. Default 200 ms.
+    /// The shortest wait before another attempt.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
     pub min_delay: Duration,
-    /// The longest wait of our own choosing; also how often a sink that is down is tried. Default 10 s.
+    // Also how often a sink that is down is tried.
+    /// The longest wait of our own choosing.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
     pub max_delay: Duration,
-    /// From the first attempt of a batch to the start of the last. Default 60 s; a longer wait that the receiver asks for
-    /// ends the attempts.
+    // From the first attempt of a batch to the start of the last; a longer wait that the receiver asks for ends the attempts.
+    /// How long a batch is tried; after that the sink counts as down. An attempt under way is not cut short, and one over
+    /// HTTP has the repetitions of `endpoint.retry` within it.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
     pub max_elapsed: Duration,
 }
 

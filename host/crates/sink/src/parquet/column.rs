@@ -12,9 +12,9 @@ use parquet::{
 
 use event::cells::Cell;
 
-/// What a column holds.
+/// The type of a column's values.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum ColumnKind {
     Text,
     Json,
     Number,
@@ -22,28 +22,28 @@ pub(super) enum Kind {
     List,
 }
 
-impl Kind {
+impl ColumnKind {
     pub(super) fn of(cell: &Cell<'_>) -> Self {
         match cell {
-            Cell::Text(_) | Cell::Shown(_) => Kind::Text,
-            Cell::Number(_) => Kind::Number,
-            Cell::Time(_) | Cell::Millis(_) => Kind::Time,
-            Cell::List(_) | Cell::Labels(_) | Cell::Distinct(_) => Kind::List,
-            Cell::Attributes(_) => Kind::Json,
+            Cell::Text(_) | Cell::Shown(_) => ColumnKind::Text,
+            Cell::Number(_) => ColumnKind::Number,
+            Cell::Time(_) | Cell::Millis(_) => ColumnKind::Time,
+            Cell::List(_) | Cell::Labels(_) | Cell::Distinct(_) => ColumnKind::List,
+            Cell::Attributes(_) => ColumnKind::Json,
         }
     }
 
     /// The column in the schema.
     pub(super) fn leaf(self, name: &str) -> Result<Type, ParquetError> {
         let (physical, logical) = match self {
-            Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-            Kind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
-            Kind::Number => (Physical::INT64, None),
-            Kind::Time => {
+            ColumnKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            ColumnKind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
+            ColumnKind::Number => (Physical::INT64, None),
+            ColumnKind::Time => {
                 let time = LogicalType::timestamp(true, TimeUnit::MILLIS);
                 (Physical::INT64, Some(time))
             }
-            Kind::List => {
+            ColumnKind::List => {
                 let element = Type::primitive_type_builder("element", Physical::BYTE_ARRAY)
                     .with_repetition(Repetition::REQUIRED)
                     .with_logical_type(Some(LogicalType::String))
@@ -68,8 +68,8 @@ impl Kind {
 
 /// The cells of one column since the last row group. Texts share one buffer.
 #[derive(Debug)]
-pub(super) struct Column {
-    pub(super) kind: Kind,
+pub(super) struct ParquetColumn {
+    pub(super) kind: ColumnKind,
     pub(super) bytes: Vec<u8>,
     ends: Vec<usize>,
     pub(super) numbers: Vec<i64>,
@@ -79,9 +79,9 @@ pub(super) struct Column {
     pub(super) repeated: Vec<i16>,
 }
 
-impl Column {
-    pub(super) fn new(kind: Kind) -> Self {
-        Column {
+impl ParquetColumn {
+    pub(super) fn new(kind: ColumnKind) -> Self {
+        ParquetColumn {
             kind,
             bytes: Vec::new(),
             ends: Vec::new(),

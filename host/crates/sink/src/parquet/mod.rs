@@ -19,7 +19,8 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-use self::column::{Column, Kind};
+use self::column::{ColumnKind, ParquetColumn};
+use crate::Pages;
 use event::cells;
 use event::{Event, Provenance, Rendering};
 
@@ -27,25 +28,12 @@ use event::{Event, Provenance, Rendering};
 const GROUP_ROWS: usize = 32 * 1024;
 const GROUP_BYTES: usize = 8 << 20;
 
-/// How the pages of a Parquet file are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pages {
-    /// Not at all.
-    Plain,
-    /// Snappy: fast, and every reader knows it.
-    #[default]
-    Snappy,
-    /// Zstandard: smaller.
-    Zstd,
-}
-
-impl Pages {
-    fn codec(self) -> Compression {
-        match self {
-            Pages::Plain => Compression::UNCOMPRESSED,
-            Pages::Snappy => Compression::SNAPPY,
-            Pages::Zstd => Compression::ZSTD(ZstdLevel::default()),
-        }
+/// The codec of the pages.
+fn codec(pages: Pages) -> Compression {
+    match pages {
+        Pages::Plain => Compression::UNCOMPRESSED,
+        Pages::Snappy => Compression::SNAPPY,
+        Pages::Zstd => Compression::ZSTD(ZstdLevel::default()),
     }
 }
 
@@ -54,7 +42,7 @@ impl Pages {
 pub(crate) struct Parquet {
     pages: Pages,
     writer: Option<SerializedFileWriter<Vec<u8>>>,
-    columns: Vec<Column>,
+    columns: Vec<ParquetColumn>,
     rows: usize,
     text: String,
 }
@@ -131,14 +119,14 @@ impl Parquet {
         }
         let mut leaves = Vec::new();
         cells::columns(encoding, provenance, &mut |name, cell| {
-            leaves.push((name, Kind::of(&cell)))
+            leaves.push((name, ColumnKind::of(&cell)))
         });
-        self.columns = leaves.iter().map(|(_, kind)| Column::new(*kind)).collect();
+        self.columns = leaves.iter().map(|(_, kind)| ParquetColumn::new(*kind)).collect();
         let schema = Type::group_type_builder("event")
             .with_fields(members(&leaves, 0)?)
             .build()?;
         let properties = WriterProperties::builder()
-            .set_compression(self.pages.codec())
+            .set_compression(codec(self.pages))
             // Indexes of pages would be held until the end of the file.
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true)
@@ -158,15 +146,15 @@ impl Parquet {
             for column in &mut self.columns {
                 let Some(mut to) = group.next_column()? else { break };
                 match column.kind {
-                    Kind::Number | Kind::Time => {
+                    ColumnKind::Number | ColumnKind::Time => {
                         to.typed::<Int64Type>()
                             .write_batch(&column.numbers, Some(&column.defined), None)?;
                     }
-                    Kind::Text | Kind::Json => {
+                    ColumnKind::Text | ColumnKind::Json => {
                         to.typed::<ByteArrayType>()
                             .write_batch(&column.values(), Some(&column.defined), None)?;
                     }
-                    Kind::List => {
+                    ColumnKind::List => {
                         let values = column.values();
                         let repeated = Some(column.repeated.as_slice());
                         to.typed::<ByteArrayType>()
@@ -186,7 +174,7 @@ impl Parquet {
 }
 
 /// The members of a group whose columns share their names up to `depth` dots.
-fn members(leaves: &[(&'static str, Kind)], depth: usize) -> Result<Vec<TypePtr>, ParquetError> {
+fn members(leaves: &[(&'static str, ColumnKind)], depth: usize) -> Result<Vec<TypePtr>, ParquetError> {
     let part = |name: &'static str| name.split('.').nth(depth).unwrap_or_default();
     let mut members = Vec::new();
     for run in leaves.chunk_by(|(a, _), (b, _)| part(a) == part(b)) {

@@ -8,14 +8,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use built_in::built_in;
-use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
+use connection::Connection;
+use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance, Rendering};
 use futures_util::StreamExt as _;
 use remote::{Auth, Remote, Settings};
 use sandbox::{Plugin, PluginLimits, Sandbox};
 use servers::{CANARY, settings};
 use sink::dead_letters::{DeadLetterBounds, DeadLetterSelection};
 use sink::{
-    DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy, HttpOptions, HttpSink, OtlpOptions, OtlpSink,
+    DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy, HttpConfig, HttpSink, OtlpConfig, OtlpSink,
     PluginOptions, PluginSink, Sink, SinkError, StreamTransport,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -445,8 +446,16 @@ fn impatient(address: SocketAddr) -> Settings {
 fn sink(name: &str, plugin: Option<&Plugin>, settings: Settings) -> Box<dyn Sink> {
     let remote = |settings| Arc::new(Remote::new(settings).unwrap());
     match name {
-        "http" => Box::new(HttpSink::new(name, remote(settings), HttpOptions::default(), provenance()).unwrap()),
-        "otlp" => Box::new(OtlpSink::new(name, settings, OtlpOptions::default(), provenance()).unwrap()),
+        "http" => {
+            let config = HttpConfig::new(Connection::new(settings.base.clone()));
+            let sink = HttpSink::new(name, remote(settings), config, Rendering::default(), provenance());
+            Box::new(sink.unwrap())
+        }
+        "otlp" => {
+            let config = OtlpConfig::new(Connection::new(settings.base.clone()));
+            let sink = OtlpSink::new(name, settings, &config, Rendering::default(), provenance());
+            Box::new(sink.unwrap())
+        }
         name => {
             let nobody = remote::Dialer::new("127.0.0.1:1".parse().unwrap(), None).unwrap();
             let options = PluginOptions {

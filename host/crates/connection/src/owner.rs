@@ -1,0 +1,40 @@
+//! Whose keys they are that say how a server is reached.
+
+use std::fmt;
+
+use super::config_source::ConfigSource;
+
+/// Whose remote service it is, in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// `[connections.NAME]`.
+    Connection(&'a str),
+    /// `[sinks.NAME]`.
+    Sink(&'a str),
+}
+
+impl<'a> Owner<'a> {
+    /// The name, which is the remote service's as well.
+    pub fn name(self) -> &'a str {
+        match self {
+            Owner::Connection(name) | Owner::Sink(name) => name,
+        }
+    }
+
+    /// Where a key of a connection or of a sink's endpoint stands, as `host.toml line 7: sinks.siem.endpoint.url`.
+    pub fn place(self, key: &str, file: &ConfigSource) -> String {
+        match self {
+            Owner::Connection(name) => file.place(&["connections", name, key]),
+            Owner::Sink(name) => file.place(&["sinks", name, "endpoint", key]),
+        }
+    }
+}
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Connection(name) => write!(f, "connection {name}"),
+            Owner::Sink(name) => write!(f, "sink {name}"),
+        }
+    }
+}

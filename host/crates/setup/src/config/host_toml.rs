@@ -1,0 +1,63 @@
+//! The whole of `host.toml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::fetch::FetchSection;
+use super::ledger::LedgerSection;
+use super::plugin::PluginEntry;
+use super::route::RouteEntry;
+use super::run::RunSection;
+use super::sink::SinkEntry;
+use super::stores::{DeadLetterSection, RejectedSection};
+use connection::{ConfigSource, Connection};
+use sandbox::PluginLimits;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Remote services by name.
+    #[serde(default)]
+    pub connections: BTreeMap<String, Connection>,
+    /// Sinks by name.
+    #[serde(default)]
+    pub sinks: BTreeMap<String, SinkEntry>,
+    /// Which events go to which sinks, where `--sink` does not say.
+    #[serde(default)]
+    pub routes: Vec<RouteEntry>,
+    /// Where undeliverable events are kept.
+    #[serde(default)]
+    pub dead_letters: DeadLetterSection,
+    /// Where rejected rows are kept.
+    #[serde(default)]
+    pub rejected: RejectedSection,
+    /// Where progress is kept.
+    #[serde(default)]
+    pub ledger: LedgerSection,
+    /// Plugins by name.
+    #[serde(default)]
+    pub plugins: BTreeMap<String, PluginEntry>,
+    /// The sandbox's limits, where they differ from the defaults.
+    #[serde(default)]
+    pub limits: PluginLimits,
+    /// The limits of what is fetched, where they differ from the defaults.
+    #[serde(default)]
+    pub fetch: FetchSection,
+    /// How runs end.
+    #[serde(default)]
+    pub run: RunSection,
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub file: ConfigSource,
+}
+
+impl Config {
+    /// Where a key stands, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
+    /// is not known is left out.
+    pub fn place(&self, key: &[&str]) -> String {
+        self.file.place(key)
+    }
+}

@@ -1,0 +1,20 @@
+//! `[run]`: how runs end.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use base::duration::DurationText;
+
+/// How runs end.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Run")]
+pub struct RunSection {
+    /// How long a run may take; `--deadline` goes before. Then the run ends as if stopped, with exit 4, and the next one goes
+    /// on.
+    #[serde(default, deserialize_with = "base::duration::optional")]
+    #[schemars(with = "Option<DurationText>", extend("x-default" = "no limit"))]
+    pub deadline: Option<Duration>,
+}
