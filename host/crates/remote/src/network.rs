@@ -95,6 +95,7 @@ impl Network {
     }
 
     /// One request and the head of its answer.
+    #[cfg(feature = "object-store")]
     pub(super) async fn send(
         &self,
         method: Method,

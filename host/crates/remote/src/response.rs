@@ -146,6 +146,7 @@ impl std::fmt::Debug for Response {
 }
 
 /// The beginning of a failure's body, as far as it comes soon and can be read.
+#[cfg(feature = "object-store")]
 pub(super) async fn beginning(body: impl Stream<Item = Result<Bytes, RemoteError>>, most: usize) -> Vec<u8> {
     beginning_within(body, most, SOON).await
 }

@@ -42,6 +42,7 @@ pub struct Config {
     pub plugins: BTreeMap<String, PluginEntry>,
     /// The sandbox's limits, where they differ from the defaults.
     #[serde(default)]
+    #[schemars(transform = without_default)]
     pub limits: PluginLimits,
     /// The limits of what is fetched, where they differ from the defaults.
     #[serde(default)]
@@ -60,4 +61,9 @@ impl Config {
     pub fn place(&self, key: &[&str]) -> String {
         self.file.place(key)
     }
+}
+
+/// Leaves each limit to say its own default: the form in which they are written for programs is not that of the file.
+fn without_default(schema: &mut schemars::Schema) {
+    schema.remove("default");
 }

@@ -63,3 +63,22 @@ macro_rules! not_built {
     };
 }
 pub(super) use not_built;
+
+#[cfg(test)]
+mod tests {
+    use crate::kinds::SinkConfig as _;
+    use crate::kinds::context::with_test_context;
+
+    not_built!(QuillConfig, kind "quill", feature "quill");
+
+    #[test]
+    fn a_kind_that_is_not_built_in_takes_any_keys_and_is_refused_with_its_feature() {
+        let config: QuillConfig = toml::from_str("url = \"quill://desk\"\ninks = [\"black\", \"red\"]").unwrap();
+        let error = with_test_context(|context| config.check(context)).unwrap_err();
+        assert_eq!(
+            error.message,
+            "sink x is of kind quill, which this build of host lacks: build it with the feature `quill`"
+        );
+        assert_eq!(error.kind, base::ErrorKind::Usage);
+    }
+}

@@ -10,6 +10,7 @@ mod mode;
 mod naming;
 mod options;
 mod partial;
+#[cfg(feature = "object-store")]
 mod put_new;
 mod rotation;
 mod sink;
