@@ -30,7 +30,8 @@ impl Principal {
 
 /// One audit event. Every string is what the source said, and so may be what an attacker typed.
 ///
-/// The serialised form is how an event is kept between runs; a rendering of [`Encoding`](super::Encoding) is what leaves the process.
+/// The serialised form is how an event is kept between runs; a rendering of [`Encoding`](super::Encoding) is what leaves the
+/// process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Event {
     /// The source's id, or the derived one once `id::Ids` has seen the event.

@@ -153,8 +153,8 @@ impl Remote {
         self.channel.tally.read()
     }
 
-    /// The time that must be added to this machine's clock to get the server's, by the `Date` of its last answers: right to about half
-    /// a second and half of what the quickest answer took. None before the first answer, and for a recording.
+    /// The time that must be added to this machine's clock to get the server's, by the `Date` of its last answers: right to
+    /// about half a second and half of what the quickest answer took. None before the first answer, and for a recording.
     pub fn clock_offset(&self) -> Option<SignedDuration> {
         self.channel.clock.offset()
     }

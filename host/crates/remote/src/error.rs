@@ -349,7 +349,8 @@ impl RemoteError {
         }
     }
 
-    /// The wait that the server asks for where it turned the request away because there are too many; none within where it does not say.
+    /// Tells whether the server turned the request away because there are too many, and how long it asks to wait, where it
+    /// says so.
     pub(crate) fn throttled(&self) -> Option<Option<Duration>> {
         match self {
             RemoteError::Busy {

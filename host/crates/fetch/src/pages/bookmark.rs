@@ -148,8 +148,8 @@ impl Bookmark {
 }
 
 impl Earlier {
-    /// The part that an earlier process kept for the document at `base`, where it asked the same; none where there is nothing of use.
-    /// Blocks.
+    /// The part that an earlier process kept for the document at `base`, where it asked the same; none where there is nothing of
+    /// use. Blocks.
     pub(super) fn read(
         base: &Path,
         query: &str,

@@ -21,8 +21,8 @@
 //! The part of a list that had not changed so far is kept for another process, where there is a place for it
 //! ([`bookmark`](super::bookmark)).
 //!
-//! A total that was wrong is said once. For all this there are [`SPARE`](reading::SPARE) requests besides the least number that the list
-//! takes.
+//! A total that was wrong is said once. For all this there are [`SPARE`](reading::SPARE) requests besides the least number that
+//! the list takes.
 
 mod forward;
 mod reading;

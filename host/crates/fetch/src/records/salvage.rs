@@ -3,8 +3,8 @@
 //! [`list`] reads what the strict readers gave up on. It finds where each record ends by its brackets and its strings,
 //! and hands out a [`Piece`]: mended where that is enough, and otherwise the bytes as they came, which every parser
 //! rejects. Where a stray quote or a missing bracket hides a record's end, the next place is taken where a record ends
-//! for sure: one behind which another record of the list begins and is whole, or behind which the list and the answer end. Where there is no such place, and where the answer breaks off, reading fails: a page that is cut is
-//! not a page.
+//! for sure: one behind which another record of the list begins and is whole, or behind which the list and the answer end.
+//! Where there is no such place, and where the answer breaks off, reading fails: a page that is cut is not a page.
 
 mod damaged_list;
 mod error;

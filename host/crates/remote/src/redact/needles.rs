@@ -8,8 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 /// Shorter secrets would shred innocent text: they are taken out only where they stand alone.
 pub(super) const SHORTEST: usize = 4;
 
-/// The forms of a secret that are looked for: the secret itself, the text that it is once decoded, since whoever wrote it may have encoded it already, and
-/// how base64 has it, whatever stands around it there. How URLs, JSON and web pages write each of them is [`spelling`]'s.
+/// The forms of a secret that are looked for: the secret itself, the text that it is once decoded, since whoever wrote it may
+/// have encoded it already, and how base64 has it, whatever stands around it there. How URLs, JSON and web pages write each of
+/// them is [`spelling`](crate::spelling)'s.
 pub(super) fn needles(secret: &str) -> Vec<SecretString> {
     let mut found = vec![secret.to_owned()];
     if let Ok(decoded) = percent_decode_str(secret).decode_utf8()

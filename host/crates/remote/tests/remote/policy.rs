@@ -82,6 +82,29 @@ async fn trouble_that_stays_ends_after_the_attempts() {
 }
 
 #[tokio::test]
+async fn a_page_that_repeats_its_status_adds_no_words() {
+    for (said, message) in [
+        (
+            "503 Service Unavailable",
+            "the server is unavailable: status 503 Service Unavailable",
+        ),
+        (
+            "Service Unavailable",
+            "the server is unavailable: status 503 Service Unavailable",
+        ),
+        (
+            "Out of order",
+            "the server is unavailable: status 503 Service Unavailable: Out of order",
+        ),
+    ] {
+        let server = Server::start(move |_, _| respond(503, "text/html", format!("<title>{said}</title>"))).await;
+        let remote = remote(&server.url());
+        let error = failure(&remote, get(&remote, "/")).await.to_string();
+        assert_eq!(error.split(" (after").next(), Some(message), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn all_requests_share_one_budget_of_repetitions() {
     let server = Server::start(|_, _| json(503, "{}")).await;
     let mut settings = settings(&server.url());
