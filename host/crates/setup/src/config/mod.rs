@@ -1,6 +1,6 @@
 //! `host.toml`: what a user configured, read and validated.
 //!
-//! [`Config::load`] finds and reads the file; [`Connection`], [`Sink`] and [`Plugin`] are its entries. A secret is never a
+//! [`Config::load`] finds and reads the file; [`Connection`], [`SinkEntry`] and [`PluginEntry`] are its entries. A secret is never a
 //! value here but a [`SecretSource`], resolved when a run needs it.
 //!
 //! ```toml

@@ -66,7 +66,6 @@ pub trait SinkConfig {
     /// The sink's kind and where it delivers to, on a line: `nats nats://127.0.0.1:4222`.
     fn about(&self, context: &SinkContext<'_>) -> String;
 
-    /// The sink's destination, in a short text without secrets that tells receivers apart: see
-    /// [`destination`](super::destination).
+    /// The sink's destination, in a short text without secrets that tells receivers apart.
     fn destination(&self, context: &SinkContext<'_>) -> String;
 }
