@@ -83,7 +83,7 @@ pub enum RunError {
     },
     /// Events of a required sink were neither delivered nor set aside.
     #[error(
-        "sink {name}: {} neither delivered nor stored: {reason}; the period stays open",
+        "sink {name}: {} neither delivered nor stored: {reason}",
         counted(.events, "event was", "events were")
     )]
     Undelivered {

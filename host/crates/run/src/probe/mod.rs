@@ -1,7 +1,7 @@
 //! Whether a connection can be used, and what can be seen of it: the harmless requests behind `host check`.
 //!
 //! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. What their
-//! answers tell besides, and that of one more, are the [`facts`]. Which roles the reports need is on their
+//! answers tell besides, and that of one more, are the facts ([`Fact`]). Which roles the reports need is on their
 //! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
 
 mod facts;

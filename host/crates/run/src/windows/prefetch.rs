@@ -30,7 +30,7 @@ pub(crate) struct PrefetchedWindow {
     documents: VecDeque<oneshot::Receiver<Result<SpooledDocument, RunError>>>,
     /// Documents that are still to come.
     left: usize,
-    _task: Option<AbortOnDropHandle<()>>,
+    task: Option<AbortOnDropHandle<()>>,
 }
 
 impl PrefetchedWindow {
@@ -40,9 +40,16 @@ impl PrefetchedWindow {
         book: &'a StreamLedger,
     ) -> impl Stream<Item = Result<Fetched, RunError>> + 'a {
         stream::unfold(self, move |underway| async move {
-            let brought = match underway.documents.pop_front()?.await {
+            let Some(document) = underway.documents.pop_front() else {
+                underway.end().await;
+                return None;
+            };
+            let brought = match document.await {
                 Ok(brought) => brought,
-                Err(_) if underway.left == 0 => return None,
+                Err(_) if underway.left == 0 => {
+                    underway.end().await;
+                    return None;
+                }
                 // It has nobody else to tell.
                 Err(_) => Err(RunError::Internal("a fetch broke off".into())),
             };
@@ -58,6 +65,13 @@ impl PrefetchedWindow {
             };
             Some((fetched, underway))
         })
+    }
+
+    /// Waits for the task that has brought the last document: it holds the ledger, which whoever ends the process wants closed.
+    async fn end(&mut self) {
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
     }
 
     /// The failure that its fetches have ended with by now.
@@ -155,7 +169,7 @@ impl Prefetcher {
             window,
             documents,
             left,
-            _task: Some(AbortOnDropHandle::new(task)),
+            task: Some(AbortOnDropHandle::new(task)),
         });
     }
 
@@ -168,7 +182,7 @@ impl Prefetcher {
             window,
             documents: VecDeque::from([document]),
             left: 1,
-            _task: None,
+            task: None,
         });
     }
 
