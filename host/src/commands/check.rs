@@ -33,8 +33,9 @@ pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliErro
         args.names.iter().collect()
     };
     if names.is_empty() {
-        let hint = "write host.toml: at the least [connections.epm] with kind = \"epm\", url and auth; `host config schema` \
-                    describes it all";
+        let example = connections::example(ConnectionKind::Epm);
+        let hint =
+            format!("write a line such as this into host.toml: {example}; `host config schema` describes every key");
         return Err(CliError::usage("nothing is configured").hint(hint).read_from(&config));
     }
     let clock = args.now.as_deref().map(asked::instant).transpose()?;

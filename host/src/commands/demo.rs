@@ -16,7 +16,7 @@ use base::counted::counted;
 use remote::{Auth, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::{self, Config};
-use setup::sinks::{self, SinkChoice};
+use setup::sinks::SinkChoice;
 use setup::{connections, plugins};
 use simulator::{Scenario, Simulator};
 
@@ -46,12 +46,12 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
         let settings = connection(running.url(), report.description.connection);
         let provenance = Arc::new(report.provenance(&settings));
         let wanted = SinkChoice {
-            names: &["stdout".to_owned()],
+            names: vec!["stdout".to_owned()],
             plugin_config: None,
             presentation: args.rendering.presentation(),
             extend: false,
         };
-        let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
+        let (report, sinks) = run::open_sinks(report, wanted, &provenance).await?;
         let (summary, result) = run::execute(
             report,
             settings,

@@ -106,7 +106,13 @@ async fn carry_out(
         None => None,
     };
     let extend = ledger.is_some() && wanted != RunMode::Period;
-    let (report, sinks) = open_sinks(args, report, &provenance, extend).await?;
+    let wanted_sinks = SinkChoice {
+        names: args.sinks.clone(),
+        plugin_config: args.sink_config.clone(),
+        presentation: args.rendering.presentation(),
+        extend,
+    };
+    let (report, sinks) = open_sinks(report, wanted_sinks, &provenance).await?;
     sinks::admit(&report.config, &sinks.outlets).await?;
     let keeping = match ledger {
         Some(ledger) => {
@@ -182,23 +188,15 @@ async fn connect(args: &RunArgs, report: PreparedReport) -> Result<(PreparedRepo
     .await?
 }
 
-/// The sinks that are named, else those of the routes.
-async fn open_sinks(
-    args: &RunArgs,
+/// Opens the sinks of a report that is prepared.
+pub(super) async fn open_sinks(
     report: PreparedReport,
+    wanted: SinkChoice,
     provenance: &Arc<Provenance>,
-    extend: bool,
 ) -> Result<(PreparedReport, OpenedSinks), CliError> {
-    let (names, plugin_config) = (args.sinks.clone(), args.sink_config.clone());
-    let (presentation, provenance) = (args.rendering.presentation(), Arc::clone(provenance));
+    let provenance = Arc::clone(provenance);
     base::blocking(move || {
-        let named = SinkChoice {
-            names: &names,
-            plugin_config: plugin_config.as_deref(),
-            presentation,
-            extend,
-        };
-        let sinks = sinks::open(&report.config, &named, &report.run_id, &provenance)?;
+        let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
         Ok((report, sinks))
     })
     .await?

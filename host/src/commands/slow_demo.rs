@@ -40,7 +40,7 @@ use setup::config::Config;
 use setup::plugins;
 use setup::report::PreparedReport;
 use setup::run_ledger::RunStream;
-use setup::sinks::{self, Presentation, SinkChoice};
+use setup::sinks::{Presentation, SinkChoice};
 use sink::Format;
 
 /// How long the simulator waits for somebody to start the demo again.
@@ -200,7 +200,7 @@ impl DemoStage {
             return Ok(());
         }
         let wanted = SinkChoice {
-            names: &[format!("file:{}", self.events(name).display())],
+            names: vec![format!("file:{}", self.events(name).display())],
             plugin_config: None,
             presentation: Presentation {
                 encoding: None,
@@ -208,7 +208,7 @@ impl DemoStage {
             },
             extend: true,
         };
-        let sinks = sinks::open(&report.config, &wanted, &report.run_id, &provenance)?;
+        let (report, sinks) = run::open_sinks(report, wanted, &provenance).await?;
         let missing = RunMode::Backfill { days: DAYS };
         let found = RunStream::find(self.ledger(), &report, &provenance, &settings).await?;
         log::about(|about| about.stream = Some(found.stream().to_string()));

@@ -12,7 +12,7 @@ use super::checkpoint::{FetchCheckpoint, FetchStage};
 use super::epm::cleanup::{self, Cleanup};
 use super::epm::download::Download;
 use super::epm::envelope::Envelope;
-use super::epm::job::{Finished, Running};
+use super::epm::job::{Finished, RunningJob};
 use super::epm::poll_pacer::PollPacer;
 use super::epm::words::says_nothing_there;
 use super::epm::{files, nothing};
@@ -174,7 +174,7 @@ impl Fetcher {
         from: FetchStage,
         checkpoint: &dyn FetchCheckpoint,
     ) -> Result<Fetched, FetchError> {
-        let run = Running {
+        let run = RunningJob {
             remote: &self.remote,
             limits: &self.limits,
             progress: &*self.progress,

@@ -94,12 +94,30 @@ fn only_of_kind(config: &Config, kind: ConnectionKind) -> Result<(&str, &Connect
         .filter(|(_, connection)| connection.kind == Some(kind));
     match (fitting.next(), fitting.next()) {
         (Some((name, connection)), None) => Ok((name, connection)),
-        (None, _) => Err(SetupError::usage(format!("no connection of kind {kind} is configured"))
-            .hint("add one to host.toml, or give --url and --auth")),
+        (None, _) => Err(
+            SetupError::usage(format!("no connection of kind {kind} is configured")).hint(format!(
+                "give --url and --auth, or add a line such as this to the top of host.toml: {}",
+                example(kind)
+            )),
+        ),
         (Some(_), Some(_)) => Err(
             SetupError::usage(format!("several connections of kind {kind} are configured"))
                 .hint("choose one with --connection"),
         ),
+    }
+}
+
+/// A connection of that kind as a line of `host.toml`, for whoever has none yet.
+pub fn example(kind: ConnectionKind) -> &'static str {
+    match kind {
+        ConnectionKind::Epm => {
+            "connections.epm = { kind = \"epm\", url = \"https://ENVIRONMENT.epm.REGION.ocs.oraclecloud.com\", \
+             auth = { kind = \"basic\", username = \"USER\", password = { env = \"EPM_PASSWORD\" } } }"
+        }
+        ConnectionKind::IdentityDomain => {
+            "connections.domain = { kind = \"identity-domain\", url = \"https://idcs-ID.identity.oraclecloud.com\", \
+             auth = { kind = \"oauth2-client-credentials\", client-id = \"ID\", client-secret = { env = \"DOMAIN_SECRET\" } } }"
+        }
     }
 }
 
@@ -159,4 +177,19 @@ fn secret_of(what: &str) -> Result<SecretString, SetupError> {
             .hint(format!("set ${SECRET_VARIABLE}, or run on a terminal to be asked"))
     };
     (console().ask)(&format!("{what}: ")).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_whoever_has_no_connection_is_told_to_write_is_one() {
+        for kind in [ConnectionKind::Epm, ConnectionKind::IdentityDomain] {
+            let config = Config::parse(example(kind)).unwrap();
+            let connection = config.connections.values().next().unwrap();
+            assert_eq!(connection.kind, Some(kind));
+            check(Owner::Connection("x"), connection, &config).unwrap();
+        }
+    }
 }

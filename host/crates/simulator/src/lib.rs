@@ -2,7 +2,7 @@
 //! users and a past, for plugin authors, demonstrations and tests.
 //!
 //! [`Simulator::start`] takes a [`Scenario`], which says what the server holds and how it misbehaves, and gives a
-//! [`RunningSimulator`] server, which knows its URL and [what it was asked](Running::requests). Nothing is stored anywhere:
+//! [`RunningSimulator`] server, which knows its URL and [what it was asked](RunningSimulator::requests). Nothing is stored anywhere:
 //! jobs and files live in memory and hold no bytes, and the past is computed from a seed when somebody looks at it.
 //!
 //! `docs/simulator.md` lists every switch and every path.

@@ -15,14 +15,14 @@ use event::{Event, Provenance, Rendering};
 pub(crate) struct Csv {
     cell: Vec<u8>,
     /// For each column, what is done in a file that has others; all are written where nothing is said.
-    columns: Vec<Column>,
+    columns: Vec<CsvColumn>,
     /// Empty cells at the end of a record.
     empty: usize,
 }
 
 /// The handling of a column in a file that was begun with others.
 #[derive(Debug, Clone, Copy)]
-struct Column {
+struct CsvColumn {
     /// Empty cells before it: columns of the file that are left out now.
     empty: usize,
     /// The file has the column.
@@ -70,7 +70,7 @@ impl Csv {
                 return;
             }
             let empty = std::mem::take(&mut empty);
-            columns.push(Column { empty, written });
+            columns.push(CsvColumn { empty, written });
             if !written {
                 missing.push(name);
             }

@@ -210,16 +210,13 @@ impl RejectedReplay {
 
     async fn open_sinks(&self, run_id: String, provenance: &Arc<Provenance>) -> Result<OpenedSinks, CliError> {
         let (config, provenance) = (Arc::clone(&self.rows.config), Arc::clone(provenance));
-        let (names, presentation) = (self.options.sinks.clone(), self.options.presentation);
-        let opening = base::blocking(move || {
-            let wanted = SinkChoice {
-                names: &names,
-                plugin_config: None,
-                presentation,
-                extend: true,
-            };
-            sinks::open(&config, &wanted, &run_id, &provenance)
-        });
+        let wanted = SinkChoice {
+            names: self.options.sinks.clone(),
+            plugin_config: None,
+            presentation: self.options.presentation,
+            extend: true,
+        };
+        let opening = base::blocking(move || sinks::open(&config, &wanted, &run_id, &provenance));
         Ok(opening.await??)
     }
 

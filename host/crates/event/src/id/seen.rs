@@ -24,7 +24,7 @@ const KEEP: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     order: Order,
-    table: Table,
+    table: IdTable,
     log: Log,
     unsorted: bool,
 }
@@ -41,7 +41,7 @@ impl Seen {
                 }
                 Place::Passed => {
                     self.unsorted = true;
-                    self.table = Table::default();
+                    self.table = IdTable::default();
                     self.log.drain(|row| {
                         self.table.count(row);
                     })?;
@@ -54,14 +54,14 @@ impl Seen {
 
 /// Rows and how often each came; nearly all come once, so those cost a set's 8 bytes.
 #[derive(Debug, Default)]
-struct Table {
+struct IdTable {
     /// The first rows; empty once there are more.
     few: Vec<u64>,
     rows: HashSet<u64>,
     repeated: HashMap<u64, u64>,
 }
 
-impl Table {
+impl IdTable {
     fn count(&mut self, row: u64) -> u64 {
         if self.insert(row) {
             return 0;
@@ -89,7 +89,7 @@ impl Table {
     fn clear(&mut self) {
         self.few.clear();
         if self.rows.capacity() > KEEP {
-            *self = Table::default();
+            *self = IdTable::default();
         } else {
             self.rows.clear();
             self.repeated.clear();

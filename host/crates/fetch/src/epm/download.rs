@@ -174,7 +174,7 @@ impl Download<'_> {
             }
             checked => checked?,
         };
-        let preparation = job::Running {
+        let preparation = job::RunningJob {
             remote: self.remote,
             limits: self.limits,
             progress: &(),

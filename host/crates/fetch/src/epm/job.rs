@@ -41,7 +41,7 @@ pub(crate) struct Finished {
 
 /// A job on the server, with all that it takes to run it.
 #[derive(Clone, Copy)]
-pub(crate) struct Running<'a> {
+pub(crate) struct RunningJob<'a> {
     pub(crate) remote: &'a Remote,
     pub(crate) limits: &'a FetchLimits,
     pub(crate) progress: &'a dyn FetchProgress,
@@ -50,7 +50,7 @@ pub(crate) struct Running<'a> {
     pub(crate) pacer: &'a PollPacer,
 }
 
-impl Running<'_> {
+impl RunningJob<'_> {
     /// Submits a job. With `again`, an earlier process may have done so and not lived to tell.
     ///
     /// A request whose answer was lost may have created a job all the same, and a job goes on whether anybody asks for it
@@ -58,7 +58,7 @@ impl Running<'_> {
     /// server does not tell, the failure is final; but for a lost process there is nobody to tell, so the job is submitted
     /// again under the same name, and that is counted.
     pub(crate) async fn submit(self, job: &sandbox::Job, again: bool) -> Result<Envelope, FetchError> {
-        let Running { remote, limits, .. } = self;
+        let RunningJob { remote, limits, .. } = self;
         // It becomes a segment of the download's path: one that cannot be must not cost a job first.
         (remote.base().join([&job.file])).map_err(|error| FetchError::Plan(error.to_string()))?;
         let request = request::build(remote, &job.submit)?
@@ -210,7 +210,7 @@ impl Running<'_> {
         before: u64,
         next: Option<Timestamp>,
     ) -> Result<Finished, FetchError> {
-        let Running { remote, limits, .. } = self;
+        let RunningJob { remote, limits, .. } = self;
         let started = Instant::now();
         let id = id(&link);
         let mut waits = self.waits();

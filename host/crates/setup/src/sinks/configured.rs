@@ -6,6 +6,7 @@ use super::omissions;
 use super::program::Program;
 use crate::SetupError;
 use crate::config::{Config, SinkEntry, nearest};
+use base::{ErrorKind, WorkerDied};
 use built_in::built_in;
 use event::{Product, Provenance};
 use remote::Remote;
@@ -109,13 +110,22 @@ fn unknown(config: &Config, name: &str) -> SetupError {
 }
 
 /// Finds out whether a configured sink could take events now, and what it promises; leaves nothing behind.
-pub async fn probe(config: &Config, name: &str) -> Result<(String, Guarantee), SetupError> {
-    let set = named(config, name)?;
-    check(config, name, set)?;
-    let mut sink = configured(config, name, set, &nobody(), true)?;
+pub async fn probe(config: &Arc<Config>, name: &str) -> Result<(String, Guarantee), SetupError> {
+    let (config, owned) = (Arc::clone(config), name.to_owned());
+    let opened = base::blocking(move || {
+        let set = named(&config, &owned)?;
+        check(&config, &owned, set)?;
+        let sink = configured(&config, &owned, set, &nobody(), true)?;
+        Ok::<_, SetupError>((config, sink))
+    });
+    let (config, mut sink) = opened.await.map_err(|died| died_opening(name, died.resume_panic()))??;
     let (found, guarantee) = (sink.probe().await, sink.guarantee());
     sink.abort().await;
-    Ok((set.kind.config().probed(found?), guarantee))
+    Ok((named(&config, name)?.kind.config().probed(found?), guarantee))
+}
+
+fn died_opening(name: &str, died: WorkerDied) -> SetupError {
+    SetupError::new(ErrorKind::Internal, format!("sink {name} could not be opened: {died}"))
 }
 
 /// The provenance that sinks are opened with where no run is.

@@ -33,11 +33,12 @@ pub struct Presentation {
 }
 
 /// The sinks that were asked for, and how they write.
-pub struct SinkChoice<'a> {
+#[derive(Debug, Clone)]
+pub struct SinkChoice {
     /// The sinks named with `--sink`.
-    pub names: &'a [String],
+    pub names: Vec<String>,
     /// The configuration of a `.wasm` sink.
-    pub plugin_config: Option<&'a str>,
+    pub plugin_config: Option<String>,
     /// How standard output and ad-hoc files are written.
     pub presentation: Presentation,
     /// The run delivers only what is new, so a file that was named keeps what earlier runs wrote.
@@ -48,7 +49,7 @@ pub struct SinkChoice<'a> {
 /// speaks against one is found here, before the server is asked for anything.
 pub fn open(
     config: &Config,
-    wanted: &SinkChoice<'_>,
+    wanted: &SinkChoice,
     run_id: &str,
     provenance: &Arc<Provenance>,
 ) -> Result<OpenedSinks, SetupError> {
@@ -62,7 +63,7 @@ pub fn open(
         plugins: 0,
     };
     let router = if !wanted.names.is_empty() {
-        for text in wanted.names {
+        for text in &wanted.names {
             if opening.place(text).is_some() {
                 return Err(SetupError::usage(format!("sink {text} is named twice")).hint("name it once"));
             }
@@ -98,7 +99,7 @@ pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> D
 struct SinkSetup<'a> {
     config: &'a Config,
     provenance: &'a Arc<Provenance>,
-    wanted: &'a SinkChoice<'a>,
+    wanted: &'a SinkChoice,
     remains: DeadLetterContext,
     outlets: Vec<RunSink>,
     /// How many are standard output or a file that was named.
@@ -149,7 +150,7 @@ impl SinkSetup<'_> {
             SinkSpec::Plugin(_) => {
                 self.plugins += 1;
                 self.need_place()?;
-                let config = self.wanted.plugin_config.unwrap_or("{}");
+                let config = self.wanted.plugin_config.as_deref().unwrap_or("{}");
                 (AdHocPlugin { path: text, config }.build(&context)?, None)
             }
         };
