@@ -46,9 +46,10 @@ impl MessageContext {
 }
 
 /// The crates whose messages are this program's own.
-const OWN: [&str; 15] = [
+const OWN: [&str; 16] = [
     "base",
     "built_in",
+    "connection",
     "event",
     "event_codec",
     "fetch",

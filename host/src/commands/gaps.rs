@@ -17,7 +17,7 @@ use sandbox::Description;
 use setup::config::Config;
 use setup::plugins;
 
-/// GapState a period is missing, and whether it can still be had.
+/// The reason why a period is missing, and whether it can still be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum GapState {
     /// The server no longer has it.

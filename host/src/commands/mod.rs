@@ -69,8 +69,14 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
             PluginCommand::New(_) | PluginCommand::Build(_) | PluginCommand::Test(_) | PluginCommand::Check(_),
         ) => Err(lacking::the_workshop()),
         Command::Sink(SinkSubcommand::List { json, config }) => sinks::list(&load(config)?, *json),
-        Command::DeadLetter(command) => dead_letters::run(command, &cli.talk),
-        Command::Rejected(command) => rejected::run(command, &cli.talk),
+        Command::DeadLetter(command) => {
+            runtime::outlive_file_size_limit()?;
+            dead_letters::run(command, &cli.talk)
+        }
+        Command::Rejected(command) => {
+            runtime::outlive_file_size_limit()?;
+            rejected::run(command, &cli.talk)
+        }
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),

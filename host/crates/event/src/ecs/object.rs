@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{Attributes, Named, Rfc3339};
 
-/// An event as [`Encoding::Ecs`](super::Encoding::Ecs) writes it.
+/// An event as [`Encoding::Ecs`](crate::Encoding::Ecs) writes it.
 #[derive(Serialize)]
 pub struct Ecs<'a> {
     #[serde(rename = "@timestamp")]

@@ -10,7 +10,7 @@ use crate::{Attributes, Named, Principal};
 /// The longest text that the schema's type `ip_t` admits.
 const IP_LENGTH: usize = 40;
 
-/// An event as [`Encoding::Ocsf`](super::Encoding::Ocsf) writes it.
+/// An event as [`Encoding::Ocsf`](crate::Encoding::Ocsf) writes it.
 #[derive(Serialize)]
 pub struct Ocsf<'a> {
     pub time: i64,

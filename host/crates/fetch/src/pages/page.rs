@@ -19,7 +19,7 @@ const TOLD: [&str; 6] = ["totalresults", "status", "error", "details", "detail",
 /// No list is longer; who claims so errs.
 const LONGEST: u64 = 1_000_000_000_000;
 
-/// RecordsMember in one page: ten times what may be asked for, since some servers give more.
+/// Records in one page: ten times what may be asked for, since some servers give more.
 const MOST_RECORDS: usize = 1_000_000;
 
 /// One page, borrowed from its text.

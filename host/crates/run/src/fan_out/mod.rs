@@ -342,15 +342,19 @@ impl FanOut {
         self.enough.cancel();
         let tasks = self.lanes.iter_mut().filter_map(|lane| {
             lane.queue = None;
-            Some((lane.marked, lane.task.take()?))
+            Some((lane.marked, lane.task.take()?, Arc::clone(&lane.tally)))
         });
-        let ended = tasks.map(|(marked, mut task)| async move {
+        let ended = tasks.map(|(marked, mut task, tally)| async move {
             if marked && tokio::time::timeout(LAST_ANSWER, &mut task).await.is_ok() {
                 return;
             }
             task.abort();
             // A write that hangs in the system must not hold the process.
-            let _ = tokio::time::timeout(LETTING_GO, task).await;
+            let _ = tokio::time::timeout(LETTING_GO, async {
+                let _ = task.await;
+                tally.kept().await;
+            })
+            .await;
         });
         futures_util::future::join_all(ended).await;
     }

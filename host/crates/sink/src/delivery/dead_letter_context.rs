@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::DeliveryCounters;
 use crate::answer::in_one_line;
 use crate::dead_letters::{DeadLetters, Undelivered};
 use event::{Event, Provenance};
@@ -41,12 +42,13 @@ impl Attempts {
 
 impl DeadLetterContext {
     /// Keeps events that the sink refused, each with its reason, on a thread that may wait for the disk. Where they cannot be
-    /// kept, the error says why, in a line.
+    /// kept, the error says why, in a line. They are counted there too: the work goes on where this future is dropped.
     pub(super) async fn keep(
         &self,
         sink: &str,
         refused: Vec<(Event, String)>,
         attempts: &Attempts,
+        tally: &Arc<DeliveryCounters>,
     ) -> Result<(), String> {
         let letters = refused.into_iter().map(|(event, reason)| Undelivered {
             event,
@@ -56,14 +58,25 @@ impl DeadLetterContext {
             attempts: attempts.count,
         });
         let (letters, context, sink) = (letters.collect::<Vec<_>>(), self.clone(), sink.to_owned());
+        let (counts, token, count) = (Arc::clone(tally), tally.keeping(), letters.len());
         let kept = base::blocking(move || {
             let place = (sink.as_str(), context.destination.as_deref());
             let store = &context.dead_letters;
-            store.add(place, &context.run_id, &context.provenance, &letters)
+            let kept = store.add(place, &context.run_id, &context.provenance, &letters);
+            let counter = match kept {
+                Ok(()) => &counts.dead_lettered,
+                Err(_) => &counts.undelivered,
+            };
+            DeliveryCounters::add(counter, count);
+            drop(token);
+            kept
         });
         match kept.await {
             Ok(kept) => kept.map_err(|error| in_one_line(&error)),
-            Err(died) => Err(in_one_line(&died)),
+            Err(died) => {
+                DeliveryCounters::add(&tally.undelivered, count);
+                Err(in_one_line(&died))
+            }
         }
     }
 }

@@ -319,18 +319,24 @@ impl Delivery {
         let count = refused.len();
         let Some((_, reason)) = refused.first() else { return };
         let reason = reason.clone();
-        match self.remains.keep(self.sink.name(), refused, attempts).await {
-            Ok(()) => {
-                if self.tally.dead_lettered() == 0 {
-                    let events = counted(count, "event", "events");
-                    tracing::warn!(sink = %self.sink.name(), "keeping {events} as dead letters: {reason}");
-                }
-                DeliveryCounters::add(&self.tally.dead_lettered, count);
+        let is_first = self.tally.dead_lettered() == 0;
+        match self
+            .remains
+            .keep(self.sink.name(), refused, attempts, &self.tally)
+            .await
+        {
+            Ok(()) if is_first => {
+                let events = counted(count, "event", "events");
+                tracing::warn!(
+                    sink = %self.sink.name(),
+                    attempts = attempts.count,
+                    "keeping {events} as dead letters: {reason}"
+                );
             }
+            Ok(()) => {}
             Err(text) => {
                 // Whoever asks at the end says how many they were, and what can be done.
                 tracing::debug!(sink = %self.sink.name(), events = count, "not delivered and not kept: {text}");
-                DeliveryCounters::add(&self.tally.undelivered, count);
                 self.trouble.get_or_insert(text);
             }
         }

@@ -535,3 +535,26 @@ proptest::proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_keep_that_nobody_waits_for_is_stored_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let context = DeadLetterContext {
+        dead_letters: Arc::new(DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default())),
+        destination: None,
+        run_id: "run".into(),
+        provenance: Arc::new(samples::epm()),
+    };
+    let tally = Arc::new(DeliveryCounters::default());
+    let refused = vec![(samples::full(Activity::Logon, EventOutcome::Success), "no".to_owned())];
+    {
+        let attempts = Attempts::none_yet();
+        let mut keep = std::pin::pin!(context.keep("siem", refused, &attempts, &tally));
+        let begun = std::future::poll_fn(|task| std::task::Poll::Ready(keep.as_mut().poll(task).is_pending()));
+        begun.await;
+    }
+    tally.kept().await;
+    assert_eq!((tally.dead_lettered(), tally.undelivered()), (1, 0));
+    let store = &context.dead_letters;
+    assert_eq!(store.count(&DeadLetterSelection::default()).unwrap(), 1);
+}

@@ -481,11 +481,13 @@ impl Sink for PluginSink {
 
     async fn close(&mut self) -> Result<(), SinkError> {
         self.life.close(&self.name)?;
-        if let Some(mut encoder) = self.encoder.take()
-            && let Ok(Err(error)) = base::blocking(move || encoder.close()).await
-        {
+        if let Some(mut encoder) = self.encoder.take() {
             // Everything was delivered before; that it cannot tidy up costs nothing.
-            tracing::warn!(sink = %self.name, "{}", in_one_line(&error));
+            match base::blocking(move || encoder.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(sink = %self.name, "{}", in_one_line(&error)),
+                Err(died) => tracing::warn!(sink = %self.name, "closing the plugin failed: {}", in_one_line(&died)),
+            }
         }
         self.options.transport.close().await
     }
