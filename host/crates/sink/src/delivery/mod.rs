@@ -294,14 +294,19 @@ impl Delivery {
             let was_down = self.down.is_some();
             if (was_down && !asking) || started.elapsed().saturating_add(wait) > self.policy.max_elapsed {
                 if self.waits {
-                    return Err(SinkError::Down { reason });
+                    return Err(SinkError::Down {
+                        reason,
+                        events: part.left.len(),
+                    });
                 }
-                if !was_down {
-                    let attempts = counted(attempts.count, "attempt", "attempts");
-                    tracing::warn!(sink = %self.sink.name(), "gave up after {attempts}: {reason}");
+                let attempts = counted(attempts.count, "attempt", "attempts");
+                let gave_up = format!("gave up after {attempts}: {reason}");
+                // The first dead letter says why; where there are some already, nobody else would.
+                if !was_down && (self.tally.dead_lettered() > 0 || !part.refused.is_empty()) {
+                    tracing::warn!(sink = %self.sink.name(), "{gave_up}");
                 }
-                self.down = Some((Instant::now(), reason.clone()));
-                return Ok(BatchOutcome::Refused(format!("given up: {reason}")));
+                self.down = Some((Instant::now(), reason));
+                return Ok(BatchOutcome::Refused(gave_up));
             }
             let wait_ms = wait.as_millis() as u64;
             if asking {
@@ -329,7 +334,7 @@ impl Delivery {
             }
             Err(text) => {
                 // Whoever asks at the end says how many they were, and what can be done.
-                tracing::debug!(sink = %self.sink.name(), events = count, "not delivered and not kept: {text}");
+                tracing::debug!(sink = %self.sink.name(), events = count, "neither delivered nor stored: {text}");
                 DeliveryCounters::add(&self.tally.undelivered, count);
                 self.trouble.get_or_insert(text);
             }
