@@ -26,7 +26,7 @@ fn stdout_is_open() -> Result<(), SetupError> {
     match stdout::is_open() {
         true => Ok(()),
         false => Err(SetupError::usage("standard output is closed")
-            .hint("redirect it, to /dev/null if nobody shall have the events, or name another sink with --sink")),
+            .hint("redirect it, to /dev/null if nobody needs the events, or name another sink with --sink")),
     }
 }
 

@@ -75,7 +75,7 @@ pub const ERROR_CODES: &[CommandCode] = &[
     CommandCode {
         word: "busy",
         exits: &[Exit::Busy],
-        meaning: "Another run of the same stream, or another replay, is at work; nothing was done.",
+        meaning: "Another run of the same stream, or another replay, is active; nothing was done.",
         advice: "Wait for it; from cron there is nothing to act on.",
     },
     CommandCode {
@@ -152,7 +152,7 @@ pub const ERROR_CODES: &[CommandCode] = &[
     },
 ];
 
-/// The words in `code` of JSON lines that are no errors, each with what the line is.
+/// The words in `code` of JSON lines that are not errors, each with what the line is.
 pub const NOTICE_CODES: &[(&str, &str)] = &[
     ("closing", "The line that closes a run."),
     ("hint", "What to do, where nothing failed."),

@@ -204,10 +204,10 @@ pub fn redeemed(talk: &OutputOptions) {
     };
     let most = REDEMPTION.as_secs();
     say(format!(
-        "A token that is good once is being exchanged: waiting for the answer, {most} s at most, or the sign-in would be lost…"
+        "Exchanging a single-use token: waiting up to {most} s for the answer, because stopping now would lose the sign-in…"
     ));
     if !Redemptions::wait(REDEMPTION) {
-        say("There is no answer. If the next run is refused, sign in again with `host login`.".into());
+        say("No answer came. If the next run is refused, sign in again with `host login`.".into());
     }
 }
 

@@ -376,7 +376,7 @@ fn a_report_that_no_route_takes_is_refused_before_anything_is_sent() {
     let output = host(&desk, &["run", "user-login", "-q"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("no route takes the events of user-login"),
+        stderr(&output).contains("no route matches the events of user-login"),
         "{}",
         stderr(&output)
     );

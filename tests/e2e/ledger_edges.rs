@@ -177,11 +177,11 @@ fn what_is_spooled_of_a_stream_goes_with_it() {
 
     // A run tidies up after one that was killed; what is nobody's is shown.
     std::fs::write(&partial, "half").unwrap();
-    assert!(stdout(&host(&desk, &["ledger", "list"])).contains("1 file of no stream"));
+    assert!(stdout(&host(&desk, &["ledger", "list"])).contains("1 spool file belongs to no stream"));
     configure(&desk, &server, &receiver.url(), "");
     run(&desk, "user-login", &due);
     assert_eq!(left(), 0);
-    assert!(!stdout(&host(&desk, &["ledger", "list"])).contains("of no stream"));
+    assert!(!stdout(&host(&desk, &["ledger", "list"])).contains("to no stream"));
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn a_total_that_is_wrong_loses_no_event() {
         assert!(output.status.success(), "{scenario}: {}", stderr(&output));
         assert_eq!(uids(&output), all, "{scenario}");
         assert!(
-            stderr(&output).contains("all that there are were read"),
+            stderr(&output).contains("all of those were read"),
             "{}",
             stderr(&output)
         );

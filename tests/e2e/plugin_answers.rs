@@ -173,7 +173,7 @@ fn documents_that_stay_unstored_are_the_only_dead_letters() {
             .collect();
         reply(200, json!({"errors": true, "items": items}))
     });
-    ran.dead_letters(1, "given up: unavailable_shards_exception: no shard");
+    ran.dead_letters(1, "gave up: unavailable_shards_exception: no shard");
 }
 
 #[test]

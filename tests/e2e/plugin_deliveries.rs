@@ -65,7 +65,7 @@ fn taken(receiver: &Receiver) -> usize {
 
 #[test]
 fn after_a_refusal_in_the_middle_every_event_is_kept_and_says_that_it_may_have_been_taken() {
-    for (answers, said) in [(&[200, 400][..], "status 400"), (&[200, 503], "given up: status 503")] {
+    for (answers, said) in [(&[200, 400][..], "status 400"), (&[200, 503], "gave up: status 503")] {
         let (desk, _, summary, output) = run(answers);
         assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
         let sink = &summary["sinks"][0];

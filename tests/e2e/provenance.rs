@@ -169,19 +169,19 @@ fn check_says_how_far_back_a_domain_reaches_and_that_it_does_not_know() {
     for (scenario, retention, times) in [
         (
             "retention=30",
-            "the oldest audit event is of 20",
-            "an audit event is written as \"20",
+            "the oldest audit event is from 20",
+            "audit event times look like \"20",
         ),
         (
             "silent",
-            "not known: there is no audit event",
-            "not known: there is no audit event",
+            "not known: no audit event was found",
+            "not known: no audit event was found",
         ),
         ("refuse-sort", "not known: ", "not known: "),
         (
             "filter-required",
-            "the oldest audit event is of 20",
-            "an audit event is written as \"20",
+            "the oldest audit event is from 20",
+            "audit event times look like \"20",
         ),
     ] {
         let (desk, server) = (desk(), Server::start(scenario));
@@ -199,7 +199,7 @@ fn check_says_how_far_back_a_domain_reaches_and_that_it_does_not_know() {
         };
         assert!(said("retention").starts_with(retention), "{scenario}: {facts:?}");
         assert!(said("times").starts_with(times), "{scenario}: {facts:?}");
-        assert_eq!(said("rate limit"), "the server speaks of none");
+        assert_eq!(said("rate limit"), "the server states none");
         if scenario == "retention=30" {
             assert!(
                 ["29 days ago", "30 days ago"]
@@ -219,13 +219,13 @@ fn check_looks_at_an_environment_without_making_a_job() {
     assert!(
         facts
             .iter()
-            .any(|fact| fact.starts_with("retention: at least 119 days of sign-ins: 1000 are of 20")),
+            .any(|fact| fact.starts_with("retention: at least 119 days of sign-ins, 1000 of them on 20")),
         "{facts:?}"
     );
     assert!(
         facts
             .iter()
-            .any(|fact| fact.starts_with("times: a sign-in is written as \"") && fact.ends_with(" UTC\"")),
+            .any(|fact| fact.starts_with("times: sign-in times look like \"") && fact.ends_with(" UTC\"")),
         "{facts:?}"
     );
     assert!(
@@ -244,11 +244,11 @@ fn check_looks_at_an_environment_without_making_a_job() {
     assert!(
         facts
             .iter()
-            .any(|fact| fact.starts_with("retention: 119 days can be asked for, but there is no sign-in of")),
+            .any(|fact| fact.starts_with("retention: 119 days can be asked for, but there are no sign-ins on")),
         "{facts:?}"
     );
     assert!(
-        facts.contains(&"times: not known: there is no sign-in to look at".to_owned()),
+        facts.contains(&"times: not known: no sign-in was found".to_owned()),
         "{facts:?}"
     );
 }

@@ -144,7 +144,7 @@ fn a_page_is_no_receipt_of_a_collector() {
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
     assert_eq!(siem["undelivered"], summary["events"]);
     assert!(
-        stderr(&output).contains("no OTLP collector: text/html"),
+        stderr(&output).contains("not an OTLP collector: it answered with text/html"),
         "{}",
         stderr(&output)
     );

@@ -449,8 +449,8 @@ fn a_row_whose_events_no_route_takes_stays() {
     let (rows, taken) = (scene.rows().len(), scene.receiver.taken().len());
     scene.learn("all!");
     let text = std::fs::read_to_string(scene.desk.path().join("host.toml")).unwrap();
-    let none = "no route takes the events of pupil".to_owned();
-    let some = format!("{rows} rows stay: no route takes their events");
+    let none = "no route matches the events of pupil".to_owned();
+    let some = format!("{rows} rows are kept: their events match no route");
     for (route, exit, said) in [
         ("reports = [\"user-login\"]\nto", 2, none),
         ("when = 'outcome == \"success\"'\nto", 8, some),

@@ -82,7 +82,7 @@ fn a_slow_demo_that_is_killed_goes_on_and_comes_to_the_same_totals() {
     }
     let other = desk.host(ARGUMENTS).output().unwrap();
     assert_eq!(other.status.code(), Some(2), "{}", stderr(&other));
-    assert!(stderr(&other).contains("is at work"), "{}", stderr(&other));
+    assert!(stderr(&other).contains("is running"), "{}", stderr(&other));
     let id = interrupted.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     lines.read_to_string(&mut said).unwrap();

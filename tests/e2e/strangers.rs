@@ -79,5 +79,5 @@ fn what_never_ends_is_no_plugin_file() {
     std::os::unix::fs::symlink("/dev/zero", desk.path().join("zero.wasm")).unwrap();
     let output = desk.host(["plugin", "inspect", "./zero.wasm"]).output().unwrap();
     assert_eq!(output.status.code(), Some(6), "{}", stderr(&output));
-    assert!(stderr(&output).contains("it is no file"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("it is not a file"), "{}", stderr(&output));
 }

@@ -44,7 +44,7 @@ fn every_event_is_in_the_stream_once_however_often_it_is_delivered() {
         assert_eq!(sorted(&found), past.ids(&desk));
         assert_eq!(sorted(&found).len(), found.len());
     }
-    past.assert_usable(&desk, "stream AUDIT is there");
+    past.assert_usable(&desk, "stream AUDIT exists");
     server.halt();
     past.assert_refused(&desk, "cannot connect");
     server.resume();
@@ -76,7 +76,7 @@ fn a_message_too_large_for_the_stream_is_named() {
     let (past, desk, server) = (Past::new(), desk(), NatsServer::start());
     server.create_stream("AUDIT", "audit.>", 200);
     past.configure(&desk, &sink(&server, ""));
-    past.assert_undelivered(&desk, "larger than the stream takes");
+    past.assert_undelivered(&desk, "larger than the stream accepts");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn every_event_is_a_row_once_however_often_it_is_delivered() {
         assert_eq!(sorted(&found), past.ids(&desk));
         assert_eq!(sorted(&found).len(), found.len());
     }
-    past.assert_usable(&desk, "table audit_events is there");
+    past.assert_usable(&desk, "table audit_events exists");
     let odd = server.ask(
         USER,
         DATABASE,

@@ -125,7 +125,7 @@ pub enum LedgerCommand {
     /// Go back to an instant: the next run asks for everything behind it again, and delivers what was not delivered.
     #[command(after_help = "Example:\n  host ledger rewind audit-events --connection domain --to 2026-11-11T17:45:00Z")]
     Rewind(RewindArgs),
-    /// Go on under another name of the connection, from where the stream is and with the same ids.
+    /// Continue a stream under the connection's new name, from where it is and with the same ids.
     #[command(after_help = "Example:\n  host ledger rename user-login --connection epm --to epm-prod")]
     Rename(RenameArgs),
     /// Read the whole ledger and say whether it is what was written; a start does so only after a run that was killed.
@@ -135,7 +135,7 @@ pub enum LedgerCommand {
         #[allow(missing_docs)]
         file: LedgerFile,
     },
-    /// Take another URL of the connection for the same server: the next run notes it.
+    /// Accept the connection's new URL as the same server; the next run records it.
     #[command(after_help = "Example:\n  host ledger adopt user-login --connection epm")]
     Adopt {
         #[command(flatten)]

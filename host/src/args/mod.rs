@@ -57,7 +57,7 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Start the simulator, run every built-in report against it, show the events, stop.
     Demo(DemoArgs),
-    /// Be a local stand-in for EPM Cloud and an identity domain, for plugin authors.
+    /// Run a local simulator of EPM Cloud and an identity domain, for plugin authors.
     Simulate(SimulateArgs),
     /// Say whether connections and sinks can be reached and used; exit 0 only if all can.
     Check(CheckArgs),

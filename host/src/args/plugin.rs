@@ -54,7 +54,7 @@ pub enum PluginCommand {
   host plugin build && host plugin test
   host run user-login --since 1d --sink ./hello.wasm")]
 pub struct NewArgs {
-    /// What it shall be.
+    /// The kind of plugin.
     #[arg(value_enum)]
     pub kind: NewKind,
     /// Its name, lower-case words joined by hyphens; the folder is named so too.
@@ -127,7 +127,7 @@ pub struct TestArgs {
     /// Only that case of tests/.
     #[arg(long, value_name = "NAME")]
     pub case: Option<String>,
-    /// Write what is found as what is expected; read the difference before you commit it.
+    /// Accept the actual output as the expected one; review the difference before you commit it.
     #[arg(long)]
     pub bless: bool,
     /// Do it again whenever a file changes.

@@ -22,13 +22,16 @@ pub(super) const RUN: &str = "Examples:
   HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
     --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
 
+Without --from or --since, a run with a ledger collects what is due since the last run; one without a ledger, and
+`host plan`, collects today.
+
 Exit codes:
   0 done      1 internal error   2 usage           3 refused
   4 unavailable                  5 remote failed   6 plugin failed
   7 delivery failed              8 delivered, but not all is well: dead letters, a period newly known
                                    to be lost, rejected rows that could not be kept, or rows
                                    rejected under --strict
-  9 busy: another run of the same stream is at work, and this one did nothing
+  9 busy: another run of the same stream is active, and this one did nothing
   130 interrupted, 143 terminated";
 
 /// What stands below the options of `host backfill`.
@@ -54,7 +57,7 @@ pub struct ReportArgs {
     /// Last day, inclusive, or the instant before which the period ends [default: now].
     #[arg(long, value_name = "TIME", requires = "from")]
     pub to: Option<String>,
-    /// A period that ends now: 7d, 12h, 90m [default: for a run with a ledger what is due since the last run, else today].
+    /// A period that ends now: 7d, 12h, 90m.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, conflicts_with_all = ["from", "to"])]
     pub since: Option<String>,
     /// A parameter of the plugin; may be repeated.
@@ -123,14 +126,14 @@ pub struct RunArgs {
     /// `windows-ahead` under [ledger], else 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub windows_ahead: Option<u16>,
-    /// How long the run may take, as 2h: then it ends as if stopped, and the next one goes on [default: `deadline` under
-    /// [run], else no limit].
+    /// How long the run may take, as 2h: then it ends as if stopped, and the next one continues [default: `deadline`
+    /// under [run], else no limit].
     #[arg(long, value_name = "DURATION", value_parser = setup::config::parse_duration)]
     pub deadline: Option<std::time::Duration>,
     /// Write the exchange with the server into this new folder, secrets replaced.
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     pub record: Option<PathBuf>,
-    /// Run from such a folder: no server, no credential, the recorded period and parameters.
+    /// Run from a folder that --record wrote: no server, no credential, the recorded period and parameters.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "connection", "from", "to", "since", "parameters", "now"])]
     pub replay: Option<PathBuf>,
     /// Fail the run (exit 8) where rows were rejected.

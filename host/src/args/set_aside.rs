@@ -34,7 +34,7 @@ pub enum DeadLetterCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         letters: DeadLetterArgs,
-        /// So many at most [default: 100].
+        /// Show at most this many [default: 100].
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
         /// One JSON object a line, all of them.
@@ -79,7 +79,7 @@ pub enum DeadLetterCommand {
         /// All of them.
         #[arg(long)]
         all: bool,
-        /// Also those whose sink led elsewhere than it does today; a number is taken in any case.
+        /// Also those whose sink led elsewhere than it does today; letters named by number are dropped in any case.
         #[arg(long)]
         any_destination: bool,
         #[command(flatten)]
@@ -113,7 +113,7 @@ pub enum RejectedCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         rows: RejectedRowArgs,
-        /// So many at most [default: 100].
+        /// Show at most this many [default: 100].
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
         /// One JSON object a line, all of them.
@@ -132,15 +132,15 @@ pub enum RejectedCommand {
         #[allow(missing_docs)]
         rows: RejectedRowArgs,
     },
-    /// Read rejected rows again with today's plugin, and deliver the events; what is delivered is forgotten, the rest stays
-    /// (exit 8), and so does a row whose events no route takes.
+    /// Read rejected rows again with today's plugin and deliver their events; delivered rows are removed, all others are kept
+    /// (exit 8), also those whose events match no route.
     #[command(
         after_help = "Examples:\n  host rejected replay\n  host rejected replay --report user-login --sink siem\n  host rejected replay 17 18\n\n\
                       Each row is read by itself, behind its document's header, and where that does not do, together with all rows of its\n\
                       document that are kept. An event gets the id that the run which rejected the row would have given it, so a receiver\n\
                       that knows ids has it once.\n\n\
-                      With --sink, rows stay unless all sinks are named that their stream is collected for. RejectedRowArgs that were collected from\n\
-                      where no connection of the configuration leads stay (exit 8; 2 where there are no others)."
+                      With --sink, rows are kept unless you name every sink that their stream is collected for. Rows from a server\n\
+                      that no connection of the configuration leads to are kept, too (exit 8; 2 where there are no others)."
     )]
     Replay {
         /// Their numbers [default: all].
@@ -157,10 +157,10 @@ pub enum RejectedCommand {
         /// Read them with this plugin [default: the one of the same name or path as in the run that rejected them].
         #[arg(long, value_name = "PLUGIN")]
         plugin: Option<String>,
-        /// Forget the rows although other sinks are named than those that their stream is collected for.
+        /// Remove delivered rows even if --sink leaves out a sink that their stream is collected for.
         #[arg(long, requires = "sinks")]
         forget: bool,
-        /// Also rows that were collected from where no connection of the configuration leads.
+        /// Also rows from a server that no connection of the configuration leads to.
         #[arg(long)]
         any_source: bool,
     },
@@ -172,7 +172,8 @@ pub enum RejectedCommand {
         /// All of them.
         #[arg(long)]
         all: bool,
-        /// Also those that were collected from where no connection of the configuration leads; a number is taken in any case.
+        /// Also rows from a server that no connection of the configuration leads to; rows named by number are dropped in any
+        /// case.
         #[arg(long)]
         any_source: bool,
         #[command(flatten)]

@@ -19,7 +19,7 @@ use super::rendering::RenderingArgs;
 With --slow, events go to files, and stdout shows what these hold once every report is done: events, those that are there
 twice, and the jobs that the server was asked for. The simulator is a process of its own for 15 minutes at most.")]
 pub struct DemoArgs {
-    /// Let jobs take ten seconds, and keep what is reached: killed in any way, the same command goes on.
+    /// Let jobs take ten seconds and save progress: after any kill, the same command continues.
     #[arg(long, conflicts_with_all = ["encoding", "format"])]
     pub slow: bool,
     /// The clock, for tests.
@@ -38,7 +38,7 @@ pub struct DemoArgs {
     --url http://127.0.0.1:8080 --allow-private-addresses \\
     --auth basic:demo.user")]
 pub struct SimulateArgs {
-    /// The port on loopback; 0 takes a free one.
+    /// The port on loopback; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
     /// Serve https with a certificate made for this run; its authority is written to --ca-file.
@@ -47,7 +47,7 @@ pub struct SimulateArgs {
     /// Where to write the authority that signed the certificate.
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_file: Option<PathBuf>,
-    /// Stop after so long.
+    /// Stop after this time.
     #[arg(long = "for", value_name = "DURATION")]
     pub lifetime: Option<String>,
     /// How to misbehave: NAME or NAME=VALUE, with commas between them; may be repeated. `--scenario help` lists the names.

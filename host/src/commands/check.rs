@@ -194,7 +194,7 @@ impl<'a> Checked<'a> {
 /// The findings, and how far apart the clocks are.
 fn with_clock(found: String, remote: &Remote) -> String {
     match remote.clock_offset() {
-        None => format!("{found}; clock: the server tells no time"),
+        None => format!("{found}; clock: the server sends no time"),
         Some(offset) if offset.abs() < TOLERATED_SKEW => format!("{found}; clock: within 30 s of the server's"),
         Some(offset) => format!(
             "{found}; clock: the server is {} this machine; set this machine's clock right (NTP), \

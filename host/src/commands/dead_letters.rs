@@ -76,7 +76,7 @@ fn load(letters: &DeadLetterArgs) -> Result<(Config, DeadLetters), CliError> {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "`host dead-letter list` shows what there is".to_owned(),
             };
-            let what = format!("there is no sink {name:?}, and no dead letter of one");
+            let what = format!("there is no sink {name:?}, neither in the configuration nor among the dead letters");
             return Err(CliError::usage(what).hint(hint));
         }
     }
@@ -142,9 +142,9 @@ fn say_unknown(store: &DeadLetters, selection: &DeadLetterSelection) -> Result<(
     match unknown.map(|group| group.letters).sum() {
         0_u64 => {}
         letters => tracing::warn!(
-            "an earlier version kept {} without the destination: today's sink of that name is taken for {}",
+            "an earlier version stored {} without a destination; {} counted as meant for today's sink of that name",
             counted(letters, "dead letter", "dead letters"),
-            if letters == 1 { "its own" } else { "theirs" }
+            if letters == 1 { "it is" } else { "they are" }
         ),
     }
     Ok(())

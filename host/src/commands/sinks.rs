@@ -16,7 +16,7 @@ use setup::sinks::about;
 const KINDS: [(&str, &str); 8] = [
     ("stdout", "standard output"),
     ("file", "a file that grows, or a series of files"),
-    ("http", "any HTTP endpoint that takes JSON"),
+    ("http", "any HTTP endpoint that accepts JSON"),
     ("otlp", "an OpenTelemetry collector"),
     ("syslog", "a syslog receiver, RFC 5424"),
     ("nats", "a stream of NATS JetStream"),

@@ -121,7 +121,7 @@ impl DemoStage {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(CliError::usage("another `host demo --slow` is at work").hint("wait for it to end"));
+                return Err(CliError::usage("another `host demo --slow` is running").hint("wait for it to end"));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }

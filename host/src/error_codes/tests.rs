@@ -200,7 +200,7 @@ fn table() -> String {
         let (exits, meanings, advice) = (exits.join(", "), row.meanings.join(" "), row.advice.join(" "));
         writeln!(table, "| `{word}` | {exits} | {meanings} | {advice} |").unwrap();
     }
-    table += "\nWords in `code` of lines that are no errors:\n\n| code | the line |\n|---|---|\n";
+    table += "\nWords in `code` of lines that are not errors:\n\n| code | the line |\n|---|---|\n";
     for (word, meaning) in NOTICE_CODES {
         writeln!(table, "| `{word}` | {meaning} |").unwrap();
     }

@@ -75,8 +75,8 @@ const PARTS: &[ClosingPart] = &[
     },
     ClosingPart {
         of: |summary| summary.mended,
-        one: "record mended",
-        more: "records mended",
+        one: "record repaired",
+        more: "records repaired",
         warns: true,
     },
     ClosingPart {
@@ -142,7 +142,7 @@ fn done(summary: &Summary, kept: Option<ClosingContext>) -> String {
     let wanted = kept.map(|kept| kept.wanted);
     if nothing_was_asked(summary, kept) {
         return match wanted {
-            Some(RunMode::Backfill { .. }) => format!("nothing to collect{}: it is complete", period()),
+            Some(RunMode::Backfill { .. }) => format!("nothing to collect{}: all of it was collected before", period()),
             _ => "nothing due".to_owned(),
         };
     }
@@ -258,8 +258,8 @@ mod tests {
         );
         assert_eq!(
             said(&summary(0), Some(RunMode::Backfill { days: 1 })),
-            "invalid-login @ prod: nothing to collect from 2026-11-20 00:00 to 2026-11-22 00:00 UTC: it is complete; \
-             complete up to 08:45 UTC"
+            "invalid-login @ prod: nothing to collect from 2026-11-20 00:00 to 2026-11-22 00:00 UTC: all of it was \
+             collected before; complete up to 08:45 UTC"
         );
     }
 

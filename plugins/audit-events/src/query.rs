@@ -63,7 +63,7 @@ pub fn plan(request: &Request, retention: u16) -> Result<Vec<Fetch>, Fault> {
     }
     let split = length(request, "split", SPLIT)?;
     if split == 0 {
-        return Err(Fault::invalid_request("the parameter split is zero").hint("it takes a length such as 12h or 1d"));
+        return Err(Fault::invalid_request("the parameter split is zero").hint("give a length such as 12h or 1d"));
     }
     let conditions = conditions(request)?;
     let sort = request.choice("sort", &SORT)?;
@@ -156,7 +156,7 @@ fn length(request: &Request, name: &str, default: &str) -> Result<i64, Fault> {
     let text = request.parameter(name).unwrap_or(default);
     duration(text).ok_or_else(|| {
         Fault::invalid_request(format!("the parameter {name} cannot be {text:?}"))
-            .hint("it takes a number and a unit: 90s, 30m, 12h or 7d")
+            .hint("give a number and a unit: 90s, 30m, 12h or 7d")
     })
 }
 

@@ -27,7 +27,7 @@ impl Report for UserAudit {
         Description {
             name: "user-audit".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "Sign-ins to the environment, one for each user and five minutes".into(),
+            summary: "Sign-ins to the environment, at most one per user and 5 minutes".into(),
             connection: ConnectionKind::Epm,
             granularity: Granularity::Day,
             retention_days: Some(RETENTION_DAYS.into()),

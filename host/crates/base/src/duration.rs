@@ -56,11 +56,11 @@ impl JsonSchema for DurationText {
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let span: jiff::Span = text
         .parse()
-        .map_err(|_| "this is no duration such as 90s, 12h or 7d".to_string())?;
+        .map_err(|_| "not a duration; write it as 90s, 12h or 7d".to_string())?;
     let duration = span
         .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| "this is no duration in days or less".to_string())?;
-    Duration::try_from(duration).map_err(|_| "a duration here is not negative".to_string())
+        .map_err(|_| "a duration has no months or years; write it in days or less".to_string())?;
+    Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_string())
 }
 
 /// The duration as somebody would write it: in the greatest unit of which it is a multiple.

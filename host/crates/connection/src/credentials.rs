@@ -30,7 +30,7 @@ pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, file: &ConfigSo
         AuthMethod::Query { name, value } => {
             return Ok(Auth::Query {
                 name: name.clone(),
-                value: secrets.get(value, "secret in the query")?,
+                value: secrets.get(value, "secret")?,
             });
         }
         AuthMethod::Header {
@@ -41,7 +41,7 @@ pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, file: &ConfigSo
             return Ok(Auth::Header {
                 name: header.clone(),
                 prefix: prefix.clone(),
-                value: secrets.get(value, "secret header")?,
+                value: secrets.get(value, "secret")?,
             });
         }
         AuthMethod::ClientCredentials {

@@ -77,7 +77,7 @@ pub struct Connection {
     #[schemars(with = "Option<DurationText>", extend("x-default" = "`30d` for identity domains and for Invalid Login; else as long as the report goes back"))]
     pub retention: Option<Duration>,
     /// The largest share of a document's rows that may be rejected; with `100%` a document fails only where no row of it
-    /// became an event. `--max-rejected` goes before.
+    /// became an event. `--max-rejected` takes precedence.
     #[schemars(with = "Option<String>", extend("default" = "100%", "x-range" = "`0%` to `100%`, or `any`"))]
     pub max_rejected: Option<MaxRejected>,
 }

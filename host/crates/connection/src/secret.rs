@@ -352,7 +352,7 @@ mod tests {
             (r#"{ timeout = "1m" }"#, "needs env"),
             (r#"{}"#, "needs env"),
             (r#"{ env = "A", file = "b" }"#, "one place"),
-            (r#"{ command = ["true"], timeout = "soon" }"#, "no duration"),
+            (r#"{ command = ["true"], timeout = "soon" }"#, "not a duration"),
             (r#"{ command = ["true"], timeout = "0s" }"#, "some time"),
             (r#"{ command = ["true"], timeuot = "1s" }"#, "unknown field"),
         ] {

@@ -5,9 +5,7 @@ use url::Url;
 
 /// Reads an absolute URL; the message does not repeat it, for it may carry a password.
 pub fn parse_url(text: &str) -> Result<Url, String> {
-    let url: Url = text
-        .parse()
-        .map_err(|error| format!("this is no absolute URL: {error}"))?;
+    let url: Url = text.parse().map_err(|error| format!("not an absolute URL: {error}"))?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
         scheme => Err(format!("a URL here starts with https://, not {scheme}:")),

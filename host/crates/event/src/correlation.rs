@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Correlation {
         let text = String::deserialize(deserializer)?;
         match text.as_bytes().as_array::<32>() {
             Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(Correlation(*digits)),
-            _ => Err(de::Error::custom("no 32 hexadecimal digits")),
+            _ => Err(de::Error::custom("not 32 hexadecimal digits")),
         }
     }
 }

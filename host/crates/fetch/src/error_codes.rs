@@ -57,7 +57,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         word: "plan-refused",
         kind: ErrorKind::Plugin,
         meaning: "The plugin planned a request that no host would send.",
-        advice: "Mend the plugin; `host plan` shows what it asks for.",
+        advice: "Fix the plugin; `host plan` shows what it asks for.",
     },
     ErrorCode {
         word: "ledger-failed",

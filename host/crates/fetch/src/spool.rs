@@ -75,7 +75,7 @@ struct SpoolRoom {
 
 /// The files of a spool would have more bytes than they may.
 #[derive(Debug, thiserror::Error)]
-#[error("what waits in it would exceed the limit of {most} bytes")]
+#[error("the documents waiting in it would exceed the limit of {most} bytes")]
 pub(super) struct Full {
     most: u64,
 }

@@ -115,7 +115,7 @@ impl LedgerError {
             LedgerError::Folder { .. } => "choose another file with --ledger, or run without one: --ledger none".into(),
             LedgerError::Foreign { .. } => "use the version that wrote it, or another file with --ledger".into(),
             LedgerError::Damaged { .. } => START_OVER.into(),
-            LedgerError::Document { .. } => "`host ledger reset` forgets what is known of the stream".into(),
+            LedgerError::Document { .. } => "`host ledger reset` removes the stream from the ledger".into(),
             LedgerError::Conflict { .. } => "run again: it continues from the progress that is saved".into(),
             LedgerError::Claimed { .. } => {
                 "wait for it to end, or stop it: a stream is collected by one run at a time".into()

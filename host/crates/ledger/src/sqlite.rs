@@ -182,7 +182,7 @@ impl Ledger for SqliteLedger {
             Ok((found, hidden))
         });
         match found.await? {
-            (_, true) => Err(self.damaged(format!("nothing leads to the entry {key}, though it is there"))),
+            (_, true) => Err(self.damaged(format!("the index does not lead to the entry {key}, which exists"))),
             (found, false) => found.map(|row| self.sound(row)).transpose(),
         }
     }

@@ -62,10 +62,7 @@ pub enum RemoteError {
         reason: String,
     },
     /// 401, 403 or 407.
-    #[error(
-        "{connection}: the server refused access with status {status}{}",
-        detail_text(detail)
-    )]
+    #[error("{connection} refused access ({status}){}", detail_text(detail))]
     Refused {
         /// The connection's name.
         connection: String,
@@ -101,7 +98,7 @@ pub enum RemoteError {
         hint: Option<String>,
     },
     /// 408, 425, 429 or 5xx.
-    #[error("the server is unavailable: status {status}{}", detail_text(detail))]
+    #[error("the server is unavailable ({status}){}", detail_text(detail))]
     Busy {
         /// The status of the server's answer.
         status: StatusCode,

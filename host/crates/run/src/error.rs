@@ -36,7 +36,7 @@ pub enum RunError {
         name: String,
     },
     /// A window's document is lost, and the server no longer has all of its period.
-    #[error("a spooled document is lost, and the server can no longer give all of it: its period is given up")]
+    #[error("a spooled document is lost, and the server no longer has all of its period: the window is given up")]
     Gone,
     /// The watermark lies in the future, so nothing would be due for long.
     #[error(
@@ -133,7 +133,7 @@ pub enum RunError {
     },
     /// As many bytes as may wait already for their windows to be committed.
     #[error(
-        "{} has no room for a document of {more} bytes: what waits there to be delivered has {bytes} bytes of {most} allowed",
+        "{} has no room for a document of {more} bytes: documents waiting there use {bytes} of {most} bytes",
         folder.display()
     )]
     SpoolFull {

@@ -236,7 +236,7 @@ fn compare(resolve: &Resolve, interface: &wit::Interface, theirs: &Theirs) -> Re
             let place = format!("`{name}`, parameter `{}`", parameter.name);
             let (_, ty) = parameters
                 .next()
-                .ok_or_else(|| format!("{place}: the plugin does not take it"))?;
+                .ok_or_else(|| format!("{place}: the plugin does not accept it"))?;
             compare.types(&place, &parameter.ty, &ty)?;
         }
         if let Some((further, _)) = parameters.next() {
@@ -250,7 +250,7 @@ fn compare(resolve: &Resolve, interface: &wit::Interface, theirs: &Theirs) -> Re
             (Some(ours), Some(ty)) => compare.types(&place, ours, &ty)?,
             (None, None) => {}
             (Some(_), None) => return Err(format!("{place}: the plugin gives none")),
-            (None, Some(_)) => return Err(format!("{place}: the host takes none")),
+            (None, Some(_)) => return Err(format!("{place}: the host accepts none")),
         }
     }
     Ok(())

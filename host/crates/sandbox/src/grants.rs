@@ -134,7 +134,7 @@ impl FromStr for Grant {
         };
         let (method, path) = text
             .split_once(' ')
-            .ok_or_else(|| wrong("there is no space between two"))?;
+            .ok_or_else(|| wrong("one space must separate the two"))?;
         let methods = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
         let method = methods
             .into_iter()

@@ -160,7 +160,7 @@ fn body(body: &Body) -> Result<(), String> {
             .map(drop)
             .map_err(|error| {
                 format!(
-                    "the JSON body is none: line {}, column {}",
+                    "the JSON body is not valid JSON: line {}, column {}",
                     error.line(),
                     error.column()
                 )

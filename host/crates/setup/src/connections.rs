@@ -158,7 +158,7 @@ fn ad_hoc_auth(auth: Option<&str>, kind: ConnectionKind) -> Result<Auth, SetupEr
                 kind,
             )),
             // What was typed may be a password in the wrong place.
-            _ => Err(SetupError::usage("--auth is not of a known form").hint(known)),
+            _ => Err(SetupError::usage("--auth has an unknown form").hint(known)),
         },
         None => Err(SetupError::usage("--url needs --auth").hint(known)),
     }

@@ -107,7 +107,7 @@ fn read_file(path: &Path) -> Result<(Cow<'static, [u8]>, String), SetupError> {
     let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     // A device or a pipe may never end.
     if !found.is_file() {
-        return Err(unreadable("it is no file".to_owned()));
+        return Err(unreadable("it is not a file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::open(path)

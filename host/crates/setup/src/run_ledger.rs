@@ -304,8 +304,8 @@ fn say_that_it_looks(named: &[String], provenance: &Provenance, sinks: &[String]
     let Provenance { report, connection, .. } = provenance;
     tracing::warn!(
         target: EVIDENCE,
-        "{report} @ {connection} is collected for {}, and this run delivers to {}: it does not count as collected, and the \
-         next run delivers these events too; --ledger FILE makes it count",
+        "{report} @ {connection} is collected for {}, but this run delivers to {}: what it delivers does not count as \
+         collected, and the next run delivers it again; --ledger FILE makes this run count",
         sinks.join(", "),
         named.join(", ")
     );

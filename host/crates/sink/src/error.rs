@@ -1,6 +1,6 @@
 //! What can go wrong at a sink.
 
-use base::{ErrorKind, SetupError};
+use base::{ErrorKind, SetupError, counted::counted};
 use std::{io, path::PathBuf};
 
 use remote::RemoteError;
@@ -94,6 +94,8 @@ pub enum SinkError {
     Down {
         /// The failure of the last attempt, in one line.
         reason: String,
+        /// The events of the batch that waits.
+        events: usize,
     },
     /// The receiver takes nothing until somebody changes something, and its events wait for another run.
     #[error("it cannot be used: {reason}")]
@@ -102,7 +104,7 @@ pub enum SinkError {
         reason: String,
     },
     /// A call came after the sink was closed, aborted or had failed.
-    #[error("sink {sink} takes no more events")]
+    #[error("sink {sink} was closed by an earlier failure and accepts no more events")]
     Ended {
         /// The sink's name.
         sink: String,
@@ -158,9 +160,10 @@ impl SinkError {
             SinkError::Remote { source, .. } => source.hint(),
             SinkError::Plugin { source, .. } => source.hint(),
             SinkError::Unusable { hint, .. } => hint.clone(),
-            SinkError::Down { .. } => {
-                Some("nothing is lost: the events wait, and the next run delivers them once it is back".into())
-            }
+            SinkError::Down { events, .. } => Some(format!(
+                "nothing is lost: at least {} waiting, and the next run delivers them once it is back",
+                counted(events, "event is", "events are")
+            )),
             SinkError::Shut { .. } => Some(
                 "nothing is lost: the events wait; fix the credential, the address or what else it names, and the next run \
                  delivers them"

@@ -53,7 +53,7 @@ pub(super) async fn options(sink: &str, remote: &Remote, address: url::Url, url:
             unusable(BUSY, SEE_WHETHER_IT_IS_UP)
         }
         _ => Ok(format!(
-            "reached; it does not answer OPTIONS (status {code}), and only a run can tell whether it takes events"
+            "reached; it does not answer OPTIONS (status {code}), and only a run can tell whether it accepts events"
         )),
     }
 }

@@ -54,7 +54,7 @@ impl FromStr for Language {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Language::ALL.into_iter().find(|language| language.name() == text);
-        found.ok_or_else(|| format!("{text:?} is none of rust, python, javascript"))
+        found.ok_or_else(|| format!("{text:?} is not rust, python or javascript"))
     }
 }
 

@@ -45,10 +45,8 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
         for document in spool::documents(&folder, Some(&stream)) {
             std::fs::remove_file(&document.path).map_err(|error| {
                 let path = document.path.display();
-                CliError::usage(format!(
-                    "the stream is forgotten, but {path} cannot be removed: {error}"
-                ))
-                .hint("remove it: it holds report data")
+                CliError::usage(format!("the stream was removed, but {path} cannot be removed: {error}"))
+                    .hint("remove it: it holds report data")
             })?;
         }
         Ok(())
@@ -63,12 +61,12 @@ pub async fn rewind(args: &RewindArgs) -> Result<(), CliError> {
         let Some(watermark) = record.watermark.filter(|watermark| to < *watermark) else {
             let complete = record
                 .watermark
-                .map_or("not begun".to_owned(), |at| format!("complete up to {at}"));
+                .map_or("not started".to_owned(), |at| format!("complete up to {at}"));
             return Err(CliError::usage(format!(
-                "{} is {complete}: there is nothing behind {to} to rewind",
+                "{} is {complete}, so there is nothing after {to} to collect again",
                 record.stream
             ))
-            .hint("a stream goes back only; `host run` takes it on"));
+            .hint("rewind only moves a stream back; `host run` moves it forward"));
         };
         rewound(record, to);
         Ok(format!(
@@ -106,7 +104,7 @@ pub async fn adopt(args: &StreamArgs) -> Result<(), CliError> {
             format!(" It was collected from {known} until now.")
         });
         Ok(format!(
-            "{} takes the server of its next run for its own.{before}\n",
+            "The next run of {} accepts whatever server its connection leads to and records it.{before}\n",
             record.stream
         ))
     })
@@ -147,7 +145,7 @@ pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
     ledger.swap(&new.key(), None, record.encode()?).await?;
     record.stream = old.clone();
     forget(&ledger, &document, &record).await?;
-    let text = format!("{old} is {new} from now on: it continues from where it was, and its events keep their ids.\n");
+    let text = format!("Renamed {old} to {new}. It continues from where it was, and its events keep their ids.\n");
     print(text.as_bytes())
 }
 
@@ -211,14 +209,16 @@ fn only(command: &str, args: &StreamArgs, mut found: Vec<(Document, Record)>) ->
         let commands: Vec<_> = (found.iter())
             .map(|(_, record)| format!("host ledger {command} {}", record.stream.arguments()))
             .collect();
-        return Err(
-            CliError::usage(format!("{} streams are called so; nothing was changed", found.len()))
-                .hint(format!("say which one: {}", commands.join("; "))),
-        );
+        return Err(CliError::usage(format!(
+            "{} streams of {} match; nothing was changed",
+            found.len(),
+            args.report
+        ))
+        .hint(format!("say which one: {}", commands.join("; "))));
     }
     found
         .pop()
-        .ok_or_else(|| CliError::usage(format!("the ledger knows nothing of {}", args.report)))
+        .ok_or_else(|| CliError::usage(format!("{} has not been collected yet", args.report)))
 }
 
 #[cfg(test)]

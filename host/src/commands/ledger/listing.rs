@@ -82,8 +82,8 @@ fn left(folder: &Path, found: &[(Document, Record)]) -> String {
     match spool::documents(folder, None).len().saturating_sub(known) {
         0 => String::new(),
         left => format!(
-            "{} of no stream in {} can be removed\n",
-            counted(left, "file", "files"),
+            "{} to no stream and can be deleted: {}\n",
+            counted(left, "spool file belongs", "spool files belong"),
             folder.display()
         ),
     }

@@ -238,8 +238,8 @@ impl RejectedReplay {
         };
         if !self.said.contains(&stream) {
             tracing::warn!(
-                "{stream} is collected for {}, and this replay delivers to {}: the rows stay, for a replay that delivers there; \
-                 --forget forgets them",
+                "{stream} is collected for {}, but this replay delivers to {}: the rows are kept for a replay to all those \
+                 sinks; --forget removes them",
                 sinks.join(", "),
                 named.join(", ")
             );
@@ -281,11 +281,11 @@ impl RejectedReplay {
                 Exit::Partial,
                 counted(
                     self.unrouted,
-                    "row stays: no route takes its events",
-                    "rows stay: no route takes their events",
+                    "row is kept: its events match no route",
+                    "rows are kept: their events match no route",
                 ),
             )
-            .hint("add a route that does under [[routes]], or drop them with `host rejected drop`")),
+            .hint("add one that they match under [[routes]], or drop them with `host rejected drop`")),
             None => self.rows.elsewhere.end(),
         }
     }

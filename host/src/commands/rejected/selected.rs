@@ -124,7 +124,7 @@ pub fn load(rows: &RejectedRowArgs) -> Result<(Config, RejectedRows), CliError> 
             Some(known) => format!("did you mean `{known}`?"),
             None => "`host rejected list` shows what there is".to_owned(),
         };
-        let what = format!("there is no connection {name:?}, and no rejected row of one");
+        let what = format!("there is no connection {name:?}, neither in the configuration nor among the rejected rows");
         return Err(CliError::usage(what).hint(hint));
     }
     Ok((config, store))
@@ -191,9 +191,9 @@ fn say_unknown(store: &RejectedRows, selection: &RejectedSelection) -> Result<()
     match unknown.map(|group| group.rows).sum() {
         0_u64 => {}
         rows => tracing::warn!(
-            "an earlier version kept {} without the URL of the connection: this configuration is taken for {}",
+            "an earlier version stored {} without the connection's URL; {} counted as collected by this configuration",
             counted(rows, "rejected row", "rejected rows"),
-            if rows == 1 { "its own" } else { "theirs" }
+            if rows == 1 { "it is" } else { "they are" }
         ),
     }
     Ok(())

@@ -17,7 +17,7 @@ const LISTED: usize = 100;
 /// How a list is wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Listing {
-    /// So many at most.
+    /// At most this many.
     pub limit: Option<usize>,
     /// For programs, and all of them.
     pub json: bool,

@@ -69,7 +69,7 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
         let request = next.request(query, &answer)?;
         if let Some(request) = &request {
             if !visited.insert(mark(request.url())) {
-                return Err(looping("a page names one that was read already as the next"));
+                return Err(looping("a page names an already read page as the next one"));
             }
             if pages >= query.limits.pages {
                 return Err(FetchError::TooManyPages {

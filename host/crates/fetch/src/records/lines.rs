@@ -26,7 +26,7 @@ pub(crate) struct RecordTally {
 impl RecordTally {
     /// The notice about records that were not as they should be; none where all were.
     pub(crate) fn notice(self) -> Option<String> {
-        let mended = "was mended, and is marked with hostMended";
+        let mended = "was repaired, and is marked with hostMended";
         let mended = counted(
             self.mended,
             mended,
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(notice(3, 0, 0), None);
         assert_eq!(
             notice(3, 2, 1).unwrap(),
-            "of 3 records some are not valid JSON: 2 were mended, and are marked with hostMended; 1 cannot be read, and \
+            "of 3 records some are not valid JSON: 2 were repaired, and are marked with hostMended; 1 cannot be read, and \
              becomes a rejected row"
         );
     }

@@ -79,8 +79,11 @@ impl TokenEndpoint {
         let place = BaseUrl::new(bare)?;
         if place.url().scheme() == "http" && !place.origin().is_loopback() {
             return Err(RemoteError::settings_hint(
-                format!("the token URL on {} is plain http", place.origin()),
-                "credentials for tokens go over https only, or to this machine",
+                format!(
+                    "the token URL on {} uses http: credentials would be sent unencrypted",
+                    place.origin()
+                ),
+                "use https; http is allowed for this machine only",
             ));
         }
         admit_origin(settings, place.origin())?;

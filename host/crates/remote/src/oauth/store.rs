@@ -197,7 +197,9 @@ impl Reserved {
                 "the new refresh token could not be written to {}: {error}",
                 path.display()
             ),
-            hint: Some("the old one is spent: run `host login` again once the disk is well".to_owned()),
+            hint: Some(
+                "the old one no longer works: make room or fix the folder, then run `host login` again".to_owned(),
+            ),
         })
     }
 }

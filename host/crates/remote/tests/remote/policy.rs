@@ -86,15 +86,15 @@ async fn a_page_that_repeats_its_status_adds_no_words() {
     for (said, message) in [
         (
             "503 Service Unavailable",
-            "the server is unavailable: status 503 Service Unavailable",
+            "the server is unavailable (503 Service Unavailable)",
         ),
         (
             "Service Unavailable",
-            "the server is unavailable: status 503 Service Unavailable",
+            "the server is unavailable (503 Service Unavailable)",
         ),
         (
             "Out of order",
-            "the server is unavailable: status 503 Service Unavailable: Out of order",
+            "the server is unavailable (503 Service Unavailable): Out of order",
         ),
     ] {
         let server = Server::start(move |_, _| respond(503, "text/html", format!("<title>{said}</title>"))).await;

@@ -71,11 +71,8 @@ pub(super) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> 
     };
     let retention = match &old {
         Some((day, Ok(answer))) => match sign_ins(answer).len() {
-            0 => format!("{days} days can be asked for, but there is no sign-in of {day}"),
-            some => format!(
-                "at least {days} days of sign-ins: {} of {day}",
-                counted(some, "is", "are")
-            ),
+            0 => format!("{days} days can be asked for, but there are no sign-ins on {day}"),
+            some => format!("at least {days} days of sign-ins, {some} of them on {day}"),
         },
         Some((day, Err(why))) => unknown(&format!("asked for {day}, {}", remote.presentable(why, 2 * SHOWN))),
         None => unknown("there is no such day"),
@@ -88,8 +85,8 @@ pub(super) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> 
         Some(remote.presentable(text, SHOWN))
     });
     let times = match newest {
-        Some(text) => format!("a sign-in is written as {text:?}"),
-        None => unknown("there is no sign-in to look at"),
+        Some(text) => format!("sign-in times look like {text:?}"),
+        None => unknown("no sign-in was found"),
     };
     let answers = seen.into_iter().chain(old);
     vec![
@@ -112,11 +109,11 @@ pub(super) async fn of_domain(remote: &Remote, now: Timestamp, seen: &Answer) ->
     let read = oldest.as_deref().map(str::parse::<Timestamp>);
     let retention = match (&answer, &read) {
         (Err(why), _) => unknown(&remote.presentable(why, 2 * SHOWN)),
-        (Ok(_), None) => unknown("there is no audit event to look at"),
+        (Ok(_), None) => unknown("no audit event was found"),
         (Ok(_), Some(Ok(oldest))) => {
             let days = now.duration_since(*oldest).as_hours() / 24;
             format!(
-                "the oldest audit event is of {}, {} ago",
+                "the oldest audit event is from {}, {} ago",
                 oldest.to_zoned(TimeZone::UTC).date(),
                 counted(u64::try_from(days).unwrap_or_default(), "day", "days")
             )
@@ -124,8 +121,8 @@ pub(super) async fn of_domain(remote: &Remote, now: Timestamp, seen: &Answer) ->
         (Ok(_), Some(Err(_))) => unknown("the time of the oldest audit event cannot be read"),
     };
     let times = match &oldest {
-        Some(text) => format!("an audit event is written as {:?}", remote.presentable(text, SHOWN)),
-        None => unknown("there is no audit event to look at"),
+        Some(text) => format!("audit event times look like {:?}", remote.presentable(text, SHOWN)),
+        None => unknown("no audit event was found"),
     };
     let answers = [Some(seen), answer.as_ref().ok()].into_iter().flatten();
     vec![
@@ -176,6 +173,6 @@ fn limit<'a>(remote: &Remote, answers: impl Iterator<Item = &'a Answer>) -> Stri
     });
     match spoken.last() {
         Some(headers) => format!("the server says {headers}"),
-        None => "the server speaks of none".into(),
+        None => "the server states none".into(),
     }
 }

@@ -54,7 +54,7 @@ impl Condition {
         })?;
         if loops(program.expression()) > LOOPS {
             return Err(at_start(format!(
-                "more than {LOOPS} of all, exists, map and filter stand in one another"
+                "more than {LOOPS} of all, exists, map and filter are nested"
             )));
         }
         let mut unknown = None;
@@ -104,11 +104,15 @@ impl Condition {
                 self.failures += 1;
                 if self.failures == 1 {
                     let problem = match other {
-                        Err(ExecutionError::NoSuchKey(_)) => "an event lacks an attribute that it asks for".to_owned(),
+                        Err(ExecutionError::NoSuchKey(_)) => {
+                            "it uses an attribute that an event does not have".to_owned()
+                        }
                         Err(_) => "it fails on an event".to_owned(),
                         Ok(value) => format!("it yields a value of type {}", value.type_of()),
                     };
-                    tracing::warn!("a route's condition cannot be told, the event takes the route: {problem}");
+                    tracing::warn!(
+                        "a route's condition cannot be evaluated ({problem}); the event is sent along this route"
+                    );
                 }
                 true
             }
@@ -138,7 +142,7 @@ impl Condition {
 /// The parser's words, for whoever wrote the condition.
 fn unreadable(said: &str) -> String {
     if said.contains("token recognition error at: '=") {
-        return "a lone `=` is nothing; `==` compares".into();
+        return "use `==` to compare, not `=`".into();
     }
     if let Some((function, got)) = said
         .split_once("found no matching overload for '")
@@ -332,7 +336,7 @@ mod tests {
         let long = format!("id != \"{}\"", "a".repeat(LONGEST));
         let deep = format!("{}true{}", "(".repeat(600), ")".repeat(600));
         for (source, part) in [
-            (nested.as_str(), "stand in one another"),
+            (nested.as_str(), "are nested"),
             (&long, "longer than"),
             (&deep, ""),
             ("outcome = \"x\"", "`==`"),

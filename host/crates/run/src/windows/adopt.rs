@@ -35,7 +35,10 @@ impl Windows<'_> {
             match self.pipeline.plan(window).await {
                 Ok(plan) if !window.fetches.is_empty() && window.fetches.len() != plan.len() => {
                     let reason = "the plugin plans this window differently than when it was begun";
-                    tracing::warn!(window = %window.name, "{reason}: it is given up, and its period is asked for again");
+                    tracing::warn!(
+                        window = %window.name,
+                        "{reason}: giving the window up; its period will be requested again"
+                    );
                     book.give_up(&window.name, reason.into()).await?;
                     continue;
                 }

@@ -91,7 +91,7 @@ fn a_type_that_differs_is_named_with_its_path() {
         (
             "plan: func(request: request) -> result<list<fetch>, fault>;",
             "plan: func() -> result<list<fetch>, fault>;",
-            "`plan`, parameter `request`: the plugin does not take it",
+            "`plan`, parameter `request`: the plugin does not accept it",
         ),
         (
             "plan: func(request: request) -> result<list<fetch>, fault>;",

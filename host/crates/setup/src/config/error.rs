@@ -148,8 +148,8 @@ fn without_value(message: &str) -> String {
         message.starts_with("invalid type: ") || message.starts_with("invalid value: "),
         expected,
     ) {
-        (true, Some(expected)) => format!("a value of the wrong kind stands here, expected {expected}"),
-        (true, None) => "a value of the wrong kind stands here".to_string(),
+        (true, Some(expected)) => format!("wrong type of value, expected {expected}"),
+        (true, None) => "wrong type of value".to_string(),
         _ => message.to_string(),
     }
 }

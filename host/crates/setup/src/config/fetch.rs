@@ -36,7 +36,7 @@ pub struct FetchSection {
     /// out of them together; beyond, the run ends with exit 1.
     #[schemars(extend("x-unit" = "bytes"))]
     pub spool_bytes: u64,
-    /// How long a run waits for a job on the server; with a ledger the next run goes on with it.
+    /// How long a run waits for a job on the server; with a ledger the next run continues with it.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]
     pub job_timeout: Duration,

@@ -60,7 +60,7 @@ fn doubt(path: &Path, user: u32) -> io::Result<Option<String>> {
             return Ok(Some(format!("{what} {} {doubt}", place.display())));
         }
         if what == "the file" && !metadata.is_file() {
-            return Ok(Some(format!("{} is no regular file", place.display())));
+            return Ok(Some(format!("{} is not a regular file", place.display())));
         }
     }
     Ok(None)

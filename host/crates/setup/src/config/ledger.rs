@@ -16,12 +16,12 @@ pub struct LedgerSection {
     /// The SQLite file in which progress is kept.
     #[schemars(extend("x-default" = "`$XDG_STATE_HOME/host/ledger.db`"))]
     pub path: Option<PathBuf>,
-    /// How long after an event it may still be missing at the source: runs that go on from the watermark stop so long before
-    /// now.
+    /// How long after an event it may still be missing at the source: runs that continue from the watermark stop so long
+    /// before now.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("default" = "15m", "x-range" = "at most `30d`"))]
     pub lag: Option<Duration>,
-    /// Windows in flight at once; they are delivered one after another. `--windows-ahead` goes before.
+    /// Windows in flight at once; they are delivered one after another. `--windows-ahead` takes precedence.
     #[serde(default, deserialize_with = "windows")]
     #[schemars(with = "Option<u16>", range(min = 1, max = 10_000), extend("x-unit" = "windows", "default" = 4))]
     pub windows_ahead: Option<u16>,

@@ -180,7 +180,7 @@ mod tests {
         for (wrong, why) in [
             ("allow = [\"POST interop\"]", "the path begins with /"),
             ("allow = [\"POST /a\", \"FETCH /a\"]", "the method is one of"),
-            ("allow = \"POST /a\"", "a value of the wrong kind"),
+            ("allow = \"POST /a\"", "wrong type of value"),
             ("sha256 = \"abc\"", "64 hexadecimal digits"),
             ("sha256 = \"zz\"", "64 hexadecimal digits"),
         ] {

@@ -12,8 +12,8 @@ use base::duration::DurationText;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Run")]
 pub struct RunSection {
-    /// How long a run may take; `--deadline` goes before. Then the run ends as if stopped, with exit 4, and the next one goes
-    /// on.
+    /// How long a run may take; `--deadline` takes precedence. Then the run ends as if stopped, with exit 4, and the next one
+    /// continues.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("x-default" = "no limit"))]
     pub deadline: Option<Duration>,

@@ -221,7 +221,7 @@ impl SinkSetup<'_> {
             ways.push(route);
         }
         if ways.is_empty() {
-            return Err(SetupError::usage(format!("no route takes the events of {report}"))
+            return Err(SetupError::usage(format!("no route matches the events of {report}"))
                 .hint("add one under [[routes]], or say where they go with --sink")
                 .read_from(self.config.file.path.as_deref()));
         }

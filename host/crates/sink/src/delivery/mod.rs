@@ -294,14 +294,22 @@ impl Delivery {
             let was_down = self.down.is_some();
             if (was_down && !asking) || started.elapsed().saturating_add(wait) > self.policy.max_elapsed {
                 if self.waits {
-                    return Err(SinkError::Down { reason });
+                    return Err(SinkError::Down {
+                        reason,
+                        events: part.left.len(),
+                    });
                 }
                 if !was_down {
-                    let attempts = counted(attempts.count, "attempt", "attempts");
-                    tracing::warn!(sink = %self.sink.name(), "gave up after {attempts}: {reason}");
+                    let tried = counted(attempts.count, "attempt", "attempts");
+                    tracing::warn!(
+                        sink = %self.sink.name(),
+                        attempts = attempts.count,
+                        "gave up after {tried}: {reason}"
+                    );
                 }
                 self.down = Some((Instant::now(), reason.clone()));
-                return Ok(BatchOutcome::Refused(format!("given up: {reason}")));
+                // How often it was tried stands beside it; so dead letters of one reason have one reason.
+                return Ok(BatchOutcome::Refused(format!("gave up: {reason}")));
             }
             let wait_ms = wait.as_millis() as u64;
             if asking {
@@ -327,16 +335,12 @@ impl Delivery {
         {
             Ok(()) if is_first => {
                 let events = counted(count, "event", "events");
-                tracing::warn!(
-                    sink = %self.sink.name(),
-                    attempts = attempts.count,
-                    "keeping {events} as dead letters: {reason}"
-                );
+                tracing::warn!(sink = %self.sink.name(), "keeping {events} as dead letters: {reason}");
             }
             Ok(()) => {}
             Err(text) => {
                 // Whoever asks at the end says how many they were, and what can be done.
-                tracing::debug!(sink = %self.sink.name(), events = count, "not delivered and not kept: {text}");
+                tracing::debug!(sink = %self.sink.name(), events = count, "neither delivered nor stored: {text}");
                 self.trouble.get_or_insert(text);
             }
         }

@@ -21,7 +21,7 @@ pub struct DeliveryPolicy {
     #[schemars(with = "DurationText")]
     pub max_delay: Duration,
     // From the first attempt of a batch to the start of the last; a longer wait that the receiver asks for ends the attempts.
-    /// How long a batch is tried; after that the sink counts as down. An attempt under way is not cut short, and one over
+    /// How long a batch is tried; after that the sink counts as down. An attempt in progress is not cut short, and one over
     /// HTTP has the repetitions of `endpoint.retry` within it.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]

@@ -293,7 +293,7 @@ async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_
         let begun = Instant::now();
         let error = bench.delivery.deliver(&events(0..100)).await.unwrap_err();
         assert!(
-            matches!(&error, SinkError::Down { reason } if reason == "busy"),
+            matches!(&error, SinkError::Down { reason, events: 10 } if reason == "busy"),
             "{error:?}"
         );
         assert!(error.hint().unwrap().contains("next run"));
@@ -370,7 +370,7 @@ async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
     assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
     let (delivered, _, dead, undelivered) = bench.counts();
     assert_eq!((delivered, dead, undelivered), (1, 2, 0));
-    assert_eq!(bench.reasons(), ["third", "given up: busy"]);
+    assert_eq!(bench.reasons(), ["third", "gave up: busy"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -419,7 +419,7 @@ async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
         assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
         let asked = bench.receiver.0.lock().unwrap().batches.len() - before;
         assert!(asked < 20, "{asked}");
-        assert_eq!(bench.reasons().last().unwrap(), "given up: not acknowledged");
+        assert_eq!(bench.reasons().last().unwrap(), "gave up: not acknowledged");
         let letters = bench.dead_letters.read(&DeadLetterSelection::default(), 0, 10).unwrap();
         assert!(letters.iter().all(|letter| letter.entry.attempts == 1));
 

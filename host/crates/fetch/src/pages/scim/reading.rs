@@ -194,7 +194,7 @@ impl<'a> Reading<'a> {
         let came = collector.count();
         if let Some(told) = self.told.or(Some(self.total)).filter(|told| *told != came) {
             self.query.progress.warned(&format!(
-                "{} says that the list has {told} records, and it has {came}; all that there are were read",
+                "{} says that the list has {told} records, but it has {came}; all of those were read",
                 self.query.remote.name()
             ));
         }

@@ -53,7 +53,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         .open(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
-        false => Err(io::Error::other("it is no regular file any more")),
+        false => Err(io::Error::other("it is no longer a regular file")),
     }
 }
 

@@ -31,7 +31,7 @@ impl From<Refused> for io::Error {
         match refused {
             Refused::Unreadable(error) => error,
             Refused::Nowhere => io::ErrorKind::NotFound.into(),
-            Refused::Circle => io::Error::other("its symbolic links lead in a circle"),
+            Refused::Circle => io::Error::other("its symbolic links form a loop"),
             Refused::Foreign(link) => io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 format!("{} is a symbolic link that belongs to somebody else", link.display()),

@@ -76,7 +76,7 @@ impl FolderLock {
             }
             let left = patience.saturating_sub(started.elapsed());
             if left.is_zero() {
-                return Err(held("another process has", "; where no run is at work, remove it"));
+                return Err(held("another process has", "; if no run is active, remove it"));
             }
             sleep(pause.min(left)).await;
             pause = pause.saturating_mul(2).min(LAST_PAUSE);

@@ -61,7 +61,7 @@ pub enum UselessRotation {
     #[error("`rotate` has neither `bytes` nor `every`")]
     Never,
     /// The period cannot be part of a name.
-    #[error("`rotate.every` is no number of whole seconds")]
+    #[error("`rotate.every` is not a whole number of seconds")]
     Period,
 }
 

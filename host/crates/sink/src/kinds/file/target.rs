@@ -68,11 +68,11 @@ pub(super) fn resolve(path: &Path, folders: Option<FileMode>) -> Result<(PathBuf
             return refuse(
                 path,
                 "it is a symbolic link that leads nowhere",
-                "mend or remove the link",
+                "fix or remove the link",
             );
         }
         Err(links::Refused::Circle) => {
-            return refuse(path, "its symbolic links lead in a circle", "mend or remove the links");
+            return refuse(path, "its symbolic links form a loop", "fix or remove the links");
         }
         Err(links::Refused::Unreadable(error)) => return Err(create(error)),
     };
@@ -103,7 +103,7 @@ pub(super) fn resolve(path: &Path, folders: Option<FileMode>) -> Result<(PathBuf
         // Renaming over a device or a pipe would remove it.
         Ok(entry) if !entry.is_file() => refuse(
             path,
-            "it is no regular file",
+            "it is not a regular file",
             "use the stdout sink and redirect its output",
         ),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(create(error)),

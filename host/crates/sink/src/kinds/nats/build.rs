@@ -71,7 +71,7 @@ impl NatsConfig {
             .is_some_and(|stream| stream.is_empty() || stream.contains(forbidden))
         {
             return Err(context
-                .usage("`stream` is no name of a stream")
+                .usage("`stream` is not a valid stream name")
                 .hint("a stream's name has no dots, wildcards, slashes or spaces"));
         }
         if self.create_stream && self.stream.is_none() {
@@ -134,7 +134,7 @@ mod tests {
             ("url = \"nats://u:hunter2@bus\"", "user information"),
             ("url = \"bus:4222\"", "nats://"),
             ("url = \"tls://bus\"\nsubject = \"a.*\"", "wildcard"),
-            ("url = \"tls://bus\"\nstream = \"a.b\"", "no name of a stream"),
+            ("url = \"tls://bus\"\nstream = \"a.b\"", "not a valid stream name"),
             ("url = \"tls://bus\"\ncreate-stream = true", "needs a `stream`"),
             ("url = \"tls://bus\"\nca-file = \"absent.pem\"", "there is no file"),
             ("url = \"tls://bus\"\nclient-key = \"k.pem\"", "only one of"),

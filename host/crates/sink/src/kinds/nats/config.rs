@@ -41,7 +41,7 @@ pub struct NatsConfig {
     /// What an event looks like.
     #[serde(default)]
     pub encoding: Encoding,
-    /// Messages under way at once.
+    /// Messages in flight at once.
     #[serde(default = "batch_events")]
     #[schemars(extend("x-unit" = "messages"))]
     pub batch_events: NonZeroUsize,

@@ -62,7 +62,7 @@ pub(super) async fn connect(
     let address: ServerAddr = url
         .as_str()
         .parse()
-        .map_err(|_| ReceiverError::permanent("the url is no address of a NATS server"))?;
+        .map_err(|_| ReceiverError::permanent("the url is not the address of a NATS server"))?;
     let options = ConnectOptions::new()
         .name(concat!("host/", env!("CARGO_PKG_VERSION")))
         .connection_timeout(CONNECT)
@@ -98,7 +98,7 @@ pub(super) async fn connect(
         NatsCredential::NKey(seed) => options.nkey(seed.expose_secret().to_owned()),
         NatsCredential::Credentials(content) => options
             .credentials(content.expose_secret())
-            .map_err(|_| ReceiverError::permanent("the credentials file is none"))?,
+            .map_err(|_| ReceiverError::permanent("the credentials file is not a NATS credentials file"))?,
     };
     let client = options.connect(address).await.map_err(|error| match error.kind() {
         ConnectErrorKind::AuthorizationViolation => {
@@ -146,7 +146,7 @@ pub(super) async fn by_name(context: &Context, name: &str) -> Result<StreamLooku
             GetStreamErrorKind::Request => Err(ReceiverError::transient(format!(
                 "no answer about stream {name}: {error}"
             ))),
-            _ => Err(ReceiverError::permanent(format!("{name:?} is no name of a stream"))),
+            _ => Err(ReceiverError::permanent(format!("{name:?} is not a valid stream name"))),
         },
     }
 }
@@ -177,7 +177,7 @@ pub(super) async fn create(context: &Context, name: &str, subject: String) -> Re
             CreateStreamErrorKind::JetStream(error) => Err(refused("the stream cannot be created", &error)),
             CreateStreamErrorKind::JetStreamUnavailable => Err(ReceiverError::permanent("the server has no JetStream")),
             CreateStreamErrorKind::EmptyStreamName | CreateStreamErrorKind::InvalidStreamName => {
-                Err(ReceiverError::permanent(format!("{name:?} is no name of a stream")))
+                Err(ReceiverError::permanent(format!("{name:?} is not a valid stream name")))
             }
             _ => Err(ReceiverError::transient(format!("the stream was not created: {error}"))),
         },

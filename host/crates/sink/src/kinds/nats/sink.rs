@@ -165,7 +165,7 @@ impl NatsSink {
             }
         };
         match (connection.unless_silenced(looking).await?, &options.stream) {
-            (StreamLookup::Found(name), _) => Ok(format!("reached, stream {name} is there")),
+            (StreamLookup::Found(name), _) => Ok(format!("reached, stream {name} exists")),
             (StreamLookup::Missing, Some(name)) if options.create_stream => {
                 Ok(format!("reached, stream {name} will be created"))
             }
@@ -199,7 +199,7 @@ fn message_id(id: &str) -> String {
 /// The meaning of a message that was not acknowledged: a reason that concerns it for good, or trouble for all.
 fn meaning(error: &PublishError) -> Result<String, ReceiverError> {
     match error.kind() {
-        PublishErrorKind::MaxPayloadExceeded => Ok("the message is larger than the server takes".into()),
+        PublishErrorKind::MaxPayloadExceeded => Ok("the message is larger than the server accepts".into()),
         // 503 "no responders": so it is between two leaders as well. Whoever delivers knows how long to wait.
         PublishErrorKind::StreamNotFound => {
             Err(ReceiverError::transient(format!("not acknowledged: {NOBODY_LISTENS}")))
@@ -208,7 +208,7 @@ fn meaning(error: &PublishError) -> Result<String, ReceiverError> {
             let source = std::error::Error::source(error);
             match source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>()) {
                 Some(error) if error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => {
-                    Ok("the message is larger than the stream takes".into())
+                    Ok("the message is larger than the stream accepts".into())
                 }
                 Some(error) if error.error_code() == ErrorCode::STREAM_NOT_MATCH => Err(ReceiverError::permanent(
                     "another stream than the configured one listens to the subject",

@@ -16,7 +16,7 @@ impl NatsUrl {
     ///
     /// What is wrong with it, without quoting it: it may hold a password.
     pub fn parse(text: &str) -> Result<NatsUrl, &'static str> {
-        let url: Url = text.parse().map_err(|_| "the url is no URL")?;
+        let url: Url = text.parse().map_err(|_| "the url is not a URL")?;
         if !matches!(url.scheme(), "nats" | "tls") {
             return Err("the url does not begin with nats:// or tls://");
         }

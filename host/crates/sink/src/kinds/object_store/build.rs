@@ -158,13 +158,13 @@ fn bucket(url: &str) -> Result<Option<(String, String)>, &'static str> {
 /// The folder that is meant: a `file` URL, or a path.
 fn folder(url: &str) -> Result<PathBuf, &'static str> {
     if url.starts_with("file:") {
-        let url: Url = url.parse().map_err(|_| "the url is no URL")?;
+        let url: Url = url.parse().map_err(|_| "the url is not a URL")?;
         return url
             .to_file_path()
             .map_err(|()| "a file: URL has three slashes: file:///FOLDER");
     }
     match url.is_empty() || url.contains("://") || url.contains('\0') {
-        true => Err("the url is none of s3://BUCKET/PREFIX, file:///FOLDER and a path"),
+        true => Err("the url must be s3://BUCKET/PREFIX, file:///FOLDER or a path"),
         false => Ok(url.into()),
     }
 }

@@ -53,7 +53,7 @@ pub struct ObjectStoreConfig {
     /// For `web-identity`: the ARN of the role.
     #[schemars(extend("x-default" = "`$AWS_ROLE_ARN`"))]
     pub role_arn: Option<String>,
-    /// For `web-identity`: the file with the token, read anew each time.
+    /// For `web-identity`: the file with the token, read again each time.
     #[schemars(extend("x-default" = "`$AWS_WEB_IDENTITY_TOKEN_FILE`"))]
     pub web_identity_token_file: Option<PathBuf>,
     /// For `web-identity`: the URL of AWS STS.

@@ -35,7 +35,7 @@ pub enum Credentials {
     WebIdentity {
         /// The role's ARN.
         role: String,
-        /// The file with the token, read anew each time.
+        /// The file with the token, read again each time.
         token_file: PathBuf,
         /// How the session is called in AWS's own audit log.
         session: Option<String>,
@@ -69,7 +69,7 @@ impl Credentials {
     ///
     /// What is wrong with the address.
     pub(super) fn issuer(&self, region: &str, bucket: &Settings) -> Result<Option<Settings>, String> {
-        let parsed = |url: &str| url.parse::<Url>().map_err(|_| format!("{url:?} is no URL"));
+        let parsed = |url: &str| url.parse::<Url>().map_err(|_| format!("{url:?} is not a URL"));
         let url = match self {
             Credentials::Key { .. } => return Ok(None),
             Credentials::WebIdentity { endpoint, .. } => {
@@ -84,7 +84,9 @@ impl Credentials {
                 return Ok(Some(settings));
             }
             Credentials::Task { path } if path.starts_with('/') => parsed(TASK)?,
-            Credentials::Task { .. } => return Err("the path of a task's credential begins with no slash".into()),
+            Credentials::Task { .. } => {
+                return Err("the path of a task's credential does not begin with a slash".into());
+            }
             Credentials::Pod { url, .. } => nearby(url)?,
             Credentials::Instance { endpoint: Some(url) } => nearby(url)?,
             Credentials::Instance { endpoint: None } => parsed(METADATA)?,

@@ -73,16 +73,16 @@ impl Bucket {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
         };
         if !plain(&self.name, "-._") || !self.name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-            return Err(format!("{:?} is no name of a bucket", self.name));
+            return Err(format!("{:?} is not a bucket name", self.name));
         }
         if !plain(&self.region, "-") {
-            return Err(format!("{:?} is no region", self.region));
+            return Err(format!("{:?} is not a region", self.region));
         }
         let server = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => {
                 let aws = format!("https://s3.{}.amazonaws.com", self.region);
-                aws.parse().map_err(|_| format!("{:?} is no region", self.region))?
+                aws.parse().map_err(|_| format!("{:?} is not a region", self.region))?
             }
         };
         if self.is_path_style() {

@@ -92,7 +92,7 @@ impl ObjectStoreSink {
         let name = name.into();
         let prefix = Path::parse(&options.prefix).map_err(|_| SinkError::Unusable {
             sink: name.clone(),
-            problem: format!("{:?} is no prefix of objects", options.prefix),
+            problem: format!("{:?} is not a valid prefix", options.prefix),
             hint: Some("write names between slashes".into()),
         })?;
         let opened = options.place.bucket(&name).map_err(|source| SinkError::Remote {
@@ -175,9 +175,9 @@ impl ObjectStoreSink {
                 let code = refusal.and_then(|refusal| refusal.code.as_deref());
                 match (code, refusal.map(|refusal| refusal.status)) {
                     (Some("NoSuchBucket"), _) => Err(meaning::trouble(&error)),
-                    (_, Some(StatusCode::NOT_FOUND)) => Ok("reached, the bucket is there".into()),
+                    (_, Some(StatusCode::NOT_FOUND)) => Ok("reached, the bucket exists".into()),
                     (Some("AccessDenied"), _) => {
-                        Ok("reached, but reading is forbidden; whether writing is shows in a run".into())
+                        Ok("reached, but reading is forbidden; only a run can tell whether writing is allowed".into())
                     }
                     _ => Err(meaning::trouble(&error)),
                 }

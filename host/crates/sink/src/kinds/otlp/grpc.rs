@@ -48,7 +48,7 @@ impl Grpc {
             .and_then(|endpoint| endpoint.user_agent(concat!("host/", env!("CARGO_PKG_VERSION"))))
             .map_err(|_| {
                 refuse(
-                    format!("{} is no place for gRPC", direct.base().origin()),
+                    format!("{} cannot be used for gRPC", direct.base().origin()),
                     "check the URL",
                 )
             })?;

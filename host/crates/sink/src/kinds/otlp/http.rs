@@ -77,7 +77,7 @@ impl Http {
                     media_type.map_or_else(|| "an unnamed type".into(), |kind| self.remote.presentable(&kind, 60));
                 let reason = answer::reason(&self.remote, &answer);
                 Verdict::Unusable {
-                    reason: format!("what answers is no OTLP collector: {kind}, {reason}"),
+                    reason: format!("the server is not an OTLP collector: it answered with {kind}, {reason}"),
                 }
             }
         }

@@ -35,7 +35,7 @@ impl PostgresUrl {
     ///
     /// What is wrong with it, without quoting it: it may hold a password.
     pub fn parse(text: &str) -> Result<PostgresUrl, &'static str> {
-        let url: Url = text.parse().map_err(|_| "the url is no URL")?;
+        let url: Url = text.parse().map_err(|_| "the url is not a URL")?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err("the url does not begin with postgres://");
         }
@@ -43,7 +43,7 @@ impl PostgresUrl {
             return Err("the url contains a password; give `password` beside it");
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("the url has parameters; what can be set stands beside it");
+            return Err("the url has parameters; set them as keys of the sink instead");
         }
         let decode = |text: &str| -> Result<String, &'static str> {
             let decoded = percent_decode_str(text).decode_utf8();

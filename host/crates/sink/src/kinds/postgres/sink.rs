@@ -154,7 +154,7 @@ impl PostgresSink {
         }
         session.layout(table, self.options.conflict).await?;
         match session.may_insert(table).await? {
-            true => Ok(format!("reached, table {table} is there")),
+            true => Ok(format!("reached, table {table} exists")),
             false => Err(ReceiverError::permanent(format!(
                 "the user may not insert into table {table}; grant INSERT and SELECT"
             ))),
@@ -210,7 +210,7 @@ impl Sink for PostgresSink {
                     false => Verdict::Refused { reason },
                 }
             }
-            Err(_) => ReceiverError::transient("the database did not take the events in time").verdict(&self.secrets),
+            Err(_) => ReceiverError::transient("the database did not accept the events in time").verdict(&self.secrets),
         })
     }
 

@@ -74,7 +74,7 @@ impl Wire {
                         Ok(_) => {}
                         Err(error) if is_too_long(&error) => rejections.push(Rejection {
                             index,
-                            reason: format!("a message of {} bytes fits no datagram", message.len()),
+                            reason: format!("a message of {} bytes does not fit in a datagram", message.len()),
                         }),
                         Err(error) => return Err(RemoteError::interrupted(&error)),
                     }

@@ -107,12 +107,12 @@ fn extend(
         source,
     };
     if !renderer.can_extend() {
-        let problem = "it is there already, and a file of this format cannot grow";
-        let hint = "choose a path that each run makes anew, or `rotate`, or the format ndjson or csv";
+        let problem = "it exists already, and a file of this format cannot grow";
+        let hint = "use a path with {date}, `rotate`, or the format ndjson or csv";
         return Err(refused(path, problem, hint));
     }
     if !options.raw && extension::differs(&mut old, options.compression).map_err(create)? {
-        let problem = "it is there already, and is not compressed in this way";
+        let problem = "it exists already, and is not compressed in this way";
         let hint = "choose another path, or the compression that the file has";
         return Err(refused(path, problem, hint));
     }
@@ -121,7 +121,7 @@ fn extend(
         && let Some(header) = extension::first_line(&mut old, options.compression).map_err(create)?
     {
         let Some(missing) = renderer.follow(&header) else {
-            let problem = "it is there already, and its first line names other columns";
+            let problem = "it exists already, and its first line names other columns";
             let hint = "choose another path: a CSV file has the columns of one encoding";
             return Err(refused(path, problem, hint));
         };

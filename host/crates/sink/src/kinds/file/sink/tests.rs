@@ -246,8 +246,8 @@ fn what_cannot_become_a_file_is_refused_before_any_event() {
         (at("missing/x"), "its folder does not exist"),
         (at("file/x"), "its folder is a file"),
         (at("dangling"), "it is a symbolic link that leads nowhere"),
-        (at("loop"), "its symbolic links lead in a circle"),
-        ("/dev/null".into(), "it is no regular file"),
+        (at("loop"), "its symbolic links form a loop"),
+        ("/dev/null".into(), "it is not a regular file"),
     ] {
         let error = create(&path, NEVER).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot write {}: {problem}", path.display()));
