@@ -120,7 +120,7 @@ fn a_job_link_to_another_origin_sends_no_credential() {
             .unwrap();
         let errors = stderr(&output);
         assert_eq!(output.status.code(), Some(5), "{link}: {errors}");
-        assert!(errors.contains("origin"), "{link}: {errors}");
+        assert!(errors.contains("a link to another server"), "{link}: {errors}");
         assert_eq!(stdout(&output), "", "{link}");
         assert!(
             !server.seen().iter().any(|request| request.contains("/jobs/")),

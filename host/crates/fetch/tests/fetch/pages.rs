@@ -152,7 +152,7 @@ async fn a_total_that_is_too_small_loses_no_record_and_is_said_once() {
             assert_eq!(found.unwrap(), lines(0..25), "{total}");
             assert_eq!(heard.len(), 1, "{heard:?}");
             assert!(
-                heard[0].contains(&format!("has {total} records, and it has 25")),
+                heard[0].contains(&format!("has {total} records, but it has 25")),
                 "{heard:?}"
             );
         }
@@ -479,7 +479,7 @@ async fn a_list_that_has_a_record_twice_is_whole_where_a_second_reading_brings_t
         let server = Server::start(move |seen, _| honest(&ids, seen)).await;
         let (found, heard) = warnings(&server, scim(10)).await;
         assert_eq!(found.unwrap(), lines(distinct.clone()), "{told}");
-        let said = format!("has {told} records, and it has {}", distinct.len());
+        let said = format!("has {told} records, but it has {}", distinct.len());
         assert!(heard.len() == 1 && heard[0].contains(&said), "{heard:?}");
     }
     // Another answer the second time is no proof.
