@@ -455,6 +455,13 @@ fn a_renamed_connection_goes_on_with_the_same_ids() {
     assert_eq!(once(&receiver), expected, "each once, under the ids of before");
     let listed = stdout(&host(&desk, &["ledger", "list", "--json"]));
     assert!(listed.contains("\"prod\"") && !listed.contains("\"epm\""), "{listed}");
+    // Under its own name it is held by nobody but the command itself.
+    let again = host(
+        &desk,
+        &["ledger", "rename", "user-login", "--connection", "prod", "--to", "prod"],
+    );
+    assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
+    assert!(stderr(&again).contains("has that name already"), "{}", stderr(&again));
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn check_looks_at_an_environment_without_making_a_job() {
     assert!(
         facts
             .iter()
-            .any(|fact| fact.starts_with("retention: at least 119 days of sign-ins, 1000 of them on 20")),
+            .any(|fact| fact.starts_with("retention: sign-ins reach back at least 119 days: 1000 on 20")),
         "{facts:?}"
     );
     assert!(

@@ -470,6 +470,19 @@ fn a_row_whose_events_no_route_takes_stays() {
 }
 
 #[test]
+fn a_replay_to_a_sink_that_nobody_configured_is_refused_before_anything_is_read() {
+    let desk = desk();
+    desk.write("host.toml", "[sinks.siem]\nkind = \"stdout\"\n");
+    let output = host(&desk, &["rejected", "replay", "--sink", "siem", "--sink", "simm"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("there is no sink \"simm\""),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn a_replay_to_other_sinks_than_the_stream_s_takes_no_row_away_from_them() {
     let scene = Scene::new("some", "");
     scene.run(&DAY, 0);

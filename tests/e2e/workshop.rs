@@ -118,7 +118,7 @@ fn a_new_rust_sink_is_built_tested_run_and_changed_as_typed() {
     assert_exit(&ran(host(&desk, "hello", &["plugin", "test"])), 0);
     let none = ran(host(&desk, "hello", &["plugin", "test", "--case", "none"]));
     assert_exit(&none, 2);
-    assert!(stderr(&none).contains("there are two-events"), "{}", stderr(&none));
+    assert!(stderr(&none).contains("the cases are: two-events"), "{}", stderr(&none));
 }
 
 #[test]

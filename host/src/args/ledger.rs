@@ -18,12 +18,12 @@ const SHOW: &str = "Example:
 Fields (all times UTC, all periods half open):
   watermark  everything before is committed, or lost
   covered    the periods that were committed
-  lost       periods that the server no longer had when they were to be asked for
-  gaps       what is not covered between the first and the last period known, lost ones included
-  windows    periods begun and not committed: their state, and that of each fetch; the next run takes them up
-  dead       the last 20 windows that were given up, with the reason; their periods are asked for again
-  recent     days that may be asked for again, and how many ids are kept so that no row is delivered twice
-  sinks      for each window, how many events and batches a sink has answered for";
+  lost       periods that the server no longer had when they were asked for
+  gaps       what is not covered between the first and the last period known
+  windows    periods begun and not committed; the next run takes them up
+  dead       the last 20 windows given up, and why; asked for again
+  recent     days that may be asked for again, and how many ids of each are kept
+  sinks      events and batches that a sink has answered for, of each window";
 
 /// Which ledger is meant.
 #[derive(Debug, Clone, Args)]
@@ -151,8 +151,8 @@ pub enum LedgerCommand {
   host gaps user-login --from 2026-01-01 --json
   host gaps --exit-code || mail -s 'evidence is missing' me
 
-From the ledger alone: no server is asked. Without --from, from the first period that was ever asked for; without --to, to
-the last. `lost` means that the server no longer has the period; what is `missing` can still be had with `host backfill`. In
+From the ledger alone: no server is asked. Without --from, from the first period that was ever asked for; without --to, to \
+the last. `lost` means that the server no longer has the period; what is `missing` can still be had with `host backfill`. In \
 JSON these are \"lost\" and \"open\".")]
 pub struct GapsArgs {
     /// The report's name [default: all].

@@ -22,16 +22,15 @@ pub(super) const RUN: &str = "Examples:
   HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
     --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
 
-Without --from or --since, a run with a ledger collects what is due since the last run; one without a ledger, and
+Without --from or --since, a run with a ledger collects what is due since the last run; one without a ledger, and \
 `host plan`, collects today.
 
 Exit codes:
-  0 done      1 internal error   2 usage           3 refused
-  4 unavailable                  5 remote failed   6 plugin failed
-  7 delivery failed              8 delivered, but not all is well: dead letters, a period newly known
-                                   to be lost, rejected rows that could not be kept, or rows
-                                   rejected under --strict
-  9 busy: another run of the same stream is active, and this one did nothing
+  0 done         1 internal error   2 usage            3 refused
+  4 unavailable  5 remote failed    6 plugin failed    7 delivery failed
+  8 delivered, but not all is well: dead letters, a period newly known to be
+    lost, rejected rows that could not be kept, or rows rejected by --strict
+  9 busy: another run of the same stream is active; this one did nothing
   130 interrupted, 143 terminated";
 
 /// What stands below the options of `host backfill`.
@@ -39,8 +38,8 @@ pub(super) const BACKFILL: &str = "Examples:
   host backfill user-login --from 2026-01-01 --to 2026-03-31 --sink siem
   host backfill audit-events --from 2026-01-01 --to 2026-03-31 --window 7d --sink siem
 
-Several windows are fetched at once and delivered one after another (--windows-ahead). Stopped or killed, the same command
-continues with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A
+Several windows are fetched at once and delivered one after another (--windows-ahead). Stopped or killed, the same command \
+continues with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A \
 file gets its name, and its windows are committed, when the whole backfill is done.";
 
 /// Which report, of which period, with which parameters.

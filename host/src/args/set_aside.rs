@@ -57,8 +57,8 @@ pub enum DeadLetterCommand {
     #[command(
         after_help = "Examples:\n  host dead-letter replay\n  host dead-letter replay --sink siem\n  host dead-letter replay 17 18\n  \
                       host dead-letter replay --sink siem --any-destination\n\n\
-                      A letter is delivered where it was meant to go: one whose sink led to another URL, address or path than today's sink\n\
-                      of that name stays (exit 8; 2 where there is no other). --any-destination delivers it to today's sink, for a receiver\n\
+                      A letter is delivered where it was meant to go: one whose sink led to another URL, address or path than today's sink \
+                      of that name stays (exit 8; 2 where there is no other). --any-destination delivers it to today's sink, for a receiver \
                       that has moved."
     )]
     Replay {
@@ -119,7 +119,7 @@ pub enum RejectedCommand {
         /// One JSON object a line, all of them.
         #[arg(long)]
         json: bool,
-        /// Exit with 8 where there is any.
+        /// Exit with 8 where there are any.
         #[arg(long)]
         exit_code: bool,
     },
@@ -136,10 +136,10 @@ pub enum RejectedCommand {
     /// (exit 8), also those whose events match no route.
     #[command(
         after_help = "Examples:\n  host rejected replay\n  host rejected replay --report user-login --sink siem\n  host rejected replay 17 18\n\n\
-                      Each row is read by itself, behind its document's header, and where that does not do, together with all rows of its\n\
-                      document that are kept. An event gets the id that the run which rejected the row would have given it, so a receiver\n\
+                      Each row is read by itself, behind its document's header, and where that does not do, together with all rows of its \
+                      document that are kept. An event gets the id that the run which rejected the row would have given it, so a receiver \
                       that knows ids has it once.\n\n\
-                      With --sink, rows are kept unless you name every sink that their stream is collected for. Rows from a server\n\
+                      With --sink, rows are kept unless you name every sink that their stream is collected for. Rows from a server \
                       that no connection of the configuration leads to are kept, too (exit 8; 2 where there are no others)."
     )]
     Replay {

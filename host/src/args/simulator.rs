@@ -16,7 +16,7 @@ use super::rendering::RenderingArgs;
   host demo | jq -r .user.name | sort | uniq -c
   host demo --slow        # kill it, and run it again
 
-With --slow, events go to files, and stdout shows what these hold once every report is done: events, those that are there
+With --slow, events go to files, and stdout shows what these hold once every report is done: events, those that are there \
 twice, and the jobs that the server was asked for. The simulator is a process of its own for 15 minutes at most.")]
 pub struct DemoArgs {
     /// Let jobs take ten seconds and save progress: after any kill, the same command continues.

@@ -320,6 +320,8 @@ async fn replay(
     let failed_again = match kept {
         0 => String::new(),
         _ if is_error => String::new(),
+        // They may not have been tried: no sink of that name, no way to open it.
+        kept if failed.is_some() => format!(", {kept} kept"),
         kept => format!(
             ", {kept} failed again and {} kept",
             if kept == 1 { "is" } else { "are" }

@@ -52,7 +52,9 @@ impl WindowError {
     /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
-            WindowError::Bound { .. } => Some("for example --from 2026-11-01 --to 2026-11-07, or --since 7d".into()),
+            WindowError::Bound { .. } => {
+                Some("for example 2026-11-01, or 2026-11-01T12:00:00Z; --since takes a length such as 7d".into())
+            }
             WindowError::Empty { .. } => Some("--from must lie before --to and before now".into()),
             WindowError::Future { .. } => Some("--from must lie before now".into()),
             WindowError::OutOfRange => Some("periods lie between the years 1 and 9999".into()),

@@ -399,9 +399,9 @@ mod tests {
     #[test]
     fn a_grant_that_cannot_be_meant_is_refused_with_the_reason() {
         for (text, why) in [
-            ("", "no space"),
-            ("POST", "no space"),
-            ("/a", "no space"),
+            ("", "one space must"),
+            ("POST", "one space must"),
+            ("/a", "one space must"),
             ("post /a", "the method is one of"),
             ("HEAD /a", "the method is one of"),
             (" /a", "the method is one of"),

@@ -48,7 +48,7 @@ pub fn test(
         if folders.is_empty() {
             let hint = match known.is_empty() {
                 true => "a case is a folder below tests/ that holds an input.*".to_owned(),
-                false => format!("there are {}", known.join(", ")),
+                false => format!("the cases are: {}", known.join(", ")),
             };
             return Err(WorkshopError::project(format!("there is no case {wanted:?}"), hint));
         }

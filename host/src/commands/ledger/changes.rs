@@ -124,10 +124,11 @@ pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
         );
     }
     let new = Stream::new(&args.to, &old.report, &old.parameters);
-    let (_old, _new) = (claimed(&ledger, &old).await?, claimed(&ledger, &new).await?);
+    // Nobody can claim a stream twice.
     if new == old {
         return Err(CliError::usage(format!("{old} has that name already")));
     }
+    let (_old, _new) = (claimed(&ledger, &old).await?, claimed(&ledger, &new).await?);
     if ledger.load(&new.key()).await?.is_some() {
         return Err(CliError::usage(format!("{new} is in the ledger already"))
             .hint(format!("host ledger reset {} forgets it", new.arguments())));

@@ -292,8 +292,9 @@ impl RejectedReplay {
 }
 
 /// Refuses a configuration that does not say where events go, where nothing else does.
-pub fn check_destination(config: &Config, sinks: &[String]) -> Result<(), CliError> {
-    match sinks.is_empty() && config.routes.is_empty() {
+pub fn check_destination(config: &Config, names: &[String]) -> Result<(), CliError> {
+    sinks::check_names(config, names)?;
+    match names.is_empty() && config.routes.is_empty() {
         true => Err(CliError::usage("no route says where the events go")
             .hint("name a sink with --sink, or add [[routes]] to host.toml")
             .read_from(config)),

@@ -72,7 +72,7 @@ pub(super) async fn of_epm(remote: &Remote, today: Date, seen: [&Answer; 2]) -> 
     let retention = match &old {
         Some((day, Ok(answer))) => match sign_ins(answer).len() {
             0 => format!("{days} days can be asked for, but there are no sign-ins on {day}"),
-            some => format!("at least {days} days of sign-ins, {some} of them on {day}"),
+            some => format!("sign-ins reach back at least {days} days: {some} on {day}"),
         },
         Some((day, Err(why))) => unknown(&format!("asked for {day}, {}", remote.presentable(why, 2 * SHOWN))),
         None => unknown("there is no such day"),

@@ -13,7 +13,7 @@ use remote::Remote;
 use run::RunSink;
 use sink::dead_letters::{DeadLetterEntry, DeadLetters};
 use sink::kinds::BuildContext;
-use sink::{DeadLetterContext, Delivery, Guarantee, Sink};
+use sink::{DeadLetterContext, Delivery, Guarantee, Sink, SinkSpec};
 
 /// Builds a sink of the configuration. What has to be changed there is said with the file's name.
 pub(super) fn configured(
@@ -87,6 +87,16 @@ pub fn reopen(
             provenance: Arc::clone(provenance),
         },
     ))
+}
+
+/// Checks that each sink named with `--sink` is one, as far as the configuration can say.
+pub fn check_names(config: &Config, names: &[String]) -> Result<(), SetupError> {
+    for text in names {
+        if let SinkSpec::Named(name) = text.parse()? {
+            named(config, &name)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn named<'a>(config: &'a Config, name: &str) -> Result<&'a SinkEntry, SetupError> {

@@ -10,5 +10,5 @@ mod program;
 #[cfg(test)]
 mod tests;
 
-pub use configured::{about, admit, check, destination, open_alone, probe, remarks, reopen};
+pub use configured::{about, admit, check, check_names, destination, open_alone, probe, remarks, reopen};
 pub use open::{OpenedSinks, Presentation, SinkChoice, open, remains};

@@ -300,7 +300,7 @@ impl Delivery {
                     });
                 }
                 if !was_down {
-                    let tried = counted(attempts.count, "attempt", "attempts");
+                    let tried = counted(attempts.count, "delivery", "deliveries");
                     tracing::warn!(
                         sink = %self.sink.name(),
                         attempts = attempts.count,

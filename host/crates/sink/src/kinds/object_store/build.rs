@@ -199,7 +199,7 @@ mod tests {
                 "`profile`",
             ),
             ("url = \"s3://audit\"\nmode = \"0600\"", "is for a folder"),
-            ("url = \"gs://audit\"", "none of s3://"),
+            ("url = \"gs://audit\"", "must be s3://"),
             ("url = \"archive\"\nformat = \"table\"", "for people"),
             (
                 "url = \"s3://au_dit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nregion = \"x.y\"",
