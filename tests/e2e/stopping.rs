@@ -341,7 +341,7 @@ fn a_token_that_is_being_exchanged_when_a_signal_comes_is_kept() {
                 until("press Ctrl-C again");
             }
         }
-        until("waiting up to");
+        until("Exchanging a single-use token");
         release.send(()).unwrap();
         let code = if signals.contains(&"-INT") { 130 } else { 143 };
         assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments:?}");
