@@ -203,7 +203,7 @@ mod tests {
             ("url = \"archive\"\nformat = \"table\"", "for people"),
             (
                 "url = \"s3://au_dit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nregion = \"x.y\"",
-                "no region",
+                "is not a region",
             ),
             (
                 "url = \"s3://audit/x\"\naccess-key-id = \"i\"\nsecret-access-key = { env = \"X\" }\nendpoint = \"http://s3.example.com\"",
