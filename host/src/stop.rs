@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -38,6 +38,17 @@ const FILE_SIZE: i32 = 25;
 
 /// The work before the process ends at once, knowing how it exits.
 type Last = Box<dyn FnOnce(Exit) + Send>;
+
+/// Set where a signal ends the process at once.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Leaves the end of the process to the signal that is ending it. What it waits for may be just what the command waited for,
+/// and which of the two goes on first must not decide how the process exits.
+pub fn yield_to_signal() {
+    while ENDING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
 
 /// Cancelled by the first signal; a second one ends the process at once.
 #[derive(Clone)]
@@ -182,6 +193,7 @@ impl Shutdown {
     }
 
     fn end(&self, exit: Exit, talk: &OutputOptions) -> ! {
+        ENDING.store(true, Ordering::SeqCst);
         redeemed(talk);
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(last) = last {

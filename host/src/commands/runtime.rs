@@ -26,6 +26,7 @@ pub fn block_on(talk: &OutputOptions, work: impl Future<Output = Result<(), CliE
         stop::outlive_file_size_limit();
         work.await
     });
+    stop::yield_to_signal();
     stop::redeemed(talk);
     // A thread that waits for the terminal or a full pipe must not hold the process back.
     runtime.shutdown_background();
