@@ -19,7 +19,9 @@ use clap::{Parser, Subcommand};
 pub use configuration::{CheckArgs, ConfigCommand, ConfigFile, LoginArgs};
 pub use ledger::{GapsArgs, LedgerCommand, LedgerFile, RenameArgs, ResetArgs, RewindArgs, StreamArgs};
 pub use output::{Color, LogFormat, OutputOptions, When};
-pub use plugin::{BuildArgs, CheckPluginArgs, Lang, NewArgs, PluginCommand, TestArgs};
+pub use plugin::PluginCommand;
+#[cfg(feature = "workshop")]
+pub use plugin::{BuildArgs, CheckPluginArgs, Lang, NewArgs, TestArgs};
 pub use run::{BackfillArgs, PlanArgs, PlanFormat, ReportArgs, RunArgs};
 pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
 pub use simulator::{DemoArgs, SimulateArgs};
