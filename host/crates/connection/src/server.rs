@@ -13,7 +13,7 @@ use remote::{Auth, Proxy, Remote, Settings};
 pub struct ConfiguredServer<'a> {
     /// Whose server it is.
     pub owner: Owner<'a>,
-    /// How it is reached.
+    /// The keys by which the server is reached.
     pub connection: &'a Connection,
     /// The file that says so.
     pub file: &'a ConfigSource,

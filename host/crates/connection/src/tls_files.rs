@@ -14,7 +14,7 @@ use remote::{CaFile, ClientCertificate, client_tls};
 pub struct TlsFiles<'a> {
     /// Whose keys they are.
     pub owner: Owner<'a>,
-    /// Where the keys stand; paths start from its folder.
+    /// The file that has the keys; paths start from its folder.
     pub file: &'a ConfigSource,
     /// PEM file of authorities to trust instead of the system's.
     pub ca_file: Option<&'a Path>,
@@ -46,7 +46,7 @@ impl<'a> TlsFiles<'a> {
     ///
     /// # Errors
     ///
-    /// Where the two keys about them do not go together.
+    /// An error where the two keys about authorities do not go together.
     pub fn authorities(&self) -> Result<Option<CaFile>, SetupError> {
         match (self.ca_file, self.system_authorities) {
             (None, true) => Err(
@@ -64,7 +64,7 @@ impl<'a> TlsFiles<'a> {
     ///
     /// # Errors
     ///
-    /// Where there is only one of the two.
+    /// An error where there is only one of certificate and key.
     pub fn certificate(&self) -> Result<Option<ClientCertificate>, SetupError> {
         match (self.client_certificate, self.client_key) {
             (Some(certificate), Some(key)) => Ok(Some(ClientCertificate {
@@ -93,7 +93,7 @@ impl<'a> TlsFiles<'a> {
     ///
     /// # Errors
     ///
-    /// Where that is not so, or others may read the key.
+    /// An error where one of them is missing or alone, or others may read the key.
     pub fn check(&self) -> Result<(), SetupError> {
         let owner = self.owner;
         let certificate = self.certificate()?;

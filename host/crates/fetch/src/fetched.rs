@@ -15,13 +15,13 @@ pub struct Fetched {
     pub extension: Option<String>,
     /// The id of the job that wrote it.
     pub job: Option<String>,
-    /// How often the job was asked for its status.
+    /// Requests for the status of the job.
     pub polls: u64,
-    /// How many records the document holds, where the host took them out of an envelope.
+    /// Records that the document holds, where the host took them out of an envelope.
     pub records: Option<u64>,
-    /// How many of these the host had to mend.
+    /// Records that the host had to mend.
     pub mended: u64,
-    /// How many are not valid JSON, and could not be mended.
+    /// Records that are not valid JSON, and could not be mended.
     pub broken: u64,
     /// The file that may be removed from the server once the events are delivered.
     pub cleanup: Option<Cleanup>,

@@ -40,7 +40,7 @@ pub struct InFlight {
     pub delivering: bool,
 }
 
-/// How far one fetch of a window is.
+/// The progress of one fetch of a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum FetchState {
@@ -57,7 +57,7 @@ pub enum FetchState {
     Waiting {
         /// Where its status can be asked.
         link: String,
-        /// How often it was asked.
+        /// Requests for the status of the job so far.
         polls: u64,
         /// When it is asked next.
         next: Timestamp,
@@ -66,7 +66,7 @@ pub enum FetchState {
     Ready {
         /// The job's id.
         job: Option<String>,
-        /// How often it was asked.
+        /// Requests for the status of the job so far.
         polls: u64,
         /// The files that its last answer named.
         files: Vec<String>,
@@ -107,10 +107,10 @@ pub struct Kept {
     /// The server's clock when it was asked, where the answers told it.
     #[serde(default)]
     pub served: Option<Timestamp>,
-    /// How many of its records had to be mended.
+    /// Records of the document that had to be mended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub mended: u64,
-    /// How many of its records are not valid JSON, and could not be mended.
+    /// Records of the document that are not valid JSON, and could not be mended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub broken: u64,
 }

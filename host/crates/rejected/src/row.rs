@@ -10,9 +10,9 @@ use super::origin::{PluginIdentity, RowOrigin, SourceDocument};
 pub struct NewRow {
     /// Where it starts: line or record number, from 1.
     pub line: u64,
-    /// How many rows of the same bytes its window had before.
+    /// Rows of the same bytes that its window had before.
     pub before: u64,
-    /// Why it is no event.
+    /// The reason why the row is not an event.
     pub reason: String,
     /// The bytes, without the end of the line.
     pub raw: Vec<u8>,
@@ -44,13 +44,13 @@ pub struct RejectedEntry {
     pub parameters: Vec<(String, String)>,
     /// Where it stands in the document: line or record number, from 1.
     pub line: u64,
-    /// Why it is no event, as the plugin said last.
+    /// The reason why the row is not an event, as the plugin said last.
     pub reason: String,
     /// When it was rejected first.
     pub rejected_at: Timestamp,
-    /// How often: once, and once more for each vain replay.
+    /// Times that the row was kept: once, and once more for each vain replay.
     pub times_rejected: u32,
-    /// How many bytes are kept.
+    /// The bytes that the kept rows take.
     pub bytes: u64,
     /// True if these are all of the row; a longer one was cut.
     pub whole: bool,
@@ -82,7 +82,7 @@ pub struct RejectedRow {
     pub origin: RowOrigin,
     /// The number of its document: rows with the same one are of the same.
     pub document: i64,
-    /// How many rows of the same bytes its window had before.
+    /// Rows of the same bytes that its window had before.
     pub before: u64,
     /// The preamble: the lines before the first row of its document, with their ends.
     pub preamble: Vec<u8>,

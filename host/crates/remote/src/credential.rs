@@ -11,7 +11,7 @@ use super::error::RemoteError;
 pub(super) struct Credential {
     pub(super) name: HeaderName,
     pub(super) value: HeaderValue,
-    /// Which token of a connection it is, counted from 1; none for what cannot be renewed.
+    /// The number of the token among those of its connection, counted from 1; none for what cannot be renewed.
     pub(super) generation: Option<u64>,
 }
 

@@ -30,11 +30,11 @@ pub(super) struct Network {
     secure: bool,
 }
 
-/// How long a connection without a request is kept. Firewalls and balancers forget connections without a word, the
+/// The time that a connection without a request is kept. Firewalls and balancers forget connections without a word, the
 /// impatient ones after a minute.
 const KEPT: Duration = Duration::from_secs(15);
 
-/// How often a silent connection is proven while a request waits for its answer: so that whoever stands between does not
+/// The interval in which a silent connection is proven while a request waits for its answer: so that whoever stands between does not
 /// forget it, and its end is noticed.
 const PROVEN: Duration = Duration::from_secs(15);
 

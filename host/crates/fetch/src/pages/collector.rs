@@ -51,7 +51,7 @@ pub(super) struct Taken {
 pub(crate) struct CollectedPages {
     /// One JSON text a line.
     pub(crate) lines: Spooled,
-    /// How many.
+    /// The number of records.
     pub(crate) tally: RecordTally,
 }
 

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::key::SigningKey;
 
-/// How to obtain tokens.
+/// A grant by which tokens are obtained.
 #[derive(Debug, Clone)]
 pub struct OAuth2 {
     /// Where tokens are issued. None: `/oauth2/v1/token` on the connection's own origin.
@@ -16,7 +16,7 @@ pub struct OAuth2 {
     pub device_url: Option<Url>,
     /// The client's id.
     pub client_id: String,
-    /// How the client proves itself.
+    /// The client's proof of who it is.
     pub client: ClientAuth,
     /// The grant that tokens are issued for.
     pub grant: GrantType,
@@ -24,7 +24,7 @@ pub struct OAuth2 {
     pub scope: Option<String>,
 }
 
-/// How the client proves itself to the token endpoint.
+/// The client's proof of who it is to the token endpoint.
 #[derive(Debug, Clone)]
 pub enum ClientAuth {
     /// Not at all: a public client.

@@ -3,7 +3,7 @@
 use crate::RunError;
 use base::counted::counted;
 
-/// How many rejected rows were kept and lost.
+/// Counts of rejected rows that were kept and lost.
 #[derive(Debug, Default)]
 pub(crate) struct Fate {
     /// Rows that are kept.

@@ -10,7 +10,7 @@ use rejected::RejectedRows;
 pub struct Rejects {
     /// The place where rows are kept; none where the run keeps nothing on purpose.
     pub store: Option<Arc<RejectedRows>>,
-    /// How much of a document may be rejected.
+    /// The share of a document that may be rejected.
     pub most: MaxRejected,
     /// The URL that the rows are collected from.
     pub source: Option<String>,

@@ -18,17 +18,17 @@ impl Condition {
         })
     }
 
-    /// As of a condition.
+    /// Never called: no condition can be made.
     pub fn holds(&mut self, _: &Event, _: &Provenance) -> bool {
         match *self {}
     }
 
-    /// As of a condition.
+    /// Never called: no condition can be made.
     pub fn reachable(&self, _: &Possible<'_>) -> bool {
         match *self {}
     }
 
-    /// As of a condition.
+    /// Never called: no condition can be made.
     pub fn comparisons(&self) -> Vec<Comparison> {
         match *self {}
     }

@@ -16,7 +16,7 @@ pub struct Comparison {
 /// Combinations beyond which nothing is said.
 const MOST: usize = 1 << 14;
 
-/// What the members of events can be. One that is not named can be any text.
+/// The values that members of events can have. One that is not named can be any text.
 #[derive(Debug, Clone, Default)]
 pub struct Possible<'a> {
     /// Members, and the texts that they can be.
@@ -37,12 +37,12 @@ pub(super) struct Assignment<'a> {
 }
 
 impl Possible<'_> {
-    /// Whether there is any such event.
+    /// Says whether there is any such event.
     pub fn is_any(&self) -> bool {
         self.is_any_where(&[], |_| true)
     }
 
-    /// Whether there is any such event for which `holds`. It is asked about every combination of the texts that members are
+    /// Says whether `holds` for any such event. It is asked about every combination of the texts that members are
     /// `compared` with, and one other text each.
     pub(super) fn is_any_where(&self, compared: &[Comparison], holds: impl Fn(&Assignment<'_>) -> bool) -> bool {
         // Every member that it compares, with what it can be.

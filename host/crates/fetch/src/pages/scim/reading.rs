@@ -33,7 +33,7 @@ pub(super) struct Reading<'a> {
     pub(super) total: u64,
     /// Page requests so far.
     pub(super) asked: u64,
-    /// Where the list was first seen to have changed.
+    /// The first position at which the list was seen to have changed.
     pub(super) trouble: Option<u64>,
     /// Keeps what was read, for another process.
     pub(super) bookmark: Option<Bookmark>,
@@ -137,7 +137,7 @@ impl<'a> Reading<'a> {
         Ok(self.request.clone().with_body(body.to_string()))
     }
 
-    /// How many page requests the list may take.
+    /// The most page requests for the list.
     pub(super) fn allowance(&self) -> u64 {
         self.total
             .div_ceil(self.size.max(1))
