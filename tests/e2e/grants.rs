@@ -39,7 +39,8 @@ fn error_of(output: &Output) -> serde_json::Value {
     lines.find(|line| line["level"] == "error").unwrap_or_default()
 }
 
-const RUN: [&str; 5] = ["run", "mine", "--ledger", "none", "--sink=stdout"];
+/// Of a week: of today so far there may be nothing yet.
+const RUN: [&str; 6] = ["run", "mine", "--since=7d", "--ledger", "none", "--sink=stdout"];
 
 #[test]
 fn a_plugin_that_was_granted_nothing_gets_get_alone_and_nothing_is_sent() {

@@ -227,7 +227,7 @@ fn a_sink_whose_name_leads_to_an_address_that_it_may_not_reach_is_refused_before
     // What nobody can resolve now may come back: it is down, and costs no event.
     let later = "[sinks.it]\nkind = \"http\"\nwhen-down = \"wait\"\nendpoint = { url = \"https://nowhere.invalid\", retry = { attempts = 1 } }\n";
     desk.write("host.toml", configuration(&server, &format!("{later}{QUICK}\n")));
-    let output = host(&desk, &["run", "user-login", "--sink", "it"]);
+    let output = host(&desk, &["run", "user-login", "--since", "7d", "--sink", "it"]);
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
     assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters"));
 }
