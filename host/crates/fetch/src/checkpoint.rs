@@ -44,9 +44,9 @@ pub trait FetchCheckpoint: Send + Sync {
     /// The fetch is so far. Between this and the next point, it may end at any instant.
     async fn reached(&self, point: FetchStage) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-    /// Where what was read of a list is kept while it is read: the path of the document that it is to become. None where
-    /// nothing is kept.
-    fn place_for_pages(&self) -> Option<PathBuf> {
+    /// The path of the document that the fetch is to become; what was read of a list is kept beside it. None where nothing is
+    /// kept.
+    fn document_place(&self) -> Option<PathBuf> {
         None
     }
 

@@ -82,17 +82,19 @@ impl Fetcher {
         from: FetchStage,
         checkpoint: &dyn FetchCheckpoint,
     ) -> Result<Fetched, FetchError> {
+        // A document that is kept is known by its digest.
+        let spool = self.spool.hashing(checkpoint.document_place().is_some());
         match fetch {
-            sandbox::Fetch::Call(call) => Box::pin(self.call(call)).await,
-            sandbox::Fetch::Job(job) => self.job(job, from, checkpoint).await,
-            sandbox::Fetch::Pages(pages) => Box::pin(self.pages(pages, checkpoint)).await,
+            sandbox::Fetch::Call(call) => Box::pin(self.call(call, &spool)).await,
+            sandbox::Fetch::Job(job) => self.job(job, from, checkpoint, &spool).await,
+            sandbox::Fetch::Pages(pages) => Box::pin(self.pages(pages, checkpoint, &spool)).await,
         }
     }
 
     /// Goes on with a job that an earlier run submitted: `link` is what [`FetchProgress::submitted`] was told.
     pub async fn adopt(&self, job: &sandbox::Job, link: &str) -> Result<Fetched, FetchError> {
         let link = link.to_owned();
-        self.job(job, FetchStage::Submitted { link }, &()).await
+        self.job(job, FetchStage::Submitted { link }, &(), &self.spool).await
     }
 
     /// Removes what a fetch left on the server. That it is still there is worth a warning, not a failed run.
@@ -108,15 +110,15 @@ impl Fetcher {
         }
     }
 
-    async fn call(&self, call: &sandbox::Call) -> Result<Fetched, FetchError> {
+    async fn call(&self, call: &sandbox::Call, spool: &Spool) -> Result<Fetched, FetchError> {
         let request = build_request(&self.remote, &call.request)?.limit(self.limits.document_bytes);
         let restarts = self.limits.restarts;
-        let mut document = receive(&self.remote, &request, &self.spool, restarts, &*self.progress)
+        let mut document = receive(&self.remote, &request, spool, restarts, &*self.progress)
             .await?
             .file;
         let mut tally = None;
         if let Some(member) = call.records.clone() {
-            let (remote, spool, limit) = (self.remote.clone(), self.spool.clone(), self.limits.record_bytes);
+            let (remote, spool, limit) = (self.remote.clone(), spool.clone(), self.limits.record_bytes);
             let records = blocking(move || split(&remote, &document, &member, limit, &spool)).await?;
             document = records.lines;
             tally = Some(records.tally);
@@ -129,11 +131,16 @@ impl Fetcher {
         Ok(self.listed(document, tally))
     }
 
-    async fn pages(&self, pages: &sandbox::Pages, checkpoint: &dyn FetchCheckpoint) -> Result<Fetched, FetchError> {
+    async fn pages(
+        &self,
+        pages: &sandbox::Pages,
+        checkpoint: &dyn FetchCheckpoint,
+        spool: &Spool,
+    ) -> Result<Fetched, FetchError> {
         let collected = pages::run(
             &self.remote,
             pages,
-            &self.spool,
+            spool,
             &self.limits,
             &self.turns,
             &*self.progress,
@@ -173,6 +180,7 @@ impl Fetcher {
         job: &sandbox::Job,
         from: FetchStage,
         checkpoint: &dyn FetchCheckpoint,
+        spool: &Spool,
     ) -> Result<Fetched, FetchError> {
         let run = RunningJob {
             remote: &self.remote,
@@ -198,14 +206,14 @@ impl Fetcher {
                 envelope: Envelope::done(),
             },
         };
-        Box::pin(self.collect(job, finished)).await
+        Box::pin(self.collect(job, finished, spool)).await
     }
 
     /// Downloads what a finished job wrote, and opens it where it is an archive.
-    async fn collect(&self, job: &sandbox::Job, finished: Finished) -> Result<Fetched, FetchError> {
+    async fn collect(&self, job: &sandbox::Job, finished: Finished, spool: &Spool) -> Result<Fetched, FetchError> {
         let download = Download {
             remote: &self.remote,
-            spool: &self.spool,
+            spool,
             limits: &self.limits,
             progress: &*self.progress,
             pacer: &self.pacer,
@@ -219,7 +227,7 @@ impl Fetcher {
         ) {
             (Err(FetchError::NoFile { .. }), Some(words)) => {
                 self.say_nothing(words);
-                let document = Spooled::new(self.spool.create()?)?;
+                let document = Spooled::new(spool.create()?)?;
                 return Ok(Fetched {
                     job: finished.id,
                     polls: finished.polls,
@@ -233,9 +241,9 @@ impl Fetcher {
         let (mut document, mut empty) = (downloaded.file, downloaded.empty);
         let mut file_name = downloaded.name.clone();
         if archive::is_archive(&document.head(4)?) {
-            let (spool, limits, shown) = (self.spool.clone(), self.limits.archive, shown.clone());
+            let (within, limits, shown) = (spool.clone(), self.limits.archive, shown.clone());
             let opened = blocking(move || {
-                archive::open(&document, &limits, &spool).map_err(|source| match source {
+                archive::open(&document, &limits, &within).map_err(|source| match source {
                     ArchiveError::Spool(error) => FetchError::Spool(error),
                     source => FetchError::Archive { file: shown, source },
                 })
@@ -243,7 +251,7 @@ impl Fetcher {
             .await?;
             (document, file_name) = match opened {
                 Some(inside) => inside,
-                None => (Spooled::new(self.spool.create()?)?, file_name),
+                None => (Spooled::new(spool.create()?)?, file_name),
             };
             empty = document.len() == 0;
         }
@@ -254,7 +262,7 @@ impl Fetcher {
         };
         if let Some(words) = words {
             self.say_nothing(&self.remote.presentable(&words, 300));
-            document = Spooled::new(self.spool.create()?)?;
+            document = Spooled::new(spool.create()?)?;
         }
         if empty {
             self.progress.warned(&format!(

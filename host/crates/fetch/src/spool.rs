@@ -20,6 +20,8 @@ const PARTIAL: &str = ".partial";
 pub(super) struct Spool {
     folder: PathBuf,
     room: Arc<SpoolRoom>,
+    /// True where the digest of each file is taken while it is written: documents that nobody keeps need none.
+    hashes: bool,
 }
 
 impl Spool {
@@ -30,7 +32,13 @@ impl Spool {
                 used: AtomicU64::new(0),
                 most: u64::MAX,
             }),
+            hashes: false,
         }
+    }
+
+    /// The same spool, whose files have a digest when they are written, or have none.
+    pub(super) fn hashing(&self, hashes: bool) -> Spool {
+        Spool { hashes, ..self.clone() }
     }
 
     /// The same with no more than so many bytes in all its files.
@@ -61,7 +69,7 @@ impl Spool {
         Ok(SpoolFile {
             file,
             charge,
-            hash: Sha256::new(),
+            hash: self.hashes.then(Sha256::new),
         })
     }
 }
@@ -114,13 +122,13 @@ impl Drop for Charge {
 pub(super) struct SpoolFile {
     file: File,
     charge: Charge,
-    /// Of what is written so far.
-    hash: Sha256,
+    /// Of what is written so far, where it is taken.
+    hash: Option<Sha256>,
 }
 
 impl SpoolFile {
     /// Whoever writes to the file itself pays for it, and takes the digest.
-    pub(super) fn into_parts(self) -> (File, Charge, Sha256) {
+    pub(super) fn into_parts(self) -> (File, Charge, Option<Sha256>) {
         (self.file, self.charge, self.hash)
     }
 
@@ -134,7 +142,9 @@ impl Write for SpoolFile {
         self.charge.add(bytes.len())?;
         // What is not written now is paid for again.
         self.file.write_all(bytes)?;
-        self.hash.update(bytes);
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
         Ok(bytes.len())
     }
 
@@ -160,14 +170,14 @@ impl Spooled {
         Spooled::of(file.file, file.charge, file.hash)
     }
 
-    /// Takes a file that was written completely, what was paid for it, and the hash of all of it.
-    pub(super) fn of(mut file: File, charge: Charge, hash: Sha256) -> io::Result<Spooled> {
+    /// Takes a file that was written completely, what was paid for it, and the hash of all of it, where there is one.
+    pub(super) fn of(mut file: File, charge: Charge, hash: Option<Sha256>) -> io::Result<Spooled> {
         file.flush()?;
         let length = file.metadata()?.len();
         Ok(Spooled {
             file: Arc::new(file),
             length,
-            sha256: Some(hex(hash)),
+            sha256: hash.map(hex),
             _charge: Some(Arc::new(charge)),
         })
     }

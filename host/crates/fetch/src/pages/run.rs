@@ -43,7 +43,7 @@ pub(crate) async fn run(
     let collector = match &pages.paging {
         sandbox::Paging::Scim(count) => {
             let count = (*count).max(1).into();
-            let place = checkpoint.place_for_pages().filter(|_| pages.key.is_some());
+            let place = checkpoint.document_place().filter(|_| pages.key.is_some());
             let (bookmark, earlier) = match place {
                 Some(base) => {
                     let asked = query.digest(count);

@@ -23,7 +23,7 @@ impl FetchCheckpoint for Shelf {
         Ok(())
     }
 
-    fn place_for_pages(&self) -> Option<PathBuf> {
+    fn document_place(&self) -> Option<PathBuf> {
         Some(self.0.join("document"))
     }
 }

@@ -266,7 +266,7 @@ impl FetchCheckpoint for FetchTask {
         Ok(())
     }
 
-    fn place_for_pages(&self) -> Option<PathBuf> {
+    fn document_place(&self) -> Option<PathBuf> {
         let file = self.book.file(&self.window.name, self.place);
         Some(self.book.spool()?.join(file))
     }
