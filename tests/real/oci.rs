@@ -44,6 +44,7 @@ impl OciCommand<'_> {
             .env_clear()
             .env("HOME", self.desk.path())
             .env("LC_ALL", "C.UTF-8")
+            .env("SUPPRESS_LABEL_WARNING", "True")
             .args(["--config-file", "oci.config", "--endpoint", url.trim_end_matches('/')])
             .args(arguments)
             .output()
@@ -83,6 +84,49 @@ fn the_command_line_of_oci_lists_every_event_of_a_period() {
         sorted(answer["data"].as_array().unwrap(), |event| &event["event-id"]),
         expected
     );
+}
+
+#[test]
+#[ignore = "needs target/venv-oci; `.ci/install` makes it"]
+fn the_command_line_of_oci_signs_with_a_session_token() {
+    let server = Server::start(&format!("rows=20,now={NOW}"));
+    let desk = desk();
+    let command = OciCommand::new(&desk, &server);
+    let user = server.running().oci_user();
+    let token = server.running().oci_session_token(user.public_key_pem()).unwrap();
+    let file = desk.write_secret("token", token);
+    let profile = format!(
+        "[DEFAULT]\ntenancy={}\nfingerprint={}\nregion=eu-frankfurt-1\nkey_file={}\nsecurity_token_file={}\n",
+        user.tenancy,
+        user.fingerprint,
+        desk.path().join("oci.pem").display(),
+        file.display()
+    );
+    desk.write_secret("oci.config", profile);
+    let period = [
+        "--compartment-id",
+        &user.tenancy,
+        "--start-time",
+        FROM,
+        "--end-time",
+        TO,
+    ];
+    let list = ["--auth", "security_token", "audit", "event", "list", "--all"];
+    let answer = command.ask(&[&list, period.as_slice()].concat());
+    let mut expected = server.running().oci_event_ids(&user.tenancy, time(FROM), time(TO));
+    expected.sort();
+    assert!(!expected.is_empty());
+    assert_eq!(
+        sorted(answer["data"].as_array().unwrap(), |event| &event["event-id"]),
+        expected
+    );
+    let asked = server.running().requests();
+    assert!(asked.iter().all(|request| {
+        request
+            .user
+            .as_deref()
+            .is_some_and(|user| user.starts_with("ocid1.resource."))
+    }));
 }
 
 #[test]

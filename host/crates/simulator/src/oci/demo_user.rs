@@ -34,6 +34,11 @@ impl OciDemoUser {
         PRIVATE_KEY
     }
 
+    /// The other half of that key, PEM.
+    pub fn public_key_pem(&self) -> &'static str {
+        PUBLIC_KEY
+    }
+
     /// A configuration file of the vendor's SDKs for this user, with the private key at that path.
     pub fn config_file(&self, key_file: &str) -> String {
         format!(

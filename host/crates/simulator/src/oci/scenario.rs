@@ -42,7 +42,7 @@ impl OciScenario {
     }
 
     /// Who may read the audit log.
-    pub(crate) fn demo_user(&self) -> OciDemoUser {
+    pub fn demo_user(&self) -> OciDemoUser {
         OciDemoUser {
             tenancy: self.tenancy.clone(),
             compartment: self.domain_compartment().to_owned(),

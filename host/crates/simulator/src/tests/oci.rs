@@ -401,7 +401,7 @@ async fn whoever_does_not_sign_well_is_not_authenticated() {
     assert_eq!(answer.status, 401);
     let told = httpdate::parse_http_date(answer.header("date").unwrap()).unwrap();
     let skew = told.duration_since(std::time::SystemTime::now()).unwrap().as_secs();
-    assert!((890..=900).contains(&skew), "{skew}");
+    assert!((600..=900).contains(&skew), "{skew}");
     // EPM Cloud takes no signatures.
     assert_eq!(
         signed(&running, "GET", "/interop/rest/v2/files/list", "").await.status,
@@ -498,6 +498,18 @@ async fn what_cannot_be_listed_is_refused_with_code_and_message() {
             ["429", "503"].contains(&fault).then_some("7")
         );
     }
+    for fault in ["html", "short", "cut"] {
+        for rows in ["rows=20", "rows=400"] {
+            let broken = start(&format!("{rows},events-page=20000,page:{fault}=1@1")).await;
+            // The first page may be an empty one.
+            let first = list(&broken, &tenancy, "").await;
+            let token = first.header("opc-next-page").map(|token| token.replace('=', "%3D"));
+            let more = token.map(|token| format!("&page={token}")).unwrap_or_default();
+            let page = list(&broken, &tenancy, &more).await;
+            assert_eq!(page.status, 200);
+            assert!(serde_json::from_slice::<Value>(&page.body).is_err(), "{fault} {rows}");
+        }
+    }
     let gateway = start("page:502=1").await;
     assert_eq!(
         list(&gateway, &tenancy, "").await.header("content-type"),
@@ -548,7 +560,7 @@ async fn a_token_can_repeat_for_ever() {
 
 #[tokio::test]
 async fn a_large_page_is_sent_while_it_is_made() {
-    let running = start("rows=9000,events-page=20000,api-calls=0,event-padding=300").await;
+    let running = start("rows=1500,events-page=20000,api-calls=0,event-padding=300").await;
     let tenancy = running.oci_user().tenancy;
     let mut page = list(&running, &tenancy, "").await;
     if page.json().as_array().unwrap().is_empty() {
@@ -557,7 +569,12 @@ async fn a_large_page_is_sent_while_it_is_made() {
     }
     assert_eq!(page.header("transfer-encoding"), Some("chunked"));
     let events = page.json();
-    assert_eq!(events.as_array().unwrap().len(), 20_000);
+    let ids = running.oci_event_ids(
+        &tenancy,
+        "2025-07-01T00:00:00Z".parse().unwrap(),
+        "2025-07-02T00:00:00Z".parse().unwrap(),
+    );
+    assert!(ids.len() > 5900 && events.as_array().unwrap().len() == ids.len());
     assert_eq!(
         events[0]["data"]["additionalDetails"]["padding"]
             .as_str()
