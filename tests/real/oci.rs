@@ -195,7 +195,8 @@ fn the_sdk_of_oci_signs_as_an_instance_and_lists_every_event() {
     assert!(output.status.success(), "{}", stderr(&output));
     let mut ids: Vec<_> = tests::stdout(&output).lines().map(str::to_owned).collect();
     let mut expected = server.running().oci_event_ids(&tenancy, time(FROM), time(TO));
-    (ids.sort(), expected.sort());
+    ids.sort();
+    expected.sort();
     assert!(expected.len() > 100, "{}", expected.len());
     assert_eq!(ids, expected);
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,7 +17,7 @@ use super::demo_user::{PRIVATE_KEY, PUBLIC_KEY};
 use super::instance::identity;
 use super::instance_certificate::INSTANCE;
 use super::refusal::OciRefusal;
-use crate::answer::{self, Caller};
+use crate::answer;
 use crate::site::AppState;
 
 /// The public key behind a `keyId`, and whom it stands for.
@@ -102,11 +101,7 @@ pub(crate) async fn refresh(State(site): State<Arc<AppState>>, body: Bytes) -> R
 }
 
 /// `POST /resourcePrincipalSessionTokens`, as the proxy of a cluster answers its pods.
-pub(crate) async fn pod(
-    State(site): State<Arc<AppState>>,
-    Extension(_caller): Extension<Caller>,
-    body: Bytes,
-) -> Response {
+pub(crate) async fn pod(State(site): State<Arc<AppState>>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let key = body
         .get("podKey")

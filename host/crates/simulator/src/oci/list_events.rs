@@ -83,7 +83,7 @@ pub(super) fn oldest(site: &AppState) -> i64 {
     site.today() - i64::from(site.scenario.oci.retention_days) * DAY
 }
 
-/// The OCIDs of compartments that there are.
+/// True where a compartment of that OCID exists, and a policy lets its log be read.
 pub(super) fn exists(site: &AppState, compartment: &str) -> bool {
     let oci = &site.scenario.oci;
     let known = [
