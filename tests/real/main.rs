@@ -22,6 +22,7 @@ mod gateway;
 mod nats;
 mod oauth2;
 mod object_store;
+mod oci;
 mod otlp;
 mod outage;
 mod past;

@@ -95,6 +95,9 @@ pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: Bo
 
 /// The answer to a request that has no right to one, and to what goes wrong below the applications.
 pub(super) fn refusal(status: StatusCode, path: &str) -> Response {
+    if super::oci::covers(path) {
+        return super::oci::refusal::refusal(status);
+    }
     let reason = status.canonical_reason().unwrap_or("Error");
     let code = status.as_u16();
     if path.starts_with("/admin/") {

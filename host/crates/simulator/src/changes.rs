@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::chance::{hex32, pick, word};
 use super::history::PastEvent;
-use super::people;
+use super::people::{self, Person};
 
 /// The thing that a change is made to.
 #[derive(Clone, Copy)]
@@ -166,9 +166,29 @@ pub(super) fn change(occurrence: &PastEvent) -> (&'static str, &'static str, Cha
     pick(&CHANGES, occurrence.position.div_euclid(4).unsigned_abs(), CHANGES[0])
 }
 
+/// Who and what a change may be about; which of them it is, its target says.
+pub(super) struct ChangeSubject {
+    pub(super) beneficiary: Person,
+    own: Person,
+    pub(super) role: &'static str,
+    pub(super) group: &'static str,
+    app: &'static str,
+}
+
+/// The people and things that a change may be about.
+pub(super) fn subject(occurrence: &PastEvent) -> ChangeSubject {
+    let chance = occurrence.chance;
+    ChangeSubject {
+        beneficiary: people::person(chance >> 32),
+        own: people::person(chance >> 8),
+        role: pick(&ROLES, chance >> 12, ROLES[0]),
+        group: pick(&GROUPS, chance >> 12, GROUPS[0]),
+        app: pick(&APPS, chance >> 20, APPS[0]),
+    }
+}
+
 /// Puts what is said of a change into its resource.
 pub(super) fn administration(occurrence: &PastEvent, members: &mut Map<String, Value>) {
-    let chance = occurrence.chance;
     let (event, message, about) = change(occurrence);
     let mut put = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
     put("serviceName", json!("Admin"));
@@ -176,11 +196,13 @@ pub(super) fn administration(occurrence: &PastEvent, members: &mut Map<String, V
     if event.ends_with(".failure") {
         put("reasonValue", json!("ADMIN-2004"));
     }
-    let beneficiary = people::person(chance >> 32);
-    let own = people::person(chance >> 8);
-    let role = pick(&ROLES, chance >> 12, ROLES[0]);
-    let group = pick(&GROUPS, chance >> 12, GROUPS[0]);
-    let app = pick(&APPS, chance >> 20, APPS[0]);
+    let ChangeSubject {
+        beneficiary,
+        own,
+        role,
+        group,
+        app,
+    } = subject(occurrence);
     let resource = match about {
         ChangeTarget::User => Some(("User", beneficiary.login, beneficiary.id())),
         ChangeTarget::Own => Some(("User", own.login, own.id())),

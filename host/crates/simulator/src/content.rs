@@ -1,11 +1,13 @@
 //! The bytes of reports, from what the desk remembers about them.
 
 use super::archive::pack;
+use super::assignments::{group_assignments, role_assignments};
+use super::csv_layout::CsvLayout;
 use super::desk::{ReportKind, ReportTable};
 use super::history::{EventPart, Login};
 use super::people::PEOPLE;
 use super::site::AppState;
-use super::table::CsvReport;
+use super::table::{CsvReport, CsvRow};
 
 /// Files of more rows have no known length: finding it out would mean writing them twice.
 const COUNTED_ROWS: u64 = 200_000;
@@ -22,16 +24,19 @@ impl ReportKind {
             Self::InvalidLogin => "Invalid Login Report",
             Self::UserLogin => "User Login Report",
             Self::UserAudit => "User Audit Report",
+            Self::RoleAudit => "Role Assignment Audit Report",
+            Self::GroupAudit => "Group Assignment Audit Report",
         }
     }
 }
 
 impl ReportTable {
-    /// The rows, made when they are asked for.
+    /// The logins of a report of logins, made when they are asked for.
     pub(super) fn rows(&self, site: &AppState) -> Box<dyn Iterator<Item = Login> + Send> {
         let logins = |part| site.history.logins(part, self.from, self.to);
         match self.report {
             ReportKind::InvalidLogin => Box::new(logins(EventPart::Failure)),
+            ReportKind::RoleAudit | ReportKind::GroupAudit => Box::new(std::iter::empty()),
             ReportKind::UserLogin => {
                 let wanted = self.user.clone();
                 let fits = move |login: &Login| wanted.as_ref().is_none_or(|user| login.user.to_lowercase() == *user);
@@ -54,12 +59,29 @@ impl ReportTable {
 
     /// The bytes, in pieces made when they are asked for.
     pub(super) fn pieces(&self, site: &AppState) -> ContentPieces {
-        let layout = match self.report {
-            ReportKind::InvalidLogin => &site.scenario.invalid_login,
-            ReportKind::UserLogin => &site.scenario.user_login,
-            ReportKind::UserAudit => &site.scenario.user_audit,
-        };
-        let mut rows = self.rows(site).peekable();
+        let scenario = &site.scenario;
+        match self.report {
+            ReportKind::InvalidLogin => self.packed(site, self.rows(site), &scenario.invalid_login),
+            ReportKind::UserLogin => self.packed(site, self.rows(site), &scenario.user_login),
+            ReportKind::UserAudit => self.packed(site, self.rows(site), &scenario.user_audit),
+            ReportKind::RoleAudit => {
+                let rows = role_assignments(site, self.from, self.to);
+                self.packed(site, rows, &scenario.role_audit)
+            }
+            ReportKind::GroupAudit => {
+                let rows = group_assignments(site, self.from, self.to);
+                self.packed(site, rows, &scenario.group_audit)
+            }
+        }
+    }
+
+    fn packed<R: CsvRow + Send + 'static>(
+        &self,
+        site: &AppState,
+        rows: impl Iterator<Item = R> + Send + 'static,
+        layout: &CsvLayout,
+    ) -> ContentPieces {
+        let mut rows = rows.peekable();
         if site.scenario.empty_reports && rows.peek().is_none() {
             return Box::new(std::iter::empty());
         }

@@ -11,6 +11,8 @@ pub(super) enum ReportKind {
     InvalidLogin,
     UserLogin,
     UserAudit,
+    RoleAudit,
+    GroupAudit,
 }
 
 /// A report over a period, from which its bytes can be written as often as asked for.

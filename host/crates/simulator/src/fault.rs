@@ -42,7 +42,7 @@ impl Phase {
     /// The phase of a request to this path, below the prefix.
     pub(super) fn of(method: &str, path: &str) -> Self {
         let has = |part: &str| path.contains(part);
-        if has("/oauth2/") {
+        if has("/oauth2/") || has("/v1/x509") || has("/v1/authentication/") || has("/resourcePrincipalSessionTokens") {
             Self::Token
         } else if method == "DELETE" || has("/files/delete") {
             Self::Delete
@@ -54,7 +54,7 @@ impl Phase {
             Self::Download
         } else if has("/files/list") || path.ends_with("/applicationsnapshots") {
             Self::List
-        } else if has("/AuditEvents") || has("/pages/") {
+        } else if has("/AuditEvents") || has("/pages/") || has("/auditEvents") || path.ends_with("/20190909/search") {
             Self::Page
         } else if method == "POST" {
             Self::Submit
@@ -249,6 +249,12 @@ mod tests {
             ("POST", "/interop/rest/v3/files/delete", Phase::Delete),
             ("GET", "/admin/v1/AuditEvents", Phase::Page),
             ("POST", "/admin/v1/AuditEvents/.search", Phase::Page),
+            ("POST", "/v1/x509", Phase::Token),
+            ("GET", "/20190901/auditEvents", Phase::Page),
+            ("POST", "/20190909/search", Phase::Page),
+            ("GET", "/20190901/configuration", Phase::Read),
+            ("POST", "/interop/rest/v2/reports/groupaudit", Phase::Submit),
+            ("GET", "/interop/rest/v2/jobs/7", Phase::Poll),
             ("GET", "/interop/rest/v1/services/dailymaintenance", Phase::Read),
         ] {
             assert_eq!(Phase::of(method, path), phase, "{method} {path}");

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, OriginalUri, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
@@ -18,12 +18,20 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::answer::{self, Caller};
+use super::chance::hex32;
 use super::fault::{FaultKind, Phase};
+use super::oci::{self, federation, signature};
 use super::site::{AppState, RecordedRequest};
 use super::throttle::RateStanding;
 
 /// Headers whose values are not remembered.
 const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+
+/// The header in which OCI names a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("opc-request-id");
+
+/// The most bytes of a signed body that are read; nothing that is asked for is as long.
+const SIGNED_BODY: usize = 1 << 20;
 
 /// An answer with the date that the simulator's clock shows.
 pub(super) async fn front(
@@ -32,19 +40,38 @@ pub(super) async fn front(
     request: Request,
     next: Next,
 ) -> Response {
+    let is_oci = oci::covers(request.uri().path());
+    let client_id = request.headers().get(&REQUEST_ID).cloned();
     let mut response = answered(Arc::clone(&site), uri, request, next).await;
+    let clock = if is_oci { site.signing_clock() } else { site.clock() };
+    if is_oci && let Some(id) = request_id(&site, client_id.as_ref()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     // No earlier time has a form.
-    let date = SystemTime::from(site.clock()).max(SystemTime::UNIX_EPOCH);
+    let date = SystemTime::from(clock).max(SystemTime::UNIX_EPOCH);
     if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(date)) {
         response.headers_mut().insert(header::DATE, date);
     }
     response
 }
 
+/// The id of a request to OCI: the client's own, where it gave one, and two of the server's behind.
+fn request_id(site: &AppState, client: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let made = |part| hex32(&[site.scenario.seed, site.turn(), part]).to_uppercase();
+    let client = client.and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let first = client.map_or_else(|| made(0), str::to_owned);
+    HeaderValue::from_str(&format!("{first}/{}/{}", made(1), made(2))).ok()
+}
+
 async fn answered(site: Arc<AppState>, OriginalUri(uri): OriginalUri, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let phase = Phase::of(request.method().as_str(), &path);
-    let user = recognise(&site, request.headers(), &path);
+    let (request, user) = if signature::is_signed(request.headers()) {
+        signer(&site, &uri, request, &path).await
+    } else {
+        let user = recognise(&site, request.headers(), &path);
+        (request, user)
+    };
     let caller = Caller {
         base: base(&site, request.headers()),
     };
@@ -98,7 +125,7 @@ async fn granted(
     if let Some(answer) = instead(fault, site, phase, path, &caller, query).await {
         return answer;
     }
-    if user.is_none() && phase != Phase::Token {
+    if user.is_none() && (phase != Phase::Token || oci::covers(path)) {
         return answer::refusal(StatusCode::UNAUTHORIZED, path);
     }
     request.extensions_mut().insert(caller);
@@ -119,11 +146,17 @@ async fn granted(
 /// The user that a request is from: Basic with the scenario's user and password, or a bearer token. The identity
 /// domain's own API takes bearer tokens only; its token endpoint recognises the client itself.
 fn recognise(site: &AppState, headers: &HeaderMap, path: &str) -> Option<String> {
+    if oci::covers(path) {
+        return None;
+    }
     let credentials = &site.scenario.credentials;
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, value) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {
         let token = value.trim();
+        if path.starts_with("/opc/v2/") {
+            return (token == "Oracle").then(|| "instance".to_owned());
+        }
         let fixed = (token == credentials.token).then(|| credentials.user.clone());
         return fixed.or_else(|| site.tokens().subject(token, site.now()));
     }
@@ -135,6 +168,32 @@ fn recognise(site: &AppState, headers: &HeaderMap, path: &str) -> Option<String>
     // The vendor takes the user alone or with the identity domain's name in front.
     let domain = user.strip_suffix(credentials.user.as_str())?;
     (password == credentials.password && (domain.is_empty() || domain.ends_with('.'))).then(|| user.to_owned())
+}
+
+/// The user that signed a request, and the request, whose body had to be read for that. OCI takes signatures and nothing else;
+/// the identity domain takes them too.
+async fn signer(site: &AppState, uri: &Uri, request: Request, path: &str) -> (Request, Option<String>) {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, SIGNED_BODY).await.unwrap_or_default();
+    let target = uri
+        .path_and_query()
+        .map_or_else(|| uri.path().to_owned(), ToString::to_string);
+    let clock = site.signing_clock().as_second();
+    let mut subject = None;
+    let key = |id: &str| {
+        let key = federation::key(site, id, path, clock)?;
+        subject = Some(key.subject);
+        Some(key.public_key)
+    };
+    let taken = oci::covers(path) || path.starts_with("/admin/") || path.starts_with("/oauth2/");
+    let user = match signature::verify(&parts, &target, &body, clock, key) {
+        Ok(_) => subject.filter(|_| taken),
+        Err(flaw) => {
+            tracing::debug!(?flaw, path, "a signature is refused");
+            None
+        }
+    };
+    (Request::from_parts(parts, Body::from(body)), user)
 }
 
 fn base(site: &AppState, headers: &HeaderMap) -> String {

@@ -216,8 +216,9 @@ impl SimulatedPast {
         super::chance::pick(&ORDERS, self.number(group, 1), ORDERS[0])
     }
 
-    /// Each position owns an equal share of the day's weight and happens somewhere inside it, so times never decrease.
-    fn time(&self, position: i64) -> i64 {
+    /// When a position happened, in ms. Each owns an equal share of the day's weight and happens somewhere inside it, so times
+    /// never decrease.
+    pub(super) fn time(&self, position: i64) -> i64 {
         let day = position.div_euclid(self.day_length());
         let slot = i128::from(position.rem_euclid(self.day_length()));
         let within = i128::from(self.number(position, 2) & 0xFFFF);

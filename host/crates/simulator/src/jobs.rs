@@ -24,6 +24,8 @@ pub(super) enum JobApi {
     Security,
     /// `VERSION/status/jobs`
     Version(String),
+    /// `v2/jobs`
+    Second,
 }
 
 impl JobApi {
@@ -31,6 +33,7 @@ impl JobApi {
         match self {
             Self::Security => format!("{SECURITY}/{id}"),
             Self::Version(version) => format!("/interop/rest/{version}/status/jobs/{id}"),
+            Self::Second => format!("/interop/rest/v2/jobs/{id}"),
         }
     }
 }
@@ -77,6 +80,15 @@ pub(super) async fn security(
     Path(id): Path<String>,
 ) -> Response {
     poll(&site, &caller, &id, &JobApi::Security.path(&id))
+}
+
+/// `GET /interop/rest/v2/jobs/{id}`
+pub(super) async fn second(
+    State(site): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    poll(&site, &caller, &id, &JobApi::Second.path(&id))
 }
 
 /// `GET /interop/rest/{version}/status/jobs/{id}`

@@ -1,5 +1,5 @@
-//! A local stand-in for EPM Cloud and an identity domain: a real HTTP server on the loopback interface with made-up
-//! users and a past, for plugin authors, demonstrations and tests.
+//! A local stand-in for EPM Cloud, an identity domain and the audit log of their tenancy: a real HTTP server on the
+//! loopback interface with made-up users and a past, for plugin authors, demonstrations and tests.
 //!
 //! [`Simulator::start`] takes a [`Scenario`], which says what the server holds and how it misbehaves, and gives a
 //! [`RunningSimulator`] server, which knows its URL and [what it was asked](RunningSimulator::requests). Nothing is stored anywhere:
@@ -21,10 +21,13 @@
 mod about;
 mod answer;
 mod archive;
+mod assignment_reports;
+mod assignments;
 mod audit_events;
 mod chance;
 mod changes;
 mod content;
+mod csv_layout;
 mod desk;
 mod domain_settings;
 mod download;
@@ -35,7 +38,9 @@ mod filter;
 mod front;
 mod history;
 mod jobs;
+mod lateness;
 mod oauth;
+mod oci;
 mod pages;
 mod people;
 mod real_world;
@@ -58,11 +63,15 @@ mod user_login;
 mod values;
 mod window;
 
+pub use csv_layout::{CsvLayout, Preamble, TimeStyle};
 pub use error::SimulatorError;
 pub use fault::{Fault, FaultKind, Phase};
+pub use oci::demo_user::OciDemoUser;
+pub use oci::scenario::OciScenario;
+pub use oci::secrets::OCI_CANARY;
 pub use scenario::{
-    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, CsvLayout, DemoCredentials, Failure, LinkStyle, OAuth, Paging,
-    Preamble, Ranges, Scenario, TimeStyle, Totals,
+    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, DemoCredentials, Failure, LinkStyle, OAuth, Paging, Ranges,
+    RoleWords, Scenario, Totals,
 };
 pub use server::{RunningSimulator, Simulator};
 pub use site::RecordedRequest;

@@ -5,7 +5,7 @@ use super::scenario::Scenario;
 
 /// Each line is a matter in which servers differ, and the switches for what they do about it; a draw takes one of the
 /// line, or none.
-const HABITS: [&[&str]; 22] = [
+const HABITS: [&[&str]; 24] = [
     &["string-status"],
     &["no-quirks"],
     &["empty-reports"],
@@ -28,6 +28,8 @@ const HABITS: [&[&str]; 22] = [
     &["totals=shrinking", "totals=page", "totals=larger"],
     &["repeats", "page:raw-byte=1", "page:raw-tab=1"],
     &["submit:forgotten=1", "download:not-a-file=1", "429=2@3", "503=1@5"],
+    &["role-words=old"],
+    &["events-page=7", "empty-pages"],
 ];
 
 /// The switches of a draw: the same seed, the same switches on every machine.

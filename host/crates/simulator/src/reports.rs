@@ -156,7 +156,7 @@ fn user_audit(
 }
 
 /// The period of a report that may be written, or why it may not.
-fn period(
+pub(super) fn period(
     site: &AppState,
     report: ReportKind,
     dates: (&str, &str),
@@ -178,7 +178,7 @@ fn period(
     })
 }
 
-fn file(site: &AppState, name: String, table: ReportTable) -> File {
+pub(super) fn file(site: &AppState, name: String, table: ReportTable) -> File {
     File {
         name,
         inbox: site.scenario.strict_names,

@@ -137,6 +137,11 @@ impl Resources {
         resource
     }
 
+    /// The login of whoever did it.
+    pub(super) fn actor_login(self, occurrence: &PastEvent) -> &'static str {
+        self.actor(occurrence, &self.history.login(occurrence)).login
+    }
+
     fn actor(self, occurrence: &PastEvent, login: &Login) -> ResourceActor {
         match occurrence.part {
             // As the vendor's example has it: whoever failed to log in is nobody yet.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::csv_layout::CsvLayout;
 use super::fault::Fault;
+use super::oci::scenario::OciScenario;
 use super::throttle::{LimitHeaders, RateLimit};
 
 /// Everything that can be set. The defaults behave as the vendor's pages say.
@@ -45,6 +47,14 @@ pub struct Scenario {
     pub user_login: CsvLayout,
     /// How the User Audit Report is written.
     pub user_audit: CsvLayout,
+    /// How the Role Assignment Audit Report is written.
+    pub role_audit: CsvLayout,
+    /// How the Group Assignment Audit Report is written.
+    pub group_audit: CsvLayout,
+    /// The vocabulary of the Role Assignment Audit Report.
+    pub role_words: RoleWords,
+    /// Every Nth user has been deleted since, and is shown by display name where the report does so.
+    pub deleted_users: Option<u64>,
 
     /// How often a job answers "in progress" before it is done.
     pub slow_job: u64,
@@ -91,6 +101,8 @@ pub struct Scenario {
     pub paging: Paging,
     /// The token endpoint.
     pub oauth: OAuth,
+    /// The tenancy, its audit log, and who may read it.
+    pub oci: OciScenario,
 
     /// How long every answer waits.
     pub latency: Duration,
@@ -110,12 +122,6 @@ pub struct Scenario {
 
 impl Default for Scenario {
     fn default() -> Self {
-        let documented = CsvLayout {
-            columns: ["User Login", "IP Address", "Access Date and Time"].map(str::to_owned),
-            preamble: Preamble::Newline,
-            time: TimeStyle::Words,
-            crlf: false,
-        };
         Self {
             credentials: DemoCredentials::default(),
             seed: 1,
@@ -130,16 +136,13 @@ impl Default for Scenario {
             day_zone_hours: 0,
             stored_late: None,
             authorized: true,
-            invalid_login: CsvLayout {
-                columns: ["User Name", "Remote IP Address", "Timestamp"].map(str::to_owned),
-                preamble: Preamble::None,
-                ..documented.clone()
-            },
-            user_login: documented.clone(),
-            user_audit: CsvLayout {
-                columns: ["User Name", "IP Address", "Access Date and Time"].map(str::to_owned),
-                ..documented
-            },
+            invalid_login: CsvLayout::invalid_login(),
+            user_login: CsvLayout::user_login(),
+            user_audit: CsvLayout::user_audit(),
+            role_audit: CsvLayout::role_audit(),
+            group_audit: CsvLayout::group_audit(),
+            role_words: RoleWords::New,
+            deleted_users: None,
             slow_job: 1,
             job_time: Duration::ZERO,
             fail_job: None,
@@ -162,6 +165,7 @@ impl Default for Scenario {
             without: Vec::new(),
             paging: Paging::default(),
             oauth: OAuth::default(),
+            oci: OciScenario::default(),
             latency: Duration::ZERO,
             rate_limit: None,
             limit_headers: LimitHeaders::None,
@@ -209,47 +213,6 @@ pub struct Failure {
     pub status: i64,
     /// The text in `details`; none for the one that fits the report.
     pub text: Option<String>,
-}
-
-/// How a CSV report is written. The vendor documents none of it for the Invalid Login Report, and no header for any.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CsvLayout {
-    /// The header: user, address, time.
-    pub columns: [String; 3],
-    /// The bytes before the header.
-    pub preamble: Preamble,
-    /// How times are written.
-    pub time: TimeStyle,
-    /// True where lines end in CR LF.
-    pub crlf: bool,
-}
-
-/// The bytes before a CSV header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preamble {
-    /// Nothing.
-    None,
-    /// A byte order mark.
-    Bom,
-    /// A byte order mark and the quoted application identifier on a line of its own.
-    Newline,
-    /// A byte order mark, the quoted application identifier and a comma.
-    Comma,
-}
-
-/// How a time is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeStyle {
-    /// `July 3, 2025 11:34:33 UTC`, the one form that the vendor's pages show.
-    Words,
-    /// `2025-07-03T11:34:33Z`
-    Iso,
-    /// `2025-07-03 11:34:33`
-    Space,
-    /// `07/03/2025 11:34:33`
-    Slash,
-    /// Milliseconds since 1970-01-01.
-    Epoch,
 }
 
 /// How a link to follow is written.
@@ -332,6 +295,15 @@ pub enum Ranges {
     Wrong,
 }
 
+/// The words of the Role Assignment Audit Report, which the vendor has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleWords {
+    /// Five columns, without the type of who has the role; `Planner` for what is now `User`; `Assign` and `Unassign`.
+    Old,
+    /// Six columns; `Assigned` and `Unassigned`.
+    New,
+}
+
 /// Endpoints that older or younger servers do not have: 404.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
@@ -347,6 +319,14 @@ pub enum Absent {
     DeleteV3,
     /// The User Login Report.
     UserLogin,
+    /// The Role Assignment Audit Report.
+    RoleAudit,
+    /// The Group Assignment Audit Report.
+    GroupAudit,
+    /// ListEvents of OCI Audit.
+    ListEvents,
+    /// The search of OCI Logging.
+    LogSearch,
 }
 
 impl Absent {
@@ -359,6 +339,10 @@ impl Absent {
             Self::ListV2 => path.ends_with("/v2/files/list"),
             Self::DeleteV3 => path.ends_with("/v3/files/delete"),
             Self::UserLogin => path.ends_with("/userloginreport"),
+            Self::RoleAudit => path.ends_with("/roleassignmentauditreport"),
+            Self::GroupAudit => path.ends_with("/reports/groupaudit"),
+            Self::ListEvents => path.ends_with("/20190901/auditEvents"),
+            Self::LogSearch => path.ends_with("/20190909/search"),
         }
     }
 }

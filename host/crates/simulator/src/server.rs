@@ -12,13 +12,18 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use url::Url;
 
 use super::error::SimulatorError;
+use super::oci::demo_user::OciDemoUser;
+use super::oci::{federation, instance, list_events, search};
 use super::scenario::Scenario;
 use super::site::{AppState, RecordedRequest};
-use super::{about, answer, audit_events, files, front, jobs, oauth, pages, reports, tls, user_login};
+use super::{
+    about, answer, assignment_reports, audit_events, files, front, jobs, oauth, pages, reports, tls, user_login,
+};
 
 /// How long requests may still take after [`RunningSimulator::stop`].
 const GRACE: Duration = Duration::from_millis(500);
@@ -101,6 +106,23 @@ impl RunningSimulator {
         self.site.desk().reports()
     }
 
+    /// Who may read the audit log of the tenancy.
+    pub fn oci_user(&self) -> OciDemoUser {
+        self.site.scenario.oci.demo_user()
+    }
+
+    /// A session token for whoever has the private half of that RSA key, PEM, as the vendor's services give it to resource
+    /// principals and `oci session authenticate`; good for as long as `token-life` says. None for what is no key.
+    pub fn oci_session_token(&self, public_key_pem: &str) -> Option<String> {
+        federation::issue(&self.site, public_key_pem, "ocid1.resource.oc1..simulator")
+    }
+
+    /// The ids of all events of a compartment that OCI has processed from `from` up to but without `to`: what ListEvents has to
+    /// give, whichever pages it gives it in.
+    pub fn oci_event_ids(&self, compartment: &str, from: Timestamp, to: Timestamp) -> Vec<String> {
+        list_events::ids(&self.site, compartment, from.as_millisecond(), to.as_millisecond())
+    }
+
     /// Lets requests end for half a second, then closes every connection.
     pub async fn stop(mut self) {
         self.handle.graceful_shutdown(Some(GRACE));
@@ -122,6 +144,7 @@ fn router(site: &Arc<AppState>) -> Router {
     let routes = Router::new()
         .merge(epm())
         .merge(identity_domain())
+        .merge(oci())
         .route("/simulator", get(about::about))
         .fallback(|request: Request| async move { answer::refusal(StatusCode::NOT_FOUND, request.uri().path()) })
         .layer(from_fn_with_state(Arc::clone(site), front::front))
@@ -144,7 +167,16 @@ fn epm() -> Router<Arc<AppState>> {
         )
         .route("/interop/rest/{version}/reports", post(reports::user_audit_v1))
         .route("/interop/rest/v2/reports/useraudit", post(reports::user_audit_v2))
+        .route(
+            "/interop/rest/security/v1/roleassignmentauditreport",
+            post(assignment_reports::role_audit),
+        )
+        .route(
+            "/interop/rest/v2/reports/groupaudit",
+            post(assignment_reports::group_audit),
+        )
         .route("/interop/rest/security/v1/jobs/{id}", get(jobs::security))
+        .route("/interop/rest/v2/jobs/{id}", get(jobs::second))
         .route("/interop/rest/{version}/status/jobs/{id}", get(jobs::version))
         .route("/interop/rest/v2/status/download/{id}", get(jobs::download))
         .route("/interop/rest/{version}/applicationsnapshots", get(files::list_v1))
@@ -188,4 +220,16 @@ fn identity_domain() -> Router<Arc<AppState>> {
         .route("/oauth2/v1/device", post(oauth::device))
         .route("/pages/link", get(pages::link))
         .route("/pages/token", get(pages::token))
+}
+
+fn oci() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/20190901/auditEvents", get(list_events::list))
+        .route("/20190901/configuration", get(list_events::configuration))
+        .route("/20190909/search", post(search::search))
+        .route("/opc/v2/instance/region", get(instance::region))
+        .route("/opc/v2/identity/{name}", get(instance::file))
+        .route("/v1/x509", post(federation::x509))
+        .route("/v1/authentication/refresh", post(federation::refresh))
+        .route("/resourcePrincipalSessionTokens", post(federation::pod))
 }

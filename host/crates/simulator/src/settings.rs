@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use super::csv_layout::{CsvLayout, Preamble, TimeStyle};
 use super::real_world;
-use super::scenario::{
-    Absent, ArchiveName, ArchiveStyle, CertificateFlaw, CsvLayout, Failure, Preamble, Ranges, TimeStyle,
-};
+use super::scenario::{Absent, ArchiveName, ArchiveStyle, CertificateFlaw, Failure, Ranges, RoleWords};
 use super::switch::Switch;
 use super::throttle::LimitHeaders;
 use super::values::{Apply, failure, flag, link, millis, number, one_of, optional, positive, switch, text};
@@ -91,6 +90,28 @@ pub(super) const SETTINGS: &[(Switch, Apply)] = &[
             "every Nth audit event is stored a minute to five hours late",
         ),
         |s, v| positive(v).map(|v| s.stored_late = Some(v)),
+    ),
+    (
+        switch(
+            "role-words",
+            "WORDS",
+            "old or new: the columns and words of the Role Assignment Audit Report",
+        ),
+        |s, v| {
+            s.role_words = one_of(v, &[("old", RoleWords::Old), ("new", RoleWords::New)])?;
+            let (old, new) = (CsvLayout::old_role_audit(), CsvLayout::role_audit());
+            let columns = if s.role_words == RoleWords::Old { old } else { new }.columns;
+            s.role_audit.columns = columns;
+            Ok(())
+        },
+    ),
+    (
+        switch(
+            "deleted-users",
+            "N",
+            "every Nth user has been deleted since: by display name where a predefined role was theirs",
+        ),
+        |s, v| positive(v).map(|v| s.deleted_users = Some(v)),
     ),
     (
         flag("no-role", "the caller lacks the roles that reports need (EPMCSS-21192)"),
@@ -256,10 +277,11 @@ pub(super) const LAYOUTS: &[(Switch, ApplyLayout)] = &[
     (
         switch("header", "USER|ADDRESS|TIME", "the header of the CSV file"),
         |layout, v| {
-            let columns: Vec<String> = v.split('|').map(str::to_owned).collect();
-            layout.columns = columns
-                .try_into()
-                .map_err(|_| "takes three names with | between them".to_owned())?;
+            let (columns, wanted): (Vec<String>, _) = (v.split('|').map(str::to_owned).collect(), layout.columns.len());
+            if columns.len() != wanted {
+                return Err(format!("takes {wanted} names with | between them"));
+            }
+            layout.columns = columns;
             Ok(())
         },
     ),
@@ -326,13 +348,17 @@ const ARCHIVES: [(&str, ArchiveStyle); 15] = [
     ("truncated", ArchiveStyle::Truncated),
 ];
 
-const ABSENT: [(&str, Absent); 6] = [
+const ABSENT: [(&str, Absent); 10] = [
     ("download-v1", Absent::DownloadV1),
     ("download-v2", Absent::DownloadV2),
     ("list-v1", Absent::ListV1),
     ("list-v2", Absent::ListV2),
     ("delete-v3", Absent::DeleteV3),
     ("user-login", Absent::UserLogin),
+    ("role-audit", Absent::RoleAudit),
+    ("group-audit", Absent::GroupAudit),
+    ("list-events", Absent::ListEvents),
+    ("log-search", Absent::LogSearch),
 ];
 
 /// The switches about what files come in, and how they are downloaded.
@@ -406,7 +432,8 @@ pub(super) const FILES: &[(Switch, Apply)] = &[
         switch(
             "without",
             "API",
-            "404 for download-v1, download-v2, list-v1, list-v2, delete-v3 or user-login; may be repeated",
+            "404 for download-v1, download-v2, list-v1, list-v2, delete-v3, user-login, role-audit, group-audit, \
+             list-events or log-search; may be repeated",
         ),
         |s, v| one_of(v, &ABSENT).map(|v| s.without.push(v)),
     ),

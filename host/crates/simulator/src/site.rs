@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 
@@ -10,6 +10,9 @@ use super::audit_events::index::{Indexes, KeptPages};
 use super::desk::JobStore;
 use super::fault::Faults;
 use super::history::{DAY, SimulatedPast};
+use super::oci::instance_certificate::InstanceIdentity;
+use super::oci::log::TenancyLog;
+use super::oci::sessions::OciSessions;
 use super::resource::Resources;
 use super::scenario::Scenario;
 use super::throttle::Throttle;
@@ -56,6 +59,9 @@ pub(super) struct AppState {
     turns: AtomicU64,
     desk: Mutex<JobStore>,
     tokens: Mutex<Tokens>,
+    /// The certificates of the instance, once somebody has asked for them.
+    pub(super) instance: OnceLock<Option<InstanceIdentity>>,
+    oci_sessions: Mutex<OciSessions>,
     indexes: Mutex<Indexes>,
     kept_pages: Mutex<KeptPages>,
     seen: Mutex<VecDeque<RecordedRequest>>,
@@ -77,6 +83,8 @@ impl AppState {
                 &scenario.credentials.user,
                 &scenario.oauth.client_id,
             )),
+            instance: OnceLock::new(),
+            oci_sessions: Mutex::default(),
             indexes: Mutex::default(),
             kept_pages: Mutex::default(),
             seen: Mutex::default(),
@@ -92,6 +100,10 @@ impl AppState {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn oci_sessions(&self) -> MutexGuard<'_, OciSessions> {
+        self.oci_sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn indexes(&self) -> MutexGuard<'_, Indexes> {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,6 +117,24 @@ impl AppState {
             history: self.history,
             seed: self.scenario.seed,
         }
+    }
+
+    /// The audit log of the tenancy.
+    pub(super) fn tenancy_log(&self) -> TenancyLog {
+        let scenario = &self.scenario;
+        TenancyLog::new(
+            self.history,
+            scenario.seed,
+            scenario.oci.api_calls,
+            scenario.stored_late,
+        )
+    }
+
+    /// The clock that signatures are held against: this machine's, whatever `now` says, for clients sign by theirs.
+    pub(super) fn signing_clock(&self) -> Timestamp {
+        let now = Timestamp::now();
+        now.checked_add(jiff::SignedDuration::from_secs(self.scenario.oci.clock_skew))
+            .unwrap_or(now)
     }
 
     /// Another number every time.

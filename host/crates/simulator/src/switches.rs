@@ -2,10 +2,12 @@
 
 use std::str::FromStr;
 
+use super::csv_layout::CsvLayout;
 use super::domain_settings::{PAGES, TOKENS};
 use super::error::SimulatorError;
 use super::fault::{Fault, FaultKind, Phase};
-use super::scenario::{CsvLayout, Scenario};
+use super::oci::settings::OCI;
+use super::scenario::Scenario;
 use super::settings::{FILES, LAYOUTS, SETTINGS};
 use super::switch::Switch;
 use super::values::{Apply, number, one_of, optional};
@@ -14,7 +16,7 @@ const STATUS: Switch = optional("STATUS", "TIMES[@AFTER]", "answers with this HT
 
 /// The switches that are neither faults nor about a CSV file.
 fn settings() -> impl Iterator<Item = &'static (Switch, Apply)> {
-    [SETTINGS, FILES, PAGES, TOKENS].into_iter().flatten()
+    [SETTINGS, FILES, PAGES, TOKENS, OCI].into_iter().flatten()
 }
 
 impl Scenario {
@@ -60,7 +62,7 @@ impl Scenario {
         if let Some((switch, apply)) = LAYOUTS.iter().find(|(switch, _)| switch.name == name) {
             let value = given(switch, value).map_err(bad)?;
             return self
-                .layouts(scope)
+                .layouts(scope, name)
                 .map_err(bad)?
                 .into_iter()
                 .try_for_each(|l| apply(l, value))
@@ -80,20 +82,25 @@ impl Scenario {
         Ok(())
     }
 
-    fn layouts(&mut self, report: Option<&str>) -> Result<Vec<&mut CsvLayout>, String> {
+    /// The reports that a switch is about: those named, or all of them; a header for all is one of three columns, which two lack.
+    fn layouts(&mut self, report: Option<&str>, switch: &str) -> Result<Vec<&mut CsvLayout>, String> {
+        let logins = [&mut self.invalid_login, &mut self.user_login, &mut self.user_audit];
+        let audits = [&mut self.role_audit, &mut self.group_audit];
         match report {
-            None => Ok(vec![
-                &mut self.invalid_login,
-                &mut self.user_login,
-                &mut self.user_audit,
-            ]),
-            Some("invalid-login") => Ok(vec![&mut self.invalid_login]),
-            Some("user-login") => Ok(vec![&mut self.user_login]),
-            Some("user-audit") => Ok(vec![&mut self.user_audit]),
-            Some(_) => Err("is about invalid-login, user-login or user-audit".to_owned()),
+            None if switch == "header" => Ok(logins.into()),
+            None => Ok(logins.into_iter().chain(audits).collect()),
+            Some(report) => REPORTS
+                .iter()
+                .position(|known| *known == report)
+                .and_then(|index| logins.into_iter().chain(audits).nth(index))
+                .map(|layout| vec![layout])
+                .ok_or_else(|| format!("is about one of {}", REPORTS.join(", "))),
         }
     }
 }
+
+/// The reports whose CSV files have layouts, in the order of [`Scenario::layouts`].
+const REPORTS: [&str; 5] = ["invalid-login", "user-login", "user-audit", "role-audit", "group-audit"];
 
 impl FromStr for Scenario {
     type Err = SimulatorError;
@@ -163,7 +170,8 @@ fn times(value: Option<&str>) -> Result<(Option<u64>, u64), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::{Failure, Preamble};
+    use super::super::csv_layout::Preamble;
+    use super::super::scenario::{Failure, RoleWords};
     use super::*;
 
     fn read(text: &str) -> Scenario {
@@ -192,6 +200,17 @@ mod tests {
         assert_eq!(scenario.user_audit.preamble, Preamble::Comma);
         assert_eq!(scenario.user_login.preamble, Preamble::Newline);
         assert!(scenario.user_login.crlf && scenario.invalid_login.crlf);
+    }
+
+    #[test]
+    fn a_header_has_as_many_names_as_its_report_has_columns() {
+        let scenario = read("header=a|b|c,role-audit:header=a|b|c|d|e|f,group-audit:time=iso");
+        assert_eq!(scenario.user_login.columns, ["a", "b", "c"]);
+        assert_eq!(scenario.role_audit.columns.concat(), "abcdef");
+        assert_eq!(scenario.group_audit.columns.len(), 6);
+        let old = read("role-words=old,role-audit:header=a|b|c|d|e");
+        assert_eq!((old.role_words, old.role_audit.columns.len()), (RoleWords::Old, 5));
+        assert!("role-audit:header=a|b|c".parse::<Scenario>().is_err());
     }
 
     #[test]

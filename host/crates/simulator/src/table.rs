@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::csv_layout::{CsvLayout, Preamble, TimeStyle};
 use super::history::{DAY, Login};
-use super::scenario::{CsvLayout, Preamble, Scenario, TimeStyle};
+use super::scenario::Scenario;
 
 /// An encrypted application identifier, as the vendor calls it.
 const IDENTIFIER: &str = "9aKf3TzQ0wX7pBmVYc2Lr8sJ1uNdGhEe5oWiMq6tRk4=";
@@ -27,6 +28,25 @@ const MONTHS: [&str; 12] = [
 
 /// Rows between two pieces; about 64 KiB without padding.
 const ROWS: usize = 1000;
+
+/// One row of a CSV report: some cells, and a time in the last column.
+pub(super) trait CsvRow {
+    /// The cells before the time.
+    fn cells(&self) -> Vec<String>;
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    fn time(&self) -> i64;
+}
+
+impl CsvRow for Login {
+    fn cells(&self) -> Vec<String> {
+        vec![self.user.to_owned(), self.address.to_string()]
+    }
+
+    fn time(&self) -> i64 {
+        self.time
+    }
+}
 
 /// The bytes of one CSV report, as an iterator of pieces: the preamble and the header, then rows.
 pub(super) struct CsvReport<I> {
@@ -76,7 +96,7 @@ impl TimeWriter {
     }
 }
 
-impl<I: Iterator<Item = Login>> CsvReport<I> {
+impl<R: CsvRow, I: Iterator<Item = R>> CsvReport<I> {
     pub(super) fn new(rows: I, layout: &CsvLayout, scenario: &Scenario) -> Self {
         Self {
             rows,
@@ -127,7 +147,7 @@ impl<I: Iterator<Item = Login>> CsvReport<I> {
     }
 }
 
-impl<I: Iterator<Item = Login>> Iterator for CsvReport<I> {
+impl<R: CsvRow, I: Iterator<Item = R>> Iterator for CsvReport<I> {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
@@ -137,25 +157,24 @@ impl<I: Iterator<Item = Login>> Iterator for CsvReport<I> {
         }
         let mut fields = Vec::with_capacity(ROWS);
         while fields.len() < ROWS {
-            let Some(login) = self.rows.next() else { break };
+            let Some(row) = self.rows.next() else { break };
             self.row = self.row.wrapping_add(1);
-            let time = self.clock.write(login.time, self.layout.time);
+            let time = self.clock.write(row.time(), self.layout.time);
             let bad = self
                 .row
                 .is_multiple_of(self.bad_rows)
                 .then_some(self.row / self.bad_rows);
-            fields.push((login.user, login.address.to_string(), time, bad));
+            fields.push((row.cells(), time, bad));
         }
         if fields.is_empty() {
             return None;
         }
-        Some(self.write(fields.iter().map(|(user, address, time, bad)| match bad {
-            Some(odd) if odd % 2 == 1 => vec![*user],
-            Some(_) => vec![*user, address, "some time ago"],
-            None => {
-                let mut record = vec![*user, address, time];
-                record.extend(self.padding.as_deref());
-                record
+        Some(self.write(fields.iter().map(|(cells, time, bad)| {
+            let cells = cells.iter().map(String::as_str);
+            match bad {
+                Some(odd) if odd % 2 == 1 => cells.take(1).collect(),
+                Some(_) => cells.chain(["some time ago"]).collect(),
+                None => cells.chain([time.as_str()]).chain(self.padding.as_deref()).collect(),
             }
         })))
     }

@@ -16,11 +16,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::answer::{self, Caller};
+use super::csv_layout::TimeStyle;
 use super::desk::{File, ReportKind, ReportTable};
 use super::history::Login;
 use super::refusal_texts::{exists, insufficient, unauthorized};
 use super::reports::{EPM_RETENTION, plain_name};
-use super::scenario::{ArchiveStyle, TimeStyle};
+use super::scenario::ArchiveStyle;
 use super::site::AppState;
 use super::table::TimeWriter;
 use super::window::DayRange;

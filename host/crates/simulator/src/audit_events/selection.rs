@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::query::{AuditQuery, QueryRefusal, bad};
-use crate::chance::mix;
 use crate::filter::{ScimFilter, ScimOperator, values};
 use crate::history::{DAY, PastEvent};
+use crate::lateness::lateness;
 use crate::resource::{Resources, SEARCHABLE, written};
 use crate::site::AppState;
 
@@ -30,16 +30,9 @@ struct Unstored {
 impl Unstored {
     /// True where an event of this time is still to be stored.
     fn hides(&self, time: i64) -> bool {
-        let drawn = mix(&[time.unsigned_abs()]);
-        let delay = MINUTE + i64::try_from(drawn / self.every % LATEST).unwrap_or(0);
-        drawn.is_multiple_of(self.every) && time + delay > self.now
+        lateness(time, self.every).is_some_and(|late| time + late > self.now)
     }
 }
-
-/// Milliseconds.
-const MINUTE: i64 = 60_000;
-/// An event that is stored late comes within five hours, in ms after the first minute.
-const LATEST: u64 = 5 * 3_600_000 - 60_000;
 
 impl Selection {
     pub(super) fn new(query: &AuditQuery, site: &AppState) -> Result<Self, QueryRefusal> {

@@ -1,8 +1,10 @@
 //! A running simulator, asked over real sockets.
 
+mod assignments;
 mod audit_events;
 mod front;
 mod invalid_login;
+mod oci;
 mod reports;
 mod tokens;
 
