@@ -384,7 +384,8 @@ mod tests {
     #[test]
     fn a_document_is_kept_where_it_lies_or_copied_and_is_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = Spool::new(folder.path()).create().unwrap();
+        let hashing = Spool::new(folder.path()).hashing(true);
+        let mut file = hashing.create().unwrap();
         file.write_all(b"01234").unwrap();
         file.write_all(b"56789").unwrap();
         let whole = Spooled::new(file).unwrap();
