@@ -106,7 +106,7 @@ fn provenance() -> Arc<Provenance> {
         "user-login",
         "epm",
         "epm.example.com",
-        Product::EpmCloud,
+        Product::epm_cloud(),
     ))
 }
 

@@ -205,7 +205,7 @@ struct Lines {
 
 impl Lines {
     fn new() -> Lines {
-        let provenance = Provenance::new("invalid-login", "bench", "bench", Product::EpmCloud);
+        let provenance = Provenance::new("invalid-login", "bench", "bench", Product::epm_cloud());
         Lines {
             ids: Ids::new("invalid-login", "bench"),
             provenance,

@@ -122,7 +122,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         "user-login",
         connection,
         "127.0.0.1",
-        Product::EpmCloud,
+        Product::epm_cloud(),
     ));
     let mut config = Config::parse("[sinks.it]\nkind = \"file\"\npath = \"{connection}.ndjson\"\n")?;
     config.file.folder = folder.to_path_buf();

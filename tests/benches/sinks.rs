@@ -78,7 +78,7 @@ fn provenance() -> Arc<Provenance> {
         "invalid-login",
         "epm",
         "epm.example.com",
-        Product::EpmCloud,
+        Product::epm_cloud(),
     ))
 }
 

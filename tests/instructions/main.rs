@@ -57,7 +57,7 @@ fn counted_id(events: &mut [Event]) -> Result<usize, Failure> {
 }
 
 fn encode(events: &[Event], line: &mut Vec<u8>) -> usize {
-    let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
+    let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::epm_cloud());
     for event in events {
         line.clear();
         Encoding::Ocsf.write(event, &provenance, line);

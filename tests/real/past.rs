@@ -21,7 +21,7 @@ pub fn provenance() -> Arc<Provenance> {
         "user-login",
         "epm",
         "epm.example.com",
-        Product::EpmCloud,
+        Product::epm_cloud(),
     ))
 }
 

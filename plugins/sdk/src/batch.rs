@@ -97,11 +97,17 @@ impl Batch {
 impl<'p> From<&'p Principal<'_>> for Account<'p> {
     #[inline(always)]
     fn from(principal: &'p Principal<'_>) -> Self {
-        let Principal { name, id, display_name } = principal;
+        let Principal {
+            name,
+            id,
+            display_name,
+            kind,
+        } = principal;
         Account {
             name,
             id: id.as_deref(),
             display_name: display_name.as_deref(),
+            kind: *kind as u8,
         }
     }
 }

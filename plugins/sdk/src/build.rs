@@ -46,12 +46,13 @@ impl HttpRequest {
 }
 
 impl Principal {
-    /// An account of which only the login name is known.
+    /// A user of whom only the login name is known.
     pub fn named(name: impl Into<String>) -> Self {
         Principal {
             name: name.into(),
             id: None,
             display_name: None,
+            kind: PrincipalKind::User,
         }
     }
 }
@@ -124,11 +125,16 @@ impl Activity {
             Activity::ApplicationAccess => "application-access",
             Activity::AuthenticationOther => "authentication-other",
             Activity::Other => "other",
+            Activity::ApiCreate => "api-create",
+            Activity::ApiRead => "api-read",
+            Activity::ApiUpdate => "api-update",
+            Activity::ApiDelete => "api-delete",
+            Activity::ApiOther => "api-other",
         }
     }
 
     /// All of them.
-    pub const ALL: [Activity; 21] = [
+    pub const ALL: [Activity; 26] = [
         Activity::Logon,
         Activity::Logoff,
         Activity::AccountCreate,
@@ -150,6 +156,11 @@ impl Activity {
         Activity::ApplicationAccess,
         Activity::AuthenticationOther,
         Activity::Other,
+        Activity::ApiCreate,
+        Activity::ApiRead,
+        Activity::ApiUpdate,
+        Activity::ApiDelete,
+        Activity::ApiOther,
     ];
 }
 
@@ -164,5 +175,87 @@ impl Outcome {
             Outcome::Failure => "failure",
             Outcome::Unknown => "unknown",
         }
+    }
+}
+
+impl PrincipalKind {
+    /// All of them.
+    pub const ALL: [PrincipalKind; 3] = [PrincipalKind::User, PrincipalKind::Group, PrincipalKind::Service];
+
+    /// The name that WIT gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            PrincipalKind::User => "user",
+            PrincipalKind::Group => "group",
+            PrincipalKind::Service => "service",
+        }
+    }
+}
+
+impl Product {
+    /// A vendor's product.
+    pub fn new(vendor: impl Into<String>, name: impl Into<String>) -> Self {
+        Product {
+            vendor: vendor.into(),
+            name: name.into(),
+        }
+    }
+
+    /// Oracle EPM Cloud.
+    pub fn oracle_epm_cloud() -> Self {
+        Product::new("Oracle", "Oracle EPM Cloud")
+    }
+
+    /// An OCI identity domain.
+    pub fn oracle_identity_domain() -> Self {
+        Product::new("Oracle", "Oracle Identity Domain")
+    }
+}
+
+impl Call {
+    /// A request whose answer is the document.
+    pub fn new(request: HttpRequest) -> Self {
+        Call {
+            request,
+            service: None,
+            records: None,
+        }
+    }
+
+    /// Says where in the answer the records lie.
+    pub fn records<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        self.records = Some(path.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+impl Pages {
+    /// A query whose pages are the lists of records themselves.
+    pub fn new(request: HttpRequest, paging: Paging) -> Self {
+        Pages {
+            request,
+            service: None,
+            paging,
+            records: None,
+            key: None,
+        }
+    }
+
+    /// Says where in a page the records lie.
+    pub fn records<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        self.records = Some(path.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Says where in a record its key lies.
+    pub fn key<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        self.key = Some(path.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Says which service of the cloud is asked.
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
     }
 }

@@ -2,18 +2,20 @@
 //! that an ordinary row allocates next to nothing.
 
 use crate::address::{self, Client};
-use crate::{Activity, Outcome, Timestamp, sink};
+use crate::{Activity, Outcome, PrincipalKind, Timestamp, sink};
 use std::borrow::Cow;
 
-/// An account, as the source writes it.
+/// A user, a group or a service, as the source writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal<'a> {
-    /// The login name; what a person types to sign in.
+    /// A user's login name, which is what a person types to sign in; the name of a group or service.
     pub name: Cow<'a, str>,
-    /// The source's key for the account.
+    /// The source's key for it.
     pub id: Option<Cow<'a, str>>,
     /// The name for people.
     pub display_name: Option<Cow<'a, str>>,
+    /// The kind of thing that it is.
+    pub kind: PrincipalKind,
 }
 
 /// One audit event. Its texts are `&str` or `String`, whichever is at hand: `.into()` makes a field of either.
@@ -54,12 +56,28 @@ pub struct Event<'a> {
 }
 
 impl<'a> Principal<'a> {
-    /// An account of which only the login name is known.
+    /// A user of whom only the login name is known.
     pub fn named(name: impl Into<Cow<'a, str>>) -> Self {
+        Principal::of_kind(PrincipalKind::User, name)
+    }
+
+    /// A group of which only the name is known.
+    pub fn group(name: impl Into<Cow<'a, str>>) -> Self {
+        Principal::of_kind(PrincipalKind::Group, name)
+    }
+
+    /// A service of which only the name is known.
+    pub fn service(name: impl Into<Cow<'a, str>>) -> Self {
+        Principal::of_kind(PrincipalKind::Service, name)
+    }
+
+    /// A principal of which no more is known.
+    pub fn of_kind(kind: PrincipalKind, name: impl Into<Cow<'a, str>>) -> Self {
         Principal {
             name: name.into(),
             id: None,
             display_name: None,
+            kind,
         }
     }
 }
@@ -140,6 +158,7 @@ mod owned {
             name: principal.name.into_owned(),
             id: text(principal.id),
             display_name: text(principal.display_name),
+            kind: principal.kind,
         }
     }
 

@@ -15,6 +15,8 @@
 //!             version: env!("CARGO_PKG_VERSION").into(),
 //!             summary: "One login name a line".into(),
 //!             connection: ConnectionKind::Epm,
+//!             source: Product::oracle_epm_cloud(),
+//!             requests: vec![],
 //!             granularity: Granularity::Day,
 //!             retention_days: None,
 //!             window_days: None,
@@ -24,7 +26,7 @@
 //!     }
 //!     fn plan(_request: Request) -> Result<Vec<Fetch>, Fault> {
 //!         let request = HttpRequest::get(["logons.txt"]);
-//!         Ok(vec![Fetch::Call(Call { request, records: None })])
+//!         Ok(vec![Fetch::Call(Call::new(request))])
 //!     }
 //!     fn parser(_document: Document) -> Result<Lines, Fault> {
 //!         Ok(Lines::default())
@@ -118,19 +120,19 @@ pub mod sink_bindings {
         export_macro_name: "export_sink_bindings",
         default_bindings_module: "plugin_sdk::sink_bindings",
         with: {
-            "audit:plugin/events@0.1.0": crate::bindings::audit::plugin::events,
-            "audit:plugin/http@0.1.0": crate::bindings::audit::plugin::http,
+            "audit:plugin/events@0.2.0": crate::bindings::audit::plugin::events,
+            "audit:plugin/http@0.2.0": crate::bindings::audit::plugin::http,
         },
         additional_derives: [PartialEq],
     });
 }
 
 pub use batch::Batch;
-pub use bindings::audit::plugin::events::{Activity, Fault, FaultKind, Outcome, Reject, Timestamp};
+pub use bindings::audit::plugin::events::{Activity, Fault, FaultKind, Outcome, PrincipalKind, Reject, Timestamp};
 pub use bindings::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method};
 pub use bindings::exports::audit::plugin::report::{
-    Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, Pages, Paging, Parameter,
-    Request, Window,
+    BodyToken, Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, MemberPath, Pages,
+    Paging, Parameter, Product, Request, Window,
 };
 pub use event::{Event, Principal};
 pub use sink::{Sink, config};

@@ -1,6 +1,6 @@
 //! Reads the events of a [`Batch`] back: for tests, and for hosts that do not take the packed form.
 
-use crate::{Activity, Batch, Event, Outcome, Principal, Timestamp};
+use crate::{Activity, Batch, Event, Outcome, Principal, PrincipalKind, Timestamp};
 use event_codec::{Account, EventReader, Reader, for_each_field};
 use std::borrow::Cow;
 
@@ -47,11 +47,11 @@ impl<'a> Fields<'_, 'a> {
         (Outcome::ALL.get(self.0.outcome(first_bit)).copied()).unwrap_or(Outcome::Unknown)
     }
 
-    fn principal(&mut self, bits: (u32, u32)) -> Principal<'a> {
+    fn principal(&mut self, bits: (u32, u32, u32)) -> Principal<'a> {
         self.0.principal(bits).unwrap_or_default().into()
     }
 
-    fn optional_principal(&mut self, bits: (u32, u32, u32)) -> Option<Principal<'a>> {
+    fn optional_principal(&mut self, bits: (u32, u32, u32, u32)) -> Option<Principal<'a>> {
         self.0.optional_principal(bits).unwrap_or_default().map(Principal::from)
     }
 
@@ -73,11 +73,18 @@ impl<'a> Fields<'_, 'a> {
 
 impl<'a> From<Account<'a>> for Principal<'a> {
     fn from(account: Account<'a>) -> Self {
-        let Account { name, id, display_name } = account;
+        let Account {
+            name,
+            id,
+            display_name,
+            kind,
+        } = account;
+        let known = PrincipalKind::ALL.get(usize::from(kind)).copied();
         Principal {
             name: name.into(),
             id: id.map(Cow::Borrowed),
             display_name: display_name.map(Cow::Borrowed),
+            kind: known.unwrap_or(PrincipalKind::User),
         }
     }
 }
@@ -99,6 +106,7 @@ mod tests {
             name: "subject".into(),
             id,
             display_name,
+            kind: PrincipalKind::ALL[activity % 3],
         };
         let outcome = Outcome::ALL[activity % 3];
         let mut event = Event::new(time, Activity::ALL[activity], outcome, subject);
@@ -106,6 +114,7 @@ mod tests {
             name,
             id: field(3),
             display_name: field(4),
+            kind: PrincipalKind::ALL[activity % 2],
         });
         event.id = field(5);
         event.target = field(6);
@@ -124,7 +133,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_pushed_is_read_back(
-            rows in prop::collection::vec((any::<u16>(), 0..21usize, any::<i64>(), any::<Words>(), any::<Words>()), 0..6),
+            rows in prop::collection::vec((any::<u16>(), 0..26usize, any::<i64>(), any::<Words>(), any::<Words>()), 0..6),
         ) {
             let rows = rows.iter();
             let events: Vec<_> = rows.map(|(there, activity, time, words, labels)| event(*there, *activity, *time, words, labels)).collect();

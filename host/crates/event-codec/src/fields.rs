@@ -7,9 +7,10 @@
 /// |---|---|---|
 /// | `text` | a text that may be missing | whether it is there |
 /// | `time` | milliseconds since 1970-01-01T00:00:00Z | none |
-/// | `activity`, `outcome` | a case of the enum of that name | the first of the eight that hold its place among the cases |
-/// | `principal` | an account | whether its `id` is there, and its `display_name` |
-/// | `optional_principal` | an account that may be missing | whether it is there, and the same |
+/// | `activity` | a case of the enum of that name | the first of the eight that hold its place among the cases |
+/// | `outcome` | a case of the enum of that name | the first of the four that hold its place among the cases |
+/// | `principal` | a user, group or service | whether its `id` is there, and its `display_name`; the first of the two that hold its `kind` |
+/// | `optional_principal` | one that may be missing | whether it is there, and the same |
 /// | `texts` | a list of texts | none |
 /// | `pairs` | a list of names and values | none |
 ///
@@ -37,8 +38,8 @@ macro_rules! for_each_field {
             time: time(),
             activity: activity(0),
             outcome: outcome(8),
-            subject: principal(17, 18),
-            actor: optional_principal(19, 20, 21),
+            subject: principal(17, 18, 12),
+            actor: optional_principal(19, 20, 21, 14),
             target: text(22),
             source_ip: text(23),
             user_agent: text(24),
@@ -53,7 +54,7 @@ macro_rules! for_each_field {
     };
 }
 
-/// Below this bit are the places of the activity and the outcome, eight bits each.
+/// Below this bit are the places of the activity, the outcome and the kinds of both principals.
 const FIRST_FLAG: u32 = 16;
 
 /// The bits that the list names, in its order.
@@ -117,7 +118,7 @@ mod tests {
     fn bits_are_those_that_plugins_in_use_have() {
         assert_eq!(
             super::BITS,
-            [16, 0, 8, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]
+            [16, 0, 8, 17, 18, 12, 19, 20, 21, 14, 22, 23, 24, 25, 26, 27, 28, 29]
         );
         assert_eq!(super::MEANINGFUL, (1 << 30) - 1);
     }

@@ -12,14 +12,14 @@
 //! let mut event = events.event();
 //! event.text(&Some("evt-1"), 16);
 //! event.time(&1_751_542_473_000, ());
-//! event.principal(Account { name: "jdoe", id: None, display_name: Some("Jane Doe") }, (17, 18));
+//! event.principal(Account { name: "jdoe", display_name: Some("Jane Doe"), ..Account::default() }, (17, 18, 12));
 //! event.finish();
 //!
 //! let mut reader = events.reader();
 //! let mut event = reader.next_event().ok_or("there is an event")??;
 //! assert_eq!(event.text(16)?, Some("evt-1"));
 //! assert_eq!(event.time(()), 1_751_542_473_000);
-//! assert_eq!(event.principal((17, 18))?.display_name, Some("Jane Doe"));
+//! assert_eq!(event.principal((17, 18, 12))?.display_name, Some("Jane Doe"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

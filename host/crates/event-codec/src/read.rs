@@ -149,34 +149,38 @@ impl<'a> EventReader<'_, 'a> {
     /// The activity: its place among the cases, if there are so many.
     #[inline]
     pub fn activity(&self, first_bit: u32) -> usize {
-        self.place(first_bit)
+        self.place(first_bit, 8).into()
     }
 
     /// How it ended: the place among the cases, if there are so many.
     #[inline]
     pub fn outcome(&self, first_bit: u32) -> usize {
-        self.place(first_bit)
+        self.place(first_bit, 4).into()
     }
 
-    /// An account.
+    /// A user, a group or a service.
     #[inline]
-    pub fn principal(&mut self, (id_bit, display_name_bit): (u32, u32)) -> Result<Account<'a>, ReadError> {
+    pub fn principal(
+        &mut self,
+        (id_bit, display_name_bit, kind_bit): (u32, u32, u32),
+    ) -> Result<Account<'a>, ReadError> {
         Ok(Account {
             name: self.string()?,
             id: self.text(id_bit)?,
             display_name: self.text(display_name_bit)?,
+            kind: self.place(kind_bit, 2),
         })
     }
 
-    /// An account that may be missing.
+    /// One that may be missing.
     #[inline]
     pub fn optional_principal(
         &mut self,
-        (bit, id_bit, display_name_bit): (u32, u32, u32),
+        (bit, id_bit, display_name_bit, kind_bit): (u32, u32, u32, u32),
     ) -> Result<Option<Account<'a>>, ReadError> {
         if self.has(bit) {
-            self.principal((id_bit, display_name_bit)).map(Some)
-        } else if self.has(id_bit) || self.has(display_name_bit) {
+            self.principal((id_bit, display_name_bit, kind_bit)).map(Some)
+        } else if self.has(id_bit) || self.has(display_name_bit) || self.place(kind_bit, 2) != 0 {
             Err(ReadError("a head has fields of an actor that is not there"))
         } else {
             Ok(None)
@@ -206,9 +210,10 @@ impl<'a> EventReader<'_, 'a> {
         self.head & (1 << bit) != 0
     }
 
+    /// The number in so many bits of the head, eight at most.
     #[inline]
-    fn place(&self, first_bit: u32) -> usize {
-        let [place, ..] = (self.head >> first_bit).to_le_bytes();
-        usize::from(place)
+    fn place(&self, first_bit: u32, bits: u32) -> u8 {
+        let [place, ..] = ((self.head >> first_bit) & ((1 << bits) - 1)).to_le_bytes();
+        place
     }
 }

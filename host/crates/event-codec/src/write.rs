@@ -152,27 +152,37 @@ impl EventWriter<'_> {
         self.head |= u32::from((*outcome).into()) << first_bit;
     }
 
-    /// An account.
+    /// A user, a group or a service.
     #[inline(always)]
-    pub fn principal<'p>(&mut self, principal: impl Into<Account<'p>>, (id_bit, display_name_bit): (u32, u32)) {
-        let Account { name, id, display_name } = principal.into();
+    pub fn principal<'p>(
+        &mut self,
+        principal: impl Into<Account<'p>>,
+        (id_bit, display_name_bit, kind_bit): (u32, u32, u32),
+    ) {
+        let Account {
+            name,
+            id,
+            display_name,
+            kind,
+        } = principal.into();
+        self.head |= u32::from(kind) << kind_bit;
         self.events.string(name);
         self.text(&id, id_bit);
         self.text(&display_name, display_name_bit);
     }
 
-    /// An account that may be missing.
+    /// One that may be missing.
     #[inline(always)]
     pub fn optional_principal<'p, P>(
         &mut self,
         principal: &'p Option<P>,
-        (bit, id_bit, display_name_bit): (u32, u32, u32),
+        (bit, id_bit, display_name_bit, kind_bit): (u32, u32, u32, u32),
     ) where
         &'p P: Into<Account<'p>>,
     {
         if let Some(principal) = principal {
             self.head |= 1 << bit;
-            self.principal(principal, (id_bit, display_name_bit));
+            self.principal(principal, (id_bit, display_name_bit, kind_bit));
         }
     }
 

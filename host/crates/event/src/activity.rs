@@ -28,11 +28,16 @@ pub enum Activity {
     ApplicationAccess,
     AuthenticationOther,
     Other,
+    ApiCreate,
+    ApiRead,
+    ApiUpdate,
+    ApiDelete,
+    ApiOther,
 }
 
 impl Activity {
     /// Every case, in the order of the WIT.
-    pub const ALL: [Activity; 21] = [
+    pub const ALL: [Activity; 26] = [
         Activity::Logon,
         Activity::Logoff,
         Activity::AccountCreate,
@@ -54,6 +59,11 @@ impl Activity {
         Activity::ApplicationAccess,
         Activity::AuthenticationOther,
         Activity::Other,
+        Activity::ApiCreate,
+        Activity::ApiRead,
+        Activity::ApiUpdate,
+        Activity::ApiDelete,
+        Activity::ApiOther,
     ];
 
     /// The name in the WIT, the flat event and the derived id: lower case words joined by hyphens.
@@ -80,6 +90,11 @@ impl Activity {
             Activity::ApplicationAccess => "application-access",
             Activity::AuthenticationOther => "authentication-other",
             Activity::Other => "other",
+            Activity::ApiCreate => "api-create",
+            Activity::ApiRead => "api-read",
+            Activity::ApiUpdate => "api-update",
+            Activity::ApiDelete => "api-delete",
+            Activity::ApiOther => "api-other",
         }
     }
 }

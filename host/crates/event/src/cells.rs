@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use crate::{
     Activity, Attributes, Correlation, Encoding, Event, Omissions, Outcome, Principal, Product, Provenance, Rendering,
-    ecs::Ecs, flat::Flat, ocsf::Ocsf,
+    ecs::Ecs, ecs::Own, flat::Flat, ocsf::Ocsf, ocsf::User,
 };
 
 pub use crate::cell::Cell;
@@ -53,9 +53,10 @@ fn all(
         }
         Encoding::Ecs => {
             let mut event = Ecs::of(event, provenance);
-            let attributes = &mut event.oracle.attributes;
-            let listed = leave_out(attributes, omissions);
-            attributes.listed = listed.as_deref().unwrap_or(attributes.listed);
+            let listed = (event.own_mut()).and_then(|own| leave_out(&mut own.attributes, omissions));
+            if let (Some(own), Some(listed)) = (event.own_mut(), &listed) {
+                own.attributes.listed = listed;
+            }
             ecs(&event, cell);
         }
         Encoding::Event => {
@@ -97,7 +98,7 @@ fn leave_out(attributes: &mut Attributes<'_>, omissions: Option<&Omissions>) -> 
 }
 
 fn nobody() -> Provenance {
-    Provenance::new("", "", "", Product::EpmCloud)
+    Provenance::new("", "", "", Product::epm_cloud())
 }
 
 fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
@@ -108,6 +109,8 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     let entity = event.entity.as_ref();
     let entity_user = entity.and_then(|entity| entity.user.as_ref());
     let ip = event.src_endpoint.as_ref().and_then(|endpoint| endpoint.ip.as_ref());
+    let src_name = event.src_endpoint.as_ref().and_then(|endpoint| endpoint.svc_name);
+    let api = event.api.as_ref();
     let svc_name = event.dst_endpoint.as_ref().and_then(|endpoint| endpoint.svc_name);
     cell("time", Cell::Millis(Some(event.time)));
     cell("class_uid", Cell::Number(Some(event.class_uid.into())));
@@ -126,17 +129,24 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("user.name", Cell::Text(user.map(|user| user.name)));
     cell("user.uid", Cell::Text(user.and_then(|user| user.uid)));
     cell("user.display_name", Cell::Text(user.and_then(|user| user.display_name)));
+    user_type(["user.type_id", "user.type"], user, cell);
     cell("actor.user.name", Cell::Text(actor_user.map(|user| user.name)));
     cell("actor.user.uid", Cell::Text(actor_user.and_then(|user| user.uid)));
     cell(
         "actor.user.display_name",
         Cell::Text(actor_user.and_then(|user| user.display_name)),
     );
+    user_type(["actor.user.type_id", "actor.user.type"], actor_user, cell);
     cell(
         "actor.session.uid",
         Cell::Text(actor_session.map(|session| session.uid)),
     );
+    cell("api.operation", Cell::Text(api.map(|api| api.operation)));
+    cell("api.service.name", Cell::Text(api.map(|api| api.service.name)));
+    let response = api.and_then(|api| api.response.as_ref());
+    cell("api.response.code", Cell::Number(response.map(|response| response.code.into())));
     cell("src_endpoint.ip", Cell::Shown(ip.map(|ip| ip as &dyn Display)));
+    cell("src_endpoint.svc_name", Cell::Text(src_name));
     cell("dst_endpoint.svc_name", Cell::Text(svc_name));
     cell(
         "service.name",
@@ -167,6 +177,9 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
         "entity.user.display_name",
         Cell::Text(entity_user.and_then(|user| user.display_name)),
     );
+    user_type(["entity.user.type_id", "entity.user.type"], entity_user, cell);
+    let resources = event.resources.as_ref().map(|[resource]| [resource.name]);
+    cell("resources", Cell::List(resources.as_ref().map_or(&[], |list| list)));
     cell("metadata.version", Cell::Text(Some(event.metadata.version)));
     cell("metadata.product.name", Cell::Text(Some(event.metadata.product.name)));
     cell(
@@ -191,6 +204,17 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("unmapped", Cell::Attributes(&event.unmapped));
 }
 
+/// The kind of an account: its number and its name.
+fn user_type(
+    [type_id, name]: [&'static str; 2],
+    user: Option<&User<'_>>,
+    cell: &mut dyn FnMut(&'static str, Cell<'_>),
+) {
+    let kind = user.and_then(|user| user.kind);
+    cell(type_id, Cell::Number(kind.map(|kind| kind.type_id.into())));
+    cell(name, Cell::Text(kind.map(|kind| kind.r#type)));
+}
+
 fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     let target = event.user.target.as_ref();
     let source = event.source.as_ref();
@@ -205,7 +229,7 @@ fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("event.reason", Cell::Text(event.event.reason));
     cell("event.id", Cell::Text(event.event.id));
     cell("event.provider", Cell::Text(event.event.provider));
-    cell("event.module", Cell::Text(Some(event.event.module)));
+    cell("event.module", Cell::Text(Some(&event.event.module)));
     cell("event.dataset", Cell::Shown(Some(&event.event.dataset)));
     cell("event.created", Cell::Time(event.event.created));
     cell("event.ingested", Cell::Time(event.event.ingested));
@@ -247,11 +271,37 @@ fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
         Cell::List(event.related.ip.as_ref().map_or(&[], |list| list)),
     );
     cell("tags", Cell::Labels(event.tags));
-    cell("oracle.connection", Cell::Text(Some(event.oracle.connection)));
-    cell("oracle.correlation_uid", Cell::Text(event.oracle.correlation_uid));
-    cell("oracle.session", Cell::Text(event.oracle.session));
-    cell("oracle.target", Cell::Text(event.oracle.target));
-    cell("oracle.attributes", Cell::Attributes(&event.oracle.attributes));
+    own(OF_ORACLE_S, event.oracle.as_ref(), cell);
+    own(OF_OTHERS, event.audit.as_ref(), cell);
+}
+
+/// Columns of what ECS has no place for: connection, correlation, session, target, attributes.
+type OwnColumns = [&'static str; 5];
+
+const OF_ORACLE_S: OwnColumns = [
+    "oracle.connection",
+    "oracle.correlation_uid",
+    "oracle.session",
+    "oracle.target",
+    "oracle.attributes",
+];
+
+const OF_OTHERS: OwnColumns = [
+    "audit.connection",
+    "audit.correlation_uid",
+    "audit.session",
+    "audit.target",
+    "audit.attributes",
+];
+
+fn own(names: OwnColumns, own: Option<&Own<'_>>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
+    let [connection, correlation, session, target, attributes] = names;
+    cell(connection, Cell::Text(own.map(|own| own.connection)));
+    cell(correlation, Cell::Text(own.and_then(|own| own.correlation_uid)));
+    cell(session, Cell::Text(own.and_then(|own| own.session)));
+    cell(target, Cell::Text(own.and_then(|own| own.target)));
+    let none = Attributes::of(&[]);
+    cell(attributes, Cell::Attributes(own.map_or(&none, |own| &own.attributes)));
 }
 
 #[cfg(test)]

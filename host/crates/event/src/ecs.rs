@@ -2,8 +2,8 @@
 //!
 //! Where somebody acted on an account of somebody else, `user` is who acted and `user.target` the account; otherwise
 //! `user` is the subject. A role given or taken is `user.changes.roles`; where a group got or lost it, the group is `group`,
-//! and the role `oracle.target`. An application is `service.target.name`. What ECS has no field for is under `oracle`, the
-//! namespace of this program's own fields: the connection's name, what a sign-in is called in all reports, the session, a
+//! and the role `oracle.target`; no name of a group stands among those of users. An application is `service.target.name`. What ECS has no field for is under `oracle`, or
+//! under `audit` where the product is another vendor's, the namespaces of this program's own fields: the connection's name, what a sign-in is called in all reports, the session, a
 //! target without a place, and the attributes.
 //!
 //! When an event was collected is `event.created`, "when the event was first read by an agent, or by your pipeline". The

@@ -1,29 +1,62 @@
-//! One audit event, and the accounts that it names.
+//! One audit event, and the principals that it names.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Activity, Collected, Correlation, Outcome, Provenance};
 
-/// An account, as the source writes it.
+/// The kind of thing that a principal is. The cases are those of `principal-kind` in `wit/events.wit`, which documents each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum PrincipalKind {
+    #[default]
+    User,
+    Group,
+    Service,
+}
+
+impl PrincipalKind {
+    /// Every case, in the order of the WIT.
+    pub const ALL: [PrincipalKind; 3] = [PrincipalKind::User, PrincipalKind::Group, PrincipalKind::Service];
+
+    /// The name in the WIT and in the flat event.
+    pub fn name(self) -> &'static str {
+        match self {
+            PrincipalKind::User => "user",
+            PrincipalKind::Group => "group",
+            PrincipalKind::Service => "service",
+        }
+    }
+
+    fn is_user(&self) -> bool {
+        *self == PrincipalKind::User
+    }
+}
+
+/// A user, a group or a service, as the source writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Principal {
-    /// The login name.
+    /// A user's login name; the name of a group or service.
     pub name: String,
-    /// The source's key for the account.
+    /// The source's key for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+    /// The kind of thing that it is. It plays no part in derived ids.
+    #[serde(default, skip_serializing_if = "PrincipalKind::is_user")]
+    pub kind: PrincipalKind,
 }
 
 impl Principal {
-    /// An account of which only the login name is known.
+    /// A user of whom only the login name is known.
     pub fn named(name: impl Into<String>) -> Self {
         Principal {
             name: name.into(),
             id: None,
             display_name: None,
+            kind: PrincipalKind::User,
         }
     }
 }
@@ -45,9 +78,9 @@ pub struct Event {
     pub activity: Activity,
     /// The outcome of the activity.
     pub outcome: Outcome,
-    /// The account that the event is about.
+    /// The account, group or service that the event is about.
     pub subject: Principal,
-    /// The account that acted, where that is another.
+    /// The account, group or service that acted, where that is another.
     pub actor: Option<Principal>,
     /// The role, group or application concerned.
     pub target: Option<String>,
@@ -78,7 +111,7 @@ pub struct Event {
     pub correlation: Option<Correlation>,
 }
 
-/// The label of a role's assignment whose subject is a group.
+/// The label of a role's assignment whose subject is a group: plugins of before 0.2.0 have no other way to say so.
 pub const GROUP: &str = "group";
 
 impl Event {
@@ -107,12 +140,29 @@ impl Event {
         }
     }
 
-    /// True if a role was given to a group, or taken from one: then the subject is that group and no account. The plugin says
-    /// so by the label [`GROUP`].
+    /// True if the subject is a group and no account.
     #[inline]
     pub fn is_about_group(&self) -> bool {
+        self.subject.kind == PrincipalKind::Group
+            || self.is_about_role() && self.labels.iter().any(|label| label == GROUP)
+    }
+
+    /// True if a role was given or taken away.
+    #[inline]
+    pub fn is_about_role(&self) -> bool {
         matches!(self.activity, Activity::RoleAssign | Activity::RoleRevoke)
-            && self.labels.iter().any(|label| label == GROUP)
+    }
+
+    /// The name of a subject that is a group where the renderings have a place for users only.
+    pub(crate) fn subject_group(&self) -> Option<&str> {
+        let is_misplaced = self.is_about_group() && !self.is_about_role();
+        is_misplaced.then_some(self.subject.name.as_str())
+    }
+
+    /// The same of the actor.
+    pub(crate) fn actor_group(&self) -> Option<&str> {
+        let group = self.actor.as_ref().filter(|actor| actor.kind == PrincipalKind::Group);
+        group.map(|actor| actor.name.as_str())
     }
 
     /// The key of the group that it is about; the renderings have places for names of groups only.

@@ -1,8 +1,8 @@
 //! The flat event: what the plugin gave, without a schema's rearrangement. Routes and scripts read this one.
 //!
 //! Every member is always there, `null` where the source said nothing; `attributes` is an object in which a name that
-//! came more than once has an array of its values. Times are RFC 3339 with milliseconds, in UTC. `tenant`, `collected` and
-//! `correlation_uid` are the host's: they stand at the end.
+//! came more than once has an array of its values. Times are RFC 3339 with milliseconds, in UTC. `report`, `connection` and
+//! what follows them are the host's.
 
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ macro_rules! members {
     };
 }
 
-// What is the plugin's comes in the order of the WIT, an account as three members.
+// What is the plugin's comes in the order of the WIT, a principal as four members.
 members! { of event and provenance:
     id: Option<&'a str> = event.id.as_deref(),
     time: Rfc3339 = Rfc3339(event.time),
@@ -61,9 +61,11 @@ members! { of event and provenance:
     subject: &'a str = &event.subject.name,
     subject_id: Option<&'a str> = event.subject.id.as_deref(),
     subject_display_name: Option<&'a str> = event.subject.display_name.as_deref(),
+    subject_kind: &'static str = event.subject.kind.name(),
     actor: Option<&'a str> = event.actor.as_ref().map(|actor| actor.name.as_str()),
     actor_id: Option<&'a str> = event.actor.as_ref().and_then(|actor| actor.id.as_deref()),
     actor_display_name: Option<&'a str> = event.actor.as_ref().and_then(|actor| actor.display_name.as_deref()),
+    actor_kind: Option<&'static str> = event.actor.as_ref().map(|actor| actor.kind.name()),
     target: Option<&'a str> = event.target.as_deref(),
     source_ip: Option<&'a str> = event.source_ip.as_deref(),
     user_agent: Option<&'a str> = event.user_agent.as_deref(),
@@ -79,6 +81,8 @@ members! { of event and provenance:
     tenant: Option<&'a str> = provenance.tenant.as_deref(),
     collected: Option<Rfc3339> = event.collected.map(|at| Rfc3339(at.ms())),
     correlation_uid: Option<&'a str> = event.correlation.as_ref().map(Correlation::as_str),
+    vendor: &'a str = &provenance.product.vendor,
+    product: &'a str = &provenance.product.name,
 }
 
 /// The type of a member: how it stands in a column, and how it is appended to an object after `before`, its name.
@@ -218,7 +222,7 @@ mod tests {
         }
 
         pub fn account(name: &str) -> Vec<String> {
-            vec![name.to_owned(), format!("{name}_id"), format!("{name}_display_name")]
+            ["", "_id", "_display_name", "_kind"].map(|of| format!("{name}{of}")).into()
         }
     }
 
@@ -229,7 +233,8 @@ mod tests {
         }
         let mut expected = event_codec::for_each_field!(members);
         // The host's.
-        expected.extend(["report", "connection", "tenant", "collected", "correlation_uid"].map(str::to_owned));
+        let hosts = ["report", "connection", "tenant", "collected", "correlation_uid", "vendor", "product"];
+        expected.extend(hosts.map(str::to_owned));
         assert_eq!(NAMES, expected);
     }
 

@@ -9,7 +9,7 @@
 //! ```
 //! use event::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance, id::Ids};
 //!
-//! let provenance = Provenance::new("user-login", "epm", "epm.example.com", Product::EpmCloud);
+//! let provenance = Provenance::new("user-login", "epm", "epm.example.com", Product::epm_cloud());
 //! let mut event = Event::new(1_751_542_473_000, Activity::Logon, Outcome::Success, Principal::named("jdoe"));
 //! Ids::new(&provenance.report, &provenance.connection).assign(&mut event)?;
 //!
@@ -52,7 +52,7 @@ pub use collected::Collected;
 pub use correlation::Correlation;
 pub use correlator::Correlator;
 pub use encoding::{Encoding, UnknownEncoding};
-pub use event::{Event, GROUP, Principal};
+pub use event::{Event, GROUP, Principal, PrincipalKind};
 pub use named::Named;
 pub use omissions::{OmissionError, Omissions};
 pub use provenance::{Product, Provenance};

@@ -83,7 +83,8 @@ impl Omissions {
 
     /// Tells whether an attribute of this name is left out.
     pub(crate) fn omits_attribute(&self, name: &str) -> bool {
-        self.omits(&format!("{}.{name}", attributes_of(self.encoding)))
+        let mut members = attributes_of(self.encoding).iter();
+        members.any(|of| self.omits(&format!("{of}.{name}")))
     }
 
     /// Appends the event, which is one JSON object, without what is left out.
@@ -119,7 +120,7 @@ impl Omissions {
             field(&mut event, Some(sentinel));
         }
         variant.make(&mut event);
-        let provenance = Provenance::new("", "", "", Product::EpmCloud);
+        let provenance = Provenance::new("", "", "", Product::epm_cloud());
         let (mut whole, mut thinned) = (Vec::new(), Vec::new());
         self.encoding.write(&event, &provenance, &mut whole);
         if self.thin(&whole, &mut thinned).is_err() {

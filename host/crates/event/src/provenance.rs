@@ -1,25 +1,93 @@
 //! The origin that all events of a run share.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-/// Which product the events tell of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Product {
-    /// Oracle EPM Cloud.
-    EpmCloud,
-    /// An OCI identity domain.
-    IdentityDomain,
+/// The product that the events tell of, and who makes it: every encoding carries both names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredProduct", into = "StoredProduct")]
+pub struct Product {
+    /// The vendor, such as `Oracle`.
+    pub vendor: String,
+    /// The name, such as `Oracle EPM Cloud`.
+    pub name: String,
 }
 
 impl Product {
-    /// The product's name in `metadata.product.name`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Product::EpmCloud => "Oracle EPM Cloud",
-            Product::IdentityDomain => "Oracle Identity Domain",
+    /// A vendor's product.
+    pub fn new(vendor: impl Into<String>, name: impl Into<String>) -> Self {
+        Product {
+            vendor: vendor.into(),
+            name: name.into(),
+        }
+    }
+
+    /// Oracle EPM Cloud.
+    pub fn epm_cloud() -> Self {
+        Product::new(ORACLE, "Oracle EPM Cloud")
+    }
+
+    /// An OCI identity domain.
+    pub fn identity_domain() -> Self {
+        Product::new(ORACLE, "Oracle Identity Domain")
+    }
+
+    /// True if it is one of Oracle's.
+    pub fn is_oracle_s(&self) -> bool {
+        self.vendor == ORACLE
+    }
+
+    /// The vendor in lower case, words joined by underscores: `event.module` of ECS.
+    pub fn module(&self) -> Cow<'_, str> {
+        if self.is_oracle_s() {
+            return Cow::Borrowed("oracle");
+        }
+        let is_word = |c: char| c.is_alphanumeric();
+        let words = self.vendor.split(|c| !is_word(c)).filter(|word| !word.is_empty());
+        Cow::Owned(words.map(str::to_lowercase).collect::<Vec<_>>().join("_"))
+    }
+}
+
+const ORACLE: &str = "Oracle";
+
+/// A product as it is kept with events that wait: two have names of their own, by which earlier versions know them.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredProduct {
+    Known(KnownProduct),
+    Named { vendor: String, name: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum KnownProduct {
+    EpmCloud,
+    IdentityDomain,
+}
+
+impl From<StoredProduct> for Product {
+    fn from(stored: StoredProduct) -> Self {
+        match stored {
+            StoredProduct::Known(KnownProduct::EpmCloud) => Product::epm_cloud(),
+            StoredProduct::Known(KnownProduct::IdentityDomain) => Product::identity_domain(),
+            StoredProduct::Named { vendor, name } => Product { vendor, name },
+        }
+    }
+}
+
+impl From<Product> for StoredProduct {
+    fn from(product: Product) -> Self {
+        if product == Product::epm_cloud() {
+            StoredProduct::Known(KnownProduct::EpmCloud)
+        } else if product == Product::identity_domain() {
+            StoredProduct::Known(KnownProduct::IdentityDomain)
+        } else {
+            StoredProduct::Named {
+                vendor: product.vendor,
+                name: product.name,
+            }
         }
     }
 }
@@ -36,7 +104,7 @@ pub struct Provenance {
     pub tenant: Option<String>,
     /// The connection's host name: the service of events that name none.
     pub service: String,
-    /// The product of the connection's kind.
+    /// The product that the report's plugin names.
     pub product: Product,
     /// The part of a line of OCSF that is the same for all events of the run.
     #[serde(skip)]
@@ -97,3 +165,27 @@ impl PartialEq for Ready {
 }
 
 impl Eq for Ready {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_kept_by_the_name_that_earlier_versions_know() {
+        for (product, kept) in [
+            (Product::epm_cloud(), r#""epm-cloud""#),
+            (Product::identity_domain(), r#""identity-domain""#),
+            (Product::new("Okta", "Okta"), r#"{"vendor":"Okta","name":"Okta"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&product).unwrap(), kept);
+            assert_eq!(serde_json::from_str::<Product>(kept).unwrap(), product);
+        }
+    }
+
+    #[test]
+    fn a_vendor_s_module_is_words_in_lower_case() {
+        for (vendor, module) in [("Oracle", "oracle"), ("Okta", "okta"), (" Acme, Inc. ", "acme_inc"), ("", "")] {
+            assert_eq!(Product::new(vendor, "x").module(), module);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::Value;
 
-use super::{Activity, Collected, Correlator, Event, Outcome, Principal, Product, Provenance};
+use super::{Activity, Collected, Correlator, Event, Outcome, Principal, PrincipalKind, Product, Provenance};
 
 /// An event with every field set.
 pub fn full(activity: Activity, outcome: Outcome) -> Event {
@@ -17,11 +17,13 @@ pub fn full(activity: Activity, outcome: Outcome) -> Event {
             name: "jdoe@example.com".into(),
             id: Some("u-17".into()),
             display_name: Some("Jane Doe".into()),
+            kind: PrincipalKind::User,
         },
         actor: Some(Principal {
             name: "admin@example.com".into(),
             id: None,
             display_name: Some("Al Admin".into()),
+            kind: PrincipalKind::User,
         }),
         target: Some("Service Administrator".into()),
         source_ip: Some("203.0.113.7".into()),
@@ -51,13 +53,13 @@ pub fn sparse(activity: Activity, outcome: Outcome) -> Event {
 
 /// The provenance of an EPM report.
 pub fn epm() -> Provenance {
-    Provenance::new("invalid-login", "epm", "epm-acme.example.com", Product::EpmCloud)
+    Provenance::new("invalid-login", "epm", "epm-acme.example.com", Product::epm_cloud())
 }
 
 /// The provenance of an identity domain's report.
 pub fn domain() -> Provenance {
     let service = "idcs-0123.example.com";
-    Provenance::new("audit-events", "domain", service, Product::IdentityDomain).of_tenant(Some("acme".into()))
+    Provenance::new("audit-events", "domain", service, Product::identity_domain()).of_tenant(Some("acme".into()))
 }
 
 /// Any text: printable, control, bidirectional, surrogate neighbours, noncharacters.
@@ -81,10 +83,12 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn principal() -> impl Strategy<Value = Principal> {
-    (text(), option::of(text()), option::of(text())).prop_map(|(name, id, display_name)| Principal {
+    let kind = select(PrincipalKind::ALL.to_vec());
+    (text(), option::of(text()), option::of(text()), kind).prop_map(|(name, id, display_name, kind)| Principal {
         name,
         id,
         display_name,
+        kind,
     })
 }
 
@@ -131,7 +135,11 @@ pub fn event() -> impl Strategy<Value = Event> {
 
 /// Any provenance.
 pub fn provenance() -> impl Strategy<Value = Provenance> {
-    let product = select(vec![Product::EpmCloud, Product::IdentityDomain]);
+    let product = select(vec![
+        Product::epm_cloud(),
+        Product::identity_domain(),
+        Product::new("Acme \"Inc.\"", "Door"),
+    ]);
     (text(), text(), option::of(text()), text(), product).prop_map(|(report, connection, tenant, service, product)| {
         Provenance::new(report, connection, service, product).of_tenant(tenant)
     })

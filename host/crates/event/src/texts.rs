@@ -38,7 +38,12 @@ mod texts_in {
     pub fn outcome<'a>(_: &Outcome, _: &mut impl FnMut(&'a str)) {}
 
     pub fn principal<'a>(principal: &'a Principal, each: &mut impl FnMut(&'a str)) {
-        let Principal { name, id, display_name } = principal;
+        let Principal {
+            name,
+            id,
+            display_name,
+            kind: _,
+        } = principal;
         each(name);
         text(id, each);
         text(display_name, each);

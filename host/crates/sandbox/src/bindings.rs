@@ -46,13 +46,12 @@ mod settling_world {
 }
 
 pub(super) use packed_world::exports::audit::plugin::packed;
-pub(super) use report_world::audit::plugin::events;
+pub(super) use report_world::audit::plugin::{events, http};
 pub use report_world::audit::plugin::events::{Fault, FaultKind};
 pub use report_world::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method};
-pub(super) use report_world::exports::audit::plugin::report;
 pub use report_world::exports::audit::plugin::report::{
-    Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, Pages, Paging, Parameter,
-    Request, Window,
+    BodyToken, Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, MemberPath, Pages,
+    Paging, Parameter, Product, Request, Window,
 };
 pub(super) use report_world::{ReportPlugin, ReportPluginIndices};
 pub use settling_world::exports::audit::plugin::settlement;

@@ -1,6 +1,6 @@
 //! Between the bindings' records and those of [`event`], moving every string.
 
-use event::{Activity, Batch, Event, Outcome, Principal, Reject};
+use event::{Activity, Batch, Event, Outcome, Principal, PrincipalKind, Reject};
 
 use super::PluginError;
 use super::PluginLimits;
@@ -142,7 +142,7 @@ fn wit_event(event: Event) -> wit::Event {
 }
 
 /// The kinds of field that both sides have the same types for.
-mod same {
+pub(crate) mod same {
     pub fn text(text: Option<String>) -> Option<String> {
         text
     }
@@ -187,6 +187,11 @@ fn principal(principal: wit::Principal) -> Principal {
         name: principal.name,
         id: principal.id,
         display_name: principal.display_name,
+        kind: match principal.kind {
+            wit::PrincipalKind::User => PrincipalKind::User,
+            wit::PrincipalKind::Group => PrincipalKind::Group,
+            wit::PrincipalKind::Service => PrincipalKind::Service,
+        },
     }
 }
 
@@ -222,6 +227,11 @@ fn activity(activity: wit::Activity) -> Activity {
         Wit::ApplicationAccess => Activity::ApplicationAccess,
         Wit::AuthenticationOther => Activity::AuthenticationOther,
         Wit::Other => Activity::Other,
+        Wit::ApiCreate => Activity::ApiCreate,
+        Wit::ApiRead => Activity::ApiRead,
+        Wit::ApiUpdate => Activity::ApiUpdate,
+        Wit::ApiDelete => Activity::ApiDelete,
+        Wit::ApiOther => Activity::ApiOther,
     }
 }
 
@@ -238,6 +248,11 @@ fn wit_principal(principal: Principal) -> wit::Principal {
         name: principal.name,
         id: principal.id,
         display_name: principal.display_name,
+        kind: match principal.kind {
+            PrincipalKind::User => wit::PrincipalKind::User,
+            PrincipalKind::Group => wit::PrincipalKind::Group,
+            PrincipalKind::Service => wit::PrincipalKind::Service,
+        },
     }
 }
 
@@ -265,6 +280,11 @@ fn wit_activity(activity: Activity) -> wit::Activity {
         Activity::ApplicationAccess => Wit::ApplicationAccess,
         Activity::AuthenticationOther => Wit::AuthenticationOther,
         Activity::Other => Wit::Other,
+        Activity::ApiCreate => Wit::ApiCreate,
+        Activity::ApiRead => Wit::ApiRead,
+        Activity::ApiUpdate => Wit::ApiUpdate,
+        Activity::ApiDelete => Wit::ApiDelete,
+        Activity::ApiOther => Wit::ApiOther,
     }
 }
 
@@ -279,6 +299,7 @@ mod tests {
             name: name.into(),
             id: text("7"),
             display_name: text("Anna"),
+            kind: PrincipalKind::Service,
         };
         let whole = Event {
             id: text("e1"),
@@ -318,11 +339,13 @@ mod tests {
                 name: "12".into(),
                 id: Some("3".into()),
                 display_name: None,
+                kind: PrincipalKind::User,
             },
             actor: Some(Principal {
                 name: "1".into(),
                 id: None,
                 display_name: Some("2".into()),
+                kind: PrincipalKind::User,
             }),
             target: None,
             source_ip: None,

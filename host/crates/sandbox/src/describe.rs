@@ -2,8 +2,9 @@
 //! terminals.
 
 use super::PluginError;
-use super::bindings::{Description, Parameter, sink};
+use super::bindings::{Description, Granularity, Parameter, sink};
 use super::call_context::CallContext;
+use super::grants::Grant;
 use super::plugin_context::PluginContext;
 use super::report::ReportExports;
 use super::schema::bounds;
@@ -15,12 +16,15 @@ const LINE_BYTES: usize = 1000;
 /// Parameters of a report, and values that one of them may have. Each is compared with the others.
 const PARAMETERS: usize = 100;
 const VALUES: usize = 1000;
+/// Methods and paths that a report lists.
+const REQUESTS: usize = 100;
+const MINUTES_OF_A_DAY: u32 = 24 * 60;
 
 /// Asks a report plugin.
 pub(super) fn report(core: &PluginContext, code: &ReportExports) -> Result<Description, PluginError> {
     let mut guest = core.guest();
     let instance = guest.call("start", |store| code.instantiate(store))?;
-    let about = guest.call(CALL, |store| instance.report().call_describe(store))?;
+    let about = guest.call(CALL, |store| instance.describe(store))?;
     check_report(&about).map_err(|reason| guest.site(CALL).rule(reason))?;
     Ok(about)
 }
@@ -29,7 +33,7 @@ pub(super) fn report(core: &PluginContext, code: &ReportExports) -> Result<Descr
 pub(super) fn sink(core: &PluginContext, code: &SinkExports) -> Result<sink::Description, PluginError> {
     let mut guest = core.guest();
     let instance = guest.call("start", |store| code.instantiate(store))?;
-    let about = guest.call(CALL, |store| instance.sink().call_describe(store))?;
+    let about = guest.call(CALL, |store| instance.describe(store))?;
     check_sink(&about, guest.site(CALL))?;
     Ok(about)
 }
@@ -38,6 +42,22 @@ fn check_report(about: &Description) -> Result<(), String> {
     heading(&about.name, &about.version, &about.summary)?;
     if about.retention_days == Some(0) || about.window_days == Some(0) {
         return Err("`retention-days` and `window-days` must be at least 1".to_owned());
+    }
+    named("vendor", &about.source.vendor)?;
+    named("product", &about.source.name)?;
+    if about.requests.len() > REQUESTS {
+        return Err(format!("there are more than {REQUESTS} `requests`"));
+    }
+    for request in &about.requests {
+        line("one of `requests`", request)?;
+        request
+            .parse::<Grant>()
+            .map_err(|reason| format!("one of `requests`: {reason}"))?;
+    }
+    if let Granularity::Minutes(minutes) = about.granularity
+        && (minutes == 0 || MINUTES_OF_A_DAY % minutes != 0)
+    {
+        return Err(format!("a granularity of {minutes} minutes is no part of a day"));
     }
     if about.parameters.len() > PARAMETERS {
         return Err(format!("there are more than {PARAMETERS} parameters"));
@@ -75,6 +95,16 @@ fn check_report(about: &Description) -> Result<(), String> {
             .successor
             .iter()
             .try_for_each(|name| hyphenated("successor", name))?;
+    }
+    Ok(())
+}
+
+/// A name that every event carries.
+fn named(what: &str, name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(format!(
+            "the {what} of `source` must be a name of at most {NAME_BYTES} bytes, without control characters"
+        ));
     }
     Ok(())
 }
@@ -135,7 +165,7 @@ fn line(what: &str, text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConnectionKind, Deprecation, Granularity};
+    use crate::{ConnectionKind, Deprecation, Product};
 
     fn good() -> Description {
         Description {
@@ -143,6 +173,11 @@ mod tests {
             version: "1.0.0-rc.1+build".into(),
             summary: "Who signed in".into(),
             connection: ConnectionKind::Epm,
+            source: Product {
+                vendor: "Oracle".into(),
+                name: "Oracle EPM Cloud".into(),
+            },
+            requests: vec!["POST /interop/rest/v1/reports".into()],
             granularity: Granularity::Day,
             retention_days: Some(90),
             window_days: None,
@@ -180,6 +215,14 @@ mod tests {
             |about| about.summary = "two\nlines".into(),
             |about| about.summary = "x".repeat(1001),
             |about| about.retention_days = Some(0),
+            |about| about.source.vendor = " ".into(),
+            |about| about.source.name = "a\nb".into(),
+            |about| about.source.name = "x".repeat(65),
+            |about| about.requests.push("FETCH /x".into()),
+            |about| about.requests.push("GET x".into()),
+            |about| about.requests = vec!["GET /x".into(); REQUESTS + 1],
+            |about| about.granularity = Granularity::Minutes(0),
+            |about| about.granularity = Granularity::Minutes(7),
             |about| about.window_days = Some(0),
             |about| about.parameters.push(parameter("api")),
             |about| about.parameters = (0..=PARAMETERS).map(|n| parameter(&format!("p{n}"))).collect(),

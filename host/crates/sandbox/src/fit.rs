@@ -11,11 +11,11 @@ use wit_parser::{self as wit, Handle, Resolve, TypeDefKind, TypeId};
 
 use super::error::plain;
 use super::kind::PluginKind;
-use super::offer::{self, HostWorld, PACKAGE, PackageVersion};
+use super::offer::{self, PACKAGE, PackageVersion, Release};
 
 /// To be changed with what fits, or with what is found of a component that does: earlier findings are kept with compiled
 /// code.
-pub(super) const RULES: u32 = 2;
+pub(super) const RULES: u32 = 3;
 
 /// Why a component does not fit.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) struct Compatibility {
     pub(super) kind: PluginKind,
     /// True where it exports what its kind may export besides: a report the packed form, a sink settlements.
     pub(super) further: bool,
-    /// The version of the package that it was built for; compatible with the host's.
+    /// The version of the package that it was built for; compatible with a release that the host runs.
     pub(super) version: PackageVersion,
     /// The functions it imports, all from WASI.
     pub(super) imports: Vec<String>,
@@ -51,8 +51,16 @@ pub(super) fn fit(engine: &Engine, ty: &types::Component) -> Result<Compatibilit
         reason: "this host's own WIT package cannot be read".to_owned(),
         hint: None,
     };
-    let offer = HostWorld::get().ok_or_else(unreadable)?;
-    let (kind, instance, version) = export(engine, ty, offer)?;
+    let newest = Release::Newest.world().ok_or_else(unreadable)?.version;
+    let (kind, instance, version) = export(engine, ty)?;
+    let Some(release) = Release::of(version) else {
+        let what = format!("it exports `{PACKAGE}/{}@{version}`", kind.interface());
+        return Err(match version.older_than(newest) {
+            Some(true) => too_old(what, version, newest),
+            _ => too_new(what, version, newest),
+        });
+    };
+    let offer = release.world().ok_or_else(unreadable)?;
     let interface = offer.interface(kind).ok_or_else(unreadable)?;
     let theirs = Theirs::new(engine, &instance);
     let imports = imports(engine, ty)?;
@@ -125,7 +133,6 @@ fn too_new(what: String, plugin: PackageVersion, host: PackageVersion) -> Incomp
 fn export(
     engine: &Engine,
     ty: &types::Component,
-    offer: &HostWorld,
 ) -> Result<(PluginKind, types::ComponentInstance, PackageVersion), Incompatibility> {
     let mut found = Vec::new();
     let mut others = Vec::new();
@@ -162,13 +169,6 @@ fn export(
             ));
         }
     };
-    if !version.compatible(offer.version) {
-        let what = format!("it exports `{PACKAGE}/{}@{version}`", kind.interface());
-        return Err(match version.older_than(offer.version) {
-            Some(true) => too_old(what, version, offer.version),
-            _ => too_new(what, version, offer.version),
-        });
-    }
     Ok((kind, instance, version))
 }
 

@@ -227,6 +227,16 @@ impl Grants {
         Grants::only([Grant::all(Method::Get)])
     }
 
+    /// The requests that a description lists; without any, `GET` of any path.
+    pub fn listed(requests: &[String]) -> Grants {
+        // A description is checked before it is used.
+        let listed = requests.iter().filter_map(|request| request.parse().ok());
+        match requests.is_empty() {
+            true => Grants::get(),
+            false => Grants::only(listed),
+        }
+    }
+
     /// Just these.
     pub fn only(grants: impl IntoIterator<Item = Grant>) -> Grants {
         Grants {

@@ -8,7 +8,6 @@ use super::grants::{Grant, Grants};
 use super::kind::PluginKind;
 use super::limits::PluginLimits;
 use super::loaded::{LoadedPlugin, PluginRole};
-use super::offer::HostWorld;
 
 /// A plugin's identity and rights: its own description, and what the host found in the component itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,7 +21,7 @@ pub struct Inspection {
     pub summary: String,
     /// Report or sink.
     pub kind: PluginKind,
-    /// The world it implements, with this host's version of the package.
+    /// The world it implements, with the version of the package that it was built for.
     pub world: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
@@ -48,10 +47,16 @@ pub struct Inspection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReportInspection {
-    /// The kind of connection it reads from: `epm` or `identity-domain`.
+    /// The kind of connection it reads from: `epm`, `identity-domain`, `http` or `oci`.
     pub connection: &'static str,
-    /// How finely the server can be asked: `day` or `instant`.
-    pub granularity: &'static str,
+    /// The vendor whose product the events tell of.
+    pub vendor: String,
+    /// The product.
+    pub product: String,
+    /// The methods and paths that it may ask for, by its own word; none: `GET` alone.
+    pub requests: Vec<String>,
+    /// How finely the server can be asked: `day`, `instant`, or a number of minutes.
+    pub granularity: String,
     /// How many days back the server can be asked.
     pub retention_days: Option<u32>,
     /// The longest window of one request, in days.
@@ -92,9 +97,7 @@ impl Inspection {
             world: format!(
                 "audit:plugin/{}-plugin@{}",
                 kind.interface(),
-                HostWorld::get()
-                    .map(|offer| offer.version.to_string())
-                    .unwrap_or_default()
+                loaded.version
             ),
             sha256: loaded.core.digest.clone(),
             size: loaded.size,
@@ -115,10 +118,17 @@ fn report(role: &PluginRole) -> Option<ReportInspection> {
         connection: match about.connection {
             ConnectionKind::Epm => "epm",
             ConnectionKind::IdentityDomain => "identity-domain",
+            ConnectionKind::Http => "http",
+            ConnectionKind::Oci => "oci",
         },
+        vendor: about.source.vendor.clone(),
+        product: about.source.name.clone(),
+        requests: about.requests.clone(),
         granularity: match about.granularity {
-            Granularity::Instant => "instant",
-            Granularity::Day => "day",
+            Granularity::Instant => "instant".to_owned(),
+            Granularity::Day => "day".to_owned(),
+            Granularity::Minutes(1) => "1 minute".to_owned(),
+            Granularity::Minutes(minutes) => format!("{minutes} minutes"),
         },
         retention_days: about.retention_days,
         window_days: about.window_days,

@@ -47,8 +47,10 @@ mod report;
 mod sandbox;
 mod schema;
 mod sink;
+mod sink_instance;
 mod ticker;
 mod unpack;
+mod v0_1;
 mod wasi;
 mod wasi_stub;
 mod wrap;
@@ -59,8 +61,8 @@ pub use bindings::sink::{
     Delivery, Description as SinkDescription, Input, Item, ItemRejection, JsonItem, Payload, Verdict,
 };
 pub use bindings::{
-    Body, Call, ConnectionKind, Deprecation, Description, Document, Fault, FaultKind, Fetch, Granularity, HttpRequest,
-    HttpResponse, Job, Method, Pages, Paging, Parameter, Request, Window,
+    Body, BodyToken, Call, ConnectionKind, Deprecation, Description, Document, Fault, FaultKind, Fetch, Granularity,
+    HttpRequest, HttpResponse, Job, MemberPath, Method, Pages, Paging, Parameter, Product, Request, Window,
 };
 pub use cache::digest;
 pub use error::{FaultOrigin, PluginError};

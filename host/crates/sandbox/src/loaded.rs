@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::bindings::{Description, sink};
+use super::offer::PackageVersion;
 use super::plugin_context::PluginContext;
 use super::report::ReportExports;
 use super::sink::SinkExports;
@@ -21,6 +22,8 @@ pub(super) enum PluginRole {
 pub(super) struct LoadedPlugin {
     pub(super) core: Arc<PluginContext>,
     pub(super) role: PluginRole,
+    /// The version of the WIT package that it was built for.
+    pub(super) version: PackageVersion,
     /// The functions that the component imports.
     pub(super) imports: Vec<String>,
     /// Bytes of the file.

@@ -1,4 +1,5 @@
-//! This host's WIT package, as it is compiled in: what a plugin is compared with, and what a core module is wrapped by.
+//! This host's WIT package, as it is compiled in: what a plugin is compared with, and what a core module is wrapped by. Released
+//! versions that the host still runs lie beside the newest, each frozen.
 
 use std::sync::OnceLock;
 
@@ -24,7 +25,59 @@ pub const WIT: &[(&str, &str)] = &[
     ("sink.wit", include_str!("../../../../wit/sink.wit")),
 ];
 
-/// The package, resolved.
+/// Version 0.1.0, as it was released.
+const WIT_0_1: &[(&str, &str)] = &[
+    ("events.wit", include_str!("../../../../wit/0.1.0/events.wit")),
+    ("http.wit", include_str!("../../../../wit/0.1.0/http.wit")),
+    ("report.wit", include_str!("../../../../wit/0.1.0/report.wit")),
+    ("sink.wit", include_str!("../../../../wit/0.1.0/sink.wit")),
+];
+
+/// A version of the package that this host runs plugins of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    Newest,
+    V0_1,
+}
+
+impl Release {
+    pub(super) const ALL: [Release; 2] = [Release::Newest, Release::V0_1];
+
+    /// The release that plugins of that version are run as.
+    pub(super) fn of(version: PackageVersion) -> Option<Release> {
+        let fits = |release: &Release| release.world().is_some_and(|world| version.compatible(world.version));
+        Release::ALL.into_iter().find(fits)
+    }
+
+    /// The package of that release. `None` never happens in a build whose tests passed: they read it too.
+    pub(super) fn world(self) -> Option<&'static HostWorld> {
+        static NEWEST: OnceLock<Option<HostWorld>> = OnceLock::new();
+        static V0_1: OnceLock<Option<HostWorld>> = OnceLock::new();
+        let world = match self {
+            Release::Newest => &NEWEST,
+            Release::V0_1 => &V0_1,
+        };
+        world.get_or_init(|| HostWorld::read(self.files(), code)).as_ref()
+    }
+
+    /// The package under the name of a version that is compatible.
+    pub(super) fn renamed(self, version: PackageVersion) -> Option<HostWorld> {
+        let (from, to) = (
+            format!("package {PACKAGE}@{};", self.world()?.version),
+            format!("package {PACKAGE}@{version};"),
+        );
+        HostWorld::read(self.files(), |text| text.replace(&from, &to))
+    }
+
+    fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Release::Newest => WIT,
+            Release::V0_1 => WIT_0_1,
+        }
+    }
+}
+
+/// The package of a release, resolved.
 pub(super) struct HostWorld {
     pub(super) resolve: Resolve,
     pub(super) version: PackageVersion,
@@ -32,24 +85,9 @@ pub(super) struct HostWorld {
 }
 
 impl HostWorld {
-    /// The package as it is. `None` never happens in a build whose tests passed: they read it too.
-    pub(super) fn get() -> Option<&'static HostWorld> {
-        static OFFER: OnceLock<Option<HostWorld>> = OnceLock::new();
-        OFFER.get_or_init(|| HostWorld::read(code)).as_ref()
-    }
-
-    /// The package under a compatible version's name.
-    pub(super) fn renamed(&self, version: PackageVersion) -> Option<HostWorld> {
-        let (from, to) = (
-            format!("package {PACKAGE}@{};", self.version),
-            format!("package {PACKAGE}@{version};"),
-        );
-        HostWorld::read(|text| text.replace(&from, &to))
-    }
-
-    fn read(change: impl Fn(&str) -> String) -> Option<HostWorld> {
+    fn read(files: &[(&str, &str)], change: impl Fn(&str) -> String) -> Option<HostWorld> {
         let mut sources = SourceMap::new();
-        for (path, text) in WIT {
+        for (path, text) in files {
             sources.push_str(path, change(text));
         }
         let mut resolve = Resolve::default();
@@ -145,29 +183,44 @@ mod tests {
 
     #[test]
     fn every_file_of_the_package_is_compared_with() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../wit");
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".wit"))
-            .collect();
-        files.sort();
-        assert_eq!(files, WIT.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-        let offer = HostWorld::get().unwrap();
-        for kind in [PluginKind::Report, PluginKind::Sink] {
-            assert!(
-                offer.interface(kind).is_some() && offer.world(kind, false).is_some(),
-                "{kind:?}"
-            );
-            assert!(
-                offer.further(kind).is_some() && offer.world(kind, true).is_some(),
-                "{kind:?}"
-            );
+        for (release, folder, version) in [
+            (Release::Newest, "wit", PackageVersion(0, 2, 0)),
+            (Release::V0_1, "wit/0.1.0", PackageVersion(0, 1, 0)),
+        ] {
+            let folder = format!("{}/../../../{folder}", env!("CARGO_MANIFEST_DIR"));
+            let mut files: Vec<_> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter(|name| name.ends_with(".wit"))
+                .collect();
+            files.sort();
+            assert_eq!(files, release.files().iter().map(|(name, _)| *name).collect::<Vec<_>>());
+            let offer = release.world().unwrap();
+            assert_eq!(offer.version, version);
+            for kind in [PluginKind::Report, PluginKind::Sink] {
+                assert!(
+                    offer.interface(kind).is_some() && offer.world(kind, false).is_some(),
+                    "{kind:?}"
+                );
+                assert!(
+                    offer.further(kind).is_some() && offer.world(kind, true).is_some(),
+                    "{kind:?}"
+                );
+            }
+            let renamed = release.renamed(PackageVersion(7, 8, 9)).unwrap();
+            assert_eq!(renamed.version, PackageVersion(7, 8, 9));
         }
-        assert_eq!(
-            offer.renamed(PackageVersion(7, 8, 9)).unwrap().version,
-            PackageVersion(7, 8, 9)
-        );
+    }
+
+    /// A released version never changes: whoever has a plugin of it has its bindings.
+    #[test]
+    fn the_frozen_package_is_the_one_that_was_released() {
+        let mut hash = sha2::Sha256::default();
+        for (name, text) in WIT_0_1 {
+            sha2::Digest::update(&mut hash, format!("{name}\n{}", code(text)));
+        }
+        let digest = base::hex::encode(&sha2::Digest::finalize(hash));
+        assert_eq!(digest, "FROZEN");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The rules for what a guest asks the host to fetch or send. A plan or a delivery that passes here names a place below
 //! the base URL and carries no header that belongs to the host.
 
-use super::bindings::{Body, Fetch, HttpRequest, Paging};
+use super::bindings::{Body, Fetch, HttpRequest, MemberPath, Paging};
 use super::call_context::CallContext;
 use super::{PluginError, PluginLimits};
 
@@ -13,6 +13,9 @@ const HEADER_BYTES: usize = 64 << 10;
 const FILE_NAME_BYTES: usize = 255;
 /// RFC 7644 leaves the page size to the server; the known ones stop at 1000.
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 1..=100_000;
+
+/// Members that a path goes through: answers nest a handful.
+const MEMBERS: usize = 8;
 
 /// Headers that carry credentials, frame or redirect the message, or concern one hop: the host's business alone.
 const HOST_HEADERS: &[&str] = &[
@@ -44,13 +47,14 @@ pub(super) fn check(fetches: &[Fetch], limits: &PluginLimits, site: CallContext<
     }
     for (number, fetch) in fetches.iter().enumerate() {
         let (http, checked) = match fetch {
-            Fetch::Call(call) => (&call.request, member("records", call.records.as_deref())),
+            Fetch::Call(call) => (&call.request, members("records", call.records.as_ref()).and_then(|()| service(call.service.as_deref()))),
             Fetch::Job(job) => (&job.submit, file_name(&job.file)),
             Fetch::Pages(pages) => (
                 &pages.request,
                 paging(&pages.paging)
-                    .and_then(|()| member("records", pages.records.as_deref()))
-                    .and_then(|()| member("key", pages.key.as_deref())),
+                    .and_then(|()| members("records", pages.records.as_ref()))
+                    .and_then(|()| members("key", pages.key.as_ref()))
+                    .and_then(|()| service(pages.service.as_deref())),
             ),
         };
         checked.map_err(|reason| site.rule(format!("fetch {number}: {reason}")))?;
@@ -204,21 +208,43 @@ fn paging(paging: &Paging) -> Result<(), String> {
                 Ok(())
             }
         }
+        Paging::BodyToken(token) => {
+            members("token", Some(&token.token))?;
+            if token.parameter.is_empty() {
+                Err("the token's query parameter has no name".to_owned())
+            } else {
+                Ok(())
+            }
+        }
     }
 }
 
-fn member(what: &str, name: Option<&str>) -> Result<(), String> {
-    if name == Some("") {
-        Err(format!("`{what}` names no member"))
-    } else {
-        Ok(())
+fn members(what: &str, path: Option<&MemberPath>) -> Result<(), String> {
+    match path {
+        None => Ok(()),
+        Some(path) if path.is_empty() || path.iter().any(String::is_empty) => {
+            Err(format!("`{what}` names no member"))
+        }
+        Some(path) if path.len() > MEMBERS => Err(format!("`{what}` goes more than {MEMBERS} members deep")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The service becomes a part of a host's name.
+fn service(name: Option<&str>) -> Result<(), String> {
+    let is_label = |name: &str| {
+        !name.is_empty() && name.len() <= 63 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    match name.is_none_or(is_label) {
+        true => Ok(()),
+        false => Err("`service` is not lower-case letters and hyphens".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Call, Job, Method, Pages};
+    use crate::{BodyToken, Call, Job, Method, Pages};
 
     const SITE: CallContext<'static> = CallContext {
         label: "p",
@@ -237,7 +263,7 @@ mod tests {
 
     fn verdict(request: HttpRequest) -> Result<(), PluginError> {
         check(
-            &[Fetch::Call(Call { request, records: None })],
+            &[Fetch::Call(Call { request, service: None, records: None })],
             &PluginLimits::default(),
             SITE,
         )
@@ -341,15 +367,23 @@ mod tests {
             })
         };
         let pages = |paging, records: Option<&str>, key: Option<&str>| {
-            let (records, key) = (records.map(Into::into), key.map(Into::into));
+            let path = |name: &str| vec![name.to_owned()];
+            let (records, key) = (records.map(path), key.map(path));
             Fetch::Pages(Pages {
                 request: good(),
+                service: None,
                 paging,
                 records,
                 key,
             })
         };
         let token = |header: &str, parameter: &str| Paging::NextToken((header.into(), parameter.into()));
+        let body_token = |path: &[&str], parameter: &str| {
+            Paging::BodyToken(BodyToken {
+                token: path.iter().map(|name| (*name).to_owned()).collect(),
+                parameter: parameter.into(),
+            })
+        };
         for (fetch, fits) in [
             (job("report-1.csv"), true),
             (job(""), false),
@@ -367,6 +401,10 @@ mod tests {
             (pages(token("opc-next-page", "page"), None, None), true),
             (pages(token("a b", "page"), None, None), false),
             (pages(token("opc-next-page", ""), None, None), false),
+            (pages(body_token(&["meta", "next"], "after"), None, None), true),
+            (pages(body_token(&[], "after"), None, None), false),
+            (pages(body_token(&["a"; 9], "after"), None, None), false),
+            (pages(body_token(&["next"], ""), None, None), false),
         ] {
             assert_eq!(
                 check(std::slice::from_ref(&fetch), &PluginLimits::default(), SITE).is_ok(),
@@ -383,7 +421,7 @@ mod tests {
             request: 100,
             ..PluginLimits::default()
         };
-        let call = |request| Fetch::Call(Call { request, records: None });
+        let call = |request| Fetch::Call(Call { request, service: None, records: None });
         let limit = |fetches: &[Fetch]| match check(fetches, &limits, SITE) {
             Err(PluginError::Limit { limit, .. }) => limit,
             other => panic!("{other:?}"),

@@ -37,6 +37,16 @@ impl Plugin {
         }
     }
 
+    /// The same plugin, allowed to ask for what its own description lists: for those whose word is the host's. A sink may ask
+    /// for anything below its endpoint, which is there for it alone.
+    #[must_use]
+    pub fn granted_what_it_lists(&self) -> Plugin {
+        self.granted(match &self.loaded.role {
+            PluginRole::Report { about, .. } => Grants::listed(&about.requests),
+            PluginRole::Sink { .. } => Grants::anything(),
+        })
+    }
+
     /// Report or sink.
     pub fn kind(&self) -> PluginKind {
         match self.loaded.role {

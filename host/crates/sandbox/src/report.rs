@@ -8,49 +8,132 @@ use wasmtime::component::{InstancePre, ResourceAny};
 use event::{Batch, Event};
 
 use super::balance::{self, Balance};
-use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed, report};
+use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed};
 use super::guest::{Guest, InstanceState};
 use super::plugin_context::PluginContext;
-use super::{Grants, PluginError, Usage, convert, plan, unpack};
+use super::offer::Release;
+use super::{Grants, PluginError, Usage, convert, plan, unpack, v0_1};
 
 /// A report plugin's linked component, and where its functions are.
 #[derive(Clone)]
 pub(super) struct ReportExports {
     linked: InstancePre<InstanceState>,
-    report: ReportPluginIndices,
-    /// Where it answers in the packed form.
-    packed: Option<packed::GuestIndices>,
+    indices: ReportIndices,
+}
+
+/// The places of the functions in the component, by the version that it was built for.
+#[derive(Clone)]
+enum ReportIndices {
+    Newest {
+        report: ReportPluginIndices,
+        /// Where it answers in the packed form.
+        packed: Option<packed::GuestIndices>,
+    },
+    V0_1(v0_1::ReportIndices),
 }
 
 impl ReportExports {
-    pub(super) fn new(linked: InstancePre<InstanceState>, packed: bool) -> wasmtime::Result<ReportExports> {
+    pub(super) fn new(
+        linked: InstancePre<InstanceState>,
+        packed: bool,
+        release: Release,
+    ) -> wasmtime::Result<ReportExports> {
         Ok(ReportExports {
-            report: ReportPluginIndices::new(&linked)?,
-            packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
+            indices: match release {
+                Release::Newest => ReportIndices::Newest {
+                    report: ReportPluginIndices::new(&linked)?,
+                    packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
+                },
+                Release::V0_1 => ReportIndices::V0_1(v0_1::ReportIndices::new(&linked, packed)?),
+            },
             linked,
         })
     }
 
     pub(super) fn instantiate(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<ReportInstance> {
         let instance = self.linked.instantiate(&mut *store)?;
-        Ok(ReportInstance {
-            report: self.report.load(&mut *store, &instance)?,
-            packed: (self.packed.as_ref())
-                .map(|packed| packed.load(&mut *store, &instance))
-                .transpose()?,
+        Ok(match &self.indices {
+            ReportIndices::Newest { report, packed } => ReportInstance::Newest {
+                report: report.load(&mut *store, &instance)?,
+                packed: (packed.as_ref())
+                    .map(|packed| packed.load(&mut *store, &instance))
+                    .transpose()?,
+            },
+            ReportIndices::V0_1(indices) => ReportInstance::V0_1(indices.load(store, &instance)?),
         })
     }
 }
 
 /// One instance's functions.
-pub(super) struct ReportInstance {
-    report: bindings::ReportPlugin,
-    packed: Option<packed::Guest>,
+pub(super) enum ReportInstance {
+    Newest {
+        report: bindings::ReportPlugin,
+        packed: Option<packed::Guest>,
+    },
+    V0_1(v0_1::ReportInstance),
 }
 
 impl ReportInstance {
-    pub(super) fn report(&self) -> &report::Guest {
-        self.report.audit_plugin_report()
+    pub(super) fn describe(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<Description> {
+        match self {
+            ReportInstance::Newest { report, .. } => report.audit_plugin_report().call_describe(store),
+            ReportInstance::V0_1(old) => old.describe(store),
+        }
+    }
+
+    fn plan(
+        &self,
+        store: &mut Store<InstanceState>,
+        request: &Request,
+    ) -> wasmtime::Result<Result<Vec<Fetch>, bindings::Fault>> {
+        match self {
+            ReportInstance::Newest { report, .. } => report.audit_plugin_report().call_plan(store, request),
+            ReportInstance::V0_1(old) => old.plan(store, request),
+        }
+    }
+
+    fn open(&self, store: &mut Store<InstanceState>, document: &Document) -> wasmtime::Result<ResourceAny> {
+        match self {
+            ReportInstance::Newest { report, .. } => {
+                report.audit_plugin_report().parser().call_constructor(store, document)
+            }
+            ReportInstance::V0_1(old) => old.open(store, document),
+        }
+    }
+
+    fn push(
+        &self,
+        store: &mut Store<InstanceState>,
+        parser: ResourceAny,
+        chunk: &[u8],
+    ) -> wasmtime::Result<Result<ParserAnswer, bindings::Fault>> {
+        match self {
+            ReportInstance::Newest { packed: Some(packed), .. } => {
+                Ok(packed.call_push(store, parser, chunk)?.map(ParserAnswer::Packed))
+            }
+            ReportInstance::Newest { report, .. } => {
+                let functions = report.audit_plugin_report().parser();
+                Ok(functions.call_push(store, parser, chunk)?.map(ParserAnswer::Typed))
+            }
+            ReportInstance::V0_1(old) => old.push(store, parser, chunk),
+        }
+    }
+
+    fn finish(
+        &self,
+        store: &mut Store<InstanceState>,
+        parser: ResourceAny,
+    ) -> wasmtime::Result<Result<ParserAnswer, bindings::Fault>> {
+        match self {
+            ReportInstance::Newest { packed: Some(packed), .. } => {
+                Ok(packed.call_finish(store, parser)?.map(ParserAnswer::Packed))
+            }
+            ReportInstance::Newest { report, .. } => {
+                let functions = report.audit_plugin_report().parser();
+                Ok(functions.call_finish(store, parser)?.map(ParserAnswer::Typed))
+            }
+            ReportInstance::V0_1(old) => old.finish(store, parser),
+        }
     }
 }
 
@@ -61,6 +144,8 @@ pub struct ReportPlugin {
     grants: Arc<Grants>,
     code: ReportExports,
     about: Description,
+    /// The requests that the description lists.
+    listed: Arc<Grants>,
     usage: Usage,
     balance: Arc<Balance>,
 }
@@ -71,6 +156,7 @@ impl ReportPlugin {
             core,
             grants,
             code,
+            listed: Arc::new(Grants::listed(&about.requests)),
             about,
             usage: Usage::default(),
             balance: Arc::default(),
@@ -105,10 +191,14 @@ impl ReportPlugin {
     /// [`PluginError::NotGranted`] where it asks for more than it may.
     pub fn plan(&mut self, request: &Request) -> Result<Vec<Fetch>, PluginError> {
         let (mut guest, instance) = self.instantiate()?;
-        let answer = guest.call("plan", |store| instance.report().call_plan(store, request));
+        let answer = guest.call("plan", |store| instance.plan(store, request));
         self.usage.add(guest.usage());
         let fetches = answer?.map_err(PluginError::from)?;
         plan::check(&fetches, &self.core.limits, guest.site("plan"))?;
+        if let Some(request) = self.listed.missing(&fetches, &request.unique_name).first() {
+            let reason = format!("it asks for `{request}`, which its description does not list among its `requests`");
+            return Err(guest.site("plan").rule(reason));
+        }
         self.grants.check(&fetches, &request.unique_name, guest.site("plan"))?;
         Ok(fetches)
     }
@@ -120,9 +210,7 @@ impl ReportPlugin {
     /// The errors of a call. A plugin that cannot read the document says so at the first [`Parser::push`].
     pub fn parser(&self, document: Document) -> Result<Parser, PluginError> {
         let (mut guest, instance) = self.instantiate()?;
-        let parser = guest.call("open parser", |store| {
-            instance.report().parser().call_constructor(store, &document)
-        })?;
+        let parser = guest.call("open parser", |store| instance.open(store, &document))?;
         Ok(Parser {
             live: Some(ActiveParser {
                 guest,
@@ -161,7 +249,7 @@ pub struct Parser {
 }
 
 /// A batch, in the form that the plugin gives it in.
-enum ParserAnswer {
+pub(super) enum ParserAnswer {
     Typed(bindings::events::Batch),
     Packed(packed::Batch),
 }
@@ -187,13 +275,7 @@ impl Parser {
     pub fn push(&mut self, chunk: &[u8]) -> Result<Batch, PluginError> {
         let mut live = self.take()?;
         self.balance.take(chunk.len());
-        let answer = live.guest.call("push", |store| match &live.instance.packed {
-            Some(packed) => Ok(packed.call_push(store, live.parser, chunk)?.map(ParserAnswer::Packed)),
-            None => {
-                let parser = live.instance.report().parser();
-                Ok(parser.call_push(store, live.parser, chunk)?.map(ParserAnswer::Typed))
-            }
-        });
+        let answer = (live.guest).call("push", |store| live.instance.push(store, live.parser, chunk));
         let batch = self.convert(&live, "push", answer)?;
         self.live = Some(live);
         Ok(batch)
@@ -206,13 +288,7 @@ impl Parser {
     /// As [`Parser::push`]; also where the plugin fails while it puts the parser away.
     pub fn finish(&mut self) -> Result<Batch, PluginError> {
         let mut live = self.take()?;
-        let answer = live.guest.call("finish", |store| match &live.instance.packed {
-            Some(packed) => Ok(packed.call_finish(store, live.parser)?.map(ParserAnswer::Packed)),
-            None => {
-                let parser = live.instance.report().parser();
-                Ok(parser.call_finish(store, live.parser)?.map(ParserAnswer::Typed))
-            }
-        });
+        let answer = (live.guest).call("finish", |store| live.instance.finish(store, live.parser));
         let batch = self.convert(&live, "finish", answer)?;
         let dropped = live
             .guest

@@ -16,6 +16,7 @@ use super::guest::InstanceState;
 use super::kind::PluginKind;
 use super::limits::PluginLimits;
 use super::loaded::{LoadedPlugin, PluginRole};
+use super::offer::{PackageVersion, Release};
 use super::plugin::Plugin;
 use super::plugin_context::PluginContext;
 use super::report::ReportExports;
@@ -89,7 +90,10 @@ impl Sandbox {
         let digest = cache::digest(wasm);
         let (component, fit) = self.component(wasm, &digest, &label)?;
         let Compatibility {
-            kind, further, imports, ..
+            kind,
+            further,
+            version,
+            imports,
         } = fit;
         let core = PluginContext {
             engine: self.engine.clone(),
@@ -97,7 +101,7 @@ impl Sandbox {
             label,
             digest,
         };
-        let role = self.link(&component, kind, further, &core)?;
+        let role = self.link(&component, kind, further, version, &core)?;
         let grants = match kind {
             PluginKind::Report => Grants::get(),
             PluginKind::Sink => Grants::anything(),
@@ -105,6 +109,7 @@ impl Sandbox {
         let loaded = LoadedPlugin {
             core: Arc::new(core),
             role,
+            version,
             imports,
             size: wasm.len(),
         };
@@ -155,6 +160,7 @@ impl Sandbox {
         component: &Component,
         kind: PluginKind,
         further: bool,
+        version: PackageVersion,
         core: &PluginContext,
     ) -> Result<PluginRole, PluginError> {
         let unlinkable = |error: wasmtime::Error| PluginError::Incompatible {
@@ -162,17 +168,19 @@ impl Sandbox {
             reason: plain(&format!("it cannot be linked: {error:#}")),
             hint: None,
         };
+        // What fits was built for one of them.
+        let release = Release::of(version).unwrap_or(Release::Newest);
         let mut linker = Linker::<InstanceState>::new(&self.engine);
         wasi::add(&mut linker, component).map_err(unlinkable)?;
         let code = linker.instantiate_pre(component).map_err(unlinkable)?;
         Ok(match kind {
             PluginKind::Report => {
-                let code = ReportExports::new(code, further).map_err(unlinkable)?;
+                let code = ReportExports::new(code, further, release).map_err(unlinkable)?;
                 let about = describe::report(core, &code)?;
                 PluginRole::Report { code, about }
             }
             PluginKind::Sink => {
-                let code = SinkExports::new(code, further).map_err(unlinkable)?;
+                let code = SinkExports::new(code, further, release).map_err(unlinkable)?;
                 let about = describe::sink(core, &code)?;
                 PluginRole::Sink { code, about }
             }

@@ -8,11 +8,13 @@ use wasmtime::component::{InstancePre, ResourceAny};
 
 use super::bindings::settlement::{Guarantee, Partition, Postponement, Settlement};
 use super::bindings::sink::{Delivery, Description, ItemRejection, Payload, Verdict};
-use super::bindings::{self, HttpResponse, SinkPluginIndices, settlement, sink};
+use super::bindings::{HttpResponse, SinkPluginIndices, settlement};
 use super::error::plain;
 use super::guest::{Guest, InstanceState};
+use super::offer::Release;
 use super::plugin_context::PluginContext;
-use super::{Grants, PluginError, Usage, plan};
+use super::sink_instance::SinkInstance;
+use super::{Grants, PluginError, Usage, plan, v0_1};
 
 /// Bytes of an answer's body that the WIT package promises a guest.
 const RESPONSE_BYTES: usize = 1 << 20;
@@ -29,40 +31,49 @@ const WITHHELD: &[&str] = &[
 #[derive(Clone)]
 pub(super) struct SinkExports {
     linked: InstancePre<InstanceState>,
-    sink: SinkPluginIndices,
-    /// Where it settles deliveries.
-    settlement: Option<settlement::GuestIndices>,
+    indices: SinkIndices,
+}
+
+/// The places of the functions in the component, by the version that it was built for.
+#[derive(Clone)]
+enum SinkIndices {
+    Newest {
+        sink: SinkPluginIndices,
+        /// Where it settles deliveries.
+        settlement: Option<settlement::GuestIndices>,
+    },
+    V0_1(v0_1::SinkIndices),
 }
 
 impl SinkExports {
-    pub(super) fn new(linked: InstancePre<InstanceState>, settles: bool) -> wasmtime::Result<SinkExports> {
+    pub(super) fn new(
+        linked: InstancePre<InstanceState>,
+        settles: bool,
+        release: Release,
+    ) -> wasmtime::Result<SinkExports> {
         Ok(SinkExports {
-            sink: SinkPluginIndices::new(&linked)?,
-            settlement: settles.then(|| settlement::GuestIndices::new(&linked)).transpose()?,
+            indices: match release {
+                Release::Newest => SinkIndices::Newest {
+                    sink: SinkPluginIndices::new(&linked)?,
+                    settlement: settles.then(|| settlement::GuestIndices::new(&linked)).transpose()?,
+                },
+                Release::V0_1 => SinkIndices::V0_1(v0_1::SinkIndices::new(&linked, settles)?),
+            },
             linked,
         })
     }
 
     pub(super) fn instantiate(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<SinkInstance> {
         let instance = self.linked.instantiate(&mut *store)?;
-        Ok(SinkInstance {
-            sink: self.sink.load(&mut *store, &instance)?,
-            settlement: (self.settlement.as_ref())
-                .map(|settlement| settlement.load(&mut *store, &instance))
-                .transpose()?,
+        Ok(match &self.indices {
+            SinkIndices::Newest { sink, settlement } => SinkInstance::Newest {
+                sink: sink.load(&mut *store, &instance)?,
+                settlement: (settlement.as_ref())
+                    .map(|settlement| settlement.load(&mut *store, &instance))
+                    .transpose()?,
+            },
+            SinkIndices::V0_1(indices) => SinkInstance::V0_1(indices.load(store, &instance)?),
         })
-    }
-}
-
-/// One instance's functions.
-pub(super) struct SinkInstance {
-    sink: bindings::SinkPlugin,
-    settlement: Option<settlement::Guest>,
-}
-
-impl SinkInstance {
-    pub(super) fn sink(&self) -> &sink::Guest {
-        self.sink.audit_plugin_sink()
     }
 }
 
@@ -99,7 +110,7 @@ impl SinkPlugin {
         let mut guest = self.core.guest();
         let instance = guest.call("start", |store| self.code.instantiate(store))?;
         let encoder = guest
-            .call("open", |store| instance.sink().encoder().call_open(store, config))?
+            .call("open", |store| instance.open(store, config))?
             .map_err(PluginError::from)?;
         Ok(Encoder {
             usage: guest.usage(),
@@ -142,9 +153,7 @@ impl Encoder {
     /// a rule, [`PluginError::NotGranted`] where one is more than the plugin may ask for.
     pub fn encode(&mut self, payload: &Payload) -> Result<Vec<Delivery>, PluginError> {
         let mut live = self.take()?;
-        let answer = live.guest.call("encode", |store| {
-            live.instance.sink().encoder().call_encode(store, live.encoder, payload)
-        });
+        let answer = live.guest.call("encode", |store| live.instance.encode(store, live.encoder, payload));
         self.usage = live.guest.usage();
         let deliveries = match answer? {
             Ok(deliveries) => deliveries,
@@ -169,10 +178,7 @@ impl Encoder {
         let response = shown(response);
         let mut live = self.take()?;
         let answer = live.guest.call("verdict", |store| {
-            live.instance
-                .sink()
-                .encoder()
-                .call_verdict(store, live.encoder, delivery, &response)
+            (live.instance).verdict(store, live.encoder, delivery, &response)
         });
         self.usage = live.guest.usage();
         let verdict = plain_texts(answer?);
@@ -191,7 +197,7 @@ impl Encoder {
     /// rule.
     pub fn settle(&mut self, delivery: u32, items: usize, response: HttpResponse) -> Result<Settlement, PluginError> {
         match &self.live {
-            Some(live) if live.instance.settlement.is_some() => self.read("settle", delivery, items, response),
+            Some(live) if live.instance.settles() => self.read("settle", delivery, items, response),
             _ => self.verdict(delivery, items, response).map(Settlement::from),
         }
     }
@@ -214,16 +220,14 @@ impl Encoder {
     ) -> Result<Settlement, PluginError> {
         let response = shown(response);
         let mut live = self.take()?;
-        let Some(settlement) = &live.instance.settlement else {
-            return Err(live.guest.site(call).rule("it settles no deliveries"));
-        };
         let answer = live.guest.call(call, |store| match call {
-            "settle" => settlement.call_settle(store, live.encoder, delivery, &response),
-            _ => settlement.call_answered(store, live.encoder, delivery, &response),
+            "settle" => live.instance.settle(store, live.encoder, delivery, &response),
+            _ => live.instance.answered(store, live.encoder, delivery, &response),
         });
         self.usage = live.guest.usage();
-        let settlement = plain_settlement(answer?);
         let site = live.guest.site(call);
+        let settlement = answer?.ok_or_else(|| site.rule("it settles no deliveries"))?;
+        let settlement = plain_settlement(settlement);
         match &settlement {
             Settlement::Settled(parts) => {
                 check_places(items, &parts.rejected, &parts.retried).map_err(|reason| site.rule(reason))?;
@@ -245,17 +249,11 @@ impl Encoder {
     /// The errors of a call.
     pub fn guarantee(&mut self) -> Result<Option<Guarantee>, PluginError> {
         let mut live = self.take()?;
-        let Some(settlement) = &live.instance.settlement else {
-            self.live = Some(live);
-            return Ok(None);
-        };
-        let answer = live
-            .guest
-            .call("guarantees", |store| settlement.call_guarantees(store, live.encoder));
+        let answer = (live.guest).call("guarantees", |store| live.instance.guarantees(store, live.encoder));
         self.usage = live.guest.usage();
         let guarantee = answer?;
         self.live = Some(live);
-        Ok(Some(guarantee))
+        Ok(guarantee)
     }
 
     /// Puts the encoder away.

@@ -1,7 +1,7 @@
 //! Makes events of the WIT's `packed` form. Every length in it is a guest's word: each is checked against what is left, and
 //! what the events take in the host counts against the limits as strings and lists of their own would.
 
-use event::{Activity, Batch, Event, Outcome, Principal};
+use event::{Activity, Batch, Event, Outcome, Principal, PrincipalKind};
 use event_codec::{Account, EventReader, ReadError, Reader};
 
 use super::bindings::packed;
@@ -163,23 +163,24 @@ impl Filler<'_> {
         &mut self,
         principal: &mut Principal,
         packed: &mut EventReader<'_, '_>,
-        bits: (u32, u32),
+        bits: (u32, u32, u32),
     ) -> Result<(), UnpackError> {
-        fill_account(principal, packed.principal(bits)?);
-        Ok(())
+        fill_account(principal, packed.principal(bits)?)
     }
 
     fn optional_principal(
         &mut self,
         principal: &mut Option<Principal>,
         packed: &mut EventReader<'_, '_>,
-        bits: (u32, u32, u32),
+        bits: (u32, u32, u32, u32),
     ) -> Result<(), UnpackError> {
         match packed.optional_principal(bits)? {
             Some(account) => fill_account(principal.get_or_insert_with(|| Principal::named("")), account),
-            None => *principal = None,
+            None => {
+                *principal = None;
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn texts(&mut self, texts: &mut Vec<String>, packed: &mut EventReader<'_, '_>, (): ()) -> Result<(), UnpackError> {
@@ -244,10 +245,13 @@ fn fill_optional(field: &mut Option<String>, text: Option<&str>) {
     }
 }
 
-fn fill_account(principal: &mut Principal, account: Account<'_>) {
+fn fill_account(principal: &mut Principal, account: Account<'_>) -> Result<(), UnpackError> {
+    let known = PrincipalKind::ALL.get(usize::from(account.kind)).copied();
+    principal.kind = known.ok_or(UnpackError::Invalid("a head has no known kind of principal"))?;
     fill(&mut principal.name, account.name);
     fill_optional(&mut principal.id, account.id);
     fill_optional(&mut principal.display_name, account.display_name);
+    Ok(())
 }
 
 /// A name of an attribute, or a label: what is repeated from event to event is short.
@@ -296,6 +300,7 @@ mod tests {
                 name: principal.name.as_str().into(),
                 id: text(&principal.id),
                 display_name: text(&principal.display_name),
+                kind: plugin_sdk::PrincipalKind::ALL[principal.kind as usize],
             }
         }
 

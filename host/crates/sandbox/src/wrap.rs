@@ -13,7 +13,7 @@ use wit_component::StringEncoding;
 use wit_parser::{Resolve, WorldId};
 
 use super::fit::{self, Compatibility, Incompatibility};
-use super::offer::HostWorld;
+use super::offer::Release;
 
 /// Where the bindings leave the world; a suffix tells the toolchain.
 const WORLD_SECTION: &str = "component-type";
@@ -63,8 +63,8 @@ pub(super) fn wrap(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Unwrappable>
         )));
     }
     let unreadable = || module("this host's own WIT package cannot be read");
-    let offer = HostWorld::get()
-        .and_then(|offer| offer.renamed(version))
+    let offer = Release::of(version)
+        .and_then(|release| release.renamed(version))
         .ok_or_else(unreadable)?;
     let world = offer.world(kind, further).ok_or_else(unreadable)?;
     encode(code, &offer.resolve, world).map_err(|error| module(format!("it cannot be wrapped as a component: {error}")))

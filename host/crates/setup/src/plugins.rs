@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use base::ErrorKind;
-use built_in::{BUILT_IN, built_in, built_in_grants};
+use built_in::{BUILT_IN, built_in};
 use sandbox::{Grants, Inspection, Plugin, PluginKind, Sandbox, digest};
 
 use crate::SetupError;
@@ -22,13 +22,13 @@ pub fn load(config: &Config, name: &str) -> Result<Plugin, SetupError> {
     let sandbox = sandbox(config)?;
     let (bytes, label) = read(config, name)?;
     let plugin = sandbox.load(&bytes, &label)?;
-    let grants = match config.plugins.get(name) {
-        Some(configured) => configured.allow.clone().map(|allow| Grants::get().with(allow)),
-        None => built_in_grants(name),
-    };
-    // What is nobody's word is granted nothing beyond what its kind begins with.
-    Ok(match grants {
-        Some(grants) => plugin.granted(grants),
+    Ok(match config.plugins.get(name) {
+        Some(configured) => match configured.allow.clone() {
+            Some(allow) => plugin.granted(Grants::get().with(allow)),
+            None => plugin,
+        },
+        None if built_in(name).is_some() => plugin.granted_what_it_lists(),
+        // What is nobody's word is granted nothing beyond what its kind begins with.
         None => plugin,
     })
 }
@@ -79,10 +79,7 @@ pub fn built_in_of(config: &Config, kind: PluginKind) -> Result<Vec<(&'static st
     let sandbox = sandbox(config)?;
     let mut found = Vec::new();
     for (name, component) in BUILT_IN {
-        let mut plugin = sandbox.load(component, name)?;
-        if let Some(grants) = built_in_grants(name) {
-            plugin = plugin.granted(grants);
-        }
+        let plugin = sandbox.load(component, name)?.granted_what_it_lists();
         if plugin.kind() == kind {
             found.push((*name, plugin.inspect()));
         }

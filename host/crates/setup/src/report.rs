@@ -71,8 +71,8 @@ impl PreparedReport {
     /// The facts that all events of a run share which asks a server with these settings.
     pub fn provenance(&self, settings: &Settings) -> Provenance {
         let product = match self.description.connection {
-            ConnectionKind::Epm => Product::EpmCloud,
-            ConnectionKind::IdentityDomain => Product::IdentityDomain,
+            ConnectionKind::Epm => Product::epm_cloud(),
+            ConnectionKind::IdentityDomain => Product::identity_domain(),
         };
         let service = settings.base.host_str().unwrap_or_default();
         let report = &self.description.name;

@@ -11,7 +11,7 @@
 //! use sink::{FileOptions, FileSink, Format, Renderer, Sink};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-//! let provenance = Arc::new(Provenance::new("user-login", "epm", "epm.example.com", Product::EpmCloud));
+//! let provenance = Arc::new(Provenance::new("user-login", "epm", "epm.example.com", Product::epm_cloud()));
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("logins.ndjson");
 //!

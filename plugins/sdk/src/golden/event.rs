@@ -1,7 +1,7 @@
 //! Events as the lines of a sink's `input.ndjson`.
 
 use crate::sink::{Event, Principal};
-use crate::{Activity, Outcome};
+use crate::{Activity, Outcome, PrincipalKind};
 use serde_json::{Map, Value};
 
 /// The event of a JSON object, or what is wrong with it.
@@ -74,9 +74,18 @@ impl EventMembers {
             name: members.text("name")?.ok_or(format!("`{name}` has no `name`"))?,
             id: members.text("id")?,
             display_name: members.text("display-name")?,
+            kind: members.principal_kind("kind")?,
         };
         members.none_left()?;
         Ok(Some(principal))
+    }
+
+    fn principal_kind(&mut self, name: &str) -> Result<PrincipalKind, String> {
+        let Some(given) = self.text(name)? else {
+            return Ok(PrincipalKind::User);
+        };
+        let mut known = PrincipalKind::ALL.into_iter();
+        (known.find(|known| known.name() == given)).ok_or(format!("no such `{name}`"))
     }
 
     fn texts(&mut self, name: &str) -> Result<Vec<String>, String> {
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn an_event_is_read_field_by_field() {
         let json = r#"{"id": "e1", "time": -5, "activity": "role-assign", "outcome": "failure",
-            "subject": {"name": "anna", "id": "7", "display-name": "Anna"}, "actor": {"name": "root"}, "target": "admin",
+            "subject": {"name": "anna", "id": "7", "display-name": "Anna"}, "actor": {"name": "root", "kind": "service"}, "target": "admin",
             "source-ip": "192.0.2.1", "user-agent": "ua", "session": "s", "service": "sso", "action": "a", "code": "c",
             "message": null, "labels": ["x"], "attributes": [["n", "1"], ["n", "2"]]}"#;
         let event = event_of_json(json).unwrap();

@@ -27,8 +27,8 @@ impl Ecs<'_> {
         }
         json::raw(out, r#","service":"#);
         self.service.write(out);
-        json::known(out, r#","observer":{"vendor":"#, self.observer.vendor);
-        json::known(out, r#","product":"#, self.observer.product);
+        json::member(out, r#","observer":{"vendor":"#, Some(self.observer.vendor));
+        json::member(out, r#","product":"#, Some(self.observer.product));
         out.push(b'}');
         if let Some(cloud) = &self.cloud {
             json::object(out, r#","cloud":{"account":{"id":"#, cloud.account.id);
@@ -40,8 +40,14 @@ impl Ecs<'_> {
             json::raw(out, r#","tags":"#);
             json::texts(out, self.tags.iter().map(String::as_str));
         }
-        json::raw(out, r#","oracle":"#);
-        self.oracle.write(out);
+        if let Some(own) = &self.oracle {
+            json::raw(out, r#","oracle":"#);
+            own.write(out);
+        }
+        if let Some(own) = &self.audit {
+            json::raw(out, r#","audit":"#);
+            own.write(out);
+        }
         out.push(b'}');
     }
 }
@@ -60,7 +66,7 @@ impl EventSet<'_> {
         json::member(out, r#","reason":"#, self.reason);
         json::member(out, r#","id":"#, self.id);
         json::member(out, r#","provider":"#, self.provider);
-        json::known(out, r#","module":"#, self.module);
+        json::member(out, r#","module":"#, Some(&self.module));
         json::raw(out, r#","dataset":"#);
         self.dataset.write(out);
         if let Some(time) = self.created {

@@ -6,7 +6,7 @@ use super::object::{
     Changes, Cloud, CloudAccount, Dataset, Distinct, Ecs, EventSet, Observer, Own, Related, Service, Source, Target,
     UserAgent, UserSet, Version,
 };
-use crate::{Activity, Attributes, Correlation, Event, Named, Provenance, Rfc3339};
+use crate::{Activity, Attributes, Correlation, Event, Named, PrincipalKind, Provenance, Rfc3339};
 
 /// The version of the schema, in `ecs.version`.
 pub const VERSION: &str = "9.4.0";
@@ -15,6 +15,7 @@ pub const VERSION: &str = "9.4.0";
 fn category_of(activity: Activity) -> ([&'static str; 1], &'static [&'static str]) {
     const AUTHENTICATION: [&str; 1] = ["authentication"];
     const IAM: [&str; 1] = ["iam"];
+    const API: [&str; 1] = ["api"];
     match activity {
         Activity::Logon => (AUTHENTICATION, &["start"]),
         Activity::Logoff => (AUTHENTICATION, &["end"]),
@@ -33,6 +34,11 @@ fn category_of(activity: Activity) -> ([&'static str; 1], &'static [&'static str
         Activity::GroupDelete => (IAM, &["group", "deletion"]),
         Activity::GroupUpdate | Activity::GroupAddMember | Activity::GroupRemoveMember => (IAM, &["group", "change"]),
         Activity::Other => (IAM, &["info"]),
+        Activity::ApiCreate => (API, &["creation"]),
+        Activity::ApiRead => (API, &["access"]),
+        Activity::ApiUpdate => (API, &["change"]),
+        Activity::ApiDelete => (API, &["deletion"]),
+        Activity::ApiOther => (API, &["info"]),
     }
 }
 
@@ -41,20 +47,42 @@ impl<'a> Ecs<'a> {
     pub fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
         let is_about_group = event.is_about_group();
         let (category, kind) = match category_of(event.activity) {
-            (category, _) if is_about_group => (category, ["group", "admin", "change"].as_slice()),
+            (category, _) if is_about_group && event.is_about_role() => (category, ["group", "admin", "change"].as_slice()),
             category => category,
         };
-        let actor = event.actor.as_ref();
+        let actor = event.actor.as_ref().filter(|actor| actor.kind != PrincipalKind::Group);
         let account = Some(&event.subject).filter(|_| !is_about_group);
         let user = actor.or(account);
         let name = user.map_or("Unknown", |user| user.name.as_str());
         let ip = event.source_ip.as_deref().filter(|text| text.parse::<IpAddr>().is_ok());
         let mut places = Places::default();
         *places.of(event.activity) = event.target.as_deref();
-        if is_about_group {
+        if is_about_group && event.is_about_role() {
             places.none = places.role.take();
             places.group = Some(&event.subject.name);
         }
+        let module = provenance.product.module();
+        let own = Own {
+            connection: &provenance.connection,
+            correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
+            session: event.session.as_deref(),
+            target: places.none,
+            attributes: Attributes {
+                listed: &event.attributes,
+                misplaced: [
+                    ("subject_group", event.subject_group()),
+                    ("actor_group", event.actor_group()),
+                    ("group_id", event.group_id()),
+                    ("group_display_name", event.group_display_name()),
+                    ("", None),
+                    ("", None),
+                ],
+            },
+        };
+        let (oracle, audit) = match provenance.product.is_oracle_s() {
+            true => (Some(own), None),
+            false => (None, Some(own)),
+        };
         Ecs {
             timestamp: Rfc3339(event.time),
             ecs: Version { version: VERSION },
@@ -68,8 +96,11 @@ impl<'a> Ecs<'a> {
                 reason: event.message.as_deref(),
                 id: event.id.as_deref(),
                 provider: event.service.as_deref(),
-                module: "oracle",
-                dataset: Dataset(&provenance.report),
+                dataset: Dataset {
+                    module: module.clone(),
+                    report: &provenance.report,
+                },
+                module,
                 created: event.collected.map(|at| Rfc3339(at.ms())),
                 ingested: event.collected.map(|at| Rfc3339(at.ms())),
             },
@@ -93,8 +124,8 @@ impl<'a> Ecs<'a> {
                 target: places.application.map(|name| Named { name }),
             },
             observer: Observer {
-                vendor: "Oracle",
-                product: provenance.product.name(),
+                vendor: &provenance.product.vendor,
+                product: &provenance.product.name,
             },
             cloud: provenance.tenant.as_deref().map(|id| Cloud {
                 account: CloudAccount { id },
@@ -107,21 +138,8 @@ impl<'a> Ecs<'a> {
                 ip: ip.map(|ip| [ip]),
             },
             tags: &event.labels,
-            oracle: Own {
-                connection: &provenance.connection,
-                correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
-                session: event.session.as_deref(),
-                target: places.none,
-                attributes: Attributes {
-                    listed: &event.attributes,
-                    misplaced: [
-                        ("group_id", event.group_id()),
-                        ("group_display_name", event.group_display_name()),
-                        ("", None),
-                        ("", None),
-                    ],
-                },
-            },
+            oracle,
+            audit,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The shape of an event in ECS.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -23,13 +24,18 @@ pub struct Ecs<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<UserAgent<'a>>,
     pub service: Service<'a>,
-    pub observer: Observer,
+    pub observer: Observer<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud: Option<Cloud<'a>>,
     pub related: Related<'a>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub tags: &'a [String],
-    pub oracle: Own<'a>,
+    /// The members that ECS has no place for, of Oracle's products.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oracle: Option<Own<'a>>,
+    /// The same, of all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Own<'a>>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +58,7 @@ pub struct EventSet<'a> {
     pub id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<&'a str>,
-    pub module: &'static str,
+    pub module: Cow<'a, str>,
     pub dataset: Dataset<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Rfc3339>,
@@ -107,9 +113,9 @@ pub struct Service<'a> {
 }
 
 #[derive(Serialize)]
-pub struct Observer {
-    pub vendor: &'static str,
-    pub product: &'static str,
+pub struct Observer<'a> {
+    pub vendor: &'a str,
+    pub product: &'a str,
 }
 
 #[derive(Serialize)]
@@ -142,13 +148,24 @@ pub struct Own<'a> {
     pub attributes: Attributes<'a>,
 }
 
-/// `oracle.<report>` with underscores, the form that ECS wants of `event.dataset`.
-pub struct Dataset<'a>(pub(crate) &'a str);
+impl<'a> Ecs<'a> {
+    /// The members that ECS has no place for.
+    pub(crate) fn own_mut(&mut self) -> Option<&mut Own<'a>> {
+        self.oracle.as_mut().or(self.audit.as_mut())
+    }
+}
+
+/// `<module>.<report>` with underscores, the form that ECS wants of `event.dataset`.
+pub struct Dataset<'a> {
+    pub(crate) module: Cow<'a, str>,
+    pub(crate) report: &'a str,
+}
 
 impl fmt::Display for Dataset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("oracle.")?;
-        for (index, word) in self.0.split('-').enumerate() {
+        f.write_str(&self.module)?;
+        f.write_str(".")?;
+        for (index, word) in self.report.split('-').enumerate() {
             if index > 0 {
                 f.write_str("_")?;
             }

@@ -2,7 +2,7 @@
 
 use crate::{Activity, Event};
 
-/// A class of the category Identity & Access Management, with its number.
+/// A class, with its number: the thousands are those of its category.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     AccountChange = 3001,
@@ -10,6 +10,7 @@ pub(super) enum Class {
     EntityManagement = 3004,
     UserAccess = 3005,
     GroupManagement = 3006,
+    ApiActivity = 6003,
 }
 
 impl Class {
@@ -20,7 +21,13 @@ impl Class {
             Class::EntityManagement => "Entity Management",
             Class::UserAccess => "User Access Management",
             Class::GroupManagement => "Group Management",
+            Class::ApiActivity => "API Activity",
         }
+    }
+
+    /// Identity & Access Management, or Application Activity.
+    pub(super) fn category(self) -> u32 {
+        self as u32 / 1000
     }
 }
 
@@ -30,7 +37,7 @@ pub(super) const UNLISTED: u32 = 99;
 /// The class, the activity's number in it and its caption. Number 99 is for what the class has no case for; the source's
 /// own name for the event is then the better caption.
 fn class_of(activity: Activity) -> (Class, u32, &'static str) {
-    use Class::{AccountChange, Authentication, EntityManagement, GroupManagement, UserAccess};
+    use Class::{AccountChange, ApiActivity, Authentication, EntityManagement, GroupManagement, UserAccess};
     match activity {
         Activity::Logon => (Authentication, 1, "Logon"),
         Activity::Logoff => (Authentication, 2, "Logoff"),
@@ -53,13 +60,18 @@ fn class_of(activity: Activity) -> (Class, u32, &'static str) {
         Activity::GroupCreate => (GroupManagement, 6, "Create"),
         Activity::GroupUpdate => (GroupManagement, 99, "Update"),
         Activity::Other => (EntityManagement, 99, "Other"),
+        Activity::ApiCreate => (ApiActivity, 1, "Create"),
+        Activity::ApiRead => (ApiActivity, 2, "Read"),
+        Activity::ApiUpdate => (ApiActivity, 3, "Update"),
+        Activity::ApiDelete => (ApiActivity, 4, "Delete"),
+        Activity::ApiOther => (ApiActivity, 99, "Other"),
     }
 }
 
 /// The class of an event, the activity's number in it and its caption: a role that a group got or lost is the group's matter.
 pub(super) fn class_of_event(event: &Event) -> (Class, u32, &'static str) {
     let (class, number, caption) = class_of(event.activity);
-    let class = if event.is_about_group() {
+    let class = if event.is_about_role() && event.is_about_group() {
         Class::GroupManagement
     } else {
         class

@@ -4,13 +4,13 @@ use std::sync::LazyLock;
 
 use super::{
     class::UNLISTED,
-    object::{Actor, Endpoint, Entity, Ip, Ocsf, Session, User},
+    object::{Actor, Api, Endpoint, Entity, Ip, Ocsf, Session, User},
 };
 use crate::{Activity, Event, Outcome, Principal, Product, Provenance, json};
 
 /// The text that [`Ocsf::write_head`] writes where the source has no name for the activity: for each activity, each outcome.
 static HEADS: LazyLock<Vec<[Vec<u8>; 3]>> = LazyLock::new(|| {
-    let provenance = Provenance::new("", "", "", Product::EpmCloud);
+    let provenance = Provenance::new("", "", "", Product::epm_cloud());
     let head = |activity, outcome| {
         let mut head = Vec::new();
         Ocsf::of(&Event::new(0, activity, outcome, Principal::named("")), &provenance).write_head(&mut head);
@@ -70,6 +70,10 @@ impl Ocsf<'_> {
             json::raw(out, r#","actor":"#);
             actor.write(out);
         }
+        if let Some(api) = &self.api {
+            json::raw(out, r#","api":"#);
+            api.write(out);
+        }
         if let Some(endpoint) = &self.src_endpoint {
             json::raw(out, r#","src_endpoint":"#);
             endpoint.write(out);
@@ -99,6 +103,10 @@ impl Ocsf<'_> {
             json::raw(out, r#","entity":"#);
             entity.write(out);
         }
+        if let Some([resource]) = &self.resources {
+            json::object(out, r#","resources":[{"name":"#, resource.name);
+            out.push(b']');
+        }
         json::raw(out, r#","metadata":"#);
         self.metadata.write(out);
         if !self.unmapped.is_empty() {
@@ -115,6 +123,24 @@ impl User<'_> {
         json::member(out, r#"{"name":"#, Some(self.name));
         json::member(out, r#","uid":"#, self.uid);
         json::member(out, r#","display_name":"#, self.display_name);
+        if let Some(kind) = self.kind {
+            json::raw(out, r#","type_id":"#);
+            json::number(out, kind.type_id.into());
+            json::known(out, r#","type":"#, kind.r#type);
+        }
+        out.push(b'}');
+    }
+}
+
+impl Api<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        json::member(out, r#"{"operation":"#, Some(self.operation));
+        json::object(out, r#","service":{"name":"#, self.service.name);
+        if let Some(response) = &self.response {
+            json::raw(out, r#","response":{"code":"#);
+            json::number(out, response.code.into());
+            out.push(b'}');
+        }
         out.push(b'}');
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{
     class::{Class, UNLISTED, class_of_event},
-    metadata::{Metadata, MetadataProduct, VENDOR, VERSION, begun},
-    object::{Actor, Endpoint, Entity, HttpRequest, Ip, Ocsf, Session, User},
+    metadata::{Metadata, MetadataProduct, VERSION, begun},
+    object::{Actor, Api, ApiResponse, Endpoint, Entity, HttpRequest, Ip, Ocsf, Session, User},
 };
-use crate::{Activity, Attributes, Event, Named, Outcome, Provenance};
+use crate::{Activity, Attributes, Event, Named, Outcome, Principal, PrincipalKind, Provenance};
 
 /// The text of a required attribute of which the source says nothing.
 const UNKNOWN: &str = "Unknown";
@@ -15,7 +15,7 @@ impl<'a> Ocsf<'a> {
     pub fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
         let (class, activity_id, caption) = class_of_event(event);
         let is_about_group = event.is_about_group();
-        let is_about_role = matches!(event.activity, Activity::RoleAssign | Activity::RoleRevoke);
+        let is_about_role = event.is_about_role();
         let (severity_id, severity) = match event.outcome {
             Outcome::Failure => (2, "Low"),
             Outcome::Success | Outcome::Unknown => (1, "Informational"),
@@ -30,13 +30,14 @@ impl<'a> Ocsf<'a> {
         let session = event.session.as_deref().map(|uid| Session { uid });
         let ip = event.source_ip.as_deref().and_then(Ip::parse);
         let authentication = class == Class::Authentication;
+        let api = class == Class::ApiActivity;
         let masked = if ip.is_none() { event.source_ip.as_deref() } else { None };
         let unplaced = if class == Class::AccountChange { target } else { None };
         Ocsf {
             time: event.time,
             class_uid: class as u32,
             class_name: class.name(),
-            category_uid: 3,
+            category_uid: class.category(),
             activity_id,
             activity_name: event
                 .action
@@ -51,12 +52,26 @@ impl<'a> Ocsf<'a> {
             status_code: event.code.as_deref(),
             status_detail: event.message.as_deref(),
             message: event.message.as_deref(),
-            user: (class != Class::EntityManagement && !is_about_group).then(|| User::from(&event.subject)),
+            user: user_of(event, class),
             actor: actor_of(event, class, session.filter(|_| !authentication)),
-            src_endpoint: ip.map(|ip| Endpoint {
-                ip: Some(ip),
-                svc_name: None,
+            api: api.then(|| Api {
+                operation: event.action.as_deref().unwrap_or(event.activity.name()),
+                service: Named { name: service },
+                response: (event.code.as_deref())
+                    .and_then(|code| code.parse().ok())
+                    .map(|code| ApiResponse { code }),
             }),
+            src_endpoint: match ip {
+                Some(ip) => Some(Endpoint {
+                    ip: Some(ip),
+                    svc_name: None,
+                }),
+                // The class demands one.
+                None => api.then_some(Endpoint {
+                    ip: None,
+                    svc_name: Some(UNKNOWN),
+                }),
+            },
             dst_endpoint: target.filter(|_| authentication).map(|name| Endpoint {
                 ip: None,
                 svc_name: Some(name),
@@ -66,18 +81,19 @@ impl<'a> Ocsf<'a> {
             http_request: event.user_agent.as_deref().map(|user_agent| HttpRequest { user_agent }),
             privileges: is_about_role.then_some([target.unwrap_or(UNKNOWN)]),
             group: (class == Class::GroupManagement).then_some(Named {
-                name: if is_about_group {
+                name: if is_about_group && is_about_role {
                     &event.subject.name
                 } else {
                     target.unwrap_or(UNKNOWN)
                 },
             }),
             entity: (class == Class::EntityManagement).then(|| entity_of(event)),
+            resources: target.filter(|_| api).map(|name| [Named { name }]),
             metadata: Metadata {
                 version: VERSION,
                 product: MetadataProduct {
-                    name: provenance.product.name(),
-                    vendor_name: VENDOR,
+                    name: &provenance.product.name,
+                    vendor_name: &provenance.product.vendor,
                 },
                 log_name: &provenance.report,
                 log_source: &provenance.connection,
@@ -95,6 +111,8 @@ impl<'a> Ocsf<'a> {
                 misplaced: [
                     ("source_ip", masked),
                     ("target", unplaced),
+                    ("subject_group", event.subject_group()),
+                    ("actor_group", event.actor_group()),
                     ("group_id", event.group_id()),
                     ("group_display_name", event.group_display_name()),
                 ],
@@ -103,8 +121,18 @@ impl<'a> Ocsf<'a> {
     }
 }
 
+/// The subject, where it is no group. A class that demands a user gets one of whom nothing is known.
+fn user_of(event: &Event, class: Class) -> Option<User<'_>> {
+    match class {
+        Class::EntityManagement | Class::ApiActivity => None,
+        Class::GroupManagement if event.is_about_group() => None,
+        _ if event.is_about_group() => Some(User::unknown()),
+        _ => Some(User::from(&event.subject)),
+    }
+}
+
 fn actor_of<'a>(event: &'a Event, class: Class, session: Option<Session<'a>>) -> Option<Actor<'a>> {
-    let by_subject = class == Class::EntityManagement
+    let by_subject = matches!(class, Class::EntityManagement | Class::ApiActivity)
         || matches!(
             event.activity,
             Activity::GroupCreate | Activity::GroupUpdate | Activity::GroupDelete
@@ -113,25 +141,32 @@ fn actor_of<'a>(event: &'a Event, class: Class, session: Option<Session<'a>>) ->
         .actor
         .as_ref()
         .or(by_subject.then_some(&event.subject))
+        .filter(|principal| is_no_group(principal))
         .map(User::from);
+    // The class demands one.
+    let user = user.or((class == Class::ApiActivity).then(User::unknown));
     (user.is_some() || session.is_some()).then_some(Actor { user, session })
+}
+
+fn is_no_group(principal: &Principal) -> bool {
+    principal.kind != PrincipalKind::Group
 }
 
 /// The target; without one, the subject. A subject that did not act is told of beside the target.
 fn entity_of(event: &Event) -> Entity<'_> {
-    let user = User::from(&event.subject);
+    let user = Some(&event.subject).filter(|subject| is_no_group(subject)).map(User::from);
     match &event.target {
         Some(target) => Entity {
             name: target,
             type_id: 0,
             r#type: UNKNOWN,
-            user: event.actor.is_some().then_some(user),
+            user: user.filter(|_| event.actor.is_some()),
         },
         None => Entity {
             name: &event.subject.name,
-            type_id: 2,
-            r#type: "User",
-            user: Some(user),
+            type_id: if user.is_some() { 2 } else { 0 },
+            r#type: if user.is_some() { "User" } else { UNKNOWN },
+            user,
         },
     }
 }

@@ -7,13 +7,10 @@ use crate::{Collected, Correlation, Provenance, json};
 /// The version of the schema, in `metadata.version`.
 pub const VERSION: &str = "1.8.0";
 
-/// The vendor of the products that are audited, in `metadata.product.vendor_name`.
-pub(super) const VENDOR: &str = "Oracle";
-
 #[derive(Serialize)]
 pub struct Metadata<'a> {
     pub version: &'static str,
-    pub product: MetadataProduct,
+    pub product: MetadataProduct<'a>,
     pub log_name: &'a str,
     pub log_source: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,9 +33,9 @@ pub struct Metadata<'a> {
 }
 
 #[derive(Serialize)]
-pub struct MetadataProduct {
-    pub name: &'static str,
-    pub vendor_name: &'static str,
+pub struct MetadataProduct<'a> {
+    pub name: &'a str,
+    pub vendor_name: &'a str,
 }
 
 impl Metadata<'_> {
@@ -70,8 +67,8 @@ pub(super) fn begun(provenance: &Provenance) -> Vec<u8> {
     let mut begun = Vec::new();
     let out = &mut begun;
     json::known(out, r#"{"version":"#, VERSION);
-    json::known(out, r#","product":{"name":"#, provenance.product.name());
-    json::known(out, r#","vendor_name":"#, VENDOR);
+    json::member(out, r#","product":{"name":"#, Some(&provenance.product.name));
+    json::member(out, r#","vendor_name":"#, Some(&provenance.product.vendor));
     json::member(out, r#"},"log_name":"#, Some(&provenance.report));
     json::member(out, r#","log_source":"#, Some(&provenance.connection));
     json::member(out, r#","tenant_uid":"#, provenance.tenant.as_deref());

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::{Serialize, Serializer};
 
 use super::metadata::Metadata;
-use crate::{Attributes, Named, Principal};
+use crate::{Attributes, Named, Principal, PrincipalKind};
 
 /// The longest text that the schema's type `ip_t` admits.
 const IP_LENGTH: usize = 40;
@@ -35,6 +35,8 @@ pub struct Ocsf<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub src_endpoint: Option<Endpoint<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dst_endpoint: Option<Endpoint<'a>>,
@@ -50,6 +52,8 @@ pub struct Ocsf<'a> {
     pub group: Option<Named<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity: Option<Entity<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<[Named<'a>; 1]>,
     pub metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Attributes::is_empty")]
     pub unmapped: Attributes<'a>,
@@ -62,6 +66,33 @@ pub struct User<'a> {
     pub uid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<&'a str>,
+    /// Of what is known to be no person's account.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<UserType>,
+}
+
+/// The kind of account, by its number and name.
+#[derive(Serialize, Clone, Copy)]
+pub struct UserType {
+    pub type_id: u32,
+    pub r#type: &'static str,
+}
+
+const SERVICE: UserType = UserType {
+    type_id: 4,
+    r#type: "Service",
+};
+
+impl User<'_> {
+    /// A user of whom nothing is known.
+    pub(super) fn unknown() -> Self {
+        User {
+            name: "Unknown",
+            uid: None,
+            display_name: None,
+            kind: None,
+        }
+    }
 }
 
 impl<'a> From<&'a Principal> for User<'a> {
@@ -70,6 +101,7 @@ impl<'a> From<&'a Principal> for User<'a> {
             name: &principal.name,
             uid: principal.id.as_deref(),
             display_name: principal.display_name.as_deref(),
+            kind: (principal.kind == PrincipalKind::Service).then_some(SERVICE),
         }
     }
 }
@@ -80,6 +112,20 @@ pub struct Actor<'a> {
     pub user: Option<User<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Session<'a>>,
+}
+
+/// The call that was made.
+#[derive(Serialize)]
+pub struct Api<'a> {
+    pub operation: &'a str,
+    pub service: Named<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<ApiResponse>,
+}
+
+#[derive(Serialize)]
+pub struct ApiResponse {
+    pub code: i32,
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! The fields of an event that may be missing, and the kinds of event that place them differently.
 
-use crate::{Event, GROUP};
+use crate::{Event, PrincipalKind};
 
 /// A function that sets a field of an event.
 pub(super) type Field = fn(&mut Event, Option<&str>);
@@ -76,7 +76,7 @@ impl Variant {
 
     pub(super) fn make(self, event: &mut Event) {
         if self.about_group {
-            event.labels.push(GROUP.into());
+            event.subject.kind = PrincipalKind::Group;
         }
         if self.address {
             event.source_ip = Some("192.0.2.1".into());

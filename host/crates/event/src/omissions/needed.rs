@@ -24,6 +24,7 @@ pub(super) const NEEDED: [(Encoding, &[(&str, &str)]); 3] = [
             ("privileges", SCHEMA),
             ("group.name", WHOM),
             ("entity.name", WHOM),
+            ("api.operation", CLASS),
         ],
     ),
     (
@@ -32,6 +33,7 @@ pub(super) const NEEDED: [(Encoding, &[(&str, &str)]); 3] = [
             ("event.id", KNOWN),
             ("event.dataset", KNOWN),
             ("oracle.connection", KNOWN),
+            ("audit.connection", KNOWN),
             ("@timestamp", WHEN),
             ("event.kind", CLASS),
             ("event.category", CLASS),

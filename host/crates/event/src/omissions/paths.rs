@@ -22,19 +22,19 @@ impl Paths {
     }
 }
 
-/// The member whose own members are the attributes, by the source's names.
-pub(super) fn attributes_of(encoding: Encoding) -> &'static str {
+/// The members whose own members are the attributes, by the source's names: an event has one of them.
+pub(super) fn attributes_of(encoding: Encoding) -> &'static [&'static str] {
     match encoding {
-        Encoding::Ocsf => "unmapped",
-        Encoding::Ecs => "oracle.attributes",
-        Encoding::Event => "attributes",
+        Encoding::Ocsf => &["unmapped"],
+        Encoding::Ecs => &["oracle.attributes", "audit.attributes"],
+        Encoding::Event => &["attributes"],
     }
 }
 
 /// Tells whether the path can be that of a member: attributes can have any name, all else has plain ones.
 pub(super) fn names_something(encoding: Encoding, path: &str) -> bool {
-    let attribute = (path.strip_prefix(attributes_of(encoding))).and_then(|rest| rest.strip_prefix('.'));
-    match attribute {
+    let attribute = |of: &&str| path.strip_prefix(*of)?.strip_prefix('.');
+    match attributes_of(encoding).iter().find_map(attribute) {
         Some(name) => !name.is_empty(),
         None => !path.split('.').any(str::is_empty) && !path.contains(char::is_control),
     }

@@ -49,6 +49,7 @@ fn full(activity: Activity, outcome: Outcome) -> Event {
             name: "admin".into(),
             id: text("u-1"),
             display_name: text("Al Admin"),
+            ..Principal::named("")
         }),
         target: text("Service Administrator"),
         source_ip: text("203.0.113.7"),
@@ -73,6 +74,7 @@ fn full(activity: Activity, outcome: Outcome) -> Event {
                 name: "jdoe".into(),
                 id: text("u-2"),
                 display_name: text("Jane Doe"),
+                ..Principal::named("")
             },
         )
     }
@@ -148,13 +150,13 @@ fn provenances() -> [Provenance; 2] {
         Provenance::new(report, connection, service, product).of_tenant(tenant.map(str::to_owned))
     };
     [
-        of("invalid-login", "epm", None, "epm-acme.example.com", Product::EpmCloud),
+        of("invalid-login", "epm", None, "epm-acme.example.com", Product::epm_cloud()),
         of(
             "audit-events",
             "domain",
             Some("acme"),
             "idcs-0123.example.com",
-            Product::IdentityDomain,
+            Product::identity_domain(),
         ),
     ]
 }

@@ -295,7 +295,7 @@ mod tests {
                 run_id: "run".into(),
             },
             origin: RowOrigin {
-                provenance: Provenance::new(report, "epm", "epm.example.com", Product::EpmCloud),
+                provenance: Provenance::new(report, "epm", "epm.example.com", Product::epm_cloud()),
                 ids_of: None,
                 source: None,
                 parameters: Vec::new(),
@@ -347,7 +347,7 @@ mod tests {
         let csv = "User Name,Remote IP Address,Timestamp\n";
         let line = "ada,203.0.113.7,\"July 3, 2025 11:34:33 UTC\"";
         let report = report("invalid-login");
-        let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
+        let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::epm_cloud());
         for renamed in [None, Some("old")] {
             let mut stamp = Stamp::new(&provenance, renamed, 86_400_000);
             let mut whole = read(&report, about(), format!("{csv}{line}\n{line}\n").as_bytes()).unwrap();
@@ -379,7 +379,7 @@ mod tests {
         let all: Vec<_> = rows.iter().collect();
         let whole = format!("{csv}{}\n", dates.map(line).join("\n"));
         let mut whole = read(&report, about(), whole.as_bytes()).unwrap();
-        let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
+        let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::epm_cloud());
         let mut stamp = Stamp::new(&provenance, None, 86_400_000);
         whole.events.iter_mut().for_each(|event| stamp.put(event).unwrap());
         assert_eq!(whole.events.len(), 4);

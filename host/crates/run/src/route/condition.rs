@@ -317,7 +317,7 @@ fn sample() -> Event {
 }
 
 fn nowhere() -> Provenance {
-    Provenance::new("report", "connection", "service", Product::EpmCloud)
+    Provenance::new("report", "connection", "service", Product::epm_cloud())
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn died_opening(name: &str, died: WorkerDied) -> SetupError {
 
 /// The provenance that sinks are opened with where no run is.
 fn nobody() -> Arc<Provenance> {
-    Arc::new(Provenance::new("check", "check", "check", Product::EpmCloud))
+    Arc::new(Provenance::new("check", "check", "check", Product::epm_cloud()))
 }
 
 /// Checks a configured sink without opening it and without its secrets. What is wrong is said with its place in the file.

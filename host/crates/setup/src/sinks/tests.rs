@@ -97,7 +97,7 @@ async fn hostile_names_of_reports_and_connections_stay_below_the_configured_fold
             ))
             .unwrap();
             config.file.folder = outer.path().join("a/b");
-            let provenance = Arc::new(Provenance::new(name, name, "epm.example.com", Product::EpmCloud));
+            let provenance = Arc::new(Provenance::new(name, name, "epm.example.com", Product::epm_cloud()));
             let mut sink = open_alone(&config, "archive", &provenance).unwrap();
             let event = event::samples::full(event::Activity::Logon, event::Outcome::Success);
             sink.deliver(&[event]).await.unwrap();

@@ -40,7 +40,7 @@ enum Far {
 }
 
 fn renderer(format: Format, encoding: Encoding) -> Renderer {
-    let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::EpmCloud);
+    let provenance = Provenance::new("invalid-login", "epm", "epm.example.com", Product::epm_cloud());
     Renderer::new(format, encoding, Arc::new(provenance)).with_columns(160)
 }
 

@@ -287,7 +287,7 @@ fn content(delivery: &Delivery) -> &[u8] {
 }
 
 fn document(event: &Event) -> JsonItem {
-    let provenance = Provenance::new("user-login", "epm", "epm.example", Product::EpmCloud);
+    let provenance = Provenance::new("user-login", "epm", "epm.example", Product::epm_cloud());
     let mut json = Vec::new();
     Encoding::Ocsf.write(event, &provenance, &mut json);
     JsonItem {

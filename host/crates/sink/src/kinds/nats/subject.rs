@@ -91,7 +91,7 @@ mod tests {
     use event::Product;
 
     fn expand(template: &str, report: &str, connection: &str) -> String {
-        let provenance = Provenance::new(report, connection, "epm.example.com", Product::EpmCloud);
+        let provenance = Provenance::new(report, connection, "epm.example.com", Product::epm_cloud());
         template.parse::<SubjectTemplate>().unwrap().expand(&provenance)
     }
 

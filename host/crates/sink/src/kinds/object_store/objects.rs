@@ -104,7 +104,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_name_leaves_its_prefix(report in any::<String>(), connection in any::<String>(), time in any::<i64>()) {
-            let provenance = Provenance::new(report, connection, "epm.example.com", Product::EpmCloud);
+            let provenance = Provenance::new(report, connection, "epm.example.com", Product::epm_cloud());
             let events = [event(time)];
             let (day, _) = &by_day(&events)[0];
             let path = key(&Path::from("a/b"), &provenance, day, &events, ".csv").to_string();

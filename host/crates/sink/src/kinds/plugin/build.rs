@@ -214,7 +214,7 @@ mod tests {
         with_test_context(|sink| {
             config.transport(&BuildContext {
                 sink: *sink,
-                provenance: &Arc::new(Provenance::new("check", "check", "check", Product::EpmCloud)),
+                provenance: &Arc::new(Provenance::new("check", "check", "check", Product::epm_cloud())),
                 rendering: &Rendering::default(),
                 checking: false,
             })

@@ -1,0 +1,11 @@
+//! Plugins that were built for version 0.1.0 of the WIT package, which is kept under `wit/0.1.0`: their answers are lifted to the
+//! newest version's types, and what they are given is lowered to theirs. Nothing else in the host knows of them.
+
+mod bindings;
+mod lift;
+mod lower;
+mod report;
+mod sink;
+
+pub(super) use report::{ReportIndices, ReportInstance};
+pub(super) use sink::{SinkIndices, SinkInstance};

@@ -1,0 +1,122 @@
+//! The functions of a sink plugin of 0.1.0.
+
+use wasmtime::Store;
+use wasmtime::component::{Instance, InstancePre, ResourceAny};
+
+use super::bindings::{SinkPlugin, SinkPluginIndices, settlement};
+use super::{lift, lower};
+use crate::bindings::settlement::{Guarantee, Settlement};
+use crate::bindings::sink::{Delivery, Description, Payload, Verdict};
+use crate::bindings::{Fault, HttpResponse};
+use crate::guest::InstanceState;
+
+/// The places of the functions in the component.
+#[derive(Clone)]
+pub(crate) struct SinkIndices {
+    sink: SinkPluginIndices,
+    settlement: Option<settlement::GuestIndices>,
+}
+
+impl SinkIndices {
+    pub(crate) fn new(linked: &InstancePre<InstanceState>, settles: bool) -> wasmtime::Result<Self> {
+        Ok(SinkIndices {
+            sink: SinkPluginIndices::new(linked)?,
+            settlement: settles.then(|| settlement::GuestIndices::new(linked)).transpose()?,
+        })
+    }
+
+    pub(crate) fn load(&self, store: &mut Store<InstanceState>, instance: &Instance) -> wasmtime::Result<SinkInstance> {
+        Ok(SinkInstance {
+            sink: self.sink.load(&mut *store, instance)?,
+            settlement: (self.settlement.as_ref())
+                .map(|settlement| settlement.load(&mut *store, instance))
+                .transpose()?,
+        })
+    }
+}
+
+/// One instance's functions.
+pub(crate) struct SinkInstance {
+    sink: SinkPlugin,
+    settlement: Option<settlement::Guest>,
+}
+
+impl SinkInstance {
+    pub(crate) fn settles(&self) -> bool {
+        self.settlement.is_some()
+    }
+
+    pub(crate) fn describe(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<Description> {
+        self.sink
+            .audit_plugin_sink()
+            .call_describe(store)
+            .map(lift::sink_description)
+    }
+
+    pub(crate) fn open(
+        &self,
+        store: &mut Store<InstanceState>,
+        config: &str,
+    ) -> wasmtime::Result<Result<ResourceAny, Fault>> {
+        let answer = self.sink.audit_plugin_sink().encoder().call_open(store, config)?;
+        Ok(lift::answer(answer, |encoder| encoder))
+    }
+
+    pub(crate) fn encode(
+        &self,
+        store: &mut Store<InstanceState>,
+        encoder: ResourceAny,
+        payload: &Payload,
+    ) -> wasmtime::Result<Result<Vec<Delivery>, Fault>> {
+        let functions = self.sink.audit_plugin_sink().encoder();
+        let answer = functions.call_encode(store, encoder, &lower::payload(payload))?;
+        Ok(lift::answer(answer, lift::deliveries))
+    }
+
+    pub(crate) fn verdict(
+        &self,
+        store: &mut Store<InstanceState>,
+        encoder: ResourceAny,
+        delivery: u32,
+        response: &HttpResponse,
+    ) -> wasmtime::Result<Verdict> {
+        let functions = self.sink.audit_plugin_sink().encoder();
+        functions
+            .call_verdict(store, encoder, delivery, response)
+            .map(lift::verdict)
+    }
+
+    pub(crate) fn settle(
+        &self,
+        store: &mut Store<InstanceState>,
+        encoder: ResourceAny,
+        delivery: u32,
+        response: &HttpResponse,
+    ) -> wasmtime::Result<Option<Settlement>> {
+        (self.settlement.as_ref())
+            .map(|functions| functions.call_settle(store, encoder, delivery, response).map(lift::settled))
+            .transpose()
+    }
+
+    pub(crate) fn answered(
+        &self,
+        store: &mut Store<InstanceState>,
+        encoder: ResourceAny,
+        delivery: u32,
+        response: &HttpResponse,
+    ) -> wasmtime::Result<Option<Settlement>> {
+        (self.settlement.as_ref())
+            .map(|functions| functions.call_answered(store, encoder, delivery, response).map(lift::settled))
+            .transpose()
+    }
+
+    pub(crate) fn guarantees(
+        &self,
+        store: &mut Store<InstanceState>,
+        encoder: ResourceAny,
+    ) -> wasmtime::Result<Option<Guarantee>> {
+        (self.settlement.as_ref())
+            .map(|functions| functions.call_guarantees(store, encoder).map(lift::guarantee))
+            .transpose()
+    }
+}
