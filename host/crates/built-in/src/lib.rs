@@ -37,8 +37,12 @@ mod tests {
                 let values = parameter.values.iter();
                 values.map(|value| vec![(parameter.name.clone(), value.clone())])
             });
-            let needed = NEEDED.iter().filter(|(name, _)| about.parameters.iter().any(|known| known.name == *name));
-            let needed: Vec<_> = needed.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let needed = NEEDED
+                .iter()
+                .filter(|(name, _)| about.parameters.iter().any(|known| known.name == *name));
+            let needed: Vec<_> = needed
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
             for parameters in choices.chain([vec![]]) {
                 let request = Request {
                     window: Window {

@@ -165,7 +165,14 @@ mod tests {
 
     #[test]
     fn a_field_without_a_place_does_not_displace_an_attribute_of_its_name() {
-        let misplaced = [("source_ip", Some("10.xxx")), ("target", None), ("", None), ("", None), ("", None), ("", None)];
+        let misplaced = [
+            ("source_ip", Some("10.xxx")),
+            ("target", None),
+            ("", None),
+            ("", None),
+            ("", None),
+            ("", None),
+        ];
         assert_eq!(
             json(&[("source_ip", "a")], misplaced),
             r#"{"source_ip":["a","10.xxx"]}"#

@@ -144,7 +144,10 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     cell("api.operation", Cell::Text(api.map(|api| api.operation)));
     cell("api.service.name", Cell::Text(api.map(|api| api.service.name)));
     let response = api.and_then(|api| api.response.as_ref());
-    cell("api.response.code", Cell::Number(response.map(|response| response.code.into())));
+    cell(
+        "api.response.code",
+        Cell::Number(response.map(|response| response.code.into())),
+    );
     cell("src_endpoint.ip", Cell::Shown(ip.map(|ip| ip as &dyn Display)));
     cell("src_endpoint.svc_name", Cell::Text(src_name));
     cell("dst_endpoint.svc_name", Cell::Text(svc_name));

@@ -222,7 +222,9 @@ mod tests {
         }
 
         pub fn account(name: &str) -> Vec<String> {
-            ["", "_id", "_display_name", "_kind"].map(|of| format!("{name}{of}")).into()
+            ["", "_id", "_display_name", "_kind"]
+                .map(|of| format!("{name}{of}"))
+                .into()
         }
     }
 
@@ -233,7 +235,15 @@ mod tests {
         }
         let mut expected = event_codec::for_each_field!(members);
         // The host's.
-        let hosts = ["report", "connection", "tenant", "collected", "correlation_uid", "vendor", "product"];
+        let hosts = [
+            "report",
+            "connection",
+            "tenant",
+            "collected",
+            "correlation_uid",
+            "vendor",
+            "product",
+        ];
         expected.extend(hosts.map(str::to_owned));
         assert_eq!(NAMES, expected);
     }

@@ -184,7 +184,12 @@ mod tests {
 
     #[test]
     fn a_vendor_s_module_is_words_in_lower_case() {
-        for (vendor, module) in [("Oracle", "oracle"), ("Okta", "okta"), (" Acme, Inc. ", "acme_inc"), ("", "")] {
+        for (vendor, module) in [
+            ("Oracle", "oracle"),
+            ("Okta", "okta"),
+            (" Acme, Inc. ", "acme_inc"),
+            ("", ""),
+        ] {
             assert_eq!(Product::new(vendor, "x").module(), module);
         }
     }

@@ -117,9 +117,9 @@ impl Fetcher {
             .await?
             .file;
         let mut tally = None;
-        if let Some(member) = call.records.clone() {
+        if let Some(path) = call.records.clone() {
             let (remote, spool, limit) = (self.remote.clone(), spool.clone(), self.limits.record_bytes);
-            let records = blocking(move || split(&remote, &document, &member, limit, &spool)).await?;
+            let records = blocking(move || split(&remote, &document, &path, limit, &spool)).await?;
             document = records.lines;
             tally = Some(records.tally);
             let count = records.tally.records;

@@ -51,7 +51,7 @@ pub fn page(bytes: &[u8]) {
 /// Takes the records out of the bytes as out of a call's answer: one line a record, as many as were counted.
 pub fn records(bytes: &[u8]) {
     let (_folder, spool, file) = spooled(bytes);
-    let Ok(found) = split(remote(), &file, "details", RECORD_BYTES, &spool) else {
+    let Ok(found) = split(remote(), &file, &["details".to_owned()], RECORD_BYTES, &spool) else {
         return;
     };
     let mut text = Vec::new();

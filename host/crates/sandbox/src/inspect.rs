@@ -94,11 +94,7 @@ impl Inspection {
             version: version.clone(),
             summary: summary.clone(),
             kind,
-            world: format!(
-                "audit:plugin/{}-plugin@{}",
-                kind.interface(),
-                loaded.version
-            ),
+            world: format!("audit:plugin/{}-plugin@{}", kind.interface(), loaded.version),
             sha256: loaded.core.digest.clone(),
             size: loaded.size,
             imports: loaded.imports.clone(),

@@ -47,7 +47,10 @@ pub(super) fn check(fetches: &[Fetch], limits: &PluginLimits, site: CallContext<
     }
     for (number, fetch) in fetches.iter().enumerate() {
         let (http, checked) = match fetch {
-            Fetch::Call(call) => (&call.request, members("records", call.records.as_ref()).and_then(|()| service(call.service.as_deref()))),
+            Fetch::Call(call) => (
+                &call.request,
+                members("records", call.records.as_ref()).and_then(|()| service(call.service.as_deref())),
+            ),
             Fetch::Job(job) => (&job.submit, file_name(&job.file)),
             Fetch::Pages(pages) => (
                 &pages.request,
@@ -222,9 +225,7 @@ fn paging(paging: &Paging) -> Result<(), String> {
 fn members(what: &str, path: Option<&MemberPath>) -> Result<(), String> {
     match path {
         None => Ok(()),
-        Some(path) if path.is_empty() || path.iter().any(String::is_empty) => {
-            Err(format!("`{what}` names no member"))
-        }
+        Some(path) if path.is_empty() || path.iter().any(String::is_empty) => Err(format!("`{what}` names no member")),
         Some(path) if path.len() > MEMBERS => Err(format!("`{what}` goes more than {MEMBERS} members deep")),
         Some(_) => Ok(()),
     }
@@ -263,7 +264,11 @@ mod tests {
 
     fn verdict(request: HttpRequest) -> Result<(), PluginError> {
         check(
-            &[Fetch::Call(Call { request, service: None, records: None })],
+            &[Fetch::Call(Call {
+                request,
+                service: None,
+                records: None,
+            })],
             &PluginLimits::default(),
             SITE,
         )
@@ -421,7 +426,13 @@ mod tests {
             request: 100,
             ..PluginLimits::default()
         };
-        let call = |request| Fetch::Call(Call { request, service: None, records: None });
+        let call = |request| {
+            Fetch::Call(Call {
+                request,
+                service: None,
+                records: None,
+            })
+        };
         let limit = |fetches: &[Fetch]| match check(fetches, &limits, SITE) {
             Err(PluginError::Limit { limit, .. }) => limit,
             other => panic!("{other:?}"),

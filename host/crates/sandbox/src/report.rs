@@ -10,8 +10,8 @@ use event::{Batch, Event};
 use super::balance::{self, Balance};
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed};
 use super::guest::{Guest, InstanceState};
-use super::plugin_context::PluginContext;
 use super::offer::Release;
+use super::plugin_context::PluginContext;
 use super::{Grants, PluginError, Usage, convert, plan, unpack, v0_1};
 
 /// A report plugin's linked component, and where its functions are.
@@ -108,9 +108,9 @@ impl ReportInstance {
         chunk: &[u8],
     ) -> wasmtime::Result<Result<ParserAnswer, bindings::Fault>> {
         match self {
-            ReportInstance::Newest { packed: Some(packed), .. } => {
-                Ok(packed.call_push(store, parser, chunk)?.map(ParserAnswer::Packed))
-            }
+            ReportInstance::Newest {
+                packed: Some(packed), ..
+            } => Ok(packed.call_push(store, parser, chunk)?.map(ParserAnswer::Packed)),
             ReportInstance::Newest { report, .. } => {
                 let functions = report.audit_plugin_report().parser();
                 Ok(functions.call_push(store, parser, chunk)?.map(ParserAnswer::Typed))
@@ -125,9 +125,9 @@ impl ReportInstance {
         parser: ResourceAny,
     ) -> wasmtime::Result<Result<ParserAnswer, bindings::Fault>> {
         match self {
-            ReportInstance::Newest { packed: Some(packed), .. } => {
-                Ok(packed.call_finish(store, parser)?.map(ParserAnswer::Packed))
-            }
+            ReportInstance::Newest {
+                packed: Some(packed), ..
+            } => Ok(packed.call_finish(store, parser)?.map(ParserAnswer::Packed)),
             ReportInstance::Newest { report, .. } => {
                 let functions = report.audit_plugin_report().parser();
                 Ok(functions.call_finish(store, parser)?.map(ParserAnswer::Typed))

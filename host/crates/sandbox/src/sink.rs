@@ -153,7 +153,9 @@ impl Encoder {
     /// a rule, [`PluginError::NotGranted`] where one is more than the plugin may ask for.
     pub fn encode(&mut self, payload: &Payload) -> Result<Vec<Delivery>, PluginError> {
         let mut live = self.take()?;
-        let answer = live.guest.call("encode", |store| live.instance.encode(store, live.encoder, payload));
+        let answer = live
+            .guest
+            .call("encode", |store| live.instance.encode(store, live.encoder, payload));
         self.usage = live.guest.usage();
         let deliveries = match answer? {
             Ok(deliveries) => deliveries,

@@ -47,7 +47,9 @@ impl<'a> Ecs<'a> {
     pub fn of(event: &'a Event, provenance: &'a Provenance) -> Self {
         let is_about_group = event.is_about_group();
         let (category, kind) = match category_of(event.activity) {
-            (category, _) if is_about_group && event.is_about_role() => (category, ["group", "admin", "change"].as_slice()),
+            (category, _) if is_about_group && event.is_about_role() => {
+                (category, ["group", "admin", "change"].as_slice())
+            }
             category => category,
         };
         let actor = event.actor.as_ref().filter(|actor| actor.kind != PrincipalKind::Group);

@@ -154,7 +154,9 @@ fn is_no_group(principal: &Principal) -> bool {
 
 /// The target; without one, the subject. A subject that did not act is told of beside the target.
 fn entity_of(event: &Event) -> Entity<'_> {
-    let user = Some(&event.subject).filter(|subject| is_no_group(subject)).map(User::from);
+    let user = Some(&event.subject)
+        .filter(|subject| is_no_group(subject))
+        .map(User::from);
     match &event.target {
         Some(target) => Entity {
             name: target,

@@ -150,7 +150,13 @@ fn provenances() -> [Provenance; 2] {
         Provenance::new(report, connection, service, product).of_tenant(tenant.map(str::to_owned))
     };
     [
-        of("invalid-login", "epm", None, "epm-acme.example.com", Product::epm_cloud()),
+        of(
+            "invalid-login",
+            "epm",
+            None,
+            "epm-acme.example.com",
+            Product::epm_cloud(),
+        ),
         of(
             "audit-events",
             "domain",

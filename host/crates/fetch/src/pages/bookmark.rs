@@ -216,7 +216,7 @@ impl Earlier {
     }
 
     /// Tells whether the list is still the same, by the answer to that question.
-    pub(super) fn is_followed_by(&self, body: &Bytes, records: Option<&str>) -> bool {
+    pub(super) fn is_followed_by(&self, body: &Bytes, records: Option<&[String]>) -> bool {
         let Ok(page) = Page::read(body, records, self.collector.record_bytes()) else {
             return false;
         };

@@ -1,4 +1,4 @@
-//! Pages that each name the next one: a `Link` header, or a token in a header.
+//! Pages that each name the next one: a `Link` header, or a token in a header or in the body.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,11 @@ use url::Url;
 
 use super::collector::Collector;
 use super::link;
+use super::members;
 use super::page::WHAT;
 use super::query::Query;
 use super::url_parameters::with_parameters;
+use crate::blocking::blocking;
 use crate::error::FetchError;
 use remote::{Answer, LINK_BYTES, Request};
 
@@ -22,11 +24,13 @@ pub(super) enum Next {
     Link,
     /// A response header, whose value goes back as a query parameter.
     Token { header: String, parameter: String },
+    /// A token in the body, whose value goes back as a query parameter.
+    BodyToken { path: Vec<String>, parameter: String },
 }
 
 impl Next {
     /// The request for the page after this one.
-    fn request(&self, query: &Query<'_>, answer: &Answer) -> Result<Option<Request>, FetchError> {
+    async fn request(&self, query: &Query<'_>, answer: &Answer) -> Result<Option<Request>, FetchError> {
         let url = match self {
             Next::Link => match link::next(&answer.headers) {
                 None => return Ok(None),
@@ -40,21 +44,35 @@ impl Next {
                     .map(str::trim);
                 match token {
                     None | Some("") => return Ok(None),
-                    Some(token) if token.len() > LINK_BYTES => {
-                        return Err(FetchError::Malformed {
-                            what: WHAT,
-                            why: format!(
-                                "the token of the next page has {} bytes, more than the {LINK_BYTES} that one may have",
-                                token.len()
-                            ),
-                        });
-                    }
-                    Some(token) => with_parameters(query.request.url(), &[(parameter, token)]),
+                    Some(token) => with_token(query.request.url(), parameter, token)?,
+                }
+            }
+            Next::BodyToken { path, parameter } => {
+                let (body, path) = (answer.body.clone(), path.clone());
+                let token = blocking(move || members::token(&body, &path)).await?;
+                let token = token.map_err(|why| query.presentable(FetchError::Malformed { what: WHAT, why }))?;
+                match token {
+                    None => return Ok(None),
+                    Some(token) => with_token(query.request.url(), parameter, &token)?,
                 }
             }
         };
         Ok(Some(query.request.clone().at(url)))
     }
+}
+
+/// The URL of the page that a token stands for.
+fn with_token(url: &Url, parameter: &str, token: &str) -> Result<Url, FetchError> {
+    if token.len() > LINK_BYTES {
+        return Err(FetchError::Malformed {
+            what: WHAT,
+            why: format!(
+                "the token of the next page has {} bytes, more than the {LINK_BYTES} that one may have",
+                token.len()
+            ),
+        });
+    }
+    Ok(with_parameters(url, &[(parameter, token)]))
 }
 
 /// Follows from page to page.
@@ -66,7 +84,7 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
     // A total need not be told, but a chain that ends before it has lost a link.
     let (mut read, mut told) = (0, 0);
     loop {
-        let request = next.request(query, &answer)?;
+        let request = next.request(query, &answer).await?;
         if let Some(request) = &request {
             if !visited.insert(mark(request.url())) {
                 return Err(looping("a page names an already read page as the next one"));

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::io;
 
-use super::page::{Page, member_text};
+use super::members;
+use super::page::Page;
 use crate::error::FetchError;
 use crate::limits::FetchLimits;
 use crate::records::lines::{Lines, RecordTally, line};
@@ -18,7 +19,7 @@ const REMEMBERED: usize = 200_000;
 /// Keeps the records of all pages, each once. Blocking.
 pub(super) struct Collector {
     lines: Lines,
-    key: Option<String>,
+    key: Option<Vec<String>>,
     seen: SeenKeys,
     /// How many keys there were, and records without one.
     distinct: u64,
@@ -56,7 +57,7 @@ pub(crate) struct CollectedPages {
 }
 
 impl Collector {
-    pub(super) fn new(spool: &Spool, key: Option<String>, limits: &FetchLimits) -> Result<Collector, FetchError> {
+    pub(super) fn new(spool: &Spool, key: Option<Vec<String>>, limits: &FetchLimits) -> Result<Collector, FetchError> {
         Ok(Collector {
             lines: Lines::create(spool)?,
             key,
@@ -99,11 +100,11 @@ impl Collector {
 
     /// The key that tells a record from all others, or its bytes where it is not JSON.
     pub(super) fn key(&self, record: &Piece<'_>) -> Option<String> {
-        let member = self.key.as_deref()?;
+        let path = self.key.as_deref()?;
         match record {
             // As it is written, so that another process knows it again.
             record @ Piece::Broken(_) => Some(text_of(record)),
-            record => member_text(record.json()?, member),
+            record => members::text(record.json()?, path),
         }
     }
 

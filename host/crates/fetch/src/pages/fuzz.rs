@@ -1,11 +1,13 @@
 //! A property of pages that holds whatever their bytes are; see `fetch/fuzz.rs`.
 
-use super::page::{Page, member_text};
+use super::members;
+use super::page::Page;
 use crate::records::piece::Piece;
 
 /// Reads a page and looks at each of its records.
 pub(crate) fn read_page(bytes: &[u8], member: Option<&str>, record_bytes: u64) {
-    let Ok(page) = Page::read(bytes, member, record_bytes) else {
+    let path = member.map(|member| vec![member.to_owned()]);
+    let Ok(page) = Page::read(bytes, path.as_deref(), record_bytes) else {
         return;
     };
     for record in &page.records {
@@ -18,7 +20,7 @@ pub(crate) fn read_page(bytes: &[u8], member: Option<&str>, record_bytes: u64) {
                 let text = record.json().unwrap_or_default();
                 let value = serde_json::from_str::<serde_json::Value>(text);
                 assert!(value.is_ok(), "a record that counts as whole is not JSON: {text}");
-                let _ = member_text(text, "id");
+                let _ = members::text(text, &["meta".to_owned(), "id".to_owned()]);
             }
         }
     }

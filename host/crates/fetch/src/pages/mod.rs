@@ -12,6 +12,7 @@ mod chain;
 mod collector;
 pub(super) mod fuzz;
 mod link;
+mod members;
 mod page;
 mod query;
 mod run;

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredA
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::members;
 use crate::epm::envelope;
 use crate::error::FetchError;
 use crate::records::piece::Piece;
@@ -31,14 +32,23 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Reads a page. Names of members are compared without regard to case, as SCIM wants it. A record that breaks the
-    /// grammar, or is longer than `record_bytes`, costs no other.
-    pub(super) fn read(body: &'a [u8], member: Option<&str>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
+    /// Reads a page whose records are at the end of that path of members. Names of members are compared without regard to
+    /// case, as SCIM wants it. A record that breaks the grammar, or is longer than `record_bytes`, costs no other, but for
+    /// those that lie deeper than one member: there it cannot be told from what is around them.
+    pub(super) fn read(body: &'a [u8], path: Option<&[String]>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
         let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
         if body.is_empty() {
             return Err(malformed("the body is empty".into()));
         }
+        let (member, body) = match path.and_then(<[String]>::split_last) {
+            None => (None, body),
+            Some((member, [])) => (Some(member.as_str()), body),
+            Some((member, around)) => match members::raw(body, around).map_err(|why| malformed(why.to_string()))? {
+                Some(inner) => (Some(member.as_str()), inner.get().as_bytes()),
+                None => return Err(malformed(format!("it has no member `{}`", around.join(".")))),
+            },
+        };
         let strict = match strictly(body, member) {
             Ok(list) => return list.page(member, record_bytes),
             Err(error) => malformed(format!("it is not JSON of the expected form: {error}")),
@@ -258,84 +268,15 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
     }
 }
 
-/// The value of a record's member as one text, where it is a string or a number. The record is known to be JSON, so nothing
-/// behind the member is read.
-pub(super) fn member_text(record: &str, member: &str) -> Option<String> {
-    let mut found = None;
-    let seed = KeySeed {
-        member,
-        found: &mut found,
-    };
-    // It fails once it has found the member: there is no other way to stop in the middle.
-    let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(record));
-    found
-}
-
-struct KeySeed<'m> {
-    member: &'m str,
-    found: &'m mut Option<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KeySeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(is_member) = map.next_key_seed(NameSeed(self.member))? {
-            if !is_member {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            *self.found = match map.next_value::<Value>()? {
-                Value::String(text) if !text.is_empty() => Some(text),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            };
-            if self.found.is_some() {
-                return Err(A::Error::custom("found"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Reads a member's name: true where it is this one, in any case of letters.
-struct NameSeed<'m>(&'m str);
-
-impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NameSeed<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(name.eq_ignore_ascii_case(self.0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A page whose records are in a member of that name, or are the page.
+    fn page<'a>(body: &'a [u8], member: Option<&str>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
+        let path = member.map(|member| vec![member.to_owned()]);
+        Page::read(body, path.as_deref(), record_bytes)
+    }
 
     #[test]
     fn a_page_of_more_records_than_anybody_asks_for_is_refused() {
@@ -345,12 +286,12 @@ mod tests {
             (format!("{{\"Resources\":[{many}]}}"), Some("Resources")),
             (format!("{{\"Resources\":[{many},\u{1}]}}"), Some("Resources")),
         ] {
-            let error = Page::read(body.as_bytes(), member, 1 << 20).unwrap_err();
+            let error = page(body.as_bytes(), member, 1 << 20).unwrap_err();
             assert!(error.to_string().contains("records"), "{error}");
         }
         let enough = format!("[{}1]", "1,".repeat(MOST_RECORDS - 1));
         assert_eq!(
-            Page::read(enough.as_bytes(), None, 1 << 20).unwrap().records.len(),
+            page(enough.as_bytes(), None, 1 << 20).unwrap().records.len(),
             MOST_RECORDS
         );
     }
@@ -375,7 +316,7 @@ mod tests {
             ("\u{feff} [1,2,3] ", None, 3, None),
             (r#"{"items":[]}"#, Some("items"), 0, None),
         ] {
-            let page = Page::read(body.as_bytes(), member, 1000).unwrap();
+            let page = page(body.as_bytes(), member, 1000).unwrap();
             assert_eq!((page.records.len(), page.total), (count, total), "{body}");
         }
     }
@@ -399,16 +340,16 @@ mod tests {
             r#"{"Resources":[1]} x"#,
             r#"{"detail":"no","status":"400"}"#,
         ] {
-            assert!(Page::read(body.as_bytes(), Some("Resources"), 1000).is_err(), "{body}");
+            assert!(page(body.as_bytes(), Some("Resources"), 1000).is_err(), "{body}");
         }
-        assert!(Page::read(b"{}", None, 1000).is_err());
+        assert!(page(b"{}", None, 1000).is_err());
     }
 
     #[test]
     fn what_a_page_says_besides_its_records_is_short() {
-        let page = |length| format!(r#"{{"detail":"{}","Resources":[1]}}"#, "x".repeat(length));
-        assert!(Page::read(page(60_000).as_bytes(), Some("Resources"), 1000).is_ok());
-        let error = Page::read(page(70_000).as_bytes(), Some("Resources"), 1000).unwrap_err();
+        let text = |length| format!(r#"{{"detail":"{}","Resources":[1]}}"#, "x".repeat(length));
+        assert!(page(text(60_000).as_bytes(), Some("Resources"), 1000).is_ok());
+        let error = page(text(70_000).as_bytes(), Some("Resources"), 1000).unwrap_err();
         assert!(error.to_string().contains("too long"), "{error}");
     }
 
@@ -416,29 +357,27 @@ mod tests {
     fn a_record_that_is_broken_or_too_long_costs_no_other() {
         let body = b"{\"totalResults\":4,\"Resources\":[{\"id\":\"a\"},{\"id\":\"b\xff\"},{\"id\":\"c\",\"x\":\"\"\"},\
             {\"id\":\"d\",\"x\":\"0123456789012345\"}]}";
-        let page = Page::read(body, Some("resources"), 20).unwrap();
+        let page = page(body, Some("resources"), 20).unwrap();
         let read: Vec<_> = page.records.iter().map(Piece::json).collect();
         let mended = "{\"id\":\"b\u{fffd}\",\"hostMended\":\"1 byte that is not UTF-8\"}";
         assert_eq!(read, [Some(r#"{"id":"a"}"#), Some(mended), None, None]);
         assert_eq!(page.total, Some(4));
-        let page = Page::read(br#"[{"id":"0123456789012345"},{"id":"\udc00"},1]"#, None, 20).unwrap();
+        let page = page(br#"[{"id":"0123456789012345"},{"id":"\udc00"},1]"#, None, 20).unwrap();
         let kinds: Vec<_> = page.records.iter().map(|piece| piece.json().is_some()).collect();
         assert_eq!(kinds, [false, true, true]);
     }
 
     #[test]
-    fn a_record_s_key_is_a_text_or_a_number() {
-        for (record, key) in [
-            (r#"{"id":"a"}"#, Some("a")),
-            (r#"{"x":{"id":"b"},"ID":7}"#, Some("7")),
-            (r#"{"id":""}"#, None),
-            (r#"{"id":null}"#, None),
-            (r#"{"id":{}}"#, None),
-            ("{}", None),
-            ("[]", None),
-            ("7", None),
-        ] {
-            assert_eq!(member_text(record, "id").as_deref(), key, "{record}");
+    fn records_are_found_below_other_members() {
+        let read = |body: &str, path: &[&str]| {
+            let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
+            let page = Page::read(body.as_bytes(), Some(&path), 1000);
+            page.map(|page| page.records.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(r#"{"Data":{"x":1,"ITEMS":[{},{}]}}"#, &["data", "items"]), Ok(2));
+        assert_eq!(read(r#"{"a":{"b":{"c":[1]}}}"#, &["a", "b", "c"]), Ok(1));
+        for body in ["{}", r#"{"data":null}"#, r#"{"data":[]}"#, r#"{"data":{"items":7}}"#, r#"{"data":{"items":[1]}"#] {
+            assert!(read(body, &["data", "items"]).is_err(), "{body}");
         }
     }
 }

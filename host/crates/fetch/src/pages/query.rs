@@ -22,8 +22,9 @@ pub(super) struct Query<'a> {
     pub(super) progress: &'a dyn FetchProgress,
     pub(super) turns: &'a PageScheduler,
     pub(super) request: Request,
-    pub(super) records: Option<&'a str>,
-    pub(super) key: Option<&'a str>,
+    /// The members to the records in a page, and to the key in a record.
+    pub(super) records: Option<&'a [String]>,
+    pub(super) key: Option<&'a [String]>,
 }
 
 impl Query<'_> {
@@ -38,9 +39,9 @@ impl Query<'_> {
         if body.trim_ascii_start().first() == Some(&b'<') {
             return Err(web_page::instead_of(self.remote, page::WHAT, &body));
         }
-        let member = self.records.map(str::to_owned);
+        let path = self.records.map(<[String]>::to_vec);
         let read = blocking(move || {
-            let page = page::Page::read(&body, member.as_deref(), collector.record_bytes());
+            let page = page::Page::read(&body, path.as_deref(), collector.record_bytes());
             let taken = page.and_then(|page| collector.take(&page));
             Ok((collector, taken))
         });
@@ -58,7 +59,7 @@ impl Query<'_> {
     }
 
     /// The error fit to be shown: what a page says about a failure may hold anything.
-    fn presentable(&self, error: FetchError) -> FetchError {
+    pub(super) fn presentable(&self, error: FetchError) -> FetchError {
         match error {
             FetchError::Malformed { what, why } => FetchError::Malformed {
                 what,
@@ -85,8 +86,8 @@ impl Query<'_> {
             self.request.method().as_str().as_bytes(),
             self.request.url().as_str().as_bytes(),
             body.unwrap_or_default(),
-            self.records.unwrap_or_default().as_bytes(),
-            self.key.unwrap_or_default().as_bytes(),
+            self.records.unwrap_or_default().join("\0").as_bytes(),
+            self.key.unwrap_or_default().join("\0").as_bytes(),
             &count.to_be_bytes(),
         ] {
             hash.update((part.len() as u64).to_be_bytes());

@@ -65,6 +65,13 @@ pub(crate) async fn run(
             };
             chain::run(&query, collector, &next).await?
         }
+        sandbox::Paging::BodyToken(token) => {
+            let next = chain::Next::BodyToken {
+                path: token.token.clone(),
+                parameter: token.parameter.clone(),
+            };
+            chain::run(&query, collector, &next).await?
+        }
     };
     blocking(move || collector.finish()).await
 }

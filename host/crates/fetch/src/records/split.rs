@@ -33,7 +33,7 @@ pub(crate) struct Records {
 pub(crate) fn split(
     remote: &Remote,
     body: &Spooled,
-    member: &str,
+    path: &[String],
     record_bytes: u64,
     spool: &Spool,
 ) -> Result<Records, FetchError> {
@@ -47,11 +47,14 @@ pub(crate) fn split(
         Some(_) => {}
     }
     let mut lines = Lines::create(spool)?;
-    let read = match strictly(body, member, record_bytes, &mut lines) {
+    let member = path.join(".");
+    let read = match strictly(body, path, record_bytes, &mut lines) {
         Ok(read) => read,
+        // Where the records lie deeper, a broken one cannot be told from what is around them.
+        Err(strict) if path.len() > 1 => return Err(strict),
         Err(strict) => {
             lines = Lines::create(spool)?;
-            match broken(body, member, record_bytes, &mut lines) {
+            match broken(body, &member, record_bytes, &mut lines) {
                 Ok(read) => read,
                 Err(SalvageError::Form(why)) => {
                     tracing::debug!(why, "no record of the answer can be told from the next");
@@ -178,11 +181,12 @@ mod tests {
     fn split_text(body: &str, member: &str, record_bytes: u64) -> Result<String, FetchError> {
         let base = BaseUrl::parse("https://epm.example.com").unwrap();
         let remote = Remote::new(Settings::new("epm", base.url().clone())).unwrap();
+        let path: Vec<String> = member.split('.').map(str::to_owned).collect();
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path());
         let mut file = spool.create().unwrap();
         file.write_all(body.as_bytes()).unwrap();
-        let records = split(&remote, &Spooled::new(file).unwrap(), member, record_bytes, &spool)?;
+        let records = split(&remote, &Spooled::new(file).unwrap(), &path, record_bytes, &spool)?;
         let mut text = String::new();
         records.lines.reader().read_to_string(&mut text).unwrap();
         assert_eq!(text.lines().count() as u64, records.tally.records);
@@ -329,6 +333,24 @@ mod tests {
             r#"{"status":0,"details":""}"#,
         ] {
             assert_eq!(split_text(body, "details", 1000).unwrap(), "", "{body}");
+        }
+    }
+
+    #[test]
+    fn records_are_found_below_other_members() {
+        let body = r#"{"data":{"total":2,"log":{"entries":[{"a":1},{"a":2}]}},"status":0}"#;
+        assert_eq!(split_text(body, "data.log.entries", 100).unwrap(), "{\"a\":1}\n{\"a\":2}\n");
+        for body in [
+            r#"{"data":{"log":{}}}"#,
+            r#"{"data":{}}"#,
+            r#"{"data":null}"#,
+            r#"{"data":[]}"#,
+            r#"{"data":{"log":{"entries":{}}}}"#,
+            r#"{"data":{"log":{"entries":[{"a":]}}}"#,
+            r#"{"data":{"log":{"entries":[1]}},"data":{"log":{"entries":[2]}}}"#,
+        ] {
+            let error = split_text(body, "data.log.entries", 100).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Failed, "{body}: {error}");
         }
     }
 

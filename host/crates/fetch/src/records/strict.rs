@@ -31,7 +31,7 @@ pub(super) const TOLD: [&str; 10] = [
 /// Reads an envelope all of whose records are JSON and short enough.
 pub(super) fn strictly(
     body: &Spooled,
-    member: &str,
+    path: &[String],
     record_bytes: u64,
     lines: &mut Lines,
 ) -> Result<Scanned, FetchError> {
@@ -46,7 +46,7 @@ pub(super) fn strictly(
     };
     let mut deserializer = serde_json::Deserializer::from_reader(metered);
     let seed = EnvelopeSeed {
-        member,
+        path,
         allowance,
         record_bytes,
         lines,
@@ -89,7 +89,8 @@ pub(super) struct Scanned {
 }
 
 struct EnvelopeSeed<'a> {
-    member: &'a str,
+    /// The members to the records, from this object on.
+    path: &'a [String],
     allowance: Rc<Cell<u64>>,
     record_bytes: u64,
     lines: &'a mut Lines,
@@ -117,9 +118,24 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
         };
         while let Some(key) = map.next_key::<String>()? {
             self.allowance.set(self.record_bytes);
-            if key == self.member {
+            if self.path.first() == Some(&key) {
                 if !matches!(read.found, RecordsFound::Missing) {
                     return Err(A::Error::custom("the records come twice"));
+                }
+                if let [_, below @ ..] = self.path
+                    && !below.is_empty()
+                {
+                    let inner = map.next_value_seed(EnvelopeSeed {
+                        path: below,
+                        allowance: self.allowance.clone(),
+                        record_bytes: self.record_bytes,
+                        lines: &mut *self.lines,
+                    })?;
+                    read.found = inner.found;
+                    for (name, value) in inner.told {
+                        read.told.entry(name).or_insert(value);
+                    }
+                    continue;
                 }
                 let (found, text) = map.next_value_seed(RecordsSeed {
                     allowance: &self.allowance,

@@ -34,9 +34,10 @@ pub(super) fn fault(fault: events::Fault) -> newest::Fault {
 pub(super) fn description(about: report::Description) -> newest::Description {
     let (connection, source) = match about.connection {
         report::ConnectionKind::Epm => (newest::ConnectionKind::Epm, event::Product::epm_cloud()),
-        report::ConnectionKind::IdentityDomain => {
-            (newest::ConnectionKind::IdentityDomain, event::Product::identity_domain())
-        }
+        report::ConnectionKind::IdentityDomain => (
+            newest::ConnectionKind::IdentityDomain,
+            event::Product::identity_domain(),
+        ),
     };
     newest::Description {
         name: about.name,

@@ -61,11 +61,7 @@ impl ReportInstance {
         Ok(lift::answer(answer, lift::plan))
     }
 
-    pub(crate) fn open(
-        &self,
-        store: &mut Store<InstanceState>,
-        document: &Document,
-    ) -> wasmtime::Result<ResourceAny> {
+    pub(crate) fn open(&self, store: &mut Store<InstanceState>, document: &Document) -> wasmtime::Result<ResourceAny> {
         let parser = self.report.audit_plugin_report().parser();
         parser.call_constructor(store, &lower::document(document))
     }

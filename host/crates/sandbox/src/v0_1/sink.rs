@@ -94,7 +94,11 @@ impl SinkInstance {
         response: &HttpResponse,
     ) -> wasmtime::Result<Option<Settlement>> {
         (self.settlement.as_ref())
-            .map(|functions| functions.call_settle(store, encoder, delivery, response).map(lift::settled))
+            .map(|functions| {
+                functions
+                    .call_settle(store, encoder, delivery, response)
+                    .map(lift::settled)
+            })
             .transpose()
     }
 
@@ -106,7 +110,11 @@ impl SinkInstance {
         response: &HttpResponse,
     ) -> wasmtime::Result<Option<Settlement>> {
         (self.settlement.as_ref())
-            .map(|functions| functions.call_answered(store, encoder, delivery, response).map(lift::settled))
+            .map(|functions| {
+                functions
+                    .call_answered(store, encoder, delivery, response)
+                    .map(lift::settled)
+            })
             .transpose()
     }
 
