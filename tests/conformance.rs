@@ -154,6 +154,7 @@ fn hostile() -> Vec<Event> {
             name: text.into(),
             id: some(),
             display_name: some(),
+            ..Principal::named("")
         };
         event.actor = Some(Principal::named(text));
         event.target = some();

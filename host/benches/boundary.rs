@@ -234,6 +234,10 @@ fn owned(event: plugin_sdk::Event<'_>) -> event::Event {
         name: principal.name,
         id: principal.id,
         display_name: principal.display_name,
+        kind: event::PrincipalKind::ALL
+            .get(principal.kind as usize)
+            .copied()
+            .unwrap_or_default(),
     };
     event::Event {
         id: event.id,

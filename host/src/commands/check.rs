@@ -218,6 +218,8 @@ async fn check_connection(
     let kind = match kind {
         ConnectionKind::Epm => sandbox::ConnectionKind::Epm,
         ConnectionKind::IdentityDomain => sandbox::ConnectionKind::IdentityDomain,
+        ConnectionKind::Http => sandbox::ConnectionKind::Http,
+        ConnectionKind::Oci => sandbox::ConnectionKind::Oci,
     };
     match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
         Ok(found) => Ok(Usable {

@@ -60,7 +60,7 @@ pub fn event<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
     };
     event.labels = vec![label.into(), ended.into()];
     if is_group {
-        // The host's label for a role whose subject is a group and no account.
+        event.subject.kind = PrincipalKind::Group;
         event.labels.push("group".into());
     }
     event.attributes = record.rest();
@@ -84,9 +84,9 @@ fn actor<'r>(record: &mut Record<'r>) -> Principal<'r> {
         .or_else(|| record.get("clientId"))
         .or_else(|| record.get("actorId"));
     Principal {
-        name: name.unwrap_or_else(|| "unknown".into()),
         id,
         display_name,
+        ..Principal::named(name.unwrap_or_else(|| "unknown".into()))
     }
 }
 
@@ -94,9 +94,8 @@ fn actor<'r>(record: &mut Record<'r>) -> Principal<'r> {
 fn account<'r>(record: &mut Record<'r>, name: &str, id: &str) -> Option<Principal<'r>> {
     let (name, id) = (record.take(name), record.take(id));
     Some(Principal {
-        name: name.or_else(|| id.clone())?,
-        id,
-        display_name: None,
+        id: id.clone(),
+        ..Principal::named(name.or(id)?)
     })
 }
 

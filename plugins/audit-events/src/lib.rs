@@ -31,6 +31,8 @@ impl Report for AuditEvents {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Sign-ins and changes of accounts, roles and groups in an identity domain".into(),
             connection: ConnectionKind::IdentityDomain,
+            source: Product::oracle_identity_domain(),
+            requests: vec!["GET /admin/v1/AuditEvents".into()],
             granularity: Granularity::Instant,
             retention_days: Some(RETENTION_DAYS.into()),
             window_days: None,

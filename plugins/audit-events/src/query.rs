@@ -95,12 +95,9 @@ fn pages(from: Timestamp, to: Timestamp, conditions: &[Filter], sort: &str) -> R
     if sort != "none" {
         request = request.query("sortBy", sort).query("sortOrder", "ascending");
     }
-    Ok(Pages {
-        request,
-        paging: Paging::Scim(PAGE),
-        records: Some("Resources".into()),
-        key: Some("id".into()),
-    })
+    Ok(Pages::new(request, Paging::Scim(PAGE))
+        .records(["Resources"])
+        .key(["id"]))
 }
 
 fn conditions(request: &Request) -> Result<Vec<Filter>, Fault> {

@@ -25,6 +25,8 @@ impl Report for InvalidLogin {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Failed sign-ins of the whole identity domain".into(),
             connection: ConnectionKind::Epm,
+            source: Product::oracle_epm_cloud(),
+            requests: vec!["POST /interop/rest/security/v1/invalidloginreport".into()],
             granularity: Granularity::Day,
             retention_days: Some(RETENTION_DAYS.into()),
             window_days: Some(RETENTION_DAYS.into()),

@@ -259,13 +259,13 @@ fn document(folder: &Path) -> Result<Document, String> {
     })
 }
 
-/// Records as the host hands them over: one a line, without the white space between tokens. They are an array, or a
-/// member of an envelope.
-fn one_record_a_line(body: &[u8], member: Option<&str>) -> Result<Vec<u8>, String> {
+/// Records as the host hands them over: one a line, without the white space between tokens. They are an array, at the
+/// end of a path of members.
+fn one_record_a_line(body: &[u8], path: Option<&[String]>) -> Result<Vec<u8>, String> {
     use serde_json::value::RawValue;
     let wrong = |error: serde_json::Error| format!("input: {error}");
     let mut records: &RawValue = serde_json::from_slice(body).map_err(wrong)?;
-    if let Some(member) = member {
+    for member in path.unwrap_or_default() {
         let envelope: std::collections::HashMap<String, &RawValue> =
             serde_json::from_str(records.get()).map_err(wrong)?;
         records = envelope.get(member).ok_or(format!("input: no member {member}"))?;

@@ -29,6 +29,11 @@ impl Report for UserAudit {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Sign-ins to the environment, at most one per user and 5 minutes".into(),
             connection: ConnectionKind::Epm,
+            source: Product::oracle_epm_cloud(),
+            requests: vec![
+                "POST /interop/rest/v1/reports".into(),
+                "POST /interop/rest/v2/reports/useraudit".into(),
+            ],
             granularity: Granularity::Day,
             retention_days: Some(RETENTION_DAYS.into()),
             window_days: Some(RETENTION_DAYS.into()),

@@ -34,6 +34,8 @@ impl Report for UserLogin {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Sign-ins to the environment".into(),
             connection: ConnectionKind::Epm,
+            source: Product::oracle_epm_cloud(),
+            requests: vec!["GET /interop/rest/security/v1/report/userloginreport".into()],
             granularity: Granularity::Day,
             retention_days: Some(RETENTION_DAYS.into()),
             window_days: Some(RETENTION_DAYS.into()),
@@ -66,10 +68,7 @@ impl Report for UserLogin {
         get = get.query("from_date", from).query("to_date", to);
         let keep = parameters::keeps_file(&request)?;
         if request.choice("output", &OUTPUT)? == "json" {
-            return Ok(vec![Fetch::Call(Call {
-                request: get,
-                records: Some("details".into()),
-            })]);
+            return Ok(vec![Fetch::Call(Call::new(get).records(["details"]))]);
         }
         let file = format!("{}.csv", request.unique_name);
         let submit = get.query("report_name", file.clone());

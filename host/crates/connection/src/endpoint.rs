@@ -132,6 +132,20 @@ pub enum ConnectionKind {
     Epm,
     /// An OCI identity domain.
     IdentityDomain,
+    /// A service of OCI, such as Audit.
+    Oci,
+    /// The API of anybody else, over HTTPS.
+    Http,
+}
+
+impl ConnectionKind {
+    /// All of them, as they are told to users.
+    pub const ALL: [ConnectionKind; 4] = [
+        ConnectionKind::Epm,
+        ConnectionKind::IdentityDomain,
+        ConnectionKind::Oci,
+        ConnectionKind::Http,
+    ];
 }
 
 impl std::fmt::Display for ConnectionKind {
@@ -139,6 +153,8 @@ impl std::fmt::Display for ConnectionKind {
         f.write_str(match self {
             ConnectionKind::Epm => "epm",
             ConnectionKind::IdentityDomain => "identity-domain",
+            ConnectionKind::Oci => "oci",
+            ConnectionKind::Http => "http",
         })
     }
 }

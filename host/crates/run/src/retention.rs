@@ -32,7 +32,7 @@ pub fn oldest(now: Timestamp, granularity: Granularity, days: Option<u32>) -> Re
     let Some(days) = days else { return Ok(None) };
     let end = match granularity {
         Granularity::Day => start_of(day_of(now))?,
-        Granularity::Instant => now,
+        Granularity::Instant | Granularity::Minutes(_) => now,
     };
     // A UTC day has 24 hours.
     let kept = SignedDuration::from_hours(24 * i64::from(days));

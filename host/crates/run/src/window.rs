@@ -136,6 +136,7 @@ impl Period {
         }
         let (from, to) = match granularity {
             Granularity::Instant => (from, to),
+            Granularity::Minutes(minutes) => (whole_minutes(from, minutes)?, minutes_after(to, minutes)?),
             Granularity::Day => (start_of(day_of(from))?, end_of_day(to)?),
         };
         Ok(Window { from, to })
@@ -168,6 +169,25 @@ pub(super) fn after(instant: Timestamp) -> Result<Timestamp, WindowError> {
         .map_err(|_| WindowError::OutOfRange)
 }
 
+/// The last instant up to this one at which a span of so many minutes begins, counted from 1970-01-01T00:00:00Z. Spans that are
+/// parts of a day begin anew each UTC day.
+pub(super) fn whole_minutes(instant: Timestamp, minutes: u32) -> Result<Timestamp, WindowError> {
+    let span = i64::from(minutes.max(1)).saturating_mul(60_000);
+    let ms = instant.as_millisecond();
+    Timestamp::from_millisecond(ms - ms.rem_euclid(span)).map_err(|_| WindowError::OutOfRange)
+}
+
+/// The first such instant that is not before `instant`.
+pub(super) fn minutes_after(instant: Timestamp, minutes: u32) -> Result<Timestamp, WindowError> {
+    let begin = whole_minutes(instant, minutes)?;
+    match begin == instant {
+        true => Ok(begin),
+        false => begin
+            .checked_add(SignedDuration::from_mins(minutes.into()))
+            .map_err(|_| WindowError::OutOfRange),
+    }
+}
+
 /// The first midnight that is not before `instant`.
 pub(super) fn end_of_day(instant: Timestamp) -> Result<Timestamp, WindowError> {
     let midnight = start_of(day_of(instant))?;
@@ -188,6 +208,22 @@ mod tests {
     fn window(period: Period, granularity: Granularity) -> (String, String) {
         let window = period.window(at("2025-03-31T15:30:00Z"), granularity).unwrap();
         (window.from.to_string(), window.to.to_string())
+    }
+
+    #[test]
+    fn windows_move_out_to_whole_minutes() {
+        for (minutes, from, to) in [
+            (1, "2025-03-10T01:02:00Z", "2025-03-10T02:01:00Z"),
+            (5, "2025-03-10T01:00:00Z", "2025-03-10T02:05:00Z"),
+            (60, "2025-03-10T01:00:00Z", "2025-03-10T03:00:00Z"),
+            (1440, "2025-03-10T00:00:00Z", "2025-03-11T00:00:00Z"),
+        ] {
+            let period = between("2025-03-10T01:02:03Z", Some("2025-03-10T02:00:00.001Z"));
+            assert_eq!(window(period, Granularity::Minutes(minutes)), (from.into(), to.into()));
+        }
+        let whole = between("2025-03-10T01:05:00Z", Some("2025-03-10T02:00:00Z"));
+        let same = ("2025-03-10T01:05:00Z".into(), "2025-03-10T02:00:00Z".into());
+        assert_eq!(window(whole, Granularity::Minutes(5)), same);
     }
 
     fn between(from: &str, to: Option<&str>) -> Period {

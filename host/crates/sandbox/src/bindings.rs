@@ -46,10 +46,10 @@ mod settling_world {
 }
 
 pub(super) use packed_world::exports::audit::plugin::packed;
-pub use report_world::audit::plugin::events::{Fault, FaultKind};
-pub use report_world::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method};
 pub(super) use report_world::audit::plugin::events;
+pub use report_world::audit::plugin::events::{Fault, FaultKind};
 pub use report_world::audit::plugin::http;
+pub use report_world::audit::plugin::http::{Body, HttpRequest, HttpResponse, Method};
 pub use report_world::exports::audit::plugin::report::{
     BodyToken, Call, ConnectionKind, Deprecation, Description, Document, Fetch, Granularity, Job, MemberPath, Pages,
     Paging, Parameter, Product, Request, Window,

@@ -460,6 +460,7 @@ mod tests {
     fn the_error_names_what_is_missing_and_what_grants_it() {
         let call = |method, path| {
             Fetch::Call(Call {
+                service: None,
                 request: request(method, path),
                 records: None,
             })

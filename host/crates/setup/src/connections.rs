@@ -118,6 +118,13 @@ pub fn example(kind: ConnectionKind) -> &'static str {
             "connections.domain = { kind = \"identity-domain\", url = \"https://idcs-ID.identity.oraclecloud.com\", \
              auth = { kind = \"oauth2-client-credentials\", client-id = \"ID\", client-secret = { env = \"DOMAIN_SECRET\" } } }"
         }
+        ConnectionKind::Oci => {
+            "connections.oci = { kind = \"oci\", region = \"eu-frankfurt-1\", auth = { kind = \"oci-config\" } }"
+        }
+        ConnectionKind::Http => {
+            "connections.api = { kind = \"http\", url = \"https://api.example.com\", \
+             auth = { kind = \"bearer\", token = { env = \"API_TOKEN\" } } }"
+        }
     }
 }
 
@@ -126,6 +133,8 @@ pub fn kind_of(kind: sandbox::ConnectionKind) -> ConnectionKind {
     match kind {
         sandbox::ConnectionKind::Epm => ConnectionKind::Epm,
         sandbox::ConnectionKind::IdentityDomain => ConnectionKind::IdentityDomain,
+        sandbox::ConnectionKind::Http => ConnectionKind::Http,
+        sandbox::ConnectionKind::Oci => ConnectionKind::Oci,
     }
 }
 

@@ -9,7 +9,7 @@ use base::ErrorKind;
 use event::{Product, Provenance};
 use remote::Settings;
 use run::{Period, PluginSummary, Summary, Window, WindowError, WindowSummary};
-use sandbox::{ConnectionKind, Description, Parameter, Plugin, PluginKind, Request};
+use sandbox::{Description, Parameter, Plugin, PluginKind, Request};
 
 use crate::SetupError;
 use crate::config::{self, Config};
@@ -70,10 +70,8 @@ impl PreparedReport {
 
     /// The facts that all events of a run share which asks a server with these settings.
     pub fn provenance(&self, settings: &Settings) -> Provenance {
-        let product = match self.description.connection {
-            ConnectionKind::Epm => Product::epm_cloud(),
-            ConnectionKind::IdentityDomain => Product::identity_domain(),
-        };
+        let source = &self.description.source;
+        let product = Product::new(&source.vendor, &source.name);
         let service = settings.base.host_str().unwrap_or_default();
         let report = &self.description.name;
         Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())

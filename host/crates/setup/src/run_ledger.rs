@@ -179,7 +179,7 @@ impl RunStream {
         }
         let config = &report.config;
         let look_back = match report.description.granularity {
-            Granularity::Instant => tiers(config.ledger.look_back.as_deref()),
+            Granularity::Instant | Granularity::Minutes(_) => tiers(config.ledger.look_back.as_deref()),
             Granularity::Day => Vec::new(),
         };
         let facts = StreamFacts {

@@ -21,6 +21,8 @@ impl Report for AnyDay {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Failed sign-ins of days long past".into(),
             connection: ConnectionKind::Epm,
+            source: Product::oracle_epm_cloud(),
+            requests: vec!["POST /interop/rest/security/v1/invalidloginreport".into()],
             granularity: Granularity::Day,
             retention_days: None,
             window_days: None,

@@ -10,10 +10,12 @@ mod bindings {
 use std::cell::RefCell;
 use std::hint::black_box;
 
-use bindings::audit::plugin::events::{Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject};
+use bindings::audit::plugin::events::{
+    Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, PrincipalKind, Reject,
+};
 use bindings::audit::plugin::http::{Body, HttpRequest, Method};
 use bindings::exports::audit::plugin::report::{
-    Call, ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Parameter, Request,
+    Call, ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Parameter, Product, Request,
 };
 
 struct Hostile;
@@ -53,7 +55,11 @@ fn behaviour(request: &Request) -> String {
 }
 
 fn call(request: HttpRequest) -> Fetch {
-    Fetch::Call(Call { request, records: None })
+    Fetch::Call(Call {
+        request,
+        service: None,
+        records: None,
+    })
 }
 
 impl Guest for Hostile {
@@ -65,6 +71,13 @@ impl Guest for Hostile {
             version: "0.1.0".into(),
             summary: "Misbehaves on demand".into(),
             connection: ConnectionKind::Epm,
+            source: Product {
+                vendor: "Oracle".into(),
+                name: "Oracle EPM Cloud".into(),
+            },
+            requests: ["GET", "POST", "PUT", "PATCH", "DELETE"]
+                .map(|method| format!("{method} /**"))
+                .into(),
             granularity: Granularity::Day,
             retention_days: None,
             window_days: None,
@@ -173,6 +186,7 @@ fn event(name: impl Into<String>) -> Event {
             name: name.into(),
             id: None,
             display_name: None,
+            kind: PrincipalKind::User,
         },
         actor: None,
         target: None,

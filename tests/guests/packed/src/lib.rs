@@ -10,7 +10,7 @@ mod bindings {
 use bindings::audit::plugin::events::{Batch, Fault, Reject};
 use bindings::exports::audit::plugin::packed::{self, Batch as Packed};
 use bindings::exports::audit::plugin::report::{
-    self, ConnectionKind, Description, Document, Fetch, Granularity, Parameter, ParserBorrow, Request,
+    self, ConnectionKind, Description, Document, Fetch, Granularity, Parameter, ParserBorrow, Product, Request,
 };
 use std::hint::black_box;
 
@@ -27,6 +27,11 @@ impl report::Guest for Plugin {
             version: "0.1.0".into(),
             summary: "Answers in the packed form".into(),
             connection: ConnectionKind::Epm,
+            source: Product {
+                vendor: "Oracle".into(),
+                name: "Oracle EPM Cloud".into(),
+            },
+            requests: vec![],
             granularity: Granularity::Day,
             retention_days: None,
             window_days: None,

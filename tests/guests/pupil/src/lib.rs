@@ -31,6 +31,8 @@ impl Report for Pupil {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Failed sign-ins, as far as they can be read".into(),
             connection: ConnectionKind::Epm,
+            source: Product::oracle_epm_cloud(),
+            requests: vec!["POST /interop/rest/security/v1/invalidloginreport".into()],
             granularity: Granularity::Day,
             retention_days: None,
             window_days: Some(1),

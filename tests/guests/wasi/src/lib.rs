@@ -13,7 +13,7 @@ mod bindings {
 
 use bindings::audit::plugin::events::{Batch, Fault, FaultKind};
 use bindings::exports::audit::plugin::report::{
-    ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Request,
+    ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Product, Request,
 };
 use bindings::wasi;
 
@@ -29,6 +29,11 @@ impl Guest for Plugin {
             version: "0.1.0".into(),
             summary: "Uses WASI".into(),
             connection: ConnectionKind::Epm,
+            source: Product {
+                vendor: "Oracle".into(),
+                name: "Oracle EPM Cloud".into(),
+            },
+            requests: vec![],
             granularity: Granularity::Day,
             retention_days: None,
             window_days: None,

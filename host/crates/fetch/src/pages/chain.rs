@@ -49,9 +49,10 @@ impl Next {
             }
             Next::BodyToken { path, parameter } => {
                 let (body, path) = (answer.body.clone(), path.clone());
-                let token = blocking(move || members::token(&body, &path)).await?;
-                let token = token.map_err(|why| query.presentable(FetchError::Malformed { what: WHAT, why }))?;
-                match token {
+                let token = blocking(move || {
+                    members::token(&body, &path).map_err(|why| FetchError::Malformed { what: WHAT, why })
+                });
+                match token.await.map_err(|error| query.presentable(error))? {
                     None => return Ok(None),
                     Some(token) => with_token(query.request.url(), parameter, &token)?,
                 }

@@ -316,8 +316,8 @@ mod tests {
             ("\u{feff} [1,2,3] ", None, 3, None),
             (r#"{"items":[]}"#, Some("items"), 0, None),
         ] {
-            let page = page(body.as_bytes(), member, 1000).unwrap();
-            assert_eq!((page.records.len(), page.total), (count, total), "{body}");
+            let found = page(body.as_bytes(), member, 1000).unwrap();
+            assert_eq!((found.records.len(), found.total), (count, total), "{body}");
         }
     }
 
@@ -357,13 +357,13 @@ mod tests {
     fn a_record_that_is_broken_or_too_long_costs_no_other() {
         let body = b"{\"totalResults\":4,\"Resources\":[{\"id\":\"a\"},{\"id\":\"b\xff\"},{\"id\":\"c\",\"x\":\"\"\"},\
             {\"id\":\"d\",\"x\":\"0123456789012345\"}]}";
-        let page = page(body, Some("resources"), 20).unwrap();
-        let read: Vec<_> = page.records.iter().map(Piece::json).collect();
+        let found = page(body, Some("resources"), 20).unwrap();
+        let read: Vec<_> = found.records.iter().map(Piece::json).collect();
         let mended = "{\"id\":\"b\u{fffd}\",\"hostMended\":\"1 byte that is not UTF-8\"}";
         assert_eq!(read, [Some(r#"{"id":"a"}"#), Some(mended), None, None]);
-        assert_eq!(page.total, Some(4));
-        let page = page(br#"[{"id":"0123456789012345"},{"id":"\udc00"},1]"#, None, 20).unwrap();
-        let kinds: Vec<_> = page.records.iter().map(|piece| piece.json().is_some()).collect();
+        assert_eq!(found.total, Some(4));
+        let found = page(br#"[{"id":"0123456789012345"},{"id":"\udc00"},1]"#, None, 20).unwrap();
+        let kinds: Vec<_> = found.records.iter().map(|piece| piece.json().is_some()).collect();
         assert_eq!(kinds, [false, true, true]);
     }
 
@@ -376,7 +376,13 @@ mod tests {
         };
         assert_eq!(read(r#"{"Data":{"x":1,"ITEMS":[{},{}]}}"#, &["data", "items"]), Ok(2));
         assert_eq!(read(r#"{"a":{"b":{"c":[1]}}}"#, &["a", "b", "c"]), Ok(1));
-        for body in ["{}", r#"{"data":null}"#, r#"{"data":[]}"#, r#"{"data":{"items":7}}"#, r#"{"data":{"items":[1]}"#] {
+        for body in [
+            "{}",
+            r#"{"data":null}"#,
+            r#"{"data":[]}"#,
+            r#"{"data":{"items":7}}"#,
+            r#"{"data":{"items":[1]}"#,
+        ] {
             assert!(read(body, &["data", "items"]).is_err(), "{body}");
         }
     }

@@ -339,7 +339,10 @@ mod tests {
     #[test]
     fn records_are_found_below_other_members() {
         let body = r#"{"data":{"total":2,"log":{"entries":[{"a":1},{"a":2}]}},"status":0}"#;
-        assert_eq!(split_text(body, "data.log.entries", 100).unwrap(), "{\"a\":1}\n{\"a\":2}\n");
+        assert_eq!(
+            split_text(body, "data.log.entries", 100).unwrap(),
+            "{\"a\":1}\n{\"a\":2}\n"
+        );
         for body in [
             r#"{"data":{"log":{}}}"#,
             r#"{"data":{}}"#,

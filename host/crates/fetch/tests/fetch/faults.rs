@@ -359,10 +359,11 @@ fn request(method: Method, path: &str) -> HttpRequest {
 fn plan(phase: Phase) -> Fetch {
     match phase {
         Phase::Page => Fetch::Pages(Pages {
+            service: None,
             request: request(Method::Get, "events"),
             paging: Paging::Scim(10),
-            records: Some("Resources".into()),
-            key: Some("id".into()),
+            records: Some(vec!["Resources".into()]),
+            key: Some(vec!["id".into()]),
         }),
         _ => Fetch::Job(Job {
             submit: request(Method::Post, "submit"),

@@ -52,8 +52,9 @@ fn job(file: &str) -> Fetch {
 fn call(records: Option<&str>) -> Fetch {
     let request = request(Method::Get, &["report"]);
     Fetch::Call(Call {
+        service: None,
         request,
-        records: records.map(str::to_owned),
+        records: records.map(|name| vec![name.to_owned()]),
     })
 }
 
@@ -553,6 +554,7 @@ async fn a_plan_that_no_host_would_send_is_not_sent() {
     let server = epm(|_, _| None).await;
     for path in [&["..", "x"][..], &["a", ""]] {
         let fetch = Fetch::Call(Call {
+            service: None,
             request: request(Method::Get, path),
             records: None,
         });

@@ -24,10 +24,11 @@ fn pages(paging: Paging, key: Option<&str>) -> Pages {
         body: None,
     };
     Pages {
+        service: None,
         request,
         paging,
-        records: Some("Resources".into()),
-        key: key.map(str::to_owned),
+        records: Some(vec!["Resources".into()]),
+        key: key.map(|key| vec![key.to_owned()]),
     }
 }
 

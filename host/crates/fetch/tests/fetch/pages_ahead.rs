@@ -97,6 +97,7 @@ fn lines(total: usize) -> Vec<String> {
 
 async fn fetch(fetcher: &Fetcher) -> Result<Vec<String>, FetchError> {
     let pages = Pages {
+        service: None,
         request: HttpRequest {
             method: Method::Get,
             path: vec!["admin".into(), "v1".into(), "AuditEvents".into()],
@@ -105,8 +106,8 @@ async fn fetch(fetcher: &Fetcher) -> Result<Vec<String>, FetchError> {
             body: None,
         },
         paging: Paging::Scim(10),
-        records: Some("Resources".into()),
-        key: Some("id".into()),
+        records: Some(vec!["Resources".into()]),
+        key: Some(vec!["id".into()]),
     };
     let fetched = fetcher.fetch(&Fetch::Pages(pages)).await?;
     let mut text = String::new();

@@ -30,6 +30,7 @@ impl FetchCheckpoint for Shelf {
 
 fn list_of(filter: &str) -> Fetch {
     Fetch::Pages(Pages {
+        service: None,
         request: HttpRequest {
             method: Method::Get,
             path: vec!["list".into()],
@@ -38,8 +39,8 @@ fn list_of(filter: &str) -> Fetch {
             body: None,
         },
         paging: Paging::Scim(10),
-        records: Some("Resources".into()),
-        key: Some("id".into()),
+        records: Some(vec!["Resources".into()]),
+        key: Some(vec!["id".into()]),
     })
 }
 

@@ -210,7 +210,7 @@ impl History {
     /// How long a period stays open after its end, in ms.
     fn open(&self) -> i64 {
         match self.setting.granularity {
-            Granularity::Instant => LAG_MS,
+            Granularity::Instant | Granularity::Minutes(_) => LAG_MS,
             Granularity::Day => LAG_MS + 12 * HOUR,
         }
     }

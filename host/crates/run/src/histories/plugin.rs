@@ -23,6 +23,7 @@ impl Report for ModelReport {
         }
         let fetch = |place: usize| {
             sandbox::Fetch::Call(Call {
+                service: None,
                 request: HttpRequest {
                     method: Method::Get,
                     path: vec![request.unique_name.clone(), place.to_string()],

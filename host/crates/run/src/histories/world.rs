@@ -152,7 +152,7 @@ impl World {
         let oldest = self.truth - i64::from(days) * DAY;
         match self.granularity {
             Granularity::Day => time.div_euclid(DAY) < oldest.div_euclid(DAY),
-            Granularity::Instant => time < oldest,
+            Granularity::Instant | Granularity::Minutes(_) => time < oldest,
         }
     }
 

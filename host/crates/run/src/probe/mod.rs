@@ -1,6 +1,7 @@
 //! Whether a connection can be used, and what can be seen of it: the harmless requests behind `host check`.
 //!
-//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. What their
+//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. Of a service that nobody
+//! here knows, its base address is asked: what it answers says no more than that it is there, unless it refuses the credential. What their
 //! answers tell besides, and that of one more, are the facts ([`Fact`]). Which roles the reports need is on their
 //! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
 
@@ -39,6 +40,13 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
             Ok(ProbeReport {
                 steps: vec!["reached", "signed in", "may list files", "may read logins"],
                 facts,
+            })
+        }
+        ConnectionKind::Http | ConnectionKind::Oci => {
+            let answered = questions::base(remote).await?;
+            Ok(ProbeReport {
+                steps: vec!["reached", answered],
+                facts: Vec::new(),
             })
         }
         ConnectionKind::IdentityDomain => {

@@ -65,6 +65,24 @@ pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Res
     ask(remote, "events", &["admin", "v1", "AuditEvents"], query, DOMAIN_EVENTS).await
 }
 
+/// Asks for the base address of a service that nobody here knows. Any answer shows that it is there; one that refuses the credential is
+/// a failure, and so is one that the service itself calls its own fault.
+pub(super) async fn base(remote: &Remote) -> Result<&'static str, ProbeFailure> {
+    let request = Request::get(remote.base().url().clone()).limit(BODY);
+    match remote.exchange(request).await {
+        Ok(_) => Ok("signed in"),
+        // Nothing is at the base address of most APIs; whether the credential holds is then not known.
+        Err(error)
+            if error
+                .status()
+                .is_some_and(|status| matches!(status.as_u16(), 400 | 404..=406 | 415)) =>
+        {
+            Ok("the credential is looked at by the first run")
+        }
+        Err(error) => Err(failed(error, "sign-in", "the account may not read there")),
+    }
+}
+
 /// The members that tell a failure that comes with HTTP 200.
 #[derive(Deserialize)]
 struct FailureMembers {
@@ -76,14 +94,8 @@ struct FailureMembers {
     error: Value,
 }
 
-async fn ask(
-    remote: &Remote,
-    step: &'static str,
-    path: &[&str],
-    query: &[(&str, &str)],
-    hint: &str,
-) -> Result<Answer, ProbeFailure> {
-    let failed = |error: RemoteError| ProbeFailure {
+fn failed(error: RemoteError, step: &'static str, hint: &str) -> ProbeFailure {
+    ProbeFailure {
         step: match error.code() {
             "connect-failed" => "connect",
             "tls-failed" => "tls",
@@ -101,7 +113,17 @@ async fn ask(
             error.hint()
         },
         class: error.kind(),
-    };
+    }
+}
+
+async fn ask(
+    remote: &Remote,
+    step: &'static str,
+    path: &[&str],
+    query: &[(&str, &str)],
+    hint: &str,
+) -> Result<Answer, ProbeFailure> {
+    let failed = |error: RemoteError| failed(error, step, hint);
     let mut url = remote.base().join(path.iter().copied()).map_err(failed)?;
     url.query_pairs_mut().extend_pairs(query).finish();
     if query.is_empty() {

@@ -56,7 +56,7 @@ impl Deduplicator {
         let depth = SignedDuration::from_secs(depth.try_into().unwrap_or(i64::MAX));
         let reach = match granularity {
             Granularity::Day => depth,
-            Granularity::Instant => CLOCKS.saturating_add(depth),
+            Granularity::Instant | Granularity::Minutes(_) => CLOCKS.saturating_add(depth),
         };
         Deduplicator {
             first: window.period.from,

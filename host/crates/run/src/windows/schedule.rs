@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::run_mode::RunMode;
 use crate::retention::oldest;
-use crate::window::{Window, WindowError, after, day_of, end_of_day, start_of};
+use crate::window::{Window, WindowError, after, day_of, end_of_day, minutes_after, start_of, whole_minutes};
 use ledger::{Interval, Record, Tier, WindowEnd, merged, without};
 use sandbox::Granularity;
 
@@ -20,7 +20,9 @@ const LAST_ZONE: SignedDuration = SignedDuration::from_hours(12);
 pub fn depth(granularity: Granularity, look_back: &[Tier]) -> u64 {
     match granularity {
         Granularity::Day => 24 * 3600,
-        Granularity::Instant => look_back.iter().map(|tier| tier.age.as_secs()).max().unwrap_or(0),
+        Granularity::Instant | Granularity::Minutes(_) => {
+            look_back.iter().map(|tier| tier.age.as_secs()).max().unwrap_or(0)
+        }
     }
 }
 
@@ -96,7 +98,7 @@ impl ScheduleRules {
             None => {
                 let end = match self.granularity {
                     Granularity::Day => end_of_day(self.now.max(after(today)?))?,
-                    Granularity::Instant => end,
+                    Granularity::Instant | Granularity::Minutes(_) => end,
                 };
                 merged(vec![Interval::new(today, end)])
             }
@@ -117,13 +119,13 @@ impl ScheduleRules {
         }
         let looks_back = match self.granularity {
             Granularity::Day => vec![0],
-            Granularity::Instant => self.looks_back(record, end, &mut wanted)?,
+            Granularity::Instant | Granularity::Minutes(_) => self.looks_back(record, end, &mut wanted)?,
         };
         schedule.windows = self.cut(wanted)?;
         for planned in &mut schedule.windows {
             let asked_until = record.watermark.filter(|watermark| planned.window.from < *watermark);
             // An open day is asked for again because it is open: what is new of it is not late.
-            planned.asked_until = asked_until.filter(|_| self.granularity == Granularity::Instant);
+            planned.asked_until = asked_until.filter(|_| self.granularity != Granularity::Day);
         }
         if let Some(last) = schedule.windows.last_mut() {
             last.looks_back = looks_back;
@@ -194,14 +196,19 @@ impl ScheduleRules {
     /// Events before this instant can have been stored by now.
     fn reported(&self) -> Result<Timestamp, WindowError> {
         let lag = SignedDuration::try_from(self.lag).map_err(|_| WindowError::OutOfRange)?;
-        self.now.checked_sub(lag).map_err(|_| WindowError::OutOfRange)
+        let reported = self.now.checked_sub(lag).map_err(|_| WindowError::OutOfRange)?;
+        // What has not begun to be asked for cannot be cut through.
+        match self.granularity {
+            Granularity::Minutes(minutes) => whole_minutes(reported, minutes),
+            Granularity::Day | Granularity::Instant => Ok(reported),
+        }
     }
 
     /// Before this instant a period that was asked for is complete, whatever zone the server cuts its days in.
     pub(crate) fn stable_until(&self) -> Result<Timestamp, WindowError> {
         let reported = self.reported()?;
         match self.granularity {
-            Granularity::Instant => Ok(reported),
+            Granularity::Instant | Granularity::Minutes(_) => Ok(reported),
             Granularity::Day => reported.checked_sub(LAST_ZONE).map_err(|_| WindowError::OutOfRange),
         }
     }
@@ -213,7 +220,7 @@ impl ScheduleRules {
         let oldest = self.now.checked_sub(kept).map_err(|_| WindowError::OutOfRange)?;
         Ok(Some(match self.granularity {
             Granularity::Day => start_of(day_of(oldest))?,
-            Granularity::Instant => oldest,
+            Granularity::Instant | Granularity::Minutes(_) => oldest,
         }))
     }
 
@@ -223,6 +230,13 @@ impl ScheduleRules {
         let wanted = merged(wanted);
         let whole = match self.granularity {
             Granularity::Instant => wanted,
+            Granularity::Minutes(minutes) => {
+                let spans = wanted.into_iter().map(|interval| {
+                    let from = whole_minutes(interval.from, minutes)?;
+                    Ok(Interval::new(from, minutes_after(interval.to, minutes)?))
+                });
+                merged(spans.collect::<Result<_, WindowError>>()?)
+            }
             Granularity::Day => {
                 let days = wanted.into_iter().map(|interval| {
                     Ok(Interval::new(

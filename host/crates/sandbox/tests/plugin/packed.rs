@@ -36,6 +36,7 @@ fn events_that_were_used_leave_nothing_of_theirs_behind() {
         name: "bert".repeat(1000),
         id: long(),
         display_name: long(),
+        ..Principal::named("")
     };
     let mut used = Event::new(1, Activity::Logoff, Outcome::Failure, person.clone());
     used.actor = Some(person);

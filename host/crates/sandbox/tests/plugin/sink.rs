@@ -34,11 +34,7 @@ fn event(id: &str) -> Event {
         time: 0,
         activity: Activity::Logon,
         outcome: Outcome::Success,
-        subject: Principal {
-            name: "anna".into(),
-            id: None,
-            display_name: None,
-        },
+        subject: Principal::named("anna"),
         actor: None,
         target: None,
         source_ip: None,

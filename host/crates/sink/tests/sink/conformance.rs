@@ -323,6 +323,7 @@ async fn hostile_text_stays_data() {
                     name: text.into(),
                     id: some(),
                     display_name: some(),
+                    ..Principal::named("")
                 },
             )
         }

@@ -1,6 +1,6 @@
 //! Texts, bytes and events that somebody could put into a report to break what reads them.
 
-use event::{Activity, Event, Outcome, Principal};
+use event::{Activity, Event, Outcome, Principal, PrincipalKind};
 
 /// 3 July 2025.
 const TIME: i64 = 1_751_542_473_000;
@@ -69,6 +69,7 @@ pub(super) fn everywhere(text: &str) -> Event {
         name: text.to_owned(),
         id: field(),
         display_name: field(),
+        kind: PrincipalKind::User,
     };
     let mut event = Event::new(TIME, Activity::Logon, Outcome::Success, account());
     event.id = Some("hostile".to_owned());

@@ -11,23 +11,26 @@ use sandbox::Fetch;
 pub(crate) fn document_of(fetch: &Fetch, body: Vec<u8>) -> Result<Vec<u8>, String> {
     match fetch {
         Fetch::Call(call) => match &call.records {
-            Some(member) => of_member(&body, member),
+            Some(member) => of_members(&body, member),
             None => Ok(body),
         },
         Fetch::Pages(pages) => match &pages.records {
-            Some(member) => of_member(&body, member),
+            Some(member) => of_members(&body, member),
             None => array(&body),
         },
         Fetch::Job(_) => Ok(body),
     }
 }
 
-fn of_member(body: &[u8], member: &str) -> Result<Vec<u8>, String> {
+fn of_members(body: &[u8], path: &[String]) -> Result<Vec<u8>, String> {
+    let Some((member, below)) = path.split_first() else {
+        return array(body);
+    };
     let envelope: HashMap<String, &RawValue> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let records = envelope
+    let inner = envelope
         .get(member)
         .ok_or_else(|| format!("it has no member {member:?}"))?;
-    array(records.get().as_bytes())
+    of_members(inner.get().as_bytes(), below)
 }
 
 fn array(json: &[u8]) -> Result<Vec<u8>, String> {
@@ -56,8 +59,9 @@ mod tests {
         };
         let fetch = |records: Option<&str>| {
             Fetch::Call(Call {
+                service: None,
                 request: request.clone(),
-                records: records.map(str::to_owned),
+                records: records.map(|name| vec![name.to_owned()]),
             })
         };
         let body = br#"{ "items": [ {"a": "x \" y", "b": 1.0}, 2 ], "more": {} }"#;

@@ -40,7 +40,7 @@ mod write {
     use jiff::Timestamp;
     use serde_json::{Map, Value, json};
 
-    use event::{Activity, Outcome, Principal};
+    use event::{Activity, Outcome, Principal, PrincipalKind};
 
     pub(super) fn text(text: &Option<String>) -> Option<Value> {
         text.as_deref().map(Value::from)
@@ -63,6 +63,11 @@ mod write {
             ("name", Some(Value::from(principal.name.as_str()))),
             ("id", text(&principal.id)),
             ("display_name", text(&principal.display_name)),
+            // A user is not said to be one: most are.
+            (
+                "kind",
+                (principal.kind != PrincipalKind::User).then(|| principal.kind.name().into()),
+            ),
         ];
         let said = members
             .into_iter()
@@ -91,7 +96,7 @@ mod read {
     use serde::de::DeserializeOwned;
     use serde_json::{Map, Value};
 
-    use event::{Activity, Outcome, Principal};
+    use event::{Activity, Outcome, Principal, PrincipalKind};
 
     /// The members that have not been read, by the names of the WIT.
     pub(super) struct Members(Map<String, Value>);
@@ -159,9 +164,18 @@ mod read {
                 name: members.required("name").map_err(within)?,
                 id: members.text("id").map_err(within)?,
                 display_name: members.text("display-name").map_err(within)?,
+                kind: members.principal_kind("kind").map_err(within)?,
             };
             members.none_left(&format!("`{name}`"))?;
             Ok(Some(principal))
+        }
+
+        pub(super) fn principal_kind(&mut self, name: &str) -> Result<PrincipalKind, String> {
+            let Some(given) = self.text(name)? else {
+                return Ok(PrincipalKind::User);
+            };
+            let mut known = PrincipalKind::ALL.into_iter();
+            (known.find(|known| known.name() == given)).ok_or_else(|| format!("there is no `{name}` {given:?}"))
         }
 
         pub(super) fn texts(&mut self, name: &str) -> Result<Vec<String>, String> {

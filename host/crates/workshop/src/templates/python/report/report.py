@@ -6,7 +6,7 @@ keep both in this file.
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports import report
-from wit_world.imports.events import Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject
+from wit_world.imports.events import Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, PrincipalKind, Reject
 from wit_world.imports.http import HttpRequest, Method
 
 # A longer line is not one of this report.
@@ -19,8 +19,10 @@ class Report(exports.Report):
             name="@name@",
             version="0.1.0",
             summary="Sign-ins, one a line",
-            connection=report.ConnectionKind.EPM,
-            granularity=report.Granularity.DAY,
+            connection=report.ConnectionKind.HTTP,
+            source=report.Product(vendor="Acme", name="Acme Door"),
+            requests=["GET /sign-ins.csv"],
+            granularity=report.Granularity_Day(),
             retention_days=None,
             window_days=None,
             parameters=[],
@@ -29,7 +31,7 @@ class Report(exports.Report):
 
     def plan(self, request: report.Request) -> list[report.Fetch]:
         get = HttpRequest(method=Method.GET, path=["sign-ins.csv"], query=[], headers=[], body=None)
-        return [report.Fetch_Call(report.Call(request=get, records=None))]
+        return [report.Fetch_Call(report.Call(request=get, service=None, records=None))]
 
 
 class Parser(report.Parser):
@@ -81,7 +83,7 @@ def event(line: str) -> Event:
         time=int(time) * 1000,
         activity=Activity.LOGON,
         outcome=Outcome.SUCCESS,
-        subject=Principal(name=user, id=None, display_name=None),
+        subject=Principal(name=user, id=None, display_name=None, kind=PrincipalKind.USER),
         actor=None,
         target=None,
         source_ip=address or None,

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 wit_bindgen::generate!({ path: "wit", world: "report-plugin" });
 
-use audit::plugin::events::{Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, Reject};
+use audit::plugin::events::{Activity, Batch, Event, Fault, FaultKind, Outcome, Principal, PrincipalKind, Reject};
 use audit::plugin::http::{HttpRequest, Method};
 use exports::audit::plugin::report::{
-    Call, ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Request,
+    Call, ConnectionKind, Description, Document, Fetch, Granularity, Guest, GuestParser, Product, Request,
 };
 
 /// A longer line is not one of this report.
@@ -29,7 +29,9 @@ impl Guest for Plugin {
             name: "@name@".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Sign-ins, one a line".into(),
-            connection: ConnectionKind::Epm,
+            connection: ConnectionKind::Http,
+            source: Product { vendor: "Acme".into(), name: "Acme Door".into() },
+            requests: vec!["GET /sign-ins.csv".into()],
             granularity: Granularity::Day,
             retention_days: None,
             window_days: None,
@@ -46,7 +48,7 @@ impl Guest for Plugin {
             headers: vec![],
             body: None,
         };
-        Ok(vec![Fetch::Call(Call { request, records: None })])
+        Ok(vec![Fetch::Call(Call { request, service: None, records: None })])
     }
 }
 
@@ -112,7 +114,7 @@ fn event(line: &str) -> Result<Event, &'static str> {
         time: seconds * 1000,
         activity: Activity::Logon,
         outcome: Outcome::Success,
-        subject: Principal { name: user.into(), id: None, display_name: None },
+        subject: Principal { name: user.into(), id: None, display_name: None, kind: PrincipalKind::User },
         actor: None,
         target: None,
         source_ip: Some(address.to_owned()).filter(|address| !address.is_empty()),
