@@ -164,7 +164,7 @@ fn with_conflict(server: &PostgresServer, connection: &str, conflict: Option<&[&
         batch_events: 1000,
     };
     let of = provenance();
-    let provenance = Provenance::new(&of.report, connection, &of.service, of.product);
+    let provenance = Provenance::new(&of.report, connection, &of.service, of.product.clone());
     PostgresSink::new("db", options, Arc::new(provenance))
 }
 

@@ -98,6 +98,7 @@ pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
             let secret = SecretString::from(client.client_secret.as_str());
             connections::client_credentials(&client.client_id, secret, config::ConnectionKind::IdentityDomain)
         }
+        ConnectionKind::Http | ConnectionKind::Oci => Auth::None,
     };
     settings
 }

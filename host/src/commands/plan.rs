@@ -63,6 +63,7 @@ fn line(fetch: &Fetch) -> String {
                 Paging::Scim(count) => format!("pages of {count} by SCIM position"),
                 Paging::LinkNext => "pages by Link header".to_owned(),
                 Paging::NextToken((header, _)) => format!("pages by {header} header"),
+                Paging::BodyToken(token) => format!("pages by {} in the body", token.token.join(".")),
             };
             ("pages", &pages.request, Some(paging))
         }

@@ -30,7 +30,13 @@ pub fn render(about: &Inspection) -> String {
     line("allow", &allowed(about.allow.as_deref()));
     if let Some(report) = &about.report {
         line("connection", report.connection);
-        line("granularity", report.granularity);
+        line("source", &format!("{}, {}", report.vendor, report.product));
+        let requests = match report.requests.is_empty() {
+            true => "GET alone".to_string(),
+            false => report.requests.join("\n             "),
+        };
+        line("requests", &requests);
+        line("granularity", &report.granularity);
         if let Some(days) = report.retention_days {
             line("retention", &counted(days, "day", "days"));
         }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use sandbox::{Body, Fetch, HttpRequest, Paging, grants};
+use sandbox::{Body, Fetch, HttpRequest, MemberPath, Paging, grants};
 use serde_json::{Value, json};
 
 /// A fetch that a plugin asks for, as JSON.
@@ -11,7 +11,8 @@ pub fn fetch(fetch: &Fetch) -> Value {
         Fetch::Call(call) => json!({
             "kind": "call",
             "request": request(&call.request),
-            "records": call.records,
+            "service": call.service,
+            "records": call.records.as_ref().map(path),
         }),
         Fetch::Job(job) => json!({
             "kind": "job",
@@ -23,10 +24,16 @@ pub fn fetch(fetch: &Fetch) -> Value {
             "kind": "pages",
             "request": request(&pages.request),
             "paging": paging(&pages.paging),
-            "records": pages.records,
-            "key": pages.key,
+            "service": pages.service,
+            "records": pages.records.as_ref().map(path),
+            "key": pages.key.as_ref().map(path),
         }),
     }
+}
+
+/// A path of members, with dots between their names.
+fn path(members: &MemberPath) -> String {
+    members.join(".")
 }
 
 fn request(request: &HttpRequest) -> Value {
@@ -61,12 +68,15 @@ fn paging(paging: &Paging) -> Value {
         Paging::NextToken((header, parameter)) => {
             json!({ "kind": "next-token", "header": header, "parameter": parameter })
         }
+        Paging::BodyToken(token) => {
+            json!({ "kind": "body-token", "token": path(&token.token), "parameter": token.parameter })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sandbox::{Call, Job, Method, Pages};
+    use sandbox::{BodyToken, Call, Job, Method, Pages};
 
     use super::*;
 
@@ -84,7 +94,8 @@ mod tests {
     fn every_kind_of_fetch_body_and_paging_has_a_name_of_its_own() {
         let call = fetch(&Fetch::Call(Call {
             request: asked(Some(Body::Json("{\"x\":1}".into()))),
-            records: Some("details".into()),
+            service: None,
+            records: Some(vec!["details".into()]),
         }));
         let expected = json!({
             "kind": "call",
@@ -92,6 +103,7 @@ mod tests {
                 "method": "POST", "path": ["a", "b"], "query": [["q", "1"]], "headers": [],
                 "body": { "kind": "json", "value": { "x": 1 } },
             },
+            "service": null,
             "records": "details",
         });
         assert_eq!(call, expected);
@@ -115,9 +127,17 @@ mod tests {
                 Paging::NextToken(("next".into(), "page".into())),
                 json!({ "kind": "next-token", "header": "next", "parameter": "page" }),
             ),
+            (
+                Paging::BodyToken(BodyToken {
+                    token: vec!["meta".into(), "next".into()],
+                    parameter: "after".into(),
+                }),
+                json!({ "kind": "body-token", "token": "meta.next", "parameter": "after" }),
+            ),
         ] {
             let pages = fetch(&Fetch::Pages(Pages {
                 request: asked(Some(Body::Other(("text/x".into(), b"hi".to_vec())))),
+                service: Some("audit".into()),
                 paging: way,
                 records: None,
                 key: None,

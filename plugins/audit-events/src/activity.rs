@@ -105,6 +105,9 @@ pub fn label(activity: Activity) -> &'static str {
         | Activity::GroupDelete
         | Activity::GroupAddMember
         | Activity::GroupRemoveMember => "group",
+        Activity::ApiCreate | Activity::ApiRead | Activity::ApiUpdate | Activity::ApiDelete | Activity::ApiOther => {
+            "api"
+        }
         Activity::Other => "other",
     }
 }

@@ -221,10 +221,8 @@ mod tests {
             [("filter", HOUR), ("sortBy", "timestamp"), ("sortOrder", "ascending")]
         );
         assert!(matches!(pages.paging, Paging::Scim(1000)));
-        assert_eq!(
-            (pages.records.as_deref(), pages.key.as_deref()),
-            (Some("Resources"), Some("id"))
-        );
+        let path = |name: &str| Some(vec![name.to_owned()]);
+        assert_eq!((pages.records, pages.key), (path("Resources"), path("id")));
         let pages = plan("2018-05-09T21:00:00Z", "2018-05-09T22:00:00Z", &[("sort", "none")])
             .unwrap()
             .remove(0);

@@ -31,7 +31,8 @@ struct DocumentMembers<'a> {
     unmapped: Option<&'a RawValue>,
     #[serde(borrow)]
     attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
+    /// Another vendor's are `audit`.
+    #[serde(borrow, alias = "audit")]
     oracle: Option<&'a RawValue>,
     #[serde(borrow)]
     event: Option<&'a RawValue>,
@@ -39,6 +40,8 @@ struct DocumentMembers<'a> {
     metadata: Option<&'a RawValue>,
     #[serde(borrow)]
     report: Option<&'a RawValue>,
+    #[serde(borrow)]
+    vendor: Option<&'a RawValue>,
 }
 
 /// The vendor's own fields of ECS.
@@ -56,6 +59,24 @@ struct EcsEventFields {
 #[derive(Deserialize)]
 struct OcsfMetadataFields {
     log_name: Option<Value>,
+    #[serde(default)]
+    product: OcsfProductFields,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct OcsfProductFields {
+    vendor_name: Option<Value>,
+}
+
+/// A vendor's name as ECS has it in `event.module`: words in lower case, joined by underscores. Documents of before the vendor was
+/// named are Oracle's.
+fn module(vendor: Option<String>) -> String {
+    let vendor = vendor.unwrap_or_else(|| "Oracle".into());
+    let words = vendor
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
 }
 
 impl<'a> BulkDocument<'a> {
@@ -118,7 +139,8 @@ impl<'a> BulkDocument<'a> {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
-        let of_report = |report: Option<String>| report.map(|report| format!("oracle.{report}"));
+        let of_report =
+            |vendor: Option<String>, report: Option<String>| Some(format!("{}.{}", module(vendor), report?));
         let members = &self.members;
         let ecs = members
             .event
@@ -126,9 +148,14 @@ impl<'a> BulkDocument<'a> {
             .and_then(|event| text(event.dataset));
         let ocsf = || {
             let metadata = serde_json::from_str::<OcsfMetadataFields>(members.metadata?.get()).ok()?;
-            of_report(text(metadata.log_name))
+            of_report(text(metadata.product.vendor_name), text(metadata.log_name))
         };
-        let flat = || of_report(serde_json::from_str(members.report?.get()).ok());
+        let flat = || {
+            let vendor = members
+                .vendor
+                .and_then(|vendor| serde_json::from_str(vendor.get()).ok());
+            of_report(vendor, serde_json::from_str(members.report?.get()).ok())
+        };
         let Some(dataset) = ecs.or_else(ocsf).or_else(flat) else {
             return NO_DATASET.into();
         };
@@ -229,6 +256,11 @@ mod tests {
             (r#"{"event":{"dataset":"oracle.user_login"}}"#, "oracle.user_login"),
             (r#"{"metadata":{"log_name":"user-login"}}"#, "oracle.user_login"),
             (r#"{"report":"audit-events"}"#, "oracle.audit_events"),
+            (r#"{"report":"log","vendor":"Okta, Inc."}"#, "okta_inc.log"),
+            (
+                r#"{"metadata":{"log_name":"log","product":{"vendor_name":"Okta"}}}"#,
+                "okta.log",
+            ),
             (r#"{"event":{"dataset":"A*b-c"}}"#, "a_b_c"),
             (r#"{"event":"x","metadata":{"log_name":7},"report":null}"#, "generic"),
             ("{}", "generic"),

@@ -25,7 +25,8 @@ struct OriginMembers<'a> {
     metadata: Option<&'a RawValue>,
     #[serde(borrow)]
     event: Option<&'a RawValue>,
-    #[serde(borrow)]
+    /// Another vendor's are `audit`.
+    #[serde(borrow, alias = "audit")]
     oracle: Option<&'a RawValue>,
     connection: Option<Value>,
     report: Option<Value>,
@@ -70,7 +71,7 @@ impl HecOrigin {
         let connections = [metadata.log_source, own.connection, members.connection];
         let reports = [metadata.log_name, members.report];
         // As ECS has it, in the words of the data stream conventions.
-        let of_dataset = || Some(text(event.dataset)?.strip_prefix("oracle.")?.replace('_', "-"));
+        let of_dataset = || Some(text(event.dataset)?.split_once('.')?.1.replace('_', "-"));
         HecOrigin {
             time,
             connection: connections.into_iter().find_map(text),
@@ -114,6 +115,7 @@ mod tests {
         for document in [
             r#"{"metadata":{"log_name":"user-login","log_source":"epm"},"unmapped":{"report":"x"}}"#,
             r#"{"event":{"dataset":"oracle.user_login"},"oracle":{"connection":"epm"}}"#,
+            r#"{"event":{"dataset":"okta.user_login"},"audit":{"connection":"epm"}}"#,
             r#"{"report":"user-login","connection":"epm"}"#,
         ] {
             let origin = HecOrigin::of(document);

@@ -151,7 +151,7 @@ mod tests {
             url(&call.request),
             "Method::Get interop/rest/security/v1/report/userloginreport?userlogin=John&from_date=2025-06-24&to_date=2025-07-03"
         );
-        assert_eq!(call.records.as_deref(), Some("details"));
+        assert_eq!(call.records, Some(vec!["details".to_owned()]));
     }
 
     #[test]

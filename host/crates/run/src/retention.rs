@@ -20,7 +20,7 @@ pub fn kept(report: &str, kind: ConnectionKind, configured: Option<Duration>) ->
     configured.or(match kind {
         ConnectionKind::IdentityDomain => Some(DOMAIN),
         ConnectionKind::Epm if report == "invalid-login" => Some(DOMAIN),
-        ConnectionKind::Epm => None,
+        ConnectionKind::Epm | ConnectionKind::Http | ConnectionKind::Oci => None,
     })
 }
 /// The first instant that a server can be asked for, where it keeps so many days; none where it keeps all.

@@ -18,7 +18,7 @@ use crate::windows::{LedgerOptions, depth};
 use crate::{Rejects, Run, RunError, RunObserver};
 use event::samples;
 use ledger::{FetchState, Record, Tier};
-use sandbox::{ConnectionKind, Description};
+use sandbox::{ConnectionKind, Description, Product};
 use sink::{BatchLimits, DeadLetterContext, Delivery, DeliveryPolicy};
 
 /// How far all runs look back.
@@ -138,6 +138,11 @@ impl ProcessPlace<'_> {
             version: "1.0.0".into(),
             summary: String::new(),
             connection: ConnectionKind::Epm,
+            source: Product {
+                vendor: "Oracle".into(),
+                name: "Oracle EPM Cloud".into(),
+            },
+            requests: Vec::new(),
             granularity: self.setting.granularity,
             retention_days: self.setting.retention_days,
             window_days: self.setting.window_days,

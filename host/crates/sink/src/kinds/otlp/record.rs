@@ -21,6 +21,11 @@ pub(super) fn request(events: &[Event], encoding: &Rendering, provenance: &Prove
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let observed = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    // Names of this program's own, in the namespace that ECS has them in.
+    let own = |name: &str| match provenance.product.is_oracle_s() {
+        true => format!("oracle.{name}"),
+        false => format!("audit.{name}"),
+    };
     let records = events
         .iter()
         .map(|event| record(event, observed, encoding, provenance))
@@ -30,7 +35,7 @@ pub(super) fn request(events: &[Event], encoding: &Rendering, provenance: &Prove
             resource: Some(Resource {
                 attributes: vec![
                     attribute("service.name", &provenance.service),
-                    attribute("oracle.product", provenance.product.name()),
+                    attribute(&own("product"), &provenance.product.name),
                 ],
                 ..Resource::default()
             }),
@@ -39,8 +44,8 @@ pub(super) fn request(events: &[Event], encoding: &Rendering, provenance: &Prove
                     name: "host".into(),
                     version: env!("CARGO_PKG_VERSION").into(),
                     attributes: vec![
-                        attribute("oracle.report", &provenance.report),
-                        attribute("oracle.connection", &provenance.connection),
+                        attribute(&own("report"), &provenance.report),
+                        attribute(&own("connection"), &provenance.connection),
                     ],
                     dropped_attributes_count: 0,
                 }),
