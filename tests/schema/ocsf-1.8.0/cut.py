@@ -8,10 +8,10 @@
 import json
 import sys
 
-CLASSES = ["account_change", "authentication", "entity_management", "group_management", "user_access"]
+CLASSES = ["account_change", "api_activity", "authentication", "entity_management", "group_management", "user_access"]
 OBJECTS = [
-    "actor", "group", "http_request", "managed_entity", "metadata", "network_endpoint", "object", "product", "service",
-    "session", "user",
+    "actor", "api", "group", "http_request", "managed_entity", "metadata", "network_endpoint", "object", "product",
+    "resource_details", "response", "service", "session", "user",
 ]
 KEEP = ["type", "object_type", "is_array", "requirement", "profiles", "sibling", "@deprecated"]
 

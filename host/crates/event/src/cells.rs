@@ -314,12 +314,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::samples;
+    use crate::{PrincipalKind, samples};
 
-    /// The dotted names of all members that are not objects; what lies under `stop` is one member.
-    fn members(prefix: &str, value: &Value, stop: &str, names: &mut BTreeSet<String>) {
+    /// The dotted names of all members that are not objects; what lies under one of `stop` is one member.
+    fn members(prefix: &str, value: &Value, stop: &[&str], names: &mut BTreeSet<String>) {
         match value {
-            Value::Object(object) if prefix != stop => {
+            Value::Object(object) if !stop.contains(&prefix) => {
                 for (name, value) in object {
                     let dotted = if prefix.is_empty() {
                         name.clone()
@@ -338,22 +338,46 @@ mod tests {
     #[test]
     fn every_member_that_an_encoding_writes_has_a_column() {
         for (encoding, stop) in [
-            (Encoding::Ocsf, "unmapped"),
-            (Encoding::Ecs, "oracle.attributes"),
-            (Encoding::Event, "attributes"),
+            (Encoding::Ocsf, ["unmapped"].as_slice()),
+            (Encoding::Ecs, &["oracle.attributes", "audit.attributes"]),
+            (Encoding::Event, &["attributes"]),
         ] {
             let mut written = BTreeSet::new();
             let mut columns = Vec::new();
             for activity in Activity::ALL {
                 let mut others = samples::full(activity, Outcome::Success);
                 others.target = None;
+                others.subject.kind = PrincipalKind::Service;
                 others.actor = Some(others.subject.clone());
-                for event in [samples::full(activity, Outcome::Success), others] {
+                let mut alone = others.clone();
+                alone.actor = None;
+                alone.source_ip = None;
+                alone.code = Some("404".into());
+                let whole = samples::full(activity, Outcome::Success);
+                for (event, provenance) in [
+                    (&whole, samples::domain()),
+                    (&others, samples::domain()),
+                    (&alone, samples::domain()),
+                    (
+                        &whole,
+                        Provenance {
+                            product: Product::new("Acme", "Door"),
+                            ..samples::domain()
+                        },
+                    ),
+                    (
+                        &others,
+                        Provenance {
+                            product: Product::new("Acme", "Door"),
+                            ..samples::domain()
+                        },
+                    ),
+                ] {
                     let mut line = Vec::new();
-                    encoding.write(&event, &samples::domain(), &mut line);
+                    encoding.write(event, &provenance, &mut line);
                     members("", &serde_json::from_slice(&line).unwrap(), stop, &mut written);
                     columns.clear();
-                    for_each(&encoding.into(), &event, &samples::domain(), &mut |name, _| {
+                    for_each(&encoding.into(), event, &provenance, &mut |name, _| {
                         columns.push(name.to_owned())
                     });
                 }

@@ -153,26 +153,41 @@ impl Event {
         matches!(self.activity, Activity::RoleAssign | Activity::RoleRevoke)
     }
 
-    /// The name of a subject that is a group where the renderings have a place for users only.
-    pub(crate) fn subject_group(&self) -> Option<&str> {
-        let is_misplaced = self.is_about_group() && !self.is_about_role();
-        is_misplaced.then_some(self.subject.name.as_str())
+    /// The subject by name, key and name for people, where the renderings have no place for it: the group that it is, beside the one
+    /// that the target names, or whoever a call that somebody else made was about.
+    pub(crate) fn misplaced_subject(&self, has_no_place: bool) -> [(&'static str, Option<&str>); 3] {
+        let Principal {
+            name, id, display_name, ..
+        } = &self.subject;
+        if self.is_about_group() {
+            // A group that got a role has a place for its name.
+            let name = (!self.is_about_role()).then_some(name.as_str());
+            [
+                ("subject_group", name),
+                ("group_id", id.as_deref()),
+                ("group_display_name", display_name.as_deref()),
+            ]
+        } else if has_no_place {
+            [
+                ("subject", Some(name)),
+                ("subject_id", id.as_deref()),
+                ("subject_display_name", display_name.as_deref()),
+            ]
+        } else {
+            [("", None); 3]
+        }
     }
 
-    /// The same of the actor.
-    pub(crate) fn actor_group(&self) -> Option<&str> {
-        let group = self.actor.as_ref().filter(|actor| actor.kind == PrincipalKind::Group);
-        group.map(|actor| actor.name.as_str())
-    }
-
-    /// The key of the group that it is about; the renderings have places for names of groups only.
-    pub(crate) fn group_id(&self) -> Option<&str> {
-        self.subject.id.as_deref().filter(|_| self.is_about_group())
-    }
-
-    /// That group's name for people.
-    pub(crate) fn group_display_name(&self) -> Option<&str> {
-        self.subject.display_name.as_deref().filter(|_| self.is_about_group())
+    /// The same of an actor that is a group.
+    pub(crate) fn misplaced_actor(&self) -> [(&'static str, Option<&str>); 3] {
+        match &self.actor {
+            Some(actor) if actor.kind == PrincipalKind::Group => [
+                ("actor_group", Some(&actor.name)),
+                ("actor_group_id", actor.id.as_deref()),
+                ("actor_group_display_name", actor.display_name.as_deref()),
+            ],
+            _ => [("", None); 3],
+        }
     }
 
     /// The service that recorded the event, or the connection's.

@@ -180,9 +180,11 @@ mod tests {
           "subject": "jdoe@example.com",
           "subject_id": "u-17",
           "subject_display_name": "Jane Doe",
+          "subject_kind": "user",
           "actor": "admin@example.com",
           "actor_id": null,
           "actor_display_name": "Al Admin",
+          "actor_kind": "user",
           "target": "Service Administrator",
           "source_ip": "203.0.113.7",
           "user_agent": "Mozilla/5.0",
@@ -206,7 +208,9 @@ mod tests {
           "connection": "domain",
           "tenant": "acme",
           "collected": "2018-05-09T22:00:00.000Z",
-          "correlation_uid": "aee4ea660b6b358853e24f8ff598c044"
+          "correlation_uid": "aee4ea660b6b358853e24f8ff598c044",
+          "vendor": "Oracle",
+          "product": "Oracle Identity Domain"
         }
         "#);
     }
@@ -251,6 +255,6 @@ mod tests {
     #[test]
     fn what_the_source_did_not_say_is_null() {
         let event = samples::sparse(Activity::Logon, Outcome::Failure);
-        insta::assert_snapshot!(serde_json::to_string(&Flat::of(&event, &samples::epm())).unwrap(), @r#"{"id":null,"time":"2025-03-10T13:00:00.000Z","activity":"logon","outcome":"failure","subject":"jdoe","subject_id":null,"subject_display_name":null,"actor":null,"actor_id":null,"actor_display_name":null,"target":null,"source_ip":null,"user_agent":null,"session":null,"service":"epm-acme.example.com","action":null,"code":null,"message":null,"labels":[],"attributes":{},"report":"invalid-login","connection":"epm","tenant":null,"collected":null,"correlation_uid":null}"#);
+        insta::assert_snapshot!(serde_json::to_string(&Flat::of(&event, &samples::epm())).unwrap(), @r#"{"id":null,"time":"2025-03-10T13:00:00.000Z","activity":"logon","outcome":"failure","subject":"jdoe","subject_id":null,"subject_display_name":null,"subject_kind":"user","actor":null,"actor_id":null,"actor_display_name":null,"actor_kind":null,"target":null,"source_ip":null,"user_agent":null,"session":null,"service":"epm-acme.example.com","action":null,"code":null,"message":null,"labels":[],"attributes":{},"report":"invalid-login","connection":"epm","tenant":null,"collected":null,"correlation_uid":null,"vendor":"Oracle","product":"Oracle EPM Cloud"}"#);
     }
 }

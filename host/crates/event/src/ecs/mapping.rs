@@ -64,6 +64,7 @@ impl<'a> Ecs<'a> {
             places.group = Some(&event.subject.name);
         }
         let module = provenance.product.module();
+        let (subject, misplaced_actor) = (event.misplaced_subject(false), event.misplaced_actor());
         let own = Own {
             connection: &provenance.connection,
             correlation_uid: event.correlation.as_ref().map(Correlation::as_str),
@@ -72,12 +73,14 @@ impl<'a> Ecs<'a> {
             attributes: Attributes {
                 listed: &event.attributes,
                 misplaced: [
-                    ("subject_group", event.subject_group()),
-                    ("actor_group", event.actor_group()),
-                    ("group_id", event.group_id()),
-                    ("group_display_name", event.group_display_name()),
                     ("", None),
                     ("", None),
+                    subject[0],
+                    subject[1],
+                    subject[2],
+                    misplaced_actor[0],
+                    misplaced_actor[1],
+                    misplaced_actor[2],
                 ],
             },
         };

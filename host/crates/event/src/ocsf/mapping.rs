@@ -26,6 +26,8 @@ impl<'a> Ocsf<'a> {
             Outcome::Unknown => (0, UNKNOWN),
         };
         let service = event.service(provenance);
+        let subject = event.misplaced_subject(class == Class::ApiActivity && event.actor.is_some());
+        let actor = event.misplaced_actor();
         let target = event.target.as_deref();
         let session = event.session.as_deref().map(|uid| Session { uid });
         let ip = event.source_ip.as_deref().and_then(Ip::parse);
@@ -111,10 +113,12 @@ impl<'a> Ocsf<'a> {
                 misplaced: [
                     ("source_ip", masked),
                     ("target", unplaced),
-                    ("subject_group", event.subject_group()),
-                    ("actor_group", event.actor_group()),
-                    ("group_id", event.group_id()),
-                    ("group_display_name", event.group_display_name()),
+                    subject[0],
+                    subject[1],
+                    subject[2],
+                    actor[0],
+                    actor[1],
+                    actor[2],
                 ],
             },
         }

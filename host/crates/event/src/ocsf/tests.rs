@@ -212,29 +212,34 @@ fn every_activity_has_its_class_and_type() {
             )
         })
         .collect();
-    insta::assert_snapshot!(table.join("\n"), @"
-    logon                300201 Authentication Logon
-    logoff               300202 Authentication Logoff
-    account-create       300101 Account Change Create
-    account-update       300199 Account Change Update
-    account-enable       300102 Account Change Enable
-    account-disable      300105 Account Change Disable
-    account-delete       300106 Account Change Delete
-    account-lock         300109 Account Change Lock
-    account-unlock       300112 Account Change Unlock
-    password-change      300103 Account Change Password Change
-    password-reset       300104 Account Change Password Reset
-    role-assign          300501 User Access Management Assign Privileges
-    role-revoke          300502 User Access Management Revoke Privileges
-    group-create         300606 Group Management Create
-    group-update         300699 Group Management Update
-    group-delete         300605 Group Management Delete
-    group-add-member     300603 Group Management Add User
-    group-remove-member  300604 Group Management Remove User
-    application-access   300299 Authentication Application Access
-    authentication-other 300299 Authentication Other
-    other                300499 Entity Management Other
-    ");
+    insta::assert_snapshot!(table.join("\n"), @r#"
+        logon                300201 Authentication Logon
+        logoff               300202 Authentication Logoff
+        account-create       300101 Account Change Create
+        account-update       300199 Account Change Update
+        account-enable       300102 Account Change Enable
+        account-disable      300105 Account Change Disable
+        account-delete       300106 Account Change Delete
+        account-lock         300109 Account Change Lock
+        account-unlock       300112 Account Change Unlock
+        password-change      300103 Account Change Password Change
+        password-reset       300104 Account Change Password Reset
+        role-assign          300501 User Access Management Assign Privileges
+        role-revoke          300502 User Access Management Revoke Privileges
+        group-create         300606 Group Management Create
+        group-update         300699 Group Management Update
+        group-delete         300605 Group Management Delete
+        group-add-member     300603 Group Management Add User
+        group-remove-member  300604 Group Management Remove User
+        application-access   300299 Authentication Application Access
+        authentication-other 300299 Authentication Other
+        other                300499 Entity Management Other
+        api-create           600301 API Activity Create
+        api-read             600302 API Activity Read
+        api-update           600303 API Activity Update
+        api-delete           600304 API Activity Delete
+        api-other            600399 API Activity Other
+        "#);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use event::{Activity, Encoding, Outcome};
 use serde_json::{Value, json};
 
-/// The namespace of the fields that ECS does not have.
-const OWN: &str = "oracle";
+/// The namespaces of the fields that ECS does not have: of Oracle's products, and of all others.
+const OWN: [&str; 2] = ["oracle", "audit"];
 
 /// Holds an event against the fields and tells all that is wrong.
 fn check(schema: &Value, event: &Value) -> Vec<String> {
@@ -32,7 +32,7 @@ fn check(schema: &Value, event: &Value) -> Vec<String> {
 fn members(fields: &Value, value: &Value, prefix: &str, problems: &mut Vec<String>) {
     for (name, member) in value.as_object().into_iter().flatten() {
         let path = format!("{prefix}{name}");
-        if path == OWN {
+        if OWN.contains(&path.as_str()) {
             continue;
         }
         match (fields.get(&path), member) {

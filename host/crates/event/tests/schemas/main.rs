@@ -17,7 +17,7 @@ mod splunk;
 
 use std::{fs, path::PathBuf};
 
-use event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, Product, Provenance};
+use event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, PrincipalKind, Product, Provenance};
 use serde_json::Value;
 
 fn data(file: &str) -> Value {
@@ -135,6 +135,19 @@ fn events() -> Vec<Event> {
                     ..event.clone()
                 });
             }
+            // Groups and services in every place.
+            for kind in [PrincipalKind::Group, PrincipalKind::Service] {
+                for event in [&bare, &full] {
+                    let mut event = event.clone();
+                    event.subject.kind = kind;
+                    events.push(event.clone());
+                    if let Some(actor) = &mut event.actor {
+                        actor.kind = kind;
+                    }
+                    event.code = Some("404".into());
+                    events.push(event);
+                }
+            }
             let named = Event {
                 correlation: Correlator::new(Some("acme")).of(&full),
                 ..full.clone()
@@ -145,7 +158,7 @@ fn events() -> Vec<Event> {
     events
 }
 
-fn provenances() -> [Provenance; 2] {
+fn provenances() -> [Provenance; 3] {
     let of = |report: &str, connection: &str, tenant: Option<&str>, service: &str, product| {
         Provenance::new(report, connection, service, product).of_tenant(tenant.map(str::to_owned))
     };
@@ -163,6 +176,13 @@ fn provenances() -> [Provenance; 2] {
             Some("acme"),
             "idcs-0123.example.com",
             Product::identity_domain(),
+        ),
+        of(
+            "system-log",
+            "okta",
+            None,
+            "acme.example.com",
+            Product::new("Acme", "Door"),
         ),
     ]
 }

@@ -10,6 +10,8 @@ const ADD_ON: &str = "splunk/host_identity";
 /// Values that the Common Information Model knows, besides `unknown`, which is for what the source does not say.
 const OUTCOMES: [&str; 3] = ["success", "failure", "unknown"];
 const ACTIONS: [&str; 5] = ["created", "modified", "deleted", "lockout", "unlocked"];
+/// Those of calls of an API: what one does that nobody can name is unknown.
+const API_ACTIONS: [&str; 5] = ["created", "read", "modified", "deleted", "unknown"];
 
 /// The rows of the lookup: class, activity and status; then action, status, type and category of a change.
 fn rows() -> Vec<[String; 7]> {
@@ -36,10 +38,11 @@ fn every_event_has_one_row_of_the_lookup() {
         let [row] = found.as_slice() else {
             return vec![format!("{key:?} has {} rows", found.len())];
         };
-        let is_sign_in = row[0] == "3002";
+        let (is_sign_in, is_call) = (row[0] == "3002", row[0] == "6003");
         let outcome = event["status"].as_str().unwrap().to_lowercase();
         let sound = match is_sign_in {
             true => row[3] == outcome && row[4] == outcome,
+            false if is_call => API_ACTIONS.contains(&row[3].as_str()) && row[4] == outcome && row[5] == "cloud",
             false => ACTIONS.contains(&row[3].as_str()) && row[4] == outcome && row[5] == "AAA" && !row[6].is_empty(),
         };
         match sound && OUTCOMES.contains(&row[4].as_str()) {
