@@ -26,14 +26,14 @@ fn component(text: &str) -> Vec<u8> {
 
 #[test]
 fn another_version_of_the_package_says_which_side_is_older() {
-    let version = |version: &str| dummy(wit(&[("plugin@0.1.0", &format!("plugin@{version}"))]));
+    let version = |version: &str| dummy(wit(&[("plugin@0.2.0", &format!("plugin@{version}"))]));
     assert_misfit(
-        &version("0.2.0"),
+        &version("0.3.0"),
         &[
-            "audit:plugin/report@0.2.0",
+            "audit:plugin/report@0.3.0",
             "this host is older",
-            "built for audit:plugin 0.2.0",
-            "offers 0.1.0",
+            "built for audit:plugin 0.3.0",
+            "offers 0.2.0",
         ],
         "update the host",
     );
@@ -122,7 +122,7 @@ fn a_type_that_differs_is_named_with_its_path() {
         let same_version = dummy(wit(&[(from, to)]));
         assert_misfit(
             &same_version,
-            &["`audit:plugin/report`", wanted, "both sides say they are version 0.1.0"],
+            &["`audit:plugin/report`", wanted, "both sides say they are version 0.2.0"],
             "rebuild",
         );
     }
@@ -131,12 +131,12 @@ fn a_type_that_differs_is_named_with_its_path() {
 #[test]
 fn a_difference_within_compatible_versions_says_which_side_is_older() {
     let newer = dummy(wit(&[
-        ("plugin@0.1.0", "plugin@0.1.7"),
+        ("plugin@0.2.0", "plugin@0.2.7"),
         ("now: timestamp", "now: timestamp, zone: string"),
     ]));
     assert_misfit(
         &newer,
-        &["field `zone`", "this host is older", "0.1.7"],
+        &["field `zone`", "this host is older", "0.2.7"],
         "update the host",
     );
 }
@@ -144,7 +144,7 @@ fn a_difference_within_compatible_versions_says_which_side_is_older() {
 #[test]
 fn a_compatible_version_that_differs_in_nothing_that_matters_loads() {
     let added = ("/// Reads one document.", "extra: func();\n/// Reads one document.");
-    let error = load(&dummy(wit(&[("plugin@0.1.0", "plugin@0.1.7"), added]))).unwrap_err();
+    let error = load(&dummy(wit(&[("plugin@0.2.0", "plugin@0.2.7"), added]))).unwrap_err();
     assert!(
         matches!(error, PluginError::Trap { call: "describe", .. }),
         "it fits, only a dummy: {error:?}"
@@ -192,7 +192,7 @@ fn an_import_that_the_host_does_not_offer_is_named() {
     );
     let newer_wasi = component(
         r#"(component (import "wasi:cli/environment@0.3.0" (instance))
-        (instance $i) (export "audit:plugin/report@0.1.0" (instance $i)))"#,
+        (instance $i) (export "audit:plugin/report@0.2.0" (instance $i)))"#,
     );
     assert_misfit(
         &newer_wasi,

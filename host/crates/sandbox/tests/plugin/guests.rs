@@ -212,20 +212,21 @@ const REQUEST: &str = "i64 i64 i64 i32 i32 i32 i32";
 /// A report plugin written at the level of the canonical ABI: `describe` answers well, `plan` runs the instructions
 /// given, which must leave the address of the answer. Memory 0 is filled from `data` at 1024.
 pub fn raw_plan(items: &str, data: &str, plan: &str) -> Vec<u8> {
-    let describe = "audit:plugin/report@0.1.0#describe";
+    let describe = "audit:plugin/report@0.2.0#describe";
     let text = format!(
         r#"(module
             (memory (export "memory") 1)
             {items}
             (data (i32.const 512) "raw" "1.0.0" "raw guest")
-            ;; the description: name, version, summary; everything after them is zero
+            ;; the description: name, version, summary, behind the kind of connection vendor and product; all else is zero
             (data (i32.const 16) "\00\02\00\00\03\00\00\00" "\03\02\00\00\05\00\00\00" "\08\02\00\00\09\00\00\00")
+            (data (i32.const 44) "\00\02\00\00\03\00\00\00" "\00\02\00\00\03\00\00\00")
             (data (i32.const 1024) "{data}")
             (func (export "{describe}") (result i32) i32.const 16)
-            (func (export "audit:plugin/report@0.1.0#plan") (param {REQUEST}) (result i32) {plan})
-            (func (export "audit:plugin/report@0.1.0#[constructor]parser") (param i32 {REQUEST} i32 i32 i32 i32 i64) (result i32) unreachable)
-            (func (export "audit:plugin/report@0.1.0#[method]parser.push") (param i32 i32 i32) (result i32) unreachable)
-            (func (export "audit:plugin/report@0.1.0#[method]parser.finish") (param i32) (result i32) unreachable)
+            (func (export "audit:plugin/report@0.2.0#plan") (param {REQUEST}) (result i32) {plan})
+            (func (export "audit:plugin/report@0.2.0#[constructor]parser") (param i32 {REQUEST} i32 i32 i32 i32 i64) (result i32) unreachable)
+            (func (export "audit:plugin/report@0.2.0#[method]parser.push") (param i32 i32 i32) (result i32) unreachable)
+            (func (export "audit:plugin/report@0.2.0#[method]parser.finish") (param i32) (result i32) unreachable)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 8192)
         )"#
     );

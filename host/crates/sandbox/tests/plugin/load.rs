@@ -62,7 +62,7 @@ fn a_core_module_loads_like_the_component_made_of_it() {
 #[test]
 fn an_inspection_says_what_the_component_is() {
     let inspection = load(hostile()).unwrap().inspect();
-    assert_eq!(inspection.world, "audit:plugin/report-plugin@0.1.0");
+    assert_eq!(inspection.world, "audit:plugin/report-plugin@0.2.0");
     assert_eq!(inspection.size, hostile().len());
     assert_eq!(inspection.sha256.len(), 64);
     assert_eq!(inspection.limits, PluginLimits::default());
@@ -244,7 +244,7 @@ fn a_dummy_of_the_right_world_fits() {
 #[test]
 fn a_core_module_is_held_to_the_same_rules_as_a_component() {
     let error = |wasm: &[u8]| load_error(wasm).to_string();
-    let newer = error(&dummy_module(wit(&[("plugin@0.1.0", "plugin@0.2.0")])));
+    let newer = error(&dummy_module(wit(&[("plugin@0.2.0", "plugin@0.3.0")])));
     assert!(newer.contains("this host is older"), "{newer}");
     let differs = error(&dummy_module(wit(&[("now: timestamp", "now: u32")])));
     assert!(differs.contains("field `now`"), "{differs}");
@@ -253,7 +253,7 @@ fn a_core_module_is_held_to_the_same_rules_as_a_component() {
         reads_wasi.contains("may import nothing") && reads_wasi.contains("wasi:"),
         "{reads_wasi}"
     );
-    let compatible = load_error(&dummy_module(wit(&[("plugin@0.1.0", "plugin@0.1.7")])));
+    let compatible = load_error(&dummy_module(wit(&[("plugin@0.2.0", "plugin@0.2.7")])));
     assert!(
         matches!(compatible, PluginError::Trap { call: "describe", .. }),
         "{compatible:?}"

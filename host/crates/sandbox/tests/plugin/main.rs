@@ -9,6 +9,7 @@ mod limits;
 mod load;
 mod mutate;
 mod packed;
+mod released;
 mod report;
 mod settlement;
 mod sink;

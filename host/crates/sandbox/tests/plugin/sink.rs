@@ -239,7 +239,7 @@ fn an_inspection_shows_what_only_sinks_have() {
     assert_eq!(plugin.kind(), PluginKind::Sink);
     assert!(matches!(plugin.report(), Err(PluginError::Kind { .. })));
     let json = serde_json::to_value(plugin.inspect()).unwrap();
-    assert_eq!(json["world"], "audit:plugin/sink-plugin@0.1.0");
+    assert_eq!(json["world"], "audit:plugin/sink-plugin@0.2.0");
     assert_eq!(json["sink"]["input"], "events");
     assert_eq!(json["sink"]["batch-events"], 100);
     assert_eq!(json["sink"]["config-schema"]["type"], "object");
