@@ -192,32 +192,32 @@ mod tests {
             samples::full(Activity::RoleAssign, Outcome::Success),
         ];
         insta::assert_snapshot!(rendered(Encoding::Event, &events), @r#"
-        id,time,activity,outcome,subject,subject_id,subject_display_name,actor,actor_id,actor_display_name,target,source_ip,user_agent,session,service,action,code,message,labels,attributes,report,connection,tenant,collected,correlation_uid
-        ,2025-03-10T13:00:00.000Z,logon,failure,jdoe,,,,,,,,,,idcs-0123.example.com,,,,,,audit-events,domain,acme,,
-        ecaae86c21fc4df69cfaa80448fc9478,2018-05-09T21:55:54.890Z,role-assign,success,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,Service Administrator,203.0.113.7,Mozilla/5.0,s-42,SSO,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,"[""identity"",""vip""]","{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}",audit-events,domain,acme,2018-05-09T22:00:00.000Z,
+        id,time,activity,outcome,subject,subject_id,subject_display_name,subject_kind,actor,actor_id,actor_display_name,actor_kind,target,source_ip,user_agent,session,service,action,code,message,labels,attributes,report,connection,tenant,collected,correlation_uid,vendor,product
+        ,2025-03-10T13:00:00.000Z,logon,failure,jdoe,,,user,,,,,,,,,idcs-0123.example.com,,,,,,audit-events,domain,acme,,,Oracle,Oracle Identity Domain
+        ecaae86c21fc4df69cfaa80448fc9478,2018-05-09T21:55:54.890Z,role-assign,success,jdoe@example.com,u-17,Jane Doe,user,admin@example.com,,Al Admin,user,Service Administrator,203.0.113.7,Mozilla/5.0,s-42,SSO,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,"[""identity"",""vip""]","{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}",audit-events,domain,acme,2018-05-09T22:00:00.000Z,,Oracle,Oracle Identity Domain
         "#);
         insta::assert_snapshot!(rendered(Encoding::Ocsf, &events), @r#"
-        time,class_uid,class_name,category_uid,activity_id,activity_name,type_uid,severity_id,severity,status_id,status,status_code,status_detail,message,user.name,user.uid,user.display_name,actor.user.name,actor.user.uid,actor.user.display_name,actor.session.uid,src_endpoint.ip,dst_endpoint.svc_name,service.name,session.uid,http_request.user_agent,privileges,group.name,entity.name,entity.type_id,entity.type,entity.user.name,entity.user.uid,entity.user.display_name,metadata.version,metadata.product.name,metadata.product.vendor_name,metadata.log_name,metadata.log_provider,metadata.uid,metadata.event_code,metadata.labels,metadata.log_source,metadata.tenant_uid,metadata.logged_time,metadata.correlation_uid,unmapped
-        1741611600000,3002,Authentication,3,1,Logon,300201,2,Low,2,Failure,,,,jdoe,,,,,,,,,idcs-0123.example.com,,,,,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,,,,,domain,acme,,,
-        1525902954890,3005,User Access Management,3,1,Assign Privileges,300501,1,Informational,1,Success,SSO-1001,You entered an incorrect user name or password.,You entered an incorrect user name or password.,jdoe@example.com,u-17,Jane Doe,admin@example.com,,Al Admin,s-42,203.0.113.7,,,,Mozilla/5.0,"[""Service Administrator""]",,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,SSO,ecaae86c21fc4df69cfaa80448fc9478,sso.authentication.failure,"[""identity"",""vip""]",domain,acme,1525903200000,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
+        time,class_uid,class_name,category_uid,activity_id,activity_name,type_uid,severity_id,severity,status_id,status,status_code,status_detail,message,user.name,user.uid,user.display_name,user.type_id,user.type,actor.user.name,actor.user.uid,actor.user.display_name,actor.user.type_id,actor.user.type,actor.session.uid,api.operation,api.service.name,api.response.code,src_endpoint.ip,src_endpoint.svc_name,dst_endpoint.svc_name,service.name,session.uid,http_request.user_agent,privileges,group.name,entity.name,entity.type_id,entity.type,entity.user.name,entity.user.uid,entity.user.display_name,entity.user.type_id,entity.user.type,resources,metadata.version,metadata.product.name,metadata.product.vendor_name,metadata.log_name,metadata.log_provider,metadata.uid,metadata.event_code,metadata.labels,metadata.log_source,metadata.tenant_uid,metadata.logged_time,metadata.correlation_uid,unmapped
+        1741611600000,3002,Authentication,3,1,Logon,300201,2,Low,2,Failure,,,,jdoe,,,,,,,,,,,,,,,,,idcs-0123.example.com,,,,,,,,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,,,,,domain,acme,,,
+        1525902954890,3005,User Access Management,3,1,Assign Privileges,300501,1,Informational,1,Success,SSO-1001,You entered an incorrect user name or password.,You entered an incorrect user name or password.,jdoe@example.com,u-17,Jane Doe,,,admin@example.com,,Al Admin,,,s-42,,,,203.0.113.7,,,,,Mozilla/5.0,"[""Service Administrator""]",,,,,,,,,,,1.8.0,Oracle Identity Domain,Oracle,audit-events,SSO,ecaae86c21fc4df69cfaa80448fc9478,sso.authentication.failure,"[""identity"",""vip""]",domain,acme,1525903200000,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
         "#);
         insta::assert_snapshot!(rendered(Encoding::Ecs, &events), @r#"
-        @timestamp,ecs.version,event.kind,event.category,event.type,event.outcome,event.action,event.code,event.reason,event.id,event.provider,event.module,event.dataset,event.created,event.ingested,message,user.name,user.id,user.full_name,user.target.name,user.target.id,user.target.full_name,user.changes.roles,group.name,source.address,source.ip,user_agent.original,service.name,service.target.name,observer.vendor,observer.product,cloud.account.id,related.user,related.ip,tags,oracle.connection,oracle.correlation_uid,oracle.session,oracle.target,oracle.attributes
-        2025-03-10T13:00:00.000Z,9.4.0,event,"[""authentication""]","[""start""]",failure,logon,,,,,oracle,oracle.audit_events,,,,jdoe,,,,,,,,,,,idcs-0123.example.com,,Oracle,Oracle Identity Domain,acme,"[""jdoe""]",,,domain,,,,
-        2018-05-09T21:55:54.890Z,9.4.0,event,"[""iam""]","[""user"",""admin"",""change""]",success,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,ecaae86c21fc4df69cfaa80448fc9478,SSO,oracle,oracle.audit_events,2018-05-09T22:00:00.000Z,2018-05-09T22:00:00.000Z,You entered an incorrect user name or password.,admin@example.com,,Al Admin,jdoe@example.com,u-17,Jane Doe,"[""Service Administrator""]",,203.0.113.7,203.0.113.7,Mozilla/5.0,SSO,,Oracle,Oracle Identity Domain,acme,"[""jdoe@example.com"",""admin@example.com""]","[""203.0.113.7""]","[""identity"",""vip""]",domain,,s-42,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}"
+        @timestamp,ecs.version,event.kind,event.category,event.type,event.outcome,event.action,event.code,event.reason,event.id,event.provider,event.module,event.dataset,event.created,event.ingested,message,user.name,user.id,user.full_name,user.target.name,user.target.id,user.target.full_name,user.changes.roles,group.name,source.address,source.ip,user_agent.original,service.name,service.target.name,observer.vendor,observer.product,cloud.account.id,related.user,related.ip,tags,oracle.connection,oracle.correlation_uid,oracle.session,oracle.target,oracle.attributes,audit.connection,audit.correlation_uid,audit.session,audit.target,audit.attributes
+        2025-03-10T13:00:00.000Z,9.4.0,event,"[""authentication""]","[""start""]",failure,logon,,,,,oracle,oracle.audit_events,,,,jdoe,,,,,,,,,,,idcs-0123.example.com,,Oracle,Oracle Identity Domain,acme,"[""jdoe""]",,,domain,,,,,,,,,
+        2018-05-09T21:55:54.890Z,9.4.0,event,"[""iam""]","[""user"",""admin"",""change""]",success,sso.authentication.failure,SSO-1001,You entered an incorrect user name or password.,ecaae86c21fc4df69cfaa80448fc9478,SSO,oracle,oracle.audit_events,2018-05-09T22:00:00.000Z,2018-05-09T22:00:00.000Z,You entered an incorrect user name or password.,admin@example.com,,Al Admin,jdoe@example.com,u-17,Jane Doe,"[""Service Administrator""]",,203.0.113.7,203.0.113.7,Mozilla/5.0,SSO,,Oracle,Oracle Identity Domain,acme,"[""jdoe@example.com"",""admin@example.com""]","[""203.0.113.7""]","[""identity"",""vip""]",domain,,s-42,,"{""ssoRp"":""gate"",""rId"":[""0:1"",""0:2""]}",,,,,
         "#);
     }
 
     #[test]
     fn records_follow_the_header_of_an_older_file_or_none_that_is_foreign() {
         let all = rendered(Encoding::Event, &[]);
-        let old = all.replace(",tenant,collected,correlation_uid", "");
+        let old = all.replace(",tenant,collected,correlation_uid,vendor,product", "");
         let mut csv = Csv::default();
         let follow = |csv: &mut Csv, header: &str| csv.follow(&Encoding::Event.into(), &samples::domain(), header);
         assert_eq!(follow(&mut csv, &all), Some(vec![]));
         assert_eq!(
             follow(&mut csv, &old),
-            Some(vec!["tenant", "collected", "correlation_uid"])
+            Some(vec!["tenant", "collected", "correlation_uid", "vendor", "product"])
         );
         let mut out = old.into_bytes();
         let event = samples::full(Activity::Logon, Outcome::Failure);
@@ -246,7 +246,7 @@ mod tests {
                 .any(|name| name == "user_agent" || name == "correlation_uid")
         );
         assert_eq!(new[0].len(), new[1].len());
-        assert_eq!(new[1][18], "{\"ssoRp\":\"gate\"}");
+        assert_eq!(new[1][20], "{\"ssoRp\":\"gate\"}");
 
         let header = rendered(Encoding::Event, &[]);
         let (mut csv, mut out) = (Csv::default(), header.clone().into_bytes());

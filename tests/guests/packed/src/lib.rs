@@ -120,7 +120,7 @@ impl packed::Guest for Plugin {
             "attribute-without-value" => numbers(&[4, 0, 1, 0]),
             "field-without-string" => head(SUBJECT_ID),
             "actor-without-name" => head(ACTOR_ID),
-            "unknown-activity" => head(21),
+            "unknown-activity" => head(250),
             "unknown-outcome" => head(3 << 8),
             "unknown-bit" => head(1 << 30),
             "invalid-utf8" => Packed {

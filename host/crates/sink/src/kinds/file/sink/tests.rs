@@ -179,7 +179,7 @@ async fn a_csv_file_of_an_older_version_grows_under_its_own_columns_and_a_foreig
     sink.close().await.unwrap();
     let now = fs::read_to_string(&path).unwrap();
     let (header, _) = now.split_once('\n').unwrap();
-    let old = header.replace(",tenant,collected,correlation_uid", "");
+    let old = header.replace(",tenant,collected,correlation_uid,vendor,product", "");
     assert_ne!(old, header);
     fs::write(&path, format!("{old}\n")).unwrap();
     let mut sink = create(&path, growing).unwrap();

@@ -117,7 +117,7 @@ async fn what_is_rejected_in_part_is_asked_for_in_smaller_batches() {
     };
     let (url, _) = collector(StatusCode::OK, answer.encode_to_vec()).await;
     let mut sink = open(settings(&url), &config()).unwrap();
-    let reason = "the collector rejected 1 of 21: too old".to_owned();
+    let reason = "the collector rejected 1 of 26: too old".to_owned();
     assert_eq!(sink.deliver(&events()).await.unwrap(), Verdict::TooLarge { reason });
     let reason = "the collector rejected 1 of 1: too old".to_owned();
     assert_eq!(sink.deliver(&events()[..1]).await.unwrap(), Verdict::Refused { reason });
