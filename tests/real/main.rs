@@ -22,6 +22,7 @@ mod gateway;
 mod nats;
 mod oauth2;
 mod object_store;
+mod oci_signer;
 mod otlp;
 mod outage;
 mod past;
