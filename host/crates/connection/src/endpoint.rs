@@ -14,7 +14,7 @@ use super::secret::SecretSource;
 use super::web_address;
 use base::SetupError;
 use base::duration::{DurationText, in_words};
-use remote::{OciRegion, Parallel, RetryPolicy, Timeouts, oci_service_url};
+use remote::{OciRegion, Parallel, RemoteError, RetryPolicy, Timeouts, oci_service_url};
 
 /// A remote service: a connection, or the endpoint of a sink.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -223,9 +223,10 @@ fn unset() -> Url {
 
 fn region<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OciRegion>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let unknown = |error: remote::RemoteError| match error.hint() {
-        Some(hint) => D::Error::custom(format!("{error}; {hint}")),
-        None => D::Error::custom(error),
+    // No message repeats a value of the file.
+    let unknown = |error: RemoteError| {
+        let hint = error.hint().unwrap_or_default();
+        D::Error::custom(format!("not a region of OCI that this version knows: {hint}"))
     };
     OciRegion::parse(&text).map_err(unknown).map(Some)
 }
@@ -284,7 +285,7 @@ mod tests {
             ),
             (
                 "kind = \"oci\"\nregion = \"mars-north-1\"",
-                "\"mars-north-1\" is no region of OCI that this version knows",
+                "not a region of OCI that this version knows: a region is written as",
             ),
             ("kind = \"oci\"\nurl = \"about:blank\"", "starts with https://"),
             ("kind = \"oci\"\nregion = \"fra\"\nregio = 1", "unknown field `regio`"),

@@ -338,7 +338,9 @@ impl Remote {
             && (matches!(status.as_u16(), 401 | 403) || oci::is_hidden(status, &body))
         {
             let skew = oci::skew_of(response.headers(), self.channel.clock.now());
-            return Err(refused(detail, remedy.hint(status, &request.url, skew)));
+            if let Some(hint) = remedy.hint(status, &request.url, skew) {
+                return Err(refused(detail, hint));
+            }
         }
         Err(match status.as_u16() {
             401 | 403 | 407 => refused(detail, self.authorizer.hint(status)),

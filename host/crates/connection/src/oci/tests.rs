@@ -219,7 +219,7 @@ fn only_services_of_oci_are_signed_for() {
     }
     let malformed = checked(Owner::Connection("a"), "oci", &api_key_auth("acme", FINGERPRINT)).unwrap_err();
     assert!(
-        malformed.message.contains("\"acme\" is no OCID of a tenancy"),
+        malformed.message.contains("the `tenancy` is no OCID of a tenancy"),
         "{malformed}"
     );
 }

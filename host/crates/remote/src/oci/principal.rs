@@ -10,7 +10,6 @@ use url::{Host, Url};
 use super::key::RsaKey;
 use super::region::OciRegion;
 use crate::error::RemoteError;
-use crate::one_line::one_line;
 
 /// Where an instance of OCI learns who it is: the one address of that kind that may be asked.
 const METADATA: &str = "http://169.254.169.254/opc/v2";
@@ -84,7 +83,7 @@ impl OciApiKey {
         match pairs.len() == 16 && pairs.iter().all(is_pair) {
             true => Ok(()),
             false => Err(RemoteError::settings_hint(
-                format!("{:?} is no fingerprint of an API key", one_line(fingerprint, 80)),
+                "the `fingerprint` is none of an API key",
                 "it is 16 pairs of hexadecimal digits with colons, as 20:3b:97:13:55:1c:5b:0d:d3:37:d8:50:4e:c5:3a:34; \
                  OCI's console shows it below API keys",
             )),
@@ -105,7 +104,7 @@ fn check_ocid(kind: &str, text: &str) -> Result<(), RemoteError> {
         return Ok(());
     }
     Err(RemoteError::settings_hint(
-        format!("{:?} is no OCID of a {kind}", one_line(text, 120)),
+        format!("the `{kind}` is no OCID of a {kind}"),
         format!("it is written as ocid1.{kind}.oc1..UNIQUE, and OCI's console shows it on the page of the {kind}"),
     ))
 }
@@ -217,10 +216,10 @@ mod tests {
             ("ocid1.tenancy.oc1..a\"b", USER, FINGERPRINT, "no OCID of a tenancy"),
             ("ocid1.tenancy", USER, FINGERPRINT, "no OCID of a tenancy"),
             (TENANCY, "jdoe", FINGERPRINT, "no OCID of a user"),
-            (TENANCY, USER, "", "no fingerprint"),
-            (TENANCY, USER, "10:80", "no fingerprint"),
-            (TENANCY, USER, &FINGERPRINT.replace("10", "1g"), "no fingerprint"),
-            (TENANCY, USER, &FINGERPRINT.replace(':', ""), "no fingerprint"),
+            (TENANCY, USER, "", "none of an API key"),
+            (TENANCY, USER, "10:80", "none of an API key"),
+            (TENANCY, USER, &FINGERPRINT.replace("10", "1g"), "none of an API key"),
+            (TENANCY, USER, &FINGERPRINT.replace(':', ""), "none of an API key"),
         ] {
             let error = OciApiKey::check(tenancy, user, fingerprint).unwrap_err();
             assert!(error.to_string().contains(said), "{error}");

@@ -14,6 +14,9 @@ const SKEW: i64 = 300;
 /// The code of an answer that tells nobody whether a thing exists which they may not see.
 const HIDDEN: &str = "NotAuthorizedOrNotFound";
 
+/// What stands in the path of a request to an identity domain, where roles decide.
+const DOMAIN: &str = "/admin/v1/";
+
 /// To whom a policy grants something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grantee {
@@ -41,9 +44,13 @@ impl Remedy {
         }
     }
 
-    /// What helps against an answer of that status to a request to that URL. A skew is the one of [`skew_of`].
-    pub(crate) fn hint(&self, status: StatusCode, url: &Url, skew: Option<i64>) -> String {
-        match (status, skew) {
+    /// What helps against an answer of that status to a request to that URL; none where it is not OCI's policies that decide. A skew is
+    /// the one of [`skew_of`].
+    pub(crate) fn hint(&self, status: StatusCode, url: &Url, skew: Option<i64>) -> Option<String> {
+        if status == StatusCode::FORBIDDEN && url.path().contains(DOMAIN) {
+            return None;
+        }
+        Some(match (status, skew) {
             (StatusCode::UNAUTHORIZED, Some(skew)) => skew_hint(skew),
             (StatusCode::UNAUTHORIZED, None) => self.unknown.clone(),
             (StatusCode::NOT_FOUND, _) => format!(
@@ -53,7 +60,7 @@ impl Remedy {
                 url.host_str().unwrap_or_default()
             ),
             _ => format!("no policy allows it: write {}", self.policy(url)),
-        }
+        })
     }
 
     /// The statements of a policy that allow a request to that URL.
@@ -144,13 +151,22 @@ mod tests {
         ] {
             let remedy = Remedy::new(grantee, "check the key");
             for status in [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND] {
-                let hint = remedy.hint(status, url, None);
+                let hint = remedy.hint(status, url, None).unwrap();
                 assert!(hint.contains(policy), "{hint}");
             }
-            let hint = remedy.hint(StatusCode::NOT_FOUND, url, None);
+            let hint = remedy.hint(StatusCode::NOT_FOUND, url, None).unwrap();
             assert!(hint.contains("OCID") && hint.contains("region"), "{hint}");
-            assert_eq!(remedy.hint(StatusCode::UNAUTHORIZED, url, None), "check the key");
+            let unknown = remedy.hint(StatusCode::UNAUTHORIZED, url, None);
+            assert_eq!(unknown.as_deref(), Some("check the key"));
         }
+    }
+
+    #[test]
+    fn in_an_identity_domain_it_is_roles_that_decide() {
+        let remedy = Remedy::new(Grantee::Group, "check the key");
+        let domain = url("https://idcs-1.identity.oraclecloud.com/admin/v1/AuditEvents?count=1");
+        assert_eq!(remedy.hint(StatusCode::FORBIDDEN, &domain, None), None);
+        assert!(remedy.hint(StatusCode::UNAUTHORIZED, &domain, Some(900)).is_some());
     }
 
     #[test]
