@@ -10,8 +10,8 @@ use base::ErrorKind;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use remote::{
-    Auth, MetadataAddress, OciAuth, OciPrincipal, OciResource, OciSecret, OciSession, OciWorkload, Remote, RemoteError,
-    Request, RsaKey, Settings,
+    Auth, Exchange, MetadataAddress, OciAuth, OciPrincipal, OciResource, OciSecret, OciSession, OciWorkload, Remote,
+    RemoteError, Request, RsaKey, Settings,
 };
 use serde_json::{Value, json};
 use servers::*;
@@ -151,6 +151,33 @@ async fn an_instance_gets_a_token_for_a_new_key_and_signs_with_that() {
         let signature = verified(&seen, &session);
         assert!(signature.key_id.starts_with("ST$ey"), "{}", signature.key_id);
         assert_eq!(signature.headers, "date (request-target) host");
+    }
+}
+
+#[tokio::test]
+async fn a_recording_holds_nothing_of_how_a_session_came_about() {
+    let issue = issue(3600);
+    let server = cloud(&format!("opc-tenant:{TENANCY}"), move |seen| match seen.path.as_str() {
+        "/v1/x509" => Some(json(200, json!({ "token": issue() }).to_string())),
+        "/api" => Some(json(200, json!({ "echo": seen.header("authorization") }).to_string())),
+        _ => None,
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording");
+    let mut settings = of_instance(&server, true);
+    settings.exchange = Exchange::Record {
+        folder: path.clone(),
+        notes: Default::default(),
+    };
+    api(&Remote::new(settings).unwrap()).await.unwrap();
+    let mut whole = String::new();
+    for entry in std::fs::read_dir(&path).unwrap() {
+        whole += &String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    assert!(whole.contains("/api"), "{whole}");
+    for secret in [CANARY, "x509", "cert.pem", "PRIVATE KEY"] {
+        assert!(!whole.contains(secret), "{secret} is in {whole}");
     }
 }
 
