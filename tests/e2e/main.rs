@@ -28,6 +28,7 @@ mod receivers;
 mod rejected;
 mod reports;
 mod secrets;
+mod signing;
 mod sink_plugins;
 mod sink_settings;
 mod sinks;

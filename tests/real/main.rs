@@ -23,6 +23,7 @@ mod nats;
 mod oauth2;
 mod object_store;
 mod oci;
+mod oci_signer;
 mod otlp;
 mod outage;
 mod past;

@@ -184,6 +184,7 @@ impl RemoteArgs {
             url: self.url.as_deref(),
             auth: self.auth.as_deref(),
             allow_private_addresses: self.allow_private_addresses,
+            service: None,
         }
     }
 }

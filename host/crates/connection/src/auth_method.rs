@@ -1,5 +1,7 @@
 //! The key `auth` of a connection or an endpoint.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -109,6 +111,50 @@ pub enum AuthMethod {
         /// What the token may do, verbatim.
         scope: Option<String>,
     },
+    /// Requests signed for OCI with an API key of a user; for connections of kind `oci` and `identity-domain`, as all kinds of
+    /// `oci-` are.
+    #[serde(rename_all = "kebab-case")]
+    OciApiKey {
+        /// The OCID of the tenancy.
+        tenancy: String,
+        /// The OCID of the user.
+        user: String,
+        /// The key's fingerprint, as OCI's console shows it below API keys.
+        fingerprint: String,
+        /// The key, RSA of 2048 to 4096 bits, PEM, not encrypted.
+        private_key: SecretSource,
+    },
+    /// The same, with what a profile of the configuration file of OCI's SDKs says: an API key, or the session of a user who signed
+    /// in with `oci session authenticate`.
+    OciConfig {
+        /// The file.
+        #[schemars(extend("x-default" = "`$OCI_CONFIG_FILE`, else `~/.oci/config`"))]
+        file: Option<PathBuf>,
+        /// The profile.
+        #[schemars(extend("default" = DEFAULT_PROFILE))]
+        profile: Option<String>,
+    },
+    /// The same, for the compute instance of OCI that `host` runs on.
+    OciInstancePrincipal {},
+    /// The same, for what `host` runs in: a function or another resource that OCI gives a token in `$OCI_RESOURCE_PRINCIPAL_RPST`, or a
+    /// pod of OCI Kubernetes Engine.
+    OciResourcePrincipal {},
+}
+
+/// The profile that is taken where none is named.
+pub(crate) const DEFAULT_PROFILE: &str = "DEFAULT";
+
+impl AuthMethod {
+    /// The word for a kind that signs requests for OCI; none for all others.
+    pub(crate) fn signs_for_oci(&self) -> Option<&'static str> {
+        match self {
+            AuthMethod::OciApiKey { .. } => Some("oci-api-key"),
+            AuthMethod::OciConfig { .. } => Some("oci-config"),
+            AuthMethod::OciInstancePrincipal {} => Some("oci-instance-principal"),
+            AuthMethod::OciResourcePrincipal {} => Some("oci-resource-principal"),
+            _ => None,
+        }
+    }
 }
 
 /// How a client secret is sent: RFC 6749 section 2.3.1.

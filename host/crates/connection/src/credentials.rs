@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use super::auth_method::{AuthMethod, ClientAuthentication};
 use super::config_source::ConfigSource;
 use super::endpoint::{Connection, ConnectionKind};
+use super::oci;
 use super::owner::Owner;
 use super::secret::SecretSource;
 use super::state_folder::token_file;
@@ -43,6 +44,13 @@ pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, file: &ConfigSo
                 prefix: prefix.clone(),
                 value: secrets.get(value, "secret")?,
             });
+        }
+        AuthMethod::OciApiKey { .. }
+        | AuthMethod::OciConfig { .. }
+        | AuthMethod::OciInstancePrincipal {}
+        | AuthMethod::OciResourcePrincipal {} => {
+            let signing = oci::signing(owner, connection, file, &oci::environment)?;
+            return Ok(signing.map_or(Auth::None, |signing| Auth::Oci(Box::new(signing))));
         }
         AuthMethod::ClientCredentials {
             client_id,

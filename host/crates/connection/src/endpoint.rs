@@ -4,27 +4,35 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::auth_method::AuthMethod;
 use super::max_rejected::MaxRejected;
 use super::secret::SecretSource;
 use super::web_address;
+use base::SetupError;
 use base::duration::{DurationText, in_words};
-use remote::{Parallel, RetryPolicy, Timeouts};
+use remote::{OciRegion, Parallel, RemoteError, RetryPolicy, Timeouts, oci_service_url};
 
 /// A remote service: a connection, or the endpoint of a sink.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Connection")]
 pub struct Connection {
     /// What it is; an endpoint has no kind.
     #[schemars(extend("x-default" = "needed; an endpoint has none"))]
     pub kind: Option<ConnectionKind>,
+    // With a region it is the address of OCI Audit there, until `for_service` says of which service it is.
     /// Its base URL, `https`; may carry a path prefix, as behind a gateway.
-    #[serde(deserialize_with = "web_address::deserialize")]
-    #[schemars(with = "String")]
+    #[serde(default = "unset", deserialize_with = "web_address::deserialize")]
+    #[schemars(with = "Option<String>", extend("x-default" = "needed, unless there is a `region`"))]
     pub url: Url,
+    /// The region of OCI, in place of a `url`, for connections of kind `oci`: the address of each service there is known.
+    #[serde(default, deserialize_with = "region")]
+    #[schemars(with = "Option<String>", extend("x-range" = "a name or a key, as `eu-frankfurt-1` or `fra`"))]
+    pub region: Option<OciRegion>,
     /// Whose service it is: a text such as a customer's name or the tenancy's OCID, which stands in every event of the
     /// connection. An endpoint has no tenant.
     #[schemars(extend("x-range" = "1 to 255 bytes"))]
@@ -33,9 +41,12 @@ pub struct Connection {
     #[serde(default)]
     #[schemars(extend("default" = serde_json::json!({ "kind": "none" })))]
     pub auth: AuthMethod,
-    /// Where OAuth 2 tokens are issued.
+    /// Where tokens are issued: those of OAuth 2, and those of sessions with OCI.
     #[serde(default, deserialize_with = "web_address::optional")]
-    #[schemars(with = "Option<String>", extend("x-default" = "`/oauth2/v1/token` on the connection's origin"))]
+    #[schemars(
+        with = "Option<String>",
+        extend("x-default" = "`/oauth2/v1/token` on the connection's origin; for sessions with OCI the endpoint of the region or the cluster")
+    )]
     pub token_url: Option<Url>,
     /// Where a device login starts.
     #[serde(default, deserialize_with = "web_address::optional")]
@@ -82,12 +93,52 @@ pub struct Connection {
     pub max_rejected: Option<MaxRejected>,
 }
 
+/// The service whose address stands in for that of a region.
+const FIRST_SERVICE: &str = "audit";
+
+/// No server has this address, and none can be configured.
+const UNSET: &str = "about:blank";
+
 impl Connection {
+    /// The connection for a report of that service of OCI: where it has a region, that decides on its address.
+    ///
+    /// # Errors
+    ///
+    /// Where the address of such a service is not known.
+    pub fn for_service(&self, service: &str) -> Result<Connection, SetupError> {
+        let mut connection = self.clone();
+        if let Some(region) = self.region {
+            connection.url = oci_service_url(service, region)?;
+        }
+        Ok(connection)
+    }
+
+    /// Decides between URL and region.
+    fn addressed(mut self) -> Result<Connection, String> {
+        let given = self.url.as_str() != UNSET;
+        let Some(region) = self.region else {
+            return if given {
+                Ok(self)
+            } else {
+                Err("missing field `url`".into())
+            };
+        };
+        if self.kind != Some(ConnectionKind::Oci) {
+            return Err("`region` is for connections of kind oci; give the `url` instead".into());
+        }
+        if given {
+            return Err("`url` and `region` both say where the service is: leave out one of them".into());
+        }
+        self.url = oci_service_url(FIRST_SERVICE, region).map_err(|error| error.to_string())?;
+        Ok(self)
+    }
+
     /// A server at that URL, with the defaults for everything else.
     pub fn new(url: Url) -> Connection {
         Connection {
             kind: None,
             url,
+            region: None,
             tenant: None,
             auth: AuthMethod::None,
             token_url: None,
@@ -106,6 +157,13 @@ impl Connection {
             retention: None,
             max_rejected: None,
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Connection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Connection, D::Error> {
+        let connection = Connection::deserialize(deserializer)?;
+        connection.addressed().map_err(D::Error::custom)
     }
 }
 
@@ -159,8 +217,81 @@ impl std::fmt::Display for ConnectionKind {
     }
 }
 
-fn parallel<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Parallel>, D::Error> {
+fn unset() -> Url {
+    Url::parse(UNSET).unwrap_or_else(|error| unreachable!("{UNSET} is a URL: {error}"))
+}
+
+fn region<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OciRegion>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // No message repeats a value of the file.
+    let unknown = |error: RemoteError| {
+        let hint = error.hint().unwrap_or_default();
+        D::Error::custom(format!("not a region of OCI that this version knows: {hint}"))
+    };
+    OciRegion::parse(&text).map_err(unknown).map(Some)
+}
+
+fn parallel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Parallel>, D::Error> {
     let requests = u8::deserialize(deserializer)?;
-    let refused = || serde::de::Error::custom(format!("{requests} is not between 1 and {}", Parallel::MOST));
+    let refused = || D::Error::custom(format!("{requests} is not between 1 and {}", Parallel::MOST));
     Parallel::new(requests).ok_or_else(refused).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Connection, String> {
+        toml::from_str(text).map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+
+    #[test]
+    fn a_region_stands_for_the_address_of_each_service() {
+        let connection = read("kind = \"oci\"\nregion = \"fra\"").unwrap();
+        assert_eq!(connection.url.as_str(), "https://audit.eu-frankfurt-1.oraclecloud.com/");
+        let logging = connection.for_service("logging").unwrap();
+        assert_eq!(
+            logging.url.as_str(),
+            "https://logging.eu-frankfurt-1.oci.oraclecloud.com/"
+        );
+        assert!(connection.for_service("unheard-of").is_err());
+        let addressed = read("kind = \"oci\"\nurl = \"https://gateway.example/audit\"").unwrap();
+        assert_eq!(addressed.for_service("logging").unwrap().url, addressed.url);
+    }
+
+    #[test]
+    fn the_schema_asks_for_no_address_and_shows_none_of_ours() {
+        let schema = schemars::schema_for!(Connection);
+        let schema = schema.as_value();
+        assert_eq!(schema["title"], "Connection");
+        assert!(schema.get("required").is_none(), "{schema}");
+        assert!(schema["properties"]["url"].get("default").is_none(), "{schema}");
+    }
+
+    #[test]
+    fn a_connection_has_an_address_and_only_one() {
+        for (text, said) in [
+            ("kind = \"epm\"", "missing field `url`"),
+            ("kind = \"oci\"", "missing field `url`"),
+            ("timeout = \"1s\"", "missing field `url`"),
+            (
+                "kind = \"epm\"\nregion = \"fra\"",
+                "`region` is for connections of kind oci",
+            ),
+            ("region = \"fra\"", "`region` is for connections of kind oci"),
+            (
+                "kind = \"oci\"\nregion = \"fra\"\nurl = \"https://a.example\"",
+                "leave out one of them",
+            ),
+            (
+                "kind = \"oci\"\nregion = \"mars-north-1\"",
+                "not a region of OCI that this version knows: a region is written as",
+            ),
+            ("kind = \"oci\"\nurl = \"about:blank\"", "starts with https://"),
+            ("kind = \"oci\"\nregion = \"fra\"\nregio = 1", "unknown field `regio`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
 }

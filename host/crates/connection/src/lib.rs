@@ -21,6 +21,7 @@ mod config_source;
 mod credentials;
 mod endpoint;
 mod max_rejected;
+mod oci;
 mod owner;
 mod secret;
 mod server;

@@ -3,6 +3,7 @@
 use super::config_source::ConfigSource;
 use super::credentials;
 use super::endpoint::{Connection, ProxyServer};
+use super::oci;
 use super::owner::Owner;
 use super::tls_files::TlsFiles;
 use base::SetupError;
@@ -26,6 +27,8 @@ impl ConfiguredServer<'_> {
     ///
     /// Where the server would never be asked.
     pub fn check(&self) -> Result<(), SetupError> {
+        oci::check(self.owner, self.connection, self.file)
+            .map_err(|failure| failure.read_from(self.file.path.as_deref()))?;
         let settings = self
             .without_secrets()
             .map_err(|failure| failure.read_from(self.file.path.as_deref()))?;

@@ -1,5 +1,7 @@
 //! The rules that a base URL must pass before anything is sent.
 
+use url::Url;
+
 use super::address::refused;
 use super::error::RemoteError;
 use super::origin::{BaseUrl, Origin};
@@ -18,8 +20,27 @@ pub(super) fn admit(settings: &Settings, base: &BaseUrl) -> Result<(), RemoteErr
     admit_origin(settings, origin)
 }
 
+/// Refuses a URL that may not be asked for tokens: it must be `https` or this machine, without user information, and at no address
+/// that the settings keep from it. Gives it back without its query.
+pub(super) fn admit_issuer(settings: &Settings, url: &Url) -> Result<BaseUrl, RemoteError> {
+    let mut bare = url.clone();
+    bare.set_query(None);
+    let place = BaseUrl::new(bare)?;
+    if place.url().scheme() == "http" && !place.origin().is_loopback() {
+        return Err(RemoteError::settings_hint(
+            format!(
+                "the token URL on {} uses http: credentials would be sent unencrypted",
+                place.origin()
+            ),
+            "use https; http is allowed for this machine only",
+        ));
+    }
+    admit_origin(settings, place.origin())?;
+    Ok(place)
+}
+
 /// Refuses an origin whose address, where it is written in the URL, may not be reached.
-pub(super) fn admit_origin(settings: &Settings, origin: &Origin) -> Result<(), RemoteError> {
+fn admit_origin(settings: &Settings, origin: &Origin) -> Result<(), RemoteError> {
     if settings.allow_private_addresses {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::oauth::OAuth2;
+use super::oci::{OciAuth, OciPrincipal};
 
 /// How to say who we are.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub enum Auth {
     },
     /// RFC 6749: a token that the host obtains.
     OAuth2(Box<OAuth2>),
+    /// Version 1 of OCI's request signatures.
+    Oci(Box<OciAuth>),
 }
 
 impl Auth {
@@ -45,6 +48,11 @@ impl Auth {
     pub(super) fn has_secure_endpoint(&self) -> bool {
         match self {
             Auth::OAuth2(oauth) => oauth.token_url.as_ref().is_some_and(|url| url.scheme() == "https"),
+            Auth::Oci(oci) => match (&oci.principal, &oci.token_url) {
+                (_, Some(url)) => url.scheme() == "https",
+                // A cluster's issuer has a channel of its own.
+                (principal, None) => matches!(principal, OciPrincipal::Session(_) | OciPrincipal::Instance(_)),
+            },
             _ => false,
         }
     }

@@ -9,9 +9,10 @@ use secrecy::ExposeSecret;
 
 use super::auth::Auth;
 use super::channel::Channel;
-use super::credential::{Credential, QueryField, sensitive};
+use super::credential::{Credential, Proof, QueryField, sensitive};
 use super::error::RemoteError;
 use super::oauth::TokenSource;
+use super::oci::{PrincipalSource, Remedy};
 use super::origin::BaseUrl;
 use super::redact::Redactor;
 use super::settings::Settings;
@@ -22,6 +23,7 @@ pub(super) enum Authorizer {
     Fixed(Credential),
     Query(Arc<QueryField>),
     Token(Box<TokenSource>),
+    Signed(Box<PrincipalSource>),
 }
 
 impl Authorizer {
@@ -34,11 +36,15 @@ impl Authorizer {
                 base,
                 channel.clone(),
             )?))),
+            Auth::Oci(oci) => {
+                let source = PrincipalSource::new(oci, settings, channel)?;
+                Ok(Authorizer::Signed(Box::new(source)))
+            }
             fixed => Authorizer::fixed(fixed, &channel.redactor),
         }
     }
 
-    /// The credential of an [`Auth`] that needs nobody to be asked; OAuth 2 does.
+    /// The credential of an [`Auth`] that is the same for every request; those of OAuth 2 and OCI are not.
     pub(super) fn fixed(auth: &Auth, redactor: &Redactor) -> Result<Authorizer, RemoteError> {
         let (name, value) = match auth {
             Auth::Query { name, value } => {
@@ -46,7 +52,7 @@ impl Authorizer {
                 return Ok(Authorizer::Query(Arc::new(QueryField::new(name, value)?)));
             }
             // A secret path is part of the base URL.
-            Auth::None | Auth::Path(_) | Auth::OAuth2(_) => return Ok(Authorizer::Anonymous),
+            Auth::None | Auth::Path(_) | Auth::OAuth2(_) | Auth::Oci(_) => return Ok(Authorizer::Anonymous),
             Auth::Basic { username, password } => {
                 if username.contains(':') {
                     return Err(RemoteError::settings(
@@ -89,28 +95,39 @@ impl Authorizer {
         }
     }
 
-    /// The header for the next request.
-    pub(super) async fn header(&self) -> Result<Option<Credential>, RemoteError> {
-        match self {
-            Authorizer::Anonymous | Authorizer::Query(_) => Ok(None),
-            Authorizer::Fixed(credential) => Ok(Some(credential.clone())),
-            Authorizer::Token(source) => match source.credential().await {
-                Ok(credential) => Ok(Some(credential)),
-                // These say what happened well enough.
-                Err(
-                    error @ (RemoteError::Settings { .. }
-                    | RemoteError::Local { .. }
-                    | RemoteError::TokenRefused { .. }),
-                ) => Err(error),
-                Err(error) => Err(RemoteError::NoToken { cause: Box::new(error) }),
-            },
-        }
+    /// What goes with the next request.
+    pub(super) async fn proof(&self) -> Result<Option<Proof>, RemoteError> {
+        let proof = match self {
+            Authorizer::Anonymous | Authorizer::Query(_) => return Ok(None),
+            Authorizer::Fixed(credential) => return Ok(Some(Proof::Header(credential.clone()))),
+            Authorizer::Token(source) => source.credential().await.map(Proof::Header),
+            Authorizer::Signed(source) => source.signer().await.map(Proof::Signature),
+        };
+        proof.map(Some).map_err(|error| match error {
+            // These say what happened well enough.
+            RemoteError::Settings { .. } | RemoteError::Local { .. } | RemoteError::TokenRefused { .. } => error,
+            error => RemoteError::NoToken { cause: Box::new(error) },
+        })
     }
 
     /// Forgets a credential that the server no longer takes.
-    pub(super) async fn renew(&self, credential: &Credential) {
-        if let (Authorizer::Token(source), Some(generation)) = (self, credential.generation) {
-            source.forget(generation).await;
+    pub(super) async fn renew(&self, proof: &Proof) {
+        match (self, proof) {
+            (Authorizer::Token(source), Proof::Header(credential)) => {
+                if let Some(generation) = credential.generation {
+                    source.forget(generation).await;
+                }
+            }
+            (Authorizer::Signed(source), Proof::Signature(signer)) => source.forget(signer).await,
+            _ => {}
+        }
+    }
+
+    /// What helps against a refusal where requests are signed for OCI.
+    pub(super) fn remedy(&self) -> Option<&Remedy> {
+        match self {
+            Authorizer::Signed(source) => Some(source.remedy()),
+            _ => None,
         }
     }
 
@@ -143,7 +160,9 @@ mod tests {
 
     async fn header(auth: Auth) -> (String, String, bool) {
         let authorizer = Authorizer::fixed(&auth, &Redactor::default()).unwrap();
-        let credential = authorizer.header().await.unwrap().unwrap();
+        let Some(Proof::Header(credential)) = authorizer.proof().await.unwrap() else {
+            panic!("no header")
+        };
         let value = String::from_utf8(credential.value.as_bytes().to_vec()).unwrap();
         (credential.name.to_string(), value, credential.value.is_sensitive())
     }

@@ -109,6 +109,20 @@ impl Channel {
             redemption.begin()?;
         }
         let (began, sent) = (Instant::now(), self.clock.now());
+        // Whatever it waited for, the date is that of this moment.
+        let signature = match outgoing.signer.take() {
+            Some(signer) => {
+                let Outgoing {
+                    method,
+                    url,
+                    headers,
+                    body,
+                    ..
+                } = &mut outgoing;
+                Some(signer.sign(method, url, headers, body, sent)?)
+            }
+            None => None,
+        };
         self.tally.sent();
         let answered = tokio::time::timeout(self.timeouts.head, self.transport.execute(outgoing)).await;
         let incoming = match answered {
@@ -133,6 +147,10 @@ impl Channel {
             elapsed_ms = began.elapsed().as_millis(),
             "answered"
         );
+        if let Some(signature) = signature.filter(|_| !incoming.status.is_success()) {
+            // Whoever refuses a request may repeat it.
+            self.redactor.add(&signature);
+        }
         if let Some(turn) = turn {
             self.heed(turn, incoming.status, &incoming.headers);
         }

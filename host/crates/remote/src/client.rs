@@ -17,8 +17,10 @@ use super::auth::Auth;
 use super::authorizer::Authorizer;
 use super::channel::{Channel, Retry};
 use super::counters::Counters;
+use super::credential::Proof;
 use super::error::RemoteError;
 use super::network::Network;
+use super::oci;
 use super::origin::BaseUrl;
 use super::recording::{self, Recorder, Replay};
 use super::redact::Redactor;
@@ -194,9 +196,9 @@ impl Remote {
         self.channel.redactor.clean_bytes(bytes)
     }
 
-    /// Gets a credential, as far as that takes asking anybody: for OAuth 2 a token.
+    /// Gets a credential, as far as that takes asking anybody: for OAuth 2, and for sessions with OCI, a token.
     pub async fn authenticate(&self) -> Result<(), RemoteError> {
-        self.authorizer.header().await.map(|_| ())
+        self.authorizer.proof().await.map(|_| ())
     }
 
     /// Sends a request and returns once the head of the answer is here. What fails up to then is repeated under the
@@ -259,6 +261,11 @@ impl Remote {
             if let Some(page) = self.base.sign_in_place(response.url(), location) {
                 return Err(redirected(self.sign_in(page)));
             }
+            if self.authorizer.remedy().is_some() {
+                return Err(RemoteError::Redirect {
+                    reason: format!("status {status} to a signed request, which is for one address"),
+                });
+            }
             let target = self.base.resolve_from(response.url(), location)?;
             let path = self.channel.redactor.clean(target.path());
             debug!(connection = %self.name(), path, %status, "redirected");
@@ -269,15 +276,20 @@ impl Remote {
         })
     }
 
-    /// One request with the credential. A token that the server no longer takes is replaced, once: a request answered
-    /// with 401 has had no effect.
+    /// One request with the credential. A token that the server no longer takes is replaced, and a signature made anew, once: a
+    /// request answered with 401 has had no effect.
     async fn authorized(&self, request: &Request, deadline: Instant) -> Result<Response, RemoteError> {
         let mut renewed = false;
         loop {
             let mut headers = request.headers.clone();
-            let credential = self.authorizer.header().await?;
-            if let Some(credential) = &credential {
-                headers.insert(credential.name.clone(), credential.value.clone());
+            let proof = self.authorizer.proof().await?;
+            let mut signer = None;
+            match &proof {
+                Some(Proof::Header(credential)) => {
+                    headers.insert(credential.name.clone(), credential.value.clone());
+                }
+                Some(Proof::Signature(by)) => signer = Some(Arc::clone(by)),
+                None => {}
             }
             let outgoing = Outgoing {
                 method: request.method.clone(),
@@ -289,15 +301,14 @@ impl Remote {
                 fresh: request.is_proven(),
                 redemption: None,
                 query: self.authorizer.query(),
+                signer,
             };
             let response = self.channel.once(outgoing, request.limit, deadline).await?;
-            match credential {
-                Some(credential)
-                    if response.status() == StatusCode::UNAUTHORIZED && !renewed && credential.is_renewable() =>
-                {
+            match proof {
+                Some(proof) if response.status() == StatusCode::UNAUTHORIZED && !renewed && proof.is_renewable() => {
                     // The new token is asked for over the same channel.
                     drop(response);
-                    self.authorizer.renew(&credential).await;
+                    self.authorizer.renew(&proof).await;
                     renewed = true;
                 }
                 _ => return Ok(response),
@@ -312,17 +323,27 @@ impl Remote {
             return Ok(response);
         }
         let retry_after = asked_to_wait(response.headers(), SystemTime::now());
-        let detail = self.channel.redactor.detail(&response.beginning(ERROR_BODY).await);
+        let body = response.beginning(ERROR_BODY).await;
+        let detail = self.channel.redactor.detail(&body);
         // Many a gateway repeats the status as its only words.
         let repeats = |said: &String| *said == status.to_string() || Some(said.as_str()) == status.canonical_reason();
         let detail = detail.filter(|said| !repeats(said));
+        let refused = |detail: Option<String>, hint: String| RemoteError::Refused {
+            connection: self.name().to_owned(),
+            status,
+            detail,
+            hint,
+        };
+        if let Some(remedy) = self.authorizer.remedy()
+            && (matches!(status.as_u16(), 401 | 403) || oci::is_hidden(status, &body))
+        {
+            let skew = oci::skew_of(response.headers(), self.channel.clock.now());
+            if let Some(hint) = remedy.hint(status, &request.url, skew) {
+                return Err(refused(detail, hint));
+            }
+        }
         Err(match status.as_u16() {
-            401 | 403 | 407 => RemoteError::Refused {
-                connection: self.name().to_owned(),
-                status,
-                detail,
-                hint: self.authorizer.hint(status),
-            },
+            401 | 403 | 407 => refused(detail, self.authorizer.hint(status)),
             408 | 425 | 429 | 500..=599 => RemoteError::Busy {
                 status,
                 detail,

@@ -1,10 +1,13 @@
 //! The credential that goes with a request: a header, or a field of the query.
 
+use std::sync::Arc;
+
 use http::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
 use super::error::RemoteError;
+use super::oci::RequestSigner;
 
 /// A header that says who we are.
 #[derive(Debug, Clone)]
@@ -15,9 +18,20 @@ pub(super) struct Credential {
     pub(super) generation: Option<u64>,
 }
 
-impl Credential {
+/// What goes with a request to say who we are, beside a field of the query.
+#[derive(Debug, Clone)]
+pub(super) enum Proof {
+    Header(Credential),
+    Signature(Arc<RequestSigner>),
+}
+
+impl Proof {
+    /// True if another attempt may fare better where the server refused this one: with another token, or signed anew.
     pub(super) fn is_renewable(&self) -> bool {
-        self.generation.is_some()
+        match self {
+            Proof::Header(credential) => credential.generation.is_some(),
+            Proof::Signature(_) => true,
+        }
     }
 }
 

@@ -49,6 +49,7 @@ impl RawConnection {
             (settings.proxy.is_some(), "a proxy"),
             (settings.rate_limit.is_some(), "a rate limit"),
             (matches!(settings.auth, Auth::OAuth2(_)), "OAuth 2"),
+            (matches!(settings.auth, Auth::Oci(_)), "signing for OCI"),
             (matches!(settings.auth, Auth::Path(_)), "a secret path"),
             (matches!(settings.auth, Auth::Query { .. }), "a secret in the query"),
         ];
@@ -61,7 +62,7 @@ impl RawConnection {
         let redactor = Redactor::default();
         let credential = match Authorizer::fixed(&settings.auth, &redactor)? {
             Authorizer::Fixed(credential) => Some(credential),
-            Authorizer::Anonymous | Authorizer::Query(_) | Authorizer::Token(_) => None,
+            Authorizer::Anonymous | Authorizer::Query(_) | Authorizer::Token(_) | Authorizer::Signed(_) => None,
         };
         let tls = match base.url().scheme() {
             "https" => {

@@ -61,7 +61,7 @@ pub enum RemoteError {
         /// Why not.
         reason: String,
     },
-    /// 401, 403 or 407.
+    /// 401, 403 or 407; 404 where OCI does not say whether something is missing or hidden.
     #[error("{connection} refused access ({status}){}", detail_text(detail))]
     Refused {
         /// The connection's name.
@@ -174,6 +174,13 @@ pub enum RemoteError {
         #[source]
         cause: Box<RemoteError>,
     },
+    /// The metadata service that an instance of OCI has told nothing: this is no instance, as a rule.
+    #[error("the instance metadata service of OCI: {cause}")]
+    NoMetadata {
+        /// What happened to the request.
+        #[source]
+        cause: Box<RemoteError>,
+    },
     /// The last of several attempts failed.
     #[error("{last} (after {attempts} attempts)")]
     GaveUp {
@@ -252,7 +259,9 @@ impl RemoteError {
             | RemoteError::Status { .. }
             | RemoteError::TooLarge { .. }
             | RemoteError::Malformed { .. } => ErrorKind::Failed,
-            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.kind(),
+            RemoteError::NoToken { cause } | RemoteError::NoMetadata { cause } | RemoteError::Redirected { cause } => {
+                cause.kind()
+            }
             RemoteError::GaveUp { last, .. } => last.kind(),
         }
     }
@@ -277,7 +286,9 @@ impl RemoteError {
             RemoteError::Interrupted { .. } => "connection-broken",
             RemoteError::TooLarge { .. } => "response-limit",
             RemoteError::Malformed { .. } => "malformed-response",
-            RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => cause.code(),
+            RemoteError::NoToken { cause } | RemoteError::NoMetadata { cause } | RemoteError::Redirected { cause } => {
+                cause.code()
+            }
             RemoteError::GaveUp { last, .. } => last.code(),
         }
     }
@@ -292,6 +303,9 @@ impl RemoteError {
             RemoteError::Status { hint, .. } => return hint.clone(),
             RemoteError::NoToken { cause } | RemoteError::Redirected { cause } => return cause.hint(),
             RemoteError::GaveUp { last, .. } => return last.hint(),
+            RemoteError::NoMetadata { .. } => {
+                "`oci-instance-principal` is for compute instances of OCI; elsewhere use `oci-api-key` or `oci-config`"
+            }
             RemoteError::AddressRefused { .. } => {
                 "if that is meant, set `allow-private-addresses = true` on the connection, \
                  or give --allow-private-addresses with --url"
@@ -339,6 +353,7 @@ impl RemoteError {
             | RemoteError::Refused { .. }
             | RemoteError::TokenRefused { .. }
             | RemoteError::SignIn { .. }
+            | RemoteError::NoMetadata { .. }
             | RemoteError::NoToken { .. } => true,
             RemoteError::Tls { connecting, .. } => *connecting,
             RemoteError::GaveUp { last, .. } => last.nothing_done(),

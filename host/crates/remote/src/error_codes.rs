@@ -56,8 +56,8 @@ pub const ERROR_CODES: &[ErrorCode] = &[
     ErrorCode {
         word: "access-refused",
         kind: ErrorKind::Refused,
-        meaning: "The server answered 401, 403 or 407.",
-        advice: "Check the credential and the roles of its user; `host check` names the roles.",
+        meaning: "The server answered 401, 403 or 407, or OCI 404 with `NotAuthorizedOrNotFound`.",
+        advice: "Check the credential and the roles of its user; `host check` names the roles, and the hint the policy that OCI needs.",
     },
     ErrorCode {
         word: "token-refused",

@@ -44,6 +44,7 @@ mod network;
 mod oauth;
 #[cfg(feature = "object-store")]
 mod object_store;
+mod oci;
 mod one_line;
 mod origin;
 mod pace;
@@ -70,6 +71,10 @@ pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use oauth::{ClientAuth, DeviceLogin, GrantType, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 #[cfg(feature = "object-store")]
 pub use object_store::{StoreConnector, StoreRefusal};
+pub use oci::{
+    MetadataAddress, OciApiKey, OciAuth, OciPrincipal, OciRegion, OciResource, OciSecret, OciSession, OciWorkload,
+    RsaKey, oci_service_url,
+};
 pub use origin::LINK_BYTES;
 pub use origin::{BaseUrl, Origin};
 pub use recording::Recording;

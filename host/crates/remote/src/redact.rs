@@ -133,10 +133,9 @@ impl Redactor {
         .flatten()
         .find_map(|value| value.as_str().filter(|text| !text.trim().is_empty() && *text != "null"))?;
         let mut line = self.line(text, 200);
-        if let Some(code) = error
-            .and_then(|error| error.get("errorcode"))
-            .and_then(|code| code.as_str())
-        {
+        // EPM Cloud's `EPMCSS-21192`, and OCI's `NotAuthenticated`.
+        let code = error.and_then(|error| error.get("errorcode")).or(value.get("code"));
+        if let Some(code) = code.and_then(|code| code.as_str()) {
             line = one_line(&format!("{}: {line}", self.line(code, 200)), 200);
         }
         Some(line)
@@ -183,6 +182,11 @@ mod tests {
                 Some("no such client"),
             ),
             (r#"{"error":"invalid_client"}"#, Some("invalid_client")),
+            (
+                r#"{"code":"NotAuthenticated","message":"not provided"}"#,
+                Some("NotAuthenticated: not provided"),
+            ),
+            (r#"{"code":7,"message":"busy"}"#, Some("busy")),
             (r#"{"details":"null"}"#, None),
             (r#"{"details":{"x":1}}"#, None),
             ("<html>", None),

@@ -11,6 +11,7 @@ use url::Url;
 use super::credential::QueryField;
 use super::error::RemoteError;
 use super::oauth::Redemption;
+use super::oci::RequestSigner;
 
 /// The bytes of a body, as they come.
 pub(super) type BodyStream = BoxStream<'static, Result<Bytes, RemoteError>>;
@@ -32,6 +33,8 @@ pub(super) struct Outgoing {
     pub(super) redemption: Option<Arc<Redemption>>,
     /// The field that joins the query last: whoever stands between does not see it.
     pub(super) query: Option<Arc<QueryField>>,
+    /// Who signs it, once it is about to leave.
+    pub(super) signer: Option<Arc<RequestSigner>>,
 }
 
 /// The answer to a request, the body still to come.

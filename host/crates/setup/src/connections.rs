@@ -25,6 +25,8 @@ pub struct ServerChoice<'a> {
     pub auth: Option<&'a str>,
     /// Permits loopback and private addresses for `url`.
     pub allow_private_addresses: bool,
+    /// The service of OCI that the plugin speaks to, as `audit` or `logging`: the host of a connection that has a region.
+    pub service: Option<&'a str>,
 }
 
 /// Decides which server is asked, and gets the secret for it.
@@ -50,10 +52,16 @@ fn configured_for(config: &Config, choice: ServerChoice<'_>, kind: ConnectionKin
                 .hint(format!("choose a connection of kind {kind}")),
         );
     }
-    server(Owner::Connection(name), connection, config).settings()
+    match choice.service {
+        Some(service) => {
+            let connection = connection.for_service(service)?;
+            server(Owner::Connection(name), &connection, config).settings()
+        }
+        None => server(Owner::Connection(name), connection, config).settings(),
+    }
 }
 
-/// The settings of a configured connection, whatever its kind.
+/// The settings of a configured connection, whatever its kind; of one that has a region, those for OCI Audit there.
 pub fn of_name(config: &Config, name: &str) -> Result<Settings, SetupError> {
     let settings = named(config, name)
         .and_then(|(name, connection)| server(Owner::Connection(name), connection, config).settings());
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_line_that_whoever_has_no_connection_is_told_to_write_is_one() {
-        for kind in [ConnectionKind::Epm, ConnectionKind::IdentityDomain] {
+        for kind in ConnectionKind::ALL {
             let config = Config::parse(example(kind)).unwrap();
             let connection = config.connections.values().next().unwrap();
             assert_eq!(connection.kind, Some(kind));

@@ -15,7 +15,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::redemption::Redemption;
 use super::settings::{ClientAuth, OAuth2};
-use crate::admission::admit_origin;
+use crate::admission::admit_issuer;
 use crate::allowance::asked_to_wait;
 use crate::channel::Channel;
 use crate::clock::in_words as skew_in_words;
@@ -74,19 +74,7 @@ impl TokenEndpoint {
         settings: &Settings,
         channel: Arc<Channel>,
     ) -> Result<TokenEndpoint, RemoteError> {
-        let mut bare = url.clone();
-        bare.set_query(None);
-        let place = BaseUrl::new(bare)?;
-        if place.url().scheme() == "http" && !place.origin().is_loopback() {
-            return Err(RemoteError::settings_hint(
-                format!(
-                    "the token URL on {} uses http: credentials would be sent unencrypted",
-                    place.origin()
-                ),
-                "use https; http is allowed for this machine only",
-            ));
-        }
-        admit_origin(settings, place.origin())?;
+        let place = admit_issuer(settings, &url)?;
         for text in [&oauth.client_id, oauth.scope.as_deref().unwrap_or_default()] {
             if text.contains(char::is_control) {
                 return Err(RemoteError::settings(
@@ -177,6 +165,7 @@ impl TokenEndpoint {
             fresh: false,
             redemption: None,
             query: None,
+            signer: None,
         })
     }
 

@@ -70,6 +70,7 @@ fn outgoing(base: &BaseUrl, target: &str, confidential: bool) -> Outgoing {
         fresh: false,
         redemption: None,
         query: None,
+        signer: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::host_toml::Config;
 use super::route_checks::check_routes;
-use connection::line_of;
+use connection::{ConnectionKind, line_of};
 
 /// Checks a configuration that was read, before anything is made of it.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -31,9 +31,8 @@ fn check_kinds(config: &Config) -> Result<(), ConfigError> {
         .iter()
         .find(|(_, connection)| connection.kind.is_none())
     {
-        return Err(wrong(format!(
-            "connection {name} has no kind, which is epm or identity-domain"
-        )));
+        let kinds = ConnectionKind::ALL.map(|kind| kind.to_string()).join(", ");
+        return Err(wrong(format!("connection {name} has no kind, which is one of {kinds}")));
     }
     let endpoints = config
         .sinks

@@ -136,6 +136,33 @@ mod tests {
             ("[ledger]\nlag = \"900000000000s\"\n", 2, "at most 30 days"),
             ("[ledger]\nlook-back = [{ age = \"31d\" }]\n", 2, "30 days at most"),
             ("[sinks.stdout]\nkind = \"file\"\npath = \"x\"\n", 1, "another name"),
+            ("\n[connections.a]\nkind = \"epm\"\n", 2, "missing field `url`"),
+            ("\n[connections.a]\nkind = \"oci\"\n", 2, "missing field `url`"),
+            (
+                "[connections.a]\nkind = \"oci\"\nregion = \"mars\"\n",
+                3,
+                "not a region of OCI",
+            ),
+            (
+                "\n[connections.a]\nkind = \"epm\"\nregion = \"fra\"\n",
+                2,
+                "of kind oci",
+            ),
+            (
+                "\n[connections.a]\nkind = \"oci\"\nregion = \"fra\"\nurl = \"https://a.example\"\n",
+                2,
+                "leave out one of them",
+            ),
+            (
+                "[sinks.a]\nkind = \"http\"\nendpoint = { auth = { kind = \"none\" } }\n",
+                1,
+                "missing field `url`",
+            ),
+            (
+                "[sinks.a]\nkind = \"http\"\nendpoint = { region = \"fra\" }\n",
+                3,
+                "of kind oci",
+            ),
         ] {
             let said = Config::parse(text).unwrap_err().to_string();
             assert!(said.contains(part) && said.contains(&format!("line {line}")), "{said}");
