@@ -11,7 +11,13 @@ pub static BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/buil
 /// The requests that each of the reports asks for: no more is granted to it.
 const ASKS: &[(&str, &[&str])] = &[
     ("audit-events", &["GET /admin/v1/AuditEvents"]),
+    ("group-assignment-audit", &["POST /interop/rest/v2/reports/groupaudit"]),
     ("invalid-login", &["POST /interop/rest/security/v1/invalidloginreport"]),
+    ("oci-audit", &["GET /20190901/auditEvents", "POST /20190909/search"]),
+    (
+        "role-assignment-audit",
+        &["POST /interop/rest/security/v1/roleassignmentauditreport"],
+    ),
     (
         "user-audit",
         &[
@@ -64,7 +70,13 @@ mod tests {
                 let values = parameter.values.iter();
                 values.map(|value| vec![(parameter.name.clone(), value.clone())])
             });
-            for parameters in choices.chain([vec![]]) {
+            // Parameters without which there is no plan, and choices that exclude each other.
+            let always = match *name {
+                "oci-audit" => vec![("compartment".to_owned(), "ocid1.tenancy.oc1..example".to_owned())],
+                _ => vec![],
+            };
+            for chosen in choices.chain([vec![]]) {
+                let parameters = [always.clone(), chosen].concat();
                 let request = Request {
                     window: Window {
                         from: 0,
