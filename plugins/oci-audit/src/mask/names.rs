@@ -47,6 +47,10 @@ pub fn is_secret(name: &str) -> bool {
     endings.iter().any(|ending| ends_with(name, ending)) && !is_harmless(name)
 }
 
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_' | b'.' | b' ')
+}
+
 /// True of names that end as a secret's does and hold none: tokens that tell one request or page from another.
 fn is_harmless(name: &str) -> bool {
     ["retrytoken", "pagetoken"].iter().any(|ending| ends_with(name, ending))
@@ -56,11 +60,19 @@ fn is_harmless(name: &str) -> bool {
 fn letters(name: &str) -> impl Iterator<Item = u8> {
     name.bytes()
         .rev()
-        .filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' '))
+        .filter(|byte| !is_separator(*byte))
         .map(|byte| byte.to_ascii_lowercase())
 }
 
 fn ends_with(name: &str, ending: &str) -> bool {
+    let tail = (name.len().checked_sub(ending.len())).and_then(|start| name.as_bytes().get(start..));
+    if tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending.as_bytes())) {
+        return true;
+    }
+    // Most names are words in one, and of those few end as one that is looked for does.
+    if !name.bytes().any(is_separator) {
+        return false;
+    }
     let mut letters = letters(name);
     ending.bytes().rev().all(|byte| letters.next() == Some(byte))
 }
