@@ -70,13 +70,12 @@ pub fn display_name(name: &str) -> Option<&str> {
     Some(name).filter(|name| name.contains(char::is_whitespace) && !name.contains('@'))
 }
 
+/// A cell with its heading.
+pub type HeadedCell<'r> = (&'r str, &'r str);
+
 /// The time that the cell of a column says, or that the cells of a date and of a time of day make together. Of two cells one
 /// may say all; the other stays an attribute.
-pub fn time<'r>(
-    row: Row<'r>,
-    time: usize,
-    time_of_day: usize,
-) -> Result<(Timestamp, Option<(&'r str, &'r str)>), Reason> {
+pub fn time<'r>(row: Row<'r>, time: usize, time_of_day: usize) -> Result<(Timestamp, Option<HeadedCell<'r>>), Reason> {
     let text = row.cell(time).ok_or("the row has no time")?;
     let Some(clock) = row.cell(time_of_day) else {
         return Ok((row.time(text)?, None));

@@ -1,6 +1,6 @@
 //! What one event tells, in whichever envelope and by whichever way it came.
 
-use crate::operation;
+use crate::operation::{self, ApiOperation};
 use crate::part::RecordPart;
 use crate::part::RecordPart::{Data, Details, Envelope, Identity, Response, Storage};
 use crate::parties::{DomainMembers, OperationParties};
@@ -31,65 +31,21 @@ pub fn event<'r>(mut record: AuditRecord<'r>, selection: &EventSelection) -> Res
     let said = message(&mut record);
     let ended = outcome(record.get(Response, "status").as_deref(), said.text.as_deref());
     let (service, method) = operation::names(kind_text);
-    let service = Some(service).filter(|service| !service.is_empty());
     let is_of_domain = domain_id.as_deref().is_some_and(is_domains);
-    let mut extra: Vec<(Cow<'r, str>, Cow<'r, str>)> = Vec::new();
-
-    let mut event = if is_of_domain {
-        let action = record.take(Details, "eventId");
-        let id = action.as_deref().unwrap_or_default();
-        let (_, _, about) = activity::read(id);
-        let mut members = DomainMembers {
-            record: &mut record,
-            is_about_account: about == AffectedParty::Account,
-        };
-        let told = DomainEvent::read(id, &mut members);
-        // What the id does not say, the answer may.
-        let outcome = match told.outcome {
-            Outcome::Unknown => ended,
-            outcome => outcome,
-        };
-        let mut event = Event::new(time, told.activity, outcome, told.subject);
-        event.actor = told.actor;
-        event.target = told.target;
-        event.code = record.take(Details, "reasonValue");
-        event.message = record.take(Details, "message");
-        event.service = record.take(Details, "serviceName");
-        event.session = record.take(Details, "ssoSessionId");
-        event.user_agent = record.take(Details, "ssoUserAgent");
-        event.labels = labels(told.label, outcome, told.is_about_group);
-        event.action = action;
-        // Members of the call that led to it, where they say no more.
-        let acted = event.actor.as_ref().unwrap_or(&event.subject).name.clone();
-        record.take_if(Identity, "principalName", |name| name == acted);
-        event
-    } else {
-        if answers_a_secret(method) {
-            record.hide(Response, "payload");
-        }
-        let parties = OperationParties::of(operation, ended, &mut record);
-        let label = parties.label.unwrap_or_else(|| activity::label(parties.activity));
-        let mut event = Event::new(time, parties.activity, ended, parties.subject);
-        event.actor = parties.actor;
-        event.target = parties.target;
-        event.code = parties.code;
-        event.labels = labels(label, ended, false);
-        event.action = record
-            .take(Data, "eventName")
-            .or_else(|| (!method.is_empty()).then(|| method.to_owned().into()));
-        event
+    let mut event = match is_of_domain {
+        true => of_domain(&mut record, time, ended),
+        false => of_operation(&mut record, time, ended, operation, method),
     };
 
     event.id = record.take_any(Envelope, &["eventId", "id"]);
-    event.service = event
-        .service
-        .or_else(|| service.map(|service| service.to_owned().into()));
-    let source = record.take(Envelope, "source");
-    let source = source.filter(|source| {
-        let known = event.service.as_deref().into_iter().chain(service);
-        !known.into_iter().any(|known| known.eq_ignore_ascii_case(source))
+    let is_named = |name: &str, other: &str| !name.is_empty() && name.eq_ignore_ascii_case(other);
+    let source = record.take(Envelope, "source").filter(|source| {
+        let known = event.service.as_deref().unwrap_or_default();
+        !is_named(known, source) && !is_named(service, source)
     });
-    event.service = event.service.or_else(|| source.clone());
+    event.service = (event.service)
+        .or_else(|| (!service.is_empty()).then(|| service.to_owned().into()))
+        .or_else(|| source.clone());
     event.session = event.session.or_else(|| record.take(Identity, "consoleSessionId"));
     let agent = match &event.user_agent {
         Some(agent) => record.take_if(Identity, "userAgent", |other| other == agent),
@@ -103,33 +59,101 @@ pub fn event<'r>(mut record: AuditRecord<'r>, selection: &EventSelection) -> Res
     if let Some(client) = &client {
         record.take_if(Identity, "ipAddress", |other| other == client.ip);
     }
-
-    match &event.message {
-        Some(_) => extra.extend(said.text.map(|text| ("message".into(), text))),
-        None => event.message = said.text,
-    }
-    extra.extend(said.other.map(|text| ("response.message".into(), text)));
-    extra.extend(kind.map(|kind| ("eventType".into(), kind)));
-    extra.extend(source.map(|source| ("source".into(), source)));
-    for (name, names) in [("eventTypeVersion", ["eventTypeVersion", "dataschema"])] {
-        extra.extend(record.take_any(Envelope, &names).map(|text| (name.into(), text)));
-    }
-    // Where Logging keeps an event says whose it is, if the event does not.
-    for (part, name, path, stored) in [
-        (Data, "compartmentId", "compartmentId", "compartmentid"),
-        (Identity, "tenantId", "identity.tenantId", "tenantid"),
-    ] {
-        if record.get(part, name).is_none() {
-            extra.extend(record.take(Storage, stored).map(|text| (path.into(), text)));
+    let beside = match &event.message {
+        Some(_) => said.text,
+        None => {
+            event.message = said.text;
+            None
         }
-    }
+    };
+    // What the two envelopes call, or place, in different ways.
+    let renamed = [
+        ("message", beside),
+        ("response.message", said.other),
+        ("eventType", kind),
+        (
+            "eventTypeVersion",
+            record.take_any(Envelope, &["eventTypeVersion", "dataschema"]),
+        ),
+        ("source", source),
+        ("compartmentId", stored(&mut record, Data, "compartmentId")),
+        ("identity.tenantId", stored(&mut record, Identity, "tenantId")),
+    ];
     event.attributes = record.rest(is_of_domain);
-    event.attributes.append(&mut extra);
+    let renamed = renamed
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.into(), text?)));
+    event.attributes.extend(renamed);
     if let Some(client) = client {
         event.came_from(client);
     }
     event.attributes.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(Some(event))
+}
+
+/// What an identity domain says of an event of its own.
+fn of_domain<'r>(record: &mut AuditRecord<'r>, time: Timestamp, ended: Outcome) -> Event<'r> {
+    let action = record.take(Details, "eventId");
+    let id = action.as_deref().unwrap_or_default();
+    let (_, _, about) = activity::read(id);
+    let told = DomainEvent::read(
+        id,
+        &mut DomainMembers {
+            record: &mut *record,
+            is_about_account: about == AffectedParty::Account,
+        },
+    );
+    // What the id does not say, the answer may.
+    let outcome = match told.outcome {
+        Outcome::Unknown => ended,
+        outcome => outcome,
+    };
+    let mut event = Event::new(time, told.activity, outcome, told.subject);
+    event.actor = told.actor;
+    event.target = told.target;
+    event.code = record.take(Details, "reasonValue");
+    event.message = record.take(Details, "message");
+    event.service = record.take(Details, "serviceName");
+    event.session = record.take(Details, "ssoSessionId");
+    event.user_agent = record.take(Details, "ssoUserAgent");
+    event.labels = labels(told.label, outcome, told.is_about_group);
+    event.action = action;
+    // Whoever signed the call that led to it, where that is no other.
+    let acted = event.actor.as_ref().unwrap_or(&event.subject);
+    record.take_if(Identity, "principalName", |name| name == acted.name);
+    event
+}
+
+/// What the type of an event and its call say, where no identity domain does.
+fn of_operation<'r>(
+    record: &mut AuditRecord<'r>,
+    time: Timestamp,
+    ended: Outcome,
+    operation: ApiOperation,
+    method: &str,
+) -> Event<'r> {
+    if answers_a_secret(method) {
+        record.hide(Response, "payload");
+    }
+    let parties = OperationParties::of(operation, ended, record);
+    let label = parties.label.unwrap_or_else(|| activity::label(parties.activity));
+    let mut event = Event::new(time, parties.activity, ended, parties.subject);
+    event.actor = parties.actor;
+    event.target = parties.target;
+    event.code = parties.code;
+    event.labels = labels(label, ended, false);
+    event.action = record
+        .take(Data, "eventName")
+        .or_else(|| (!method.is_empty()).then(|| method.to_owned().into()));
+    event
+}
+
+/// What Logging says of the place where it keeps an event, where the event does not say it itself.
+fn stored<'r>(record: &mut AuditRecord<'r>, part: RecordPart, name: &str) -> Option<Cow<'r, str>> {
+    match record.get(part, name) {
+        Some(_) => None,
+        None => record.take(Storage, name),
+    }
 }
 
 /// When it happened: as the envelope says, or as Logging Search does beside it.

@@ -1,7 +1,7 @@
 //! The events of OCI Audit: sign-ins, and changes of accounts, roles and groups, of every identity domain of a compartment and of all
 //! applications behind it; on request every call of an API.
 //!
-//! Two services give them. [`query`] asks Logging Search, which selects and sees compartments below, or ListEvents of Audit, which
+//! Two services give them. `query` asks Logging Search, which selects and sees compartments below, or ListEvents of Audit, which
 //! needs no more than the right to read audit events. The same event comes in an envelope of its own from each: `record` reads
 //! both, and `event` makes the same event of them, with the same id. Secrets that Oracle leaves in events end at `mask`.
 //!
@@ -106,9 +106,8 @@ fn take(number: u64, line: RecordLine<'_>, selection: &EventSelection, batch: &m
 fn read<'l>(line: &'l [u8], selection: &EventSelection) -> Result<Option<Event<'l>>, Reason> {
     let record = std::str::from_utf8(line).ok().and_then(AuditRecord::read);
     let found = event::event(record.ok_or("the record is not a JSON object")?, selection)?;
-    match &found {
-        Some(event) => check(event)?,
-        None => {}
+    if let Some(event) = &found {
+        check(event)?;
     }
     Ok(found)
 }
