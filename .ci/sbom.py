@@ -19,7 +19,8 @@ from packageurl import PackageURL
 
 # What the binary holds as WebAssembly: host/crates/built-in/build.rs builds it in.
 GUESTS = [
-    "audit-events", "cef", "elastic-bulk", "invalid-login", "slack", "splunk-hec", "user-audit", "user-login",
+    "audit-events", "cef", "elastic-bulk", "group-assignment-audit", "invalid-login", "oci-audit", "role-assignment-audit", "slack",
+    "splunk-hec", "user-audit", "user-login",
 ]
 
 metadata = json.load(sys.stdin)

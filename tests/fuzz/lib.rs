@@ -31,12 +31,15 @@ const DAY: i64 = 86_400_000;
 pub fn table(bytes: &[u8]) {
     same_in_pieces::<invalid_login::InvalidLogin>(bytes);
     same_in_pieces::<user_audit::UserAudit>(bytes);
+    same_in_pieces::<role_assignment_audit::RoleAssignmentAudit>(bytes);
+    same_in_pieces::<group_assignment_audit::GroupAssignmentAudit>(bytes);
 }
 
 /// Reads the bytes as the records of each report that comes as JSON, one a line: in whatever pieces, the same comes of it.
 pub fn json_lines(bytes: &[u8]) {
     same_in_pieces::<user_login::UserLogin>(bytes);
     same_in_pieces::<audit_events::AuditEvents>(bytes);
+    same_in_pieces::<oci_audit::OciAudit>(bytes);
 }
 
 fn same_in_pieces<R: Report>(bytes: &[u8]) {

@@ -44,7 +44,10 @@ fn build() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Every folder of `plugins/` but the SDK is a built-in plugin, and its name is the crate's.
+/// What plugins under `plugins/` are made of, and are none themselves.
+const SHARED: [&str; 2] = ["identity-events", "sdk"];
+
+/// Every other folder of `plugins/` is a built-in plugin, and its name is the crate's.
 fn plugin_names(plugins: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(plugins)? {
@@ -53,7 +56,7 @@ fn plugin_names(plugins: &Path) -> Result<Vec<String>, Box<dyn Error>> {
             .file_name()
             .into_string()
             .map_err(|name| format!("odd folder name {name:?}"))?;
-        if name != "sdk" && entry.path().join("Cargo.toml").is_file() {
+        if !SHARED.contains(&name.as_str()) && entry.path().join("Cargo.toml").is_file() {
             names.push(name);
         }
     }
@@ -64,7 +67,7 @@ fn plugin_names(plugins: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 /// Asks Cargo to run this again when something changes that a guest is made of; tests and golden cases are not.
 fn watch(workspace: &Path, names: &[String]) {
     let plugins = workspace.join("plugins");
-    let crates = names.iter().map(String::as_str).chain(["sdk"]);
+    let crates = names.iter().map(String::as_str).chain(SHARED);
     let sources = crates.flat_map(|name| [plugins.join(name).join("src"), plugins.join(name).join("Cargo.toml")]);
     let shared = ["host/crates/event-codec", "wit", "Cargo.toml", "Cargo.lock"].map(|name| workspace.join(name));
     for watched in sources.chain(shared) {

@@ -2,11 +2,10 @@
 //! and groups.
 //!
 //! `query` turns a window and the user's conditions into SCIM queries of `AuditEvents`, and `event` reads what one
-//! resource tells, with `activity` for the meaning of its event id. Source: the REST API guide of Oracle Identity Cloud
+//! resource tells, with `identity_events` for the meaning of its event id. Source: the REST API guide of Oracle Identity Cloud
 //! Service, whose sample is a test case. Oracle says that this interface may stop giving new data after 15 December
 //! 2024 while it still answers.
 
-mod activity;
 mod event;
 mod query;
 

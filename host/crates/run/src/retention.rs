@@ -2,7 +2,7 @@
 //!
 //! Oracle's identity domains keep audit events for 30 days unless an administrator sets more, 90 at most
 //! (`auditEventRetentionPeriod` of the domain's settings: "overrides default of 30 days"), and the Invalid Login Report of
-//! EPM Cloud is made of them. What lies further back and comes back empty may have been deleted.
+//! EPM Cloud is made of them; so are the changes of predefined roles and of the domain's groups in its reports on these. What lies further back and comes back empty may have been deleted.
 
 use std::time::Duration;
 
@@ -14,12 +14,15 @@ use sandbox::{ConnectionKind, Granularity};
 /// The default of an identity domain.
 const DOMAIN: Duration = Duration::from_secs(30 * 86_400);
 
+/// Reports of EPM Cloud that are made of what the identity domain keeps, at least in part.
+const OF_DOMAIN: [&str; 3] = ["group-assignment-audit", "invalid-login", "role-assignment-audit"];
+
 /// How long the server of a report keeps its events: what the connection says, else Oracle's default. None where it is as
 /// long as the report can be asked back for.
 pub fn kept(report: &str, kind: ConnectionKind, configured: Option<Duration>) -> Option<Duration> {
     configured.or(match kind {
         ConnectionKind::IdentityDomain => Some(DOMAIN),
-        ConnectionKind::Epm if report == "invalid-login" => Some(DOMAIN),
+        ConnectionKind::Epm if OF_DOMAIN.contains(&report) => Some(DOMAIN),
         ConnectionKind::Epm | ConnectionKind::Http | ConnectionKind::Oci => None,
     })
 }

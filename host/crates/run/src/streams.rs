@@ -6,9 +6,13 @@
 use ledger::{Ledger, LedgerError, Record, Stream};
 
 /// Parameters of the built-in reports that choose no events, by report. Of another plugin all may.
-const NOT_CHOOSING: [(&str, &[&str]); 4] = [
+const NOT_CHOOSING: [(&str, &[&str]); 7] = [
     ("audit-events", &["lag", "sort", "split"]),
+    ("group-assignment-audit", &["keep-file"]),
     ("invalid-login", &["keep-file"]),
+    // The events are the same by either way.
+    ("oci-audit", &["split", "via"]),
+    ("role-assignment-audit", &["keep-file"]),
     ("user-audit", &["api", "keep-file"]),
     ("user-login", &["keep-file", "output"]),
 ];

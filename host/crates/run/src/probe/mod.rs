@@ -42,7 +42,15 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
                 facts,
             })
         }
-        ConnectionKind::Http | ConnectionKind::Oci => {
+        // What could be asked there depends on the compartment, which the report is told.
+        ConnectionKind::Oci => {
+            remote.authenticate().await.map_err(questions::no_credential)?;
+            Ok(ProbeReport {
+                steps: vec!["the credential is there; the first run is the first to ask the server"],
+                facts: Vec::new(),
+            })
+        }
+        ConnectionKind::Http => {
             let answered = questions::base(remote).await?;
             Ok(ProbeReport {
                 steps: vec!["reached", answered],

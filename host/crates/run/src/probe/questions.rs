@@ -83,6 +83,11 @@ pub(super) async fn base(remote: &Remote) -> Result<&'static str, ProbeFailure> 
     }
 }
 
+/// The failure to get a credential.
+pub(super) fn no_credential(error: RemoteError) -> ProbeFailure {
+    failed(error, "sign-in", "")
+}
+
 /// The members that tell a failure that comes with HTTP 200.
 #[derive(Deserialize)]
 struct FailureMembers {

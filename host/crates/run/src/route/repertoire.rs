@@ -25,6 +25,39 @@ const LOGONS: Repertoire = Repertoire {
     activities: &[Activity::Logon],
 };
 
+const ROLES: Repertoire = Repertoire {
+    labels: &["role", "group", "success", "unknown"],
+    outcomes: &[Outcome::Success, Outcome::Unknown],
+    activities: &[Activity::RoleAssign, Activity::RoleRevoke, Activity::Other],
+};
+
+const GROUPS: Repertoire = Repertoire {
+    labels: &["group", "success", "unknown"],
+    outcomes: &[Outcome::Success, Outcome::Unknown],
+    activities: &[
+        Activity::GroupAddMember,
+        Activity::GroupRemoveMember,
+        Activity::GroupUpdate,
+    ],
+};
+
+const CALLS: Repertoire = Repertoire {
+    labels: &[
+        "account",
+        "api",
+        "application",
+        "authentication",
+        "group",
+        "other",
+        "role",
+        "failure",
+        "success",
+        "unknown",
+    ],
+    outcomes: &Outcome::ALL,
+    activities: &Activity::ALL,
+};
+
 const EVERYTHING: Repertoire = Repertoire {
     labels: &[
         "account",
@@ -47,6 +80,9 @@ pub fn of(report: &str) -> Option<Repertoire> {
         "invalid-login" => Some(FAILED_LOGONS),
         "user-login" | "user-audit" => Some(LOGONS),
         "audit-events" => Some(EVERYTHING),
+        "oci-audit" => Some(CALLS),
+        "role-assignment-audit" => Some(ROLES),
+        "group-assignment-audit" => Some(GROUPS),
         _ => None,
     }
 }
@@ -80,7 +116,15 @@ mod tests {
 
     #[test]
     fn every_golden_event_is_within_its_report_s_repertoire() {
-        for report in ["invalid-login", "user-login", "user-audit", "audit-events"] {
+        for report in [
+            "invalid-login",
+            "user-login",
+            "user-audit",
+            "audit-events",
+            "oci-audit",
+            "role-assignment-audit",
+            "group-assignment-audit",
+        ] {
             let known = of(report).unwrap();
             let outcomes: HashSet<_> = known.outcomes.iter().map(|outcome| outcome.name()).collect();
             let activities: HashSet<_> = known.activities.iter().map(|activity| activity.name()).collect();

@@ -111,3 +111,61 @@ pub fn label(activity: Activity) -> &'static str {
         Activity::Other => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ids that Oracle's own reports and dashboards on OCI Audit search for.
+    #[test]
+    fn the_ids_of_oracles_reports_have_their_meaning() {
+        use Activity::*;
+        for (id, activity, outcome) in [
+            ("sso.session.create.success", Logon, Outcome::Success),
+            ("sso.authentication.failure", Logon, Outcome::Failure),
+            ("sso.session.delete.success", Logoff, Outcome::Success),
+            ("sso.session.modify.success", AuthenticationOther, Outcome::Success),
+            ("sso.app.access.success", ApplicationAccess, Outcome::Success),
+            ("sso.app.access.failure", ApplicationAccess, Outcome::Failure),
+            ("sso.auth.factor.initiated", AuthenticationOther, Outcome::Unknown),
+            ("sso.bypasscode.create.success", AuthenticationOther, Outcome::Success),
+            ("admin.user.create.success", AccountCreate, Outcome::Success),
+            ("admin.user.activated.success", AccountEnable, Outcome::Success),
+            ("admin.user.deactivated.success", AccountDisable, Outcome::Success),
+            ("admin.user.update.success", AccountUpdate, Outcome::Success),
+            ("admin.user.delete.success", AccountDelete, Outcome::Success),
+            ("admin.user.password.reset.success", PasswordReset, Outcome::Success),
+            ("admin.user.password.reset.failure", PasswordReset, Outcome::Failure),
+            ("admin.user.password.change.success", PasswordChange, Outcome::Success),
+            ("admin.me.password.reset.success", PasswordReset, Outcome::Success),
+            ("admin.me.password.change.success", PasswordChange, Outcome::Success),
+            (
+                "admin.me.password.reset.request.success",
+                AccountUpdate,
+                Outcome::Success,
+            ),
+            (
+                "admin.me.password.reset.request.failure",
+                AccountUpdate,
+                Outcome::Failure,
+            ),
+            ("admin.me.locked.success", AccountLock, Outcome::Success),
+            ("admin.policy.create.success", Other, Outcome::Success),
+            ("admin.rule.update.success", Other, Outcome::Success),
+            ("admin.passwordpolicy.update.success", Other, Outcome::Success),
+            ("admin.grant.create.success", RoleAssign, Outcome::Success),
+            ("admin.grant.delete.success", RoleRevoke, Outcome::Success),
+            ("admin.group.create.success", GroupCreate, Outcome::Success),
+            ("admin.group.delete.success", GroupDelete, Outcome::Success),
+            ("admin.group.add.member.success", GroupAddMember, Outcome::Success),
+            ("admin.group.remove.member.success", GroupRemoveMember, Outcome::Success),
+            ("admin.app.activated.success", Other, Outcome::Success),
+            ("notification.delivery.failure", Other, Outcome::Failure),
+            ("admin.approle.add.member.success", RoleAssign, Outcome::Success),
+            ("admin.approle.remove.member.success", RoleRevoke, Outcome::Success),
+        ] {
+            let (found, ended, _) = read(id);
+            assert_eq!((found, ended), (activity, outcome), "{id}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The names of members, headers and parameters that hold a secret, and what stands in its place.
+
+/// The text in a secret's place.
+pub const MASK: &str = "***";
+
+/// True where a text begins as JSON does that may hold a secret: an object, an array, or a string that may hold one of these.
+pub fn is_json(text: &str) -> bool {
+    matches!(text.trim_ascii_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
+}
+
+/// True where a member of this name holds a secret. Names are compared without regard to case, hyphens and underscores, by how they
+/// end: `clientSecret`, `client_secret` and `X-Client-Secret` are alike.
+pub fn is_secret(name: &str) -> bool {
+    let Some(last) = letters(name).next() else {
+        return false;
+    };
+    let endings: &[&str] = match last {
+        b'n' => &["authorization", "token", "assertion"],
+        b's' => &[
+            "credentials",
+            "passwords",
+            "secrets",
+            "tokens",
+            "cookies",
+            "passcodes",
+            "privatekeys",
+        ],
+        b'l' => &["credential", "opcprincipal", "opcoboprincipal"],
+        b'd' => &["password", "passwd", "pwd"],
+        b'e' => &[
+            "passphrase",
+            "passcode",
+            "bypasscode",
+            "cookie",
+            "signature",
+            "samlresponse",
+            "recoverycode",
+        ],
+        b't' => &["secret", "secretcontent", "secretbundlecontent", "jwt"],
+        b'y' => &["privatekey", "secretkey", "apikey", "secretaccesskey"],
+        b'a' => &["lbprivateaccessmetadata", "lbnetworkmetadata"],
+        b'h' => &["secondaryauth"],
+        b'p' => &["otp"],
+        b'r' => &["securityanswer"],
+        _ => return false,
+    };
+    endings.iter().any(|ending| ends_with(name, ending)) && !is_harmless(name)
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_' | b'.' | b' ')
+}
+
+/// True of names that end as a secret's does and hold none: tokens that tell one request or page from another.
+fn is_harmless(name: &str) -> bool {
+    ["retrytoken", "pagetoken"].iter().any(|ending| ends_with(name, ending))
+}
+
+/// The letters and digits of a name from its end, in lower case.
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes()
+        .rev()
+        .filter(|byte| !is_separator(*byte))
+        .map(|byte| byte.to_ascii_lowercase())
+}
+
+fn ends_with(name: &str, ending: &str) -> bool {
+    let tail = (name.len().checked_sub(ending.len())).and_then(|start| name.as_bytes().get(start..));
+    if tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending.as_bytes())) {
+        return true;
+    }
+    // Most names are words in one, and of those few end as one that is looked for does.
+    if !name.bytes().any(is_separator) {
+        return false;
+    }
+    let mut letters = letters(name);
+    ending.bytes().rev().all(|byte| letters.next() == Some(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_by_their_names_in_any_spelling() {
+        for name in [
+            "credentials",
+            "Authorization",
+            "proxy-authorization",
+            "opc-principal",
+            "OPC-OBO-Principal",
+            "opc-obo-token",
+            "X-OCI-LB-PrivateAccessMetadata",
+            "x-oci-lb-networkmetadata",
+            "Cookie",
+            "Set-Cookie",
+            "client_secret",
+            "clientSecret",
+            "access_token",
+            "id-token",
+            "password",
+            "oldPassword",
+            "private_key",
+            "passPhrase",
+            "bypassCode",
+            "x-content-signature",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_left_alone() {
+        for name in [
+            "",
+            "-",
+            "opc-retry-token",
+            "nextPageToken",
+            "opc-next-page",
+            "opc-request-id",
+            "principalId",
+            "principalName",
+            "publicKey",
+            "consoleSessionId",
+            "ssoSessionId",
+            "secretId",
+            "passwordPolicy",
+            "tokenType",
+            "x-content-sha256",
+            "Host",
+        ] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+}

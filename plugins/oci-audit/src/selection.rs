@@ -1,0 +1,152 @@
+//! The events that a user wants: by default what concerns sign-ins, accounts, roles and groups.
+//!
+//! Logging Search selects on the server, by [`EventSelection::query`]; ListEvents cannot, so [`EventSelection::wants`] does it here.
+//! It does so for both, and both mean the same events.
+
+use crate::operation::{self, ApiOperation};
+use plugin_sdk::{Fault, Request};
+
+/// The values of the parameter `all`.
+pub const ALL: [&str; 2] = ["false", "true"];
+
+/// A selection of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventSelection {
+    /// Identity domains' own events, sign-ins to the console, and changes of the tenancy's accounts, groups and policies.
+    Identity,
+    /// Identity domains' events with one of these ids.
+    Ids(Vec<String>),
+    /// Every call of an API.
+    All,
+}
+
+impl EventSelection {
+    /// The selection that a request's parameters make.
+    pub fn of(request: &Request) -> Result<EventSelection, Fault> {
+        let ids: Vec<String> = request.parameter_values("event-id").map(str::to_owned).collect();
+        let is_id = |id: &str| {
+            !id.is_empty()
+                && id.len() <= 200
+                && (id.bytes()).all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        };
+        if let Some(wrong) = ids.iter().find(|id| !is_id(id)) {
+            return Err(
+                Fault::invalid_request(format!("the parameter event-id cannot be {wrong:?}")).hint(
+                    "give an id such as sso.session.create.success: letters, digits, dots, hyphens and underscores",
+                ),
+            );
+        }
+        match (request.choice("all", &ALL)? == "true", ids.is_empty()) {
+            (true, true) => Ok(EventSelection::All),
+            (true, false) => Err(
+                Fault::invalid_request("the parameters all and event-id exclude each other").hint(
+                    "leave out one of them: event-id selects events of an identity domain, all selects every call",
+                ),
+            ),
+            (false, true) => Ok(EventSelection::Identity),
+            (false, false) => Ok(EventSelection::Ids(ids)),
+        }
+    }
+
+    /// The condition of a Logging Search; none where every event is wanted. Functions and comparisons as in the Logging Query
+    /// Language Specification.
+    pub fn query(&self) -> Option<String> {
+        const ID: &str = "data.additionalDetails.eventId";
+        match self {
+            EventSelection::All => None,
+            EventSelection::Ids(ids) => {
+                let ids: Vec<_> = ids.iter().map(|id| format!("{ID} = '{id}'")).collect();
+                Some(ids.join(" or "))
+            }
+            EventSelection::Identity => {
+                let types = operation::known_types().map(|kind| format!("lower(type) = '{kind}'"));
+                let conditions: Vec<_> = std::iter::once(format!("isnotnull({ID})")).chain(types).collect();
+                Some(conditions.join(" or "))
+            }
+        }
+    }
+
+    /// True of an event that is wanted, by its operation and the id that an identity domain gave it.
+    pub fn wants(&self, operation: ApiOperation, id: Option<&str>) -> bool {
+        match self {
+            EventSelection::All => true,
+            EventSelection::Ids(ids) => id.is_some_and(|id| ids.iter().any(|wanted| wanted == id)),
+            EventSelection::Identity => id.is_some_and(is_domains) || operation != ApiOperation::Call,
+        }
+    }
+}
+
+/// True of an id that an identity domain gives, such as `sso.session.create.success`. Other services write other things into a
+/// member of that name.
+pub fn is_domains(id: &str) -> bool {
+    id.contains('.')
+        && !id.starts_with("ocid1.")
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plugin_sdk::{FaultKind, Window};
+
+    fn selection(parameters: &[(&str, &str)]) -> Result<EventSelection, Fault> {
+        EventSelection::of(&Request {
+            window: Window { from: 0, to: 1 },
+            now: 1,
+            parameters: (parameters.iter())
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
+            unique_name: "run-7".into(),
+        })
+    }
+
+    #[test]
+    fn ids_are_compared_and_cannot_end_a_query_early() {
+        let ids = selection(&[("event-id", "sso.session.create.success"), ("event-id", "a-b_c")]).unwrap();
+        assert_eq!(
+            ids.query().unwrap(),
+            "data.additionalDetails.eventId = 'sso.session.create.success' or data.additionalDetails.eventId = 'a-b_c'"
+        );
+        let call = ApiOperation::Call;
+        assert!(
+            ids.wants(call, Some("a-b_c")) && !ids.wants(ApiOperation::Policy, Some("a")) && !ids.wants(call, None)
+        );
+        for id in ["", "a' or 1 = 1", "a\"b", "é", "a b", "a*"] {
+            let fault = selection(&[("event-id", id)]).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::InvalidRequest, "{id}");
+        }
+    }
+
+    #[test]
+    fn all_and_ids_exclude_each_other() {
+        assert_eq!(selection(&[("all", "true")]).unwrap(), EventSelection::All);
+        assert_eq!(selection(&[("all", "false")]).unwrap(), EventSelection::Identity);
+        assert!(selection(&[("all", "true"), ("event-id", "a.b")]).is_err());
+        assert!(selection(&[("all", "perhaps")]).is_err());
+    }
+
+    #[test]
+    fn by_default_identity_is_wanted_and_nothing_else() {
+        let identity = EventSelection::Identity;
+        for (kind, id) in [
+            ("com.oraclecloud.IdentitySignOn.InteractiveLogin", None),
+            ("com.oraclecloud.identityControlPlane.CreatePolicy", None),
+            ("com.oraclecloud.anything.Else", Some("admin.user.create.success")),
+        ] {
+            assert!(identity.wants(operation::read(kind, ""), id), "{kind} {id:?}");
+        }
+        for (kind, id) in [
+            ("com.oraclecloud.virtualNetwork.CreateVcn", None),
+            ("com.oraclecloud.Audit.ListEvents", None),
+            ("com.oraclecloud.x.y", Some("6f9619ff-8b86-d011-b42d-00cf4fc964ff")),
+            ("com.oraclecloud.x.y", Some("ocid1.event.oc1..aaaa")),
+        ] {
+            assert!(!identity.wants(operation::read(kind, ""), id), "{kind} {id:?}");
+        }
+        assert!(identity.query().unwrap().starts_with(
+            "isnotnull(data.additionalDetails.eventId) or lower(type) = 'com.oraclecloud.identitysignon.interactivelogin' or "
+        ));
+    }
+}
