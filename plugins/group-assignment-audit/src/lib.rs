@@ -120,6 +120,8 @@ impl Report for GroupAssignmentAudit {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Users and groups that were put into groups or taken out, and by whom".into(),
             connection: ConnectionKind::Epm,
+            source: Product::oracle_epm_cloud(),
+            requests: vec!["POST /interop/rest/v2/reports/groupaudit".into()],
             granularity: Granularity::Day,
             retention_days: Some(RETENTION_DAYS.into()),
             window_days: Some(RETENTION_DAYS.into()),

@@ -2,7 +2,7 @@
 
 use crate::activity::{self, AffectedParty};
 use plugin_sdk::json_lines::Record;
-use plugin_sdk::{Activity, Outcome, Principal};
+use plugin_sdk::{Activity, Outcome, Principal, PrincipalKind};
 use std::borrow::Cow;
 
 /// The members of a record by their names, as `AuditEvents` calls them. A source that writes one of them elsewhere gives it under
@@ -93,7 +93,10 @@ impl<'r> DomainEvent<'r> {
             }
             AffectedParty::Group | AffectedParty::Resource => (None, members.take("adminResourceName")),
         };
-        let subject = subject.unwrap_or_else(|| actor.clone());
+        let mut subject = subject.unwrap_or_else(|| actor.clone());
+        if is_about_group {
+            subject.kind = PrincipalKind::Group;
+        }
         // An administrative change names who made it even where that is its subject: a password changed by its owner.
         let actor = (!matches!(about, AffectedParty::Actor | AffectedParty::Resource)).then_some(actor);
         DomainEvent {

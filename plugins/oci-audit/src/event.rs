@@ -135,16 +135,16 @@ fn of_operation<'r>(
     if answers_a_secret(method) {
         record.hide(Response, "payload");
     }
-    let parties = OperationParties::of(operation, ended, record);
-    let label = parties.label.unwrap_or_else(|| activity::label(parties.activity));
+    let action = record
+        .take(Data, "eventName")
+        .or_else(|| (!method.is_empty()).then(|| method.to_owned().into()));
+    let parties = OperationParties::of(operation, action.as_deref().unwrap_or_default(), ended, record);
     let mut event = Event::new(time, parties.activity, ended, parties.subject);
     event.actor = parties.actor;
     event.target = parties.target;
     event.code = parties.code;
-    event.labels = labels(label, ended, false);
-    event.action = record
-        .take(Data, "eventName")
-        .or_else(|| (!method.is_empty()).then(|| method.to_owned().into()));
+    event.labels = labels(activity::label(parties.activity), ended, false);
+    event.action = action;
     event
 }
 

@@ -55,6 +55,81 @@ pub fn read(kind: &str, name: &str) -> ApiOperation {
     }
 }
 
+/// What a call did to the thing that it was about: by the first word of the operation, else by the request's method. A POST may do
+/// anything.
+pub fn call(operation: &str, method: &str) -> Activity {
+    const WORDS: &[(Activity, &[&str])] = &[
+        (
+            Activity::ApiRead,
+            &[
+                "get",
+                "list",
+                "search",
+                "head",
+                "summarize",
+                "describe",
+                "read",
+                "download",
+                "export",
+                "query",
+                "validate",
+            ],
+        ),
+        (
+            Activity::ApiCreate,
+            &[
+                "create",
+                "add",
+                "launch",
+                "upload",
+                "import",
+                "copy",
+                "generate",
+                "register",
+                "provision",
+            ],
+        ),
+        (
+            Activity::ApiUpdate,
+            &[
+                "update",
+                "change",
+                "modify",
+                "patch",
+                "put",
+                "rename",
+                "move",
+                "enable",
+                "disable",
+                "activate",
+                "deactivate",
+                "start",
+                "stop",
+                "reset",
+                "rotate",
+                "restore",
+                "attach",
+                "detach",
+                "remove",
+            ],
+        ),
+        (Activity::ApiDelete, &["delete", "terminate", "purge", "destroy"]),
+    ];
+    let operation = operation.to_ascii_lowercase();
+    let by_word = WORDS
+        .iter()
+        .find(|(_, words)| words.iter().any(|word| operation.starts_with(word)));
+    if let Some((activity, _)) = by_word {
+        return *activity;
+    }
+    match method.to_ascii_uppercase().as_str() {
+        "GET" | "HEAD" => Activity::ApiRead,
+        "PUT" | "PATCH" => Activity::ApiUpdate,
+        "DELETE" => Activity::ApiDelete,
+        _ => Activity::ApiOther,
+    }
+}
+
 /// The types that have a meaning of their own, in lower case.
 pub fn known_types() -> impl Iterator<Item = String> {
     let of = |service: &'static str, table: &'static [(&'static str, ApiOperation)]| {
@@ -209,6 +284,28 @@ mod tests {
             "",
         ] {
             assert_eq!(read(kind, ""), ApiOperation::Call, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_told_by_its_name_and_else_by_its_method() {
+        for (operation, method, activity) in [
+            ("CreateVcn", "POST", Activity::ApiCreate),
+            ("LaunchInstance", "POST", Activity::ApiCreate),
+            ("ListEvents", "GET", Activity::ApiRead),
+            ("SearchLogs", "POST", Activity::ApiRead),
+            ("UpdateInstance", "PUT", Activity::ApiUpdate),
+            ("AttachVolume", "POST", Activity::ApiUpdate),
+            ("TerminateInstance", "DELETE", Activity::ApiDelete),
+            ("deletebucket", "", Activity::ApiDelete),
+            ("InstanceAction", "POST", Activity::ApiOther),
+            ("ScheduleKeyDeletion", "post", Activity::ApiOther),
+            ("Bucket", "get", Activity::ApiRead),
+            ("Bucket", "PUT", Activity::ApiUpdate),
+            ("Bucket", "DELETE", Activity::ApiDelete),
+            ("", "", Activity::ApiOther),
+        ] {
+            assert_eq!(call(operation, method), activity, "{operation} {method}");
         }
     }
 

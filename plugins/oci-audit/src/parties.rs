@@ -1,15 +1,12 @@
 //! Who did what to whom: of a domain's own event from the members that name its parties, of any other one from the caller and
 //! the resource.
 
-use crate::operation::ApiOperation;
+use crate::operation::{self, ApiOperation};
 use crate::part::RecordPart::{Data, Details, Identity, Request, Response};
 use crate::record::AuditRecord;
 use identity_events::NamedMembers;
-use plugin_sdk::{Activity, Outcome, Principal};
+use plugin_sdk::{Activity, Outcome, Principal, PrincipalKind};
 use std::borrow::Cow;
-
-/// The activity of a call that has no meaning as a change of identity.
-const API_CALL: Activity = Activity::Other;
 
 /// The members of a domain's own event by the names that `AuditEvents` has for them.
 pub struct DomainMembers<'m, 'r> {
@@ -46,8 +43,6 @@ impl<'r> NamedMembers<'r> for DomainMembers<'_, 'r> {
 #[derive(Debug)]
 pub struct OperationParties<'r> {
     pub activity: Activity,
-    /// The first word for routing, where it is not the activity's.
-    pub label: Option<&'static str>,
     pub subject: Principal<'r>,
     pub actor: Option<Principal<'r>>,
     pub target: Option<Cow<'r, str>>,
@@ -56,20 +51,29 @@ pub struct OperationParties<'r> {
 
 impl<'r> OperationParties<'r> {
     /// Reads them, and takes out the members that it places.
-    pub fn of(operation: ApiOperation, outcome: Outcome, record: &mut AuditRecord<'r>) -> OperationParties<'r> {
+    pub fn of(
+        operation: ApiOperation,
+        name: &str,
+        outcome: Outcome,
+        record: &mut AuditRecord<'r>,
+    ) -> OperationParties<'r> {
         let status = record.take(Response, "status");
-        let (name, id) = (
+        let (principal, id) = (
             record.take(Identity, "principalName"),
             record.take(Identity, "principalId"),
         );
+        let kind = match is_service(record.get(Identity, "authType").as_deref(), id.as_deref()) {
+            true => PrincipalKind::Service,
+            false => PrincipalKind::User,
+        };
         let caller = |name: Option<Cow<'r, str>>| Principal {
             id: id.clone(),
+            kind,
             ..Principal::named(name.or_else(|| id.clone()).unwrap_or_else(|| "unknown".into()))
         };
         let mut parties = OperationParties {
-            activity: API_CALL,
-            label: None,
-            subject: caller(name.clone()),
+            activity: Activity::ApiOther,
+            subject: caller(principal.clone()),
             actor: None,
             target: None,
             code: status,
@@ -111,7 +115,8 @@ impl<'r> OperationParties<'r> {
                 parties.target = resource(record);
             }
             ApiOperation::Call => {
-                parties.label = Some("api");
+                let method = record.get(Request, "action");
+                parties.activity = operation::call(name, method.as_deref().unwrap_or_default());
                 parties.target = resource(record);
             }
         }
@@ -120,7 +125,7 @@ impl<'r> OperationParties<'r> {
             let payload = record.raw(Response, "payload").and_then(AuditRecord::read);
             if let Some(payload) = payload {
                 let said = |name| payload.get(crate::part::RecordPart::Envelope, name);
-                if name.is_none() {
+                if principal.is_none() {
                     parties.subject = caller(said("login_input").and_then(login_name));
                 }
                 parties.code = said("login_result").or(parties.code);
@@ -129,6 +134,17 @@ impl<'r> OperationParties<'r> {
         }
         parties
     }
+}
+
+/// True of a caller that is a program, or a part of the cloud: an instance, a function, a service.
+fn is_service(auth_type: Option<&str>, id: Option<&str>) -> bool {
+    let is_person = |id: &str| {
+        ["ocid1.user.", "ocid1.saml2idp."]
+            .iter()
+            .any(|kind| id.starts_with(kind))
+    };
+    auth_type.is_some_and(|kind| kind.eq_ignore_ascii_case("resource"))
+        || id.is_some_and(|id| id.starts_with("ocid1.") && !is_person(id))
 }
 
 /// The login name in `tenant: TENANCY, user: jdoe`.

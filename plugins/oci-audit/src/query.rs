@@ -105,15 +105,10 @@ fn list_events(compartment: &Compartment, from: Timestamp, to: Timestamp) -> Res
         .query("compartmentId", compartment.ocid())
         .query("startTime", seconds(from)?)
         .query("endTime", seconds(to)?);
-    Ok(Pages {
-        request,
-        paging: next_page(),
-        records: None,
-        key: Some("eventId".into()),
-    })
+    Ok(Pages::new(request, next_page()).service("audit").key(["eventId"]))
 }
 
-/// `POST /20190909/search`. Each record wraps its event, so that no member of it is the event's id.
+/// `POST /20190909/search`. Each record wraps its event.
 fn search(
     compartment: &Compartment,
     below: bool,
@@ -140,12 +135,10 @@ fn search(
     let request = HttpRequest::post(["20190909", "search"])
         .query("limit", PAGE.to_string())
         .body(Body::Json(body));
-    Ok(Pages {
-        request,
-        paging: next_page(),
-        records: Some("results".into()),
-        key: None,
-    })
+    Ok(Pages::new(request, next_page())
+        .service("logging")
+        .records(["results"])
+        .key(["data", "logContent", "id"]))
 }
 
 /// How both services go from page to page; a page may be empty and not be the last.
@@ -238,7 +231,8 @@ mod tests {
         assert!(
             matches!(&pages.paging, Paging::NextToken((header, parameter)) if header == "opc-next-page" && parameter == "page")
         );
-        assert_eq!((pages.records, pages.key.as_deref()), (None, Some("eventId")));
+        assert_eq!(pages.service.as_deref(), Some("audit"));
+        assert_eq!((pages.records, pages.key), (None, Some(vec!["eventId".to_string()])));
     }
 
     #[test]
@@ -258,7 +252,9 @@ mod tests {
             body,
             r#"{"timeStart":"2026-07-01T00:00:00.000Z","timeEnd":"2026-07-01T01:00:00.000Z","searchQuery":"search \"ocid1.tenancy.oc1..aaaaexampletenancy/_Audit_Include_Subcompartment\" | where data.additionalDetails.eventId = 'sso.session.create.success'","isReturnFieldInfo":false}"#
         );
-        assert_eq!(pages.records.as_deref(), Some("results"));
+        assert_eq!(pages.service.as_deref(), Some("logging"));
+        assert_eq!(pages.records.unwrap().join("."), "results");
+        assert_eq!(pages.key.unwrap().join("."), "data.logContent.id");
     }
 
     #[test]

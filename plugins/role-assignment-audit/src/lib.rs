@@ -96,6 +96,8 @@ impl Report for RoleAssignmentAudit {
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "Roles that users and groups were given or lost, and by whom".into(),
             connection: ConnectionKind::Epm,
+            source: Product::oracle_epm_cloud(),
+            requests: vec!["POST /interop/rest/security/v1/roleassignmentauditreport".into()],
             granularity: Granularity::Day,
             retention_days: Some(RETENTION_DAYS.into()),
             window_days: Some(RETENTION_DAYS.into()),
@@ -154,6 +156,7 @@ fn event<'r>(row: Row<'r>) -> Result<Event<'r>, Reason> {
     // Only a role's gain or loss has a place for a group; elsewhere it would be taken for an account.
     let misplaced = of_group && activity == Activity::Other;
     let mut event = match misplaced {
+        false if of_group => Event::new(time, activity, outcome, Principal::group(name)),
         false => Event::new(time, activity, outcome, Principal::named(name)),
         true => {
             let subject = performer.clone().unwrap_or_else(|| Principal::named("unknown"));
@@ -234,6 +237,16 @@ mod tests {
             plan(20_157, 20_179, &[("keep-file", "perhaps")]).unwrap_err().kind,
             FaultKind::InvalidRequest
         );
+    }
+
+    #[test]
+    fn a_group_is_told_from_a_user() {
+        let (mut parser, mut batch) = (RoleAssignmentAuditParser(Table::new(&COLUMNS)), Batch::default());
+        let rows = "Name,Type,Role,Action,Date and Time\nNight shift,EPM Group,Viewer,assigned,2025-07-03 23:34:33\njdoe,User,Viewer,assigned,2025-07-03 23:34:33\n";
+        parser.push(rows.as_bytes(), &mut batch).unwrap();
+        parser.finish(&mut batch).unwrap();
+        let kinds: Vec<_> = batch.events().map(|event| event.subject.kind).collect();
+        assert_eq!(kinds, [PrincipalKind::Group, PrincipalKind::User]);
     }
 
     #[test]
