@@ -13,7 +13,7 @@ use crate::log::{self, LogLine};
 use crate::stop::Shutdown;
 use ::run::{Rejects, RunError};
 use base::counted::counted;
-use remote::{Auth, Settings};
+use remote::{Auth, OciApiKey, OciAuth, OciPrincipal, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::{self, Config};
 use setup::sinks::SinkChoice;
@@ -36,14 +36,19 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
         ),
     );
     for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
-        say(talk, &format!("\n$ host run {name} --since {SINCE}\n"));
+        let parameters = parameters(name);
+        say(
+            talk,
+            &format!("\n$ host run {name} --since {SINCE}{}\n", as_typed(&parameters)),
+        );
         let asked = ReportArgs {
             plugin: name.to_string(),
             since: Some(SINCE.to_string()),
+            parameters,
             ..ReportArgs::default()
         };
         let report = base::blocking(move || asked::prepare(&asked, None, None)).await??;
-        let settings = connection(running.url(), report.description.connection);
+        let settings = connection(running.url(), report.description.connection)?;
         let provenance = Arc::new(report.provenance(&settings));
         let wanted = SinkChoice {
             names: vec!["stdout".to_owned()],
@@ -83,8 +88,31 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
     Ok(())
 }
 
+/// The parameters that a report cannot do without, for the simulator.
+pub fn parameters(report: &str) -> Vec<String> {
+    match report {
+        "oci-audit" => vec![format!(
+            "compartment={}",
+            Scenario::default().oci.demo_user().compartment
+        )],
+        _ => Vec::new(),
+    }
+}
+
+/// The same as they are typed, a blank before each.
+pub fn as_typed(parameters: &[String]) -> String {
+    parameters
+        .iter()
+        .map(|parameter| format!(" --param {parameter}"))
+        .collect()
+}
+
 /// The connection to a simulator, with its credentials.
-pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
+///
+/// # Errors
+///
+/// Where the simulator's own key is of no use.
+pub fn connection(url: Url, kind: ConnectionKind) -> Result<Settings, CliError> {
     let scenario = Scenario::default();
     let (people, client) = (&scenario.credentials, &scenario.oauth);
     let mut settings = Settings::new("demo", url);
@@ -98,9 +126,18 @@ pub fn connection(url: Url, kind: ConnectionKind) -> Settings {
             let secret = SecretString::from(client.client_secret.as_str());
             connections::client_credentials(&client.client_id, secret, config::ConnectionKind::IdentityDomain)
         }
-        ConnectionKind::Http | ConnectionKind::Oci => Auth::None,
+        ConnectionKind::Oci => {
+            let user = scenario.oci.demo_user();
+            let pem = SecretString::from(user.private_key_pem());
+            let key = OciApiKey::new(&user.tenancy, &user.user, &user.fingerprint, &pem)?;
+            Auth::Oci(Box::new(OciAuth {
+                principal: OciPrincipal::ApiKey(key),
+                token_url: None,
+            }))
+        }
+        ConnectionKind::Http => Auth::None,
     };
-    settings
+    Ok(settings)
 }
 
 /// Tells the story, on stderr.

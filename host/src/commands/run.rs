@@ -18,6 +18,7 @@ use event::Provenance;
 use fetch::FetchError;
 use remote::{Exchange, Settings};
 use setup::config::{self, Config};
+use setup::connections::ServerChoice;
 use setup::recorded_run::RecordedRun;
 use setup::report::PreparedReport;
 use setup::run_ledger::{self, LedgerChoice, RunLedger};
@@ -175,7 +176,14 @@ async fn connect(args: &RunArgs, report: PreparedReport) -> Result<(PreparedRepo
     base::blocking(move || {
         let mut settings = match replay {
             Some(folder) => RecordedRun::read(&folder)?.settings(&folder)?,
-            None => connections::settings(&report.config, server.choice(), report.description.connection)?,
+            None => {
+                let service = report.service()?;
+                let choice = ServerChoice {
+                    service: service.as_deref(),
+                    ..server.choice()
+                };
+                connections::settings(&report.config, choice, report.description.connection)?
+            }
         };
         settings.watch_clock = true;
         settings.now = report.clock;

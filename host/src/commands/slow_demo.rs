@@ -23,7 +23,7 @@ use tokio::process::{Child, Command};
 
 use crate::args::{DemoArgs, OutputOptions, ReportArgs};
 use crate::commands::asked;
-use crate::commands::demo::{connection, say};
+use crate::commands::demo::{as_typed, connection, parameters, say};
 use crate::commands::run;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -180,15 +180,20 @@ impl DemoStage {
     /// Runs one report, unless it is done.
     async fn play(&self, name: &str, talk: &OutputOptions, stop: &Shutdown) -> Result<(), CliError> {
         let DemoState { url, from, to, .. } = &self.state;
+        let parameters = parameters(name);
+        let typed = as_typed(&parameters);
         say(
             talk,
-            &format!("\n$ host backfill {name} --from {from} --to {to} --window {DAYS}d --sink file:{name}.ndjson\n"),
+            &format!(
+                "\n$ host backfill {name} --from {from} --to {to} --window {DAYS}d{typed} --sink file:{name}.ndjson\n"
+            ),
         );
         let asked = ReportArgs {
             plugin: name.to_owned(),
             from: Some(from.to_string()),
             to: Some(to.to_string()),
             now: self.state.now.clone(),
+            parameters,
             ..ReportArgs::default()
         };
         let report = base::blocking(move || asked::prepare(&asked, None, None)).await??;
@@ -258,7 +263,7 @@ impl DemoStage {
     /// The events that the sink holds and the requests that the server got, a line a report.
     async fn totals(&self) -> Result<String, CliError> {
         let about = ask(&self.state.url).await;
-        let mut text = format!("{:<16} {:>8} {:>8} {:>5}\n", "REPORT", "EVENTS", "DOUBLED", "JOBS");
+        let mut text = format!("{:<22} {:>8} {:>8} {:>5}\n", "REPORT", "EVENTS", "DOUBLED", "JOBS");
         for (name, _) in plugins::built_in_of(&Config::default(), PluginKind::Report)? {
             let path = self.events(name);
             let counted = count(&path)
@@ -266,6 +271,8 @@ impl DemoStage {
             let ends: &[&str] = match name {
                 "invalid-login" => &["/invalidloginreport"],
                 "user-audit" => &["/reports", "/reports/useraudit"],
+                "role-assignment-audit" => &["/roleassignmentauditreport"],
+                "group-assignment-audit" => &["/reports/groupaudit"],
                 _ => &[],
             };
             let jobs = match &about {
@@ -278,7 +285,7 @@ impl DemoStage {
                 _ => "-".to_owned(),
             };
             let (events, doubled) = counted;
-            let _ = writeln!(text, "{name:<16} {events:>8} {doubled:>8} {jobs:>5}");
+            let _ = writeln!(text, "{name:<22} {events:>8} {doubled:>8} {jobs:>5}");
         }
         Ok(text)
     }
@@ -388,7 +395,7 @@ async fn ask(url: &str) -> Option<SimulatorInfo> {
 
 fn connect(url: &str, kind: ConnectionKind) -> Result<Settings, CliError> {
     let url = (url.parse()).map_err(|_| CliError::new(Exit::Internal, "the simulator is at no URL".to_owned()))?;
-    Ok(connection(url, kind))
+    connection(url, kind)
 }
 
 /// How many events a file holds, and how many of them it holds for the second time.

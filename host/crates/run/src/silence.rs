@@ -31,7 +31,9 @@ pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> 
         None => format!("no event from {} to {}", window.from, window.to),
     };
     Some(format!(
-        "{since}: Oracle lets this API go silent while it still answers 200; compare with OCI Audit before trusting it"
+        "{since}: Oracle lets this API go silent while it still answers 200, and keeps such events in OCI Audit for 365 days. \
+         Collect them with `host run oci-audit --param compartment=OCID`, the OCID of the domain's compartment, over a \
+         connection such as [connections.oci] kind = \"oci\", region = \"eu-frankfurt-1\", auth = {{ kind = \"oci-config\" }}"
     ))
 }
 

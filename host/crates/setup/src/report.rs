@@ -9,7 +9,7 @@ use base::ErrorKind;
 use event::{Product, Provenance};
 use remote::Settings;
 use run::{Period, PluginSummary, Summary, Window, WindowError, WindowSummary};
-use sandbox::{Description, Parameter, Plugin, PluginKind, Request};
+use sandbox::{ConnectionKind, Description, Fetch, Parameter, Plugin, PluginKind, Request};
 
 use crate::SetupError;
 use crate::config::{self, Config};
@@ -75,6 +75,23 @@ impl PreparedReport {
         let service = settings.base.host_str().unwrap_or_default();
         let report = &self.description.name;
         Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())
+    }
+
+    /// The service of the cloud that the plugin asks, where it names one: the first of its plan. A connection by region needs it.
+    ///
+    /// # Errors
+    ///
+    /// Where the plugin refuses what it is asked for.
+    pub fn service(&self) -> Result<Option<String>, SetupError> {
+        if self.description.connection != ConnectionKind::Oci {
+            return Ok(None);
+        }
+        let plan = self.plugin.report()?.plan(&self.request)?;
+        Ok(plan.into_iter().find_map(|fetch| match fetch {
+            Fetch::Call(call) => call.service,
+            Fetch::Pages(pages) => pages.service,
+            Fetch::Job(_) => None,
+        }))
     }
 
     /// The notes that a recording has to hold of a run with these settings, so that a run from it asks the same.
