@@ -160,7 +160,7 @@ fn event(event: &Event<'_>) -> Value {
 /// Each kind of field as it is written, if it says something.
 mod written {
     use super::*;
-    use crate::{Activity, Outcome, Timestamp};
+    use crate::{Activity, Outcome, PrincipalKind, Timestamp};
     use std::borrow::Cow;
 
     pub fn text(text: &Option<Cow<'_, str>>) -> Option<Value> {
@@ -183,8 +183,10 @@ mod written {
         let id = text(&principal.id).map(|id| ("id".to_string(), id));
         let display_name = text(&principal.display_name).map(|name| ("display_name".to_string(), name));
         let name = ("name".to_string(), Value::from(&*principal.name));
+        // A user is not said to be one: most are.
+        let kind = (principal.kind != PrincipalKind::User).then(|| ("kind".to_string(), principal.kind.name().into()));
         Some(
-            [Some(name), id, display_name]
+            [Some(name), id, display_name, kind]
                 .into_iter()
                 .flatten()
                 .collect::<Map<_, _>>()

@@ -21,6 +21,9 @@ mod config_source;
 mod credentials;
 mod endpoint;
 mod max_rejected;
+#[cfg(not(feature = "oci"))]
+mod no_oci;
+#[cfg(feature = "oci")]
 mod oci;
 mod owner;
 mod secret;
@@ -28,6 +31,9 @@ mod server;
 mod state_folder;
 mod tls_files;
 pub mod web_address;
+
+#[cfg(not(feature = "oci"))]
+use no_oci as oci;
 
 pub use auth_method::{AuthMethod, ClientAuthentication};
 pub use config_source::{ConfigSource, line_of};

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::oauth::OAuth2;
-use super::oci::{OciAuth, OciPrincipal};
+use super::oci::OciAuth;
 
 /// How to say who we are.
 #[derive(Debug, Clone)]
@@ -48,11 +48,7 @@ impl Auth {
     pub(super) fn has_secure_endpoint(&self) -> bool {
         match self {
             Auth::OAuth2(oauth) => oauth.token_url.as_ref().is_some_and(|url| url.scheme() == "https"),
-            Auth::Oci(oci) => match (&oci.principal, &oci.token_url) {
-                (_, Some(url)) => url.scheme() == "https",
-                // A cluster's issuer has a channel of its own.
-                (principal, None) => matches!(principal, OciPrincipal::Session(_) | OciPrincipal::Instance(_)),
-            },
+            Auth::Oci(oci) => oci.has_secure_endpoint(),
             _ => false,
         }
     }

@@ -109,7 +109,8 @@ impl Channel {
             redemption.begin()?;
         }
         let (began, sent) = (Instant::now(), self.clock.now());
-        // Whatever it waited for, the date is that of this moment.
+        // Whatever it waited for, the date is that of this moment, by this machine's clock: a run whose clock stands still would be
+        // refused.
         let signature = match outgoing.signer.take() {
             Some(signer) => {
                 let Outgoing {
@@ -119,7 +120,7 @@ impl Channel {
                     body,
                     ..
                 } = &mut outgoing;
-                Some(signer.sign(method, url, headers, body, sent)?)
+                Some(signer.sign(method, url, headers, body, Timestamp::now())?)
             }
             None => None,
         };

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
 use http::header::LOCATION;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 use url::Url;
@@ -337,7 +337,7 @@ impl Remote {
         if let Some(remedy) = self.authorizer.remedy()
             && (matches!(status.as_u16(), 401 | 403) || oci::is_hidden(status, &body))
         {
-            let skew = oci::skew_of(response.headers(), self.channel.clock.now());
+            let skew = oci::skew_of(response.headers(), Timestamp::now());
             if let Some(hint) = remedy.hint(status, &request.url, skew) {
                 return Err(refused(detail, hint));
             }

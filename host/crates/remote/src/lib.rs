@@ -71,10 +71,9 @@ pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use oauth::{ClientAuth, DeviceLogin, GrantType, KeyId, OAuth2, Prompt, Redemptions, SigningKey};
 #[cfg(feature = "object-store")]
 pub use object_store::{StoreConnector, StoreRefusal};
-pub use oci::{
-    MetadataAddress, OciApiKey, OciAuth, OciPrincipal, OciRegion, OciResource, OciSecret, OciSession, OciWorkload,
-    RsaKey, oci_service_url,
-};
+#[cfg(feature = "oci")]
+pub use oci::{MetadataAddress, OciApiKey, OciPrincipal, OciResource, OciSecret, OciSession, OciWorkload, RsaKey};
+pub use oci::{OciAuth, OciRegion, oci_service_url};
 pub use origin::LINK_BYTES;
 pub use origin::{BaseUrl, Origin};
 pub use recording::Recording;

@@ -8,28 +8,52 @@
 //! each over a channel that leads nowhere else: the [metadata service](MetadataAddress) of an instance, and the issuer inside a
 //! cluster ([`OciWorkload`]).
 
+#[cfg(not(feature = "oci"))]
+mod absent;
+#[cfg(feature = "oci")]
 mod instance;
+#[cfg(feature = "oci")]
 mod issuer;
+#[cfg(feature = "oci")]
 mod key;
+#[cfg(feature = "oci")]
 mod metadata;
+#[cfg(feature = "oci")]
 mod principal;
+#[cfg(feature = "oci")]
 mod refusal;
 mod region;
+#[cfg(feature = "oci")]
 mod request_signer;
+#[cfg(feature = "oci")]
 mod resource;
+#[cfg(feature = "oci")]
 mod session;
+#[cfg(feature = "oci")]
 mod session_token;
+#[cfg(feature = "oci")]
 mod source;
-#[cfg(test)]
+#[cfg(all(test, feature = "oci"))]
 mod tests;
+#[cfg(feature = "oci")]
 mod work;
+#[cfg(feature = "oci")]
 mod workload;
 
+#[cfg(not(feature = "oci"))]
+pub use absent::OciAuth;
+#[cfg(not(feature = "oci"))]
+pub(super) use absent::{PrincipalSource, Remedy, RequestSigner, is_hidden, skew_of};
+#[cfg(feature = "oci")]
 pub use key::RsaKey;
+#[cfg(feature = "oci")]
 pub use principal::{
     MetadataAddress, OciApiKey, OciAuth, OciPrincipal, OciResource, OciSecret, OciSession, OciWorkload,
 };
+#[cfg(feature = "oci")]
 pub(super) use refusal::{Remedy, is_hidden, skew_of};
 pub use region::{OciRegion, oci_service_url};
+#[cfg(feature = "oci")]
 pub(super) use request_signer::RequestSigner;
+#[cfg(feature = "oci")]
 pub(super) use source::PrincipalSource;

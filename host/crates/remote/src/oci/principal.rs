@@ -23,6 +23,17 @@ pub struct OciAuth {
     pub token_url: Option<Url>,
 }
 
+impl OciAuth {
+    /// True if TLS is needed beyond the connection's own URL.
+    pub(crate) fn has_secure_endpoint(&self) -> bool {
+        match (&self.principal, &self.token_url) {
+            (_, Some(url)) => url.scheme() == "https",
+            // A cluster's issuer has a channel of its own.
+            (principal, None) => matches!(principal, OciPrincipal::Session(_) | OciPrincipal::Instance(_)),
+        }
+    }
+}
+
 /// Who signs.
 #[derive(Debug, Clone)]
 pub enum OciPrincipal {

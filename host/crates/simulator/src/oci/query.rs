@@ -19,6 +19,8 @@ pub(super) enum LogCondition {
     All(Vec<LogCondition>),
     Any(Vec<LogCondition>),
     Not(Box<LogCondition>),
+    /// The condition holds of the field in lower case.
+    Lower(Box<LogCondition>),
     /// The field compares so to a literal.
     Compare(Vec<String>, LogComparison, Value),
     /// The field equals one of these.
@@ -43,6 +45,12 @@ impl LogCondition {
             Self::All(parts) => parts.iter().all(|part| part.matches(lookup)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(lookup)),
             Self::Not(inner) => !inner.matches(lookup),
+            Self::Lower(inner) => inner.matches(&|path| {
+                Some(match lookup(path)? {
+                    Value::String(text) => Value::String(text.to_lowercase()),
+                    other => other,
+                })
+            }),
             Self::Compare(path, LogComparison::NotEqual, literal) => !equal(lookup(path).as_ref(), literal),
             Self::Compare(path, LogComparison::Equal, literal) => equal(lookup(path).as_ref(), literal),
             Self::Compare(path, comparison, literal) => {

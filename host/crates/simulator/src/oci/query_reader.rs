@@ -100,7 +100,32 @@ impl<'t> QueryReader<'t> {
             }
             return Ok(inner);
         }
+        if self.word("isnotnull") {
+            let is_null = LogCondition::Compare(self.argument()?, LogComparison::Equal, Value::Null);
+            return Ok(LogCondition::Not(Box::new(is_null)));
+        }
+        if self.word("lower") {
+            let path = self.argument()?;
+            return Ok(LogCondition::Lower(Box::new(self.about(path)?)));
+        }
         let path = self.path()?;
+        self.about(path)
+    }
+
+    /// The field that a function is given.
+    fn argument(&mut self) -> Result<Vec<String>, String> {
+        if !self.symbol("(") {
+            return Err(self.expected("`(`"));
+        }
+        let path = self.path()?;
+        match self.symbol(")") {
+            true => Ok(path),
+            false => Err(self.expected("`)`")),
+        }
+    }
+
+    /// What is said about a field.
+    fn about(&mut self, path: Vec<String>) -> Result<LogCondition, String> {
         let negated = self.word("not");
         if self.word("in") {
             let within = LogCondition::In(path, self.list()?);
@@ -313,6 +338,13 @@ mod tests {
             ("where data.request.action = null", true),
             ("where data.additionalDetails.\"a b\" = 'it''s'", true),
             ("select * | where false_field = true", false),
+            ("where isnotnull(data.additionalDetails.eventId)", true),
+            ("where isnotnull(data.request.action) or isnotnull( data.x )", false),
+            (
+                "where lower(type) = 'com.oraclecloud.identitysignon.interactivelogin'",
+                true,
+            ),
+            ("where lower(type) in ('x', 'y')", false),
         ] {
             assert_eq!(holds(condition), expected, "{condition}");
         }
@@ -334,6 +366,8 @@ mod tests {
             "search \"x\" | sort by id",
             "search \"x\" | select a",
             "search \"x\" | a in ()",
+            "search \"x\" | isnotnull a",
+            "search \"x\" | lower(a = 'b'",
             "search \"x\" nonsense",
             &nested,
         ] {
