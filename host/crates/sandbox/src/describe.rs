@@ -55,7 +55,7 @@ fn check_report(about: &Description) -> Result<(), String> {
             .map_err(|reason| format!("one of `requests`: {reason}"))?;
     }
     if let Granularity::Minutes(minutes) = about.granularity
-        && (minutes == 0 || MINUTES_OF_A_DAY % minutes != 0)
+        && (minutes == 0 || !MINUTES_OF_A_DAY.is_multiple_of(minutes))
     {
         return Err(format!("a granularity of {minutes} minutes is no part of a day"));
     }

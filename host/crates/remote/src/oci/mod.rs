@@ -33,7 +33,8 @@ mod session;
 mod session_token;
 #[cfg(feature = "oci")]
 mod source;
-#[cfg(all(test, feature = "oci"))]
+#[cfg(feature = "oci")]
+#[cfg(test)]
 mod tests;
 #[cfg(feature = "oci")]
 mod work;
