@@ -34,6 +34,7 @@ use deliver::WindowOutcome;
 use ledger::{Interval, Record};
 use prefetch::{PrefetchedWindow, Prefetcher};
 use refused::{RefusedDays, refused_dates};
+use sandbox::Granularity;
 use schedule::{Planned, Schedule};
 use sink::in_one_line;
 
@@ -148,7 +149,12 @@ impl Windows<'_> {
             let begin = move |record: &mut Record| record.watermark = record.watermark.or(Some(begin));
             keeping.book.change(DurableChange::Begun, begin).await?;
         }
-        let fresh = |planned: &Planned| !adopted.contains(&Interval::new(planned.window.from, planned.window.to));
+        // What was taken up counts as asked for. But where that is looked at once more, it is for what was stored since, and its
+        // answer may be as old as the run that began it.
+        let looks_back =
+            keeping.wanted == RunMode::Incremental && pipeline.run.description.granularity != Granularity::Day;
+        let fresh =
+            |planned: &Planned| looks_back || !adopted.contains(&Interval::new(planned.window.from, planned.window.to));
         self.todo = schedule.windows.into_iter().filter(fresh).enumerate().collect();
         Ok(())
     }
