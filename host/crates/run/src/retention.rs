@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::window::{WindowError, day_of, start_of};
+use super::window::{WindowError, day_of, minutes_after, start_of};
 use sandbox::{ConnectionKind, Granularity};
 
 /// The default of an identity domain.
@@ -40,5 +40,9 @@ pub fn oldest(now: Timestamp, granularity: Granularity, days: Option<u32>) -> Re
     // A UTC day has 24 hours.
     let kept = SignedDuration::from_hours(24 * i64::from(days));
     let first = end.checked_sub(kept).map_err(|_| WindowError::OutOfRange)?;
-    Ok(Some(first))
+    Ok(Some(match granularity {
+        // A window begins with a whole span, and none that begins before can be asked for.
+        Granularity::Minutes(minutes) => minutes_after(first, minutes)?,
+        Granularity::Day | Granularity::Instant => first,
+    }))
 }

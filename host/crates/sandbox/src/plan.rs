@@ -54,7 +54,7 @@ pub(super) fn check(fetches: &[Fetch], limits: &PluginLimits, site: CallContext<
             Fetch::Job(job) => (&job.submit, file_name(&job.file)),
             Fetch::Pages(pages) => (
                 &pages.request,
-                paging(&pages.paging)
+                paging(&pages.paging, pages.records.as_ref())
                     .and_then(|()| members("records", pages.records.as_ref()))
                     .and_then(|()| members("key", pages.key.as_ref()))
                     .and_then(|()| service(pages.service.as_deref())),
@@ -195,7 +195,7 @@ fn file_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn paging(paging: &Paging) -> Result<(), String> {
+fn paging(paging: &Paging, records: Option<&MemberPath>) -> Result<(), String> {
     match paging {
         Paging::Scim(count) if !PAGE_SIZES.contains(count) => Err(format!(
             "pages of {count} records: must be {} to {}",
@@ -210,6 +210,9 @@ fn paging(paging: &Paging) -> Result<(), String> {
             } else {
                 Ok(())
             }
+        }
+        Paging::BodyToken(_) if records.is_none() => {
+            Err("a token in the body needs `records`: the page is an object, and no list".to_owned())
         }
         Paging::BodyToken(token) => {
             members("token", Some(&token.token))?;
@@ -406,10 +409,11 @@ mod tests {
             (pages(token("opc-next-page", "page"), None, None), true),
             (pages(token("a b", "page"), None, None), false),
             (pages(token("opc-next-page", ""), None, None), false),
-            (pages(body_token(&["meta", "next"], "after"), None, None), true),
-            (pages(body_token(&[], "after"), None, None), false),
-            (pages(body_token(&["a"; 9], "after"), None, None), false),
-            (pages(body_token(&["next"], ""), None, None), false),
+            (pages(body_token(&["meta", "next"], "after"), Some("items"), None), true),
+            (pages(body_token(&["meta", "next"], "after"), None, None), false),
+            (pages(body_token(&[], "after"), Some("items"), None), false),
+            (pages(body_token(&["a"; 9], "after"), Some("items"), None), false),
+            (pages(body_token(&["next"], ""), Some("items"), None), false),
         ] {
             assert_eq!(
                 check(std::slice::from_ref(&fetch), &PluginLimits::default(), SITE).is_ok(),

@@ -3,6 +3,8 @@
 //! A [`ReportChoice`] is what somebody asks for; [`prepare`] loads the plugin and checks everything about it that needs no
 //! server, which makes a [`PreparedReport`] of it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use base::ErrorKind;
@@ -77,21 +79,29 @@ impl PreparedReport {
         Provenance::new(report, &settings.name, service, product).of_tenant(settings.tenant.clone())
     }
 
-    /// The service of the cloud that the plugin asks, where it names one: the first of its plan. A connection by region needs it.
+    /// The service of the cloud that the plugin asks, where it names one. A connection by region needs it.
     ///
     /// # Errors
     ///
-    /// Where the plugin refuses what it is asked for.
+    /// Where the plugin refuses what it is asked for, or asks several services.
     pub fn service(&self) -> Result<Option<String>, SetupError> {
         if self.description.connection != ConnectionKind::Oci {
             return Ok(None);
         }
         let plan = self.plugin.report()?.plan(&self.request)?;
-        Ok(plan.into_iter().find_map(|fetch| match fetch {
-            Fetch::Call(call) => call.service,
-            Fetch::Pages(pages) => pages.service,
-            Fetch::Job(_) => None,
-        }))
+        let services: BTreeSet<Option<String>> = (plan.into_iter())
+            .map(|fetch| match fetch {
+                Fetch::Call(call) => call.service,
+                Fetch::Pages(pages) => pages.service,
+                Fetch::Job(_) => None,
+            })
+            .collect();
+        if services.len() > 1 {
+            let message = format!("{} asks several services of OCI at once", self.description.name);
+            return Err(SetupError::new(ErrorKind::Plugin, message)
+                .hint("a connection leads to one of them: ask the author of the plugin for a report of each"));
+        }
+        Ok(services.into_iter().next().flatten())
     }
 
     /// The notes that a recording has to hold of a run with these settings, so that a run from it asks the same.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
@@ -13,6 +14,7 @@ use super::query::Query;
 use super::url_parameters::with_parameters;
 use crate::blocking::blocking;
 use crate::error::FetchError;
+use crate::records::salvage;
 use remote::{Answer, LINK_BYTES, Request};
 
 /// So many pages in a row with nothing new are a loop.
@@ -48,9 +50,20 @@ impl Next {
                 }
             }
             Next::BodyToken { path, parameter } => {
+                // Whoever reads the page says what came instead.
+                if answer.body.trim_ascii_start().first() == Some(&b'<') {
+                    return Ok(None);
+                }
                 let (body, path) = (answer.body.clone(), path.clone());
+                let (records, most) = (query.records.map(<[String]>::to_vec), query.limits.record_bytes);
                 let token = blocking(move || {
-                    members::token(&body, &path).map_err(|why| FetchError::Malformed { what: WHAT, why })
+                    let strict = members::token(&body, &path);
+                    let salvaged = |why| match (path.as_slice(), records.as_deref()) {
+                        ([name], Some([records])) => salvaged_token(&body, name, records, most).ok_or(why),
+                        _ => Err(why),
+                    };
+                    let token = strict.or_else(salvaged);
+                    token.map_err(|why| FetchError::Malformed { what: WHAT, why })
                 });
                 match token.await.map_err(|error| query.presentable(error))? {
                     None => return Ok(None),
@@ -59,6 +72,19 @@ impl Next {
             }
         };
         Ok(Some(query.request.clone().at(url)))
+    }
+}
+
+/// The token beside records of which some are broken; none where it cannot be told either.
+fn salvaged_token(body: &[u8], name: &str, records: &str, record_bytes: u64) -> Option<Option<String>> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
+    let name = name.to_ascii_lowercase();
+    let told = salvage::list(body, Some(records), record_bytes, |told| told == name, |_| Ok(()));
+    match told.ok()?.members.get(&name) {
+        None | Some(Value::Null) => Some(None),
+        Some(Value::String(token)) => Some(Some(token.clone()).filter(|token| !token.is_empty())),
+        Some(Value::Number(number)) => Some(Some(number.to_string())),
+        Some(_) => None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What lies at the end of a path of members in a JSON text. Names are compared without regard to case, and of two members of
-//! one name the first counts.
+//! one name in a record the first counts; in a page that is an error.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -44,10 +44,15 @@ pub(super) fn raw<'a>(body: &'a [u8], path: &[String]) -> serde_json::Result<Opt
 pub(super) fn token(body: &[u8], path: &[String]) -> Result<Option<String>, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let found = raw(body, path).map_err(|error| format!("the token of the next page cannot be read: {error}"))?;
-    match found.map(|found| (found.get(), text_of(found))) {
-        None | Some(("null" | "\"\"", _)) => Ok(None),
-        Some((_, Some(token))) => Ok(Some(token)),
-        Some((_, None)) => Err(format!("`{}` is neither a text nor a number", path.join("."))),
+    let Some(found) = found.map(RawValue::get) else {
+        return Ok(None);
+    };
+    match found.as_bytes() {
+        b"null" | b"\"\"" => Ok(None),
+        // As it is written: no number is too large.
+        [b'-' | b'0'..=b'9', ..] => Ok(Some(found.to_owned())),
+        [b'"', ..] => serde_json::from_str(found).map(Some).map_err(|error| error.to_string()),
+        _ => Err(format!("`{}` is neither a text nor a number", path.join("."))),
     }
 }
 
@@ -64,6 +69,16 @@ struct PathSeed<'p, 'f, 'de> {
     found: &'f mut Option<&'de RawValue>,
     /// True if what is behind the member is read too.
     whole: bool,
+}
+
+impl PathSeed<'_, '_, '_> {
+    /// What stands where the path goes on has no members: in a record that is nothing, in a page somebody errs.
+    fn no_object<E: serde::de::Error>(self) -> Result<(), E> {
+        match self.whole {
+            true => Err(E::custom("a member on the way is no object")),
+            false => Ok(()),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for PathSeed<'_, '_, 'de> {
@@ -87,9 +102,13 @@ impl<'de> Visitor<'de> for PathSeed<'_, '_, 'de> {
             return Ok(());
         };
         while let Some(is_member) = map.next_key_seed(NameSeed(first))? {
-            if !is_member || self.found.is_some() {
+            if !is_member {
                 map.next_value::<IgnoredAny>()?;
                 continue;
+            }
+            if self.found.is_some() {
+                // Which of the two is meant, nobody can tell.
+                return Err(A::Error::custom("a member comes twice"));
             }
             if below.is_empty() {
                 *self.found = Some(map.next_value()?);
@@ -107,33 +126,39 @@ impl<'de> Visitor<'de> for PathSeed<'_, '_, 'de> {
         Ok(())
     }
 
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut elements = 0_u64;
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            elements += 1;
+        }
+        match elements {
+            0 => Ok(()),
+            _ => self.no_object(),
+        }
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        self.no_object()
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        self.no_object()
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        self.no_object()
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        self.no_object()
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
+        self.no_object()
     }
 }
 
@@ -212,6 +237,14 @@ mod tests {
             (r#"{"meta":{"next":true}}"#, Err(())),
             (r#"{"meta":{"next":"abc"}"#, Err(())),
             (r#"{"items":[1"#, Err(())),
+            (r#"{"meta":[{"next":"abc"}]}"#, Err(())),
+            (r#"{"meta":"abc"}"#, Err(())),
+            (r#"{"meta":[]}"#, Ok(None)),
+            (r#"{"meta":{"next":null,"Next":"abc"}}"#, Err(())),
+            (
+                r#"{"meta":{"next":12345678901234567890123}}"#,
+                Ok(Some("12345678901234567890123")),
+            ),
         ] {
             let found = token(body.as_bytes(), &path("meta.next"));
             assert_eq!(found.as_ref().map(Option::as_deref).map_err(|_| ()), next, "{body}");

@@ -44,10 +44,7 @@ impl<'a> Page<'a> {
         let (member, body) = match path.and_then(<[String]>::split_last) {
             None => (None, body),
             Some((member, [])) => (Some(member.as_str()), body),
-            Some((member, around)) => match members::raw(body, around).map_err(|why| malformed(why.to_string()))? {
-                Some(inner) => (Some(member.as_str()), inner.get().as_bytes()),
-                None => return Err(malformed(format!("it has no member `{}`", around.join(".")))),
-            },
+            Some((member, around)) => return Page::below(body, around, member, record_bytes),
         };
         let strict = match strictly(body, member) {
             Ok(list) => return list.page(member, record_bytes),
@@ -80,6 +77,28 @@ impl<'a> Page<'a> {
         let mut page = list.page(member, record_bytes)?;
         page.records = pieces;
         Ok(page)
+    }
+}
+
+impl<'a> Page<'a> {
+    /// Reads a page whose records are a member of an object within it. What the page itself says of its list, or of a failure,
+    /// counts where that object is silent.
+    fn below(body: &'a [u8], around: &[String], member: &str, record_bytes: u64) -> Result<Page<'a>, FetchError> {
+        let malformed = |error: serde_json::Error| FetchError::Malformed {
+            what: WHAT,
+            why: format!("it is not JSON of the expected form: {error}"),
+        };
+        let outer = strictly(body, around.first().map(String::as_str)).map_err(malformed)?;
+        let Some(inner) = members::raw(body, around).map_err(malformed)? else {
+            let whole = [around, &[member.to_owned()]].concat().join(".");
+            let nothing = List { records: None, ..outer };
+            return nothing.page(Some(&whole), record_bytes);
+        };
+        let mut list = strictly(inner.get().as_bytes(), Some(member)).map_err(malformed)?;
+        for (name, value) in outer.told {
+            list.told.entry(name).or_insert(value);
+        }
+        list.page(Some(member), record_bytes)
     }
 }
 
@@ -385,5 +404,21 @@ mod tests {
         ] {
             assert!(read(body, &["data", "items"]).is_err(), "{body}");
         }
+        for body in [
+            r#"{"data":{"items":[1]},"Data":{"items":[2]}}"#,
+            r#"{"data":{"items":[1],"Items":[2]}}"#,
+            r#"{"data":[{"items":[1]}]}"#,
+        ] {
+            assert!(read(body, &["data", "items"]).is_err(), "{body}");
+        }
+        let path = ["data".to_owned(), "items".to_owned()];
+        let page = |body: &'static str| Page::read(body.as_bytes(), Some(&path), 1000);
+        assert_eq!(
+            page(r#"{"totalResults":7,"data":{"items":[1]}}"#).unwrap().total,
+            Some(7)
+        );
+        assert_eq!(page(r#"{"totalResults":0}"#).unwrap().records.len(), 0);
+        let refused = page(r#"{"status":403,"detail":"no access"}"#).unwrap_err().to_string();
+        assert!(refused.contains("no access"), "{refused}");
     }
 }

@@ -338,6 +338,8 @@ mod tests {
 
     #[test]
     fn records_are_found_below_other_members() {
+        let other_case = r#"{"status":0,"items":[],"Entries":[1]}"#;
+        assert_eq!(split_text(other_case, "entries", 100).unwrap(), "1\n");
         let body = r#"{"data":{"total":2,"log":{"entries":[{"a":1},{"a":2}]}},"status":0}"#;
         assert_eq!(
             split_text(body, "data.log.entries", 100).unwrap(),

@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
         };
         while let Some(key) = map.next_key::<String>()? {
             self.allowance.set(self.record_bytes);
-            if self.path.first() == Some(&key) {
+            if self.path.first().is_some_and(|name| name.eq_ignore_ascii_case(&key)) {
                 if !matches!(read.found, RecordsFound::Missing) {
                     return Err(A::Error::custom("the records come twice"));
                 }

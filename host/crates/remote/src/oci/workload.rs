@@ -39,9 +39,11 @@ impl WorkloadIdentity {
         settings: &Settings,
         channel: &Arc<Channel>,
     ) -> Result<WorkloadIdentity, RemoteError> {
+        // The cluster's own issuer is asked past the rules about addresses; whatever a configuration names instead is not.
+        let is_own = url.is_none();
         let url = url.unwrap_or(&workload.issuer).clone();
         let mut own = Settings::new(&settings.name, url.clone());
-        own.allow_private_addresses = true;
+        own.allow_private_addresses = is_own || settings.allow_private_addresses;
         own.ca_file = Some(CaFile::only(&workload.ca_file));
         own.now = settings.now;
         own.timeouts = Timeouts {

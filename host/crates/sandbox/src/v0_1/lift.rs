@@ -131,8 +131,16 @@ pub(super) fn packed(batch: packed::Batch) -> newest::packed::Batch {
         text,
         numbers,
         times,
-        heads,
+        heads: heads.into_iter().map(head).collect(),
         rejects: rejects.into_iter().map(reject).collect(),
+    }
+}
+
+/// Where kinds of principals are now, the place of an outcome went on: one that is there was none, and stays none.
+fn head(head: u32) -> u32 {
+    match head & 0xf000 {
+        0 => head,
+        _ => head | 0x0f00,
     }
 }
 
