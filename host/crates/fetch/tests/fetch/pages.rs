@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use base::ErrorKind;
 use fetch::{FetchError, FetchLimits, FetchProgress, Fetcher};
-use sandbox::{Fetch, HttpRequest, Method, Pages, Paging};
+use sandbox::{BodyToken, Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::{Value, json};
 use servers::*;
 
@@ -776,6 +776,71 @@ async fn tokens_lead_from_page_to_page_of_a_bare_list() {
     pages.records = None;
     assert_eq!(run(&server, pages).await.unwrap(), lines(0..4));
     assert!(server.seen().iter().all(|seen| query(seen).contains_key("filter")));
+}
+
+#[tokio::test]
+async fn a_token_in_the_body_goes_back_as_a_parameter_and_ends_the_list_where_it_is_missing() {
+    let server = Server::start(|seen, _| {
+        let page: usize = query(seen)
+            .get("after")
+            .map_or(0, |token| token.trim_start_matches("t &").parse().unwrap());
+        let next = (page < 3).then(|| format!("t &{}", page + 1));
+        json(
+            200,
+            json!({"meta": {"next": next}, "data": {"items": [record(page)]}}).to_string(),
+        )
+    })
+    .await;
+    let path = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let by_token = || {
+        let mut pages = pages(
+            Paging::BodyToken(BodyToken {
+                token: path(&["meta", "next"]),
+                parameter: "after".into(),
+            }),
+            Some("id"),
+        );
+        pages.records = Some(path(&["data", "items"]));
+        pages
+    };
+    assert_eq!(run(&server, by_token()).await.unwrap(), lines(0..4));
+    assert!(server.seen().iter().all(|seen| query(seen).contains_key("filter")));
+
+    // A token that cannot be read, or that comes again, ends in an error and not with what was read so far.
+    for second in [
+        json!({"meta": [{"next": "x"}], "data": {"items": []}}),
+        json!({"meta": {"next": {}}, "data": {"items": []}}),
+        json!({"meta": {"next": "again"}, "data": {"items": []}}),
+    ] {
+        let server = Server::start(move |seen, _| match query(seen).contains_key("after") {
+            false => json(
+                200,
+                json!({"meta": {"next": "again"}, "data": {"items": [record(0)]}}).to_string(),
+            ),
+            true => json(200, second.to_string()),
+        })
+        .await;
+        let error = run(&server, by_token()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_record_beside_a_token_costs_no_other() {
+    let server = Server::start(|seen, _| match query(seen).contains_key("after") {
+        false => json(
+            200,
+            "{\"next\":\"t\",\"Resources\":[{\"id\":\"0\",\"a\":\"\"\"},{\"id\":\"1\"}]}",
+        ),
+        true => json(200, "{\"Resources\":[{\"id\":\"2\"}]}"),
+    })
+    .await;
+    let paging = Paging::BodyToken(BodyToken {
+        token: vec!["next".into()],
+        parameter: "after".into(),
+    });
+    let read = run(&server, pages(paging, Some("id"))).await.unwrap();
+    assert_eq!(read[1..], ["{\"id\":\"1\"}", "{\"id\":\"2\"}"], "{read:?}");
 }
 
 #[tokio::test]
