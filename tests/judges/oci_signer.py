@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Signs a request as Oracle's SDK does: for comparing signatures, which are the same for the same key, request and date.
 
-    pip install -r requirements.txt
+    pip install -r ../../.ci/requirements-oci.txt
     python3 oci_signer.py TENANCY USER FINGERPRINT KEY_FILE METHOD URL DATE [BODY]
 
 Prints the parameters of the credential as a JSON object, and the headers that were signed.

@@ -1,4 +1,4 @@
-//! Signatures of requests to OCI, held against those of Oracle's own SDK: needs `target/venv` with the package `oci`.
+//! Signatures of requests to OCI, held against those of Oracle's own SDK: needs `target/venv-oci`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -40,7 +40,7 @@ fn first_request(listener: TcpListener) -> mpsc::Receiver<Vec<String>> {
 }
 
 #[test]
-#[ignore = "needs target/venv; `.ci/install` makes it"]
+#[ignore = "needs target/venv-oci; `.ci/install` makes it"]
 fn the_sdk_of_oracle_signs_as_we_do() {
     let desk = desk();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -72,7 +72,7 @@ fn the_sdk_of_oracle_signs_as_we_do() {
         found.unwrap_or_else(|| panic!("no {name}"))
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let judge = Command::new(root.join("../target/venv/bin/python"))
+    let judge = Command::new(root.join("../target/venv-oci/bin/python"))
         .arg(root.join("../tests/judges/oci_signer.py"))
         .args([TENANCY, USER, FINGERPRINT, KEY, method])
         .args([format!("{url}{target}"), header("date")])
