@@ -1,8 +1,10 @@
 //! Secrets that a text shows by what it looks like: tokens, private keys, signatures, and values behind a secret's name in a
 //! query.
+//!
+//! A text is gone through in time that grows as it does, whatever stands in it: what is found once is not looked for again.
 
 use super::names::{MASK, is_secret};
-use memchr::{memchr_iter, memchr3_iter};
+use memchr::{memchr_iter, memchr3_iter, memrchr};
 use std::ops::Range;
 
 /// The text with masks in the place of secrets; none where it holds no secret.
@@ -16,17 +18,18 @@ pub fn mask(text: &str) -> Option<String> {
     if memchr_iter(b'K', bytes).any(|at| is_private_key(bytes, at)) {
         return Some(MASK.into());
     }
-    let found = memchr3_iter(b'=', b'$', b'J', bytes).filter_map(|at| match bytes.get(at)? {
-        b'J' => token(bytes, at),
-        b'$' => session_token(bytes, at),
-        _ => value(text, at),
-    });
-    let secrets: Vec<Range<usize>> = found
-        .filter(|secret| text.get(secret.clone()).is_some_and(|secret| secret != MASK))
-        .collect();
-    match secrets.is_empty() {
+    let mut found = FoundSecrets::of(text);
+    for at in memchr3_iter(b'=', b'$', b'J', bytes) {
+        let secret = match bytes.get(at) {
+            Some(b'J') => found.token(at),
+            Some(b'$') => found.session_token(at),
+            _ => found.value(at),
+        };
+        found.add(secret);
+    }
+    match found.secrets.is_empty() {
         true => None,
-        false => Some(without(text, secrets)),
+        false => Some(without(text, found.secrets)),
     }
 }
 
@@ -68,46 +71,114 @@ fn whole_header(text: &str) -> Option<String> {
     ((is_one_word || is_signed) && rest != MASK).then(|| format!("{scheme} {MASK}"))
 }
 
-/// The JSON Web Token whose third byte is the `J` at a place: `eyJ` is what `{"` is in Base64.
-fn token(bytes: &[u8], at: usize) -> Option<Range<usize>> {
-    const SHORTEST: usize = 20;
-    let before = bytes.get(..at)?.strip_suffix(b"ey")?;
-    if before.last().is_some_and(u8::is_ascii_alphanumeric) {
-        return None;
+/// The run of like bytes that was looked at last. Who asks for the end of a run from a place within it looks at nothing again, and so
+/// all who ask from left to right look at each byte once.
+#[derive(Default)]
+struct LastRun {
+    from: usize,
+    to: usize,
+}
+
+impl LastRun {
+    /// The end of the run that a place is in: the next byte that is none of it, or the text's end.
+    fn end(&mut self, bytes: &[u8], at: usize, is_over: impl Fn(u8) -> bool) -> usize {
+        if !(self.from..self.to).contains(&at) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            self.from = at;
+            self.to = at + rest.iter().take_while(|byte| !is_over(**byte)).count();
+        }
+        self.to
     }
-    let (start, rest) = (before.len(), bytes.get(before.len()..)?);
-    let length = (rest.iter())
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'='))
-        .count();
-    let has_parts = rest.get(..length)?.contains(&b'.');
-    (length >= SHORTEST && has_parts).then_some(start..start + length)
 }
 
-/// The session token of OCI whose third byte is the `$` at a place: `ST$` and a token.
-fn session_token(bytes: &[u8], at: usize) -> Option<Range<usize>> {
-    let start = bytes.get(..at)?.strip_suffix(b"ST")?.len();
-    let length = (bytes.get(at + 1..)?.iter()).take_while(|byte| !is_end(**byte)).count();
-    (length > 0).then_some(start..at + 1 + length)
+/// The secrets of a text that is gone through once, from left to right.
+struct FoundSecrets<'t> {
+    text: &'t str,
+    secrets: Vec<Range<usize>>,
+    /// Up to a byte that ends a value without quotes.
+    words: LastRun,
+    /// Up to a quote.
+    quoted: LastRun,
+    /// Of the bytes that a token is made of.
+    tokens: LastRun,
+    /// The last dot of that one.
+    last_dot: Option<usize>,
 }
 
-/// The value behind the sign at a place, where a secret's name stands before it: as in `/token?client_secret=…&grant_type=…` and
-/// `signature="…"`.
-fn value(text: &str, sign: usize) -> Option<Range<usize>> {
+impl<'t> FoundSecrets<'t> {
+    fn of(text: &'t str) -> FoundSecrets<'t> {
+        FoundSecrets {
+            text,
+            secrets: Vec::new(),
+            words: LastRun::default(),
+            quoted: LastRun::default(),
+            tokens: LastRun::default(),
+            last_dot: None,
+        }
+    }
+
+    /// Adds a secret, or makes the last one longer where it begins within that.
+    fn add(&mut self, secret: Option<Range<usize>>) {
+        let is_open = |secret: &Range<usize>| self.text.get(secret.clone()).is_some_and(|secret| secret != MASK);
+        let Some(secret) = secret.filter(is_open) else {
+            return;
+        };
+        match self.secrets.last_mut() {
+            Some(last) if last.contains(&secret.start) => last.end = last.end.max(secret.end),
+            _ => self.secrets.push(secret),
+        }
+    }
+
+    /// The JSON Web Token whose third byte is the `J` at a place: `eyJ` is what `{"` is in Base64.
+    fn token(&mut self, at: usize) -> Option<Range<usize>> {
+        const SHORTEST: usize = 20;
+        let bytes = self.text.as_bytes();
+        let before = bytes.get(..at)?.strip_suffix(b"ey")?;
+        if before.last().is_some_and(u8::is_ascii_alphanumeric) {
+            return None;
+        }
+        let start = before.len();
+        let known = self.tokens.to;
+        let end = (self.tokens).end(bytes, start, |byte| {
+            !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'='))
+        });
+        if end != known {
+            self.last_dot = memrchr(b'.', bytes.get(start..end)?).map(|dot| start + dot);
+        }
+        let has_parts = self.last_dot.is_some_and(|dot| dot > start);
+        (end - start >= SHORTEST && has_parts).then_some(start..end)
+    }
+
+    /// The session token of OCI whose third byte is the `$` at a place: `ST$` and a token.
+    fn session_token(&mut self, at: usize) -> Option<Range<usize>> {
+        let bytes = self.text.as_bytes();
+        let start = bytes.get(..at)?.strip_suffix(b"ST")?.len();
+        let end = self.words.end(bytes, at + 1, is_end);
+        (end > at + 1).then_some(start..end)
+    }
+
+    /// The value behind the sign at a place, where a secret's name stands before it: as in
+    /// `/token?client_secret=…&grant_type=…` and `signature="…"`.
+    fn value(&mut self, sign: usize) -> Option<Range<usize>> {
+        let bytes = self.text.as_bytes();
+        if !is_secret(name_before(self.text, sign)?) {
+            return None;
+        }
+        let (start, end) = match bytes.get(sign + 1) {
+            Some(b'"') => (sign + 2, self.quoted.end(bytes, sign + 2, |byte| byte == b'"')),
+            _ => (sign + 1, self.words.end(bytes, sign + 1, is_end)),
+        };
+        (end > start && !is_result(bytes.get(start..end)?)).then_some(start..end)
+    }
+}
+
+/// The name that stands before a sign; an empty text where none does.
+fn name_before(text: &str, sign: usize) -> Option<&str> {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let length = (text.as_bytes().get(..sign)?.iter().rev())
         .take_while(|byte| is_name(byte))
         .count();
-    if !is_secret(text.get(sign - length..sign)?) {
-        return None;
-    }
-    let (quotes, rest) = match text.as_bytes().get(sign + 1..)? {
-        [b'"', rest @ ..] => (1, rest),
-        rest => (0, rest),
-    };
-    let is_over = |byte: u8| if quotes == 1 { byte == b'"' } else { is_end(byte) };
-    let length = rest.iter().take_while(|byte| !is_over(**byte)).count();
-    let start = sign + 1 + quotes;
-    (length > 0 && !is_result(rest.get(..length)?)).then_some(start..start + length)
+    text.get(sign - length..sign)
 }
 
 /// True of what a factor of a sign-in came to, as in `{USERNAME_PASSWORD=AUTH_SUCCESS}`.
@@ -172,6 +243,49 @@ mod tests {
             "AP37-f_9__7--fX89fXpjP_-9fn8==",
         ] {
             assert_eq!(mask(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_beginnings_takes_no_more_time_than_another() {
+        // A scan that went on to the end of the run from each of them would look at a hundred thousand million bytes.
+        for piece in [
+            ".eyJ",
+            "-eyJ",
+            "eyJ.",
+            "ST$",
+            "token=",
+            "token=\"",
+            "-eyJ=",
+            "ST$eyJ.",
+            "token=eyJ",
+            "PWD=AUTH_",
+            "-token=",
+            "=",
+            "$",
+            "J",
+        ] {
+            let text = piece.repeat((1 << 20) / piece.len());
+            if let Some(once) = mask(&text) {
+                assert!(once.len() <= text.len() + MASK.len(), "{piece}");
+                assert_eq!(mask(&once), None, "{piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_that_overlap_have_one_mask() {
+        for (text, expected) in [
+            ("a eyJhbGciOiJIUzI1NiJ9.token=abc/def g", "a *** g"),
+            ("password=ST$abc token", "password=*** token"),
+            ("-eyJhbGciOiJIUzI1NiJ9-eyJhbGciOiJIUzI1NiJ9.c d", "-*** d"),
+            ("-eyJhbGciOiJIUzI1NiJ9.c-eyJhbGciOiJIUzI1NiJ9 d", "-*** d"),
+            (
+                "-eyJhbGciOiJIUzI1NiJ9 eyJhbGciOiJIUzI1NiJ9.c",
+                "-eyJhbGciOiJIUzI1NiJ9 ***",
+            ),
+        ] {
+            assert_eq!(mask(text).as_deref(), Some(expected), "{text}");
         }
     }
 
