@@ -90,11 +90,13 @@ impl<'a> AuditRecord<'a> {
         names.iter().find_map(|name| self.take(part, name))
     }
 
-    /// Puts a mask in a member's place.
+    /// Puts a mask in the place of every member of this name.
     pub fn hide(&mut self, part: RecordPart, name: &str) {
-        let place = self.place(part, name);
-        if let Some(member) = place.and_then(|place| self.members_mut(part).get_mut(place)) {
-            member.value = Some(MemberValue::Text(mask::MASK.into()));
+        let members = self.members_mut(part).iter_mut();
+        for member in members.filter(|member| member.name.eq_ignore_ascii_case(name)) {
+            if member.value.is_some() {
+                member.value = Some(MemberValue::Text(mask::MASK.into()));
+            }
         }
     }
 

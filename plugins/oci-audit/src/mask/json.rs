@@ -3,7 +3,7 @@
 //! The text is looked at string by string and not parsed: it may be cut off, or be no JSON at all, and what is not masked stays as
 //! it is, byte by byte. A secret that is cut off is masked to the text's end.
 
-use super::names::{MASK, is_json, is_secret};
+use super::names::{MASK, is_answer, is_json, is_secret};
 use super::patterns;
 use memchr::{memchr, memchr2};
 use serde_core::de::IgnoredAny;
@@ -11,18 +11,26 @@ use serde_core::de::IgnoredAny;
 /// Texts within texts, beyond which all of a text that looks like JSON is masked. Each one doubles the backslashes.
 const DEEPEST: u32 = 8;
 
+/// The members whose names say that they hold a secret.
+type HidingNames = fn(&str) -> bool;
+
 /// A JSON text with masks in the place of secrets; none where it holds no secret.
 pub fn mask(text: &str) -> Option<String> {
-    mask_at(text, 0)
+    mask_at(text, is_secret, 0)
 }
 
 /// The same of a text that may be no JSON, or not all of one.
 pub fn mask_any(text: &str) -> Option<String> {
-    mask_any_at(text, 0)
+    mask_any_at(text, is_secret, 0)
 }
 
-fn mask_any_at(text: &str, depth: u32) -> Option<String> {
-    let masked = mask_at(text, depth);
+/// The same, and of the answers of calls nothing is shown: whether one holds a secret depends on the call, which may not be known.
+pub fn mask_with_answers(text: &str) -> Option<String> {
+    mask_any_at(text, |name| is_secret(name) || is_answer(name), 0)
+}
+
+fn mask_any_at(text: &str, hides: HidingNames, depth: u32) -> Option<String> {
+    let masked = mask_at(text, hides, depth);
     if serde_json::from_str::<IgnoredAny>(text).is_ok() {
         return masked;
     }
@@ -38,7 +46,7 @@ pub fn says_nothing(value: &str) -> bool {
     )
 }
 
-fn mask_at(text: &str, depth: u32) -> Option<String> {
+fn mask_at(text: &str, hides: HidingNames, depth: u32) -> Option<String> {
     let mut masked = MaskedText {
         text,
         copied: 0,
@@ -50,7 +58,7 @@ fn mask_at(text: &str, depth: u32) -> Option<String> {
         let content = inner(text, quote, end);
         let behind = skip_blanks(text, end);
         if text.as_bytes().get(behind) != Some(&b':') {
-            masked.string(content, quote, end, depth);
+            masked.string(content, quote, end, hides, depth);
             at = end;
             continue;
         }
@@ -59,7 +67,7 @@ fn mask_at(text: &str, depth: u32) -> Option<String> {
         let value = skip_blanks(text, behind + 1);
         // `{"name":"authorization","value":"…"}` is a member by another way.
         let is_named = std::mem::take(&mut named) && is_value_of_pair(name);
-        if is_named || is_secret(name) {
+        if is_named || hides(name) {
             let value_end = value_end(text, value);
             let whole = text.get(value..value_end).unwrap_or_default();
             if !says_nothing(whole) {
@@ -106,7 +114,7 @@ impl MaskedText<'_> {
     }
 
     /// Masks what is secret in a string that is a value.
-    fn string(&mut self, content: &str, quote: usize, end: usize, depth: u32) {
+    fn string(&mut self, content: &str, quote: usize, end: usize, hides: HidingNames, depth: u32) {
         let text = match memchr(b'\\', content.as_bytes()) {
             None => None,
             Some(_) => unescaped(content),
@@ -114,7 +122,7 @@ impl MaskedText<'_> {
         let text = text.as_deref().unwrap_or(content);
         let masked = match is_json(text) {
             true if depth == DEEPEST => Some(MASK.into()),
-            true => mask_any_at(text, depth + 1),
+            true => mask_any_at(text, hides, depth + 1),
             false => patterns::mask(text),
         };
         if let Some(masked) = masked {

@@ -26,7 +26,7 @@ pub fn is_secret(name: &str) -> bool {
             "privatekeys",
         ],
         b'l' => &["credential", "opcprincipal", "opcoboprincipal"],
-        b'd' => &["password", "passwd", "pwd"],
+        b'd' => &["password", "passwd", "pwd", "seed"],
         b'e' => &[
             "passphrase",
             "passcode",
@@ -42,9 +42,16 @@ pub fn is_secret(name: &str) -> bool {
         b'h' => &["secondaryauth"],
         b'p' => &["otp"],
         b'r' => &["securityanswer"],
+        // A link that lets in whoever has it.
+        b'i' => &["accessuri"],
         _ => return false,
     };
     endings.iter().any(|ending| ends_with(name, ending)) && !is_harmless(name)
+}
+
+/// True of the member that holds the answer of a call.
+pub fn is_answer(name: &str) -> bool {
+    name.eq_ignore_ascii_case("payload")
 }
 
 fn is_separator(byte: u8) -> bool {
@@ -104,6 +111,9 @@ mod tests {
             "passPhrase",
             "bypassCode",
             "x-content-signature",
+            "seed",
+            "accessUri",
+            "access-uri",
         ] {
             assert!(is_secret(name), "{name}");
         }
