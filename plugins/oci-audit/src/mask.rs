@@ -8,9 +8,11 @@
 
 mod json;
 mod names;
+mod pairs;
 mod patterns;
 
 pub use names::MASK;
+pub use pairs::{is_name_of_pair, is_value_of_pair, names_a_secret};
 
 use names::{is_json, is_secret};
 use std::borrow::Cow;

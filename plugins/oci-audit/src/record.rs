@@ -52,7 +52,32 @@ impl<'a> AuditRecord<'a> {
         };
         seed.deserialize(&mut json).ok()?;
         json.end().ok()?;
+        record.hide_values_of_pairs();
         Some(record)
+    }
+
+    /// Puts a mask in the place of values whose name stands in a member beside them: members leave a part one by one.
+    fn hide_values_of_pairs(&mut self) {
+        let parts = [
+            &mut self.envelope,
+            &mut self.storage,
+            &mut self.data,
+            &mut self.identity,
+            &mut self.request,
+            &mut self.response,
+            &mut self.state_change,
+            &mut self.details,
+        ];
+        for members in parts {
+            let is_secret = members.iter().any(|member| {
+                let text = || member.value.as_ref().and_then(|value| text(&member.name, value));
+                mask::is_name_of_pair(&member.name) && text().is_some_and(|text| mask::names_a_secret(&text))
+            });
+            let values = members.iter_mut().filter(|member| mask::is_value_of_pair(&member.name));
+            for member in values.filter(|_| is_secret) {
+                member.value = Some(MemberValue::Text(mask::MASK.into()));
+            }
+        }
     }
 
     /// A member as text, which stays: a string's content, or any other value as JSON. None where there is no such member, or it

@@ -231,6 +231,21 @@ fn the_answer_of_a_call_that_makes_a_secret_is_never_shown() {
     }
 }
 
+#[test]
+fn a_pair_of_name_and_value_that_is_a_part_itself_shows_no_secret() {
+    for pair in [
+        json!({"name": "password", "value": SECRET}),
+        json!({"path": "urn:x:User:password", "op": "replace", "value": [SECRET]}),
+        json!({"attributeName": "clientSecret", "oldValue": {"a": SECRET}, "newValue": SECRET}),
+    ] {
+        for place in 0..12 {
+            let batch = read(event_with(place, pair.clone()).to_string().as_bytes(), usize::MAX);
+            assert_eq!(batch.len() + batch.rejects.len(), 1);
+            assert!(!said(&batch).contains("hunter2"), "{place} {pair} {}", said(&batch));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_secret_leaves_wherever_it_stands(place in 0_usize..12, value in hiding(), has_time: bool, wrapped: bool) {

@@ -4,7 +4,7 @@
 //! it is, byte by byte. A secret that is cut off is masked to the text's end.
 
 use super::names::{MASK, is_answer, is_json, is_secret};
-use super::patterns;
+use super::{pairs, patterns};
 use memchr::{memchr, memchr2};
 use serde_core::de::IgnoredAny;
 
@@ -52,7 +52,8 @@ fn mask_at(text: &str, hides: HidingNames, depth: u32) -> Option<String> {
         copied: 0,
         out: String::new(),
     };
-    let (mut at, mut named) = (0, false);
+    let of_pairs = pairs::secret_values(text);
+    let mut at = 0;
     while let Some(quote) = find(text, at) {
         let end = string_end(text, quote);
         let content = inner(text, quote, end);
@@ -65,9 +66,7 @@ fn mask_at(text: &str, hides: HidingNames, depth: u32) -> Option<String> {
         let name = unescaped(content);
         let name = name.as_deref().unwrap_or(content);
         let value = skip_blanks(text, behind + 1);
-        // `{"name":"authorization","value":"…"}` is a member by another way.
-        let is_named = std::mem::take(&mut named) && is_value_of_pair(name);
-        if is_named || hides(name) {
+        if hides(name) || of_pairs.binary_search(&value).is_ok() {
             let value_end = value_end(text, value);
             let whole = text.get(value..value_end).unwrap_or_default();
             if !says_nothing(whole) {
@@ -77,25 +76,8 @@ fn mask_at(text: &str, hides: HidingNames, depth: u32) -> Option<String> {
             continue;
         }
         at = value;
-        if is_name_of_pair(name) && text.as_bytes().get(value) == Some(&b'"') {
-            named = is_secret(inner(text, value, string_end(text, value)));
-        }
     }
     masked.finish()
-}
-
-/// The members of a pair that give its name.
-fn is_name_of_pair(name: &str) -> bool {
-    ["name", "key", "header", "attribute"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
-}
-
-/// The members of a pair that give its value.
-fn is_value_of_pair(name: &str) -> bool {
-    ["value", "values", "content", "newvalue", "oldvalue"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// A text, of which parts are replaced in their order.
@@ -145,7 +127,7 @@ fn find(text: &str, from: usize) -> Option<usize> {
 }
 
 /// The place behind the string whose quote is at `quote`, or the text's end.
-fn string_end(text: &str, quote: usize) -> usize {
+pub fn string_end(text: &str, quote: usize) -> usize {
     let bytes = text.as_bytes();
     let mut at = quote + 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
@@ -159,7 +141,7 @@ fn string_end(text: &str, quote: usize) -> usize {
 }
 
 /// The text between quotes, of which the last may be missing.
-fn inner(text: &str, quote: usize, end: usize) -> &str {
+pub fn inner(text: &str, quote: usize, end: usize) -> &str {
     let whole = text.get(quote + 1..end).unwrap_or_default();
     let is_closed = end > quote + 1 && text.as_bytes().get(end - 1) == Some(&b'"');
     match whole.strip_suffix('"') {
@@ -168,7 +150,7 @@ fn inner(text: &str, quote: usize, end: usize) -> &str {
     }
 }
 
-fn skip_blanks(text: &str, from: usize) -> usize {
+pub fn skip_blanks(text: &str, from: usize) -> usize {
     let rest = text.as_bytes().get(from..).unwrap_or_default();
     from + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
@@ -204,7 +186,7 @@ fn value_end(text: &str, from: usize) -> usize {
 }
 
 /// The text that a string's content stands for.
-fn unescaped(content: &str) -> Option<String> {
+pub fn unescaped(content: &str) -> Option<String> {
     memchr(b'\\', content.as_bytes())?;
     if let Ok(text) = serde_json::from_str(&format!("\"{content}\"")) {
         return Some(text);

@@ -84,6 +84,18 @@ fn ends_with(name: &str, ending: &str) -> bool {
     ending.bytes().rev().all(|byte| letters.next() == Some(byte))
 }
 
+/// True where a name is another one, without regard to case, hyphens and underscores.
+pub fn is_spelled(name: &str, known: &str) -> bool {
+    name.len() >= known.len()
+        && (name.eq_ignore_ascii_case(known)
+            || (name.bytes().any(is_separator) && letters(name).eq(known.bytes().rev())))
+}
+
+/// True where a name ends as another one does.
+pub fn is_spelled_to_end(name: &str, known: &str) -> bool {
+    ends_with(name, known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

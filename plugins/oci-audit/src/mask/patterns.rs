@@ -1,9 +1,9 @@
 //! Secrets that a text shows by what it looks like: tokens, private keys, signatures, and values behind a secret's name in a
-//! query.
+//! query or a header.
 //!
 //! A text is gone through in time that grows as it does, whatever stands in it: what is found once is not looked for again.
 
-use super::names::{MASK, is_secret};
+use super::names::{MASK, is_secret, is_spelled_to_end};
 use memchr::{memchr_iter, memchr3_iter, memrchr};
 use std::ops::Range;
 
@@ -25,6 +25,11 @@ pub fn mask(text: &str) -> Option<String> {
             Some(b'$') => found.session_token(at),
             _ => found.value(at),
         };
+        found.add(secret);
+    }
+    found.begin_again();
+    for at in memchr_iter(b':', bytes) {
+        let secret = found.value(at);
         found.add(secret);
     }
     match found.secrets.is_empty() {
@@ -60,12 +65,23 @@ fn starts_with(text: &str, word: &str) -> bool {
         .is_some_and(|begin| begin.eq_ignore_ascii_case(word))
 }
 
+/// True of what may be a name and a password in Base64, and is no word.
+fn is_base64(text: &[u8]) -> bool {
+    let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    let is_word = text.iter().skip(1).all(u8::is_ascii_lowercase);
+    !is_word && text.len().is_multiple_of(4) && text.iter().all(is_one)
+}
+
 /// The content of an `Authorization` header, of which the scheme stays.
 fn whole_header(text: &str) -> Option<String> {
-    if !starts_with(text, "bearer ") && !starts_with(text, "signature ") {
+    let is_basic = starts_with(text, "basic ");
+    if !is_basic && !starts_with(text, "bearer ") && !starts_with(text, "signature ") {
         return None;
     }
     let (scheme, rest) = text.split_once(' ')?;
+    if is_basic && !is_base64(rest.trim().as_bytes()) {
+        return None;
+    }
     let is_one_word = !rest.trim().is_empty() && !rest.trim().contains(char::is_whitespace);
     let is_signed = rest.to_ascii_lowercase().contains("keyid=");
     ((is_one_word || is_signed) && rest != MASK).then(|| format!("{scheme} {MASK}"))
@@ -99,6 +115,8 @@ struct FoundSecrets<'t> {
     words: LastRun,
     /// Up to a quote.
     quoted: LastRun,
+    /// Up to the end of a line, or a quote of either kind.
+    lines: LastRun,
     /// Of the bytes that a token is made of.
     tokens: LastRun,
     /// The last dot of that one.
@@ -112,9 +130,19 @@ impl<'t> FoundSecrets<'t> {
             secrets: Vec::new(),
             words: LastRun::default(),
             quoted: LastRun::default(),
+            lines: LastRun::default(),
             tokens: LastRun::default(),
             last_dot: None,
         }
+    }
+
+    /// Goes back to the text's begin.
+    fn begin_again(&mut self) {
+        let secrets = std::mem::take(&mut self.secrets);
+        *self = FoundSecrets {
+            secrets,
+            ..FoundSecrets::of(self.text)
+        };
     }
 
     /// Adds a secret, or makes the last one longer where it begins within that.
@@ -158,18 +186,44 @@ impl<'t> FoundSecrets<'t> {
     }
 
     /// The value behind the sign at a place, where a secret's name stands before it: as in
-    /// `/token?client_secret=…&grant_type=…` and `signature="…"`.
+    /// `/token?client_secret=…&grant_type=…`, `signature="…"` and `Authorization: Basic …`.
     fn value(&mut self, sign: usize) -> Option<Range<usize>> {
         let bytes = self.text.as_bytes();
-        if !is_secret(name_before(self.text, sign)?) {
+        let name = name_before(self.text, sign)?;
+        if !is_secret(name) {
             return None;
         }
-        let (start, end) = match bytes.get(sign + 1) {
-            Some(b'"') => (sign + 2, self.quoted.end(bytes, sign + 2, |byte| byte == b'"')),
-            _ => (sign + 1, self.words.end(bytes, sign + 1, is_end)),
+        let is_colon = bytes.get(sign) == Some(&b':');
+        let blanks = bytes.get(sign + 1..)?.iter();
+        let blanks = blanks.take_while(|byte| is_colon && matches!(byte, b' ' | b'\t'));
+        let start = sign + 1 + blanks.count();
+        let (start, end) = match bytes.get(start) {
+            Some(b'"') => (start + 1, self.quoted.end(bytes, start + 1, |byte| byte == b'"')),
+            _ => {
+                let end = self.words.end(bytes, start, is_end);
+                let word = bytes.get(start..end)?;
+                match is_colon && (has_words(name) || is_scheme(word)) {
+                    true => (start, self.lines.end(bytes, start, is_end_of_header)),
+                    false => (start, end),
+                }
+            }
         };
         (end > start && !is_result(bytes.get(start..end)?)).then_some(start..end)
     }
+}
+
+/// True of a header whose content has more than one word.
+fn has_words(name: &str) -> bool {
+    ["authorization", "cookie"]
+        .iter()
+        .any(|known| is_spelled_to_end(name, known))
+}
+
+/// True of the word before a secret that says how it is used.
+fn is_scheme(word: &[u8]) -> bool {
+    ["basic", "bearer", "digest", "negotiate", "signature"]
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
 }
 
 /// The name that stands before a sign; an empty text where none does.
@@ -185,6 +239,11 @@ fn name_before(text: &str, sign: usize) -> Option<&str> {
 fn is_result(value: &[u8]) -> bool {
     let value = value.strip_suffix(b"}").unwrap_or(value);
     value.starts_with(b"AUTH_") && value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+}
+
+/// True of bytes that end a header's content.
+fn is_end_of_header(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'>')
 }
 
 /// True of bytes that end a value which has no quotes.
@@ -219,6 +278,23 @@ mod tests {
                 "headers=\"a b\",signature=\"***\"".into(),
             ),
             ("-----BEGIN RSA PRIVATE KEY-----\nMII=\n".into(), "***".into()),
+            ("Authorization: Basic dXNlcjpwYXNz".into(), "Authorization: ***".into()),
+            (
+                "curl -H 'Authorization: Basic dXNlcjpwYXNz' -v".into(),
+                "curl -H 'Authorization: ***' -v".into(),
+            ),
+            (
+                "Host: a\r\nProxy-Authorization:Digest username=\"a\", response=b\r\nCookie: a=b; c=d\r\nAccept: x"
+                    .into(),
+                "Host: a\r\nProxy-Authorization:***\"a\", response=b\r\nCookie: ***\r\nAccept: x".into(),
+            ),
+            ("Basic dXNlcjpwYXNz".into(), "Basic ***".into()),
+            (
+                "password: hunter2, user: jdoe".into(),
+                "password: ***, user: jdoe".into(),
+            ),
+            ("x-auth-token: Bearer abc".into(), "x-auth-token: ***".into()),
+            ("password:\t\"hunter 2\" x".into(), "password:\t\"***\" x".into()),
             (format!("a=1,ST${JWT},password=x"), "a=1,***,password=***".into()),
         ] {
             assert_eq!(mask(&text), Some(expected), "{text}");
@@ -239,6 +315,14 @@ mod tests {
             "{USERNAME_PASSWORD=AUTH_SUCCESS}",
             "{USERNAME_PASSWORD=AUTH_SUCCESS,TOTP=AUTH_FAIL}",
             "password=***",
+            "password: ***",
+            "password: ",
+            "password:\nnone",
+            "USERNAME_PASSWORD: AUTH_SUCCESS",
+            "user: jdoe",
+            "Basic authentication",
+            "Basic Authorization was refused",
+            "urn:ietf:params:oauth:token-type:access_token",
             "Bearer ***",
             "AP37-f_9__7--fX89fXpjP_-9fn8==",
         ] {
@@ -260,6 +344,12 @@ mod tests {
             "ST$eyJ.",
             "token=eyJ",
             "PWD=AUTH_",
+            "token:",
+            "token: ",
+            "cookie: ",
+            "token: bearer ",
+            "PWD:AUTH_",
+            ":",
             "-token=",
             "=",
             "$",
@@ -293,7 +383,8 @@ mod tests {
         #[test]
         fn a_masked_text_has_no_more_to_mask(pieces in proptest::collection::vec(
             prop_oneof![
-                Just(JWT.to_string()), Just("ST$".into()), Just("password=".into()), Just("\"".into()), Just("&".into()),
+                Just(JWT.to_string()), Just("ST$".into()), Just("password=".into()), Just("password: ".into()),
+                Just("Authorization: ".into()), Just("basic ".into()), Just("\"".into()), Just("&".into()),
                 Just("Bearer ".into()), Just("***".into()), Just(" ".into()), "[a-z=.]{0,5}", any::<String>(),
             ],
             0..8,
