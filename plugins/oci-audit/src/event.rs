@@ -31,6 +31,11 @@ pub fn event<'r>(mut record: AuditRecord<'r>, selection: &EventSelection) -> Res
     let said = message(&mut record);
     let ended = outcome(record.get(Response, "status").as_deref(), said.text.as_deref());
     let (service, method) = operation::names(kind_text);
+    if answers_a_secret(kind_text) || name.as_deref().is_some_and(answers_a_secret) {
+        record.hide(Response, "payload");
+        // Where it is no object, it is a member of the part above.
+        record.hide(Data, "response");
+    }
     let is_of_domain = domain_id.as_deref().is_some_and(is_domains);
     let mut event = match is_of_domain {
         true => of_domain(&mut record, time, ended),
@@ -132,9 +137,6 @@ fn of_operation<'r>(
     operation: ApiOperation,
     method: &str,
 ) -> Event<'r> {
-    if answers_a_secret(method) {
-        record.hide(Response, "payload");
-    }
     let action = record
         .take(Data, "eventName")
         .or_else(|| (!method.is_empty()).then(|| method.to_owned().into()));
@@ -229,11 +231,25 @@ fn client<'r>(record: &mut AuditRecord<'r>, part: RecordPart, name: &str) -> Opt
     })
 }
 
-/// True of an operation whose answer is a credential that is shown once.
+/// True of an event's type or operation whose answer is a secret that is shown once: credentials, keys, links that need no sign-in.
 fn answers_a_secret(operation: &str) -> bool {
+    const MAKES: [&str; 6] = ["create", "generate", "regenerate", "reset", "rotate", "issue"];
+    const SECRETS: [&str; 11] = [
+        "secretkey",
+        "clientsecret",
+        "token",
+        "password",
+        "credential",
+        "totp",
+        "seed",
+        "preauthenticatedrequest",
+        "dataencryptionkey",
+        "wallet",
+        "kubeconfig",
+    ];
     let operation = operation.to_ascii_lowercase();
-    operation.starts_with("create")
-        && ["secretkey", "authtoken", "password", "credential", "totp"]
-            .iter()
-            .any(|credential| operation.contains(credential))
+    let is_one = |word: &str| {
+        MAKES.iter().any(|make| word.starts_with(make)) && SECRETS.iter().any(|secret| word.contains(secret))
+    };
+    operation.split('.').any(is_one)
 }

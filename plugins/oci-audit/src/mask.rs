@@ -2,14 +2,17 @@
 //! carry a principal, passwords and keys in what a call was sent or answered.
 //!
 //! [`string`] and [`value`] mask one member by its name, by what its text looks like, and at any depth, JSON within texts
-//! included. [`document`] does so with what is no JSON as well, or was cut off, since a rejected row is shown as it came. In a
+//! included. [`document`] does so with what is no JSON as well, or was cut off, since a rejected row is shown as it came, and
+//! hides answers whole. In a
 //! secret's place stands [`MASK`], as Oracle itself writes it, so that one sees that there was one.
 
 mod json;
 mod names;
+mod pairs;
 mod patterns;
 
 pub use names::MASK;
+pub use pairs::{is_name_of_pair, is_value_of_pair, names_a_secret};
 
 use names::{is_json, is_secret};
 use std::borrow::Cow;
@@ -42,9 +45,9 @@ pub fn value<'a>(name: &str, text: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// A JSON text, or what is left of one, without secrets.
+/// A record that was rejected, or what is left of one, without secrets and without the answer of the call.
 pub fn document(text: &str) -> Cow<'_, str> {
-    match json::mask_any(text) {
+    match json::mask_with_answers(text) {
         Some(masked) => masked.into(),
         None => text.into(),
     }

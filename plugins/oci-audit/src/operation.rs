@@ -42,7 +42,7 @@ pub fn read(kind: &str, name: &str) -> ApiOperation {
     let table = table.iter().find(|(known, _)| service.eq_ignore_ascii_case(known));
     let Some((service, table)) = table else {
         // The service of this one is not known.
-        return match name.eq_ignore_ascii_case("AccessApp") {
+        return match name.eq_ignore_ascii_case(ACCESS_APP) {
             true => ApiOperation::SignOn(Activity::ApplicationAccess),
             false => ApiOperation::Call,
         };
@@ -130,7 +130,15 @@ pub fn call(operation: &str, method: &str) -> Activity {
     }
 }
 
-/// The types that have a meaning of their own, in lower case.
+/// The pattern that the types of all sign-ons fit, in lower case: those too that have no meaning of their own.
+pub fn every_sign_on() -> String {
+    format!("com.oraclecloud.{SIGN_ON_SERVICE}.*")
+}
+
+/// The name of the operation, in lower case, that is a sign-on whatever the service.
+pub const ACCESS_APP: &str = "accessapp";
+
+/// The types that are listed with a meaning of their own, in lower case.
 pub fn known_types() -> impl Iterator<Item = String> {
     let of = |service: &'static str, table: &'static [(&'static str, ApiOperation)]| {
         table
@@ -148,7 +156,7 @@ const SIGN_ON: &[(&str, ApiOperation)] = &[
     ("federatedinteractiveloginattempt", ApiOperation::SignOnAttempt),
     ("interactivelogout", ApiOperation::SignOn(Activity::Logoff)),
     ("logout", ApiOperation::SignOn(Activity::Logoff)),
-    ("accessapp", ApiOperation::SignOn(Activity::ApplicationAccess)),
+    (ACCESS_APP, ApiOperation::SignOn(Activity::ApplicationAccess)),
 ];
 
 const IDENTITY_SERVICE: &str = "identitycontrolplane";

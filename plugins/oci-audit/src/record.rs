@@ -52,7 +52,32 @@ impl<'a> AuditRecord<'a> {
         };
         seed.deserialize(&mut json).ok()?;
         json.end().ok()?;
+        record.hide_values_of_pairs();
         Some(record)
+    }
+
+    /// Puts a mask in the place of values whose name stands in a member beside them: members leave a part one by one.
+    fn hide_values_of_pairs(&mut self) {
+        let parts = [
+            &mut self.envelope,
+            &mut self.storage,
+            &mut self.data,
+            &mut self.identity,
+            &mut self.request,
+            &mut self.response,
+            &mut self.state_change,
+            &mut self.details,
+        ];
+        for members in parts {
+            let is_secret = members.iter().any(|member| {
+                let text = || member.value.as_ref().and_then(|value| text(&member.name, value));
+                mask::is_name_of_pair(&member.name) && text().is_some_and(|text| mask::names_a_secret(&text))
+            });
+            let values = members.iter_mut().filter(|member| mask::is_value_of_pair(&member.name));
+            for member in values.filter(|_| is_secret) {
+                member.value = Some(MemberValue::Text(mask::MASK.into()));
+            }
+        }
     }
 
     /// A member as text, which stays: a string's content, or any other value as JSON. None where there is no such member, or it
@@ -90,11 +115,13 @@ impl<'a> AuditRecord<'a> {
         names.iter().find_map(|name| self.take(part, name))
     }
 
-    /// Puts a mask in a member's place.
+    /// Puts a mask in the place of every member of this name.
     pub fn hide(&mut self, part: RecordPart, name: &str) {
-        let place = self.place(part, name);
-        if let Some(member) = place.and_then(|place| self.members_mut(part).get_mut(place)) {
-            member.value = Some(MemberValue::Text(mask::MASK.into()));
+        let members = self.members_mut(part).iter_mut();
+        for member in members.filter(|member| member.name.eq_ignore_ascii_case(name)) {
+            if member.value.is_some() {
+                member.value = Some(MemberValue::Text(mask::MASK.into()));
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! The events that a user wants: by default what concerns sign-ins, accounts, roles and groups.
 //!
 //! Logging Search selects on the server, by [`EventSelection::query`]; ListEvents cannot, so [`EventSelection::wants`] does it here.
-//! It does so for both, and both mean the same events.
+//! It does so for both: the query gives at least the events that are wanted, as long as their types begin with `com.oraclecloud.`, as
+//! all do that Oracle documents.
 
 use crate::operation::{self, ApiOperation};
 use plugin_sdk::{Fault, Request};
@@ -48,8 +49,8 @@ impl EventSelection {
         }
     }
 
-    /// The condition of a Logging Search; none where every event is wanted. Functions and comparisons as in the Logging Query
-    /// Language Specification.
+    /// The condition of a Logging Search; none where every event is wanted. Functions, comparisons and wild cards as in the Logging
+    /// Query Language Specification.
     pub fn query(&self) -> Option<String> {
         const ID: &str = "data.additionalDetails.eventId";
         match self {
@@ -60,7 +61,15 @@ impl EventSelection {
             }
             EventSelection::Identity => {
                 let types = operation::known_types().map(|kind| format!("lower(type) = '{kind}'"));
-                let conditions: Vec<_> = std::iter::once(format!("isnotnull({ID})")).chain(types).collect();
+                // What is wanted without being listed: the other operations of one service, one operation of any service.
+                let others = [
+                    format!("lower(type) = '{}'", operation::every_sign_on()),
+                    format!("lower(data.eventName) = '{}'", operation::ACCESS_APP),
+                ];
+                let conditions: Vec<_> = std::iter::once(format!("isnotnull({ID})"))
+                    .chain(types)
+                    .chain(others)
+                    .collect();
                 Some(conditions.join(" or "))
             }
         }
@@ -89,7 +98,10 @@ pub fn is_domains(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::part::RecordPart::{Data, Details, Envelope};
+    use crate::record::AuditRecord;
     use plugin_sdk::{FaultKind, Window};
+    use serde_json::{Value, json};
 
     fn selection(parameters: &[(&str, &str)]) -> Result<EventSelection, Fault> {
         EventSelection::of(&Request {
@@ -148,5 +160,83 @@ mod tests {
         assert!(identity.query().unwrap().starts_with(
             "isnotnull(data.additionalDetails.eventId) or lower(type) = 'com.oraclecloud.identitysignon.interactivelogin' or "
         ));
+    }
+
+    /// True where a query of terms with `or` in between holds of a record.
+    fn finds(query: &str, record: &AuditRecord<'_>) -> bool {
+        let field = |path: &str| match path {
+            "type" => record
+                .get(Envelope, "eventType")
+                .or_else(|| record.get(Envelope, "type")),
+            "data.eventName" => record.get(Data, "eventName"),
+            "data.additionalDetails.eventId" => record.get(Details, "eventId"),
+            other => panic!("{other}"),
+        };
+        query.split(" or ").any(|term| {
+            if let Some(path) = term.strip_prefix("isnotnull(").and_then(|rest| rest.strip_suffix(')')) {
+                return field(path).is_some();
+            }
+            let (path, literal) = term.split_once(" = ").unwrap();
+            let path = path.strip_prefix("lower(").unwrap().strip_suffix(')').unwrap();
+            let literal = literal.strip_prefix('\'').unwrap().strip_suffix('\'').unwrap();
+            let text = field(path).unwrap_or_default().to_lowercase();
+            match literal.strip_suffix('*') {
+                Some(begin) => text.starts_with(begin),
+                None => text == literal,
+            }
+        })
+    }
+
+    /// The records of all golden cases.
+    fn golden() -> Vec<Value> {
+        let cases = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap();
+        let files = cases
+            .map(|case| case.unwrap().path().join("input.json"))
+            .filter(|file| file.is_file());
+        files
+            .flat_map(|file| {
+                let mut input: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+                let records = match &mut input {
+                    Value::Object(members) => members.remove("results").unwrap(),
+                    other => other.take(),
+                };
+                records.as_array().unwrap().clone()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_search_finds_every_event_that_is_wanted() {
+        let event = |kind: &str, name: &str| json!({"type": kind, "data": {"eventName": name}});
+        let listed = operation::known_types().map(|kind| event(&kind, ""));
+        let others = [
+            event(
+                "com.oraclecloud.IdentitySignOn.AuthenticateClient",
+                "AuthenticateClient",
+            ),
+            event("com.oraclecloud.identitySignOn.", ""),
+            event("com.oraclecloud.SomeService.AccessApp", "AccessApp"),
+            event("com.oraclecloud.SomeService.X", "accessAPP"),
+            event("", "AccessApp"),
+        ];
+        let selection = EventSelection::Identity;
+        let query = selection.query().unwrap();
+        let (mut wanted, mut unwanted) = (0, 0);
+        for record in golden().into_iter().chain(listed).chain(others) {
+            let line = record.to_string();
+            let Some(record) = AuditRecord::read(&line) else {
+                continue;
+            };
+            let kind = (record.get(Envelope, "eventType")).or_else(|| record.get(Envelope, "type"));
+            let name = record.get(Data, "eventName");
+            let operation = operation::read(&kind.unwrap_or_default(), &name.unwrap_or_default());
+            if selection.wants(operation, record.get(Details, "eventId").as_deref()) {
+                wanted += 1;
+                assert!(finds(&query, &record), "{line}");
+            } else if !finds(&query, &record) {
+                unwanted += 1;
+            }
+        }
+        assert!(wanted > 100 && unwanted > 5, "{wanted} {unwanted}");
     }
 }

@@ -176,6 +176,76 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn the_answer_of_a_call_that_makes_a_secret_is_never_shown() {
+    let answers = [
+        (
+            "com.oraclecloud.identityControlPlane.CreateCustomerSecretKey",
+            json!({"key": SECRET}),
+        ),
+        (
+            "com.oraclecloud.identityControlPlane.CreateCustomerSecretKey.end",
+            json!(SECRET),
+        ),
+        (
+            "com.oraclecloud.identityControlPlane.GenerateTotpSeed",
+            json!({"totp": [SECRET]}),
+        ),
+        (
+            "com.oraclecloud.objectstorage.CreatePreauthenticatedRequest",
+            json!({"fullPath": SECRET}),
+        ),
+        ("com.oraclecloud.x.Y", json!({"seed": SECRET, "accessUri": SECRET})),
+    ];
+    for (kind, payload) in answers {
+        for by_name in [false, true] {
+            let mut event = json!({
+                "eventType": kind, "eventId": "1", "eventTime": "2025-07-21T10:00:00Z",
+                "data": {"response": {"status": "200", "payload": payload}, "additionalDetails": {}},
+            });
+            if by_name {
+                event["eventType"] = json!("com.oraclecloud.identityControlPlane");
+                event["data"]["eventName"] = json!(kind.split('.').nth(3).unwrap());
+            }
+            let mut of_domain = event.clone();
+            of_domain["data"]["additionalDetails"]["eventId"] = json!("admin.user.update.success");
+            let mut twice = event.to_string();
+            twice = twice.replacen("\"payload\":", "\"payload\":{\"id\":\"1\"},\"payload\":", 1);
+            let mut rejected = event.clone();
+            rejected["eventTime"] = json!("yesterday");
+            let mut bare = event.clone();
+            bare["data"]["response"] = json!([{"payload": payload}]);
+            for line in [
+                event.to_string(),
+                of_domain.to_string(),
+                twice,
+                rejected.to_string(),
+                json!({ "text": rejected.to_string() }).to_string(),
+                bare.to_string(),
+            ] {
+                let batch = read(line.as_bytes(), usize::MAX);
+                assert_eq!(batch.len() + batch.rejects.len(), 1);
+                assert!(!said(&batch).contains("hunter2"), "{line}\n{}", said(&batch));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pair_of_name_and_value_that_is_a_part_itself_shows_no_secret() {
+    for pair in [
+        json!({"name": "password", "value": SECRET}),
+        json!({"path": "urn:x:User:password", "op": "replace", "value": [SECRET]}),
+        json!({"attributeName": "clientSecret", "oldValue": {"a": SECRET}, "newValue": SECRET}),
+    ] {
+        for place in 0..12 {
+            let batch = read(event_with(place, pair.clone()).to_string().as_bytes(), usize::MAX);
+            assert_eq!(batch.len() + batch.rejects.len(), 1);
+            assert!(!said(&batch).contains("hunter2"), "{place} {pair} {}", said(&batch));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_secret_leaves_wherever_it_stands(place in 0_usize..12, value in hiding(), has_time: bool, wrapped: bool) {

@@ -3,26 +3,34 @@
 //! The text is looked at string by string and not parsed: it may be cut off, or be no JSON at all, and what is not masked stays as
 //! it is, byte by byte. A secret that is cut off is masked to the text's end.
 
-use super::names::{MASK, is_json, is_secret};
-use super::patterns;
+use super::names::{MASK, is_answer, is_json, is_secret};
+use super::{pairs, patterns};
 use memchr::{memchr, memchr2};
 use serde_core::de::IgnoredAny;
 
 /// Texts within texts, beyond which all of a text that looks like JSON is masked. Each one doubles the backslashes.
 const DEEPEST: u32 = 8;
 
+/// The members whose names say that they hold a secret.
+type HidingNames = fn(&str) -> bool;
+
 /// A JSON text with masks in the place of secrets; none where it holds no secret.
 pub fn mask(text: &str) -> Option<String> {
-    mask_at(text, 0)
+    mask_at(text, is_secret, 0)
 }
 
 /// The same of a text that may be no JSON, or not all of one.
 pub fn mask_any(text: &str) -> Option<String> {
-    mask_any_at(text, 0)
+    mask_any_at(text, is_secret, 0)
 }
 
-fn mask_any_at(text: &str, depth: u32) -> Option<String> {
-    let masked = mask_at(text, depth);
+/// The same, and of the answers of calls nothing is shown: whether one holds a secret depends on the call, which may not be known.
+pub fn mask_with_answers(text: &str) -> Option<String> {
+    mask_any_at(text, |name| is_secret(name) || is_answer(name), 0)
+}
+
+fn mask_any_at(text: &str, hides: HidingNames, depth: u32) -> Option<String> {
+    let masked = mask_at(text, hides, depth);
     if serde_json::from_str::<IgnoredAny>(text).is_ok() {
         return masked;
     }
@@ -38,28 +46,27 @@ pub fn says_nothing(value: &str) -> bool {
     )
 }
 
-fn mask_at(text: &str, depth: u32) -> Option<String> {
+fn mask_at(text: &str, hides: HidingNames, depth: u32) -> Option<String> {
     let mut masked = MaskedText {
         text,
         copied: 0,
         out: String::new(),
     };
-    let (mut at, mut named) = (0, false);
+    let of_pairs = pairs::secret_values(text);
+    let mut at = 0;
     while let Some(quote) = find(text, at) {
         let end = string_end(text, quote);
         let content = inner(text, quote, end);
         let behind = skip_blanks(text, end);
         if text.as_bytes().get(behind) != Some(&b':') {
-            masked.string(content, quote, end, depth);
+            masked.string(content, quote, end, hides, depth);
             at = end;
             continue;
         }
         let name = unescaped(content);
         let name = name.as_deref().unwrap_or(content);
         let value = skip_blanks(text, behind + 1);
-        // `{"name":"authorization","value":"…"}` is a member by another way.
-        let is_named = std::mem::take(&mut named) && is_value_of_pair(name);
-        if is_named || is_secret(name) {
+        if hides(name) || of_pairs.binary_search(&value).is_ok() {
             let value_end = value_end(text, value);
             let whole = text.get(value..value_end).unwrap_or_default();
             if !says_nothing(whole) {
@@ -69,25 +76,8 @@ fn mask_at(text: &str, depth: u32) -> Option<String> {
             continue;
         }
         at = value;
-        if is_name_of_pair(name) && text.as_bytes().get(value) == Some(&b'"') {
-            named = is_secret(inner(text, value, string_end(text, value)));
-        }
     }
     masked.finish()
-}
-
-/// The members of a pair that give its name.
-fn is_name_of_pair(name: &str) -> bool {
-    ["name", "key", "header", "attribute"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
-}
-
-/// The members of a pair that give its value.
-fn is_value_of_pair(name: &str) -> bool {
-    ["value", "values", "content", "newvalue", "oldvalue"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// A text, of which parts are replaced in their order.
@@ -106,7 +96,7 @@ impl MaskedText<'_> {
     }
 
     /// Masks what is secret in a string that is a value.
-    fn string(&mut self, content: &str, quote: usize, end: usize, depth: u32) {
+    fn string(&mut self, content: &str, quote: usize, end: usize, hides: HidingNames, depth: u32) {
         let text = match memchr(b'\\', content.as_bytes()) {
             None => None,
             Some(_) => unescaped(content),
@@ -114,7 +104,7 @@ impl MaskedText<'_> {
         let text = text.as_deref().unwrap_or(content);
         let masked = match is_json(text) {
             true if depth == DEEPEST => Some(MASK.into()),
-            true => mask_any_at(text, depth + 1),
+            true => mask_any_at(text, hides, depth + 1),
             false => patterns::mask(text),
         };
         if let Some(masked) = masked {
@@ -137,7 +127,7 @@ fn find(text: &str, from: usize) -> Option<usize> {
 }
 
 /// The place behind the string whose quote is at `quote`, or the text's end.
-fn string_end(text: &str, quote: usize) -> usize {
+pub fn string_end(text: &str, quote: usize) -> usize {
     let bytes = text.as_bytes();
     let mut at = quote + 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
@@ -151,7 +141,7 @@ fn string_end(text: &str, quote: usize) -> usize {
 }
 
 /// The text between quotes, of which the last may be missing.
-fn inner(text: &str, quote: usize, end: usize) -> &str {
+pub fn inner(text: &str, quote: usize, end: usize) -> &str {
     let whole = text.get(quote + 1..end).unwrap_or_default();
     let is_closed = end > quote + 1 && text.as_bytes().get(end - 1) == Some(&b'"');
     match whole.strip_suffix('"') {
@@ -160,7 +150,7 @@ fn inner(text: &str, quote: usize, end: usize) -> &str {
     }
 }
 
-fn skip_blanks(text: &str, from: usize) -> usize {
+pub fn skip_blanks(text: &str, from: usize) -> usize {
     let rest = text.as_bytes().get(from..).unwrap_or_default();
     from + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
@@ -196,7 +186,7 @@ fn value_end(text: &str, from: usize) -> usize {
 }
 
 /// The text that a string's content stands for.
-fn unescaped(content: &str) -> Option<String> {
+pub fn unescaped(content: &str) -> Option<String> {
     memchr(b'\\', content.as_bytes())?;
     if let Ok(text) = serde_json::from_str(&format!("\"{content}\"")) {
         return Some(text);

@@ -26,7 +26,7 @@ pub fn is_secret(name: &str) -> bool {
             "privatekeys",
         ],
         b'l' => &["credential", "opcprincipal", "opcoboprincipal"],
-        b'd' => &["password", "passwd", "pwd"],
+        b'd' => &["password", "passwd", "pwd", "seed"],
         b'e' => &[
             "passphrase",
             "passcode",
@@ -42,9 +42,16 @@ pub fn is_secret(name: &str) -> bool {
         b'h' => &["secondaryauth"],
         b'p' => &["otp"],
         b'r' => &["securityanswer"],
+        // A link that lets in whoever has it.
+        b'i' => &["accessuri"],
         _ => return false,
     };
     endings.iter().any(|ending| ends_with(name, ending)) && !is_harmless(name)
+}
+
+/// True of the member that holds the answer of a call.
+pub fn is_answer(name: &str) -> bool {
+    name.eq_ignore_ascii_case("payload")
 }
 
 fn is_separator(byte: u8) -> bool {
@@ -77,6 +84,18 @@ fn ends_with(name: &str, ending: &str) -> bool {
     ending.bytes().rev().all(|byte| letters.next() == Some(byte))
 }
 
+/// True where a name is another one, without regard to case, hyphens and underscores.
+pub fn is_spelled(name: &str, known: &str) -> bool {
+    name.len() >= known.len()
+        && (name.eq_ignore_ascii_case(known)
+            || (name.bytes().any(is_separator) && letters(name).eq(known.bytes().rev())))
+}
+
+/// True where a name ends as another one does.
+pub fn is_spelled_to_end(name: &str, known: &str) -> bool {
+    ends_with(name, known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +123,9 @@ mod tests {
             "passPhrase",
             "bypassCode",
             "x-content-signature",
+            "seed",
+            "accessUri",
+            "access-uri",
         ] {
             assert!(is_secret(name), "{name}");
         }
