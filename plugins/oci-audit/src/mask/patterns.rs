@@ -32,10 +32,12 @@ pub fn mask(text: &str) -> Option<String> {
         let secret = found.value(at);
         found.add(secret);
     }
-    match found.secrets.is_empty() {
-        true => None,
-        false => Some(without(text, found.secrets)),
+    if found.secrets.is_empty() {
+        return None;
     }
+    let masked = without(text, found.secrets);
+    // A mask is one word where there may have been more.
+    Some(whole_header(&masked).unwrap_or(masked))
 }
 
 /// The text with a mask in each secret's place. Of two that overlap the first has one.
@@ -288,6 +290,7 @@ mod tests {
                     .into(),
                 "Host: a\r\nProxy-Authorization:***\"a\", response=b\r\nCookie: ***\r\nAccept: x".into(),
             ),
+            ("Bearer password=\"a b\"".into(), "Bearer ***".into()),
             ("Basic dXNlcjpwYXNz".into(), "Basic ***".into()),
             (
                 "password: hunter2, user: jdoe".into(),
