@@ -23,7 +23,7 @@ pub(super) struct Profiles {
 
 /// One of them.
 #[derive(Debug)]
-pub(super) struct Profile<'a> {
+pub(super) struct OciProfile<'a> {
     path: &'a Path,
     name: &'a str,
     own: &'a Keys,
@@ -73,7 +73,7 @@ impl Profiles {
     /// # Errors
     ///
     /// Where there is none of that name.
-    pub(super) fn profile<'a>(&'a self, name: &'a str) -> Result<Profile<'a>, SetupError> {
+    pub(super) fn profile<'a>(&'a self, name: &'a str) -> Result<OciProfile<'a>, SetupError> {
         let Some(own) = self.sections.get(name) else {
             let names: Vec<&str> = self.sections.keys().map(String::as_str).collect();
             let hint = match names.is_empty() {
@@ -82,7 +82,7 @@ impl Profiles {
             };
             return Err(SetupError::usage(format!("{} has no profile {name:?}", self.path.display())).hint(hint));
         };
-        Ok(Profile {
+        Ok(OciProfile {
             path: &self.path,
             name,
             own,
@@ -91,7 +91,7 @@ impl Profiles {
     }
 }
 
-impl<'a> Profile<'a> {
+impl<'a> OciProfile<'a> {
     pub(super) fn name(&self) -> &'a str {
         self.name
     }
@@ -118,7 +118,7 @@ impl<'a> Profile<'a> {
     }
 }
 
-impl fmt::Display for Profile<'_> {
+impl fmt::Display for OciProfile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "profile {} of {}", self.name, self.path.display())
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::audit_record::{AuditRecord, guid, second};
+use super::audit_record::{PlayedAuditRecord, guid, second};
 use super::demo_user::APPS_COMPARTMENT;
 use super::log::LogEntry;
 use super::scenario::OciScenario;
@@ -144,7 +144,7 @@ pub(super) fn compartment(number: u64, oci: &OciScenario) -> &str {
 }
 
 /// The record of an API call of the kind that `number` stands for.
-pub(super) fn record(entry: &LogEntry, number: u64, seed: u64, oci: &OciScenario) -> AuditRecord {
+pub(super) fn record(entry: &LogEntry, number: u64, seed: u64, oci: &OciScenario) -> PlayedAuditRecord {
     let call = of(number);
     let compartment = compartment(number, oci);
     let event_type = format!("com.oraclecloud.{}.{}", call.service, call.name);
@@ -161,7 +161,7 @@ pub(super) fn record(entry: &LogEntry, number: u64, seed: u64, oci: &OciScenario
         status if status.starts_with('2') => Some(format!("{} succeeded", call.name)),
         _ => Some(format!("{} failed", call.name)),
     };
-    AuditRecord {
+    PlayedAuditRecord {
         event_type,
         source: call.service.to_owned(),
         compartment: compartment.to_owned(),

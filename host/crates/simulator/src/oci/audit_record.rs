@@ -1,4 +1,4 @@
-//! What the kinds of entries are written with: [`AuditRecord`], ids and times.
+//! What the kinds of entries are written with: [`PlayedAuditRecord`], ids and times.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::chance::hex32;
 use crate::resource::written;
 
 /// What is said of an entry in either envelope.
-pub(super) struct AuditRecord {
+pub(super) struct PlayedAuditRecord {
     pub(super) event_type: String,
     pub(super) source: String,
     pub(super) compartment: String,

@@ -22,7 +22,7 @@ use crate::site::AppState;
 
 /// The public key behind a `keyId`, and whom it stands for.
 #[derive(Clone, Debug)]
-pub(crate) struct OciPrincipal {
+pub(crate) struct FederatedPrincipal {
     /// PEM.
     pub(crate) public_key: String,
     /// Whom it stands for.
@@ -30,11 +30,11 @@ pub(crate) struct OciPrincipal {
 }
 
 /// The key that a `keyId` names, for a request to that path at a time in seconds since 1970.
-pub(crate) fn key(site: &AppState, key_id: &str, path: &str, now: i64) -> Option<OciPrincipal> {
+pub(crate) fn key(site: &AppState, key_id: &str, path: &str, now: i64) -> Option<FederatedPrincipal> {
     let oci = &site.scenario.oci;
     if let Some(token) = key_id.strip_prefix("ST$") {
         let (public_key, subject) = site.oci_sessions().key(token, now)?;
-        return Some(OciPrincipal { public_key, subject });
+        return Some(FederatedPrincipal { public_key, subject });
     }
     let (tenancy, rest) = key_id.split_once('/')?;
     if tenancy != oci.tenancy {
@@ -48,12 +48,12 @@ pub(crate) fn key(site: &AppState, key_id: &str, path: &str, now: i64) -> Option
             "fed-x509" => true,
             _ => false,
         };
-        return named.then(|| OciPrincipal {
+        return named.then(|| FederatedPrincipal {
             public_key: PUBLIC_KEY.to_owned(),
             subject: INSTANCE.to_owned(),
         });
     }
-    (rest == format!("{}/{}", oci.user, oci.fingerprint)).then(|| OciPrincipal {
+    (rest == format!("{}/{}", oci.user, oci.fingerprint)).then(|| FederatedPrincipal {
         public_key: oci.public_key.clone(),
         subject: oci.user.clone(),
     })

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::audit_record::{AuditRecord, second, session_expiry};
+use super::audit_record::{PlayedAuditRecord, second, session_expiry};
 use super::log::LogEntry;
 use super::secrets;
 use crate::chance::{hex32, word};
@@ -55,7 +55,7 @@ pub(super) fn record(
     occurrence: &PastEvent,
     (tenancy, compartment): (&str, &str),
     base: &str,
-) -> AuditRecord {
+) -> PlayedAuditRecord {
     let resource = resources.resource(occurrence, base);
     let text = |name: &str| {
         resource
@@ -100,7 +100,7 @@ pub(super) fn record(
     let outcome = if succeeded { "succeeded" } else { "failed" };
     // The vendor's sample has the space.
     let space = if service == "IdentitySignOn" { " " } else { "" };
-    AuditRecord {
+    PlayedAuditRecord {
         event_type: format!("com.oraclecloud.{service}.{name}"),
         source: String::new(),
         compartment: compartment.to_owned(),

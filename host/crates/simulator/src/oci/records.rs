@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::audit_record::{AuditRecord, guid, second};
+use super::audit_record::{PlayedAuditRecord, guid, second};
 use super::log::{EntryKind, LogEntry};
 use super::{api_calls, identity};
 use crate::resource::{Resources, written};
@@ -36,7 +36,7 @@ pub(super) fn compartment<'s>(site: &'s AppState, entry: &LogEntry) -> &'s str {
     }
 }
 
-fn record(site: &AppState, entry: &LogEntry, base: &str) -> AuditRecord {
+fn record(site: &AppState, entry: &LogEntry, base: &str) -> PlayedAuditRecord {
     let oci = &site.scenario.oci;
     let mut record = match &entry.kind {
         EntryKind::Domain(event) => {
