@@ -172,7 +172,7 @@ impl<'a> EventReader<'_, 'a> {
         })
     }
 
-    /// One that may be missing.
+    /// A field that may be missing.
     #[inline]
     pub fn optional_principal(
         &mut self,

@@ -171,7 +171,7 @@ impl EventWriter<'_> {
         self.text(&display_name, display_name_bit);
     }
 
-    /// One that may be missing.
+    /// A field that may be missing.
     #[inline(always)]
     pub fn optional_principal<'p, P>(
         &mut self,

@@ -95,7 +95,7 @@ impl Authorizer {
         }
     }
 
-    /// What goes with the next request.
+    /// The proof of identity that goes with the next request.
     pub(super) async fn proof(&self) -> Result<Option<Proof>, RemoteError> {
         let proof = match self {
             Authorizer::Anonymous | Authorizer::Query(_) => return Ok(None),

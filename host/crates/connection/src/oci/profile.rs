@@ -21,7 +21,7 @@ pub(super) struct Profiles {
     sections: BTreeMap<String, Keys>,
 }
 
-/// One of them.
+/// A profile of OCI's configuration file: one section, with `DEFAULT` for the keys that it lacks.
 #[derive(Debug)]
 pub(super) struct OciProfile<'a> {
     path: &'a Path,
@@ -72,7 +72,7 @@ impl Profiles {
 
     /// # Errors
     ///
-    /// Where there is none of that name.
+    /// The profile of a name. An error, with the names that exist, where the file has none of it.
     pub(super) fn profile<'a>(&'a self, name: &'a str) -> Result<OciProfile<'a>, SetupError> {
         let Some(own) = self.sections.get(name) else {
             let names: Vec<&str> = self.sections.keys().map(String::as_str).collect();
@@ -96,12 +96,12 @@ impl<'a> OciProfile<'a> {
         self.name
     }
 
-    /// What the profile itself says.
+    /// The value of a key in the profile's own section.
     pub(super) fn own(&self, key: &str) -> Option<&'a str> {
         self.own.get(key).map(String::as_str)
     }
 
-    /// What the profile says, or the default one for it.
+    /// The value of a key in the profile, or else in `DEFAULT`.
     pub(super) fn get(&self, key: &str) -> Option<&'a str> {
         let default = || self.default?.get(key).map(String::as_str);
         self.own(key).or_else(default)
@@ -109,7 +109,7 @@ impl<'a> OciProfile<'a> {
 
     /// # Errors
     ///
-    /// Where neither says anything.
+    /// The value of a key that has to be there. An error where neither the profile nor `DEFAULT` has it.
     pub(super) fn needed(&self, key: &str) -> Result<&'a str, SetupError> {
         self.get(key).ok_or_else(|| {
             SetupError::usage(format!("{self} has no `{key}`"))

@@ -1,4 +1,4 @@
-//! What of `auth` can be meant, and who signs then.
+//! Forms of `auth` for OCI: the principal that each makes, and those that are refused.
 
 use std::os::unix::fs::PermissionsExt as _;
 

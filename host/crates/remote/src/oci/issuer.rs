@@ -23,7 +23,7 @@ use crate::response::ERROR_BODY;
 use crate::settings::Settings;
 use crate::transport::Outgoing;
 
-/// Who asks for a token.
+/// The party that asks for a token.
 pub(super) enum Applicant<'a> {
     /// Whoever has a key.
     Signer(Arc<RequestSigner>),

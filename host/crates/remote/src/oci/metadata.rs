@@ -21,10 +21,10 @@ use crate::transport::Outgoing;
 /// Bytes of what it tells, of each thing: a chain of certificates is the longest.
 const MOST: u64 = Request::DEFAULT_LIMIT / 4;
 
-/// How long it may take. It is on the same machine.
+/// The time that the metadata service, which is on the same machine, has for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What it wants to hear: any web page could have a browser send a request without.
+/// The credential that the metadata service demands, so that no web page can have a browser ask it.
 const GREETING: HeaderValue = HeaderValue::from_static("Bearer Oracle");
 
 /// The metadata service.

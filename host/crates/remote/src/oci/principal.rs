@@ -17,9 +17,9 @@ const METADATA: &str = "http://169.254.169.254/opc/v2";
 /// A principal of OCI, and who issues its tokens.
 #[derive(Debug, Clone)]
 pub struct OciAuth {
-    /// Who signs.
+    /// The principal that signs.
     pub principal: OciPrincipal,
-    /// Where tokens of sessions are issued. None: where OCI issues them for such a principal.
+    /// The endpoint that issues tokens of sessions. None: where OCI issues them for such a principal.
     pub token_url: Option<Url>,
 }
 
@@ -34,7 +34,7 @@ impl OciAuth {
     }
 }
 
-/// Who signs.
+/// A principal that signs requests to OCI.
 #[derive(Debug, Clone)]
 pub enum OciPrincipal {
     /// A user, with an API key.
@@ -147,7 +147,7 @@ pub struct OciResource {
 pub enum OciSecret {
     /// The secret.
     Text(SecretString),
-    /// Where it is.
+    /// In a file.
     File(PathBuf),
 }
 
@@ -172,7 +172,7 @@ impl MetadataAddress {
     ///
     /// # Errors
     ///
-    /// Where it is another one.
+    /// The address in a text, or the usual one. An error where it is none that the metadata service can have.
     pub fn parse(text: Option<&str>) -> Result<MetadataAddress, RemoteError> {
         let text = text.map(str::trim).filter(|text| !text.is_empty()).unwrap_or(METADATA);
         let url = Url::parse(text.trim_end_matches('/')).ok().filter(|url| {

@@ -28,7 +28,7 @@ pub(super) enum Grantee {
     Workload,
 }
 
-/// What helps whom OCI refuses.
+/// Advice for a principal that OCI refuses.
 #[derive(Debug, Clone)]
 pub(crate) struct Remedy {
     grantee: Grantee,
