@@ -65,6 +65,11 @@ fn uids(values: &[Value]) -> Vec<String> {
         .collect()
 }
 
+/// An instant of JSON as a line for people has it.
+fn to_the_second(instant: &Value) -> String {
+    format!("{}Z", &instant.as_str().unwrap()[..19])
+}
+
 fn file(desk: &TestEnv, name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(desk.path().join(name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -271,6 +276,12 @@ fn one_of_three_sinks_is_down_and_its_events_are_delivered_once_it_is_back() {
             .iter()
             .all(|letter| letter["sink"] == "down" && letter["attempts"].is_u64())
     );
+    let since = to_the_second(&listed[0]["first_attempt"]);
+    let table = stdout(&host(&desk, &["dead-letter", "list"]));
+    assert!(
+        table.contains(&format!("down: {events} dead letters since {since}\n")),
+        "{table}"
+    );
     let number = listed[0]["number"].to_string();
     let shown: Value = serde_json::from_slice(&host(&desk, &["dead-letter", "show", &number]).stdout).unwrap();
     assert_eq!(shown["event"]["id"], expected[0].as_str());
@@ -325,6 +336,14 @@ fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
         "nobody is held back"
     );
     assert_eq!(sink(&summary, "down")["undelivered"], summary["events"]);
+    let since = to_the_second(&summary["ledger"]["in_flight_since"]);
+    let said = stderr(&output);
+    assert!(said.contains(&format!("events wait since {since}")), "{said}");
+    let listed = stdout(&host(&desk, &["ledger", "list"]));
+    assert!(
+        listed.contains(&format!(": 1 window is in flight since {since}\n")),
+        "{listed}"
+    );
     let asked = || {
         let seen = server.seen();
         seen.iter().filter(|request| request.contains("/reports")).count()
@@ -336,6 +355,9 @@ fn events_of_a_sink_that_is_down_wait_for_the_next_run_where_that_is_wished() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(asked(), before, "the report is here");
     assert_eq!(summary["ledger"]["resumed"], 1);
+    assert_eq!(summary["ledger"]["in_flight_since"], Value::Null);
+    let listed = stdout(&host(&desk, &["ledger", "list"]));
+    assert!(!listed.contains("in flight since"), "{listed}");
     assert_eq!(sink(&summary, "up")["delivered"], 0, "it has them");
     assert_eq!(uids(&back.taken()), uids(&up.taken()));
     assert!(stdout(&host(&desk, &["dead-letter", "list"])).starts_with("No dead letters in "));

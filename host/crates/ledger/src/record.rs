@@ -91,6 +91,11 @@ impl Record {
         window.map(Arc::make_mut)
     }
 
+    /// When the oldest window in flight was begun, by the clock of the run that planned it: since then its events wait.
+    pub fn in_flight_since(&self) -> Option<Timestamp> {
+        self.windows.iter().map(|window| window.clock).min()
+    }
+
     /// Ends a window well: it is covered but for what was lost, and the watermark moves. Ids of its events are to be noted
     /// before.
     pub fn commit(&mut self, end: &WindowEnd) {
@@ -354,6 +359,23 @@ mod tests {
         committed(&mut record, next, next.to);
         assert_eq!(record.recent.keys().copied().collect::<Vec<_>>(), days[1..]);
         assert_eq!(record.look_back.known_from, Some(at("2025-03-29T00:00:00Z")));
+    }
+
+    #[test]
+    fn what_is_in_flight_waits_since_the_oldest_window_was_begun() {
+        let mut record = record();
+        assert_eq!(record.in_flight_since(), None);
+        let day = interval("2025-03-31T00:00:00Z", "2025-04-01T00:00:00Z");
+        for begun in ["2025-04-01T09:00:00Z", "2025-04-01T08:00:00Z"] {
+            let begun = InFlight {
+                clock: at(begun),
+                ..window(begun, day, day.to)
+            };
+            record.windows.push(begun.into());
+        }
+        assert_eq!(record.in_flight_since(), Some(at("2025-04-01T08:00:00Z")));
+        record.give_up("2025-04-01T08:00:00Z", "refused".into(), day.to);
+        assert_eq!(record.in_flight_since(), Some(at("2025-04-01T09:00:00Z")));
     }
 
     #[test]

@@ -153,6 +153,11 @@ impl SinkError {
         }
     }
 
+    /// Says whether the sink's events wait for another run, which delivers them.
+    pub fn leaves_events_waiting(&self) -> bool {
+        matches!(self, SinkError::Down { .. } | SinkError::Shut { .. })
+    }
+
     /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -125,6 +125,8 @@ pub struct DeadLetterGroup {
     pub destination: Option<String>,
     /// How many there are.
     pub letters: u64,
+    /// The first attempt to deliver the oldest of them.
+    pub since: Timestamp,
 }
 
 /// Why dead letters cannot be kept or read.

@@ -111,7 +111,7 @@ impl DeadLetters {
         })())?)
     }
 
-    /// The sinks of the selected letters and what each led to, in order.
+    /// The sinks of the selected letters and what each led to, in order, with how many there are and since when.
     pub fn groups(&self, selection: &DeadLetterSelection) -> Result<Vec<DeadLetterGroup>, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
@@ -119,7 +119,8 @@ impl DeadLetters {
         };
         let (condition, values) = selection.condition();
         let query = format!(
-            "SELECT sink, destination, count(*) FROM letter WHERE {condition} GROUP BY sink, destination ORDER BY sink, destination"
+            "SELECT sink, destination, count(*), min(first_attempt) FROM letter WHERE {condition} \
+             GROUP BY sink, destination ORDER BY sink, destination"
         );
         Ok(self.store.database((|| {
             let mut statement = connection.prepare(&query)?;
@@ -128,6 +129,7 @@ impl DeadLetters {
                     sink: row.get(0)?,
                     destination: known(row.get(1)?),
                     letters: unsigned(row, 2)?,
+                    since: time(row, 3)?,
                 })
             };
             statement.query_map(params_from_iter(values), group)?.collect()
@@ -334,10 +336,11 @@ fn known(destination: String) -> Option<String> {
     Some(destination).filter(|destination| !destination.is_empty())
 }
 
+fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, rusqlite::Error> {
+    Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or_default())
+}
+
 fn entry(row: &Row<'_>) -> Result<DeadLetterEntry, rusqlite::Error> {
-    let time = |column: usize| -> Result<Timestamp, rusqlite::Error> {
-        Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or_default())
-    };
     Ok(DeadLetterEntry {
         number: row.get(0)?,
         sink: row.get(1)?,
@@ -346,8 +349,8 @@ fn entry(row: &Row<'_>) -> Result<DeadLetterEntry, rusqlite::Error> {
         connection: row.get(3)?,
         event_id: row.get(4)?,
         reason: row.get(5)?,
-        first_attempt: time(6)?,
-        last_attempt: time(7)?,
+        first_attempt: time(row, 6)?,
+        last_attempt: time(row, 7)?,
         attempts: row.get(8)?,
         times_kept: row.get(9)?,
         run_id: row.get(10)?,
