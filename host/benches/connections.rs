@@ -21,7 +21,6 @@ use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
 use simulator::DemoCredentials;
-use sink::dead_letters::DeadLetterBounds;
 use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -128,7 +127,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     config.file.folder = folder.to_path_buf();
     let remains = DeadLetterContext {
         destination: None,
-        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), DeadLetterBounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"))),
         run_id: "bench".into(),
         provenance: Arc::clone(&provenance),
     };

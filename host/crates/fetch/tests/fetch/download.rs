@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchCheckpoint, FetchError, FetchLimits, FetchStage, Fetched, Fetcher, Polling};
+use fetch::{FetchCheckpoint, FetchError, FetchLimits, FetchStage, Fetched, Fetcher};
 use sandbox::{Fetch, HttpRequest, Job, Method};
 use serde_json::json;
 use servers::*;
@@ -85,15 +85,12 @@ async fn run_from(
     unsure: &Unsure,
 ) -> Result<Fetched, FetchError> {
     let spool = tempfile::tempdir().unwrap();
-    let polling = Polling {
-        first: Duration::from_millis(1),
-        longest: Duration::from_millis(2),
-        total: Duration::from_secs(20),
-        search,
-        file: Duration::from_millis(20),
-    };
     let limits = FetchLimits {
-        polling,
+        first_poll: Duration::from_millis(1),
+        longest_poll: Duration::from_millis(2),
+        job_timeout: Duration::from_secs(20),
+        job_search: search,
+        file_wait: Duration::from_millis(20),
         ..FetchLimits::default()
     };
     let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(()));
@@ -105,15 +102,12 @@ async fn run_from(
 /// Runs a job whose file may take so long to come.
 async fn run_waiting(server: &Server, file: Duration) -> Result<Fetched, FetchError> {
     let spool = tempfile::tempdir().unwrap();
-    let polling = Polling {
-        first: Duration::from_millis(1),
-        longest: Duration::from_millis(2),
-        total: Duration::from_secs(20),
-        search: Duration::ZERO,
-        file,
-    };
     let limits = FetchLimits {
-        polling,
+        first_poll: Duration::from_millis(1),
+        longest_poll: Duration::from_millis(2),
+        job_timeout: Duration::from_secs(20),
+        job_search: Duration::ZERO,
+        file_wait: file,
         ..FetchLimits::default()
     };
     let fetcher = Fetcher::new(Arc::new(remote(&server.url())), spool.path(), limits, Arc::new(()));
@@ -805,14 +799,10 @@ async fn a_submission_that_made_no_job_leaves_nothing_to_look_for() {
             })
             .await;
             let spool = tempfile::tempdir().unwrap();
-            let polling = Polling {
-                first: Duration::from_millis(1),
-                longest: Duration::from_millis(2),
-                search: Duration::from_millis(5),
-                ..Polling::default()
-            };
             let limits = FetchLimits {
-                polling,
+                first_poll: Duration::from_millis(1),
+                longest_poll: Duration::from_millis(2),
+                job_search: Duration::from_millis(5),
                 ..FetchLimits::default()
             };
             let remote = Arc::new(remote(&server.url()));

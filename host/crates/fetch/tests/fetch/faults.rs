@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::ErrorKind;
-use fetch::{FetchError, FetchLimits, Fetcher, Polling};
+use fetch::{FetchError, FetchLimits, Fetcher};
 use remote::{Auth, CaFile, ClientAuth, GrantType, OAuth2, Remote, Request, Settings};
 use sandbox::{Fetch, HttpRequest, Job, Method, Pages, Paging};
 use servers::*;
@@ -377,15 +377,12 @@ fn plan(phase: Phase) -> Fetch {
 async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), String> {
     let server = Hostile::start(phase, fault.clone(), canary).await;
     let spool = tempfile::tempdir().unwrap();
-    let polling = Polling {
-        first: Duration::from_millis(1),
-        longest: Duration::from_millis(2),
-        total: Duration::from_secs(10),
-        search: Duration::ZERO,
-        file: Duration::ZERO,
-    };
     let limits = FetchLimits {
-        polling,
+        first_poll: Duration::from_millis(1),
+        longest_poll: Duration::from_millis(2),
+        job_timeout: Duration::from_secs(10),
+        job_search: Duration::ZERO,
+        file_wait: Duration::ZERO,
         control_bytes: 1 << 20,
         page_bytes: 1 << 20,
         ..FetchLimits::default()

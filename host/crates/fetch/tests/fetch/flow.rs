@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use base::ErrorKind;
-use fetch::{FetchError, FetchLimits, FetchProgress, Fetched, Fetcher, Polling};
+use fetch::{FetchError, FetchLimits, FetchProgress, Fetched, Fetcher};
 use remote::Remote;
 use sandbox::{Call, Fetch, HttpRequest, Job, Method};
 use servers::*;
@@ -15,13 +15,11 @@ const CSV: &str = "User Name,IP,Date\njdoe,10.0.0.1,x\n";
 
 fn limits() -> FetchLimits {
     FetchLimits {
-        polling: Polling {
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(2),
-            total: Duration::from_secs(20),
-            search: Duration::ZERO,
-            file: Duration::ZERO,
-        },
+        first_poll: Duration::from_millis(1),
+        longest_poll: Duration::from_millis(2),
+        job_timeout: Duration::from_secs(20),
+        job_search: Duration::ZERO,
+        file_wait: Duration::ZERO,
         ..FetchLimits::default()
     }
 }
@@ -363,7 +361,7 @@ async fn a_job_that_never_ends_is_given_up() {
     })
     .await;
     let mut limits = limits();
-    limits.polling.total = Duration::from_millis(50);
+    limits.job_timeout = Duration::from_millis(50);
     let error = run_with(&server, &job("a.csv"), limits, Arc::new(()))
         .await
         .outcome

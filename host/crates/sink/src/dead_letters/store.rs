@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::{
-    DeadLetter, DeadLetterBounds, DeadLetterEntry, DeadLetterError, DeadLetterFill, DeadLetterGroup,
+    DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterFill, DeadLetterGroup, DeadLetterOptions,
     DeadLetterSelection, Undelivered, schema,
 };
 use base::store::{Store, StoreClaim, json, parsed, unsigned};
@@ -16,24 +16,24 @@ use event::Provenance;
 #[derive(Debug)]
 pub struct DeadLetters {
     store: Store,
-    bounds: DeadLetterBounds,
+    options: DeadLetterOptions,
 }
 
 impl DeadLetters {
-    /// The store in this file; nothing is opened yet.
-    pub fn at(path: impl Into<PathBuf>, bounds: DeadLetterBounds) -> Self {
+    /// The store with these options; nothing is opened yet. Without a file there are no letters, and none can be kept.
+    pub fn new(options: DeadLetterOptions) -> Self {
         DeadLetters {
-            store: Store::at(path, &schema::FORM),
-            bounds,
+            store: Store::new(options.path.clone(), &schema::FORM),
+            options,
         }
     }
 
-    /// No store: there are no letters, and none can be kept.
-    pub fn nowhere(bounds: DeadLetterBounds) -> Self {
-        DeadLetters {
-            store: Store::nowhere(&schema::FORM),
-            bounds,
-        }
+    /// The store in this file, as large as it may be unless told otherwise.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        DeadLetters::new(DeadLetterOptions {
+            path: Some(path.into()),
+            ..DeadLetterOptions::default()
+        })
     }
 
     /// The file.
@@ -77,25 +77,25 @@ impl DeadLetters {
         };
         let mut attempt = |reasons| {
             let place = (sink, destination);
-            let kept = put(connection, place, run_id, provenance, letters, self.bounds, reasons);
+            let kept = put(connection, place, run_id, provenance, letters, &self.options, reasons);
             self.store.database(kept)
         };
         let (_, after) = attempt(Reasons::New)?;
-        if after.fits(self.bounds) {
+        if after.fits(&self.options) {
             return Ok(());
         }
         // A letter that is there stays one, also where there is no room for a longer reason.
         let (before, after) = attempt(Reasons::AsTheyWere)?;
-        if after.fits(self.bounds) || after.events == before.events {
+        if after.fits(&self.options) || after.events == before.events {
             return Ok(());
         }
         Err(DeadLetterError::Full {
             more_events: after.events.saturating_sub(before.events),
             more_bytes: after.bytes.saturating_sub(before.bytes),
             events: before.events,
-            most_events: self.bounds.events,
+            most_events: self.options.events,
             bytes: before.bytes,
-            most_bytes: self.bounds.bytes,
+            most_bytes: self.options.bytes,
         })
     }
 
@@ -171,9 +171,9 @@ impl DeadLetters {
         };
         Ok(DeadLetterFill {
             events: total.events,
-            most_events: self.bounds.events,
+            most_events: self.options.events,
             bytes: total.bytes,
-            most_bytes: self.bounds.bytes,
+            most_bytes: self.options.bytes,
         })
     }
 
@@ -241,8 +241,8 @@ impl Total {
         })
     }
 
-    fn fits(self, bounds: DeadLetterBounds) -> bool {
-        self.events <= bounds.events && self.bytes <= bounds.bytes
+    fn fits(self, options: &DeadLetterOptions) -> bool {
+        self.events <= options.events && self.bytes <= options.bytes
     }
 }
 
@@ -257,7 +257,7 @@ fn put(
     run_id: &str,
     provenance: &Provenance,
     letters: &[Undelivered],
-    bounds: DeadLetterBounds,
+    options: &DeadLetterOptions,
     reasons: Reasons,
 ) -> Result<(Total, Total), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -295,7 +295,7 @@ fn put(
         }
     }
     let after = Total::of(&transaction)?;
-    if after.fits(bounds) || (reasons == Reasons::AsTheyWere && after.events == before.events) {
+    if after.fits(options) || (reasons == Reasons::AsTheyWere && after.events == before.events) {
         transaction.commit()?;
     } else {
         transaction.rollback()?;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::Rejection;
-use crate::dead_letters::{DeadLetterBounds, DeadLetterSelection, DeadLetters};
+use crate::dead_letters::{DeadLetterOptions, DeadLetterSelection, DeadLetters};
 use event::{Activity, Outcome as EventOutcome, Principal, samples};
 
 /// A receiver that answers by a script, then accepts; it remembers what it took.
@@ -95,9 +95,12 @@ struct Bench {
     _folder: tempfile::TempDir,
 }
 
-fn bench(limits: BatchLimits, bounds: DeadLetterBounds) -> Bench {
+fn bench(limits: BatchLimits, options: DeadLetterOptions) -> Bench {
     let folder = tempfile::tempdir().unwrap();
-    let dead_letters = Arc::new(DeadLetters::at(folder.path().join("x.db"), bounds));
+    let dead_letters = Arc::new(DeadLetters::new(DeadLetterOptions {
+        path: Some(folder.path().join("x.db")),
+        ..options
+    }));
     let receiver = Receiver::default();
     let remains = DeadLetterContext {
         dead_letters: Arc::clone(&dead_letters),
@@ -193,7 +196,7 @@ async fn batches_are_cut_and_gathered_in_order() {
         (small(3, true), vec![1, 1, 3, 1, 1], vec![3, 3, 1]),
         (small(100, true), vec![0, 5, 0], vec![5]),
     ] {
-        let mut bench = bench(limits, DeadLetterBounds::default());
+        let mut bench = bench(limits, DeadLetterOptions::default());
         let mut next = 0;
         for size in sizes {
             bench.delivery.deliver(&events(next..next + size)).await.unwrap();
@@ -213,7 +216,7 @@ async fn a_batch_weighs_no_more_than_its_limit_but_for_one_heavy_event() {
         bytes: 1000,
         gather: true,
     };
-    let mut bench = bench(limits, DeadLetterBounds::default());
+    let mut bench = bench(limits, DeadLetterOptions::default());
     let mut heavy = events(0..6);
     for (event, weight) in heavy.iter_mut().zip([400, 400, 400, 5000, 10, 10]) {
         event.message = Some("x".repeat(weight));
@@ -225,7 +228,7 @@ async fn a_batch_weighs_no_more_than_its_limit_but_for_one_heavy_event() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_receiver_is_asked_again_no_sooner_than_it_says() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = [retry(None), retry(Some(20)), retry(None)].into();
     let begun = Instant::now();
     bench.delivery.deliver(&events(0..4)).await.unwrap();
@@ -236,7 +239,7 @@ async fn a_busy_receiver_is_asked_again_no_sooner_than_it_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_wants_no_wait_is_not_stormed() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = vec![retry(Some(0)); 1000].into();
     bench.delivery.deliver(&events(0..4)).await.unwrap();
     let (_, retries, dead, _) = bench.counts();
@@ -246,7 +249,7 @@ async fn a_receiver_that_wants_no_wait_is_not_stormed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_refuses_a_batch_is_not_down() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     let refused = Verdict::Refused { reason: "no".into() };
     bench.receiver.0.lock().unwrap().script = [unusable("closed"), refused, retry(None)].into();
     bench.delivery.deliver(&events(0..4)).await.unwrap();
@@ -258,7 +261,7 @@ async fn a_receiver_that_refuses_a_batch_is_not_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = vec![retry(None); 1000].into();
     let begun = Instant::now();
     for batch in 0..100 {
@@ -285,7 +288,7 @@ async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_aside() {
     for gather in [false, true] {
-        let mut bench = bench(small(10, gather), DeadLetterBounds::default());
+        let mut bench = bench(small(10, gather), DeadLetterOptions::default());
         bench.delivery.wait_when_down();
         let mut script = VecDeque::from(vec![Verdict::Accepted; 2]);
         script.extend(vec![retry(None); 1000]);
@@ -302,7 +305,7 @@ async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_
         assert_eq!(bench.dead_letters.count(&DeadLetterSelection::default()).unwrap(), 0);
     }
     // What is refused for good would be refused again.
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.delivery.wait_when_down();
     let refused = Verdict::Refused { reason: "400".into() };
     bench.receiver.0.lock().unwrap().script = [refused].into();
@@ -312,7 +315,7 @@ async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_waits_ends_where_the_sink_is_unusable_and_does_not_ask_again() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.delivery.wait_when_down();
     bench.receiver.0.lock().unwrap().script = [Verdict::Accepted, unusable("401")].into();
     let error = bench.delivery.deliver(&events(0..30)).await.unwrap_err();
@@ -327,7 +330,7 @@ async fn a_delivery_that_waits_ends_where_the_sink_is_unusable_and_does_not_ask_
 
 #[tokio::test(start_paused = true)]
 async fn an_unusable_sink_that_nobody_waits_for_is_down_until_it_is_tried_again() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = [unusable("401"), unusable("401")].into();
     bench.delivery.deliver(&events(0..30)).await.unwrap();
     assert_eq!(bench.counts(), (0, 0, 30, 0));
@@ -346,7 +349,7 @@ async fn an_unusable_sink_that_nobody_waits_for_is_down_until_it_is_tried_again(
 
 #[tokio::test(start_paused = true)]
 async fn only_what_may_be_taken_later_is_delivered_again() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = [partial(), retry(None), partial()].into();
     bench.delivery.deliver(&events(0..6)).await.unwrap();
     // 0 and 3 at once, then 1 and 4 alone, 1 of them, and 4 at last; 2 and 5 never.
@@ -361,7 +364,7 @@ async fn only_what_may_be_taken_later_is_delivered_again() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     let mut script = VecDeque::from(vec![partial()]);
     script.extend(vec![retry(None); 1000]);
     bench.receiver.0.lock().unwrap().script = script;
@@ -375,7 +378,7 @@ async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_left_of_a_batch_may_be_too_large_or_refused() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     let too_large = Verdict::TooLarge { reason: "413".into() };
     bench.receiver.0.lock().unwrap().script = [partial(), too_large].into();
     bench.delivery.deliver(&events(0..6)).await.unwrap();
@@ -392,7 +395,7 @@ async fn what_is_left_of_a_batch_may_be_too_large_or_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_given_back_comes_again_as_a_whole_and_counts_nothing() {
     for last in [retry(None), unusable("401")] {
-        let mut bench = bench(small(10, false), DeadLetterBounds::default());
+        let mut bench = bench(small(10, false), DeadLetterOptions::default());
         bench.delivery.wait_when_down();
         let mut script = VecDeque::from(vec![partial()]);
         script.extend(vec![last; 1000]);
@@ -406,7 +409,7 @@ async fn a_batch_that_is_given_back_comes_again_as_a_whole_and_counts_nothing() 
 
 #[tokio::test(start_paused = true)]
 async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = vec![unacknowledged(None); 4].into();
     bench.delivery.deliver(&events(0..3)).await.unwrap();
     assert_eq!(bench.receiver.0.lock().unwrap().batches, [3; 5]);
@@ -434,7 +437,7 @@ async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_longer_than_the_budget_is_not_begun() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = [retry(Some(3600))].into();
     let begun = Instant::now();
     bench.delivery.deliver(&events(0..2)).await.unwrap();
@@ -444,7 +447,7 @@ async fn a_wait_longer_than_the_budget_is_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_is_halved_until_it_fits_and_keeps_its_order() {
-    let mut bench = bench(small(100, false), DeadLetterBounds::default());
+    let mut bench = bench(small(100, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().room = Some(3);
     bench.delivery.deliver(&events(0..20)).await.unwrap();
     assert_eq!(bench.receiver.0.lock().unwrap().taken, names(0..20));
@@ -456,7 +459,7 @@ async fn what_is_too_large_is_halved_until_it_fits_and_keeps_its_order() {
 
 #[tokio::test(start_paused = true)]
 async fn only_rejected_events_are_set_aside() {
-    let mut bench = bench(small(10, true), DeadLetterBounds::default());
+    let mut bench = bench(small(10, true), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().poison = vec!["3".into(), "11".into()];
     bench.delivery.deliver(&events(0..15)).await.unwrap();
     bench.delivery.close().await.unwrap();
@@ -472,9 +475,9 @@ async fn only_rejected_events_are_set_aside() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_even_be_set_aside_is_counted_and_said() {
-    let bounds = DeadLetterBounds {
+    let options = DeadLetterOptions {
         events: 1,
-        ..DeadLetterBounds::default()
+        ..DeadLetterOptions::default()
     };
     let mut bench = bench(small(10, false), bounds);
     let refused = Verdict::Refused {
@@ -499,7 +502,7 @@ proptest::proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut bench = bench(small(8, gather), DeadLetterBounds::default());
+            let mut bench = bench(small(8, gather), DeadLetterOptions::default());
             {
                 let mut inner = bench.receiver.0.lock().unwrap();
                 inner.room = room;
@@ -540,7 +543,7 @@ proptest::proptest! {
 async fn a_keep_that_nobody_waits_for_is_stored_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let context = DeadLetterContext {
-        dead_letters: Arc::new(DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.path().join("x.db"))),
         destination: None,
         run_id: "run".into(),
         provenance: Arc::new(samples::epm()),

@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 use remote::{Auth, Remote, Settings};
 use sandbox::{Plugin, PluginLimits, Sandbox};
 use servers::{CANARY, settings};
-use sink::dead_letters::{DeadLetterBounds, DeadLetterSelection};
+use sink::dead_letters::DeadLetterSelection;
 use sink::{
     DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy, HttpConfig, HttpSink, OtlpConfig, OtlpSink,
     PluginOptions, PluginSink, Sink, SinkError, StreamTransport,
@@ -496,10 +496,7 @@ fn remains(dead_letters: &Arc<DeadLetters>) -> DeadLetterContext {
 async fn deliver(name: &'static str, plugin: Option<&Plugin>, receiver_name: &str, replies: Vec<Reply>) -> Came {
     let (address, seen, task) = receiver(replies).await;
     let folder = tempfile::tempdir().unwrap();
-    let dead_letters = Arc::new(DeadLetters::at(
-        folder.path().join("dead.db"),
-        DeadLetterBounds::default(),
-    ));
+    let dead_letters = Arc::new(DeadLetters::at(folder.path().join("dead.db")));
     let mut delivery = Delivery::new(sink(name, plugin, impatient(address)), quick(), remains(&dead_letters));
     for batch in events().chunks(BATCH) {
         delivery.deliver(batch).await.unwrap();
@@ -656,10 +653,7 @@ async fn a_credential_that_is_refused_later_on_is_trouble_of_the_sink_and_not_of
                 let replies = vec![taken(name), taken(name), refused.clone(), refused.clone(), refused];
                 let (address, seen, task) = receiver(replies).await;
                 let folder = tempfile::tempdir().unwrap();
-                let letters = Arc::new(DeadLetters::at(
-                    folder.path().join("dead.db"),
-                    DeadLetterBounds::default(),
-                ));
+                let letters = Arc::new(DeadLetters::at(folder.path().join("dead.db")));
                 let policy = DeliveryPolicy {
                     // Once it is down, nobody is asked again within the test.
                     max_delay: Duration::from_secs(600),
