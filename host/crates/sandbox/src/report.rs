@@ -29,7 +29,7 @@ enum ReportIndices {
         /// Where it answers in the packed form.
         packed: Option<packed::GuestIndices>,
     },
-    V0_1(v0_1::ReportIndices),
+    V0_1(v0_1::ReportIndicesV01),
 }
 
 impl ReportExports {
@@ -44,7 +44,7 @@ impl ReportExports {
                     report: ReportPluginIndices::new(&linked)?,
                     packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
                 },
-                Release::V0_1 => ReportIndices::V0_1(v0_1::ReportIndices::new(&linked, packed)?),
+                Release::V0_1 => ReportIndices::V0_1(v0_1::ReportIndicesV01::new(&linked, packed)?),
             },
             linked,
         })
@@ -70,7 +70,7 @@ pub(super) enum ReportInstance {
         report: bindings::ReportPlugin,
         packed: Option<packed::Guest>,
     },
-    V0_1(v0_1::ReportInstance),
+    V0_1(v0_1::ReportInstanceV01),
 }
 
 impl ReportInstance {
