@@ -11,6 +11,7 @@ use super::balance::{self, Balance};
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed};
 use super::guest::{Guest, InstanceState};
 use super::offer::Release;
+use super::parser_answer::ParserAnswer;
 use super::plugin_context::PluginContext;
 use super::{Grants, PluginError, Usage, convert, plan, unpack, v0_1};
 
@@ -246,12 +247,6 @@ pub struct Parser {
     core: Arc<PluginContext>,
     balance: Arc<Balance>,
     used: Vec<Event>,
-}
-
-/// A batch, in the form that the plugin gives it in.
-pub(super) enum ParserAnswer {
-    Typed(bindings::events::Batch),
-    Packed(packed::Batch),
 }
 
 struct ActiveParser {

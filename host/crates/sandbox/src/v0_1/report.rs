@@ -7,7 +7,7 @@ use super::bindings::{ReportPlugin, ReportPluginIndices, packed};
 use super::{lift, lower};
 use crate::bindings::{Description, Document, Fault, Fetch, Request};
 use crate::guest::InstanceState;
-use crate::report::ParserAnswer;
+use crate::parser_answer::ParserAnswer;
 
 /// The places of the functions in the component.
 #[derive(Clone)]
