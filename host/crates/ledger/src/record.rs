@@ -91,7 +91,7 @@ impl Record {
         window.map(Arc::make_mut)
     }
 
-    /// When the oldest window in flight was begun, by the clock of the run that planned it: since then its events wait.
+    /// The instant since which events wait: when the oldest window in flight was begun, by its run's clock.
     pub fn in_flight_since(&self) -> Option<Timestamp> {
         self.windows.iter().map(|window| window.clock).min()
     }

@@ -35,7 +35,7 @@ impl RejectedRows {
         self.store.path()
     }
 
-    /// Where it is, and how much it holds at most.
+    /// The options that the store was made with.
     pub fn options(&self) -> &RejectedOptions {
         &self.options
     }
@@ -85,7 +85,7 @@ impl RejectedRows {
         self.store.database(document.put(connection, rows, &self.options))
     }
 
-    /// Where the selected rows were collected from, in order.
+    /// The servers that the selected rows were collected from, in order.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl RejectedRows {
         })())
     }
 
-    /// How many rows are selected.
+    /// The number of selected rows.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl RejectedRows {
         self.store.database(counted)
     }
 
-    /// How much is kept, and how much may be.
+    /// The fill of the store, and its bounds.
     ///
     /// # Errors
     ///

@@ -65,7 +65,7 @@ pub struct Summary {
     pub hint: Option<String>,
 }
 
-/// Which plugin ran.
+/// The plugin that ran.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PluginSummary {
     /// The plugin's name; where it could not be loaded, the name that was typed.

@@ -131,7 +131,7 @@ impl SinkError {
         }
     }
 
-    /// Which kind of error it is.
+    /// The kind of the error, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
             SinkError::Closed => ErrorKind::Closed,

@@ -57,7 +57,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where a key stands, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
+    /// The place of a key, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
     /// is not known is left out.
     pub fn place(&self, key: &[&str]) -> String {
         self.file.place(key)

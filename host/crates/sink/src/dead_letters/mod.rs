@@ -19,7 +19,7 @@ use event::{Event, Provenance};
 pub use options::DeadLetterOptions;
 pub use store::DeadLetters;
 
-/// How full the store is.
+/// The fill of the store, and its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadLetterFill {
     /// Events there.
@@ -87,7 +87,7 @@ pub struct DeadLetter {
     pub event: Event,
 }
 
-/// Which dead letters are meant; what is left out does not restrict.
+/// A selection of dead letters; what is left out does not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterSelection {
     /// Of this sink.
@@ -107,7 +107,7 @@ pub struct DeadLetterGroup {
     pub sink: String,
     /// The place that it led to; unknown for those that an earlier version kept.
     pub destination: Option<String>,
-    /// How many there are.
+    /// The number of letters.
     pub letters: u64,
     /// The first attempt to deliver the oldest of them.
     pub since: Timestamp,

@@ -150,7 +150,7 @@ impl DeadLetters {
         })())?)
     }
 
-    /// How many letters are selected.
+    /// The number of selected letters.
     pub fn count(&self, selection: &DeadLetterSelection) -> Result<u64, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
@@ -162,7 +162,7 @@ impl DeadLetters {
         Ok(self.store.database(counted)?)
     }
 
-    /// How much is kept, and how much may be.
+    /// The fill of the store, and its bounds.
     pub fn fill(&self) -> Result<DeadLetterFill, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let total = match opened.as_ref() {

@@ -57,7 +57,7 @@ pub struct BuildContext<'a> {
 }
 
 impl<'a> SinkContext<'a> {
-    /// Where a key of the sink stands, as `host.toml line 7: sinks.siem.path`.
+    /// The place of a key of the sink, as `host.toml line 7: sinks.siem.path`.
     pub fn place(&self, key: &[&str]) -> String {
         self.file.place(&[&["sinks", self.name], key].concat())
     }
