@@ -147,21 +147,12 @@ mod tests {
     }
 
     fn plan(from: &str, to: &str, parameters: &[(&str, &str)]) -> Result<Vec<Pages>, Fault> {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
         let window = Window {
             from: ms(from),
             to: ms(to),
         };
         let now = ms("2018-06-01T12:00:00Z");
-        let request = Request {
-            window,
-            now,
-            parameters,
-            unique_name: "run-7".into(),
-        };
+        let request = golden::request(window, now, parameters);
         let pages = |fetch| match fetch {
             Fetch::Pages(pages) => pages,
             other => panic!("{other:?}"),

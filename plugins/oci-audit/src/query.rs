@@ -154,21 +154,12 @@ mod tests {
     }
 
     fn plan(from: &str, to: &str, parameters: &[(&str, &str)]) -> Result<Vec<Pages>, Fault> {
-        let mut given = vec![("compartment".to_string(), TENANCY.to_string())];
-        given.extend(
-            parameters
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.to_string())),
-        );
-        let request = Request {
-            window: Window {
-                from: ms(from),
-                to: ms(to),
-            },
-            now: ms("2026-07-10T12:00:00Z"),
-            parameters: given,
-            unique_name: "run-7".into(),
+        let parameters = [&[("compartment", TENANCY)][..], parameters].concat();
+        let window = Window {
+            from: ms(from),
+            to: ms(to),
         };
+        let request = golden::request(window, ms("2026-07-10T12:00:00Z"), &parameters);
         let pages = |fetch| match fetch {
             Fetch::Pages(pages) => pages,
             other => panic!("{other:?}"),
