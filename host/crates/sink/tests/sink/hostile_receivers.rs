@@ -23,11 +23,10 @@ use sink::{
     PluginOptions, PluginSink, Sink, SinkError, StreamTransport,
 };
 
-use replies::{JSON, PROTOBUF, Reply, receivers, reply};
+use replies::{BATCH, JSON, PROTOBUF, Reply, receivers, reply};
 use server::receiver;
 
 const BATCHES: usize = 4;
-const BATCH: usize = 6;
 const EVENTS: usize = BATCHES * BATCH;
 
 /// Attempts beyond one a batch that a receiver may cost that is down all the while.

@@ -1,6 +1,7 @@
 //! What receivers answer, byte by byte and at which pace.
 
-use super::BATCH;
+/// Events in a batch.
+pub(super) const BATCH: usize = 6;
 
 /// How an answer comes.
 #[derive(Debug, Clone, Copy, PartialEq)]
