@@ -176,7 +176,7 @@ fn waiting(groups: &[DeadLetterGroup]) -> String {
     let of_sinks = groups.chunk_by(|a, b| a.sink == b.sink);
     let lines = of_sinks.filter_map(|of_sink| {
         let (sink, since) = (&of_sink.first()?.sink, of_sink.iter().map(|group| group.since).min()?);
-        let letters = of_sink.iter().map(|group| group.letters).sum();
+        let letters: u64 = of_sink.iter().map(|group| group.letters).sum();
         let letters = counted(letters, "dead letter", "dead letters");
         Some(format!("{sink}: {letters} since {}\n", seconds(since)))
     });
