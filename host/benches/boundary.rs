@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p host --bench boundary`
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -85,15 +86,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-type Failure = Box<dyn std::error::Error>;
-
-fn load(component: &[u8], cache: Option<&std::path::Path>) -> Result<Plugin, Failure> {
+fn load(component: &[u8], cache: Option<&std::path::Path>) -> Result<Plugin, Box<dyn Error>> {
     let sandbox = Sandbox::new(PluginLimits::default(), cache.map(Into::into))?;
     Ok(sandbox.load(component, "invalid-login")?)
 }
 
 /// The same plugin without its packed form: its module, wrapped for the plain world.
-fn without_packed(component: &[u8]) -> Result<Vec<u8>, Failure> {
+fn without_packed(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut module = None;
     for payload in wasmparser::Parser::new(0).parse_all(component) {
         if let Payload::ModuleSection {
@@ -148,7 +147,7 @@ fn native_document() -> plugin_sdk::Document {
     }
 }
 
-fn parse_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, Failure> {
+fn parse_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, Box<dyn Error>> {
     let mut parser = plugin.report()?.parser(document())?;
     let mut events = 0;
     for chunk in csv.chunks(chunk) {
@@ -158,7 +157,7 @@ fn parse_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, F
     expect(events)
 }
 
-fn parse_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
+fn parse_native(csv: &[u8], chunk: usize) -> Result<usize, Box<dyn Error>> {
     let mut parser = invalid_login::InvalidLogin::parser(native_document()).map_err(|fault| fault.message)?;
     let mut events = 0;
     for chunk in csv.chunks(chunk) {
@@ -171,9 +170,9 @@ fn parse_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
     expect(events + batch.len())
 }
 
-fn lines_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, Failure> {
+fn lines_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, Box<dyn Error>> {
     let mut parser = plugin.report()?.parser(document())?;
-    let mut lines = Lines::new();
+    let mut lines = EventLines::new();
     for chunk in csv.chunks(chunk) {
         lines.write(parser.push(chunk)?.events)?;
     }
@@ -181,9 +180,9 @@ fn lines_component(plugin: &Plugin, csv: &[u8], chunk: usize) -> Result<usize, F
     expect(lines.count)
 }
 
-fn lines_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
+fn lines_native(csv: &[u8], chunk: usize) -> Result<usize, Box<dyn Error>> {
     let mut parser = invalid_login::InvalidLogin::parser(native_document()).map_err(|fault| fault.message)?;
-    let mut lines = Lines::new();
+    let mut lines = EventLines::new();
     for chunk in csv.chunks(chunk) {
         let mut batch = plugin_sdk::Batch::default();
         parser.push(chunk, &mut batch).map_err(|fault| fault.message)?;
@@ -196,17 +195,17 @@ fn lines_native(csv: &[u8], chunk: usize) -> Result<usize, Failure> {
 }
 
 /// What `run` and a sink do with a batch, less the writing.
-struct Lines {
+struct EventLines {
     ids: Ids,
     provenance: Provenance,
     buffer: Vec<u8>,
     count: usize,
 }
 
-impl Lines {
-    fn new() -> Lines {
+impl EventLines {
+    fn new() -> EventLines {
         let provenance = Provenance::new("invalid-login", "bench", "bench", Product::epm_cloud());
-        Lines {
+        EventLines {
             ids: Ids::new("invalid-login", "bench"),
             provenance,
             buffer: Vec::new(),
@@ -214,7 +213,7 @@ impl Lines {
         }
     }
 
-    fn write(&mut self, mut events: Vec<event::Event>) -> Result<(), Failure> {
+    fn write(&mut self, mut events: Vec<event::Event>) -> Result<(), Box<dyn Error>> {
         self.buffer.clear();
         for event in &mut events {
             self.ids.assign(event)?;
@@ -262,7 +261,7 @@ fn owned(event: plugin_sdk::Event<'_>) -> event::Event {
     }
 }
 
-fn expect(events: usize) -> Result<usize, Failure> {
+fn expect(events: usize) -> Result<usize, Box<dyn Error>> {
     if events == ROWS {
         Ok(events)
     } else {
@@ -285,13 +284,16 @@ fn csv() -> Vec<u8> {
     text.into_bytes()
 }
 
-fn timed<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<Duration, Failure> {
+fn timed<T>(work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
     let begun = Instant::now();
     black_box(work()?);
     Ok(begun.elapsed())
 }
 
-fn best(rounds: usize, mut round: impl FnMut() -> Result<Duration, Failure>) -> Result<Duration, Failure> {
+fn best(
+    rounds: usize,
+    mut round: impl FnMut() -> Result<Duration, Box<dyn Error>>,
+) -> Result<Duration, Box<dyn Error>> {
     let mut best = Duration::MAX;
     for _ in 0..rounds {
         best = best.min(round()?);

@@ -3,6 +3,7 @@
 //! `cargo bench -p host --bench connections`. There is no command that serves several connections yet; this is what the
 //! library does when asked to. The simulator is another process on the same cores and answers after 20 ms.
 
+use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,28 +22,25 @@ use sandbox::{Plugin, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
 use simulator::DemoCredentials;
-use sink::dead_letters::DeadLetterBounds;
 use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tokio_util::sync::CancellationToken;
 use url::Url;
-
-type Failure = Box<dyn std::error::Error>;
 
 const DAYS: i64 = 10;
 /// Events of each connection.
 const EVENTS: u64 = 1000;
 
-struct Silent;
-impl RunObserver for Silent {}
+struct NoObserver;
+impl RunObserver for NoObserver {}
 
 /// Ends with its owner.
-struct Simulator {
+struct SimulatorProcess {
     process: Child,
     url: Url,
 }
 
-impl Simulator {
-    fn start() -> Result<Simulator, Failure> {
+impl SimulatorProcess {
+    fn start() -> Result<SimulatorProcess, Box<dyn Error>> {
         let rows = EVENTS / DAYS.unsigned_abs();
         let mut process = Command::new(env!("CARGO_BIN_EXE_host"))
             .args(["simulate", "--port", "0", "--scenario"])
@@ -53,23 +51,23 @@ impl Simulator {
         let mut line = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
         let url = line.trim().parse()?;
-        Ok(Simulator { process, url })
+        Ok(SimulatorProcess { process, url })
     }
 }
 
-impl Drop for Simulator {
+impl Drop for SimulatorProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), Box<dyn Error>> {
     // `cargo test` runs benches too; there is nothing to prove in that.
     if std::env::args().any(|argument| argument == "--test") {
         return Ok(());
     }
-    let simulator = Simulator::start()?;
+    let simulator = SimulatorProcess::start()?;
     let sandbox = Sandbox::new(sandbox::PluginLimits::default(), None)?;
     let wasm = built_in("user-login").ok_or("no such plugin")?;
     let plugin = sandbox.load(wasm, "user-login")?;
@@ -91,7 +89,7 @@ fn main() -> Result<(), Failure> {
                 result?;
                 events += summary.events;
             }
-            Ok::<u64, Failure>(events)
+            Ok::<u64, Box<dyn Error>>(events)
         })?;
         let wall = begun.elapsed();
         if events != EVENTS * count {
@@ -108,7 +106,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Failure> {
+fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Box<dyn Error>> {
     let connection = format!("connection-{number}");
     let credentials = DemoCredentials::default();
     let mut settings = Settings::new(&connection, url.clone());
@@ -128,7 +126,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
     config.file.folder = folder.to_path_buf();
     let remains = DeadLetterContext {
         destination: None,
-        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), DeadLetterBounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"))),
         run_id: "bench".into(),
         provenance: Arc::clone(&provenance),
     };
@@ -166,7 +164,7 @@ fn run(number: u64, plugin: &Plugin, url: &Url, folder: &Path) -> Result<Run, Fa
         }],
         router: Router::All,
         provenance,
-        observer: Arc::new(Silent),
+        observer: Arc::new(NoObserver),
         stop: CancellationToken::new(),
         keeping: None,
     })

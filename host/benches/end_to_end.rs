@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p host --bench end_to_end`; with `-- --gib` a report of 1 GiB too.
 
+use std::error::Error;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,12 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use simulator::{DemoCredentials, Scenario, Simulator};
 
-type Failure = Box<dyn std::error::Error>;
-
 /// Days that the simulator's rows are spread over.
 const DAYS: u64 = 10;
 
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), Box<dyn Error>> {
     if std::env::args().any(|argument| argument == "--test") {
         return Ok(());
     }
@@ -68,7 +67,7 @@ fn host(folder: &Path, url: &str) -> Command {
     command
 }
 
-fn measure(folder: &Path, url: &str) -> Result<(), Failure> {
+fn measure(folder: &Path, url: &str) -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let status = host(folder, url)
         .args([
@@ -99,7 +98,7 @@ fn measure(folder: &Path, url: &str) -> Result<(), Failure> {
 }
 
 /// From spawning the process to the connection that it makes; then it is told to go away.
-fn first_request(folder: &Path) -> Result<Duration, Failure> {
+fn first_request(folder: &Path) -> Result<Duration, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
     let begun = Instant::now();

@@ -32,7 +32,6 @@ use plugin_sdk::Sink as _;
 use sandbox::{Item, Payload, PluginLimits, Sandbox};
 use setup::config::Config;
 use setup::sinks::open_alone as open_sink;
-use sink::dead_letters::DeadLetterBounds;
 use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tests::{Receiver, Reply};
 
@@ -159,7 +158,7 @@ fn measure(label: &str, folder: &Path, configuration: &str) {
     let events = events(EVENTS);
     let remains = DeadLetterContext {
         destination: None,
-        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"), DeadLetterBounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.join("letters.db"))),
         run_id: "bench".into(),
         provenance: provenance(),
     };

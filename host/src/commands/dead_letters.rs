@@ -12,14 +12,16 @@ use crate::commands::runtime::block_on;
 use crate::commands::set_aside::{self, Elsewhere, Listing, check_numbers, drop_selected};
 use crate::error::CliError;
 use crate::error::Exit;
-use crate::render::print;
+use crate::render::{print, seconds};
 use crate::stop::Shutdown;
 use base::counted::counted;
 use base::store::StoreClaim;
 use event::Encoding;
 use setup::config::{Config, nearest};
 use setup::sinks;
-use sink::dead_letters::{DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterSelection, DeadLetters};
+use sink::dead_letters::{
+    DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterGroup, DeadLetterSelection, DeadLetters,
+};
 use sink::terminal;
 
 /// Letters that are delivered together.
@@ -159,7 +161,26 @@ fn list(letters: &DeadLetterArgs, listing: Listing) -> Result<(), CliError> {
         .filter_map(|(word, name)| Some(format!(" {word} {}", name.as_ref()?)))
         .collect();
     let nothing = format!("No dead letters{of}{place}.");
-    set_aside::list(&store, &selection(letters, &[]), listing, &nothing, table)
+    let selection = selection(letters, &[]);
+    let waiting = match listing.json {
+        true => String::new(),
+        false => waiting(&store.groups(&selection)?),
+    };
+    set_aside::list(&store, &selection, listing, &nothing, |entries| {
+        table(entries) + &waiting
+    })
+}
+
+/// A line for each sink: how many letters wait for it, and since when.
+fn waiting(groups: &[DeadLetterGroup]) -> String {
+    let of_sinks = groups.chunk_by(|a, b| a.sink == b.sink);
+    let lines = of_sinks.filter_map(|of_sink| {
+        let (sink, since) = (&of_sink.first()?.sink, of_sink.iter().map(|group| group.since).min()?);
+        let letters: u64 = of_sink.iter().map(|group| group.letters).sum();
+        let letters = counted(letters, "dead letter", "dead letters");
+        Some(format!("{sink}: {letters} since {}\n", seconds(since)))
+    });
+    lines.collect()
 }
 
 /// A line for each letter. On a terminal it is one line; a pipe gets destination and reason as they are.
@@ -189,7 +210,7 @@ fn table(entries: &[DeadLetterEntry]) -> String {
             entry.number,
             entry.sink,
             entry.report,
-            entry.last_attempt.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            seconds(entry.last_attempt),
             entry.attempts,
             destination(entry)
         );

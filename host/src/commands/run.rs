@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::args::{BackfillArgs, OutputOptions, RunArgs};
 use crate::commands::asked;
 use crate::error::CliError;
@@ -10,6 +12,7 @@ use crate::error::hint;
 use crate::log;
 use crate::render::closing::{self, ClosingContext};
 use crate::render::progress::ProgressLine;
+use crate::render::seconds;
 use crate::render::summary::RunAccount;
 use crate::stop::Shutdown;
 use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
@@ -273,6 +276,16 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
             let hint = format!("{} must be writable and have room for the report", folder.display());
             Err(CliError::from(RunError::Fetch(error)).hint(hint))
         }
+        Err(error @ RunError::Sink { .. }) => {
+            let waits = matches!(&error, RunError::Sink { source, .. } if source.leaves_events_waiting());
+            let since = summary.ledger.as_ref().and_then(|ledger| ledger.in_flight_since);
+            let since = since.filter(|_| waits).map_or(String::new(), waiting_since);
+            let failure = CliError::from(error);
+            Err(CliError {
+                message: failure.message.map(|message| message + &since),
+                ..failure
+            })
+        }
         Err(error) => Err(error.into()),
         Ok(()) if strict && summary.rejected > 0 => Err(CliError::new(
             Exit::Partial,
@@ -281,6 +294,11 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
         .hint("`host rejected list` shows them; without --strict they fail no run")),
         Ok(()) => Ok(()),
     }
+}
+
+/// The end of the message about a sink that leaves its events to the next run.
+fn waiting_since(since: Timestamp) -> String {
+    format!("; events wait since {}", seconds(since))
 }
 
 /// The end of a run that a signal cut short, with what there is to go on with.

@@ -219,6 +219,7 @@ mod tests {
                 resumed: 0,
                 unsure: 0,
                 in_flight: 0,
+                in_flight_since: None,
                 watermark: Some(at("2026-11-21T08:45:31Z")),
                 last_event: None,
                 late: 0,

@@ -1,14 +1,12 @@
 //! The queries that answer a request: one for each stretch of the window, so that none grows without bound.
 
+use identity_events::stretches::{self, instant};
 use plugin_sdk::parameters::{duration, one_of, text};
 use plugin_sdk::scim::{Attribute, Filter, Operator};
 use plugin_sdk::*;
 
 /// The most records that the server puts into a page.
 const PAGE: u32 = 1000;
-/// More queries than this are a mistake in `split`.
-const MOST_QUERIES: usize = 1000;
-const DAY_MS: i64 = 86_400_000;
 
 const SORT: [&str; 2] = ["timestamp", "none"];
 const SPLIT: &str = "1d";
@@ -49,45 +47,24 @@ pub fn parameters() -> Vec<Parameter> {
 }
 
 pub fn plan(request: &Request, retention: u16) -> Result<Vec<Fetch>, Fault> {
-    let Window { from, to } = request.window;
-    if to <= from {
-        return Err(Fault::invalid_request(
-            "the window is empty: it ends where it starts, or before",
-        ));
-    }
-    let today = request.now.div_euclid(DAY_MS).saturating_mul(DAY_MS);
-    let earliest = today.saturating_sub(i64::from(retention) * DAY_MS);
-    if from < earliest {
-        let message = format!("the window starts more than {retention} days ago; no domain keeps its events that long");
-        return Err(Fault::invalid_request(message).hint(format!("start it at {} or later", instant(earliest)?)));
-    }
+    let window = stretches::window(request, retention, "no domain keeps its events that long")?;
     let split = length(request, "split", SPLIT)?;
     if split == 0 {
         return Err(Fault::invalid_request("the parameter split is zero").hint("give a length such as 12h or 1d"));
     }
     let conditions = conditions(request)?;
     let sort = request.choice("sort", &SORT)?;
-
-    let (mut start, mut fetches) = (from, Vec::new());
-    while start < to {
-        if fetches.len() == MOST_QUERIES {
-            return Err(
-                Fault::invalid_request(format!("the window would take more than {MOST_QUERIES} queries"))
-                    .hint("use a larger split, or a shorter window"),
-            );
-        }
-        let end = start.saturating_add(split).min(to);
-        fetches.push(Fetch::Pages(pages(start, end, &conditions, sort)?));
-        start = end;
-    }
-    Ok(fetches)
+    let stretches = stretches::stretches(window, split)?.into_iter();
+    stretches
+        .map(|stretch| Ok(Fetch::Pages(pages(stretch, &conditions, sort)?)))
+        .collect()
 }
 
-fn pages(from: Timestamp, to: Timestamp, conditions: &[Filter], sort: &str) -> Result<Pages, Fault> {
+fn pages(stretch: Window, conditions: &[Filter], sort: &str) -> Result<Pages, Fault> {
     let timestamp = attribute("timestamp")?;
     let window = [
-        Filter::Compare(timestamp.clone(), Operator::GreaterOrEqual, instant(from)?),
-        Filter::Compare(timestamp, Operator::Less, instant(to)?),
+        Filter::Compare(timestamp.clone(), Operator::GreaterOrEqual, instant(stretch.from)?),
+        Filter::Compare(timestamp, Operator::Less, instant(stretch.to)?),
     ];
     let filter = Filter::all(window.into_iter().chain(conditions.iter().cloned()));
     let mut request = HttpRequest::get(["admin", "v1", "AuditEvents"])
@@ -161,10 +138,6 @@ fn attribute(name: &str) -> Result<Attribute, Fault> {
     Attribute::new(name).map_err(Fault::invalid_request)
 }
 
-fn instant(time: Timestamp) -> Result<String, Fault> {
-    time::rfc3339(time).ok_or_else(|| Fault::invalid_request("the window reaches beyond the calendar"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,21 +147,12 @@ mod tests {
     }
 
     fn plan(from: &str, to: &str, parameters: &[(&str, &str)]) -> Result<Vec<Pages>, Fault> {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
         let window = Window {
             from: ms(from),
             to: ms(to),
         };
         let now = ms("2018-06-01T12:00:00Z");
-        let request = Request {
-            window,
-            now,
-            parameters,
-            unique_name: "run-7".into(),
-        };
+        let request = golden::request(window, now, parameters);
         let pages = |fetch| match fetch {
             Fetch::Pages(pages) => pages,
             other => panic!("{other:?}"),

@@ -1,7 +1,7 @@
 //! What the sources of Oracle's identity evidence have in common, so that the same thing is the same event from each.
 //!
 //! [`activity`] is the one table of event ids; [`DomainEvent`] tells who did what to whom, for `AuditEvents` and OCI Audit
-//! alike; [`assignment`] reads the words of the EPM reports on roles and groups.
+//! alike; [`assignment`] reads the words of the EPM reports on roles and groups; [`stretches`] cuts the window of a query.
 //!
 //! ```
 //! use identity_events::activity::{AffectedParty, read};
@@ -18,6 +18,7 @@
 pub mod activity;
 pub mod assignment;
 mod domain_event;
+pub mod stretches;
 
 pub use domain_event::{DomainEvent, NamedMembers};
 

@@ -82,20 +82,11 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     fn plan(parameters: &[(&str, &str)]) -> Result<Vec<Fetch>, Fault> {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
         let window = Window {
             from: 20_157 * DAY,
             to: 20_179 * DAY,
         };
-        InvalidLogin::plan(Request {
-            window,
-            now: 20_190 * DAY,
-            parameters,
-            unique_name: "run-7".into(),
-        })
+        InvalidLogin::plan(golden::request(window, 20_190 * DAY, parameters))
     }
 
     fn job(parameters: &[(&str, &str)]) -> Job {

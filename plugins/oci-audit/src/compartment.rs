@@ -49,19 +49,12 @@ impl Compartment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plugin_sdk::{FaultKind, Window};
+    use plugin_sdk::{FaultKind, Window, golden};
 
     fn compartment(text: Option<&str>) -> Result<String, Fault> {
-        let request = Request {
-            window: Window { from: 0, to: 1 },
-            now: 1,
-            parameters: text
-                .map(|text| ("compartment".to_string(), text.to_string()))
-                .into_iter()
-                .collect(),
-            unique_name: "run-7".into(),
-        };
-        Compartment::of(&request).map(|compartment| compartment.ocid().to_string())
+        let parameters: Vec<_> = text.map(|text| ("compartment", text)).into_iter().collect();
+        Compartment::of(&golden::request(Window { from: 0, to: 1 }, 1, &parameters))
+            .map(|compartment| compartment.ocid().to_string())
     }
 
     #[test]

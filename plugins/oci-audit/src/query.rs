@@ -2,6 +2,7 @@
 
 use crate::compartment::Compartment;
 use crate::selection::{self, EventSelection};
+use identity_events::stretches::{self, instant};
 use plugin_sdk::parameters::{duration, one_of, text};
 use plugin_sdk::*;
 
@@ -9,8 +10,6 @@ use plugin_sdk::*;
 const PAGE: u32 = 1000;
 /// The longest stretch that clients of Logging Search ask for; what ListEvents takes is not documented.
 const LONGEST_SPLIT_MS: i64 = 14 * DAY_MS;
-/// More requests than this are a mistake in `split`.
-const MOST_QUERIES: usize = 1000;
 const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 
@@ -64,38 +63,20 @@ pub fn plan(request: &Request, retention: u16) -> Result<Vec<Fetch>, Fault> {
         )
         .hint("use via=search, or collect each compartment as a report of its own"));
     }
-    let Window { from, to } = request.window;
-    if to <= from {
-        return Err(Fault::invalid_request(
-            "the window is empty: it ends where it starts, or before",
-        ));
-    }
-    let today = request.now.div_euclid(DAY_MS).saturating_mul(DAY_MS);
-    let earliest = today.saturating_sub(i64::from(retention) * DAY_MS);
-    if from < earliest {
-        let message = format!("the window starts more than {retention} days ago; OCI Audit keeps no event that long");
-        return Err(Fault::invalid_request(message).hint(format!("start it at {} or later", instant(earliest)?)));
-    }
+    let Window { from, to } = stretches::window(request, retention, "OCI Audit keeps no event that long")?;
     let split = split(request)?;
 
     // Whole minutes: the services document no finer ones, and what comes twice is known by its id.
     let to = to.checked_add(MINUTE_MS - 1).map(whole_minutes).unwrap_or(to);
-    let (mut start, mut fetches) = (whole_minutes(from), Vec::new());
-    while start < to {
-        if fetches.len() == MOST_QUERIES {
-            return Err(
-                Fault::invalid_request(format!("the window would take more than {MOST_QUERIES} queries"))
-                    .hint("use a larger split, or a shorter window"),
-            );
-        }
-        let end = start.saturating_add(split).min(to);
-        fetches.push(Fetch::Pages(match by_search {
-            true => search(&compartment, below, &selection, start, end)?,
-            false => list_events(&compartment, start, end)?,
-        }));
-        start = end;
-    }
-    Ok(fetches)
+    let from = whole_minutes(from);
+    let stretches = stretches::stretches(Window { from, to }, split)?.into_iter();
+    let fetch = |Window { from, to }| {
+        Ok(Fetch::Pages(match by_search {
+            true => search(&compartment, below, &selection, from, to)?,
+            false => list_events(&compartment, from, to)?,
+        }))
+    };
+    stretches.map(fetch).collect()
 }
 
 /// `GET /20190901/auditEvents`. Its period is the one in which Audit processed the events: they may have happened before.
@@ -161,10 +142,6 @@ fn whole_minutes(time: Timestamp) -> Timestamp {
     time.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS)
 }
 
-fn instant(time: Timestamp) -> Result<String, Fault> {
-    time::rfc3339(time).ok_or_else(|| Fault::invalid_request("the window reaches beyond the calendar"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,21 +154,12 @@ mod tests {
     }
 
     fn plan(from: &str, to: &str, parameters: &[(&str, &str)]) -> Result<Vec<Pages>, Fault> {
-        let mut given = vec![("compartment".to_string(), TENANCY.to_string())];
-        given.extend(
-            parameters
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.to_string())),
-        );
-        let request = Request {
-            window: Window {
-                from: ms(from),
-                to: ms(to),
-            },
-            now: ms("2026-07-10T12:00:00Z"),
-            parameters: given,
-            unique_name: "run-7".into(),
+        let parameters = [&[("compartment", TENANCY)][..], parameters].concat();
+        let window = Window {
+            from: ms(from),
+            to: ms(to),
         };
+        let request = golden::request(window, ms("2026-07-10T12:00:00Z"), &parameters);
         let pages = |fetch| match fetch {
             Fetch::Pages(pages) => pages,
             other => panic!("{other:?}"),

@@ -313,8 +313,8 @@ struct PartName<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for PartName<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct PartNameVisitor;
+        impl<'de> Visitor<'de> for PartNameVisitor {
             type Value = PartName<'de>;
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a name")
@@ -326,6 +326,6 @@ impl<'de> Deserialize<'de> for PartName<'de> {
                 Ok(PartName(Cow::Owned(name.into())))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(PartNameVisitor)
     }
 }

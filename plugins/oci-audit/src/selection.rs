@@ -100,18 +100,11 @@ mod tests {
     use super::*;
     use crate::part::RecordPart::{Data, Details, Envelope};
     use crate::record::AuditRecord;
-    use plugin_sdk::{FaultKind, Window};
+    use plugin_sdk::{FaultKind, Window, golden};
     use serde_json::{Value, json};
 
     fn selection(parameters: &[(&str, &str)]) -> Result<EventSelection, Fault> {
-        EventSelection::of(&Request {
-            window: Window { from: 0, to: 1 },
-            now: 1,
-            parameters: (parameters.iter())
-                .map(|(name, value)| (name.to_string(), value.to_string()))
-                .collect(),
-            unique_name: "run-7".into(),
-        })
+        EventSelection::of(&golden::request(Window { from: 0, to: 1 }, 1, parameters))
     }
 
     #[test]

@@ -2,22 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use oci_audit::OciAudit;
-use plugin_sdk::{Batch, Document, Parse, Report, Request, Window};
+use plugin_sdk::{Batch, Document, Parse, Report, Window, golden};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 const SECRET: &str = "hunter2-of-this-test";
 
 fn document(all: bool) -> Document {
-    let parameters = vec![("all".to_string(), all.to_string())];
     Document {
         fetch: 0,
-        request: Request {
-            window: Window { from: 0, to: 1 },
-            now: 1,
-            parameters,
-            unique_name: "run-7".into(),
-        },
+        request: golden::request(Window { from: 0, to: 1 }, 1, &[("all", &all.to_string())]),
         file_name: None,
         length: None,
     }

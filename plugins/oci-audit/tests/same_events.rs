@@ -3,22 +3,14 @@
 
 use audit_events::AuditEvents;
 use oci_audit::OciAudit;
-use plugin_sdk::{Batch, Document, Event, Parse, Report, Request, Window};
+use plugin_sdk::{Batch, Document, Event, Parse, Report, Window, golden};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 fn read<R: Report>(records: &[Value], parameters: &[(&str, &str)]) -> Batch {
-    let request = Request {
-        window: Window { from: 0, to: 1 },
-        now: 1,
-        parameters: (parameters.iter())
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect(),
-        unique_name: "run-7".into(),
-    };
     let document = Document {
         fetch: 0,
-        request,
+        request: golden::request(Window { from: 0, to: 1 }, 1, parameters),
         file_name: None,
         length: None,
     };

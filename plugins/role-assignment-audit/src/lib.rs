@@ -191,20 +191,11 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     fn plan(from: i64, to: i64, parameters: &[(&str, &str)]) -> Result<Job, Fault> {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
         let window = Window {
             from: from * DAY,
             to: to * DAY,
         };
-        let request = Request {
-            window,
-            now: 20_190 * DAY,
-            parameters,
-            unique_name: "run-7".into(),
-        };
+        let request = golden::request(window, 20_190 * DAY, parameters);
         match RoleAssignmentAudit::plan(request)?.pop() {
             Some(Fetch::Job(job)) => Ok(job),
             other => panic!("{other:?}"),

@@ -13,7 +13,7 @@ mod sink;
 use event::event_of_json;
 pub use sink::check_sink;
 
-use crate::{Batch, Document, Event, Fault, Fetch, Parse, Principal, Reject, Report, Request, Window};
+use crate::{Batch, Document, Event, Fault, Fetch, Parse, Principal, Reject, Report, Request, Timestamp, Window};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,17 @@ use std::path::{Path, PathBuf};
 /// Where a case differs, cannot be read, or where there is none.
 pub fn check<R: Report>(manifest: &str) {
     each(manifest, |folder, input| check_case::<R>(folder, input));
+}
+
+/// A request for a test of a plan: its window, the host's clock, and its parameters by name and value. Its unique name is `run-7`.
+pub fn request(window: Window, now: Timestamp, parameters: &[(&str, &str)]) -> Request {
+    let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+    Request {
+        window,
+        now,
+        parameters: parameters.iter().map(owned).collect(),
+        unique_name: "run-7".into(),
+    }
 }
 
 /// Runs a check on every case.

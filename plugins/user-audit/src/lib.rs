@@ -96,20 +96,11 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     fn job(parameters: &[(&str, &str)]) -> Result<Job, Fault> {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
         let window = Window {
             from: 19_266 * DAY,
             to: 19_298 * DAY,
         };
-        let request = Request {
-            window,
-            now: 19_300 * DAY,
-            parameters,
-            unique_name: "run-7".into(),
-        };
+        let request = golden::request(window, 19_300 * DAY, parameters);
         let Some(Fetch::Job(job)) = UserAudit::plan(request)?.pop() else {
             panic!()
         };

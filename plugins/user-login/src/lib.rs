@@ -116,20 +116,11 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     fn plan(parameters: &[(&str, &str)]) -> Result<Fetch, Fault> {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
         let window = Window {
             from: 20_263 * DAY,
             to: 20_273 * DAY,
         };
-        let request = Request {
-            window,
-            now: 20_272 * DAY,
-            parameters,
-            unique_name: "run-7".into(),
-        };
+        let request = golden::request(window, 20_272 * DAY, parameters);
         UserLogin::plan(request).map(|mut fetches| fetches.pop().unwrap())
     }
 

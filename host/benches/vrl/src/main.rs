@@ -3,6 +3,7 @@
 //! The way that suits VRL best: the program is compiled once, rows are read by the `csv` crate and not by `parse_csv`,
 //! and the object is written straight to the file.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
@@ -11,9 +12,7 @@ use vrl::compiler::state::RuntimeState;
 use vrl::compiler::{TargetValue, TimeZone, compile};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
-type Failure = Box<dyn std::error::Error>;
-
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(input), Some(output)) = (arguments.next(), arguments.next()) else {
         return Err("usage: invalid-login-in-vrl IN.csv OUT.ndjson".into());

@@ -45,7 +45,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// One line, in which no foreign text can move the cursor or fake a second line.
+/// A text as one line, in which nothing foreign can move the cursor or fake a second line.
 pub fn line(text: &str) -> String {
     let text: String = text
         .chars()

@@ -157,7 +157,7 @@ impl AuthMethod {
     }
 }
 
-/// How a client secret is sent: RFC 6749 section 2.3.1.
+/// The way in which a client secret is sent: RFC 6749 section 2.3.1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAuthentication {

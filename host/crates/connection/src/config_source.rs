@@ -16,7 +16,7 @@ pub struct ConfigSource {
 }
 
 impl ConfigSource {
-    /// Where a key stands, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
+    /// The place of a key, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
     /// is not known is left out.
     pub fn place(&self, key: &[&str]) -> String {
         let file = self.path.as_ref().map(|path| path.display().to_string());

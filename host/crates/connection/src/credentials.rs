@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use super::auth_method::{AuthMethod, ClientAuthentication};
 use super::config_source::ConfigSource;
 use super::endpoint::{Connection, ConnectionKind};
+use super::environment::environment;
 use super::oci;
 use super::owner::Owner;
 use super::secret::SecretSource;
@@ -49,7 +50,7 @@ pub(crate) fn resolve(owner: Owner<'_>, connection: &Connection, file: &ConfigSo
         | AuthMethod::OciConfig { .. }
         | AuthMethod::OciInstancePrincipal {}
         | AuthMethod::OciResourcePrincipal {} => {
-            let signing = oci::signing(owner, connection, file, &oci::environment)?;
+            let signing = oci::signing(owner, connection, file, &environment)?;
             return Ok(signing.map_or(Auth::None, |signing| Auth::Oci(Box::new(signing))));
         }
         AuthMethod::ClientCredentials {

@@ -20,6 +20,7 @@ mod auth_method;
 mod config_source;
 mod credentials;
 mod endpoint;
+mod environment;
 mod max_rejected;
 #[cfg(not(feature = "oci"))]
 mod no_oci;
@@ -39,6 +40,7 @@ pub use auth_method::{AuthMethod, ClientAuthentication};
 pub use config_source::{ConfigSource, line_of};
 pub use credentials::client_credentials;
 pub use endpoint::{Connection, ConnectionKind, ProxyServer};
+pub use environment::Environment;
 pub use max_rejected::MaxRejected;
 pub use owner::Owner;
 pub use secret::SecretSource;

@@ -2,16 +2,10 @@
 
 use super::config_source::ConfigSource;
 use super::endpoint::Connection;
+use super::environment::Environment;
 use super::owner::Owner;
 use base::SetupError;
 use remote::OciAuth;
-
-/// What the environment says: nobody asks.
-type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-pub(crate) fn environment(_: &str) -> Option<String> {
-    None
-}
 
 /// Refuses the kinds of `auth` that this build lacks; all others pass.
 pub(crate) fn check(owner: Owner<'_>, connection: &Connection, file: &ConfigSource) -> Result<(), SetupError> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::config_source::ConfigSource;
 
-/// Whose remote service it is, in the configuration.
+/// The connection or sink of the configuration whose remote service is spoken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner<'a> {
     /// `[connections.NAME]`.
@@ -21,7 +21,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Where a key of a connection or of a sink's endpoint stands, as `host.toml line 7: sinks.siem.endpoint.url`.
+    /// The place of a key of a connection or of a sink's endpoint, as `host.toml line 7: sinks.siem.endpoint.url`.
     pub fn place(self, key: &str, file: &ConfigSource) -> String {
         match self {
             Owner::Connection(name) => file.place(&["connections", name, key]),

@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One event that is being unpacked: a method for each kind of field. All are inlined into the crate that reads: an event has two
+/// An event that is being unpacked: a method for each kind of field. All are inlined into the crate that reads: an event has two
 /// dozen texts, and a call costs as much as reading one.
 #[derive(Debug)]
 pub struct EventReader<'r, 'a> {
@@ -152,7 +152,7 @@ impl<'a> EventReader<'_, 'a> {
         self.place(first_bit, 8).into()
     }
 
-    /// How it ended: the place among the cases, if there are so many.
+    /// The event's outcome: its place among the cases, if there are so many.
     #[inline]
     pub fn outcome(&self, first_bit: u32) -> usize {
         self.place(first_bit, 4).into()
@@ -187,13 +187,13 @@ impl<'a> EventReader<'_, 'a> {
         }
     }
 
-    /// How many texts a list has; each is a [`string`](EventReader::string).
+    /// The number of texts in a list; each is a [`string`](EventReader::string).
     #[inline]
     pub fn texts(&mut self, (): ()) -> Result<usize, ReadError> {
         self.rest.count(1)
     }
 
-    /// How many names and values a list has; each is a [`string`](EventReader::string), and so two of them a pair.
+    /// The number of names and values in a list; each is a [`string`](EventReader::string), and so two of them a pair.
     #[inline]
     pub fn pairs(&mut self, (): ()) -> Result<usize, ReadError> {
         self.rest.count(2)

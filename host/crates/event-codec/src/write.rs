@@ -13,7 +13,7 @@ pub struct Packed {
     heads: Vec<u32>,
 }
 
-/// How much events take: about as much as the next ones will.
+/// The room that events take: about as much as the next ones will.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Room {
     text: usize,
@@ -21,7 +21,7 @@ pub struct Room {
     events: usize,
 }
 
-/// How far the texts and numbers reached at some point.
+/// The lengths of texts and numbers at some point.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     text: usize,
@@ -40,7 +40,7 @@ impl Packed {
         }
     }
 
-    /// How much the events take.
+    /// The room that the events take.
     pub fn room(&self) -> Room {
         Room {
             text: self.text.as_str().len(),
@@ -49,7 +49,7 @@ impl Packed {
         }
     }
 
-    /// How many events there are.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.heads.len()
     }
@@ -59,7 +59,7 @@ impl Packed {
         self.heads.is_empty()
     }
 
-    /// How far the texts and numbers reach, for [`Packed::take_back`].
+    /// The lengths of texts and numbers now, for [`Packed::take_back`].
     #[inline(always)]
     pub fn size(&self) -> Size {
         Size {
@@ -115,7 +115,7 @@ impl Packed {
     }
 }
 
-/// One event that is being packed: a method for each kind of field.
+/// An event that is being packed: a method for each kind of field.
 #[derive(Debug)]
 pub struct EventWriter<'a> {
     events: &'a mut Packed,
@@ -146,7 +146,7 @@ impl EventWriter<'_> {
         self.head |= u32::from((*activity).into()) << first_bit;
     }
 
-    /// How it ended: the place among the cases.
+    /// The event's outcome: its place among the cases.
     #[inline(always)]
     pub fn outcome<C: Copy + Into<u8>>(&mut self, outcome: &C, first_bit: u32) {
         self.head |= u32::from((*outcome).into()) << first_bit;

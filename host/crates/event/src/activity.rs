@@ -99,7 +99,7 @@ impl Activity {
     }
 }
 
-/// How it ended.
+/// The end of what an event tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]

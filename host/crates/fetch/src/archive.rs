@@ -23,7 +23,7 @@ use self::choice::{choose, printable};
 use self::end::END_RECORD;
 pub use self::error::ArchiveError;
 use self::timed::Timed;
-use super::limits::ArchiveLimits;
+use super::limits::FetchLimits;
 use super::spool::{Spool, SpoolReader, Spooled};
 
 /// The first bytes of a ZIP file with at least one entry.
@@ -40,12 +40,14 @@ const RATIO_FLOOR: u64 = 1024 * 1024;
 /// The one file of an archive, on the spool, and its name; none where the archive has no entry at all. Blocking.
 pub(super) fn open(
     archive: &Spooled,
-    limits: &ArchiveLimits,
+    limits: &FetchLimits,
     spool: &Spool,
 ) -> Result<Option<(Spooled, String)>, ArchiveError> {
-    let mut reader = Timed::new(archive.reader(), limits.time);
+    let mut reader = Timed::new(archive.reader(), limits.archive_timeout);
     read(archive, &mut reader, limits, spool).map_err(|error| match reader.over {
-        true => ArchiveError::Slow { limit: limits.time },
+        true => ArchiveError::Slow {
+            limit: limits.archive_timeout,
+        },
         false => error,
     })
 }
@@ -53,10 +55,10 @@ pub(super) fn open(
 fn read(
     archive: &Spooled,
     reader: &mut Timed<SpoolReader>,
-    limits: &ArchiveLimits,
+    limits: &FetchLimits,
     spool: &Spool,
 ) -> Result<Option<(Spooled, String)>, ArchiveError> {
-    end::check(reader, archive.len(), limits.entries)?;
+    end::check(reader, archive.len(), limits.archive_entries)?;
     let config = Config {
         archive_offset: ArchiveOffset::Known(0),
     };
@@ -67,8 +69,10 @@ fn read(
             false => Err(ArchiveError::Damaged("it lists none of its entries".into())),
         };
     }
-    if zip.len() > usize::from(limits.entries) {
-        return Err(ArchiveError::Entries { limit: limits.entries });
+    if zip.len() > usize::from(limits.archive_entries) {
+        return Err(ArchiveError::Entries {
+            limit: limits.archive_entries,
+        });
     }
     if zip.has_duplicate_names() {
         return Err(ArchiveError::Damaged("two entries have the same name".into()));
@@ -77,13 +81,15 @@ fn read(
     let mut entry = zip.by_index(index).map_err(ArchiveError::damaged)?;
     let name = printable(entry.name_raw());
     let (size, packed) = (entry.size(), entry.compressed_size());
-    if size > limits.total_bytes {
+    if size > limits.archive_bytes {
         return Err(ArchiveError::TooLarge {
-            limit: limits.total_bytes,
+            limit: limits.archive_bytes,
         });
     }
-    if size > RATIO_FLOOR && size / packed.max(1) > limits.ratio {
-        return Err(ArchiveError::Ratio { limit: limits.ratio });
+    if size > RATIO_FLOOR && size / packed.max(1) > limits.archive_ratio {
+        return Err(ArchiveError::Ratio {
+            limit: limits.archive_ratio,
+        });
     }
 
     let mut out = BufWriter::with_capacity(256 * 1024, spool.create().map_err(ArchiveError::Spool)?);
@@ -104,13 +110,15 @@ fn read(
             });
         }
         total += count as u64;
-        if total > limits.total_bytes {
+        if total > limits.archive_bytes {
             return Err(ArchiveError::TooLarge {
-                limit: limits.total_bytes,
+                limit: limits.archive_bytes,
             });
         }
-        if total > RATIO_FLOOR && total / packed.max(1) > limits.ratio {
-            return Err(ArchiveError::Ratio { limit: limits.ratio });
+        if total > RATIO_FLOOR && total / packed.max(1) > limits.archive_ratio {
+            return Err(ArchiveError::Ratio {
+                limit: limits.archive_ratio,
+            });
         }
         out.write_all(piece).map_err(ArchiveError::Spool)?;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// How far a fetch is.
+/// The progress of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum FetchStage {
     /// Nothing was sent.

@@ -241,7 +241,7 @@ impl Fetcher {
         let (mut document, mut empty) = (downloaded.file, downloaded.empty);
         let mut file_name = downloaded.name.clone();
         if archive::is_archive(&document.head(4)?) {
-            let (within, limits, shown) = (spool.clone(), self.limits.archive, shown.clone());
+            let (within, limits, shown) = (spool.clone(), self.limits, shown.clone());
             let opened = blocking(move || {
                 archive::open(&document, &limits, &within).map_err(|source| match source {
                     ArchiveError::Spool(error) => FetchError::Spool(error),

@@ -7,7 +7,7 @@ use remote::{BaseUrl, Remote, Settings};
 
 use super::archive;
 use super::epm::envelope::Envelope;
-use super::limits::ArchiveLimits;
+use super::limits::FetchLimits;
 use super::pages::fuzz::read_page;
 use super::records::split::split;
 use super::spool::{Spool, Spooled};
@@ -17,15 +17,15 @@ const RECORD_BYTES: u64 = 256;
 
 /// Opens the bytes as an archive: what comes out keeps the limits and has a name that can be printed.
 pub fn archive(bytes: &[u8]) {
-    let limits = ArchiveLimits {
-        entries: 8,
-        total_bytes: 1 << 20,
-        ratio: 50,
-        ..ArchiveLimits::default()
+    let limits = FetchLimits {
+        archive_entries: 8,
+        archive_bytes: 1 << 20,
+        archive_ratio: 50,
+        ..FetchLimits::default()
     };
     let (_folder, spool, file) = spooled(bytes);
     if let Ok(Some((inside, name))) = archive::open(&file, &limits, &spool) {
-        assert!(inside.len() <= limits.total_bytes, "more than the limit came out");
+        assert!(inside.len() <= limits.archive_bytes, "more than the limit came out");
         assert!(!name.chars().any(char::is_control), "the name has a control character");
     }
 }

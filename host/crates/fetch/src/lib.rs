@@ -45,7 +45,7 @@ pub use error::FetchError;
 pub use error_codes::ERROR_CODES;
 pub use fetched::Fetched;
 pub use fetcher::Fetcher;
-pub use limits::{ArchiveLimits, FetchLimits, Polling};
+pub use limits::FetchLimits;
 pub use pages::kept_files as kept_pages;
 pub use progress::FetchProgress;
 pub use records::compact::compact;

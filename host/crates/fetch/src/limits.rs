@@ -1,31 +1,81 @@
-//! How much a fetch may take in.
+//! How much a fetch may take in: `[fetch]` of the configuration, and what no configuration sets.
 
 use std::time::Duration;
 
-/// How much a fetch may take in, and how patiently it polls.
-#[derive(Debug, Clone, Copy)]
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use base::duration::DurationText;
+
+/// Limits of what is fetched; what is left out keeps its default.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Fetch")]
 pub struct FetchLimits {
-    /// Bytes of a downloaded file or of a call's body. Default 1.5 GiB: EPM Cloud serves files of up to 1 GB.
+    // EPM Cloud serves files of up to 1 GB.
+    /// The largest downloaded file, or answer that is a document.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub document_bytes: u64,
-    /// Bytes of a control answer: submit, poll, list, delete. Default 4 MiB.
-    pub control_bytes: u64,
-    /// Bytes of one JSON record. Default 1 MiB.
+    /// The largest JSON record; a larger one becomes a rejected row.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub record_bytes: u64,
+    // Folders included.
+    /// Entries of an archive, at most.
+    #[schemars(extend("x-unit" = "entries"))]
+    pub archive_entries: u16,
+    /// The largest file in an archive.
+    #[schemars(extend("x-unit" = "bytes"))]
+    pub archive_bytes: u64,
+    // Judged once more than 1 MiB came out; a repetitive CSV reaches 30.
+    /// How far an archive may expand.
+    #[schemars(extend("x-unit" = "bytes out per byte in"))]
+    pub archive_ratio: u64,
+    // 4 GiB take a quarter of one minute.
+    /// How long reading an archive may take.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
+    pub archive_timeout: Duration,
+    /// Bytes of all documents of a run that wait for their parser in the folder for temporary files, archives and what came
+    /// out of them together; beyond, the run ends with exit 1.
+    #[schemars(extend("x-unit" = "bytes"))]
+    pub spool_bytes: u64,
+    /// How long a run waits for a job on the server; with a ledger the next run continues with it.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
+    pub job_timeout: Duration,
+    /// How long the file of a job is looked for whose submission got no answer, before another job is submitted; at least as
+    /// long as jobs take.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
+    pub job_search: Duration,
+    /// How long the server may refuse to give the file of a job that is done ("Invalid file"), or give it empty although it
+    /// lists a size, before that is believed; the job is then given up.
+    #[serde(with = "base::duration")]
+    #[schemars(with = "DurationText")]
+    pub file_wait: Duration,
+    /// The wait before a job is polled for the first time; it grows by half each time, with jitter. Default 500 ms.
+    #[serde(skip)]
+    pub first_poll: Duration,
+    /// The longest wait between two polls. Default 20 s.
+    #[serde(skip)]
+    pub longest_poll: Duration,
+    /// Bytes of a control answer: submit, poll, list, delete. Default 4 MiB.
+    #[serde(skip)]
+    pub control_bytes: u64,
     /// Bytes of one page of a paged query. Default 32 MiB.
+    #[serde(skip)]
     pub page_bytes: u64,
     /// Bytes of all records of a paged query. Default 8 GiB.
+    #[serde(skip)]
     pub paged_bytes: u64,
     /// Pages of a paged query. Default 100,000.
+    #[serde(skip)]
     pub pages: u64,
     /// How often what was read of a long list is kept, so that another process can go on from there. Default 10 s.
+    #[serde(skip)]
     pub pages_kept: Duration,
-    /// Bytes of all documents that wait in the folder for temporary files. Default 32 GiB.
-    pub spool_bytes: u64,
-    /// Limits of an archive.
-    pub archive: ArchiveLimits,
-    /// How patiently a job is polled.
-    pub polling: Polling,
     /// How often a broken download is started again. Default 3.
+    #[serde(skip)]
     pub restarts: u32,
 }
 
@@ -33,67 +83,23 @@ impl Default for FetchLimits {
     fn default() -> Self {
         FetchLimits {
             document_bytes: 1536 * 1024 * 1024,
-            control_bytes: 4 * 1024 * 1024,
             record_bytes: 1024 * 1024,
+            archive_entries: 64,
+            archive_bytes: 4 * 1024 * 1024 * 1024,
+            archive_ratio: 200,
+            archive_timeout: Duration::from_secs(600),
+            spool_bytes: 32 * 1024 * 1024 * 1024,
+            job_timeout: Duration::from_secs(1800),
+            job_search: Duration::from_secs(600),
+            file_wait: Duration::from_secs(120),
+            first_poll: Duration::from_millis(500),
+            longest_poll: Duration::from_secs(20),
+            control_bytes: 4 * 1024 * 1024,
             page_bytes: 32 * 1024 * 1024,
             paged_bytes: 8 * 1024 * 1024 * 1024,
             pages: 100_000,
             pages_kept: Duration::from_secs(10),
-            spool_bytes: 32 * 1024 * 1024 * 1024,
-            archive: ArchiveLimits::default(),
-            polling: Polling::default(),
             restarts: 3,
-        }
-    }
-}
-
-/// Limits of an archive.
-#[derive(Debug, Clone, Copy)]
-pub struct ArchiveLimits {
-    /// Entries, folders included. Default 64.
-    pub entries: u16,
-    /// Bytes of the file inside. Default 4 GiB.
-    pub total_bytes: u64,
-    /// Bytes out per byte in, judged once more than 1 MiB came out. Default 200; a repetitive CSV reaches 30.
-    pub ratio: u64,
-    /// How long reading one may take. Default 10 min: 4 GiB take a quarter of one.
-    pub time: Duration,
-}
-
-impl Default for ArchiveLimits {
-    fn default() -> Self {
-        ArchiveLimits {
-            entries: 64,
-            total_bytes: 4 * 1024 * 1024 * 1024,
-            ratio: 200,
-            time: Duration::from_secs(600),
-        }
-    }
-}
-
-/// How patiently a job is polled: the wait grows by half each time, with jitter.
-#[derive(Debug, Clone, Copy)]
-pub struct Polling {
-    /// The wait before the first poll. Default 500 ms.
-    pub first: Duration,
-    /// The longest wait. Default 20 s.
-    pub longest: Duration,
-    /// For the whole job. Default 30 min.
-    pub total: Duration,
-    /// How long the file of a job is looked for where nobody knows whether the job exists. Default 10 min.
-    pub search: Duration,
-    /// How long a server may refuse to give the file of a job that it calls done. Default 2 min.
-    pub file: Duration,
-}
-
-impl Default for Polling {
-    fn default() -> Self {
-        Polling {
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(20),
-            total: Duration::from_secs(1800),
-            search: Duration::from_secs(600),
-            file: Duration::from_secs(120),
         }
     }
 }

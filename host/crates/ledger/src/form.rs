@@ -35,7 +35,7 @@ impl Record {
     /// As with [`decode`](Record::decode).
     pub fn decode_with_ids(key: &str, body: &[u8]) -> Result<(Record, KnownIds), LedgerError> {
         #[derive(Deserialize)]
-        struct Form {
+        struct FormOnly {
             form: u32,
         }
         let wrong = |problem: String| LedgerError::Document {
@@ -44,7 +44,7 @@ impl Record {
         };
         let body = &*json(body).map_err(|error| wrong(error.to_string()))?;
         let unread = |error: serde_json::Error| wrong(error.to_string());
-        let Form { form } = serde_json::from_slice(body).map_err(unread)?;
+        let FormOnly { form } = serde_json::from_slice(body).map_err(unread)?;
         match form {
             1 => decode_first(body).map_err(wrong),
             2 => Ok((decode_second(body).map_err(wrong)?, KnownIds::default())),

@@ -23,7 +23,7 @@ pub type ShortId = [u8; KEPT];
 /// The reference in the record to the ids of one day, which are a document of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdSetRef {
-    /// How many there are.
+    /// The number of ids.
     pub ids: u64,
     /// SHA-256 of the document, hexadecimal.
     pub sha256: String,
@@ -34,7 +34,7 @@ pub struct IdSetRef {
 pub struct DayIds(Bytes);
 
 impl DayIds {
-    /// How many there are.
+    /// The number of ids.
     pub fn len(&self) -> usize {
         self.sorted().len()
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// One step of the look-back: the past up to an age is asked for again, every so often.
+/// A step of the look-back: the past up to an age is asked for again, every so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tier {
     /// How old a record may be when it is looked for once more.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
 
-/// How far a sink is in a window.
+/// The progress of a sink in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
     /// Of the events that go its way, so many from the start are answered for.
@@ -18,7 +18,7 @@ pub struct Reached {
     pub last: Option<String>,
 }
 
-/// How far a sink is in each window in flight, by the window's name.
+/// The progress of a sink in each window in flight, by the window's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryProgress {
     /// The sink's name.

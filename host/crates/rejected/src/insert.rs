@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::bounds::RejectedBounds;
+use super::options::RejectedOptions;
 use super::origin::RowOrigin;
 use super::row::{Added, NewRow};
 use base::store::{json, unsigned};
@@ -23,7 +23,7 @@ impl DocumentRows<'_> {
         &self,
         connection: &mut Connection,
         rows: &[NewRow],
-        bounds: RejectedBounds,
+        options: &RejectedOptions,
     ) -> Result<Added, rusqlite::Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let total = transaction.query_row("SELECT rows, bytes FROM total", [], |row| {
@@ -54,7 +54,7 @@ impl DocumentRows<'_> {
                     continue;
                 }
                 let more = row.raw.len() + row.reason.len() + if document.is_none() { self.preamble.len() } else { 0 };
-                if there >= bounds.rows || bytes.saturating_add(more as u64) > bounds.bytes {
+                if there >= options.rows || bytes.saturating_add(more as u64) > options.bytes {
                     added.refused += 1;
                     continue;
                 }

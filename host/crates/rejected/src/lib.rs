@@ -10,16 +10,16 @@
 //! for its source, its stream, its bytes, how many rows of the same bytes its window had before it, and its period: one whose period
 //! overlaps with that of a row that is there is that row.
 
-mod bounds;
 mod columns;
 mod insert;
+mod options;
 mod origin;
 mod row;
 mod schema;
 mod selection;
 mod store;
 
-pub use bounds::{RejectedBounds, RejectedFill};
+pub use options::{RejectedFill, RejectedOptions};
 pub use origin::{PluginIdentity, RowOrigin, RowPeriod, SourceDocument};
 pub use row::{Added, NewRow, RejectedEntry, RejectedRow, RowWindow};
 pub use selection::{RejectedGroup, RejectedSelection};

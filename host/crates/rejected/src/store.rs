@@ -1,13 +1,13 @@
 //! The store: one SQLite file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Row as Found, TransactionBehavior, params, params_from_iter};
 
-use super::bounds::{RejectedBounds, RejectedFill};
 use super::columns::{ENTRY, JOINED, entry, rejected};
 use super::insert::DocumentRows;
+use super::options::{RejectedFill, RejectedOptions};
 use super::origin::{PluginIdentity, RowOrigin};
 use super::row::{Added, NewRow, RejectedEntry, RejectedRow};
 use super::schema;
@@ -18,23 +18,15 @@ use base::store::{Store, StoreClaim, StoreError, json, unsigned};
 #[derive(Debug)]
 pub struct RejectedRows {
     store: Store,
-    bounds: RejectedBounds,
+    options: RejectedOptions,
 }
 
 impl RejectedRows {
-    /// The store in this file; nothing is opened yet.
-    pub fn at(path: impl Into<PathBuf>, bounds: RejectedBounds) -> Self {
+    /// The store with these options; nothing is opened yet. Without a file there are no rows, and none can be kept.
+    pub fn new(options: RejectedOptions) -> Self {
         RejectedRows {
-            store: Store::at(path, &schema::FORM),
-            bounds,
-        }
-    }
-
-    /// No store: there are no rows, and none can be kept.
-    pub fn nowhere(bounds: RejectedBounds) -> Self {
-        RejectedRows {
-            store: Store::nowhere(&schema::FORM),
-            bounds,
+            store: Store::new(options.path.clone(), &schema::FORM),
+            options,
         }
     }
 
@@ -43,9 +35,9 @@ impl RejectedRows {
         self.store.path()
     }
 
-    /// How much it holds at most.
-    pub fn bounds(&self) -> RejectedBounds {
-        self.bounds
+    /// The options that the store was made with.
+    pub fn options(&self) -> &RejectedOptions {
+        &self.options
     }
 
     /// Refuses to go on where rows cannot be kept.
@@ -90,10 +82,10 @@ impl RejectedRows {
             preamble,
             now,
         };
-        self.store.database(document.put(connection, rows, self.bounds))
+        self.store.database(document.put(connection, rows, &self.options))
     }
 
-    /// Where the selected rows were collected from, in order.
+    /// The servers that the selected rows were collected from, in order.
     ///
     /// # Errors
     ///
@@ -136,7 +128,7 @@ impl RejectedRows {
         })())
     }
 
-    /// How many rows are selected.
+    /// The number of selected rows.
     ///
     /// # Errors
     ///
@@ -152,7 +144,7 @@ impl RejectedRows {
         self.store.database(counted)
     }
 
-    /// How much is kept, and how much may be.
+    /// The fill of the store, and its bounds.
     ///
     /// # Errors
     ///
@@ -170,9 +162,9 @@ impl RejectedRows {
         };
         Ok(RejectedFill {
             rows,
-            most_rows: self.bounds.rows,
+            most_rows: self.options.rows,
             bytes,
-            most_bytes: self.bounds.bytes,
+            most_bytes: self.options.bytes,
         })
     }
 

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::oauth::OAuth2;
 use super::oci::OciAuth;
 
-/// How to say who we are.
+/// The credential of a connection, and the way in which it is shown.
 #[derive(Debug, Clone)]
 pub enum Auth {
     /// Not at all.

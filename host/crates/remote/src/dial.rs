@@ -140,7 +140,7 @@ impl Dialer {
         })
     }
 
-    /// Where it leads.
+    /// The host and port that the connection leads to.
     pub fn place(&self) -> &HostPort {
         &self.place
     }

@@ -86,7 +86,7 @@ impl RawConnection {
         })
     }
 
-    /// Where it leads.
+    /// The URL that the connection leads to.
     pub fn base(&self) -> &BaseUrl {
         &self.base
     }
@@ -102,7 +102,7 @@ impl RawConnection {
         Some((credential.name.clone(), credential.value.clone()))
     }
 
-    /// How long an answer may take.
+    /// The longest time that an answer may take.
     pub fn patience(&self) -> Duration {
         self.patience
     }

@@ -106,7 +106,7 @@ impl Request {
         &self.method
     }
 
-    /// Where it goes.
+    /// The URL that the request goes to.
     pub fn url(&self) -> &Url {
         &self.url
     }

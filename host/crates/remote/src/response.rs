@@ -60,12 +60,12 @@ impl Response {
         &self.headers
     }
 
-    /// One header, where it is text.
+    /// The value of a header, where it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Where the answer came from, after redirects.
+    /// The URL that the answer came from, after redirects.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -176,7 +176,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// All headers.
     pub headers: HeaderMap,
-    /// Where the answer came from, after redirects.
+    /// The URL that the answer came from, after redirects.
     pub url: Url,
     /// The body.
     pub body: Bytes,

@@ -29,7 +29,7 @@ pub struct Settings {
     pub allow_http: bool,
     /// Permit loopback, private, link-local and metadata addresses.
     pub allow_private_addresses: bool,
-    /// How long to wait for what.
+    /// The longest waits for the steps of a request.
     pub timeouts: Timeouts,
     /// An HTTP proxy for every request.
     pub proxy: Option<Proxy>,
@@ -75,7 +75,7 @@ impl Settings {
     }
 }
 
-/// How many requests are sent at once where there are several: 1 to 32, 4 unless said.
+/// The number of requests that are sent at once where there are several: 1 to 32, 4 unless said.
 ///
 /// An identity domain answers 20 to 90 such requests a second, depending on its type, and 429 beyond (Oracle's page "API
 /// Rate Limits"); four at a time stay below the least of these once an answer takes 200 ms.
@@ -103,7 +103,7 @@ impl Default for Parallel {
     }
 }
 
-/// Where answers come from.
+/// The source of answers: the server, or a recording.
 #[derive(Debug, Clone, Default)]
 pub enum Exchange {
     /// From the server.
@@ -157,7 +157,7 @@ pub struct ClientCertificate {
     pub key: PathBuf,
 }
 
-/// How long to wait for what.
+/// The longest waits for the steps of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// For name resolution, TCP and TLS together. Default 15 s.

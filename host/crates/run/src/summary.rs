@@ -65,7 +65,7 @@ pub struct Summary {
     pub hint: Option<String>,
 }
 
-/// Which plugin ran.
+/// The plugin that ran.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PluginSummary {
     /// The plugin's name; where it could not be loaded, the name that was typed.
@@ -136,6 +136,8 @@ pub struct LedgerSummary {
     pub unsure: u64,
     /// Windows that the next run takes up.
     pub in_flight: u64,
+    /// When the oldest of these was begun: since then its events wait.
+    pub in_flight_since: Option<Timestamp>,
     /// Everything before is committed or lost.
     pub watermark: Option<Timestamp>,
     /// The time of the latest event of the stream, of all its runs.
@@ -242,6 +244,7 @@ impl Pipeline {
                 resumed: counts.ledger.resumed,
                 unsure: counts.ledger.unsure,
                 in_flight: record.windows.len() as u64,
+                in_flight_since: record.in_flight_since(),
                 watermark,
                 last_event: record.last_event,
                 late: counts.ledger.late.events,

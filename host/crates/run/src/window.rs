@@ -62,7 +62,7 @@ impl WindowError {
     }
 }
 
-/// One end of a period.
+/// An end of a period, as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
     /// A whole UTC day.

@@ -40,6 +40,7 @@ mod kind;
 mod limits;
 mod loaded;
 mod offer;
+mod parser_answer;
 mod plan;
 mod plugin;
 mod plugin_context;

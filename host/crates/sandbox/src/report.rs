@@ -11,6 +11,7 @@ use super::balance::{self, Balance};
 use super::bindings::{self, Description, Document, Fetch, ReportPluginIndices, Request, packed};
 use super::guest::{Guest, InstanceState};
 use super::offer::Release;
+use super::parser_answer::ParserAnswer;
 use super::plugin_context::PluginContext;
 use super::{Grants, PluginError, Usage, convert, plan, unpack, v0_1};
 
@@ -29,7 +30,7 @@ enum ReportIndices {
         /// Where it answers in the packed form.
         packed: Option<packed::GuestIndices>,
     },
-    V0_1(v0_1::ReportIndices),
+    V0_1(v0_1::ReportIndicesV01),
 }
 
 impl ReportExports {
@@ -44,7 +45,7 @@ impl ReportExports {
                     report: ReportPluginIndices::new(&linked)?,
                     packed: packed.then(|| packed::GuestIndices::new(&linked)).transpose()?,
                 },
-                Release::V0_1 => ReportIndices::V0_1(v0_1::ReportIndices::new(&linked, packed)?),
+                Release::V0_1 => ReportIndices::V0_1(v0_1::ReportIndicesV01::new(&linked, packed)?),
             },
             linked,
         })
@@ -70,7 +71,7 @@ pub(super) enum ReportInstance {
         report: bindings::ReportPlugin,
         packed: Option<packed::Guest>,
     },
-    V0_1(v0_1::ReportInstance),
+    V0_1(v0_1::ReportInstanceV01),
 }
 
 impl ReportInstance {
@@ -246,12 +247,6 @@ pub struct Parser {
     core: Arc<PluginContext>,
     balance: Arc<Balance>,
     used: Vec<Event>,
-}
-
-/// A batch, in the form that the plugin gives it in.
-pub(super) enum ParserAnswer {
-    Typed(bindings::events::Batch),
-    Packed(packed::Batch),
 }
 
 struct ActiveParser {

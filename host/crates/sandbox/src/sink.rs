@@ -42,7 +42,7 @@ enum SinkIndices {
         /// Where it settles deliveries.
         settlement: Option<settlement::GuestIndices>,
     },
-    V0_1(v0_1::SinkIndices),
+    V0_1(v0_1::SinkIndicesV01),
 }
 
 impl SinkExports {
@@ -57,7 +57,7 @@ impl SinkExports {
                     sink: SinkPluginIndices::new(&linked)?,
                     settlement: settles.then(|| settlement::GuestIndices::new(&linked)).transpose()?,
                 },
-                Release::V0_1 => SinkIndices::V0_1(v0_1::SinkIndices::new(&linked, settles)?),
+                Release::V0_1 => SinkIndices::V0_1(v0_1::SinkIndicesV01::new(&linked, settles)?),
             },
             linked,
         })

@@ -9,8 +9,10 @@ use super::bindings::{self, Fault, HttpResponse};
 use super::guest::InstanceState;
 use super::v0_1;
 
-/// The answer of a call, unless it trapped.
-type Answer<T> = wasmtime::Result<T>;
+/// The answer of an interface that a plugin need not export; none where it does not.
+fn ask<I, T>(interface: Option<&I>, call: impl FnOnce(&I) -> wasmtime::Result<T>) -> wasmtime::Result<Option<T>> {
+    interface.map(call).transpose()
+}
 
 /// One instance's functions.
 pub(super) enum SinkInstance {
@@ -18,7 +20,7 @@ pub(super) enum SinkInstance {
         sink: bindings::SinkPlugin,
         settlement: Option<settlement::Guest>,
     },
-    V0_1(v0_1::SinkInstance),
+    V0_1(v0_1::SinkInstanceV01),
 }
 
 impl SinkInstance {
@@ -30,14 +32,18 @@ impl SinkInstance {
         }
     }
 
-    pub(super) fn describe(&self, store: &mut Store<InstanceState>) -> Answer<Description> {
+    pub(super) fn describe(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<Description> {
         match self {
             SinkInstance::Newest { sink, .. } => sink.audit_plugin_sink().call_describe(store),
             SinkInstance::V0_1(old) => old.describe(store),
         }
     }
 
-    pub(super) fn open(&self, store: &mut Store<InstanceState>, config: &str) -> Answer<Result<ResourceAny, Fault>> {
+    pub(super) fn open(
+        &self,
+        store: &mut Store<InstanceState>,
+        config: &str,
+    ) -> wasmtime::Result<Result<ResourceAny, Fault>> {
         match self {
             SinkInstance::Newest { sink, .. } => sink.audit_plugin_sink().encoder().call_open(store, config),
             SinkInstance::V0_1(old) => old.open(store, config),
@@ -49,7 +55,7 @@ impl SinkInstance {
         store: &mut Store<InstanceState>,
         encoder: ResourceAny,
         payload: &Payload,
-    ) -> Answer<Result<Vec<Delivery>, Fault>> {
+    ) -> wasmtime::Result<Result<Vec<Delivery>, Fault>> {
         match self {
             SinkInstance::Newest { sink, .. } => {
                 (sink.audit_plugin_sink().encoder()).call_encode(store, encoder, payload)
@@ -64,7 +70,7 @@ impl SinkInstance {
         encoder: ResourceAny,
         delivery: u32,
         response: &HttpResponse,
-    ) -> Answer<Verdict> {
+    ) -> wasmtime::Result<Verdict> {
         match self {
             SinkInstance::Newest { sink, .. } => {
                 (sink.audit_plugin_sink().encoder()).call_verdict(store, encoder, delivery, response)
@@ -80,11 +86,11 @@ impl SinkInstance {
         encoder: ResourceAny,
         delivery: u32,
         response: &HttpResponse,
-    ) -> Answer<Option<Settlement>> {
+    ) -> wasmtime::Result<Option<Settlement>> {
         match self {
-            SinkInstance::Newest { settlement, .. } => (settlement.as_ref())
-                .map(|functions| functions.call_settle(store, encoder, delivery, response))
-                .transpose(),
+            SinkInstance::Newest { settlement, .. } => ask(settlement.as_ref(), |functions| {
+                functions.call_settle(store, encoder, delivery, response)
+            }),
             SinkInstance::V0_1(old) => old.settle(store, encoder, delivery, response),
         }
     }
@@ -95,11 +101,11 @@ impl SinkInstance {
         encoder: ResourceAny,
         delivery: u32,
         response: &HttpResponse,
-    ) -> Answer<Option<Settlement>> {
+    ) -> wasmtime::Result<Option<Settlement>> {
         match self {
-            SinkInstance::Newest { settlement, .. } => (settlement.as_ref())
-                .map(|functions| functions.call_answered(store, encoder, delivery, response))
-                .transpose(),
+            SinkInstance::Newest { settlement, .. } => ask(settlement.as_ref(), |functions| {
+                functions.call_answered(store, encoder, delivery, response)
+            }),
             SinkInstance::V0_1(old) => old.answered(store, encoder, delivery, response),
         }
     }
@@ -108,11 +114,11 @@ impl SinkInstance {
         &self,
         store: &mut Store<InstanceState>,
         encoder: ResourceAny,
-    ) -> Answer<Option<Guarantee>> {
+    ) -> wasmtime::Result<Option<Guarantee>> {
         match self {
-            SinkInstance::Newest { settlement, .. } => (settlement.as_ref())
-                .map(|functions| functions.call_guarantees(store, encoder))
-                .transpose(),
+            SinkInstance::Newest { settlement, .. } => ask(settlement.as_ref(), |functions| {
+                functions.call_guarantees(store, encoder)
+            }),
             SinkInstance::V0_1(old) => old.guarantees(store, encoder),
         }
     }

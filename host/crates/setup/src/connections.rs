@@ -14,7 +14,7 @@ pub use connection::{Owner, client_credentials};
 /// The variable that holds the secret of an ad-hoc connection.
 const SECRET_VARIABLE: &str = "HOST_SECRET";
 
-/// Which server was asked for, as it was typed.
+/// The server that was asked for, as it was typed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServerChoice<'a> {
     /// A connection of the configuration; may be left out where only one of the plugin's kind exists.

@@ -17,7 +17,7 @@ use crate::plugins;
 /// Where the settings cannot be meant.
 pub fn open(config: &Config, settings: Settings, progress: Arc<dyn FetchProgress>) -> Result<Fetcher, SetupError> {
     let remote = Arc::new(Remote::new(settings)?);
-    Ok(Fetcher::new(remote, &spool_folder(), config.fetch.limits(), progress))
+    Ok(Fetcher::new(remote, &spool_folder(), config.fetch, progress))
 }
 
 /// The folder where documents wait: on disk, not in a memory-backed `/tmp`. It is `$XDG_CACHE_HOME/host`, else the system's

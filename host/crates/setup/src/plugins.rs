@@ -126,7 +126,7 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, SetupError> {
     })
 }
 
-/// Where compiled plugins are kept: `$XDG_CACHE_HOME/host`.
+/// The folder of compiled plugins: `$XDG_CACHE_HOME/host`.
 pub fn cache_folder() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let folder = std::env::var_os("XDG_CACHE_HOME")

@@ -36,7 +36,7 @@ const STDOUT: &str = "stdout";
 /// Windows in flight at once, unless said otherwise.
 const WINDOWS_AHEAD: u16 = 4;
 
-/// Where a run keeps its progress, as somebody asks for it.
+/// The ledger of a run, as somebody asks for it.
 #[derive(Debug)]
 pub struct LedgerChoice<'a> {
     /// The file.
@@ -47,7 +47,7 @@ pub struct LedgerChoice<'a> {
     pub sinks: &'a [String],
 }
 
-/// Where a run keeps its progress.
+/// The ledger that a run keeps its progress in.
 #[derive(Debug)]
 pub struct RunLedger(PathBuf);
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use rejected::RejectedRows;
-use sink::dead_letters::DeadLetters;
+use rejected::{RejectedOptions, RejectedRows};
+use sink::dead_letters::{DeadLetterOptions, DeadLetters};
 
 use crate::SetupError;
 use crate::config::Config;
@@ -29,39 +29,24 @@ pub fn ledger(config: &Config) -> Result<PathBuf, SetupError> {
 
 /// The store of events that no sink took. Its file is opened when it is first needed.
 pub fn dead_letters(config: &Config) -> DeadLetters {
-    let set = &config.dead_letters;
-    let default = sink::dead_letters::DeadLetterBounds::default();
-    let bounds = sink::dead_letters::DeadLetterBounds {
-        events: set.events.unwrap_or(default.events),
-        bytes: set.bytes.unwrap_or(default.bytes),
-    };
-    let path = match &set.path {
+    let options = &config.dead_letters;
+    let path = match &options.path {
         Some(path) => Some(config.file.folder.join(path)),
         None => folder().map(|folder| folder.join("dead-letters.db")),
     };
-    match path {
-        Some(path) => DeadLetters::at(path, bounds),
-        None => DeadLetters::nowhere(bounds),
-    }
+    DeadLetters::new(DeadLetterOptions { path, ..*options })
 }
 
 /// The store of rows that no parser could read: beside the dead letters, else beside the ledger, unless its path is configured.
 /// Its file is opened when it is first needed.
 pub fn rejected_rows(config: &Config) -> RejectedRows {
-    let set = &config.rejected;
-    let default = rejected::RejectedBounds::default();
-    let bounds = rejected::RejectedBounds {
-        rows: set.rows.unwrap_or(default.rows),
-        bytes: set.bytes.unwrap_or(default.bytes),
-    };
+    let options = &config.rejected;
     let beside = || {
         let letters = dead_letters(config).path().map(ToOwned::to_owned);
         let ledger = || config.ledger.path.as_ref().map(|path| config.file.folder.join(path));
         Some(letters.or_else(ledger)?.with_file_name("rejected.db"))
     };
-    let set = set.path.as_ref().map(|path| config.file.folder.join(path));
-    match set.or_else(beside) {
-        Some(path) => RejectedRows::at(path, bounds),
-        None => RejectedRows::nowhere(bounds),
-    }
+    let set = options.path.as_ref().map(|path| config.file.folder.join(path));
+    let path = set.or_else(beside);
+    RejectedRows::new(RejectedOptions { path, ..*options })
 }

@@ -1,11 +1,10 @@
 //! The reports of EPM Cloud that tell who was given a role, and who was put into a group: two ways to ask for a job.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use super::answer::{self, Caller, link};
 use super::desk::{ReportKind, ReportTable};
 use super::jobs::{self, JobApi};
-use super::reports::{EPM_RETENTION, file, period};
+use super::reports::{EPM_RETENTION, file, form, period};
 use super::site::AppState;
 
 const ROLE_AUDIT: &str = "/interop/rest/security/v1/roleassignmentauditreport";
@@ -26,14 +25,9 @@ pub(super) async fn role_audit(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !content_type.starts_with("application/x-www-form-urlencoded") {
+    let Some(form) = form(&headers, &body) else {
         return answer::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ROLE_AUDIT);
-    }
-    let form: HashMap<_, _> = url::form_urlencoded::parse(&body).into_owned().collect();
+    };
     let given = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     let (from, to, name) = (given("from_date"), given("to_date"), given("filename"));
     let data = json!({

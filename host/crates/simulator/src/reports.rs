@@ -35,14 +35,9 @@ pub(super) async fn invalid_login(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !content_type.starts_with("application/x-www-form-urlencoded") {
+    let Some(form) = form(&headers, &body) else {
         return answer::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_LOGIN);
-    }
-    let form: HashMap<_, _> = url::form_urlencoded::parse(&body).into_owned().collect();
+    };
     let given = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     let (from, to, name) = (given("from_date"), given("to_date"), given("filename"));
     let data = json!({
@@ -153,6 +148,13 @@ fn user_audit(
         }
         Err(text) => answer::job(&site.scenario, &[me], 1, Some(&text)),
     }
+}
+
+/// The members of a request that is a form; none of another one.
+pub(super) fn form(headers: &HeaderMap, body: &[u8]) -> Option<HashMap<String, String>> {
+    let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+    is_form.then(|| url::form_urlencoded::parse(body).into_owned().collect())
 }
 
 /// The period of a report that may be written, or why it may not.

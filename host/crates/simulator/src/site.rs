@@ -10,7 +10,7 @@ use super::audit_events::index::{Indexes, KeptPages};
 use super::desk::JobStore;
 use super::fault::Faults;
 use super::history::{DAY, SimulatedPast};
-use super::oci::instance_certificate::InstanceIdentity;
+use super::oci::instance_certificate::InstanceCertificates;
 use super::oci::log::TenancyLog;
 use super::oci::sessions::OciSessions;
 use super::resource::Resources;
@@ -60,7 +60,7 @@ pub(super) struct AppState {
     desk: Mutex<JobStore>,
     tokens: Mutex<Tokens>,
     /// The certificates of the instance, once somebody has asked for them.
-    pub(super) instance: OnceLock<Option<InstanceIdentity>>,
+    pub(super) instance: OnceLock<Option<InstanceCertificates>>,
     oci_sessions: Mutex<OciSessions>,
     indexes: Mutex<Indexes>,
     kept_pages: Mutex<KeptPages>,

@@ -131,7 +131,7 @@ impl SinkError {
         }
     }
 
-    /// Which kind of error it is.
+    /// The kind of the error, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
             SinkError::Closed => ErrorKind::Closed,
@@ -151,6 +151,11 @@ impl SinkError {
             | SinkError::Shut { .. }
             | SinkError::Ended { .. } => ErrorKind::Delivery,
         }
+    }
+
+    /// Says whether the sink's events wait for another run, which delivers them.
+    pub fn leaves_events_waiting(&self) -> bool {
+        matches!(self, SinkError::Down { .. } | SinkError::Shut { .. })
     }
 
     /// The advice for the user.

@@ -16,7 +16,7 @@ pub trait Sink: Send {
     /// The name in the configuration, or the specification that was typed.
     fn name(&self) -> &str;
 
-    /// How many events, and how much of them, it takes at once.
+    /// The limits of what the sink takes at once, in events and in bytes.
     fn limits(&self) -> BatchLimits {
         BatchLimits::default()
     }

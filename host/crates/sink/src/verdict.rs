@@ -89,7 +89,7 @@ pub struct Rejection {
     pub reason: String,
 }
 
-/// How much a sink takes at once.
+/// The limits of what a sink takes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Events, at most; never 0.

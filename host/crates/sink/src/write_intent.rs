@@ -21,9 +21,9 @@ pub struct WriteIntent {
     pub last: Option<String>,
     /// The file, as an absolute path.
     pub path: PathBuf,
-    /// Where the bytes begin. Files only grow, so that is where they stay.
+    /// The offset of the bytes. Files only grow, so they stay there.
     pub offset: u64,
-    /// How many.
+    /// The number of these bytes.
     pub length: u64,
     /// Their SHA-256, hexadecimal.
     pub sha256: String,

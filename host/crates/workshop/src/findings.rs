@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sandbox::PluginError;
 
-/// One check and its outcome.
+/// A check and its outcome.
 #[derive(Debug)]
 pub struct Finding {
     /// The check, in a few words.

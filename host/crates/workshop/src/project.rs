@@ -146,7 +146,7 @@ impl Project {
         })
     }
 
-    /// Where [`build()`](super::build()) leaves the component.
+    /// The path at which [`build()`](super::build()) leaves the component.
     pub fn component(&self) -> PathBuf {
         self.folder.join(format!("{}.wasm", self.name))
     }

@@ -8,7 +8,7 @@ use super::golden::{self, ReportCase, SinkCase};
 use super::{Project, WorkshopError};
 use sandbox::{Grants, Plugin, PluginKind, ReportPlugin, SinkPlugin};
 
-/// Which checks, and what to do with differences.
+/// The checks that are wanted, and what to do with differences.
 #[derive(Debug, Clone, Default)]
 pub struct CaseSelection {
     /// Only the case of that name, and no others.

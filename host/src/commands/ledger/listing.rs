@@ -57,8 +57,18 @@ fn listed(found: &LedgerLook, json: bool) -> Result<Vec<u8>, CliError> {
             &parameters.join(" "),
         ]);
     }
+    for (_, record) in streams {
+        text += &in_flight(record);
+    }
     text += &left(&folder, streams);
     Ok(text.into_bytes())
+}
+
+/// A line about what of a stream waits, and since when, where anything does.
+fn in_flight(record: &Record) -> String {
+    let windows = counted(record.windows.len(), "window is", "windows are");
+    let line = |since| format!("{}: {windows} in flight since {}\n", record.stream, seconds(since));
+    record.in_flight_since().map_or(String::new(), line)
 }
 
 /// Reads all of the ledger.
@@ -101,6 +111,7 @@ fn entry(record: &Record, folder: &Path) -> Value {
         "origin": record.origin,
         "sinks": record.sinks,
         "in_flight": record.windows.len(),
+        "in_flight_since": record.in_flight_since(),
         "spooled": { "documents": spooled.len(), "bytes": bytes },
         "gaps": record.gaps(),
     })

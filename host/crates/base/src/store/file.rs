@@ -22,19 +22,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in this file; nothing is opened yet.
-    pub fn at(path: impl Into<PathBuf>, form: &'static Form) -> Store {
+    /// The store in this file; nothing is opened yet. Without a file there is nothing in it, and nothing can be put there.
+    pub fn new(path: Option<PathBuf>, form: &'static Form) -> Store {
         Store {
-            path: Some(path.into()),
-            form,
-            connection: Mutex::new(None),
-        }
-    }
-
-    /// No store: there is nothing in it, and nothing can be put there.
-    pub fn nowhere(form: &'static Form) -> Store {
-        Store {
-            path: None,
+            path,
             form,
             connection: Mutex::new(None),
         }

@@ -5,7 +5,7 @@
 //! at a time work on it.
 //!
 //! ```text
-//! let store = Store::at("dead-letters.db", &FORM);
+//! let store = Store::new(Some("dead-letters.db".into()), &FORM);
 //! let opened = store.open()?;                    // makes the file
 //! let none = store.open_existing()?;             // does not
 //! ```

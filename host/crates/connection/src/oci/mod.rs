@@ -15,6 +15,7 @@ use self::profile::Profiles;
 use super::auth_method::{AuthMethod, DEFAULT_PROFILE};
 use super::config_source::ConfigSource;
 use super::endpoint::{Connection, ConnectionKind};
+use super::environment::Environment;
 use super::owner::Owner;
 use super::secret::SecretSource;
 use base::SetupError;
@@ -36,14 +37,6 @@ const WORKLOAD_PATH: &str = "/resourcePrincipalSessionTokens";
 
 /// The version of resource principals that is known.
 const RESOURCE_VERSION: &str = "2.2";
-
-/// What the environment says: a variable by its name, where it is set and not empty.
-pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// The environment of this process.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
 
 /// Checks what can be checked of such an `auth` without a secret; all others pass.
 pub(crate) fn check(owner: Owner<'_>, connection: &Connection, file: &ConfigSource) -> Result<(), SetupError> {

@@ -19,7 +19,7 @@ fn spooled(bytes: &[u8]) -> (tempfile::TempDir, Spool, Spooled) {
 
 fn open_bytes(bytes: &[u8]) -> Result<(String, Vec<u8>), ArchiveError> {
     let (_folder, spool, archive) = spooled(bytes);
-    let Some((inside, name)) = open(&archive, &ArchiveLimits::default(), &spool)? else {
+    let Some((inside, name)) = open(&archive, &FetchLimits::default(), &spool)? else {
         return Ok((String::new(), Vec::new()));
     };
     let mut content = Vec::new();
@@ -88,7 +88,7 @@ fn an_archive_without_entries_has_no_file_unless_it_begins_with_one() {
     let empty = archive(&[]);
     assert!(is_archive(&empty));
     let (_folder, spool, spooled) = spooled(&empty);
-    assert!(open(&spooled, &ArchiveLimits::default(), &spool).unwrap().is_none());
+    assert!(open(&spooled, &FetchLimits::default(), &spool).unwrap().is_none());
     let mut headless = archive(&[("a.csv", b"x")]);
     let central = headless.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
     headless.truncate(central);
@@ -126,9 +126,9 @@ fn a_bomb_that_lies_about_its_size_is_refused() {
 #[test]
 fn the_size_limit_holds() {
     let (_folder, spool, archive) = spooled(&archive(&[("a.csv", b"0123456789")]));
-    let limits = ArchiveLimits {
-        total_bytes: 9,
-        ..ArchiveLimits::default()
+    let limits = FetchLimits {
+        archive_bytes: 9,
+        ..FetchLimits::default()
     };
     assert!(matches!(
         open(&archive, &limits, &spool),
@@ -222,9 +222,9 @@ fn damage_is_noticed() {
 #[test]
 fn reading_an_archive_has_a_limit_of_time() {
     let (_folder, spool, archive) = spooled(&archive(&[("a.csv", b"content")]));
-    let limits = |time| ArchiveLimits {
-        time,
-        ..ArchiveLimits::default()
+    let limits = |archive_timeout| FetchLimits {
+        archive_timeout,
+        ..FetchLimits::default()
     };
     let error = open(&archive, &limits(Duration::ZERO), &spool).unwrap_err();
     assert!(matches!(error, ArchiveError::Slow { .. }), "{error}");

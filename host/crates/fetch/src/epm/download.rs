@@ -3,7 +3,7 @@
 //! "Download (11.1.2.3.600)" of the EPM Cloud REST interface answers HTTP 200 either way: bytes are the file, JSON is
 //! an error. Where it does not know the file, List Files may tell its name; where it is refused, "Download (v2)" may
 //! not be: that one prepares the file in a job and offers a link to it. A server may call a job done a while before it
-//! serves the job's file, so "Invalid file" is believed only when it has been said for [`Polling::file`].
+//! serves the job's file, so "Invalid file" is believed only when it has been said for [`FetchLimits::file_wait`].
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use super::envelope::{Envelope, Status};
 use super::poll_pacer::PollPacer;
 use super::{files, job, nothing};
 use crate::error::FetchError;
-use crate::limits::{FetchLimits, Polling};
+use crate::limits::FetchLimits;
 use crate::progress::FetchProgress;
 use crate::receive::{Received, receive};
 use crate::spool::{Spool, Spooled};
@@ -54,12 +54,9 @@ impl Download<'_> {
     /// Downloads the file that a job was asked to write, whatever it is called now. `told` is what the job said; `patient`
     /// says whether a file that is not there may yet come.
     pub(crate) async fn run(self, told: &[String], asked: &str, patient: bool) -> Result<Downloaded, FetchError> {
-        let Polling {
-            first, longest, file, ..
-        } = self.limits.polling;
         let mut waits = ExponentialBuilder::default()
-            .with_min_delay(first)
-            .with_max_delay(longest)
+            .with_min_delay(self.limits.first_poll)
+            .with_max_delay(self.limits.longest_poll)
             .with_factor(1.5)
             .with_jitter()
             .without_max_times()
@@ -70,17 +67,17 @@ impl Download<'_> {
                 Err(error @ FetchError::NoFile { later: true, .. }) => error,
                 outcome => return outcome,
             };
-            let left = file.saturating_sub(started.elapsed());
+            let left = self.limits.file_wait.saturating_sub(started.elapsed());
             if left.is_zero() || !patient {
                 return Err(error);
             }
             if !std::mem::replace(&mut told_so, true) {
-                let most = file.as_secs();
+                let most = self.limits.file_wait.as_secs();
                 self.progress.warned(&format!(
                     "{error}; the job is done, so this is tried again for up to {most} s"
                 ));
             }
-            tokio::time::sleep(waits.next().unwrap_or(longest).min(left)).await;
+            tokio::time::sleep(waits.next().unwrap_or(self.limits.longest_poll).min(left)).await;
         }
     }
 

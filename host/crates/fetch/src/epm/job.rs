@@ -69,7 +69,7 @@ impl RunningJob<'_> {
         // Whether there may be a job of which nobody knows: not where its file was looked for long enough.
         let mut open = false;
         if again {
-            match self.search(job, limits.polling.search).await? {
+            match self.search(job, limits.job_search).await? {
                 Some(true) => return Ok(Envelope::done()),
                 Some(false) => {}
                 None => open = true,
@@ -117,11 +117,7 @@ impl RunningJob<'_> {
                 error.status(),
                 Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
             );
-            let longest = if turned_away {
-                Duration::ZERO
-            } else {
-                limits.polling.search
-            };
+            let longest = if turned_away { Duration::ZERO } else { limits.job_search };
             match self.search(job, longest).await {
                 Ok(Some(true)) => return Ok(Envelope::done()),
                 Ok(Some(false)) if turned_away => open |= !is_too_early(&error),
@@ -159,7 +155,7 @@ impl RunningJob<'_> {
             if !std::mem::replace(&mut told, true) {
                 self.progress.searching(&self.shown(job), longest);
             }
-            let wait = jittered(waits.next().unwrap_or(self.limits.polling.longest));
+            let wait = jittered(waits.next().unwrap_or(self.limits.longest_poll));
             tokio::time::sleep(wait.min(left)).await;
         }
     }
@@ -179,8 +175,8 @@ impl RunningJob<'_> {
     /// The waits between two questions.
     fn waits(self) -> impl Iterator<Item = Duration> {
         ExponentialBuilder::default()
-            .with_min_delay(self.limits.polling.first)
-            .with_max_delay(self.limits.polling.longest)
+            .with_min_delay(self.limits.first_poll)
+            .with_max_delay(self.limits.longest_poll)
             .with_factor(1.5)
             .without_max_times()
             .build()
@@ -215,7 +211,7 @@ impl RunningJob<'_> {
         let id = id(&link);
         let mut waits = self.waits();
         let (mut polls, mut missing) = (before, 0);
-        let longest = limits.polling.longest;
+        let longest = limits.longest_poll;
         let member = self.pacer.join();
         let mut appointed = Some(match next.map(until) {
             // Whoever takes up many jobs at once does not ask for all of them at once.
@@ -229,10 +225,10 @@ impl RunningJob<'_> {
                 None => jittered(member.paced(waits.next().unwrap_or(longest), longest)),
             };
             let timeout = FetchError::JobTimeout {
-                after: limits.polling.total,
+                after: limits.job_timeout,
                 polls,
             };
-            if started.elapsed().saturating_add(wait) > limits.polling.total {
+            if started.elapsed().saturating_add(wait) > limits.job_timeout {
                 return Err(timeout);
             }
             if polls > before {

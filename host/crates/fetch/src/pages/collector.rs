@@ -9,7 +9,7 @@ use super::members;
 use super::page::Page;
 use crate::error::FetchError;
 use crate::limits::FetchLimits;
-use crate::records::lines::{Lines, RecordTally, line};
+use crate::records::lines::{RecordLines, RecordTally, line};
 use crate::records::piece::Piece;
 use crate::spool::{Spool, Spooled};
 
@@ -18,7 +18,7 @@ const REMEMBERED: usize = 200_000;
 
 /// Keeps the records of all pages, each once. Blocking.
 pub(super) struct Collector {
-    lines: Lines,
+    lines: RecordLines,
     key: Option<Vec<String>>,
     seen: SeenKeys,
     /// How many keys there were, and records without one.
@@ -59,7 +59,7 @@ pub(crate) struct CollectedPages {
 impl Collector {
     pub(super) fn new(spool: &Spool, key: Option<Vec<String>>, limits: &FetchLimits) -> Result<Collector, FetchError> {
         Ok(Collector {
-            lines: Lines::create(spool)?,
+            lines: RecordLines::create(spool)?,
             key,
             seen: SeenKeys::new(REMEMBERED),
             distinct: 0,

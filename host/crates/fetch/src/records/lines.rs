@@ -47,16 +47,16 @@ impl RecordTally {
     }
 }
 
-/// Lines that are being written. Blocking.
+/// RecordLines that are being written. Blocking.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct RecordLines {
     out: BufWriter<SpoolFile>,
     tally: RecordTally,
 }
 
-impl Lines {
-    pub(crate) fn create(spool: &Spool) -> Result<Lines, FetchError> {
-        Ok(Lines {
+impl RecordLines {
+    pub(crate) fn create(spool: &Spool) -> Result<RecordLines, FetchError> {
+        Ok(RecordLines {
             out: BufWriter::with_capacity(256 * 1024, spool.create()?),
             tally: RecordTally::default(),
         })

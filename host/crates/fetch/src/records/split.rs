@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::lines::{Lines, RecordTally};
+use super::lines::{RecordLines, RecordTally};
 use super::salvage::{self, SalvageError, SalvagedRecords};
 use super::strict::{RecordsFound, Scanned, TOLD, is_no_text, strictly};
 use crate::epm::envelope::{self, Status};
@@ -46,14 +46,14 @@ pub(crate) fn split(
         Some(b'<') => return Err(web_page::instead_of(remote, WHAT, text)),
         Some(_) => {}
     }
-    let mut lines = Lines::create(spool)?;
+    let mut lines = RecordLines::create(spool)?;
     let member = path.join(".");
     let read = match strictly(body, path, record_bytes, &mut lines) {
         Ok(read) => read,
         // Where the records lie deeper, a broken one cannot be told from what is around them.
         Err(strict) if path.len() > 1 => return Err(strict),
         Err(strict) => {
-            lines = Lines::create(spool)?;
+            lines = RecordLines::create(spool)?;
             match broken(body, &member, record_bytes, &mut lines) {
                 Ok(read) => read,
                 Err(SalvageError::Form(why)) => {
@@ -90,7 +90,7 @@ pub(crate) fn split(
         && matches!(read.found, RecordsFound::Missing | RecordsFound::Other)
         && let Some(words) = nothing::said_by(&Value::Object(read.told.clone()))
     {
-        let (file, tally) = Lines::create(spool)?.finish()?;
+        let (file, tally) = RecordLines::create(spool)?.finish()?;
         return Ok(Records {
             lines: file,
             tally,
@@ -110,7 +110,7 @@ pub(crate) fn split(
         && let Ok(only) = serde_json::from_slice::<Value>(&file.head(nothing::LONGEST)?)
         && let Some(words) = nothing::said_by(&only)
     {
-        let (file, tally) = Lines::create(spool)?.finish()?;
+        let (file, tally) = RecordLines::create(spool)?.finish()?;
         return Ok(Records {
             lines: file,
             tally,
@@ -145,7 +145,7 @@ pub(crate) fn split(
 }
 
 /// Reads an envelope some of whose records are not.
-fn broken(body: &Spooled, member: &str, record_bytes: u64, lines: &mut Lines) -> Result<Scanned, SalvageError> {
+fn broken(body: &Spooled, member: &str, record_bytes: u64, lines: &mut RecordLines) -> Result<Scanned, SalvageError> {
     let is_told = |name: &str| TOLD.iter().any(|told| told.eq_ignore_ascii_case(name));
     let told = salvage::list(body.reader(), Some(member), record_bytes, is_told, |piece| {
         Ok(lines.write(&piece)?)

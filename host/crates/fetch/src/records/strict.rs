@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::lines::Lines;
+use super::lines::RecordLines;
 use super::piece::Piece;
 use crate::error::FetchError;
 use crate::spool::Spooled;
@@ -33,7 +33,7 @@ pub(super) fn strictly(
     body: &Spooled,
     path: &[String],
     record_bytes: u64,
-    lines: &mut Lines,
+    lines: &mut RecordLines,
 ) -> Result<Scanned, FetchError> {
     let mut reader = body.reader();
     if body.head(3)? == b"\xef\xbb\xbf" {
@@ -93,7 +93,7 @@ struct EnvelopeSeed<'a> {
     path: &'a [String],
     allowance: Rc<Cell<u64>>,
     record_bytes: u64,
-    lines: &'a mut Lines,
+    lines: &'a mut RecordLines,
 }
 
 impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'_> {
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
 struct RecordsSeed<'a> {
     allowance: &'a Cell<u64>,
     record_bytes: u64,
-    lines: &'a mut Lines,
+    lines: &'a mut RecordLines,
 }
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_> {

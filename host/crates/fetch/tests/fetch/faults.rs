@@ -1,13 +1,16 @@
 //! Every phase of a fetch against everything that a server can do wrong: each ends in its documented class, in bounded
 //! time, without a credential outside the origin, and without a document.
 
+mod proxy;
+mod tls;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::ErrorKind;
-use fetch::{FetchError, FetchLimits, Fetcher, Polling};
+use fetch::{FetchError, FetchLimits, Fetcher};
 use remote::{Auth, CaFile, ClientAuth, GrantType, OAuth2, Remote, Request, Settings};
 use sandbox::{Fetch, HttpRequest, Job, Method, Pages, Paging};
 use servers::*;
@@ -377,15 +380,12 @@ fn plan(phase: Phase) -> Fetch {
 async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), String> {
     let server = Hostile::start(phase, fault.clone(), canary).await;
     let spool = tempfile::tempdir().unwrap();
-    let polling = Polling {
-        first: Duration::from_millis(1),
-        longest: Duration::from_millis(2),
-        total: Duration::from_secs(10),
-        search: Duration::ZERO,
-        file: Duration::ZERO,
-    };
     let limits = FetchLimits {
-        polling,
+        first_poll: Duration::from_millis(1),
+        longest_poll: Duration::from_millis(2),
+        job_timeout: Duration::from_secs(10),
+        job_search: Duration::ZERO,
+        file_wait: Duration::ZERO,
         control_bytes: 1 << 20,
         page_bytes: 1 << 20,
         ..FetchLimits::default()
@@ -460,232 +460,4 @@ async fn every_fault_in_every_phase_ends_as_documented() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     canary.assert_untouched();
-}
-
-async fn tls(flaw: CertificateFlaw) -> (simulator::RunningSimulator, tempfile::NamedTempFile) {
-    let scenario = Scenario {
-        certificate: flaw,
-        ..Scenario::default()
-    };
-    let running = Simulator::start(scenario, 0, true).await.unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), running.ca_pem().unwrap()).unwrap();
-    (running, file)
-}
-
-#[tokio::test]
-async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent() {
-    for (flaw, told) in [
-        (CertificateFlaw::WrongName, "not valid for"),
-        (CertificateFlaw::Expired, "xpired"),
-    ] {
-        let (server, ca) = tls(flaw).await;
-        let mut settings = settings(server.url().as_str());
-        settings.ca_file = Some(CaFile::only(ca.path()));
-        let remote = Remote::new(settings).unwrap();
-        let error = remote
-            .exchange(Request::get(remote.resolve("/").unwrap()))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (error.kind(), error.code()),
-            (ErrorKind::Unavailable, "tls-failed"),
-            "{error}"
-        );
-        assert!(error.to_string().contains(told), "{error}");
-        assert!(server.requests().is_empty());
-
-        // The same at the token endpoint.
-        let service = Server::start(|_, _| servers::json(200, "{}")).await;
-        let mut settings = connection(service.address);
-        settings.ca_file = Some(CaFile::only(ca.path()));
-        if let Auth::OAuth2(oauth) = &mut settings.auth {
-            oauth.token_url = Some(server.url().join("/oauth2/v1/token").unwrap());
-        }
-        let remote = Remote::new(settings).unwrap();
-        let error = remote
-            .exchange(Request::get(remote.resolve("/").unwrap()))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (error.kind(), error.code()),
-            (ErrorKind::Unavailable, "tls-failed"),
-            "{error}"
-        );
-        assert!(server.requests().is_empty() && service.seen().is_empty());
-        server.stop().await;
-    }
-}
-
-#[tokio::test]
-async fn an_authority_nobody_trusts_ends_the_run_and_a_named_one_does_not() {
-    let (server, ca) = tls(CertificateFlaw::None).await;
-    let mut settings = settings(server.url().as_str());
-    let (other, other_ca) = tls(CertificateFlaw::None).await;
-    for ca_file in [None, Some(CaFile::only(other_ca.path()))] {
-        settings.ca_file = ca_file;
-        let remote = Remote::new(settings.clone()).unwrap();
-        let error = remote
-            .exchange(Request::get(remote.resolve("/").unwrap()))
-            .await
-            .unwrap_err();
-        assert_eq!((error.code(), remote.counters().requests), ("tls-failed", 1));
-        assert!(error.hint().unwrap().contains("ca-file"));
-    }
-    settings.ca_file = Some(CaFile::only(ca.path()));
-    let remote = Remote::new(settings).unwrap();
-    let outcome = remote
-        .send(Request::get(remote.resolve("/").unwrap()).any_status())
-        .await;
-    assert!(outcome.is_ok(), "{outcome:?}");
-    server.stop().await;
-    other.stop().await;
-}
-
-/// A server that lets in only who shows a certificate of its own authority.
-async fn mutual_tls() -> (SocketAddr, tempfile::TempDir) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let authority_key = rcgen::KeyPair::generate().unwrap();
-    let mut authority = rcgen::CertificateParams::new(vec![]).unwrap();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca = authority.self_signed(&authority_key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, authority_key);
-    let leaf = |name: &str| {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &issuer).unwrap(), key)
-    };
-    let (server, server_key) = leaf("127.0.0.1");
-    let (client, client_key) = leaf("client.example");
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(ca.der().clone()).unwrap();
-    let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots))
-        .build()
-        .unwrap();
-    let config = rustls::ServerConfig::builder()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(
-            vec![server.der().clone()],
-            server_key.serialize_der().try_into().unwrap(),
-        )
-        .unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let config = axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(config));
-    let app = axum::Router::new().fallback(|| async { "{}" });
-    let serving = axum_server::from_tcp_rustls(listener, config)
-        .unwrap()
-        .serve(app.into_make_service());
-    tokio::spawn(serving);
-    let folder = tempfile::tempdir().unwrap();
-    for (name, pem) in [
-        ("ca", ca.pem()),
-        ("cert", client.pem()),
-        ("key", client_key.serialize_pem()),
-    ] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, pem).unwrap();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    }
-    (address, folder)
-}
-
-#[tokio::test]
-async fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
-    let (address, folder) = mutual_tls().await;
-    let file = |name: &str| folder.path().join(name);
-    let mut settings = settings(&format!("https://{address}"));
-    settings.ca_file = Some(CaFile::only(file("ca")));
-    let without = Remote::new(settings.clone()).unwrap();
-    let error = without
-        .exchange(Request::get(without.resolve("/").unwrap()))
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    settings.client_certificate = Some(remote::ClientCertificate {
-        certificate: file("cert"),
-        key: file("key"),
-    });
-    let with = Remote::new(settings).unwrap();
-    with.exchange(Request::get(with.resolve("/").unwrap())).await.unwrap();
-}
-
-#[test]
-fn certificate_files_that_are_none_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.pem");
-    std::fs::write(&path, "canary no certificate").unwrap();
-    for missing in [false, true] {
-        let path = if missing {
-            folder.path().join("missing.pem")
-        } else {
-            path.clone()
-        };
-        let mut with_ca = settings("https://127.0.0.1");
-        with_ca.ca_file = Some(CaFile::only(path.clone()));
-        let mut with_client = settings("https://127.0.0.1");
-        with_client.client_certificate = Some(remote::ClientCertificate {
-            certificate: path.clone(),
-            key: path,
-        });
-        for settings in [with_ca, with_client] {
-            let error = Remote::new(settings).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
-            assert!(!error.to_string().contains("canary"));
-        }
-    }
-}
-
-/// A proxy that wants a password and passes plain requests on.
-async fn proxy(password: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let (address, _task) = raw(move |mut stream| {
-        let log = log.clone();
-        async move {
-            let text = read_request(&mut stream).await;
-            log.lock().unwrap().push(text.clone());
-            let bytes = match text.to_ascii_lowercase().contains(&password.to_ascii_lowercase()) {
-                true => json("{}"),
-                false => http(407, "proxy-authenticate: Basic\r\n", ""),
-            };
-            let _ = stream.write_all(&bytes).await;
-        }
-    })
-    .await;
-    (address, seen)
-}
-
-#[tokio::test]
-async fn a_proxy_gets_its_own_credential_and_may_refuse_it() {
-    // base64 of "user:right"
-    let (address, seen) = proxy("proxy-authorization: basic dXNlcjpyaWdodA==").await;
-    for (scheme, password, class) in [
-        ("http", "right", None),
-        ("http", CANARY, Some(ErrorKind::Refused)),
-        ("https", CANARY, Some(ErrorKind::Refused)),
-    ] {
-        let mut settings = settings(&format!("{scheme}://198.51.100.7"));
-        settings.allow_http = true;
-        settings.proxy = Some(remote::Proxy {
-            url: format!("http://{address}").parse().unwrap(),
-            credentials: Some(("user".into(), password.into())),
-        });
-        let remote = Remote::new(settings).unwrap();
-        let outcome = remote.exchange(Request::get(remote.resolve("/x").unwrap())).await;
-        assert_eq!(outcome.as_ref().err().map(|error| error.kind()), class, "{outcome:?}");
-        if let Err(error) = outcome {
-            assert_secret_free(&format!("{error} {error:?} {:?}", error.hint()));
-            assert!(error.hint().unwrap().contains("proxy"), "{:?}", error.hint());
-        }
-    }
-    let seen = seen.lock().unwrap();
-    assert!(seen[0].starts_with("GET http://198.51.100.7/x HTTP/1.1"), "{}", seen[0]);
-    let tunnel = seen.last().unwrap();
-    assert!(tunnel.starts_with("CONNECT 198.51.100.7:443"), "{tunnel}");
-    assert!(
-        !tunnel.to_ascii_lowercase().contains("\r\nauthorization"),
-        "the service's credential is not the proxy's"
-    );
 }

@@ -36,9 +36,20 @@ fn row(line: u64, before: u64, raw: &[u8]) -> NewRow {
     }
 }
 
-fn store(bounds: RejectedBounds) -> (tempfile::TempDir, RejectedRows) {
+/// The store in a file, as large as it may be unless told otherwise.
+fn at(path: &Path) -> RejectedRows {
+    RejectedRows::new(RejectedOptions {
+        path: Some(path.to_owned()),
+        ..RejectedOptions::default()
+    })
+}
+
+fn store(options: RejectedOptions) -> (tempfile::TempDir, RejectedRows) {
     let folder = tempfile::tempdir().unwrap();
-    let store = RejectedRows::at(folder.path().join("a").join("rejected.db"), bounds);
+    let store = RejectedRows::new(RejectedOptions {
+        path: Some(folder.path().join("a").join("rejected.db")),
+        ..options
+    });
     (folder, store)
 }
 
@@ -56,13 +67,13 @@ fn all() -> RejectedSelection {
 #[cfg(target_os = "linux")]
 #[test]
 fn whoever_looks_at_the_rows_leaves_this_process_its_locks() {
-    let (_folder, store) = store(RejectedBounds::default());
+    let (_folder, store) = store(RejectedOptions::default());
     let path = store.path().unwrap().to_owned();
     add(&store, "s", (0, 10), &[row(2, 0, b"a")]);
     assert!(base::database::is_locked(&path).unwrap());
     let claim = store.claim().unwrap();
     store.count(&all()).unwrap();
-    let other = RejectedRows::at(&path, RejectedBounds::default());
+    let other = at(&path);
     add(&other, "s", (0, 10), &[row(3, 0, b"b")]);
     drop((other, claim));
     assert!(base::database::is_locked(&path).unwrap());
@@ -70,12 +81,12 @@ fn whoever_looks_at_the_rows_leaves_this_process_its_locks() {
 
 #[test]
 fn a_row_comes_back_as_it_went_in_after_the_file_was_closed() {
-    let (_folder, store) = store(RejectedBounds::default());
+    let (_folder, store) = store(RejectedOptions::default());
     let path = store.path().unwrap().to_owned();
     add(&store, "s", (0, 10), &[row(2, 0, b"a\xff,b"), row(3, 0, b"c")]);
     drop(store);
 
-    let store = RejectedRows::at(&path, RejectedBounds::default());
+    let store = at(&path);
     let read = store.read(&all(), 0, 10).unwrap();
     assert_eq!(read.len(), 2);
     assert_eq!(
@@ -96,7 +107,7 @@ fn a_row_comes_back_as_it_went_in_after_the_file_was_closed() {
 
 #[test]
 fn a_row_is_kept_once_however_often_its_window_is_read_and_identical_rows_are_two() {
-    let (_folder, store) = store(RejectedBounds::default());
+    let (_folder, store) = store(RejectedOptions::default());
     let rows = [row(2, 0, b"x"), row(3, 1, b"x"), row(4, 0, b"y")];
     for _ in 0..2 {
         assert_eq!(add(&store, "s", (0, 10), &rows), Added { kept: 3, refused: 0 });
@@ -116,18 +127,18 @@ fn a_row_is_kept_once_however_often_its_window_is_read_and_identical_rows_are_tw
 
 #[test]
 fn what_does_not_fit_is_refused_and_counted_and_room_comes_back() {
-    let (_folder, store) = store(RejectedBounds {
+    let (_folder, store) = store(RejectedOptions {
         rows: 2,
-        ..RejectedBounds::default()
+        ..RejectedOptions::default()
     });
     let rows: Vec<_> = (0..5).map(|line| row(line, 0, line.to_string().as_bytes())).collect();
     assert_eq!(add(&store, "s", (0, 10), &rows), Added { kept: 2, refused: 3 });
     assert_eq!(store.remove(&all()).unwrap(), 2);
     assert_eq!(add(&store, "s", (0, 10), &rows[3..]), Added { kept: 2, refused: 0 });
 
-    let (_folder, store) = self::store(RejectedBounds {
+    let (_folder, store) = self::store(RejectedOptions {
         bytes: 7 + 2 * 19,
-        ..RejectedBounds::default()
+        ..RejectedOptions::default()
     });
     // The preamble counts too, and `unknown time format`, their reason.
     assert_eq!(add(&store, "s", (0, 10), &rows), Added { kept: 2, refused: 3 });
@@ -142,7 +153,7 @@ fn what_does_not_fit_is_refused_and_counted_and_room_comes_back() {
 
 #[test]
 fn what_is_dropped_is_no_longer_in_the_file() {
-    let (folder, store) = store(RejectedBounds::default());
+    let (folder, store) = store(RejectedOptions::default());
     let name = "canary@example.com".repeat(400);
     add(&store, "s", (0, 10), &[row(2, 0, name.as_bytes())]);
     let path = store.path().unwrap().to_owned();
@@ -152,9 +163,7 @@ fn what_is_dropped_is_no_longer_in_the_file() {
         content.windows(6).any(|part| part == b"canary")
     };
     assert!(holds());
-    RejectedRows::at(&path, RejectedBounds::default())
-        .remove(&all())
-        .unwrap();
+    at(&path).remove(&all()).unwrap();
     assert!(!holds());
     let files = std::fs::read_dir(folder.path().join("a")).unwrap().count();
     assert_eq!(files, 1, "no log of what was there");
@@ -162,7 +171,7 @@ fn what_is_dropped_is_no_longer_in_the_file() {
 
 #[test]
 fn a_vain_replay_leaves_its_reason_and_plugin() {
-    let (_folder, store) = store(RejectedBounds::default());
+    let (_folder, store) = store(RejectedOptions::default());
     add(&store, "s", (0, 10), &[row(2, 0, b"x"), row(3, 0, b"y")]);
     let newer = PluginIdentity {
         version: "2".into(),
@@ -184,7 +193,7 @@ fn a_vain_replay_leaves_its_reason_and_plugin() {
 
 #[test]
 fn rows_are_selected_by_report_connection_and_number() {
-    let (_folder, store) = store(RejectedBounds::default());
+    let (_folder, store) = store(RejectedOptions::default());
     add(&store, "s", (0, 10), &[row(2, 0, b"x"), row(3, 0, b"y")]);
     let of = |report: &str| RejectedSelection {
         report: Some(report.into()),
@@ -204,7 +213,7 @@ fn rows_are_selected_by_report_connection_and_number() {
 
 #[test]
 fn the_same_row_of_a_namesake_of_its_stream_is_another_row() {
-    let (_folder, store) = store(RejectedBounds::default());
+    let (_folder, store) = store(RejectedOptions::default());
     let rows = [row(2, 0, b"a")];
     let mut from = origin(0, 10);
     for source in [
@@ -233,19 +242,17 @@ fn the_same_row_of_a_namesake_of_its_stream_is_another_row() {
 
 #[test]
 fn a_store_without_rows_has_no_file_and_the_dead_letters_are_not_taken_for_it() {
-    let (folder, store) = store(RejectedBounds::default());
+    let (folder, store) = store(RejectedOptions::default());
     assert_eq!(store.count(&all()).unwrap(), 0);
     assert_eq!(store.remove(&all()).unwrap(), 0);
     assert!(store.claim().unwrap().is_none());
     assert!(!store.path().unwrap().exists());
-    assert!(RejectedRows::nowhere(RejectedBounds::default()).need_place().is_err());
+    assert!(RejectedRows::new(RejectedOptions::default()).need_place().is_err());
 
     let path = folder.path().join("letters.db");
     let other = Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE letter (x)").unwrap();
     drop(other);
-    let error = RejectedRows::at(&path, RejectedBounds::default())
-        .count(&all())
-        .unwrap_err();
+    let error = at(&path).count(&all()).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
 }

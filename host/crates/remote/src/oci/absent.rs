@@ -1,4 +1,4 @@
-//! In the place of signing where the feature `oci` is not built in: nobody can sign, so none of these is ever made.
+//! In the place of signing where the feature `oci` is not built in: nobody can sign, so there is never a [`NoOci`].
 
 use std::sync::Arc;
 
@@ -11,40 +11,31 @@ use crate::channel::Channel;
 use crate::error::RemoteError;
 use crate::settings::Settings;
 
-/// How requests to OCI would be signed.
+/// A principal of OCI, the source of its signers, such a signer, and the remedies for it: all that a build without the feature has none of.
 #[derive(Debug, Clone)]
-pub enum OciAuth {}
+pub enum NoOci {}
 
-impl OciAuth {
+impl NoOci {
     pub(crate) fn has_secure_endpoint(&self) -> bool {
         match *self {}
     }
-}
 
-pub(crate) enum PrincipalSource {}
-
-impl PrincipalSource {
-    pub(crate) fn new(auth: &OciAuth, _: &Settings, _: &Arc<Channel>) -> Result<PrincipalSource, RemoteError> {
+    pub(crate) fn new(auth: &NoOci, _: &Settings, _: &Arc<Channel>) -> Result<NoOci, RemoteError> {
         match *auth {}
     }
 
-    pub(crate) async fn signer(&self) -> Result<Arc<RequestSigner>, RemoteError> {
+    pub(crate) async fn signer(&self) -> Result<Arc<NoOci>, RemoteError> {
         match *self {}
     }
 
-    pub(crate) async fn forget(&self, _: &RequestSigner) {
+    pub(crate) async fn forget(&self, _: &NoOci) {
         match *self {}
     }
 
-    pub(crate) fn remedy(&self) -> &Remedy {
+    pub(crate) fn remedy(&self) -> &NoOci {
         match *self {}
     }
-}
 
-#[derive(Debug)]
-pub(crate) enum RequestSigner {}
-
-impl RequestSigner {
     pub(crate) fn sign(
         &self,
         _: &Method,
@@ -55,11 +46,7 @@ impl RequestSigner {
     ) -> Result<String, RemoteError> {
         match *self {}
     }
-}
 
-pub(crate) enum Remedy {}
-
-impl Remedy {
     pub(crate) fn hint(&self, _: StatusCode, _: &Url, _: Option<i64>) -> Option<String> {
         match *self {}
     }

@@ -42,9 +42,9 @@ mod work;
 mod workload;
 
 #[cfg(not(feature = "oci"))]
-pub use absent::OciAuth;
+pub use absent::NoOci as OciAuth;
 #[cfg(not(feature = "oci"))]
-pub(super) use absent::{PrincipalSource, Remedy, RequestSigner, is_hidden, skew_of};
+pub(super) use absent::{NoOci as PrincipalSource, NoOci as Remedy, NoOci as RequestSigner, is_hidden, skew_of};
 #[cfg(feature = "oci")]
 pub use key::RsaKey;
 #[cfg(feature = "oci")]

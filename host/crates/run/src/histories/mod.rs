@@ -50,7 +50,7 @@ impl History {
         world.open = self.open();
         world.events.clone_from(&self.events);
         if self.setting.letters {
-            let letters = DeadLetters::at(folder.join("letters.db"), Default::default());
+            let letters = DeadLetters::at(folder.join("letters.db"));
             world.letters = Some(Arc::new(letters));
         }
         let world: Shared = Arc::new(Mutex::new(world));

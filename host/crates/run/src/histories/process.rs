@@ -175,8 +175,7 @@ impl ProcessPlace<'_> {
         };
         let letters = lock(&self.world).letters.clone();
         let remains = DeadLetterContext {
-            dead_letters: letters
-                .unwrap_or_else(|| Arc::new(sink::DeadLetters::at(self.spool.join("none"), Default::default()))),
+            dead_letters: letters.unwrap_or_else(|| Arc::new(sink::DeadLetters::at(self.spool.join("none")))),
             destination: None,
             run_id: "run".into(),
             provenance: Arc::new(samples::epm()),

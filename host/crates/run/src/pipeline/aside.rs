@@ -10,7 +10,7 @@ use tempfile::SpooledTempFile;
 use super::lines::NumberedLines;
 use event::Reject;
 use fetch::{Fetched, SpoolReader};
-use rejected::{NewRow, RejectedBounds};
+use rejected::{NewRow, RejectedOptions};
 
 /// Bytes that are kept in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -35,7 +35,7 @@ type DocumentLines<'d> = NumberedLines<Box<dyn Fn() -> SpoolReader + Send + 'd>,
 struct RowKeeper<'d> {
     lines: DocumentLines<'d>,
     rows: RowsAside,
-    bounds: RejectedBounds,
+    options: RejectedOptions,
     bytes: u64,
 }
 
@@ -49,18 +49,18 @@ pub(crate) struct RowsAside {
 }
 
 impl<'d> Aside<'d> {
-    /// For a document; without bounds, rows are only counted.
-    pub(crate) fn new(document: &'d Fetched, bounds: Option<RejectedBounds>) -> Self {
+    /// For a document, with the options of the store that its rows are for; without one, rows are only counted.
+    pub(crate) fn new(document: &'d Fetched, options: Option<&RejectedOptions>) -> Self {
         let open: Box<dyn Fn() -> SpoolReader + Send + 'd> = Box::new(|| document.open());
         Aside {
-            keeping: bounds.map(|bounds| RowKeeper {
+            keeping: options.map(|options| RowKeeper {
                 lines: NumberedLines::new(open),
                 rows: RowsAside {
                     file: SpooledTempFile::new(IN_MEMORY),
                     count: 0,
                     beyond: 0,
                 },
-                bounds,
+                options: options.clone(),
                 bytes: 0,
             }),
             rejected: 0,
@@ -90,7 +90,7 @@ impl<'d> Aside<'d> {
 
 impl RowKeeper<'_> {
     fn take(&mut self, reject: &Reject, alike: &mut Alike) -> io::Result<()> {
-        if self.rows.count >= self.bounds.rows || self.bytes > self.bounds.bytes {
+        if self.rows.count >= self.options.rows || self.bytes > self.options.bytes {
             self.rows.beyond += 1;
             return Ok(());
         }
@@ -202,7 +202,7 @@ mod tests {
         let (_folder, fetched) = document("head\nx\ny\nx\n");
         let mut alike = Alike::new();
         let mut of = |rejects: &[Reject]| {
-            let mut aside = Aside::new(&fetched, Some(RejectedBounds::default()));
+            let mut aside = Aside::new(&fetched, Some(&RejectedOptions::default()));
             aside.take(rejects, &mut alike).unwrap();
             assert_eq!(
                 (aside.rejected, aside.first.as_ref()),
@@ -226,7 +226,7 @@ mod tests {
         let (_folder, fetched) = document("");
         let long = "z".repeat(3000);
         let rejects: Vec<_> = (1..2500).map(|line| reject(line, &long)).collect();
-        let mut aside = Aside::new(&fetched, Some(RejectedBounds::default()));
+        let mut aside = Aside::new(&fetched, Some(&RejectedOptions::default()));
         aside.take(&rejects, &mut Alike::new()).unwrap();
         let rows = back(aside.rows().unwrap());
         assert_eq!(rows.len(), rejects.len());
@@ -241,11 +241,11 @@ mod tests {
     fn no_more_is_set_aside_than_a_store_takes() {
         let (_folder, fetched) = document("");
         let rejects: Vec<_> = (1..=5).map(|line| reject(line, "row")).collect();
-        let bounds = RejectedBounds {
+        let options = RejectedOptions {
             rows: 3,
-            ..RejectedBounds::default()
+            ..RejectedOptions::default()
         };
-        let mut aside = Aside::new(&fetched, Some(bounds));
+        let mut aside = Aside::new(&fetched, Some(&options));
         aside.take(&rejects, &mut Alike::new()).unwrap();
         assert_eq!(aside.rejected, 5);
         let rows = aside.rows().unwrap();

@@ -104,7 +104,7 @@ impl Pipeline {
             report: Arc::clone(&self.run.report),
             about: about.clone(),
             most: self.run.rejects.most,
-            bounds: self.run.rejects.store.as_ref().map(|store| store.bounds()),
+            rejected: (self.run.rejects.store.as_ref()).map(|store| store.options().clone()),
             waits: self.keeping.book.outlives(),
         };
         let origin = self.origin(&about, fetched.job.clone());

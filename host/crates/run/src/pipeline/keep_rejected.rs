@@ -51,7 +51,7 @@ impl Pipeline {
         }
         let stream = self.keeping.book.stream().key();
         let beyond = rows.beyond;
-        let bounds = store.bounds();
+        let options = store.options().clone();
         let path = store.path().map(|path| path.display().to_string()).unwrap_or_default();
         let now = Timestamp::now();
         let keeping = blocking(move || -> Result<(u64, u64), RunError> {
@@ -70,8 +70,8 @@ impl Pipeline {
         fate.kept += kept;
         let full = format!(
             "{path} holds at most {} and {}",
-            counted(bounds.rows, "row", "rows"),
-            counted(bounds.bytes, "byte", "bytes")
+            counted(options.rows, "row", "rows"),
+            counted(options.bytes, "byte", "bytes")
         );
         fate.lose(refused, &full);
         Ok(())

@@ -14,7 +14,7 @@ use crate::fan_out::EventPool;
 use crate::report::{DocumentParser, Report};
 use event::Batch;
 use fetch::Fetched;
-use rejected::RejectedBounds;
+use rejected::RejectedOptions;
 use sandbox::Usage;
 
 /// Bytes that a parser gets at once; within the 64 to 256 KiB that the WIT package promises.
@@ -26,8 +26,8 @@ pub(crate) struct DocumentReading {
     pub(crate) about: sandbox::Document,
     /// How much of it may be rejected.
     pub(crate) most: MaxRejected,
-    /// How much of what is rejected a store takes; none where there is none.
-    pub(crate) bounds: Option<RejectedBounds>,
+    /// The options of the store that what is rejected is for; none where there is none.
+    pub(crate) rejected: Option<RejectedOptions>,
     /// True where a later run reads the document again after a failure.
     pub(crate) waits: bool,
 }
@@ -79,7 +79,7 @@ pub(crate) fn parse(
     batches: &mpsc::Sender<Batch>,
 ) -> Result<Parsed, RunError> {
     let parser = reading.report.parser(reading.about.clone())?;
-    let mut aside = Aside::new(document, reading.bounds);
+    let mut aside = Aside::new(document, reading.rejected.as_ref());
     let (mut events, mut usage) = (0, Usage::default());
     // Of a record that the server broke, a plugin that knows the form can make no event either.
     let of_plugin = |rejected: u64| rejected.saturating_sub(document.broken);
@@ -121,7 +121,7 @@ pub(crate) fn parse(
         },
         rejected => Rejected::Some(Box::new(SetAside {
             rejected,
-            preamble: match reading.bounds {
+            preamble: match reading.rejected {
                 Some(_) => reread::preamble(&*reading.report, &reading.about, document.open())?,
                 None => Vec::new(),
             },

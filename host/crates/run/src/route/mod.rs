@@ -19,7 +19,7 @@ pub mod repertoire;
 pub use condition::Condition;
 pub use condition_error::ConditionError;
 #[cfg(not(feature = "conditions"))]
-pub use no_condition::Condition;
+pub use no_condition::NoCondition as Condition;
 pub use possible::{Comparison, Possible};
 pub use repertoire::Repertoire;
 

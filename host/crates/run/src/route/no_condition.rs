@@ -6,9 +6,9 @@ use event::{Event, Provenance};
 
 /// A condition, of which there is none.
 #[derive(Debug)]
-pub enum Condition {}
+pub enum NoCondition {}
 
-impl Condition {
+impl NoCondition {
     /// Refuses the condition, and names the feature.
     pub fn compile(_: &str) -> Result<Self, ConditionError> {
         Err(ConditionError {

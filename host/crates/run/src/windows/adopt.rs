@@ -3,6 +3,8 @@
 use std::future::ready;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Windows;
 use super::begin::begin_fetches;
 use crate::RunError;
@@ -63,7 +65,7 @@ fn is_to_be_asked(window: &InFlight) -> bool {
 /// The note about a window that is taken up again.
 fn resumed(window: &InFlight) -> String {
     let Interval { from, to } = window.period;
-    let [from, to] = [from, to].map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+    let [from, to] = [from, to].map(minute);
     let job = window.fetches.iter().find_map(|fetch| match fetch {
         FetchState::Submitted { link } | FetchState::Waiting { link, .. } => {
             link.trim_end_matches('/').rsplit('/').next().map(str::to_owned)
@@ -72,9 +74,11 @@ fn resumed(window: &InFlight) -> String {
         FetchState::Spooled(kept) => kept.job.clone(),
         FetchState::Planned | FetchState::Submitting => None,
     });
-    let state = window.state();
-    match job {
-        Some(job) => format!("Continuing an unfinished period: {from} to {to} UTC (was: {state}, job {job})"),
-        None => format!("Continuing an unfinished period: {from} to {to} UTC (was: {state})"),
-    }
+    let job = job.map_or(String::new(), |job| format!(", job {job}"));
+    let (state, begun) = (window.state(), minute(window.clock));
+    format!("Continuing an unfinished period: {from} to {to} UTC (was: {state}{job}; begun {begun} UTC)")
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M").to_string()
 }

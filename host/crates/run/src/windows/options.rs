@@ -11,7 +11,7 @@ use crate::stream_ledger::StreamLedger;
 use ledger::{Stream, Tier};
 use sandbox::Description;
 
-/// How a run keeps its progress.
+/// The progress that a run begins with, and the rules by which it is kept.
 pub struct LedgerOptions {
     /// The stream's record.
     pub book: Arc<StreamLedger>,

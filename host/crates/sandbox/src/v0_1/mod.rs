@@ -8,5 +8,5 @@ mod lower;
 mod report;
 mod sink;
 
-pub(super) use report::{ReportIndices, ReportInstance};
-pub(super) use sink::{SinkIndices, SinkInstance};
+pub(super) use report::{ReportIndicesV01, ReportInstanceV01};
+pub(super) use sink::{SinkIndicesV01, SinkInstanceV01};

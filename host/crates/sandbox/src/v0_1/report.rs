@@ -7,18 +7,18 @@ use super::bindings::{ReportPlugin, ReportPluginIndices, packed};
 use super::{lift, lower};
 use crate::bindings::{Description, Document, Fault, Fetch, Request};
 use crate::guest::InstanceState;
-use crate::report::ParserAnswer;
+use crate::parser_answer::ParserAnswer;
 
 /// The places of the functions in the component.
 #[derive(Clone)]
-pub(crate) struct ReportIndices {
+pub(crate) struct ReportIndicesV01 {
     report: ReportPluginIndices,
     packed: Option<packed::GuestIndices>,
 }
 
-impl ReportIndices {
+impl ReportIndicesV01 {
     pub(crate) fn new(linked: &InstancePre<InstanceState>, packed: bool) -> wasmtime::Result<Self> {
-        Ok(ReportIndices {
+        Ok(ReportIndicesV01 {
             report: ReportPluginIndices::new(linked)?,
             packed: packed.then(|| packed::GuestIndices::new(linked)).transpose()?,
         })
@@ -28,8 +28,8 @@ impl ReportIndices {
         &self,
         store: &mut Store<InstanceState>,
         instance: &Instance,
-    ) -> wasmtime::Result<ReportInstance> {
-        Ok(ReportInstance {
+    ) -> wasmtime::Result<ReportInstanceV01> {
+        Ok(ReportInstanceV01 {
             report: self.report.load(&mut *store, instance)?,
             packed: (self.packed.as_ref())
                 .map(|packed| packed.load(&mut *store, instance))
@@ -39,12 +39,12 @@ impl ReportIndices {
 }
 
 /// One instance's functions.
-pub(crate) struct ReportInstance {
+pub(crate) struct ReportInstanceV01 {
     report: ReportPlugin,
     packed: Option<packed::Guest>,
 }
 
-impl ReportInstance {
+impl ReportInstanceV01 {
     pub(crate) fn describe(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<Description> {
         self.report
             .audit_plugin_report()

@@ -12,21 +12,25 @@ use crate::guest::InstanceState;
 
 /// The places of the functions in the component.
 #[derive(Clone)]
-pub(crate) struct SinkIndices {
+pub(crate) struct SinkIndicesV01 {
     sink: SinkPluginIndices,
     settlement: Option<settlement::GuestIndices>,
 }
 
-impl SinkIndices {
+impl SinkIndicesV01 {
     pub(crate) fn new(linked: &InstancePre<InstanceState>, settles: bool) -> wasmtime::Result<Self> {
-        Ok(SinkIndices {
+        Ok(SinkIndicesV01 {
             sink: SinkPluginIndices::new(linked)?,
             settlement: settles.then(|| settlement::GuestIndices::new(linked)).transpose()?,
         })
     }
 
-    pub(crate) fn load(&self, store: &mut Store<InstanceState>, instance: &Instance) -> wasmtime::Result<SinkInstance> {
-        Ok(SinkInstance {
+    pub(crate) fn load(
+        &self,
+        store: &mut Store<InstanceState>,
+        instance: &Instance,
+    ) -> wasmtime::Result<SinkInstanceV01> {
+        Ok(SinkInstanceV01 {
             sink: self.sink.load(&mut *store, instance)?,
             settlement: (self.settlement.as_ref())
                 .map(|settlement| settlement.load(&mut *store, instance))
@@ -36,12 +40,12 @@ impl SinkIndices {
 }
 
 /// One instance's functions.
-pub(crate) struct SinkInstance {
+pub(crate) struct SinkInstanceV01 {
     sink: SinkPlugin,
     settlement: Option<settlement::Guest>,
 }
 
-impl SinkInstance {
+impl SinkInstanceV01 {
     pub(crate) fn settles(&self) -> bool {
         self.settlement.is_some()
     }
@@ -86,6 +90,14 @@ impl SinkInstance {
             .map(lift::verdict)
     }
 
+    /// The answer of the interface `settlement`, which a plugin need not export; none where it does not.
+    fn settlement<T>(
+        &self,
+        call: impl FnOnce(&settlement::Guest) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<Option<T>> {
+        self.settlement.as_ref().map(call).transpose()
+    }
+
     pub(crate) fn settle(
         &self,
         store: &mut Store<InstanceState>,
@@ -93,13 +105,8 @@ impl SinkInstance {
         delivery: u32,
         response: &HttpResponse,
     ) -> wasmtime::Result<Option<Settlement>> {
-        (self.settlement.as_ref())
-            .map(|functions| {
-                functions
-                    .call_settle(store, encoder, delivery, response)
-                    .map(lift::settled)
-            })
-            .transpose()
+        let answer = self.settlement(|functions| functions.call_settle(store, encoder, delivery, response));
+        Ok(answer?.map(lift::settled))
     }
 
     pub(crate) fn answered(
@@ -109,13 +116,8 @@ impl SinkInstance {
         delivery: u32,
         response: &HttpResponse,
     ) -> wasmtime::Result<Option<Settlement>> {
-        (self.settlement.as_ref())
-            .map(|functions| {
-                functions
-                    .call_answered(store, encoder, delivery, response)
-                    .map(lift::settled)
-            })
-            .transpose()
+        let answer = self.settlement(|functions| functions.call_answered(store, encoder, delivery, response));
+        Ok(answer?.map(lift::settled))
     }
 
     pub(crate) fn guarantees(
@@ -123,8 +125,7 @@ impl SinkInstance {
         store: &mut Store<InstanceState>,
         encoder: ResourceAny,
     ) -> wasmtime::Result<Option<Guarantee>> {
-        (self.settlement.as_ref())
-            .map(|functions| functions.call_guarantees(store, encoder).map(lift::guarantee))
-            .transpose()
+        let answer = self.settlement(|functions| functions.call_guarantees(store, encoder));
+        Ok(answer?.map(lift::guarantee))
     }
 }

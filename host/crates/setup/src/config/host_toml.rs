@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fetch::FetchSection;
 use super::ledger::LedgerSection;
 use super::plugin::PluginEntry;
 use super::route::RouteEntry;
 use super::run::RunSection;
 use super::sink::SinkEntry;
-use super::stores::{DeadLetterSection, RejectedSection};
 use connection::{ConfigSource, Connection};
+use fetch::FetchLimits;
+use rejected::RejectedOptions;
 use sandbox::PluginLimits;
+use sink::dead_letters::DeadLetterOptions;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -30,10 +31,10 @@ pub struct Config {
     pub routes: Vec<RouteEntry>,
     /// Where undeliverable events are kept.
     #[serde(default)]
-    pub dead_letters: DeadLetterSection,
+    pub dead_letters: DeadLetterOptions,
     /// Where rejected rows are kept.
     #[serde(default)]
-    pub rejected: RejectedSection,
+    pub rejected: RejectedOptions,
     /// Where progress is kept.
     #[serde(default)]
     pub ledger: LedgerSection,
@@ -46,7 +47,7 @@ pub struct Config {
     pub limits: PluginLimits,
     /// The limits of what is fetched, where they differ from the defaults.
     #[serde(default)]
-    pub fetch: FetchSection,
+    pub fetch: FetchLimits,
     /// How runs end.
     #[serde(default)]
     pub run: RunSection,
@@ -56,7 +57,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where a key stands, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
+    /// The place of a key, as `host.toml line 7: sinks.siem.endpoint.url`; elements of arrays go by their number. What of it
     /// is not known is left out.
     pub fn place(&self, key: &[&str]) -> String {
         self.file.place(key)

@@ -12,7 +12,6 @@
 
 mod checks;
 mod error;
-mod fetch;
 mod found;
 mod host_toml;
 mod ledger;
@@ -24,13 +23,11 @@ mod route_checks;
 mod run;
 mod schema;
 mod sink;
-mod stores;
 mod wrong_key;
 
 pub use base::duration::parse_duration;
 pub use connection::{AuthMethod, Connection, ConnectionKind, SecretSource};
 pub use error::{ConfigError, nearest};
-pub use fetch::FetchSection;
 pub use host_toml::Config;
 pub use ledger::{LedgerSection, LookBackStep};
 pub use plugin::PluginEntry;
@@ -38,4 +35,3 @@ pub use route::RouteEntry;
 pub use run::RunSection;
 pub use schema::schema;
 pub use sink::{PluginTransport, SinkEntry, SinkKind};
-pub use stores::{DeadLetterSection, RejectedSection};

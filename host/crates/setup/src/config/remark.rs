@@ -17,7 +17,7 @@ struct Reach {
 }
 
 impl Config {
-    /// One sentence for each, with its place in the file.
+    /// The remarks, a sentence each with its place in the file.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         for (number, route) in self.routes.iter().enumerate() {

@@ -32,7 +32,7 @@ impl SinkEntry {
         self.kind.config().encoding()
     }
 
-    /// Where its requests go, where it sends any.
+    /// The endpoint that the sink's requests go to, where it sends any.
     pub fn endpoint(&self) -> Option<&Connection> {
         self.kind.config().endpoint()
     }

@@ -23,7 +23,7 @@ pub struct OpenedSinks {
     pub router: Router,
 }
 
-/// How events are written to standard output and to files that were named.
+/// The way in which events are written to standard output and to files that were named.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Presentation {
     /// The shape of an event; OCSF unless said otherwise.
@@ -85,7 +85,7 @@ pub fn open(
     })
 }
 
-/// Where events go that a sink does not take.
+/// The dead letters, for events that a sink does not take.
 pub fn remains(config: &Config, run_id: &str, provenance: &Arc<Provenance>) -> DeadLetterContext {
     DeadLetterContext {
         dead_letters: Arc::new(state::dead_letters(config)),

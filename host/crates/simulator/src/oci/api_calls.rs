@@ -12,7 +12,7 @@ use crate::chance::{hex32, pick, word};
 
 /// An operation of one of OCI's services.
 #[derive(Clone, Copy)]
-struct ApiOperation {
+struct ServiceOperation {
     service: &'static str,
     name: &'static str,
     method: &'static str,
@@ -28,8 +28,8 @@ const fn operation(
     (method, path): (&'static str, &'static str),
     status: &'static str,
     root: bool,
-) -> ApiOperation {
-    ApiOperation {
+) -> ServiceOperation {
+    ServiceOperation {
         service,
         name,
         method,
@@ -40,7 +40,7 @@ const fn operation(
 }
 
 const IAM: &str = "identityControlPlane";
-const OPERATIONS: [ApiOperation; 16] = [
+const OPERATIONS: [ServiceOperation; 16] = [
     operation((IAM, "CreateUser"), ("POST", "/20160918/users"), "200", true),
     operation(
         (IAM, "UpdateUser"),
@@ -130,7 +130,7 @@ const CALLERS: [(&str, &str, &str); 4] = [
     ("oracleidentitycloudservice/planning_admin", "fed", "2001:db8:0:7::9"),
 ];
 
-fn of(number: u64) -> ApiOperation {
+fn of(number: u64) -> ServiceOperation {
     pick(&OPERATIONS, number, OPERATIONS[0])
 }
 
@@ -170,7 +170,7 @@ pub(super) fn record(entry: &LogEntry, number: u64, seed: u64, oci: &OciScenario
     }
 }
 
-fn data(call: ApiOperation, entry: &LogEntry, compartment: &str, seed: u64, oci: &OciScenario) -> Value {
+fn data(call: ServiceOperation, entry: &LogEntry, compartment: &str, seed: u64, oci: &OciScenario) -> Value {
     let chance = entry.chance;
     let request = hex32(&[seed, 32, entry.index.cast_unsigned()]);
     let subject = guid(&[seed, 33, chance]);
@@ -225,7 +225,7 @@ fn identity(chance: u64, oci: &OciScenario) -> Value {
     })
 }
 
-fn parameters(call: ApiOperation, entry: &LogEntry, oci: &OciScenario) -> Value {
+fn parameters(call: ServiceOperation, entry: &LogEntry, oci: &OciScenario) -> Value {
     if call.name != "ListEvents" {
         return json!({});
     }
@@ -263,7 +263,7 @@ fn request_headers(chance: u64, time: i64, oci: &OciScenario) -> Value {
 }
 
 /// A login to the tenancy itself that failed, in the form of before identity domains: without `additionalDetails`.
-fn native_login(call: ApiOperation, entry: &LogEntry, oci: &OciScenario) -> Value {
+fn native_login(call: ServiceOperation, entry: &LogEntry, oci: &OciScenario) -> Value {
     let (name, _, address) = pick(&CALLERS, entry.chance >> 4 & 1, CALLERS[0]);
     json!({
         "eventGroupingId": null, "eventName": call.name, "compartmentId": oci.tenancy, "compartmentName": "demo",
@@ -283,7 +283,7 @@ fn native_login(call: ApiOperation, entry: &LogEntry, oci: &OciScenario) -> Valu
 }
 
 /// An event that says next to nothing.
-fn hollow_data(call: ApiOperation, compartment: &str) -> Value {
+fn hollow_data(call: ServiceOperation, compartment: &str) -> Value {
     json!({
         "eventGroupingId": null, "eventName": call.name, "compartmentId": compartment, "compartmentName": null,
         "resourceName": null, "resourceId": null, "availabilityDomain": null, "freeformTags": null, "definedTags": null,

@@ -9,13 +9,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::demo_user::PRIVATE_KEY;
-use super::instance_certificate::InstanceIdentity;
+use super::instance_certificate::InstanceCertificates;
 use crate::answer;
 use crate::site::AppState;
 
 /// The certificates of the simulator's instance, made when they are first asked for; none where none can be made.
-pub(crate) fn identity(site: &AppState) -> Option<&InstanceIdentity> {
-    let made = || InstanceIdentity::generate(&site.scenario.oci.tenancy).ok();
+pub(crate) fn identity(site: &AppState) -> Option<&InstanceCertificates> {
+    let made = || InstanceCertificates::generate(&site.scenario.oci.tenancy).ok();
     site.instance.get_or_init(made).as_ref()
 }
 

@@ -11,14 +11,14 @@ pub(super) const INSTANCE: &str =
 
 /// The certificates of an instance.
 #[derive(Debug)]
-pub(crate) struct InstanceIdentity {
+pub(crate) struct InstanceCertificates {
     pub(super) leaf_pem: String,
     pub(super) intermediate_pem: String,
     /// SHA-256 of the leaf, in hexadecimal digits, lower case, with colons.
     pub(super) fingerprint: String,
 }
 
-impl InstanceIdentity {
+impl InstanceCertificates {
     /// Certificates for an instance of that tenancy.
     pub(super) fn generate(tenancy: &str) -> Result<Self, rcgen::Error> {
         let mut authority = CertificateParams::new(Vec::new())?;

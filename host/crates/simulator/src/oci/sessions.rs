@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// A session.
 #[derive(Clone, Debug)]
-struct OciSession {
+struct IssuedSession {
     /// PEM.
     public_key: String,
     /// Whom it stands for.
@@ -16,13 +16,13 @@ struct OciSession {
 /// Every session of one simulator.
 #[derive(Debug, Default)]
 pub(crate) struct OciSessions {
-    sessions: HashMap<String, OciSession>,
+    sessions: HashMap<String, IssuedSession>,
 }
 
 impl OciSessions {
     /// Remembers a token, and the public key that goes with it, until a time in seconds since 1970.
     pub(super) fn open(&mut self, token: &str, public_key: &str, subject: &str, ends: i64) {
-        let session = OciSession {
+        let session = IssuedSession {
             public_key: public_key.to_owned(),
             subject: subject.to_owned(),
             ends,

@@ -4,6 +4,7 @@
 //! it can be delivered later as if nothing had happened. An event is kept once for each sink; another event of the same id is
 //! another letter, and so is one whose sink leads elsewhere: configurations that share a store may name receivers alike. The store is bounded: what does not fit is refused, and whoever wanted to put it there says so.
 
+mod options;
 mod schema;
 mod store;
 
@@ -15,27 +16,10 @@ use base::store::StoreError;
 use base::{ErrorKind, SetupError};
 use event::{Event, Provenance};
 
+pub use options::DeadLetterOptions;
 pub use store::DeadLetters;
 
-/// How much is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeadLetterBounds {
-    /// Events, at most. Default 1,000,000.
-    pub events: u64,
-    /// Bytes of events, their ids and the reasons, at most. Default 1 GiB.
-    pub bytes: u64,
-}
-
-impl Default for DeadLetterBounds {
-    fn default() -> Self {
-        DeadLetterBounds {
-            events: 1_000_000,
-            bytes: 1 << 30,
-        }
-    }
-}
-
-/// How full the store is.
+/// The fill of the store, and its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadLetterFill {
     /// Events there.
@@ -103,7 +87,7 @@ pub struct DeadLetter {
     pub event: Event,
 }
 
-/// Which dead letters are meant; what is left out does not restrict.
+/// A selection of dead letters; what is left out does not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterSelection {
     /// Of this sink.
@@ -123,8 +107,10 @@ pub struct DeadLetterGroup {
     pub sink: String,
     /// The place that it led to; unknown for those that an earlier version kept.
     pub destination: Option<String>,
-    /// How many there are.
+    /// The number of letters.
     pub letters: u64,
+    /// The first attempt to deliver the oldest of them.
+    pub since: Timestamp,
 }
 
 /// Why dead letters cannot be kept or read.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::{
-    DeadLetter, DeadLetterBounds, DeadLetterEntry, DeadLetterError, DeadLetterFill, DeadLetterGroup,
+    DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterFill, DeadLetterGroup, DeadLetterOptions,
     DeadLetterSelection, Undelivered, schema,
 };
 use base::store::{Store, StoreClaim, json, parsed, unsigned};
@@ -16,24 +16,24 @@ use event::Provenance;
 #[derive(Debug)]
 pub struct DeadLetters {
     store: Store,
-    bounds: DeadLetterBounds,
+    options: DeadLetterOptions,
 }
 
 impl DeadLetters {
-    /// The store in this file; nothing is opened yet.
-    pub fn at(path: impl Into<PathBuf>, bounds: DeadLetterBounds) -> Self {
+    /// The store with these options; nothing is opened yet. Without a file there are no letters, and none can be kept.
+    pub fn new(options: DeadLetterOptions) -> Self {
         DeadLetters {
-            store: Store::at(path, &schema::FORM),
-            bounds,
+            store: Store::new(options.path.clone(), &schema::FORM),
+            options,
         }
     }
 
-    /// No store: there are no letters, and none can be kept.
-    pub fn nowhere(bounds: DeadLetterBounds) -> Self {
-        DeadLetters {
-            store: Store::nowhere(&schema::FORM),
-            bounds,
-        }
+    /// The store in this file, as large as it may be unless told otherwise.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        DeadLetters::new(DeadLetterOptions {
+            path: Some(path.into()),
+            ..DeadLetterOptions::default()
+        })
     }
 
     /// The file.
@@ -77,25 +77,25 @@ impl DeadLetters {
         };
         let mut attempt = |reasons| {
             let place = (sink, destination);
-            let kept = put(connection, place, run_id, provenance, letters, self.bounds, reasons);
+            let kept = put(connection, place, run_id, provenance, letters, &self.options, reasons);
             self.store.database(kept)
         };
         let (_, after) = attempt(Reasons::New)?;
-        if after.fits(self.bounds) {
+        if after.fits(&self.options) {
             return Ok(());
         }
         // A letter that is there stays one, also where there is no room for a longer reason.
         let (before, after) = attempt(Reasons::AsTheyWere)?;
-        if after.fits(self.bounds) || after.events == before.events {
+        if after.fits(&self.options) || after.events == before.events {
             return Ok(());
         }
         Err(DeadLetterError::Full {
             more_events: after.events.saturating_sub(before.events),
             more_bytes: after.bytes.saturating_sub(before.bytes),
             events: before.events,
-            most_events: self.bounds.events,
+            most_events: self.options.events,
             bytes: before.bytes,
-            most_bytes: self.bounds.bytes,
+            most_bytes: self.options.bytes,
         })
     }
 
@@ -111,7 +111,7 @@ impl DeadLetters {
         })())?)
     }
 
-    /// The sinks of the selected letters and what each led to, in order.
+    /// The sinks of the selected letters and what each led to, in order, with how many there are and since when.
     pub fn groups(&self, selection: &DeadLetterSelection) -> Result<Vec<DeadLetterGroup>, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
@@ -119,7 +119,8 @@ impl DeadLetters {
         };
         let (condition, values) = selection.condition();
         let query = format!(
-            "SELECT sink, destination, count(*) FROM letter WHERE {condition} GROUP BY sink, destination ORDER BY sink, destination"
+            "SELECT sink, destination, count(*), min(first_attempt) FROM letter WHERE {condition} \
+             GROUP BY sink, destination ORDER BY sink, destination"
         );
         Ok(self.store.database((|| {
             let mut statement = connection.prepare(&query)?;
@@ -128,6 +129,7 @@ impl DeadLetters {
                     sink: row.get(0)?,
                     destination: known(row.get(1)?),
                     letters: unsigned(row, 2)?,
+                    since: time(row, 3)?,
                 })
             };
             statement.query_map(params_from_iter(values), group)?.collect()
@@ -148,7 +150,7 @@ impl DeadLetters {
         })())?)
     }
 
-    /// How many letters are selected.
+    /// The number of selected letters.
     pub fn count(&self, selection: &DeadLetterSelection) -> Result<u64, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let Some(connection) = opened.as_ref() else {
@@ -160,7 +162,7 @@ impl DeadLetters {
         Ok(self.store.database(counted)?)
     }
 
-    /// How much is kept, and how much may be.
+    /// The fill of the store, and its bounds.
     pub fn fill(&self) -> Result<DeadLetterFill, DeadLetterError> {
         let opened = self.store.open_existing()?;
         let total = match opened.as_ref() {
@@ -169,9 +171,9 @@ impl DeadLetters {
         };
         Ok(DeadLetterFill {
             events: total.events,
-            most_events: self.bounds.events,
+            most_events: self.options.events,
             bytes: total.bytes,
-            most_bytes: self.bounds.bytes,
+            most_bytes: self.options.bytes,
         })
     }
 
@@ -239,8 +241,8 @@ impl Total {
         })
     }
 
-    fn fits(self, bounds: DeadLetterBounds) -> bool {
-        self.events <= bounds.events && self.bytes <= bounds.bytes
+    fn fits(self, options: &DeadLetterOptions) -> bool {
+        self.events <= options.events && self.bytes <= options.bytes
     }
 }
 
@@ -255,7 +257,7 @@ fn put(
     run_id: &str,
     provenance: &Provenance,
     letters: &[Undelivered],
-    bounds: DeadLetterBounds,
+    options: &DeadLetterOptions,
     reasons: Reasons,
 ) -> Result<(Total, Total), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -293,7 +295,7 @@ fn put(
         }
     }
     let after = Total::of(&transaction)?;
-    if after.fits(bounds) || (reasons == Reasons::AsTheyWere && after.events == before.events) {
+    if after.fits(options) || (reasons == Reasons::AsTheyWere && after.events == before.events) {
         transaction.commit()?;
     } else {
         transaction.rollback()?;
@@ -334,10 +336,11 @@ fn known(destination: String) -> Option<String> {
     Some(destination).filter(|destination| !destination.is_empty())
 }
 
+fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, rusqlite::Error> {
+    Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or_default())
+}
+
 fn entry(row: &Row<'_>) -> Result<DeadLetterEntry, rusqlite::Error> {
-    let time = |column: usize| -> Result<Timestamp, rusqlite::Error> {
-        Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or_default())
-    };
     Ok(DeadLetterEntry {
         number: row.get(0)?,
         sink: row.get(1)?,
@@ -346,8 +349,8 @@ fn entry(row: &Row<'_>) -> Result<DeadLetterEntry, rusqlite::Error> {
         connection: row.get(3)?,
         event_id: row.get(4)?,
         reason: row.get(5)?,
-        first_attempt: time(6)?,
-        last_attempt: time(7)?,
+        first_attempt: time(row, 6)?,
+        last_attempt: time(row, 7)?,
         attempts: row.get(8)?,
         times_kept: row.get(9)?,
         run_id: row.get(10)?,

@@ -9,7 +9,7 @@ use crate::answer::in_one_line;
 use crate::dead_letters::{DeadLetters, Undelivered};
 use event::{Event, Provenance};
 
-/// Where events go that cannot be delivered, and what their dead letters say besides.
+/// The store of events that cannot be delivered, and what their dead letters say besides.
 #[derive(Debug, Clone)]
 pub struct DeadLetterContext {
     /// The store.

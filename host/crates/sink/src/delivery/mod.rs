@@ -92,7 +92,7 @@ impl Delivery {
         self.sink.seal_with(journal)
     }
 
-    /// How many of the events taken are answered for: delivered, set aside, or counted as undelivered. What is gathered
+    /// The number of events taken that are answered for: delivered, set aside, or counted as undelivered. What is gathered
     /// for a batch is not.
     pub fn answered(&self) -> u64 {
         self.answered

@@ -1,3 +1,5 @@
+mod down;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -6,7 +8,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::Rejection;
-use crate::dead_letters::{DeadLetterBounds, DeadLetterSelection, DeadLetters};
+use crate::dead_letters::{DeadLetterOptions, DeadLetterSelection, DeadLetters};
 use event::{Activity, Outcome as EventOutcome, Principal, samples};
 
 /// A receiver that answers by a script, then accepts; it remembers what it took.
@@ -95,9 +97,12 @@ struct Bench {
     _folder: tempfile::TempDir,
 }
 
-fn bench(limits: BatchLimits, bounds: DeadLetterBounds) -> Bench {
+fn bench(limits: BatchLimits, options: DeadLetterOptions) -> Bench {
     let folder = tempfile::tempdir().unwrap();
-    let dead_letters = Arc::new(DeadLetters::at(folder.path().join("x.db"), bounds));
+    let dead_letters = Arc::new(DeadLetters::new(DeadLetterOptions {
+        path: Some(folder.path().join("x.db")),
+        ..options
+    }));
     let receiver = Receiver::default();
     let remains = DeadLetterContext {
         dead_letters: Arc::clone(&dead_letters),
@@ -193,7 +198,7 @@ async fn batches_are_cut_and_gathered_in_order() {
         (small(3, true), vec![1, 1, 3, 1, 1], vec![3, 3, 1]),
         (small(100, true), vec![0, 5, 0], vec![5]),
     ] {
-        let mut bench = bench(limits, DeadLetterBounds::default());
+        let mut bench = bench(limits, DeadLetterOptions::default());
         let mut next = 0;
         for size in sizes {
             bench.delivery.deliver(&events(next..next + size)).await.unwrap();
@@ -213,7 +218,7 @@ async fn a_batch_weighs_no_more_than_its_limit_but_for_one_heavy_event() {
         bytes: 1000,
         gather: true,
     };
-    let mut bench = bench(limits, DeadLetterBounds::default());
+    let mut bench = bench(limits, DeadLetterOptions::default());
     let mut heavy = events(0..6);
     for (event, weight) in heavy.iter_mut().zip([400, 400, 400, 5000, 10, 10]) {
         event.message = Some("x".repeat(weight));
@@ -224,129 +229,8 @@ async fn a_batch_weighs_no_more_than_its_limit_but_for_one_heavy_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_receiver_is_asked_again_no_sooner_than_it_says() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    bench.receiver.0.lock().unwrap().script = [retry(None), retry(Some(20)), retry(None)].into();
-    let begun = Instant::now();
-    bench.delivery.deliver(&events(0..4)).await.unwrap();
-    assert!(begun.elapsed() >= Duration::from_secs(20));
-    assert_eq!(bench.counts(), (4, 3, 0, 0));
-    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(0..4));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_receiver_that_wants_no_wait_is_not_stormed() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    bench.receiver.0.lock().unwrap().script = vec![retry(Some(0)); 1000].into();
-    bench.delivery.deliver(&events(0..4)).await.unwrap();
-    let (_, retries, dead, _) = bench.counts();
-    assert!((5..20).contains(&retries), "{retries}");
-    assert_eq!(dead, 4);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_receiver_that_refuses_a_batch_is_not_down() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    let refused = Verdict::Refused { reason: "no".into() };
-    bench.receiver.0.lock().unwrap().script = [unusable("closed"), refused, retry(None)].into();
-    bench.delivery.deliver(&events(0..4)).await.unwrap();
-    tokio::time::advance(Duration::from_secs(10)).await;
-    bench.delivery.deliver(&events(4..8)).await.unwrap();
-    bench.delivery.deliver(&events(8..12)).await.unwrap();
-    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(8..12));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_receiver_that_stays_down_costs_its_budget_once_and_recovers() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    bench.receiver.0.lock().unwrap().script = vec![retry(None); 1000].into();
-    let begun = Instant::now();
-    for batch in 0..100 {
-        bench
-            .delivery
-            .deliver(&events(batch * 10..batch * 10 + 10))
-            .await
-            .unwrap();
-    }
-    assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
-    let (delivered, _, dead, undelivered) = bench.counts();
-    assert_eq!((delivered, dead, undelivered), (0, 1000, 0));
-    assert!(bench.reasons().iter().all(|reason| reason.contains("busy")));
-
-    // It is back: the next attempt, due after the longest wait, finds out.
-    bench.receiver.0.lock().unwrap().script.clear();
-    tokio::time::advance(Duration::from_secs(10)).await;
-    bench.delivery.deliver(&events(1000..1010)).await.unwrap();
-    bench.delivery.deliver(&events(1010..1020)).await.unwrap();
-    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(1000..1020));
-    assert_eq!(bench.dead_letters.count(&DeadLetterSelection::default()).unwrap(), 1000);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_delivery_that_waits_ends_where_the_receiver_is_down_and_sets_nothing_aside() {
-    for gather in [false, true] {
-        let mut bench = bench(small(10, gather), DeadLetterBounds::default());
-        bench.delivery.wait_when_down();
-        let mut script = VecDeque::from(vec![Verdict::Accepted; 2]);
-        script.extend(vec![retry(None); 1000]);
-        bench.receiver.0.lock().unwrap().script = script;
-        let begun = Instant::now();
-        let error = bench.delivery.deliver(&events(0..100)).await.unwrap_err();
-        assert!(
-            matches!(&error, SinkError::Down { reason, events: 10 } if reason == "busy"),
-            "{error:?}"
-        );
-        assert!(error.hint().unwrap().contains("next run"));
-        assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
-        assert_eq!(bench.delivery.answered(), 20, "where the next run goes on");
-        assert_eq!(bench.dead_letters.count(&DeadLetterSelection::default()).unwrap(), 0);
-    }
-    // What is refused for good would be refused again.
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    bench.delivery.wait_when_down();
-    let refused = Verdict::Refused { reason: "400".into() };
-    bench.receiver.0.lock().unwrap().script = [refused].into();
-    bench.delivery.deliver(&events(0..20)).await.unwrap();
-    assert_eq!(bench.counts(), (10, 0, 10, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_delivery_that_waits_ends_where_the_sink_is_unusable_and_does_not_ask_again() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    bench.delivery.wait_when_down();
-    bench.receiver.0.lock().unwrap().script = [Verdict::Accepted, unusable("401")].into();
-    let error = bench.delivery.deliver(&events(0..30)).await.unwrap_err();
-    assert!(
-        matches!(&error, SinkError::Shut { reason } if reason == "401"),
-        "{error:?}"
-    );
-    assert!(error.hint().unwrap().contains("next run"));
-    assert_eq!(bench.counts(), (10, 0, 0, 0));
-    assert_eq!(bench.receiver.0.lock().unwrap().batches.len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unusable_sink_that_nobody_waits_for_is_down_until_it_is_tried_again() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    bench.receiver.0.lock().unwrap().script = [unusable("401"), unusable("401")].into();
-    bench.delivery.deliver(&events(0..30)).await.unwrap();
-    assert_eq!(bench.counts(), (0, 0, 30, 0));
-    assert_eq!(
-        bench.receiver.0.lock().unwrap().batches.len(),
-        1,
-        "one refusal is enough"
-    );
-    tokio::time::advance(Duration::from_secs(10)).await;
-    bench.delivery.deliver(&events(30..40)).await.unwrap();
-    tokio::time::advance(Duration::from_secs(10)).await;
-    bench.delivery.deliver(&events(40..60)).await.unwrap();
-    assert_eq!(bench.receiver.0.lock().unwrap().taken, names(40..60));
-    assert_eq!(bench.counts(), (20, 0, 40, 0));
-}
-
-#[tokio::test(start_paused = true)]
 async fn only_what_may_be_taken_later_is_delivered_again() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = [partial(), retry(None), partial()].into();
     bench.delivery.deliver(&events(0..6)).await.unwrap();
     // 0 and 3 at once, then 1 and 4 alone, 1 of them, and 4 at last; 2 and 5 never.
@@ -361,7 +245,7 @@ async fn only_what_may_be_taken_later_is_delivered_again() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     let mut script = VecDeque::from(vec![partial()]);
     script.extend(vec![retry(None); 1000]);
     bench.receiver.0.lock().unwrap().script = script;
@@ -375,7 +259,7 @@ async fn at_the_end_of_the_budget_only_what_was_not_taken_is_set_aside() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_left_of_a_batch_may_be_too_large_or_refused() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     let too_large = Verdict::TooLarge { reason: "413".into() };
     bench.receiver.0.lock().unwrap().script = [partial(), too_large].into();
     bench.delivery.deliver(&events(0..6)).await.unwrap();
@@ -392,7 +276,7 @@ async fn what_is_left_of_a_batch_may_be_too_large_or_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_given_back_comes_again_as_a_whole_and_counts_nothing() {
     for last in [retry(None), unusable("401")] {
-        let mut bench = bench(small(10, false), DeadLetterBounds::default());
+        let mut bench = bench(small(10, false), DeadLetterOptions::default());
         bench.delivery.wait_when_down();
         let mut script = VecDeque::from(vec![partial()]);
         script.extend(vec![last; 1000]);
@@ -406,7 +290,7 @@ async fn a_batch_that_is_given_back_comes_again_as_a_whole_and_counts_nothing() 
 
 #[tokio::test(start_paused = true)]
 async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
+    let mut bench = bench(small(10, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().script = vec![unacknowledged(None); 4].into();
     bench.delivery.deliver(&events(0..3)).await.unwrap();
     assert_eq!(bench.receiver.0.lock().unwrap().batches, [3; 5]);
@@ -433,18 +317,8 @@ async fn a_question_is_no_delivery_and_is_asked_within_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_longer_than_the_budget_is_not_begun() {
-    let mut bench = bench(small(10, false), DeadLetterBounds::default());
-    bench.receiver.0.lock().unwrap().script = [retry(Some(3600))].into();
-    let begun = Instant::now();
-    bench.delivery.deliver(&events(0..2)).await.unwrap();
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    assert_eq!(bench.counts(), (0, 0, 2, 0));
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_is_too_large_is_halved_until_it_fits_and_keeps_its_order() {
-    let mut bench = bench(small(100, false), DeadLetterBounds::default());
+    let mut bench = bench(small(100, false), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().room = Some(3);
     bench.delivery.deliver(&events(0..20)).await.unwrap();
     assert_eq!(bench.receiver.0.lock().unwrap().taken, names(0..20));
@@ -456,7 +330,7 @@ async fn what_is_too_large_is_halved_until_it_fits_and_keeps_its_order() {
 
 #[tokio::test(start_paused = true)]
 async fn only_rejected_events_are_set_aside() {
-    let mut bench = bench(small(10, true), DeadLetterBounds::default());
+    let mut bench = bench(small(10, true), DeadLetterOptions::default());
     bench.receiver.0.lock().unwrap().poison = vec!["3".into(), "11".into()];
     bench.delivery.deliver(&events(0..15)).await.unwrap();
     bench.delivery.close().await.unwrap();
@@ -472,9 +346,9 @@ async fn only_rejected_events_are_set_aside() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_even_be_set_aside_is_counted_and_said() {
-    let bounds = DeadLetterBounds {
+    let options = DeadLetterOptions {
         events: 1,
-        ..DeadLetterBounds::default()
+        ..DeadLetterOptions::default()
     };
     let mut bench = bench(small(10, false), bounds);
     let refused = Verdict::Refused {
@@ -499,7 +373,7 @@ proptest::proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut bench = bench(small(8, gather), DeadLetterBounds::default());
+            let mut bench = bench(small(8, gather), DeadLetterOptions::default());
             {
                 let mut inner = bench.receiver.0.lock().unwrap();
                 inner.room = room;
@@ -540,7 +414,7 @@ proptest::proptest! {
 async fn a_keep_that_nobody_waits_for_is_stored_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let context = DeadLetterContext {
-        dead_letters: Arc::new(DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default())),
+        dead_letters: Arc::new(DeadLetters::at(folder.path().join("x.db"))),
         destination: None,
         run_id: "run".into(),
         provenance: Arc::new(samples::epm()),

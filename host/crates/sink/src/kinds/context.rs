@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::stdout::StdoutSink;
 use crate::Renderer;
 use base::SetupError;
-use connection::{ConfigSource, ConfiguredServer, Connection, Owner, SecretSource};
+use connection::{ConfigSource, ConfiguredServer, Connection, Owner, SecretSource, TlsFiles};
 use event::{Provenance, Rendering};
 use sandbox::SinkPlugin;
 
@@ -57,7 +57,7 @@ pub struct BuildContext<'a> {
 }
 
 impl<'a> SinkContext<'a> {
-    /// Where a key of the sink stands, as `host.toml line 7: sinks.siem.path`.
+    /// The place of a key of the sink, as `host.toml line 7: sinks.siem.path`.
     pub fn place(&self, key: &[&str]) -> String {
         self.file.place(&[&["sinks", self.name], key].concat())
     }
@@ -87,6 +87,24 @@ impl<'a> SinkContext<'a> {
             owner: self.owner(),
             connection: endpoint,
             file: self.file,
+        }
+    }
+
+    /// The files of the sink's connection with TLS, as its keys of these names say.
+    pub fn tls_files(
+        &self,
+        ca_file: &'a Option<PathBuf>,
+        system_authorities: bool,
+        client_certificate: &'a Option<PathBuf>,
+        client_key: &'a Option<PathBuf>,
+    ) -> TlsFiles<'a> {
+        TlsFiles {
+            owner: self.owner(),
+            file: self.file,
+            ca_file: ca_file.as_deref(),
+            system_authorities,
+            client_certificate: client_certificate.as_deref(),
+            client_key: client_key.as_deref(),
         }
     }
 

@@ -29,15 +29,9 @@ fn add(store: &DeadLetters, sink: &str, events: &[Event], reason: &str) -> Resul
 fn a_letter_comes_back_as_it_went_in_after_the_file_was_closed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a").join("letters.db");
-    add(
-        &DeadLetters::at(&path, DeadLetterBounds::default()),
-        "siem",
-        &[event("1"), event("2")],
-        "down",
-    )
-    .unwrap();
+    add(&DeadLetters::at(&path), "siem", &[event("1"), event("2")], "down").unwrap();
 
-    let store = DeadLetters::at(&path, DeadLetterBounds::default());
+    let store = DeadLetters::at(&path);
     let read = store.read(&DeadLetterSelection::default(), 0, 10).unwrap();
     assert_eq!(read.len(), 2);
     assert_eq!(read[0].event, event("1"));
@@ -60,7 +54,7 @@ fn a_letter_comes_back_as_it_went_in_after_the_file_was_closed() {
 #[test]
 fn an_event_is_kept_once_a_sink_with_its_attempts_added_up() {
     let folder = tempfile::tempdir().unwrap();
-    let store = DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default());
+    let store = DeadLetters::at(folder.path().join("x.db"));
     add(&store, "a", &[event("1")], "first").unwrap();
     add(&store, "a", &[event("1")], "second").unwrap();
     add(&store, "b", &[event("1")], "first").unwrap();
@@ -75,7 +69,7 @@ fn an_event_is_kept_once_a_sink_with_its_attempts_added_up() {
 #[test]
 fn events_of_one_id_that_say_different_things_are_letters_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
-    let store = DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default());
+    let store = DeadLetters::at(folder.path().join("x.db"));
     let events: Vec<_> = (0..5).map(|time| Event { time, ..event("same") }).collect();
     add(&store, "a", &events, "first").unwrap();
     assert_eq!(store.count(&DeadLetterSelection::default()).unwrap(), 5);
@@ -94,14 +88,14 @@ fn events_of_one_id_that_say_different_things_are_letters_of_their_own() {
 fn whoever_looks_at_the_letters_leaves_this_process_its_locks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
-    let store = DeadLetters::at(&path, DeadLetterBounds::default());
+    let store = DeadLetters::at(&path);
     add(&store, "a", &[event("1")], "x").unwrap();
     assert!(base::database::is_locked(&path).unwrap());
     // As the claim of a replay, a list, and what a sink refuses again meanwhile.
     let claim = store.claim().unwrap();
     store.sinks().unwrap();
     assert!(base::database::is_locked(&path).unwrap());
-    let other = DeadLetters::at(&path, DeadLetterBounds::default());
+    let other = DeadLetters::at(&path);
     other.sinks().unwrap();
     add(&other, "b", &[event("2")], "x").unwrap();
     drop((other, claim));
@@ -112,14 +106,14 @@ fn whoever_looks_at_the_letters_leaves_this_process_its_locks() {
 fn one_holder_at_a_time_claims_the_letters_whatever_name_leads_to_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
-    let store = DeadLetters::at(&path, DeadLetterBounds::default());
+    let store = DeadLetters::at(&path);
     assert!(store.claim().unwrap().is_none());
     add(&store, "a", &[event("1")], "x").unwrap();
     let link = folder.path().join("y.db");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     let claim = store.claim().unwrap();
     for path in [&path, &link] {
-        let error = DeadLetters::at(path, DeadLetterBounds::default()).claim().unwrap_err();
+        let error = DeadLetters::at(path).claim().unwrap_err();
         assert!(
             matches!(error, DeadLetterError::Store(StoreError::Claimed { .. })),
             "{error}"
@@ -132,11 +126,14 @@ fn one_holder_at_a_time_claims_the_letters_whatever_name_leads_to_them() {
 #[test]
 fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
     let folder = tempfile::tempdir().unwrap();
-    let bounds = DeadLetterBounds {
+    let options = DeadLetterOptions {
         events: 2,
-        ..DeadLetterBounds::default()
+        ..DeadLetterOptions::default()
     };
-    let store = DeadLetters::at(folder.path().join("x.db"), bounds);
+    let store = DeadLetters::new(DeadLetterOptions {
+        path: Some(folder.path().join("x.db").into()),
+        ..options
+    });
     add(&store, "a", &[event("1")], "x").unwrap();
     let error = add(&store, "a", &[event("2"), event("3")], "x").unwrap_err();
     let said = error.to_string();
@@ -148,11 +145,14 @@ fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
     store.remove(&DeadLetterSelection::default()).unwrap();
     add(&store, "a", &[event("2"), event("3")], "x").unwrap();
 
-    let bounds = DeadLetterBounds {
+    let options = DeadLetterOptions {
         bytes: 10,
-        ..DeadLetterBounds::default()
+        ..DeadLetterOptions::default()
     };
-    let store = DeadLetters::at(folder.path().join("y.db"), bounds);
+    let store = DeadLetters::new(DeadLetterOptions {
+        path: Some(folder.path().join("y.db").into()),
+        ..options
+    });
     assert!(matches!(
         add(&store, "a", &[event("1")], "x"),
         Err(DeadLetterError::Full { .. })
@@ -164,11 +164,14 @@ fn reasons_are_cut_and_count_and_a_letter_that_is_there_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
     let event_bytes = (json(&event("1")).unwrap().len() + 1) as u64;
-    let bounds = DeadLetterBounds {
+    let options = DeadLetterOptions {
         bytes: event_bytes + 100,
-        ..DeadLetterBounds::default()
+        ..DeadLetterOptions::default()
     };
-    let store = DeadLetters::at(&path, bounds);
+    let store = DeadLetters::new(DeadLetterOptions {
+        path: Some(&path.into()),
+        ..options
+    });
     assert!(matches!(
         add(&store, "a", &[event("1")], &"x".repeat(101)),
         Err(DeadLetterError::Full { .. })
@@ -184,7 +187,7 @@ fn reasons_are_cut_and_count_and_a_letter_that_is_there_stays() {
     store.remove(&DeadLetterSelection::default()).unwrap();
     assert_eq!(store.fill().unwrap().bytes, 0);
 
-    let store = DeadLetters::at(&path, DeadLetterBounds::default());
+    let store = DeadLetters::at(&path);
     add(&store, "a", &[event("1")], &"ä".repeat(1 << 20)).unwrap();
     assert_eq!(
         store.list(&DeadLetterSelection::default(), 10).unwrap()[0].reason.len(),
@@ -195,7 +198,7 @@ fn reasons_are_cut_and_count_and_a_letter_that_is_there_stays() {
 #[test]
 fn letters_are_selected_by_sink_report_and_number() {
     let folder = tempfile::tempdir().unwrap();
-    let store = DeadLetters::at(folder.path().join("x.db"), DeadLetterBounds::default());
+    let store = DeadLetters::at(folder.path().join("x.db"));
     add(&store, "a", &[event("1"), event("2")], "x").unwrap();
     add(&store, "b'; DROP TABLE letter; --", &[event("1")], "x").unwrap();
     let of = |sink: &str| DeadLetterSelection {
@@ -216,7 +219,7 @@ fn letters_are_selected_by_sink_report_and_number() {
 fn a_store_without_letters_has_no_file_and_another_database_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
-    let store = DeadLetters::at(&path, DeadLetterBounds::default());
+    let store = DeadLetters::at(&path);
     assert_eq!(store.count(&DeadLetterSelection::default()).unwrap(), 0);
     assert!(!path.exists());
 
@@ -232,7 +235,7 @@ fn a_store_without_letters_has_no_file_and_another_database_is_left_alone() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
 
     std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
-    let store = DeadLetters::at(&path, DeadLetterBounds::default());
+    let store = DeadLetters::at(&path);
     assert!(matches!(
         add(&store, "a", &[event("1")], "x"),
         Err(DeadLetterError::Store(StoreError::Database { .. }))
@@ -243,18 +246,12 @@ fn a_store_without_letters_has_no_file_and_another_database_is_left_alone() {
 fn a_later_version_s_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
-    add(
-        &DeadLetters::at(&path, DeadLetterBounds::default()),
-        "a",
-        &[event("1")],
-        "x",
-    )
-    .unwrap();
+    add(&DeadLetters::at(&path), "a", &[event("1")], "x").unwrap();
     Connection::open(&path)
         .unwrap()
         .pragma_update(None, "user_version", 99)
         .unwrap();
-    let error = DeadLetters::at(&path, DeadLetterBounds::default())
+    let error = DeadLetters::at(&path)
         .count(&DeadLetterSelection::default())
         .unwrap_err();
     assert!(error.to_string().contains("version 99"), "{error}");

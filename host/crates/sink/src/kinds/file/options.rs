@@ -16,7 +16,7 @@ pub enum Existing {
     Extend,
 }
 
-/// How a file is made.
+/// The rules by which a file is made.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FileOptions {
     /// The fate of a file that is already there. Rotated files never meet one.

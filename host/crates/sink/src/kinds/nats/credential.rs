@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use remote::Redactor;
 
-/// Who connects to a NATS server, with the secret that proves it.
+/// The credential of a NATS client, with its secret.
 #[derive(Debug, Clone)]
 pub enum NatsCredential {
     /// Nobody.

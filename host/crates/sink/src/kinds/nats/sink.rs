@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest id that is sent as it is.
 const ID_BYTES: usize = 256;
 
-/// How a [`NatsSink`] connects and publishes: what is configured, read and checked.
+/// The options of a [`NatsSink`]: what is configured, read and checked.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
     /// Where the server is.

@@ -4,9 +4,10 @@ use url::Url;
 
 use super::config::{CredentialSource, ObjectStoreConfig};
 use super::credentials::{Credentials, METADATA, instance_url};
-use super::profile::{Environment, Profile};
+use super::profile::Profile;
 use crate::kinds::SinkContext;
 use base::{SetupError, secret_file};
+use connection::Environment;
 
 /// Refuses keys about credentials that do not go together.
 pub(super) fn check(context: &SinkContext<'_>, set: &ObjectStoreConfig) -> Result<(), SetupError> {

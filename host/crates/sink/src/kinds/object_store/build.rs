@@ -14,7 +14,6 @@ use crate::kinds::destination::{bare, whole};
 use crate::kinds::{BuildContext, SinkConfig, SinkContext};
 use crate::{Compression, Format, Sink};
 use base::SetupError;
-use connection::TlsFiles;
 use event::Encoding;
 use remote::{Remote, Settings};
 
@@ -101,14 +100,7 @@ impl ObjectStoreConfig {
         self.format
             .need_built()
             .map_err(|failure| failure.at(&format!("sink {}", context.name)))?;
-        let files = TlsFiles {
-            owner: context.owner(),
-            file: context.file,
-            ca_file: self.ca_file.as_deref(),
-            system_authorities: self.system_authorities,
-            client_certificate: None,
-            client_key: None,
-        };
+        let files = context.tls_files(&self.ca_file, self.system_authorities, &None, &None);
         files.check()?;
         let Some((name, prefix)) = bucket(&self.url).map_err(|problem| context.usage(problem))? else {
             let path = folder(&self.url).map_err(|problem| context.usage(problem))?;

@@ -16,7 +16,7 @@ use remote::{CaFile, Redactor, RemoteError, Settings, StoreConnector};
 /// How long one request may take, its upload included.
 const REQUEST: Duration = Duration::from_secs(120);
 
-/// Where objects are kept.
+/// The place of objects: a bucket or a folder.
 #[derive(Debug, Clone)]
 pub enum UploadTarget {
     /// A folder, made when it is needed, and who may read the files in it.

@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::config::ObjectStoreConfig;
-use connection::SecretSource;
+use connection::{Environment, SecretSource};
 
-/// A lookup of environment variables; an empty one counts as none.
-pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// The environment of this process.
+/// The environment of this process; an empty variable counts as not set.
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -25,10 +25,10 @@ use crate::{BatchLimits, Compression, Format, Guarantee, Renderer, Sink, SinkErr
 use event::{Event, Provenance, Rendering};
 use remote::Redactor;
 
-/// How an [`ObjectStoreSink`] writes: what is configured, read and checked.
+/// The options of an [`ObjectStoreSink`]: what is configured, read and checked.
 #[derive(Debug, Clone)]
 pub struct ObjectStoreOptions {
-    /// Where.
+    /// The bucket or folder, and the path below it.
     pub place: UploadTarget,
     /// Below what, in it: names between slashes.
     pub prefix: String,

@@ -11,7 +11,7 @@ use crate::kinds::stdout::StdoutSink;
 use crate::kinds::{BuildContext, SinkConfig, SinkContext};
 use crate::{ByteTransport, Format, Renderer, Sink};
 use base::{ErrorKind, SetupError};
-use connection::{Connection, TlsFiles};
+use connection::Connection;
 use event::Encoding;
 use remote::{Dialer, Remote};
 use sandbox::{Input, SinkPlugin};
@@ -113,14 +113,7 @@ impl PluginConfig {
                 client_certificate,
                 client_key,
             }) => {
-                let files = TlsFiles {
-                    owner: context.sink.owner(),
-                    file: context.sink.file,
-                    ca_file: ca_file.as_deref(),
-                    system_authorities: *system_authorities,
-                    client_certificate: client_certificate.as_deref(),
-                    client_key: client_key.as_deref(),
-                };
+                let files = (context.sink).tls_files(ca_file, *system_authorities, client_certificate, client_key);
                 files.check()?;
                 let dialer = Dialer::new(address.clone(), Some(Arc::new(files.client()?)))?;
                 Box::new(StreamTransport::new(name, dialer))

@@ -75,14 +75,12 @@ impl PostgresConfig {
     }
 
     fn files<'a>(&'a self, context: &SinkContext<'a>) -> TlsFiles<'a> {
-        TlsFiles {
-            owner: context.owner(),
-            file: context.file,
-            ca_file: self.ca_file.as_deref(),
-            system_authorities: self.system_authorities,
-            client_certificate: self.client_certificate.as_deref(),
-            client_key: self.client_key.as_deref(),
-        }
+        context.tls_files(
+            &self.ca_file,
+            self.system_authorities,
+            &self.client_certificate,
+            &self.client_key,
+        )
     }
 
     /// The columns by which a row is known again, where they are chosen.

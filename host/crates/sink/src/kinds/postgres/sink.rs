@@ -29,7 +29,7 @@ use remote::Redactor;
 /// How long one delivery may take, connecting included.
 const PATIENCE: Duration = Duration::from_secs(75);
 
-/// How a [`PostgresSink`] connects and writes: what is configured, read and checked.
+/// The options of a [`PostgresSink`]: what is configured, read and checked.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
     /// Where the database is, and who asks.

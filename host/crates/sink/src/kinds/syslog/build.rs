@@ -8,7 +8,6 @@ use super::transport::SyslogTransport;
 use crate::Sink;
 use crate::kinds::{BuildContext, SinkConfig, SinkContext};
 use base::SetupError;
-use connection::TlsFiles;
 use event::Encoding;
 use remote::Dialer;
 
@@ -66,14 +65,12 @@ impl SyslogConfig {
             ))
             .hint("leave out `framing`, or set transport = \"tcp\" or \"tls\""));
         }
-        let files = TlsFiles {
-            owner: context.owner(),
-            file: context.file,
-            ca_file: self.ca_file.as_deref(),
-            system_authorities: self.system_authorities,
-            client_certificate: self.client_certificate.as_deref(),
-            client_key: self.client_key.as_deref(),
-        };
+        let files = context.tls_files(
+            &self.ca_file,
+            self.system_authorities,
+            &self.client_certificate,
+            &self.client_key,
+        );
         if self.transport == Carrier::Tls {
             files.check()?;
             return Ok(Dialer::new(self.address.clone(), Some(Arc::new(files.client()?)))?);

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod days;
+mod quotes;
+
 use plugin_sdk::table::{Column, MAX_CELLS, MAX_RECORD, Reason, Row, Table};
 use plugin_sdk::{Activity, Batch, Event, Fault, FaultKind, Outcome, Principal};
 use proptest::prelude::*;
@@ -145,22 +148,6 @@ fn any_line_ending_ends_a_row_and_blank_lines_are_none() {
 }
 
 #[test]
-fn quotes_hold_commas_line_breaks_quotes_and_spaces() {
-    assert_eq!(
-        rows("User,Date\n\"a,b\",\"1\n2\r\n3\"\n\" c \"\"d\"\" \",4\n"),
-        ["a,b|1\n2\r\n3", " c \"d\" |4"]
-    );
-}
-
-#[test]
-fn spaces_around_cells_are_left_out_before_quotes_too() {
-    assert_eq!(
-        rows("User, Date, City\nada, noon , \"Paris, FR\"\n\tbob\t,1,\n"),
-        ["ada|noon|City=Paris, FR", "bob|1"]
-    );
-}
-
-#[test]
 fn a_mark_and_an_identifier_before_the_header_are_skipped() {
     for preamble in [
         "\u{feff}",
@@ -232,105 +219,6 @@ fn lines_are_counted_whatever_ends_them() {
 #[test]
 fn halves_of_a_character_in_two_cells_do_not_make_one() {
     assert_eq!(rows(b"User,Date\n\xc3,\xa9\n"), ["2: the row is not valid UTF-8"]);
-}
-
-#[test]
-fn a_document_that_ends_within_quotes_does_not_pass_as_whole() {
-    assert_eq!(
-        rows("User,Date\nada,1\nbob,\"2"),
-        ["ada|1", "3: the document ends within quotes"]
-    );
-    assert_eq!(rows("User,Date\nada,\"1\""), ["ada|1"]);
-}
-
-#[test]
-fn a_stray_quote_costs_its_own_row_only() {
-    const TEXT: &str = "the row has text after a closing quote";
-    const OPEN: &str = "the document ends within quotes";
-    for (body, expected) in [
-        ("\"e,1\nbob,2\n", vec!["bob|2".into(), format!("2: {OPEN}")]),
-        ("bob,2\n\"e,1", vec!["bob|2".into(), format!("3: {OPEN}")]),
-        ("\"e,1\n", vec![format!("2: {OPEN}")]),
-        (
-            "\"e,1\r\n\r\nbob,2\r\nx\r\n",
-            vec!["bob|2".into(), format!("2: {OPEN}"), "5: 1 cell instead of 2".into()],
-        ),
-        ("\"e\"x,1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
-        ("\"e\" \"x\",1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
-        ("\"e\"x,\"1\nbob,2\n", vec!["bob|2".into(), format!("2: {TEXT}")]),
-        (
-            "\"e,1\rbob,2\r\"e,3\rcy,4",
-            vec![
-                "bob|2".into(),
-                "cy|4".into(),
-                format!("2: {TEXT}"),
-                format!("4: {OPEN}"),
-            ],
-        ),
-        (
-            "\"e,1\nbob,2\nf\"\ncy,3\n",
-            vec![
-                "bob|2".into(),
-                "cy|3".into(),
-                "2: 1 cell instead of 2".into(),
-                "4: 1 cell instead of 2".into(),
-            ],
-        ),
-        (
-            "\"e,1\nbob,2\n\",3,4\ncy,5\n",
-            vec![
-                "bob|2".into(),
-                "cy|5".into(),
-                "2: the row has more cells than the header".into(),
-                format!("4: {OPEN}"),
-            ],
-        ),
-        ("\"e\n2\" ,1\nb\"ob,\"\"\n", vec!["e\n2|1".into(), "b\"ob|-".into()]),
-    ] {
-        let document = format!("User,Date\n{body}");
-        assert_eq!(rows(&document), expected, "{document:?}");
-        let whole = read_in_chunks(document.as_bytes(), usize::MAX);
-        for size in 1..document.len() {
-            assert_eq!(
-                read_in_chunks(document.as_bytes(), size),
-                whole,
-                "{document:?} by {size}"
-            );
-        }
-    }
-}
-
-#[test]
-fn stray_quotes_around_many_rows_do_not_swallow_them() {
-    let good: String = (0..5000)
-        .map(|n| format!("user{n},2025-07-01 10:00:{:02}\r\n", n % 60))
-        .collect();
-    let bad = "\"evil,198.51.100.7\r\n";
-    // More than a record may be long, so that it is given up before the other quote.
-    let far = good.repeat(9);
-    for (body, count, lines) in [
-        (format!("{bad}{good}"), 5000, vec![2]),
-        (format!("{bad}{good}{bad}"), 5000, vec![2, 5003]),
-        (format!("{bad}{good}{bad}{good}"), 10_000, vec![2, 5003]),
-        (format!("{bad}{far}{bad}"), 45_000, vec![2, 45_003]),
-        (format!("{good}{}", bad.repeat(4)), 5000, vec![5002, 5003, 5004, 5005]),
-    ] {
-        let document = format!("User,Date\r\n{body}");
-        let batch = read(&document).unwrap();
-        assert_eq!(batch.len(), count);
-        let found: Vec<_> = batch.rejects.iter().map(|reject| reject.line).collect();
-        assert_eq!(found, lines);
-        assert!(batch.rejects.iter().all(|reject| reject.raw == bad.trim_end()));
-        for size in [1, 4096, 65_536, 1_000_003] {
-            let (again, fault) = read_in_chunks(document.as_bytes(), size);
-            assert!(again == batch && fault.is_none(), "chunks of {size}");
-        }
-    }
-}
-
-#[test]
-fn a_stray_quote_before_the_header_does_not_swallow_it() {
-    assert_eq!(rows("\"q8/x=\nUser,Date\nada,1\nbob,2\n"), ["ada|1", "bob|2"]);
 }
 
 #[test]
@@ -475,89 +363,6 @@ proptest! {
         let document = [head.as_bytes(), &body.concat()].concat();
         prop_assert_eq!(read_in_chunks(&document, size), read_in_chunks(&document, usize::MAX));
     }
-}
-
-/// The row's time in milliseconds, as its message.
-fn timed(row: Row<'_>) -> Result<Event<'_>, Reason> {
-    let user = row.cell(0).ok_or("no user")?;
-    let time = row.time(row.cell(1).ok_or("no time")?)?;
-    let subject = Principal::named(user);
-    Ok(Event::new(time, Activity::Logon, Outcome::Success, subject))
-}
-
-fn read_timed(document: &str, size: usize) -> Batch {
-    let (mut table, mut batch) = (Table::new(&COLUMNS), Batch::default());
-    for chunk in document.as_bytes().chunks(size) {
-        table.push(chunk, &mut batch, timed).unwrap();
-    }
-    table.finish(&mut batch, timed).unwrap();
-    batch
-}
-
-#[test]
-fn a_later_row_settles_which_number_is_the_day() {
-    let day_first = "2025-03-07T10:00:00Z"
-        .parse::<jiff::Timestamp>()
-        .unwrap()
-        .as_millisecond();
-    let month_first = "2025-07-03T10:00:00Z"
-        .parse::<jiff::Timestamp>()
-        .unwrap()
-        .as_millisecond();
-    for (settling, expected) in [
-        ("13/07/2025 10:00", day_first),
-        ("07/13/2025 10:00", month_first),
-        ("\"Thu 07/03/2025\n10:00\"", month_first),
-    ] {
-        // Cells with doubled quotes or line breaks take the general reader.
-        for first in ["ada", "\"a \"\"d\"\" a\"", "\"ad\na\""] {
-            let document = format!("User,Date\n{first},07/03/2025 10:00\nbob,{settling}\n");
-            for size in [1, 7, 4096] {
-                let batch = read_timed(&document, size);
-                assert_eq!(batch.rejects, [], "{document}");
-                let times: Vec<_> = batch.events().map(|event| event.time).collect();
-                assert_eq!((times.len(), times[1]), (2, expected), "{document}");
-            }
-        }
-    }
-}
-
-#[test]
-fn what_nothing_settles_is_rejected_with_its_line_and_text() {
-    let batch = read_timed("User,Date\n\"a\nda\",07/03/2025 10:00\nbob,08/03/2025 10:00\n", 5);
-    assert!(batch.is_empty());
-    let rejects: Vec<_> = batch
-        .rejects
-        .iter()
-        .map(|reject| (reject.line, reject.raw.as_str()))
-        .collect();
-    assert_eq!(
-        rejects,
-        [(2, "\"a\nda\",07/03/2025 10:00"), (4, "bob,08/03/2025 10:00")]
-    );
-    assert!(batch.rejects[0].reason.contains("cannot be told apart"));
-}
-
-#[test]
-fn rows_that_contradict_each_other_settle_nothing() {
-    let batch = read_timed(
-        "User,Date\nada,07/03/2025 10:00\nbob,13/07/2025 10:00\ncy,07/13/2025 10:00\n",
-        4096,
-    );
-    assert_eq!((batch.len(), batch.rejects.len()), (2, 1));
-}
-
-#[test]
-fn only_so_many_rows_wait() {
-    const MOST: usize = 100_000;
-    let mut document = "User,Date\n".to_owned();
-    document += &"ada,07/03/2025 10:00\n".repeat(MOST + 1);
-    document += "bob,07/13/2025 10:00\ncy,07/03/2025 10:00\n";
-    let batch = read_timed(&document, 64 << 10);
-    // Those that waited were given up before the settling row came; what follows it is read.
-    assert_eq!((batch.len(), batch.rejects.len()), (2, MOST + 1));
-    let settled = document.replacen("ada,07/03", "ada,07/13", 1);
-    assert_eq!(read_timed(&settled, 64 << 10).len(), MOST + 3);
 }
 
 #[test]

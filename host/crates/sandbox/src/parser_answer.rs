@@ -1,0 +1,9 @@
+//! What a parser gives.
+
+use super::bindings::{events, packed};
+
+/// A batch, in the form that the plugin gives it in.
+pub(super) enum ParserAnswer {
+    Typed(events::Batch),
+    Packed(packed::Batch),
+}
