@@ -11,8 +11,11 @@ pub struct FetchLimits {
     pub control_bytes: u64,
     /// Bytes of one JSON record. Default 1 MiB.
     pub record_bytes: u64,
-    /// Bytes of one page of a paged query. Default 32 MiB.
+    /// Bytes of one page of a paged query. Default 256 MiB.
     pub page_bytes: u64,
+    /// Bytes of a page that is held in memory; a larger one lies on the spool until it is read. All pages in memory together have
+    /// four times as many. Default 4 MiB.
+    pub page_memory: usize,
     /// Bytes of all records of a paged query. Default 8 GiB.
     pub paged_bytes: u64,
     /// Pages of a paged query. Default 100,000.
@@ -35,7 +38,8 @@ impl Default for FetchLimits {
             document_bytes: 1536 * 1024 * 1024,
             control_bytes: 4 * 1024 * 1024,
             record_bytes: 1024 * 1024,
-            page_bytes: 32 * 1024 * 1024,
+            page_bytes: 256 * 1024 * 1024,
+            page_memory: 4 * 1024 * 1024,
             paged_bytes: 8 * 1024 * 1024 * 1024,
             pages: 100_000,
             pages_kept: Duration::from_secs(10),

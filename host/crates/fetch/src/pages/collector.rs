@@ -120,28 +120,25 @@ impl Collector {
     }
 
     pub(super) fn take(&mut self, page: &Page<'_>) -> Result<Taken, FetchError> {
-        let mut new = 0;
-        if self.key.is_none() && !page.records.is_empty() {
-            let before = self.page.replace(self.seen.hash(&page.records));
+        let mut taken = Taken {
+            records: page.count(),
+            new: 0,
+            total: page.total(),
+        };
+        if self.key.is_none() && taken.records > 0 {
+            let before = self.page.replace(self.seen.hash(page)?);
             if self.watching && before == self.page {
-                return Ok(Taken {
-                    records: page.records.len() as u64,
-                    new,
-                    total: page.total,
-                });
+                return Ok(taken);
             }
         }
-        for record in &page.records {
+        page.each(&mut |record| {
             let key = self.key(record);
             let standing = self.add(record, key.as_deref())?;
             self.last = key;
-            new += u64::from(standing == Standing::New);
-        }
-        Ok(Taken {
-            records: page.records.len() as u64,
-            new,
-            total: page.total,
-        })
+            taken.new += u64::from(standing == Standing::New);
+            Ok(())
+        })?;
+        Ok(taken)
     }
 
     /// Writes a record, unless it was written before. One that has the key of another and says something else is no
@@ -229,13 +226,14 @@ impl SeenKeys {
     }
 
     /// A hash that tells the records of a page from others.
-    fn hash(&self, records: &[Piece<'_>]) -> u64 {
+    fn hash(&self, page: &Page<'_>) -> Result<u64, FetchError> {
         let [state, _] = &self.states;
         let mut hasher = state.build_hasher();
-        for record in records {
+        page.each(&mut |record| {
             record.bytes().hash(&mut hasher);
-        }
-        hasher.finish()
+            Ok(())
+        })?;
+        Ok(hasher.finish())
     }
 
     /// How a record stands to those before.
