@@ -62,9 +62,28 @@ fn list_events(events_page: usize) -> (u64, u64, u64) {
     );
     let compartment = format!("compartment={}", user.tenancy);
     let run = |period: [&str; 4]| {
-        let parameters = ["--param", &compartment, "--param", "via=list-events", "--param", "all=true"];
-        let more = ["--now", NOW, "--ledger", "none", "--sink", "file:events.ndjson", "--summary", "summary.json"];
-        let output = host(&desk, &[&["run", "oci-audit"][..], &period, &parameters, &more].concat());
+        let parameters = [
+            "--param",
+            &compartment,
+            "--param",
+            "via=list-events",
+            "--param",
+            "all=true",
+        ];
+        let more = [
+            "--now",
+            NOW,
+            "--ledger",
+            "none",
+            "--sink",
+            "file:events.ndjson",
+            "--summary",
+            "summary.json",
+        ];
+        let output = host(
+            &desk,
+            &[&["run", "oci-audit"][..], &period, &parameters, &more].concat(),
+        );
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         serde_json::from_slice::<Value>(&std::fs::read(desk.path().join("summary.json")).unwrap()).unwrap()
     };
@@ -75,13 +94,20 @@ fn list_events(events_page: usize) -> (u64, u64, u64) {
     let expected = server.running().oci_event_ids(&user.tenancy, from, to).len() as u64;
     assert_eq!(summary["events"], expected);
     let requests = summary["remote"]["requests"].as_u64().unwrap();
-    (expected, requests, summary["usage"]["peak_bytes"].as_u64().unwrap() >> 20)
+    (
+        expected,
+        requests,
+        summary["usage"]["peak_bytes"].as_u64().unwrap() >> 20,
+    )
 }
 
 #[test]
 fn a_page_of_80_megabytes_takes_no_more_memory_than_short_ones() {
     let (events, _, short) = list_events(500);
     let (same, requests, long) = list_events(20_000);
-    assert!(events == same && events > 19_000 && requests <= 4, "{events} {same} {requests}");
+    assert!(
+        events == same && events > 19_000 && requests <= 4,
+        "{events} {same} {requests}"
+    );
     assert!(long < short + 24, "{long} MiB for one page, {short} MiB for many");
 }

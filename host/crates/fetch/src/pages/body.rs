@@ -30,8 +30,12 @@ pub(super) struct PageAnswer {
 /// The body of a page.
 #[derive(Debug)]
 pub(super) enum PageBody {
-    /// In memory, with what it has taken of that.
-    Held(Bytes, Option<PageMemory>),
+    /// In memory.
+    Held {
+        bytes: Bytes,
+        /// Given back with the page.
+        _memory: Option<PageMemory>,
+    },
     Spooled(Spooled),
 }
 
@@ -39,7 +43,7 @@ impl PageBody {
     /// The beginning, as far as it is looked at to tell what came instead of a page.
     pub(super) fn head(&self) -> io::Result<Cow<'_, [u8]>> {
         match self {
-            PageBody::Held(body, _) => Ok(Cow::Borrowed(body)),
+            PageBody::Held { bytes, .. } => Ok(Cow::Borrowed(bytes)),
             PageBody::Spooled(body) => body.head(web_page::LOOKED_AT).map(Cow::Owned),
         }
     }
@@ -72,7 +76,8 @@ pub(super) async fn receive(
 
 async fn take_in(mut response: Response, spool: &Spool, turns: &PageScheduler) -> Result<PageAnswer, FetchError> {
     let mut memory = turns.memory();
-    let mut held = BytesMut::new();
+    let promised = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    let mut held = BytesMut::with_capacity(promised.min(memory.most()));
     let mut spooled: Option<SpoolWriter> = None;
     while let Some(piece) = response.chunk().await? {
         match &mut spooled {
@@ -92,7 +97,10 @@ async fn take_in(mut response: Response, spool: &Spool, turns: &PageScheduler) -
     drop(response);
     let body = match spooled {
         Some(file) => PageBody::Spooled(file.finish().await?),
-        None => PageBody::Held(held.freeze(), Some(memory)),
+        None => PageBody::Held {
+            bytes: held.freeze(),
+            _memory: Some(memory),
+        },
     };
     Ok(PageAnswer {
         headers,

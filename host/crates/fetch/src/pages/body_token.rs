@@ -25,12 +25,12 @@ pub(super) fn read(
     record_bytes: u64,
 ) -> Result<Option<String>, FetchError> {
     let strict = match body {
-        PageBody::Held(body, _) => members::token(body, path).map_err(malformed),
+        PageBody::Held { bytes, .. } => members::token(bytes, path).map_err(malformed),
         PageBody::Spooled(body) => spooled(body, path, record_bytes),
     };
     strict.or_else(|why| match (path, records, body) {
-        ([name], Some([records]), PageBody::Held(body, _)) => {
-            salvaged(&body[..], name, records, record_bytes).ok_or(why)
+        ([name], Some([records]), PageBody::Held { bytes, .. }) => {
+            salvaged(&bytes[..], name, records, record_bytes).ok_or(why)
         }
         ([name], Some([records]), PageBody::Spooled(body)) => {
             salvaged(body.reader(), name, records, record_bytes).ok_or(why)
@@ -40,18 +40,20 @@ pub(super) fn read(
 }
 
 fn spooled(body: &Spooled, path: &[String], record_bytes: u64) -> Result<Option<String>, FetchError> {
-    let read = || {
-        let mut values = spooled_page::reader(body, record_bytes)?;
-        let found = values.at_path(path)?;
-        values.end()?;
-        Ok(found)
-    };
-    match read() {
+    match at_path(body, path, record_bytes) {
         Ok(found) => members::token_text(found.as_deref(), path).map_err(malformed),
         Err(ValuesError::Form(why)) => Err(malformed(members::unreadable_token(why))),
         Err(ValuesError::Io(error)) => Err(error.into()),
         Err(ValuesError::Taker(error)) => Err(error),
     }
+}
+
+/// The member at the end of a path in a page that is JSON throughout.
+fn at_path(body: &Spooled, path: &[String], record_bytes: u64) -> Result<Option<String>, ValuesError> {
+    let mut values = spooled_page::reader(body, record_bytes)?;
+    let found = values.at_path(path)?;
+    values.end()?;
+    Ok(found)
 }
 
 /// The token beside records of which some are broken; none where it cannot be told either.

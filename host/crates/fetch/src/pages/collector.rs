@@ -204,12 +204,13 @@ enum Standing {
     Repeated,
 }
 
-/// The keys seen last, as 128-bit hashes that nobody can predict, each with the hash of what the record said that had it first.
+/// The keys seen last, as hashes that nobody can predict, each with the hash of what the record said that had it first. Only where
+/// both are the same is a record a repetition: that is 128 bits.
 struct SeenKeys {
-    hashes: HashMap<u128, u64>,
-    order: VecDeque<u128>,
+    hashes: HashMap<u64, u64>,
+    order: VecDeque<u64>,
     /// The content of others that had a known key, as hashes.
-    others: HashSet<(u128, u64)>,
+    others: HashSet<(u64, u64)>,
     most: usize,
     states: [RandomState; 2],
 }
@@ -238,9 +239,8 @@ impl SeenKeys {
 
     /// How a record stands to those before.
     fn insert(&mut self, key: &str, line: &[u8]) -> Standing {
-        let [high, low] = &self.states;
-        let hash = (u128::from(high.hash_one(key)) << 64) | u128::from(low.hash_one(key));
-        let said = low.hash_one(line);
+        let [keys, contents] = &self.states;
+        let (hash, said) = (keys.hash_one(key), contents.hash_one(line));
         match self.hashes.get(&hash) {
             Some(first) if *first == said => return Standing::Repeated,
             Some(_) if self.others.contains(&(hash, said)) => return Standing::Repeated,

@@ -9,9 +9,15 @@ use crate::spool::Spooled;
 /// Reads a page from memory and from the spool and looks at each of its records: they are the same where both can be read.
 pub(crate) fn read_page(bytes: &[u8], file: &Spooled, member: Option<&str>, record_bytes: u64) {
     let path = member.map(|member| vec![member.to_owned()]);
-    let held = PageBody::Held(bytes.to_vec().into(), None);
-    let [held, spooled] = [held, PageBody::Spooled(file.clone())]
-        .map(|body| Page::read(&body, path.as_deref(), record_bytes).map(|page| (records(&page, record_bytes), page.total())).ok());
+    let held = PageBody::Held {
+        bytes: bytes.to_vec().into(),
+        _memory: None,
+    };
+    let [held, spooled] = [held, PageBody::Spooled(file.clone())].map(|body| {
+        Page::read(&body, path.as_deref(), record_bytes)
+            .map(|page| (records(&page, record_bytes), page.total()))
+            .ok()
+    });
     if held.is_some() && spooled.is_some() {
         assert_eq!(held, spooled, "a page on the spool is read otherwise than in memory");
     }
@@ -37,6 +43,10 @@ fn records(page: &Page<'_>, record_bytes: u64) -> Vec<Vec<u8>> {
         Ok(())
     });
     assert!(read.is_ok(), "a page that was whole is not");
-    assert_eq!(page.count(), all.len() as u64, "the records are not those that were counted");
+    assert_eq!(
+        page.count(),
+        all.len() as u64,
+        "the records are not those that were counted"
+    );
     all
 }

@@ -33,13 +33,9 @@ impl<'a> Page<'a> {
     /// Reads a page whose records are at the end of that path of members. Names of members are compared without regard to
     /// case, as SCIM wants it. A record that breaks the grammar, or is longer than `record_bytes`, costs no other, but for
     /// those that lie deeper than one member: there it cannot be told from what is around them. Blocking.
-    pub(super) fn read(
-        body: &'a PageBody,
-        path: Option<&[String]>,
-        record_bytes: u64,
-    ) -> Result<Page<'a>, FetchError> {
+    pub(super) fn read(body: &'a PageBody, path: Option<&[String]>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
         match body {
-            PageBody::Held(body, _) => Page::held(body, path, record_bytes),
+            PageBody::Held { bytes, .. } => Page::held(bytes, path, record_bytes),
             PageBody::Spooled(body) => {
                 let path = path.unwrap_or_default();
                 let (listing, records) = SpooledRecords::read(body, path, record_bytes)?;
@@ -65,10 +61,7 @@ impl<'a> Page<'a> {
     }
 
     /// Hands out each record, in order. Blocking.
-    pub(super) fn each(
-        &self,
-        take: &mut dyn FnMut(&Piece<'_>) -> Result<(), FetchError>,
-    ) -> Result<(), FetchError> {
+    pub(super) fn each(&self, take: &mut dyn FnMut(&Piece<'_>) -> Result<(), FetchError>) -> Result<(), FetchError> {
         match &self.records {
             PageRecords::Held(records) => records.iter().try_for_each(take),
             PageRecords::Spooled(records) => records.each(take),

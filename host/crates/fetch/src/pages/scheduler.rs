@@ -122,6 +122,11 @@ pub(super) struct PageMemory {
 }
 
 impl PageMemory {
+    /// Bytes that one page may have.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// Takes memory for so many bytes more. False where the page would have more than one may, or too little is free: nobody waits,
     /// so no page can keep another one from being read.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {

@@ -41,7 +41,8 @@ impl SpooledRecords {
             damaged: false,
         };
         let mut count = 0;
-        let listing = match records.strictly(&mut counting(&mut count)) {
+        let read = records.strictly(&mut counting(&mut count));
+        let listing = match read {
             Ok(listing) => listing,
             // Where the records lie deeper, a broken one cannot be told from what is around them.
             Err(ValuesError::Form(why)) if path.len() > 1 => return Err(of_another_form(why)),
@@ -104,7 +105,7 @@ impl SpooledRecords {
 
 /// Takes records and keeps none; fails where they are too many.
 fn counting(count: &mut u64) -> impl FnMut(&Piece<'_>) -> Result<(), FetchError> {
-    move |_| {
+    move |_: &Piece<'_>| {
         *count += 1;
         match *count > MOST_RECORDS as u64 {
             true => Err(malformed(too_many())),

@@ -304,7 +304,10 @@ mod tests {
         let long = format!("[1,\"{}\"]", "x".repeat(20 * CHUNK));
         let mut values = ValueReader::new(long.as_bytes(), CHUNK).unwrap();
         let why = values.list(|_| Ok(())).unwrap_err();
-        assert!(matches!(&why, ValuesError::Form(why) if why.contains("more than")), "{why:?}");
+        assert!(
+            matches!(&why, ValuesError::Form(why) if why.contains("more than")),
+            "{why:?}"
+        );
         assert!(values.buffer.capacity() < 8 * CHUNK, "{}", values.buffer.capacity());
         // Many that are short are passed, however deep they lie, in little memory.
         let many = format!("{{\"a\":{{\"b\":[{}1]}},\"c\":7}}", "[1,2],".repeat(CHUNK));
@@ -316,8 +319,22 @@ mod tests {
     #[test]
     fn what_breaks_the_grammar_is_refused() {
         for text in [
-            "", "7", "{}", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1] x", "[tru]", "[1.]", "[\"a]", "[{\"a\":]]",
-            "[\"\u{1}\"]", "[[1}]",
+            "",
+            "7",
+            "{}",
+            "[",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[1] x",
+            "[tru]",
+            "[1.]",
+            "[\"a]",
+            "[{\"a\":]]",
+            "[\"\u{1}\"]",
+            "[[1}]",
         ] {
             assert!(elements(text, 1000).is_err(), "{text}");
         }
@@ -325,7 +342,14 @@ mod tests {
             let mut values = ValueReader::new(text, 1000).unwrap();
             assert!(values.list(|_| Ok(())).is_err());
         }
-        for text in ["{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "{\"a\":1 \"b\":2}", "{\"a\":1"] {
+        for text in [
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "{\"a\":1,}",
+            "{\"a\":1 \"b\":2}",
+            "{\"a\":1",
+        ] {
             let mut values = ValueReader::new(text.as_bytes(), 1000).unwrap();
             assert!(values.skip().and_then(|()| values.end()).is_err(), "{text}");
         }

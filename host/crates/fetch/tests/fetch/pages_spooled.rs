@@ -105,8 +105,14 @@ async fn a_token_is_found_before_and_behind_the_records_of_a_page() {
     assert_eq!(server.seen().len(), 3);
 
     // One that cannot be told ends in an error, and not with what was read so far.
-    for meta in [r#"{"next":{}}"#, r#"[{"next":"1"}]"#, r#"{"next":"1","Next":"2"}"#, r#"{"next":tru}"#] {
-        let server = Server::start(move |_, _| json(200, format!("{{\"Resources\":[{{\"id\":\"1\"}}],\"meta\":{meta}}}"))).await;
+    for meta in [
+        r#"{"next":{}}"#,
+        r#"[{"next":"1"}]"#,
+        r#"{"next":"1","Next":"2"}"#,
+        r#"{"next":tru}"#,
+    ] {
+        let server =
+            Server::start(move |_, _| json(200, format!("{{\"Resources\":[{{\"id\":\"1\"}}],\"meta\":{meta}}}"))).await;
         let error = run(&server, by_token()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Failed, "{meta}: {error}");
     }
@@ -144,11 +150,17 @@ async fn a_page_that_breaks_off_is_asked_for_again_and_counts_once() {
     assert!(server.seen().len() >= 2);
 
     // One that ends early and does not say so is no page.
-    let text = |length: usize| format!("{{\"totalResults\":300,\"Resources\":[{}]}}", long_page(0, 300, 1000))[..length].to_owned();
+    let text = |length: usize| {
+        format!("{{\"totalResults\":300,\"Resources\":[{}]}}", long_page(0, 300, 1000))[..length].to_owned()
+    };
     for length in [5, 100_000, 250_000] {
         let server = Server::start(move |_, _| json(200, text(length))).await;
         let error = run(&server, scim(300)).await.unwrap_err();
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Failed, "malformed-response"), "{error}");
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Failed, "malformed-response"),
+            "{error}"
+        );
     }
 }
 
@@ -156,7 +168,11 @@ async fn a_page_that_breaks_off_is_asked_for_again_and_counts_once() {
 async fn what_comes_instead_of_a_page_is_told_as_from_memory() {
     for (media_type, body, kind) in [
         ("text/html", "<html><title>Sign In</title></html>", ErrorKind::Refused),
-        ("application/json", r#"{"status":"403","detail":"no access"}"#, ErrorKind::Failed),
+        (
+            "application/json",
+            r#"{"status":"403","detail":"no access"}"#,
+            ErrorKind::Failed,
+        ),
         ("application/json", r#"{"Resources":7}"#, ErrorKind::Failed),
         ("application/json", " ", ErrorKind::Failed),
     ] {
@@ -189,7 +205,8 @@ async fn a_page_over_its_limit_is_asked_for_in_halves_from_the_spool_too() {
 
 #[tokio::test]
 async fn a_spool_without_room_for_a_page_ends_the_query() {
-    let server = Server::start(|_, _| json(200, json!({"totalResults": 1, "Resources": [record(0)]}).to_string())).await;
+    let server =
+        Server::start(|_, _| json(200, json!({"totalResults": 1, "Resources": [record(0)]}).to_string())).await;
     let limits = FetchLimits {
         spool_bytes: 10,
         ..spooled()

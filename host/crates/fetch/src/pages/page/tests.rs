@@ -9,7 +9,10 @@ fn bodies(bytes: &[u8]) -> [PageBody; 2] {
     let mut file = Spool::new(folder.path()).create().unwrap();
     file.write_all(bytes).unwrap();
     [
-        PageBody::Held(bytes.to_vec().into(), None),
+        PageBody::Held {
+            bytes: bytes.to_vec().into(),
+            _memory: None,
+        },
         PageBody::Spooled(Spooled::new(file).unwrap()),
     ]
 }
@@ -76,10 +79,7 @@ fn a_page_of_more_records_than_anybody_asks_for_is_refused() {
     }
     let enough = format!("[{}1]", "1,".repeat(MOST_RECORDS - 1));
     for body in bodies(enough.as_bytes()) {
-        assert_eq!(
-            Page::read(&body, None, 1 << 20).unwrap().count(),
-            MOST_RECORDS as u64
-        );
+        assert_eq!(Page::read(&body, None, 1 << 20).unwrap().count(), MOST_RECORDS as u64);
     }
 }
 
@@ -161,21 +161,38 @@ fn a_record_that_is_broken_or_too_long_costs_no_other() {
     let mended = "~{\"id\":\"b\u{fffd}\",\"hostMended\":\"1 byte that is not UTF-8\"}";
     let records: Vec<&str> = found.records.lines().collect();
     assert_eq!(records[..2], [r#"={"id":"a"}"#, mended]);
-    assert!(records.len() == 4 && records[2..].iter().all(|record| record.starts_with('!')), "{records:?}");
+    assert!(
+        records.len() == 4 && records[2..].iter().all(|record| record.starts_with('!')),
+        "{records:?}"
+    );
     assert_eq!(found.total, Some(4));
     let found = read(br#"[{"id":"0123456789012345"},{"id":"\udc00"},1]"#, "", 20).unwrap();
-    let kinds: String = found.records.lines().filter_map(|record| record.chars().next()).collect();
+    let kinds: String = found
+        .records
+        .lines()
+        .filter_map(|record| record.chars().next())
+        .collect();
     assert_eq!(kinds, "!~=");
     // Longer than what is held to find its end.
-    let long = format!(r#"[{{"id":"1"}},{{"id":"2","x":"{}"}},{{"id":"3"}}]"#, "x".repeat(300_000));
+    let long = format!(
+        r#"[{{"id":"1"}},{{"id":"2","x":"{}"}},{{"id":"3"}}]"#,
+        "x".repeat(300_000)
+    );
     let found = read(long.as_bytes(), "", 50_000).unwrap();
-    let kinds: String = found.records.lines().filter_map(|record| record.chars().next()).collect();
+    let kinds: String = found
+        .records
+        .lines()
+        .filter_map(|record| record.chars().next())
+        .collect();
     assert_eq!(kinds, "=!=");
 }
 
 #[test]
 fn records_are_found_below_other_members() {
-    assert_eq!(count(read(br#"{"Data":{"x":1,"ITEMS":[{},{}]}}"#, "data.items", 1000)), 2);
+    assert_eq!(
+        count(read(br#"{"Data":{"x":1,"ITEMS":[{},{}]}}"#, "data.items", 1000)),
+        2
+    );
     assert_eq!(count(read(br#"{"a":{"b":{"c":[1]}}}"#, "a.b.c", 1000)), 1);
     for body in [
         "{}",
@@ -192,7 +209,10 @@ fn records_are_found_below_other_members() {
     }
     let total = |body: &str| read(body.as_bytes(), "data.items", 1000).unwrap().total;
     assert_eq!(total(r#"{"totalResults":7,"data":{"items":[1]}}"#), Some(7));
-    assert_eq!(total(r#"{"totalResults":7,"data":{"items":[1],"totalResults":8}}"#), Some(8));
+    assert_eq!(
+        total(r#"{"totalResults":7,"data":{"items":[1],"totalResults":8}}"#),
+        Some(8)
+    );
     assert_eq!(count(read(br#"{"totalResults":0}"#, "data.items", 1000)), 0);
     let refused = read(br#"{"status":403,"detail":"no access"}"#, "data.items", 1000);
     assert!(refused.unwrap_err().to_string().contains("no access"));
