@@ -2,11 +2,11 @@
 """`host` beside what else people use, in one run on this machine: prints the tables of host/benches/README.md.
 
     cargo build --release -p host
-    host/benches/compare.py              about six minutes
+    host/benches/compare.py              about ten minutes
     host/benches/compare.py --quick      less than one, with fewer rows
 
 Needs Python 3.11 and the release binary; no root, no network. Other tools are skipped, and said to be, where they are not
-installed (host/benches/README.md says how to install them). --only start,rows,pages,growth takes some of the parts.
+installed (host/benches/README.md says how to install them). --only start,rows,pages,list-events,growth takes some of the parts.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import json
 import math
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -29,70 +28,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "rivals"))
-from measure import Simulator, lines, median, middle, run  # noqa: E402
-
-DAYS = 10
-USER, PASSWORD, TOKEN = "demo.user", "demo-password", "demo-token"
-PAGE = 1000
-
-
-class Bench:
-    def __init__(self, options, folder):
-        self.quick = options.quick
-        self.folder = Path(folder)
-        self.host = options.host
-        self.tools = options.tools
-        self.env = dict(
-            os.environ, HOME=folder, XDG_CACHE_HOME=f"{folder}/cache", XDG_STATE_HOME=f"{folder}/state",
-            XDG_CONFIG_HOME=f"{folder}/config", HOST_SECRET=PASSWORD, PASSWORD=PASSWORD, TOKEN=TOKEN,
-        )
-        today = datetime.datetime.now(datetime.timezone.utc).date()
-        self.until = str(today - datetime.timedelta(1))
-        self.since = str(today - datetime.timedelta(DAYS))
-        self.aims = []
-
-    def tool(self, name):
-        places = [*(str(place) for place in self.tools), os.environ.get("PATH", "")]
-        return shutil.which(name, path=os.pathsep.join(places))
-
-    def called(self, binary):
-        """A tool with its version."""
-        told = subprocess.run([binary, "--version"], capture_output=True, text=True, env=self.env).stdout.split()
-        return " ".join(told[:2]) or Path(binary).name
-
-    def simulator(self, **switches):
-        scenario = ",".join(name if value is True else f"{name}={value}" for name, value in switches.items())
-        return Simulator(self.host, f"{scenario},slow-job=0,plain-names", self.env)
-
-    def cost(self, *command, env=None):
-        return run([str(part) for part in command], {**self.env, **(env or {})}, self.folder)
-
-    def host_run(self, report, *arguments, env=None):
-        """A run and its summary."""
-        cost = self.cost(self.host, "run", report, "-q", "--summary", "summary.json", *arguments, env=env)
-        summary = json.loads((self.folder / "summary.json").read_text())
-        # The process says its own peak.
-        cost.peak = (summary["usage"].get("peak_bytes") or 0) / 2**20 or cost.peak
-        return cost, summary
-
-    def period(self):
-        return ["--from", self.since, "--to", self.until]
-
-    def remote(self, url, auth=f"basic:{USER}"):
-        return ["--url", url, "--auth", auth, "--allow-private-addresses"]
-
-    def aim(self, measure, aim, here, reached):
-        self.aims.append((measure, aim, here, "reached" if reached else "MISSED"))
-
-
-def table(head, rows):
-    widths = [max(len(str(row[at])) for row in [head, *rows]) for at in range(len(head))]
-    print("```text")
-    for row in [head, *rows]:
-        first, *rest = (str(cell) for cell in row)
-        print("  ".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]).rstrip())
-    print("```\n")
-
+from bench import DAYS, PAGE, TOKEN, USER, Bench, table  # noqa: E402
+from list_events import list_events  # noqa: E402
+from measure import lines, median, middle  # noqa: E402
 
 def start(bench):
     """Milliseconds from spawning a process to its end, or to the connection that it makes."""
@@ -247,10 +185,10 @@ def pages(bench):
     for latency in latencies:
         # Pages are made once: a real server's work is not done on the cores that are measured.
         with bench.simulator(rows=per_day, latency=latency, **{"keep-pages": 1000}) as simulator:
-            audit_events(bench, simulator.url, 4)
+            bench.audit_events(simulator.url, 4)
             read_and_drop(simulator.url, bench, 4, count)
             for parallel in [1, 4, 16]:
-                cost, summary = audit_events(bench, simulator.url, parallel)
+                cost, summary = bench.audit_events(simulator.url, parallel)
                 if summary["events"] != count:
                     sys.exit(f"{summary['events']} audit events and not {count}")
                 requests = summary["remote"]["requests"]
@@ -275,17 +213,6 @@ def pages(bench):
     print("Ideal: what latency alone takes, or a client that reads the same pages, as many at once, and drops them.\n")
     table(("the same events, as they are", "latency ms", "events", "events/CPU s", "CPU s", "wall s", "peak MiB"), cheap)
     missing(bench, ("faucet", "faucet"), ("helr", "helr"))
-
-
-def audit_events(bench, url, parallel):
-    config = bench.folder / "host.toml"
-    config.write_text(
-        f'[connections.domain]\nkind = "identity-domain"\nurl = "{url}"\nallow-private-addresses = true\n'
-        f'parallel-requests = {parallel}\nauth = {{ kind = "bearer", token = {{ env = "TOKEN" }} }}\n'
-    )
-    return bench.host_run(
-        "audit-events", "--config", config, "--ledger", "none", *bench.period(), "--sink", "file:audit.ndjson",
-    )
 
 
 def read_and_drop(url, bench, parallel, count):
@@ -336,7 +263,7 @@ def other_collectors(bench, url, latency, count):
         found.append((name, latency, count, f"{count / cost.cpu:,.0f}", f"{cost.cpu:.2f}", f"{cost.wall:.2f}", f"{cost.peak:.0f}"))
 
     for parallel in [1, 4]:
-        cost, _ = audit_events(bench, url, parallel)
+        cost, _ = bench.audit_events(url, parallel)
         note(f"host, mapped to OCSF, {parallel} at once", cost, "audit.ndjson")
     if helr := bench.tool("helr"):
         query = urllib.parse.urlencode({"filter": condition, "sortBy": "timestamp", "sortOrder": "ascending"})
@@ -424,7 +351,7 @@ def growth(bench):
     bench.aim(f"peak memory at {sizes[-1]:,} rows", "64 MiB", f"{largest:.1f} MiB", largest <= 64)
 
 
-PARTS = {"start": start, "rows": rows, "pages": pages, "growth": growth}
+PARTS = {"start": start, "rows": rows, "pages": pages, "list-events": list_events, "growth": growth}
 
 
 def options():

@@ -49,7 +49,7 @@ impl Fetcher {
     /// `spool` is the folder for temporary files; it is made when first needed, for its owner only.
     pub fn new(remote: Arc<Remote>, spool: &Path, limits: FetchLimits, progress: Arc<dyn FetchProgress>) -> Fetcher {
         Fetcher {
-            turns: pages::PageScheduler::new(remote.parallel()),
+            turns: pages::PageScheduler::new(remote.parallel(), limits.page_memory),
             remote,
             spool: Spool::new(spool).within(limits.spool_bytes),
             limits,

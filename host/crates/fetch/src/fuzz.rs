@@ -41,10 +41,12 @@ pub fn envelope(bytes: &[u8]) {
     }
 }
 
-/// Reads the bytes as a page, as a list of `Resources` and as a bare list: each record is JSON, or said to be broken.
+/// Reads the bytes as a page, as a list of `Resources` and as a bare list: each record is JSON, or said to be broken, and the same
+/// comes from memory and from the spool.
 pub fn page(bytes: &[u8]) {
+    let (_folder, _spool, file) = spooled(bytes);
     for member in [Some("Resources"), None] {
-        read_page(bytes, member, RECORD_BYTES);
+        read_page(bytes, &file, member, RECORD_BYTES);
     }
 }
 

@@ -36,6 +36,7 @@ mod receive;
 mod records;
 mod request;
 mod spool;
+mod spool_writer;
 mod web_page;
 
 pub use archive::ArchiveError;

@@ -62,9 +62,13 @@ pub struct FetchLimits {
     /// Bytes of a control answer: submit, poll, list, delete. Default 4 MiB.
     #[serde(skip)]
     pub control_bytes: u64,
-    /// Bytes of one page of a paged query. Default 32 MiB.
+    /// Bytes of one page of a paged query. Default 256 MiB.
     #[serde(skip)]
     pub page_bytes: u64,
+    /// Bytes of a page that is held in memory; a larger one lies on the spool until it is read. All pages in memory together have
+    /// four times as many. Default 4 MiB.
+    #[serde(skip)]
+    pub page_memory: usize,
     /// Bytes of all records of a paged query. Default 8 GiB.
     #[serde(skip)]
     pub paged_bytes: u64,
@@ -95,7 +99,8 @@ impl Default for FetchLimits {
             first_poll: Duration::from_millis(500),
             longest_poll: Duration::from_secs(20),
             control_bytes: 4 * 1024 * 1024,
-            page_bytes: 32 * 1024 * 1024,
+            page_bytes: 256 * 1024 * 1024,
+            page_memory: 4 * 1024 * 1024,
             paged_bytes: 8 * 1024 * 1024 * 1024,
             pages: 100_000,
             pages_kept: Duration::from_secs(10),

@@ -6,13 +6,11 @@
 
 use http::StatusCode;
 use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED};
-use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncWriteExt as _, BufWriter};
 
-use super::blocking::blocking;
 use super::error::FetchError;
 use super::progress::FetchProgress;
-use super::spool::{Charge, Spool, SpoolFile, Spooled};
+use super::spool::{Spool, Spooled};
+use super::spool_writer::SpoolWriter;
 use remote::{Remote, RemoteError, Request, Response};
 
 /// A complete body.
@@ -27,10 +25,7 @@ pub(super) struct Received {
 
 /// As much of a body as has arrived.
 struct PartialBody {
-    out: BufWriter<tokio::fs::File>,
-    charge: Charge,
-    /// Of what has arrived, where it is taken.
-    hash: Option<Sha256>,
+    file: SpoolWriter,
     received: u64,
     total: Option<u64>,
     /// The version that `If-Range` may name.
@@ -99,7 +94,7 @@ async fn attempt(
                     fresh(remote, request, spool).await?
                 }
                 Ok(response) => {
-                    let file = create(spool).await?;
+                    let file = SpoolWriter::create(spool).await?;
                     let current = PartialBody::new(&response, file);
                     (response, current)
                 }
@@ -112,11 +107,7 @@ async fn attempt(
     };
     let current = partial.insert(current);
     while let Some(piece) = response.chunk().await? {
-        current.charge.add(piece.len())?;
-        current.out.write_all(&piece).await?;
-        if let Some(hash) = &mut current.hash {
-            hash.update(&piece);
-        }
+        current.file.write(&piece).await?;
         current.received += piece.len() as u64;
         progress.received(current.received, current.total);
     }
@@ -137,23 +128,15 @@ async fn fresh(remote: &Remote, request: &Request, spool: &Spool) -> Result<(Res
         }
         .into());
     }
-    let file = create(spool).await?;
+    let file = SpoolWriter::create(spool).await?;
     let partial = PartialBody::new(&response, file);
     Ok((response, partial))
 }
 
-async fn create(spool: &Spool) -> Result<SpoolFile, FetchError> {
-    let spool = spool.clone();
-    blocking(move || Ok(spool.create()?)).await
-}
-
 impl PartialBody {
-    fn new(response: &Response, file: SpoolFile) -> PartialBody {
-        let (file, charge, hash) = file.into_parts();
+    fn new(response: &Response, file: SpoolWriter) -> PartialBody {
         PartialBody {
-            charge,
-            hash,
-            out: BufWriter::with_capacity(256 * 1024, tokio::fs::File::from_std(file)),
+            file,
             received: 0,
             total: response.content_length(),
             version: version(response),
@@ -173,11 +156,9 @@ impl PartialBody {
             && version(part).is_none_or(|version| Some(version) == self.version)
     }
 
-    async fn finish(mut self) -> Result<Received, FetchError> {
-        self.out.flush().await?;
-        let file = self.out.into_inner().into_std().await;
+    async fn finish(self) -> Result<Received, FetchError> {
         Ok(Received {
-            file: Spooled::of(file, self.charge, self.hash)?,
+            file: self.file.finish().await?,
             media_type: self.media_type,
             extension: self.extension,
         })

@@ -216,13 +216,28 @@ impl Remote {
 
     /// Sends a request and reads the whole answer; a failure anywhere is repeated under the retry policy.
     pub async fn exchange(&self, request: Request) -> Result<Answer, RemoteError> {
+        let expect = request.expect;
+        self.exchange_into(request, |response| async move {
+            match expect {
+                Expect::Status => Ok(response.brief().await),
+                Expect::Readable => response.readable().await,
+                Expect::Success | Expect::Any => response.buffered().await,
+            }
+        })
+        .await
+    }
+
+    /// Sends a request and has `read` take its answer in, head and body; a failure anywhere is repeated under the retry policy,
+    /// and `read` gets the next answer then.
+    pub async fn exchange_into<T, F>(&self, request: Request, read: impl Fn(Response) -> F) -> Result<T, RemoteError>
+    where
+        F: Future<Output = Result<T, RemoteError>>,
+    {
         self.base.check(&request.url)?;
         let mut retry = self.retry();
         loop {
             let outcome = match self.attempt(&request).await {
-                Ok(response) if request.expect == Expect::Status => Ok(response.brief().await),
-                Ok(response) if request.expect == Expect::Readable => response.readable().await,
-                Ok(response) => response.buffered().await,
+                Ok(response) => read(response).await,
                 Err(error) => Err(error),
             };
             match outcome {

@@ -5,10 +5,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::body::{self, PageBody};
 use super::query::Query;
 use super::scheduler::{ListPlace, PageScheduler};
 use crate::blocking::joined;
@@ -32,7 +32,7 @@ pub(super) struct Ahead<'a> {
 struct Waiting {
     start: u64,
     room: Option<OwnedSemaphorePermit>,
-    body: AbortOnDropHandle<Result<Bytes, FetchError>>,
+    body: AbortOnDropHandle<Result<Arc<PageBody>, FetchError>>,
 }
 
 /// A page that has come.
@@ -40,7 +40,7 @@ pub(super) struct Arrived {
     /// The position of its first record.
     pub(super) start: u64,
     /// None where the page is larger than it may be.
-    pub(super) body: Option<Bytes>,
+    pub(super) body: Option<Arc<PageBody>>,
     /// Given back when the page was read.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -107,9 +107,10 @@ impl<'a> Ahead<'a> {
     ) -> Result<(), FetchError> {
         let request = page(self.next)?;
         let (remote, turns) = (Arc::clone(self.query.remote), self.query.turns.clone());
+        let spool = self.query.spool.clone();
         let asked = tokio::spawn(async move {
             let _turn = turns.request().await;
-            Ok(remote.exchange(request).await?.body)
+            Ok(body::receive(&remote, request, &spool, &turns).await?.body)
         });
         self.waiting.push_back(Waiting {
             start: self.next,

@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::body::PageBody;
 use super::collector::Collector;
 use super::page::Page;
 use crate::blocking::blocking;
@@ -216,12 +216,17 @@ impl Earlier {
     }
 
     /// Tells whether the list is still the same, by the answer to that question.
-    pub(super) fn is_followed_by(&self, body: &Bytes, records: Option<&[String]>) -> bool {
+    pub(super) fn is_followed_by(&self, body: &PageBody, records: Option<&[String]>) -> bool {
         let Ok(page) = Page::read(body, records, self.collector.record_bytes()) else {
             return false;
         };
-        let traits = page.records.iter().map(|record| self.collector.trait_of(record));
-        page.total == Some(self.mark.total) && traits.eq(self.last.iter().cloned())
+        let mut last = self.last.iter();
+        let mut same = page.total() == Some(self.mark.total);
+        let read = page.each(&mut |record| {
+            same &= last.next() == Some(&self.collector.trait_of(record));
+            Ok(())
+        });
+        read.is_ok() && same && last.next().is_none()
     }
 }
 

@@ -1,21 +1,21 @@
 //! Pages that each name the next one: a `Link` header, or a token in a header or in the body.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::body::PageAnswer;
+use super::body_token;
 use super::collector::Collector;
 use super::link;
-use super::members;
-use super::page::WHAT;
+use super::listing::malformed;
 use super::query::Query;
 use super::url_parameters::with_parameters;
 use crate::blocking::blocking;
 use crate::error::FetchError;
-use crate::records::salvage;
-use remote::{Answer, LINK_BYTES, Request};
+use remote::{LINK_BYTES, Request};
 
 /// So many pages in a row with nothing new are a loop.
 const STALE: u32 = 3;
@@ -32,7 +32,7 @@ pub(super) enum Next {
 
 impl Next {
     /// The request for the page after this one.
-    async fn request(&self, query: &Query<'_>, answer: &Answer) -> Result<Option<Request>, FetchError> {
+    async fn request(&self, query: &Query<'_>, answer: &PageAnswer) -> Result<Option<Request>, FetchError> {
         let url = match self {
             Next::Link => match link::next(&answer.headers) {
                 None => return Ok(None),
@@ -51,20 +51,12 @@ impl Next {
             }
             Next::BodyToken { path, parameter } => {
                 // Whoever reads the page says what came instead.
-                if answer.body.trim_ascii_start().first() == Some(&b'<') {
+                if answer.body.is_markup()? {
                     return Ok(None);
                 }
-                let (body, path) = (answer.body.clone(), path.clone());
+                let (body, path) = (Arc::clone(&answer.body), path.clone());
                 let (records, most) = (query.records.map(<[String]>::to_vec), query.limits.record_bytes);
-                let token = blocking(move || {
-                    let strict = members::token(&body, &path);
-                    let salvaged = |why| match (path.as_slice(), records.as_deref()) {
-                        ([name], Some([records])) => salvaged_token(&body, name, records, most).ok_or(why),
-                        _ => Err(why),
-                    };
-                    let token = strict.or_else(salvaged);
-                    token.map_err(|why| FetchError::Malformed { what: WHAT, why })
-                });
+                let token = blocking(move || body_token::read(&body, &path, records.as_deref(), most));
                 match token.await.map_err(|error| query.presentable(error))? {
                     None => return Ok(None),
                     Some(token) => with_token(query.request.url(), parameter, &token)?,
@@ -75,29 +67,13 @@ impl Next {
     }
 }
 
-/// The token beside records of which some are broken; none where it cannot be told either.
-fn salvaged_token(body: &[u8], name: &str, records: &str, record_bytes: u64) -> Option<Option<String>> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
-    let name = name.to_ascii_lowercase();
-    let told = salvage::list(body, Some(records), record_bytes, |told| told == name, |_| Ok(()));
-    match told.ok()?.members.get(&name) {
-        None | Some(Value::Null) => Some(None),
-        Some(Value::String(token)) => Some(Some(token.clone()).filter(|token| !token.is_empty())),
-        Some(Value::Number(number)) => Some(Some(number.to_string())),
-        Some(_) => None,
-    }
-}
-
 /// The URL of the page that a token stands for.
 fn with_token(url: &Url, parameter: &str, token: &str) -> Result<Url, FetchError> {
     if token.len() > LINK_BYTES {
-        return Err(FetchError::Malformed {
-            what: WHAT,
-            why: format!(
-                "the token of the next page has {} bytes, more than the {LINK_BYTES} that one may have",
-                token.len()
-            ),
-        });
+        return Err(malformed(format!(
+            "the token of the next page has {} bytes, more than the {LINK_BYTES} that one may have",
+            token.len()
+        )));
     }
     Ok(with_parameters(url, &[(parameter, token)]))
 }
@@ -129,7 +105,7 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
                 None => Ok(None),
             }
         };
-        let (kept, following) = tokio::try_join!(query.keep(collector, answer.body.clone()), fetch)?;
+        let (kept, following) = tokio::try_join!(query.keep(collector, answer.body), fetch)?;
         collector = kept.0;
         let taken = kept.1;
         read += taken.records;
@@ -155,8 +131,5 @@ fn mark(url: &Url) -> [u8; 32] {
 }
 
 fn looping(why: &str) -> FetchError {
-    FetchError::Malformed {
-        what: WHAT,
-        why: why.into(),
-    }
+    malformed(why.into())
 }

@@ -120,28 +120,25 @@ impl Collector {
     }
 
     pub(super) fn take(&mut self, page: &Page<'_>) -> Result<Taken, FetchError> {
-        let mut new = 0;
-        if self.key.is_none() && !page.records.is_empty() {
-            let before = self.page.replace(self.seen.hash(&page.records));
+        let mut taken = Taken {
+            records: page.count(),
+            new: 0,
+            total: page.total(),
+        };
+        if self.key.is_none() && taken.records > 0 {
+            let before = self.page.replace(self.seen.hash(page)?);
             if self.watching && before == self.page {
-                return Ok(Taken {
-                    records: page.records.len() as u64,
-                    new,
-                    total: page.total,
-                });
+                return Ok(taken);
             }
         }
-        for record in &page.records {
+        page.each(&mut |record| {
             let key = self.key(record);
             let standing = self.add(record, key.as_deref())?;
             self.last = key;
-            new += u64::from(standing == Standing::New);
-        }
-        Ok(Taken {
-            records: page.records.len() as u64,
-            new,
-            total: page.total,
-        })
+            taken.new += u64::from(standing == Standing::New);
+            Ok(())
+        })?;
+        Ok(taken)
     }
 
     /// Writes a record, unless it was written before. One that has the key of another and says something else is no
@@ -207,12 +204,13 @@ enum Standing {
     Repeated,
 }
 
-/// The keys seen last, as 128-bit hashes that nobody can predict, each with the hash of what the record said that had it first.
+/// The keys seen last, as hashes that nobody can predict, each with the hash of what the record said that had it first. Only where
+/// both are the same is a record a repetition: that is 128 bits.
 struct SeenKeys {
-    hashes: HashMap<u128, u64>,
-    order: VecDeque<u128>,
+    hashes: HashMap<u64, u64>,
+    order: VecDeque<u64>,
     /// The content of others that had a known key, as hashes.
-    others: HashSet<(u128, u64)>,
+    others: HashSet<(u64, u64)>,
     most: usize,
     states: [RandomState; 2],
 }
@@ -229,20 +227,20 @@ impl SeenKeys {
     }
 
     /// A hash that tells the records of a page from others.
-    fn hash(&self, records: &[Piece<'_>]) -> u64 {
+    fn hash(&self, page: &Page<'_>) -> Result<u64, FetchError> {
         let [state, _] = &self.states;
         let mut hasher = state.build_hasher();
-        for record in records {
+        page.each(&mut |record| {
             record.bytes().hash(&mut hasher);
-        }
-        hasher.finish()
+            Ok(())
+        })?;
+        Ok(hasher.finish())
     }
 
     /// How a record stands to those before.
     fn insert(&mut self, key: &str, line: &[u8]) -> Standing {
-        let [high, low] = &self.states;
-        let hash = (u128::from(high.hash_one(key)) << 64) | u128::from(low.hash_one(key));
-        let said = low.hash_one(line);
+        let [keys, contents] = &self.states;
+        let (hash, said) = (keys.hash_one(key), contents.hash_one(line));
         match self.hashes.get(&hash) {
             Some(first) if *first == said => return Standing::Repeated,
             Some(_) if self.others.contains(&(hash, said)) => return Standing::Repeated,

@@ -1,16 +1,32 @@
 //! A property of pages that holds whatever their bytes are; see `fetch/fuzz.rs`.
 
+use super::body::PageBody;
 use super::members;
 use super::page::Page;
 use crate::records::piece::Piece;
+use crate::spool::Spooled;
 
-/// Reads a page and looks at each of its records.
-pub(crate) fn read_page(bytes: &[u8], member: Option<&str>, record_bytes: u64) {
+/// Reads a page from memory and from the spool and looks at each of its records: they are the same where both can be read.
+pub(crate) fn read_page(bytes: &[u8], file: &Spooled, member: Option<&str>, record_bytes: u64) {
     let path = member.map(|member| vec![member.to_owned()]);
-    let Ok(page) = Page::read(bytes, path.as_deref(), record_bytes) else {
-        return;
+    let held = PageBody::Held {
+        bytes: bytes.to_vec().into(),
+        _memory: None,
     };
-    for record in &page.records {
+    let [held, spooled] = [held, PageBody::Spooled(file.clone())].map(|body| {
+        Page::read(&body, path.as_deref(), record_bytes)
+            .map(|page| (records(&page, record_bytes), page.total()))
+            .ok()
+    });
+    if held.is_some() && spooled.is_some() {
+        assert_eq!(held, spooled, "a page on the spool is read otherwise than in memory");
+    }
+}
+
+/// The bytes of all records.
+fn records(page: &Page<'_>, record_bytes: u64) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    let read = page.each(&mut |record| {
         match record {
             Piece::Broken(start) => assert!(
                 start.len() as u64 <= record_bytes + 1,
@@ -23,5 +39,14 @@ pub(crate) fn read_page(bytes: &[u8], member: Option<&str>, record_bytes: u64) {
                 let _ = members::text(text, &["meta".to_owned(), "id".to_owned()]);
             }
         }
-    }
+        all.push(record.bytes().to_vec());
+        Ok(())
+    });
+    assert!(read.is_ok(), "a page that was whole is not");
+    assert_eq!(
+        page.count(),
+        all.len() as u64,
+        "the records are not those that were counted"
+    );
+    all
 }

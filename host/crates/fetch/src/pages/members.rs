@@ -43,8 +43,18 @@ pub(super) fn raw<'a>(body: &'a [u8], path: &[String]) -> serde_json::Result<Opt
 /// Fails where the body is not JSON, or something else stands in the token's place: a list must not end in silence.
 pub(super) fn token(body: &[u8], path: &[String]) -> Result<Option<String>, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let found = raw(body, path).map_err(|error| format!("the token of the next page cannot be read: {error}"))?;
-    let Some(found) = found.map(RawValue::get) else {
+    let found = raw(body, path).map_err(unreadable_token)?;
+    token_text(found.map(RawValue::get), path)
+}
+
+/// The reason to refuse a page whose token cannot be told.
+pub(super) fn unreadable_token(why: impl fmt::Display) -> String {
+    format!("the token of the next page cannot be read: {why}")
+}
+
+/// The token that a member is, as it is written, if it is one.
+pub(super) fn token_text(found: Option<&str>, path: &[String]) -> Result<Option<String>, String> {
+    let Some(found) = found else {
         return Ok(None);
     };
     match found.as_bytes() {

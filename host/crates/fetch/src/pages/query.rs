@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use super::body::{self, PageAnswer, PageBody};
 use super::collector::{Collector, Taken};
-use super::page;
+use super::listing::WHAT;
+use super::page::Page;
 use super::scheduler::PageScheduler;
 use crate::blocking::blocking;
 use crate::error::FetchError;
 use crate::limits::FetchLimits;
 use crate::progress::FetchProgress;
+use crate::spool::Spool;
 use crate::web_page;
-use remote::{Answer, Remote, Request};
+use remote::{Remote, Request};
 
 /// A paged query, with all that it needs at every page.
 pub(super) struct Query<'a> {
@@ -21,6 +23,8 @@ pub(super) struct Query<'a> {
     pub(super) limits: &'a FetchLimits,
     pub(super) progress: &'a dyn FetchProgress,
     pub(super) turns: &'a PageScheduler,
+    /// For pages that are not held in memory.
+    pub(super) spool: &'a Spool,
     pub(super) request: Request,
     /// The members to the records in a page, and to the key in a record.
     pub(super) records: Option<&'a [String]>,
@@ -29,19 +33,23 @@ pub(super) struct Query<'a> {
 
 impl Query<'_> {
     /// Asks for one page, in its turn.
-    pub(super) async fn ask(&self, request: Request) -> Result<Answer, FetchError> {
+    pub(super) async fn ask(&self, request: Request) -> Result<PageAnswer, FetchError> {
         let _turn = self.turns.request().await;
-        Ok(self.remote.exchange(request).await?)
+        body::receive(self.remote, request, self.spool, self.turns).await
     }
 
     /// Reads a page and keeps what is new in it.
-    pub(super) async fn keep(&self, mut collector: Collector, body: Bytes) -> Result<(Collector, Taken), FetchError> {
-        if body.trim_ascii_start().first() == Some(&b'<') {
-            return Err(web_page::instead_of(self.remote, page::WHAT, &body));
+    pub(super) async fn keep(
+        &self,
+        mut collector: Collector,
+        body: Arc<PageBody>,
+    ) -> Result<(Collector, Taken), FetchError> {
+        if body.is_markup()? {
+            return Err(web_page::instead_of(self.remote, WHAT, &body.head()?));
         }
         let path = self.records.map(<[String]>::to_vec);
         let read = blocking(move || {
-            let page = page::Page::read(&body, path.as_deref(), collector.record_bytes());
+            let page = Page::read(&body, path.as_deref(), collector.record_bytes());
             let taken = page.and_then(|page| collector.take(&page));
             Ok((collector, taken))
         });
@@ -52,10 +60,17 @@ impl Query<'_> {
     }
 
     /// The key of the first record of a page.
-    pub(super) fn first_key(&self, collector: &Collector, body: &[u8]) -> Result<Option<String>, FetchError> {
-        let page = page::Page::read(body, self.records, collector.record_bytes());
+    pub(super) fn first_key(&self, collector: &Collector, body: &PageBody) -> Result<Option<String>, FetchError> {
+        let page = Page::read(body, self.records, collector.record_bytes());
         let page = page.map_err(|error| self.presentable(error))?;
-        Ok(page.records.first().and_then(|record| collector.key(record)))
+        let (mut key, mut is_first) = (None, true);
+        page.each(&mut |record| {
+            if std::mem::take(&mut is_first) {
+                key = collector.key(record);
+            }
+            Ok(())
+        })?;
+        Ok(key)
     }
 
     /// The error fit to be shown: what a page says about a failure may hold anything.

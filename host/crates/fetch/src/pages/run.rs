@@ -30,11 +30,14 @@ pub(crate) async fn run(
         .limit(limits.page_bytes)
         // A query changes nothing, whatever its method.
         .repeatable(true);
+    // No page is kept, so none needs a digest.
+    let unhashed = spool.hashing(false);
     let query = Query {
         remote,
         limits,
         progress,
         turns,
+        spool: &unhashed,
         request,
         records: pages.records.as_deref(),
         key: pages.key.as_deref(),

@@ -1,7 +1,8 @@
 //! Records of JSON lists, as lines on the spool.
 //!
 //! [`split`] takes them out of an envelope, read by [`strict`], or by [`salvage`] where some of them break the grammar. Each becomes
-//! a [`piece`], perhaps after [`mend`]ing, and one of the [`lines`], in its [`compact`] form.
+//! a [`piece`], perhaps after [`mend`]ing, and one of the [`lines`], in its [`compact`] form. A page that is
+//! not in memory is read as [`values`].
 
 pub(crate) mod compact;
 pub(crate) mod lines;
@@ -10,3 +11,4 @@ pub(crate) mod piece;
 pub(crate) mod salvage;
 pub(crate) mod split;
 pub(crate) mod strict;
+pub(crate) mod values;

@@ -377,7 +377,7 @@ fn plan(phase: Phase) -> Fetch {
 }
 
 /// One fetch under one fault; says what went otherwise than promised.
-async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), String> {
+async fn trial(phase: Phase, fault: Fault, page_memory: usize, canary: SocketAddr) -> Result<(), String> {
     let server = Hostile::start(phase, fault.clone(), canary).await;
     let spool = tempfile::tempdir().unwrap();
     let limits = FetchLimits {
@@ -388,6 +388,7 @@ async fn trial(phase: Phase, fault: Fault, canary: SocketAddr) -> Result<(), Str
         file_wait: Duration::ZERO,
         control_bytes: 1 << 20,
         page_bytes: 1 << 20,
+        page_memory,
         ..FetchLimits::default()
     };
     let mut settings = connection(server.address);
@@ -439,10 +440,13 @@ async fn every_fault_in_every_phase_ends_as_documented() {
     let mut trials = Vec::new();
     // So many at once that each is served in time.
     let seats = Arc::new(tokio::sync::Semaphore::new(8));
-    for phase in PHASES {
+    let held = FetchLimits::default().page_memory;
+    // Pages on the spool too.
+    let phases = PHASES.map(|phase| (phase, held)).into_iter().chain([(Phase::Page, 0)]);
+    for (phase, page_memory) in phases {
         for fault in faults() {
             let (address, seats) = (canary.address, Arc::clone(&seats));
-            let running = trial(phase, fault.clone(), address);
+            let running = trial(phase, fault.clone(), page_memory, address);
             let seated = async move {
                 let _seat = seats.acquire_owned().await.unwrap();
                 running.await

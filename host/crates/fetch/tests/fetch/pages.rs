@@ -15,7 +15,7 @@ use sandbox::{BodyToken, Fetch, HttpRequest, Method, Pages, Paging};
 use serde_json::{Value, json};
 use servers::*;
 
-fn pages(paging: Paging, key: Option<&str>) -> Pages {
+pub(super) fn pages(paging: Paging, key: Option<&str>) -> Pages {
     let request = HttpRequest {
         method: Method::Get,
         path: vec!["admin".into(), "v1".into(), "AuditEvents".into()],
@@ -36,11 +36,11 @@ fn pages(paging: Paging, key: Option<&str>) -> Pages {
     }
 }
 
-fn scim(count: u32) -> Pages {
+pub(super) fn scim(count: u32) -> Pages {
     pages(Paging::Scim(count), Some("id"))
 }
 
-async fn run_with(server: &Server, pages: Pages, limits: FetchLimits) -> Result<Vec<String>, FetchError> {
+pub(super) async fn run_with(server: &Server, pages: Pages, limits: FetchLimits) -> Result<Vec<String>, FetchError> {
     struct Quiet;
     impl FetchProgress for Quiet {}
     let spool = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ async fn run(server: &Server, pages: Pages) -> Result<Vec<String>, FetchError> {
     run_with(server, pages, FetchLimits::default()).await
 }
 
-fn query(seen: &Seen) -> HashMap<String, String> {
+pub(super) fn query(seen: &Seen) -> HashMap<String, String> {
     let url = url::Url::parse(&format!("http://x{}", seen.path)).unwrap();
     url.query_pairs().into_owned().collect()
 }
@@ -69,11 +69,11 @@ fn position(seen: &Seen) -> (usize, usize) {
     (query["startIndex"].parse().unwrap(), query["count"].parse().unwrap())
 }
 
-fn record(id: usize) -> Value {
+pub(super) fn record(id: usize) -> Value {
     json!({"id": format!("event-{id}"), "nested": {"id": "not the key"}, "text": "a\nb"})
 }
 
-fn lines(ids: impl IntoIterator<Item = usize>) -> Vec<String> {
+pub(super) fn lines(ids: impl IntoIterator<Item = usize>) -> Vec<String> {
     ids.into_iter().map(|id| record(id).to_string()).collect()
 }
 
@@ -94,7 +94,7 @@ fn slice(ids: &[usize], start: usize, count: usize) -> Vec<Value> {
     ids.iter().skip(start - 1).take(count).map(|id| record(*id)).collect()
 }
 
-fn honest(ids: &[usize], seen: &Seen) -> Response {
+pub(super) fn honest(ids: &[usize], seen: &Seen) -> Response {
     let (start, count) = position(seen);
     list(json!(ids.len()), slice(ids, start, count))
 }
@@ -332,7 +332,7 @@ async fn a_search_by_post_carries_its_place_in_the_body() {
 }
 
 /// A response with one more header.
-fn with_header(mut response: Response, name: &'static str, value: &str) -> Response {
+pub(super) fn with_header(mut response: Response, name: &'static str, value: &str) -> Response {
     response.headers_mut().append(name, value.parse().unwrap());
     response
 }

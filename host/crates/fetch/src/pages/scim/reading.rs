@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use crate::error::FetchError;
 use crate::pages::ahead::is_too_large;
+use crate::pages::body::PageAnswer;
 use crate::pages::bookmark::Bookmark;
 use crate::pages::collector::{Collector, Taken};
 use crate::pages::query::Query;
 use crate::pages::url_parameters::{with_parameters, without_parameters};
-use remote::{Answer, RemoteError, Request};
+use remote::{RemoteError, Request};
 
 /// The parameters that ask for an order.
 pub(super) const SORTING: &[&str] = &["sortBy", "sortOrder"];
@@ -76,7 +77,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The first page. Some domains refuse to sort; their order then has to do.
-    pub(super) async fn first(&mut self) -> Result<Answer, FetchError> {
+    pub(super) async fn first(&mut self) -> Result<PageAnswer, FetchError> {
         self.asked += 1;
         let refused = match self.ask(1, self.count).await {
             // Not what the token endpoint refuses, or something that the request was redirected to.
@@ -100,7 +101,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Asks for records from a position on: for fewer, where so many are larger than a page may be.
-    pub(super) async fn ask(&mut self, start: u64, mut count: u64) -> Result<Answer, FetchError> {
+    pub(super) async fn ask(&mut self, start: u64, mut count: u64) -> Result<PageAnswer, FetchError> {
         loop {
             let answer = self.query.ask(self.page(start, count)?).await;
             if count < 2 || !answer.as_ref().is_err_and(is_too_large) {
