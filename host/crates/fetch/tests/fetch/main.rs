@@ -7,3 +7,4 @@ mod flow;
 mod pages;
 mod pages_ahead;
 mod pages_kept;
+mod polled_lists;
