@@ -21,7 +21,9 @@ const FOREIGN: [&str; 5] = ["oracle", "scim", "epm", "idcs", "identity domain"];
 
 /// The sources of the plugins, with the cases that they share.
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/okta-log").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/okta-log")
+        .join(name)
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -202,7 +204,9 @@ fn check_meaning(events: &[Value]) {
     assert_eq!(start["type_uid"], 300201);
     assert_eq!(start["src_endpoint"]["ip"], "203.0.113.7");
     assert_eq!(start["user"]["name"], "user-0@example.com");
-    let failed = events.iter().find(|event| event["status_code"] == "INVALID_CREDENTIALS");
+    let failed = events
+        .iter()
+        .find(|event| event["status_code"] == "INVALID_CREDENTIALS");
     assert_eq!(failed.expect("a failed sign-in")["status_id"], 2);
     let opened = of("user.authentication.sso");
     assert_eq!(opened["dst_endpoint"]["svc_name"], "Payroll");
@@ -212,7 +216,11 @@ fn check_meaning(events: &[Value]) {
     assert_eq!(added["type_uid"], 300603);
     assert_eq!(added["group"]["name"], "Payroll admins");
     assert_eq!(added["actor"]["user"]["name"], "admin@example.com");
-    assert!(added["user"]["name"].as_str().is_some_and(|name| name.starts_with("user-")));
+    assert!(
+        added["user"]["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("user-"))
+    );
 }
 
 /// The same period once more, the runs of the days after, and a look aside: nothing is asked twice for nothing, and after quiet days
@@ -230,7 +238,16 @@ fn nothing_comes_twice(session: &mut Session<'_>, service: &SystemLog) {
     assert!(service.requests() > asked);
     let after = ["okta.ocsf.ndjson", "okta.ecs.ndjson"].map(|file| session.lines(file));
     assert_eq!(before, after);
-    let look = ["run", "okta-log", "--from", "2026-03-05", "--to", "2026-03-05", "--sink", "file:look.ndjson"];
+    let look = [
+        "run",
+        "okta-log",
+        "--from",
+        "2026-03-05",
+        "--to",
+        "2026-03-05",
+        "--sink",
+        "file:look.ndjson",
+    ];
     session.done(&[&look[..], &["--encoding", "event", "--record", "recorded"]].concat());
     let looked = session.lines("look.ndjson");
     assert_eq!(looked.len(), EVENTS);
@@ -253,7 +270,16 @@ fn about_the_plugin(session: &mut Session<'_>) {
     assert_eq!(about["report"]["vendor"], "Okta");
     assert_eq!(about["report"]["connection"], "http");
     assert_eq!(about["imports"], serde_json::json!([]));
-    let plan = ["plan", "okta-log", "--from", "2026-03-05", "--to", "2026-03-05", "--format", "json"];
+    let plan = [
+        "plan",
+        "okta-log",
+        "--from",
+        "2026-03-05",
+        "--to",
+        "2026-03-05",
+        "--format",
+        "json",
+    ];
     let plan: Value = serde_json::from_str(&session.done(&plan)).expect("a plan");
     assert_eq!(plan["paging"]["kind"], "link-until-empty");
     assert_eq!(plan["request"]["headers"], serde_json::json!([]));

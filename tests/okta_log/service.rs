@@ -101,14 +101,22 @@ impl ServiceState {
     fn answer(&mut self, request: &Received, events: &[Value]) -> Reply {
         self.requests += 1;
         if request.path == "/" {
-            return reply(200, "text/html", "<!DOCTYPE html><title>Acme - Sign In</title>".to_owned());
+            return reply(
+                200,
+                "text/html",
+                "<!DOCTYPE html><title>Acme - Sign In</title>".to_owned(),
+            );
         }
         let shown = request.headers.get("authorization").map(|value| value.as_bytes());
         if self.expired || shown != Some(format!("SSWS {TOKEN}").as_bytes()) {
             return error(401, "E0000011", "Invalid token provided");
         }
         if request.path != "/api/v1/logs" || request.method != "GET" {
-            return error(404, "E0000022", "The endpoint does not support the provided HTTP method");
+            return error(
+                404,
+                "E0000022",
+                "The endpoint does not support the provided HTTP method",
+            );
         }
         let uri: Uri = format!("/?{}", request.query).parse().expect("a query");
         let Query(query) = Query::<HashMap<String, String>>::try_from_uri(&uri).expect("a query");
@@ -130,7 +138,11 @@ impl ServiceState {
         let start = if after == REPEATED + 1 { REPEATED } else { after };
         let page: Vec<&&Value> = found.iter().skip(start).take(limit).collect();
         let next = start + page.len();
-        let host = request.headers.get("host").and_then(|host| host.to_str().ok()).expect("a host");
+        let host = request
+            .headers
+            .get("host")
+            .and_then(|host| host.to_str().ok())
+            .expect("a host");
         let rest = request.query.split('&').filter(|pair| !pair.starts_with("after="));
         let base = format!("http://{host}{}?{}", request.path, rest.collect::<Vec<_>>().join("&"));
         let mut answer = reply(200, "application/json", json!(page).to_string());
@@ -186,11 +198,20 @@ fn event(number: usize) -> Value {
         "id": format!("00u{:05}", number % 40), "type": "User", "alternateId": format!("user-{}@example.com", number % 40),
         "displayName": format!("Zoë \"{}\"", number % 40), "detailEntry": null,
     });
-    let admin = json!({ "id": "00u99999", "type": "User", "alternateId": "admin@example.com", "displayName": "Al Admin" });
+    let admin =
+        json!({ "id": "00u99999", "type": "User", "alternateId": "admin@example.com", "displayName": "Al Admin" });
     let group = json!({ "id": "00g1", "type": "UserGroup", "alternateId": "unknown", "displayName": "Payroll admins" });
     let app = json!({ "id": "0oa1", "type": "AppInstance", "alternateId": "Payroll", "displayName": "Payroll" });
     let (kind, text, result, reason, severity, actor, target) = match number % 10 {
-        0..=3 => ("user.session.start", "User login to Okta", "SUCCESS", None, "INFO", &user, json!(null)),
+        0..=3 => (
+            "user.session.start",
+            "User login to Okta",
+            "SUCCESS",
+            None,
+            "INFO",
+            &user,
+            json!(null),
+        ),
         4 => (
             "user.session.start",
             "User login to Okta",
@@ -200,7 +221,15 @@ fn event(number: usize) -> Value {
             &user,
             json!([]),
         ),
-        5 => ("user.authentication.sso", "User single sign on to app", "SUCCESS", None, "INFO", &user, json!([app])),
+        5 => (
+            "user.authentication.sso",
+            "User single sign on to app",
+            "SUCCESS",
+            None,
+            "INFO",
+            &user,
+            json!([app]),
+        ),
         6 => (
             "user.account.lock",
             "Max sign in attempts exceeded",
@@ -219,8 +248,24 @@ fn event(number: usize) -> Value {
             &admin,
             json!([user, group]),
         ),
-        8 => ("user.session.end", "User logout from Okta", "SUCCESS", None, "INFO", &user, json!([])),
-        _ => ("policy.lifecycle.update", "Update policy", "SUCCESS", None, "INFO", &admin, json!([])),
+        8 => (
+            "user.session.end",
+            "User logout from Okta",
+            "SUCCESS",
+            None,
+            "INFO",
+            &user,
+            json!([]),
+        ),
+        _ => (
+            "policy.lifecycle.update",
+            "Update policy",
+            "SUCCESS",
+            None,
+            "INFO",
+            &admin,
+            json!([]),
+        ),
     };
     json!({
         "actor": actor,

@@ -25,7 +25,11 @@ impl WalkThrough {
         let section = section.split("\n## ").next().unwrap_or_default();
         let fenced = section.split("\n```").skip(1).step_by(2);
         let blocks = fenced.map(|block| block.split_once('\n').expect("a block"));
-        WalkThrough(blocks.map(|(language, text)| (language.to_owned(), format!("{text}\n"))).collect())
+        WalkThrough(
+            blocks
+                .map(|(language, text)| (language.to_owned(), format!("{text}\n")))
+                .collect(),
+        )
     }
 
     fn blocks(&self, language: &str) -> Vec<&str> {
@@ -43,7 +47,10 @@ impl WalkThrough {
         for block in ["rust", "python"].iter().flat_map(|language| self.blocks(language)) {
             for part in block.split("…\n") {
                 let part = part.trim_matches('\n');
-                assert!(sources.iter().any(|source| source.contains(part)), "no source has\n{part}");
+                assert!(
+                    sources.iter().any(|source| source.contains(part)),
+                    "no source has\n{part}"
+                );
             }
         }
     }
@@ -58,7 +65,10 @@ impl WalkThrough {
     /// What each event has, in OCSF and in ECS.
     pub fn examples(&self) -> Vec<Value> {
         let lines = self.blocks("json").concat();
-        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
     }
 
     /// Carries out each command and holds what it says against what is printed; `…` stands for more.

@@ -78,7 +78,9 @@ fn members_of_members_are_read_and_what_holds_them_stays_whole() {
         let targets = record.objects("target");
         let names = targets.iter().filter_map(|target| target.get("name"));
         event.labels = names.collect();
-        assert!(record.object("text").is_none() && record.object("none").is_none() && record.object("target").is_none());
+        assert!(
+            record.object("text").is_none() && record.object("none").is_none() && record.object("target").is_none()
+        );
         assert!(record.objects("text").is_empty() && record.objects("actor").is_empty());
         event.attributes = record.rest();
         Ok(event)
@@ -94,7 +96,10 @@ fn members_of_members_are_read_and_what_holds_them_stays_whole() {
         lines.finish(&mut batch, nested).unwrap();
         assert_eq!(batch.rejects, []);
         let event = batch.events().next().unwrap();
-        assert_eq!((&*event.subject.name, event.user_agent.as_deref()), ("aé", Some("curl/8")));
+        assert_eq!(
+            (&*event.subject.name, event.user_agent.as_deref()),
+            ("aé", Some("curl/8"))
+        );
         assert_eq!(event.labels, ["one", "two"]);
         assert_eq!(event.attributes[0].1, r#"{"name":"a\u00e9","id":1}"#);
         assert_eq!(event.attributes.len(), 4);

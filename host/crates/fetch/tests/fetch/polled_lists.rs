@@ -99,7 +99,9 @@ async fn pages_with_records_that_lead_back_or_never_end_are_refused() {
     }
     let endless = Server::start(|_, asked| {
         let mut response = json(200, json!([record(asked)]).to_string());
-        response.headers_mut().insert("link", link_to(asked + 1).parse().unwrap());
+        response
+            .headers_mut()
+            .insert("link", link_to(asked + 1).parse().unwrap());
         response
     })
     .await;

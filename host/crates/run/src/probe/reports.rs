@@ -23,7 +23,10 @@ impl ReportQuestion {
 
     /// The answer of the service; one that holds no data is a failure.
     pub(super) async fn ask(&self, remote: &Remote) -> Result<Answer, ProbeFailure> {
-        let hint = format!("ask whoever runs the service for a credential that may read {}", self.path());
+        let hint = format!(
+            "ask whoever runs the service for a credential that may read {}",
+            self.path()
+        );
         let failed = |error| questions::failed(error, "report", &hint);
         let request = fetch::build_request(remote, &self.request).map_err(|error| ProbeFailure {
             step: "report",
