@@ -223,8 +223,8 @@ fn check_meaning(events: &[Value]) {
     );
 }
 
-/// The same period once more, the runs of the days after, and a look aside: nothing is asked twice for nothing, and after quiet days
-/// nobody speaks of a source that fell silent.
+/// The same period once more, the runs of the days after, and a look aside: no event comes twice, and after quiet days nobody
+/// speaks of a source that fell silent.
 fn nothing_comes_twice(session: &mut Session<'_>, service: &SystemLog) {
     let before = ["okta.ocsf.ndjson", "okta.ecs.ndjson"].map(|file| session.lines(file));
     let asked = service.requests();

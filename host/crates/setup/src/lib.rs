@@ -3,8 +3,8 @@
 //!
 //! [`config::Config`] is a configuration as read. [`connections`] makes the settings of a server out of one, [`plugins`] loads a
 //! plugin by its name, [`sinks`] opens what a run delivers to, and [`state`] says where progress, dead letters and rejected
-//! rows are kept. [`report`] makes a request of what somebody asks for, [`report_questions()`] those of a check, [`run_ledger`] finds the stream that it belongs to,
-//! [`fetcher`] is what carries it out, and [`recorded_run`] what was recorded of one. Each fails with a [`SetupError`].
+//! rows are kept. [`report`] makes a request of what somebody asks for, [`run_ledger`] finds the stream that it belongs to,
+//! [`report_questions()`] are those of a check, [`fetcher`] is what carries it out, and [`recorded_run`] what was recorded of one. Each fails with a [`SetupError`].
 #![warn(missing_docs)]
 
 pub mod config;

@@ -17,8 +17,8 @@ use crate::plugins;
 /// The period that is asked for: little comes of it.
 const PERIOD: Period = Period::Since(Duration::from_secs(60));
 
-/// What each report under `[plugins]` asks first that reads from this connection: none where several are of its kind, since only whoever
-/// runs a plugin says then which of them it is for. Blocks: plugins are compiled and called.
+/// The first question of each report under `[plugins]` that reads from this connection; none where several connections are of
+/// its kind, since only whoever runs a plugin says then which of them it is for. Blocks: plugins are compiled and called.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Every rendering against the published schemas: each activity, each outcome, with fields present and absent.
 //!
-//! The schemas are data under `tests/schema`, with their versions and licences, and so is what is held against them. What `deploy/` ships for Splunk, Elastic and
-//! Sentinel is held against every rendering too.
+//! The schemas are data under `tests/schema`, with their versions and licences, and beside them is what finds an event's problems.
+//! What `deploy/` ships for Splunk, Elastic and Sentinel is held against every rendering too.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

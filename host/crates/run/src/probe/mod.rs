@@ -2,8 +2,9 @@
 //!
 //! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. A service that nobody
 //! here knows is asked what its report plugins would ask it ([`ReportQuestion`]); without one, its base address is: what that answers
-//! says no more than that it is there, unless it refuses the credential. What their answers tell besides, and that of one more, are the facts ([`Fact`]). Which roles the reports need is on their
-//! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
+//! says no more than that it is there, unless it refuses the credential. What their answers tell besides, and that of one more, are
+//! the facts ([`Fact`]). Which roles the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is
+//! that of the `AuditEvents` page.
 
 mod facts;
 mod questions;
