@@ -2,6 +2,7 @@
 //! [`Server`] (the simulator, on a free port).
 
 pub mod conformance;
+pub mod okta_log;
 mod receiver;
 
 use std::ffi::OsStr;

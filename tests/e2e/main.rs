@@ -19,6 +19,7 @@ mod ledger;
 mod ledger_edges;
 mod looking;
 mod odd_answers;
+mod okta_log;
 mod pipes;
 mod plugin_answers;
 mod plugin_deliveries;

@@ -24,6 +24,7 @@ mod oauth2;
 mod object_store;
 mod oci;
 mod oci_signer;
+mod okta_log;
 mod otlp;
 mod outage;
 mod past;

@@ -210,18 +210,26 @@ async fn check_connection(
     kind: ConnectionKind,
     clock: Option<Timestamp>,
 ) -> Result<Usable, CliError> {
-    let (config, named) = (Arc::clone(config), name.to_owned());
+    let (configured, named) = (Arc::clone(config), name.to_owned());
     // A secret may come of a command.
-    let mut settings = base::blocking(move || connections::of_name(&config, &named)).await??;
+    let mut settings = base::blocking(move || connections::of_name(&configured, &named)).await??;
     settings.now = clock;
     let remote = Arc::new(Remote::new(settings)?);
+    let now = clock.unwrap_or_else(Timestamp::now);
+    let reports = match kind {
+        ConnectionKind::Http => {
+            let (configured, named) = (Arc::clone(config), name.to_owned());
+            base::blocking(move || setup::report_questions(&configured, &named, now)).await??
+        }
+        ConnectionKind::Epm | ConnectionKind::IdentityDomain | ConnectionKind::Oci => Vec::new(),
+    };
     let kind = match kind {
         ConnectionKind::Epm => sandbox::ConnectionKind::Epm,
         ConnectionKind::IdentityDomain => sandbox::ConnectionKind::IdentityDomain,
         ConnectionKind::Http => sandbox::ConnectionKind::Http,
         ConnectionKind::Oci => sandbox::ConnectionKind::Oci,
     };
-    match probe::probe(&remote, kind, clock.unwrap_or_else(Timestamp::now)).await {
+    match probe::probe(&remote, kind, now, &reports).await {
         Ok(found) => Ok(Usable {
             facts: found.facts,
             ..Usable::of(with_clock(found.steps.join(", "), &remote))

@@ -62,6 +62,7 @@ fn line(fetch: &Fetch) -> String {
             let paging = match &pages.paging {
                 Paging::Scim(count) => format!("pages of {count} by SCIM position"),
                 Paging::LinkNext => "pages by Link header".to_owned(),
+                Paging::LinkUntilEmpty => "pages by Link header, up to an empty one".to_owned(),
                 Paging::NextToken((header, _)) => format!("pages by {header} header"),
                 Paging::BodyToken(token) => format!("pages by {} in the body", token.token.join(".")),
             };

@@ -65,6 +65,7 @@ fn paging(paging: &Paging) -> Value {
     match paging {
         Paging::Scim(count) => json!({ "kind": "scim", "count": count }),
         Paging::LinkNext => json!({ "kind": "link-next" }),
+        Paging::LinkUntilEmpty => json!({ "kind": "link-until-empty" }),
         Paging::NextToken((header, parameter)) => {
             json!({ "kind": "next-token", "header": header, "parameter": parameter })
         }
@@ -123,6 +124,7 @@ mod tests {
         for (way, expected) in [
             (Paging::Scim(50), json!({ "kind": "scim", "count": 50 })),
             (Paging::LinkNext, json!({ "kind": "link-next" })),
+            (Paging::LinkUntilEmpty, json!({ "kind": "link-until-empty" })),
             (
                 Paging::NextToken(("next".into(), "page".into())),
                 json!({ "kind": "next-token", "header": "next", "parameter": "page" }),

@@ -64,6 +64,49 @@ fn names_match_in_any_case_and_with_escapes() {
 }
 
 #[test]
+fn members_of_members_are_read_and_what_holds_them_stays_whole() {
+    fn nested<'r>(record: &mut Record<'r>) -> Result<Event<'r>, Reason> {
+        let actor = record.object("ACTOR").ok_or("no actor")?;
+        let mut event = Event::new(
+            0,
+            Activity::Logon,
+            Outcome::Success,
+            Principal::named(actor.get("name").unwrap()),
+        );
+        let client = record.object("client").and_then(|client| client.object("agent"));
+        event.user_agent = client.and_then(|agent| agent.get("raw"));
+        let targets = record.objects("target");
+        let names = targets.iter().filter_map(|target| target.get("name"));
+        event.labels = names.collect();
+        assert!(
+            record.object("text").is_none() && record.object("none").is_none() && record.object("target").is_none()
+        );
+        assert!(record.objects("text").is_empty() && record.objects("actor").is_empty());
+        event.attributes = record.rest();
+        Ok(event)
+    }
+    let line = r#"{"actor":{"name":"a\u00e9","id":1},"client":{"agent":{"raw":"curl/8"}},"none":null,"text":"x",
+        "target":[{"name":"one"},2,null,[{"name":"no"}],{"name":"two"},{}]}"#
+        .replace('\n', " ");
+    for size in [1, 7, usize::MAX] {
+        let (mut lines, mut batch) = (JsonLines::new(), Batch::default());
+        for chunk in line.as_bytes().chunks(size) {
+            lines.push(chunk, &mut batch, nested).unwrap();
+        }
+        lines.finish(&mut batch, nested).unwrap();
+        assert_eq!(batch.rejects, []);
+        let event = batch.events().next().unwrap();
+        assert_eq!(
+            (&*event.subject.name, event.user_agent.as_deref()),
+            ("aé", Some("curl/8"))
+        );
+        assert_eq!(event.labels, ["one", "two"]);
+        assert_eq!(event.attributes[0].1, r#"{"name":"a\u00e9","id":1}"#);
+        assert_eq!(event.attributes.len(), 4);
+    }
+}
+
+#[test]
 fn half_a_surrogate_pair_is_kept_as_it_was_written() {
     assert_eq!(attributes(r#"{"user":"ada","a":"x\ud800"}"#), [r#"a="x\ud800""#]);
 }

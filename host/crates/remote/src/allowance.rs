@@ -30,9 +30,16 @@ const LIMITS: [&str; 4] = [
 /// A number beyond is no number of seconds to wait, but an instant.
 const INSTANT: u64 = 1_000_000_000;
 
-/// How long an answer that turned a request away asks to wait.
+/// How long an answer that turned a request away asks to wait. Nothing remains then, whether or not it says so.
 pub(super) fn asked_to_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    retry_after(headers, now).or_else(|| exhausted(headers, now))
+    let reset = || {
+        let silent = PAIRS.iter().filter(|(remaining, _)| !headers.contains_key(*remaining));
+        let resets = silent.filter_map(|(_, reset)| delay(number(text(headers, reset)?)?, headers, now));
+        resets.max()
+    };
+    retry_after(headers, now)
+        .or_else(|| exhausted(headers, now))
+        .or_else(reset)
 }
 
 /// How long until the server takes another request, where it says that it takes no more until then.
@@ -199,6 +206,21 @@ mod tests {
         assert_eq!(asked_to_wait(&both, SystemTime::now()), Some(Duration::from_secs(7)));
         let reset = headers(&[("ratelimit-remaining", "0"), ("ratelimit-reset", "30")]);
         assert_eq!(asked_to_wait(&reset, SystemTime::now()), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn who_was_turned_away_waits_for_the_reset_where_nothing_is_said_of_what_remains() {
+        for name in ["ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset"] {
+            let reset = headers(&[(name, "30")]);
+            assert_eq!(
+                asked_to_wait(&reset, SystemTime::now()),
+                Some(Duration::from_secs(30)),
+                "{name}"
+            );
+            assert_eq!(exhausted(&reset, SystemTime::now()), None, "{name}");
+        }
+        let some_left = headers(&[("x-rate-limit-remaining", "7"), ("x-rate-limit-reset", "30")]);
+        assert_eq!(asked_to_wait(&some_left, SystemTime::now()), None);
     }
 
     #[test]

@@ -202,7 +202,7 @@ fn paging(paging: &Paging, records: Option<&MemberPath>) -> Result<(), String> {
             PAGE_SIZES.start(),
             PAGE_SIZES.end()
         )),
-        Paging::Scim(_) | Paging::LinkNext => Ok(()),
+        Paging::Scim(_) | Paging::LinkNext | Paging::LinkUntilEmpty => Ok(()),
         Paging::NextToken((header, parameter)) => {
             header_name(header)?;
             if parameter.is_empty() {
@@ -402,6 +402,7 @@ mod tests {
             (job(&"x".repeat(256)), false),
             (pages(Paging::Scim(1000), Some("Resources"), Some("id")), true),
             (pages(Paging::LinkNext, None, None), true),
+            (pages(Paging::LinkUntilEmpty, None, None), true),
             (pages(Paging::Scim(0), None, None), false),
             (pages(Paging::Scim(u32::MAX), None, None), false),
             (pages(Paging::LinkNext, Some(""), None), false),

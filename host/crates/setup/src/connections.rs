@@ -136,6 +136,16 @@ pub fn example(kind: ConnectionKind) -> &'static str {
     }
 }
 
+/// The base address of such a server, as it might be.
+fn example_url(kind: ConnectionKind) -> &'static str {
+    match kind {
+        ConnectionKind::Epm => "https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com",
+        ConnectionKind::IdentityDomain => "https://idcs-0123.identity.oraclecloud.com",
+        ConnectionKind::Oci => "https://audit.eu-frankfurt-1.oraclecloud.com",
+        ConnectionKind::Http => "https://api.example.com",
+    }
+}
+
 /// The configuration's word for the kind of server that a plugin asks for.
 pub fn kind_of(kind: sandbox::ConnectionKind) -> ConnectionKind {
     match kind {
@@ -148,8 +158,7 @@ pub fn kind_of(kind: sandbox::ConnectionKind) -> ConnectionKind {
 
 fn ad_hoc(url: &str, choice: ServerChoice<'_>, kind: ConnectionKind) -> Result<Settings, SetupError> {
     let url = parse_url(url).map_err(|reason| {
-        SetupError::usage(format!("--url: {reason}"))
-            .hint("for example https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com")
+        SetupError::usage(format!("--url: {reason}")).hint(format!("for example {}", example_url(kind)))
     })?;
     let name = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_string();
     let mut settings = Settings::new(&name, url);

@@ -4,7 +4,7 @@
 //! [`config::Config`] is a configuration as read. [`connections`] makes the settings of a server out of one, [`plugins`] loads a
 //! plugin by its name, [`sinks`] opens what a run delivers to, and [`state`] says where progress, dead letters and rejected
 //! rows are kept. [`report`] makes a request of what somebody asks for, [`run_ledger`] finds the stream that it belongs to,
-//! [`fetcher`] is what carries it out, and [`recorded_run`] what was recorded of one. Each fails with a [`SetupError`].
+//! [`report_questions()`] are those of a check, [`fetcher`] is what carries it out, and [`recorded_run`] what was recorded of one. Each fails with a [`SetupError`].
 #![warn(missing_docs)]
 
 pub mod config;
@@ -14,8 +14,10 @@ pub mod fetcher;
 pub mod plugins;
 pub mod recorded_run;
 pub mod report;
+mod report_questions;
 pub mod run_ledger;
 pub mod sinks;
 pub mod state;
 
 pub use base::SetupError;
+pub use report_questions::report_questions;

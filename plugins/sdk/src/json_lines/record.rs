@@ -37,6 +37,11 @@ impl<'a> Record<'a> {
         if text.len() < line.len() {
             return None;
         }
+        Record::of(text, orders)
+    }
+
+    fn of(text: &'a str, orders: &'a Orders) -> Option<Record<'a>> {
+        let line = text.as_bytes();
         let RecordMembers(members) = serde_json::from_str(text).ok()?;
         let mut glances = Vec::with_capacity(members.len().next_multiple_of(EIGHT));
         glances.extend(members.iter().map(|(name, _)| glance(name)));
@@ -64,6 +69,24 @@ impl<'a> Record<'a> {
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         let (_, value) = self.members.get(self.place(name)?)?;
         self.whole.text((*value)?)
+    }
+
+    /// The object that a member is; none where it is something else. The member stays, so that an event keeps what is not taken
+    /// of it, whole.
+    pub fn object(&self, name: &str) -> Option<Record<'a>> {
+        let (_, value) = self.members.get(self.place(name)?)?;
+        Record::of((*value)?.get(), self.orders)
+    }
+
+    /// The objects in the list that a member is, in their order; whatever else is in it is passed over. The member stays.
+    pub fn objects(&self, name: &str) -> Vec<Record<'a>> {
+        let value = self.place(name).and_then(|place| self.members.get(place));
+        let Some((_, Some(value))) = value else {
+            return Vec::new();
+        };
+        let items: Vec<&'a RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
+        let objects = items.into_iter().map(|item| Record::of(item.get(), self.orders));
+        objects.flatten().collect()
     }
 
     /// Takes a member out, as text: a string's content, or any other value as JSON. Names match whatever their case, as

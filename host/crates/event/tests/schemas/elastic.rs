@@ -35,7 +35,7 @@ fn check(properties: &Value, schema: &Value, document: &Value, prefix: &str, pro
 
 #[test]
 fn the_index_template_maps_every_member_of_an_ecs_event() {
-    let (template, schema) = (template(), super::data("ecs-9.4.0/fields.json"));
+    let (template, schema) = (template(), schemas::ecs::schema());
     super::assert_sound(Encoding::Ecs, |event| {
         let mut problems = Vec::new();
         check(

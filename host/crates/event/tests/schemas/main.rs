@@ -1,7 +1,7 @@
 //! Every rendering against the published schemas: each activity, each outcome, with fields present and absent.
 //!
-//! The schemas are data under `tests/schema`, with their versions and licences. What `deploy/` ships for Splunk, Elastic and
-//! Sentinel is held against every rendering too.
+//! The schemas are data under `tests/schema`, with their versions and licences, and beside them is what finds an event's problems.
+//! What `deploy/` ships for Splunk, Elastic and Sentinel is held against every rendering too.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,14 +19,6 @@ use std::{fs, path::PathBuf};
 
 use event::{Activity, Collected, Correlator, Encoding, Event, Outcome, Principal, PrincipalKind, Product, Provenance};
 use serde_json::Value;
-
-fn data(file: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../tests/schema")
-        .join(file);
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_str(&text).unwrap()
-}
 
 /// A file of `deploy/`.
 fn deployed_text(file: &str) -> String {

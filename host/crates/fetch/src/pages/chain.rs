@@ -24,6 +24,8 @@ const STALE: u32 = 3;
 pub(super) enum Next {
     /// `Link: <…>; rel=next`.
     Link,
+    /// The same, of a list whose pages name a next one for ever: the first without records is the last.
+    LinkUntilEmpty,
     /// A response header, whose value goes back as a query parameter.
     Token { header: String, parameter: String },
     /// A token in the body, whose value goes back as a query parameter.
@@ -34,7 +36,7 @@ impl Next {
     /// The request for the page after this one.
     async fn request(&self, query: &Query<'_>, answer: &PageAnswer) -> Result<Option<Request>, FetchError> {
         let url = match self {
-            Next::Link => match link::next(&answer.headers) {
+            Next::Link | Next::LinkUntilEmpty => match link::next(&answer.headers) {
                 None => return Ok(None),
                 Some(target) => query.remote.resolve_from(&answer.url, &target)?,
             },
@@ -78,34 +80,67 @@ fn with_token(url: &Url, parameter: &str, token: &str) -> Result<Url, FetchError
     Ok(with_parameters(url, &[(parameter, token)]))
 }
 
-/// Follows from page to page.
-pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next) -> Result<Collector, FetchError> {
-    // Of a hundred thousand long links only what tells them apart is kept.
-    let mut visited = HashSet::from([mark(query.request.url())]);
-    let mut answer = query.ask(query.request.clone()).await?;
-    let (mut pages, mut stale) = (1, 0);
-    // A total need not be told, but a chain that ends before it has lost a link.
-    let (mut read, mut told) = (0, 0);
-    loop {
-        let request = next.request(query, &answer).await?;
+/// The pages that were asked for.
+struct PageTrail {
+    /// Of a hundred thousand long links only what tells them apart is kept.
+    visited: HashSet<[u8; 32]>,
+    count: u64,
+}
+
+impl PageTrail {
+    /// The request for the page behind an answer, which nobody has made before.
+    async fn onward(&mut self, query: &Query<'_>, next: &Next, answer: &PageAnswer) -> Result<Option<Request>, FetchError> {
+        let request = next.request(query, answer).await?;
         if let Some(request) = &request {
-            if !visited.insert(mark(request.url())) {
+            if !self.visited.insert(mark(request.url())) {
                 return Err(looping("a page names an already read page as the next one"));
             }
-            if pages >= query.limits.pages {
+            if self.count >= query.limits.pages {
                 return Err(FetchError::TooManyPages {
                     limit: query.limits.pages,
                 });
             }
+            self.count += 1;
         }
-        // The next page is on its way while this one is read.
-        let fetch = async {
-            match request {
-                Some(request) => query.ask(request).await.map(Some),
-                None => Ok(None),
+        Ok(request)
+    }
+}
+
+/// The answer to a request, where there is one.
+async fn ask(query: &Query<'_>, request: Option<Request>) -> Result<Option<PageAnswer>, FetchError> {
+    match request {
+        Some(request) => query.ask(request).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Follows from page to page.
+pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next) -> Result<Collector, FetchError> {
+    let mut trail = PageTrail {
+        visited: HashSet::from([mark(query.request.url())]),
+        count: 1,
+    };
+    let mut answer = query.ask(query.request.clone()).await?;
+    let mut stale = 0;
+    // A total need not be told, but a chain that ends before it has lost a link.
+    let (mut read, mut told) = (0, 0);
+    loop {
+        let (kept, following) = match next {
+            // Its records say whether there is a next one, whatever its header says.
+            Next::LinkUntilEmpty => {
+                let kept = query.keep(collector, Arc::clone(&answer.body)).await?;
+                let request = match kept.1.records {
+                    0 => None,
+                    _ => trail.onward(query, next, &answer).await?,
+                };
+                (kept, ask(query, request).await?)
+            }
+            // The next page is on its way while this one is read.
+            _ => {
+                let request = trail.onward(query, next, &answer).await?;
+                tokio::try_join!(query.keep(collector, answer.body), ask(query, request))?
             }
         };
-        let (kept, following) = tokio::try_join!(query.keep(collector, answer.body), fetch)?;
         collector = kept.0;
         let taken = kept.1;
         read += taken.records;
@@ -121,7 +156,6 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
             Some(_) if stale >= STALE => return Err(looping("the pages repeat themselves")),
             Some(following) => answer = following,
         }
-        pages += 1;
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) async fn run(
             scim::run(&query, collector, count, bookmark, earlier).await?
         }
         sandbox::Paging::LinkNext => chain::run(&query, collector, &chain::Next::Link).await?,
+        sandbox::Paging::LinkUntilEmpty => chain::run(&query, collector, &chain::Next::LinkUntilEmpty).await?,
         sandbox::Paging::NextToken((header, parameter)) => {
             let next = chain::Next::Token {
                 header: header.clone(),

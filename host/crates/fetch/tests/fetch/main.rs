@@ -8,3 +8,4 @@ mod pages;
 mod pages_ahead;
 mod pages_kept;
 mod pages_spooled;
+mod polled_lists;

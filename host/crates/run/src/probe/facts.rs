@@ -20,7 +20,7 @@ const EARLIEST: &str = "timestamp ge \"2000-01-01T00:00:00.000Z\"";
 
 /// The headers by which servers speak of a limit: the IETF draft `RateLimit` in its two forms, what came before it, and
 /// RFC 9110.
-const LIMITS: [&str; 8] = [
+const LIMITS: [&str; 10] = [
     "ratelimit",
     "ratelimit-policy",
     "ratelimit-limit",
@@ -28,6 +28,8 @@ const LIMITS: [&str; 8] = [
     "ratelimit-reset",
     "x-ratelimit-limit",
     "x-ratelimit-remaining",
+    "x-rate-limit-limit",
+    "x-rate-limit-remaining",
     "retry-after",
 ];
 
@@ -130,6 +132,11 @@ pub(super) async fn of_domain(remote: &Remote, now: Timestamp, seen: &Answer) ->
         Fact::new("times", times),
         Fact::new("rate limit", limit(remote, answers)),
     ]
+}
+
+/// The facts of a service that only its reports know. `seen` are its answers to them.
+pub(super) fn of_reports(remote: &Remote, seen: &[Answer]) -> Vec<Fact> {
+    vec![Fact::new("rate limit", limit(remote, seen.iter()))]
 }
 
 fn unknown(why: &str) -> String {

@@ -1,12 +1,14 @@
 //! Whether a connection can be used, and what can be seen of it: the harmless requests behind `host check`.
 //!
-//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. Of a service that nobody
-//! here knows, its base address is asked: what it answers says no more than that it is there, unless it refuses the credential. What their
-//! answers tell besides, and that of one more, are the facts ([`Fact`]). Which roles the reports need is on their
-//! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
+//! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. A service that nobody
+//! here knows is asked what its report plugins would ask it ([`ReportQuestion`]); without one, its base address is: what that answers
+//! says no more than that it is there, unless it refuses the credential. What their answers tell besides, and that of one more, are
+//! the facts ([`Fact`]). Which roles the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is
+//! that of the `AuditEvents` page.
 
 mod facts;
 mod questions;
+mod reports;
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -15,22 +17,28 @@ use sandbox::ConnectionKind;
 
 pub use facts::Fact;
 pub use questions::ProbeFailure;
+pub use reports::ReportQuestion;
 
 /// The findings about a connection that can be used.
 #[derive(Debug)]
 pub struct ProbeReport {
     /// The steps that went well.
-    pub steps: Vec<&'static str>,
+    pub steps: Vec<String>,
     /// The facts that could be seen, and that could not.
     pub facts: Vec<Fact>,
 }
 
-/// Tries a connection at the time `now`.
+/// Tries a connection at the time `now`. `reports` are the questions for a service that only their plugins know.
 ///
 /// # Errors
 ///
 /// The first step that did not go well. A fact that cannot be seen is none.
-pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Result<ProbeReport, ProbeFailure> {
+pub async fn probe(
+    remote: &Remote,
+    kind: ConnectionKind,
+    now: Timestamp,
+    reports: &[ReportQuestion],
+) -> Result<ProbeReport, ProbeFailure> {
     match kind {
         ConnectionKind::Epm => {
             let files = questions::files(remote).await?;
@@ -38,7 +46,7 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
             let logins = questions::sign_ins(remote, today).await?;
             let facts = facts::of_epm(remote, today, [&files, &logins]).await;
             Ok(ProbeReport {
-                steps: vec!["reached", "signed in", "may list files", "may read logins"],
+                steps: steps(["reached", "signed in", "may list files", "may read logins"]),
                 facts,
             })
         }
@@ -46,16 +54,25 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
         ConnectionKind::Oci => {
             remote.authenticate().await.map_err(questions::no_credential)?;
             Ok(ProbeReport {
-                steps: vec!["the credential is there; the first run is the first to ask the server"],
+                steps: steps(["the credential is there; the first run is the first to ask the server"]),
+                facts: Vec::new(),
+            })
+        }
+        ConnectionKind::Http if reports.is_empty() => {
+            questions::base(remote).await?;
+            Ok(ProbeReport {
+                steps: steps(["reached", "the credential is looked at by the first run"]),
                 facts: Vec::new(),
             })
         }
         ConnectionKind::Http => {
-            let answered = questions::base(remote).await?;
-            Ok(ProbeReport {
-                steps: vec!["reached", answered],
-                facts: Vec::new(),
-            })
+            let (mut steps, mut answers) = (steps(["reached"]), Vec::new());
+            for question in reports {
+                answers.push(question.ask(remote).await?);
+                steps.push(format!("{} may read {}", question.report, question.path()));
+            }
+            let facts = facts::of_reports(remote, &answers);
+            Ok(ProbeReport { steps, facts })
         }
         ConnectionKind::IdentityDomain => {
             let filter = format!("timestamp ge \"{now:.3}\"");
@@ -63,9 +80,13 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
             let none = questions::audit_events(remote, &query).await?;
             let facts = facts::of_domain(remote, now, &none).await;
             Ok(ProbeReport {
-                steps: vec!["reached", "signed in", "may read audit events"],
+                steps: steps(["reached", "signed in", "may read audit events"]),
                 facts,
             })
         }
     }
+}
+
+fn steps<const N: usize>(steps: [&str; N]) -> Vec<String> {
+    steps.map(str::to_owned).into()
 }

@@ -21,12 +21,12 @@ const NO_ROLE: &str = "EPMCSS-21192";
 const REFUSED: &str = "refused";
 
 /// Bytes of an answer: half a million sign-ins, so that a busy day is no failure.
-const BODY: u64 = 64 << 20;
+pub(super) const BODY: u64 = 64 << 20;
 
 /// The first step of a check that did not go well.
 #[derive(Debug)]
 pub struct ProbeFailure {
-    /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`.
+    /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`, `report`.
     pub step: &'static str,
     /// The event that made it fail, in words.
     pub message: String,
@@ -67,17 +67,18 @@ pub(super) async fn audit_events(remote: &Remote, query: &[(&str, &str)]) -> Res
 
 /// Asks for the base address of a service that nobody here knows. Any answer shows that it is there; one that refuses the credential is
 /// a failure, and so is one that the service itself calls its own fault.
-pub(super) async fn base(remote: &Remote) -> Result<&'static str, ProbeFailure> {
+pub(super) async fn base(remote: &Remote) -> Result<(), ProbeFailure> {
     let request = Request::get(remote.base().url().clone()).limit(BODY);
     match remote.exchange(request).await {
-        Ok(_) => Ok("signed in"),
-        // Nothing is at the base address of most APIs; whether the credential holds is then not known.
+        // Many a service shows its front page to everybody.
+        Ok(_) => Ok(()),
+        // Nothing is at the base address of most APIs.
         Err(error)
             if error
                 .status()
                 .is_some_and(|status| matches!(status.as_u16(), 400 | 404..=406 | 415)) =>
         {
-            Ok("the credential is looked at by the first run")
+            Ok(())
         }
         Err(error) => Err(failed(error, "sign-in", "the account may not read there")),
     }
@@ -99,7 +100,7 @@ struct FailureMembers {
     error: Value,
 }
 
-fn failed(error: RemoteError, step: &'static str, hint: &str) -> ProbeFailure {
+pub(super) fn failed(error: RemoteError, step: &'static str, hint: &str) -> ProbeFailure {
     ProbeFailure {
         step: match error.code() {
             "connect-failed" => "connect",
