@@ -84,9 +84,18 @@ fn each_run_is_listed_with_how_it_ended() {
     let strict = ["--sink", "siem", "--max-rejected", "0%"];
     let (document, said) = ended("invalid-login", Some(PASSWORD), &strict, 5, "too-many-rejected");
     let message = document["message"].as_str().unwrap();
-    assert!(said.contains(message) && said.contains("; the first is line "), "{said}");
+    assert!(
+        said.contains(message) && said.contains("; the first is line "),
+        "{said}"
+    );
     assert!(!message.contains("the first is"), "no row is kept: {message}");
-    let (waits, _) = ended("audit-events", Some(PASSWORD), &["--sink", "down"], 7, "delivery-failed");
+    let (waits, _) = ended(
+        "audit-events",
+        Some(PASSWORD),
+        &["--sink", "down"],
+        7,
+        "delivery-failed",
+    );
     assert_eq!(waits["message"], "sink down: the receiver is down");
     let (letters, _) = ended("user-audit", Some(PASSWORD), &["--sink", "letters"], 8, "partial");
     assert!(letters["dead_lettered"].as_u64() > Some(0), "{letters}");
@@ -100,13 +109,22 @@ fn each_run_is_listed_with_how_it_ended() {
     assert_eq!(ends(&desk, &["--failed"]), expected);
     assert_eq!(ends(&desk, &["user-login"]), ["4 connect-failed", "2 usage", "0 done"]);
     assert_eq!(ends(&desk, &["--connection", "domain"]), ["7 delivery-failed"]);
-    assert_eq!(ends(&desk, &["user-login", "--last", "2", "--failed"]), ["4 connect-failed", "2 usage"]);
+    assert_eq!(
+        ends(&desk, &["user-login", "--last", "2", "--failed"]),
+        ["4 connect-failed", "2 usage"]
+    );
     let last_run = &json_lines(&host(&desk, &["ledger", "list", "--json"]))[0]["last_run"];
-    assert_eq!((&last_run["exit"], &last_run["code"]), (&7.into(), &"delivery-failed".into()));
+    assert_eq!(
+        (&last_run["exit"], &last_run["code"]),
+        (&7.into(), &"delivery-failed".into())
+    );
     let table = stdout(&host(&desk, &["runs", "--connection", "domain"]));
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines.len(), 3, "{table}");
-    assert!(lines[1].starts_with(NOW) && lines[1].contains("7 delivery-failed"), "{table}");
+    assert!(
+        lines[1].starts_with(NOW) && lines[1].contains("7 delivery-failed"),
+        "{table}"
+    );
     assert_eq!(lines[2], "  sink down: the receiver is down");
 }
 
@@ -158,7 +176,10 @@ fn a_run_that_is_stopped_tells_of_its_end_also_where_it_is_ended_at_once() {
         let (receiver, _release) = hanging();
         configure(&desk, &server, &receiver.url(), "");
         let mut child = desk.process([&["run", "user-login"][..], &DUE].concat());
-        child.env("EPM_PASSWORD", PASSWORD).stdout(Stdio::null()).stderr(Stdio::null());
+        child
+            .env("EPM_PASSWORD", PASSWORD)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut child = child.spawn().unwrap();
         wait_until("a batch", || !receiver.received().is_empty());
         (0..signals).for_each(|_| signal(child.id(), "-TERM"));
@@ -214,11 +235,21 @@ fn runs_that_do_not_count_leave_nothing_and_a_refused_one_makes_no_ledger() {
     }
     assert_eq!(ends(&desk, &[]), ["0 done"]);
     nothing(&["runs", "--failed"], "No failed runs in LEDGER.\n");
-    nothing(&["runs", "user-login", "--failed"], "No failed runs of user-login in LEDGER.\n");
-    nothing(&["runs", "--connection", "prod"], "No runs of connection prod in LEDGER yet.\n");
+    nothing(
+        &["runs", "user-login", "--failed"],
+        "No failed runs of user-login in LEDGER.\n",
+    );
+    nothing(
+        &["runs", "--connection", "prod"],
+        "No runs of connection prod in LEDGER yet.\n",
+    );
     let unknown = host(&desk, &["runs", "user-logn", "--json"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(stderr(&unknown).contains("did you mean `user-login`?"), "{}", stderr(&unknown));
+    assert!(
+        stderr(&unknown).contains("did you mean `user-login`?"),
+        "{}",
+        stderr(&unknown)
+    );
 }
 
 #[test]
@@ -234,10 +265,17 @@ fn a_history_that_cannot_be_written_is_a_warning_and_the_run_ends_as_ever() {
     drop(raw);
     let (_, output) = run(&desk, "user-audit", &DUE);
     let said = stderr(&output);
-    assert_eq!(said.matches("cannot be added to the history of runs").count(), 1, "{said}");
+    assert_eq!(
+        said.matches("cannot be added to the history of runs").count(),
+        1,
+        "{said}"
+    );
     assert!(said.contains("no more"), "{said}");
     let listed = json_lines(&host(&desk, &["ledger", "list", "--json"]));
     let last_runs: Vec<_> = listed.iter().map(|stream| stream["last_run"].is_null()).collect();
     assert_eq!(last_runs, [true, false], "user-audit, user-login");
-    assert!(!ledger.with_file_name("ledger.db-wal").exists(), "the ledger is closed as ever");
+    assert!(
+        !ledger.with_file_name("ledger.db-wal").exists(),
+        "the ledger is closed as ever"
+    );
 }

@@ -74,9 +74,7 @@ pub fn table(runs: &[ListedRun], columns: Option<usize>) -> String {
     };
     for (row, error) in rows.iter().zip(errors) {
         let [a, b, c, d, stream] = row;
-        add(&format!(
-            "{a:<started$}  {b:<exit$}  {c:>new$}  {d:>time$}  {stream}"
-        ));
+        add(&format!("{a:<started$}  {b:<exit$}  {c:>new$}  {d:>time$}  {stream}"));
         if let Some(error) = error {
             add(&format!("  {error}"));
         }
@@ -185,7 +183,10 @@ mod tests {
         vec![
             run(RunState::Running, None),
             run(RunState::Ended, Some((0, "done", None))),
-            run(RunState::Ended, Some((3, "access-refused", Some("prod refused\n\u{1b}[2J access")))),
+            run(
+                RunState::Ended,
+                Some((3, "access-refused", Some("prod refused\n\u{1b}[2J access"))),
+            ),
             run(RunState::Unfinished, None),
         ]
     }

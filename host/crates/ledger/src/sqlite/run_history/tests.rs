@@ -122,7 +122,12 @@ fn runs_are_selected_by_stream_and_end_the_latest_first() {
     assert_eq!(selected(of(Some("user-audit"), None, &[])), "");
     assert_eq!(selected(RunSelection::default()), "");
     assert_eq!(history.reports().unwrap(), ["user-login"]);
-    let latest = |connection| history.latest(&stream(connection)).unwrap().map(|listed| listed.run.run_id);
+    let latest = |connection| {
+        history
+            .latest(&stream(connection))
+            .unwrap()
+            .map(|listed| listed.run.run_id)
+    };
     assert_eq!(
         (latest("epm"), latest("other"), latest("none")),
         (Some("d".into()), Some("b".into()), None)
@@ -143,7 +148,10 @@ fn the_oldest_runs_of_a_stream_make_room_and_those_of_others_stay() {
             ..all()
         });
         let listed = listed.unwrap();
-        (listed.len(), ids(&listed).last().copied().unwrap_or_default().to_owned())
+        (
+            listed.len(),
+            ids(&listed).last().copied().unwrap_or_default().to_owned(),
+        )
     };
     assert_eq!(of("epm"), (1000, "5".to_owned()));
     assert_eq!(of("other"), (1, "first".to_owned()));
@@ -168,8 +176,14 @@ fn a_run_without_an_end_is_at_work_only_while_its_process_holds_the_stream() {
     assert_eq!(ids(&history.list(&failed).unwrap()), ["killed"]);
     // The stream of another connection is held by nobody.
     history.put(None, &begun("other", "killed too")).unwrap();
-    assert_eq!(history.latest(&stream("other")).unwrap().unwrap().state, RunState::Unfinished);
-    assert_eq!(history.latest(&stream("epm")).unwrap().unwrap().state, RunState::Running);
+    assert_eq!(
+        history.latest(&stream("other")).unwrap().unwrap().state,
+        RunState::Unfinished
+    );
+    assert_eq!(
+        history.latest(&stream("epm")).unwrap().unwrap().state,
+        RunState::Running
+    );
     drop(claim);
     assert_eq!(states(), [RunState::Unfinished; 3]);
     // Another process holds the stream: not this run's.
@@ -199,9 +213,8 @@ fn runs_go_with_their_stream_or_along_with_it() {
 async fn the_history_leaves_the_ledger_s_own_writes_as_durable_as_they_are() {
     let (folder, ledger, history) = opened();
     history.put(None, &begun("epm", "a")).unwrap();
-    let synchronous = |connection: &mut Connection| {
-        connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))
-    };
+    let synchronous =
+        |connection: &mut Connection| connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0));
     assert_eq!(ledger.work(synchronous).await.unwrap(), 2);
     assert_eq!(history.work(synchronous).unwrap(), 1);
     // Whoever closes the file last leaves nothing beside it, in whichever order.
