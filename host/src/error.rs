@@ -71,6 +71,8 @@ pub struct CliError {
     pub code: &'static str,
     /// The message; none where the user knows, as after Ctrl-C.
     pub message: Option<String>,
+    /// The message to be kept for long, where the other one quotes a report, a plugin or a receiver.
+    pub own_words: Option<String>,
     /// The advice.
     pub hint: Option<String>,
     /// A line that comes after the error on stderr, as it is.
@@ -84,6 +86,7 @@ impl CliError {
             exit,
             code: exit.word(),
             message: Some(message.into()),
+            own_words: None,
             hint: None,
             after: None,
         }
@@ -100,6 +103,7 @@ impl CliError {
             exit,
             code: exit.word(),
             message: None,
+            own_words: None,
             hint: None,
             after: None,
         }
@@ -249,6 +253,16 @@ impl From<RereadError> for CliError {
 
 impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
+        let own_words = error.own_words();
+        CliError {
+            own_words,
+            ..CliError::of_run(error)
+        }
+    }
+}
+
+impl CliError {
+    fn of_run(error: RunError) -> Self {
         match error {
             RunError::Plugin(error) | RunError::Plan(error) => error.into(),
             RunError::Ledger(error) => CliError {

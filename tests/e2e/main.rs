@@ -28,6 +28,7 @@ mod readme;
 mod receivers;
 mod rejected;
 mod reports;
+mod runs;
 mod secrets;
 mod signing;
 mod sink_plugins;

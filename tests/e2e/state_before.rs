@@ -42,8 +42,8 @@ fn left_by_the_version_before() -> (TestEnv, Server, Receiver) {
     (desk, server, receiver)
 }
 
-fn listed(desk: &TestEnv, what: &str) -> Vec<Value> {
-    json_lines(&host(desk, &[what, "list", "--json"]))
+fn listed(desk: &TestEnv, what: &[&str]) -> Vec<Value> {
+    json_lines(&host(desk, &[what, &["--json"]].concat()))
 }
 
 #[test]
@@ -51,10 +51,13 @@ fn a_ledger_of_before_goes_on_where_it_was() {
     let (desk, _server, receiver) = left_by_the_version_before();
     let checked = host(&desk, &["ledger", "check"]);
     assert!(checked.status.success(), "{}", stderr(&checked));
+    assert_eq!(listed(&desk, &["runs"]).len(), 0, "it kept no history of runs");
 
     // The window that waited, from its spooled document.
     let (summary, _) = run(&desk, "user-login", &["--now", NOW, "--sink", "siem"]);
     assert_eq!(summary["ledger"]["resumed"], 1, "{summary:#}");
+    let runs = listed(&desk, &["runs", "user-login"]);
+    assert_eq!((runs.len(), &runs[0]["exit"]), (1, &0.into()), "{runs:?}");
     let all = expected(
         &desk,
         "user-login",
@@ -89,10 +92,10 @@ fn a_ledger_of_before_goes_on_where_it_was() {
 #[test]
 fn dead_letters_and_rejected_rows_of_before_are_listed_and_delivered() {
     let (desk, _server, receiver) = left_by_the_version_before();
-    assert_eq!(listed(&desk, "dead-letter").len(), 30);
+    assert_eq!(listed(&desk, &["dead-letter", "list"]).len(), 30);
     let replayed = host(&desk, &["dead-letter", "replay", "--any-destination"]);
     assert!(replayed.status.success(), "{}", stderr(&replayed));
-    assert_eq!(listed(&desk, "dead-letter").len(), 0);
+    assert_eq!(listed(&desk, &["dead-letter", "list"]).len(), 0);
     let all = expected(
         &desk,
         "user-login",
@@ -100,7 +103,7 @@ fn dead_letters_and_rejected_rows_of_before_are_listed_and_delivered() {
     );
     assert_eq!(once(&receiver), all);
 
-    let rows = listed(&desk, "rejected");
+    let rows = listed(&desk, &["rejected", "list"]);
     assert_eq!(rows.len(), 3);
     let shown = host(&desk, &["rejected", "show", "1"]);
     assert!(shown.status.success(), "{}", stderr(&shown));

@@ -55,14 +55,19 @@ pub struct StreamArgs {
 impl StreamArgs {
     /// The parameters that were given, by name.
     pub fn given(&self) -> Result<Vec<(String, String)>, SetupError> {
-        let pair = |text: &String| match text.split_once('=') {
-            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => Err(SetupError::usage(format!("--param {text:?} is not KEY=VALUE"))),
-        };
-        let mut given = self.parameters.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
-        given.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(given)
+        by_name(&self.parameters)
     }
+}
+
+/// Parameters as they were typed, in the order of their names.
+pub(super) fn by_name(parameters: &[String]) -> Result<Vec<(String, String)>, SetupError> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(SetupError::usage(format!("--param {text:?} is not KEY=VALUE"))),
+    };
+    let mut given = parameters.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    given.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(given)
 }
 
 /// `host ledger reset`.

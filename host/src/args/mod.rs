@@ -10,6 +10,7 @@ mod output;
 mod plugin;
 mod rendering;
 mod run;
+mod runs;
 mod set_aside;
 mod simulator;
 mod sink;
@@ -23,6 +24,7 @@ pub use plugin::PluginCommand;
 #[cfg(feature = "workshop")]
 pub use plugin::{BuildArgs, CheckPluginArgs, Lang, NewArgs, TestArgs};
 pub use run::{BackfillArgs, PlanArgs, PlanFormat, ReportArgs, RunArgs};
+pub use runs::RunsArgs;
 pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
 pub use simulator::{DemoArgs, SimulateArgs};
 pub use sink::SinkSubcommand;
@@ -94,6 +96,9 @@ pub enum Command {
     Ledger(LedgerCommand),
     /// List the periods that were never collected, of one report or of all.
     Gaps(GapsArgs),
+    /// List the last runs: when, how they ended, what they delivered.
+    #[command(after_help = runs::RUNS)]
+    Runs(RunsArgs),
     /// Look at the configuration.
     #[command(
         subcommand,

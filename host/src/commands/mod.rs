@@ -17,6 +17,7 @@ mod plugins;
 mod rejected;
 mod routes;
 mod run;
+mod runs;
 mod runtime;
 mod set_aside;
 #[cfg(feature = "simulator")]
@@ -79,6 +80,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         }
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
+        Command::Runs(args) => block_on(&cli.talk, runs::runs(args)),
         Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),
         Command::Config(ConfigCommand::Schema) => config::schema(),
         Command::Completions { shell } => {

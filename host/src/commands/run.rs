@@ -40,7 +40,7 @@ pub async fn run(args: &RunArgs, talk: &OutputOptions) -> Result<(), CliError> {
         RunMode::Period
     };
     let result = carry_out(args, wanted, talk, &account).await;
-    account.close(result)
+    account.end(result).await
 }
 
 /// `host backfill`: a run of what is missing.
@@ -50,7 +50,7 @@ pub async fn backfill(args: &BackfillArgs, talk: &OutputOptions) -> Result<(), C
         Ok(wanted) => carry_out(&args.run, wanted, talk, &account).await,
         Err(failure) => Err(failure),
     };
-    account.close(result)
+    account.end(result).await
 }
 
 /// The mode of a backfill.
@@ -83,6 +83,7 @@ async fn carry_out(
     if let Some(deadline) = args.deadline.or(report.config.run.deadline) {
         stop.end_after(deadline);
     }
+    let ledger = ledger_of(args, wanted, &report, account).await?;
     let (report, settings) = connect(args, report).await?;
     account.know(|summary| summary.connection.clone_from(&settings.name));
     log::about(|about| about.connection = Some(settings.name.clone()));
@@ -98,17 +99,6 @@ async fn carry_out(
         );
     }
     let provenance = Arc::new(report.provenance(&settings));
-    let ledger = match asked::ledger_file(args, &report.config)? {
-        Some(path) => {
-            let choice = LedgerChoice {
-                path,
-                named: args.ledger.is_some(),
-                sinks: &args.sinks,
-            };
-            RunLedger::of_run(choice, &report, &provenance, &settings).await?
-        }
-        None => None,
-    };
     let extend = ledger.is_some() && wanted != RunMode::Period;
     let wanted_sinks = SinkChoice {
         names: args.sinks.clone(),
@@ -122,8 +112,15 @@ async fn carry_out(
         Some(ledger) => {
             let stream = ledger.open(wanted, &report, &provenance, &settings).await?;
             log::about(|about| about.stream = Some(stream.stream().to_string()));
+            if !account.is_entered()
+                && let Some(entry) = stream.history(wanted).await
+            {
+                account.enter(entry);
+            }
             let claimed = stream.claim(&report, &settings, wanted, args.windows_ahead, &sinks.outlets);
-            Some(claimed.await?)
+            let claimed = claimed.await?;
+            account.begin().await;
+            Some(claimed)
         }
         None if matches!(wanted, RunMode::Backfill { .. }) => {
             return Err(
@@ -171,6 +168,34 @@ async fn prepare(args: &RunArgs, run_id: String) -> Result<PreparedReport, CliEr
         asked::prepare(&report, Some(run_id), recorded)
     })
     .await?
+}
+
+/// The ledger of the run, unless it keeps no progress. From here on the run's end comes into the history of its stream, where there is
+/// a ledger already.
+async fn ledger_of(
+    args: &RunArgs,
+    wanted: RunMode,
+    report: &PreparedReport,
+    account: &RunAccount,
+) -> Result<Option<RunLedger>, CliError> {
+    let Some(path) = asked::ledger_file(args, &report.config)? else {
+        return Ok(None);
+    };
+    let connection = connections::name(&report.config, args.remote.choice(), report.description.connection)?;
+    account.know(|summary| summary.connection.clone_from(&connection));
+    log::about(|about| about.connection = Some(connection.clone()));
+    let choice = LedgerChoice {
+        path,
+        named: args.ledger.is_some(),
+        sinks: &args.sinks,
+    };
+    let ledger = RunLedger::of_run(choice, report, &connection).await?;
+    if let Some(ledger) = &ledger
+        && let Some(entry) = ledger.history(wanted).await
+    {
+        account.enter(entry);
+    }
+    Ok(ledger)
 }
 
 /// The settings of the server that is asked, with its secret: somebody may have to type it.

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::args::OutputOptions;
 use crate::log::{self, LogLine};
+use crate::render::took;
 use base::counted::counted;
 use base::visible::line as visible;
 use ledger::Stream;
@@ -185,14 +186,6 @@ fn span(duration: Duration) -> String {
         (0, minutes, 0) => format!("{minutes} min"),
         (hours, 0, 0) => format!("{hours} h"),
         (hours, minutes, _) => format!("{} min", hours * 60 + minutes),
-    }
-}
-
-fn took(ms: u64) -> String {
-    match ms {
-        0..100 => format!("{ms} ms"),
-        100..60_000 => format!("{}.{} s", ms / 1000, ms / 100 % 10),
-        _ => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),
     }
 }
 

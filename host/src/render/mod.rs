@@ -2,6 +2,7 @@
 
 pub mod closing;
 pub mod inspection;
+pub mod past_runs;
 pub mod plan;
 pub mod progress;
 pub mod screen;
@@ -38,6 +39,15 @@ pub fn print(data: &[u8]) -> Result<(), CliError> {
 /// An instant, without what is below a second.
 pub fn seconds(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A time that something took, in ms.
+pub fn took(ms: u64) -> String {
+    match ms {
+        0..100 => format!("{ms} ms"),
+        100..60_000 => format!("{}.{} s", ms / 1000, ms / 100 % 10),
+        _ => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),
+    }
 }
 
 /// One JSON object as a line.

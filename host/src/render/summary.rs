@@ -1,6 +1,6 @@
-//! What a run leaves behind for scripts: its summary, however it ends. A [`RunAccount`] is opened before anything else and
-//! closed with the result; what is known of the run by then stands in it. Where a signal ends the process at once, it is
-//! written on the way out.
+//! What a run leaves behind: its summary for scripts and its entry in the history of its stream, however it ends. A
+//! [`RunAccount`] is opened before anything else and closed with the result; what is known of the run by then stands in it. Where
+//! a signal ends the process at once, it is written on the way out.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
@@ -19,7 +19,7 @@ use crate::error::CliError;
 use crate::error::Exit;
 use crate::log;
 use crate::render::screen;
-use run::Summary;
+use run::{HistoryEntry, Summary};
 
 /// The mode of a new file, less the process's mask: whoever watches the runs reads it.
 const MODE: u32 = 0o666;
@@ -31,6 +31,8 @@ pub struct RunAccount {
     summary: Arc<Mutex<Summary>>,
     /// Taken by whoever writes.
     target: Arc<Mutex<Option<SummaryTarget>>>,
+    /// Taken by whoever writes the end. It holds the ledger open.
+    history: Arc<Mutex<Option<HistoryEntry>>>,
 }
 
 impl RunAccount {
@@ -83,6 +85,7 @@ impl RunAccount {
             begun: Instant::now(),
             summary: Arc::new(Mutex::new(summary)),
             target: Arc::new(Mutex::new(target)),
+            history: Arc::default(),
         }
     }
 
@@ -96,16 +99,46 @@ impl RunAccount {
         add(&mut self.summary.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ends a run. Its failure is told first: with `-` the summary is the last line.
+    /// Has the run's end written into the history of its stream.
+    pub fn enter(&self, entry: HistoryEntry) {
+        *self.history.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
+    }
+
+    /// True where the run's end comes into a history.
+    pub fn is_entered(&self) -> bool {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.is_some()
+    }
+
+    /// Writes into the history that the run has begun.
+    pub async fn begin(&self) {
+        let account = self.clone();
+        // A thread that died wrote nothing, which costs nothing else.
+        let _ = base::blocking(move || {
+            let summary = account.know(|summary| summary.clone());
+            let mut history = account.history.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(entry) = &mut *history {
+                entry.begin(&summary);
+            }
+        })
+        .await;
+    }
+
+    /// Ends a run: its history, then its summary. Its failure is told before that: with `-` the summary is the last line.
+    pub async fn end(&self, result: Result<(), CliError>) -> Result<(), CliError> {
+        self.note(&result);
+        let failure = result.as_ref().err();
+        let message = failure.and_then(|failure| failure.own_words.clone().or_else(|| failure.message.clone()));
+        let account = self.clone();
+        let _ = base::blocking(move || account.end_history(message.as_deref())).await;
+        self.close(result)
+    }
+
+    /// Ends a run that has no history, or whose history is written. Its failure is told first.
     pub fn close(&self, result: Result<(), CliError>) -> Result<(), CliError> {
-        let (exit, code, failure) = match &result {
-            Ok(()) => (Exit::Done, Exit::Done.word(), None),
-            Err(failure) => (failure.exit, failure.code, Some(failure)),
-        };
-        let message = failure.and_then(|failure| failure.message.clone());
-        let line = self.end(exit, code, message, failure.and_then(|failure| failure.hint.clone()));
+        self.note(&result);
         let Some(target) = self.take() else { return result };
-        let line = match line {
+        let line = match self.line() {
             Ok(line) => line,
             Err(error) => return result.and(Err(CliError::new(Exit::Internal, error.to_string()))),
         };
@@ -121,9 +154,18 @@ impl RunAccount {
 
     /// Ends a run whose process ends now.
     pub fn cut_short(&self, exit: Exit) {
-        let line = self.end(exit, exit.word(), Some(exit.word().to_owned()), None);
-        if let (Some(target), Ok(line)) = (self.take(), line) {
+        self.note(&Err(CliError::new(exit, exit.word())));
+        if let (Some(target), Ok(line)) = (self.take(), self.line()) {
             let _ = target.write(&line);
+        }
+        self.end_history(Some(exit.word()));
+    }
+
+    /// Writes the end into the history, once.
+    fn end_history(&self, message: Option<&str>) {
+        let entry = self.history.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut entry) = entry {
+            entry.end(&self.know(|summary| summary.clone()), message);
         }
     }
 
@@ -131,14 +173,13 @@ impl RunAccount {
         self.target.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The summary as it is in the end, as a line.
-    fn end(
-        &self,
-        exit: Exit,
-        code: &'static str,
-        message: Option<String>,
-        hint: Option<String>,
-    ) -> Result<String, serde_json::Error> {
+    /// Notes how the run ended, and when.
+    fn note(&self, result: &Result<(), CliError>) {
+        let (exit, code) = match result {
+            Ok(()) => (Exit::Done, Exit::Done.word()),
+            Err(failure) => (failure.exit, failure.code),
+        };
+        let failure = result.as_ref().err();
         self.know(|summary| {
             let elapsed = self.begun.elapsed();
             if summary.duration_ms == 0 {
@@ -148,10 +189,14 @@ impl RunAccount {
             summary.ended = ended.ok().and_then(Result::ok).unwrap_or(summary.started);
             summary.exit = exit.code();
             summary.code = code.to_owned();
-            summary.message = message;
-            summary.hint = hint;
-            Ok(serde_json::to_string(summary)? + "\n")
-        })
+            summary.message = failure.and_then(|failure| failure.message.clone());
+            summary.hint = failure.and_then(|failure| failure.hint.clone());
+        });
+    }
+
+    /// The summary as a line.
+    fn line(&self) -> Result<String, serde_json::Error> {
+        self.know(|summary| Ok(serde_json::to_string(summary)? + "\n"))
     }
 }
 

@@ -183,6 +183,14 @@ impl FetchError {
         }
     }
 
+    /// The message in this program's own words, where it otherwise may quote a document.
+    pub fn own_words(&self) -> Option<String> {
+        match self {
+            FetchError::Malformed { what, .. } => Some(format!("the server's answer to {what} cannot be used")),
+            _ => None,
+        }
+    }
+
     /// True if the answer says nothing of a job that was submitted: then it is worth asking again, later.
     pub fn is_silent_on_the_job(&self) -> bool {
         match self {

@@ -10,6 +10,9 @@
 //! batch. The ids of recent events, which are many, are documents of their own that the record names by their SHA-256
 //! ([`KnownIds`]): whoever reads the record and what it names reads what was written together.
 //!
+//! The file of a [`SqliteLedger`] holds the last runs of each stream too, in a table beside the documents: a [`RunHistory`] is for
+//! whoever wants to know how they ended. It is no part of the contract above, because no run reads it and no promise stands on it.
+//!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use ledger::{Ledger, Record, SqliteLedger, Stream};
@@ -37,6 +40,7 @@ mod known_ids;
 mod ledger;
 mod look_back;
 pub mod memory;
+mod past_run;
 mod progress;
 mod record;
 pub mod spool;
@@ -51,8 +55,9 @@ pub use interval::{Interval, merged, without};
 pub use known_ids::{DayIds, IdSetRef, KnownIds, NewIds, ShortId};
 pub use ledger::{Claim, Ledger};
 pub use look_back::{LookBack, Tier};
+pub use past_run::{PastRun, PluginIdentity, RunEnd, RunFacts, RunSelection, RunState, SinkTotals};
 pub use progress::{DeliveryProgress, Intent, Reached};
 pub use record::Record;
-pub use sqlite::SqliteLedger;
+pub use sqlite::{ListedRun, RunHistory, SqliteLedger};
 pub use stream::Stream;
 pub use window::{Dead, FetchState, InFlight, Kept, WindowEnd};

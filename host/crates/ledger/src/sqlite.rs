@@ -2,15 +2,16 @@
 
 mod beside;
 mod check;
+mod claims;
 mod pages;
 mod presence;
 mod row;
+mod run_history;
 mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,11 +20,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 
+pub use self::run_history::{ListedRun, RunHistory};
+
 use self::beside::beside;
 use self::presence::Presence;
 use self::row::{StoredDocument, checksum_of, row, unsound};
 use self::schema::SchemaRefusal;
-use super::{Claim, Document, Holder, Ledger, LedgerError, Revision};
+use super::{Claim, Document, Ledger, LedgerError, Revision};
 use base::database;
 
 /// How long another process may hold the file for a change.
@@ -217,31 +220,10 @@ impl Ledger for SqliteLedger {
     }
 
     async fn claim(&self, key: &str) -> Result<Claim, LedgerError> {
-        let folder = self.beside("locks");
-        make_folder(&folder)?;
-        let path = folder.join(key);
-        let failed = |source| LedgerError::Folder {
-            path: path.clone(),
-            source,
-        };
-        // The system gives the lock free with the process, however that ends; the file stays.
-        let file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path);
-        let file = file.map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {
-                Holder::this().note(&file);
-                Ok(Box::new(file))
-            }
-            Err(TryLockError::WouldBlock) => Err(LedgerError::Claimed {
-                what: key.to_owned(),
-                holder: Holder::read(&file),
-            }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+        let (folder, key) = (self.beside("locks"), key.to_owned());
+        match base::blocking(move || claims::take(&folder, &key)).await {
+            Ok(claimed) => claimed,
+            Err(error) => Err(LedgerError::Internal(error.to_string())),
         }
     }
 }

@@ -163,10 +163,34 @@ pub enum RunError {
     Internal(String),
 }
 
+impl RunError {
+    /// The message in this program's own words, where it otherwise quotes a report, a plugin or a receiver: what is kept for long
+    /// shall name nobody.
+    pub fn own_words(&self) -> Option<String> {
+        match self {
+            RunError::Plugin(error) => error.own_words(),
+            RunError::Fetch(error) => error.own_words(),
+            RunError::Sink { name, source } => source.own_words().map(|words| format!("sink {name}: {words}")),
+            RunError::Undelivered { name, events, .. } => Some(not_delivered(name, *events)),
+            RunError::Lost { sinks } => {
+                let each = sinks.iter().map(|loss| not_delivered(&loss.name, loss.events));
+                Some(each.collect::<Vec<_>>().join("; "))
+            }
+            RunError::TooManyRejected(error) => Some(error.own_words()),
+            _ => None,
+        }
+    }
+}
+
 impl From<WorkerDied> for RunError {
     fn from(error: WorkerDied) -> RunError {
         RunError::Internal(error.to_string())
     }
+}
+
+fn not_delivered(sink: &str, events: u64) -> String {
+    let events = counted(events, "event was", "events were");
+    format!("sink {sink}: {events} neither delivered nor stored")
 }
 
 /// Dead letters by sink, for people.
@@ -189,4 +213,82 @@ fn periods(gaps: &[Interval]) -> String {
         format!("{from} to {to} UTC ({})", counted(days.unsigned_abs(), "day", "days"))
     };
     gaps.iter().map(period).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::SetupError;
+    use sandbox::{Fault, FaultKind};
+
+    #[test]
+    fn the_own_words_of_an_error_quote_nobody_else() {
+        let foreign = || "jdoe from 192.0.2.7".to_owned();
+        let label = || "user-login".to_owned();
+        let errors = [
+            RunError::Plugin(PluginError::Fault(Fault {
+                kind: FaultKind::MalformedDocument,
+                message: foreign(),
+                hint: None,
+                code: None,
+            })),
+            RunError::Plugin(PluginError::Trap {
+                label: label(),
+                call: "push",
+                reason: foreign(),
+            }),
+            RunError::Plugin(PluginError::InvalidValue {
+                label: label(),
+                call: "push",
+                reason: foreign(),
+            }),
+            RunError::Plugin(PluginError::Rule {
+                label: label(),
+                call: "push",
+                reason: foreign(),
+            }),
+            RunError::Fetch(FetchError::Malformed {
+                what: "the query",
+                why: foreign(),
+            }),
+            RunError::Sink {
+                name: "siem".into(),
+                source: SinkError::Down {
+                    reason: foreign(),
+                    events: 1,
+                },
+            },
+            RunError::Sink {
+                name: "siem".into(),
+                source: SinkError::Shut { reason: foreign() },
+            },
+            RunError::Sink {
+                name: "siem".into(),
+                source: SinkError::Unusable {
+                    sink: "siem".into(),
+                    problem: foreign(),
+                    hint: None,
+                },
+            },
+            RunError::Undelivered {
+                name: "siem".into(),
+                events: 2,
+                reason: foreign(),
+            },
+            RunError::Lost {
+                sinks: vec![Loss {
+                    name: "siem".into(),
+                    events: 2,
+                    reason: foreign(),
+                }],
+            },
+        ];
+        for error in errors {
+            let told = SetupError::told(base::ErrorKind::Internal, &error, None).message;
+            assert!(told.contains("jdoe"), "{told}");
+            let own = error.own_words().unwrap();
+            assert!(!own.is_empty() && !own.contains("jdoe"), "{own}");
+        }
+        assert_eq!(RunError::Gone.own_words(), None);
+    }
 }

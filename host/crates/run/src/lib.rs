@@ -15,6 +15,7 @@ mod fan_out;
 mod fetching;
 #[cfg(test)]
 mod histories;
+mod history;
 mod memory;
 mod observer;
 mod pipeline;
@@ -35,6 +36,7 @@ mod windows;
 pub use error::RunError;
 pub use fan_out::{Loss, RunSink, WhenDown};
 pub use fetching::Fetch;
+pub use history::HistoryEntry;
 pub use observer::{RunObserver, SinkProgress};
 pub use pipeline::{MaxRejected, Rejects, Reread, RereadError, TooManyRejected, reread, reread_together};
 pub use redelivery::Redelivery;

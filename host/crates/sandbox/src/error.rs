@@ -157,6 +157,27 @@ impl PluginError {
         }
     }
 
+    /// The message in the host's own words, where it otherwise quotes the plugin or the document that it read.
+    pub fn own_words(&self) -> Option<String> {
+        Some(match self {
+            PluginError::Trap { label, call, .. } => format!("{label}, {call}: the plugin crashed"),
+            PluginError::InvalidValue { label, call, .. } => {
+                format!("{label}, {call}: the plugin answered with an invalid value")
+            }
+            PluginError::Rule { label, call, .. } => format!("{label}, {call}: the plugin broke the rules"),
+            PluginError::Fault(fault) => {
+                let words = match fault.kind {
+                    FaultKind::MalformedDocument => "the plugin says that the document is not what it should be",
+                    FaultKind::RemoteFailed => "the plugin says that the server failed",
+                    FaultKind::InvalidRequest => "the plugin refused the request",
+                    FaultKind::Internal => "the plugin says that it failed",
+                };
+                words.to_owned()
+            }
+            _ => return None,
+        })
+    }
+
     /// The party at fault.
     pub fn blame(&self) -> FaultOrigin {
         match self {

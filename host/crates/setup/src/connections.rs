@@ -1,6 +1,7 @@
 //! From a configured connection, or the URL and the authentication that were typed, to the settings of [`remote`].
 
 use secrecy::SecretString;
+use url::Url;
 
 use crate::SetupError;
 use crate::config::{Config, nearest};
@@ -29,6 +30,19 @@ pub struct ServerChoice<'a> {
     pub service: Option<&'a str>,
 }
 
+/// The name of the connection to the server that is asked: the configuration's, or the host of a URL. No secret is read.
+///
+/// # Errors
+///
+/// Where it cannot be told which server is meant.
+pub fn name(config: &Config, choice: ServerChoice<'_>, kind: sandbox::ConnectionKind) -> Result<String, SetupError> {
+    if let Some(url) = choice.url {
+        return Ok(host_of(&ad_hoc_url(url, kind_of(kind))?));
+    }
+    let chosen = chosen(config, choice, kind_of(kind)).map(|(name, _)| name.to_owned());
+    chosen.map_err(|failure| failure.read_from(config.file.path.as_deref()))
+}
+
 /// Decides which server is asked, and gets the secret for it.
 pub fn settings(
     config: &Config,
@@ -42,6 +56,22 @@ pub fn settings(
 }
 
 fn configured_for(config: &Config, choice: ServerChoice<'_>, kind: ConnectionKind) -> Result<Settings, SetupError> {
+    let (name, connection) = chosen(config, choice, kind)?;
+    match choice.service {
+        Some(service) => {
+            let connection = connection.for_service(service)?;
+            server(Owner::Connection(name), &connection, config).settings()
+        }
+        None => server(Owner::Connection(name), connection, config).settings(),
+    }
+}
+
+/// The configured connection that is asked for.
+fn chosen<'a>(
+    config: &'a Config,
+    choice: ServerChoice<'a>,
+    kind: ConnectionKind,
+) -> Result<(&'a str, &'a Connection), SetupError> {
     let (name, connection) = match choice.connection {
         Some(name) => named(config, name)?,
         None => only_of_kind(config, kind)?,
@@ -52,13 +82,7 @@ fn configured_for(config: &Config, choice: ServerChoice<'_>, kind: ConnectionKin
                 .hint(format!("choose a connection of kind {kind}")),
         );
     }
-    match choice.service {
-        Some(service) => {
-            let connection = connection.for_service(service)?;
-            server(Owner::Connection(name), &connection, config).settings()
-        }
-        None => server(Owner::Connection(name), connection, config).settings(),
-    }
+    Ok((name, connection))
 }
 
 /// The settings of a configured connection, whatever its kind; of one that has a region, those for OCI Audit there.
@@ -157,15 +181,22 @@ pub fn kind_of(kind: sandbox::ConnectionKind) -> ConnectionKind {
 }
 
 fn ad_hoc(url: &str, choice: ServerChoice<'_>, kind: ConnectionKind) -> Result<Settings, SetupError> {
-    let url = parse_url(url).map_err(|reason| {
-        SetupError::usage(format!("--url: {reason}")).hint(format!("for example {}", example_url(kind)))
-    })?;
-    let name = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_string();
-    let mut settings = Settings::new(&name, url);
+    let url = ad_hoc_url(url, kind)?;
+    let mut settings = Settings::new(&host_of(&url), url);
     settings.allow_private_addresses = choice.allow_private_addresses;
     Remote::check(&settings)?;
     settings.auth = ad_hoc_auth(choice.auth, kind)?;
     Ok(settings)
+}
+
+fn ad_hoc_url(url: &str, kind: ConnectionKind) -> Result<Url, SetupError> {
+    parse_url(url).map_err(|reason| {
+        SetupError::usage(format!("--url: {reason}")).hint(format!("for example {}", example_url(kind)))
+    })
+}
+
+fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned()
 }
 
 fn ad_hoc_auth(auth: Option<&str>, kind: ConnectionKind) -> Result<Auth, SetupError> {

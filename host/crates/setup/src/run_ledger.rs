@@ -12,7 +12,7 @@ use event::Provenance;
 use ledger::{Record, SqliteLedger, Stream, Tier};
 use remote::Settings;
 use run::streams::{FoundStream, find};
-use run::{LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
+use run::{HistoryEntry, LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
 use sandbox::Granularity;
 
 use crate::SetupError;
@@ -49,7 +49,11 @@ pub struct LedgerChoice<'a> {
 
 /// The ledger that a run keeps its progress in.
 #[derive(Debug)]
-pub struct RunLedger(PathBuf);
+pub struct RunLedger {
+    path: PathBuf,
+    /// The ledger and the run's stream, where the ledger was there before the run.
+    known: Option<(SqliteLedger, Stream)>,
+}
 
 impl RunLedger {
     /// The ledger of a run, unless the run only looks: it delivers to other sinks than those that its stream is collected for,
@@ -61,15 +65,17 @@ impl RunLedger {
     pub async fn of_run(
         choice: LedgerChoice<'_>,
         report: &PreparedReport,
-        provenance: &Provenance,
-        settings: &Settings,
+        connection: &str,
     ) -> Result<Option<RunLedger>, SetupError> {
-        let mut sinks = None;
+        let name = &report.description.name;
+        let (mut sinks, mut known) = (None, None);
         if choice.path.exists() {
-            let found = RunStream::find(choice.path.clone(), report, provenance, settings).await?;
-            sinks = found.found.record.and_then(collected_for);
+            let ledger = open(choice.path.clone()).await?;
+            let found = find(&ledger, connection, name, &report.request.parameters, None).await?;
+            sinks = found.record.and_then(collected_for);
+            known = Some((ledger, found.stream));
         }
-        let routed = routed(&report.config, &provenance.report);
+        let routed = routed(&report.config, name);
         let named = match &routed {
             _ if !choice.sinks.is_empty() => choice.sinks.to_vec(),
             // What the routes say today is what the stream is collected for.
@@ -79,11 +85,20 @@ impl RunLedger {
         let looks = |sinks: &Vec<String>| !choice.named && routed.as_ref() != Some(&named) && !serves(&named, sinks);
         match sinks.or_else(|| routed.clone()).filter(looks) {
             Some(sinks) => {
-                say_that_it_looks(&named, provenance, &sinks);
+                say_that_it_looks(&named, name, connection, &sinks);
                 Ok(None)
             }
-            None => Ok(Some(RunLedger(choice.path))),
+            None => Ok(Some(RunLedger {
+                path: choice.path,
+                known,
+            })),
         }
+    }
+
+    /// The entry of the run in the history of its stream. None where the ledger is still to be made: a run that is refused makes none.
+    pub async fn history(&self, mode: RunMode) -> Option<HistoryEntry> {
+        let (ledger, stream) = self.known.clone()?;
+        entry(ledger, stream, mode).await
     }
 
     /// Opens the ledger, and finds the run's stream there.
@@ -98,11 +113,21 @@ impl RunLedger {
         provenance: &Provenance,
         settings: &Settings,
     ) -> Result<RunStream, SetupError> {
-        let path = self.0.clone();
+        let RunLedger { path, known } = self;
+        if let Some((ledger, _)) = known {
+            return RunStream::within(ledger, report, provenance, settings).await;
+        }
+        let gone = path.clone();
         // Whatever becomes of the warning, the ledger is opened.
-        let _ = base::blocking(move || warn_where_gone(&path, wanted)).await;
-        RunStream::find(self.0, report, provenance, settings).await
+        let _ = base::blocking(move || warn_where_gone(&gone, wanted)).await;
+        RunStream::find(path, report, provenance, settings).await
     }
+}
+
+/// The entry of a run in the history of a stream, opened on a thread that may wait for the disk.
+async fn entry(ledger: SqliteLedger, stream: Stream, mode: RunMode) -> Option<HistoryEntry> {
+    let opened = base::blocking(move || HistoryEntry::open(&ledger, stream, mode)).await;
+    opened.ok().flatten()
 }
 
 /// Says so where there was a ledger and is none: the locks beside it stay when it goes.
@@ -146,6 +171,16 @@ impl RunStream {
         settings: &Settings,
     ) -> Result<RunStream, SetupError> {
         let ledger = open(path).await?;
+        RunStream::within(ledger, report, provenance, settings).await
+    }
+
+    /// Finds the stream of a run in a ledger that is open, or that there is none yet.
+    async fn within(
+        ledger: SqliteLedger,
+        report: &PreparedReport,
+        provenance: &Provenance,
+        settings: &Settings,
+    ) -> Result<RunStream, SetupError> {
         let origin = origin(&settings.base);
         let Provenance {
             connection,
@@ -159,6 +194,11 @@ impl RunStream {
     /// The stream.
     pub fn stream(&self) -> &Stream {
         &self.found.stream
+    }
+
+    /// The entry of the run in the history of its stream.
+    pub async fn history(&self, mode: RunMode) -> Option<HistoryEntry> {
+        entry(self.ledger.clone(), self.found.stream.clone(), mode).await
     }
 
     /// Claims the stream for this run.
@@ -300,8 +340,7 @@ pub fn serves(named: &[String], sinks: &[String]) -> bool {
     sinks.iter().all(|sink| named.contains(sink))
 }
 
-fn say_that_it_looks(named: &[String], provenance: &Provenance, sinks: &[String]) {
-    let Provenance { report, connection, .. } = provenance;
+fn say_that_it_looks(named: &[String], report: &str, connection: &str, sinks: &[String]) {
     tracing::warn!(
         target: EVIDENCE,
         "{report} @ {connection} is collected for {}, but this run delivers to {}: what it delivers does not count as \

@@ -158,6 +158,18 @@ impl SinkError {
         matches!(self, SinkError::Down { .. } | SinkError::Shut { .. })
     }
 
+    /// The message in this program's own words, where it otherwise quotes a receiver or a plugin.
+    pub fn own_words(&self) -> Option<String> {
+        match self {
+            SinkError::Remote { sink, .. } | SinkError::Unusable { sink, .. } | SinkError::Plugin { sink, .. } => {
+                Some(format!("sink {sink} cannot be used"))
+            }
+            SinkError::Down { .. } => Some("the receiver is down".to_owned()),
+            SinkError::Shut { .. } => Some("it cannot be used".to_owned()),
+            _ => None,
+        }
+    }
+
     /// The advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -38,6 +38,8 @@ async fn forget(ledger: &SqliteLedger, document: &Document, record: &Record) -> 
     // The record goes last, so that what is cut short can be asked for again; what is damaged goes too.
     ledger.remove_all(&record.stream.progress_prefix()).await?;
     ledger.remove_all(&record.stream.ids_prefix()).await?;
+    let (history, stream) = (ledger.clone(), record.stream.clone());
+    base::blocking(move || history.history()?.forget(&stream)).await??;
     ledger.remove(&document.key, document.revision).await?;
     // Nothing of what was fetched stays behind; a removal that a kill cut short is made up for by the next run.
     let (folder, stream) = (ledger.beside("spool"), record.stream.clone());
@@ -141,6 +143,8 @@ pub async fn rename(args: &RenameArgs) -> Result<(), CliError> {
             Err(error) => return Err(error.into()),
         }
     }
+    let (history, from, to) = (ledger.clone(), old.clone(), new.clone());
+    base::blocking(move || history.history()?.hand_over(&from, &to)).await??;
     record.ids_of = record.ids_of.or_else(|| Some(old.connection.clone()));
     record.stream = new.clone();
     ledger.swap(&new.key(), None, record.encode()?).await?;

@@ -8,8 +8,8 @@ use super::look::{LedgerLook, look, opened};
 use crate::args::{LedgerFile, StreamArgs};
 use crate::error::CliError;
 use crate::error::Exit;
-use crate::render::{json_line, print, seconds};
-use ::ledger::{DeliveryProgress, Document, Ledger as _, Record, Stream, spool};
+use crate::render::{json_line, past_runs, print, seconds};
+use ::ledger::{DeliveryProgress, Document, Ledger as _, ListedRun, Record, SqliteLedger, Stream, spool};
 use base::counted::counted;
 
 pub async fn list(file: &LedgerFile, json: bool) -> Result<(), CliError> {
@@ -23,9 +23,12 @@ fn listed(found: &LedgerLook, json: bool) -> Result<Vec<u8>, CliError> {
     let folder = folder.unwrap_or_default();
     let streams = &found.streams;
     if json {
+        let history = found.ledger.as_ref().map(SqliteLedger::history).transpose()?;
         let mut lines = Vec::new();
         for (_, record) in streams {
-            lines.append(&mut json_line(&entry(record, &folder))?);
+            let history = history.as_ref();
+            let last_run = history.map(|history| history.latest(&record.stream)).transpose()?;
+            lines.append(&mut json_line(&entry(record, &folder, last_run.flatten().as_ref()))?);
         }
         return Ok(lines);
     }
@@ -99,7 +102,7 @@ fn left(folder: &Path, found: &[(Document, Record)]) -> String {
     }
 }
 
-fn entry(record: &Record, folder: &Path) -> Value {
+fn entry(record: &Record, folder: &Path, last_run: Option<&ListedRun>) -> Value {
     let spooled = spool::documents(folder, Some(&record.stream));
     let bytes: u64 = spooled.iter().map(|document| document.bytes).sum();
     json!({
@@ -114,6 +117,7 @@ fn entry(record: &Record, folder: &Path) -> Value {
         "in_flight_since": record.in_flight_since(),
         "spooled": { "documents": spooled.len(), "bytes": bytes },
         "gaps": record.gaps(),
+        "last_run": last_run.map(past_runs::as_short_json),
     })
 }
 

@@ -89,7 +89,12 @@ struct PageTrail {
 
 impl PageTrail {
     /// The request for the page behind an answer, which nobody has made before.
-    async fn onward(&mut self, query: &Query<'_>, next: &Next, answer: &PageAnswer) -> Result<Option<Request>, FetchError> {
+    async fn onward(
+        &mut self,
+        query: &Query<'_>,
+        next: &Next,
+        answer: &PageAnswer,
+    ) -> Result<Option<Request>, FetchError> {
         let request = next.request(query, answer).await?;
         if let Some(request) = &request {
             if !self.visited.insert(mark(request.url())) {

@@ -35,6 +35,22 @@ const STEPS: &[&str] = &[
     DROP TABLE document;
     ALTER TABLE document_3 RENAME TO document;
 ",
+    "
+    -- The last runs of each stream, in the order in which they were written first. No promise stands on them.
+    CREATE TABLE run (
+        number INTEGER PRIMARY KEY,
+        -- The key of the stream's record, and what it is made of.
+        stream TEXT NOT NULL,
+        report TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        -- None while there is no end.
+        exit INTEGER,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX run_of_stream ON run (stream, number);
+",
 ];
 
 /// The reason why a file is not taken as a ledger.

@@ -36,16 +36,7 @@ impl std::error::Error for TooManyRejected {}
 
 impl fmt::Display for TooManyRejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let document = self.file.as_deref().unwrap_or("the answer");
-        let rows = counted(self.events + self.rejected, "row", "rows");
-        match self.events {
-            0 => write!(f, "no event in {document}: its {rows} cannot be read by the plugin")?,
-            _ => write!(
-                f,
-                "{} of the {rows} of {document} cannot be read by the plugin, which is more than {}",
-                self.rejected, self.most
-            )?,
-        }
+        f.write_str(&self.own_words())?;
         if let Some(first) = &self.first {
             let raw = shortened(&first.raw);
             write!(f, "; the first is line {}: {}: {raw:?}", first.line, first.reason)?;
@@ -58,6 +49,19 @@ impl fmt::Display for TooManyRejected {
 }
 
 impl TooManyRejected {
+    /// The message without anything that the document says.
+    pub fn own_words(&self) -> String {
+        let document = self.file.as_deref().unwrap_or("the answer");
+        let rows = counted(self.events + self.rejected, "row", "rows");
+        match self.events {
+            0 => format!("no event in {document}: its {rows} cannot be read by the plugin"),
+            _ => format!(
+                "{} of the {rows} of {document} cannot be read by the plugin, which is more than {}",
+                self.rejected, self.most
+            ),
+        }
+    }
+
     /// The advice for the user.
     pub fn hint(&self) -> String {
         let accept = "`--max-rejected any` accepts it as it is, and keeps the rows for `host rejected replay`";

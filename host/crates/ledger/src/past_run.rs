@@ -1,0 +1,119 @@
+//! A run as the history of its stream has it.
+//!
+//! No promise stands on these: progress is in the [`Record`](super::Record). Of a run that was killed there is only the
+//! beginning.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Interval, Stream};
+
+/// A run that began, or was refused before it could.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRun {
+    /// The stream that it was to collect.
+    pub stream: Stream,
+    /// The run's name.
+    pub run_id: String,
+    /// All else that is kept of it.
+    pub facts: RunFacts,
+}
+
+/// The facts that are kept of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// The periods that it was to collect: `incremental`, `period` or `backfill`.
+    pub mode: String,
+    /// The process's number, as its own machine or container counts.
+    pub pid: u32,
+    /// When it began, by its own clock.
+    pub started: Timestamp,
+    /// The report plugin.
+    pub plugin: PluginIdentity,
+    /// The period that it asked for; none where that is not known yet.
+    pub window: Option<Interval>,
+    /// The end; none of a run that is at work, or was killed.
+    pub end: Option<RunEnd>,
+}
+
+impl RunFacts {
+    /// The exit of a run that came to its end.
+    pub fn exit(&self) -> Option<u8> {
+        self.end.as_ref().map(|end| end.exit)
+    }
+}
+
+/// The plugin that read a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginIdentity {
+    /// The plugin's name.
+    pub name: String,
+    /// The plugin's version.
+    pub version: String,
+    /// SHA-256 of the component, hexadecimal.
+    pub sha256: String,
+}
+
+/// The end of a run, and what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// When, by the run's own clock.
+    pub ended: Timestamp,
+    /// The process's exit code.
+    pub exit: u8,
+    /// A stable word: `done`, or the error's.
+    pub code: String,
+    /// The error's text, in our own words; none of a run that went well.
+    pub message: Option<String>,
+    /// Events that came out of the parser.
+    pub events: u64,
+    /// Of these, events that an earlier run had delivered.
+    pub duplicates: u64,
+    /// Rows that were no events.
+    pub rejected: u64,
+    /// Of the events, those that the server stored late.
+    pub late: u64,
+    /// Windows worked on.
+    pub windows: u64,
+    /// Each sink.
+    pub sinks: Vec<SinkTotals>,
+}
+
+/// The counts of one sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkTotals {
+    /// The sink's name.
+    pub name: String,
+    /// Events it has acknowledged.
+    pub delivered: u64,
+    /// Events set aside as dead letters.
+    pub dead_lettered: u64,
+    /// Events neither acknowledged nor set aside.
+    pub undelivered: u64,
+}
+
+/// How far a run is, as it is seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Its process is at work.
+    Running,
+    /// There is no end of it, and no process: it was killed.
+    Unfinished,
+    /// It came to an end, whatever that was.
+    Ended,
+}
+
+/// The runs that somebody asks for; by default none.
+#[derive(Debug, Clone, Default)]
+pub struct RunSelection {
+    /// Only of this report.
+    pub report: Option<String>,
+    /// Only of this connection.
+    pub connection: Option<String>,
+    /// Only with these parameters, in the order of their names; where there are none, with any.
+    pub parameters: Vec<(String, String)>,
+    /// Only runs that did not end well: with another exit than 0, or not at all.
+    pub failed: bool,
+    /// At most so many, the latest.
+    pub last: usize,
+}

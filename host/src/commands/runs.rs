@@ -1,0 +1,123 @@
+//! `host runs`: what ran, when, and how it ended.
+
+use std::io::IsTerminal as _;
+
+use crate::args::RunsArgs;
+use crate::commands::ledger::look::{LedgerLook, look};
+use crate::error::CliError;
+use crate::render::{json_line, past_runs, print};
+use ::ledger::{ListedRun, RunSelection, SqliteLedger};
+use setup::config::nearest;
+use sink::terminal;
+
+/// Lists the last runs of the streams that were named.
+pub async fn runs(args: &RunsArgs) -> Result<(), CliError> {
+    let selection = RunSelection {
+        report: args.report.clone(),
+        connection: args.connection.clone(),
+        parameters: args.given()?,
+        failed: args.failed,
+        last: usize::try_from(args.last).unwrap_or(usize::MAX),
+    };
+    let found = look(&args.file).await?;
+    let Some(ledger) = found.ledger.clone() else {
+        return match &args.report {
+            Some(_) => {
+                let message = format!("{} has not been collected yet: there is no ledger", of(args));
+                let file = found.file.display();
+                Err(CliError::usage(format!("{message} {file}")).hint("`host run` makes it"))
+            }
+            None => print(nothing(args, &found).as_bytes()),
+        };
+    };
+    let asked = selection.clone();
+    let Listed { runs, reports } = base::blocking(move || listed(&ledger, &asked)).await??;
+    if let (Some(reports), Some(report)) = (&reports, &args.report)
+        && !is_known(&selection, &found)
+    {
+        return Err(unknown(report, args, &found, reports));
+    }
+    if args.json {
+        let mut lines = Vec::new();
+        for listed in &runs {
+            lines.append(&mut json_line(&past_runs::as_json(listed))?);
+        }
+        return print(&lines);
+    }
+    let text = match runs.is_empty() {
+        true => nothing(args, &found),
+        false => {
+            let columns = std::io::stdout().is_terminal().then(terminal::columns);
+            past_runs::table(&runs, columns)
+        }
+    };
+    print(text.as_bytes())
+}
+
+/// The runs that were asked for.
+struct Listed {
+    runs: Vec<ListedRun>,
+    /// The reports that there are runs of, where there is none of the streams that were named.
+    reports: Option<Vec<String>>,
+}
+
+fn listed(ledger: &SqliteLedger, selection: &RunSelection) -> Result<Listed, CliError> {
+    let history = ledger.history()?;
+    let any = RunSelection {
+        failed: false,
+        last: 1,
+        ..selection.clone()
+    };
+    let reports = match history.list(&any)?.is_empty() {
+        true => Some(history.reports()?),
+        false => None,
+    };
+    let runs = history.list(selection)?;
+    Ok(Listed { runs, reports })
+}
+
+/// Says whether the ledger has a stream that was named, though no run of it.
+fn is_known(selection: &RunSelection, found: &LedgerLook) -> bool {
+    found.streams.iter().any(|(_, record)| {
+        let stream = &record.stream;
+        let same = |wanted: &Option<String>, is: &String| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        same(&selection.report, &stream.report)
+            && same(&selection.connection, &stream.connection)
+            && (selection.parameters.is_empty() || selection.parameters == stream.parameters)
+    })
+}
+
+fn unknown(report: &str, args: &RunsArgs, found: &LedgerLook, reports: &[String]) -> CliError {
+    let streams = found.streams.iter().map(|(_, record)| record.stream.report.as_str());
+    let hint = match nearest(report, streams.chain(reports.iter().map(String::as_str))) {
+        Some(known) if known != report => format!("did you mean `{known}`?"),
+        _ => "`host runs` shows the runs of all streams, `host ledger list` the streams".to_owned(),
+    };
+    CliError::usage(format!("there is no run of {} in {}", of(args), found.file.display())).hint(hint)
+}
+
+/// The streams that were named, for people.
+fn of(args: &RunsArgs) -> String {
+    match (&args.report, &args.connection) {
+        (Some(report), Some(connection)) => format!("{report} @ {connection}"),
+        (Some(report), None) => report.clone(),
+        (None, Some(connection)) => format!("connection {connection}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// The line where there is no run to be listed; for programs there is none.
+fn nothing(args: &RunsArgs, found: &LedgerLook) -> String {
+    if args.json {
+        return String::new();
+    }
+    let of = match of(args) {
+        of if of.is_empty() => of,
+        of => format!(" of {of}"),
+    };
+    let file = found.file.display();
+    match args.failed {
+        true => format!("No failed runs{of} in {file}.\n"),
+        false => format!("No runs{of} in {file} yet.\n"),
+    }
+}
