@@ -1,4 +1,4 @@
-//! What whoever signs requests for OCI is told: before anything is sent, and by servers that refuse.
+//! The messages for whoever signs requests for OCI: before anything is sent, and from servers that refuse.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

@@ -6,7 +6,7 @@ use super::owner::Owner;
 use base::SetupError;
 use remote::OciAuth;
 
-/// What the environment says: nobody asks.
+/// The environment, which nobody asks here.
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 pub(crate) fn environment(_: &str) -> Option<String> {

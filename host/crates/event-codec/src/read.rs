@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One event that is being unpacked: a method for each kind of field. All are inlined into the crate that reads: an event has two
+/// An event that is being unpacked: a method for each kind of field. All are inlined into the crate that reads: an event has two
 /// dozen texts, and a call costs as much as reading one.
 #[derive(Debug)]
 pub struct EventReader<'r, 'a> {

@@ -12,7 +12,7 @@ use super::v0_1;
 /// The answer of a call, unless it trapped.
 type Answer<T> = wasmtime::Result<T>;
 
-/// One instance's functions.
+/// The functions of an instance.
 pub(super) enum SinkInstance {
     Newest {
         sink: bindings::SinkPlugin,

@@ -27,7 +27,7 @@ use remote::{
 /// The configuration file of OCI's SDKs, in the user's folder.
 const CONFIG: &str = ".oci/config";
 
-/// Where a pod finds who it is: <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>.
+/// The folder in which a pod finds who it is: <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The port of whoever issues tokens to pods, on the host of the cluster's API.
@@ -37,7 +37,7 @@ const WORKLOAD_PATH: &str = "/resourcePrincipalSessionTokens";
 /// The version of resource principals that is known.
 const RESOURCE_VERSION: &str = "2.2";
 
-/// What the environment says: a variable by its name, where it is set and not empty.
+/// The environment: a variable by its name, where it is set and not empty.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The environment of this process.

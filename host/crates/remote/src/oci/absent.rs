@@ -11,7 +11,7 @@ use crate::channel::Channel;
 use crate::error::RemoteError;
 use crate::settings::Settings;
 
-/// How requests to OCI would be signed.
+/// The signing of requests to OCI, which nobody can ask for here.
 #[derive(Debug, Clone)]
 pub enum OciAuth {}
 

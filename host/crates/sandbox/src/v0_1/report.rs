@@ -38,7 +38,7 @@ impl ReportIndices {
     }
 }
 
-/// One instance's functions.
+/// The functions of an instance.
 pub(crate) struct ReportInstance {
     report: ReportPlugin,
     packed: Option<packed::Guest>,

@@ -35,7 +35,7 @@ impl SinkIndices {
     }
 }
 
-/// One instance's functions.
+/// The functions of an instance.
 pub(crate) struct SinkInstance {
     sink: SinkPlugin,
     settlement: Option<settlement::Guest>,
