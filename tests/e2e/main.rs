@@ -9,6 +9,7 @@ mod commands;
 mod conformance;
 mod damage;
 mod dead_letters;
+mod docs;
 mod ends;
 mod evidence;
 mod files;

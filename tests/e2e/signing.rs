@@ -1,4 +1,4 @@
-//! What whoever signs requests for OCI is told: before anything is sent, and by servers that refuse.
+//! The messages for whoever signs requests for OCI: before anything is sent, and from servers that refuse.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -115,4 +115,27 @@ fn a_clock_that_is_wrong_is_told_in_seconds() {
     assert_eq!(code, Some(3), "{told}");
     assert!(told.contains(" s ahead of the server's"), "{told}");
     assert!(server.asked.load(Ordering::SeqCst) >= 2, "signed anew once");
+}
+
+#[test]
+fn a_region_is_one_server_whichever_of_its_services_is_asked() {
+    let desk = desk();
+    desk.write_secret("key.pem", KEY);
+    // Nobody answers at the proxy, so nothing leaves this machine.
+    desk.write(
+        "host.toml",
+        format!(
+            "[connections.oci]\nkind = \"oci\"\nregion = \"eu-frankfurt-1\"\nproxy = {{ url = \"http://127.0.0.1:1\" }}\n\
+             auth = {{ {} }}\nretry = {{ attempts = 1 }}\n",
+            api_key(FINGERPRINT, "key.pem")
+        ),
+    );
+    for via in ["via=search", "via=list-events", "via=search"] {
+        let compartment = format!("compartment={TENANCY}");
+        let asked = ["run", "oci-audit", "--param", &compartment, "--param", via];
+        let output = desk.host(asked).output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{via}: {}", stderr(&output));
+    }
+    let listed = stdout(&desk.host(["ledger", "list", "--json"]).output().unwrap());
+    assert_eq!(listed.lines().count(), 1, "{listed}");
 }

@@ -30,7 +30,7 @@ impl OciCommand<'_> {
         OciCommand { desk, server }
     }
 
-    /// What a command answers in JSON.
+    /// The answer of a command, in JSON.
     fn ask(&self, arguments: &[&str]) -> Value {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv-oci/bin/oci");
         assert!(

@@ -44,7 +44,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What plugins under `plugins/` are made of, and are none themselves.
+/// Crates under `plugins/` that plugins share, and that are none themselves.
 const SHARED: [&str; 2] = ["identity-events", "sdk"];
 
 /// Every other folder of `plugins/` is a built-in plugin, and its name is the crate's.

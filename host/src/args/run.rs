@@ -17,6 +17,7 @@ use setup::connections::ServerChoice;
 pub(super) const RUN: &str = "Examples:
   host run invalid-login --since 7d
   host run invalid-login --sink siem            # what is due since the last run
+  host run oci-audit --param compartment=ocid1.tenancy.oc1..aaaa
   host run invalid-login --since 30d --sink file:failed.ndjson
   host run invalid-login --connection epm --sink stdout --format csv > failed.csv
   HOST_SECRET=… host run user-login --since 1d --auth basic:jdoe \\
@@ -45,12 +46,13 @@ file gets its name, and its windows are committed, when the whole backfill is do
 /// Which report, of which period, with which parameters.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReportArgs {
-    /// A built-in report, a name under [plugins] in the configuration, or a path to a .wasm file.
+    /// A built-in report (`host plugin list` shows them), a name under [plugins] in the configuration, or a path to a .wasm
+    /// file.
     pub plugin: String,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigFile,
-    /// First day (YYYY-MM-DD) or instant (RFC 3339) of the period.
+    /// First day (YYYY-MM-DD, UTC) or instant (RFC 3339) of the period.
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
     /// Last day, inclusive, or the instant before which the period ends [default: now].
@@ -59,7 +61,7 @@ pub struct ReportArgs {
     /// A period that ends now: 7d, 12h, 90m.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, conflicts_with_all = ["from", "to"])]
     pub since: Option<String>,
-    /// A parameter of the plugin; may be repeated.
+    /// A parameter of the plugin, of those that `host plugin inspect PLUGIN` shows; may be repeated.
     #[arg(long = "param", value_name = "KEY=VALUE")]
     pub parameters: Vec<String>,
     /// The clock, for tests and replays.
@@ -78,7 +80,8 @@ impl ReportArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   host plan invalid-login --since 7d
-  host plan audit-events --since 7d --format json | jq .")]
+  host plan audit-events --since 7d --format json | jq .
+  host plan oci-audit --since 1d --param compartment=ocid1.tenancy.oc1..aaaa")]
 pub struct PlanArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -154,7 +157,7 @@ pub struct BackfillArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub run: RunArgs,
-    /// The longest window, in whole days; the server's own limit holds too.
+    /// The longest window, in whole days such as 7d; the server's own limit holds too.
     #[arg(long, value_name = "DURATION", default_value = "1d")]
     pub window: String,
 }
@@ -169,6 +172,7 @@ pub struct RemoteArgs {
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// basic:USER, bearer, oauth2:CLIENT_ID, or none; the secret comes from $HOST_SECRET, else a prompt on a terminal.
+    /// Requests to OCI are signed, which takes a connection of the configuration.
     #[arg(long, value_name = "AUTH", requires = "url")]
     pub auth: Option<String>,
     /// Permit loopback and private addresses for --url.

@@ -38,7 +38,7 @@ pub struct DemoArgs {
     --url http://127.0.0.1:8080 --allow-private-addresses \\
     --auth basic:demo.user")]
 pub struct SimulateArgs {
-    /// The port on loopback; 0 picks a free one.
+    /// The port on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
     /// Serve https with a certificate made for this run; its authority is written to --ca-file.
@@ -47,7 +47,7 @@ pub struct SimulateArgs {
     /// Where to write the authority that signed the certificate.
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_file: Option<PathBuf>,
-    /// Stop after this time.
+    /// Stop after this time, such as 15m [default: run until interrupted].
     #[arg(long = "for", value_name = "DURATION")]
     pub lifetime: Option<String>,
     /// How to misbehave: NAME or NAME=VALUE, with commas between them; may be repeated. `--scenario help` lists the names.

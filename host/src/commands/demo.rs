@@ -31,7 +31,7 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
     say(
         talk,
         &format!(
-            "The simulator plays EPM Cloud and an identity domain at {}\n",
+            "The simulator plays EPM Cloud, an identity domain and OCI Audit at {}\n",
             running.url()
         ),
     );

@@ -245,7 +245,7 @@ fn rejects(args: &RunArgs, config: &Config, settings: &Settings) -> Rejects {
         .flatten();
     Rejects {
         store: (args.replay.is_none()).then(|| Arc::new(setup::state::rejected_rows(config))),
-        source: Some(run_ledger::origin(&settings.base)),
+        source: Some(run_ledger::source(config, settings)),
         most: args.max_rejected.or(configured).unwrap_or_default(),
         plugin: setup::report::lasting_name(&args.report.plugin, config),
     }

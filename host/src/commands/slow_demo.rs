@@ -153,7 +153,7 @@ impl DemoStage {
         say(
             talk,
             &format!(
-                "A simulator plays EPM Cloud and an identity domain at {}, for {LIFETIME} at most.\n\
+                "A simulator plays EPM Cloud, an identity domain and OCI Audit at {}, for {LIFETIME} at most.\n\
                  Its jobs take about ten seconds. Kill this process meanwhile, as hard as you like \
                  (kill -9 {}),\nand run `host demo --slow` again.\n",
                 state.url,

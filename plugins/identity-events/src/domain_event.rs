@@ -1,4 +1,4 @@
-//! Who did what to whom, out of the members that an event of an identity domain has.
+//! The parties of an identity domain's event, out of the members that it has: who did what to whom.
 
 use crate::activity::{self, AffectedParty};
 use plugin_sdk::json_lines::Record;
@@ -46,9 +46,9 @@ pub struct DomainEvent<'r> {
     pub outcome: Outcome,
     /// The first word for routing. That of the id: an application that got a role is the label `role` although no user did.
     pub label: &'static str,
-    /// Whom it is about.
+    /// The principal that the event is about.
     pub subject: Principal<'r>,
-    /// Who did it, of administrative changes.
+    /// The principal who made an administrative change.
     pub actor: Option<Principal<'r>>,
     /// The role, group, application or other resource concerned.
     pub target: Option<Cow<'r, str>>,
@@ -114,7 +114,7 @@ impl<'r> DomainEvent<'r> {
 /// The `actorId` of whoever is not signed in, in each domain the same: it is no key for an account.
 const NOBODY: &str = "IDCS";
 
-/// Who acted: a person by login name, an application by its id. Events of the domain itself may name nobody.
+/// The principal who acted: a person by login name, an application by its id. Events of the domain itself may name nobody.
 fn actor<'r>(members: &mut impl NamedMembers<'r>) -> Principal<'r> {
     let name = members.take("actorName");
     let id = members.take_if("actorId", |id| !id.eq_ignore_ascii_case(NOBODY));

@@ -1,4 +1,4 @@
-//! What the sources of Oracle's identity evidence have in common, so that the same thing is the same event from each.
+//! The common part of the sources of Oracle's identity evidence, so that the same thing is the same event from each.
 //!
 //! [`activity`] is the one table of event ids; [`DomainEvent`] tells who did what to whom, for `AuditEvents` and OCI Audit
 //! alike; [`assignment`] reads the words of the EPM reports on roles and groups; [`stretches`] cuts the window of a query.

@@ -1,4 +1,4 @@
-//! What one event tells, in whichever envelope and by whichever way it came.
+//! The event that a record tells of, in whichever envelope and by whichever way it came.
 
 use crate::operation::{self, ApiOperation};
 use crate::part::RecordPart;
@@ -96,7 +96,7 @@ pub fn event<'r>(mut record: AuditRecord<'r>, selection: &EventSelection) -> Res
     Ok(Some(event))
 }
 
-/// What an identity domain says of an event of its own.
+/// The event as the identity domain that wrote it tells it.
 fn of_domain<'r>(record: &mut AuditRecord<'r>, time: Timestamp, ended: Outcome) -> Event<'r> {
     let action = record.take(Details, "eventId");
     let id = action.as_deref().unwrap_or_default();
@@ -129,7 +129,7 @@ fn of_domain<'r>(record: &mut AuditRecord<'r>, time: Timestamp, ended: Outcome) 
     event
 }
 
-/// What the type of an event and its call say, where no identity domain does.
+/// The event as its type and its call tell it, where no identity domain does.
 fn of_operation<'r>(
     record: &mut AuditRecord<'r>,
     time: Timestamp,
@@ -150,7 +150,7 @@ fn of_operation<'r>(
     event
 }
 
-/// What Logging says of the place where it keeps an event, where the event does not say it itself.
+/// A member that Logging has of the place where it keeps an event, where the event does not say it itself.
 fn stored<'r>(record: &mut AuditRecord<'r>, part: RecordPart, name: &str) -> Option<Cow<'r, str>> {
     match record.get(part, name) {
         Some(_) => None,
@@ -196,7 +196,7 @@ fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!trimmed.is_empty()).then_some(trimmed)
 }
 
-/// How a call ended: by the status of its answer, else by the sentence that ends in `succeeded` or tells of what failed.
+/// The outcome of a call: by the status of its answer, else by the sentence that ends in `succeeded` or tells of what failed.
 fn outcome(status: Option<&str>, said: Option<&str>) -> Outcome {
     match status.unwrap_or_default().as_bytes() {
         [b'2' | b'3', b'0'..=b'9', b'0'..=b'9'] => return Outcome::Success,

@@ -27,11 +27,11 @@ use selection::EventSelection;
 
 /// A tenancy keeps its events for 365 days at most, and unless it says otherwise.
 const RETENTION_DAYS: u16 = 365;
-/// How many attributes an event may have, how long their names, and the event as a whole.
+/// The most attributes of an event, the longest name of one, and the most bytes of the event as a whole.
 const MOST_ATTRIBUTES: usize = 2048;
 const LONGEST_NAME: usize = 512;
 const MOST_BYTES: usize = 1 << 20;
-/// How much of a rejected record is looked at, of which 4 KiB are kept.
+/// The bytes of a rejected record that are looked at, of which 4 KiB are kept.
 const SHOWN: usize = 16 << 10;
 
 /// The report.

@@ -22,7 +22,7 @@ pub enum RecordLine<'a> {
 pub struct LineSplitter {
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
-    /// How many lines have ended.
+    /// The number of lines that have ended.
     ended: u64,
     /// Within a line that is too long: skipping to the next.
     discarding: bool,

@@ -5,7 +5,7 @@
 
 use plugin_sdk::Activity;
 
-/// What an operation did, and so which members name its parties.
+/// The meaning of an operation, which says which members name its parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiOperation {
     /// Somebody signed in or out.
@@ -55,8 +55,8 @@ pub fn read(kind: &str, name: &str) -> ApiOperation {
     }
 }
 
-/// What a call did to the thing that it was about: by the first word of the operation, else by the request's method. A POST may do
-/// anything.
+/// The activity of a call, with the thing that it was about: by the first word of the operation, else by the request's method. A
+/// POST may do anything.
 pub fn call(operation: &str, method: &str) -> Activity {
     const WORDS: &[(Activity, &[&str])] = &[
         (

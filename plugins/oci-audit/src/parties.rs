@@ -1,5 +1,5 @@
-//! Who did what to whom: of a domain's own event from the members that name its parties, of any other one from the caller and
-//! the resource.
+//! The parties of an event, who did what to whom: of a domain's own event from the members that name them, of any other one from
+//! the caller and the resource.
 
 use crate::operation::{self, ApiOperation};
 use crate::part::RecordPart::{Data, Details, Identity, Request, Response};

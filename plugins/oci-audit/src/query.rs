@@ -122,7 +122,7 @@ fn search(
         .key(["data", "logContent", "id"]))
 }
 
-/// How both services go from page to page; a page may be empty and not be the last.
+/// The way from page to page, of both services; a page may be empty and not be the last.
 fn next_page() -> Paging {
     Paging::NextToken(("opc-next-page".into(), "page".into()))
 }

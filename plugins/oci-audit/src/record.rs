@@ -1,4 +1,4 @@
-//! One event as it comes, in either envelope: its members by part and name, read in one pass.
+//! An event as it comes, in either envelope: its members by part and name, read in one pass.
 
 use crate::mask;
 use crate::part::RecordPart;
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// One event, in the order of its members. Those that were taken are gone. Every text that leaves it is [masked](mask).
+/// An event, in the order of its members. Those that were taken are gone. Every text that leaves it is [masked](mask).
 #[derive(Debug, Default)]
 pub struct AuditRecord<'a> {
     envelope: Vec<PartMember<'a>>,

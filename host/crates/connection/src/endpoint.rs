@@ -41,7 +41,7 @@ pub struct Connection {
     #[serde(default)]
     #[schemars(extend("default" = serde_json::json!({ "kind": "none" })))]
     pub auth: AuthMethod,
-    /// Where tokens are issued: those of OAuth 2, and those of sessions with OCI.
+    /// The address at which tokens are issued: those of OAuth 2, and those of sessions with OCI.
     #[serde(default, deserialize_with = "web_address::optional")]
     #[schemars(
         with = "Option<String>",

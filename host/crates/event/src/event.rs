@@ -1,4 +1,4 @@
-//! One audit event, and the principals that it names.
+//! The audit event, and the principals that it names.
 
 use serde::{Deserialize, Serialize};
 

@@ -123,7 +123,7 @@ impl Authorizer {
         }
     }
 
-    /// What helps against a refusal where requests are signed for OCI.
+    /// The advice against a refusal where requests are signed for OCI.
     pub(super) fn remedy(&self) -> Option<&Remedy> {
         match self {
             Authorizer::Signed(source) => Some(source.remedy()),

@@ -291,7 +291,7 @@ impl Remote {
         })
     }
 
-    /// One request with the credential. A token that the server no longer takes is replaced, and a signature made anew, once: a
+    /// Sends a request with the credential. A token that the server no longer takes is replaced, and a signature made anew, once: a
     /// request answered with 401 has had no effect.
     async fn authorized(&self, request: &Request, deadline: Instant) -> Result<Response, RemoteError> {
         let mut renewed = false;

@@ -18,7 +18,7 @@ pub(super) struct Credential {
     pub(super) generation: Option<u64>,
 }
 
-/// What goes with a request to say who we are, beside a field of the query.
+/// The proof of who we are that goes with a request, beside a field of the query.
 #[derive(Debug, Clone)]
 pub(super) enum Proof {
     Header(Credential),

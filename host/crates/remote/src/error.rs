@@ -177,7 +177,7 @@ pub enum RemoteError {
     /// The metadata service that an instance of OCI has told nothing: this is no instance, as a rule.
     #[error("the instance metadata service of OCI: {cause}")]
     NoMetadata {
-        /// What happened to the request.
+        /// The request's own error.
         #[source]
         cause: Box<RemoteError>,
     },

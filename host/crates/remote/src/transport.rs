@@ -33,7 +33,7 @@ pub(super) struct Outgoing {
     pub(super) redemption: Option<Arc<Redemption>>,
     /// The field that joins the query last: whoever stands between does not see it.
     pub(super) query: Option<Arc<QueryField>>,
-    /// Who signs it, once it is about to leave.
+    /// The signer of the request, once it is about to leave.
     pub(super) signer: Option<Arc<RequestSigner>>,
 }
 

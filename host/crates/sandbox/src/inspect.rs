@@ -55,9 +55,9 @@ pub struct ReportInspection {
     pub product: String,
     /// The methods and paths that it may ask for, by its own word; none: `GET` alone.
     pub requests: Vec<String>,
-    /// How finely the server can be asked: `day`, `instant`, or a number of minutes.
+    /// The granularity at which the server can be asked: `day`, `instant`, or a number of minutes.
     pub granularity: String,
-    /// How many days back the server can be asked.
+    /// The days back that the server can be asked.
     pub retention_days: Option<u32>,
     /// The longest window of one request, in days.
     pub window_days: Option<u32>,

@@ -27,7 +27,7 @@ pub(super) struct ReportExports {
 enum ReportIndices {
     Newest {
         report: ReportPluginIndices,
-        /// Where it answers in the packed form.
+        /// The interface of the packed form, where the plugin has it.
         packed: Option<packed::GuestIndices>,
     },
     V0_1(v0_1::ReportIndicesV01),

@@ -39,7 +39,7 @@ pub(super) struct SinkExports {
 enum SinkIndices {
     Newest {
         sink: SinkPluginIndices,
-        /// Where it settles deliveries.
+        /// The interface that settles deliveries, where the plugin has it.
         settlement: Option<settlement::GuestIndices>,
     },
     V0_1(v0_1::SinkIndicesV01),

@@ -14,7 +14,7 @@ fn ask<I, T>(interface: Option<&I>, call: impl FnOnce(&I) -> wasmtime::Result<T>
     interface.map(call).transpose()
 }
 
-/// One instance's functions.
+/// The functions of an instance.
 pub(super) enum SinkInstance {
     Newest {
         sink: bindings::SinkPlugin,

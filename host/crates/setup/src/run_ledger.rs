@@ -181,7 +181,7 @@ impl RunStream {
         provenance: &Provenance,
         settings: &Settings,
     ) -> Result<RunStream, SetupError> {
-        let origin = origin(&settings.base);
+        let origin = source(&report.config, settings);
         let Provenance {
             connection,
             report: name,
@@ -223,7 +223,7 @@ impl RunStream {
             Granularity::Day => Vec::new(),
         };
         let facts = StreamFacts {
-            origin: Some(origin(&settings.base)),
+            origin: Some(source(&report.config, settings)),
             sinks: self.owners(names(outlets), routed(config, &report.description.name)),
             depth: depth(report.description.granularity, &look_back),
         };
@@ -356,7 +356,15 @@ fn names(outlets: &[RunSink]) -> Vec<String> {
     names
 }
 
-/// The URL that a stream's record keeps of where it is collected from.
+/// The URL that the records of a run with these settings keep of where it collects from. A connection by region has one, whichever of
+/// the region's services the run asks.
+pub fn source(config: &Config, settings: &Settings) -> String {
+    let connection = config.connections.get(&settings.name);
+    let by_region = connection.filter(|connection| connection.region.is_some());
+    origin(by_region.map_or(&settings.base, |connection| &connection.url))
+}
+
+/// A connection's URL as records keep it.
 pub fn origin(base: &url::Url) -> String {
     base.as_str().trim_end_matches('/').to_owned()
 }

@@ -1,4 +1,4 @@
-//! Who was given a role or put into a group, and by whom, as EPM Cloud's audit reports tell of it.
+//! The rows of EPM Cloud's audit reports on roles and groups: who was given what or put where, and by whom.
 //!
 //! Most rows are changes that the identity domain's audit events tell of too: a predefined role is given in the domain, and a
 //! group of the domain is filled there. EPM Cloud keeps granular roles and groups of its own, of which the domain knows
@@ -27,7 +27,7 @@ const EPM_GROUPS: [&str; 4] = [
 ];
 const IDCS_GROUPS: [&str; 2] = ["EPM Planners", "EPM Viewers"];
 
-/// One row of the Role or the Group Assignment Audit Report.
+/// A row of the Role or the Group Assignment Audit Report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AssignmentRow {
     cells: Vec<String>,
@@ -115,7 +115,7 @@ fn domain_data_since(site: &AppState) -> i64 {
     site.today() - i64::from(site.scenario.retention_days) * DAY
 }
 
-/// Whoever has a granular role or is in a group of EPM Cloud's own, and what that is.
+/// The holder of a granular role or member of a group of EPM Cloud's own, and the type of it.
 fn holder(occurrence: &PastEvent) -> (&'static str, &'static str) {
     let chance = occurrence.chance;
     match (chance >> 44) % 3 {

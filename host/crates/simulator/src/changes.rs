@@ -166,7 +166,7 @@ pub(super) fn change(occurrence: &PastEvent) -> (&'static str, &'static str, Cha
     pick(&CHANGES, occurrence.position.div_euclid(4).unsigned_abs(), CHANGES[0])
 }
 
-/// Who and what a change may be about; which of them it is, its target says.
+/// The person and the things that a change may be about; which of them it is, its target says.
 pub(super) struct ChangeSubject {
     pub(super) beneficiary: Person,
     own: Person,

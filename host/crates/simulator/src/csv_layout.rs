@@ -1,13 +1,13 @@
-//! How CSV reports are written: [`CsvLayout`], and what it is unless a switch says otherwise.
+//! The layout of CSV reports: [`CsvLayout`], and what it is unless a switch says otherwise.
 
-/// How a CSV report is written. The vendor documents none of it for the Invalid Login Report, and no header for any.
+/// The layout of a CSV report. The vendor documents none of it for the Invalid Login Report, and no header for any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvLayout {
     /// The header, of as many columns as the report has; the last is the time.
     pub columns: Vec<String>,
     /// The bytes before the header.
     pub preamble: Preamble,
-    /// How times are written.
+    /// The style of times.
     pub time: TimeStyle,
     /// True where lines end in CR LF.
     pub crlf: bool,
@@ -26,7 +26,7 @@ pub enum Preamble {
     Comma,
 }
 
-/// How a time is written.
+/// The style of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeStyle {
     /// `July 3, 2025 11:34:33 UTC`, the one form that the vendor's pages show.

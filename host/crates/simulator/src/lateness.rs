@@ -7,7 +7,7 @@ const MINUTE: i64 = 60_000;
 /// Five hours, in ms: nothing is stored later.
 pub(super) const LATEST: i64 = 5 * 3_600_000;
 
-/// How much after its time an event is stored, in ms, where every Nth is stored late; none for one that is not.
+/// The time between an event and its storage, in ms, where every Nth is stored late; none for an event that is not.
 pub(super) fn lateness(time: i64, every: u64) -> Option<i64> {
     let drawn = mix(&[time.unsigned_abs()]);
     let span = (LATEST - MINUTE).unsigned_abs();

@@ -47,9 +47,9 @@ pub struct Scenario {
     pub user_login: CsvLayout,
     /// How the User Audit Report is written.
     pub user_audit: CsvLayout,
-    /// How the Role Assignment Audit Report is written.
+    /// The layout of the Role Assignment Audit Report.
     pub role_audit: CsvLayout,
-    /// How the Group Assignment Audit Report is written.
+    /// The layout of the Group Assignment Audit Report.
     pub group_audit: CsvLayout,
     /// The vocabulary of the Role Assignment Audit Report.
     pub role_words: RoleWords,

@@ -106,7 +106,7 @@ impl RunningSimulator {
         self.site.desk().reports()
     }
 
-    /// Who may read the audit log of the tenancy.
+    /// The user who may read the audit log of the tenancy.
     pub fn oci_user(&self) -> OciDemoUser {
         self.site.scenario.oci.demo_user()
     }

@@ -29,7 +29,7 @@ const MONTHS: [&str; 12] = [
 /// Rows between two pieces; about 64 KiB without padding.
 const ROWS: usize = 1000;
 
-/// One row of a CSV report: some cells, and a time in the last column.
+/// A row of a CSV report: some cells, and a time in the last column.
 pub(super) trait CsvRow {
     /// The cells before the time.
     fn cells(&self) -> Vec<String>;

@@ -44,7 +44,7 @@ pub fn names_a_secret(name: &str) -> bool {
 /// An object that was entered.
 #[derive(Clone, Copy)]
 struct OpenObject {
-    /// Where its values begin among those that wait for a name.
+    /// The place of its first value among those that wait for a name.
     first: usize,
     /// True in an object that is called by a secret's name, or stands in one and has no name of its own.
     is_secret: bool,

@@ -28,7 +28,7 @@ use remote::{
 /// The configuration file of OCI's SDKs, in the user's folder.
 const CONFIG: &str = ".oci/config";
 
-/// Where a pod finds who it is: <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>.
+/// The folder in which a pod finds who it is: <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The port of whoever issues tokens to pods, on the host of the cluster's API.

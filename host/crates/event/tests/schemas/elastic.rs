@@ -59,6 +59,26 @@ fn what_comes_from_the_source_gives_the_index_no_fields() {
     );
 }
 
+#[test]
+fn the_template_is_for_the_data_stream_of_each_built_in_report() {
+    let mut patterns: Vec<String> = serde_json::from_value(template()["index_patterns"].clone()).unwrap();
+    let plugins = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../plugins");
+    let folders = std::fs::read_dir(plugins).unwrap().map(|entry| entry.unwrap().path());
+    let reports = folders.filter(|folder| {
+        // A crate that others share exports nothing.
+        std::fs::read_to_string(folder.join("src/lib.rs")).is_ok_and(|text| text.contains("\nexport_report!("))
+    });
+    let mut expected: Vec<String> = reports
+        .map(|folder| {
+            let name = folder.file_name().unwrap().to_string_lossy().replace('-', "_");
+            format!("logs-oracle.{name}-*")
+        })
+        .collect();
+    patterns.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(patterns, expected);
+}
+
 /// A data stream's name is `logs-DATASET-NAMESPACE`.
 #[test]
 fn the_template_is_for_the_data_stream_that_each_data_set_names() {

@@ -10,7 +10,7 @@ const ADD_ON: &str = "splunk/host_identity";
 /// Values that the Common Information Model knows, besides `unknown`, which is for what the source does not say.
 const OUTCOMES: [&str; 3] = ["success", "failure", "unknown"];
 const ACTIONS: [&str; 5] = ["created", "modified", "deleted", "lockout", "unlocked"];
-/// Those of calls of an API: what one does that nobody can name is unknown.
+/// The actions of calls of an API: what a call does that nobody can name is unknown.
 const API_ACTIONS: [&str; 5] = ["created", "read", "modified", "deleted", "unknown"];
 
 /// The rows of the lookup: class, activity and status; then action, status, type and category of a change.

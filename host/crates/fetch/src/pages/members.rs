@@ -1,4 +1,4 @@
-//! What lies at the end of a path of members in a JSON text. Names are compared without regard to case, and of two members of
+//! The value at the end of a path of members in a JSON text. Names are compared without regard to case, and of two members of
 //! one name in a record the first counts; in a page that is an error.
 
 use std::fmt;
@@ -82,7 +82,7 @@ struct PathSeed<'p, 'f, 'de> {
 }
 
 impl PathSeed<'_, '_, '_> {
-    /// What stands where the path goes on has no members: in a record that is nothing, in a page somebody errs.
+    /// A value without members where the path goes on: in a record that is nothing, in a page somebody errs.
     fn no_object<E: serde::de::Error>(self) -> Result<(), E> {
         match self.whole {
             true => Err(E::custom("a member on the way is no object")),

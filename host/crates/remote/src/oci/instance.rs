@@ -27,7 +27,7 @@ use crate::channel::Channel;
 use crate::error::RemoteError;
 use crate::settings::Settings;
 
-/// What stands before the tenancy's OCID in an instance's certificate.
+/// The mark before the tenancy's OCID in an instance's certificate.
 const TENANT: &str = "opc-tenant:";
 
 /// The same, in certificates of other resources.
@@ -42,7 +42,7 @@ pub(super) struct InstancePrincipal {
     channel: Arc<Channel>,
 }
 
-/// What the metadata service says of the instance.
+/// The instance's identity, as the metadata service tells it.
 struct InstanceIdentity {
     leaf: Leaf,
     key: Arc<RsaKey>,
@@ -142,7 +142,7 @@ impl SessionTokens for InstancePrincipal {
 }
 
 impl InstanceIdentity {
-    /// What the federation endpoint takes.
+    /// The body of the request for a token, as the federation endpoint takes it.
     fn form(&self, session: &RsaKey) -> Value {
         let intermediate: Vec<String> = self
             .intermediate

@@ -25,9 +25,9 @@ use crate::transport::Outgoing;
 
 /// The party that asks for a token.
 pub(super) enum Applicant<'a> {
-    /// Whoever has a key.
+    /// An applicant with a key.
     Signer(Arc<RequestSigner>),
-    /// Whoever has a token of somebody else.
+    /// An applicant with a token of somebody else.
     Bearer(&'a SecretString),
 }
 

@@ -25,11 +25,11 @@ const BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 /// Bits of a key that is made for a session, as many as Oracle's SDKs take.
 const SESSION_BITS: usize = 2048;
 
-/// How an encrypted key is made one that can be read.
+/// The advice for an encrypted key: the way to one that can be read.
 const DECRYPT: &str = "decrypt it with `openssl pkey -in KEY.pem -out PLAIN.pem`, which asks for the pass phrase; then `chmod 600 PLAIN.pem`, \
      and name that file";
 
-/// How a key of the right kind is made.
+/// The advice for a key of the wrong kind: the way to one of the right kind.
 const MAKE: &str = "`openssl genrsa -out KEY.pem 2048` makes a key; its public half (`openssl rsa -in KEY.pem -pubout`) is added to the user in \
      OCI's console, below API keys";
 

@@ -61,7 +61,7 @@ impl MetadataService {
         })
     }
 
-    /// What the service tells at a path.
+    /// The service's answer at a path.
     pub(super) async fn get(&self, path: &str) -> Result<Bytes, RemoteError> {
         let mut retry = self.channel.retry();
         loop {

@@ -1,4 +1,4 @@
-//! Who signs requests to OCI, as configured.
+//! The principal that signs requests to OCI, as configured.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::key::RsaKey;
 use super::region::OciRegion;
 use crate::error::RemoteError;
 
-/// Where an instance of OCI learns who it is: the one address of that kind that may be asked.
+/// The metadata service of an instance of OCI: the one address of that kind that may be asked.
 const METADATA: &str = "http://169.254.169.254/opc/v2";
 
 /// A principal of OCI, and who issues its tokens.
@@ -133,7 +133,7 @@ pub struct OciSession {
     pub profile: String,
 }
 
-/// What the environment of a resource gives it.
+/// The token and the key that a resource finds in its environment.
 #[derive(Debug, Clone)]
 pub struct OciResource {
     /// The token of its session.
@@ -151,10 +151,10 @@ pub enum OciSecret {
     File(PathBuf),
 }
 
-/// What a pod knows of its cluster.
+/// A pod's way to a token: the cluster's issuer, and the pod's own account there.
 #[derive(Debug, Clone)]
 pub struct OciWorkload {
-    /// Who issues tokens to pods.
+    /// The issuer of tokens to pods.
     pub issuer: Url,
     /// PEM file: the cluster's authority, which signs the issuer's certificate.
     pub ca_file: PathBuf,
@@ -162,7 +162,7 @@ pub struct OciWorkload {
     pub token_file: PathBuf,
 }
 
-/// Where an instance of OCI learns who it is.
+/// The address at which an instance of OCI learns who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetadataAddress(pub(super) Url);
 

@@ -1,4 +1,4 @@
-//! What OCI means when it refuses a request, and what helps.
+//! The meaning of OCI's refusals of a request, and the advice against each.
 
 use http::header::AGE;
 use http::{HeaderMap, StatusCode};
@@ -14,7 +14,7 @@ const SKEW: i64 = 300;
 /// The code of an answer that tells nobody whether a thing exists which they may not see.
 const HIDDEN: &str = "NotAuthorizedOrNotFound";
 
-/// What stands in the path of a request to an identity domain, where roles decide.
+/// The part of a path that tells a request to an identity domain, where roles decide.
 const DOMAIN: &str = "/admin/v1/";
 
 /// To whom a policy grants something.
@@ -32,7 +32,7 @@ pub(super) enum Grantee {
 #[derive(Debug, Clone)]
 pub(crate) struct Remedy {
     grantee: Grantee,
-    /// What helps where the signature is not accepted.
+    /// The advice where the signature is not accepted.
     unknown: String,
 }
 
@@ -44,7 +44,7 @@ impl Remedy {
         }
     }
 
-    /// What helps against an answer of that status to a request to that URL; none where it is not OCI's policies that decide. A skew is
+    /// The advice against an answer of that status to a request to that URL; none where it is not OCI's policies that decide. A skew is
     /// the one of [`skew_of`].
     pub(crate) fn hint(&self, status: StatusCode, url: &Url, skew: Option<i64>) -> Option<String> {
         if status == StatusCode::FORBIDDEN && url.path().contains(DOMAIN) {
@@ -108,7 +108,7 @@ pub(crate) fn skew_of(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
     (skew.abs() > SKEW).then_some(skew)
 }
 
-/// What helps where the clocks differ too much.
+/// The advice where the clocks differ too much.
 pub(super) fn skew_hint(skew: i64) -> String {
     let (seconds, side) = (skew.unsigned_abs(), if skew < 0 { "ahead of" } else { "behind" });
     format!(

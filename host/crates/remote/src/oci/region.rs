@@ -1,4 +1,4 @@
-//! Where the services of OCI are: the regions, the domain of each realm, and the address of a service in a region.
+//! The places of OCI's services: the regions, the domain of each realm, and the address of a service in a region.
 //!
 //! The table is that of Oracle's SDKs (`regions_definitions.py` of the Python SDK 2.189.0). A region that is not in it has no
 //! known domain, so nothing is composed for it, and no credential goes to a guessed name.

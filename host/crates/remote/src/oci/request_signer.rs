@@ -1,4 +1,4 @@
-//! How a request to OCI says who sent it: version 1 of Oracle's request signatures, after draft-cavage-http-signatures-08.
+//! The signature by which a request to OCI says who sent it: version 1 of Oracle's, after draft-cavage-http-signatures-08.
 //!
 //! What is signed are lines `name: value`, joined by a line break, in the order that `headers="…"` of the credential has:
 //! `date (request-target) host`, and for what may have a body `content-length content-type x-content-sha256` besides. A
@@ -38,7 +38,7 @@ pub(super) enum Signed {
 
 /// Signs requests in somebody's name.
 pub(crate) struct RequestSigner {
-    /// Who signs, and with which of their keys; holds a session's token where there is one.
+    /// The name of who signs and of the key; holds a session's token where there is one.
     key_id: SecretString,
     key: Arc<RsaKey>,
     signed: Signed,

@@ -25,7 +25,7 @@ use crate::settings::Settings;
 /// Reads and renews the tokens of a user's session.
 pub(super) struct UserSession {
     session: OciSession,
-    /// Who renews the token; none where that is not known.
+    /// The endpoint that renews the token; none where that is not known.
     issuer: Option<TokenIssuer>,
     channel: Arc<Channel>,
 }
@@ -54,7 +54,7 @@ impl UserSession {
         })
     }
 
-    /// What helps where the session cannot go on.
+    /// The advice where the session cannot go on.
     pub(super) fn sign_in_again(&self) -> String {
         format!(
             "sign in again: `oci session authenticate --profile-name {}`",

@@ -16,7 +16,7 @@ use crate::error::RemoteError;
 /// The life of a token that does not tell its end.
 const UNTOLD_LIFE: Duration = Duration::from_secs(300);
 
-/// How long before its end a token is replaced, as Oracle's SDKs do.
+/// The time before its end at which a token is replaced, as Oracle's SDKs do.
 const MARGIN: Duration = Duration::from_secs(300);
 
 /// The longest life that is believed.
@@ -89,13 +89,13 @@ impl SessionToken {
         self.left(now).is_some_and(|left| left <= margin)
     }
 
-    /// How long a token may be used that was issued just now. That it was tells its life better than a clock of ours.
+    /// The time that a token may be used which was issued just now. That it was tells its life better than a clock of ours.
     pub(super) fn use_of_new(&self, now: Timestamp) -> Duration {
         let life = self.life(now);
         (life - MARGIN.min(life / 2)).max(SHORTEST_USE)
     }
 
-    /// How long a token may be used that was issued some time ago.
+    /// The time that a token may be used which was issued some time ago.
     pub(super) fn use_of_old(&self, now: Timestamp) -> Duration {
         let Some(left) = self.left(now) else {
             return UNTOLD_LIFE;
@@ -117,11 +117,11 @@ impl SessionToken {
 pub(super) struct CurrentSession {
     pub(super) token: SessionToken,
     pub(super) key: Arc<RsaKey>,
-    /// How long it may be used.
+    /// The time that the token may be used.
     pub(super) good_for: Duration,
 }
 
-/// Where the tokens of a session come from.
+/// The source of a session's tokens.
 #[async_trait]
 pub(super) trait SessionTokens: Send + Sync {
     /// A token that is good for a while, and not the one that was refused.

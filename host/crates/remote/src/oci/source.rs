@@ -1,4 +1,4 @@
-//! Who signs the requests of a connection at the moment: a key that stays, or that of a session whose token is replaced in time.
+//! The signer of a connection's requests at the moment: a key that stays, or that of a session whose token is replaced in time.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::channel::Channel;
 use crate::error::RemoteError;
 use crate::settings::Settings;
 
-/// Who signs the requests of a connection.
+/// The source of the signers of a connection's requests.
 pub(crate) struct PrincipalSource {
     channel: Arc<Channel>,
     signs: Signs,
@@ -143,7 +143,7 @@ impl PrincipalSource {
         }
     }
 
-    /// What helps whom a server refuses.
+    /// The advice for whom a server refuses.
     pub(crate) fn remedy(&self) -> &Remedy {
         &self.remedy
     }

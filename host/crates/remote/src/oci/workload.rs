@@ -22,7 +22,7 @@ use crate::error::RemoteError;
 use crate::network::Network;
 use crate::settings::{CaFile, Settings, Timeouts};
 
-/// How long the issuer may take.
+/// The longest time that the issuer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Obtains tokens for the pod that this process runs in.

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use servers::Seen;
 
-/// What a signature says of itself.
+/// A signature's own account of itself.
 pub struct Signature {
     pub key_id: String,
     pub headers: String,

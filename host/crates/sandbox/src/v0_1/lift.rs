@@ -136,7 +136,8 @@ pub(super) fn packed(batch: packed::Batch) -> newest::packed::Batch {
     }
 }
 
-/// Where kinds of principals are now, the place of an outcome went on: one that is there was none, and stays none.
+/// The head of an event in today's form. Where kinds of principals are now, the place of an outcome went on: a value there was no
+/// outcome, and stays none.
 fn head(head: u32) -> u32 {
     match head & 0xf000 {
         0 => head,

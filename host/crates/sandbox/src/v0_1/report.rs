@@ -38,7 +38,7 @@ impl ReportIndicesV01 {
     }
 }
 
-/// One instance's functions.
+/// The functions of an instance.
 pub(crate) struct ReportInstanceV01 {
     report: ReportPlugin,
     packed: Option<packed::Guest>,

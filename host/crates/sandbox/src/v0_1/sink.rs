@@ -39,7 +39,7 @@ impl SinkIndicesV01 {
     }
 }
 
-/// One instance's functions.
+/// The functions of an instance.
 pub(crate) struct SinkInstanceV01 {
     sink: SinkPlugin,
     settlement: Option<settlement::Guest>,

@@ -1,11 +1,11 @@
-//! What the kinds of entries are written with: [`PlayedAuditRecord`], ids and times.
+//! The parts that entries of every kind are written with: [`PlayedAuditRecord`], ids and times.
 
 use serde_json::Value;
 
 use crate::chance::hex32;
 use crate::resource::written;
 
-/// What is said of an entry in either envelope.
+/// The members of an entry that either envelope has.
 pub(super) struct PlayedAuditRecord {
     pub(super) event_type: String,
     pub(super) source: String,

@@ -15,7 +15,7 @@ pub(crate) const USER: &str = "ocid1.user.oc1..aaaaaaaasimulatoruser222222222222
 pub(crate) const APPS_COMPARTMENT: &str =
     "ocid1.compartment.oc1..aaaaaaaasimulatorapps222222222222222222222222222222222222222";
 
-/// Whoever may read the audit log: what a configuration has to say to sign requests as this user.
+/// The user who may read the audit log: what a configuration has to say to sign requests as this user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OciDemoUser {
     /// The tenancy's OCID, which is the root compartment's too.

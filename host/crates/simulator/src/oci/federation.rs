@@ -25,7 +25,7 @@ use crate::site::AppState;
 pub(crate) struct FederatedPrincipal {
     /// PEM.
     pub(crate) public_key: String,
-    /// Whom it stands for.
+    /// The principal that the token stands for.
     pub(crate) subject: String,
 }
 

@@ -1,5 +1,5 @@
-//! What happened in the identity domain, as an event of the audit log: the members of its `AuditEvent` below
-//! `additionalDetails`, in the envelope that all API calls share.
+//! The identity domain's events in the audit log: the members of its `AuditEvent` below `additionalDetails`, in the envelope that
+//! all API calls share.
 //!
 //! The vendor shows the type of sign-ins only; those of other events are made up here, and readers go by `eventId`.
 

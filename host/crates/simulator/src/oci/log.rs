@@ -28,7 +28,7 @@ pub(crate) struct TenancyLog {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogEntry {
     pub(super) index: i64,
-    /// What it tells of.
+    /// The kind of thing that the entry tells of.
     pub(super) kind: EntryKind,
     /// Milliseconds since 1970-01-01T00:00:00Z, as is the time that it was processed.
     pub(super) time: i64,
@@ -39,7 +39,7 @@ pub(crate) struct LogEntry {
     pub(super) chance: u64,
 }
 
-/// What an entry tells of.
+/// The kind of thing that an entry tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryKind {
     /// Something in the identity domain.

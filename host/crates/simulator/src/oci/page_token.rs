@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE;
 
 use crate::chance::mix;
 
-/// Where a page begins.
+/// The place at which a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PageToken {
     /// The first index that it may hold or, where the order is the other way round, the one after it.
@@ -14,7 +14,7 @@ pub(super) struct PageToken {
     pub(super) after_empty: bool,
 }
 
-/// What the vendor's tokens begin with.
+/// The first bytes of the vendor's tokens.
 const HEAD: [u8; 3] = [0x00, 0xFD, 0xFB];
 
 impl PageToken {

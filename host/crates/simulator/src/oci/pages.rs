@@ -20,7 +20,7 @@ pub(super) struct LogSelection<'m> {
     pub(super) matches: &'m dyn Fn(&LogEntry) -> bool,
 }
 
-/// One page of entries.
+/// A page of entries.
 pub(super) struct LogPage {
     pub(super) entries: Vec<LogEntry>,
     pub(super) next: Option<PageToken>,

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// A query that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LogQuery {
-    /// What stands behind `search`, without quotes.
+    /// The logs named behind `search`, without quotes.
     pub(super) sources: Vec<String>,
     /// All of which must hold.
     pub(super) conditions: Vec<LogCondition>,
@@ -27,7 +27,7 @@ pub(super) enum LogCondition {
     In(Vec<String>, Vec<Value>),
 }
 
-/// How a field compares to a literal.
+/// The comparison of a field with a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogComparison {
     Equal,

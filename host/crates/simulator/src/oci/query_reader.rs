@@ -124,7 +124,7 @@ impl<'t> QueryReader<'t> {
         }
     }
 
-    /// What is said about a field.
+    /// The condition about a field.
     fn about(&mut self, path: Vec<String>) -> Result<LogCondition, String> {
         let negated = self.word("not");
         if self.word("in") {
@@ -294,7 +294,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether the one condition of a query holds for an event.
+    /// True if the one condition of a query holds for an event.
     fn holds(condition: &str) -> bool {
         let event = json!({
             "type": "com.oraclecloud.IdentitySignOn.InteractiveLogin", "datetime": 1_751_542_473_999_i64,

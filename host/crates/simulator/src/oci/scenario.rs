@@ -31,7 +31,7 @@ pub struct OciScenario {
     pub window_days: Option<u16>,
     /// Seconds that the clock which signatures are held against is ahead of this machine's.
     pub clock_skew: i64,
-    /// How many days events are kept.
+    /// The days for which events are kept.
     pub retention_days: u16,
 }
 
@@ -41,7 +41,7 @@ impl OciScenario {
         self.compartment.as_deref().unwrap_or(&self.tenancy)
     }
 
-    /// Who may read the audit log.
+    /// The user who may read the audit log.
     pub fn demo_user(&self) -> OciDemoUser {
         OciDemoUser {
             tenancy: self.tenancy.clone(),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 struct IssuedSession {
     /// PEM.
     public_key: String,
-    /// Whom it stands for.
+    /// The principal that the session stands for.
     subject: String,
     /// Seconds since 1970-01-01.
     ends: i64,

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use sha2::{Digest, Sha256};
 
-/// How far the clocks of both sides may be apart, in seconds.
+/// The seconds by which the clocks of both sides may differ.
 const SKEW: i64 = 300;
 
-/// What is wrong with a signature.
+/// The flaw of a signature that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureFlaw {
     /// The header cannot be read, or is another scheme or algorithm.

@@ -48,7 +48,7 @@ async fn download(running: &RunningSimulator, submitted: &Answer, name: &str) ->
         .collect()
 }
 
-/// Who did it, to whom, with what, and when, by the identity domain's events of those ids.
+/// The changes that the identity domain's events of those ids tell of: who did it, to whom, with what, and when.
 async fn changes(running: &RunningSimulator, events: &[&str]) -> Vec<[String; 4]> {
     let ids: Vec<_> = events.iter().map(|event| format!("eventId eq \"{event}\"")).collect();
     let days = "timestamp ge \"2025-06-01T00:00:00.000Z\" and timestamp lt \"2025-07-01T00:00:00.000Z\"";

@@ -22,7 +22,7 @@ struct Signed<'r> {
     body: &'r str,
     key_id: String,
     headers: Vec<&'r str>,
-    /// How many seconds the client's clock is behind.
+    /// The seconds by which the client's clock is behind.
     behind: u64,
 }
 
