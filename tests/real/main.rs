@@ -20,6 +20,7 @@ mod archive;
 mod conformance;
 mod disk;
 mod gateway;
+mod moving;
 mod nats;
 mod oauth2;
 mod object_store;
