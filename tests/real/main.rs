@@ -9,6 +9,7 @@ mod collector;
 mod nats_server;
 mod nginx;
 mod oauth_server;
+mod oci_command;
 mod postgres_server;
 mod process;
 mod rsyslog;
@@ -19,10 +20,12 @@ mod archive;
 mod conformance;
 mod disk;
 mod gateway;
+mod moving;
 mod nats;
 mod oauth2;
 mod object_store;
 mod oci;
+mod oci_events;
 mod oci_signer;
 mod okta_log;
 mod otlp;
@@ -57,6 +60,21 @@ fn connect(desk: &TestEnv, url: &str, more: &str) {
              retry = {{ attempts = 3, min-delay = \"1ms\", max-delay = \"10ms\" }}\n{more}\n"
         ),
     );
+}
+
+/// The connection `oci` to a simulator, whose demo user's key it leaves in the folder.
+fn oci_connection(desk: &TestEnv, server: &Server) -> String {
+    let user = server.running().oci_user();
+    desk.write_secret("oci.pem", user.private_key_pem());
+    format!(
+        "[connections.oci]\nkind = \"oci\"\nurl = \"{}\"\nallow-private-addresses = true\n\
+         auth = {{ kind = \"oci-api-key\", tenancy = \"{}\", user = \"{}\", fingerprint = \"{}\", \
+         private-key = {{ file = \"oci.pem\" }} }}\n",
+        server.url(),
+        user.tenancy,
+        user.user,
+        user.fingerprint
+    )
 }
 
 /// `host run REPORT` over the only connection of its kind.

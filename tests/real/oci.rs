@@ -1,58 +1,16 @@
 //! OCI's own command line, against the simulator: needs `target/venv-oci`.
 
-use std::path::Path;
-use std::process::Command;
-
 use jiff::Timestamp;
 use serde_json::Value;
-use tests::{Server, TestEnv, stderr};
+use tests::Server;
 
 use super::desk;
+use super::oci_command::{OciCommand, judge};
 
 /// When everything happens. The clock that signatures are held against is this machine's all the same.
 const NOW: &str = "2026-03-05T12:00:00Z";
 const FROM: &str = "2026-03-02T00:00:00Z";
 const TO: &str = "2026-03-04T00:00:00Z";
-
-/// The command line, as the simulator's demo user.
-struct OciCommand<'d> {
-    desk: &'d TestEnv,
-    server: &'d Server,
-}
-
-impl OciCommand<'_> {
-    /// Leaves the configuration and the key in the folder.
-    fn new<'d>(desk: &'d TestEnv, server: &'d Server) -> OciCommand<'d> {
-        let user = server.running().oci_user();
-        desk.write_secret("oci.pem", user.private_key_pem());
-        let key = desk.path().join("oci.pem");
-        desk.write_secret("oci.config", user.config_file(key.to_str().unwrap()));
-        OciCommand { desk, server }
-    }
-
-    /// The answer of a command, in JSON.
-    fn ask(&self, arguments: &[&str]) -> Value {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv-oci/bin/oci");
-        assert!(
-            program.exists(),
-            "{} is missing; `.ci/install` makes it",
-            program.display()
-        );
-        let url = self.server.url();
-        let output = Command::new(program)
-            .current_dir(self.desk.path())
-            .env_clear()
-            .env("HOME", self.desk.path())
-            .env("LC_ALL", "C.UTF-8")
-            .env("SUPPRESS_LABEL_WARNING", "True")
-            .args(["--config-file", "oci.config", "--endpoint", url.trim_end_matches('/')])
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -140,28 +98,11 @@ fn the_command_line_of_oci_finds_every_login_of_a_period() {
          data.additionalDetails.eventId = 'sso.authentication.failure' | sort by datetime asc",
         server.running().oci_user().tenancy
     );
-    let (mut logins, mut page) = (Vec::new(), None::<String>);
-    loop {
-        let period = [
-            "--time-start",
-            FROM,
-            "--time-end",
-            TO,
-            "--limit",
-            "300",
-            "--search-query",
-            &query,
-        ];
-        let mut arguments = ["logging-search", "search-logs"].to_vec();
-        arguments.extend(period);
-        arguments.extend(page.as_deref().map(|page| ["--page", page]).into_iter().flatten());
-        let answer = command.ask(&arguments);
-        logins.extend(answer["data"]["results"].as_array().unwrap().iter().cloned());
-        page = answer["opc-next-page"].as_str().map(str::to_owned);
-        if page.is_none() {
-            break;
-        }
-    }
+    let answers = command.search(&query, [FROM, TO], "300");
+    let results = answers
+        .iter()
+        .map(|answer| answer["data"]["results"].as_array().unwrap().clone());
+    let logins: Vec<Value> = results.flatten().collect();
     assert_eq!(logins.len(), 2 * 200 * 2);
     let content = |login: &Value| login["data"]["logContent"].clone();
     assert!(logins.iter().all(|login| {
@@ -184,16 +125,10 @@ fn the_sdk_of_oci_signs_as_an_instance_and_lists_every_event() {
     let url = server.url();
     let url = url.trim_end_matches('/');
     let tenancy = server.running().oci_user().tenancy;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(root.join("../target/venv-oci/bin/python"))
-        .arg(root.join("../tests/judges/oci_instance.py"))
-        .args([url, &tenancy, FROM, TO])
-        .env_clear()
-        .env("OCI_METADATA_BASE_URL", format!("{url}/opc/v2"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    let mut ids: Vec<_> = tests::stdout(&output).lines().map(str::to_owned).collect();
+    let service = format!("{url}/opc/v2");
+    let desk = desk();
+    let variables = [("OCI_METADATA_BASE_URL", service.as_str())];
+    let mut ids = judge("oci_instance.py", &[url, &tenancy, FROM, TO], desk.path(), &variables);
     let mut expected = server.running().oci_event_ids(&tenancy, time(FROM), time(TO));
     ids.sort();
     expected.sort();

@@ -2,14 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::Command;
 use std::sync::mpsc;
 
 use serde_json::Value;
 use tests::stderr;
 
 use super::desk;
+use super::oci_command::judge;
 
 const TENANCY: &str = "ocid1.tenancy.oc1..aaaaexampletenancy";
 const USER: &str = "ocid1.user.oc1..aaaaexampleuser";
@@ -71,15 +70,10 @@ fn the_sdk_of_oracle_signs_as_we_do() {
         });
         found.unwrap_or_else(|| panic!("no {name}"))
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let judge = Command::new(root.join("../target/venv-oci/bin/python"))
-        .arg(root.join("../tests/judges/oci_signer.py"))
-        .args([TENANCY, USER, FINGERPRINT, KEY, method])
-        .args([format!("{url}{target}"), header("date")])
-        .output()
-        .unwrap();
-    assert!(judge.status.success(), "{}", stderr(&judge));
-    let judged: Value = serde_json::from_slice(&judge.stdout).unwrap();
+    let target = format!("{url}{target}");
+    let arguments = [TENANCY, USER, FINGERPRINT, KEY, method, &target, &header("date")];
+    let printed = judge("oci_signer.py", &arguments, desk.path(), &[]);
+    let judged: Value = serde_json::from_str(&printed.concat()).unwrap();
     assert_eq!(judged["headers"]["host"], *header("host"));
     let credential = header("authorization");
     for name in ["version", "algorithm", "keyId", "headers", "signature"] {

@@ -2,7 +2,7 @@
 
 use crate::operation::{self, ApiOperation};
 use crate::part::RecordPart;
-use crate::part::RecordPart::{Data, Details, Envelope, Identity, Response, Storage};
+use crate::part::RecordPart::{Data, Details, Envelope, Identity, Response};
 use crate::parties::{DomainMembers, OperationParties};
 use crate::record::AuditRecord;
 use crate::selection::{EventSelection, is_domains};
@@ -81,8 +81,6 @@ pub fn event<'r>(mut record: AuditRecord<'r>, selection: &EventSelection) -> Res
             record.take_any(Envelope, &["eventTypeVersion", "dataschema"]),
         ),
         ("source", source),
-        ("compartmentId", stored(&mut record, Data, "compartmentId")),
-        ("identity.tenantId", stored(&mut record, Identity, "tenantId")),
     ];
     event.attributes = record.rest(is_of_domain);
     let renamed = renamed
@@ -148,14 +146,6 @@ fn of_operation<'r>(
     event.labels = labels(activity::label(parties.activity), ended, false);
     event.action = action;
     event
-}
-
-/// A member that Logging has of the place where it keeps an event, where the event does not say it itself.
-fn stored<'r>(record: &mut AuditRecord<'r>, part: RecordPart, name: &str) -> Option<Cow<'r, str>> {
-    match record.get(part, name) {
-        Some(_) => None,
-        None => record.take(Storage, name),
-    }
 }
 
 /// When it happened: as the envelope says, or as Logging Search does beside it.

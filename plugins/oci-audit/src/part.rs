@@ -16,8 +16,6 @@ pub const RESOURCE_ID: &str = "resource_id";
 pub enum RecordPart {
     /// The envelope: CloudEvents 0.1 from ListEvents, 1.0 from Logging, with what Logging Search wraps it in.
     Envelope,
-    /// The extension `oracle` of CloudEvents 1.0: where Logging keeps the event.
-    Storage,
     /// `data`.
     Data,
     /// `data.identity`.
@@ -35,9 +33,9 @@ pub enum RecordPart {
 impl RecordPart {
     /// The part that a member of this one is.
     pub fn member(self, name: &str) -> Option<RecordPart> {
-        use RecordPart::{Data, Details, Envelope, Identity, Request, Response, StateChange, Storage};
+        use RecordPart::{Data, Details, Envelope, Identity, Request, Response, StateChange};
         let known: &[(&str, RecordPart)] = match self {
-            Envelope => &[("data", Data), ("oracle", Storage), ("logContent", Envelope)],
+            Envelope => &[("data", Data), ("logContent", Envelope)],
             Data => &[
                 ("identity", Identity),
                 ("request", Request),
@@ -58,7 +56,6 @@ impl RecordPart {
     /// event, which are called as `AuditEvents` calls them. None of a member that says nothing of the event.
     pub fn attribute<'a>(self, name: Cow<'a, str>, is_of_domain: bool) -> Option<Cow<'a, str>> {
         let prefix = match self {
-            RecordPart::Storage => return None,
             RecordPart::Envelope if is_about_envelope(&name) => return None,
             RecordPart::Data if name == "datetime" => return None,
             RecordPart::Envelope | RecordPart::Data => "",
@@ -108,6 +105,8 @@ fn is_about_envelope(name: &str) -> bool {
         "contentType",
         "datacontenttype",
         "datetime",
+        // Where Logging keeps the event.
+        "oracle",
     ]
     .iter()
     .any(|known| known.eq_ignore_ascii_case(name))

@@ -12,7 +12,6 @@ use std::fmt;
 #[derive(Debug, Default)]
 pub struct AuditRecord<'a> {
     envelope: Vec<PartMember<'a>>,
-    storage: Vec<PartMember<'a>>,
     data: Vec<PartMember<'a>>,
     identity: Vec<PartMember<'a>>,
     request: Vec<PartMember<'a>>,
@@ -60,7 +59,6 @@ impl<'a> AuditRecord<'a> {
     fn hide_values_of_pairs(&mut self) {
         let parts = [
             &mut self.envelope,
-            &mut self.storage,
             &mut self.data,
             &mut self.identity,
             &mut self.request,
@@ -129,7 +127,6 @@ impl<'a> AuditRecord<'a> {
     pub fn rest(self, is_of_domain: bool) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         let parts = [
             (RecordPart::Envelope, self.envelope),
-            (RecordPart::Storage, self.storage),
             (RecordPart::Data, self.data),
             (RecordPart::Identity, self.identity),
             (RecordPart::Request, self.request),
@@ -161,7 +158,6 @@ impl<'a> AuditRecord<'a> {
     fn members(&self, part: RecordPart) -> &[PartMember<'a>] {
         match part {
             RecordPart::Envelope => &self.envelope,
-            RecordPart::Storage => &self.storage,
             RecordPart::Data => &self.data,
             RecordPart::Identity => &self.identity,
             RecordPart::Request => &self.request,
@@ -174,7 +170,6 @@ impl<'a> AuditRecord<'a> {
     fn members_mut(&mut self, part: RecordPart) -> &mut Vec<PartMember<'a>> {
         match part {
             RecordPart::Envelope => &mut self.envelope,
-            RecordPart::Storage => &mut self.storage,
             RecordPart::Data => &mut self.data,
             RecordPart::Identity => &mut self.identity,
             RecordPart::Request => &mut self.request,

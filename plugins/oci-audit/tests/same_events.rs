@@ -67,7 +67,7 @@ fn logged(event: &Value) -> Value {
         "data": data,
         "dataschema": event["eventTypeVersion"],
         "id": event["eventId"],
-        "oracle": {"compartmentid": event["data"]["compartmentId"], "ingestedtime": "2025-07-21T00:00:09Z", "loggroupid": "_Audit", "tenantid": event["data"]["identity"]["tenantId"]},
+        "oracle": {"compartmentid": "ocid1.compartment.oc1..log", "ingestedtime": "2025-07-21T00:00:09Z", "loggroupid": "_Audit", "tenantid": "ocid1.tenancy.oc1..log"},
         "source": event["source"],
         "specversion": "1.0",
         "time": event["eventTime"],

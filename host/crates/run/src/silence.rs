@@ -30,10 +30,17 @@ pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> 
         Some(last) => format!("the last event is of {last}, the window ends at {}", window.to),
         None => format!("no event from {} to {}", window.from, window.to),
     };
+    let begin = last.unwrap_or(window.from).strftime("%F");
+    let once = last.map_or(String::new(), |last| {
+        format!(
+            "; a route of its own, with `when = 'timestamp(time) > timestamp(\"{last}\")'`, keeps back what was \
+             delivered before"
+        )
+    });
     Some(format!(
         "{since}: Oracle lets this API go silent while it still answers 200, and keeps such events in OCI Audit for 365 days. \
-         Collect them with `host run oci-audit --param compartment=OCID`, the OCID of the domain's compartment, over a \
-         connection such as [connections.oci] kind = \"oci\", region = \"eu-frankfurt-1\", auth = {{ kind = \"oci-config\" }}"
+         Collect them with `host run oci-audit --param compartment=OCID --from {begin}`, the OCID of the domain's compartment, over a \
+         connection such as [connections.oci] kind = \"oci\", region = \"eu-frankfurt-1\", auth = {{ kind = \"oci-config\" }}{once}"
     ))
 }
 
@@ -65,6 +72,12 @@ mod tests {
         assert!(notice_after(None).is_some());
         assert!(notice_after(Some("2025-03-05T12:00:00Z")).is_some_and(|text| text.contains("2025-03-05T12:00:00Z")));
         assert_eq!(notice_after(Some("2025-03-07T12:00:00Z")), None);
+        // The day to begin with, and what keeps events from coming twice.
+        assert!(notice_after(None).is_some_and(|text| text.contains("--from 2025-03-01`") && !text.contains("route")));
+        assert!(notice_after(Some("2025-03-05T12:00:00.25Z")).is_some_and(|text| {
+            text.contains("--from 2025-03-05`")
+                && text.contains(r#"timestamp(time) > timestamp("2025-03-05T12:00:00.25Z")"#)
+        }));
         let day = Window {
             from: at("2025-03-07T00:00:00Z"),
             ..window

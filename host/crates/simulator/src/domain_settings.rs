@@ -1,5 +1,7 @@
 //! The switches about an identity domain: `AuditEvents`, pages and tokens.
 
+use jiff::Timestamp;
+
 use super::scenario::Totals;
 use super::switch::Switch;
 use super::values::{Apply, flag, link, number, one_of, positive, switch, text};
@@ -76,13 +78,15 @@ pub(super) const PAGES: &[(Switch, Apply)] = &[
             "TIME",
             "AuditEvents knows nothing that happened at this time or later",
         ),
-        |s, v| {
-            let time = v
-                .parse()
-                .map_err(|_| "takes a time such as 2025-07-03T12:00:00Z".to_owned())?;
-            s.paging.silent_since = Some(time);
-            Ok(())
-        },
+        |s, v| time(v).map(|v| s.paging.silent_since = Some(v)),
+    ),
+    (
+        switch(
+            "stores-until",
+            "TIME",
+            "AuditEvents stores nothing after this time, not even what happened before and is stored late",
+        ),
+        |s, v| time(v).map(|v| s.paging.stores_until = Some(v)),
     ),
     (flag("refuse-sort", "AuditEvents answers sortBy with 400"), |s, _| {
         s.paging.refuse_sort = true;
@@ -106,6 +110,11 @@ pub(super) const PAGES: &[(Switch, Apply)] = &[
         },
     ),
 ];
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| "takes a time such as 2025-07-03T12:00:00Z".to_owned())
+}
 
 /// The switches about the token endpoint.
 pub(super) const TOKENS: &[(Switch, Apply)] = &[

@@ -67,6 +67,7 @@ pub use csv_layout::{CsvLayout, Preamble, TimeStyle};
 pub use error::SimulatorError;
 pub use fault::{Fault, FaultKind, Phase};
 pub use oci::demo_user::OciDemoUser;
+pub use oci::domain_events::DomainEventIds;
 pub use oci::scenario::OciScenario;
 pub use oci::secrets::OCI_CANARY;
 pub use scenario::{

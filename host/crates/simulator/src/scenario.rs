@@ -368,6 +368,8 @@ pub struct Paging {
     pub silent: bool,
     /// Nothing that happened at this time or later is there.
     pub silent_since: Option<Timestamp>,
+    /// Nothing is stored after this time, whenever it happened.
+    pub stores_until: Option<Timestamp>,
     /// `sortBy` is answered with 400.
     pub refuse_sort: bool,
     /// A filter that speaks of `eventId` is answered with 400.
@@ -388,6 +390,7 @@ impl Default for Paging {
             gaps: false,
             silent: false,
             silent_since: None,
+            stores_until: None,
             refuse_sort: false,
             refuse_event_id: false,
             filter_required: false,

@@ -18,6 +18,7 @@ use url::Url;
 
 use super::error::SimulatorError;
 use super::oci::demo_user::OciDemoUser;
+use super::oci::domain_events::{self, DomainEventIds};
 use super::oci::{federation, instance, list_events, search};
 use super::scenario::Scenario;
 use super::site::{AppState, RecordedRequest};
@@ -121,6 +122,12 @@ impl RunningSimulator {
     /// give, whichever pages it gives it in.
     pub fn oci_event_ids(&self, compartment: &str, from: Timestamp, to: Timestamp) -> Vec<String> {
         list_events::ids(&self.site, compartment, from.as_millisecond(), to.as_millisecond())
+    }
+
+    /// All that happened in the identity domain from `from` up to but without `to`, in order, by its ids in `AuditEvents` and in
+    /// OCI Audit: also what one of them does not tell of.
+    pub fn domain_events(&self, from: Timestamp, to: Timestamp) -> Vec<DomainEventIds> {
+        domain_events::between(&self.site, from.as_millisecond(), to.as_millisecond())
     }
 
     /// Lets requests end for half a second, then closes every connection.

@@ -22,15 +22,16 @@ pub(super) struct Selection {
 
 /// Events that are stored after their time.
 struct Unstored {
-    now: i64,
+    /// Up to here events are stored, in ms.
+    stored: i64,
     /// Every Nth is stored late.
     every: u64,
 }
 
 impl Unstored {
-    /// True where an event of this time is still to be stored.
+    /// True where an event of this time is still to be stored, or never will be.
     fn hides(&self, time: i64) -> bool {
-        lateness(time, self.every).is_some_and(|late| time + late > self.now)
+        lateness(time, self.every).is_some_and(|late| time + late > self.stored)
     }
 }
 
@@ -38,16 +39,11 @@ impl Selection {
     pub(super) fn new(query: &AuditQuery, site: &AppState) -> Result<Self, QueryRefusal> {
         let history = &site.history;
         let oldest = site.today() - i64::from(site.scenario.retention_days) * DAY;
-        let newest = site
-            .scenario
-            .paging
-            .silent_since
-            .map_or(i64::MAX, Timestamp::as_millisecond)
-            .min(site.now());
-        let unstored = site
-            .scenario
-            .stored_late
-            .map(|every| Unstored { now: site.now(), every });
+        let paging = &site.scenario.paging;
+        let limit = |time: Option<Timestamp>| time.map_or(i64::MAX, Timestamp::as_millisecond);
+        let stored = limit(paging.stores_until).min(site.now());
+        let newest = limit(paging.silent_since).min(stored);
+        let unstored = site.scenario.stored_late.map(|every| Unstored { stored, every });
         let mut range = history.position_at(oldest)..history.position_at(newest.max(oldest));
         let Some(text) = &query.filter else {
             return Ok(Self {

@@ -8,6 +8,7 @@
 mod api_calls;
 mod audit_record;
 pub(super) mod demo_user;
+pub(super) mod domain_events;
 pub(super) mod federation;
 mod identity;
 pub(super) mod instance;

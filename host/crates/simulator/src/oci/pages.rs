@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::log::LogEntry;
+use super::log::{LogEntry, TenancyLog};
 use super::page_token::PageToken;
 use crate::chance::mix;
 use crate::site::AppState;
@@ -43,9 +43,13 @@ impl LogSelection<'_> {
             return None;
         }
         let log = site.tenancy_log();
-        let entries = self.indexes(begins.cursor).map(|index| log.entry(index));
-        let mut entries = entries.filter(|entry| (self.matches)(entry));
-        let mut page: Vec<LogEntry> = entries.by_ref().take(self.size).collect();
+        let mut entries = self.matching(log, self.indexes(begins.cursor));
+        // A page of one event has no room for another.
+        let repeated = (oci.repeats && self.size > 1)
+            .then(|| self.matching(log, self.indexes_before(begins.cursor)).next())
+            .flatten();
+        let mut page = Vec::from_iter(repeated);
+        page.extend(entries.by_ref().take(self.size - page.len()));
         let mut next = entries.next().map(|entry| PageToken {
             cursor: entry.index + i64::from(self.descending),
             after_empty: false,
@@ -64,11 +68,25 @@ impl LogSelection<'_> {
         Some(LogPage { entries: page, next })
     }
 
+    fn matching(&self, log: TenancyLog, indexes: Box<dyn Iterator<Item = i64>>) -> impl Iterator<Item = LogEntry> {
+        let entries = indexes.map(move |index| log.entry(index));
+        entries.filter(|entry| (self.matches)(entry))
+    }
+
     fn indexes(&self, cursor: i64) -> Box<dyn Iterator<Item = i64>> {
         if self.descending {
             Box::new((self.range.start..cursor).rev())
         } else {
             Box::new(cursor..self.range.end)
+        }
+    }
+
+    /// The indexes before those, the nearest first.
+    fn indexes_before(&self, cursor: i64) -> Box<dyn Iterator<Item = i64>> {
+        if self.descending {
+            Box::new(cursor..self.range.end)
+        } else {
+            Box::new((self.range.start..cursor).rev())
         }
     }
 }

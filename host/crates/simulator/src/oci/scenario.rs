@@ -23,6 +23,8 @@ pub struct OciScenario {
     pub page_size: usize,
     /// Before each page comes an empty one; otherwise before few.
     pub empty_pages: bool,
+    /// A page begins with the last event of the one before.
+    pub repeats: bool,
     /// The token of the next page is, from the second page on, the one that was asked with.
     pub token_repeats: bool,
     /// ListEvents refuses times with seconds.
@@ -65,6 +67,7 @@ impl Default for OciScenario {
             padding: 0,
             page_size: 500,
             empty_pages: false,
+            repeats: false,
             token_repeats: false,
             strict_minutes: false,
             window_days: None,

@@ -93,6 +93,16 @@ pub(crate) const OCI: &[(Switch, Apply)] = &[
     ),
     (
         flag(
+            "events-repeat",
+            "a page of OCI events begins with the last event of the one before",
+        ),
+        |s, _| {
+            s.oci.repeats = true;
+            Ok(())
+        },
+    ),
+    (
+        flag(
             "token-repeats",
             "from the second page of OCI events on, the token of the next page is that of the same",
         ),

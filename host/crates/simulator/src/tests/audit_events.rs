@@ -274,7 +274,22 @@ async fn pages_can_be_wrong_in_many_ways() {
         page("silent-since=2025-07-01T00:00:00Z", "1").await,
         (Vec::new(), 0, 20)
     );
+    assert_eq!(
+        page("stores-until=2025-07-01T00:00:00Z", "1").await,
+        (Vec::new(), 0, 20)
+    );
     assert_eq!(page("max-count=3", "1").await, (honest[..3].to_vec(), 120, 3));
+}
+
+#[tokio::test]
+async fn what_is_stored_late_never_comes_once_nothing_is_stored() {
+    let day = async |scenario: &str| {
+        let running = start(&format!("rows=60,stored-late=5,{scenario}=2025-07-01T12:00:00Z")).await;
+        ids(&query(&running, &[("filter", DAY), ("count", "1000")]).await)
+    };
+    let (stored, happened) = (day("stores-until").await, day("silent-since").await);
+    assert!(stored.len() > 50 && stored.iter().all(|id| happened.contains(id)));
+    assert!(happened.len() > stored.len() + 3, "{} {}", happened.len(), stored.len());
 }
 
 #[tokio::test]
