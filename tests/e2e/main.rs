@@ -18,6 +18,7 @@ mod invalid_login;
 mod ledger;
 mod ledger_edges;
 mod looking;
+mod masks;
 mod odd_answers;
 mod pipes;
 mod plugin_answers;
