@@ -19,6 +19,7 @@ mod invalid_login;
 mod ledger;
 mod ledger_edges;
 mod looking;
+mod masks;
 mod odd_answers;
 mod okta_log;
 mod pipes;

@@ -26,7 +26,7 @@ const CONFIGURED: &str = "[plugins.pupil]\npath = \"pupil.wasm\"\n\
 /// The plugin `pupil` in the version that reads what the word says.
 pub fn pupil(word: &str) -> Vec<u8> {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();
-    let mut wasm = WASM.get_or_init(build).clone();
+    let mut wasm = WASM.get_or_init(|| guest("pupil")).clone();
     let mark = b"skill:reads-";
     let places: Vec<_> = (0..wasm.len()).filter(|at| wasm[*at..].starts_with(mark)).collect();
     assert_eq!(places.len(), 1);
@@ -35,7 +35,8 @@ pub fn pupil(word: &str) -> Vec<u8> {
     wasm
 }
 
-fn build() -> Vec<u8> {
+/// The module of a plugin under `tests/guests`.
+pub fn guest(package: &str) -> Vec<u8> {
     // Where build.rs has built the plugins, and with them most of what a guest needs.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugins");
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
@@ -45,7 +46,7 @@ fn build() -> Vec<u8> {
         "--target",
         "wasm32-unknown-unknown",
         "--package",
-        "pupil",
+        package,
         "--target-dir",
     ]);
     cargo.arg(&target);
@@ -60,8 +61,8 @@ fn build() -> Vec<u8> {
     ] {
         cargo.env_remove(variable);
     }
-    assert!(cargo.status().unwrap().success(), "pupil did not compile");
-    std::fs::read(target.join("wasm32-unknown-unknown/plugin/pupil.wasm")).unwrap()
+    assert!(cargo.status().unwrap().success(), "{package} did not compile");
+    std::fs::read(target.join(format!("wasm32-unknown-unknown/plugin/{package}.wasm"))).unwrap()
 }
 
 /// A desk, a server, a receiver that knows batches by their key, and the plugin in that version.

@@ -13,10 +13,11 @@ pub use sandbox::fuzz::packed;
 pub type Target = fn(&[u8]);
 
 /// All targets and their names, which are those of the folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("archive", archive),
     ("envelope", envelope),
     ("json-lines", json_lines),
+    ("mask", mask),
     ("packed", packed),
     ("page", page),
     ("records", records),
@@ -40,6 +41,30 @@ pub fn json_lines(bytes: &[u8]) {
     same_in_pieces::<user_login::UserLogin>(bytes);
     same_in_pieces::<audit_events::AuditEvents>(bytes);
     same_in_pieces::<oci_audit::OciAudit>(bytes);
+}
+
+/// Masks the bytes with a secret before and behind them: whatever they are, it is not shown. What is JSON stays JSON, and has no more to
+/// mask.
+pub fn mask(bytes: &[u8]) {
+    const SECRET: &str = "hunter2-of-the-fuzz";
+    const MEMBER: &str = r#""credentials":"hunter2-of-the-fuzz""#;
+    let shows = |masked: &[u8]| String::from_utf8_lossy(masked).contains(SECRET);
+    for body in [
+        [b"{", MEMBER.as_bytes(), b",\"x\":", bytes].concat(),
+        [bytes, b",", MEMBER.as_bytes(), b"}"].concat(),
+    ] {
+        assert!(!shows(&secret_mask::records_bytes(&body)), "a record shows the secret");
+        assert!(
+            !shows(&secret_mask::document_bytes(&body)),
+            "a document shows the secret"
+        );
+    }
+    let masked = secret_mask::records_bytes(bytes);
+    let is_json = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).is_ok();
+    if is_json(bytes) {
+        assert!(is_json(&masked), "JSON is none any more");
+        assert!(secret_mask::records_bytes(&masked) == masked, "it is masked once more");
+    }
 }
 
 fn same_in_pieces<R: Report>(bytes: &[u8]) {

@@ -69,7 +69,14 @@ fn watch(workspace: &Path, names: &[String]) {
     let plugins = workspace.join("plugins");
     let crates = names.iter().map(String::as_str).chain(SHARED);
     let sources = crates.flat_map(|name| [plugins.join(name).join("src"), plugins.join(name).join("Cargo.toml")]);
-    let shared = ["host/crates/event-codec", "wit", "Cargo.toml", "Cargo.lock"].map(|name| workspace.join(name));
+    let shared = [
+        "host/crates/event-codec",
+        "host/crates/secret-mask",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+    ]
+    .map(|name| workspace.join(name));
     for watched in sources.chain(shared) {
         println!("cargo::rerun-if-changed={}", watched.display());
     }

@@ -203,7 +203,7 @@ async fn connect(args: &RunArgs, report: PreparedReport) -> Result<(PreparedRepo
     let (server, record, replay) = (args.remote.clone(), args.record.clone(), args.replay.clone());
     base::blocking(move || {
         let mut settings = match replay {
-            Some(folder) => RecordedRun::read(&folder)?.settings(&folder)?,
+            Some(folder) => RecordedRun::read(&folder)?.settings(&folder, report.description.connection)?,
             None => {
                 let service = report.service()?;
                 let choice = ServerChoice {

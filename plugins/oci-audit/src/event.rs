@@ -11,6 +11,7 @@ use identity_events::{DomainEvent, labels};
 use plugin_sdk::address::Client;
 use plugin_sdk::table::Reason;
 use plugin_sdk::*;
+use secret_mask::makes_a_secret;
 use std::borrow::Cow;
 
 /// The event of a record; none where it is not wanted. Members without a place of their own stay attributes, in the order of their
@@ -31,7 +32,7 @@ pub fn event<'r>(mut record: AuditRecord<'r>, selection: &EventSelection) -> Res
     let said = message(&mut record);
     let ended = outcome(record.get(Response, "status").as_deref(), said.text.as_deref());
     let (service, method) = operation::names(kind_text);
-    if answers_a_secret(kind_text) || name.as_deref().is_some_and(answers_a_secret) {
+    if makes_a_secret(kind_text) || name.as_deref().is_some_and(makes_a_secret) {
         record.hide(Response, "payload");
         // Where it is no object, it is a member of the part above.
         record.hide(Data, "response");
@@ -219,27 +220,4 @@ fn client<'r>(record: &mut AuditRecord<'r>, part: RecordPart, name: &str) -> Opt
         port: port.map(|port| port.into_owned().into()),
         is_all,
     })
-}
-
-/// True of an event's type or operation whose answer is a secret that is shown once: credentials, keys, links that need no sign-in.
-fn answers_a_secret(operation: &str) -> bool {
-    const MAKES: [&str; 6] = ["create", "generate", "regenerate", "reset", "rotate", "issue"];
-    const SECRETS: [&str; 11] = [
-        "secretkey",
-        "clientsecret",
-        "token",
-        "password",
-        "credential",
-        "totp",
-        "seed",
-        "preauthenticatedrequest",
-        "dataencryptionkey",
-        "wallet",
-        "kubeconfig",
-    ];
-    let operation = operation.to_ascii_lowercase();
-    let is_one = |word: &str| {
-        MAKES.iter().any(|make| word.starts_with(make)) && SECRETS.iter().any(|secret| word.contains(secret))
-    };
-    operation.split('.').any(is_one)
 }

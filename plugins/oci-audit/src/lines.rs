@@ -13,8 +13,14 @@ pub const MAX_LINE: usize = 1 << 20;
 pub enum RecordLine<'a> {
     /// A whole line, without its end.
     Whole(&'a [u8]),
-    /// The beginning of a line of more than [`MAX_LINE`] bytes.
+    /// The first [`MAX_LINE`] bytes of a line that has more.
     TooLong(&'a [u8]),
+}
+
+impl<'a> RecordLine<'a> {
+    fn too_long(line: &'a [u8]) -> RecordLine<'a> {
+        RecordLine::TooLong(line.get(..MAX_LINE).unwrap_or(line))
+    }
 }
 
 /// A document that is being cut.
@@ -51,7 +57,7 @@ impl LineSplitter {
         if !self.discarding {
             self.partial.extend_from_slice(rest);
             if self.partial.len() > MAX_LINE {
-                take(self.ended + 1, RecordLine::TooLong(&self.partial));
+                take(self.ended + 1, RecordLine::too_long(&self.partial));
                 self.partial = Vec::new();
                 self.discarding = true;
             }
@@ -69,7 +75,7 @@ impl LineSplitter {
             return;
         }
         let line = match line.len() > MAX_LINE {
-            true => RecordLine::TooLong(line),
+            true => RecordLine::too_long(line),
             false => RecordLine::Whole(line),
         };
         take(self.ended + 1, line);
@@ -85,7 +91,10 @@ mod tests {
         let (mut splitter, mut lines) = (LineSplitter::default(), Vec::new());
         let mut take = |number, line: RecordLine<'_>| match line {
             RecordLine::Whole(line) => lines.push((number, true, line.to_vec())),
-            RecordLine::TooLong(line) => lines.push((number, false, line.get(..9).unwrap_or(line).to_vec())),
+            RecordLine::TooLong(line) => {
+                assert_eq!(line.len(), MAX_LINE);
+                lines.push((number, false, line[..9].to_vec()));
+            }
         };
         for chunk in document.chunks(size) {
             splitter.push(chunk, &mut take);

@@ -1,6 +1,5 @@
 //! An event as it comes, in either envelope: its members by part and name, read in one pass.
 
-use crate::mask;
 use crate::part::RecordPart;
 use memchr::memchr;
 use serde_core::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -8,7 +7,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// An event, in the order of its members. Those that were taken are gone. Every text that leaves it is [masked](mask).
+/// An event, in the order of its members. Those that were taken are gone. Every text that leaves it is [masked](secret_mask).
 #[derive(Debug, Default)]
 pub struct AuditRecord<'a> {
     envelope: Vec<PartMember<'a>>,
@@ -26,6 +25,32 @@ pub struct AuditRecord<'a> {
 struct PartMember<'a> {
     name: Cow<'a, str>,
     value: Option<MemberValue<'a>>,
+}
+
+impl PartMember<'_> {
+    /// True of the name of a pair that is a secret's, or of a list of such names.
+    fn names_a_secret(&self) -> bool {
+        if !secret_mask::is_name_of_pair(&self.name) {
+            return false;
+        }
+        let name = match &self.value {
+            Some(MemberValue::Json(json)) if json.get().starts_with('{') => None,
+            Some(value) => text(&self.name, value),
+            None => None,
+        };
+        name.is_some_and(|name| secret_mask::names_a_secret(&name))
+    }
+
+    /// Masks the member where it is the value of a pair, and all such values in it.
+    fn hide_values(&mut self) {
+        if secret_mask::is_value_of_pair(&self.name) {
+            self.value = Some(MemberValue::Text(secret_mask::MASK.into()));
+        } else if let Some(MemberValue::Json(json)) = self.value
+            && let Cow::Owned(masked) = secret_mask::value_beside_name(json.get())
+        {
+            self.value = Some(MemberValue::Text(masked.into()));
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -67,13 +92,8 @@ impl<'a> AuditRecord<'a> {
             &mut self.details,
         ];
         for members in parts {
-            let is_secret = members.iter().any(|member| {
-                let text = || member.value.as_ref().and_then(|value| text(&member.name, value));
-                mask::is_name_of_pair(&member.name) && text().is_some_and(|text| mask::names_a_secret(&text))
-            });
-            let values = members.iter_mut().filter(|member| mask::is_value_of_pair(&member.name));
-            for member in values.filter(|_| is_secret) {
-                member.value = Some(MemberValue::Text(mask::MASK.into()));
+            if members.iter().any(PartMember::names_a_secret) {
+                members.iter_mut().for_each(PartMember::hide_values);
             }
         }
     }
@@ -118,7 +138,7 @@ impl<'a> AuditRecord<'a> {
         let members = self.members_mut(part).iter_mut();
         for member in members.filter(|member| member.name.eq_ignore_ascii_case(name)) {
             if member.value.is_some() {
-                member.value = Some(MemberValue::Text(mask::MASK.into()));
+                member.value = Some(MemberValue::Text(secret_mask::MASK.into()));
             }
         }
     }
@@ -194,11 +214,11 @@ fn text<'a>(name: &str, value: &MemberValue<'a>) -> Option<Cow<'a, str>> {
                 }
                 // A string that is no text, half a surrogate pair say, stays JSON.
                 [b'"', ..] => serde_json::from_str(json).map_or(Cow::Borrowed(json), Cow::Owned),
-                _ => return Some(mask::value(name, json)),
+                _ => return Some(secret_mask::value(name, json)),
             }
         }
     };
-    Some(mask::string(name, text))
+    Some(secret_mask::string(name, text))
 }
 
 /// Reads the object that a part is. What stands in its place and is no object becomes a member of the part above.

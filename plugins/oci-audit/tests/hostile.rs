@@ -99,6 +99,7 @@ fn hiding() -> impl Strategy<Value = Value> {
         Just("opc-principal"),
         Just("OPC-OBO-Principal"),
         Just("X-OCI-LB-PrivateAccessMetadata"),
+        Just("x-oci-lb-anything"),
         Just("credentials"),
         Just("client_secret"),
         Just("accessToken"),
@@ -231,6 +232,9 @@ fn a_pair_of_name_and_value_that_is_a_part_itself_shows_no_secret() {
         json!({"name": "password", "value": SECRET}),
         json!({"path": "urn:x:User:password", "op": "replace", "value": [SECRET]}),
         json!({"attributeName": "clientSecret", "oldValue": {"a": SECRET}, "newValue": SECRET}),
+        json!({"name": ["Host", "password"], "value": ["x", SECRET]}),
+        json!({"attributeNames": ["password"], "newValues": [SECRET]}),
+        json!({"key": "password", "changes": [{"values": [SECRET]}]}),
     ] {
         for place in 0..12 {
             let batch = read(event_with(place, pair.clone()).to_string().as_bytes(), usize::MAX);
@@ -238,6 +242,41 @@ fn a_pair_of_name_and_value_that_is_a_part_itself_shows_no_secret() {
             assert!(!said(&batch).contains("hunter2"), "{place} {pair} {}", said(&batch));
         }
     }
+}
+
+#[test]
+fn a_pair_whose_name_stands_far_behind_its_value_shows_no_secret() {
+    let pair = |filler: usize| {
+        format!(
+            r#"{{"value":"{SECRET}","x":"{}","name":"password"}}"#,
+            "x".repeat(filler)
+        )
+    };
+    let record = |changes: &str| {
+        format!(r#"{{"type":"com.oraclecloud.a.B","time":"yesterday","data":{{"changes":[{changes}]}}}}"#)
+    };
+    for line in [
+        record(&pair(20_000)),
+        // Beyond what is read of a record at all.
+        record(&pair(2 << 20)),
+        record(&pair(20_000))[..15_000].to_owned(),
+    ] {
+        let batch = read(line.as_bytes(), usize::MAX);
+        assert_eq!((batch.len(), batch.rejects.len()), (0, 1));
+        assert!(!said(&batch).contains("hunter2"), "{}", said(&batch));
+        assert!(said(&batch).contains("***"), "{}", said(&batch));
+        assert_eq!(read(line.as_bytes(), 65_537), batch);
+    }
+}
+
+#[test]
+fn a_message_that_speaks_of_a_token_is_told() {
+    let event = json!({
+        "eventType": "com.oraclecloud.a.B", "eventId": "1", "eventTime": "2025-07-21T10:00:00Z",
+        "data": {"message": "Invalid token: expired", "response": {"status": "401"}},
+    });
+    let batch = read(event.to_string().as_bytes(), usize::MAX);
+    assert!(said(&batch).contains("Invalid token: expired"), "{}", said(&batch));
 }
 
 proptest! {

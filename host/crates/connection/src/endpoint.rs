@@ -204,6 +204,11 @@ impl ConnectionKind {
         ConnectionKind::Oci,
         ConnectionKind::Http,
     ];
+
+    /// True of a service whose answers may hold secrets of others: audit records of OCI show tokens and keys.
+    pub fn holds_secrets_of_others(self) -> bool {
+        self == ConnectionKind::Oci
+    }
 }
 
 impl std::fmt::Display for ConnectionKind {

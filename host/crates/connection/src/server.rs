@@ -2,7 +2,7 @@
 
 use super::config_source::ConfigSource;
 use super::credentials;
-use super::endpoint::{Connection, ProxyServer};
+use super::endpoint::{Connection, ConnectionKind, ProxyServer};
 use super::oci;
 use super::owner::Owner;
 use super::tls_files::TlsFiles;
@@ -108,6 +108,7 @@ impl ConfiguredServer<'_> {
             settings.timeouts.head = settings.timeouts.head.min(timeout);
             settings.timeouts.connect = settings.timeouts.connect.min(timeout);
         }
+        settings.mask_answers = connection.kind.is_some_and(ConnectionKind::holds_secrets_of_others);
         settings.retry = connection.retry;
         // None would be no request at all.
         settings.retry.attempts = settings.retry.attempts.max(1);

@@ -8,7 +8,7 @@ use super::epm::words::find_code;
 use super::spool;
 use base::ErrorKind;
 use base::counted::counted;
-use remote::RemoteError;
+use remote::{Remote, RemoteError};
 
 /// The request that makes a job, in messages.
 pub(super) const SUBMISSION: &str = "the submission";
@@ -156,6 +156,26 @@ const REFUSED_PARAMETERS: &str = "its first day may lie further back than the se
      of the connection how long it keeps them";
 
 impl FetchError {
+    /// The error fit to be shown: what an answer says about a failure may hold anything.
+    pub(super) fn presentable(self, remote: &Remote) -> FetchError {
+        match self {
+            FetchError::Malformed { what, why } => FetchError::Malformed {
+                what,
+                why: remote.presentable(&why, 300),
+            },
+            FetchError::JobFailed { status, code, text } => FetchError::JobFailed {
+                status,
+                code,
+                text: remote.presentable(&text, 300),
+            },
+            FetchError::Refused { code, text } => FetchError::Refused {
+                code,
+                text: remote.presentable(&text, 300),
+            },
+            other => other,
+        }
+    }
+
     /// A failure told by an envelope, sorted by its code.
     pub(super) fn told(status: i64, code: Option<String>, text: String) -> FetchError {
         match code {

@@ -55,7 +55,10 @@ impl std::fmt::Debug for Remote {
 impl Remote {
     /// Checks the settings; sends nothing.
     pub fn new(settings: Settings) -> Result<Remote, RemoteError> {
-        let redactor = Arc::new(Redactor::default());
+        let redactor = Arc::new(match settings.mask_answers {
+            true => Redactor::masking(),
+            false => Redactor::default(),
+        });
         if let Exchange::Replay(folder) = &settings.exchange {
             let replay = Replay::open(folder)?;
             let base = BaseUrl::new(replay.base().clone())?;

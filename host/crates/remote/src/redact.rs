@@ -27,9 +27,25 @@ const LINE_BYTES: usize = 4 << 10;
 pub struct Redactor {
     /// Each as it is, and what else is looked for in its place.
     secrets: RwLock<Vec<Vec<SecretString>>>,
+    /// True where answers may hold secrets of others, which nobody knows beforehand.
+    masks: bool,
 }
 
 impl Redactor {
+    /// A redactor for a server whose answers may hold secrets of others, as audit records of OCI do: these are
+    /// [masked](secret_mask) as well.
+    pub fn masking() -> Redactor {
+        Redactor {
+            masks: true,
+            ..Redactor::default()
+        }
+    }
+
+    /// True where secrets of others are masked.
+    pub(crate) fn masks(&self) -> bool {
+        self.masks
+    }
+
     /// Remembers a secret.
     pub fn add(&self, secret: &str) {
         let is_number = secret.bytes().all(|byte| byte.is_ascii_digit());
@@ -67,6 +83,14 @@ impl Redactor {
 
     /// The text without secrets.
     pub fn clean(&self, text: &str) -> String {
+        let clean = self.without_known(text);
+        match self.masks {
+            true => secret_mask::document(&clean).into_owned(),
+            false => clean,
+        }
+    }
+
+    fn without_known(&self, text: &str) -> String {
         let clean = self.scrub(text);
         // Characters that nobody sees may stand within a secret, and everybody would read it nonetheless.
         if clean.contains(is_unseen) {
@@ -335,6 +359,26 @@ mod tests {
             redactor.add(secret);
             assert_eq!(redactor.clean(text), clean, "{secret}");
         }
+    }
+
+    #[test]
+    fn secrets_of_others_are_masked_where_answers_may_hold_some() {
+        let body = br#"{"code":"InvalidParameter","message":"cannot use {\"\u0041uthorization\":[\"hunter22\"]} of my-token: expired"}"#;
+        let masking = Redactor::masking();
+        masking.add("my-token");
+        assert_eq!(
+            masking.detail(body).unwrap(),
+            r#"InvalidParameter: cannot use {"Authorization":"***"} of [redacted]: expired"#
+        );
+        assert_eq!(
+            masking.line("ST$eyJhbGciOiJIUzI1NiJ9.e30.c2ln refused", 100),
+            "*** refused"
+        );
+        let long = format!("{{\"a\":\"{}\",\"password\":\"hunter22", "x".repeat(3000));
+        for most in [100, 4000] {
+            assert!(!masking.line(&long, most).contains("hunter"));
+        }
+        assert!(Redactor::default().detail(body).unwrap().contains("hunter22"));
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub struct Settings {
     pub parallel: Parallel,
     /// When to ask again.
     pub retry: RetryPolicy,
+    /// Mask the secrets of others that answers may hold, as audit records of OCI do, wherever an answer is recorded or quoted. Whoever
+    /// asked gets the answer as it came.
+    pub mask_answers: bool,
     /// The source of answers: the server, perhaps with a recording, or a recording alone.
     pub exchange: Exchange,
     /// This machine's clock where it is not the real one: it stands still. Waits are real all the same.
@@ -68,6 +71,7 @@ impl Settings {
             rate_limit: None,
             parallel: Parallel::default(),
             retry: RetryPolicy::default(),
+            mask_answers: false,
             exchange: Exchange::Live,
             now: None,
             watch_clock: false,

@@ -13,7 +13,7 @@ use super::guest::{Guest, InstanceState};
 use super::offer::Release;
 use super::parser_answer::ParserAnswer;
 use super::plugin_context::PluginContext;
-use super::{Grants, PluginError, Usage, convert, plan, unpack, v0_1};
+use super::{Grants, PluginError, Quoting, Usage, convert, plan, unpack, v0_1};
 
 /// A report plugin's linked component, and where its functions are.
 #[derive(Clone)]
@@ -181,6 +181,11 @@ impl ReportPlugin {
     /// The name in configuration and events.
     pub fn name(&self) -> &str {
         &self.about.name
+    }
+
+    /// How pieces of its documents are kept and told.
+    pub fn quoting(&self) -> Quoting {
+        Quoting::of(self.about.connection)
     }
 
     /// The fetches of a request, in the order of the events. Every request in it has been checked: path segments, header names and

@@ -11,8 +11,10 @@ pub(super) const STDOUT: u32 = 1;
 /// The number of standard error.
 pub(super) const STDERR: u32 = 2;
 
+/// The most of a line that is logged: it is masked as a whole, and waits for its end.
+const LINE_BYTES: usize = 64 << 10;
 /// Longer lines are broken.
-const LINE_BYTES: usize = 1000;
+const PART_BYTES: usize = 1000;
 
 /// The WASI of one instance: what it may still write, and what it has written of a line.
 pub(super) struct WasiStub {
@@ -74,14 +76,16 @@ impl WasiStub {
         for byte in bytes {
             self.bytes.take()?;
             if byte != b'\n' {
-                partial.push(byte);
                 if partial.len() < LINE_BYTES {
-                    continue;
+                    partial.push(byte);
                 }
+                continue;
             }
-            self.lines.take()?;
-            log(&self.label, partial);
-            partial.clear();
+            let line = std::mem::take(partial);
+            for part in parts(&line) {
+                self.lines.take()?;
+                log(&self.label, &part);
+            }
         }
         Ok(())
     }
@@ -105,14 +109,29 @@ impl Drop for WasiStub {
     fn drop(&mut self) {
         for partial in &self.partial {
             if !partial.is_empty() {
-                log(&self.label, partial);
+                parts(partial).iter().for_each(|part| log(&self.label, part));
             }
         }
     }
 }
 
-fn log(label: &str, line: &[u8]) {
-    tracing::info!(target: "plugin", plugin = label, "{}", plain(&String::from_utf8_lossy(line)));
+/// A line as it is logged: without the secrets of records that a plugin may print, and broken where it is long.
+fn parts(line: &[u8]) -> Vec<String> {
+    let line = secret_mask::document_bytes(line);
+    let line = String::from_utf8_lossy(&line);
+    let (mut parts, mut rest) = (Vec::new(), &*line);
+    loop {
+        let (part, after) = rest.split_at(rest.floor_char_boundary(PART_BYTES));
+        parts.push(plain(part));
+        rest = after;
+        if rest.is_empty() {
+            return parts;
+        }
+    }
+}
+
+fn log(label: &str, part: &str) {
+    tracing::info!(target: "plugin", plugin = label, "{part}");
 }
 
 #[cfg(test)]
@@ -152,6 +171,29 @@ mod tests {
     fn a_line_without_end_takes_no_more_than_a_line_of_memory() {
         let mut inert = inert(1 << 20, 1000);
         inert.write(STDOUT, std::iter::repeat_n(b'x', 100_000)).unwrap();
-        assert!(inert.partial[0].len() < LINE_BYTES);
+        assert!(inert.partial[0].len() <= LINE_BYTES);
+        inert.write(STDOUT, b"\n".iter().copied()).unwrap();
+        assert_eq!(inert.lines.used, LINE_BYTES.div_ceil(PART_BYTES));
+    }
+
+    #[test]
+    fn a_record_that_a_plugin_prints_shows_no_secret_wherever_its_line_is_broken() {
+        for before in [0, 900, 990, 995, 1000, 5000] {
+            let line = format!(
+                r#"{{"a":"{}","\u0041uthorization":["{}"],"n":1}}"#,
+                "x".repeat(before),
+                "hunter2-".repeat(300)
+            );
+            let said = parts(line.as_bytes()).concat();
+            assert!(
+                !said.contains("hunter2") && said.ends_with(r#"":"***","n":1}"#),
+                "{said}"
+            );
+        }
+        assert_eq!(parts(b""), [""]);
+        assert_eq!(
+            parts("\u{e9}".repeat(501).as_bytes()),
+            ["\u{e9}".repeat(500), "\u{e9}".to_owned()]
+        );
     }
 }

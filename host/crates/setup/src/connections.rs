@@ -184,6 +184,7 @@ fn ad_hoc(url: &str, choice: ServerChoice<'_>, kind: ConnectionKind) -> Result<S
     let url = ad_hoc_url(url, kind)?;
     let mut settings = Settings::new(&host_of(&url), url);
     settings.allow_private_addresses = choice.allow_private_addresses;
+    settings.mask_answers = kind.holds_secrets_of_others();
     Remote::check(&settings)?;
     settings.auth = ad_hoc_auth(choice.auth, kind)?;
     Ok(settings)
@@ -239,6 +240,27 @@ fn secret_of(what: &str) -> Result<SecretString, SetupError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_of_oci_are_masked_and_those_of_no_other_kind() {
+        for kind in ConnectionKind::ALL {
+            let (text, is_oci) = (
+                format!("[connections.x]\nkind = \"{kind}\"\nurl = \"https://a.example\""),
+                kind == ConnectionKind::Oci,
+            );
+            let config = Config::parse(&text).unwrap();
+            assert_eq!(of_name(&config, "x").unwrap().mask_answers, is_oci, "{kind}");
+            let choice = ServerChoice {
+                auth: Some("none"),
+                ..ServerChoice::default()
+            };
+            assert_eq!(
+                ad_hoc("https://a.example", choice, kind).unwrap().mask_answers,
+                is_oci,
+                "{kind}"
+            );
+        }
+    }
 
     #[test]
     fn the_line_that_whoever_has_no_connection_is_told_to_write_is_one() {

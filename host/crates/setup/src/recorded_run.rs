@@ -10,6 +10,7 @@ use remote::{Auth, Exchange, Recording, Settings};
 use run::Window;
 
 use crate::SetupError;
+use crate::connections::kind_of;
 
 /// The questions of a run, as the notes of a recording hold it.
 #[derive(Debug, Clone)]
@@ -77,17 +78,18 @@ impl RecordedRun {
         })
     }
 
-    /// The settings of a run from the recording in this folder: no server, no credential.
+    /// The settings of a run from the recording in this folder, for a report of that kind of server: no server, no credential.
     ///
     /// # Errors
     ///
     /// Where the recording cannot be read.
-    pub fn settings(&self, folder: &Path) -> Result<Settings, SetupError> {
+    pub fn settings(&self, folder: &Path, kind: sandbox::ConnectionKind) -> Result<Settings, SetupError> {
         let mut settings = Settings::new(&self.connection, Recording::read(folder)?.base);
         settings.tenant.clone_from(&self.tenant);
         settings.auth = Auth::None;
         settings.allow_http = true;
         settings.allow_private_addresses = true;
+        settings.mask_answers = kind_of(kind).holds_secrets_of_others();
         settings.exchange = Exchange::Replay(folder.to_path_buf());
         Ok(settings)
     }

@@ -73,24 +73,9 @@ impl Query<'_> {
         Ok(key)
     }
 
-    /// The error fit to be shown: what a page says about a failure may hold anything.
+    /// The error fit to be shown.
     pub(super) fn presentable(&self, error: FetchError) -> FetchError {
-        match error {
-            FetchError::Malformed { what, why } => FetchError::Malformed {
-                what,
-                why: self.remote.presentable(&why, 300),
-            },
-            FetchError::JobFailed { status, code, text } => FetchError::JobFailed {
-                status,
-                code,
-                text: self.remote.presentable(&text, 300),
-            },
-            FetchError::Refused { code, text } => FetchError::Refused {
-                code,
-                text: self.remote.presentable(&text, 300),
-            },
-            other => other,
-        }
+        error.presentable(self.remote)
     }
 
     /// SHA-256 of the question, as hexadecimal digits.

@@ -51,14 +51,14 @@ pub(crate) fn split(
     let read = match strictly(body, path, record_bytes, &mut lines) {
         Ok(read) => read,
         // Where the records lie deeper, a broken one cannot be told from what is around them.
-        Err(strict) if path.len() > 1 => return Err(strict),
+        Err(strict) if path.len() > 1 => return Err(strict.presentable(remote)),
         Err(strict) => {
             lines = RecordLines::create(spool)?;
             match broken(body, &member, record_bytes, &mut lines) {
                 Ok(read) => read,
                 Err(SalvageError::Form(why)) => {
                     tracing::debug!(why, "no record of the answer can be told from the next");
-                    return Err(strict);
+                    return Err(strict.presentable(remote));
                 }
                 Err(SalvageError::Io(error)) => return Err(error.into()),
                 Err(SalvageError::Taker(error)) => return Err(error),

@@ -68,6 +68,9 @@ pub(super) struct RecordedEntry {
     /// True if the body was seen to its end. Recordings that do not say so yet hold whole bodies only.
     #[serde(default = "whole")]
     pub(super) complete: bool,
+    /// True if the body is not there, since it was too long to be masked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) withheld: bool,
 }
 
 fn whole() -> bool {

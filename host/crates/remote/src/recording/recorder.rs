@@ -13,11 +13,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use http::header::CONTENT_TYPE;
 
+use super::body::RecordedBody;
 use super::format::{CONTENTS, RecordedEntry, Recording};
 use super::scrub;
 use crate::error::RemoteError;
 use crate::origin::BaseUrl;
-use crate::redact::{Redactor, Scrubber};
+use crate::redact::Redactor;
 use crate::transport::{Incoming, Outgoing, Transport};
 
 /// A transport that writes down what passes through it.
@@ -88,6 +89,7 @@ impl Transport for Recorder {
             status: 0,
             headers: Vec::new(),
             complete: false,
+            withheld: false,
         };
         let incoming = self.inner.execute(outgoing).await?;
         entry.status = incoming.status.as_u16();
@@ -101,7 +103,7 @@ impl Transport for Recorder {
         let file = written.map_err(|error: io::Error| broken(&self.folder, &error))?;
         let tape = Tape {
             file,
-            scrubber: Some(self.redactor.scrubber()),
+            body: Some(RecordedBody::new(&self.redactor)),
             entry,
             head,
         };
@@ -117,7 +119,7 @@ impl Transport for Recorder {
 struct Tape {
     file: File,
     /// None once the end is written.
-    scrubber: Option<Scrubber>,
+    body: Option<RecordedBody>,
     entry: RecordedEntry,
     /// Where the entry is.
     head: PathBuf,
@@ -125,15 +127,23 @@ struct Tape {
 
 impl Tape {
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        match &mut self.scrubber {
-            Some(scrubber) => self.file.write_all(&scrubber.push(piece)),
+        match &mut self.body {
+            Some(body) => self.file.write_all(&body.push(piece)),
             None => Ok(()),
         }
     }
 
     fn finish(mut self) -> io::Result<()> {
-        if let Some(scrubber) = self.scrubber.take() {
-            self.file.write_all(&scrubber.finish())?;
+        match self.body.take().map(RecordedBody::finish) {
+            Some(Some(rest)) => self.file.write_all(&rest)?,
+            Some(None) => {
+                self.entry.withheld = true;
+                let target = &self.entry.target;
+                tracing::warn!(
+                    "the answer to {target} is too long to be masked as a whole: the recording lacks its body"
+                );
+            }
+            None => {}
         }
         self.entry.complete = true;
         // Renamed, so that there is a readable entry at any time.
@@ -145,9 +155,9 @@ impl Tape {
 
 impl Drop for Tape {
     fn drop(&mut self) {
-        if let Some(scrubber) = self.scrubber.take() {
+        if let Some(rest) = self.body.take().and_then(RecordedBody::break_off) {
             // What is missing then was not going to be whole anyway.
-            let _ = self.file.write_all(&scrubber.break_off());
+            let _ = self.file.write_all(&rest);
         }
     }
 }
@@ -166,10 +176,14 @@ fn tee(
                 Err(error) => Some((Err(broken(&folder, &error)), None)),
             },
             Some(Err(error)) => Some((Err(error), None)),
-            None => match tape.finish() {
-                Ok(()) => None,
-                Err(error) => Some((Err(broken(&folder, &error)), None)),
-            },
+            None => {
+                // Masking a whole body takes its time.
+                let finished = base::blocking(move || tape.finish()).await;
+                match finished.map_err(io::Error::from).flatten() {
+                    Ok(()) => None,
+                    Err(error) => Some((Err(broken(&folder, &error)), None)),
+                }
+            }
         }
     })
     .boxed()

@@ -114,6 +114,16 @@ impl Transport for Replay {
                 "replay with the plugin, the window and the parameters of the recording",
             ));
         };
+        if entry.withheld {
+            return Err(RemoteError::settings_hint(
+                format!(
+                    "the recording lacks the body of the answer to {} {}, which was too long to be masked",
+                    outgoing.method,
+                    outgoing.url.path()
+                ),
+                "record a shorter window",
+            ));
+        }
         let path = self.folder.join(format!("{name}.body"));
         let file = File::open(&path).map_err(|error| unreadable(&self.folder, &error))?;
         let mut headers = HeaderMap::new();

@@ -282,3 +282,112 @@ fn a_folder_without_a_recording_is_refused() {
         assert!(Recording::read(folder.path()).is_err(), "{text}");
     }
 }
+
+/// Answers with this body, in pieces.
+struct Fixed(Vec<u8>);
+
+#[async_trait]
+impl Transport for Fixed {
+    async fn execute(&self, _: Outgoing) -> Result<Incoming, RemoteError> {
+        let pieces: Vec<_> = (self.0.chunks(1000))
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
+        Ok(Incoming {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: stream::iter(pieces).boxed(),
+        })
+    }
+}
+
+/// The body as a recording has it, and as it is replayed.
+async fn recorded(answer: &[u8], redactor: Redactor) -> (Vec<u8>, Result<String, RemoteError>) {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("r");
+    let base = BaseUrl::parse("https://audit.example.com/").unwrap();
+    let inner = Box::new(Fixed(answer.to_vec()));
+    redactor.add(SECRET);
+    let recorder = Recorder::create(&folder, &base, &BTreeMap::new(), inner, Arc::new(redactor)).unwrap();
+    let mut live = Vec::new();
+    let mut incoming = recorder.execute(outgoing(&base, "/a", false)).await.unwrap().body;
+    while let Some(piece) = incoming.next().await {
+        live.extend_from_slice(&piece.unwrap());
+    }
+    assert!(live == answer, "the run itself sees what the server sent");
+    let replay = Replay::open(&folder).unwrap();
+    let replayed = body(&replay, outgoing(&base, "/a", false)).await;
+    (std::fs::read(folder.join("0001.body")).unwrap(), replayed)
+}
+
+#[tokio::test]
+async fn secrets_of_others_are_masked_in_a_body_as_a_whole() {
+    let record = |call: &str| {
+        format!(
+            r#"{{"eventType":"com.oraclecloud.a.{call}","note":"{SECRET}","filler":"{}","data":{{"identity":{{"credentials":"ST$hunter22"}},"request":{{"headers":{{"\u0041uthorization":["Bearer hunter22"],"opc-principal":["{{\"value\":\"hunter22\"}}"],"Host":["x"]}}}},"response":{{"headers":{{"Set-Cookie":["a=hunter22"]}},"payload":{{"key":"of {call}"}}}}}}}}"#,
+            "x".repeat(3000)
+        )
+    };
+    let (read, made) = (record("GetUser"), record("CreateAuthToken"));
+    for page in [
+        format!("[{read},{made}]"),
+        format!(r#"{{"results":[{read},{made}],"fields":[]}}"#),
+    ] {
+        let (written, replayed) = recorded(page.as_bytes(), Redactor::masking()).await;
+        let replayed = replayed.unwrap();
+        assert_eq!(written, replayed.as_bytes());
+        assert!(
+            !replayed.contains("hunter22") && !replayed.contains(SECRET),
+            "{replayed}"
+        );
+        assert!(
+            replayed.contains("of GetUser") && !replayed.contains("of CreateAuthToken"),
+            "{replayed}"
+        );
+        let events: serde_json::Value = serde_json::from_str(&replayed).unwrap();
+        let first = events.get("results").unwrap_or(&events)[0]["data"].clone();
+        assert_eq!(first["request"]["headers"]["Host"][0], "x");
+        assert_eq!(first["identity"]["credentials"], "***");
+
+        let (written, _) = recorded(page.as_bytes(), Redactor::default()).await;
+        assert!(String::from_utf8(written).unwrap().contains("hunter22"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_or_breaks_off_is_masked_too() {
+    for answer in [
+        r#"{"results":[{"m":"an odd " quote","credentials":"hunter22"}]}"#,
+        r#"[{"identity":{"credentials":["hunter22"#,
+        "<html>token=hunter22</html>",
+    ] {
+        let (written, _) = recorded(answer.as_bytes(), Redactor::masking()).await;
+        let written = String::from_utf8(written).unwrap();
+        assert!(written.contains("***") && !written.contains("hunter22"), "{written}");
+    }
+    // Whoever reads it stops.
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("r");
+    let base = BaseUrl::parse("https://audit.example.com/").unwrap();
+    let answer = format!(r#"[{{"credentials":["hunter22","{}"#, "hunter22".repeat(1000));
+    let inner = Box::new(Fixed(answer.into_bytes()));
+    let redactor = Arc::new(Redactor::masking());
+    let recorder = Recorder::create(&folder, &base, &BTreeMap::new(), inner, redactor).unwrap();
+    let mut incoming = recorder.execute(outgoing(&base, "/a", false)).await.unwrap();
+    incoming.body.next().await.unwrap().unwrap();
+    drop(incoming);
+    assert_eq!(
+        std::fs::read_to_string(folder.join("0001.body")).unwrap(),
+        r#"[{"credentials":"***""#
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_to_be_masked_is_not_recorded() {
+    let long = vec![b'x'; super::body::MOST + 1];
+    let (written, replayed) = recorded(&long, Redactor::masking()).await;
+    assert!(written.is_empty());
+    let error = replayed.unwrap_err();
+    assert!(error.to_string().contains("too long to be masked"), "{error}");
+    let (written, replayed) = recorded(&long, Redactor::default()).await;
+    assert!(written == long && replayed.unwrap().len() == long.len());
+}

@@ -11,6 +11,7 @@ use super::lines::NumberedLines;
 use event::Reject;
 use fetch::{Fetched, SpoolReader};
 use rejected::{NewRow, RejectedOptions};
+use sandbox::Quoting;
 
 /// Bytes that are kept in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -24,9 +25,10 @@ pub(crate) type Alike = HashMap<[u8; 16], u64>;
 pub(crate) struct Aside<'d> {
     /// None where nothing is kept.
     keeping: Option<RowKeeper<'d>>,
+    quoting: Quoting,
     /// Rows rejected.
     pub(crate) rejected: u64,
-    /// The first of them.
+    /// The first of them, fit to be shown.
     pub(crate) first: Option<Reject>,
 }
 
@@ -50,7 +52,7 @@ pub(crate) struct RowsAside {
 
 impl<'d> Aside<'d> {
     /// For a document, with the options of the store that its rows are for; without one, rows are only counted.
-    pub(crate) fn new(document: &'d Fetched, options: Option<&RejectedOptions>) -> Self {
+    pub(crate) fn new(document: &'d Fetched, options: Option<&RejectedOptions>, quoting: Quoting) -> Self {
         let open: Box<dyn Fn() -> SpoolReader + Send + 'd> = Box::new(|| document.open());
         Aside {
             keeping: options.map(|options| RowKeeper {
@@ -63,6 +65,7 @@ impl<'d> Aside<'d> {
                 options: options.clone(),
                 bytes: 0,
             }),
+            quoting,
             rejected: 0,
             first: None,
         }
@@ -72,11 +75,11 @@ impl<'d> Aside<'d> {
     pub(crate) fn take(&mut self, rejects: &[Reject], alike: &mut Alike) -> io::Result<()> {
         self.rejected += rejects.len() as u64;
         if self.first.is_none() {
-            self.first = rejects.first().cloned();
+            self.first = rejects.first().map(|reject| self.quoting.reject(reject));
         }
         if let Some(keeping) = &mut self.keeping {
             for reject in rejects {
-                keeping.take(reject, alike)?;
+                keeping.take(reject, self.quoting, alike)?;
             }
         }
         Ok(())
@@ -89,12 +92,12 @@ impl<'d> Aside<'d> {
 }
 
 impl RowKeeper<'_> {
-    fn take(&mut self, reject: &Reject, alike: &mut Alike) -> io::Result<()> {
+    fn take(&mut self, reject: &Reject, quoting: Quoting, alike: &mut Alike) -> io::Result<()> {
         if self.rows.count >= self.options.rows || self.bytes > self.options.bytes {
             self.rows.beyond += 1;
             return Ok(());
         }
-        let bytes = self.lines.of(reject)?;
+        let bytes = self.lines.of(reject, quoting)?;
         let digest: [u8; 32] = Sha256::digest(&bytes.raw).into();
         let mut half = [0; 16];
         half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
@@ -105,7 +108,7 @@ impl RowKeeper<'_> {
         self.rows.push(&NewRow {
             line: reject.line,
             before,
-            reason: reject.reason.clone(),
+            reason: quoting.text(&reject.reason).into_owned(),
             raw: bytes.raw,
             whole: bytes.whole,
         })
@@ -202,7 +205,7 @@ mod tests {
         let (_folder, fetched) = document("head\nx\ny\nx\n");
         let mut alike = Alike::new();
         let mut of = |rejects: &[Reject]| {
-            let mut aside = Aside::new(&fetched, Some(&RejectedOptions::default()));
+            let mut aside = Aside::new(&fetched, Some(&RejectedOptions::default()), Quoting::AsItCame);
             aside.take(rejects, &mut alike).unwrap();
             assert_eq!(
                 (aside.rejected, aside.first.as_ref()),
@@ -222,11 +225,32 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_differ_in_a_secret_only_are_told_apart_as_identical_ones_are() {
+        let (_folder, fetched) = document("{\"token\":\"hunter2\"}\n{\"token\":\"hunter3\"}\n");
+        let mut aside = Aside::new(&fetched, Some(RejectedBounds::default()), Quoting::Masked);
+        let row = |line| Reject {
+            reason: "no time in token=hunter2".into(),
+            ..reject(line, &format!("{{\"token\":\"hunter{}\"}}", line + 1))
+        };
+        aside.take(&[row(1), row(2)], &mut Alike::new()).unwrap();
+        let first = aside.first.clone().unwrap();
+        assert_eq!(
+            (&*first.reason, &*first.raw),
+            ("no time in token=***", "{\"token\":\"***\"}")
+        );
+        let rows = back(aside.rows().unwrap());
+        assert!(rows.iter().zip(0..).all(|(row, before)| row.before == before
+            && row.raw == first.raw.as_bytes()
+            && row.reason == first.reason));
+        assert_eq!(rows.len(), 2);
+    }
+
+    #[test]
     fn more_rows_than_memory_takes_come_back_too() {
         let (_folder, fetched) = document("");
         let long = "z".repeat(3000);
         let rejects: Vec<_> = (1..2500).map(|line| reject(line, &long)).collect();
-        let mut aside = Aside::new(&fetched, Some(&RejectedOptions::default()));
+        let mut aside = Aside::new(&fetched, Some(&RejectedOptions::default()), Quoting::AsItCame);
         aside.take(&rejects, &mut Alike::new()).unwrap();
         let rows = back(aside.rows().unwrap());
         assert_eq!(rows.len(), rejects.len());
@@ -245,13 +269,13 @@ mod tests {
             rows: 3,
             ..RejectedOptions::default()
         };
-        let mut aside = Aside::new(&fetched, Some(&options));
+        let mut aside = Aside::new(&fetched, Some(&options), Quoting::AsItCame);
         aside.take(&rejects, &mut Alike::new()).unwrap();
         assert_eq!(aside.rejected, 5);
         let rows = aside.rows().unwrap();
         assert_eq!((rows.count, rows.beyond), (3, 2));
 
-        let mut counted = Aside::new(&fetched, None);
+        let mut counted = Aside::new(&fetched, None, Quoting::AsItCame);
         counted.take(&rejects, &mut Alike::new()).unwrap();
         assert!(counted.rejected == 5 && counted.rows().is_none());
     }

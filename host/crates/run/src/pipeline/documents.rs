@@ -14,6 +14,7 @@ use crate::windows::WindowDelivery;
 use base::blocking;
 use event::Batch;
 use fetch::{Cleanup, Fetched};
+use sandbox::Quoting;
 
 /// Batches parsed ahead of the one that is delivered.
 const BATCHES_AHEAD: usize = 4;
@@ -104,6 +105,7 @@ impl Pipeline {
             report: Arc::clone(&self.run.report),
             about: about.clone(),
             most: self.run.rejects.most,
+            quoting: Quoting::of(self.run.description.connection),
             rejected: (self.run.rejects.store.as_ref()).map(|store| store.options().clone()),
             waits: self.keeping.book.outlives(),
         };

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use event::Reject;
+use sandbox::Quoting;
 
 /// The longest row that is looked for, in bytes; more than any reader of ours takes for one.
 const LONGEST: usize = 2 << 20;
@@ -42,7 +43,7 @@ impl<F: Fn() -> R, R: Read> NumberedLines<F, R> {
     }
 
     /// The row as it stands in the document where it can be found at its line, else what the plugin says of it.
-    pub(crate) fn of(&mut self, reject: &Reject) -> io::Result<Bytes> {
+    pub(crate) fn of(&mut self, reject: &Reject, quoting: Quoting) -> io::Result<Bytes> {
         let told = reject.raw.as_str();
         let cut = told.len() >= MAY_BE_CUT;
         if let Some(found) = self.find(reject.line, breaks(told))? {
@@ -52,17 +53,17 @@ impl<F: Fn() -> R, R: Read> NumberedLines<F, R> {
             let raw = raw
                 .strip_prefix(b"\xef\xbb\xbf")
                 .unwrap_or(raw.get(blanks..).unwrap_or(raw));
-            let text = String::from_utf8_lossy(raw);
-            let same = text == told || cut && text.starts_with(told.trim_end_matches('\u{fffd}'));
-            if same {
+            let quoted = quoting.bytes(raw);
+            // The plugin may have masked it itself.
+            if is_told(raw, told, cut) || is_told(&quoted, told, cut) {
                 return Ok(Bytes {
                     whole: raw.len() < LONGEST,
-                    raw: raw.to_vec(),
+                    raw: quoted.into_owned(),
                 });
             }
         }
         Ok(Bytes {
-            raw: told.as_bytes().to_vec(),
+            raw: quoting.bytes(told.as_bytes()).into_owned(),
             whole: !cut,
         })
     }
@@ -99,6 +100,12 @@ impl<F: Fn() -> R, R: Read> NumberedLines<F, R> {
         }
         Ok(Some(found).filter(|found| !found.is_empty()))
     }
+}
+
+/// True of the row that a plugin tells, perhaps only its beginning.
+fn is_told(row: &[u8], told: &str, cut: bool) -> bool {
+    let text = String::from_utf8_lossy(row);
+    text == told || cut && text.starts_with(told.trim_end_matches('\u{fffd}'))
 }
 
 /// Reads to the end of a line; false at the document's end.
@@ -174,9 +181,13 @@ mod tests {
     }
 
     fn found(document: &[u8], rejects: &[Reject]) -> Vec<(Vec<u8>, bool)> {
+        quoted(document, rejects, Quoting::AsItCame)
+    }
+
+    fn quoted(document: &[u8], rejects: &[Reject], quoting: Quoting) -> Vec<(Vec<u8>, bool)> {
         let mut lines = NumberedLines::new(|| document);
-        let of = |reject: &Reject| lines.of(reject).map(|bytes| (bytes.raw, bytes.whole)).unwrap();
-        rejects.iter().map(of).collect()
+        let of = |reject: &Reject| lines.of(reject, quoting).map(|bytes| (bytes.raw, bytes.whole));
+        rejects.iter().map(of).collect::<io::Result<_>>().unwrap()
     }
 
     #[test]
@@ -206,6 +217,27 @@ mod tests {
         let document = format!("head\n{long}\n");
         let found = found(document.as_bytes(), &[reject(2, &long[..4096])]);
         assert_eq!(found, [(long.into_bytes(), true)]);
+    }
+
+    #[test]
+    fn a_row_is_masked_as_a_whole_whether_or_not_its_plugin_masks_it() {
+        let row = format!(
+            r#"{{"a":"{}","\u0041uthorization":["hunter2"],"n":1}}"#,
+            "x".repeat(5000)
+        );
+        let masked = row.replace(r#"["hunter2"]"#, "\"***\"");
+        let short = r#"{"credentials":"hunter2"}"#;
+        let document = format!("{row}\n{short}\n");
+        for told in [&row[..4096], &masked[..4096]] {
+            let found = quoted(document.as_bytes(), &[reject(1, told)], Quoting::Masked);
+            assert_eq!(found, [(masked.clone().into_bytes(), true)]);
+        }
+        for (line, told) in [(2, short), (2, r#"{"credentials":"***"}"#), (7, short)] {
+            let found = quoted(document.as_bytes(), &[reject(line, told)], Quoting::Masked);
+            assert_eq!(found, [(br#"{"credentials":"***"}"#.to_vec(), true)], "{line} {told}");
+        }
+        let found = quoted(document.as_bytes(), &[reject(2, short)], Quoting::AsItCame);
+        assert_eq!(found, [(short.as_bytes().to_vec(), true)]);
     }
 
     #[test]

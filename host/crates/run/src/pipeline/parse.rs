@@ -15,7 +15,7 @@ use crate::report::{DocumentParser, Report};
 use event::Batch;
 use fetch::Fetched;
 use rejected::RejectedOptions;
-use sandbox::Usage;
+use sandbox::{Quoting, Usage};
 
 /// Bytes that a parser gets at once; within the 64 to 256 KiB that the WIT package promises.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -26,6 +26,8 @@ pub(crate) struct DocumentReading {
     pub(crate) about: sandbox::Document,
     /// How much of it may be rejected.
     pub(crate) most: MaxRejected,
+    /// How pieces of it are kept and told.
+    pub(crate) quoting: Quoting,
     /// The options of the store that what is rejected is for; none where there is none.
     pub(crate) rejected: Option<RejectedOptions>,
     /// True where a later run reads the document again after a failure.
@@ -79,14 +81,15 @@ pub(crate) fn parse(
     batches: &mpsc::Sender<Batch>,
 ) -> Result<Parsed, RunError> {
     let parser = reading.report.parser(reading.about.clone())?;
-    let mut aside = Aside::new(document, reading.rejected.as_ref());
+    let quoting = reading.quoting;
+    let mut aside = Aside::new(document, reading.rejected.as_ref(), quoting);
     let (mut events, mut usage) = (0, Usage::default());
     // Of a record that the server broke, a plugin that knows the form can make no event either.
     let of_plugin = |rejected: u64| rejected.saturating_sub(document.broken);
     let twice = reading.most.is_of_some();
     if twice {
         let parser = reading.report.parser(reading.about.clone())?;
-        usage.add(read(parser, document, None, |batch| {
+        usage.add(read(parser, document, quoting, None, |batch| {
             events += batch.events.len() as u64;
             aside
                 .take(&batch.rejects, &mut known.alike)
@@ -101,14 +104,14 @@ pub(crate) fn parse(
         }
     }
     let mut stopped = false;
-    usage.add(read(parser, document, Some(used), |batch| {
+    usage.add(read(parser, document, quoting, Some(used), |batch| {
         if !twice {
             events += batch.events.len() as u64;
             aside
                 .take(&batch.rejects, &mut known.alike)
                 .map_err(RunError::SetAside)?;
         }
-        let goes_on = send(batch, &mut known.stamp, batches)?;
+        let goes_on = send(batch, quoting, &mut known.stamp, batches)?;
         stopped = !goes_on;
         Ok(goes_on)
     })?);
@@ -122,7 +125,7 @@ pub(crate) fn parse(
         rejected => Rejected::Some(Box::new(SetAside {
             rejected,
             preamble: match reading.rejected {
-                Some(_) => reread::preamble(&*reading.report, &reading.about, document.open())?,
+                Some(_) => preamble(reading, document)?,
                 None => Vec::new(),
             },
             rows: aside.rows(),
@@ -138,7 +141,7 @@ fn refused(
     events: u64,
     aside: Aside<'_>,
 ) -> Result<TooManyRejected, RunError> {
-    let preamble = reread::preamble(&*reading.report, &reading.about, document.open())?;
+    let preamble = preamble(reading, document)?;
     let preamble = String::from_utf8_lossy(&preamble);
     let header = preamble.lines().rfind(|line| !line.trim().is_empty());
     let rejected = aside.rejected;
@@ -153,10 +156,17 @@ fn refused(
     })
 }
 
+/// The lines before the first row of the document. Of a list of records these are records too, in which the plugin finds nothing.
+fn preamble(reading: &DocumentReading, document: &Fetched) -> Result<Vec<u8>, RunError> {
+    let preamble = reread::preamble(&*reading.report, &reading.about, document.open())?;
+    Ok(reading.quoting.lines(&preamble))
+}
+
 /// Feeds the document to the parser, until its end or until nobody wants any more of it. Says what that used.
 fn read(
     mut parser: Box<dyn DocumentParser>,
     document: &Fetched,
+    quoting: Quoting,
     used: Option<&EventPool>,
     mut each: impl FnMut(Batch) -> Result<bool, RunError>,
 ) -> Result<Usage, RunError> {
@@ -170,13 +180,13 @@ fn read(
             if let Some(events) = used.and_then(EventPool::take) {
                 parser.reuse(events);
             }
-            let batch = parser.push(part)?;
+            let batch = parser.push(part).map_err(|error| quoting.error(error))?;
             if !each(batch)? {
                 break;
             }
         }
         if last {
-            let batch = parser.finish()?;
+            let batch = parser.finish().map_err(|error| quoting.error(error))?;
             each(batch)?;
             break;
         }
@@ -184,12 +194,20 @@ fn read(
     Ok(parser.usage())
 }
 
-fn send(mut batch: Batch, stamp: &mut Stamp, batches: &mpsc::Sender<Batch>) -> Result<bool, RunError> {
+fn send(
+    mut batch: Batch,
+    quoting: Quoting,
+    stamp: &mut Stamp,
+    batches: &mpsc::Sender<Batch>,
+) -> Result<bool, RunError> {
     if batch.events.is_empty() && batch.rejects.is_empty() {
         return Ok(true);
     }
     for event in &mut batch.events {
         stamp.put(event)?;
+    }
+    for reject in &mut batch.rejects {
+        *reject = quoting.reject(reject);
     }
     Ok(batches.blocking_send(batch).is_ok())
 }

@@ -141,6 +141,7 @@ pub(crate) fn plain_request() -> Result<Request, String> {
 }
 
 /// The events and rejects that a parser makes of a document, as the lines of `expected.ndjson`. A fault is a line; any other error is not.
+/// What is not an event is told as a run tells and keeps it.
 pub(crate) fn parse(
     plugin: &ReportPlugin,
     document: &Document,
@@ -155,10 +156,12 @@ pub(crate) fn parse(
     let mut batch = Batch::default();
     let mut fault = None;
     let mut parser = plugin.parser(document.clone())?;
-    let mut take = |answer: Result<Batch, PluginError>| match answer {
+    let quoting = plugin.quoting();
+    let mut take = |answer: Result<Batch, PluginError>| match answer.map_err(|error| quoting.error(error)) {
         Ok(more) => {
             batch.events.extend(more.events);
-            batch.rejects.extend(more.rejects);
+            let rejects = more.rejects.iter().map(|reject| quoting.reject(reject));
+            batch.rejects.extend(rejects);
             Ok(true)
         }
         Err(PluginError::Fault(found)) => {

@@ -3,9 +3,12 @@
 /// The text in a secret's place.
 pub const MASK: &str = "***";
 
-/// True where a text begins as JSON does that may hold a secret: an object, an array, or a string that may hold one of these.
-pub fn is_json(text: &str) -> bool {
-    matches!(text.trim_ascii_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
+/// True of a value that holds nothing to hide.
+pub fn says_nothing(value: &str) -> bool {
+    matches!(
+        value,
+        "null" | "true" | "false" | "" | "\"\"" | "[]" | "{}" | "[null]" | MASK | "\"***\"" | "[\"***\"]"
+    )
 }
 
 /// True where a member of this name holds a secret. Names are compared without regard to case, hyphens and underscores, by how they
@@ -14,6 +17,9 @@ pub fn is_secret(name: &str) -> bool {
     let Some(last) = letters(name).next() else {
         return false;
     };
+    if is_of_balancer(name) {
+        return true;
+    }
     let endings: &[&str] = match last {
         b'n' => &["authorization", "token", "assertion"],
         b's' => &[
@@ -49,9 +55,11 @@ pub fn is_secret(name: &str) -> bool {
     endings.iter().any(|ending| ends_with(name, ending)) && !is_harmless(name)
 }
 
-/// True of the member that holds the answer of a call.
-pub fn is_answer(name: &str) -> bool {
-    name.eq_ignore_ascii_case("payload")
+/// True of a header in which the load balancers of OCI tell its services who calls: `X-OCI-LB-PrivateAccessMetadata` and others.
+fn is_of_balancer(name: &str) -> bool {
+    let letters = name.bytes().filter(|byte| !is_separator(*byte));
+    matches!(name.as_bytes().first(), Some(b'x' | b'X'))
+        && (letters.map(|byte| byte.to_ascii_lowercase()).take(6)).eq(*b"xocilb")
 }
 
 fn is_separator(byte: u8) -> bool {
@@ -111,6 +119,7 @@ mod tests {
             "opc-obo-token",
             "X-OCI-LB-PrivateAccessMetadata",
             "x-oci-lb-networkmetadata",
+            "X-OCI-LB-Anything-Else",
             "Cookie",
             "Set-Cookie",
             "client_secret",
@@ -150,6 +159,8 @@ mod tests {
             "tokenType",
             "x-content-sha256",
             "Host",
+            "x-oci-request-id",
+            "xoci",
         ] {
             assert!(!is_secret(name), "{name}");
         }

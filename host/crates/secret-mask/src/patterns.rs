@@ -4,6 +4,7 @@
 //! A text is gone through in time that grows as it does, whatever stands in it: what is found once is not looked for again.
 
 use super::names::{MASK, is_secret, is_spelled_to_end};
+use super::remarks::is_remark;
 use memchr::{memchr_iter, memchr3_iter, memrchr};
 use std::ops::Range;
 
@@ -199,6 +200,7 @@ impl<'t> FoundSecrets<'t> {
         let blanks = bytes.get(sign + 1..)?.iter();
         let blanks = blanks.take_while(|byte| is_colon && matches!(byte, b' ' | b'\t'));
         let start = sign + 1 + blanks.count();
+        let start = start + escapes_of_quote(bytes.get(start..)?);
         let (start, end) = match bytes.get(start) {
             Some(b'"') => (start + 1, self.quoted.end(bytes, start + 1, |byte| byte == b'"')),
             _ => {
@@ -206,11 +208,22 @@ impl<'t> FoundSecrets<'t> {
                 let word = bytes.get(start..end)?;
                 match is_colon && (has_words(name) || is_scheme(word)) {
                     true => (start, self.lines.end(bytes, start, is_end_of_header)),
+                    // A sentence that speaks of it.
+                    false if is_colon && start > sign + 1 && is_remark(word) => return None,
                     false => (start, end),
                 }
             }
         };
         (end > start && !is_result(bytes.get(start..end)?)).then_some(start..end)
+    }
+}
+
+/// How many backslashes stand before the quote that a text begins with; 0 where it does not.
+fn escapes_of_quote(text: &[u8]) -> usize {
+    let count = text.iter().take_while(|byte| **byte == b'\\').count();
+    match text.get(count) {
+        Some(b'"') => count,
+        _ => 0,
     }
 }
 
@@ -298,6 +311,10 @@ mod tests {
             ),
             ("x-auth-token: Bearer abc".into(), "x-auth-token: ***".into()),
             ("password:\t\"hunter 2\" x".into(), "password:\t\"***\" x".into()),
+            ("Invalid token: abc".into(), "Invalid token: ***".into()),
+            (r#"password=\"a b\" c"#.into(), r#"password=\"***" c"#.into()),
+            ("token:expired password=expired".into(), "token:*** password=***".into()),
+            ("Authorization: not a scheme".into(), "Authorization: ***".into()),
             (format!("a=1,ST${JWT},password=x"), "a=1,***,password=***".into()),
         ] {
             assert_eq!(mask(&text), Some(expected), "{text}");
@@ -323,6 +340,10 @@ mod tests {
             "password:\nnone",
             "USERNAME_PASSWORD: AUTH_SUCCESS",
             "user: jdoe",
+            "Invalid token: expired",
+            "Invalid token: expired.",
+            "Wrong password: the account is locked",
+            "x-auth-token: missing, password: not given",
             "Basic authentication",
             "Basic Authorization was refused",
             "urn:ietf:params:oauth:token-type:access_token",
