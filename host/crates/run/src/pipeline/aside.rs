@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn rows_that_differ_in_a_secret_only_are_told_apart_as_identical_ones_are() {
         let (_folder, fetched) = document("{\"token\":\"hunter2\"}\n{\"token\":\"hunter3\"}\n");
-        let mut aside = Aside::new(&fetched, Some(RejectedBounds::default()), Quoting::Masked);
+        let mut aside = Aside::new(&fetched, Some(&RejectedOptions::default()), Quoting::Masked);
         let row = |line| Reject {
             reason: "no time in token=hunter2".into(),
             ..reject(line, &format!("{{\"token\":\"hunter{}\"}}", line + 1))
