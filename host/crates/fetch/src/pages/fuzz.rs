@@ -4,10 +4,10 @@ use super::members;
 use super::page::Page;
 use crate::records::piece::Piece;
 
-/// Reads a page and looks at each of its records.
-pub(crate) fn read_page(bytes: &[u8], member: Option<&str>, record_bytes: u64) {
-    let path = member.map(|member| vec![member.to_owned()]);
-    let Ok(page) = Page::read(bytes, path.as_deref(), record_bytes) else {
+/// Reads a page whose records are at the end of the path, and looks at each of them.
+pub(crate) fn read_page(bytes: &[u8], path: &[&str], record_bytes: u64) {
+    let path: Vec<String> = path.iter().map(|member| (*member).to_owned()).collect();
+    let Ok(page) = Page::read(bytes, Some(&path), record_bytes) else {
         return;
     };
     for record in &page.records {

@@ -33,29 +33,30 @@ pub(super) struct Page<'a> {
 
 impl<'a> Page<'a> {
     /// Reads a page whose records are at the end of that path of members. Names of members are compared without regard to
-    /// case, as SCIM wants it. A record that breaks the grammar, or is longer than `record_bytes`, costs no other, but for
-    /// those that lie deeper than one member: there it cannot be told from what is around them.
+    /// case, as SCIM wants it. A record that breaks the grammar, or is longer than `record_bytes`, costs no other.
     pub(super) fn read(body: &'a [u8], path: Option<&[String]>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
         let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
         if body.is_empty() {
             return Err(malformed("the body is empty".into()));
         }
-        let (member, body) = match path.and_then(<[String]>::split_last) {
-            None => (None, body),
-            Some((member, [])) => (Some(member.as_str()), body),
-            Some((member, around)) => return Page::below(body, around, member, record_bytes),
+        let path = path.filter(|path| !path.is_empty());
+        let place = path.map(|path| path.join(".")).unwrap_or_default();
+        let read = match path.and_then(<[String]>::split_last) {
+            None => strictly(body, None),
+            Some((member, [])) => strictly(body, Some(member)),
+            Some((member, around)) => below(body, around, member),
         };
-        let strict = match strictly(body, member) {
-            Ok(list) => return list.page(member, record_bytes),
+        let strict = match read {
+            Ok(list) => return list.page(&place, record_bytes),
             Err(error) => malformed(format!("it is not JSON of the expected form: {error}")),
         };
         let mut pieces = Vec::new();
         let told = salvage::list(
             body,
-            member,
+            path,
             record_bytes,
-            |name| TOLD.contains(&name),
+            |_, name| TOLD.contains(&name),
             |piece| {
                 if pieces.len() == MOST_RECORDS {
                     return Err(malformed(too_many()));
@@ -64,42 +65,34 @@ impl<'a> Page<'a> {
                 Ok(())
             },
         );
-        let Ok(told) = told else { return Err(strict) };
+        let Ok(mut told) = told else { return Err(strict) };
         let list = List {
-            records: match told.records {
+            records: match told.records.take() {
                 None => None,
                 Some(SalvagedRecords::List) => Some(RecordsMember::List(Vec::new())),
                 Some(SalvagedRecords::Other(Value::Null)) => Some(RecordsMember::Null),
                 Some(SalvagedRecords::Other(_)) => Some(RecordsMember::Other),
             },
-            told: told.members,
+            told: told.told(),
         };
-        let mut page = list.page(member, record_bytes)?;
+        let mut page = list.page(&place, record_bytes)?;
         page.records = pieces;
         Ok(page)
     }
 }
 
-impl<'a> Page<'a> {
-    /// Reads a page whose records are a member of an object within it. What the page itself says of its list, or of a failure,
-    /// counts where that object is silent.
-    fn below(body: &'a [u8], around: &[String], member: &str, record_bytes: u64) -> Result<Page<'a>, FetchError> {
-        let malformed = |error: serde_json::Error| FetchError::Malformed {
-            what: WHAT,
-            why: format!("it is not JSON of the expected form: {error}"),
-        };
-        let outer = strictly(body, around.first().map(String::as_str)).map_err(malformed)?;
-        let Some(inner) = members::raw(body, around).map_err(malformed)? else {
-            let whole = [around, &[member.to_owned()]].concat().join(".");
-            let nothing = List { records: None, ..outer };
-            return nothing.page(Some(&whole), record_bytes);
-        };
-        let mut list = strictly(inner.get().as_bytes(), Some(member)).map_err(malformed)?;
-        for (name, value) in outer.told {
-            list.told.entry(name).or_insert(value);
-        }
-        list.page(Some(member), record_bytes)
+/// Reads a page whose records are a member of an object within it, all of them JSON. What the page itself says of its list, or of a
+/// failure, counts where that object is silent.
+fn below<'a>(body: &'a [u8], around: &[String], member: &str) -> serde_json::Result<List<'a>> {
+    let outer = strictly(body, around.first().map(String::as_str))?;
+    let Some(inner) = members::raw(body, around)? else {
+        return Ok(List { records: None, ..outer });
+    };
+    let mut list = strictly(inner.get().as_bytes(), Some(member))?;
+    for (name, value) in outer.told {
+        list.told.entry(name).or_insert(value);
     }
+    Ok(list)
 }
 
 fn too_many() -> String {
@@ -130,8 +123,8 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn page(self, member: Option<&str>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
-        let member = member.unwrap_or_default();
+    /// The page, whose records have that place in messages.
+    fn page(self, member: &str, record_bytes: u64) -> Result<Page<'a>, FetchError> {
         let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
         let total = match self.told.get("totalresults") {
             None | Some(Value::Null) => None,
@@ -384,6 +377,17 @@ mod tests {
         let found = page(br#"[{"id":"0123456789012345"},{"id":"\udc00"},1]"#, None, 20).unwrap();
         let kinds: Vec<_> = found.records.iter().map(|piece| piece.json().is_some()).collect();
         assert_eq!(kinds, [false, true, true]);
+    }
+
+    #[test]
+    fn a_broken_record_below_other_members_costs_no_other_either() {
+        let body = b"{\"totalResults\":3,\"data\":{\"items\":[{\"id\":\"a\"},{\"id\":\"b\",\"x\":\"\"\"},{\"id\":\"c\xff\"}],\"x\":1},\"y\":{}}";
+        let path = ["Data".to_owned(), "items".to_owned()];
+        let found = Page::read(body, Some(&path), 100).unwrap();
+        let read: Vec<_> = found.records.iter().map(Piece::json).collect();
+        let mended = "{\"id\":\"c\u{fffd}\",\"hostMended\":\"1 byte that is not UTF-8\"}";
+        assert_eq!(read, [Some(r#"{"id":"a"}"#), None, Some(mended)]);
+        assert_eq!(found.total, Some(3));
     }
 
     #[test]
