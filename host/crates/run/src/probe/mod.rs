@@ -2,10 +2,16 @@
 //!
 //! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. Of a service that nobody
 //! here knows, its base address is asked: what it answers says no more than that it is there, unless it refuses the credential. What their
-//! answers tell besides, and that of one more, are the facts ([`Fact`]). Which roles the reports need is on their
-//! pages of the EPM Cloud REST guide; the identity domain's role is that of the `AuditEvents` page.
+//! answers tell besides, and those of two more, are the facts ([`Fact`]): how far back the source goes, and when its newest event was. The
+//! audit log of OCI is asked by each of its interfaces ([`AuditLog`]), so that it can be told which of the two sources a domain still
+//! feeds. Which roles the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is that of the
+//! `AuditEvents` page.
 
+mod audit_log;
+mod domain;
 mod facts;
+mod newest;
+mod probe_report;
 mod questions;
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -13,17 +19,12 @@ use jiff::{Timestamp, tz::TimeZone};
 use remote::Remote;
 use sandbox::ConnectionKind;
 
+pub use audit_log::AuditLog;
+pub use domain::{DomainId, newest_audit_event};
 pub use facts::Fact;
+pub use newest::NewestEvent;
+pub use probe_report::ProbeReport;
 pub use questions::ProbeFailure;
-
-/// The findings about a connection that can be used.
-#[derive(Debug)]
-pub struct ProbeReport {
-    /// The steps that went well.
-    pub steps: Vec<&'static str>,
-    /// The facts that could be seen, and that could not.
-    pub facts: Vec<Fact>,
-}
 
 /// Tries a connection at the time `now`.
 ///
@@ -37,34 +38,34 @@ pub async fn probe(remote: &Remote, kind: ConnectionKind, now: Timestamp) -> Res
             let today = now.to_zoned(TimeZone::UTC).date();
             let logins = questions::sign_ins(remote, today).await?;
             let facts = facts::of_epm(remote, today, [&files, &logins]).await;
+            let steps = vec!["reached", "signed in", "may list files", "may read logins"];
             Ok(ProbeReport {
-                steps: vec!["reached", "signed in", "may list files", "may read logins"],
                 facts,
+                ..ProbeReport::of_steps(steps)
             })
         }
-        // What could be asked there depends on the compartment, which the report is told.
+        // Of another service than those of the audit log, or without a compartment, nobody here knows what to ask.
         ConnectionKind::Oci => {
             remote.authenticate().await.map_err(questions::no_credential)?;
-            Ok(ProbeReport {
-                steps: vec!["the credential is there; the first run is the first to ask the server"],
-                facts: Vec::new(),
-            })
+            let step = "the credential is there; the first run is the first to ask the server";
+            Ok(ProbeReport::of_steps(vec![step]))
         }
         ConnectionKind::Http => {
             let answered = questions::base(remote).await?;
-            Ok(ProbeReport {
-                steps: vec!["reached", answered],
-                facts: Vec::new(),
-            })
+            Ok(ProbeReport::of_steps(vec!["reached", answered]))
         }
         ConnectionKind::IdentityDomain => {
             let filter = format!("timestamp ge \"{now:.3}\"");
             let query = [("count", "1"), ("filter", filter.as_str())];
             let none = questions::audit_events(remote, &query).await?;
-            let facts = facts::of_domain(remote, now, &none).await;
+            let (newest, domain) = newest_audit_event(remote, now).await;
+            let mut facts = vec![Fact::new("last event", newest.told(now))];
+            facts.extend(facts::of_domain(remote, now, &none).await);
             Ok(ProbeReport {
-                steps: vec!["reached", "signed in", "may read audit events"],
                 facts,
+                newest: Some(newest),
+                domain: Some(domain),
+                ..ProbeReport::of_steps(vec!["reached", "signed in", "may read audit events"])
             })
         }
     }

@@ -1,0 +1,30 @@
+//! The findings about a connection that can be used.
+
+use super::domain::DomainId;
+use super::facts::Fact;
+use super::newest::NewestEvent;
+
+/// The findings about a connection that can be used.
+#[derive(Debug)]
+pub struct ProbeReport {
+    /// The steps that went well.
+    pub steps: Vec<&'static str>,
+    /// The facts that could be seen, and that could not.
+    pub facts: Vec<Fact>,
+    /// The newest event of an identity domain, where it is known to be looked for.
+    pub newest: Option<NewestEvent>,
+    /// The domain that was asked.
+    pub domain: Option<DomainId>,
+}
+
+impl ProbeReport {
+    /// A report of a service of which nothing but these steps is known.
+    pub(super) fn of_steps(steps: Vec<&'static str>) -> ProbeReport {
+        ProbeReport {
+            steps,
+            facts: Vec::new(),
+            newest: None,
+            domain: None,
+        }
+    }
+}
