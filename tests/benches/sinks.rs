@@ -95,11 +95,12 @@ fn plugin_cost() {
     let mut encoder = plugin.open("{}").unwrap();
     let mut native = cef::Cef::open("{}").unwrap();
     let twins: Vec<_> = events.iter().map(twin).collect();
+    let product = Product::epm_cloud();
     // What both are given is made outside of the clock: the host makes it from its events either way.
     let component = median(|| {
         let payloads: Vec<_> = events
             .chunks(1000)
-            .map(|batch| Payload::Events(batch.iter().map(Item::from).collect()))
+            .map(|batch| Payload::Events(batch.iter().map(|event| Item::of(event, &product)).collect()))
             .collect();
         let begun = Instant::now();
         for payload in &payloads {
@@ -144,6 +145,8 @@ fn twin(event: &Event) -> plugin_sdk::Item {
     plugin_sdk::Item {
         id: event.id.clone().unwrap(),
         event: twin,
+        vendor: "Oracle".into(),
+        product: "Oracle EPM Cloud".into(),
     }
 }
 

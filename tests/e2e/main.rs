@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_input;
 mod bounds;
+mod check_feeds;
 mod clocks;
 mod commands;
 mod conformance;

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::configuration::ConfigFile;
 use super::rendering::RenderingArgs;
 use run::MaxRejected;
-use setup::connections::ServerChoice;
+use setup::connections::{ParameterSource, ServerChoice};
 
 /// What stands below the options of `host run`.
 pub(super) const RUN: &str = "Examples:
@@ -171,8 +171,8 @@ pub struct RemoteArgs {
     /// Ask this server instead of a configured connection.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// basic:USER, bearer, oauth2:CLIENT_ID, or none; the secret comes from $HOST_SECRET, else a prompt on a terminal.
-    /// Requests to OCI are signed, which takes a connection of the configuration.
+    /// basic:USER, bearer, oauth2:CLIENT_ID, or none; the secret comes from $HOST_SECRET, else a prompt on a terminal. For services of
+    /// OCI and identity domains also oci-config[:PROFILE], oci-instance-principal, oci-resource-principal.
     #[arg(long, value_name = "AUTH", requires = "url")]
     pub auth: Option<String>,
     /// Permit loopback and private addresses for --url.
@@ -181,6 +181,15 @@ pub struct RemoteArgs {
 }
 
 impl RemoteArgs {
+    /// The connection that stands in for parameters which are not given.
+    pub fn parameter_source(&self) -> ParameterSource {
+        match (&self.connection, &self.url) {
+            (Some(name), _) => ParameterSource::Named(name.clone()),
+            (None, Some(_)) => ParameterSource::Nothing,
+            (None, None) => ParameterSource::Only,
+        }
+    }
+
     /// The same for those who make settings of it.
     pub fn choice(&self) -> ServerChoice<'_> {
         ServerChoice {

@@ -9,12 +9,14 @@ use crate::args::{ReportArgs, RunArgs};
 use crate::error::CliError;
 use run::{Bound, Period};
 use setup::config::{self, Config};
+use setup::connections::ParameterSource;
 use setup::recorded_run::RecordedRun;
 use setup::report::{self, PreparedReport, ReportChoice};
 
 /// Reads the configuration, loads the plugin, and checks everything about the request that needs no server. Blocks.
 pub fn prepare(
     args: &ReportArgs,
+    defaults: ParameterSource,
     run_id: Option<String>,
     recorded: Option<RecordedRun>,
 ) -> Result<PreparedReport, CliError> {
@@ -27,6 +29,7 @@ pub fn prepare(
         },
         period: period(args)?,
         parameters: args.parameters.clone(),
+        defaults,
         recorded,
         run_id,
     };

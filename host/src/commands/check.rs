@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::args::{CheckArgs, OutputOptions};
 use crate::commands::asked;
+use crate::commands::check_feeds;
 use crate::commands::check_state;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -17,9 +18,9 @@ use crate::render::print;
 use crate::stop::Shutdown;
 use base::visible;
 use remote::{Remote, TOLERATED_SKEW, skew_in_words};
-use run::probe::{self, Fact};
+use run::probe::{self, Fact, ProbeFailure, ProbeReport};
 use setup::config::{Config, ConnectionKind, nearest};
-use setup::{connections, sinks};
+use setup::sinks;
 use sink::Guarantee;
 
 /// A line for each connection and sink; fails with the code of the first that cannot be used.
@@ -33,7 +34,7 @@ pub async fn check(args: &CheckArgs, talk: &OutputOptions) -> Result<(), CliErro
         args.names.iter().collect()
     };
     if names.is_empty() {
-        let example = connections::example(ConnectionKind::Epm);
+        let example = ConnectionKind::Epm.example();
         let hint =
             format!("write a line such as this into host.toml: {example}; `host config schema` describes every key");
         return Err(CliError::usage("nothing is configured").hint(hint).read_from(&config));
@@ -94,6 +95,10 @@ struct Usable {
     guarantee: Option<Guarantee>,
     /// The facts that could be seen of a connection.
     facts: Vec<Fact>,
+    /// The time of its newest event of an identity domain.
+    last_event: Option<Timestamp>,
+    /// True where that was not long ago.
+    fed: Option<bool>,
 }
 
 impl Usable {
@@ -102,6 +107,8 @@ impl Usable {
             text,
             guarantee: None,
             facts: Vec::new(),
+            last_event: None,
+            fed: None,
         }
     }
 }
@@ -160,6 +167,10 @@ struct Checked<'a> {
     found: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     guarantee: Option<Guarantee>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_event: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fed: Option<bool>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     facts: BTreeMap<&'static str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,6 +191,8 @@ impl<'a> Checked<'a> {
             ok: failure.is_none(),
             found: found.map(|found| found.text.as_str()),
             guarantee: found.and_then(|found| found.guarantee),
+            last_event: found.and_then(|found| found.last_event).map(|time| time.to_string()),
+            fed: found.and_then(|found| found.fed),
             facts: (found.iter().flat_map(|found| &found.facts))
                 .map(|fact| (fact.name, fact.text.as_str()))
                 .collect(),
@@ -210,12 +223,18 @@ async fn check_connection(
     kind: ConnectionKind,
     clock: Option<Timestamp>,
 ) -> Result<Usable, CliError> {
-    let (configured, named) = (Arc::clone(config), name.to_owned());
-    // A secret may come of a command.
-    let mut settings = base::blocking(move || connections::of_name(&configured, &named)).await??;
-    settings.now = clock;
-    let remote = Arc::new(Remote::new(settings)?);
     let now = clock.unwrap_or_else(Timestamp::now);
+    if kind == ConnectionKind::Oci
+        && let Some(opened) = check_feeds::open_log(config, name, clock).await?
+    {
+        let found = opened.log.probe(now).await;
+        let mut found = usable(found, &opened.remote, now)?;
+        found.facts.push(opened.compartment());
+        let fed = check_feeds::of_log(config, name, &opened.log, clock, now).await;
+        found.facts.extend(fed);
+        return Ok(found);
+    }
+    let remote = check_feeds::open(config, name, clock).await?;
     let reports = match kind {
         ConnectionKind::Http => {
             let (configured, named) = (Arc::clone(config), name.to_owned());
@@ -223,16 +242,36 @@ async fn check_connection(
         }
         ConnectionKind::Epm | ConnectionKind::IdentityDomain | ConnectionKind::Oci => Vec::new(),
     };
-    let kind = match kind {
+    let plugin_kind = match kind {
         ConnectionKind::Epm => sandbox::ConnectionKind::Epm,
         ConnectionKind::IdentityDomain => sandbox::ConnectionKind::IdentityDomain,
         ConnectionKind::Http => sandbox::ConnectionKind::Http,
         ConnectionKind::Oci => sandbox::ConnectionKind::Oci,
     };
-    match probe::probe(&remote, kind, now, &reports).await {
+    let found = probe::probe(&remote, plugin_kind, now, &reports).await;
+    let seen = found
+        .as_ref()
+        .ok()
+        .and_then(|found| found.newest.clone().zip(found.domain.clone()));
+    let mut found = usable(found, &remote, now)?;
+    if let Some((newest, domain)) = seen {
+        let fed = check_feeds::of_domain(config, name, &newest, &domain, clock, now).await;
+        found.facts.push(fed);
+    }
+    if kind == ConnectionKind::Oci {
+        found.facts.push(check_feeds::without_compartment());
+    }
+    Ok(found)
+}
+
+/// What a probe found, for who reads it.
+fn usable(found: Result<ProbeReport, ProbeFailure>, remote: &Remote, now: Timestamp) -> ProbeOutcome {
+    match found {
         Ok(found) => Ok(Usable {
             facts: found.facts,
-            ..Usable::of(with_clock(found.steps.join(", "), &remote))
+            last_event: found.newest.as_ref().and_then(|newest| newest.time()),
+            fed: found.newest.as_ref().and_then(|newest| newest.is_fed(now)),
+            ..Usable::of(with_clock(found.steps.join(", "), remote))
         }),
         Err(lack) => {
             let failure = CliError::new(exit_of(lack.class), lack.told());

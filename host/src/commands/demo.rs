@@ -16,8 +16,9 @@ use base::counted::counted;
 use remote::{Auth, OciApiKey, OciAuth, OciPrincipal, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::{self, Config};
+use setup::connections::{self, ParameterSource};
+use setup::plugins;
 use setup::sinks::SinkChoice;
-use setup::{connections, plugins};
 use simulator::{Scenario, Simulator};
 
 /// The period that the demo shows.
@@ -47,7 +48,7 @@ pub async fn demo(args: &DemoArgs, talk: &OutputOptions) -> Result<(), CliError>
             parameters,
             ..ReportArgs::default()
         };
-        let report = base::blocking(move || asked::prepare(&asked, None, None)).await??;
+        let report = base::blocking(move || asked::prepare(&asked, ParameterSource::Nothing, None, None)).await??;
         let settings = connection(running.url(), report.description.connection)?;
         let provenance = Arc::new(report.provenance(&settings));
         let wanted = SinkChoice {

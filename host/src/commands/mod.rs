@@ -2,6 +2,7 @@
 
 pub mod asked;
 mod check;
+mod check_feeds;
 mod check_state;
 mod config;
 mod dead_letters;

@@ -8,12 +8,13 @@ use crate::commands::asked;
 use crate::error::CliError;
 use crate::render::{self, print};
 use sandbox::{Body, Fetch, Grants, HttpRequest, Paging, grants};
+use setup::connections::ParameterSource;
 use setup::report::PreparedReport;
 use sink::terminal::printable;
 
 /// Prints the plan of a report; sends nothing.
 pub fn plan(args: &PlanArgs) -> Result<(), CliError> {
-    let report = asked::prepare(&args.report, None, None)?;
+    let report = asked::prepare(&args.report, ParameterSource::Only, None, None)?;
     let mut plugin = report.plugin.report()?;
     let fetches = plugin.plan(&report.request)?;
     let format = args.format.unwrap_or(if std::io::stdout().is_terminal() {

@@ -162,10 +162,10 @@ async fn carry_out(
 
 /// The report that is asked for, its plugin loaded.
 async fn prepare(args: &RunArgs, run_id: String) -> Result<PreparedReport, CliError> {
-    let (report, replay) = (args.report.clone(), args.replay.clone());
+    let (report, replay, defaults) = (args.report.clone(), args.replay.clone(), args.remote.parameter_source());
     base::blocking(move || {
         let recorded = replay.as_deref().map(RecordedRun::read).transpose()?;
-        asked::prepare(&report, Some(run_id), recorded)
+        asked::prepare(&report, defaults, Some(run_id), recorded)
     })
     .await?
 }
@@ -265,7 +265,7 @@ pub async fn execute(
 ) -> Result<(Summary, Result<(), RunError>), CliError> {
     let progress = Arc::new(ProgressLine::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::FetchProgress> = progress.clone();
-    let fetcher = fetcher::open(&report.config, settings, watcher)?;
+    let fetcher = fetcher::open(&report.config, settings, report.description.connection, watcher)?;
     let (report, plugin) = base::blocking(move || -> Result<_, CliError> {
         let plugin = report.plugin.report()?;
         Ok((report, plugin))

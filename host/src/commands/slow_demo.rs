@@ -37,6 +37,7 @@ use event::Provenance;
 use remote::{Remote, Request, Settings};
 use sandbox::{ConnectionKind, PluginKind};
 use setup::config::Config;
+use setup::connections::ParameterSource;
 use setup::plugins;
 use setup::report::PreparedReport;
 use setup::run_ledger::RunStream;
@@ -196,7 +197,7 @@ impl DemoStage {
             parameters,
             ..ReportArgs::default()
         };
-        let report = base::blocking(move || asked::prepare(&asked, None, None)).await??;
+        let report = base::blocking(move || asked::prepare(&asked, ParameterSource::Nothing, None, None)).await??;
         let mut settings = connect(url, report.description.connection)?;
         settings.now = report.clock;
         let provenance = Arc::new(report.provenance(&settings));

@@ -59,11 +59,11 @@ pub fn render(about: &Inspection) -> String {
             } else {
                 parameter.values.join("|")
             };
-            let default = parameter
-                .default
-                .as_ref()
-                .map(|value| format!(" [default: {value}]"))
-                .unwrap_or_default();
+            let default = match (&parameter.default, parameter.required) {
+                (Some(value), _) => format!(" [default: {value}]"),
+                (None, true) => " [required]".to_string(),
+                (None, false) => String::new(),
+            };
             line(
                 "parameter",
                 &format!("{}={values}  {}{default}", parameter.name, parameter.summary),

@@ -33,7 +33,7 @@ pub struct Cef {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct CefConfig {
-    vendor: String,
+    vendor: Option<String>,
     product: Option<String>,
     version: String,
     syslog_host: Option<String>,
@@ -43,7 +43,7 @@ struct CefConfig {
 impl Default for CefConfig {
     fn default() -> Self {
         CefConfig {
-            vendor: "Oracle".into(),
+            vendor: None,
             product: None,
             version: "1".into(),
             syslog_host: None,
@@ -78,15 +78,23 @@ impl Sink for Cef {
 }
 
 impl Cef {
-    fn line(&self, Item { id, event }: &Item) -> String {
-        let product = self.config.product.as_deref().or(event.service.as_deref());
+    fn line(&self, item: &Item) -> String {
+        let Item {
+            id,
+            event,
+            vendor,
+            product,
+        } = item;
+        let vendor = self.config.vendor.as_deref().unwrap_or(vendor);
+        let service = event.service.as_deref().unwrap_or(product);
+        let product = self.config.product.as_deref().unwrap_or(service);
         let signature = event.action.as_deref().unwrap_or(event.activity.name());
         let name = format!("{} {}", event.activity.name().replace('-', " "), event.outcome.name());
         format!(
             "{}CEF:0|{}|{}|{}|{}|{name}|{}|{}\n",
             self.syslog_header(event),
-            header(&self.config.vendor),
-            header(product.unwrap_or("Cloud Identity")),
+            header(vendor),
+            header(product),
             header(&self.config.version),
             header(signature),
             severity(event.outcome),

@@ -12,6 +12,9 @@ use plugin_sdk::sink::{Event, Principal};
 use plugin_sdk::{Activity, Delivery, Item, Outcome, Payload, Sink};
 use proptest::prelude::*;
 
+/// A company whose name does to a header what it should not.
+const VENDOR: &str = r"Ac|me \ Inc.";
+
 /// What ends a value or a line, and what escapes it, more often than chance would have it.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -50,6 +53,8 @@ fn encode(config: &str, events: &[Event]) -> String {
     let items = events.iter().map(|event| Item {
         id: "e1".into(),
         event: event.clone(),
+        vendor: VENDOR.into(),
+        product: "Door".into(),
     });
     let deliveries = Cef::open(config)
         .unwrap()
@@ -125,7 +130,7 @@ proptest! {
         for (line, event) in lines.iter().zip(&events) {
             let (header, pairs) = read(line);
             prop_assert_eq!(&header[0], "CEF:0");
-            prop_assert_eq!((header[1].as_str(), header[5].as_str(), header[6].as_str()), ("Oracle", "logon failure", "6"));
+            prop_assert_eq!((header[1].as_str(), header[5].as_str(), header[6].as_str()), (VENDOR, "logon failure", "6"));
             prop_assert_eq!(&pairs["externalId"], "e1");
             let user = shown(&event.subject.name);
             prop_assert_eq!(pairs.get("duser").cloned().unwrap_or_default(), user);

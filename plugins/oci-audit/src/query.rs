@@ -3,7 +3,7 @@
 use crate::compartment::Compartment;
 use crate::selection::{self, EventSelection};
 use identity_events::stretches::{self, instant};
-use plugin_sdk::parameters::{duration, one_of, text};
+use plugin_sdk::parameters::{duration, one_of, required, text};
 use plugin_sdk::*;
 
 /// The most records that Logging Search puts into a page.
@@ -19,9 +19,9 @@ const SPLIT: &str = "1d";
 
 pub fn parameters() -> Vec<Parameter> {
     vec![
-        text(
+        required(
             "compartment",
-            "the OCID of the compartment whose events are wanted, or of the tenancy for its root compartment; required",
+            "the OCID of the compartment whose events are wanted, or of the tenancy for its root compartment",
         ),
         one_of(
             "via",

@@ -10,7 +10,7 @@
 mod event;
 mod sink;
 
-use event::event_of_json;
+use event::item_of_json;
 pub use sink::check_sink;
 
 use crate::{Batch, Document, Event, Fault, Fetch, Parse, Principal, Reject, Report, Request, Timestamp, Window};

@@ -41,6 +41,15 @@ pub fn text(name: &str, summary: &str) -> Parameter {
         values: vec![],
         default: None,
         repeatable: false,
+        required: false,
+    }
+}
+
+/// A parameter that takes any text, and without which there is no plan: the host refuses to run the report where it is not given.
+pub fn required(name: &str, summary: &str) -> Parameter {
+    Parameter {
+        required: true,
+        ..text(name, summary)
     }
 }
 
@@ -54,6 +63,7 @@ pub fn one_of(name: &str, summary: &str, values: &[&str]) -> Parameter {
         values,
         default,
         repeatable: false,
+        required: false,
     }
 }
 

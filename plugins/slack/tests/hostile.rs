@@ -35,7 +35,13 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn message(events: Vec<Event>) -> serde_json::Value {
-    let items = events.into_iter().map(|event| Item { id: "e".into(), event }).collect();
+    let item = |event| Item {
+        id: "e".into(),
+        event,
+        vendor: "Oracle".into(),
+        product: "Oracle EPM Cloud".into(),
+    };
+    let items = events.into_iter().map(item).collect();
     let config = r#"{"top": 20, "lines": 50, "failures-only": false}"#;
     let deliveries = Slack::open(config).unwrap().encode(Payload::Events(items)).unwrap();
     let [Delivery::Http(request)] = deliveries.as_slice() else {

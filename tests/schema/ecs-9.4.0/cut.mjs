@@ -6,7 +6,7 @@
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
-const sets = ["cloud", "ecs", "event", "group", "observer", "related", "service", "source", "user", "user_agent"];
+const sets = ["cloud", "ecs", "event", "group", "http", "observer", "related", "service", "source", "url", "user", "user_agent"];
 const { EcsFlat } = createRequire(import.meta.url)(resolve(process.argv[2]));
 const fields = {};
 for (const [name, field] of Object.entries(EcsFlat).sort(([a], [b]) => (a < b ? -1 : 1))) {

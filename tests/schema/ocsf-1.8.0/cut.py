@@ -11,7 +11,7 @@ import sys
 CLASSES = ["account_change", "api_activity", "authentication", "entity_management", "group_management", "user_access"]
 OBJECTS = [
     "actor", "api", "group", "http_request", "managed_entity", "metadata", "network_endpoint", "object", "product",
-    "resource_details", "response", "service", "session", "user",
+    "request", "resource_details", "response", "service", "session", "url", "user",
 ]
 KEEP = ["type", "object_type", "is_array", "requirement", "profiles", "sibling", "@deprecated"]
 

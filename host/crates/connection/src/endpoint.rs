@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::auth_method::AuthMethod;
+use super::compartment::CompartmentId;
 use super::max_rejected::MaxRejected;
 use super::secret::SecretSource;
 use super::web_address;
@@ -33,6 +34,10 @@ pub struct Connection {
     #[serde(default, deserialize_with = "region")]
     #[schemars(with = "Option<String>", extend("x-range" = "a name or a key, as `eu-frankfurt-1` or `fra`"))]
     pub region: Option<OciRegion>,
+    /// The OCID of the compartment whose audit log it is for, or of the tenancy for its root compartment; for connections of kind
+    /// `oci`. `oci-audit` collects that one unless `--param compartment=…` names another, and `host check` asks for it.
+    #[schemars(with = "Option<String>", extend("x-default" = "for `host check` the tenancy of an API key", "x-range" = "an OCID"))]
+    pub compartment: Option<CompartmentId>,
     /// Whose service it is: a text such as a customer's name or the tenancy's OCID, which stands in every event of the
     /// connection. An endpoint has no tenant.
     #[schemars(extend("x-range" = "1 to 255 bytes"))]
@@ -115,6 +120,9 @@ impl Connection {
 
     /// Decides between URL and region.
     fn addressed(mut self) -> Result<Connection, String> {
+        if self.compartment.is_some() && self.kind != Some(ConnectionKind::Oci) {
+            return Err("`compartment` is for connections of kind oci".into());
+        }
         let given = self.url.as_str() != UNSET;
         let Some(region) = self.region else {
             return if given {
@@ -139,6 +147,7 @@ impl Connection {
             kind: None,
             url,
             region: None,
+            compartment: None,
             tenant: None,
             auth: AuthMethod::None,
             token_url: None,
@@ -208,6 +217,28 @@ impl ConnectionKind {
     /// True of a service whose answers may hold secrets of others: audit records of OCI show tokens and keys.
     pub fn holds_secrets_of_others(self) -> bool {
         self == ConnectionKind::Oci
+    }
+
+    /// A connection of that kind as a line of `host.toml`, for whoever has none yet.
+    pub fn example(self) -> &'static str {
+        match self {
+            ConnectionKind::Epm => {
+                "connections.epm = { kind = \"epm\", url = \"https://ENVIRONMENT.epm.REGION.ocs.oraclecloud.com\", \
+                 auth = { kind = \"basic\", username = \"USER\", password = { env = \"EPM_PASSWORD\" } } }"
+            }
+            ConnectionKind::IdentityDomain => {
+                "connections.domain = { kind = \"identity-domain\", url = \"https://idcs-ID.identity.oraclecloud.com\", \
+                 auth = { kind = \"oauth2-client-credentials\", client-id = \"ID\", client-secret = { env = \"DOMAIN_SECRET\" } } }"
+            }
+            ConnectionKind::Oci => {
+                "connections.oci = { kind = \"oci\", region = \"eu-frankfurt-1\", compartment = \"ocid1.compartment.oc1..UNIQUE\", \
+                 auth = { kind = \"oci-config\" } }"
+            }
+            ConnectionKind::Http => {
+                "connections.api = { kind = \"http\", url = \"https://api.example.com\", \
+                 auth = { kind = \"bearer\", token = { env = \"API_TOKEN\" } } }"
+            }
+        }
     }
 }
 
@@ -284,6 +315,14 @@ mod tests {
                 "`region` is for connections of kind oci",
             ),
             ("region = \"fra\"", "`region` is for connections of kind oci"),
+            (
+                "kind = \"epm\"\nurl = \"https://a.example\"\ncompartment = \"ocid1.compartment.oc1..a\"",
+                "`compartment` is for connections of kind oci",
+            ),
+            (
+                "kind = \"oci\"\nregion = \"fra\"\ncompartment = \"ocid1.user.oc1..a\"",
+                "not the OCID of a compartment",
+            ),
             (
                 "kind = \"oci\"\nregion = \"fra\"\nurl = \"https://a.example\"",
                 "leave out one of them",

@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 mod auth_method;
+mod compartment;
 mod config_source;
 mod credentials;
 mod endpoint;
@@ -37,6 +38,7 @@ pub mod web_address;
 use no_oci as oci;
 
 pub use auth_method::{AuthMethod, ClientAuthentication};
+pub use compartment::CompartmentId;
 pub use config_source::{ConfigSource, line_of};
 pub use credentials::client_credentials;
 pub use endpoint::{Connection, ConnectionKind, ProxyServer};

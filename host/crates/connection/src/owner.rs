@@ -1,4 +1,4 @@
-//! Whose keys they are that say how a server is reached.
+//! Whose keys, or options, they are that say how a server is reached.
 
 use std::fmt;
 
@@ -11,21 +11,25 @@ pub enum Owner<'a> {
     Connection(&'a str),
     /// `[sinks.NAME]`.
     Sink(&'a str),
+    /// The server at `--url`, which is called by its host.
+    CommandLine(&'a str),
 }
 
 impl<'a> Owner<'a> {
     /// The name, which is the remote service's as well.
     pub fn name(self) -> &'a str {
         match self {
-            Owner::Connection(name) | Owner::Sink(name) => name,
+            Owner::Connection(name) | Owner::Sink(name) | Owner::CommandLine(name) => name,
         }
     }
 
-    /// The place of a key of a connection or of a sink's endpoint, as `host.toml line 7: sinks.siem.endpoint.url`.
+    /// Where a key of a connection or of a sink's endpoint stands, as `host.toml line 7: sinks.siem.endpoint.url`; or the option that
+    /// takes its place.
     pub fn place(self, key: &str, file: &ConfigSource) -> String {
         match self {
             Owner::Connection(name) => file.place(&["connections", name, key]),
             Owner::Sink(name) => file.place(&["sinks", name, "endpoint", key]),
+            Owner::CommandLine(_) => format!("--{key}"),
         }
     }
 }
@@ -35,6 +39,7 @@ impl fmt::Display for Owner<'_> {
         match self {
             Owner::Connection(name) => write!(f, "connection {name}"),
             Owner::Sink(name) => write!(f, "sink {name}"),
+            Owner::CommandLine(name) => write!(f, "the server {name}"),
         }
     }
 }

@@ -27,11 +27,13 @@ impl ConfiguredServer<'_> {
     ///
     /// Where the server would never be asked.
     pub fn check(&self) -> Result<(), SetupError> {
-        oci::check(self.owner, self.connection, self.file)
-            .map_err(|failure| failure.read_from(self.file.path.as_deref()))?;
-        let settings = self
-            .without_secrets()
-            .map_err(|failure| failure.read_from(self.file.path.as_deref()))?;
+        let told = |failure: SetupError| match self.owner {
+            // No file says anything of it.
+            Owner::CommandLine(_) => failure,
+            _ => failure.read_from(self.file.path.as_deref()),
+        };
+        oci::check(self.owner, self.connection, self.file).map_err(told)?;
+        let settings = self.without_secrets().map_err(told)?;
         let checked = Remote::check(&settings).map_err(SetupError::from);
         checked.map_err(|failure| failure.at(&self.owner.place("url", self.file)))
     }

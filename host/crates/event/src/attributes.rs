@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::json;
+use super::{http_call::PlacedCall, json};
 
 /// More attributes than this are looked up in a hash table, so that a hostile row costs linear time.
 const SMALL: usize = 64;
@@ -18,6 +18,8 @@ pub struct Attributes<'a> {
     pub listed: &'a [(String, String)],
     /// Fields without a place, by name; they come after the listed.
     pub(crate) misplaced: [(&'static str, Option<&'a str>); 8],
+    /// The listed that have a place elsewhere in this rendering, and so none here.
+    pub(crate) placed: PlacedCall,
 }
 
 impl<'a> Attributes<'a> {
@@ -25,6 +27,7 @@ impl<'a> Attributes<'a> {
         Attributes {
             listed,
             misplaced: [("", None); 8],
+            placed: PlacedCall::default(),
         }
     }
 
@@ -37,9 +40,11 @@ impl<'a> Attributes<'a> {
             .misplaced
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
+        let placed = self.placed;
         self.listed
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(move |(name, _)| !placed.holds(name))
             .chain(misplaced)
     }
 
@@ -143,6 +148,7 @@ mod tests {
         let attributes = Attributes {
             listed: &listed,
             misplaced,
+            placed: PlacedCall::default(),
         };
         let serialized = serde_json::to_string(&attributes).unwrap();
         let mut written = Vec::new();
@@ -171,6 +177,24 @@ mod tests {
             json(&[("source_ip", "a")], misplaced),
             r#"{"source_ip":["a","10.xxx"]}"#
         );
+    }
+
+    #[test]
+    fn what_has_a_place_elsewhere_is_left_out() {
+        let listed = [("request_id", "r"), ("request_path", "/a"), ("b", "1")];
+        let listed = listed.map(|(name, value)| (name.to_string(), value.to_string()));
+        let mut attributes = Attributes::of(&listed);
+        attributes.placed.path = true;
+        let mut written = Vec::new();
+        attributes.write(&mut written);
+        assert_eq!(String::from_utf8(written).unwrap(), r#"{"request_id":"r","b":"1"}"#);
+        assert_eq!(
+            serde_json::to_string(&attributes).unwrap(),
+            r#"{"request_id":"r","b":"1"}"#
+        );
+        let mut only = Attributes::of(&listed[1..2]);
+        only.placed.path = true;
+        assert!(only.is_empty());
     }
 
     #[test]

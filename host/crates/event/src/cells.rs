@@ -143,6 +143,8 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
     );
     cell("api.operation", Cell::Text(api.map(|api| api.operation)));
     cell("api.service.name", Cell::Text(api.map(|api| api.service.name)));
+    let request = api.and_then(|api| api.request.as_ref());
+    cell("api.request.uid", Cell::Text(request.map(|request| request.uid)));
     let response = api.and_then(|api| api.response.as_ref());
     cell(
         "api.response.code",
@@ -159,10 +161,18 @@ fn ocsf(event: &Ocsf<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
         "session.uid",
         Cell::Text(event.session.as_ref().map(|session| session.uid)),
     );
+    let request = event.http_request.as_ref();
     cell(
         "http_request.user_agent",
-        Cell::Text(event.http_request.as_ref().map(|request| request.user_agent)),
+        Cell::Text(request.and_then(|request| request.user_agent)),
     );
+    cell(
+        "http_request.http_method",
+        Cell::Text(request.and_then(|request| request.http_method)),
+    );
+    let url = request.and_then(|request| request.url.as_ref());
+    cell("http_request.url.path", Cell::Text(url.map(|url| url.path)));
+    cell("http_request.uid", Cell::Text(request.and_then(|request| request.uid)));
     cell(
         "privileges",
         Cell::List(event.privileges.as_ref().map_or(&[], |list| list)),
@@ -257,6 +267,20 @@ fn ecs(event: &Ecs<'_>, cell: &mut dyn FnMut(&'static str, Cell<'_>)) {
         "user_agent.original",
         Cell::Text(event.user_agent.as_ref().map(|agent| agent.original)),
     );
+    let request = event.http.as_ref().and_then(|http| http.request.as_ref());
+    let response = event.http.as_ref().and_then(|http| http.response.as_ref());
+    cell("http.request.id", Cell::Text(request.and_then(|request| request.id)));
+    cell(
+        "http.request.method",
+        Cell::Text(request.and_then(|request| request.method)),
+    );
+    cell(
+        "http.response.status_code",
+        Cell::Number(response.map(|response| response.status_code.into())),
+    );
+    let url = event.url.as_ref();
+    cell("url.original", Cell::Text(url.map(|url| url.original)));
+    cell("url.path", Cell::Text(url.and_then(|url| url.path)));
     cell("service.name", Cell::Text(Some(event.service.name)));
     cell(
         "service.target.name",
@@ -353,6 +377,7 @@ mod tests {
                 alone.actor = None;
                 alone.source_ip = None;
                 alone.code = Some("404".into());
+                alone.attributes.extend(samples::request());
                 let whole = samples::full(activity, Outcome::Success);
                 for (event, provenance) in [
                     (&whole, samples::domain()),

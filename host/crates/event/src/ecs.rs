@@ -6,6 +6,9 @@
 //! under `audit` where the product is another vendor's, the namespaces of this program's own fields: the connection's name, what a sign-in is called in all reports, the session, a
 //! target without a place, and the attributes.
 //!
+//! The request that a call was made by is `http.request` and `url`, and the status of its answer `http.response.status_code`, beside
+//! `event.code`.
+//!
 //! When an event was collected is `event.created`, "when the event was first read by an agent, or by your pipeline". The
 //! same stands in `event.ingested`, which is of the store that it arrives in: one that stamps it does so over ours.
 
@@ -17,6 +20,6 @@ mod tests;
 
 pub use mapping::VERSION;
 pub use object::{
-    Changes, Cloud, CloudAccount, Dataset, Distinct, Ecs, EventSet, Observer, Own, Related, Service, Source, Target,
-    UserAgent, UserSet, Version,
+    Changes, Cloud, CloudAccount, Dataset, Distinct, Ecs, EventSet, HttpRequestSet, HttpResponseSet, HttpSet, Observer,
+    Own, Related, Service, Source, Target, UrlSet, UserAgent, UserSet, Version,
 };

@@ -89,7 +89,14 @@ mod tests {
     fn every_activity_and_outcome_is_written_as_defined() {
         for activity in Activity::ALL {
             for outcome in Outcome::ALL {
-                for event in [samples::full(activity, outcome), samples::sparse(activity, outcome)] {
+                let mut call = samples::full(activity, outcome);
+                call.attributes.extend(samples::request());
+                call.code = Some("200".into());
+                for event in [
+                    samples::full(activity, outcome),
+                    samples::sparse(activity, outcome),
+                    call,
+                ] {
                     for encoding in Encoding::ALL {
                         let mut line = Vec::new();
                         encoding.write(&event, &samples::domain(), &mut line);

@@ -32,6 +32,7 @@ pub mod ecs;
 mod encoding;
 mod event;
 pub mod flat;
+mod http_call;
 pub mod id;
 mod identity;
 mod json;

@@ -10,6 +10,9 @@
 //! `metadata.log_source`, "the log system or component where the data originated"; `loggers` would need each to be
 //! described as a device or product, and tell nothing more.
 //!
+//! The request that a call was made by is `http_request`, and its id `api.request.uid` in API Activity, `http_request.uid` elsewhere;
+//! what the schema does not take, a method that it does not list say, stays in `unmapped`.
+//!
 //! Six choices that the schema leaves open:
 //! - a required attribute of which the source says nothing reads `Unknown`;
 //! - `service` exists only in Authentication; elsewhere the service that recorded the event is `metadata.log_provider`,
@@ -28,4 +31,6 @@ mod object;
 mod tests;
 
 pub use metadata::{Metadata, MetadataProduct, VERSION};
-pub use object::{Actor, Api, ApiResponse, Endpoint, Entity, HttpRequest, Ip, Ocsf, Session, User, UserType};
+pub use object::{
+    Actor, Api, ApiRequest, ApiResponse, Endpoint, Entity, HttpRequest, Ip, Ocsf, RequestUrl, Session, User, UserType,
+};

@@ -16,7 +16,7 @@ pub use self::error::OmissionError;
 use self::{
     fields::{ADDRESS, FIELDS, VARIANTS, Variant},
     needed::{KEYS, NEEDED},
-    paths::{Paths, attributes_of, covers, names_something},
+    paths::{Paths, attributes_of, covers, names_something, places_of},
     thin::thin,
 };
 use super::{Activity, Encoding, Event, Outcome, Principal, Product, Provenance};
@@ -107,8 +107,15 @@ impl Omissions {
                 field(&mut event, None);
             }
         }
-        event.attributes.retain(|(name, _)| !self.omits_attribute(name));
         event
+            .attributes
+            .retain(|(name, _)| !self.omits_attribute(name) && !self.omits_a_place_of(name));
+        event
+    }
+
+    /// Tells whether a place is left out that a rendering has for an attribute of this name.
+    fn omits_a_place_of(&self, name: &str) -> bool {
+        places_of(self.encoding, name).iter().any(|path| self.omits(path))
     }
 
     /// The fields of such an event that stand in its document, and not in the thinned one, one bit each.
@@ -311,6 +318,24 @@ mod tests {
         assert_eq!(trim(Encoding::Event, &["labels"]).labels, [""; 0]);
         let attributes = trim(Encoding::Ocsf, &["unmapped.rId"]).attributes;
         assert_eq!(attributes, [("ssoRp".to_owned(), "gate".to_owned())]);
+        let mut call = event.clone();
+        call.attributes = samples::request().into();
+        for (encoding, path, left) in [
+            (Encoding::Ocsf, "http_request", ["request_id"; 0].as_slice()),
+            (Encoding::Ocsf, "http_request.url", &["request_id", "request_method"]),
+            (Encoding::Ocsf, "api.request", &["request_method", "request_path"]),
+            (Encoding::Ecs, "url.path", &["request_id", "request_method"]),
+            (Encoding::Ecs, "http.request.method", &["request_id", "request_path"]),
+            (
+                Encoding::Event,
+                "attributes.request_id",
+                &["request_method", "request_path"],
+            ),
+        ] {
+            let attributes = omissions(encoding, &[path]).unwrap().trim(&call).attributes;
+            let names: Vec<_> = attributes.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, left, "{encoding} {path}");
+        }
         // Which member it is in depends on the address.
         let mut masked = event.clone();
         masked.source_ip = Some("10.xxx".into());

@@ -46,6 +46,16 @@ pub fn full(activity: Activity, outcome: Outcome) -> Event {
     event
 }
 
+/// The attributes that tell of a request of HTTP.
+pub fn request() -> [(String, String); 3] {
+    [
+        ("request_id", "r-1/2"),
+        ("request_method", "POST"),
+        ("request_path", "/20160918/users"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
 /// An event with as little as a row of a CSV report gives.
 pub fn sparse(activity: Activity, outcome: Outcome) -> Event {
     Event::new(1_741_611_600_000, activity, outcome, Principal::named("jdoe"))

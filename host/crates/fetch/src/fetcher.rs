@@ -23,7 +23,7 @@ use super::pages;
 use super::progress::{FetchProgress, Listener};
 use super::receive::receive;
 use super::records::lines::RecordTally;
-use super::records::split::split;
+use super::records::split::{AnswerOf, split};
 use super::request::build as build_request;
 use super::spool::{Spool, Spooled};
 
@@ -33,6 +33,7 @@ pub struct Fetcher {
     spool: Spool,
     limits: FetchLimits,
     progress: Listener,
+    answers_of: AnswerOf,
     pacer: PollPacer,
     turns: pages::PageScheduler,
 }
@@ -54,7 +55,20 @@ impl Fetcher {
             spool: Spool::new(spool).within(limits.spool_bytes),
             limits,
             progress,
+            answers_of: AnswerOf::EpmCloud,
             pacer: PollPacer::default(),
+        }
+    }
+
+    /// The same over a connection of that kind. Only EPM Cloud tells in the members of an answer how the request ended, so no other
+    /// answer is judged by them.
+    pub fn of_kind(self, kind: sandbox::ConnectionKind) -> Fetcher {
+        Fetcher {
+            answers_of: match kind {
+                sandbox::ConnectionKind::Epm => AnswerOf::EpmCloud,
+                _ => AnswerOf::Others,
+            },
+            ..self
         }
     }
 
@@ -119,7 +133,8 @@ impl Fetcher {
         let mut tally = None;
         if let Some(path) = call.records.clone() {
             let (remote, spool, limit) = (self.remote.clone(), spool.clone(), self.limits.record_bytes);
-            let records = blocking(move || split(&remote, &document, &path, limit, &spool)).await?;
+            let of = self.answers_of;
+            let records = blocking(move || split(&remote, &document, &path, limit, &spool, of)).await?;
             document = records.lines;
             tally = Some(records.tally);
             let count = records.tally.records;

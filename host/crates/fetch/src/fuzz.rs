@@ -9,7 +9,7 @@ use super::archive;
 use super::epm::envelope::Envelope;
 use super::limits::FetchLimits;
 use super::pages::fuzz::read_page;
-use super::records::split::split;
+use super::records::split::{AnswerOf, split};
 use super::spool::{Spool, Spooled};
 
 /// Bytes that one record may have here, few enough that inputs break the limit.
@@ -41,29 +41,36 @@ pub fn envelope(bytes: &[u8]) {
     }
 }
 
-/// Reads the bytes as a page, as a list of `Resources` and as a bare list: each record is JSON, or said to be broken, and the same
-/// comes from memory and from the spool.
+/// Reads the bytes as a page, as a list of `Resources`, as one below another member and as a bare list: each record is JSON, or said
+/// to be broken, and the same comes from memory and from the spool.
 pub fn page(bytes: &[u8]) {
     let (_folder, _spool, file) = spooled(bytes);
-    for member in [Some("Resources"), None] {
-        read_page(bytes, &file, member, RECORD_BYTES);
+    for path in [&["Resources"][..], &["data", "Resources"], &[]] {
+        read_page(bytes, &file, path, RECORD_BYTES);
     }
 }
 
-/// Takes the records out of the bytes as out of a call's answer: one line a record, as many as were counted.
+/// Takes the records out of the bytes as out of a call's answer, in one member and in several, of EPM Cloud and of others: one line a
+/// record, as many as were counted.
 pub fn records(bytes: &[u8]) {
-    let (_folder, spool, file) = spooled(bytes);
-    let Ok(found) = split(remote(), &file, &["details".to_owned()], RECORD_BYTES, &spool) else {
-        return;
-    };
-    let mut text = Vec::new();
-    let read = found.lines.reader().read_to_end(&mut text);
-    assert!(read.is_ok(), "the spool failed");
-    let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
-    assert_eq!(
-        lines, found.tally.records,
-        "the lines are not the records that were counted"
-    );
+    for (path, of) in [
+        (["details"].as_slice(), AnswerOf::EpmCloud),
+        (&["data", "log"], AnswerOf::Others),
+    ] {
+        let path: Vec<String> = path.iter().map(|member| (*member).to_owned()).collect();
+        let (_folder, spool, file) = spooled(bytes);
+        let Ok(found) = split(remote(), &file, &path, RECORD_BYTES, &spool, of) else {
+            continue;
+        };
+        let mut text = Vec::new();
+        let read = found.lines.reader().read_to_end(&mut text);
+        assert!(read.is_ok(), "the spool failed");
+        let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert_eq!(
+            lines, found.tally.records,
+            "the lines are not the records that were counted"
+        );
+    }
 }
 
 /// One for all inputs: to make one reads certificates.

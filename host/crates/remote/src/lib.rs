@@ -73,7 +73,7 @@ pub use oauth::{ClientAuth, DeviceLogin, GrantType, KeyId, OAuth2, Prompt, Redem
 pub use object_store::{StoreConnector, StoreRefusal};
 #[cfg(feature = "oci")]
 pub use oci::{MetadataAddress, OciApiKey, OciPrincipal, OciResource, OciSecret, OciSession, OciWorkload, RsaKey};
-pub use oci::{OciAuth, OciRegion, oci_service_url};
+pub use oci::{OciAuth, OciRegion, oci_service_of, oci_service_url};
 pub use origin::LINK_BYTES;
 pub use origin::{BaseUrl, Origin};
 pub use recording::Recording;

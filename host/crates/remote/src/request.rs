@@ -70,6 +70,11 @@ impl Request {
         Request::new(Method::GET, url)
     }
 
+    /// A POST, which is not repeated unless [`Request::repeatable`] says so.
+    pub fn post(url: Url) -> Request {
+        Request::new(Method::POST, url)
+    }
+
     /// Adds a header. Names that belong to the host (`Authorization`, `Cookie`, `Host`, …) are refused.
     pub fn header(mut self, name: &str, value: &str) -> Result<Request, RemoteError> {
         let parsed = HeaderName::from_bytes(name.as_bytes())

@@ -6,10 +6,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Window;
+use connection::ConnectionKind;
 use ledger::Record;
 
+/// The OCID in the example of a connection.
+const PLACEHOLDER: &str = "ocid1.compartment.oc1..UNIQUE";
+
 /// How long nobody signs in, at most, where people work.
-const SUSPICIOUS: SignedDuration = SignedDuration::from_hours(48);
+pub(crate) const SUSPICIOUS: SignedDuration = SignedDuration::from_hours(48);
 
 /// The period in which a stream's events are waited for: from its last one, or its beginning, to what is complete. A run's
 /// own windows say little: they may be minutes long.
@@ -18,6 +22,23 @@ pub(super) fn watched(record: &Record) -> Option<Window> {
     let begin = record.covered.iter().map(|covered| covered.from).min()?;
     let from = record.last_event.unwrap_or(begin).min(to);
     Some(Window { from, to })
+}
+
+/// The reason why a domain is silent, and the source that has its events, with the line to write for it and the day to begin with.
+pub fn instead_of_audit_events(compartment: Option<&str>, from: Option<Timestamp>) -> String {
+    let example = ConnectionKind::Oci.example();
+    let example = match compartment {
+        Some(ocid) => example.replace(PLACEHOLDER, ocid),
+        None => example.to_owned(),
+    };
+    let from = from
+        .map(|day| format!(" --from {}", day.strftime("%F")))
+        .unwrap_or_default();
+    format!(
+        "Oracle lets AuditEvents go silent while it still answers 200, and keeps such events in OCI Audit for 365 days: collect them \
+         with `host run oci-audit{from}`, once there is a connection to the compartment that holds the domain, such as this line in \
+         host.toml: {example}"
+    )
 }
 
 /// The warning for the user where the end of the window holds no event for suspiciously long.
@@ -30,7 +51,6 @@ pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> 
         Some(last) => format!("the last event is of {last}, the window ends at {}", window.to),
         None => format!("no event from {} to {}", window.from, window.to),
     };
-    let begin = last.unwrap_or(window.from).strftime("%F");
     let once = last.map_or(String::new(), |last| {
         format!(
             "; a route of its own, with `when = 'timestamp(time) > timestamp(\"{last}\")'`, keeps back what was \
@@ -38,9 +58,8 @@ pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> 
         )
     });
     Some(format!(
-        "{since}: Oracle lets this API go silent while it still answers 200, and keeps such events in OCI Audit for 365 days. \
-         Collect them with `host run oci-audit --param compartment=OCID --from {begin}`, the OCID of the domain's compartment, over a \
-         connection such as [connections.oci] kind = \"oci\", region = \"eu-frankfurt-1\", auth = {{ kind = \"oci-config\" }}{once}"
+        "{since}: {}{once}; `host check` tells which of the two the domain still feeds",
+        instead_of_audit_events(None, Some(last.unwrap_or(window.from)))
     ))
 }
 
@@ -59,6 +78,15 @@ mod tests {
         assert_eq!(watched(&record).unwrap().from, at("2025-03-01T00:00:00Z"));
         record.last_event = Some(at("2025-03-02T00:00:00Z"));
         assert_eq!(watched(&record).unwrap().from, at("2025-03-02T00:00:00Z"));
+    }
+
+    #[test]
+    fn the_source_that_has_the_events_is_named_with_the_line_to_write() {
+        assert!(ConnectionKind::Oci.example().contains(PLACEHOLDER));
+        let text = instead_of_audit_events(Some("ocid1.compartment.oc1..acme"), None);
+        assert!(
+            text.contains("`host run oci-audit`") && text.contains("compartment = \"ocid1.compartment.oc1..acme\"")
+        );
     }
 
     #[test]

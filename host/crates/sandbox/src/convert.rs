@@ -1,6 +1,6 @@
 //! Between the bindings' records and those of [`event`], moving every string.
 
-use event::{Activity, Batch, Event, Outcome, Principal, PrincipalKind, Reject};
+use event::{Activity, Batch, Event, Outcome, Principal, PrincipalKind, Product, Reject};
 
 use super::PluginError;
 use super::PluginLimits;
@@ -124,12 +124,14 @@ fn event(event: wit::Event) -> Event {
     event_codec::for_each_field!(convert)
 }
 
-/// The item that a sink plugin is given for an event that has its id.
-impl From<&Event> for Item {
-    fn from(event: &Event) -> Self {
+impl Item {
+    /// The item that a sink plugin is given for an event that has its id, and for the product that it tells of.
+    pub fn of(event: &Event, product: &Product) -> Item {
         Item {
             id: event.id.clone().unwrap_or_default(),
             event: wit_event(event.clone()),
+            vendor: product.vendor.clone(),
+            product: product.name.clone(),
         }
     }
 }
@@ -322,8 +324,11 @@ mod tests {
             collected: None,
             correlation: None,
         };
-        let item = Item::from(&whole);
-        assert_eq!(item.id, "e1");
+        let item = Item::of(&whole, &Product::new("Acme", "Door"));
+        assert_eq!(
+            (item.id, item.vendor, item.product),
+            ("e1".into(), "Acme".into(), "Door".into())
+        );
         assert_eq!(event(item.event), whole);
     }
 

@@ -68,6 +68,7 @@ fn check_report(about: &Description) -> Result<(), String> {
             summary,
             values,
             default,
+            required,
             ..
         } = parameter;
         hyphenated("parameter", name)?;
@@ -87,6 +88,9 @@ fn check_report(about: &Description) -> Result<(), String> {
             .is_some_and(|default| !values.is_empty() && !values.contains(default))
         {
             return Err(format!("the default of the parameter `{name}` is not among its values"));
+        }
+        if *required && default.is_some() {
+            return Err(format!("the parameter `{name}` is required, and has a default"));
         }
     }
     if let Some(deprecation) = &about.deprecation {
@@ -193,6 +197,7 @@ mod tests {
             values: vec!["v1".into(), "v2".into()],
             default: Some("v2".into()),
             repeatable: false,
+            required: false,
         }
     }
 
@@ -229,6 +234,7 @@ mod tests {
             |about| about.parameters[0].values = (0..=VALUES).map(|n| format!("v{n}")).collect(),
             |about| about.parameters.push(parameter("a b")),
             |about| about.parameters[0].default = Some("v3".into()),
+            |about| about.parameters[0].required = true,
             |about| about.parameters[0].summary = "\u{7}".into(),
             |about| about.parameters[0].values.push("\r".into()),
             |about| {

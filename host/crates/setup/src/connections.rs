@@ -1,19 +1,12 @@
 //! From a configured connection, or the URL and the authentication that were typed, to the settings of [`remote`].
 
-use secrecy::SecretString;
-use url::Url;
-
 use crate::SetupError;
+use crate::ad_hoc::{self, TypedServer};
 use crate::config::{Config, nearest};
-use crate::console::console;
-use connection::web_address::parse_url;
-use connection::{ConfiguredServer, Connection, ConnectionKind};
-use remote::{Auth, Remote, Settings};
+use connection::{CompartmentId, ConfiguredServer, Connection, ConnectionKind};
+use remote::{Settings, oci_service_of, oci_service_url};
 
 pub use connection::{Owner, client_credentials};
-
-/// The variable that holds the secret of an ad-hoc connection.
-const SECRET_VARIABLE: &str = "HOST_SECRET";
 
 /// The server that was asked for, as it was typed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,7 +15,7 @@ pub struct ServerChoice<'a> {
     pub connection: Option<&'a str>,
     /// This server instead of a configured connection.
     pub url: Option<&'a str>,
-    /// `basic:USER`, `bearer`, `oauth2:CLIENT_ID`, or `none`: whoever asks the server at `url`.
+    /// Whoever asks the server at `url`: `basic:USER`, `bearer`, `oauth2:CLIENT_ID`, `none`, or a kind that signs for OCI.
     pub auth: Option<&'a str>,
     /// Permits loopback and private addresses for `url`.
     pub allow_private_addresses: bool,
@@ -37,7 +30,7 @@ pub struct ServerChoice<'a> {
 /// Where it cannot be told which server is meant.
 pub fn name(config: &Config, choice: ServerChoice<'_>, kind: sandbox::ConnectionKind) -> Result<String, SetupError> {
     if let Some(url) = choice.url {
-        return Ok(host_of(&ad_hoc_url(url, kind_of(kind))?));
+        return ad_hoc::name(url, kind_of(kind));
     }
     let chosen = chosen(config, choice, kind_of(kind)).map(|(name, _)| name.to_owned());
     chosen.map_err(|failure| failure.read_from(config.file.path.as_deref()))
@@ -49,10 +42,41 @@ pub fn settings(
     choice: ServerChoice<'_>,
     kind: sandbox::ConnectionKind,
 ) -> Result<Settings, SetupError> {
-    if let Some(url) = choice.url {
-        return ad_hoc(url, choice, kind_of(kind));
+    let settings = match choice.url {
+        Some(url) => {
+            let typed = TypedServer {
+                url,
+                auth: choice.auth,
+                allow_private_addresses: choice.allow_private_addresses,
+            };
+            ad_hoc::settings(typed, kind_of(kind))?
+        }
+        None => configured_for(config, choice, kind_of(kind))
+            .map_err(|failure| failure.read_from(config.file.path.as_deref()))?,
+    };
+    match choice.service {
+        Some(service) => leads_to(service, &settings).map(|()| settings),
+        None => Ok(settings),
     }
-    configured_for(config, choice, kind_of(kind)).map_err(|failure| failure.read_from(config.file.path.as_deref()))
+}
+
+/// Refuses the address of another service of OCI than the plugin asks, where the address tells: that service would know nothing of
+/// what is asked.
+fn leads_to(service: &str, settings: &Settings) -> Result<(), SetupError> {
+    match oci_service_of(&settings.base) {
+        Some((other, region)) if other != service => {
+            let place = oci_service_url(service, region).map_or_else(|_| String::new(), |url| format!(", {url}"));
+            Err(SetupError::usage(format!(
+                "the plugin asks the service {service} of OCI, and {} is that of {other}",
+                settings.base
+            ))
+            .hint(format!(
+                "give the address of {service}{place}; a connection with a `region` leads to each service. oci-audit asks \
+                 logging, and with --param via=list-events audit"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn configured_for(config: &Config, choice: ServerChoice<'_>, kind: ConnectionKind) -> Result<Settings, SetupError> {
@@ -92,6 +116,27 @@ pub fn of_name(config: &Config, name: &str) -> Result<Settings, SetupError> {
     settings.map_err(|failure| failure.read_from(config.file.path.as_deref()))
 }
 
+/// The connection that stands in for parameters of a report which are not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParameterSource {
+    /// The configured one of this name.
+    Named(String),
+    /// The only one of the plugin's kind.
+    Only,
+    /// None: the server was typed.
+    Nothing,
+}
+
+/// The compartment that a connection to OCI is for.
+pub fn compartment<'a>(config: &'a Config, source: &ParameterSource) -> Option<&'a CompartmentId> {
+    let connection = match source {
+        ParameterSource::Named(name) => config.connections.get(name)?,
+        ParameterSource::Only => only_of_kind(config, ConnectionKind::Oci).ok()?.1,
+        ParameterSource::Nothing => return None,
+    };
+    connection.compartment.as_ref()
+}
+
 /// A server of the configuration, of which settings can be made.
 pub fn server<'a>(owner: Owner<'a>, connection: &'a Connection, config: &'a Config) -> ConfiguredServer<'a> {
     ConfiguredServer {
@@ -107,7 +152,7 @@ pub fn check(owner: Owner<'_>, connection: &Connection, config: &Config) -> Resu
     checked.map_err(|failure| failure.read_from(config.file.path.as_deref()))
 }
 
-fn named<'a>(config: &'a Config, name: &'a str) -> Result<(&'a str, &'a Connection), SetupError> {
+pub(crate) fn named<'a>(config: &'a Config, name: &'a str) -> Result<(&'a str, &'a Connection), SetupError> {
     match config.connections.get(name) {
         Some(connection) => Ok((name, connection)),
         None => Err(SetupError::usage(format!("there is no connection {name:?}")).hint(
@@ -129,44 +174,13 @@ fn only_of_kind(config: &Config, kind: ConnectionKind) -> Result<(&str, &Connect
         (None, _) => Err(
             SetupError::usage(format!("no connection of kind {kind} is configured")).hint(format!(
                 "give --url and --auth, or add a line such as this to the top of host.toml: {}",
-                example(kind)
+                kind.example()
             )),
         ),
         (Some(_), Some(_)) => Err(
             SetupError::usage(format!("several connections of kind {kind} are configured"))
                 .hint("choose one with --connection"),
         ),
-    }
-}
-
-/// A connection of that kind as a line of `host.toml`, for whoever has none yet.
-pub fn example(kind: ConnectionKind) -> &'static str {
-    match kind {
-        ConnectionKind::Epm => {
-            "connections.epm = { kind = \"epm\", url = \"https://ENVIRONMENT.epm.REGION.ocs.oraclecloud.com\", \
-             auth = { kind = \"basic\", username = \"USER\", password = { env = \"EPM_PASSWORD\" } } }"
-        }
-        ConnectionKind::IdentityDomain => {
-            "connections.domain = { kind = \"identity-domain\", url = \"https://idcs-ID.identity.oraclecloud.com\", \
-             auth = { kind = \"oauth2-client-credentials\", client-id = \"ID\", client-secret = { env = \"DOMAIN_SECRET\" } } }"
-        }
-        ConnectionKind::Oci => {
-            "connections.oci = { kind = \"oci\", region = \"eu-frankfurt-1\", auth = { kind = \"oci-config\" } }"
-        }
-        ConnectionKind::Http => {
-            "connections.api = { kind = \"http\", url = \"https://api.example.com\", \
-             auth = { kind = \"bearer\", token = { env = \"API_TOKEN\" } } }"
-        }
-    }
-}
-
-/// The base address of such a server, as it might be.
-fn example_url(kind: ConnectionKind) -> &'static str {
-    match kind {
-        ConnectionKind::Epm => "https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com",
-        ConnectionKind::IdentityDomain => "https://idcs-0123.identity.oraclecloud.com",
-        ConnectionKind::Oci => "https://audit.eu-frankfurt-1.oraclecloud.com",
-        ConnectionKind::Http => "https://api.example.com",
     }
 }
 
@@ -178,63 +192,6 @@ pub fn kind_of(kind: sandbox::ConnectionKind) -> ConnectionKind {
         sandbox::ConnectionKind::Http => ConnectionKind::Http,
         sandbox::ConnectionKind::Oci => ConnectionKind::Oci,
     }
-}
-
-fn ad_hoc(url: &str, choice: ServerChoice<'_>, kind: ConnectionKind) -> Result<Settings, SetupError> {
-    let url = ad_hoc_url(url, kind)?;
-    let mut settings = Settings::new(&host_of(&url), url);
-    settings.allow_private_addresses = choice.allow_private_addresses;
-    settings.mask_answers = kind.holds_secrets_of_others();
-    Remote::check(&settings)?;
-    settings.auth = ad_hoc_auth(choice.auth, kind)?;
-    Ok(settings)
-}
-
-fn ad_hoc_url(url: &str, kind: ConnectionKind) -> Result<Url, SetupError> {
-    parse_url(url).map_err(|reason| {
-        SetupError::usage(format!("--url: {reason}")).hint(format!("for example {}", example_url(kind)))
-    })
-}
-
-fn host_of(url: &Url) -> String {
-    url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned()
-}
-
-fn ad_hoc_auth(auth: Option<&str>, kind: ConnectionKind) -> Result<Auth, SetupError> {
-    let known = "give --auth basic:USER, --auth bearer, --auth oauth2:CLIENT_ID or --auth none";
-    match auth {
-        Some("none") => Ok(Auth::None),
-        Some("bearer") => Ok(Auth::Bearer(secret_of("token")?)),
-        Some(auth) => match auth.split_once(':') {
-            Some(("basic", username)) if !username.is_empty() => Ok(Auth::Basic {
-                username: username.to_string(),
-                password: secret_of(&format!("password of {username}"))?,
-            }),
-            Some(("oauth2", client)) if !client.is_empty() => Ok(client_credentials(
-                client,
-                secret_of(&format!("secret of client {client}"))?,
-                kind,
-            )),
-            // What was typed may be a password in the wrong place.
-            _ => Err(SetupError::usage("--auth has an unknown form").hint(known)),
-        },
-        None => Err(SetupError::usage("--url needs --auth").hint(known)),
-    }
-}
-
-/// The secret of an ad-hoc connection: from the environment, else from the terminal.
-fn secret_of(what: &str) -> Result<SecretString, SetupError> {
-    if let Ok(secret) = std::env::var(SECRET_VARIABLE) {
-        if secret.is_empty() {
-            return Err(SetupError::usage(format!("${SECRET_VARIABLE} is empty")));
-        }
-        return Ok(SecretString::from(secret));
-    }
-    let missing = || {
-        SetupError::usage(format!("the {what} is missing"))
-            .hint(format!("set ${SECRET_VARIABLE}, or run on a terminal to be asked"))
-    };
-    (console().ask)(&format!("{what}: ")).ok_or_else(missing)
 }
 
 #[cfg(test)]
@@ -250,25 +207,55 @@ mod tests {
             );
             let config = Config::parse(&text).unwrap();
             assert_eq!(of_name(&config, "x").unwrap().mask_answers, is_oci, "{kind}");
-            let choice = ServerChoice {
+            let typed = TypedServer {
+                url: "https://a.example",
                 auth: Some("none"),
-                ..ServerChoice::default()
+                allow_private_addresses: false,
             };
-            assert_eq!(
-                ad_hoc("https://a.example", choice, kind).unwrap().mask_answers,
-                is_oci,
-                "{kind}"
-            );
+            let typed = ad_hoc::settings(typed, kind).unwrap();
+            assert_eq!(typed.mask_answers, is_oci, "{kind}");
         }
     }
 
     #[test]
     fn the_line_that_whoever_has_no_connection_is_told_to_write_is_one() {
         for kind in ConnectionKind::ALL {
-            let config = Config::parse(example(kind)).unwrap();
+            let config = Config::parse(kind.example()).unwrap();
             let connection = config.connections.values().next().unwrap();
             assert_eq!(connection.kind, Some(kind));
             check(Owner::Connection("x"), connection, &config).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_service_is_not_asked_at_the_address_of_another() {
+        let settings = |url: &str| Settings::new("oci", url.parse().unwrap());
+        let audit = settings("https://audit.eu-frankfurt-1.oraclecloud.com");
+        leads_to("audit", &audit).unwrap();
+        leads_to("logging", &settings("https://gateway.example")).unwrap();
+        let error = leads_to("logging", &audit).unwrap_err();
+        assert!(error.message.contains("is that of audit"), "{}", error.message);
+        let hint = error.hint.unwrap();
+        assert!(
+            hint.contains("https://logging.eu-frankfurt-1.oci.oraclecloud.com/"),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn the_compartment_of_a_report_is_that_of_its_connection() {
+        let text = "[connections.a]\nkind = \"oci\"\nregion = \"fra\"\ncompartment = \"ocid1.tenancy.oc1..a\"\n";
+        let other = "[connections.b]\nkind = \"oci\"\nregion = \"fra\"\n";
+        let (one, two) = (
+            Config::parse(text).unwrap(),
+            Config::parse(&format!("{text}{other}")).unwrap(),
+        );
+        let of = |config, source| compartment(config, &source).map(CompartmentId::as_str);
+        let named = |name: &str| ParameterSource::Named(name.to_owned());
+        assert_eq!(of(&one, ParameterSource::Only), Some("ocid1.tenancy.oc1..a"));
+        assert_eq!(of(&two, named("a")), Some("ocid1.tenancy.oc1..a"));
+        for source in [ParameterSource::Only, named("b"), named("c"), ParameterSource::Nothing] {
+            assert_eq!(of(&two, source), None);
         }
     }
 }

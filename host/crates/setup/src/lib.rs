@@ -7,6 +7,8 @@
 //! [`report_questions()`] are those of a check, [`fetcher`] is what carries it out, and [`recorded_run`] what was recorded of one. Each fails with a [`SetupError`].
 #![warn(missing_docs)]
 
+mod ad_hoc;
+mod audit_log_settings;
 pub mod config;
 pub mod connections;
 pub mod console;
@@ -19,5 +21,6 @@ pub mod run_ledger;
 pub mod sinks;
 pub mod state;
 
+pub use audit_log_settings::{AuditLogSettings, audit_log};
 pub use base::SetupError;
 pub use report_questions::report_questions;

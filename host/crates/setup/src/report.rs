@@ -15,6 +15,7 @@ use sandbox::{ConnectionKind, Description, Fetch, Parameter, Plugin, PluginKind,
 
 use crate::SetupError;
 use crate::config::{self, Config};
+use crate::connections::{self, ParameterSource};
 use crate::plugins;
 use crate::recorded_run::RecordedRun;
 
@@ -27,6 +28,8 @@ pub struct ReportChoice {
     pub period: Period,
     /// Parameters, each `KEY=VALUE`.
     pub parameters: Vec<String>,
+    /// The connection that stands in for those that are not given.
+    pub defaults: ParameterSource,
     /// The clock, where it is not this machine's.
     pub clock: Option<Timestamp>,
     /// The recorded run to ask the same as: it takes the place of period, parameters and clock.
@@ -141,7 +144,12 @@ pub fn prepare(config: Config, choice: &ReportChoice) -> Result<PreparedReport, 
     };
     let parameters = match recorded {
         Some(recorded) => recorded.parameters.clone(),
-        None => parameters(&choice.parameters, &description)?,
+        None => {
+            let mut parameters = parameters(&choice.parameters, &description)?;
+            parameters.extend(of_connection(&config, choice, &description, &parameters));
+            check_required(&parameters, &description).map_err(|error| error.read_from(config.file.path.as_deref()))?;
+            parameters
+        }
     };
     let run_id = choice.run_id.clone().unwrap_or_else(|| run_id(now));
     let request = Request {
@@ -202,6 +210,40 @@ fn parameters(given: &[String], description: &Description) -> Result<Vec<(String
     Ok(parameters)
 }
 
+/// The parameter that a connection to OCI stands in for.
+const COMPARTMENT: &str = "compartment";
+
+/// The parameters that are not given, and that the connection says.
+fn of_connection(
+    config: &Config,
+    choice: &ReportChoice,
+    description: &Description,
+    given: &[(String, String)],
+) -> Option<(String, String)> {
+    let known = description.parameters.iter().any(|known| known.name == COMPARTMENT);
+    if description.connection != ConnectionKind::Oci || !known || given.iter().any(|(name, _)| name == COMPARTMENT) {
+        return None;
+    }
+    let compartment = connections::compartment(config, &choice.defaults)?;
+    Some((COMPARTMENT.to_owned(), compartment.as_str().to_owned()))
+}
+
+/// Refuses a request that lacks what there is no plan without.
+fn check_required(given: &[(String, String)], description: &Description) -> Result<(), SetupError> {
+    let is_given = |parameter: &Parameter| given.iter().any(|(name, _)| *name == parameter.name);
+    let missing = (description.parameters.iter()).find(|parameter| parameter.required && !is_given(parameter));
+    let Some(Parameter { name, summary, .. }) = missing else {
+        return Ok(());
+    };
+    let hint = match description.connection {
+        ConnectionKind::Oci if name == COMPARTMENT => {
+            format!("give --param {name}=OCID, or write `{name} = \"OCID\"` below the connection in host.toml")
+        }
+        _ => format!("give --param {name}=…"),
+    };
+    Err(SetupError::usage(format!("{} needs `{name}`: {summary}", description.name)).hint(hint))
+}
+
 /// Parameters that a report had once, each with what does its work today.
 const RETIRED: [(&str, &str, &str); 1] = [(
     "audit-events",
@@ -229,4 +271,77 @@ fn check_value(parameter: &Parameter, value: &str) -> Result<(), SetupError> {
     }
     let message = format!("parameter {} cannot be {value:?}", parameter.name);
     Err(SetupError::usage(message).hint(format!("it is one of {}", parameter.values.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sandbox::{Granularity, Product};
+
+    fn description(connection: ConnectionKind) -> Description {
+        let parameter = |name: &str, required| Parameter {
+            name: name.into(),
+            summary: "the OCID of it".into(),
+            values: Vec::new(),
+            default: None,
+            repeatable: false,
+            required,
+        };
+        Description {
+            name: "oci-audit".into(),
+            version: "1.0.0".into(),
+            summary: String::new(),
+            connection,
+            source: Product {
+                vendor: "Oracle".into(),
+                name: "OCI Audit".into(),
+            },
+            requests: Vec::new(),
+            granularity: Granularity::Instant,
+            retention_days: None,
+            window_days: None,
+            parameters: vec![parameter("via", false), parameter(COMPARTMENT, true)],
+            deprecation: None,
+        }
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn what_there_is_no_plan_without_is_asked_for() {
+        let given = [pair("via", "search")];
+        let error = check_required(&given, &description(ConnectionKind::Oci)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Usage);
+        assert_eq!(error.message, "oci-audit needs `compartment`: the OCID of it");
+        assert!(error.hint.unwrap().contains("--param compartment=OCID"));
+        let error = check_required(&given, &description(ConnectionKind::Http)).unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("give --param compartment=…"));
+        check_required(&[pair(COMPARTMENT, "x")], &description(ConnectionKind::Oci)).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_given_the_connection_says() {
+        let text = "[connections.oci]\nkind = \"oci\"\nregion = \"fra\"\ncompartment = \"ocid1.tenancy.oc1..a\"\n";
+        let config = Config::parse(text).unwrap();
+        let choice = |defaults| ReportChoice {
+            plugin: "oci-audit".into(),
+            period: Period::Today,
+            parameters: Vec::new(),
+            defaults,
+            clock: None,
+            recorded: None,
+            run_id: None,
+        };
+        let said = |kind, defaults, given: &[(String, String)]| {
+            of_connection(&config, &choice(defaults), &description(kind), given)
+        };
+        let compartment = Some(pair(COMPARTMENT, "ocid1.tenancy.oc1..a"));
+        assert_eq!(said(ConnectionKind::Oci, ParameterSource::Only, &[]), compartment);
+        let given = [pair(COMPARTMENT, "ocid1.tenancy.oc1..b")];
+        assert_eq!(said(ConnectionKind::Oci, ParameterSource::Only, &given), None);
+        assert_eq!(said(ConnectionKind::Oci, ParameterSource::Nothing, &[]), None);
+        assert_eq!(said(ConnectionKind::Http, ParameterSource::Only, &[]), None);
+    }
 }

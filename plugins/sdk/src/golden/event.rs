@@ -1,20 +1,30 @@
 //! Events as the lines of a sink's `input.ndjson`.
 
 use crate::sink::{Event, Principal};
-use crate::{Activity, Outcome, PrincipalKind};
+use crate::{Activity, Item, Outcome, PrincipalKind, Product};
 use serde_json::{Map, Value};
 
-/// The event of a JSON object, or what is wrong with it.
-pub(super) fn event_of_json(json: &str) -> Result<Event, String> {
+/// The item of a JSON object, or what is wrong with it. Without an id it has the number of its line, and tells of EPM Cloud unless it says
+/// another vendor and product.
+pub(super) fn item_of_json(json: &str, number: usize) -> Result<Item, String> {
     let mut members = EventMembers::of(serde_json::from_str(json).map_err(|error| error.to_string())?)?;
     macro_rules! read {
         ($($name:ident: $kind:ident $bits:tt,)*) => {
             Event { $($name: members.$kind(&stringify!($name).replace('_', "-"))?,)* }
         };
     }
-    let event = event_codec::for_each_field!(read);
+    let mut event = event_codec::for_each_field!(read);
+    let id = event.id.get_or_insert_with(|| number.to_string()).clone();
+    let Product { vendor, name } = Product::oracle_epm_cloud();
+    let vendor = members.text("vendor")?.unwrap_or(vendor);
+    let product = members.text("product")?.unwrap_or(name);
     members.none_left()?;
-    Ok(event)
+    Ok(Item {
+        id,
+        event,
+        vendor,
+        product,
+    })
 }
 
 /// By the names of `wit/events.wit`; the flat event spells them with an underscore.
@@ -123,6 +133,23 @@ fn text(name: &str, value: Value) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn event_of_json(json: &str) -> Result<Event, String> {
+        item_of_json(json, 3).map(|item| item.event)
+    }
+
+    #[test]
+    fn an_item_is_known_by_its_id_or_its_line_and_tells_of_a_product() {
+        let event = r#""time": 0, "activity": "logon", "outcome": "success", "subject": {"name": "a"}"#;
+        let item = |more: &str| {
+            let item = item_of_json(&format!("{{{more}{event}}}"), 3).unwrap();
+            (item.id, item.vendor, item.product)
+        };
+        let owned = |id: &str, vendor: &str, product: &str| (id.to_string(), vendor.to_string(), product.to_string());
+        assert_eq!(item(""), owned("3", "Oracle", "Oracle EPM Cloud"));
+        let told = r#""id": "e", "vendor": "Acme", "product": "Door", "#;
+        assert_eq!(item(told), owned("e", "Acme", "Door"));
+    }
 
     #[test]
     fn an_event_is_read_field_by_field() {

@@ -1,8 +1,8 @@
 //! Golden tests of sink plugins.
 
-use super::{case, compare, each, event_of_json, fault_json, members, optional};
+use super::{case, compare, each, fault_json, item_of_json, members, optional};
 use crate::{
-    Body, Delivery, Fault, HttpRequest, HttpResponse, Input, Item, ItemRejection, JsonItem, Payload, Settlement, Sink,
+    Body, Delivery, Fault, HttpRequest, HttpResponse, Input, ItemRejection, JsonItem, Payload, Settlement, Sink,
 };
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -43,11 +43,7 @@ fn payloads<S: Sink>(text: &str) -> Result<Vec<Payload>, String> {
     let at = |number: usize| move |reason: String| format!("line {number}: {reason}");
     let payload = |lines: &[(usize, &str)]| match description.input {
         Input::Events => {
-            let item = |&(number, line): &(usize, &str)| {
-                let mut event = event_of_json(line).map_err(at(number))?;
-                let id = event.id.get_or_insert_with(|| number.to_string()).clone();
-                Ok(Item { id, event })
-            };
+            let item = |&(number, line): &(usize, &str)| item_of_json(line, number).map_err(at(number));
             lines.iter().map(item).collect::<Result<_, _>>().map(Payload::Events)
         }
         Input::Documents => {

@@ -87,6 +87,7 @@ impl Guest for Hostile {
                 values: vec![],
                 default: None,
                 repeatable: false,
+                required: false,
             }],
             deprecation: None,
         }

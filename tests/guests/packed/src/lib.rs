@@ -41,6 +41,7 @@ impl report::Guest for Plugin {
                 values: vec![],
                 default: None,
                 repeatable: false,
+                required: false,
             }],
             deprecation: None,
         }

@@ -49,7 +49,7 @@ pub(crate) fn check(owner: Owner<'_>, connection: &Connection, file: &ConfigSour
         Some(ConnectionKind::Oci | ConnectionKind::IdentityDomain)
     ) {
         let what = match (owner, connection.kind) {
-            (Owner::Connection(_), Some(of)) => format!("{owner} is of kind {of}"),
+            (Owner::Connection(_) | Owner::CommandLine(_), Some(of)) => format!("{owner} is of kind {of}"),
             _ => format!("{owner} is none"),
         };
         return Err(SetupError::usage(format!(

@@ -1,6 +1,8 @@
 //! An event of ECS as JSON, byte for byte what `serde_json` would write of it.
 
-use super::object::{Dataset, Ecs, EventSet, Own, Related, Service, Source, Target, UserSet};
+use super::object::{
+    Dataset, Ecs, EventSet, HttpRequestSet, HttpSet, Own, Related, Service, Source, Target, UrlSet, UserSet,
+};
 use crate::json;
 
 impl Ecs<'_> {
@@ -24,6 +26,14 @@ impl Ecs<'_> {
         }
         if let Some(agent) = &self.user_agent {
             json::object(out, r#","user_agent":{"original":"#, agent.original);
+        }
+        if let Some(http) = &self.http {
+            json::raw(out, r#","http":"#);
+            http.write(out);
+        }
+        if let Some(url) = &self.url {
+            json::raw(out, r#","url":"#);
+            url.write(out);
         }
         json::raw(out, r#","service":"#);
         self.service.write(out);
@@ -121,6 +131,47 @@ impl Source<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         json::member(out, r#"{"address":"#, Some(self.address));
         json::member(out, r#","ip":"#, self.ip);
+        out.push(b'}');
+    }
+}
+
+impl HttpSet<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if let Some(request) = &self.request {
+            json::raw(out, r#""request":"#);
+            request.write(out);
+        }
+        if let Some(response) = &self.response {
+            if self.request.is_some() {
+                out.push(b',');
+            }
+            json::raw(out, r#""response":{"status_code":"#);
+            json::number(out, response.status_code.into());
+            out.push(b'}');
+        }
+        out.push(b'}');
+    }
+}
+
+impl HttpRequestSet<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        json::member(out, r#""id":"#, self.id);
+        let before = if self.id.is_some() {
+            r#","method":"#
+        } else {
+            r#""method":"#
+        };
+        json::member(out, before, self.method);
+        out.push(b'}');
+    }
+}
+
+impl UrlSet<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        json::member(out, r#"{"original":"#, Some(self.original));
+        json::member(out, r#","path":"#, self.path);
         out.push(b'}');
     }
 }

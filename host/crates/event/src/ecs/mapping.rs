@@ -3,19 +3,24 @@
 use std::net::IpAddr;
 
 use super::object::{
-    Changes, Cloud, CloudAccount, Dataset, Distinct, Ecs, EventSet, Observer, Own, Related, Service, Source, Target,
-    UserAgent, UserSet, Version,
+    Changes, Cloud, CloudAccount, Dataset, Distinct, Ecs, EventSet, HttpRequestSet, HttpResponseSet, HttpSet, Observer,
+    Own, Related, Service, Source, Target, UrlSet, UserAgent, UserSet, Version,
 };
-use crate::{Activity, Attributes, Correlation, Event, Named, PrincipalKind, Provenance, Rfc3339};
+use crate::{
+    Activity, Attributes, Correlation, Event, Named, PrincipalKind, Provenance, Rfc3339,
+    http_call::{self, HttpCall, PlacedCall},
+};
 
 /// The version of the schema, in `ecs.version`.
 pub const VERSION: &str = "9.4.0";
+
+/// The category of calls of an API.
+const API: [&str; 1] = ["api"];
 
 /// `event.category` and `event.type`.
 fn category_of(activity: Activity) -> ([&'static str; 1], &'static [&'static str]) {
     const AUTHENTICATION: [&str; 1] = ["authentication"];
     const IAM: [&str; 1] = ["iam"];
-    const API: [&str; 1] = ["api"];
     match activity {
         Activity::Logon => (AUTHENTICATION, &["start"]),
         Activity::Logoff => (AUTHENTICATION, &["end"]),
@@ -64,6 +69,8 @@ impl<'a> Ecs<'a> {
             places.group = Some(&event.subject.name);
         }
         let module = provenance.product.module();
+        let call = HttpCall::of(event);
+        let http = http_of(event, &call, category == API);
         let (subject, misplaced_actor) = (event.misplaced_subject(false), event.misplaced_actor());
         let own = Own {
             connection: &provenance.connection,
@@ -82,6 +89,13 @@ impl<'a> Ecs<'a> {
                     misplaced_actor[1],
                     misplaced_actor[2],
                 ],
+                placed: PlacedCall {
+                    id: (http.as_ref())
+                        .and_then(|http| http.request.as_ref())
+                        .is_some_and(|request| request.id.is_some()),
+                    method: call.method.is_some(),
+                    path: call.path.is_some(),
+                },
             },
         };
         let (oracle, audit) = match provenance.product.is_oracle_s() {
@@ -124,6 +138,11 @@ impl<'a> Ecs<'a> {
             group: places.group.map(|name| Named { name }),
             source: event.source_ip.as_deref().map(|address| Source { address, ip }),
             user_agent: event.user_agent.as_deref().map(|original| UserAgent { original }),
+            http,
+            url: call.path.map(|original| UrlSet {
+                original,
+                path: call.plain_path(),
+            }),
             service: Service {
                 name: event.service(provenance),
                 target: places.application.map(|name| Named { name }),
@@ -147,6 +166,20 @@ impl<'a> Ecs<'a> {
             audit,
         }
     }
+}
+
+/// The request by which it was done, and its answer, where it was one of HTTP or a call of an API.
+fn http_of<'a>(event: &'a Event, call: &HttpCall<'a>, is_api: bool) -> Option<HttpSet<'a>> {
+    if !is_api && !call.is_http() {
+        return None;
+    }
+    let request = HttpRequestSet {
+        id: call.id,
+        method: call.method,
+    };
+    let response = http_call::status(event.code.as_deref()).map(|status_code| HttpResponseSet { status_code });
+    let request = (request.id.is_some() || request.method.is_some()).then_some(request);
+    (request.is_some() || response.is_some()).then_some(HttpSet { request, response })
 }
 
 /// Where a target goes: the activity says what kind of thing it is.

@@ -23,6 +23,10 @@ pub struct Ecs<'a> {
     pub source: Option<Source<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<UserAgent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpSet<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<UrlSet<'a>>,
     pub service: Service<'a>,
     pub observer: Observer<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +107,36 @@ pub struct Source<'a> {
 #[derive(Serialize)]
 pub struct UserAgent<'a> {
     pub original: &'a str,
+}
+
+/// The request by which it was done, and its answer.
+#[derive(Serialize)]
+pub struct HttpSet<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<HttpRequestSet<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<HttpResponseSet>,
+}
+
+#[derive(Serialize)]
+pub struct HttpRequestSet<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub struct HttpResponseSet {
+    pub status_code: u16,
+}
+
+#[derive(Serialize)]
+pub struct UrlSet<'a> {
+    /// As the source writes it, which may be less than a URL.
+    pub original: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -154,6 +154,40 @@ fn a_full_role_assignment_places_every_field() {
 }
 
 #[test]
+fn the_request_of_a_call_has_its_places() {
+    let mut event = samples::sparse(Activity::ApiCreate, Outcome::Failure);
+    event.attributes = samples::request().into();
+    event.code = Some("404".into());
+    let value = rendered(&event);
+    assert_eq!(
+        value["http"],
+        json!({"request": {"id": "r-1/2", "method": "POST"}, "response": {"status_code": 404}})
+    );
+    assert_eq!(
+        value["url"],
+        json!({"original": "/20160918/users", "path": "/20160918/users"})
+    );
+    assert_eq!(value["event"]["code"], "404");
+    assert_eq!(value["oracle"].get("attributes"), None);
+
+    event.attributes = vec![("request_path".into(), "https://h.example/a?b".into())];
+    event.code = Some("BadRequest".into());
+    let value = rendered(&event);
+    assert_eq!(
+        (value.get("http"), &value["url"]),
+        (None, &json!({"original": "https://h.example/a?b"}))
+    );
+
+    // A sign-in's id of a request is not one of HTTP, and its code no status.
+    let mut event = samples::sparse(Activity::Logon, Outcome::Success);
+    event.attributes = vec![("request_id".into(), "r-1".into())];
+    event.code = Some("200".into());
+    let value = rendered(&event);
+    assert_eq!((value.get("http"), value.get("url")), (None, None));
+    assert_eq!(value["oracle"]["attributes"], json!({"request_id": "r-1"}));
+}
+
+#[test]
 fn a_target_goes_where_its_kind_belongs() {
     for (activity, pointer) in [
         (Activity::RoleRevoke, "/user/changes/roles/0"),

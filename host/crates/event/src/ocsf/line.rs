@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{
     class::UNLISTED,
-    object::{Actor, Api, Endpoint, Entity, Ip, Ocsf, Session, User},
+    object::{Actor, Api, Endpoint, Entity, HttpRequest, Ip, Ocsf, Session, User},
 };
 use crate::{Activity, Event, Outcome, Principal, Product, Provenance, json};
 
@@ -90,7 +90,8 @@ impl Ocsf<'_> {
             session.write(out);
         }
         if let Some(request) = &self.http_request {
-            json::object(out, r#","http_request":{"user_agent":"#, request.user_agent);
+            json::raw(out, r#","http_request":"#);
+            request.write(out);
         }
         if let Some(privileges) = self.privileges {
             json::raw(out, r#","privileges":"#);
@@ -136,10 +137,31 @@ impl Api<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         json::member(out, r#"{"operation":"#, Some(self.operation));
         json::object(out, r#","service":{"name":"#, self.service.name);
+        if let Some(request) = &self.request {
+            json::object(out, r#","request":{"uid":"#, request.uid);
+        }
         if let Some(response) = &self.response {
             json::raw(out, r#","response":{"code":"#);
             json::number(out, response.code.into());
             out.push(b'}');
+        }
+        out.push(b'}');
+    }
+}
+
+impl HttpRequest<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        json::member(out, r#","user_agent":"#, self.user_agent);
+        json::member(out, r#","http_method":"#, self.http_method);
+        if let Some(url) = &self.url {
+            json::object(out, r#","url":{"path":"#, url.path);
+        }
+        json::member(out, r#","uid":"#, self.uid);
+        // Whichever member is the first, an object begins with it.
+        match out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => out.push(b'{'),
         }
         out.push(b'}');
     }

@@ -3,9 +3,12 @@
 use super::{
     class::{Class, UNLISTED, class_of_event},
     metadata::{Metadata, MetadataProduct, VERSION, begun},
-    object::{Actor, Api, ApiResponse, Endpoint, Entity, HttpRequest, Ip, Ocsf, Session, User},
+    object::{Actor, Api, ApiRequest, ApiResponse, Endpoint, Entity, HttpRequest, Ip, Ocsf, RequestUrl, Session, User},
 };
-use crate::{Activity, Attributes, Event, Named, Outcome, Principal, PrincipalKind, Provenance};
+use crate::{
+    Activity, Attributes, Event, Named, Outcome, Principal, PrincipalKind, Provenance,
+    http_call::{HttpCall, PlacedCall},
+};
 
 /// The text of a required attribute of which the source says nothing.
 const UNKNOWN: &str = "Unknown";
@@ -35,6 +38,8 @@ impl<'a> Ocsf<'a> {
         let api = class == Class::ApiActivity;
         let masked = if ip.is_none() { event.source_ip.as_deref() } else { None };
         let unplaced = if class == Class::AccountChange { target } else { None };
+        let call = HttpCall::of(event);
+        let (http_request, placed) = http_request_of(event, &call, class);
         Ocsf {
             time: event.time,
             class_uid: class as u32,
@@ -59,6 +64,7 @@ impl<'a> Ocsf<'a> {
             api: api.then(|| Api {
                 operation: event.action.as_deref().unwrap_or(event.activity.name()),
                 service: Named { name: service },
+                request: call.id.map(|uid| ApiRequest { uid }),
                 response: (event.code.as_deref())
                     .and_then(|code| code.parse().ok())
                     .map(|code| ApiResponse { code }),
@@ -80,7 +86,7 @@ impl<'a> Ocsf<'a> {
             }),
             service: authentication.then_some(Named { name: service }),
             session: session.filter(|_| authentication),
-            http_request: event.user_agent.as_deref().map(|user_agent| HttpRequest { user_agent }),
+            http_request,
             privileges: is_about_role.then_some([target.unwrap_or(UNKNOWN)]),
             group: (class == Class::GroupManagement).then_some(Named {
                 name: if is_about_group && is_about_role {
@@ -120,6 +126,7 @@ impl<'a> Ocsf<'a> {
                     actor[1],
                     actor[2],
                 ],
+                placed,
             },
         }
     }
@@ -150,6 +157,24 @@ fn actor_of<'a>(event: &'a Event, class: Class, session: Option<Session<'a>>) ->
     // The class demands one.
     let user = user.or((class == Class::ApiActivity).then(User::unknown));
     (user.is_some() || session.is_some()).then_some(Actor { user, session })
+}
+
+/// The request by which it was done, and which of its attributes have a place there or in `api`.
+fn http_request_of<'a>(event: &'a Event, call: &HttpCall<'a>, class: Class) -> (Option<HttpRequest<'a>>, PlacedCall) {
+    let is_api = class == Class::ApiActivity;
+    let request = HttpRequest {
+        user_agent: event.user_agent.as_deref(),
+        http_method: call.listed_method(),
+        url: call.plain_path().map(|path| RequestUrl { path }),
+        uid: call.id.filter(|_| !is_api && call.is_http()),
+    };
+    let placed = PlacedCall {
+        id: request.uid.is_some() || (is_api && call.id.is_some()),
+        method: request.http_method.is_some(),
+        path: request.url.is_some(),
+    };
+    let says_something = request.user_agent.is_some() || request.uid.is_some() || placed.method || placed.path;
+    (says_something.then_some(request), placed)
 }
 
 fn is_no_group(principal: &Principal) -> bool {

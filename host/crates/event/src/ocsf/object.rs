@@ -120,7 +120,14 @@ pub struct Api<'a> {
     pub operation: &'a str,
     pub service: Named<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<ApiRequest<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<ApiResponse>,
+}
+
+#[derive(Serialize)]
+pub struct ApiRequest<'a> {
+    pub uid: &'a str,
 }
 
 #[derive(Serialize)]
@@ -176,7 +183,20 @@ pub struct Session<'a> {
 
 #[derive(Serialize)]
 pub struct HttpRequest<'a> {
-    pub user_agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<RequestUrl<'a>>,
+    /// The request's id, where the class has no other place for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub struct RequestUrl<'a> {
+    pub path: &'a str,
 }
 
 #[derive(Serialize)]

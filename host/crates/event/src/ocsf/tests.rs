@@ -196,6 +196,65 @@ fn a_role_assignment_names_the_role_the_member_and_who_did_it() {
 }
 
 #[test]
+fn the_request_of_a_call_has_its_places() {
+    let mut event = samples::sparse(Activity::ApiCreate, Outcome::Success);
+    event.attributes = samples::request().into();
+    event.code = Some("200".into());
+    let value = rendered(&event, &samples::domain());
+    assert_eq!(value["api"]["request"], json!({"uid": "r-1/2"}));
+    assert_eq!(value["api"]["response"], json!({"code": 200}));
+    let request = json!({"http_method": "POST", "url": {"path": "/20160918/users"}});
+    assert_eq!(value["http_request"], request);
+    assert_eq!(value.get("unmapped"), None);
+
+    // A class without a place for calls.
+    event.activity = Activity::AccountCreate;
+    event.user_agent = Some("Oracle-JavaSDK/3.63.2".into());
+    let value = rendered(&event, &samples::domain());
+    assert_eq!(
+        value["http_request"],
+        json!({
+            "user_agent": "Oracle-JavaSDK/3.63.2", "http_method": "POST", "url": {"path": "/20160918/users"}, "uid": "r-1/2",
+        })
+    );
+    assert_eq!(value.get("unmapped"), None);
+}
+
+#[test]
+fn what_the_schema_does_not_take_of_a_request_stays_unmapped() {
+    let with = |pairs: &[(&str, &str)], activity| {
+        let mut event = samples::sparse(activity, Outcome::Success);
+        event.attributes = pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let mut line = Vec::new();
+        Ocsf::line(&event, &samples::domain(), &mut line);
+        let value = rendered(&event, &samples::domain());
+        assert_eq!(value, serde_json::from_slice::<Value>(&line).unwrap());
+        (value.get("http_request").cloned(), value["unmapped"].clone())
+    };
+    let odd = [("request_method", "post"), ("request_path", "/a?b=1")];
+    assert_eq!(
+        with(&odd, Activity::ApiCreate),
+        (None, json!({"request_method": "post", "request_path": "/a?b=1"}))
+    );
+    let twice = [("request_path", "/a"), ("request_path", "/b")];
+    assert_eq!(
+        with(&twice, Activity::ApiCreate),
+        (None, json!({"request_path": ["/a", "/b"]}))
+    );
+    // An id alone is not said to be one of HTTP.
+    let id = [("request_id", "r-1")];
+    assert_eq!(with(&id, Activity::Logon), (None, json!({"request_id": "r-1"})));
+    let unlisted = [("request_id", "r-1"), ("request_method", "PURGE")];
+    assert_eq!(
+        with(&unlisted, Activity::AccountUpdate),
+        (Some(json!({"uid": "r-1"})), json!({"request_method": "PURGE"}))
+    );
+}
+
+#[test]
 fn every_activity_has_its_class_and_type() {
     let table: Vec<String> = Activity::ALL
         .iter()

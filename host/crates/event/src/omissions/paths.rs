@@ -31,6 +31,19 @@ pub(super) fn attributes_of(encoding: Encoding) -> &'static [&'static str] {
     }
 }
 
+/// The members in which a rendering may place an attribute of this name, instead of among the attributes.
+pub(super) fn places_of(encoding: Encoding, attribute: &str) -> &'static [&'static str] {
+    match (encoding, attribute) {
+        (Encoding::Ocsf, "request_id") => &["api.request.uid", "http_request.uid"],
+        (Encoding::Ocsf, "request_method") => &["http_request.http_method"],
+        (Encoding::Ocsf, "request_path") => &["http_request.url.path"],
+        (Encoding::Ecs, "request_id") => &["http.request.id"],
+        (Encoding::Ecs, "request_method") => &["http.request.method"],
+        (Encoding::Ecs, "request_path") => &["url.original", "url.path"],
+        _ => &[],
+    }
+}
+
 /// Tells whether the path can be that of a member: attributes can have any name, all else has plain ones.
 pub(super) fn names_something(encoding: Encoding, path: &str) -> bool {
     let attribute = |of: &&str| path.strip_prefix(*of)?.strip_prefix('.');

@@ -56,6 +56,9 @@ fn full(activity: Activity, outcome: Outcome) -> Event {
             ("rId".into(), "0:1".into()),
             ("rId".into(), "0:2".into()),
             ("name".into(), "x".into()),
+            ("request_id".into(), "r-1/2".into()),
+            ("request_method".into(), "POST".into()),
+            ("request_path".into(), "/20160918/users".into()),
         ],
         collected: Some(Collected::at(1_525_903_200_000)),
         ..Event::new(
@@ -100,6 +103,14 @@ const ADDRESSES: [&str; 7] = [
     "fe80::1%eth0",
 ];
 
+/// What sources may write of a request: methods that nobody lists, whole URLs, texts that say nothing.
+const REQUESTS: [(&str, &str); 4] = [
+    ("post", "/a?b=1"),
+    ("PURGE", "https://api.example.com/a"),
+    ("", ""),
+    ("GET", "a"),
+];
+
 /// For each activity and outcome: all fields, none, each alone, all but each, and addresses of every kind.
 fn events() -> Vec<Event> {
     let mut events = Vec::new();
@@ -118,6 +129,21 @@ fn events() -> Vec<Event> {
                     source_ip: Some(address.into()),
                     ..full.clone()
                 });
+            }
+            for (method, path) in REQUESTS {
+                for event in [&bare, &full] {
+                    let request = [
+                        ("request_id", "r-1"),
+                        ("request_method", method),
+                        ("request_path", path),
+                    ];
+                    let attributes = request.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                    events.push(Event {
+                        attributes: attributes.into(),
+                        code: Some("200".into()),
+                        ..event.clone()
+                    });
+                }
             }
             // A role's assignment to a group, which the label says.
             for event in [&bare, &full] {

@@ -28,14 +28,10 @@ pub(super) fn read(
         PageBody::Held { bytes, .. } => members::token(bytes, path).map_err(malformed),
         PageBody::Spooled(body) => spooled(body, path, record_bytes),
     };
-    strict.or_else(|why| match (path, records, body) {
-        ([name], Some([records]), PageBody::Held { bytes, .. }) => {
-            salvaged(&bytes[..], name, records, record_bytes).ok_or(why)
-        }
-        ([name], Some([records]), PageBody::Spooled(body)) => {
-            salvaged(body.reader(), name, records, record_bytes).ok_or(why)
-        }
-        _ => Err(why),
+    strict.or_else(|why| match (records, body) {
+        (Some(records), PageBody::Held { bytes, .. }) => salvaged(&bytes[..], path, records, record_bytes).ok_or(why),
+        (Some(records), PageBody::Spooled(body)) => salvaged(body.reader(), path, records, record_bytes).ok_or(why),
+        (None, _) => Err(why),
     })
 }
 
@@ -57,13 +53,60 @@ fn at_path(body: &Spooled, path: &[String], record_bytes: u64) -> Result<Option<
 }
 
 /// The token beside records of which some are broken; none where it cannot be told either.
-fn salvaged(body: impl Read, name: &str, records: &str, record_bytes: u64) -> Option<Option<String>> {
+fn salvaged(body: impl Read, path: &[String], records: &[String], record_bytes: u64) -> Option<Option<String>> {
+    // How many objects on the way to the records are on the way to the token too.
+    let (_, around) = records.split_last()?;
+    let level = (path.iter().zip(around))
+        .take_while(|(one, other)| one.eq_ignore_ascii_case(other))
+        .count();
+    let (name, within) = path.get(level..)?.split_first()?;
     let name = name.to_ascii_lowercase();
-    let told = salvage::list(body, Some(records), record_bytes, |told| told == name, |_| Ok(()));
-    match told.ok()?.members.get(&name) {
-        None | Some(Value::Null) => Some(None),
-        Some(Value::String(token)) => Some(Some(token.clone()).filter(|token| !token.is_empty())),
-        Some(Value::Number(number)) => Some(Some(number.to_string())),
-        Some(_) => None,
+    let wanted = |of: usize, told: &str| of == level && told == name;
+    let told = salvage::list(body, Some(records), record_bytes, wanted, |_| Ok(())).ok()?;
+    let Some(mut token) = told.levels.get(level).and_then(|members| members.get(&name)) else {
+        return Some(None);
+    };
+    for member in within {
+        let members = match token {
+            Value::Null => return Some(None),
+            Value::Object(members) => members,
+            _ => return None,
+        };
+        let found = members.iter().find(|(name, _)| name.eq_ignore_ascii_case(member));
+        let Some((_, value)) = found else { return Some(None) };
+        token = value;
+    }
+    match token {
+        Value::Null => Some(None),
+        Value::String(token) => Some(Some(token.clone()).filter(|token| !token.is_empty())),
+        Value::Number(number) => Some(Some(number.to_string())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_beside_a_broken_record_is_found_wherever_it_lies() {
+        let path = |text: &str| -> Vec<String> { text.split('.').map(str::to_owned).collect() };
+        let body = br#"{"next":"n0","paging":{"Next":"n1"},"data":{"next":"n2","items":[{"a":"x"y"}],"n":{"x":7}},"none":null}"#;
+        for (token, found) in [
+            ("next", Some(Some("n0"))),
+            ("paging.next", Some(Some("n1"))),
+            ("data.next", Some(Some("n2"))),
+            ("DATA.n.x", Some(Some("7"))),
+            ("none", Some(None)),
+            ("none.x", Some(None)),
+            ("data.gone", Some(None)),
+            ("paging.gone", Some(None)),
+            // An object is no token.
+            ("paging", None),
+            ("data", None),
+        ] {
+            let salvaged = salvaged(&body[..], &path(token), &path("data.items"), 100);
+            assert_eq!(salvaged, found.map(|token| token.map(str::to_owned)), "{token}");
+        }
     }
 }

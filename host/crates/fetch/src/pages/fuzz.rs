@@ -7,14 +7,15 @@ use crate::records::piece::Piece;
 use crate::spool::Spooled;
 
 /// Reads a page from memory and from the spool and looks at each of its records: they are the same where both can be read.
-pub(crate) fn read_page(bytes: &[u8], file: &Spooled, member: Option<&str>, record_bytes: u64) {
-    let path = member.map(|member| vec![member.to_owned()]);
+/// The records are at the end of the path.
+pub(crate) fn read_page(bytes: &[u8], file: &Spooled, path: &[&str], record_bytes: u64) {
+    let path: Vec<String> = path.iter().map(|member| (*member).to_owned()).collect();
     let held = PageBody::Held {
         bytes: bytes.to_vec().into(),
         _memory: None,
     };
     let [held, spooled] = [held, PageBody::Spooled(file.clone())].map(|body| {
-        Page::read(&body, path.as_deref(), record_bytes)
+        Page::read(&body, Some(path.as_slice()), record_bytes)
             .map(|page| (records(&page, record_bytes), page.total()))
             .ok()
     });

@@ -51,14 +51,15 @@ pub(super) enum RecordsPlace {
 }
 
 impl From<Salvaged> for Listing {
-    fn from(salvaged: Salvaged) -> Listing {
+    fn from(mut salvaged: Salvaged) -> Listing {
+        let place = salvaged.records.take().map(|records| match records {
+            SalvagedRecords::List => RecordsPlace::List,
+            SalvagedRecords::Other(Value::Null) => RecordsPlace::Null,
+            SalvagedRecords::Other(_) => RecordsPlace::Other,
+        });
         Listing {
-            told: salvaged.members,
-            place: salvaged.records.map(|records| match records {
-                SalvagedRecords::List => RecordsPlace::List,
-                SalvagedRecords::Other(Value::Null) => RecordsPlace::Null,
-                SalvagedRecords::Other(_) => RecordsPlace::Other,
-            }),
+            told: salvaged.told(),
+            place,
         }
     }
 }

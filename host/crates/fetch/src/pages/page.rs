@@ -31,8 +31,7 @@ enum PageRecords<'a> {
 
 impl<'a> Page<'a> {
     /// Reads a page whose records are at the end of that path of members. Names of members are compared without regard to
-    /// case, as SCIM wants it. A record that breaks the grammar, or is longer than `record_bytes`, costs no other, but for
-    /// those that lie deeper than one member: there it cannot be told from what is around them. Blocking.
+    /// case, as SCIM wants it. A record that breaks the grammar, or is longer than `record_bytes`, costs no other. Blocking.
     pub(super) fn read(body: &'a PageBody, path: Option<&[String]>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
         match body {
             PageBody::Held { bytes, .. } => Page::held(bytes, path, record_bytes),
@@ -74,21 +73,23 @@ impl<'a> Page<'a> {
         if body.is_empty() {
             return Err(malformed("the body is empty".into()));
         }
-        let (member, body) = match path.and_then(<[String]>::split_last) {
-            None => (None, body),
-            Some((member, [])) => (Some(member.as_str()), body),
-            Some((member, around)) => return Page::below(body, around, member, record_bytes),
+        let path = path.filter(|path| !path.is_empty());
+        let place = path.map(|path| path.join("."));
+        let read = match path.and_then(<[String]>::split_last) {
+            None => strictly(body, None),
+            Some((member, [])) => strictly(body, Some(member)),
+            Some((member, around)) => below(body, around, member),
         };
-        let strict = match strictly(body, member) {
-            Ok(list) => return list.page(member, record_bytes),
+        let strict = match read {
+            Ok(list) => return list.page(place.as_deref(), record_bytes),
             Err(error) => of_another_form(error),
         };
         let mut pieces = Vec::new();
         let told = salvage::list(
             body,
-            member,
+            path,
             record_bytes,
-            |name| TOLD.contains(&name),
+            |_, name| TOLD.contains(&name),
             |piece| {
                 if pieces.len() == MOST_RECORDS {
                     return Err(malformed(too_many()));
@@ -99,26 +100,24 @@ impl<'a> Page<'a> {
         );
         let Ok(told) = told else { return Err(strict) };
         Ok(Page {
-            total: Listing::from(told).total(member)?,
+            total: Listing::from(told).total(place.as_deref())?,
             records: PageRecords::Held(pieces),
         })
     }
+}
 
-    /// Reads a page whose records are a member of an object within it. What the page itself says of its list, or of a failure,
-    /// counts where that object is silent.
-    fn below(body: &'a [u8], around: &[String], member: &str, record_bytes: u64) -> Result<Page<'a>, FetchError> {
-        let outer = strictly(body, around.first().map(String::as_str)).map_err(of_another_form)?;
-        let Some(inner) = members::raw(body, around).map_err(of_another_form)? else {
-            let whole = [around, &[member.to_owned()]].concat().join(".");
-            let nothing = List { records: None, ..outer };
-            return nothing.page(Some(&whole), record_bytes);
-        };
-        let mut list = strictly(inner.get().as_bytes(), Some(member)).map_err(of_another_form)?;
-        for (name, value) in outer.told {
-            list.told.entry(name).or_insert(value);
-        }
-        list.page(Some(member), record_bytes)
+/// Reads a page whose records are a member of an object within it, all of them JSON. What the page itself says of its list, or of a
+/// failure, counts where that object is silent.
+fn below<'a>(body: &'a [u8], around: &[String], member: &str) -> serde_json::Result<List<'a>> {
+    let outer = strictly(body, around.first().map(String::as_str))?;
+    let Some(inner) = members::raw(body, around)? else {
+        return Ok(List { records: None, ..outer });
+    };
+    let mut list = strictly(inner.get().as_bytes(), Some(member))?;
+    for (name, value) in outer.told {
+        list.told.entry(name).or_insert(value);
     }
+    Ok(list)
 }
 
 /// Reads a page all of whose records are JSON.
@@ -145,6 +144,7 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
+    /// The page, whose records have that place in messages.
     fn page(self, member: Option<&str>, record_bytes: u64) -> Result<Page<'a>, FetchError> {
         let (place, records) = match self.records {
             None => (None, Vec::new()),

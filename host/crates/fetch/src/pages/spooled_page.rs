@@ -44,8 +44,6 @@ impl SpooledRecords {
         let read = records.strictly(&mut counting(&mut count));
         let listing = match read {
             Ok(listing) => listing,
-            // Where the records lie deeper, a broken one cannot be told from what is around them.
-            Err(ValuesError::Form(why)) if path.len() > 1 => return Err(of_another_form(why)),
             Err(ValuesError::Form(why)) => {
                 (records.damaged, count) = (true, 0);
                 match records.salvaged(&mut counting(&mut count)) {
@@ -94,9 +92,9 @@ impl SpooledRecords {
     fn salvaged(&self, take: Taker<'_>) -> Result<Listing, SalvageError> {
         let read = salvage::list(
             self.body.reader(),
-            self.path.first().map(String::as_str),
+            Some(self.path.as_slice()).filter(|path| !path.is_empty()),
             self.record_bytes,
-            |name| TOLD.contains(&name),
+            |_, name| TOLD.contains(&name),
             |piece| take(&piece),
         );
         read.map(Listing::from)

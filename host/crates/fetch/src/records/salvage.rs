@@ -24,9 +24,21 @@ use crate::error::FetchError;
 /// An answer besides its records. Names of members are in lower case.
 #[derive(Debug, Default)]
 pub(crate) struct Salvaged {
-    pub(crate) members: Map<String, Value>,
+    /// The members of each object on the way to the records, from the outermost on.
+    pub(crate) levels: Vec<Map<String, Value>>,
     /// The value in the place of the records, where there is one.
     pub(crate) records: Option<SalvagedRecords>,
+}
+
+impl Salvaged {
+    /// All members: what an object says counts before what those around it do.
+    pub(crate) fn told(self) -> Map<String, Value> {
+        let mut told = Map::new();
+        for (name, value) in self.levels.into_iter().flatten() {
+            told.insert(name, value);
+        }
+        told
+    }
 }
 
 /// The value in the place of the records.
@@ -38,13 +50,13 @@ pub(crate) enum SalvagedRecords {
     Other(Value),
 }
 
-/// Reads a list: bare, or a member of an object, whose name is compared without regard to case. `record_bytes` is what one
-/// record may have, `wanted` says which other members count.
+/// Reads a list: bare, or at the end of a path of members, whose names are compared without regard to case. `record_bytes` is what one
+/// record may have, `wanted` says of each object on the way, by its number from the outermost on, which of its other members count.
 pub(crate) fn list(
     body: impl Read,
-    member: Option<&str>,
+    path: Option<&[String]>,
     record_bytes: u64,
-    wanted: impl Fn(&str) -> bool,
+    wanted: impl Fn(usize, &str) -> bool,
     mut each: impl FnMut(Piece<'static>) -> std::result::Result<(), FetchError>,
 ) -> Result<Salvaged> {
     let most = usize::try_from(record_bytes).unwrap_or(usize::MAX);
@@ -54,22 +66,38 @@ pub(crate) fn list(
         answer.text.pass(3);
     }
     answer.text.pass_space()?;
-    let Some(member) = member else {
-        if answer.text.peek(0)? != Some(b'[') {
-            return Err(SalvageError::Form("it is not a list"));
+    match path {
+        Some(path) => object(&mut answer, path, &wanted, &mut each, &mut told)?,
+        None => {
+            if answer.text.peek(0)? != Some(b'[') {
+                return Err(SalvageError::Form("it is not a list"));
+            }
+            answer.records(0, &mut each)?;
+            told.records = Some(SalvagedRecords::List);
         }
-        answer.records(false, &mut each)?;
-        told.records = Some(SalvagedRecords::List);
-        answer.text.pass_space()?;
-        return match answer.text.peek(0)? {
-            None => Ok(told),
-            Some(_) => Err(SalvageError::Form("something follows its end")),
-        };
-    };
+    }
+    answer.text.pass_space()?;
+    match answer.text.peek(0)? {
+        None => Ok(told),
+        Some(_) => Err(SalvageError::Form("something follows its end")),
+    }
+}
+
+/// Reads the object that begins here; the records are at the end of the path from it.
+fn object<R: Read>(
+    answer: &mut DamagedList<R>,
+    path: &[String],
+    wanted: &impl Fn(usize, &str) -> bool,
+    each: &mut impl FnMut(Piece<'static>) -> std::result::Result<(), FetchError>,
+    told: &mut Salvaged,
+) -> Result<()> {
     if answer.text.peek(0)? != Some(b'{') {
         return Err(SalvageError::Form("it is not an object"));
     }
     answer.text.pass(1);
+    let (level, mut members, mut met) = (told.levels.len(), Map::new(), false);
+    // The place of this object's members, before those of the objects in it.
+    told.levels.push(Map::new());
     loop {
         answer.text.pass_space()?;
         match answer.text.peek(0)? {
@@ -91,24 +119,17 @@ pub(crate) fn list(
         }
         answer.text.pass(1);
         answer.text.pass_space()?;
-        if name.eq_ignore_ascii_case(member) {
-            if told.records.is_some() {
+        if path.first().is_some_and(|member| name.eq_ignore_ascii_case(member)) {
+            if std::mem::replace(&mut met, true) {
                 return Err(SalvageError::Form("the records come twice"));
             }
-            told.records = Some(if answer.text.peek(0)? == Some(b'[') {
-                answer.records(true, &mut each)?;
-                SalvagedRecords::List
-            } else {
-                SalvagedRecords::Other(
-                    answer
-                        .text
-                        .value(0)?
-                        .ok_or(SalvageError::Form("the records are damaged"))?,
-                )
-            });
-        } else if wanted(&name) {
+            match path {
+                [_, below @ ..] if !below.is_empty() => inside(answer, below, wanted, each, told)?,
+                _ => told.records = Some(at_the_end(answer, level + 1, each)?),
+            }
+        } else if wanted(level, &name) {
             let value = answer.text.told(0)?;
-            if told.members.insert(name, value).is_some() {
+            if members.insert(name, value).is_some() {
                 return Err(SalvageError::Form("a member comes twice"));
             }
         } else {
@@ -117,11 +138,43 @@ pub(crate) fn list(
         }
     }
     answer.text.pass(1);
-    answer.text.pass_space()?;
-    match answer.text.peek(0)? {
-        None => Ok(told),
-        Some(_) => Err(SalvageError::Form("something follows its end")),
+    if let Some(place) = told.levels.get_mut(level) {
+        *place = members;
     }
+    Ok(())
+}
+
+/// Reads the value on the way to the records: an object, or `null` in its place.
+fn inside<R: Read>(
+    answer: &mut DamagedList<R>,
+    path: &[String],
+    wanted: &impl Fn(usize, &str) -> bool,
+    each: &mut impl FnMut(Piece<'static>) -> std::result::Result<(), FetchError>,
+    told: &mut Salvaged,
+) -> Result<()> {
+    if answer.text.peek(0)? == Some(b'{') {
+        return object(answer, path, wanted, each, told);
+    }
+    match answer.text.value(0)? {
+        Some(Value::Null) => Ok(()),
+        _ => Err(SalvageError::Form("a member on the way is no object")),
+    }
+}
+
+/// Reads the value in the place of the records, which lie in so many objects.
+fn at_the_end<R: Read>(
+    answer: &mut DamagedList<R>,
+    depth: usize,
+    each: &mut impl FnMut(Piece<'static>) -> std::result::Result<(), FetchError>,
+) -> Result<SalvagedRecords> {
+    if answer.text.peek(0)? == Some(b'[') {
+        answer.records(depth, each)?;
+        return Ok(SalvagedRecords::List);
+    }
+    let value = answer.text.value(0)?;
+    value
+        .map(SalvagedRecords::Other)
+        .ok_or(SalvageError::Form("the records are damaged"))
 }
 
 #[cfg(test)]
@@ -133,14 +186,20 @@ mod tests {
     use super::damaged_list::{NAME_BYTES, NAMES};
     use super::*;
 
+    /// The members of a path that is written with dots.
+    fn members(path: &str) -> Vec<String> {
+        path.split('.').map(str::to_owned).collect()
+    }
+
     /// The outcome of reading a list: `=` whole, `~` mended, `!` broken.
-    fn read(body: &[u8], member: Option<&str>) -> std::result::Result<String, &'static str> {
+    fn read(body: &[u8], path: Option<&str>) -> std::result::Result<String, &'static str> {
         let mut out = String::new();
+        let path = path.map(members);
         let told = list(
             body,
-            member,
+            path.as_deref(),
             60,
-            |name| name == "status",
+            |_, name| name == "status",
             |piece| {
                 match piece {
                     Piece::Whole(text) => out.push_str(&format!("={text}\n")),
@@ -194,6 +253,11 @@ mod tests {
                     br#"], "more": {"a":[1]}, "x": "y" }"#,
                     Some("LIST"),
                 ),
+                (
+                    br#"{"status":0,"list":7,"data": {"page":{"a":[1],"list": ["#,
+                    br#"], "more": {"a":[1]}} , "x": "y" },"list":[{"z":1},{"z":2}] }"#,
+                    Some("data.Page.LIST"),
+                ),
             ] {
                 let places: [&[&[u8]]; 3] = [&[one, record, three], &[record, one], &[one, record]];
                 for place in places {
@@ -227,7 +291,7 @@ mod tests {
     #[test]
     fn looking_for_the_end_of_a_damaged_record_has_an_end_itself() {
         const BYTES: usize = 2 * 1024 * 1024;
-        let form = |body: &[u8]| match list(body, None, BYTES as u64, |_| false, |_| Ok(())) {
+        let form = |body: &[u8]| match list(body, None, BYTES as u64, |_, _| false, |_| Ok(())) {
             Err(SalvageError::Form(why)) => why,
             other => panic!("{other:?}"),
         };
@@ -253,9 +317,9 @@ mod tests {
         let read = |body: String| {
             list(
                 body.as_bytes(),
-                Some("list"),
+                Some(&members("list")),
                 1 << 20,
-                |name| name == "status",
+                |_, name| name == "status",
                 |_| Ok(()),
             )
         };
@@ -267,13 +331,49 @@ mod tests {
     }
 
     #[test]
+    fn an_object_says_more_of_its_records_than_those_around_it() {
+        let body = br#"{"status":1,"data":{"status":2,"next":"a","list":[{"a":"x"y"}]},"next":"b","total":3}"#;
+        let salvaged = |wanted: fn(usize, &str) -> bool| {
+            let path = members("data.list");
+            list(&body[..], Some(&path), 60, wanted, |_| Ok(())).unwrap()
+        };
+        let told = salvaged(|_, _| true);
+        assert!(matches!(told.records, Some(SalvagedRecords::List)));
+        assert_eq!(
+            Value::Object(told.told()),
+            serde_json::json!({"status": 2, "next": "a", "total": 3})
+        );
+        let told = salvaged(|level, name| level == 0 && name == "next");
+        assert_eq!(
+            told.levels,
+            [Map::from_iter([("next".to_owned(), "b".into())]), Map::new()]
+        );
+    }
+
+    #[test]
+    fn what_lies_on_the_way_is_an_object_or_nothing() {
+        for (body, why) in [
+            (r#"{"data":[1]}"#, "a member on the way is no object"),
+            (r#"{"data":"x"}"#, "a member on the way is no object"),
+            (r#"{"data":{"list":[]},"Data":{"list":[]}}"#, "the records come twice"),
+            (r#"{"data":{"list":[],"List":[]}}"#, "the records come twice"),
+        ] {
+            assert_eq!(read(body.as_bytes(), Some("data.list")), Err(why), "{body}");
+        }
+        assert_eq!(read(br#"{"data":null}"#, Some("data.list")), Ok(String::new()));
+    }
+
+    #[test]
     fn a_list_that_breaks_off_is_refused_however_it_does() {
-        let whole =
-            br#"{"status":0,"list":[{"id":"1","m":"a"b"},{"id":"2","m":[1,2]},{"id":"3","m":{"x":1}}],"end":1}"#;
-        read(whole, Some("list")).unwrap();
-        for length in 0..whole.len() {
-            let cut = read(&whole[..length], Some("list"));
-            assert!(cut.is_err(), "{}: {cut:?}", String::from_utf8_lossy(&whole[..length]));
+        let flat = br#"{"status":0,"list":[{"id":"1","m":"a"b"},{"id":"2","m":[1,2]},{"id":"3","m":{"x":1}}],"end":1}"#;
+        let deep =
+            br#"{"status":0,"data":{"list":[{"id":"1","m":"a"b"},{"id":"2","m":[1,2]},{"id":"3","m":{"x":1}}],"end":1},"more":{}}"#;
+        for (whole, path) in [(&flat[..], "list"), (&deep[..], "data.list")] {
+            read(whole, Some(path)).unwrap();
+            for length in 0..whole.len() {
+                let cut = read(&whole[..length], Some(path));
+                assert!(cut.is_err(), "{}: {cut:?}", String::from_utf8_lossy(&whole[..length]));
+            }
         }
         for body in ["[]", "7", "{} x", r#"{"list":[],"list":[]}"#, r#"{"list":[1]]"#] {
             assert!(read(body.as_bytes(), Some("list")).is_err(), "{body}");

@@ -29,6 +29,21 @@ pub(crate) struct Records {
     pub(crate) nothing: Option<String>,
 }
 
+/// Whose answer it is that holds the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnswerOf {
+    /// EPM Cloud, whose members `status`, `error` and the like say how the request ended.
+    EpmCloud,
+    /// Anybody else: whatever stands beside the records is the vendor's own, and the status of HTTP says how the request ended.
+    Others,
+}
+
+const WHAT: &str = "the call";
+
+fn malformed(why: String) -> FetchError {
+    FetchError::Malformed { what: WHAT, why }
+}
+
 /// Checks an envelope and takes its records out. Blocking.
 pub(crate) fn split(
     remote: &Remote,
@@ -36,9 +51,8 @@ pub(crate) fn split(
     path: &[String],
     record_bytes: u64,
     spool: &Spool,
+    of: AnswerOf,
 ) -> Result<Records, FetchError> {
-    const WHAT: &str = "the call";
-    let malformed = |why: String| FetchError::Malformed { what: WHAT, why };
     let head = body.head(web_page::LOOKED_AT)?;
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
     match text.first() {
@@ -50,11 +64,9 @@ pub(crate) fn split(
     let member = path.join(".");
     let read = match strictly(body, path, record_bytes, &mut lines) {
         Ok(read) => read,
-        // Where the records lie deeper, a broken one cannot be told from what is around them.
-        Err(strict) if path.len() > 1 => return Err(strict.presentable(remote)),
         Err(strict) => {
             lines = RecordLines::create(spool)?;
-            match broken(body, &member, record_bytes, &mut lines) {
+            match broken(body, path, record_bytes, &mut lines) {
                 Ok(read) => read,
                 Err(SalvageError::Form(why)) => {
                     tracing::debug!(why, "no record of the answer can be told from the next");
@@ -68,6 +80,9 @@ pub(crate) fn split(
 
     let (text, code) = envelope::message(&read.told);
     let text = text.map(|text| remote.presentable(&text, 300));
+    if of == AnswerOf::Others {
+        return plain(read.found, lines, &member, text);
+    }
     let status = match read.told.get("status").filter(|status| !status.is_null()) {
         None => None,
         Some(status) => match envelope::status(status) {
@@ -144,24 +159,47 @@ pub(crate) fn split(
     }
 }
 
+/// The records of an answer that says nothing of how its request ended; `text` is what it says where there are none.
+fn plain(found: RecordsFound, lines: RecordLines, member: &str, text: Option<String>) -> Result<Records, FetchError> {
+    let said = text.map(|text| format!(": {text}")).unwrap_or_default();
+    match found {
+        RecordsFound::List | RecordsFound::Nothing => {
+            let (lines, tally) = lines.finish()?;
+            Ok(Records {
+                lines,
+                tally,
+                nothing: None,
+            })
+        }
+        RecordsFound::Missing => Err(malformed(format!("it has no member `{member}`{said}"))),
+        RecordsFound::Other => Err(malformed(format!("`{member}` is not a list{said}"))),
+    }
+}
+
 /// Reads an envelope some of whose records are not.
-fn broken(body: &Spooled, member: &str, record_bytes: u64, lines: &mut RecordLines) -> Result<Scanned, SalvageError> {
-    let is_told = |name: &str| TOLD.iter().any(|told| told.eq_ignore_ascii_case(name));
-    let told = salvage::list(body.reader(), Some(member), record_bytes, is_told, |piece| {
+fn broken(
+    body: &Spooled,
+    path: &[String],
+    record_bytes: u64,
+    lines: &mut RecordLines,
+) -> Result<Scanned, SalvageError> {
+    let is_told = |_: usize, name: &str| TOLD.iter().any(|told| told.eq_ignore_ascii_case(name));
+    let mut told = salvage::list(body.reader(), Some(path), record_bytes, is_told, |piece| {
         Ok(lines.write(&piece)?)
     })?;
+    let records = told.records.take();
     let mut read = Scanned {
-        told: told.members,
+        told: told.told(),
         found: RecordsFound::Missing,
     };
-    read.found = match told.records {
+    read.found = match records {
         None => RecordsFound::Missing,
         Some(SalvagedRecords::List) => RecordsFound::List,
         Some(SalvagedRecords::Other(Value::Null)) => RecordsFound::Nothing,
         Some(SalvagedRecords::Other(Value::String(text))) if is_no_text(&text) => RecordsFound::Nothing,
         Some(SalvagedRecords::Other(value)) => {
-            if value.is_string() {
-                read.told.insert(member.to_owned(), value);
+            if let Some(member) = path.last().filter(|_| value.is_string()) {
+                read.told.insert(member.clone(), value);
             }
             RecordsFound::Other
         }
@@ -179,6 +217,10 @@ mod tests {
     use remote::{BaseUrl, Settings};
 
     fn split_text(body: &str, member: &str, record_bytes: u64) -> Result<String, FetchError> {
+        split_of(AnswerOf::EpmCloud, body, member, record_bytes)
+    }
+
+    fn split_of(of: AnswerOf, body: &str, member: &str, record_bytes: u64) -> Result<String, FetchError> {
         let base = BaseUrl::parse("https://epm.example.com").unwrap();
         let remote = Remote::new(Settings::new("epm", base.url().clone())).unwrap();
         let path: Vec<String> = member.split('.').map(str::to_owned).collect();
@@ -186,7 +228,7 @@ mod tests {
         let spool = Spool::new(folder.path());
         let mut file = spool.create().unwrap();
         file.write_all(body.as_bytes()).unwrap();
-        let records = split(&remote, &Spooled::new(file).unwrap(), &path, record_bytes, &spool)?;
+        let records = split(&remote, &Spooled::new(file).unwrap(), &path, record_bytes, &spool, of)?;
         let mut text = String::new();
         records.lines.reader().read_to_string(&mut text).unwrap();
         assert_eq!(text.lines().count() as u64, records.tally.records);
@@ -356,6 +398,57 @@ mod tests {
         ] {
             let error = split_text(body, "data.log.entries", 100).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Failed, "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_record_below_other_members_that_is_too_long_or_broken_costs_no_other() {
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(50));
+        for (record, line) in [(long.as_str(), &long[..=40]), ("{\"a\":\"b\n\"c\"}", r#"{"a":"b "c"}"#)] {
+            let body = format!(
+                "{{\"status\":0,\"data\":{{\"n\":1,\"log\":[{{\"a\":1}}, {record} ,{{\"a\":2}}],\"m\":{{}}}},\"x\":[]}}"
+            );
+            let lines = split_text(&body, "data.log", 40).unwrap();
+            assert_eq!(lines, format!("{{\"a\":1}}\n{line}\n{{\"a\":2}}\n"), "{body}");
+        }
+        let refused = r#"{"status":9,"data":{"log":[{"a":"b"c"},{"a":2}]}}"#;
+        assert_eq!(
+            split_text(refused, "data.log", 40).unwrap_err().kind(),
+            ErrorKind::Failed
+        );
+    }
+
+    #[test]
+    fn what_another_vendor_says_beside_its_records_is_its_own() {
+        for body in [
+            r#"{"status":3,"error":{"code":1},"list":[{"a":1}]}"#,
+            r#"{"status":"done","list":[{"a":1}],"message":"access was denied to nobody"}"#,
+            r#"{"status":-1,"details":"No records found","list":[{"a":1}]}"#,
+        ] {
+            assert_eq!(
+                split_of(AnswerOf::Others, body, "list", 100).unwrap(),
+                "{\"a\":1}\n",
+                "{body}"
+            );
+            assert!(split_text(body, "list", 100).is_err(), "{body}");
+        }
+        // A record that says there is none is one.
+        let one = r#"{"list":[{"message":"No records found"}]}"#;
+        let lines = split_of(AnswerOf::Others, one, "list", 100).unwrap();
+        assert_eq!(lines, "{\"message\":\"No records found\"}\n");
+        for empty in [r#"{"list":[],"message":"it failed"}"#, r#"{"status":1,"list":null}"#] {
+            assert_eq!(split_of(AnswerOf::Others, empty, "list", 100).unwrap(), "", "{empty}");
+        }
+        for (body, said) in [
+            (
+                r#"{"message":"No records found"}"#,
+                "it has no member `list`: No records found",
+            ),
+            (r#"{"list":{"a":1}}"#, "`list` is not a list"),
+            (r#"{"list":"No records found"}"#, "`list` is not a list"),
+        ] {
+            let error = split_of(AnswerOf::Others, body, "list", 100).unwrap_err().to_string();
+            assert!(error.contains(said), "{body}: {error}");
         }
     }
 

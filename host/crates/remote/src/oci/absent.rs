@@ -16,6 +16,11 @@ use crate::settings::Settings;
 pub enum NoOci {}
 
 impl NoOci {
+    /// The OCID of the tenancy that the principal belongs to.
+    pub fn tenancy(&self) -> Option<&str> {
+        match *self {}
+    }
+
     pub(crate) fn has_secure_endpoint(&self) -> bool {
         match *self {}
     }

@@ -53,7 +53,7 @@ pub use principal::{
 };
 #[cfg(feature = "oci")]
 pub(super) use refusal::{Remedy, is_hidden, skew_of};
-pub use region::{OciRegion, oci_service_url};
+pub use region::{OciRegion, oci_service_of, oci_service_url};
 #[cfg(feature = "oci")]
 pub(super) use request_signer::RequestSigner;
 #[cfg(feature = "oci")]

@@ -24,6 +24,14 @@ pub struct OciAuth {
 }
 
 impl OciAuth {
+    /// The OCID of the tenancy that the principal belongs to, where it is known without asking anybody.
+    pub fn tenancy(&self) -> Option<&str> {
+        match &self.principal {
+            OciPrincipal::ApiKey(key) => key.id.split('/').next(),
+            _ => None,
+        }
+    }
+
     /// True if TLS is needed beyond the connection's own URL.
     pub(crate) fn has_secure_endpoint(&self) -> bool {
         match (&self.principal, &self.token_url) {
@@ -236,6 +244,19 @@ mod tests {
             assert!(error.to_string().contains(said), "{error}");
             assert!(error.hint().is_some() && error.kind() == base::ErrorKind::Usage);
         }
+    }
+
+    #[test]
+    fn an_api_key_tells_its_tenancy() {
+        let pem = SecretString::from(include_str!("../../tests/keys/oci.pem"));
+        let auth = |principal| OciAuth {
+            principal,
+            token_url: None,
+        };
+        let key = OciApiKey::new(TENANCY, USER, FINGERPRINT, &pem).unwrap();
+        assert_eq!(auth(OciPrincipal::ApiKey(key)).tenancy(), Some(TENANCY));
+        let instance = MetadataAddress::parse(None).unwrap();
+        assert_eq!(auth(OciPrincipal::Instance(instance)).tenancy(), None);
     }
 
     #[test]

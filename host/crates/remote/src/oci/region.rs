@@ -194,6 +194,18 @@ pub fn oci_service_url(service: &str, region: OciRegion) -> Result<Url, RemoteEr
     Url::parse(&format!("https://{host}")).map_err(|error| RemoteError::settings(format!("{host}: {error}")))
 }
 
+/// The service of OCI that has this address, and in which region; none for every other address, such as a gateway's.
+pub fn oci_service_of(url: &Url) -> Option<(&str, OciRegion)> {
+    let (service, place) = url.host_str()?.split_once('.')?;
+    let (name, domain) = place.split_once('.')?;
+    let region = OciRegion::parse(name).ok().filter(|region| region.name == name)?;
+    let known = match domain.strip_prefix("oci.") {
+        Some(domain) => domain == region.domain && WITH_OCI.contains(&service),
+        None => domain == region.domain && WITHOUT_OCI.contains(&service),
+    };
+    known.then_some((service, region))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -249,6 +261,27 @@ mod tests {
             ),
         ] {
             assert_eq!(address(service, region), url);
+        }
+    }
+
+    #[test]
+    fn an_address_tells_its_service() {
+        for (url, service) in [
+            ("https://audit.eu-frankfurt-1.oraclecloud.com", Some("audit")),
+            ("https://logging.eu-frankfurt-1.oci.oraclecloud.com/", Some("logging")),
+            ("https://logging.uk-gov-london-1.oci.oraclegovcloud.uk", Some("logging")),
+            ("https://audit.fra.oraclecloud.com", None),
+            ("https://audit.eu-frankfurt-1.oraclegovcloud.com", None),
+            ("https://audit.eu-frankfurt-1.oraclecloud.com.evil.example", None),
+            ("https://gateway.example/audit", None),
+            ("http://127.0.0.1:8080", None),
+        ] {
+            let url = Url::parse(url).unwrap();
+            let found = oci_service_of(&url);
+            assert_eq!(found.map(|(service, _)| service), service, "{url}");
+            if let Some((service, region)) = found {
+                assert_eq!(oci_service_url(service, region).unwrap().host_str(), url.host_str());
+            }
         }
     }
 

@@ -2,21 +2,18 @@
 //! which limit of requests it speaks of. A fact that cannot be seen says so, and fails nothing.
 
 use std::fmt;
-use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde_json::Value;
 
-use super::questions::{self, ProbeFailure};
+use super::domain::{EARLIEST, patiently};
+use super::questions;
 use base::counted::counted;
 use remote::{Answer, Remote};
 
 /// Days that EPM Cloud keeps sign-ins, as the page of the User Login Report says.
 const EPM_DAYS: i32 = 120;
-
-/// Older than any audit event.
-const EARLIEST: &str = "timestamp ge \"2000-01-01T00:00:00.000Z\"";
 
 /// The headers by which servers speak of a limit: the IETF draft `RateLimit` in its two forms, what came before it, and
 /// RFC 9110.
@@ -33,23 +30,21 @@ const LIMITS: [&str; 10] = [
     "retry-after",
 ];
 
-/// How long a question is asked, repetitions included, that the check does not depend on.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Characters of what a server said that are shown.
 const SHOWN: usize = 80;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// The fact's name: `retention`, `times`, `rate limit`.
+    /// The fact's name: `last event`, `fed`, `retention`, `times`, `rate limit`, `compartment`, `search`, `list events`.
     pub name: &'static str,
     /// The finding, in one line for people.
     pub text: String,
 }
 
 impl Fact {
-    fn new(name: &'static str, text: impl Into<String>) -> Fact {
+    /// A fact.
+    pub fn new(name: &'static str, text: impl Into<String>) -> Fact {
         Fact {
             name,
             text: text.into(),
@@ -141,14 +136,6 @@ pub(super) fn of_reports(remote: &Remote, seen: &[Answer]) -> Vec<Fact> {
 
 fn unknown(why: &str) -> String {
     format!("not known: {why}")
-}
-
-/// The answer to a question beyond what the check is about, or why there is none: nobody waits long for it.
-async fn patiently(asking: impl Future<Output = Result<Answer, ProbeFailure>>) -> Result<Answer, String> {
-    match tokio::time::timeout(PATIENCE, asking).await {
-        Ok(answer) => answer.map_err(|lack| lack.message),
-        Err(_) => Err(format!("no answer came within {} seconds", PATIENCE.as_secs())),
-    }
 }
 
 /// The rows of a User Login Report in an answer.

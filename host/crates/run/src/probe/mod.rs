@@ -2,11 +2,17 @@
 //!
 //! One read shows that the name resolves, TLS holds and the credential is taken; a second one shows rights. A service that nobody
 //! here knows is asked what its report plugins would ask it ([`ReportQuestion`]); without one, its base address is: what that answers
-//! says no more than that it is there, unless it refuses the credential. What their answers tell besides, and that of one more, are
-//! the facts ([`Fact`]). Which roles the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is
-//! that of the `AuditEvents` page.
+//! says no more than that it is there, unless it refuses the credential. What their answers tell besides, and those of two more, are
+//! the facts ([`Fact`]): how far back the source goes, and when its newest event was. The
+//! audit log of OCI is asked by each of its interfaces ([`AuditLog`]), so that it can be told which of the two sources a domain still
+//! feeds. Which roles the reports need is on their pages of the EPM Cloud REST guide; the identity domain's role is that of the
+//! `AuditEvents` page.
 
+mod audit_log;
+mod domain;
 mod facts;
+mod newest;
+mod probe_report;
 mod questions;
 mod reports;
 
@@ -15,18 +21,13 @@ use jiff::{Timestamp, tz::TimeZone};
 use remote::Remote;
 use sandbox::ConnectionKind;
 
+pub use audit_log::AuditLog;
+pub use domain::{DomainId, newest_audit_event};
 pub use facts::Fact;
+pub use newest::NewestEvent;
+pub use probe_report::ProbeReport;
 pub use questions::ProbeFailure;
 pub use reports::ReportQuestion;
-
-/// The findings about a connection that can be used.
-#[derive(Debug)]
-pub struct ProbeReport {
-    /// The steps that went well.
-    pub steps: Vec<String>,
-    /// The facts that could be seen, and that could not.
-    pub facts: Vec<Fact>,
-}
 
 /// Tries a connection at the time `now`. `reports` are the questions for a service that only their plugins know.
 ///
@@ -46,47 +47,48 @@ pub async fn probe(
             let logins = questions::sign_ins(remote, today).await?;
             let facts = facts::of_epm(remote, today, [&files, &logins]).await;
             Ok(ProbeReport {
-                steps: steps(["reached", "signed in", "may list files", "may read logins"]),
                 facts,
+                ..ProbeReport::of_steps(["reached", "signed in", "may list files", "may read logins"])
             })
         }
-        // What could be asked there depends on the compartment, which the report is told.
+        // Of another service than those of the audit log, or without a compartment, nobody here knows what to ask.
         ConnectionKind::Oci => {
             remote.authenticate().await.map_err(questions::no_credential)?;
-            Ok(ProbeReport {
-                steps: steps(["the credential is there; the first run is the first to ask the server"]),
-                facts: Vec::new(),
-            })
+            let step = "the credential is there; the first run is the first to ask the server";
+            Ok(ProbeReport::of_steps([step]))
         }
         ConnectionKind::Http if reports.is_empty() => {
             questions::base(remote).await?;
-            Ok(ProbeReport {
-                steps: steps(["reached", "the credential is looked at by the first run"]),
-                facts: Vec::new(),
-            })
+            Ok(ProbeReport::of_steps([
+                "reached",
+                "the credential is looked at by the first run",
+            ]))
         }
         ConnectionKind::Http => {
-            let (mut steps, mut answers) = (steps(["reached"]), Vec::new());
+            let (mut steps, mut answers) = (vec!["reached".to_owned()], Vec::new());
             for question in reports {
                 answers.push(question.ask(remote).await?);
                 steps.push(format!("{} may read {}", question.report, question.path()));
             }
-            let facts = facts::of_reports(remote, &answers);
-            Ok(ProbeReport { steps, facts })
+            Ok(ProbeReport {
+                steps,
+                facts: facts::of_reports(remote, &answers),
+                ..ProbeReport::default()
+            })
         }
         ConnectionKind::IdentityDomain => {
             let filter = format!("timestamp ge \"{now:.3}\"");
             let query = [("count", "1"), ("filter", filter.as_str())];
             let none = questions::audit_events(remote, &query).await?;
-            let facts = facts::of_domain(remote, now, &none).await;
+            let (newest, domain) = newest_audit_event(remote, now).await;
+            let mut facts = vec![Fact::new("last event", newest.told(now))];
+            facts.extend(facts::of_domain(remote, now, &none).await);
             Ok(ProbeReport {
-                steps: steps(["reached", "signed in", "may read audit events"]),
                 facts,
+                newest: Some(newest),
+                domain: Some(domain),
+                ..ProbeReport::of_steps(["reached", "signed in", "may read audit events"])
             })
         }
     }
-}
-
-fn steps<const N: usize>(steps: [&str; N]) -> Vec<String> {
-    steps.map(str::to_owned).into()
 }

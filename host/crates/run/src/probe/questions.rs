@@ -1,5 +1,7 @@
 //! The harmless requests: each is one step of a check, and says what is lacking where it fails.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,7 +20,10 @@ const DOMAIN_EVENTS: &str =
 const NO_ROLE: &str = "EPMCSS-21192";
 
 /// The word for an access that the server does not grant.
-const REFUSED: &str = "refused";
+pub(super) const REFUSED: &str = "refused";
+
+/// How long a question is asked, repetitions included, that the check does not depend on.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of an answer: half a million sign-ins, so that a busy day is no failure.
 pub(super) const BODY: u64 = 64 << 20;
@@ -26,7 +31,7 @@ pub(super) const BODY: u64 = 64 << 20;
 /// The first step of a check that did not go well.
 #[derive(Debug)]
 pub struct ProbeFailure {
-    /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`, `report`.
+    /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`, `report`, `search`, `list events`.
     pub step: &'static str,
     /// The event that made it fail, in words.
     pub message: String,

@@ -77,6 +77,8 @@ fn parameter(parameter: report::Parameter) -> newest::Parameter {
         values,
         default,
         repeatable,
+        // What a plugin of that version cannot do without, it says when it is asked for a plan.
+        required: false,
     }
 }
 

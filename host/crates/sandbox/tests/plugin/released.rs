@@ -7,7 +7,7 @@ use sandbox::{
     ConnectionKind, Delivery, Document, Fetch, Granularity, Input, Item, Payload, Plugin, PluginLimits, Request, Window,
 };
 
-use event::{Activity, Event, Outcome, Principal, PrincipalKind};
+use event::{Activity, Event, Outcome, Principal, PrincipalKind, Product};
 
 use crate::guests::sandbox;
 
@@ -106,7 +106,9 @@ fn a_sink_of_0_1_0_gets_events_in_the_words_that_it_knows() {
     let mut call = Event::new(1000, Activity::ApiDelete, Outcome::Failure, Principal::named("jdoe"));
     call.subject.kind = PrincipalKind::Service;
     call.id = Some("e1".into());
-    let deliveries = encoder.encode(&Payload::Events(vec![Item::from(&call)])).unwrap();
+    let deliveries = encoder
+        .encode(&Payload::Events(vec![Item::of(&call, &Product::epm_cloud())]))
+        .unwrap();
     let [Delivery::Bytes(bytes)] = deliveries.as_slice() else {
         panic!("{deliveries:?}");
     };

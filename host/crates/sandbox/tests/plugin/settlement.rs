@@ -1,6 +1,6 @@
 //! Settlements of sink plugins: what the host makes of them, and every way in which they cannot be true.
 
-use event::{Activity, Event, Outcome, Principal};
+use event::{Activity, Event, Outcome, Principal, Product};
 use sandbox::{
     Encoder, Grants, Guarantee, HttpResponse, Item, Partition, Payload, PluginError, PluginLimits, Postponement,
     Settlement,
@@ -16,7 +16,8 @@ fn open(wasm: &[u8], behaviour: &str) -> Encoder {
         .unwrap();
     let mut encoder = sink.open(&format!("\"{behaviour}\"")).unwrap();
     let event = Event::new(0, Activity::Logon, Outcome::Success, Principal::named("anna"));
-    let items = vec![Item::from(&event), Item::from(&event)];
+    let item = Item::of(&event, &Product::epm_cloud());
+    let items = vec![item.clone(), item];
     encoder.encode(&Payload::Events(items)).unwrap();
     encoder
 }

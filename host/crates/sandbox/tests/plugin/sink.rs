@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event::{Activity, Event, Outcome, Principal};
+use event::{Activity, Event, Outcome, Principal, Product};
 use sandbox::{
     Body, Delivery, Encoder, Grants, HttpResponse, Item, JsonItem, Payload, PluginError, PluginKind, PluginLimits,
     Verdict,
@@ -52,7 +52,8 @@ fn event(id: &str) -> Event {
 }
 
 fn payload() -> Payload {
-    Payload::Events(vec![Item::from(&event("e1")), Item::from(&event("e2"))])
+    let product = Product::new("Acme", "Door");
+    Payload::Events(["e1", "e2"].map(|id| Item::of(&event(id), &product)).into())
 }
 
 fn response(status: u16) -> HttpResponse {

@@ -4,6 +4,7 @@
 //! left of the filter, counting and jumping to a page are arithmetic. Otherwise the matches are counted once, and a
 //! [`MatchIndex`](index::MatchIndex) of every 256th is kept for the pages to come.
 
+mod event;
 pub(super) mod index;
 mod page;
 mod query;
@@ -77,7 +78,7 @@ pub(super) async fn one(
     match found.filter(|occurrence| occurrence.time >= oldest && occurrence.time <= site.now()) {
         Some(occurrence) => scim(
             StatusCode::OK,
-            site.resources().resource(&occurrence, &caller.base).to_string(),
+            event::event(&site, &occurrence, &caller.base).to_string(),
         ),
         None => error(StatusCode::NOT_FOUND, &format!("AuditEvent {id} was not found.")),
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::event::event;
 use super::index::MatchIndex;
 use super::query::{AuditQuery, QueryRefusal, bad};
 use super::selection::Selection;
@@ -61,7 +62,7 @@ pub(super) fn look(
     let resources: Vec<Value> = page
         .occurrences
         .iter()
-        .map(|occurrence| only(&query.attributes, site.resources().resource(occurrence, &caller.base)))
+        .map(|occurrence| only(&query.attributes, event(site, occurrence, &caller.base)))
         .collect();
     Ok(json!({
         "schemas": [LIST], "totalResults": total, "Resources": resources, "startIndex": query.start,

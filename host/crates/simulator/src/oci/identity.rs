@@ -48,6 +48,11 @@ fn capitalised(word: &str) -> String {
         .unwrap_or_default()
 }
 
+/// The OCID of the identity domain.
+pub(crate) fn domain_ocid() -> String {
+    format!("ocid1.domain.oc1..simulator{}", "2".repeat(51))
+}
+
 /// The record of an event of the identity domain; `base` is what its links begin with.
 pub(super) fn record(
     resources: Resources,
@@ -128,10 +133,7 @@ fn details(resource: &Value, entry: &LogEntry, federated: bool) -> Value {
     let mut put = |name: &str, value: Value| drop(details.insert(name.to_owned(), value));
     // A few events say nothing of their domain.
     if chance % 11 != 7 {
-        put(
-            "domainId",
-            json!(format!("ocid1.domain.oc1..simulator{}", "2".repeat(51))),
-        );
+        put("domainId", json!(domain_ocid()));
         put("domainName", json!("idcs-demo"));
         put("domainDisplayName", json!("Default"));
     }

@@ -28,6 +28,8 @@ pub(super) mod sessions;
 pub(super) mod settings;
 pub(super) mod signature;
 
+pub(crate) use identity::domain_ocid;
+
 /// True where a request to this path, below the prefix, is for OCI.
 pub(super) fn covers(path: &str) -> bool {
     ["/20190901/", "/20190909/", "/v1/x509", "/v1/authentication/"]

@@ -15,6 +15,8 @@ pub struct OciScenario {
     pub compartment: Option<String>,
     /// True where a policy lets the user read the audit log.
     pub policy: bool,
+    /// True where a policy lets the user read the content of logs, which a search needs besides.
+    pub log_content: bool,
     /// Other API calls for each event of the identity domain.
     pub api_calls: u32,
     /// Bytes of filling in `additionalDetails`; 0 for none.
@@ -63,6 +65,7 @@ impl Default for OciScenario {
             public_key: PUBLIC_KEY.to_owned(),
             compartment: None,
             policy: true,
+            log_content: true,
             api_calls: 1,
             padding: 0,
             page_size: 500,

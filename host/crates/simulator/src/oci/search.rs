@@ -104,7 +104,10 @@ impl LogSearch {
         let mut all = Vec::new();
         for source in &self.query.sources {
             let (compartment, group) = source.split_once('/').unwrap_or((source, "_Audit"));
-            if !exists(site, compartment) || !["_Audit", "_Audit_Include_Subcompartment"].contains(&group) {
+            if !oci.log_content
+                || !exists(site, compartment)
+                || !["_Audit", "_Audit_Include_Subcompartment"].contains(&group)
+            {
                 return Err(OciRefusal::not_found());
             }
             all.push(compartment.to_owned());

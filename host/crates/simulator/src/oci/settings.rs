@@ -49,6 +49,16 @@ pub(crate) const OCI: &[(Switch, Apply)] = &[
         },
     ),
     (
+        flag(
+            "no-log-content",
+            "no policy lets the user search logs, though events may be listed (404 NotAuthorizedOrNotFound)",
+        ),
+        |s, _| {
+            s.oci.log_content = false;
+            Ok(())
+        },
+    ),
+    (
         switch(
             "api-calls",
             "N",

@@ -63,7 +63,10 @@ impl Tried<'_> {
 
     fn payload(&self, events: &[Event]) -> Payload {
         match self.plugin.describe().input {
-            Input::Events => Payload::Events(events.iter().map(Item::from).collect()),
+            Input::Events => {
+                let product = Product::epm_cloud();
+                Payload::Events(events.iter().map(|event| Item::of(event, &product)).collect())
+            }
             Input::Documents => Payload::Documents(events.iter().map(document).collect()),
         }
     }

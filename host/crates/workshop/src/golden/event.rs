@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use event::Event;
+use event::{Event, Product};
 
 /// An event as a line of `expected.ndjson`: members that say nothing are left out.
 pub(super) fn written(event: &Event) -> Value {
@@ -17,8 +17,8 @@ pub(super) fn written(event: &Event) -> Value {
 }
 
 /// The event of a line of a sink's `input.ndjson`: the fields of the WIT record by their names there, or as the flat event
-/// spells them.
-pub(super) fn read(line: &str) -> Result<Event, String> {
+/// spells them. Beside them `vendor` and `product`, those of EPM Cloud unless said.
+pub(super) fn read(line: &str) -> Result<(Event, Product), String> {
     let mut members = read::Members::of(serde_json::from_str(line).map_err(|error| error.to_string())?)?;
     macro_rules! read {
         ($($name:ident: $kind:ident $bits:tt,)*) => {
@@ -31,8 +31,11 @@ pub(super) fn read(line: &str) -> Result<Event, String> {
         };
     }
     let event = event_codec::for_each_field!(read);
+    let mut product = Product::epm_cloud();
+    product.vendor = members.text("vendor")?.unwrap_or(product.vendor);
+    product.name = members.text("product")?.unwrap_or(product.name);
     members.none_left("an event")?;
-    Ok(event)
+    Ok((event, product))
 }
 
 /// A value for each kind of field, if it says something.
@@ -208,11 +211,14 @@ mod tests {
         let flat = r#"{"id":"1","time":"1970-01-01T00:00:00Z","activity":"account-create","outcome":"unknown","labels":[],
             "source_ip":"192.0.2.1","subject":{"name":"a","display_name":"A"},"attributes":[["a","1"],["b","2"]]}"#;
         assert_eq!(read(wit).unwrap(), read(flat).unwrap());
-        assert_eq!(read(wit).unwrap().activity, Activity::AccountCreate);
+        let (event, product) = read(wit).unwrap();
         assert_eq!(
-            read(&written(&read(wit).unwrap()).to_string()).unwrap(),
-            read(wit).unwrap()
+            (event.activity, &product),
+            (Activity::AccountCreate, &Product::epm_cloud())
         );
+        assert_eq!(read(&written(&event).to_string()).unwrap(), (event, product));
+        let told = wit.replacen('{', r#"{"vendor":"Acme","product":"Door","#, 1);
+        assert_eq!(read(&told).unwrap().1, Product::new("Acme", "Door"));
     }
 
     #[test]

@@ -56,9 +56,9 @@ impl SinkCase {
         let payload = match plugin.describe().input {
             Input::Events => {
                 let item = |(number, line): (usize, &str)| {
-                    let mut event = event::read(line).map_err(at(number))?;
+                    let (mut event, product) = event::read(line).map_err(at(number))?;
                     event.id.get_or_insert_with(|| (number + 1).to_string());
-                    Ok(Item::from(&event))
+                    Ok(Item::of(&event, &product))
                 };
                 Items::Events(lines.map(item).collect::<Result<_, Failed>>()?)
             }

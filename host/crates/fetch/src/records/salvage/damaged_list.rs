@@ -43,10 +43,10 @@ impl<R: Read> DamagedList<R> {
         }
     }
 
-    /// The records of the list that begins here.
+    /// The records of the list that begins here, in so many objects.
     pub(super) fn records(
         &mut self,
-        within: bool,
+        depth: usize,
         each: &mut impl FnMut(Piece<'static>) -> std::result::Result<(), FetchError>,
     ) -> Result<()> {
         self.text.pass(1);
@@ -57,7 +57,7 @@ impl<R: Read> DamagedList<R> {
                 Some(b']') => break self.text.pass(1),
                 Some(b',') => self.text.pass(1),
                 Some(_) => {
-                    let piece = self.record(within)?;
+                    let piece = self.record(depth)?;
                     each(piece).map_err(SalvageError::Taker)?;
                 }
             }
@@ -65,7 +65,7 @@ impl<R: Read> DamagedList<R> {
         Ok(())
     }
 
-    fn record(&mut self, within: bool) -> Result<Piece<'static>> {
+    fn record(&mut self, depth: usize) -> Result<Piece<'static>> {
         let end = self.text.end_of_value(0)?;
         let mut settled = None;
         if let Some(end) = end {
@@ -86,7 +86,7 @@ impl<R: Read> DamagedList<R> {
         if self.hidden > MOST_HIDDEN {
             return Err(SalvageError::Form("too many of its records are damaged"));
         }
-        let end = match self.sure_end(settled.unwrap_or(self.text.span()), within)? {
+        let end = match self.sure_end(settled.unwrap_or(self.text.span()), depth)? {
             Some(end) => end,
             None => settled.ok_or(SalvageError::Form("a record in it has no end that can be told"))?,
         };
@@ -116,7 +116,7 @@ impl<R: Read> DamagedList<R> {
     }
 
     /// The first place before `limit` where the record that begins here ends for sure.
-    fn sure_end(&mut self, limit: usize, within: bool) -> Result<Option<usize>> {
+    fn sure_end(&mut self, limit: usize, depth: usize) -> Result<Option<usize>> {
         let own = self.first_name(0)?;
         let (mut at, mut looked_to) = (0, 0);
         while at < limit {
@@ -131,9 +131,9 @@ impl<R: Read> DamagedList<R> {
             let sure = match self.text.peek(next)? {
                 Some(b',') => {
                     let next = self.text.behind_space(next + 1)?;
-                    self.is_record(next, own.as_deref(), within)?
+                    self.is_record(next, own.as_deref(), depth)?
                 }
-                Some(b']') => self.is_the_end(next + 1, within)?,
+                Some(b']') => self.is_the_end(next + 1, depth)?,
                 _ => false,
             };
             if sure {
@@ -146,7 +146,7 @@ impl<R: Read> DamagedList<R> {
 
     /// Tells whether a record of this list, and not one of a list in a record, begins there: a whole one whose first member is
     /// known by name. `own` is the name of the broken record's first member.
-    fn is_record(&mut self, from: usize, own: Option<&str>, within: bool) -> Result<bool> {
+    fn is_record(&mut self, from: usize, own: Option<&str>, depth: usize) -> Result<bool> {
         let Some(name) = self.first_name(from)? else {
             return Ok(false);
         };
@@ -156,11 +156,11 @@ impl<R: Read> DamagedList<R> {
         if own == Some(&name) {
             return Ok(self.end_of_record(from)?.is_some());
         }
-        self.is_row_of_records(from, within)
+        self.is_row_of_records(from, depth)
     }
 
     /// Tells whether several whole records begin there in a row, or the last ones of the list.
-    fn is_row_of_records(&mut self, from: usize, within: bool) -> Result<bool> {
+    fn is_row_of_records(&mut self, from: usize, depth: usize) -> Result<bool> {
         const SEVERAL: u32 = 8;
         let mut at = from;
         for _ in 0..SEVERAL {
@@ -168,7 +168,7 @@ impl<R: Read> DamagedList<R> {
                 return Ok(false);
             };
             if self.text.peek(end)? == Some(b']') {
-                return self.is_the_end(end + 1, within);
+                return self.is_the_end(end + 1, depth);
             }
             at = self.text.behind_space(end + 1)?;
         }
@@ -198,40 +198,42 @@ impl<R: Read> DamagedList<R> {
         Ok(end.and_then(|end| serde_json::from_slice(self.text.slice(name, end)).ok()))
     }
 
-    /// Tells whether the answer ends well behind the list that ended there.
-    fn is_the_end(&mut self, from: usize, within: bool) -> Result<bool> {
-        let mut at = self.text.behind_space(from)?;
-        if !within {
-            return Ok(self.text.peek(at)?.is_none());
-        }
-        loop {
+    /// Tells whether the answer ends well behind the list that ended there, in so many objects.
+    fn is_the_end(&mut self, from: usize, depth: usize) -> Result<bool> {
+        let (mut at, mut open) = (self.text.behind_space(from)?, depth);
+        while open > 0 {
             match self.text.peek(at)? {
                 Some(b'}') => {
+                    open -= 1;
                     at = self.text.behind_space(at + 1)?;
-                    return Ok(self.text.peek(at)?.is_none());
                 }
-                Some(b',') => {}
+                Some(b',') => match self.end_of_member(at + 1)? {
+                    Some(end) => at = self.text.behind_space(end)?,
+                    None => return Ok(false),
+                },
                 _ => return Ok(false),
             }
-            let name = self.text.behind_space(at + 1)?;
-            if self.text.peek(name)? != Some(b'"') {
-                return Ok(false);
-            }
-            let Some(end) = self.text.end_of_value(name)? else {
-                return Ok(false);
-            };
-            let colon = self.text.behind_space(end)?;
-            if self.text.peek(colon)? != Some(b':') {
-                return Ok(false);
-            }
-            let value = self.text.behind_space(colon + 1)?;
-            let Some(end) = self.text.end_of_value(value)? else {
-                return Ok(false);
-            };
-            if mend::sound(self.text.slice(value, end)).is_none() {
-                return Ok(false);
-            }
-            at = self.text.behind_space(end)?;
         }
+        Ok(self.text.peek(at)?.is_none())
+    }
+
+    /// The end of the member that begins there, if it is sound.
+    fn end_of_member(&mut self, from: usize) -> Result<Option<usize>> {
+        let name = self.text.behind_space(from)?;
+        if self.text.peek(name)? != Some(b'"') {
+            return Ok(None);
+        }
+        let Some(end) = self.text.end_of_value(name)? else {
+            return Ok(None);
+        };
+        let colon = self.text.behind_space(end)?;
+        if self.text.peek(colon)? != Some(b':') {
+            return Ok(None);
+        }
+        let value = self.text.behind_space(colon + 1)?;
+        let Some(end) = self.text.end_of_value(value)? else {
+            return Ok(None);
+        };
+        Ok(mend::sound(self.text.slice(value, end)).is_some().then_some(end))
     }
 }

@@ -114,6 +114,11 @@ async fn what_cannot_be_listed_is_refused_with_code_and_message() {
             "{query}"
         );
     }
+    let unsearchable = start("no-log-content").await;
+    let window = format!("compartmentId={tenancy}&{WINDOW}");
+    assert_eq!(signed(&unsearchable, "GET", &events(&window), "").await.status, 200);
+    let query = everything(&unsearchable);
+    assert_eq!(search(&unsearchable, &query, "").await.status, 404);
     let without = start("no-policy").await;
     assert_eq!(
         refused(&without, &events(&format!("compartmentId=TENANCY&{WINDOW}")))

@@ -134,7 +134,7 @@ impl PluginSink {
     fn item(&self, event: &Event) -> Item {
         Item {
             id: self.identity(event),
-            ..Item::from(self.options.encoding.trim(event).as_ref())
+            ..Item::of(self.options.encoding.trim(event).as_ref(), &self.provenance.product)
         }
     }
 

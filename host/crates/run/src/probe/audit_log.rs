@@ -1,0 +1,435 @@
+//! The audit log of a compartment of OCI: whether it may be read by each of its interfaces, and its newest event of an identity domain.
+//!
+//! Logging Search gives the newest event that fits a condition, so one record is asked for. ListEvents gives whatever was processed
+//! in a period: for its rights a minute is asked for, and in the place of a search the last hour, of which the first page counts.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::domain::{DomainId, patiently};
+use super::facts::Fact;
+use super::newest::NewestEvent;
+use super::probe_report::ProbeReport;
+use super::questions::{BODY, ProbeFailure, REFUSED};
+use base::ErrorKind;
+use remote::{Remote, RemoteError, Request, Response};
+
+/// The longest period that clients of Logging Search ask for.
+const SEARCHED: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// The period of which ListEvents gives everything, where it stands in for a search, and where not.
+const LISTED: SignedDuration = SignedDuration::from_hours(1);
+const TRIED: SignedDuration = SignedDuration::from_mins(1);
+
+/// Pages that are turned while they are empty: neither interface says that such a one is the last.
+const EMPTY_PAGES: usize = 5;
+
+const MINUTE: i64 = 60;
+
+/// The header that tells where the next page is, and the parameter that takes it back.
+const NEXT_PAGE: &str = "opc-next-page";
+const PAGE: &str = "page";
+
+const SEARCH: &str = "search";
+const LIST: &str = "list events";
+
+/// Any event of an identity domain: what a domain itself tells of, and sign-ons from before there were domains.
+const OF_ANY_DOMAIN: &str =
+    "isnotnull(data.additionalDetails.eventId) or lower(type) = 'com.oraclecloud.identitysignon.*'";
+const SIGN_ON: &str = "com.oraclecloud.identitysignon.";
+
+/// The audit log of a compartment, by the interfaces that its connection leads to.
+#[derive(Debug, Clone)]
+pub struct AuditLog {
+    /// Logging Search.
+    pub search: Option<Arc<Remote>>,
+    /// ListEvents of Audit.
+    pub list: Option<Arc<Remote>>,
+    /// The OCID of the compartment.
+    pub compartment: String,
+}
+
+impl AuditLog {
+    /// Asks each interface, with requests that change nothing, and tells when the newest event of an identity domain was.
+    ///
+    /// # Errors
+    ///
+    /// Where neither may be asked, or one cannot be reached now.
+    pub async fn probe(&self, now: Timestamp) -> Result<ProbeReport, ProbeFailure> {
+        let any = DomainId::default();
+        let searched = self.search(&any, now).await;
+        let length = if matches!(searched, Some(Ok(_))) { TRIED } else { LISTED };
+        let listed = self.list(&any, now, length).await;
+        let mut steps = vec!["reached".to_owned(), "signed in".to_owned()];
+        let (mut newest, mut refused) = (Vec::new(), Vec::new());
+        for (name, may, answer) in [(SEARCH, "may search", searched), (LIST, "may list events", listed)] {
+            match answer {
+                None => {}
+                Some(Ok(found)) => {
+                    steps.push(may.to_owned());
+                    newest.push(found);
+                }
+                Some(Err(lack)) => refused.push((name, lack)),
+            }
+        }
+        // The first one is the one that is asked by default.
+        let Some(newest) = newest.into_iter().next() else {
+            let lack = refused.into_iter().map(|(_, lack)| lack).next();
+            return Err(lack.unwrap_or_else(nothing_to_ask));
+        };
+        let mut facts = vec![Fact::new("last event", newest.told(now))];
+        for (name, lack) in refused {
+            // What is down today may be needed tomorrow; what is refused, or not there, need not be.
+            if lack.class == ErrorKind::Unavailable {
+                return Err(lack);
+            }
+            facts.push(Fact::new(name, without(name, &lack)));
+        }
+        Ok(ProbeReport {
+            steps,
+            facts,
+            newest: Some(newest),
+            domain: None,
+        })
+    }
+
+    /// The newest event of a domain; of any, where nothing is known of the domain. Nobody waits long for it.
+    pub async fn newest_of(&self, domain: &DomainId, now: Timestamp) -> NewestEvent {
+        let asked = async {
+            match self.search(domain, now).await {
+                Some(Ok(newest)) => Ok(newest),
+                Some(Err(lack)) => match self.list(domain, now, LISTED).await {
+                    Some(Ok(newest)) => Ok(newest),
+                    _ => Err(lack),
+                },
+                None => self
+                    .list(domain, now, LISTED)
+                    .await
+                    .unwrap_or_else(|| Err(nothing_to_ask())),
+            }
+        };
+        patiently(asked).await.unwrap_or_else(NewestEvent::Unknown)
+    }
+
+    async fn search(&self, domain: &DomainId, now: Timestamp) -> Option<Result<NewestEvent, ProbeFailure>> {
+        let remote = self.search.as_deref()?;
+        let (from, to) = period(now, SEARCHED);
+        let condition = condition(domain);
+        let query = format!(
+            "search \"{}/_Audit\" | where {condition} | sort by datetime desc",
+            self.compartment
+        );
+        let body = json!({
+            "timeStart": format!("{from:.3}"), "timeEnd": format!("{to:.3}"), "searchQuery": query, "isReturnFieldInfo": false,
+        });
+        let request = || -> Result<Request, RemoteError> {
+            let mut url = remote.base().join(["20190909", "search"])?;
+            url.query_pairs_mut().append_pair("limit", "1");
+            let request = Request::post(url).body("application/json", body.to_string())?;
+            Ok(request.repeatable(true))
+        };
+        Some(match request() {
+            Ok(request) => first_page(remote, request, SEARCH).await.map(|page| match page {
+                Page::Unreadable(why) => NewestEvent::Unknown(why),
+                Page::Read(body) => {
+                    let found = serde_json::from_slice::<SearchAnswer>(&body);
+                    newest(found.map(SearchAnswer::events), domain, from)
+                }
+            }),
+            Err(error) => Err(failed(&error, SEARCH)),
+        })
+    }
+
+    async fn list(
+        &self,
+        domain: &DomainId,
+        now: Timestamp,
+        length: SignedDuration,
+    ) -> Option<Result<NewestEvent, ProbeFailure>> {
+        let remote = self.list.as_deref()?;
+        let (from, to) = period(now, length);
+        let request = || -> Result<Request, RemoteError> {
+            let mut url = remote.base().join(["20190901", "auditEvents"])?;
+            url.query_pairs_mut()
+                .append_pair("compartmentId", &self.compartment)
+                .append_pair("startTime", &from.to_string())
+                .append_pair("endTime", &to.to_string());
+            Ok(Request::get(url))
+        };
+        Some(match request() {
+            Ok(request) => first_page(remote, request, LIST).await.map(|page| match page {
+                Page::Unreadable(why) => NewestEvent::Unknown(why),
+                Page::Read(body) => newest(serde_json::from_slice::<Vec<LoggedEvent>>(&body), domain, from),
+            }),
+            Err(error) => Err(failed(&error, LIST)),
+        })
+    }
+}
+
+/// The body of an answer that the server gave without refusing anything.
+enum Page {
+    Read(Vec<u8>),
+    /// It is too long, or broke off.
+    Unreadable(String),
+}
+
+/// The first page with anything on it, or the last of several that are empty.
+async fn first_page(remote: &Remote, request: Request, step: &'static str) -> Result<Page, ProbeFailure> {
+    let mut page = None::<String>;
+    for _ in 0..EMPTY_PAGES {
+        let mut url = request.url().clone();
+        if let Some(page) = &page {
+            url.query_pairs_mut().append_pair(PAGE, page);
+        }
+        let answer: Response =
+            (remote.send(request.clone().at(url).limit(BODY)).await).map_err(|error| failed(&error, step))?;
+        page = answer
+            .header(NEXT_PAGE)
+            .filter(|page| !page.is_empty())
+            .map(str::to_owned);
+        // That it answers shows the rights; what it answers is a fact beside.
+        let body = match answer.bytes().await {
+            Ok(body) => body.to_vec(),
+            Err(error) => return Ok(Page::Unreadable(error.to_string())),
+        };
+        if page.is_none() || !is_empty(&body) {
+            return Ok(Page::Read(body));
+        }
+    }
+    Ok(Page::Unreadable(format!(
+        "{EMPTY_PAGES} pages were empty, and there were more"
+    )))
+}
+
+/// True of a page without a record.
+fn is_empty(body: &[u8]) -> bool {
+    let events = match body.trim_ascii_start().first() {
+        Some(b'[') => serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(body).map(|events| events.len()),
+        _ => serde_json::from_slice::<SearchAnswer>(body).map(|answer| answer.results.len()),
+    };
+    matches!(events, Ok(0))
+}
+
+/// A period of whole minutes that ends with the one that has begun.
+fn period(now: Timestamp, length: SignedDuration) -> (Timestamp, Timestamp) {
+    let end = now
+        .as_second()
+        .div_euclid(MINUTE)
+        .saturating_add(1)
+        .saturating_mul(MINUTE);
+    let end = Timestamp::from_second(end).unwrap_or(now);
+    (end.saturating_sub(length).unwrap_or(Timestamp::MIN), end)
+}
+
+/// The condition of a search for events of a domain.
+fn condition(domain: &DomainId) -> String {
+    let named = |member: &str, name: &Option<String>| {
+        let name = name.as_ref()?;
+        Some(format!("data.additionalDetails.{member} = '{name}'"))
+    };
+    let terms = [named("domainId", &domain.ocid), named("domainName", &domain.name)];
+    let terms: Vec<String> = terms.into_iter().flatten().collect();
+    match terms.is_empty() {
+        true => OF_ANY_DOMAIN.to_owned(),
+        false => terms.join(" or "),
+    }
+}
+
+/// The newest of some events that are the domain's.
+fn newest(events: serde_json::Result<Vec<LoggedEvent>>, domain: &DomainId, since: Timestamp) -> NewestEvent {
+    let Ok(events) = events else {
+        return NewestEvent::Unknown("the answer is none of an audit log".to_owned());
+    };
+    let times = events.iter().filter(|event| event.is_of(domain)).map(LoggedEvent::time);
+    match times.max() {
+        None => NewestEvent::NoneSince(since),
+        Some(None) => NewestEvent::Unknown("the time of the newest event cannot be read".to_owned()),
+        Some(Some(time)) => NewestEvent::At(time),
+    }
+}
+
+/// The answer of Logging Search.
+#[derive(Deserialize)]
+struct SearchAnswer {
+    results: Vec<SearchResult>,
+}
+
+#[derive(Deserialize)]
+struct SearchResult {
+    data: SearchData,
+}
+
+#[derive(Deserialize)]
+struct SearchData {
+    #[serde(rename = "logContent")]
+    content: LoggedEvent,
+}
+
+impl SearchAnswer {
+    fn events(self) -> Vec<LoggedEvent> {
+        self.results.into_iter().map(|result| result.data.content).collect()
+    }
+}
+
+/// An event in either envelope, as far as it is looked at.
+#[derive(Deserialize, Default)]
+struct LoggedEvent {
+    #[serde(alias = "eventType", rename = "type", default)]
+    kind: Option<String>,
+    #[serde(alias = "eventTime", default)]
+    time: Option<String>,
+    #[serde(default)]
+    data: Option<LoggedData>,
+}
+
+#[derive(Deserialize)]
+struct LoggedData {
+    #[serde(rename = "additionalDetails", default)]
+    details: Option<LoggedDetails>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoggedDetails {
+    #[serde(default)]
+    event_id: Option<String>,
+    #[serde(default)]
+    domain_id: Option<String>,
+    #[serde(default)]
+    domain_name: Option<String>,
+}
+
+impl LoggedEvent {
+    fn time(&self) -> Option<Timestamp> {
+        self.time.as_deref()?.parse().ok()
+    }
+
+    /// True of an event of that domain; of any, where nothing is known of the domain.
+    fn is_of(&self, domain: &DomainId) -> bool {
+        let details = self.data.as_ref().and_then(|data| data.details.as_ref());
+        let same = |known: &Option<String>, said: Option<&String>| known.is_some() && known.as_ref() == said;
+        if domain.ocid.is_none() && domain.name.is_none() {
+            let kind = self.kind.as_deref().unwrap_or_default().to_ascii_lowercase();
+            return details.is_some_and(|details| details.event_id.is_some()) || kind.starts_with(SIGN_ON);
+        }
+        same(&domain.ocid, details.and_then(|details| details.domain_id.as_ref()))
+            || same(&domain.name, details.and_then(|details| details.domain_name.as_ref()))
+    }
+}
+
+/// The failure of an interface, in the words of OCI's own refusals.
+fn failed(error: &RemoteError, step: &'static str) -> ProbeFailure {
+    let status = error.status().filter(|_| error.code() == "access-refused");
+    ProbeFailure {
+        step: match error.code() {
+            "connect-failed" => "connect",
+            "tls-failed" => "tls",
+            code if code.starts_with("token") => "token",
+            _ if status.is_some_and(|status| status.as_u16() == 401) => "sign-in",
+            _ => step,
+        },
+        message: match status {
+            Some(status) => format!("{REFUSED} ({status})"),
+            None => error.to_string(),
+        },
+        hint: error.hint(),
+        class: error.kind(),
+    }
+}
+
+/// The failure of a connection that leads to neither interface.
+fn nothing_to_ask() -> ProbeFailure {
+    ProbeFailure {
+        step: SEARCH,
+        message: "the connection leads to a service without an audit log".to_owned(),
+        hint: Some("give its `region`, or the address of OCI Audit or of Logging as `url`".to_owned()),
+        class: ErrorKind::Usage,
+    }
+}
+
+/// The consequence for `oci-audit` that one of two interfaces may not be asked.
+fn without(name: &str, lack: &ProbeFailure) -> String {
+    let hint = lack.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+    let instead = match name {
+        SEARCH => "; without it collect with `host run oci-audit --param via=list-events`",
+        _ => "; only `--param via=list-events` of oci-audit needs it",
+    };
+    format!("{}{hint}{instead}", lack.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn domain(ocid: Option<&str>, name: Option<&str>) -> DomainId {
+        DomainId {
+            ocid: ocid.map(str::to_owned),
+            name: name.map(str::to_owned),
+            compartment: None,
+        }
+    }
+
+    #[test]
+    fn a_domain_is_searched_for_by_whatever_name_it_has() {
+        assert_eq!(condition(&DomainId::default()), OF_ANY_DOMAIN);
+        assert_eq!(
+            condition(&domain(Some("ocid1.domain.oc1..a"), Some("idcs-1"))),
+            "data.additionalDetails.domainId = 'ocid1.domain.oc1..a' or data.additionalDetails.domainName = 'idcs-1'"
+        );
+        assert_eq!(
+            condition(&domain(None, Some("idcs-1"))),
+            "data.additionalDetails.domainName = 'idcs-1'"
+        );
+    }
+
+    #[test]
+    fn periods_are_of_whole_minutes() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (from, to) = period(at("2026-03-05T12:00:30.5Z"), LISTED);
+        assert_eq!((from, to), (at("2026-03-05T11:01:00Z"), at("2026-03-05T12:01:00Z")));
+    }
+
+    #[test]
+    fn the_newest_event_is_read_in_either_envelope() {
+        let since = "2026-03-05T11:00:00Z".parse().unwrap();
+        let at = |text: &str| NewestEvent::At(text.parse().unwrap());
+        let listed = br#"[
+            {"eventType":"com.oraclecloud.Audit.ListEvents","eventTime":"2026-03-05T11:59:00Z","data":{"additionalDetails":null}},
+            {"eventType":"com.oraclecloud.IdentitySignOn.InteractiveLogin","eventTime":"2026-03-05T11:20:00.5Z","data":null},
+            {"eventType":"x","eventTime":"2026-03-05T11:10:00Z","data":{"additionalDetails":
+                {"eventId":"sso.session.create.success","domainId":"ocid1.domain.oc1..a","X-Real-Port":7}}}]"#;
+        let of = |domain: &DomainId| newest(serde_json::from_slice(listed), domain, since);
+        assert_eq!(of(&DomainId::default()), at("2026-03-05T11:20:00.5Z"));
+        assert_eq!(
+            of(&domain(Some("ocid1.domain.oc1..a"), None)),
+            at("2026-03-05T11:10:00Z")
+        );
+        assert_eq!(of(&domain(None, Some("idcs-1"))), NewestEvent::NoneSince(since));
+        let found = br#"{"summary":{},"results":[{"data":{"datetime":1,"logContent":{"type":"x","time":"2026-03-05T11:10:00Z","data":
+            {"additionalDetails":{"eventId":"a.b","domainName":"idcs-1"}}}}}],"fields":[]}"#;
+        let found = serde_json::from_slice(found).map(SearchAnswer::events);
+        assert_eq!(
+            newest(found, &domain(None, Some("idcs-1")), since),
+            at("2026-03-05T11:10:00Z")
+        );
+        let broken = newest(serde_json::from_slice(b"<html>"), &DomainId::default(), since);
+        assert!(matches!(broken, NewestEvent::Unknown(_)));
+    }
+
+    #[test]
+    fn an_empty_page_is_told_from_a_full_one_and_from_none() {
+        for (body, empty) in [
+            (&b"[]"[..], true),
+            (b" [ ]", true),
+            (b"[{}]", false),
+            (br#"{"results":[]}"#, true),
+            (br#"{"results":[{"data":{"logContent":{}}}]}"#, false),
+            (b"<html>", false),
+        ] {
+            assert_eq!(is_empty(body), empty, "{}", String::from_utf8_lossy(body));
+        }
+    }
+}

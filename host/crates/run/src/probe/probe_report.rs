@@ -1,0 +1,28 @@
+//! The findings about a connection that can be used.
+
+use super::domain::DomainId;
+use super::facts::Fact;
+use super::newest::NewestEvent;
+
+/// The findings about a connection that can be used.
+#[derive(Debug, Default)]
+pub struct ProbeReport {
+    /// The steps that went well.
+    pub steps: Vec<String>,
+    /// The facts that could be seen, and that could not.
+    pub facts: Vec<Fact>,
+    /// The newest event of an identity domain, where it is known to be looked for.
+    pub newest: Option<NewestEvent>,
+    /// The domain that was asked.
+    pub domain: Option<DomainId>,
+}
+
+impl ProbeReport {
+    /// A report of a service of which nothing but these steps is known.
+    pub(super) fn of_steps<const N: usize>(steps: [&str; N]) -> ProbeReport {
+        ProbeReport {
+            steps: steps.map(str::to_owned).into(),
+            ..ProbeReport::default()
+        }
+    }
+}
