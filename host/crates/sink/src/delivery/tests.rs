@@ -350,7 +350,7 @@ async fn what_cannot_even_be_set_aside_is_counted_and_said() {
         events: 1,
         ..DeadLetterOptions::default()
     };
-    let mut bench = bench(small(10, false), bounds);
+    let mut bench = bench(small(10, false), options);
     let refused = Verdict::Refused {
         reason: "status 400".into(),
     };

@@ -169,7 +169,7 @@ fn reasons_are_cut_and_count_and_a_letter_that_is_there_stays() {
         ..DeadLetterOptions::default()
     };
     let store = DeadLetters::new(DeadLetterOptions {
-        path: Some(&path.into()),
+        path: Some(path.clone()),
         ..options
     });
     assert!(matches!(
