@@ -72,7 +72,7 @@ pub struct CliError {
     /// The message; none where the user knows, as after Ctrl-C.
     pub message: Option<String>,
     /// The message to be kept for long, where the other one quotes a report, a plugin or a receiver.
-    pub own_words: Option<String>,
+    pub own_words: Option<Box<str>>,
     /// The advice.
     pub hint: Option<String>,
     /// A line that comes after the error on stderr, as it is.
@@ -255,7 +255,7 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         let own_words = error.own_words();
         CliError {
-            own_words,
+            own_words: own_words.map(String::into_boxed_str),
             ..CliError::of_run(error)
         }
     }

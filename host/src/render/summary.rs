@@ -128,7 +128,10 @@ impl RunAccount {
     pub async fn end(&self, result: Result<(), CliError>) -> Result<(), CliError> {
         self.note(&result);
         let failure = result.as_ref().err();
-        let message = failure.and_then(|failure| failure.own_words.clone().or_else(|| failure.message.clone()));
+        let message = failure.and_then(|failure| {
+            let own = failure.own_words.as_deref().map(str::to_owned);
+            own.or_else(|| failure.message.clone())
+        });
         let account = self.clone();
         let _ = base::blocking(move || account.end_history(message.as_deref())).await;
         self.close(result)

@@ -131,7 +131,7 @@ fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
         ..DeadLetterOptions::default()
     };
     let store = DeadLetters::new(DeadLetterOptions {
-        path: Some(folder.path().join("x.db").into()),
+        path: Some(folder.path().join("x.db")),
         ..options
     });
     add(&store, "a", &[event("1")], "x").unwrap();
@@ -150,7 +150,7 @@ fn what_does_not_fit_is_refused_as_a_whole_and_room_comes_back() {
         ..DeadLetterOptions::default()
     };
     let store = DeadLetters::new(DeadLetterOptions {
-        path: Some(folder.path().join("y.db").into()),
+        path: Some(folder.path().join("y.db")),
         ..options
     });
     assert!(matches!(
