@@ -67,6 +67,63 @@ fn every_block_of_configuration_is_accepted() {
     assert!(seen > 20, "{seen}");
 }
 
+/// A page without its blocks of code.
+fn prose(page: &str) -> String {
+    let mut is_code = false;
+    let lines = page.lines().filter(|line| {
+        let is_fence = line.starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// The names by which links lead to the headings of a page.
+fn anchors(page: &str) -> Vec<String> {
+    let page = prose(page);
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let headings = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"));
+    let is_kept = |sign: &char| sign.is_alphanumeric() || ['-', '_'].contains(sign);
+    headings
+        .map(|heading| heading.chars().filter(is_kept).collect())
+        .collect()
+}
+
+#[test]
+fn every_link_to_a_page_or_a_heading_leads_somewhere() {
+    let (mut seen, mut broken) = (0, Vec::new());
+    for (name, page) in pages() {
+        let path = Path::new(&name);
+        let text = prose(&page);
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')'))
+            .map(|(link, _)| link)
+        {
+            if link.starts_with("https://") {
+                continue;
+            }
+            seen += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => path.to_owned(),
+                file => path.with_file_name(file),
+            };
+            let leads = match (std::fs::read_to_string(&target), heading) {
+                (_, "") => target.exists(),
+                (Ok(found), heading) => anchors(&found).iter().any(|known| known == heading),
+                (Err(_), _) => false,
+            };
+            if !leads {
+                broken.push(format!("{name}: {link}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(seen > 100, "{seen}");
+}
+
 /// A way to go wrong with OCI, by its heading in the guide.
 struct Mishap {
     heading: &'static str,
@@ -153,6 +210,23 @@ const MISHAPS: &[Mishap] = &[
         heading: "No configuration file of OCI",
         scenario: "",
         change: |desk, user, config| of_profile(desk, user, config, "file = \"/home/jdoe/.oci/config\""),
+        arguments: &RUN,
+    },
+    Mishap {
+        heading: "The session has ended",
+        scenario: "",
+        change: |desk, user, config| {
+            // Claims of a token that ended in 2023, and whose session nobody knows.
+            desk.write_secret("token", "e30.eyJleHAiOjE3MDAwMDAwMDAsImlhdCI6MTY5OTk5NjQwMH0.e30");
+            let url = config.split_once("url = ").unwrap().1.lines().next().unwrap();
+            let refresh = url.trim_matches('"').trim_end_matches('/').to_owned() + "/v1/authentication/refresh";
+            let config = of_profile(desk, user, config, "file = \".oci/config\"");
+            let profile = user
+                .config_file("../oci.pem")
+                .replace("user=", "security_token_file=../token\n#");
+            std::fs::write(desk.path().join(".oci/config"), profile).unwrap();
+            format!("{config}token-url = \"{refresh}\"\n")
+        },
         arguments: &RUN,
     },
     Mishap {
