@@ -1,4 +1,4 @@
-//! What may be kept and told of a document besides its events: rejected rows, the lines before them, and what a plugin says of both.
+//! Pieces of a document that are kept and told besides its events: rejected rows, the lines before them, and what a plugin says of both.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ impl Quoting {
         told
     }
 
-    /// What is said of a document, and may quote a piece of it.
+    /// A text that speaks of a document, and may quote a piece of it.
     pub fn text(self, text: &str) -> Cow<'_, str> {
         match self {
             Quoting::AsItCame => text.into(),

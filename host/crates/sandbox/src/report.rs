@@ -183,7 +183,7 @@ impl ReportPlugin {
         &self.about.name
     }
 
-    /// How pieces of its documents are kept and told.
+    /// The way in which pieces of its documents are kept and told.
     pub fn quoting(&self) -> Quoting {
         Quoting::of(self.about.connection)
     }

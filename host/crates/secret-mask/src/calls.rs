@@ -50,7 +50,7 @@ fn last_segment(name: &str) -> &str {
 }
 
 /// An object that was entered.
-struct OpenRecord {
+struct OpenCall {
     start: usize,
     /// True once it names a call that makes a secret.
     makes_a_secret: bool,
@@ -60,13 +60,13 @@ struct OpenRecord {
 pub fn of_secrets(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found: Vec<Range<usize>> = Vec::new();
-    let (mut open, mut deeper): (Vec<OpenRecord>, usize) = (Vec::new(), 0);
+    let (mut open, mut deeper): (Vec<OpenCall>, usize) = (Vec::new(), 0);
     let mut at = 0;
     while let Some(next) = bytes.get(at..).and_then(|rest| memchr3(b'"', b'{', b'}', rest)) {
         at += next;
         match bytes.get(at) {
             Some(b'{') if open.len() == DEEPEST_OBJECT => deeper += 1,
-            Some(b'{') => open.push(OpenRecord {
+            Some(b'{') => open.push(OpenCall {
                 start: at,
                 makes_a_secret: false,
             }),
@@ -88,7 +88,7 @@ pub fn of_secrets(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Looks at the string whose content begins at a place; the place to go on from.
-fn member(text: &str, from: usize, object: Option<&mut OpenRecord>) -> usize {
+fn member(text: &str, from: usize, object: Option<&mut OpenCall>) -> usize {
     let end = string_end(text, from);
     let Some(value) = value_behind(text, end) else {
         return end;

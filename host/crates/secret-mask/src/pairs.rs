@@ -130,7 +130,7 @@ pub fn name_at(text: &str, value: usize, string_end: fn(&str, usize) -> usize) -
 /// An object that was entered.
 #[derive(Clone, Copy, Default)]
 struct OpenObject {
-    /// Where its values begin among those that wait for a name.
+    /// The first of its values among those that wait for a name.
     first: usize,
     has_name: bool,
     /// True once a name of it is a secret's.
@@ -140,7 +140,7 @@ struct OpenObject {
 /// A value that waits for the name of its pair: that of its object or, where that has none, of one around it.
 struct WaitingValue {
     place: usize,
-    /// How many objects its own stands in.
+    /// The number of objects that its own stands in.
     level: usize,
 }
 
@@ -152,7 +152,7 @@ pub struct OpenPairs {
     /// Objects within objects that are not told apart any more.
     deeper: usize,
     waiting: Vec<WaitingValue>,
-    /// Where the values begin that are secrets.
+    /// The places of values that are secrets.
     secret: Vec<usize>,
 }
 

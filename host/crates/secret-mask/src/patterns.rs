@@ -218,7 +218,7 @@ impl<'t> FoundSecrets<'t> {
     }
 }
 
-/// How many backslashes stand before the quote that a text begins with; 0 where it does not.
+/// The number of backslashes before the quote that a text begins with; 0 where it begins with none.
 fn escapes_of_quote(text: &[u8]) -> usize {
     let count = text.iter().take_while(|byte| **byte == b'\\').count();
     match text.get(count) {

@@ -1,6 +1,6 @@
 //! Words that a sentence goes on with once it has named a secret, as in `Invalid token: expired`: they are none.
 
-/// What is said of a token, a password or a key.
+/// Words that are said of a token, a password or a key.
 const WORDS: [&str; 66] = [
     "a",
     "absent",

@@ -94,14 +94,14 @@ fn any_string_end(text: &str, from: usize) -> usize {
     after_quote(text, from).unwrap_or(text.len())
 }
 
-/// How many backslashes stand before the last quote of the name whose value begins at a place.
+/// The number of backslashes before the last quote of the name whose value begins at a place.
 fn escapes_of_name(text: &str, place: usize) -> usize {
     let before = text.get(..place).unwrap_or_default().trim_ascii_end();
     let before = before.strip_suffix(':').unwrap_or(before).trim_ascii_end();
     backslashes_before(before.strip_suffix('"').unwrap_or(before))
 }
 
-/// How many backslashes end a text.
+/// The number of backslashes that end a text.
 fn backslashes_before(text: &str) -> usize {
     text.len() - text.trim_end_matches('\\').len()
 }

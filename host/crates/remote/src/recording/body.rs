@@ -17,7 +17,7 @@ pub(super) struct RecordedBody {
 enum HeldBody {
     /// Nothing of it is masked, and nothing waits.
     Nothing,
-    /// What came so far.
+    /// The bytes that came so far.
     Bytes(Vec<u8>),
     /// More than can wait.
     TooMuch,

@@ -26,7 +26,7 @@ pub(crate) struct DocumentReading {
     pub(crate) about: sandbox::Document,
     /// How much of it may be rejected.
     pub(crate) most: MaxRejected,
-    /// How pieces of it are kept and told.
+    /// The way in which pieces of it are kept and told.
     pub(crate) quoting: Quoting,
     /// The options of the store that what is rejected is for; none where there is none.
     pub(crate) rejected: Option<RejectedOptions>,
