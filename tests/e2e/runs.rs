@@ -11,6 +11,8 @@ use super::ledger::{configure, host, run, spawn, wait_until};
 use super::{PASSWORD, desk};
 
 const NOW: &str = "2026-03-05T22:00:00Z";
+/// The bound of a test against hanging, far beyond what any of it takes.
+const FOR_EVER: Duration = Duration::from_secs(60);
 const DUE: [&str; 4] = ["--now", NOW, "--sink", "siem"];
 
 /// Sinks that nobody answers: one whose events wait, and one whose events become dead letters.
@@ -40,14 +42,17 @@ fn signal(process: u32, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// A receiver that answers once nobody holds the other end any more, or somebody says so.
-fn hanging() -> (Receiver, mpsc::Sender<()>) {
+/// A receiver that says what arrives, and answers once nobody holds the last of these any more.
+fn hanging() -> (Receiver, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (arrived, arrivals) = mpsc::channel();
     let (release, gate) = mpsc::channel::<()>();
     let receiver = Receiver::with(0, move |_| {
-        let _ = gate.recv_timeout(Duration::from_secs(60));
+        // Whoever waits for it may have seen enough.
+        let _ = arrived.send(());
+        let _ = gate.recv_timeout(FOR_EVER);
         Reply::status(200)
     });
-    (receiver, release)
+    (receiver, arrivals, release)
 }
 
 #[test]
@@ -141,14 +146,48 @@ fn programs_get_one_object_a_run() {
     }
     assert!(listed["pid"].as_u64() > Some(0));
     listed["pid"] = "(a number)".into();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&listed).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&listed).unwrap(), @r#"
+    {
+      "code": "done",
+      "connection": "epm",
+      "dead_lettered": 0,
+      "duplicates": 0,
+      "ended": "(of the summary)",
+      "events": 60,
+      "exit": 0,
+      "late": 0,
+      "message": null,
+      "mode": "incremental",
+      "parameters": [],
+      "pid": "(a number)",
+      "plugin": "(of the summary)",
+      "rejected": 0,
+      "report": "user-login",
+      "run_id": "(of the summary)",
+      "sinks": [
+        {
+          "dead_lettered": 0,
+          "delivered": 60,
+          "name": "siem",
+          "undelivered": 0
+        }
+      ],
+      "started": "2026-03-05T22:00:00Z",
+      "state": "ended",
+      "window": {
+        "from": "2026-03-05T00:00:00Z",
+        "to": "2026-03-06T00:00:00Z"
+      },
+      "windows": 1
+    }
+    "#);
 }
 
 #[test]
 fn a_run_at_work_is_running_a_second_one_is_busy_and_a_killed_one_did_not_end() {
     let desk = desk();
     let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
-    let (receiver, release) = hanging();
+    let (receiver, _arrivals, release) = hanging();
     configure(&desk, &server, &receiver.url(), "");
     let arguments = [&["run", "user-login"][..], &DUE].concat();
     let mut first = spawn(&desk, &arguments);
@@ -173,7 +212,7 @@ fn a_run_that_is_stopped_tells_of_its_end_also_where_it_is_ended_at_once() {
     for signals in [1, 2] {
         let desk = desk();
         let server = Server::start(&format!("rows=60,plain-names,now={NOW}"));
-        let (receiver, _release) = hanging();
+        let (receiver, arrivals, _release) = hanging();
         configure(&desk, &server, &receiver.url(), "");
         let mut child = desk.process([&["run", "user-login"][..], &DUE].concat());
         child
@@ -181,7 +220,7 @@ fn a_run_that_is_stopped_tells_of_its_end_also_where_it_is_ended_at_once() {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = child.spawn().unwrap();
-        wait_until("a batch", || !receiver.received().is_empty());
+        arrivals.recv_timeout(FOR_EVER).unwrap();
         (0..signals).for_each(|_| signal(child.id(), "-TERM"));
         assert_eq!(child.wait().unwrap().code(), Some(143));
         assert_eq!(ends(&desk, &[]), ["143 terminated"], "{signals}");

@@ -134,12 +134,17 @@ impl RunAccount {
         });
         let account = self.clone();
         let _ = base::blocking(move || account.end_history(message.as_deref())).await;
-        self.close(result)
+        self.write(result)
     }
 
-    /// Ends a run that has no history, or whose history is written. Its failure is told first.
+    /// Ends a run that never came to a stream, and so to no history.
     pub fn close(&self, result: Result<(), CliError>) -> Result<(), CliError> {
         self.note(&result);
+        self.write(result)
+    }
+
+    /// Writes the summary of a run that has ended.
+    fn write(&self, result: Result<(), CliError>) -> Result<(), CliError> {
         let Some(target) = self.take() else { return result };
         let line = match self.line() {
             Ok(line) => line,
