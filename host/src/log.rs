@@ -46,7 +46,7 @@ impl MessageContext {
 }
 
 /// The crates whose messages are this program's own.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
     "base",
     "built_in",
     "connection",
@@ -59,6 +59,7 @@ const OWN: [&str; 16] = [
     "remote",
     "run",
     "sandbox",
+    "secret_mask",
     "setup",
     "simulator",
     "sink",

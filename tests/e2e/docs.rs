@@ -152,6 +152,25 @@ const MISHAPS: &[Mishap] = &[
         arguments: &RUN,
     },
     Mishap {
+        heading: "Half of a policy",
+        scenario: "no-log-content",
+        change: |_, _, config| config.to_owned(),
+        arguments: &["check", "oci"],
+    },
+    Mishap {
+        heading: "The domain is in another compartment",
+        scenario: "compartment=ocid1.compartment.oc1..aaaaaaaasimulatorapps222222222222222222222222222222222222222",
+        change: |desk, _, config| {
+            desk.write_secret("client-secret", "demo-secret");
+            let url = config.lines().find(|line| line.starts_with("url = ")).unwrap();
+            format!(
+                "{config}[connections.domain]\nkind = \"identity-domain\"\n{url}\nallow-private-addresses = true\n\
+                 auth = {{ kind = \"oauth2-client-credentials\", client-id = \"demo-client\", client-secret = {{ file = \"client-secret\" }} }}\n"
+            )
+        },
+        arguments: &["check", "oci"],
+    },
+    Mishap {
         heading: "401: the clock",
         scenario: "clock-skew=900",
         change: |_, _, config| config.to_owned(),
@@ -248,6 +267,12 @@ const MISHAPS: &[Mishap] = &[
     },
     Mishap {
         heading: "The OCID of something else",
+        scenario: "",
+        change: |_, _, config| config.replace("auth = ", "compartment = \"ocid1.domain.oc1..aaaa\"\nauth = "),
+        arguments: &["config", "check"],
+    },
+    Mishap {
+        heading: "The OCID of something else, as a parameter",
         scenario: "",
         change: |_, _, config| config.to_owned(),
         arguments: &["run", "oci-audit", "--param=compartment=ocid1.domain.oc1..aaaa"],

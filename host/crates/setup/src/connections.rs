@@ -137,6 +137,12 @@ pub fn compartment<'a>(config: &'a Config, source: &ParameterSource) -> Option<&
     connection.compartment.as_ref()
 }
 
+/// True where more than one connection of that kind is configured, so that none is meant where none is named.
+pub(crate) fn are_several(config: &Config, kind: ConnectionKind) -> bool {
+    let fitting = |connection: &&Connection| connection.kind == Some(kind);
+    config.connections.values().filter(fitting).nth(1).is_some()
+}
+
 /// A server of the configuration, of which settings can be made.
 pub fn server<'a>(owner: Owner<'a>, connection: &'a Connection, config: &'a Config) -> ConfiguredServer<'a> {
     ConfiguredServer {

@@ -147,7 +147,8 @@ pub fn prepare(config: Config, choice: &ReportChoice) -> Result<PreparedReport, 
         None => {
             let mut parameters = parameters(&choice.parameters, &description)?;
             parameters.extend(of_connection(&config, choice, &description, &parameters));
-            check_required(&parameters, &description).map_err(|error| error.read_from(config.file.path.as_deref()))?;
+            let complete = check_required(&config, choice, &description, &parameters);
+            complete.map_err(|error| error.read_from(config.file.path.as_deref()))?;
             parameters
         }
     };
@@ -229,16 +230,29 @@ fn of_connection(
 }
 
 /// Refuses a request that lacks what there is no plan without.
-fn check_required(given: &[(String, String)], description: &Description) -> Result<(), SetupError> {
+fn check_required(
+    config: &Config,
+    choice: &ReportChoice,
+    description: &Description,
+    given: &[(String, String)],
+) -> Result<(), SetupError> {
     let is_given = |parameter: &Parameter| given.iter().any(|(name, _)| *name == parameter.name);
     let missing = (description.parameters.iter()).find(|parameter| parameter.required && !is_given(parameter));
     let Some(Parameter { name, summary, .. }) = missing else {
         return Ok(());
     };
     let hint = match description.connection {
-        ConnectionKind::Oci if name == COMPARTMENT => {
-            format!("give --param {name}=OCID, or write `{name} = \"OCID\"` below the connection in host.toml")
-        }
+        ConnectionKind::Oci if name == COMPARTMENT => match choice.defaults {
+            // Nothing is configured of a server that is typed.
+            ParameterSource::Nothing => format!("give --param {name}=OCID"),
+            ParameterSource::Only if connections::are_several(config, connection::ConnectionKind::Oci) => format!(
+                "several connections of kind oci are configured: choose one that has a `{name}` with --connection, or give \
+                 --param {name}=OCID"
+            ),
+            ParameterSource::Only | ParameterSource::Named(_) => {
+                format!("give --param {name}=OCID, or write `{name} = \"OCID\"` below the connection in host.toml")
+            }
+        },
         _ => format!("give --param {name}=…"),
     };
     Err(SetupError::usage(format!("{} needs `{name}`: {summary}", description.name)).hint(hint))
@@ -309,23 +323,8 @@ mod tests {
         (name.to_owned(), value.to_owned())
     }
 
-    #[test]
-    fn what_there_is_no_plan_without_is_asked_for() {
-        let given = [pair("via", "search")];
-        let error = check_required(&given, &description(ConnectionKind::Oci)).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Usage);
-        assert_eq!(error.message, "oci-audit needs `compartment`: the OCID of it");
-        assert!(error.hint.unwrap().contains("--param compartment=OCID"));
-        let error = check_required(&given, &description(ConnectionKind::Http)).unwrap_err();
-        assert_eq!(error.hint.as_deref(), Some("give --param compartment=…"));
-        check_required(&[pair(COMPARTMENT, "x")], &description(ConnectionKind::Oci)).unwrap();
-    }
-
-    #[test]
-    fn what_is_not_given_the_connection_says() {
-        let text = "[connections.oci]\nkind = \"oci\"\nregion = \"fra\"\ncompartment = \"ocid1.tenancy.oc1..a\"\n";
-        let config = Config::parse(text).unwrap();
-        let choice = |defaults| ReportChoice {
+    fn choice(defaults: ParameterSource) -> ReportChoice {
+        ReportChoice {
             plugin: "oci-audit".into(),
             period: Period::Today,
             parameters: Vec::new(),
@@ -333,7 +332,58 @@ mod tests {
             clock: None,
             recorded: None,
             run_id: None,
+        }
+    }
+
+    #[test]
+    fn what_there_is_no_plan_without_is_asked_for() {
+        let one = "[connections.a]\nkind = \"oci\"\nregion = \"fra\"\n";
+        let two = Config::parse(&format!("{one}{}", one.replace(".a]", ".b]"))).unwrap();
+        let one = Config::parse(one).unwrap();
+        let said = |config, kind, defaults, given: &[(String, String)]| {
+            check_required(config, &choice(defaults), &description(kind), given)
         };
+        let given = [pair("via", "search")];
+        let error = said(&one, ConnectionKind::Oci, ParameterSource::Only, &given).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Usage);
+        assert_eq!(error.message, "oci-audit needs `compartment`: the OCID of it");
+        let hint = error.hint.unwrap();
+        assert!(
+            hint.contains("--param compartment=OCID") && hint.contains("host.toml"),
+            "{hint}"
+        );
+        for (config, kind, defaults, hint) in [
+            (
+                &one,
+                ConnectionKind::Http,
+                ParameterSource::Only,
+                "give --param compartment=…",
+            ),
+            (
+                &one,
+                ConnectionKind::Oci,
+                ParameterSource::Nothing,
+                "give --param compartment=OCID",
+            ),
+            (
+                &two,
+                ConnectionKind::Oci,
+                ParameterSource::Only,
+                "several connections of kind oci are configured: choose one that has a `compartment` with --connection, or give \
+                 --param compartment=OCID",
+            ),
+        ] {
+            let error = said(config, kind, defaults, &given).unwrap_err();
+            assert_eq!(error.hint.as_deref(), Some(hint));
+        }
+        let given = [pair(COMPARTMENT, "x")];
+        said(&one, ConnectionKind::Oci, ParameterSource::Only, &given).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_given_the_connection_says() {
+        let text = "[connections.oci]\nkind = \"oci\"\nregion = \"fra\"\ncompartment = \"ocid1.tenancy.oc1..a\"\n";
+        let config = Config::parse(text).unwrap();
         let said = |kind, defaults, given: &[(String, String)]| {
             of_connection(&config, &choice(defaults), &description(kind), given)
         };
