@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use base::ErrorKind;
+use connection::CompartmentId;
 use event::{Product, Provenance};
 use remote::Settings;
 use run::{Period, PluginSummary, Summary, Window, WindowError, WindowSummary};
@@ -203,6 +204,7 @@ fn parameters(given: &[String], description: &Description) -> Result<Vec<(String
         let known = description.parameters.iter().find(|parameter| parameter.name == name);
         let parameter = known.ok_or_else(|| unknown_parameter(name, description))?;
         check_value(parameter, value)?;
+        check_compartment(name, value, description)?;
         if !parameter.repeatable && parameters.iter().any(|(seen, _)| seen == name) {
             return Err(SetupError::usage(format!("parameter {name} is given twice")).hint("give it once"));
         }
@@ -285,6 +287,18 @@ fn check_value(parameter: &Parameter, value: &str) -> Result<(), SetupError> {
     }
     let message = format!("parameter {} cannot be {value:?}", parameter.name);
     Err(SetupError::usage(message).hint(format!("it is one of {}", parameter.values.join(", "))))
+}
+
+/// Refuses what is no compartment of OCI, as the key of a connection that stands in for the parameter does.
+fn check_compartment(name: &str, value: &str, description: &Description) -> Result<(), SetupError> {
+    if description.connection != ConnectionKind::Oci || name != COMPARTMENT || CompartmentId::parse(value).is_some() {
+        return Ok(());
+    }
+    let message = format!("--param {name}={value:?} is not the OCID of a compartment or of a tenancy");
+    Err(SetupError::usage(message).hint(
+        "it is written as ocid1.compartment.oc1..UNIQUE: that of the compartment that holds the identity domain, or of the \
+         tenancy for its root compartment",
+    ))
 }
 
 #[cfg(test)]
@@ -378,6 +392,17 @@ mod tests {
         }
         let given = [pair(COMPARTMENT, "x")];
         said(&one, ConnectionKind::Oci, ParameterSource::Only, &given).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_compartment_is_refused_before_anybody_is_asked() {
+        let said = |kind, value: &str| parameters(&[format!("{COMPARTMENT}={value}")], &description(kind));
+        assert!(said(ConnectionKind::Oci, "ocid1.tenancy.oc1..a").is_ok());
+        assert!(said(ConnectionKind::Http, "sales").is_ok());
+        for wrong in ["", "sales", "ocid1.domain.oc1..a", "ocid1.compartment.oc1..a\"b"] {
+            let error = said(ConnectionKind::Oci, wrong).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Usage, "{wrong}");
+        }
     }
 
     #[test]
