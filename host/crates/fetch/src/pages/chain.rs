@@ -20,11 +20,15 @@ use remote::{LINK_BYTES, Request};
 /// So many pages in a row with nothing new are a loop.
 const STALE: u32 = 3;
 
+/// So many empty pages in a row are the end of a list that can be polled.
+const EMPTY: u32 = 3;
+
 /// Where a page names the next one.
 pub(super) enum Next {
     /// `Link: <…>; rel=next`.
     Link,
-    /// The same, of a list whose pages name a next one for ever: the first without records is the last.
+    /// The same, of a list whose pages name a next one for ever: it ends with an empty page that leads to none that is new, and with
+    /// [`EMPTY`] of them in a row.
     LinkUntilEmpty,
     /// A response header, whose value goes back as a query parameter.
     Token { header: String, parameter: String },
@@ -96,10 +100,32 @@ impl PageTrail {
         answer: &PageAnswer,
     ) -> Result<Option<Request>, FetchError> {
         let request = next.request(query, answer).await?;
+        if request.as_ref().is_some_and(|request| self.knows(request)) {
+            return Err(looping("a page names an already read page as the next one"));
+        }
+        self.note(query, request)
+    }
+
+    /// The request for the page behind an empty one, if nobody has made it before.
+    async fn beyond_empty(
+        &mut self,
+        query: &Query<'_>,
+        next: &Next,
+        answer: &PageAnswer,
+    ) -> Result<Option<Request>, FetchError> {
+        let request = next.request(query, answer).await?;
+        let request = request.filter(|request| !self.knows(request));
+        self.note(query, request)
+    }
+
+    fn knows(&self, request: &Request) -> bool {
+        self.visited.contains(&mark(request.url()))
+    }
+
+    /// Notes a request that is made next, if there is one.
+    fn note(&mut self, query: &Query<'_>, request: Option<Request>) -> Result<Option<Request>, FetchError> {
         if let Some(request) = &request {
-            if !self.visited.insert(mark(request.url())) {
-                return Err(looping("a page names an already read page as the next one"));
-            }
+            self.visited.insert(mark(request.url()));
             if self.count >= query.limits.pages {
                 return Err(FetchError::TooManyPages {
                     limit: query.limits.pages,
@@ -126,17 +152,19 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
         count: 1,
     };
     let mut answer = query.ask(query.request.clone()).await?;
-    let mut stale = 0;
+    let (mut stale, mut empty) = (0, 0);
     // A total need not be told, but a chain that ends before it has lost a link.
     let (mut read, mut told) = (0, 0);
     loop {
         let (kept, following) = match next {
-            // Its records say whether there is a next one, whatever its header says.
+            // Its records say what its link counts for.
             Next::LinkUntilEmpty => {
                 let kept = query.keep(collector, Arc::clone(&answer.body)).await?;
-                let request = match kept.1.records {
-                    0 => None,
-                    _ => trail.onward(query, next, &answer).await?,
+                empty = if kept.1.records == 0 { empty + 1 } else { 0 };
+                let request = match empty {
+                    0 => trail.onward(query, next, &answer).await?,
+                    EMPTY.. => None,
+                    _ => trail.beyond_empty(query, next, &answer).await?,
                 };
                 (kept, ask(query, request).await?)
             }

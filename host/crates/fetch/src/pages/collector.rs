@@ -102,6 +102,8 @@ impl Collector {
     pub(super) fn key(&self, record: &Piece<'_>) -> Option<String> {
         let path = self.key.as_deref()?;
         match record {
+            // Any of them may have been another.
+            record if record.is_missing() => None,
             // As it is written, so that another process knows it again.
             record @ Piece::Broken(_) => Some(text_of(record)),
             record => members::text(record.json()?, path),

@@ -46,7 +46,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// How many records it has.
+    /// How many records it has, with those that are broken or missing.
     pub(super) fn count(&self) -> u64 {
         match &self.records {
             PageRecords::Held(records) => records.len() as u64,
@@ -99,8 +99,13 @@ impl<'a> Page<'a> {
             },
         );
         let Ok(told) = told else { return Err(strict) };
+        let total = Listing::from(told).total(place.as_deref())?;
+        // A damaged page says nothing by having no records.
+        if pieces.is_empty() {
+            return Err(strict);
+        }
         Ok(Page {
-            total: Listing::from(told).total(place.as_deref())?,
+            total,
             records: PageRecords::Held(pieces),
         })
     }

@@ -46,8 +46,16 @@ impl SpooledRecords {
             Ok(listing) => listing,
             Err(ValuesError::Form(why)) => {
                 (records.damaged, count) = (true, 0);
-                match records.salvaged(&mut counting(&mut count)) {
-                    Ok(listing) => listing,
+                let salvaged = records.salvaged(&mut counting(&mut count));
+                match salvaged {
+                    Ok(listing) => {
+                        listing.total(Some(&path.join(".")))?;
+                        // A damaged page says nothing by having no records.
+                        if count == 0 {
+                            return Err(of_another_form(why));
+                        }
+                        listing
+                    }
                     Err(SalvageError::Form(_)) => return Err(of_another_form(why)),
                     Err(error) => return Err(of_salvage(error)),
                 }

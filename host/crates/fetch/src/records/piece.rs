@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::mend;
 
+/// What stands in the place of a record that is missing: the comma beside it. A line without anything would be no row.
+const MISSING: &[u8] = b",";
+
 /// One record.
 #[derive(Debug)]
 pub(crate) enum Piece<'a> {
@@ -27,6 +30,16 @@ impl<'a> Piece<'a> {
             Some(mended) => Piece::Mended(mended.marked()),
             None => Piece::Whole(record.into()),
         }
+    }
+
+    /// The place in a list where a record should be, and nothing is.
+    pub(crate) fn missing() -> Piece<'static> {
+        Piece::Broken(MISSING.to_vec())
+    }
+
+    /// True where a record should be, and nothing is.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Piece::Broken(bytes) if bytes == MISSING)
     }
 
     /// A record that an earlier process wrote as a line; what was mended is marked.

@@ -5,6 +5,7 @@
 //! rejects. Where a stray quote or a missing bracket hides a record's end, the next place is taken where a record ends
 //! for sure: one behind which another record of the list begins and is whole, or behind which the list and the answer end.
 //! Where there is no such place, and where the answer breaks off, reading fails: a page that is cut is not a page.
+//! A comma with no record before it, or none behind it, stands for one that is missing, which counts as broken.
 
 mod damaged_list;
 mod error;
@@ -243,7 +244,9 @@ mod tests {
                 r#"!{"id":"2","m":"0123456789012345678901234567890123456789012345"#,
             ),
             (b"7", "=7"),
-            (br#"{"id":"2"},,{"id":"x"}"#, "={\"id\":\"2\"}\n={\"id\":\"x\"}"),
+            (br#"{"id":"2"},,{"id":"x"}"#, "={\"id\":\"2\"}\n!,\n={\"id\":\"x\"}"),
+            (b"", "!,"),
+            (b" , ", "!,\n!,"),
         ] {
             let (one, three) = (br#"{"id":"1"}"#, br#"{"id":"3","m":{"n":[]}}"#);
             for (head, tail, member) in [
@@ -272,6 +275,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_record_that_is_missing_counts_as_broken() {
+        for (list, expected) in [
+            ("[]", ""),
+            ("[ \n ]", ""),
+            ("[,]", "!,\n!,\n"),
+            ("[1,]", "=1\n!,\n"),
+            ("[,1]", "!,\n=1\n"),
+            ("[1,,,4,]", "=1\n!,\n!,\n=4\n!,\n"),
+            ("[ 1 , , 2 ]", "=1\n!,\n=2\n"),
+            ("[[1],2]", "=[1]\n=2\n"),
+            ("[{\"a\":1}{\"a\":2}]", "={\"a\":1}\n={\"a\":2}\n"),
+        ] {
+            assert_eq!(read(list.as_bytes(), None).as_deref(), Ok(expected), "{list}");
+            let below = format!(r#"{{"data":{{"list":{list}}}}}"#);
+            assert_eq!(
+                read(below.as_bytes(), Some("data.list")).as_deref(),
+                Ok(expected),
+                "{below}"
+            );
+        }
+        let many = format!("[{}]", ",".repeat(10_001));
+        assert_eq!(read(many.as_bytes(), None), Err("too many of its records are damaged"));
+        // Members of an object are no records.
+        assert_eq!(read(br#"{,"a":1,,"list":[1],}"#, Some("list")).as_deref(), Ok("=1\n"));
     }
 
     #[test]

@@ -60,14 +60,17 @@ pub(crate) fn split(
         Some(b'<') => return Err(web_page::instead_of(remote, WHAT, text)),
         Some(_) => {}
     }
-    let mut lines = RecordLines::create(spool)?;
+    let (mut lines, mut damage) = (RecordLines::create(spool)?, None);
     let member = path.join(".");
     let read = match strictly(body, path, record_bytes, &mut lines) {
         Ok(read) => read,
         Err(strict) => {
             lines = RecordLines::create(spool)?;
             match broken(body, path, record_bytes, &mut lines) {
-                Ok(read) => read,
+                Ok(read) => {
+                    damage = Some(strict).filter(|strict| matches!(strict, FetchError::Malformed { .. }));
+                    read
+                }
                 Err(SalvageError::Form(why)) => {
                     tracing::debug!(why, "no record of the answer can be told from the next");
                     return Err(strict.presentable(remote));
@@ -78,9 +81,14 @@ pub(crate) fn split(
         }
     };
 
+    // A damaged answer says nothing by having no records.
+    let damage = damage.filter(|_| matches!(read.found, RecordsFound::List) && lines.tally().records == 0);
     let (text, code) = envelope::message(&read.told);
     let text = text.map(|text| remote.presentable(&text, 300));
     if of == AnswerOf::Others {
+        if let Some(strict) = damage {
+            return Err(strict.presentable(remote));
+        }
         return plain(read.found, lines, &member, text);
     }
     let status = match read.told.get("status").filter(|status| !status.is_null()) {
@@ -98,6 +106,9 @@ pub(crate) fn split(
     if let Some(error) = read.told.get("error").filter(|error| !error.is_null()) {
         let text = text.unwrap_or_else(|| remote.presentable(&error.to_string(), 300));
         return Err(FetchError::told(1, code, text));
+    }
+    if let Some(strict) = damage {
+        return Err(strict.presentable(remote));
     }
     // That it is done says that there is a result; in its words, or by an empty list of items, that it is empty.
     // Where it does not say so, only words that stand alone count.
@@ -352,11 +363,31 @@ mod tests {
                 r#"{"a":"\ufffd","hostMended":"1 half of a surrogate pair"}"#,
             ),
             ("{\"a\":\"b\n\"c\"}", r#"{"a":"b "c"}"#),
+            ("", ","),
+            (",", ",\n,"),
         ] {
             let body = format!("{{\"status\":0,\"details\":[{{\"a\":1}}, {record} ,{{\"a\":2}}]}}");
             let lines = split_text(&body, "details", 40).unwrap();
             assert_eq!(lines, format!("{{\"a\":1}}\n{line}\n{{\"a\":2}}\n"), "{body}");
         }
+    }
+
+    #[test]
+    fn a_damaged_answer_without_any_record_is_refused() {
+        for of in [AnswerOf::EpmCloud, AnswerOf::Others] {
+            for body in [r#"{"status":0,"details":[],}"#, r#"{"status":0,,"details":[]}"#] {
+                let error = split_of(of, body, "details", 100).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Failed, "{body}: {error}");
+                assert!(error.to_string().contains("not JSON of the expected form"), "{error}");
+            }
+            assert_eq!(split_of(of, r#"{"details":[,]}"#, "details", 100).unwrap(), ",\n,\n");
+        }
+        let told = split_text(
+            r#"{"status":1,"details":[],"message":"the disk is full",}"#,
+            "details",
+            100,
+        );
+        assert!(told.unwrap_err().to_string().contains("the disk is full"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Lists that can be polled: their pages name a next one for ever, and an empty one is the last.
+//! Lists that can be polled: their pages name a next one for ever, and empty ones are the last.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -63,10 +63,10 @@ async fn read(server: &Server) -> Result<Vec<String>, FetchError> {
 }
 
 #[tokio::test]
-async fn the_first_empty_page_is_the_last_wherever_it_leads() {
-    let onward = |page: usize| link_to(page + 1);
+async fn an_empty_page_that_leads_to_no_new_one_is_the_last() {
     let to_itself = |page: usize| link_to((page + 1).min(3));
-    for link in [onward as fn(usize) -> String, to_itself] {
+    let back = |page: usize| link_to(if page == 3 { 1 } else { page + 1 });
+    for link in [to_itself as fn(usize) -> String, back] {
         let server = log(link).await;
         assert_eq!(read(&server).await.unwrap(), lines(0..5));
         assert_eq!(
@@ -78,6 +78,85 @@ async fn the_first_empty_page_is_the_last_wherever_it_leads() {
                 "GET /logs?after=3"
             ]
         );
+    }
+}
+
+#[tokio::test]
+async fn empty_pages_that_lead_to_ever_new_ones_end_with_the_third() {
+    let server = log(|page| link_to(page + 1)).await;
+    assert_eq!(read(&server).await.unwrap(), lines(0..5));
+    assert_eq!(server.lines().len(), 6);
+    assert_eq!(server.lines()[5], "GET /logs?after=5");
+}
+
+/// Pages of one record each up to the eighth, for ever followed by empty ones; some pages have another body.
+async fn log_with(odd: &'static [(usize, &'static str)]) -> Server {
+    Server::start(move |_, asked| {
+        let body = match odd.iter().find(|(page, _)| *page == asked) {
+            Some((_, body)) => (*body).to_owned(),
+            None if asked < 8 => json!([record(asked)]).to_string(),
+            None => "[]".to_owned(),
+        };
+        let mut response = json(200, body);
+        response
+            .headers_mut()
+            .insert("link", link_to(asked + 1).parse().unwrap());
+        response
+    })
+    .await
+}
+
+#[tokio::test]
+async fn empty_pages_in_the_middle_are_no_end() {
+    let server = log_with(&[(1, "[]"), (2, " [ ] "), (5, "[]"), (6, "[]")]).await;
+    let found = read(&server).await.unwrap();
+    assert_eq!(found, [lines(0..1), lines(3..5), lines(7..8)].concat());
+    assert_eq!(server.seen().len(), 11);
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_no_end_and_each_missing_record_is_a_line() {
+    let server = log_with(&[
+        (0, "[,]"),
+        (2, "[,]"),
+        (3, r#"[{"id":"a"},,,{"id":"b"},]"#),
+        (4, "[,]"),
+        (5, "[,]"),
+    ])
+    .await;
+    let found = read(&server).await.unwrap();
+    let missing = |count| vec![",".to_owned(); count];
+    let third = [r#"{"id":"a"}"#, ",", ",", r#"{"id":"b"}"#, ","].map(str::to_owned);
+    let expected = [
+        missing(2),
+        lines(1..2),
+        missing(2),
+        third.to_vec(),
+        missing(4),
+        lines(6..8),
+    ];
+    assert_eq!(found, expected.concat());
+}
+
+#[tokio::test]
+async fn a_page_that_is_cut_is_no_end() {
+    for body in ["[", "[,", "", "null", "{}"] {
+        let server = Server::start(move |_, asked| {
+            let body = if asked == 1 {
+                body.to_owned()
+            } else {
+                json!([record(asked)]).to_string()
+            };
+            let mut response = json(200, body);
+            response
+                .headers_mut()
+                .insert("link", link_to(asked + 1).parse().unwrap());
+            response
+        })
+        .await;
+        let error = read(&server).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Failed, "{body}: {error}");
+        assert!(matches!(error, FetchError::Malformed { .. }), "{body}: {error}");
     }
 }
 

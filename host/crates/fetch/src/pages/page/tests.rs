@@ -188,6 +188,41 @@ fn a_record_that_is_broken_or_too_long_costs_no_other() {
 }
 
 #[test]
+fn a_record_that_is_missing_counts_as_broken() {
+    for (list, expected) in [
+        ("[,]", "!,\n!,\n"),
+        ("[1,]", "=1\n!,\n"),
+        ("[1,,,4,]", "=1\n!,\n!,\n=4\n!,\n"),
+    ] {
+        for (body, member) in [
+            (list.to_owned(), ""),
+            (format!(r#"{{"list":{list}}}"#), "list"),
+            (format!(r#"{{"data":{{"list":{list}}}}}"#), "data.list"),
+        ] {
+            // The number of records that a page tells is held against these.
+            let found = read(body.as_bytes(), member, 1000).unwrap();
+            assert_eq!(found.records, expected, "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_page_without_any_record_is_refused() {
+    for (body, member) in [
+        (r#"{"list":[],,"x":1}"#, "list"),
+        (r#"{"list":[],}"#, "list"),
+        (r#"{"totalResults":0,}"#, "list"),
+        (r#"{"data":{"list":[],}}"#, "data.list"),
+    ] {
+        let error = read(body.as_bytes(), member, 1000).unwrap_err();
+        assert!(error.to_string().contains("not JSON of the expected form"), "{error}");
+    }
+    let refused = read(br#"{"status":403,"detail":"no access",}"#, "list", 1000);
+    assert!(refused.unwrap_err().to_string().contains("no access"));
+    assert_eq!(count(read(br#"{"list":[]}"#, "list", 1000)), 0);
+}
+
+#[test]
 fn a_broken_record_below_other_members_costs_no_other_either() {
     let body = b"{\"totalResults\":3,\"data\":{\"items\":[{\"id\":\"a\"},{\"id\":\"b\",\"x\":\"\"\"},{\"id\":\"c\xff\"}],\"x\":1},\"y\":{}}";
     let found = read(body, "Data.items", 100).unwrap();

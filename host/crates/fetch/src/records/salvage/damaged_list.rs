@@ -27,7 +27,7 @@ pub(super) struct DamagedList<R> {
     pub(super) text: Lookahead<R>,
     /// Bytes that one record may have.
     most: usize,
-    /// How many records had no end of their own.
+    /// How many records had no end of their own, or are missing.
     hidden: u32,
     /// The names of the members of the whole records so far.
     pub(super) names: HashSet<String>,
@@ -50,9 +50,17 @@ impl<R: Read> DamagedList<R> {
         each: &mut impl FnMut(Piece<'static>) -> std::result::Result<(), FetchError>,
     ) -> Result<()> {
         self.text.pass(1);
+        // The bracket or the comma behind which a record is to come.
+        let mut before = Some(b'[');
         loop {
             self.text.pass_space()?;
-            match self.text.peek(0)? {
+            let next = self.text.peek(0)?;
+            if matches!((before, next), (Some(_), Some(b',')) | (Some(b','), Some(b']'))) {
+                self.note_hidden()?;
+                each(Piece::missing()).map_err(SalvageError::Taker)?;
+            }
+            before = next.filter(|byte| *byte == b',');
+            match next {
                 None => return Err(SalvageError::Form("the list breaks off")),
                 Some(b']') => break self.text.pass(1),
                 Some(b',') => self.text.pass(1),
@@ -63,6 +71,15 @@ impl<R: Read> DamagedList<R> {
             }
         }
         Ok(())
+    }
+
+    /// Notes a record that has no end of its own, or is missing; fails where they are too many.
+    fn note_hidden(&mut self) -> Result<()> {
+        self.hidden += 1;
+        match self.hidden > MOST_HIDDEN {
+            true => Err(SalvageError::Form("too many of its records are damaged")),
+            false => Ok(()),
+        }
     }
 
     fn record(&mut self, depth: usize) -> Result<Piece<'static>> {
@@ -82,10 +99,7 @@ impl<R: Read> DamagedList<R> {
                 settled = Some(end);
             }
         }
-        self.hidden += 1;
-        if self.hidden > MOST_HIDDEN {
-            return Err(SalvageError::Form("too many of its records are damaged"));
-        }
+        self.note_hidden()?;
         let end = match self.sure_end(settled.unwrap_or(self.text.span()), depth)? {
             Some(end) => end,
             None => settled.ok_or(SalvageError::Form("a record in it has no end that can be told"))?,
