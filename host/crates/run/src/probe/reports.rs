@@ -47,11 +47,11 @@ impl ReportQuestion {
             class: ErrorKind::Plugin,
         })?;
         let answer = remote.exchange(request.limit(BODY)).await.map_err(failed)?;
-        match &self.form {
+        let checked = match &self.form {
             AnswerForm::Document => fetch::check_document(remote, &answer.body),
             AnswerForm::Records(path) => fetch::check_page(remote, &answer.body, path.as_deref()),
-        }
-        .map_err(|error: FetchError| ProbeFailure {
+        };
+        checked.map_err(|error: FetchError| ProbeFailure {
             step: match error.kind() {
                 ErrorKind::Refused => "sign-in",
                 _ => "report",
