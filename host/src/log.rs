@@ -17,8 +17,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::args::{Color, LogFormat, OutputOptions};
 use crate::render::screen;
+use base::EVIDENCE;
 use base::visible;
-use setup::run_ledger::EVIDENCE;
 
 /// The context of all messages of the process, as far as it is known.
 static ABOUT: Mutex<MessageContext> = Mutex::new(MessageContext::NOTHING);

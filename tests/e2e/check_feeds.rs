@@ -2,7 +2,7 @@
 //! from its connection.
 
 use serde_json::Value;
-use tests::{Server, TestEnv, json_lines, stderr, stdout};
+use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::desk;
 use super::ledger::host;
@@ -314,4 +314,26 @@ fn what_oci_audit_cannot_do_without_is_asked_for_before_anything_is_sent() {
     let output = host(&desk, &["plugin", "inspect", "oci-audit", "--json"]);
     let parameters = &json_lines(&output)[0]["report"]["parameters"];
     assert_eq!(parameters[0]["required"], true);
+}
+
+#[test]
+fn an_answer_that_is_no_page_of_an_audit_log_fails_the_check() {
+    for (body, code, said) in [
+        ("<html><title>Acme - Sign In</title></html>", 3, "sign-in: "),
+        ("<html><title>Out of order</title></html>", 5, "search: "),
+        (r#"{"code":"NotAuthorizedOrNotFound"}"#, 5, "search: "),
+        ("", 5, "search: "),
+    ] {
+        let (desk, server) = (desk(), server(""));
+        let receiver = Receiver::with(0, move |_| Reply {
+            body: body.to_owned(),
+            ..Reply::status(200)
+        });
+        let configured = oci(&desk, &server, "").replace(&server.url(), &receiver.url());
+        desk.write("host.toml", configured);
+        let (checked, exit) = check(&desk, &["oci"]);
+        assert_eq!(exit, Some(code), "{body}: {checked:?}");
+        let message = checked[0]["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(said), "{body}: {message}");
+    }
 }

@@ -172,7 +172,7 @@ struct Checked<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     fed: Option<bool>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    facts: BTreeMap<&'static str, &'a str>,
+    facts: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     exit: u8,
@@ -194,7 +194,7 @@ impl<'a> Checked<'a> {
             last_event: found.and_then(|found| found.last_event).map(|time| time.to_string()),
             fed: found.and_then(|found| found.fed),
             facts: (found.iter().flat_map(|found| &found.facts))
-                .map(|fact| (fact.name, fact.text.as_str()))
+                .map(|fact| (&*fact.name, fact.text.as_str()))
                 .collect(),
             code: failure.map(|failure| failure.code),
             exit: failure.map_or(Exit::Done, |failure| failure.exit).code(),
@@ -235,12 +235,12 @@ async fn check_connection(
         return Ok(found);
     }
     let remote = check_feeds::open(config, name, clock).await?;
-    let reports = match kind {
+    let asked = match kind {
         ConnectionKind::Http => {
             let (configured, named) = (Arc::clone(config), name.to_owned());
-            base::blocking(move || setup::report_questions(&configured, &named, now)).await??
+            base::blocking(move || setup::report_questions(&configured, &named, now)).await?
         }
-        ConnectionKind::Epm | ConnectionKind::IdentityDomain | ConnectionKind::Oci => Vec::new(),
+        ConnectionKind::Epm | ConnectionKind::IdentityDomain | ConnectionKind::Oci => setup::ReportQuestions::default(),
     };
     let plugin_kind = match kind {
         ConnectionKind::Epm => sandbox::ConnectionKind::Epm,
@@ -248,12 +248,13 @@ async fn check_connection(
         ConnectionKind::Http => sandbox::ConnectionKind::Http,
         ConnectionKind::Oci => sandbox::ConnectionKind::Oci,
     };
-    let found = probe::probe(&remote, plugin_kind, now, &reports).await;
+    let found = probe::probe(&remote, plugin_kind, now, &asked.questions).await;
     let seen = found
         .as_ref()
         .ok()
         .and_then(|found| found.newest.clone().zip(found.domain.clone()));
     let mut found = usable(found, &remote, now)?;
+    found.facts.extend(asked.facts);
     if let Some((newest, domain)) = seen {
         let fed = check_feeds::of_domain(config, name, &newest, &domain, clock, now).await;
         found.facts.push(fed);
@@ -271,7 +272,10 @@ fn usable(found: Result<ProbeReport, ProbeFailure>, remote: &Remote, now: Timest
             facts: found.facts,
             last_event: found.newest.as_ref().and_then(|newest| newest.time()),
             fed: found.newest.as_ref().and_then(|newest| newest.is_fed(now)),
-            ..Usable::of(with_clock(found.steps.join(", "), remote))
+            ..Usable::of(match found.asked_nobody {
+                true => found.steps.join(", "),
+                false => with_clock(found.steps.join(", "), remote),
+            })
         }),
         Err(lack) => {
             let failure = CliError::new(exit_of(lack.class), lack.told());

@@ -1,5 +1,6 @@
 //! `host run` and `host backfill`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use ::run::{LedgerOptions, Rejects, Run, RunError, RunMode, Summary};
 use base::counted::counted;
 use event::Provenance;
 use fetch::FetchError;
-use remote::{Exchange, Settings};
+use remote::{Exchange, Recording, Settings};
 use setup::config::{self, Config};
 use setup::connections::ServerChoice;
 use setup::recorded_run::RecordedRun;
@@ -139,7 +140,10 @@ async fn carry_out(
         None => "without a ledger nothing is kept: the next run starts over",
     });
     let (done, result) = execute(report, settings, sinks, provenance, keeping, rejects, talk, &stop).await?;
-    let result = outcome(result, &done, args.strict, &stop);
+    let result = match outcome(result, &done, args.strict, &stop) {
+        Ok(()) => recorded_whole(args.record.clone()).await,
+        failed => failed,
+    };
     let summary = account.know(|known| {
         let exit = result.as_ref().err().map_or(Exit::Done, |failure| failure.exit);
         let started = known.started;
@@ -319,6 +323,21 @@ fn outcome(result: Result<(), RunError>, summary: &Summary, strict: bool, stop: 
         .hint("`host rejected list` shows them; without --strict they fail no run")),
         Ok(()) => Ok(()),
     }
+}
+
+/// Fails where a recording lacks bodies: a replay of it would end at the first of them.
+async fn recorded_whole(folder: Option<PathBuf>) -> Result<(), CliError> {
+    let Some(folder) = folder else {
+        return Ok(());
+    };
+    let lacking = base::blocking(move || Recording::withheld(&folder)).await??;
+    if lacking == 0 {
+        return Ok(());
+    }
+    let lacking = counted(lacking, "answer", "answers");
+    let message =
+        format!("everything is delivered, but the recording lacks the body of {lacking}: too long to be masked");
+    Err(CliError::new(Exit::Partial, message).hint("record a shorter period"))
 }
 
 /// The end of the message about a sink that leaves its events to the next run.

@@ -11,6 +11,7 @@
 //! | [`blocking()`] | work that would hold up a thread of the async runtime |
 //! | [`duration`] | durations as a configuration writes them |
 //! | [`ErrorKind`] | who has to do something about an error |
+//! | [`EVIDENCE`] | the target of warnings that nothing hides |
 //! | [`SetupError`] | why something cannot be set up |
 //! | [`mod@failpoint`] | places where a test ends the process |
 #![warn(missing_docs)]
@@ -30,3 +31,6 @@ pub mod visible;
 pub use blocking::{WorkerDied, blocking};
 pub use error_kind::ErrorKind;
 pub use setup_error::SetupError;
+
+/// The target of warnings that a quiet run says too: without them, evidence would be missing in silence.
+pub const EVIDENCE: &str = "evidence";

@@ -48,6 +48,7 @@ pub use fetched::Fetched;
 pub use fetcher::Fetcher;
 pub use limits::FetchLimits;
 pub use pages::kept_files as kept_pages;
+pub use pages::{check_document, check_page};
 pub use progress::FetchProgress;
 pub use records::compact::compact;
 pub use request::build as build_request;

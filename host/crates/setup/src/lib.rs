@@ -23,4 +23,4 @@ pub mod state;
 
 pub use audit_log_settings::{AuditLogSettings, audit_log};
 pub use base::SetupError;
-pub use report_questions::report_questions;
+pub use report_questions::{ReportQuestions, report_questions};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{ErrorKind, database};
+use base::{EVIDENCE, ErrorKind, database};
 use event::Provenance;
 use ledger::{Record, SqliteLedger, Stream, Tier};
 use remote::Settings;
@@ -19,9 +19,6 @@ use crate::SetupError;
 use crate::config::{Config, LookBackStep};
 use crate::report::PreparedReport;
 use crate::state;
-
-/// The target of warnings that a quiet run says too: without them, evidence would be missing in silence.
-pub const EVIDENCE: &str = "evidence";
 
 /// Seconds.
 const MINUTE: u64 = 60;

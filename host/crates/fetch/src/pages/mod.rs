@@ -8,6 +8,7 @@
 //! record is worse than a failed run.
 
 mod ahead;
+mod answered;
 mod body;
 mod body_token;
 mod bookmark;
@@ -25,6 +26,7 @@ mod scim;
 mod spooled_page;
 mod url_parameters;
 
+pub use answered::{check_document, check_page};
 pub use bookmark::files as kept_files;
 pub(super) use run::run;
 pub(super) use scheduler::PageScheduler;

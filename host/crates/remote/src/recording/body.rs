@@ -3,10 +3,15 @@
 //! What the connection knows is taken out of it piece by piece. Secrets of others go by what stands around them, so a body that may
 //! hold some is written once all of it is there; one that is too long for that is not in the recording.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::redact::{Redactor, Scrubber};
 
-/// The most of a body that waits to be masked, in bytes: as much as a page of a list may have.
+/// The most of a body that waits to be masked, in bytes. A page of a list may have more, and masking takes memory several times over.
 pub(super) const MOST: usize = 32 << 20;
+
+/// Held by whoever masks a body: one is masked at a time, however many connections record.
+static MASKING: Mutex<()> = Mutex::new(());
 
 /// A body as it comes, without secrets.
 pub(super) struct RecordedBody {
@@ -68,7 +73,10 @@ impl HeldBody {
         let rest = self.take(rest);
         match self {
             HeldBody::Nothing => Some(rest),
-            HeldBody::Bytes(held) => Some(secret_mask::records_bytes(held).into_owned()),
+            HeldBody::Bytes(held) => {
+                let _turn = MASKING.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(secret_mask::records_bytes(held).into_owned())
+            }
             HeldBody::TooMuch => None,
         }
     }

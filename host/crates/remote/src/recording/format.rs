@@ -39,6 +39,25 @@ impl Recording {
             )),
         }
     }
+
+    /// How many answers of the recording in a folder are without their bodies, since these were too long to be masked.
+    pub fn withheld(folder: &Path) -> Result<u64, RemoteError> {
+        let unreadable = |error: io::Error| unreadable(folder, &error);
+        let mut withheld = 0;
+        for file in std::fs::read_dir(folder).map_err(unreadable)? {
+            let path = file.map_err(unreadable)?.path();
+            let is_entry = path.extension().is_some_and(|extension| extension == "json")
+                && path.file_name().is_some_and(|name| name != CONTENTS);
+            if !is_entry {
+                continue;
+            }
+            let text = std::fs::read(&path).map_err(unreadable)?;
+            let entry: RecordedEntry =
+                serde_json::from_slice(&text).map_err(|error| unreadable(io::Error::other(error)))?;
+            withheld += u64::from(entry.withheld);
+        }
+        Ok(withheld)
+    }
 }
 
 mod as_text {

@@ -140,6 +140,7 @@ impl Tape {
                 self.entry.withheld = true;
                 let target = &self.entry.target;
                 tracing::warn!(
+                    target: base::EVIDENCE,
                     "the answer to {target} is too long to be masked as a whole: the recording lacks its body"
                 );
             }

@@ -302,6 +302,12 @@ impl Transport for Fixed {
 
 /// The body as a recording has it, and as it is replayed.
 async fn recorded(answer: &[u8], redactor: Redactor) -> (Vec<u8>, Result<String, RemoteError>) {
+    let (written, replayed, _) = recorded_and_counted(answer, redactor).await;
+    (written, replayed)
+}
+
+/// The same, and how many bodies the recording lacks.
+async fn recorded_and_counted(answer: &[u8], redactor: Redactor) -> (Vec<u8>, Result<String, RemoteError>, u64) {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("r");
     let base = BaseUrl::parse("https://audit.example.com/").unwrap();
@@ -316,7 +322,8 @@ async fn recorded(answer: &[u8], redactor: Redactor) -> (Vec<u8>, Result<String,
     assert!(live == answer, "the run itself sees what the server sent");
     let replay = Replay::open(&folder).unwrap();
     let replayed = body(&replay, outgoing(&base, "/a", false)).await;
-    (std::fs::read(folder.join("0001.body")).unwrap(), replayed)
+    let withheld = Recording::withheld(&folder).unwrap();
+    (std::fs::read(folder.join("0001.body")).unwrap(), replayed, withheld)
 }
 
 #[tokio::test]
@@ -384,10 +391,12 @@ async fn a_body_that_is_no_json_or_breaks_off_is_masked_too() {
 #[tokio::test]
 async fn a_body_that_is_too_long_to_be_masked_is_not_recorded() {
     let long = vec![b'x'; super::body::MOST + 1];
-    let (written, replayed) = recorded(&long, Redactor::masking()).await;
+    let (written, replayed, withheld) = recorded_and_counted(&long, Redactor::masking()).await;
     assert!(written.is_empty());
+    assert_eq!(withheld, 1);
     let error = replayed.unwrap_err();
     assert!(error.to_string().contains("too long to be masked"), "{error}");
-    let (written, replayed) = recorded(&long, Redactor::default()).await;
+    let (written, replayed, withheld) = recorded_and_counted(&long, Redactor::default()).await;
     assert!(written == long && replayed.unwrap().len() == long.len());
+    assert_eq!(withheld, 0);
 }

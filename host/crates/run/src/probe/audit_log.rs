@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::domain::{DomainId, patiently};
@@ -28,6 +29,9 @@ const TRIED: SignedDuration = SignedDuration::from_mins(1);
 const EMPTY_PAGES: usize = 5;
 
 const MINUTE: i64 = 60;
+
+/// Bytes of an answer that are searched for what came instead of a page.
+const LOOKED_AT: usize = 64 << 10;
 
 /// The header that tells where the next page is, and the parameter that takes it back.
 const NEXT_PAGE: &str = "opc-next-page";
@@ -82,8 +86,8 @@ impl AuditLog {
         };
         let mut facts = vec![Fact::new("last event", newest.told(now))];
         for (name, lack) in refused {
-            // What is down today may be needed tomorrow; what is refused, or not there, need not be.
-            if lack.class == ErrorKind::Unavailable {
+            // What is down or out of order today may be needed tomorrow; what is refused, or not there, need not be.
+            if matches!(lack.class, ErrorKind::Unavailable | ErrorKind::Failed) {
                 return Err(lack);
             }
             facts.push(Fact::new(name, without(name, &lack)));
@@ -92,7 +96,7 @@ impl AuditLog {
             steps,
             facts,
             newest: Some(newest),
-            domain: None,
+            ..ProbeReport::default()
         })
     }
 
@@ -132,13 +136,15 @@ impl AuditLog {
             Ok(request.repeatable(true))
         };
         Some(match request() {
-            Ok(request) => first_page(remote, request, SEARCH).await.map(|page| match page {
-                Page::Unreadable(why) => NewestEvent::Unknown(why),
-                Page::Read(body) => {
-                    let found = serde_json::from_slice::<SearchAnswer>(&body);
-                    newest(found.map(SearchAnswer::events), domain, from)
-                }
-            }),
+            Ok(request) => first_page(remote, request, SEARCH, searched_events)
+                .await
+                .map(|page| match page {
+                    Page::Unreadable(why) => NewestEvent::Unknown(why),
+                    Page::Read(body) => {
+                        let found = serde_json::from_slice::<SearchAnswer>(&body);
+                        newest(found.map(SearchAnswer::events), domain, from)
+                    }
+                }),
             Err(error) => Err(failed(&error, SEARCH)),
         })
     }
@@ -160,10 +166,12 @@ impl AuditLog {
             Ok(Request::get(url))
         };
         Some(match request() {
-            Ok(request) => first_page(remote, request, LIST).await.map(|page| match page {
-                Page::Unreadable(why) => NewestEvent::Unknown(why),
-                Page::Read(body) => newest(serde_json::from_slice::<Vec<LoggedEvent>>(&body), domain, from),
-            }),
+            Ok(request) => first_page(remote, request, LIST, listed_events)
+                .await
+                .map(|page| match page {
+                    Page::Unreadable(why) => NewestEvent::Unknown(why),
+                    Page::Read(body) => newest(serde_json::from_slice::<Vec<LoggedEvent>>(&body), domain, from),
+                }),
             Err(error) => Err(failed(&error, LIST)),
         })
     }
@@ -172,12 +180,17 @@ impl AuditLog {
 /// The body of an answer that the server gave without refusing anything.
 enum Page {
     Read(Vec<u8>),
-    /// It is too long, or broke off.
+    /// It is too long.
     Unreadable(String),
 }
 
-/// The first page with anything on it, or the last of several that are empty.
-async fn first_page(remote: &Remote, request: Request, step: &'static str) -> Result<Page, ProbeFailure> {
+/// The first page with anything on it, or the last of several that are empty. `count` tells how many events are on a page.
+async fn first_page(
+    remote: &Remote,
+    request: Request,
+    step: &'static str,
+    count: fn(&[u8]) -> serde_json::Result<usize>,
+) -> Result<Page, ProbeFailure> {
     let mut page = None::<String>;
     for _ in 0..EMPTY_PAGES {
         let mut url = request.url().clone();
@@ -190,12 +203,15 @@ async fn first_page(remote: &Remote, request: Request, step: &'static str) -> Re
             .header(NEXT_PAGE)
             .filter(|page| !page.is_empty())
             .map(str::to_owned);
-        // That it answers shows the rights; what it answers is a fact beside.
         let body = match answer.bytes().await {
             Ok(body) => body.to_vec(),
-            Err(error) => return Ok(Page::Unreadable(error.to_string())),
+            // So much is no refusal.
+            Err(error) if error.code() == "response-limit" => return Ok(Page::Unreadable(error.to_string())),
+            Err(error) => return Err(failed(&error, step)),
         };
-        if page.is_none() || !is_empty(&body) {
+        // A page of an audit log shows the rights; what its events say is a fact beside.
+        let events = count(&body).map_err(|error| no_page(remote, step, &body, &error))?;
+        if page.is_none() || events > 0 {
             return Ok(Page::Read(body));
         }
     }
@@ -204,13 +220,44 @@ async fn first_page(remote: &Remote, request: Request, step: &'static str) -> Re
     )))
 }
 
-/// True of a page without a record.
-fn is_empty(body: &[u8]) -> bool {
-    let events = match body.trim_ascii_start().first() {
-        Some(b'[') => serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(body).map(|events| events.len()),
-        _ => serde_json::from_slice::<SearchAnswer>(body).map(|answer| answer.results.len()),
-    };
-    matches!(events, Ok(0))
+/// How many events Logging Search answers with.
+fn searched_events(body: &[u8]) -> serde_json::Result<usize> {
+    #[derive(Deserialize)]
+    struct Found {
+        results: Vec<IgnoredAny>,
+    }
+    serde_json::from_slice::<Found>(body).map(|found| found.results.len())
+}
+
+/// How many events ListEvents answers with.
+fn listed_events(body: &[u8]) -> serde_json::Result<usize> {
+    serde_json::from_slice::<Vec<IgnoredAny>>(body).map(|events| events.len())
+}
+
+/// The failure of an interface that answers with HTTP 200 and no page of an audit log.
+fn no_page(remote: &Remote, step: &'static str, body: &[u8], why: &serde_json::Error) -> ProbeFailure {
+    let is_markup = body.trim_ascii_start().starts_with(b"<");
+    let shown = body.get(..LOOKED_AT).unwrap_or(body);
+    if is_markup && let Some(error) = remote.sign_in_page(shown) {
+        return ProbeFailure {
+            step: "sign-in",
+            ..failed(&error, step)
+        };
+    }
+    let words = remote.words_of(shown).map(|words| format!(": {words}"));
+    ProbeFailure {
+        step,
+        message: match is_markup {
+            true => format!("the server answered with a web page{}", words.unwrap_or_default()),
+            false => format!(
+                "the server's answer is no page of an audit log ({}){}",
+                remote.presentable(&why.to_string(), 160),
+                words.unwrap_or_default()
+            ),
+        },
+        hint: is_markup.then(|| remote.address_hint()),
+        class: ErrorKind::Failed,
+    }
 }
 
 /// A period of whole minutes that ends with the one that has begun.
@@ -241,7 +288,7 @@ fn condition(domain: &DomainId) -> String {
 /// The newest of some events that are the domain's.
 fn newest(events: serde_json::Result<Vec<LoggedEvent>>, domain: &DomainId, since: Timestamp) -> NewestEvent {
     let Ok(events) = events else {
-        return NewestEvent::Unknown("the answer is none of an audit log".to_owned());
+        return NewestEvent::Unknown("the events of the answer cannot be read".to_owned());
     };
     let times = events.iter().filter(|event| event.is_of(domain)).map(LoggedEvent::time);
     match times.max() {
@@ -361,75 +408,4 @@ fn without(name: &str, lack: &ProbeFailure) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn domain(ocid: Option<&str>, name: Option<&str>) -> DomainId {
-        DomainId {
-            ocid: ocid.map(str::to_owned),
-            name: name.map(str::to_owned),
-            compartment: None,
-        }
-    }
-
-    #[test]
-    fn a_domain_is_searched_for_by_whatever_name_it_has() {
-        assert_eq!(condition(&DomainId::default()), OF_ANY_DOMAIN);
-        assert_eq!(
-            condition(&domain(Some("ocid1.domain.oc1..a"), Some("idcs-1"))),
-            "data.additionalDetails.domainId = 'ocid1.domain.oc1..a' or data.additionalDetails.domainName = 'idcs-1'"
-        );
-        assert_eq!(
-            condition(&domain(None, Some("idcs-1"))),
-            "data.additionalDetails.domainName = 'idcs-1'"
-        );
-    }
-
-    #[test]
-    fn periods_are_of_whole_minutes() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let (from, to) = period(at("2026-03-05T12:00:30.5Z"), LISTED);
-        assert_eq!((from, to), (at("2026-03-05T11:01:00Z"), at("2026-03-05T12:01:00Z")));
-    }
-
-    #[test]
-    fn the_newest_event_is_read_in_either_envelope() {
-        let since = "2026-03-05T11:00:00Z".parse().unwrap();
-        let at = |text: &str| NewestEvent::At(text.parse().unwrap());
-        let listed = br#"[
-            {"eventType":"com.oraclecloud.Audit.ListEvents","eventTime":"2026-03-05T11:59:00Z","data":{"additionalDetails":null}},
-            {"eventType":"com.oraclecloud.IdentitySignOn.InteractiveLogin","eventTime":"2026-03-05T11:20:00.5Z","data":null},
-            {"eventType":"x","eventTime":"2026-03-05T11:10:00Z","data":{"additionalDetails":
-                {"eventId":"sso.session.create.success","domainId":"ocid1.domain.oc1..a","X-Real-Port":7}}}]"#;
-        let of = |domain: &DomainId| newest(serde_json::from_slice(listed), domain, since);
-        assert_eq!(of(&DomainId::default()), at("2026-03-05T11:20:00.5Z"));
-        assert_eq!(
-            of(&domain(Some("ocid1.domain.oc1..a"), None)),
-            at("2026-03-05T11:10:00Z")
-        );
-        assert_eq!(of(&domain(None, Some("idcs-1"))), NewestEvent::NoneSince(since));
-        let found = br#"{"summary":{},"results":[{"data":{"datetime":1,"logContent":{"type":"x","time":"2026-03-05T11:10:00Z","data":
-            {"additionalDetails":{"eventId":"a.b","domainName":"idcs-1"}}}}}],"fields":[]}"#;
-        let found = serde_json::from_slice(found).map(SearchAnswer::events);
-        assert_eq!(
-            newest(found, &domain(None, Some("idcs-1")), since),
-            at("2026-03-05T11:10:00Z")
-        );
-        let broken = newest(serde_json::from_slice(b"<html>"), &DomainId::default(), since);
-        assert!(matches!(broken, NewestEvent::Unknown(_)));
-    }
-
-    #[test]
-    fn an_empty_page_is_told_from_a_full_one_and_from_none() {
-        for (body, empty) in [
-            (&b"[]"[..], true),
-            (b" [ ]", true),
-            (b"[{}]", false),
-            (br#"{"results":[]}"#, true),
-            (br#"{"results":[{"data":{"logContent":{}}}]}"#, false),
-            (b"<html>", false),
-        ] {
-            assert_eq!(is_empty(body), empty, "{}", String::from_utf8_lossy(body));
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! What can be seen of a connection with requests that change nothing: how far back its data reaches, how it writes times,
 //! which limit of requests it speaks of. A fact that cannot be seen says so, and fails nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::civil::Date;
@@ -36,17 +37,18 @@ const SHOWN: usize = 80;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// The fact's name: `last event`, `fed`, `retention`, `times`, `rate limit`, `compartment`, `search`, `list events`.
-    pub name: &'static str,
+    /// The fact's name: `last event`, `fed`, `retention`, `times`, `rate limit`, `compartment`, `search`, `list events`,
+    /// `plugin NAME`.
+    pub name: Cow<'static, str>,
     /// The finding, in one line for people.
     pub text: String,
 }
 
 impl Fact {
     /// A fact.
-    pub fn new(name: &'static str, text: impl Into<String>) -> Fact {
+    pub fn new(name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Fact {
         Fact {
-            name,
+            name: name.into(),
             text: text.into(),
         }
     }

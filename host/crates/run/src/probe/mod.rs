@@ -27,7 +27,7 @@ pub use facts::Fact;
 pub use newest::NewestEvent;
 pub use probe_report::ProbeReport;
 pub use questions::ProbeFailure;
-pub use reports::ReportQuestion;
+pub use reports::{AnswerForm, ReportQuestion};
 
 /// Tries a connection at the time `now`. `reports` are the questions for a service that only their plugins know.
 ///
@@ -55,7 +55,10 @@ pub async fn probe(
         ConnectionKind::Oci => {
             remote.authenticate().await.map_err(questions::no_credential)?;
             let step = "the credential is there; the first run is the first to ask the server";
-            Ok(ProbeReport::of_steps([step]))
+            Ok(ProbeReport {
+                asked_nobody: true,
+                ..ProbeReport::of_steps([step])
+            })
         }
         ConnectionKind::Http if reports.is_empty() => {
             questions::base(remote).await?;

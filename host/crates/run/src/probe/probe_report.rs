@@ -15,6 +15,8 @@ pub struct ProbeReport {
     pub newest: Option<NewestEvent>,
     /// The domain that was asked.
     pub domain: Option<DomainId>,
+    /// True where the server was not asked for anything.
+    pub asked_nobody: bool,
 }
 
 impl ProbeReport {

@@ -1,10 +1,20 @@
 //! The questions of report plugins, for a service that nobody else here knows.
 
 use base::ErrorKind;
+use fetch::FetchError;
 use remote::{Answer, Remote};
 use sandbox::HttpRequest;
 
 use super::questions::{self, BODY, ProbeFailure};
+
+/// The form of an answer that a report's plan expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// Whatever the plugin reads.
+    Document,
+    /// JSON with a list of records at the end of this path of members; none where it is the list itself.
+    Records(Option<Vec<String>>),
+}
 
 /// The first request of a report's plan for the last minute: one that only reads.
 #[derive(Debug, Clone)]
@@ -13,6 +23,8 @@ pub struct ReportQuestion {
     pub report: String,
     /// The request, below the connection's base address.
     pub request: HttpRequest,
+    /// The form of the answer.
+    pub form: AnswerForm,
 }
 
 impl ReportQuestion {
@@ -35,9 +47,19 @@ impl ReportQuestion {
             class: ErrorKind::Plugin,
         })?;
         let answer = remote.exchange(request.limit(BODY)).await.map_err(failed)?;
-        match remote.sign_in_page(&answer.body) {
-            Some(error) => Err(failed(error)),
-            None => Ok(answer),
-        }
+        let checked = match &self.form {
+            AnswerForm::Document => fetch::check_document(remote, &answer.body),
+            AnswerForm::Records(path) => fetch::check_page(remote, &answer.body, path.as_deref()),
+        };
+        checked.map_err(|error: FetchError| ProbeFailure {
+            step: match error.kind() {
+                ErrorKind::Refused => "sign-in",
+                _ => "report",
+            },
+            message: error.to_string(),
+            hint: error.hint(),
+            class: error.kind(),
+        })?;
+        Ok(answer)
     }
 }
