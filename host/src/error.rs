@@ -282,12 +282,16 @@ impl CliError {
             RunError::Gap {
                 ref report,
                 ref connection,
+                backfill,
                 ..
             } => {
-                let hint = format!(
-                    "this is recorded: see `host gaps {report} --connection {connection}`; run more often than the server deletes, and \
-                     set `retention` of the connection to what the server keeps"
-                );
+                let advice = match backfill {
+                    true => "it can be collected only if the server keeps more than `retention` of the connection says",
+                    false => {
+                        "run more often than the server deletes, and set `retention` of the connection to what the server keeps"
+                    }
+                };
+                let hint = format!("this is recorded: see `host gaps {report} --connection {connection}`; {advice}");
                 CliError {
                     code: "data-lost",
                     ..CliError::new(Exit::Partial, error.to_string()).hint(hint)

@@ -15,7 +15,11 @@ fn what_is_wrong_with_the_arguments_is_said_before_any_request() {
         (&["invalid-login", "--param", "colour"], 2, "KEY=VALUE"),
         (&["invalid-login", "--from", "yesterday"], 2, "neither a day"),
         (&["invalid-login", "--from", "2025-02-30"], 2, "neither a day"),
-        (&["invalid-login", "--since", "a while"], 2, "duration"),
+        (
+            &["invalid-login", "--since", "a while"],
+            2,
+            "--since \"a while\": not a duration",
+        ),
         (
             &["invalid-login", "--from", "2026-11-20", "--to", "2026-11-01"],
             2,

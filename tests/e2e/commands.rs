@@ -147,6 +147,12 @@ fn no_built_in_plugin_imports_a_function() {
     }
     let list = stdout(&desk.host(["plugin", "list"]).output().unwrap());
     assert_eq!(list.lines().count(), built_in::BUILT_IN.len());
+    let longest = built_in::BUILT_IN.iter().map(|(name, _)| name.len()).max().unwrap();
+    for line in list.lines() {
+        let kind = line[longest..].split_whitespace().next();
+        assert!(matches!(kind, Some("report" | "sink")), "{list}");
+        assert!(!line[longest + 1..].starts_with(' '), "{list}");
+    }
 }
 
 #[test]

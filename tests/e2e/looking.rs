@@ -240,14 +240,39 @@ fn a_backfill_does_what_can_be_had_and_says_what_cannot() {
     // It is known by then, so it is not found again; and a backfill that has nothing to do says so off a terminal too.
     let again = backfill(&[]);
     assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    let said = stderr(&again);
     assert!(
-        stderr(&again).contains("user-login @ epm: nothing to collect from 2025-10-01 00:00"),
-        "{}",
-        stderr(&again)
+        said.contains("user-login @ epm: nothing to collect from 2025-10-01 00:00")
+            && said.contains("no longer on the server (lost): 2025-10-01 00:00 to ")
+            && !said.contains("all of it was collected before"),
+        "{said}"
     );
     assert_eq!(stderr(&backfill(&["-q"])), "");
     let lost = json_lines(&host(&desk, &["gaps", "user-login", "--json", "--now", NOW]));
     assert_eq!((lost.len(), &lost[0]["why"]), (1, &"lost".into()));
+}
+
+#[test]
+fn a_backfill_of_what_is_lost_never_says_that_it_was_collected() {
+    let (desk, receiver, server) = (desk(), Receiver::start(), Server::start("now=2026-03-05T22:00:00Z"));
+    configure(&desk, &server, &receiver.url(), "");
+    let period = ["--from", "2025-10-01", "--to", "2025-10-02", "--now", NOW];
+    let backfill = [&["backfill", "user-login", "--sink", "siem"][..], &period].concat();
+    for exit in [8, 0] {
+        let output = host(&desk, &backfill);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(exit), "{said}");
+        assert!(
+            said.contains(
+                "nothing can be collected from 2025-10-01 00:00 to 2025-10-03 00:00 UTC: the server no longer has it"
+            ),
+            "{said}"
+        );
+        assert!(
+            !said.contains("collected before") && !said.contains("more often"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

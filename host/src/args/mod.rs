@@ -40,7 +40,7 @@ pub use sink::SinkSubcommand;
   host run invalid-login --since 7d --auth basic:jdoe \\
     --url https://epm-acme.epm.us-phoenix-1.ocs.oraclecloud.com
 
-stdout carries data and nothing else; progress, logs and summaries go to stderr.")]
+stdout carries what was asked for; progress, logs and summaries go to stderr.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

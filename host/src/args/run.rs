@@ -36,8 +36,10 @@ Exit codes:
 
 /// What stands below the options of `host backfill`.
 pub(super) const BACKFILL: &str = "Examples:
-  host backfill user-login --from 2026-01-01 --to 2026-03-31 --sink siem
-  host backfill audit-events --from 2026-01-01 --to 2026-03-31 --window 7d --sink siem
+  host backfill user-login --from 2026-09-01 --to 2026-11-15 --sink siem
+  host backfill audit-events --from 2026-11-01 --to 2026-11-15 --window 7d --sink siem
+
+Take dates within what the server keeps: what it no longer has is lost.
 
 Several windows are fetched at once and delivered one after another (--windows-ahead). Stopped or killed, the same command \
 continues with the windows it had begun. What is committed already is not asked for again; `host gaps` lists what is not. A \

@@ -52,8 +52,8 @@ pub fn clock(args: &ReportArgs) -> Result<Timestamp, CliError> {
 
 fn period(args: &ReportArgs) -> Result<Period, CliError> {
     if let Some(since) = &args.since {
-        let duration = config::parse_duration(since)
-            .map_err(|reason| CliError::usage(format!("--since: {reason}")).hint("for example --since 7d"))?;
+        let duration =
+            config::parse_duration(since).map_err(|reason| CliError::usage(format!("--since {since:?}: {reason}")))?;
         return Ok(Period::Since(duration));
     }
     let Some(from) = &args.from else {

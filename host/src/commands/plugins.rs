@@ -15,7 +15,14 @@ use setup::plugins::load;
 pub fn list(config: &Config, json: bool) -> Result<(), CliError> {
     let mut text = String::new();
     let names = BUILT_IN.iter().map(|(name, _)| (*name, "built in"));
-    for (name, origin) in names.chain(config.plugins.keys().map(|name| (name.as_str(), "configured"))) {
+    let names = names.chain(config.plugins.keys().map(|name| (name.as_str(), "configured")));
+    let names: Vec<_> = names.collect();
+    let longest = names
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or_default();
+    for (name, origin) in names {
         let about = load(config, name)?.inspect();
         if json {
             let listed = serde_json::json!({
@@ -33,7 +40,7 @@ pub fn list(config: &Config, json: bool) -> Result<(), CliError> {
         };
         let _ = writeln!(
             text,
-            "{name:<16} {:<6} {:<8} {origin:<11} {}{deprecated}",
+            "{name:<longest$} {:<6} {:<8} {origin:<11} {}{deprecated}",
             about.kind.interface(),
             about.version,
             about.summary

@@ -25,7 +25,7 @@ use setup::config::{self, Config};
 use setup::connections::ServerChoice;
 use setup::recorded_run::RecordedRun;
 use setup::report::PreparedReport;
-use setup::run_ledger::{self, LedgerChoice, RunLedger};
+use setup::run_ledger::{self, LedgerChoice, RunLedger, RunProgress};
 use setup::sinks::{self, OpenedSinks, SinkChoice};
 use setup::{connections, fetcher};
 
@@ -84,7 +84,7 @@ async fn carry_out(
     if let Some(deadline) = args.deadline.or(report.config.run.deadline) {
         stop.end_after(deadline);
     }
-    let ledger = ledger_of(args, wanted, &report, account).await?;
+    let progress = progress_of(args, wanted, &report, account).await?;
     let (report, settings) = connect(args, report).await?;
     account.know(|summary| summary.connection.clone_from(&settings.name));
     log::about(|about| about.connection = Some(settings.name.clone()));
@@ -100,7 +100,7 @@ async fn carry_out(
         );
     }
     let provenance = Arc::new(report.provenance(&settings));
-    let extend = ledger.is_some() && wanted != RunMode::Period;
+    let extend = matches!(progress, Some(RunProgress::Kept(_))) && wanted != RunMode::Period;
     let wanted_sinks = SinkChoice {
         names: args.sinks.clone(),
         plugin_config: args.sink_config.clone(),
@@ -109,8 +109,8 @@ async fn carry_out(
     };
     let (report, sinks) = open_sinks(report, wanted_sinks, &provenance).await?;
     sinks::admit(&report.config, &sinks.outlets).await?;
-    let keeping = match ledger {
-        Some(ledger) => {
+    let keeping = match progress {
+        Some(RunProgress::Kept(ledger)) => {
             let stream = ledger.open(wanted, &report, &provenance, &settings).await?;
             log::about(|about| about.stream = Some(stream.stream().to_string()));
             if !account.is_entered()
@@ -122,6 +122,13 @@ async fn carry_out(
             let claimed = claimed.await?;
             account.begin().await;
             Some(claimed)
+        }
+        Some(RunProgress::Looks(looking)) => {
+            if matches!(wanted, RunMode::Backfill { .. }) {
+                return Err(looking.refuse_backfill().into());
+            }
+            looking.warn();
+            None
         }
         None if matches!(wanted, RunMode::Backfill { .. }) => {
             return Err(
@@ -174,14 +181,14 @@ async fn prepare(args: &RunArgs, run_id: String) -> Result<PreparedReport, CliEr
     .await?
 }
 
-/// The ledger of the run, unless it keeps no progress. From here on the run's end comes into the history of its stream, where there is
-/// a ledger already.
-async fn ledger_of(
+/// The progress of the run, unless it was asked to keep none. From here on the run's end comes into the history of its
+/// stream, where there is a ledger already.
+async fn progress_of(
     args: &RunArgs,
     wanted: RunMode,
     report: &PreparedReport,
     account: &RunAccount,
-) -> Result<Option<RunLedger>, CliError> {
+) -> Result<Option<RunProgress>, CliError> {
     let Some(path) = asked::ledger_file(args, &report.config)? else {
         return Ok(None);
     };
@@ -193,13 +200,13 @@ async fn ledger_of(
         named: args.ledger.is_some(),
         sinks: &args.sinks,
     };
-    let ledger = RunLedger::of_run(choice, report, &connection).await?;
-    if let Some(ledger) = &ledger
+    let progress = RunLedger::of_run(choice, report, &connection).await?;
+    if let RunProgress::Kept(ledger) = &progress
         && let Some(entry) = ledger.history(wanted).await
     {
         account.enter(entry);
     }
-    Ok(ledger)
+    Ok(Some(progress))
 }
 
 /// The settings of the server that is asked, with its secret: somebody may have to type it.

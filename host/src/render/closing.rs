@@ -12,8 +12,8 @@ use crate::log::{self, LogLine};
 use crate::render::took;
 use base::counted::counted;
 use base::visible::line as visible;
-use ledger::Stream;
-use run::{RunMode, Summary};
+use ledger::{Interval, Stream, without};
+use run::{GapSummary, RunMode, Summary};
 
 /// The facts that the line needs besides the summary, where progress is kept.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ const PARTS: &[ClosingPart] = &[
         warns: true,
     },
     ClosingPart {
-        of: |summary| summary.ledger.as_ref().map_or(0, |ledger| ledger.gaps.len() as u64),
+        of: periods_lost,
         one: "period lost",
         more: "periods lost",
         warns: true,
@@ -95,7 +95,7 @@ pub fn tell(summary: &Summary, kept: Option<ClosingContext>, talk: &OutputOption
     // Who asked for a period and gets nothing wonders why.
     let idle = nothing_was_asked(summary, kept) && kept.is_some_and(|kept| kept.wanted != RunMode::Incremental);
     let asked_for = std::io::stderr().is_terminal() || talk.verbose > 0 || idle;
-    let warns = PARTS.iter().any(|part| part.warns && (part.of)(summary) > 0);
+    let warns = !lost(summary).is_empty() || PARTS.iter().any(|part| part.warns && (part.of)(summary) > 0);
     if talk.quiet || (!asked_for && !warns) {
         return;
     }
@@ -111,6 +111,18 @@ pub fn tell(summary: &Summary, kept: Option<ClosingContext>, talk: &OutputOption
     log::say(talk.log_format, &(visible(&text) + "\n"), &json);
 }
 
+/// The periods of a backfill that are lost, whichever run found that out.
+fn lost(summary: &Summary) -> &[GapSummary] {
+    summary.ledger.as_ref().map_or(&[][..], |ledger| ledger.lost.as_slice())
+}
+
+/// How many periods this run found to be lost; where it collected nothing, the line says which ones instead.
+fn periods_lost(summary: &Summary) -> u64 {
+    let found = summary.ledger.as_ref();
+    let found = found.filter(|ledger| ledger.windows > 0 || ledger.lost.is_empty());
+    found.map_or(0, |ledger| ledger.gaps.len() as u64)
+}
+
 fn parts(summary: &Summary) -> Vec<String> {
     let some = PARTS.iter().map(|part| ((part.of)(summary), part));
     some.filter(|(count, _)| *count > 0)
@@ -122,6 +134,9 @@ fn line(summary: &Summary, kept: Option<ClosingContext>, parts: &[String]) -> St
     let stream = Stream::new(&summary.connection, &summary.plugin.name, &summary.parameters);
     let mut said = vec![done(summary, kept)];
     said.extend_from_slice(parts);
+    if !nothing_was_asked(summary, kept) {
+        said.extend(no_longer_there(lost(summary)));
+    }
     said.extend(complete(summary, kept));
     if !nothing_was_asked(summary, kept) {
         said.push(took(summary.duration_ms));
@@ -143,7 +158,7 @@ fn done(summary: &Summary, kept: Option<ClosingContext>) -> String {
     let wanted = kept.map(|kept| kept.wanted);
     if nothing_was_asked(summary, kept) {
         return match wanted {
-            Some(RunMode::Backfill { .. }) => format!("nothing to collect{}: all of it was collected before", period()),
+            Some(RunMode::Backfill { .. }) => nothing_missing(summary, &period()),
             _ => "nothing due".to_owned(),
         };
     }
@@ -157,6 +172,38 @@ fn done(summary: &Summary, kept: Option<ClosingContext>) -> String {
         0 => new,
         known => format!("{new} ({known} already delivered)"),
     }
+}
+
+/// Why a backfill had nothing to ask for: the period was collected before, or is lost, or both of it in part.
+fn nothing_missing(summary: &Summary, period: &str) -> String {
+    let lost = lost(summary);
+    let Some(gone) = no_longer_there(lost) else {
+        return format!("nothing to collect{period}: all of it was collected before");
+    };
+    let lost: Vec<_> = lost.iter().map(|gap| Interval::new(gap.from, gap.to)).collect();
+    let collected = match summary.window {
+        Some(window) => without(Interval::new(window.from, window.to), &lost),
+        None => Vec::new(),
+    };
+    if collected.is_empty() {
+        return format!("nothing can be collected{period}: the server no longer has it (lost)");
+    }
+    let collected = collected.into_iter().map(|Interval { from, to }| (from, to));
+    format!(
+        "nothing to collect{period}: collected before: {}; {gone}",
+        spans(collected)
+    )
+}
+
+/// The periods that are lost, in words.
+fn no_longer_there(lost: &[GapSummary]) -> Option<String> {
+    let periods = lost.iter().map(|gap| (gap.from, gap.to));
+    (!lost.is_empty()).then(|| format!("no longer on the server (lost): {}", spans(periods)))
+}
+
+fn spans(periods: impl Iterator<Item = (Timestamp, Timestamp)>) -> String {
+    let periods = periods.map(|(from, to)| format!("{} to {} UTC", minute(from), minute(to)));
+    periods.collect::<Vec<_>>().join(", ")
 }
 
 /// Up to when nothing is missing but what is known to be lost.
@@ -192,7 +239,7 @@ fn span(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use run::{GapSummary, LedgerSummary, WindowSummary};
+    use run::{LedgerSummary, WindowSummary};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -218,6 +265,7 @@ mod tests {
                 late: 0,
                 largest_lateness_s: 0,
                 gaps: Vec::new(),
+                lost: Vec::new(),
             }),
             ..Summary::default()
         };
@@ -254,6 +302,37 @@ mod tests {
             said(&summary(0), Some(RunMode::Backfill { days: 1 })),
             "invalid-login @ prod: nothing to collect from 2026-11-20 00:00 to 2026-11-22 00:00 UTC: all of it was \
              collected before; complete up to 08:45 UTC"
+        );
+    }
+
+    #[test]
+    fn what_a_backfill_cannot_get_any_more_is_not_said_to_be_collected() {
+        let mut summary = summary(0);
+        let mut lose = |from, to, windows| {
+            let gap = GapSummary {
+                from: at(from),
+                to: at(to),
+            };
+            let ledger = summary.ledger.as_mut().unwrap();
+            // Whether this run found it out or an earlier one.
+            (ledger.gaps, ledger.lost, ledger.windows) = (vec![gap.clone()], vec![gap], windows);
+            said(&summary, Some(RunMode::Backfill { days: 1 }))
+        };
+        assert_eq!(
+            lose("2026-11-20T00:00:00Z", "2026-11-22T00:00:00Z", 0),
+            "invalid-login @ prod: nothing can be collected from 2026-11-20 00:00 to 2026-11-22 00:00 UTC: the server no \
+             longer has it (lost); complete up to 08:45 UTC"
+        );
+        assert_eq!(
+            lose("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z", 0),
+            "invalid-login @ prod: nothing to collect from 2026-11-20 00:00 to 2026-11-22 00:00 UTC: collected before: \
+             2026-11-21 00:00 to 2026-11-22 00:00 UTC; no longer on the server (lost): 2026-11-20 00:00 to 2026-11-21 00:00 \
+             UTC; complete up to 08:45 UTC"
+        );
+        assert_eq!(
+            lose("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z", 1),
+            "invalid-login @ prod: 0 new events; 1 period lost; no longer on the server (lost): 2026-11-20 00:00 to \
+             2026-11-21 00:00 UTC; complete up to 2026-11-21 08:45 UTC; 3.5 s"
         );
     }
 

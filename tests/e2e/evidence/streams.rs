@@ -65,11 +65,21 @@ fn a_look_at_events_takes_none_away_from_the_sinks() {
         "--now",
         times[2],
     ];
+    let refused = host(&desk, &backfill);
+    let said = stderr(&refused);
     assert_eq!(
-        host(&desk, &backfill).status.code(),
+        refused.status.code(),
         Some(2),
         "it would count for siem, which gets nothing"
     );
+    assert!(
+        said.contains("this backfill leaves out siem, which user-login @ ") && said.contains("add --sink siem"),
+        "{said}"
+    );
+    // A run that does not begin looks at nothing.
+    let nowhere = host(&desk, &["run", "user-login", "--sink", "nosuch", "--now", times[2]]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(!stderr(&nowhere).contains("does not count"), "{}", stderr(&nowhere));
 }
 
 #[test]

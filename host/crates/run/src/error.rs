@@ -66,6 +66,8 @@ pub enum RunError {
         connection: String,
         /// The periods.
         gaps: Vec<Interval>,
+        /// True where a backfill asked for what is missing: running more often would have changed nothing of that.
+        backfill: bool,
     },
     /// The windows cannot be computed.
     #[error(transparent)]

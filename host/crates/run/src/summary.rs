@@ -9,6 +9,7 @@ use crate::memory;
 use crate::pipeline::Pipeline;
 use crate::window::Window;
 use crate::windows::RunMode;
+use ledger::{Interval, Record, without};
 use sink::Guarantee;
 
 /// The summary of a run. `docs/scripting.md` explains each field.
@@ -148,6 +149,9 @@ pub struct LedgerSummary {
     pub largest_lateness_s: u64,
     /// Periods found to be lost: the server no longer has them.
     pub gaps: Vec<GapSummary>,
+    /// Periods of a backfill that are lost, those that were known before included.
+    #[serde(skip)]
+    pub lost: Vec<GapSummary>,
 }
 
 /// A half-open period in UTC that was never committed.
@@ -255,10 +259,44 @@ impl Pipeline {
                         to: gap.to,
                     })
                     .collect(),
+                lost: match keeping.wanted {
+                    RunMode::Backfill { .. } => lost_within(&record, run.window),
+                    RunMode::Incremental | RunMode::Period => Vec::new(),
+                },
             }),
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             // How it began and ends is the caller's to know.
             ..Summary::default()
         }
+    }
+}
+
+/// The parts of a period that are lost.
+fn lost_within(record: &Record, window: Window) -> Vec<GapSummary> {
+    let missing = record.missing(Interval::new(window.from, window.to));
+    let lost = missing
+        .into_iter()
+        .flat_map(|gap| without(gap, &without(gap, &record.lost)));
+    lost.map(|Interval { from, to }| GapSummary { from, to }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::Stream;
+
+    #[test]
+    fn lost_of_a_period_is_what_nobody_can_get_any_more_and_nobody_collected() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut record = Record::new(Stream::new("epm", "user-login", &[]));
+        record.lost = vec![Interval::new(at(0), at(20)), Interval::new(at(90), at(99))];
+        record.covered = vec![Interval::new(at(15), at(50))];
+        let window = Window {
+            from: at(10),
+            to: at(60),
+        };
+        let lost = lost_within(&record, window);
+        let lost: Vec<_> = lost.iter().map(|gap| (gap.from, gap.to)).collect();
+        assert_eq!(lost, [(at(10), at(15))]);
     }
 }

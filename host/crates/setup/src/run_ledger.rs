@@ -52,9 +52,74 @@ pub struct RunLedger {
     known: Option<(SqliteLedger, Stream)>,
 }
 
+/// A run that only looks: it delivers to other sinks than those that its stream is collected for, and nobody said that it counts.
+#[derive(Debug)]
+pub struct LookingRun {
+    report: String,
+    connection: String,
+    /// The sinks that it delivers to.
+    named: Vec<String>,
+    /// The sinks that the stream is collected for.
+    sinks: Vec<String>,
+}
+
+/// Whether the progress of a run counts.
+#[derive(Debug)]
+pub enum RunProgress {
+    /// It is kept there.
+    Kept(RunLedger),
+    /// It counts for nobody.
+    Looks(LookingRun),
+}
+
+impl LookingRun {
+    /// Says that the run only looks, and which sinks are given its events again by the next one.
+    pub fn warn(&self) {
+        let again: Vec<_> = self
+            .named
+            .iter()
+            .filter(|name| self.sinks.contains(name))
+            .cloned()
+            .collect();
+        let again = match again.is_empty() {
+            true => String::new(),
+            false => format!(", for the second time to {}", again.join(", ")),
+        };
+        tracing::warn!(
+            target: EVIDENCE,
+            "{} @ {} is collected for {}, but this run delivers to {}: what it delivers does not count as collected, and the \
+             next run delivers it again{again}; --ledger FILE makes this run count",
+            self.report,
+            self.connection,
+            self.sinks.join(", "),
+            self.named.join(", ")
+        );
+    }
+
+    /// The refusal of a backfill that would count for sinks that get nothing of it.
+    pub fn refuse_backfill(&self) -> SetupError {
+        let left_out: Vec<_> = self
+            .sinks
+            .iter()
+            .filter(|sink| !self.named.contains(sink))
+            .cloned()
+            .collect();
+        let add: Vec<_> = left_out.iter().map(|sink| format!("--sink {sink}")).collect();
+        let message = format!(
+            "this backfill leaves out {}, which {} @ {} is collected for",
+            left_out.join(", "),
+            self.report,
+            self.connection
+        );
+        SetupError::usage(message).hint(format!(
+            "add {}, or let it count as it is with --ledger FILE",
+            add.join(" ")
+        ))
+    }
+}
+
 impl RunLedger {
-    /// The ledger of a run, unless the run only looks: it delivers to other sinks than those that its stream is collected for,
-    /// and nobody said that it counts. A ledger that is not there yet is not made.
+    /// The ledger of a run, unless the run only looks. A ledger that is not there yet is not made.
     ///
     /// # Errors
     ///
@@ -63,7 +128,7 @@ impl RunLedger {
         choice: LedgerChoice<'_>,
         report: &PreparedReport,
         connection: &str,
-    ) -> Result<Option<RunLedger>, SetupError> {
+    ) -> Result<RunProgress, SetupError> {
         let name = &report.description.name;
         let (mut sinks, mut known) = (None, None);
         if choice.path.exists() {
@@ -80,16 +145,18 @@ impl RunLedger {
             None => vec![STDOUT.to_owned()],
         };
         let looks = |sinks: &Vec<String>| !choice.named && routed.as_ref() != Some(&named) && !serves(&named, sinks);
-        match sinks.or_else(|| routed.clone()).filter(looks) {
-            Some(sinks) => {
-                say_that_it_looks(&named, name, connection, &sinks);
-                Ok(None)
-            }
-            None => Ok(Some(RunLedger {
+        Ok(match sinks.or_else(|| routed.clone()).filter(looks) {
+            Some(sinks) => RunProgress::Looks(LookingRun {
+                report: name.clone(),
+                connection: connection.to_owned(),
+                named,
+                sinks,
+            }),
+            None => RunProgress::Kept(RunLedger {
                 path: choice.path,
                 known,
-            })),
-        }
+            }),
+        })
     }
 
     /// The entry of the run in the history of its stream. None where the ledger is still to be made: a run that is refused makes none.
@@ -335,16 +402,6 @@ fn collected_for(record: Record) -> Option<Vec<String>> {
 /// Says whether all of these sinks are named.
 pub fn serves(named: &[String], sinks: &[String]) -> bool {
     sinks.iter().all(|sink| named.contains(sink))
-}
-
-fn say_that_it_looks(named: &[String], report: &str, connection: &str, sinks: &[String]) {
-    tracing::warn!(
-        target: EVIDENCE,
-        "{report} @ {connection} is collected for {}, but this run delivers to {}: what it delivers does not count as \
-         collected, and the next run delivers it again; --ledger FILE makes this run count",
-        sinks.join(", "),
-        named.join(", ")
-    );
 }
 
 fn names(outlets: &[RunSink]) -> Vec<String> {

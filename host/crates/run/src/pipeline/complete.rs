@@ -7,7 +7,7 @@ use crate::RunError;
 use crate::fan_out::settled;
 use crate::silence;
 use crate::stream_ledger::DurableChange;
-use crate::windows::{Delivered, UncommittedWindow, say_held};
+use crate::windows::{Delivered, RunMode, UncommittedWindow, say_held};
 use base::counted::counted;
 use ledger::Record;
 use sandbox::ConnectionKind;
@@ -85,6 +85,7 @@ impl Pipeline {
             report: self.run.provenance.report.clone(),
             connection: self.run.provenance.connection.clone(),
             gaps,
+            backfill: matches!(self.keeping.wanted, RunMode::Backfill { .. }),
         }))
     }
 }
