@@ -125,8 +125,8 @@ impl RunAccount {
         .await;
     }
 
-    /// Ends a run: its summary, then its history, which so knows the exit also where the summary cannot be written. With `-` the summary
-    /// is the last line, behind whatever the history has to say.
+    /// Ends a run: its summary, then its history, which so knows the exit also where the summary cannot be written. With `-`
+    /// the summary is the last line, behind whatever the history has to say.
     pub async fn end(&self, result: Result<(), CliError>) -> Result<(), CliError> {
         self.note(&result);
         if self.is_last_line() {
