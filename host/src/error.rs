@@ -71,7 +71,7 @@ pub struct CliError {
     pub code: &'static str,
     /// The message; none where the user knows, as after Ctrl-C.
     pub message: Option<String>,
-    /// The message to be kept for long, where the other one quotes a report, a plugin or a receiver.
+    /// The message to be kept for long, where it is known to quote no server, report, plugin or receiver.
     pub own_words: Option<Box<str>>,
     /// The advice.
     pub hint: Option<String>,
@@ -129,6 +129,18 @@ impl CliError {
             hint: told.hint,
             ..CliError::new(exit, told.message)
         }
+    }
+
+    /// The text that may be kept for long; none where nothing was said. Of a message whose words are not known to be this program's
+    /// own only the code is kept: who was asked before it failed may be quoted in it. What was typed or configured wrongly, and
+    /// what is busy, is said before anybody is asked.
+    pub fn kept(&self) -> Option<String> {
+        let message = self.message.as_ref()?;
+        Some(match (&self.own_words, self.exit) {
+            (Some(own), _) => own.to_string(),
+            (None, Exit::Usage | Exit::Busy) => message.clone(),
+            (None, _) => format!("it failed with the code {}", self.code),
+        })
     }
 
     /// Adds what to do.
@@ -222,6 +234,7 @@ impl From<FetchError> for CliError {
     fn from(error: FetchError) -> Self {
         CliError {
             code: error.code(),
+            own_words: Some(error.own_words().into_boxed_str()),
             ..CliError::told(exit_of(error.kind()), &error, error.hint())
         }
     }
@@ -255,7 +268,7 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         let own_words = error.own_words();
         CliError {
-            own_words: own_words.map(String::into_boxed_str),
+            own_words: Some(own_words.into_boxed_str()),
             ..CliError::of_run(error)
         }
     }
@@ -369,5 +382,39 @@ impl CliError {
             RunError::Ids(error) => CliError::told(Exit::Internal, &error, error.hint()),
             error @ (RunError::Spool(_) | RunError::Internal(_)) => CliError::new(Exit::Internal, error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_message_in_unknown_words_only_the_code_is_kept() {
+        let of_setup = |kind| CliError::from(SetupError::new(kind, "jdoe").code("token-refused"));
+        let kept = |failure: CliError| failure.kept();
+        let code = Some("it failed with the code token-refused".to_owned());
+        for kind in [
+            ErrorKind::Internal,
+            ErrorKind::Refused,
+            ErrorKind::Unavailable,
+            ErrorKind::Failed,
+            ErrorKind::Plugin,
+            ErrorKind::Delivery,
+        ] {
+            assert_eq!(kept(of_setup(kind)), code, "{kind:?}");
+        }
+        assert_eq!(
+            kept(CliError::usage("no such connection")),
+            Some("no such connection".into())
+        );
+        assert_eq!(kept(CliError::silent(Exit::Interrupted)), None);
+        let told = FetchError::JobFailed {
+            status: 8,
+            code: None,
+            text: "jdoe".into(),
+        };
+        let own = Some("the server reports failure, status 8".to_owned());
+        assert_eq!(kept(RunError::Fetch(told).into()), own);
     }
 }

@@ -3,10 +3,11 @@
 use std::io::IsTerminal as _;
 
 use crate::args::RunsArgs;
-use crate::commands::ledger::look::{LedgerLook, look};
+use crate::commands::ledger::look::{LedgerLook, look, with};
 use crate::error::CliError;
 use crate::render::{json_line, past_runs, print};
 use ::ledger::{ListedRun, RunSelection, SqliteLedger};
+use ::run::streams::is_meant;
 use setup::config::nearest;
 use sink::terminal;
 
@@ -16,6 +17,7 @@ pub async fn runs(args: &RunsArgs) -> Result<(), CliError> {
         report: args.report.clone(),
         connection: args.connection.clone(),
         parameters: args.given()?,
+        is_meant: Some(is_meant),
         failed: args.failed,
         last: usize::try_from(args.last).unwrap_or(usize::MAX),
     };
@@ -83,7 +85,7 @@ fn is_known(selection: &RunSelection, found: &LedgerLook) -> bool {
         let same = |wanted: &Option<String>, is: &String| wanted.as_ref().is_none_or(|wanted| wanted == is);
         same(&selection.report, &stream.report)
             && same(&selection.connection, &stream.connection)
-            && (selection.parameters.is_empty() || selection.parameters == stream.parameters)
+            && (selection.parameters.is_empty() || is_meant(stream, &selection.parameters))
     })
 }
 
@@ -98,11 +100,14 @@ fn unknown(report: &str, args: &RunsArgs, found: &LedgerLook, reports: &[String]
 
 /// The streams that were named, for people.
 fn of(args: &RunsArgs) -> String {
+    // What cannot be told apart was refused before.
+    let parameters = with(&args.given().unwrap_or_default());
     match (&args.report, &args.connection) {
-        (Some(report), Some(connection)) => format!("{report} @ {connection}"),
-        (Some(report), None) => report.clone(),
-        (None, Some(connection)) => format!("connection {connection}"),
-        (None, None) => String::new(),
+        (Some(report), Some(connection)) => format!("{report} @ {connection}{parameters}"),
+        (Some(report), None) => format!("{report}{parameters}"),
+        (None, Some(connection)) => format!("connection {connection}{parameters}"),
+        (None, None) if parameters.is_empty() => String::new(),
+        (None, None) => format!("streams{parameters}"),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::error::Exit;
 use crate::log;
 use crate::render::screen;
 use run::{HistoryEntry, Summary};
+use setup::report::this_machine_s_clock;
 
 /// The mode of a new file, less the process's mask: whoever watches the runs reads it.
 const MODE: u32 = 0o666;
@@ -46,7 +47,7 @@ impl RunAccount {
         let parameters = parameters.filter_map(|text| text.split_once('='));
         let mut summary = Summary::default();
         // A clock that cannot be read is an error of its own, later.
-        let started = asked::clock(&args.report).unwrap_or_else(|_| Timestamp::now());
+        let started = asked::clock(&args.report).unwrap_or_else(|_| this_machine_s_clock());
         summary.run_id = setup::report::run_id(started);
         summary.started = started;
         summary.plugin.name.clone_from(&args.report.plugin);
@@ -68,7 +69,7 @@ impl RunAccount {
         let command = words.iter().position(|word| matches!(*word, "run" | "backfill"))?;
         let named = typed(&words, "--summary")?;
         let mut summary = Summary {
-            started: Timestamp::now(),
+            started: this_machine_s_clock(),
             ..Summary::default()
         };
         summary.run_id = setup::report::run_id(summary.started);
@@ -124,17 +125,43 @@ impl RunAccount {
         .await;
     }
 
-    /// Ends a run: its history, then its summary. Its failure is told before that: with `-` the summary is the last line.
+    /// Ends a run: its summary, then its history, which so knows the exit also where the summary cannot be written. With `-`
+    /// the summary is the last line, behind whatever the history has to say.
     pub async fn end(&self, result: Result<(), CliError>) -> Result<(), CliError> {
         self.note(&result);
-        let failure = result.as_ref().err();
-        let message = failure.and_then(|failure| {
-            let own = failure.own_words.as_deref().map(str::to_owned);
-            own.or_else(|| failure.message.clone())
-        });
+        if self.is_last_line() {
+            let entry = self.end_history(&result).await;
+            let well = result.is_ok();
+            let result = self.write(result);
+            if well && result.is_err() {
+                self.note(&result);
+                *self.history.lock().unwrap_or_else(PoisonError::into_inner) = entry;
+                self.end_history(&result).await;
+            }
+            return result;
+        }
+        let well = result.is_ok();
+        let result = self.write(result);
+        if well && result.is_err() {
+            self.note(&result);
+        }
+        self.end_history(&result).await;
+        result
+    }
+
+    /// True where the summary comes to stderr.
+    fn is_last_line(&self) -> bool {
+        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*target, Some(SummaryTarget::Stderr))
+    }
+
+    /// Writes the end into the history, and gives back the entry.
+    async fn end_history(&self, result: &Result<(), CliError>) -> Option<HistoryEntry> {
+        let kept = result.as_ref().err().and_then(CliError::kept);
         let account = self.clone();
-        let _ = base::blocking(move || account.end_history(message.as_deref())).await;
-        self.write(result)
+        // A thread that died wrote nothing, which costs nothing else.
+        let ended = base::blocking(move || account.end_entry(kept.as_deref())).await;
+        ended.ok().flatten()
     }
 
     /// Ends a run that never came to a stream, and so to no history.
@@ -166,15 +193,14 @@ impl RunAccount {
         if let (Some(target), Ok(line)) = (self.take(), self.line()) {
             let _ = target.write(&line);
         }
-        self.end_history(Some(exit.word()));
+        self.end_entry(Some(exit.word()));
     }
 
-    /// Writes the end into the history, once.
-    fn end_history(&self, message: Option<&str>) {
-        let entry = self.history.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut entry) = entry {
-            entry.end(&self.know(|summary| summary.clone()), message);
-        }
+    /// Writes the end into the history, once, and gives back the entry.
+    fn end_entry(&self, message: Option<&str>) -> Option<HistoryEntry> {
+        let mut entry = self.history.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        entry.end(&self.know(|summary| summary.clone()), message);
+        Some(entry)
     }
 
     fn take(&self) -> Option<SummaryTarget> {
@@ -194,7 +220,8 @@ impl RunAccount {
                 summary.duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             }
             let ended = SignedDuration::try_from(elapsed).map(|elapsed| summary.started.saturating_add(elapsed));
-            summary.ended = ended.ok().and_then(Result::ok).unwrap_or(summary.started);
+            let ended = ended.ok().and_then(Result::ok).unwrap_or(summary.started);
+            summary.ended = Timestamp::from_millisecond(ended.as_millisecond()).unwrap_or(ended);
             summary.exit = exit.code();
             summary.code = code.to_owned();
             summary.message = failure.and_then(|failure| failure.message.clone());

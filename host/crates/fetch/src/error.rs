@@ -203,11 +203,35 @@ impl FetchError {
         }
     }
 
-    /// The message in this program's own words, where it otherwise may quote a document.
-    pub fn own_words(&self) -> Option<String> {
+    /// The message in this program's own words: what a server or a document says, and names that they give, may hold anything.
+    pub fn own_words(&self) -> String {
+        // Of a code only what has the form of one.
+        let known = |code: &Option<String>| {
+            let code = code
+                .as_deref()
+                .and_then(find_code)
+                .filter(|code| code.starts_with("EPM"));
+            code.map(|code| format!(" ({code})")).unwrap_or_default()
+        };
         match self {
-            FetchError::Malformed { what, .. } => Some(format!("the server's answer to {what} cannot be used")),
-            _ => None,
+            FetchError::Remote(error) | FetchError::NoStatus(error) => error.own_words(),
+            FetchError::Refused { code, .. } => format!("the server refused access{}", known(code)),
+            FetchError::JobFailed { status, code, .. } => {
+                format!("the server reports failure, status {status}{}", known(code))
+            }
+            FetchError::Malformed { what, .. } => format!("the server's answer to {what} cannot be used"),
+            FetchError::WebPage { connection, what, .. } => {
+                format!("{connection} answered {what} with a web page instead of data")
+            }
+            FetchError::NoFile { .. } => "the server did not send the file".to_owned(),
+            FetchError::Archive { .. } => "the archive is refused".to_owned(),
+            FetchError::Plan(_) => "the plugin planned a request that is refused".to_owned(),
+            FetchError::Spool(error) => format!("cannot use the spool folder: {}", error.kind()),
+            FetchError::Checkpoint(_)
+            | FetchError::JobTimeout { .. }
+            | FetchError::TooLarge { .. }
+            | FetchError::Incomplete { .. }
+            | FetchError::TooManyPages { .. } => self.to_string(),
         }
     }
 

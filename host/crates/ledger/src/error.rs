@@ -95,6 +95,21 @@ const START_OVER: &str = "restore it from a backup, or move it away to start ove
                           may be delivered again with the same ids";
 
 impl LedgerError {
+    /// The message in this program's own words: nothing that stands in the file.
+    pub fn own_words(&self) -> String {
+        match self {
+            LedgerError::Foreign { path, .. } => format!("{} is not a ledger of this version", path.display()),
+            LedgerError::Damaged { path, .. } => format!("the ledger {} is damaged", path.display()),
+            LedgerError::Document { .. } => "an entry of the ledger cannot be used".to_owned(),
+            LedgerError::Conflict { .. } => "an entry of the ledger was changed by another process".to_owned(),
+            LedgerError::Claimed { .. } => "the stream is already being collected".to_owned(),
+            LedgerError::Origin { stream, .. } => format!("{stream} was collected from another server until now"),
+            LedgerError::Shared(error) => error.own_words(),
+            LedgerError::Internal(_) => "internal error".to_owned(),
+            LedgerError::Database { .. } | LedgerError::Folder { .. } => self.to_string(),
+        }
+    }
+
     /// The remedy, for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

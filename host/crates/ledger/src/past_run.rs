@@ -23,16 +23,21 @@ pub struct PastRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFacts {
     /// The periods that it was to collect: `incremental`, `period` or `backfill`.
+    #[serde(default)]
     pub mode: String,
     /// The process's number, as its own machine or container counts.
+    #[serde(default)]
     pub pid: u32,
     /// When it began, by its own clock.
     pub started: Timestamp,
     /// The report plugin.
+    #[serde(default)]
     pub plugin: PluginIdentity,
     /// The period that it asked for; none where that is not known yet.
+    #[serde(default)]
     pub window: Option<Interval>,
     /// The end; none of a run that is at work, or was killed.
+    #[serde(default)]
     pub end: Option<RunEnd>,
 }
 
@@ -45,6 +50,7 @@ impl RunFacts {
 
 /// The plugin that read a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PluginIdentity {
     /// The plugin's name.
     pub name: String,
@@ -64,18 +70,25 @@ pub struct RunEnd {
     /// A stable word: `done`, or the error's.
     pub code: String,
     /// The error's text, in our own words; none of a run that went well.
+    #[serde(default)]
     pub message: Option<String>,
     /// Events that came out of the parser.
+    #[serde(default)]
     pub events: u64,
     /// Of these, events that an earlier run had delivered.
+    #[serde(default)]
     pub duplicates: u64,
     /// Rows that were no events.
+    #[serde(default)]
     pub rejected: u64,
     /// Of the events, those that the server stored late.
+    #[serde(default)]
     pub late: u64,
     /// Windows worked on.
+    #[serde(default)]
     pub windows: u64,
     /// Each sink.
+    #[serde(default)]
     pub sinks: Vec<SinkTotals>,
 }
 
@@ -85,10 +98,13 @@ pub struct SinkTotals {
     /// The sink's name.
     pub name: String,
     /// Events it has acknowledged.
+    #[serde(default)]
     pub delivered: u64,
     /// Events set aside as dead letters.
+    #[serde(default)]
     pub dead_lettered: u64,
     /// Events neither acknowledged nor set aside.
+    #[serde(default)]
     pub undelivered: u64,
 }
 
@@ -112,8 +128,21 @@ pub struct RunSelection {
     pub connection: Option<String>,
     /// Only with these parameters, in the order of their names; where there are none, with any.
     pub parameters: Vec<(String, String)>,
+    /// Tells whether a stream is meant by parameters; without it those of the stream are the same.
+    pub is_meant: Option<fn(&Stream, &[(String, String)]) -> bool>,
     /// Only runs that did not end well: with another exit than 0, or not at all.
     pub failed: bool,
     /// At most so many, the latest.
     pub last: usize,
+}
+
+impl RunSelection {
+    /// Tells whether a stream has the parameters.
+    pub(crate) fn has_parameters(&self, stream: &Stream) -> bool {
+        let same = || match self.is_meant {
+            Some(is_meant) => is_meant(stream, &self.parameters),
+            None => stream.parameters == self.parameters,
+        };
+        self.parameters.is_empty() || same()
+    }
 }

@@ -47,6 +47,7 @@ mod object_store;
 mod oci;
 mod one_line;
 mod origin;
+mod own_words;
 mod pace;
 mod recording;
 mod redact;

@@ -166,20 +166,38 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The message in this program's own words, where it otherwise quotes a report, a plugin or a receiver: what is kept for long
-    /// shall name nobody.
-    pub fn own_words(&self) -> Option<String> {
+    /// The message in this program's own words. It quotes no server, report, plugin or receiver: what is kept for long shall name
+    /// nobody. A kind of error that is new says here what may be kept of it.
+    pub fn own_words(&self) -> String {
         match self {
-            RunError::Plugin(error) => error.own_words(),
+            RunError::Plugin(error) | RunError::Plan(error) => error.own_words(),
+            RunError::Ledger(error) => error.own_words(),
             RunError::Fetch(error) => error.own_words(),
-            RunError::Sink { name, source } => source.own_words().map(|words| format!("sink {name}: {words}")),
-            RunError::Undelivered { name, events, .. } => Some(not_delivered(name, *events)),
+            RunError::Sink { name, source } => format!("sink {name}: {}", source.own_words()),
+            RunError::Undelivered { name, events, .. } => not_delivered(name, *events),
             RunError::Lost { sinks } => {
                 let each = sinks.iter().map(|loss| not_delivered(&loss.name, loss.events));
-                Some(each.collect::<Vec<_>>().join("; "))
+                each.collect::<Vec<_>>().join("; ")
             }
-            RunError::TooManyRejected(error) => Some(error.own_words()),
-            _ => None,
+            RunError::TooManyRejected(error) => error.own_words(),
+            RunError::Rejects(_) => "rejected rows cannot be kept".to_owned(),
+            RunError::RowsLost { rows, .. } => {
+                format!("{} not kept", counted(*rows, "rejected row was", "rejected rows were"))
+            }
+            RunError::Spool(error) => format!("cannot read the spooled document: {}", error.kind()),
+            RunError::Ids(_) => "the rows already seen cannot be kept".to_owned(),
+            RunError::Internal(_) => "internal error".to_owned(),
+            RunError::Changed { .. }
+            | RunError::Gone
+            | RunError::Ahead { .. }
+            | RunError::Gap { .. }
+            | RunError::Window(_)
+            | RunError::DeadLettered { .. }
+            | RunError::SetAside(_)
+            | RunError::Keep { .. }
+            | RunError::SpoolFull { .. }
+            | RunError::Closed
+            | RunError::Stopped => self.to_string(),
         }
     }
 }
@@ -249,10 +267,104 @@ mod tests {
                 call: "push",
                 reason: foreign(),
             }),
+            RunError::Plan(PluginError::Load {
+                label: label(),
+                reason: foreign(),
+                hint: None,
+            }),
+            RunError::Plan(PluginError::Incompatible {
+                label: label(),
+                reason: foreign(),
+                hint: None,
+            }),
+            RunError::Plan(PluginError::Denied {
+                label: label(),
+                call: "plan",
+                function: foreign(),
+            }),
+            RunError::Plan(PluginError::NotGranted {
+                label: label(),
+                request: foreign(),
+                allow: Vec::new(),
+            }),
+            RunError::Plan(PluginError::Engine { reason: foreign() }),
             RunError::Fetch(FetchError::Malformed {
                 what: "the query",
                 why: foreign(),
             }),
+            RunError::Fetch(FetchError::Remote(remote::RemoteError::Malformed { reason: foreign() })),
+            RunError::Fetch(FetchError::NoStatus(remote::RemoteError::Interrupted {
+                reason: foreign(),
+            })),
+            RunError::Fetch(FetchError::Refused {
+                code: Some(foreign()),
+                text: foreign(),
+            }),
+            RunError::Fetch(FetchError::JobFailed {
+                status: 1,
+                code: Some(foreign()),
+                text: foreign(),
+            }),
+            RunError::Fetch(FetchError::WebPage {
+                connection: "epm".into(),
+                what: "the query",
+                title: Some(foreign()),
+                hint: String::new(),
+            }),
+            RunError::Fetch(FetchError::NoFile {
+                file: foreign(),
+                why: foreign(),
+                later: false,
+            }),
+            RunError::Fetch(FetchError::Plan(foreign())),
+            RunError::Fetch(FetchError::Checkpoint(foreign().into())),
+            RunError::Fetch(FetchError::Spool(std::io::Error::other(foreign()))),
+            RunError::Ledger(LedgerError::Document {
+                key: foreign(),
+                problem: foreign(),
+            }),
+            RunError::Ledger(LedgerError::Damaged {
+                path: "ledger.db".into(),
+                problem: foreign(),
+            }),
+            RunError::Ledger(LedgerError::Internal(foreign())),
+            RunError::TooManyRejected(Box::new(TooManyRejected {
+                file: Some(foreign()),
+                events: 0,
+                rejected: 1,
+                most: "0%".parse().unwrap(),
+                header: Some(foreign()),
+                first: None,
+                waits: false,
+            })),
+            RunError::RowsLost {
+                rows: 2,
+                reason: foreign(),
+            },
+            RunError::SetAside(std::io::Error::other(foreign())),
+            RunError::Spool(std::io::Error::other(foreign())),
+            RunError::Internal(foreign()),
+            RunError::Sink {
+                name: "siem".into(),
+                source: SinkError::Journal {
+                    sink: "siem".into(),
+                    source: foreign().into(),
+                },
+            },
+            RunError::Sink {
+                name: "siem".into(),
+                source: SinkError::Write {
+                    sink: "siem".into(),
+                    source: std::io::Error::other(foreign()),
+                },
+            },
+            RunError::Sink {
+                name: "siem".into(),
+                source: SinkError::Remote {
+                    sink: "siem".into(),
+                    source: Box::new(remote::RemoteError::Malformed { reason: foreign() }),
+                },
+            },
             RunError::Sink {
                 name: "siem".into(),
                 source: SinkError::Down {
@@ -288,9 +400,17 @@ mod tests {
         for error in errors {
             let told = SetupError::told(base::ErrorKind::Internal, &error, None).message;
             assert!(told.contains("jdoe"), "{told}");
-            let own = error.own_words().unwrap();
+            let own = error.own_words();
             assert!(!own.is_empty() && !own.contains("jdoe"), "{own}");
         }
-        assert_eq!(RunError::Gone.own_words(), None);
+        let told = |code: &str| {
+            let (code, text) = (Some(code.to_owned()), foreign());
+            RunError::Fetch(FetchError::JobFailed { status: 8, code, text }).own_words()
+        };
+        assert_eq!(
+            told("EPMCSS-20679"),
+            "the server reports failure, status 8 (EPMCSS-20679)"
+        );
+        assert_eq!(RunError::Gone.own_words(), RunError::Gone.to_string());
     }
 }

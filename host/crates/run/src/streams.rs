@@ -74,6 +74,11 @@ pub async fn find(
     })
 }
 
+/// Tells whether a stream is that of a run with these parameters: those that choose no events may differ.
+pub fn is_meant(stream: &Stream, given: &[(String, String)]) -> bool {
+    choosing(&stream.report, &stream.parameters) == choosing(&stream.report, given)
+}
+
 /// The parameters that choose events.
 fn choosing(report: &str, parameters: &[(String, String)]) -> Vec<(String, String)> {
     let known = NOT_CHOOSING.iter().find(|(name, _)| *name == report);
@@ -128,6 +133,17 @@ mod tests {
             .await
             .unwrap();
         assert_eq!((other.stream.parameters.len(), other.siblings.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_run_s_own_parameters_name_its_stream() {
+        let stream = |report, parameters| Stream::new("epm", report, &pairs(parameters));
+        let given = pairs(&[("userlogin", "jdoe"), ("keep-file", "true")]);
+        assert!(is_meant(&stream("user-login", &[("userlogin", "jdoe")]), &given));
+        assert!(is_meant(&stream("user-login", &[]), &pairs(&[("output", "file")])));
+        assert!(!is_meant(&stream("user-login", &[]), &given));
+        assert!(!is_meant(&stream("user-login", &[("userlogin", "other")]), &given));
+        assert!(!is_meant(&stream("other", &[("userlogin", "jdoe")]), &given));
     }
 
     #[tokio::test]

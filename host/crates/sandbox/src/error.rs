@@ -157,14 +157,22 @@ impl PluginError {
         }
     }
 
-    /// The message in the host's own words, where it otherwise quotes the plugin or the document that it read.
-    pub fn own_words(&self) -> Option<String> {
-        Some(match self {
+    /// The message in the host's own words: nothing that the plugin says, nor the document that it read.
+    pub fn own_words(&self) -> String {
+        match self {
+            PluginError::Load { label, .. } => format!("cannot load {label}"),
+            PluginError::Incompatible { label, .. } => format!("{label} does not fit this host"),
             PluginError::Trap { label, call, .. } => format!("{label}, {call}: the plugin crashed"),
             PluginError::InvalidValue { label, call, .. } => {
                 format!("{label}, {call}: the plugin answered with an invalid value")
             }
+            PluginError::Denied { label, call, .. } => {
+                format!("{label}, {call}: the plugin called a function that the sandbox does not offer")
+            }
             PluginError::Rule { label, call, .. } => format!("{label}, {call}: the plugin broke the rules"),
+            PluginError::NotGranted { label, .. } => {
+                format!("{label} wants to send a request that it is not granted; nothing was sent")
+            }
             PluginError::Fault(fault) => {
                 let words = match fault.kind {
                     FaultKind::MalformedDocument => "the plugin says that the document is not what it should be",
@@ -174,8 +182,10 @@ impl PluginError {
                 };
                 words.to_owned()
             }
-            _ => return None,
-        })
+            PluginError::Settings { .. } => "the limits of the sandbox are unusable".to_owned(),
+            PluginError::Engine { .. } => "cannot start the WebAssembly engine".to_owned(),
+            PluginError::Limit { .. } | PluginError::Kind { .. } | PluginError::Closed { .. } => self.to_string(),
+        }
     }
 
     /// The party at fault.

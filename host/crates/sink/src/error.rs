@@ -158,15 +158,20 @@ impl SinkError {
         matches!(self, SinkError::Down { .. } | SinkError::Shut { .. })
     }
 
-    /// The message in this program's own words, where it otherwise quotes a receiver or a plugin.
-    pub fn own_words(&self) -> Option<String> {
+    /// The message in this program's own words: nothing that a receiver or a plugin says.
+    pub fn own_words(&self) -> String {
         match self {
-            SinkError::Remote { sink, .. } | SinkError::Unusable { sink, .. } | SinkError::Plugin { sink, .. } => {
-                Some(format!("sink {sink} cannot be used"))
-            }
-            SinkError::Down { .. } => Some("the receiver is down".to_owned()),
-            SinkError::Shut { .. } => Some("it cannot be used".to_owned()),
-            _ => None,
+            SinkError::Spec { problem, .. } => format!("what was typed names no sink: {problem}"),
+            SinkError::Placeholder { .. } => "unknown placeholder in the path of a sink".to_owned(),
+            SinkError::Target { problem, .. } => format!("cannot write the file: {problem}"),
+            SinkError::Create { source, .. } => format!("cannot create the file: {}", source.kind()),
+            SinkError::Write { sink, source } => format!("cannot write to sink {sink}: {}", source.kind()),
+            SinkError::Remote { sink, source } => format!("sink {sink} cannot be used: {}", source.own_words()),
+            SinkError::Plugin { sink, source } => format!("sink {sink} cannot be used: {}", source.own_words()),
+            SinkError::Unusable { sink, .. } => format!("sink {sink} cannot be used"),
+            SinkError::Down { .. } => "the receiver is down".to_owned(),
+            SinkError::Shut { .. } => "it cannot be used".to_owned(),
+            SinkError::Closed | SinkError::Journal { .. } | SinkError::Ended { .. } => self.to_string(),
         }
     }
 

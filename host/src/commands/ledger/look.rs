@@ -6,6 +6,7 @@ use crate::args::{GapsArgs, LedgerFile, StreamArgs};
 use crate::error::CliError;
 use crate::error::Exit;
 use ::ledger::{Document, Ledger as _, Record, SqliteLedger, Stream};
+use ::run::streams::is_meant;
 use base::database;
 use setup::config::{Config, nearest};
 use setup::run_ledger;
@@ -83,17 +84,28 @@ async fn named(
     let path = all.file.display().to_string();
     let at = connection
         .map(|connection| format!(" @ {connection}"))
-        .unwrap_or_default();
+        .unwrap_or_default()
+        + &with(parameters);
     if all.ledger.is_none() {
         return Err(CliError::usage(format!(
             "{report}{at} has not been collected yet: there is no ledger {path}"
         ))
         .hint("`host run` makes it"));
     }
+    // A ledger of an older version may have streams that differ only in parameters that choose no events.
+    let named = |stream: &Stream| {
+        stream.report == report && connection.is_none_or(|connection| connection == stream.connection)
+    };
+    let exact = |record: &Record| named(&record.stream) && record.stream.parameters == parameters;
+    let is_exact = all.streams.iter().any(|(_, record)| exact(record));
     let (streams, others): (Vec<_>, Vec<_>) = all.streams.into_iter().partition(|(_, record)| {
         let stream = &record.stream;
-        let same = parameters.is_empty() || stream.parameters == parameters;
-        stream.report == report && same && connection.is_none_or(|connection| connection == stream.connection)
+        let same = parameters.is_empty()
+            || match is_exact {
+                true => exact(record),
+                false => is_meant(stream, parameters),
+            };
+        same && named(stream)
     });
     if !streams.is_empty() {
         return Ok(LedgerLook { streams, ..all });
@@ -104,6 +116,17 @@ async fn named(
         _ => "`host ledger list` shows what there is".to_owned(),
     };
     Err(CliError::usage(format!("{report}{at} has not been collected yet: it is not in {path}")).hint(hint))
+}
+
+/// Parameters that were typed, for messages.
+pub fn with(parameters: &[(String, String)]) -> String {
+    let each: Vec<_> = (parameters.iter())
+        .map(|(name, value)| format!("{name}={}", value.escape_debug()))
+        .collect();
+    match each.is_empty() {
+        true => String::new(),
+        false => format!(" with {}", each.join(" ")),
+    }
 }
 
 /// The streams that were named and are there, with the ledger.

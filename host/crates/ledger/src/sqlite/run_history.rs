@@ -117,23 +117,24 @@ impl RunHistory {
             let RunSelection {
                 report,
                 connection: of,
-                parameters,
                 failed,
                 last,
+                ..
             } = selection;
-            let parameters = (!parameters.is_empty()).then(|| json(parameters)).transpose()?;
             let mut statement = connection.prepare(
-                "SELECT stream, report, connection, parameters, run_id, body FROM run \
-                 WHERE (?1 IS NULL OR report = ?1) AND (?2 IS NULL OR connection = ?2) AND (?3 IS NULL OR parameters = ?3) \
-                 ORDER BY number DESC",
+                "SELECT stream, report, connection, parameters, run_id, body, number FROM run \
+                 WHERE (?1 IS NULL OR report = ?1) AND (?2 IS NULL OR connection = ?2) ORDER BY number DESC",
             )?;
-            let mut rows = statement.query(params![report, of, parameters])?;
+            let mut rows = statement.query(params![report, of])?;
             let (mut runs, mut open) = (Vec::new(), HashSet::new());
             while runs.len() < *last
                 && let Some(row) = rows.next()?
             {
-                let run = past_run(row)?;
-                let state = self.state(&run, row.get(0)?, &mut open);
+                let Some((key, run)) = self.readable(row) else { continue };
+                if !selection.has_parameters(&run.stream) {
+                    continue;
+                }
+                let state = self.state(&run, key, &mut open);
                 let went_well = state == RunState::Running || run.facts.exit() == Some(0);
                 if !(*failed && went_well) {
                     runs.push(ListedRun { run, state });
@@ -143,7 +144,7 @@ impl RunHistory {
         })
     }
 
-    /// The latest run of a stream.
+    /// The latest run of a stream; none where it cannot be read.
     ///
     /// # Errors
     ///
@@ -151,14 +152,15 @@ impl RunHistory {
     pub fn latest(&self, stream: &Stream) -> Result<Option<ListedRun>, LedgerError> {
         self.work(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT stream, report, connection, parameters, run_id, body FROM run WHERE stream = ?1 \
+                "SELECT stream, report, connection, parameters, run_id, body, number FROM run WHERE stream = ?1 \
                  ORDER BY number DESC LIMIT 1",
             )?;
             let mut rows = statement.query([stream.key()])?;
             let Some(row) = rows.next()? else { return Ok(None) };
-            let run = past_run(row)?;
-            let state = self.state(&run, row.get(0)?, &mut HashSet::new());
-            Ok(Some(ListedRun { run, state }))
+            Ok(self.readable(row).map(|(key, run)| {
+                let state = self.state(&run, key, &mut HashSet::new());
+                ListedRun { run, state }
+            }))
         })
     }
 
@@ -200,6 +202,24 @@ impl RunHistory {
             )?;
             drop_oldest(transaction, &to.key())
         })
+    }
+
+    /// A row's stream and run; none, and a warning, where the row is not what this program writes: it costs no other.
+    fn readable(&self, row: &Row<'_>) -> Option<(String, PastRun)> {
+        let read = row.get(0).and_then(|key| Ok((key, past_run(row)?)));
+        let error = match read {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let text = |column: usize| row.get::<_, String>(column).unwrap_or_else(|_| "?".to_owned());
+        tracing::warn!(
+            "a run of {} @ {} in the history of runs cannot be read and is left out: row {} of the table `run` in {}: {error}",
+            text(1),
+            text(2),
+            row.get::<_, i64>(6).unwrap_or_default(),
+            self.path.display()
+        );
+        None
     }
 
     /// How far a run is. Of the runs of a stream that have no end only the latest can be at work; `open` holds the keys of streams of

@@ -36,7 +36,7 @@ impl std::error::Error for TooManyRejected {}
 
 impl fmt::Display for TooManyRejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.own_words())?;
+        f.write_str(&self.verdict(self.file.as_deref().unwrap_or("the answer")))?;
         if let Some(first) = &self.first {
             let raw = shortened(&first.raw);
             write!(f, "; the first is line {}: {}: {raw:?}", first.line, first.reason)?;
@@ -49,9 +49,12 @@ impl fmt::Display for TooManyRejected {
 }
 
 impl TooManyRejected {
-    /// The message without anything that the document says.
+    /// The message without anything that the document says, nor its name, which the server may have given it.
     pub fn own_words(&self) -> String {
-        let document = self.file.as_deref().unwrap_or("the answer");
+        self.verdict("the document")
+    }
+
+    fn verdict(&self, document: &str) -> String {
         let rows = counted(self.events + self.rejected, "row", "rows");
         match self.events {
             0 => format!("no event in {document}: its {rows} cannot be read by the plugin"),

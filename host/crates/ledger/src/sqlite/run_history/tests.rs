@@ -241,3 +241,45 @@ fn a_history_that_cannot_be_written_says_so_and_costs_the_ledger_nothing() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(ledger.swap("stream.a", None, "{}".into())).unwrap();
 }
+
+#[test]
+fn a_row_that_cannot_be_read_costs_no_other() {
+    let (folder, _ledger, history) = opened();
+    for (connection, run_id) in [("epm", "a"), ("epm", "b"), ("other", "c")] {
+        history.put(None, &ended(connection, run_id, 0)).unwrap();
+    }
+    let direct = Connection::open(folder.path().join("ledger.db")).unwrap();
+    for body in ["{}", "no JSON", "{\"started\":7}"] {
+        let changed = direct.execute("UPDATE run SET body = ?1 WHERE run_id = 'b'", [body]);
+        assert_eq!(changed.unwrap(), 1);
+        assert_eq!(ids(&history.list(&all()).unwrap()), ["c", "a"]);
+        assert_eq!(history.latest(&stream("epm")).unwrap(), None);
+        assert!(history.latest(&stream("other")).unwrap().is_some());
+    }
+    // What another version did not write is not missed.
+    let end = r#"{"ended":"2026-03-05T22:00:01Z","exit":0,"code":"done"}"#;
+    let body = format!(r#"{{"started":"2026-03-05T22:00:00Z","end":{end}}}"#);
+    direct
+        .execute("UPDATE run SET body = ?1 WHERE run_id = 'b'", [body])
+        .unwrap();
+    assert_eq!(ids(&history.list(&all()).unwrap()), ["c", "b", "a"]);
+    assert!(history.latest(&stream("epm")).unwrap().is_some());
+}
+
+#[test]
+fn the_parameters_that_are_asked_for_may_mean_streams_that_have_others() {
+    let (_folder, _ledger, history) = opened();
+    history.put(None, &ended("epm", "a", 0)).unwrap();
+    let asked = |is_meant: Option<fn(&Stream, &[(String, String)]) -> bool>| {
+        let parameters = vec![("keep-file".to_owned(), "true".to_owned())];
+        let selection = RunSelection {
+            parameters,
+            is_meant,
+            ..all()
+        };
+        history.list(&selection).unwrap().len()
+    };
+    assert_eq!(asked(None), 0);
+    assert_eq!(asked(Some(|stream, _| stream.connection == "epm")), 1);
+    assert_eq!(asked(Some(|stream, _| stream.connection == "other")), 0);
+}
