@@ -119,6 +119,9 @@ pub enum RunState {
     Ended,
 }
 
+/// A test of whether a stream is meant by parameters.
+pub type StreamTest = fn(&Stream, &[(String, String)]) -> bool;
+
 /// The runs that somebody asks for; by default none.
 #[derive(Debug, Clone, Default)]
 pub struct RunSelection {
@@ -129,7 +132,7 @@ pub struct RunSelection {
     /// Only with these parameters, in the order of their names; where there are none, with any.
     pub parameters: Vec<(String, String)>,
     /// Tells whether a stream is meant by parameters; without it those of the stream are the same.
-    pub is_meant: Option<fn(&Stream, &[(String, String)]) -> bool>,
+    pub is_meant: Option<StreamTest>,
     /// Only runs that did not end well: with another exit than 0, or not at all.
     pub failed: bool,
     /// At most so many, the latest.

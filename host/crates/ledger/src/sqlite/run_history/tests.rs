@@ -270,7 +270,7 @@ fn a_row_that_cannot_be_read_costs_no_other() {
 fn the_parameters_that_are_asked_for_may_mean_streams_that_have_others() {
     let (_folder, _ledger, history) = opened();
     history.put(None, &ended("epm", "a", 0)).unwrap();
-    let asked = |is_meant: Option<fn(&Stream, &[(String, String)]) -> bool>| {
+    let asked = |is_meant: Option<crate::StreamTest>| {
         let parameters = vec![("keep-file".to_owned(), "true".to_owned())];
         let selection = RunSelection {
             parameters,
