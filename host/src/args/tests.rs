@@ -87,7 +87,7 @@ fn every_command_of_the_pages_is_one() {
         let page = std::fs::read_to_string(&path).unwrap();
         // What the README puts into a variable.
         let page = page.replace(
-            "$EPM",
+            "\"${EPM[@]}\"",
             "--url http://127.0.0.1:8080 --allow-private-addresses --auth basic:demo.user",
         );
         let block_calls: Vec<_> = commands(&page)

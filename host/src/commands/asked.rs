@@ -1,6 +1,7 @@
 //! What arguments ask for: a report with its period and clock, and the ledger of a run.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -50,11 +51,17 @@ pub fn clock(args: &ReportArgs) -> Result<Timestamp, CliError> {
     }
 }
 
+/// A duration as it was typed for an option.
+pub fn duration(option: &str, text: &str) -> Result<Duration, CliError> {
+    config::parse_duration(text).map_err(|reason| {
+        let (wrong, advice) = reason.split_once("; ").unwrap_or((&reason, "for example 7d"));
+        CliError::usage(format!("{option} {text:?}: {wrong}")).hint(advice)
+    })
+}
+
 fn period(args: &ReportArgs) -> Result<Period, CliError> {
     if let Some(since) = &args.since {
-        let duration =
-            config::parse_duration(since).map_err(|reason| CliError::usage(format!("--since {since:?}: {reason}")))?;
-        return Ok(Period::Since(duration));
+        return Ok(Period::Since(duration("--since", since)?));
     }
     let Some(from) = &args.from else {
         return Ok(Period::Today);

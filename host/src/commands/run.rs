@@ -21,7 +21,7 @@ use base::counted::counted;
 use event::Provenance;
 use fetch::FetchError;
 use remote::{Exchange, Recording, Settings};
-use setup::config::{self, Config};
+use setup::config::Config;
 use setup::connections::ServerChoice;
 use setup::recorded_run::RecordedRun;
 use setup::report::PreparedReport;
@@ -56,13 +56,14 @@ pub async fn backfill(args: &BackfillArgs, talk: &OutputOptions) -> Result<(), C
 
 /// The mode of a backfill.
 fn missing(args: &BackfillArgs) -> Result<RunMode, CliError> {
-    let wrong = |reason: &str| CliError::usage(format!("--window: {reason}")).hint("for example --window 1d");
-    let window = config::parse_duration(&args.window).map_err(|reason| wrong(&reason))?;
+    let window = asked::duration("--window", &args.window)?;
     let days = match window.as_secs() {
         seconds if seconds > 0 && seconds.is_multiple_of(DAY) => u32::try_from(seconds / DAY).ok(),
         _ => None,
     };
-    let days = days.ok_or_else(|| wrong("a window is one or more whole days"))?;
+    let days = days.ok_or_else(|| {
+        CliError::usage("--window: a window is one or more whole days").hint("for example --window 1d")
+    })?;
     if args.run.report.is_open() {
         return Err(CliError::usage("a backfill needs a period").hint("give --from and --to"));
     }
