@@ -66,7 +66,7 @@ pub struct FetchLimits {
     #[serde(skip)]
     pub page_bytes: u64,
     /// Bytes of a page that is held in memory; a larger one lies on the spool until it is read. All pages in memory together have
-    /// four times as many. Default 4 MiB.
+    /// four times as many. Default 1 MiB.
     #[serde(skip)]
     pub page_memory: usize,
     /// Bytes of all records of a paged query. Default 8 GiB.
@@ -100,7 +100,7 @@ impl Default for FetchLimits {
             longest_poll: Duration::from_secs(20),
             control_bytes: 4 * 1024 * 1024,
             page_bytes: 256 * 1024 * 1024,
-            page_memory: 4 * 1024 * 1024,
+            page_memory: 1024 * 1024,
             paged_bytes: 8 * 1024 * 1024 * 1024,
             pages: 100_000,
             pages_kept: Duration::from_secs(10),

@@ -40,6 +40,7 @@ impl<'a> Record<'a> {
         Record::of(text, orders)
     }
 
+    #[inline]
     fn of(text: &'a str, orders: &'a Orders) -> Option<Record<'a>> {
         let line = text.as_bytes();
         let RecordMembers(members) = serde_json::from_str(text).ok()?;
