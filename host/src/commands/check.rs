@@ -265,7 +265,7 @@ async fn check_connection(
     Ok(found)
 }
 
-/// What a probe found, for who reads it.
+/// The findings of a probe, for who reads them.
 fn usable(found: Result<ProbeReport, ProbeFailure>, remote: &Remote, now: Timestamp) -> ProbeOutcome {
     match found {
         Ok(found) => Ok(Usable {

@@ -1,4 +1,4 @@
-//! Which of two sources an identity domain still feeds, as `host check` finds out: its `AuditEvents`, or OCI Audit.
+//! The one of two sources that an identity domain still feeds, as `host check` finds out: its `AuditEvents`, or OCI Audit.
 //!
 //! Each connection of the other kind is asked for its newest event of the domain, with one small request. Where that cannot be done,
 //! the check says so and fails nothing.
@@ -99,7 +99,7 @@ fn of_kind(config: &Config, kind: ConnectionKind) -> Vec<String> {
     fitting.map(|(name, _)| name.clone()).take(MOST).collect()
 }
 
-/// Which source a domain feeds whose own newest event was seen.
+/// The source that a domain feeds whose own newest event was seen.
 pub async fn of_domain(
     config: &Arc<Config>,
     name: &str,
@@ -149,7 +149,7 @@ pub async fn of_log(
     (!told.is_empty()).then(|| Fact::new(FED, told.join("; ")))
 }
 
-/// Which source a domain feeds, where no audit log is configured.
+/// The source that a domain feeds, where no audit log is configured.
 fn alone(newest: &NewestEvent, domain: &DomainId, now: Timestamp) -> String {
     match newest.is_fed(now) {
         Some(true) => "AuditEvents".to_owned(),
@@ -161,7 +161,7 @@ fn alone(newest: &NewestEvent, domain: &DomainId, now: Timestamp) -> String {
     }
 }
 
-/// Which of the two a domain feeds, each by the name of its connection and its newest event.
+/// The one of the two that a domain feeds, each by the name of its connection and its newest event.
 fn compared(domain: (&str, &NewestEvent), log: (&str, &NewestEvent), now: Timestamp) -> String {
     let (domain, events) = domain;
     let (log, logged) = log;

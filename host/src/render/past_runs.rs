@@ -40,7 +40,7 @@ pub fn as_json(listed: &ListedRun) -> Value {
     })
 }
 
-/// How a run ended, in few words.
+/// The end of a run, in few words.
 pub fn as_short_json(listed: &ListedRun) -> Value {
     let end = listed.run.facts.end.as_ref();
     json!({

@@ -1,4 +1,4 @@
-//! Whose keys, or options, they are that say how a server is reached.
+//! The owner of the keys, or options, that say how a server is reached.
 
 use std::fmt;
 

@@ -24,7 +24,7 @@ pub(crate) struct HttpCall<'a> {
     pub path: Option<&'a str>,
 }
 
-/// How often an attribute was met.
+/// The number of times that an attribute was met.
 #[derive(Clone, Copy, Default)]
 enum Met<'a> {
     #[default]

@@ -28,7 +28,7 @@ pub struct RunFacts {
     /// The process's number, as its own machine or container counts.
     #[serde(default)]
     pub pid: u32,
-    /// When it began, by its own clock.
+    /// The time at which the run began, by its own clock.
     pub started: Timestamp,
     /// The report plugin.
     #[serde(default)]
@@ -108,14 +108,14 @@ pub struct SinkTotals {
     pub undelivered: u64,
 }
 
-/// How far a run is, as it is seen from outside.
+/// The state of a run, as it is seen from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
     /// Its process is at work.
     Running,
     /// There is no end of it, and no process: it was killed.
     Unfinished,
-    /// It came to an end, whatever that was.
+    /// The run came to an end, whatever that was.
     Ended,
 }
 

@@ -1,4 +1,4 @@
-//! What a parser gives.
+//! The answer of a parser to a chunk.
 
 use super::bindings::{events, packed};
 

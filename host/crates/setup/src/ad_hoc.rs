@@ -19,7 +19,7 @@ const FORMS: &str = "--auth basic:USER, --auth bearer, --auth oauth2:CLIENT_ID, 
 /// A server as it was typed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TypedServer<'a> {
-    /// Where it is.
+    /// The server's address.
     pub(crate) url: &'a str,
     /// Whoever asks it.
     pub(crate) auth: Option<&'a str>,

@@ -63,12 +63,12 @@ pub struct LookingRun {
     sinks: Vec<String>,
 }
 
-/// Whether the progress of a run counts.
+/// The progress of a run: kept, or of a run that only looks.
 #[derive(Debug)]
 pub enum RunProgress {
-    /// It is kept there.
+    /// The progress is kept there.
     Kept(RunLedger),
-    /// It counts for nobody.
+    /// The run counts for nobody.
     Looks(LookingRun),
 }
 

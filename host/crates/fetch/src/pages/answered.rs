@@ -1,4 +1,4 @@
-//! Whether a run would take an answer, for who only asks: nothing of it is kept.
+//! Checks of an answer by the readers of a run, for who only asks: nothing of it is kept.
 
 use bytes::Bytes;
 
@@ -14,7 +14,7 @@ use remote::Remote;
 ///
 /// # Errors
 ///
-/// Those of a run that is answered so.
+/// The errors of a run that is answered so.
 pub fn check_page(remote: &Remote, body: &[u8], records: Option<&[String]>) -> Result<(), FetchError> {
     check_document(remote, body)?;
     let body = PageBody::Held {
@@ -29,7 +29,7 @@ pub fn check_page(remote: &Remote, body: &[u8], records: Option<&[String]>) -> R
 ///
 /// # Errors
 ///
-/// Those of a run that is answered so.
+/// The errors of a run that is answered so.
 pub fn check_document(remote: &Remote, body: &[u8]) -> Result<(), FetchError> {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     match text.first() {

@@ -22,7 +22,7 @@ use remote::{Remote, Request, Response};
 /// An answer that is a page, or should be.
 pub(super) struct PageAnswer {
     pub(super) headers: HeaderMap,
-    /// Where it came from, after redirects.
+    /// The address that the page came from, after redirects.
     pub(super) url: Url,
     pub(super) body: Arc<PageBody>,
 }

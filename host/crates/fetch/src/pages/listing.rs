@@ -1,4 +1,4 @@
-//! What a page says besides its records, and what stands in their place.
+//! A page's members besides its records, and the value in their place.
 
 use serde_json::{Map, Value};
 
@@ -38,11 +38,11 @@ pub(super) fn of_another_form(why: impl std::fmt::Display) -> FetchError {
 pub(super) struct Listing {
     /// The members of [`TOLD`] that are there.
     pub(super) told: Map<String, Value>,
-    /// What stands in the place of the records; none where nothing does.
+    /// The value in the place of the records; none where nothing is there.
     pub(super) place: Option<RecordsPlace>,
 }
 
-/// What stands in the place of the records.
+/// The value in the place of a page's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordsPlace {
     List,
@@ -65,7 +65,7 @@ impl From<Salvaged> for Listing {
 }
 
 impl Listing {
-    /// How long the page says that the whole list is, if it does. `member` is the name of the records.
+    /// The length of the whole list, where the page says it. `member` is the name of the records.
     ///
     /// # Errors
     ///

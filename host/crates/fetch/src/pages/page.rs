@@ -46,7 +46,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// How many records it has, with those that are broken or missing.
+    /// The number of its records, with those that are broken or missing.
     pub(super) fn count(&self) -> u64 {
         match &self.records {
             PageRecords::Held(records) => records.len() as u64,
@@ -54,7 +54,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// How many records the whole list has, where the page says so.
+    /// The number of records of the whole list, where the page says it.
     pub(super) fn total(&self) -> Option<u64> {
         self.total
     }

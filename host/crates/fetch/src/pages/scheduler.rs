@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use remote::Parallel;
 
-/// How many pages of the size that one may have in memory are there together.
+/// The number of pages of the size that one may have in memory are there together.
 const PAGES_HELD: usize = 4;
 
 /// Memory is given out in pieces of so many bytes.

@@ -66,7 +66,7 @@ impl SpooledRecords {
         Ok((listing, records))
     }
 
-    /// How many there are.
+    /// The number of records.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
@@ -169,7 +169,7 @@ fn object(
     Ok(listing)
 }
 
-/// What stands in the place of the records.
+/// The value in the place of the records.
 fn place(
     values: &mut ValueReader<SpoolReader>,
     record_bytes: u64,

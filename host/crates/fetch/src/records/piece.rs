@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::mend;
 
-/// What stands in the place of a record that is missing: the comma beside it. A line without anything would be no row.
+/// The text for a record that is missing: the comma beside it. A line without anything would be no row.
 const MISSING: &[u8] = b",";
 
 /// One record.

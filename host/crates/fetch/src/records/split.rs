@@ -29,7 +29,7 @@ pub(crate) struct Records {
     pub(crate) nothing: Option<String>,
 }
 
-/// Whose answer it is that holds the records.
+/// The vendor whose answer holds the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnswerOf {
     /// EPM Cloud, whose members `status`, `error` and the like say how the request ended.

@@ -19,7 +19,7 @@ const DEPTH: u32 = 8;
 /// The reason why a text cannot be read.
 #[derive(Debug)]
 pub(crate) enum ValuesError {
-    /// It is not JSON of the expected form.
+    /// The text is not JSON of the expected form.
     Form(String),
     /// Reading failed.
     Io(io::Error),
@@ -45,7 +45,7 @@ type Result<T> = std::result::Result<T, ValuesError>;
 pub(crate) struct ValueReader<R> {
     body: R,
     buffer: Vec<u8>,
-    /// Where reading is in the buffer.
+    /// The place in the buffer that is read next.
     at: usize,
     /// True once the buffer holds the end of the text.
     over: bool,

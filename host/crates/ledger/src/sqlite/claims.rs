@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::make_folder;
 use crate::{Claim, Holder, LedgerError};
 
-/// How often a claim is tried while others only look at the lock, and the pause between two tries.
+/// The number of tries of a claim while others only look at the lock, and the pause between two tries.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(5);
 

@@ -22,7 +22,7 @@ use base::store::{json, parsed};
 /// Runs that are kept of a stream, the latest.
 const RUNS: i64 = 1000;
 
-/// How long another process may hold the file: a run does not wait long for its history.
+/// The time that another process may hold the file: a run does not wait long for its history.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// The last runs of the streams of a ledger. All of it blocks.
@@ -40,7 +40,7 @@ pub struct RunHistory {
 pub struct ListedRun {
     /// The run.
     pub run: PastRun,
-    /// How far it is.
+    /// The state of the run.
     pub state: RunState,
 }
 
@@ -222,7 +222,7 @@ impl RunHistory {
         None
     }
 
-    /// How far a run is. Of the runs of a stream that have no end only the latest can be at work; `open` holds the keys of streams of
+    /// The state of a run. Of the runs of a stream that have no end only the latest can be at work; `open` holds the keys of streams of
     /// which that one was seen.
     fn state(&self, run: &PastRun, key: String, open: &mut HashSet<String>) -> RunState {
         if run.facts.end.is_some() {

@@ -180,7 +180,7 @@ impl AuditLog {
 /// The body of an answer that the server gave without refusing anything.
 enum Page {
     Read(Vec<u8>),
-    /// It is too long.
+    /// The answer is too long.
     Unreadable(String),
 }
 
@@ -220,7 +220,7 @@ async fn first_page(
     )))
 }
 
-/// How many events Logging Search answers with.
+/// The number of events in an answer of Logging Search.
 fn searched_events(body: &[u8]) -> serde_json::Result<usize> {
     #[derive(Deserialize)]
     struct Found {
@@ -229,7 +229,7 @@ fn searched_events(body: &[u8]) -> serde_json::Result<usize> {
     serde_json::from_slice::<Found>(body).map(|found| found.results.len())
 }
 
-/// How many events ListEvents answers with.
+/// The number of events in an answer of ListEvents.
 fn listed_events(body: &[u8]) -> serde_json::Result<usize> {
     serde_json::from_slice::<Vec<IgnoredAny>>(body).map(|events| events.len())
 }

@@ -9,13 +9,13 @@ use crate::silence::SUSPICIOUS;
 /// The newest event of a source, as far as it could be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewestEvent {
-    /// It is of this time.
+    /// The event is of this time.
     At(Timestamp),
     /// There is none of this time or later.
     NoneSince(Timestamp),
     /// There is none at all.
     Never,
-    /// It could not be seen, for this reason.
+    /// The event could not be seen, for this reason.
     Unknown(String),
 }
 

@@ -1,4 +1,4 @@
-//! What happened in the identity domain, by the ids that its two sources have for it.
+//! The events of the identity domain, by the ids that its two sources have for it.
 
 use jiff::Timestamp;
 

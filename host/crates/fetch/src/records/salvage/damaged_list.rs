@@ -27,7 +27,7 @@ pub(super) struct DamagedList<R> {
     pub(super) text: Lookahead<R>,
     /// Bytes that one record may have.
     most: usize,
-    /// How many records had no end of their own, or are missing.
+    /// The number of records that had no end of their own, or are missing.
     hidden: u32,
     /// The names of the members of the whole records so far.
     pub(super) names: HashSet<String>,
