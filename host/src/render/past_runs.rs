@@ -125,7 +125,7 @@ fn word(state: RunState) -> &'static str {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use ledger::{Interval, PastRun, PluginIdentity, RunFacts, SinkTotals, Stream};
+    use ledger::{Interval, PastRun, RunFacts, RunPlugin, SinkTotals, Stream};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -161,7 +161,7 @@ mod tests {
             mode: "incremental".into(),
             pid: 4711,
             started: at("2026-11-21T12:00:03Z"),
-            plugin: PluginIdentity {
+            plugin: RunPlugin {
                 name: "user-login".into(),
                 version: "0.1.0".into(),
                 sha256: "5f2c".into(),

@@ -55,7 +55,7 @@ pub use interval::{Interval, merged, without};
 pub use known_ids::{DayIds, IdSetRef, KnownIds, NewIds, ShortId};
 pub use ledger::{Claim, Ledger};
 pub use look_back::{LookBack, Tier};
-pub use past_run::{PastRun, PluginIdentity, RunEnd, RunFacts, RunSelection, RunState, SinkTotals, StreamTest};
+pub use past_run::{PastRun, RunEnd, RunFacts, RunPlugin, RunSelection, RunState, SinkTotals, StreamTest};
 pub use progress::{DeliveryProgress, Intent, Reached};
 pub use record::Record;
 pub use sqlite::{ListedRun, RunHistory, SqliteLedger};

@@ -32,7 +32,7 @@ pub struct RunFacts {
     pub started: Timestamp,
     /// The report plugin.
     #[serde(default)]
-    pub plugin: PluginIdentity,
+    pub plugin: RunPlugin,
     /// The period that it asked for; none where that is not known yet.
     #[serde(default)]
     pub window: Option<Interval>,
@@ -51,7 +51,7 @@ impl RunFacts {
 /// The plugin that read a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PluginIdentity {
+pub struct RunPlugin {
     /// The plugin's name.
     pub name: String,
     /// The plugin's version.

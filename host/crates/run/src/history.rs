@@ -3,7 +3,7 @@
 //! The history is for whoever looks, and no promise stands on it: where it cannot be written a run says so and goes on.
 
 use ledger::{
-    Interval, LedgerError, PastRun, PluginIdentity, RunEnd, RunFacts, RunHistory, SinkTotals, SqliteLedger, Stream,
+    Interval, LedgerError, PastRun, RunEnd, RunFacts, RunHistory, RunPlugin, SinkTotals, SqliteLedger, Stream,
 };
 
 use crate::windows::RunMode;
@@ -83,7 +83,7 @@ impl HistoryEntry {
                 mode: word(self.mode).to_owned(),
                 pid: std::process::id(),
                 started: summary.started,
-                plugin: PluginIdentity {
+                plugin: RunPlugin {
                     name: summary.plugin.name.clone(),
                     version: summary.plugin.version.clone(),
                     sha256: summary.plugin.sha256.clone(),

@@ -35,7 +35,7 @@ pub(super) fn of_another_form(why: impl std::fmt::Display) -> FetchError {
 
 /// A page without its records.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub(super) struct PageMembers {
     /// The members of [`TOLD`] that are there.
     pub(super) told: Map<String, Value>,
     /// The value in the place of the records; none where nothing is there.
@@ -50,21 +50,21 @@ pub(super) enum RecordsPlace {
     Other,
 }
 
-impl From<Salvaged> for Listing {
-    fn from(mut salvaged: Salvaged) -> Listing {
+impl From<Salvaged> for PageMembers {
+    fn from(mut salvaged: Salvaged) -> PageMembers {
         let place = salvaged.records.take().map(|records| match records {
             SalvagedRecords::List => RecordsPlace::List,
             SalvagedRecords::Other(Value::Null) => RecordsPlace::Null,
             SalvagedRecords::Other(_) => RecordsPlace::Other,
         });
-        Listing {
+        PageMembers {
             told: salvaged.told(),
             place,
         }
     }
 }
 
-impl Listing {
+impl PageMembers {
     /// The length of the whole list, where the page says it. `member` is the name of the records.
     ///
     /// # Errors

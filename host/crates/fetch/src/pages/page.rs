@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::body::PageBody;
-use super::listing::{Listing, MOST_RECORDS, RecordsPlace, TOLD, malformed, of_another_form, too_many};
+use super::listing::{MOST_RECORDS, PageMembers, RecordsPlace, TOLD, malformed, of_another_form, too_many};
 use super::members;
 use super::spooled_page::SpooledRecords;
 use crate::error::FetchError;
@@ -99,7 +99,7 @@ impl<'a> Page<'a> {
             },
         );
         let Ok(told) = told else { return Err(strict) };
-        let total = Listing::from(told).total(place.as_deref())?;
+        let total = PageMembers::from(told).total(place.as_deref())?;
         // A damaged page says nothing by having no records.
         if pieces.is_empty() {
             return Err(strict);
@@ -157,7 +157,7 @@ impl<'a> List<'a> {
             Some(RecordsMember::Null) => (Some(RecordsPlace::Null), Vec::new()),
             Some(RecordsMember::Other) => (Some(RecordsPlace::Other), Vec::new()),
         };
-        let listing = Listing { told: self.told, place };
+        let listing = PageMembers { told: self.told, place };
         let pieces = records.into_iter().map(|record| Piece::of(record.get(), record_bytes));
         Ok(Page {
             total: listing.total(member)?,

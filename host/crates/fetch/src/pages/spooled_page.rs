@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::listing::{Listing, MOST_RECORDS, RecordsPlace, TOLD, malformed, of_another_form, too_many};
+use super::listing::{MOST_RECORDS, PageMembers, RecordsPlace, TOLD, malformed, of_another_form, too_many};
 use crate::error::FetchError;
 use crate::records::piece::Piece;
 use crate::records::salvage::{self, SalvageError};
@@ -32,7 +32,7 @@ impl SpooledRecords {
         body: &Spooled,
         path: &[String],
         record_bytes: u64,
-    ) -> Result<(Listing, SpooledRecords), FetchError> {
+    ) -> Result<(PageMembers, SpooledRecords), FetchError> {
         let mut records = SpooledRecords {
             body: body.clone(),
             path: path.to_vec(),
@@ -80,12 +80,12 @@ impl SpooledRecords {
     }
 
     /// Reads a page all of whose records are JSON.
-    fn strictly(&self, take: Taker<'_>) -> Result<Listing, ValuesError> {
+    fn strictly(&self, take: Taker<'_>) -> Result<PageMembers, ValuesError> {
         let mut values = reader(&self.body, self.record_bytes)?;
         let listing = match self.path.split_first() {
             None => {
                 list(&mut values, self.record_bytes, take)?;
-                Listing {
+                PageMembers {
                     told: Map::new(),
                     place: Some(RecordsPlace::List),
                 }
@@ -97,7 +97,7 @@ impl SpooledRecords {
     }
 
     /// Reads a page some of whose records are not.
-    fn salvaged(&self, take: Taker<'_>) -> Result<Listing, SalvageError> {
+    fn salvaged(&self, take: Taker<'_>) -> Result<PageMembers, SalvageError> {
         let read = salvage::list(
             self.body.reader(),
             Some(self.path.as_slice()).filter(|path| !path.is_empty()),
@@ -105,7 +105,7 @@ impl SpooledRecords {
             |_, name| TOLD.contains(&name),
             |piece| take(&piece),
         );
-        read.map(Listing::from)
+        read.map(PageMembers::from)
     }
 }
 
@@ -133,8 +133,8 @@ fn object(
     below: &[String],
     record_bytes: u64,
     take: Taker<'_>,
-) -> Result<Listing, ValuesError> {
-    let (mut listing, mut inner) = (Listing::default(), None);
+) -> Result<PageMembers, ValuesError> {
+    let (mut listing, mut inner) = (PageMembers::default(), None);
     values.object(|name, values| {
         let lower = name.to_ascii_lowercase();
         if name.eq_ignore_ascii_case(first) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::{Claim, Interval, Ledger as _, PluginIdentity, RunEnd, RunFacts, SinkTotals};
+use crate::{Claim, Interval, Ledger as _, RunEnd, RunFacts, RunPlugin, SinkTotals};
 
 fn stream(connection: &str) -> Stream {
     Stream::new(connection, "user-login", &[("userlogin".into(), "jdoe".into())])
@@ -21,7 +21,7 @@ fn begun(connection: &str, run_id: &str) -> PastRun {
             mode: "incremental".into(),
             pid: std::process::id(),
             started: at(0),
-            plugin: PluginIdentity {
+            plugin: RunPlugin {
                 name: "user-login".into(),
                 version: "1.2.3".into(),
                 sha256: "ab".into(),
