@@ -1,4 +1,4 @@
-//! The audit log of a compartment of OCI: whether it may be read by each of its interfaces, and its newest event of an identity domain.
+//! The audit log of a compartment of OCI: its readability by each of its interfaces, and its newest event of an identity domain.
 //!
 //! Logging Search gives the newest event that fits a condition, so one record is asked for. ListEvents gives whatever was processed
 //! in a period: for its rights a minute is asked for, and in the place of a search the last hour, of which the first page counts.
@@ -10,11 +10,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::domain::{DomainId, patiently};
-use super::facts::Fact;
-use super::newest::NewestEvent;
-use super::probe_report::ProbeReport;
-use super::questions::{BODY, ProbeFailure, REFUSED};
+use crate::identity_domain::domain_id::DomainId;
+use crate::identity_domain::newest_event::NewestEvent;
+use crate::probe::fact::Fact;
+use crate::probe::failure::{ProbeFailure, REFUSED};
+use crate::probe::patience::patiently;
+use crate::probe::probe_report::ProbeReport;
+use crate::probe::question::BODY;
 use base::ErrorKind;
 use remote::{Remote, RemoteError, Request, Response};
 

@@ -1,10 +1,10 @@
-//! The newest event of a source, and whether the source is still fed.
+//! The newest event of a source, by which is told that the source is still fed.
 
 use jiff::{SignedDuration, Timestamp};
 
 use base::counted::counted;
 
-use crate::silence::SUSPICIOUS;
+use super::silence::SUSPICIOUS;
 
 /// The newest event of a source, as far as it could be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
