@@ -124,7 +124,7 @@ pub async fn of_domain(
     Fact::new(FED, told.join("; "))
 }
 
-/// Which source the domains feed whose events an audit log may have; none where no domain is configured.
+/// The source that the domains feed whose events an audit log may have; none where no domain is configured.
 pub async fn of_log(
     config: &Arc<Config>,
     name: &str,

@@ -1,4 +1,4 @@
-//! What `host check` says of the host's own files: the ledger with its spool, the dead letters, the rejected rows, and the room for them.
+//! The findings of `host check` on the host's own files: the ledger with its spool, the dead letters, the rejected rows, and the room for them.
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ fn of_rows(store: &RejectedRows) -> Result<String, CliError> {
     Ok(format!("{held}; {room}"))
 }
 
-/// How much room there is for a file that is there, or can be made.
+/// The room that there is for a file that is there, or can be made.
 fn room(path: &Path) -> Result<String, CliError> {
     match path.exists() {
         true => free(folder_of(path)),
@@ -116,7 +116,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// How much room its device has; too little is a failure.
+/// The room that the folder's device has; too little is a failure.
 fn free(folder: &Path) -> Result<String, CliError> {
     let about =
         rustix::fs::statvfs(folder).map_err(|error| CliError::usage(format!("{}: {error}", folder.display())))?;

@@ -145,7 +145,7 @@ impl PartialBody {
         }
     }
 
-    /// Tells whether a part is the rest of this body.
+    /// True if a part is the rest of this body.
     fn continues(&self, part: &Response) -> bool {
         let Some((start, end, total)) = part.header(CONTENT_RANGE.as_str()).and_then(content_range) else {
             return false;

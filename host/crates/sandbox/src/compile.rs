@@ -44,7 +44,7 @@ impl Rules {
     }
 }
 
-/// Why bytes are no plugin of this host.
+/// The reason why bytes are no plugin of this host.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum CompileRefusal {
     /// The bytes are not WebAssembly that can be compiled.

@@ -120,7 +120,7 @@ impl<'a> TimePieces<'a> {
     }
 }
 
-/// Says how a text runs, and nothing else: Java puts such marks into dates of some languages.
+/// True of a mark that says how a text runs, and nothing else: Java puts such marks into dates of some languages.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

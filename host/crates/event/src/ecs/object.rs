@@ -37,7 +37,7 @@ pub struct Ecs<'a> {
     /// The members that ECS has no place for, of Oracle's products.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oracle: Option<Own<'a>>,
-    /// The same, of all others.
+    /// The members of our own, of all other events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<Own<'a>>,
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// An identity domain, by the names that it has in OCI.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DomainId {
-    /// Its OCID, where its events tell.
+    /// The OCID of the domain, where its events tell.
     pub ocid: Option<String>,
     /// The name of its host, as `idcs-0123…`.
     pub name: Option<String>,
@@ -28,7 +28,7 @@ impl DomainId {
         }
     }
 
-    /// The same with what an event of it says.
+    /// The domain, with what an event of it says.
     pub(crate) fn told_by(mut self, event: &Value) -> DomainId {
         let said = |name: &str| event.get(name).and_then(Value::as_str).and_then(plain);
         self.ocid = said("domainOcid");

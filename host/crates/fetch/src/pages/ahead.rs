@@ -131,7 +131,7 @@ async fn room(place: &mut ListPlace, turns: &PageScheduler) -> Option<OwnedSemap
     turns.room().await
 }
 
-/// Tells whether a page has more bytes than it may.
+/// True if a page has more bytes than it may.
 pub(super) fn is_too_large(error: &FetchError) -> bool {
     matches!(error, FetchError::Remote(RemoteError::TooLarge { .. }))
 }

@@ -23,11 +23,11 @@ const STALE: u32 = 3;
 /// So many empty pages in a row are the end of a list that can be polled.
 const EMPTY: u32 = 3;
 
-/// Where a page names the next one.
+/// The place in which a page names the next one.
 pub(super) enum Next {
     /// `Link: <…>; rel=next`.
     Link,
-    /// The same, of a list whose pages name a next one for ever: it ends with an empty page that leads to none that is new, and with
+    /// The `Link` header, in a list whose pages name a next one for ever: it ends with an empty page that leads to none that is new, and with
     /// [`EMPTY`] of them in a row.
     LinkUntilEmpty,
     /// A response header, whose value goes back as a query parameter.

@@ -9,13 +9,13 @@ pub(crate) const REFUSED: &str = "refused";
 /// The first step of a check that did not go well.
 #[derive(Debug)]
 pub struct ProbeFailure {
-    /// At which step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`, `report`, `search`, `list events`.
+    /// The step: `connect`, `tls`, `token`, `sign-in`, `files`, `logins`, `events`, `report`, `search`, `list events`.
     pub step: &'static str,
     /// The event that made it fail, in words.
     pub message: String,
-    /// Whom to ask for what.
+    /// The advice: whom to ask for what.
     pub hint: Option<String>,
-    /// Whose move is next.
+    /// The party whose move is next.
     pub class: ErrorKind,
 }
 

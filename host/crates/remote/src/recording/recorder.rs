@@ -121,7 +121,7 @@ struct Tape {
     /// None once the end is written.
     body: Option<RecordedBody>,
     entry: RecordedEntry,
-    /// Where the entry is.
+    /// The path of the entry.
     head: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! How much work a sink's configuration schema may be: counted before anything evaluates it.
+//! The work that a sink's configuration schema may be: counted before anything evaluates it.
 //!
 //! A `$ref` is evaluated as if its target stood in its place, so a few lines can stand for more steps than anybody waits
 //! for. [`steps`] counts what stands there with every `$ref` written out, and counts each target once: as a number, it may

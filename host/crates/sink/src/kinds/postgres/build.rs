@@ -56,7 +56,7 @@ impl SinkConfig for PostgresConfig {
 }
 
 impl PostgresConfig {
-    /// Where rows go, checked without a secret.
+    /// The database and table to which rows go, checked without a secret.
     fn place(&self, context: &SinkContext<'_>) -> Result<(PostgresUrl, TableName), SetupError> {
         let url = PostgresUrl::parse(&self.url)
             .map_err(|problem| context.usage(problem).hint("write postgres://USER@HOST:PORT/DATABASE"))?;
