@@ -60,7 +60,7 @@ const ABOUT_BYTES: u64 = 8 << 20;
 struct DemoState {
     /// The URL of the simulator.
     url: String,
-    /// The id of its process.
+    /// The id of the simulator's process.
     process: u32,
     since: String,
     /// The days that are asked for.

@@ -162,7 +162,7 @@ fn time(record: &mut AuditRecord<'_>) -> Result<Timestamp, Reason> {
 /// The sentences that an event says of itself.
 struct EventMessage<'r> {
     text: Option<Cow<'r, str>>,
-    /// The address of the answer, where it is another one.
+    /// The sentence of the answer, where it is another one.
     other: Option<Cow<'r, str>>,
 }
 

@@ -164,7 +164,7 @@ pub enum RemoteError {
     /// The answer is no HTTP answer that this client can use.
     #[error("the server broke the protocol: {reason}")]
     Malformed {
-        /// The way.
+        /// The way in which the protocol was broken.
         reason: String,
     },
     /// The request was not sent: there is no token for it. Asking again is up to whoever asked for the token.

@@ -17,7 +17,7 @@ use super::offer::Release;
 
 /// The section in which the bindings leave the world; a suffix tells the toolchain.
 const WORLD_SECTION: &str = "component-type";
-/// The custom section's member for the encoding of strings, and the value that stands for UTF-8.
+/// The name under which the section says how strings are encoded, and the value that stands for UTF-8.
 const ENCODING_SECTION: &str = "wit-component-encoding";
 const UTF8: u8 = 0;
 

@@ -59,7 +59,7 @@ impl CsvLayout {
         Self::bare(&["Name", "Type", "Role", "Action", "Performed By", "Date and Time"])
     }
 
-    /// The columns of the role audit before the vendor renamed columns: nothing says what kind of principal has the role.
+    /// The columns of the role audit as they were before the vendor renamed some: nothing says what kind of principal has the role.
     pub(super) fn old_role_audit() -> Self {
         Self::bare(&["User Name", "Role", "Action", "Administrator", "Date and Time"])
     }

@@ -19,7 +19,7 @@ pub(super) fn unauthorized(report: ReportKind) -> String {
     )
 }
 
-/// The refusal of a file's name that is taken.
+/// The refusal of a report whose file's name is taken.
 pub(super) fn exists(report: ReportKind, name: &str) -> String {
     format!(
         "Failed to generate {}. File {name} already exists.Please provide different file name. ",

@@ -39,7 +39,7 @@ pub enum WorkshopError {
     /// A file cannot be read or written.
     #[error("{}: {source}", .path.display())]
     File {
-        /// The path.
+        /// The path of the file or folder.
         path: PathBuf,
         /// The error of the system.
         source: std::io::Error,

@@ -20,7 +20,7 @@ pub enum NewestEvent {
 }
 
 impl NewestEvent {
-    /// True if the source is fed at the time `now`, that is had an event not long ago. None where that could not be seen.
+    /// True if the source is fed at the time `now`: there was an event not long ago. None where that could not be seen.
     pub fn is_fed(&self, now: Timestamp) -> Option<bool> {
         match self {
             NewestEvent::At(time) => Some(now.duration_since(*time) < SUSPICIOUS),

@@ -30,7 +30,7 @@ pub(super) struct StagedFile {
 enum FinalName {
     /// The one that is there gives way.
     Over,
-    /// No run has the name yet, or the run fails.
+    /// No file has the name yet, or the run fails.
     Free,
     /// The next number of a series.
     Next(Box<Series>, u64),

@@ -57,7 +57,7 @@ impl Rotation {
 /// A rotation that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UselessRotation {
-    /// No reason begins another file.
+    /// Nothing says when another file begins.
     #[error("`rotate` has neither `bytes` nor `every`")]
     Never,
     /// The period cannot be part of a name.
