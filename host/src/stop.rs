@@ -223,7 +223,7 @@ pub fn redeemed(talk: &OutputOptions) {
     }
 }
 
-/// Both signals.
+/// The two signals that end a run.
 struct Signals {
     interrupts: Signal,
     terminations: Signal,

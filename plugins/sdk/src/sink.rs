@@ -51,7 +51,7 @@ pub trait Sink: Sized + 'static {
         Verdict::from_status(&response)
     }
 
-    /// As [`verdict`](Sink::verdict), with more words: some items again and the others not, a receiver that takes nothing
+    /// The settlement of a delivery: as [`verdict`](Sink::verdict), with more words: some items again and the others not, a receiver that takes nothing
     /// from anybody, a question that comes first. A sink needs one of the two, and this is the one that the host asks.
     fn settle(&mut self, delivery: u32, response: HttpResponse) -> Settlement {
         self.verdict(delivery, response).into()

@@ -23,7 +23,7 @@ pub(super) struct Received {
     pub(super) extension: Option<String>,
 }
 
-/// As much of a body as has arrived.
+/// The part of a body that has arrived.
 struct PartialBody {
     file: SpoolWriter,
     received: u64,

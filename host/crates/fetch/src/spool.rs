@@ -160,7 +160,7 @@ pub(super) struct Spooled {
     length: u64,
     /// Hexadecimal; none where it was not taken while the file was written.
     sha256: Option<String>,
-    /// None where it has a name, and others answer for it.
+    /// The document's share of the spool; none where it has a name, and others answer for it.
     _charge: Option<Arc<Charge>>,
 }
 

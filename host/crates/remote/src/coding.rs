@@ -32,7 +32,7 @@ enum Coding {
     Gzip,
     Deflate,
     Zstd,
-    /// As it stands in the head.
+    /// Another coding, as it stands in the head.
     Other(String),
 }
 

@@ -168,7 +168,7 @@ impl StoreConnector {
         })
     }
 
-    /// Also to whoever issues the store's credentials.
+    /// The connector, with a way also to whoever issues the store's credentials.
     ///
     /// # Errors
     ///

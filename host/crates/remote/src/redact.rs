@@ -25,7 +25,7 @@ const LINE_BYTES: usize = 4 << 10;
 /// The secrets of a connection, to be taken out of anything that is printed or recorded.
 #[derive(Default)]
 pub struct Redactor {
-    /// Each as it is, and what else is looked for in its place.
+    /// The secrets, each as it is, and what else is looked for in its place.
     secrets: RwLock<Vec<Vec<SecretString>>>,
     /// True where answers may hold secrets of others, which nobody knows beforehand.
     masks: bool,

@@ -65,7 +65,7 @@ impl CompileRefusal {
         }
     }
 
-    /// As an error about the plugin of that label.
+    /// The refusal as an error about the plugin of that label.
     pub(super) fn of(self, label: &str, limits: &PluginLimits) -> PluginError {
         let site = CallContext { label, call: "load" };
         let count = |count: u32| usize::try_from(count).unwrap_or(0);

@@ -217,7 +217,7 @@ impl Serialize for Grant {
 /// The requests that a plugin may ask for: those that one of the grants allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
-    /// None: anything.
+    /// The grants that there are; none where anything is allowed.
     only: Option<Vec<Grant>>,
 }
 
@@ -257,7 +257,7 @@ impl Grants {
         self
     }
 
-    /// Each of them; `None` where anything is allowed.
+    /// The grants; `None` where anything is allowed.
     pub fn list(&self) -> Option<&[Grant]> {
         self.only.as_deref()
     }

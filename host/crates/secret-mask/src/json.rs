@@ -22,7 +22,7 @@ const DEEPEST: u32 = 8;
 /// The answers of calls that are hidden.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum HiddenAnswers {
-    /// None: whoever asks knows the call.
+    /// No answers: whoever asks knows the call.
     None,
     /// Answers of calls that make secrets. Of a text that is no JSON, all.
     OfSecretCalls,

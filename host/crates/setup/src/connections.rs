@@ -123,7 +123,7 @@ pub enum ParameterSource {
     Named(String),
     /// The only one of the plugin's kind.
     Only,
-    /// None: the server was typed.
+    /// No connection: the server was typed.
     Nothing,
 }
 

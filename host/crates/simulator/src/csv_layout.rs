@@ -16,7 +16,7 @@ pub struct CsvLayout {
 /// The bytes before a CSV header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preamble {
-    /// Nothing.
+    /// No bytes before the table.
     None,
     /// A byte order mark.
     Bom,

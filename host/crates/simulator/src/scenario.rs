@@ -239,7 +239,7 @@ pub enum LinkStyle {
 pub enum ArchiveStyle {
     /// A ZIP that holds the CSV file.
     Zip,
-    /// Nothing: the CSV file itself.
+    /// No archive: the CSV file itself.
     Bare,
     /// A ZIP that unpacks to a thousand times its size.
     Bomb,
@@ -272,7 +272,7 @@ pub enum ArchiveStyle {
 /// The name of a User Audit Report's file. The vendor does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveName {
-    /// As it was asked for.
+    /// The name as it was asked for.
     Asked,
     /// With `.zip` behind.
     Appended,
@@ -366,9 +366,9 @@ pub struct Paging {
     pub gaps: bool,
     /// Every query is answered with an empty list.
     pub silent: bool,
-    /// Nothing that happened at this time or later is there.
+    /// The time from which on nothing that happened is there.
     pub silent_since: Option<Timestamp>,
-    /// Nothing is stored after this time, whenever it happened.
+    /// The time after which nothing is stored, whenever it happened.
     pub stores_until: Option<Timestamp>,
     /// `sortBy` is answered with 400.
     pub refuse_sort: bool,
@@ -468,7 +468,7 @@ impl fmt::Debug for OAuth {
 /// The flaw in the certificate of a simulator that speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateFlaw {
-    /// Nothing: it is signed by the simulator's own authority.
+    /// No flaw: the certificate is signed by the simulator's own authority.
     None,
     /// A certificate for `wrong.example` only.
     WrongName,

@@ -137,7 +137,7 @@ impl AppState {
             .unwrap_or(now)
     }
 
-    /// Another number every time.
+    /// A number that is another one every time.
     pub(super) fn turn(&self) -> u64 {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }

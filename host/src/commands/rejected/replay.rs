@@ -33,7 +33,7 @@ pub struct ReplayOptions {
 struct RejectedReplay {
     rows: SelectedRows,
     options: ReplayOptions,
-    /// None while rows are read.
+    /// The readers of rows; none while rows are read.
     readers: Option<Readers>,
     /// Events that were delivered.
     delivered: u64,

@@ -16,7 +16,7 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Nothing yet; `stays` tells at the end of a command of one that stays, and of several.
+    /// An empty list; `stays` tells at the end of a command of one that stays, and of several.
     pub fn none(stays: [&'static str; 2], advice: &'static str) -> Elsewhere {
         Elsewhere {
             count: 0,

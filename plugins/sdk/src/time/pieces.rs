@@ -14,7 +14,7 @@ pub(super) enum TimePiece<'a> {
 /// The pieces of a text that have not been read.
 #[derive(Clone)]
 pub(super) struct TimePieces<'a> {
-    /// Each piece, and whether white space stands before it.
+    /// The pieces, each with whether white space stands before it.
     all: Vec<(TimePiece<'a>, bool)>,
     at: usize,
 }

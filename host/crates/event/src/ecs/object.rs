@@ -133,7 +133,7 @@ pub struct HttpResponseSet {
 
 #[derive(Serialize)]
 pub struct UrlSet<'a> {
-    /// As the source writes it, which may be less than a URL.
+    /// The URL as the source writes it, which may be less than a URL.
     pub original: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<&'a str>,

@@ -118,7 +118,7 @@ impl Transport for Recorder {
 /// A body as it is written down. Dropped before its end, it stays marked as broken off.
 struct Tape {
     file: File,
-    /// None once the end is written.
+    /// The body that is being written; none once the end is written.
     body: Option<RecordedBody>,
     entry: RecordedEntry,
     /// The path of the entry.

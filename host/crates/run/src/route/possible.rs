@@ -31,7 +31,7 @@ pub struct Possible<'a> {
 
 /// One event, as far as the condition speaks of it.
 pub(super) struct Assignment<'a> {
-    /// None for a text that the condition does not name.
+    /// Members and their texts: none for a text that the condition does not name.
     members: Vec<(&'a str, Option<&'a str>)>,
     pub(super) labels: Vec<&'a str>,
 }

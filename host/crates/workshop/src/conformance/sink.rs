@@ -71,7 +71,7 @@ impl Tried<'_> {
         }
     }
 
-    /// As many events as it takes at once.
+    /// Ordinary events, as many as the sink takes at once.
     fn ordinary(&self) -> Vec<Event> {
         let most = self
             .plugin

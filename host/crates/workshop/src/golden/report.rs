@@ -20,7 +20,7 @@ const SMALL: usize = 16 << 10;
 /// The cuts of a document.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Chunks {
-    /// As the host would.
+    /// Cuts as the host would make them.
     Whole,
     /// In pieces of so many bytes.
     Of(usize),

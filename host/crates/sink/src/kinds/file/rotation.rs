@@ -95,7 +95,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// None where the names would be too long.
+    /// A series of names; none where they would be too long.
     pub(super) fn new(path: &Path, folder: &Path, rotation: Rotation) -> Option<Self> {
         let name = path.file_name()?;
         let (stem, extensions) = split(name);

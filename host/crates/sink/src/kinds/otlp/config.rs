@@ -65,7 +65,7 @@ impl OtlpConfig {
     }
 }
 
-/// As OpenTelemetry's own exporters have it.
+/// The events of a batch as OpenTelemetry's own exporters have them.
 const fn batch_events() -> NonZeroUsize {
     NonZeroUsize::MIN.saturating_add(511)
 }

@@ -45,7 +45,7 @@ impl SinkConfig for PostgresConfig {
         self.destination(context)
     }
 
-    /// As `postgres siem at db.example:5432, table audit_events`.
+    /// The destination, as `postgres siem at db.example:5432, table audit_events`.
     fn destination(&self, context: &SinkContext<'_>) -> String {
         match self.place(context) {
             Ok((url, table)) => format!("postgres {url}, table {table}"),
