@@ -24,7 +24,7 @@ fn listed(desk: &TestEnv, more: &[&str]) -> Vec<Value> {
     json_lines(&output)
 }
 
-/// How each listed run ended: exit and code, or its state where it has not.
+/// The end of each listed run: exit and code, or its state where it has not.
 fn ends(desk: &TestEnv, more: &[&str]) -> Vec<String> {
     let runs = listed(desk, more);
     let end = |run: &Value| match run["exit"].as_u64() {

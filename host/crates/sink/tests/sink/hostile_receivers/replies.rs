@@ -1,9 +1,9 @@
-//! What receivers answer, byte by byte and at which pace.
+//! The answers of receivers, byte by byte and at which pace.
 
 /// Events in a batch.
 pub(super) const BATCH: usize = 6;
 
-/// How an answer comes.
+/// The pace of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Pace {
     /// At once, and the connection stays.
@@ -18,7 +18,7 @@ pub(super) enum Pace {
     Silent,
 }
 
-/// What a receiver sends, byte by byte.
+/// The answer that a receiver sends, byte by byte.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) bytes: Vec<u8>,
