@@ -17,19 +17,19 @@ use tokio::time::Instant;
 
 /// A sink and its receiver.
 pub struct Subject<'a> {
-    /// What it is, for messages.
+    /// The subject's name, for messages.
     pub label: &'a str,
     /// A configuration with one sink, `it`, whose receiver is up.
     pub up: String,
-    /// The same with a receiver that nobody has started; none for what has no receiver.
+    /// The configuration with a receiver that nobody has started; none for what has no receiver.
     pub down: Option<String>,
-    /// Where relative paths start.
+    /// The folder in which relative paths start.
     pub folder: &'a Path,
     /// The ids at the receiver, in the order in which they came where it keeps one.
     pub received: &'a mut dyn FnMut() -> Vec<String>,
-    /// Whether the receiver keeps an order.
+    /// True if the receiver keeps an order.
     pub ordered: bool,
-    /// Whether the receiver never says anything, so that a probe cannot know whether it is there.
+    /// True if the receiver never says anything, so that a probe cannot know whether it is there.
     pub silent: bool,
     /// Forgets what the receiver has, between rules.
     pub clear: &'a mut dyn FnMut(),
@@ -47,7 +47,7 @@ impl Subject<'_> {
         if self.silent { 10 } else { 200 }
     }
 
-    /// What the receiver has; whoever asks it may wait, perhaps on a runtime of its own.
+    /// The ids that the receiver has; whoever asks it may wait, perhaps on a runtime of its own.
     fn look(&mut self) -> Vec<String> {
         tokio::task::block_in_place(|| (self.received)())
     }
@@ -73,7 +73,7 @@ impl Subject<'_> {
         }
     }
 
-    /// The same, where events may be there more than once.
+    /// Waits for the ids, where events may be there more than once.
     async fn expect_at_least(&mut self, ids: &[String]) {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
@@ -132,7 +132,7 @@ fn ids(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|number| format!("id-{number:06}")).collect()
 }
 
-/// What attackers type, once in every field.
+/// The texts that attackers type, once in every field.
 fn hostile() -> Vec<Event> {
     let texts = [
         "=HYPERLINK(\"http://x\",\"y\")",

@@ -1,4 +1,4 @@
-//! What every end-to-end test starts from: a [`TestEnv`] (a fresh folder, a clean environment and the command) and a
+//! The start of every end-to-end test: a [`TestEnv`] (a fresh folder, a clean environment and the command) and a
 //! [`Server`] (the simulator, on a free port).
 
 pub mod conformance;
@@ -109,7 +109,7 @@ impl Server {
         self.running.as_ref().expect("running")
     }
 
-    /// Its URL.
+    /// The URL of the server.
     pub fn url(&self) -> String {
         self.running().url().to_string()
     }
@@ -174,7 +174,7 @@ pub fn json_lines(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// Whether a file anywhere under the folder contains the text; the configuration that a test wrote does not count.
+/// True if a file anywhere under the folder contains the text; the configuration that a test wrote does not count.
 pub fn contains(folder: &Path, text: &str) -> bool {
     std::fs::read_dir(folder).expect("a folder").any(|entry| {
         let path = entry.expect("an entry").path();

@@ -194,7 +194,7 @@ fn holds(event: &Value, example: &Value) -> bool {
     }
 }
 
-/// What happened, to whom and by whom.
+/// Checks what happened, to whom and by whom.
 fn check_meaning(events: &[Value]) {
     let of = |kind: &str| {
         let found = events.iter().find(|event| event["metadata"]["event_code"] == kind);
@@ -223,7 +223,7 @@ fn check_meaning(events: &[Value]) {
     );
 }
 
-/// The same period once more, the runs of the days after, and a look aside: no event comes twice, and after quiet days nobody
+/// Runs the period once more, the runs of the days after, and a look aside: no event comes twice, and after quiet days nobody
 /// speaks of a source that fell silent.
 fn nothing_comes_twice(session: &mut Session<'_>, service: &SystemLog) {
     let before = ["okta.ocsf.ndjson", "okta.ecs.ndjson"].map(|file| session.lines(file));
@@ -255,7 +255,7 @@ fn nothing_comes_twice(session: &mut Session<'_>, service: &SystemLog) {
     assert!(looked.iter().all(of_okta));
 }
 
-/// What is said of the plugin before it is run.
+/// Checks what is said of the plugin before it is run.
 fn about_the_plugin(session: &mut Session<'_>) {
     session.done(&["config", "check"]);
     let about = session.done(&["plugin", "inspect", "okta-log"]);

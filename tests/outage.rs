@@ -18,13 +18,13 @@ use tests::{Received, Receiver, Reply, Server, TestEnv, json_lines, stderr};
 
 const MIB: u64 = 1 << 20;
 
-/// What a process may take at its peak, however much waits.
+/// The memory that a process may take at its peak, however much waits.
 const MEMORY: u64 = 96 * MIB;
 
-/// What ledger, spool and dead letters may take beside the document, and grow by over an hour.
+/// The bytes that ledger, spool and dead letters may take beside the document, and grow by over an hour.
 const ROOM: u64 = 2 * MIB;
 
-/// What came to a receiver: ids and times, in order.
+/// The events that came to a receiver: ids and times, in order.
 #[derive(Clone, Default)]
 struct Came(Arc<Mutex<Vec<(String, i64)>>>);
 
@@ -137,7 +137,7 @@ fn run(desk: &TestEnv, now: &str) -> (i32, Value, Output) {
     (output.status.code().unwrap(), summary, output)
 }
 
-/// What the run leaves: ledger, spool, dead letters.
+/// The size of what the run leaves: ledger, spool, dead letters.
 fn size(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;

@@ -15,21 +15,21 @@ use tokio::runtime::Runtime;
 /// A request that came.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// Its method.
+    /// The method of the request.
     pub method: Method,
-    /// Its path.
+    /// The path of the request.
     pub path: String,
-    /// What follows the `?`.
+    /// The query, which follows the `?`.
     pub query: String,
-    /// Its headers.
+    /// The headers of the request.
     pub headers: HeaderMap,
-    /// Its body.
+    /// The body of the request.
     pub body: Bytes,
     /// The status that it was answered with.
     pub status: u16,
 }
 
-/// What a request is answered with.
+/// The answer to a request.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The status.
@@ -130,12 +130,12 @@ impl Receiver {
         }
     }
 
-    /// Its port.
+    /// The port of the receiver.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its base URL.
+    /// The base URL of the receiver.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

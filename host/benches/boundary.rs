@@ -1,4 +1,4 @@
-//! What the sandbox costs: the same plugin code native and as a component, in one run, with the answers in either form
+//! The cost of the sandbox: the same plugin code native and as a component, in one run, with the answers in either form
 //! and in chunks of several sizes; and what it takes to get there.
 //!
 //! `cargo bench -p host --bench boundary`
@@ -19,7 +19,7 @@ use wit_parser::{Resolve, SourceMap};
 
 const ROWS: usize = 200_000;
 const ROUNDS: usize = 7;
-/// What a parser may be given at once; `run` gives the second.
+/// The bytes that a parser may be given at once; `run` gives the second.
 const CHUNKS: [usize; 3] = [64 << 10, 128 << 10, 256 << 10];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -91,7 +91,7 @@ fn load(component: &[u8], cache: Option<&std::path::Path>) -> Result<Plugin, Box
     Ok(sandbox.load(component, "invalid-login")?)
 }
 
-/// The same plugin without its packed form: its module, wrapped for the plain world.
+/// The plugin without its packed form: its module, wrapped for the plain world.
 fn without_packed(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut module = None;
     for payload in wasmparser::Parser::new(0).parse_all(component) {
@@ -194,7 +194,7 @@ fn lines_native(csv: &[u8], chunk: usize) -> Result<usize, Box<dyn Error>> {
     expect(lines.count)
 }
 
-/// What `run` and a sink do with a batch, less the writing.
+/// The work of `run` and a sink on a batch, less the writing.
 struct EventLines {
     ids: Ids,
     provenance: Provenance,

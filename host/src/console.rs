@@ -1,4 +1,4 @@
-//! What this program is to the rooms below: its standard output, its terminal, and what compiles plugins.
+//! The side of this program that the rooms below see: its standard output, its terminal, and what compiles plugins.
 
 use std::io::IsTerminal;
 
@@ -11,7 +11,7 @@ use crate::render::screen;
 use crate::stdout;
 use crate::stop;
 
-/// Tells the rooms below.
+/// Installs the console for the rooms below.
 pub fn install() {
     console::install(Console {
         stdout_is_open,

@@ -65,7 +65,7 @@ impl Exit {
 /// A command that did not succeed.
 #[derive(Debug)]
 pub struct CliError {
-    /// How the process exits.
+    /// The exit of the process.
     pub exit: Exit,
     /// A stable word for machines.
     pub code: &'static str,
@@ -240,7 +240,7 @@ impl From<FetchError> for CliError {
     }
 }
 
-/// How the process exits after an error of that kind.
+/// The exit of the process after an error of that kind.
 pub fn exit_of(kind: ErrorKind) -> Exit {
     match kind {
         ErrorKind::Closed => Exit::Done,

@@ -8,7 +8,7 @@ use crate::error::Exit;
 pub struct CommandCode {
     /// The word.
     pub word: &'static str,
-    /// How the process exits.
+    /// The exits of the process.
     pub exits: &'static [Exit],
     /// The meaning, in one sentence.
     pub meaning: &'static str,

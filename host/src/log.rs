@@ -66,7 +66,7 @@ const OWN: [&str; 17] = [
     "workshop",
 ];
 
-/// Says what the messages that follow are about.
+/// Sets what the messages that follow are about.
 pub fn about(set: impl FnOnce(&mut MessageContext)) {
     set(&mut ABOUT.lock().unwrap_or_else(PoisonError::into_inner));
 }
@@ -271,7 +271,7 @@ mod tests {
 
     use super::*;
 
-    /// What is logged, line by line.
+    /// The buffer of what is logged, line by line.
     #[derive(Clone, Default)]
     struct Heard(Arc<Mutex<Vec<u8>>>);
 

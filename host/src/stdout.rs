@@ -1,4 +1,4 @@
-//! Whether there is a standard output at all.
+//! The standard output, if there is one at all.
 //!
 //! Before `main`, the standard library opens what is closed of the first three descriptors to `/dev/null`, so that no other
 //! file gets their numbers. Events written there would count as delivered, and nobody would have them. Afterwards it cannot
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Says whether standard output was open when the process began.
+/// True if standard output was open when the process began.
 pub fn is_open() -> bool {
     !CLOSED.load(Ordering::Relaxed)
 }

@@ -25,13 +25,13 @@ use crate::error::Exit;
 use crate::error::note;
 use remote::Redemptions;
 
-/// How long the process may take to end after the first signal.
+/// The longest time that the process may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// After so long it is said that it takes a moment.
 const SILENCE: Duration = Duration::from_millis(300);
-/// How long the last words may take: whoever reads stderr may be what hangs.
+/// The longest time that the last words may take: whoever reads stderr may be what hangs.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-/// How long the exchange of a token may hold the process.
+/// The longest time that the exchange of a token may hold the process.
 const REDEMPTION: Duration = Duration::from_secs(60);
 /// `SIGXFSZ`: a file would have become larger than the process may write.
 const FILE_SIZE: i32 = 25;
@@ -60,7 +60,7 @@ pub struct Shutdown {
     held: Arc<Mutex<Option<&'static str>>>,
     /// The work before the process ends at once.
     last: Arc<Mutex<Option<Last>>>,
-    /// When it is over, and how long that is.
+    /// The instant at which the patience is over, and how long that is.
     deadline: watch::Sender<Option<(Instant, Duration)>>,
 }
 
@@ -223,7 +223,7 @@ pub fn redeemed(talk: &OutputOptions) {
     }
 }
 
-/// Both signals.
+/// The two signals that end a run.
 struct Signals {
     interrupts: Signal,
     terminations: Signal,
@@ -245,7 +245,7 @@ impl Signals {
     }
 }
 
-/// Says something where that may take for ever.
+/// Runs `say` on a thread of its own, where that may take for ever.
 fn aside(say: impl FnOnce() + Send + 'static) -> mpsc::Receiver<()> {
     let (said, done) = mpsc::channel();
     // Without a thread there is nothing to be said.

@@ -86,7 +86,7 @@ fn of_run_alone(error: &clap::Error, usage: Option<&str>) -> Option<String> {
     })
 }
 
-/// Says whether an option was typed with a value, where arguments as a whole make no sense.
+/// True if an option was typed with a value, where arguments as a whole make no sense.
 fn is_typed(option: &str, value: &str) -> bool {
     let joined = format!("{option}={value}");
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -94,7 +94,7 @@ fn is_typed(option: &str, value: &str) -> bool {
         || arguments.windows(2).any(|pair| pair == [option, value])
 }
 
-/// Says whether help goes to this stream in colour.
+/// True if help goes to this stream in colour.
 fn coloured(stream: &impl anstream::stream::RawStream) -> bool {
     match (is_typed("--color", "always"), is_typed("--color", "never")) {
         (true, _) => true,

@@ -1,4 +1,4 @@
-//! How many events a second each sink takes, retries and dead letters standing by; and what a sink plugin costs beside the
+//! The events a second that each sink takes, retries and dead letters standing by; and what a sink plugin costs beside the
 //! same encoder compiled natively, in one run.
 //!
 //! `cargo bench --workspace --bench sinks`. Servers are those of `.ci/install`; one that is not installed is said and left out.
@@ -36,7 +36,7 @@ use sink::{DeadLetterContext, DeadLetters, Delivery, DeliveryPolicy};
 use tests::{Receiver, Reply};
 
 const EVENTS: usize = 200_000;
-/// What the parser hands over at once, about.
+/// The events that the parser hands over at once, about.
 const BATCH: usize = 2_000;
 const ROUNDS: usize = 5;
 
@@ -130,7 +130,7 @@ fn plugin_cost() {
     );
 }
 
-/// The same event for the same code compiled natively.
+/// The event for the same code compiled natively.
 fn twin(event: &Event) -> plugin_sdk::Item {
     let mut twin = plugin_sdk::sink::Event::new(
         event.time,

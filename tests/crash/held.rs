@@ -1,4 +1,4 @@
-//! What sinks hold, and how often.
+//! The events that sinks hold, and how often.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -24,17 +24,17 @@ impl ReceivedIds {
         self.0.len()
     }
 
-    /// How many came more than once.
+    /// The number of events that came more than once.
     pub fn doubled(&self) -> usize {
         self.0.values().filter(|times| **times > 1).count()
     }
 
-    /// How many of the others are missing.
+    /// The number of the served events that are missing.
     pub fn lost(&self, served: &ReceivedIds) -> usize {
         served.0.keys().filter(|id| !self.0.contains_key(*id)).count()
     }
 
-    /// How often the most frequent one came.
+    /// The number of times that the most frequent event came.
     pub fn most(&self) -> u64 {
         self.0.values().copied().max().unwrap_or(0)
     }
@@ -49,7 +49,7 @@ pub fn in_lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(|line| uid(&serde_json::from_str(line).unwrap()))
 }
 
-/// What a receiver has that keeps one batch of a key: a key always stands for the same batch.
+/// The events of a receiver that keeps one batch of a key: a key always stands for the same batch.
 pub fn once(requests: &[Received]) -> ReceivedIds {
     let mut batches = BTreeMap::new();
     for request in requests {
@@ -67,7 +67,7 @@ pub fn once(requests: &[Received]) -> ReceivedIds {
     held
 }
 
-/// What the files hold whose names begin so.
+/// The events in the files whose names begin so.
 pub fn in_files(folder: &Path, begin: &str) -> ReceivedIds {
     let mut held = ReceivedIds::default();
     for (_, text) in Seen::of(folder).0.iter().filter(|(name, _)| name.starts_with(begin)) {
@@ -76,7 +76,7 @@ pub fn in_files(folder: &Path, begin: &str) -> ReceivedIds {
     held
 }
 
-/// What anybody sees who looks into a folder, by name.
+/// The sight of a folder, by name.
 #[derive(Debug, Default)]
 pub struct Seen(BTreeMap<String, String>);
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::held::{self, ReceivedIds, Seen};
 use super::scene::{CrashFixture, FILES, summary, today};
 
-/// What goes wrong at the server, besides the kills; each stream gets two of them.
+/// The faults of the server, besides the kills; each stream gets two of them.
 const FAULTS: [&str; 16] = [
     "slow-job=3",
     "latency=15",
@@ -46,7 +46,7 @@ impl Dice {
     }
 }
 
-/// What all streams came to.
+/// The sums over all streams.
 #[derive(Debug, Default)]
 struct Toll {
     streams: u64,
@@ -102,7 +102,7 @@ fn random() {
     );
 }
 
-/// Says how to see it again, where a stream fails.
+/// A guard that says how to see a failure again, where a stream fails.
 struct Repeat(u64);
 
 impl Drop for Repeat {
@@ -111,7 +111,7 @@ impl Drop for Repeat {
     }
 }
 
-/// How a stream is run: a report, over one window or several.
+/// The way a stream is run: a report, over one window or several.
 struct Course {
     report: &'static str,
     arguments: Vec<&'static str>,

@@ -13,7 +13,7 @@ pub const NOW: &str = "2026-03-05T22:00:00Z";
 /// Files that grow, compressed and not, and one that is followed by the next.
 pub const FILES: [&str; 3] = ["archive", "packed", "rotated"];
 
-/// How long a lost job's file is looked for: longer than any job of these servers takes.
+/// The time for which a lost job's file is looked for: longer than any job of these servers takes.
 const SEARCH: &str = "3s";
 
 pub struct CrashFixture {
@@ -43,7 +43,7 @@ impl CrashFixture {
         scene
     }
 
-    /// The same with another server, which knows nothing of what the first was asked.
+    /// The fixture with another server, which knows nothing of what the first was asked.
     pub fn with_server(self, scenario: &str) -> CrashFixture {
         let scene = CrashFixture {
             server: Server::start(&format!("rows=60,plain-names,now={NOW},{scenario}")),
@@ -123,7 +123,7 @@ impl CrashFixture {
         output.status
     }
 
-    /// What the server has of a period, once each.
+    /// The events that the server has of a period, once each.
     pub fn served(&self, report: &str, [from, to]: [&str; 2]) -> ReceivedIds {
         let arguments = ["run", report, "--ledger", "none", "--from", from, "--to", to];
         let output = self
@@ -138,7 +138,7 @@ impl CrashFixture {
         served
     }
 
-    /// What a sink has.
+    /// The events that a sink has.
     pub fn held(&self, sink: &str) -> ReceivedIds {
         match sink {
             "keyed" => held::once(&self.keyed.received()),
@@ -147,14 +147,14 @@ impl CrashFixture {
         }
     }
 
-    /// What may be seen at any moment: whole files of whole lines, that only ever grow.
+    /// Holds what may be seen at any moment: whole files of whole lines, that only ever grow.
     pub fn look(&self, before: &held::Seen) -> held::Seen {
         let seen = held::Seen::of(&self.files());
         seen.must_follow(before);
         seen
     }
 
-    /// How many jobs there were that write a report.
+    /// The number of jobs that write a report.
     pub fn jobs(&self) -> u64 {
         self.server.running().report_jobs()
     }

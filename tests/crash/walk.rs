@@ -10,12 +10,12 @@ use tests::stderr;
 use super::held::{self, Seen};
 use super::scene::{CrashFixture, FILES, summary, today};
 
-/// What a run does to others, beside the changes that it makes durable: each has a place before and a place after.
+/// The effects of a run on others, beside the changes that it makes durable: each has a place before and a place after.
 const EFFECTS: [&str; 8] = [
     "post", "poll", "download", "send", "settle", "close", "cleanup", "rename",
 ];
 
-/// What it takes for a run to come to a change.
+/// The circumstances in which a run comes to a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// Any run does.
@@ -30,7 +30,7 @@ enum Way {
     OfAPlugin,
 }
 
-/// How a change is come to. Whoever adds one has to say.
+/// The way to a change. Whoever adds one has to say.
 fn way(change: DurableChange) -> Way {
     use DurableChange as Change;
     match change {

@@ -1,4 +1,4 @@
-//! What `docs/architecture.md` names is there.
+//! The places that `docs/architecture.md` names are there.
 
 use std::path::Path;
 

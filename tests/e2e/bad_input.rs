@@ -1,4 +1,4 @@
-//! What is wrong before any request is sent: exit 2 or 6, one `error:` line, a `hint:`, and a server that saw nothing.
+//! Input that is wrong before any request is sent: exit 2 or 6, one `error:` line, a `hint:`, and a server that saw nothing.
 
 use tests::{Server, stderr, stdout};
 

@@ -34,7 +34,7 @@ fn oci(desk: &TestEnv, server: &Server, more: &str) -> String {
     )
 }
 
-/// What `host check` says of some connections to programs, and its exit code.
+/// The words of `host check` on some connections to programs, and its exit code.
 fn check(desk: &TestEnv, names: &[&str]) -> (Vec<Value>, Option<i32>) {
     let output = host(desk, &[&["check", "--json", "--now", NOW], names].concat());
     (json_lines(&output), output.status.code())

@@ -63,7 +63,7 @@ fn configure_large(desk: &TestEnv, server: &Server, sink: &str, more: &str) {
     std::fs::write(path, text.replace("batch-events = 7", "batch-events = 500")).unwrap();
 }
 
-/// What the sink does not take becomes dead letters, though it is the only one.
+/// Makes dead letters of what the sink does not take, though it is the only one.
 fn set_aside(desk: &TestEnv) {
     let path = desk.path().join("host.toml");
     let text = std::fs::read_to_string(&path).unwrap();

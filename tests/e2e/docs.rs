@@ -144,18 +144,25 @@ const RUN: [&str; 7] = [
     "--param=compartment=ocid1.tenancy.oc1..aaaaaaaasimulatortenancy222222222222222222222222222222222222",
 ];
 
+/// A run with the configuration that would do, at a server in good order.
+const AS_CONFIGURED: Mishap = Mishap {
+    heading: "",
+    scenario: "",
+    change: |_, _, config| config.to_owned(),
+    arguments: &RUN,
+};
+
 const MISHAPS: &[Mishap] = &[
     Mishap {
         heading: "404: no policy, another compartment, another region",
         scenario: "no-policy",
-        change: |_, _, config| config.to_owned(),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "Half of a policy",
         scenario: "no-log-content",
-        change: |_, _, config| config.to_owned(),
         arguments: &["check", "oci"],
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "The domain is in another compartment",
@@ -173,24 +180,20 @@ const MISHAPS: &[Mishap] = &[
     Mishap {
         heading: "401: the clock",
         scenario: "clock-skew=900",
-        change: |_, _, config| config.to_owned(),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "401: the key is not the user's",
         scenario: "oci-user=ocid1.user.oc1..somebodyelse",
-        change: |_, _, config| config.to_owned(),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "The fingerprint of another key",
-        scenario: "",
         change: |_, user, config| config.replace(&user.fingerprint, "20:3b:97:13:55:1c:5b:0d:d3:37:d8:50:4e:c5:3a:34"),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "An encrypted key",
-        scenario: "",
         change: |desk, _, config| {
             desk.write_secret(
                 "oci.pem",
@@ -198,42 +201,37 @@ const MISHAPS: &[Mishap] = &[
             );
             config.to_owned()
         },
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "The public key in place of the private one",
-        scenario: "",
         change: |desk, user, config| {
             desk.write_secret("oci.pem", user.public_key_pem());
             config.to_owned()
         },
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "A key that others may read",
-        scenario: "",
         change: |desk, _, config| {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
             std::fs::set_permissions(desk.path().join("oci.pem"), mode).unwrap();
             config.to_owned()
         },
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "No such profile",
-        scenario: "",
         change: |desk, user, config| of_profile(desk, user, config, "profile = \"AUDIT\""),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "No configuration file of OCI",
-        scenario: "",
         change: |desk, user, config| of_profile(desk, user, config, "file = \"/home/jdoe/.oci/config\""),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "The session has ended",
-        scenario: "",
         change: |desk, user, config| {
             // Claims of a token that ended in 2023, and whose session nobody knows.
             desk.write_secret("token", "e30.eyJleHAiOjE3MDAwMDAwMDAsImlhdCI6MTY5OTk5NjQwMH0.e30");
@@ -246,11 +244,10 @@ const MISHAPS: &[Mishap] = &[
             std::fs::write(desk.path().join(".oci/config"), profile).unwrap();
             format!("{config}token-url = \"{refresh}\"\n")
         },
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "A region that is none",
-        scenario: "",
         change: |_, _, config| {
             let (url, _) = config.split_once("\nallow-private-addresses").unwrap();
             let url = url.split_once("url = ").unwrap().1;
@@ -258,36 +255,33 @@ const MISHAPS: &[Mishap] = &[
             config.replace(&format!("url = {url}"), "region = \"eu-franfurt-1\"")
         },
         arguments: &["config", "check"],
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "No compartment",
-        scenario: "",
-        change: |_, _, config| config.to_owned(),
         arguments: &["run", "oci-audit"],
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "The OCID of something else",
-        scenario: "",
         change: |_, _, config| config.replace("auth = ", "compartment = \"ocid1.domain.oc1..aaaa\"\nauth = "),
         arguments: &["config", "check"],
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "The OCID of something else, as a parameter",
-        scenario: "",
-        change: |_, _, config| config.to_owned(),
         arguments: &["run", "oci-audit", "--param=compartment=ocid1.domain.oc1..aaaa"],
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "Not an instance of OCI",
-        scenario: "",
         change: |_, _, config| with_auth(config, "{ kind = \"oci-instance-principal\" }"),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
     Mishap {
         heading: "Not a pod, nor a function",
-        scenario: "",
         change: |_, _, config| with_auth(config, "{ kind = \"oci-resource-principal\" }"),
-        arguments: &RUN,
+        ..AS_CONFIGURED
     },
 ];
 

@@ -12,7 +12,7 @@ use super::ledger::{configure, host, spawn, wait_until};
 use super::{PASSWORD, desk};
 
 const NOW: &str = "2026-03-05T22:00:00Z";
-/// What an earlier run left.
+/// The summary that an earlier run left.
 const BEFORE: &str = "{\"exit\":0,\"events\":7}\n";
 
 fn summary(desk: &TestEnv) -> Value {

@@ -19,7 +19,7 @@ fn serve(desk: &TestEnv, receiver: &Receiver, scenario: &str, now: &str, more: &
     server
 }
 
-/// What a report has for a period now, by id.
+/// The events that a report has for a period now, by id.
 fn served(desk: &TestEnv, report: &str, period: &[&str]) -> BTreeMap<String, u32> {
     let mut arguments = vec!["run", report, "--ledger", "none", "--sink", "stdout"];
     arguments.extend(period);

@@ -1,4 +1,4 @@
-//! What a plugin may ask for, and which file it may be.
+//! The requests that a plugin may make, and the file that it may be.
 
 use std::process::Output;
 

@@ -52,7 +52,7 @@ fn desk() -> TestEnv {
     TestEnv::new(env!("CARGO_BIN_EXE_host"))
 }
 
-/// What the simulator's demo user says.
+/// The password of the simulator's demo user.
 const PASSWORD: &str = "demo-password";
 
 /// A secret that must never be seen outside a request.

@@ -7,7 +7,7 @@ use tests::{Server, TestEnv, json_lines, stderr};
 
 use super::{PASSWORD, desk, run};
 
-/// When runs take place that are compared with one another.
+/// The time of runs that are compared with one another.
 const NOW: &str = "2026-03-05T22:00:00Z";
 
 /// `host run REPORT` with a configuration, a ledger and a clock; the summary goes to `summary.json`.

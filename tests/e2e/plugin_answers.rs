@@ -16,7 +16,7 @@ fn reply(status: u16, body: impl ToString) -> Reply {
     }
 }
 
-/// What a run left behind.
+/// The traces that a run left behind.
 struct Ran {
     desk: TestEnv,
     receiver: Receiver,

@@ -1,4 +1,4 @@
-//! What an event says of where it is from and when it was collected, and what several reports call one sign-in.
+//! An event's provenance: where it is from, when it was collected, and what several reports call one sign-in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::ledger::{configure, host, run};
 use super::{PASSWORD, desk};
 
 const NOW: &str = "2026-03-05T22:00:00Z";
-/// The same in milliseconds since 1970.
+/// The time of the runs in milliseconds since 1970.
 const NOW_MS: i64 = 1772748000000;
 const DAY: [&str; 6] = ["--from", "2026-03-05", "--to", "2026-03-05", "--now", NOW];
 

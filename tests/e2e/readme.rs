@@ -1,4 +1,4 @@
-//! What the README says is proved, is.
+//! The proofs that the README names are there.
 
 use std::path::Path;
 

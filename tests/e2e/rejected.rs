@@ -106,13 +106,13 @@ impl Scene {
         json_lines(&self.host(&["rejected", "list", "--json"]))
     }
 
-    /// How many files were removed from the server.
+    /// The number of files that were removed from the server.
     fn removed(&self) -> usize {
         let removes = |seen: &&String| seen.starts_with("DELETE") || seen.ends_with("/files/delete");
         self.server.seen().iter().filter(removes).count()
     }
 
-    /// What the day holds, each once.
+    /// The events of the day, each once.
     fn whole_day(&self) -> BTreeMap<String, u32> {
         self.learn("all!");
         expected(&self.desk, "pupil", &DAY)

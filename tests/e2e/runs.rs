@@ -1,18 +1,15 @@
 //! The history of runs: each is listed with how it ended, and none costs a run anything.
 
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::Stdio;
 
 use serde_json::Value;
-use tests::{Receiver, Reply, Server, TestEnv, json_lines, stderr, stdout};
+use tests::{Receiver, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::ledger::{configure, host, run, spawn, wait_until};
+use super::stopping::{FOR_EVER, hanging, signal};
 use super::{PASSWORD, desk};
 
 const NOW: &str = "2026-03-05T22:00:00Z";
-/// The bound of a test against hanging, far beyond what any of it takes.
-const FOR_EVER: Duration = Duration::from_secs(60);
 const DUE: [&str; 4] = ["--now", NOW, "--sink", "siem"];
 
 /// Sinks that nobody answers: one whose events wait, and one whose events become dead letters.
@@ -27,7 +24,7 @@ fn listed(desk: &TestEnv, more: &[&str]) -> Vec<Value> {
     json_lines(&output)
 }
 
-/// How each listed run ended: exit and code, or its state where it has not.
+/// The end of each listed run: exit and code, or its state where it has not.
 fn ends(desk: &TestEnv, more: &[&str]) -> Vec<String> {
     let runs = listed(desk, more);
     let end = |run: &Value| match run["exit"].as_u64() {
@@ -35,24 +32,6 @@ fn ends(desk: &TestEnv, more: &[&str]) -> Vec<String> {
         None => run["state"].as_str().unwrap().to_owned(),
     };
     runs.iter().map(end).collect()
-}
-
-fn signal(process: u32, name: &str) {
-    let sent = Command::new("kill").args([name, &process.to_string()]).status();
-    assert!(sent.unwrap().success());
-}
-
-/// A receiver that says what arrives, and answers once nobody holds the last of these any more.
-fn hanging() -> (Receiver, mpsc::Receiver<()>, mpsc::Sender<()>) {
-    let (arrived, arrivals) = mpsc::channel();
-    let (release, gate) = mpsc::channel::<()>();
-    let receiver = Receiver::with(0, move |_| {
-        // Whoever waits for it may have seen enough.
-        let _ = arrived.send(());
-        let _ = gate.recv_timeout(FOR_EVER);
-        Reply::status(200)
-    });
-    (receiver, arrivals, release)
 }
 
 #[test]
@@ -251,7 +230,7 @@ fn a_run_that_is_stopped_tells_of_its_end_also_where_it_is_ended_at_once() {
             .stderr(Stdio::null());
         let mut child = child.spawn().unwrap();
         arrivals.recv_timeout(FOR_EVER).unwrap();
-        (0..signals).for_each(|_| signal(child.id(), "-TERM"));
+        (0..signals).for_each(|_| signal(&child, "-TERM"));
         assert_eq!(child.wait().unwrap().code(), Some(143));
         assert_eq!(ends(&desk, &[]), ["143 terminated"], "{signals}");
     }

@@ -12,7 +12,7 @@ use tests::{Server, TestEnv, contains, stderr, stdout};
 
 use super::{CANARY, PASSWORD, desk};
 
-/// What a receiver got.
+/// A request that a receiver got.
 struct Received {
     line: String,
     headers: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! What is said of a sink's settings before and after events go there: by `config check`, `check`, `sink list` and in errors.
+//! The words on a sink's settings before and after events go there: by `config check`, `check`, `sink list` and in errors.
 
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt as _;

@@ -191,7 +191,7 @@ fn an_event_that_no_route_takes_is_counted() {
     assert!(stderr(&output).contains("no route"), "{}", stderr(&output));
 }
 
-/// How a receiver behaves: a name, its answers, and whether events get through in the end.
+/// The behaviour of a receiver: a name, its answers, and whether events get through in the end.
 type Behaviour = (&'static str, fn(usize, usize) -> Reply, bool);
 
 #[test]

@@ -12,7 +12,7 @@ use super::{PASSWORD, desk};
 
 const NOW: &str = "2026-03-05T22:00:00Z";
 /// The bound of a test against hanging, far beyond what any of it takes.
-const FOR_EVER: Duration = Duration::from_secs(60);
+pub(super) const FOR_EVER: Duration = Duration::from_secs(60);
 
 fn spawn(desk: &TestEnv, arguments: &[&str]) -> Child {
     let mut command = desk.process(arguments);
@@ -24,7 +24,7 @@ fn spawn(desk: &TestEnv, arguments: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
+pub(super) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
     assert!(sent.unwrap().success());
 }
@@ -49,7 +49,7 @@ fn listed(desk: &TestEnv) -> serde_json::Value {
 }
 
 /// A receiver that says what arrives, and answers once for each word it is given, or always once nobody can give one.
-fn hanging() -> (Receiver, Gate<()>, Sender<()>) {
+pub(super) fn hanging() -> (Receiver, Gate<()>, Sender<()>) {
     let (arrived, arrivals) = channel();
     let (release, gate): (_, Gate<()>) = channel();
     let receiver = Receiver::with(0, move |_| {

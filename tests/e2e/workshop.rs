@@ -11,7 +11,7 @@ use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 use crate::{PASSWORD, desk};
 
-/// This workspace.
+/// The workspace of this repository.
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -1,4 +1,4 @@
-//! What must hold of everything that reads foreign bytes, one function a reader: it panics where the property is broken.
+//! The properties of everything that reads foreign bytes, one function a reader: it panics where the property is broken.
 //!
 //! `corpus.rs` gives each the inputs of `corpus/` and some thousand changes of them, in every test run. `.ci/fuzz` gives
 //! each to libFuzzer, which learns from coverage, for as long as one likes; what it finds goes into `corpus/`.

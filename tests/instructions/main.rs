@@ -74,7 +74,7 @@ fn give_ids(events: &mut [Event]) -> Result<usize, Failure> {
     Ok(black_box(events).len())
 }
 
-/// What the component makes of a text is dropped: the library around it is compiled for debugging, so only the
+/// Parses a text, and drops what the component makes of it: the library around it is compiled for debugging, so only the
 /// component's own code counts.
 fn parse(report: &str, text: &str) -> Result<usize, Failure> {
     let component = built_in(report).ok_or("no such plugin")?;
@@ -125,7 +125,7 @@ fn events() -> Vec<Event> {
     (0..EVENTS).map(event).collect()
 }
 
-/// The same sign-ins as a report.
+/// The sign-ins as a report.
 fn csv() -> String {
     let mut text = String::from("User Name,Remote IP Address,Timestamp\r\n");
     for row in 0..EVENTS {

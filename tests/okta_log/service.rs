@@ -16,15 +16,15 @@ pub const TOKEN: &str = "00canary-7f3a_okta-token";
 /// The time at the service, and of those who ask it.
 pub const NOW: &str = "2026-03-06T12:00:00Z";
 
-/// The same, as the header `Date` has it.
+/// The time of the service, as the header `Date` has it.
 pub const DATE: &str = "Fri, 06 Mar 2026 12:00:00 GMT";
-/// The same in seconds since 1970.
+/// The time of the service in seconds since 1970.
 const SECONDS: u64 = 1_772_798_400;
 
-/// How many events there are, all of 5 March 2026.
+/// The number of events, all of 5 March 2026.
 pub const EVENTS: usize = 2_500;
 
-/// How long the service takes no request once it was asked for its third page.
+/// The time for which the service takes no request once it was asked for its third page.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The event whose page is refused once.
@@ -67,7 +67,7 @@ impl SystemLog {
         SystemLog { receiver, state }
     }
 
-    /// Its base address.
+    /// The base address of the service.
     pub fn url(&self) -> String {
         self.receiver.url()
     }
@@ -82,12 +82,12 @@ impl SystemLog {
         self.state().expired = true;
     }
 
-    /// How many requests there were.
+    /// The number of requests.
     pub fn requests(&self) -> usize {
         self.state().requests
     }
 
-    /// How many of them came too early.
+    /// The number of requests that came too early.
     pub fn refusals(&self) -> usize {
         self.state().refusals
     }

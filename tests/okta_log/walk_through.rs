@@ -62,7 +62,7 @@ impl WalkThrough {
         text.replace(ADDRESS, &format!("url = \"{url}\"\nallow-private-addresses = true\n"))
     }
 
-    /// What each event has, in OCSF and in ECS.
+    /// The members of each event, in OCSF and in ECS.
     pub fn examples(&self) -> Vec<Value> {
         let lines = self.blocks("json").concat();
         lines

@@ -8,10 +8,10 @@ use tests::{Server, TestEnv, stderr};
 
 use super::{PASSWORD, assert_events, connect, desk, run};
 
-/// The same day for both runs.
+/// The time of both runs.
 const NOW: &str = "2026-03-05T12:00:00Z";
 
-/// What the judge reads in a file: one JSON value a line.
+/// The values that the judge reads in a file: one JSON value a line.
 fn judged(desk: &TestEnv, name: &str) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join("../target/venv/bin/python");

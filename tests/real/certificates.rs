@@ -7,7 +7,7 @@ use rcgen::{
 
 /// A certificate authority that no system trusts.
 pub struct Authority {
-    /// Its own certificate.
+    /// The certificate of the authority.
     pub pem: String,
     issuer: Issuer<'static, KeyPair>,
 }

@@ -11,7 +11,7 @@ use super::certificates::Certified;
 use super::process::{Process, free_port};
 use super::rsyslog::await_lines;
 
-/// What `.ci/requirements.txt` names is installed here.
+/// A file of the environment into which `.ci/requirements.txt` is installed.
 fn python(file: &str) -> PathBuf {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/venv")).join(file);
     assert!(
@@ -64,7 +64,7 @@ impl Decoder {
         }
     }
 
-    /// What it decoded, in its order, once there are so many records.
+    /// The records that the collector decoded, in its order, once there are so many records.
     pub fn records(&self, records: usize) -> Vec<Value> {
         let path = self.folder.path();
         await_lines(&path.join("records.ndjson"), records, |_| true, &path.join("said.log"))

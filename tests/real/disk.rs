@@ -25,7 +25,7 @@ mount -o remount,rw,size=256m device
 cp -r device kept
 ";
 
-/// What two runs came to, the second after the device was mended.
+/// The outcome of two runs, the second after the device was mended.
 struct Ran {
     first: i32,
     said: String,

@@ -42,7 +42,7 @@ use std::process::Output;
 
 use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
-/// What the simulator's demo user says.
+/// The password of the simulator's demo user.
 const PASSWORD: &str = "demo-password";
 
 /// A fresh folder for one test.

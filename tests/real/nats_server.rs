@@ -38,7 +38,7 @@ impl NatsServer {
         NatsServer::with(&users, Some(password), None)
     }
 
-    /// The same over TLS.
+    /// Starts a server over TLS.
     pub fn with_tls(password: &str, authority: &Authority) -> NatsServer {
         let users = format!("authorization {{ user: {USER}, password: \"{password}\" }}\n");
         NatsServer::with(&users, Some(password), Some(authority))

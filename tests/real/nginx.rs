@@ -19,7 +19,7 @@ impl Nginx {
         Nginx::listen(tempfile::tempdir().unwrap(), port, "", http, server)
     }
 
-    /// The same with TLS.
+    /// Starts a server with TLS.
     pub fn with_tls(port: u16, identity: &Certified, http: &str, server: &str) -> Nginx {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("server.pem"), &identity.certificate).unwrap();

@@ -30,7 +30,7 @@ impl Domain {
         Domain::with(0, "")
     }
 
-    /// One that withdraws the first access token after so many requests.
+    /// A domain that withdraws the first access token after so many requests.
     fn with(uses: u64, scenario: &str) -> Domain {
         let key = KeyPair::generate().unwrap().serialize_pem();
         let oauth = OAuthServer::start(CANARY, &key, uses);
@@ -70,7 +70,7 @@ impl Domain {
         desk
     }
 
-    /// How many requests were answered with that status.
+    /// The number of requests that were answered with that status.
     fn answered(&self, status: u16) -> usize {
         let status = format!(" {status} ");
         self.nginx.log().iter().filter(|line| line.contains(&status)).count()

@@ -42,7 +42,7 @@ impl OAuthServer {
         }
     }
 
-    /// Its URL, which is its issuer too.
+    /// The URL of the server, which is its issuer too.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

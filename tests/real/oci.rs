@@ -7,7 +7,7 @@ use tests::Server;
 use super::desk;
 use super::oci_command::{OciCommand, judge};
 
-/// When everything happens. The clock that signatures are held against is this machine's all the same.
+/// The time of everything. The clock that signatures are held against is this machine's all the same.
 const NOW: &str = "2026-03-05T12:00:00Z";
 const FROM: &str = "2026-03-02T00:00:00Z";
 const TO: &str = "2026-03-04T00:00:00Z";

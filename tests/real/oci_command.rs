@@ -35,7 +35,7 @@ impl OciCommand<'_> {
         OciCommand { desk, server }
     }
 
-    /// What a command answers in JSON.
+    /// The answer of a command in JSON.
     pub fn ask(&self, arguments: &[&str]) -> Value {
         let url = self.server.url();
         let output = Command::new(program("oci"))

@@ -15,12 +15,12 @@ const TO: &str = "2026-03-04T00:00:00Z";
 /// Several pages of either service, and as many empty ones.
 const SCENARIO: &str = "rows=60,api-calls=2,events-page=100,events-repeat,empty-pages";
 
-/// What a judge says of events, in the order in which they came.
+/// The words of a judge on events, in the order in which they came.
 fn told(lines: &[String]) -> Vec<Value> {
     lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What it says of answers of the command line.
+/// The words of a judge on answers of the command line.
 fn printed(desk: &TestEnv, answers: &[Value]) -> Vec<Value> {
     let names: Vec<String> = (0..answers.len())
         .map(|number| format!("answer-{number}.json"))
@@ -44,7 +44,7 @@ fn by_id(told: &[Value]) -> BTreeMap<String, Value> {
     events
 }
 
-/// What `host run oci-audit` leaves in a file, by id.
+/// The events that `host run oci-audit` leaves in a file, by id.
 fn delivered(desk: &TestEnv, tenancy: &str, parameters: &[&str]) -> BTreeMap<String, Value> {
     let name = format!("{}.ndjson", parameters.join("-").replace('=', "-"));
     let (compartment, sink) = (format!("compartment={tenancy}"), format!("file:{name}"));
@@ -93,7 +93,7 @@ fn assert_both_selections(desk: &TestEnv, tenancy: &str, via: &str, judged: &BTr
     assert_same(&delivered(desk, tenancy, &[via]), judged.values().filter(is_selected));
 }
 
-/// How often a path was asked for since the last time.
+/// The number of times that a path was asked for since the last time.
 fn asked(server: &Server, path: &str, before: usize) -> usize {
     let asked = server.seen().iter().filter(|request| request.ends_with(path)).count();
     asked - before

@@ -9,13 +9,13 @@ use tests::{Server, TestEnv, json_lines, stderr, stdout};
 
 use super::{PASSWORD, connect};
 
-/// When everything happens.
+/// The time of everything.
 const NOW: &str = "2026-03-05T12:00:00Z";
 
-/// What the tests' sinks ask for.
+/// The secret that the tests' sinks ask for.
 pub const SECRET: &str = "canary-51c2-sink-secret";
 
-/// What sinks are told of the events of [`event`].
+/// The provenance that sinks are told of the events of [`event`].
 pub fn provenance() -> Arc<Provenance> {
     Arc::new(Provenance::new(
         "user-login",
@@ -87,7 +87,7 @@ impl Past {
         self.deliver_with(desk, &[]);
     }
 
-    /// The same, with further environment variables.
+    /// Delivers with further environment variables.
     pub fn deliver_with(&self, desk: &TestEnv, variables: &[(&str, &str)]) {
         let mut command = self.command(desk, &["--sink", "target"]);
         let output = command.envs(variables.iter().copied()).output().unwrap();

@@ -144,12 +144,12 @@ fn direct(server: &PostgresServer) -> PostgresSink {
     of_connection(server, "epm")
 }
 
-/// The same, for the events of another connection.
+/// A sink for the events of another connection.
 fn of_connection(server: &PostgresServer, connection: &str) -> PostgresSink {
     with_conflict(server, connection, None)
 }
 
-/// The same, where rows are known again by these columns.
+/// A sink whose rows are known again by these columns.
 fn with_conflict(server: &PostgresServer, connection: &str, conflict: Option<&[&str]>) -> PostgresSink {
     let options = PostgresOptions {
         url: PostgresUrl::parse(&format!("postgres://{USER}@127.0.0.1:{}/{DATABASE}", server.port())).unwrap(),
@@ -168,7 +168,7 @@ fn with_conflict(server: &PostgresServer, connection: &str, conflict: Option<&[&
     PostgresSink::new("db", options, Arc::new(provenance))
 }
 
-/// What a table has besides its key.
+/// The columns that a table has besides its key.
 const COLUMNS: &str = "time timestamptz not null, report text not null, connection text not null, activity text not null, \
      outcome text not null, subject text not null, actor text, target text, source_ip text, event jsonb not null";
 

@@ -12,7 +12,7 @@ use super::process::{Process, free_port, installed};
 
 /// The user who writes events.
 pub const USER: &str = "audit";
-/// That user's database.
+/// The database of the user.
 pub const DATABASE: &str = "siem";
 
 /// The user `nobody`: PostgreSQL refuses to be root.
@@ -33,7 +33,7 @@ impl PostgresServer {
         PostgresServer::with(password, None)
     }
 
-    /// The same; connections are encrypted.
+    /// Starts a server whose connections are encrypted.
     pub fn with_tls(password: &str, identity: &Certified) -> PostgresServer {
         PostgresServer::with(password, Some(identity))
     }
@@ -137,7 +137,7 @@ impl PostgresServer {
         self.folder.path()
     }
 
-    /// What a statement says, a line a row, columns between bars.
+    /// The rows of a statement, a line each, columns between bars.
     pub fn ask(&self, user: &str, database: &str, statement: &str) -> Vec<String> {
         let output = self.psql(user, database, statement);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

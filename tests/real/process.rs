@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start, or to write what it was sent.
+/// The time that a server may take to start, or to write what it was sent.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The pause between two looks.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::certificates::{Authority, Certified};
 use super::process::{PATIENCE, PAUSE, Process, free_port, installed};
 
-/// What stands between a message and the file.
+/// The template that stands between a message and the file.
 const TEMPLATE: &str = r#"
 template(name="understood" type="list" option.jsonf="on") {
     property(outname="pri" name="pri" format="jsonf")
@@ -28,7 +28,7 @@ template(name="understood" type="list" option.jsonf="on") {
 /// A running rsyslogd.
 pub struct Rsyslog {
     folder: TempDir,
-    /// Where it listens: TCP or TLS, and UDP.
+    /// The port at which the server listens: TCP or TLS, and UDP.
     pub port: u16,
     _process: Process,
 }
@@ -86,7 +86,7 @@ impl Rsyslog {
         }
     }
 
-    /// What it understood, in its order, once there are so many messages of the program.
+    /// The messages as the server understood them, in its order, once there are so many messages of the program.
     pub fn understood(&self, messages: usize) -> Vec<Value> {
         let ours = |message: &Value| message["app"] == "host";
         let said = self.folder.path().join("said.log");

@@ -64,7 +64,7 @@ impl S3Server {
         server
     }
 
-    /// Its URL.
+    /// The URL of the server.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -99,7 +99,7 @@ impl S3Server {
         self.guard(true);
     }
 
-    /// Whether it looks at who asks.
+    /// Sets whether the server looks at who asks.
     fn guard(&self, on: bool) {
         let unchecked = if on { "0" } else { "1000000" };
         self.ask("POST", "/moto-api/reset-auth", "s3", unchecked);

@@ -69,7 +69,7 @@ impl Squid {
         }
     }
 
-    /// Its URL.
+    /// The URL of the proxy.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

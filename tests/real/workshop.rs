@@ -14,7 +14,7 @@ use crate::{PASSWORD, desk, stderr, stdout};
 /// A language, the tools of it that a project uses, and how its sink is extended.
 struct Language {
     name: &'static str,
-    /// Where the project looks for its tools, and where they are below `target/`.
+    /// The place where the project looks for its tools, and their place below `target/`.
     tools: (&'static str, &'static str),
     source: &'static str,
     edits: &'static [(&'static str, &'static str)],

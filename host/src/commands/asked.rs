@@ -1,4 +1,4 @@
-//! What arguments ask for: a report with its period and clock, and the ledger of a run.
+//! The things that arguments ask for: a report with its period and clock, and the ledger of a run.
 
 use std::path::PathBuf;
 use std::time::Duration;

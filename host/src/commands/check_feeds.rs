@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::error::CliError;
+use fetch::probe::{AuditLog, DomainId, Fact, NewestEvent, newest_audit_event};
 use remote::{Remote, Settings};
 use run::instead_of_audit_events;
-use run::probe::{AuditLog, DomainId, Fact, NewestEvent, newest_audit_event};
 use setup::config::{Config, ConnectionKind};
 use setup::{AuditLogSettings, audit_log, connections};
 
@@ -124,7 +124,7 @@ pub async fn of_domain(
     Fact::new(FED, told.join("; "))
 }
 
-/// Which source the domains feed whose events an audit log may have; none where no domain is configured.
+/// The source that the domains feed whose events an audit log may have; none where no domain is configured.
 pub async fn of_log(
     config: &Arc<Config>,
     name: &str,

@@ -1,4 +1,4 @@
-//! What `host check` says of the host's own files: the ledger with its spool, the dead letters, the rejected rows, and the room for them.
+//! The findings of `host check` on the host's own files: the ledger with its spool, the dead letters, the rejected rows, and the room for them.
 
 use std::path::{Path, PathBuf};
 
@@ -47,46 +47,41 @@ fn of_ledger(config: &Config) -> Result<String, CliError> {
 
 fn of_letters(store: &DeadLetters) -> Result<String, CliError> {
     store.need_place()?;
-    let path = store.path().unwrap_or(Path::new("."));
     let fill = store.fill()?;
-    let room = room(path)?;
-    let held = format!(
-        "{} of {} in {}",
-        counted(fill.events, "event", "events"),
-        fill.most_events,
-        path.display()
+    let held = format!("{} of {}", counted(fill.events, "event", "events"), fill.most_events);
+    let is_full = fill.events >= fill.most_events || fill.bytes >= fill.most_bytes;
+    let full = (
+        Exit::DeliveryFailed,
+        "`host dead-letter replay` or `host dead-letter drop` make room, or a higher `events` and `bytes` under [dead-letters]",
     );
-    if fill.events >= fill.most_events || fill.bytes >= fill.most_bytes {
-        let failure = CliError::new(Exit::DeliveryFailed, format!("they are full: {held}"));
-        return Err(failure.hint(
-            "`host dead-letter replay` or `host dead-letter drop` make room, or a higher `events` and `bytes` under [dead-letters]",
-        ));
-    }
-    Ok(format!("{held}; {room}"))
+    filled(store.path(), &held, is_full.then_some(full))
 }
 
 fn of_rows(store: &RejectedRows) -> Result<String, CliError> {
     store.need_place()?;
-    let path = store.path().unwrap_or(Path::new("."));
     let fill = store.fill()?;
-    let room = room(path)?;
-    let held = format!(
-        "{} of {} in {}",
-        counted(fill.rows, "row", "rows"),
-        fill.most_rows,
-        path.display()
+    let held = format!("{} of {}", counted(fill.rows, "row", "rows"), fill.most_rows);
+    let is_full = fill.rows >= fill.most_rows || fill.bytes >= fill.most_bytes;
+    // As a run ends that has more of them.
+    let full = (
+        Exit::Partial,
+        "`host rejected replay` or `host rejected drop` make room, or a higher `rows` and `bytes` under [rejected]",
     );
-    if fill.rows >= fill.most_rows || fill.bytes >= fill.most_bytes {
-        // As a run ends that has more of them.
-        let failure = CliError::new(Exit::Partial, format!("they are full: {held}"));
-        return Err(failure.hint(
-            "`host rejected replay` or `host rejected drop` make room, or a higher `rows` and `bytes` under [rejected]",
-        ));
-    }
-    Ok(format!("{held}; {room}"))
+    filled(store.path(), &held, is_full.then_some(full))
 }
 
-/// How much room there is for a file that is there, or can be made.
+/// The fill of a store in words: what it holds, and the room for its file. A full store fails, with this exit and hint.
+fn filled(path: Option<&Path>, held: &str, full: Option<(Exit, &str)>) -> Result<String, CliError> {
+    let path = path.unwrap_or(Path::new("."));
+    let room = room(path)?;
+    let held = format!("{held} in {}", path.display());
+    match full {
+        Some((exit, hint)) => Err(CliError::new(exit, format!("they are full: {held}")).hint(hint)),
+        None => Ok(format!("{held}; {room}")),
+    }
+}
+
+/// The room that there is for a file that is there, or can be made.
 fn room(path: &Path) -> Result<String, CliError> {
     match path.exists() {
         true => free(folder_of(path)),
@@ -116,7 +111,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// How much room its device has; too little is a failure.
+/// The room that the folder's device has; too little is a failure.
 fn free(folder: &Path) -> Result<String, CliError> {
     let about =
         rustix::fs::statvfs(folder).map_err(|error| CliError::usage(format!("{}: {error}", folder.display())))?;

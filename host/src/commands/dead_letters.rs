@@ -28,7 +28,7 @@ use sink::terminal;
 const TOGETHER: usize = 1000;
 /// Columns that a destination has in a line of `list` on a terminal, at most.
 const DESTINATION: usize = 32;
-/// Where the reason begins in such a line, without the destination.
+/// The column at which the reason begins in the line of a letter, without the destination.
 const REASON: usize = 69;
 
 /// Carries out a subcommand.
@@ -137,7 +137,7 @@ fn nothing_elsewhere() -> Elsewhere {
     Elsewhere::none(stays, ELSEWHERE)
 }
 
-/// Says once that letters of an earlier version go by the name of their sink alone.
+/// Warns once that letters of an earlier version go by the name of their sink alone.
 fn say_unknown(store: &DeadLetters, selection: &DeadLetterSelection) -> Result<(), CliError> {
     let unknown = store.groups(selection)?;
     let unknown = unknown.iter().filter(|group| group.destination.is_none());

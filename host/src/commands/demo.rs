@@ -100,7 +100,7 @@ pub fn parameters(report: &str) -> Vec<String> {
     }
 }
 
-/// The same as they are typed, a blank before each.
+/// The parameters as they are typed, a blank before each.
 pub fn as_typed(parameters: &[String]) -> String {
     parameters
         .iter()
@@ -141,7 +141,7 @@ pub fn connection(url: Url, kind: ConnectionKind) -> Result<Settings, CliError> 
     Ok(settings)
 }
 
-/// Tells the story, on stderr.
+/// Prints the demo's story to stderr.
 pub fn say(talk: &OutputOptions, text: &str) {
     // A line of JSON has no use for the empty lines between the scenes.
     let says_nothing = talk.log_format == LogFormat::Json && text.trim().is_empty();

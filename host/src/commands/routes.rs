@@ -1,4 +1,4 @@
-//! What routes name and no run can give them: found by asking the plugins.
+//! The values that routes name and no run can give them: found by asking the plugins.
 
 use setup::config::Config;
 use setup::{connections, plugins};

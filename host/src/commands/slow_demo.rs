@@ -44,13 +44,13 @@ use setup::run_ledger::RunStream;
 use setup::sinks::{Presentation, SinkChoice};
 use sink::Format;
 
-/// How long the simulator waits for somebody to start the demo again.
+/// The time that the simulator waits for somebody to start the demo again.
 const LIFETIME: &str = "15m";
-/// How often a job answers that it is not done: about ten seconds.
+/// The number of times that a job answers that it is not done: about ten seconds.
 const SCENARIO: &str = "slow-job=6";
 /// The days that the demo asks for, up to yesterday.
 const DAYS: u32 = 7;
-/// How long the simulator may take to start or to answer.
+/// The longest time that the simulator may take to start or to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of what the simulator says of itself.
 const ABOUT_BYTES: u64 = 8 << 20;
@@ -58,9 +58,9 @@ const ABOUT_BYTES: u64 = 8 << 20;
 /// The state that a killed demo leaves for the next.
 #[derive(Debug, Serialize, Deserialize)]
 struct DemoState {
-    /// Where the simulator is.
+    /// The URL of the simulator.
     url: String,
-    /// Which one it is.
+    /// The id of the simulator's process.
     process: u32,
     since: String,
     /// The days that are asked for.
@@ -173,7 +173,7 @@ impl DemoStage {
         self.folder.join("ledger.db")
     }
 
-    /// Where a report's events go.
+    /// The file to which a report's events go.
     fn events(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.ndjson"))
     }
@@ -249,7 +249,7 @@ impl DemoStage {
         }
     }
 
-    /// Says whether all of the period is committed.
+    /// True if all of the period is committed.
     async fn is_done(&self, report: &PreparedReport, provenance: &Provenance) -> Result<bool, CliError> {
         let ledger = SqliteLedger::open(self.ledger())?;
         let stream = Stream::new(&provenance.connection, &provenance.report, &report.request.parameters);
@@ -323,7 +323,7 @@ impl DemoState {
         Ok(())
     }
 
-    /// Says whether the simulator is there, and still the one it was.
+    /// True if the simulator is there, and still the one it was.
     async fn is_there(&self) -> bool {
         ask(&self.url).await.is_some_and(|about| about.is(self))
     }
@@ -399,7 +399,7 @@ fn connect(url: &str, kind: ConnectionKind) -> Result<Settings, CliError> {
     connection(url, kind)
 }
 
-/// How many events a file holds, and how many of them it holds for the second time.
+/// The number of events that a file holds, and of those that it holds for the second time.
 fn count(path: &Path) -> io::Result<(usize, usize)> {
     let (mut events, mut ids) = (0, HashSet::new());
     for line in BufReader::new(File::open(path)?).lines() {

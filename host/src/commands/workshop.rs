@@ -162,7 +162,7 @@ pub fn check(args: &CheckPluginArgs) -> Result<(), CliError> {
     counts.outcome()
 }
 
-/// How many findings of which sort.
+/// The number of findings of each sort.
 #[derive(Default)]
 struct FindingCounts {
     ok: usize,

@@ -177,7 +177,7 @@ fn fetch_errors() -> Vec<FetchError> {
     ]
 }
 
-/// What the lists say of each word; rooms that share a word each say what they mean by it.
+/// The meanings of each word in the lists; rooms that share a word each say what they mean by it.
 fn rows() -> BTreeMap<&'static str, Row> {
     let mut rows: BTreeMap<&'static str, Row> = BTreeMap::new();
     for code in remote::ERROR_CODES.iter().chain(fetch::ERROR_CODES) {

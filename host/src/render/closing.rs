@@ -20,13 +20,13 @@ use run::{GapSummary, RunMode, Summary};
 pub struct ClosingContext {
     /// The periods that were asked for.
     pub wanted: RunMode,
-    /// How long after an event it may still be missing at the source.
+    /// The time after an event for which it may still be missing at the source.
     pub lag: Duration,
 }
 
 /// Something that is not an event plainly delivered.
 struct ClosingPart {
-    /// How many of it.
+    /// The count of it.
     of: fn(&Summary) -> u64,
     /// One of it.
     one: &'static str,
@@ -88,7 +88,7 @@ const PARTS: &[ClosingPart] = &[
     },
 ];
 
-/// Says how a run ended: on a terminal, with `-v`, where a backfill had nothing to do, and wherever not all was plainly
+/// Prints how a run ended: on a terminal, with `-v`, where a backfill had nothing to do, and wherever not all was plainly
 /// delivered.
 pub fn tell(summary: &Summary, kept: Option<ClosingContext>, talk: &OutputOptions) {
     let parts = parts(summary);
@@ -116,7 +116,7 @@ fn lost(summary: &Summary) -> &[GapSummary] {
     summary.ledger.as_ref().map_or(&[][..], |ledger| ledger.lost.as_slice())
 }
 
-/// How many periods this run found to be lost; where it collected nothing, the line says which ones instead.
+/// The number of periods that this run found to be lost; where it collected nothing, the line says which ones instead.
 fn periods_lost(summary: &Summary) -> u64 {
     let found = summary.ledger.as_ref();
     let found = found.filter(|ledger| ledger.windows > 0 || ledger.lost.is_empty());
@@ -144,7 +144,7 @@ fn line(summary: &Summary, kept: Option<ClosingContext>, parts: &[String]) -> St
     format!("{stream}: {}", said.join("; "))
 }
 
-/// Says whether the ledger shows that there was nothing to ask for.
+/// True if the ledger shows that there was nothing to ask for.
 fn nothing_was_asked(summary: &Summary, kept: Option<ClosingContext>) -> bool {
     let windows = summary.ledger.as_ref().map(|ledger| ledger.windows);
     kept.is_some_and(|kept| kept.wanted != RunMode::Period) && windows == Some(0)
@@ -174,7 +174,7 @@ fn done(summary: &Summary, kept: Option<ClosingContext>) -> String {
     }
 }
 
-/// Why a backfill had nothing to ask for: the period was collected before, or is lost, or both of it in part.
+/// The reason why a backfill had nothing to ask for: the period was collected before, or is lost, or both of it in part.
 fn nothing_missing(summary: &Summary, period: &str) -> String {
     let lost = lost(summary);
     let Some(gone) = no_longer_there(lost) else {

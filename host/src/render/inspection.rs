@@ -1,4 +1,4 @@
-//! What a plugin is, for people.
+//! The description of a plugin, for people.
 
 mod settings;
 

@@ -1,4 +1,4 @@
-//! What people and scripts read on a terminal: text, JSON, tables, the line of progress, summaries.
+//! The output that people and scripts read on a terminal: text, JSON, tables, the line of progress, summaries.
 
 pub mod closing;
 pub mod inspection;

@@ -14,7 +14,7 @@ pub fn show(bar: &ProgressBar) {
     *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
 }
 
-/// There is no line any more.
+/// Forgets the line of progress: it is gone.
 pub fn forget() {
     *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }

@@ -1,4 +1,4 @@
-//! What a run leaves behind: its summary for scripts and its entry in the history of its stream, however it ends. A
+//! The traces that a run leaves behind: its summary for scripts and its entry in the history of its stream, however it ends. A
 //! [`RunAccount`] is opened before anything else and closed with the result; what is known of the run by then stands in it. Where
 //! a signal ends the process at once, it is written on the way out.
 

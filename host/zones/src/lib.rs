@@ -46,7 +46,7 @@ impl FromStr for Tz {
     }
 }
 
-/// How far a zone is from UTC at some instant.
+/// The distance of a zone from UTC at some instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TzOffset {
     zone: Tz,
@@ -114,7 +114,7 @@ impl TimeZone for Tz {
     }
 }
 
-/// The same date and time in the other library, where its calendar goes that far.
+/// The date and time in the other library, where its calendar goes that far.
 fn civil(local: &NaiveDateTime) -> Option<jiff::civil::DateTime> {
     let part = |number: u32| i8::try_from(number).ok();
     jiff::civil::DateTime::new(

@@ -1,4 +1,4 @@
-//! What one `AuditEvent` resource tells.
+//! The content of one `AuditEvent` resource.
 
 use identity_events::{DomainEvent, labels};
 use plugin_sdk::json_lines::Record;

@@ -89,7 +89,7 @@ impl Pairs {
     }
 }
 
-/// As many whole pairs as fit, as a JSON array of arrays: a name may come twice.
+/// The whole pairs that fit, as a JSON array of arrays: a name may come twice.
 fn json(attributes: &[(String, String)]) -> String {
     let mut text = String::new();
     let mut length = 2;

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 /// A company whose name does to a header what it should not.
 const VENDOR: &str = r"Ac|me \ Inc.";
 
-/// What ends a value or a line, and what escapes it, more often than chance would have it.
+/// Texts with what ends a value or a line, and what escapes it, more often than chance would have it.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("\n".to_string()),
@@ -106,7 +106,7 @@ fn read(line: &str) -> (Vec<String>, BTreeMap<String, String>) {
     (fields, pairs)
 }
 
-/// What a text may become: control characters are spaces, ends are trimmed.
+/// The form that a text may take: control characters are spaces, ends are trimmed.
 fn shown(text: &str) -> String {
     let gone = |c: char| c.is_control() && c != '\n' && c != '\r';
     let turned = |c: char| matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -27,7 +27,7 @@ const FILTER: &str = "errors,items.*.status,items.*.error.type,items.*.error.rea
 /// The sink.
 pub struct ElasticBulk {
     config: BulkConfig,
-    /// How many documents the last request held.
+    /// The number of documents that the last request held.
     sent: usize,
 }
 

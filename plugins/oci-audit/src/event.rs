@@ -149,7 +149,7 @@ fn of_operation<'r>(
     event
 }
 
-/// When it happened: as the envelope says, or as Logging Search does beside it.
+/// The time of the event: as the envelope says, or as Logging Search does beside it.
 fn time(record: &mut AuditRecord<'_>) -> Result<Timestamp, Reason> {
     let text = record
         .take_any(Envelope, &["eventTime", "time"])
@@ -162,7 +162,7 @@ fn time(record: &mut AuditRecord<'_>) -> Result<Timestamp, Reason> {
 /// The sentences that an event says of itself.
 struct EventMessage<'r> {
     text: Option<Cow<'r, str>>,
-    /// That of the answer, where it is another one.
+    /// The sentence of the answer, where it is another one.
     other: Option<Cow<'r, str>>,
 }
 

@@ -1,4 +1,4 @@
-//! The same event is the same whatever way it came: from ListEvents, from Logging Search, and from `AuditEvents`.
+//! An event is the same whatever way it came: from ListEvents, from Logging Search, and from `AuditEvents`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use audit_events::AuditEvents;

@@ -87,7 +87,7 @@ impl<'a> Client<'a> {
         Some(Client { ip, port, is_all })
     }
 
-    /// The same, with texts of its own where it is not all that was written.
+    /// The client, with texts of its own where it is not all that was written.
     pub(crate) fn into_owned<'b>(self) -> Client<'b> {
         Client {
             ip: self.ip.into_owned().into(),

@@ -2,7 +2,7 @@
 
 use crate::{HttpResponse, ItemRejection, Partition, Postponement, Settlement, Verdict};
 
-/// How much of a receiver's explanation goes into a reason, in characters.
+/// The length of a receiver's explanation that goes into a reason, in characters.
 const DETAIL_CHARS: usize = 300;
 
 impl HttpResponse {
@@ -19,7 +19,7 @@ impl HttpResponse {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// How long to wait by `Retry-After`, in milliseconds. None where it names a date: a plugin has no clock, and the
+    /// The wait that `Retry-After` asks for, in milliseconds. None where it names a date: a plugin has no clock, and the
     /// host reads the header itself where a verdict leaves the wait to it.
     pub fn retry_after(&self) -> Option<u64> {
         let seconds: u64 = self.header("retry-after")?.trim().parse().ok()?;

@@ -1,17 +1,17 @@
-//! What a parser has found. Events are kept in the form of the WIT's `packed` from the start, in which they cross to the
+//! The findings of a parser. Events are kept in the form of the WIT's `packed` from the start, in which they cross to the
 //! host as a few lists instead of as many small strings.
 
 use crate::bindings::exports::audit::plugin::packed;
 use crate::{Activity, Event, Outcome, Principal, Reject};
 use event_codec::{Account, Packed, Room, Size, for_each_field};
 
-/// How many bytes of a rejected record are kept.
+/// The number of bytes of a rejected record that are kept.
 pub(crate) const MAX_RAW: usize = 4096;
-/// How many bytes the strings of one event may have, so that the host takes it.
+/// The number of bytes that the strings of one event may have, so that the host takes it.
 pub(crate) const MAX_EVENT: usize = 1 << 20;
-/// How many bytes a heading or the name of a member may have: each event that has it repeats it.
+/// The number of bytes that a heading or the name of a member may have: each event that has it repeats it.
 pub(crate) const MAX_NAME: usize = 512;
-/// How many attributes an event may have.
+/// The number of attributes that an event may have.
 pub(crate) const MAX_ATTRIBUTES: usize = 2048;
 
 /// The findings of one call to a parser: events and rejects, each in their order.
@@ -68,7 +68,7 @@ impl Batch {
         });
     }
 
-    /// How many events there are.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.events.len()
     }
@@ -87,7 +87,7 @@ impl Batch {
         }
     }
 
-    /// How much it holds.
+    /// The room that the batch takes.
     #[doc(hidden)]
     pub fn room(&self) -> Room {
         self.events.room()

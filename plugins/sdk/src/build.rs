@@ -222,7 +222,7 @@ impl Call {
         }
     }
 
-    /// Says where in the answer the records lie.
+    /// Sets the place in the answer where the records lie.
     pub fn records<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
         self.records = Some(path.into_iter().map(Into::into).collect());
         self
@@ -241,19 +241,19 @@ impl Pages {
         }
     }
 
-    /// Says where in a page the records lie.
+    /// Sets the place in a page where the records lie.
     pub fn records<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
         self.records = Some(path.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Says where in a record its key lies.
+    /// Sets the place in a record where its key lies.
     pub fn key<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
         self.key = Some(path.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Says which service of the cloud is asked.
+    /// Sets the service of the cloud that is asked.
     pub fn service(mut self, service: impl Into<String>) -> Self {
         self.service = Some(service.into());
         self

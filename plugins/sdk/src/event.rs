@@ -23,15 +23,15 @@ pub struct Principal<'a> {
 pub struct Event<'a> {
     /// The source's own id, unique within the stream. Without one the host derives a stable id from the whole record.
     pub id: Option<Cow<'a, str>>,
-    /// When it happened.
+    /// The time of the event.
     pub time: Timestamp,
     /// The activity.
     pub activity: Activity,
-    /// How it ended.
+    /// The outcome of the event.
     pub outcome: Outcome,
-    /// Whom the event is about.
+    /// The principal that the event is about.
     pub subject: Principal<'a>,
-    /// Who did it, where that is somebody else than the subject.
+    /// The one who acted, where that is somebody else than the subject.
     pub actor: Option<Principal<'a>>,
     /// The role, group or application concerned.
     pub target: Option<Cow<'a, str>>,
@@ -117,7 +117,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The same event with texts of its own, as the interface has it.
+/// The event with texts of its own, as the interface has it.
 impl From<Event<'_>> for sink::Event {
     fn from(event: Event<'_>) -> Self {
         macro_rules! own {

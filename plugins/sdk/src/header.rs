@@ -36,10 +36,10 @@ enum Identifier {
     Yes,
 }
 
-/// How well a record does as a header.
+/// The quality of a record as a header.
 pub(crate) enum Match {
     Header(HeaderRow),
-    /// How many columns are known, and the meanings of those that are missing.
+    /// The number of columns that are known, and the meanings of those that are missing.
     Short(usize, Vec<&'static str>),
 }
 
@@ -109,17 +109,17 @@ impl HeaderRow {
         cells + self.lead() == width
     }
 
-    /// How many cells a row should have.
+    /// The number of cells that a row should have.
     pub(crate) fn width(&self) -> usize {
         self.headings.len() - self.lead()
     }
 
-    /// Where the cells of a row begin among the headings.
+    /// The heading at which the cells of a row begin.
     fn lead(&self) -> usize {
         usize::from(self.identifier == Identifier::Yes)
     }
 
-    /// Which cell of a row holds a known column; beyond all of them where the report has none.
+    /// The cell of a row that holds a known column; beyond all of them where the report has none.
     #[inline]
     pub(crate) fn place(&self, column: usize) -> usize {
         self.places.get(column).copied().unwrap_or(usize::MAX)

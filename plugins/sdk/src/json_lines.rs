@@ -41,7 +41,7 @@ pub const MAX_LINE: usize = 1 << 20;
 pub struct JsonLines {
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
-    /// How many lines have ended.
+    /// The number of lines that have ended.
     ended: u64,
     /// Within a line that is too long: skipping to the next.
     discarding: bool,

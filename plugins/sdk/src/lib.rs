@@ -1,4 +1,4 @@
-//! What a plugin author writes against.
+//! The library that a plugin author writes against.
 //!
 //! A report plugin implements [`Report`] and [`Parse`], and names itself in [`export_report!`]:
 //!
@@ -146,9 +146,9 @@ pub use unpack::Events;
 pub trait Report: 'static {
     /// Reads one document.
     type Parser: Parse;
-    /// Says what the report is; the same at every call.
+    /// The description of the report; the same at every call.
     fn describe() -> Description;
-    /// Says what to fetch for a request.
+    /// The plan: what to fetch for a request.
     fn plan(request: Request) -> Result<Vec<Fetch>, Fault>;
     /// Opens a parser for one document.
     fn parser(document: Document) -> Result<Self::Parser, Fault>;

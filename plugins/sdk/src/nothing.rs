@@ -44,7 +44,7 @@ const REASONS: [&str; 20] = [
     "again",
 ];
 
-/// Where a phrase turns to something else: `no right to records` speaks of the right.
+/// Words at which a phrase turns to something else: `no right to records` speaks of the right.
 const TURNS: [&str; 6] = ["to", "of", "for", "from", "in", "such"];
 
 /// True where a line says, and does nothing but say, that there is nothing.

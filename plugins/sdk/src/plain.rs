@@ -7,7 +7,7 @@ use crate::marks::{BLOCK, Marks, marks};
 /// The most cells in a record.
 pub const MAX_CELLS: usize = 1024;
 
-/// Where a cell stands in its record: its first byte, and the first behind it.
+/// The place of a cell in its record: its first byte, and the first behind it.
 pub(crate) type CellSpan = (usize, usize);
 
 /// A record that goes on for longer is not plain, so that little is read twice.
@@ -16,9 +16,9 @@ const MOST: usize = 64 << 10;
 /// The plain records that some bytes begin with, one after the other.
 pub(crate) struct PlainRecords<'a> {
     bytes: &'a [u8],
-    /// Where the next record begins.
+    /// The position at which the next record begins.
     at: usize,
-    /// Where the block begins that the marks are of.
+    /// The position at which the block begins that the marks are of.
     block: usize,
     marks: Marks,
 }
@@ -33,7 +33,7 @@ impl<'a> PlainRecords<'a> {
         }
     }
 
-    /// Where the next record begins.
+    /// The position at which the next record begins.
     pub(crate) fn at(&self) -> usize {
         self.at
     }

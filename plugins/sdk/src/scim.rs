@@ -34,7 +34,7 @@ pub enum Filter {
     Any(Vec<Filter>),
 }
 
-/// How an attribute and a value are compared.
+/// The comparison of an attribute and a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     /// `eq`.

@@ -36,13 +36,13 @@ use serde_core::de::DeserializeOwned;
 /// # fn main() {}
 /// ```
 pub trait Sink: Sized + 'static {
-    /// Says what the sink is; the same at every call.
+    /// The description of the sink; the same at every call.
     fn describe() -> SinkDescription;
 
     /// Opens the sink with a configuration that fits the description's schema, a JSON text; [`config`] reads it.
     fn open(config: &str) -> Result<Self, Fault>;
 
-    /// Says what to send for one payload. Deliveries are carried out in order, each once the one before was accepted.
+    /// The deliveries to send for one payload. Deliveries are carried out in order, each once the one before was accepted.
     fn encode(&mut self, payload: Payload) -> Result<Vec<Delivery>, Fault>;
 
     /// Reads the answer to the `delivery`-th delivery of the last [`encode`](Sink::encode), counted from 0. By its
@@ -51,7 +51,7 @@ pub trait Sink: Sized + 'static {
         Verdict::from_status(&response)
     }
 
-    /// As [`verdict`](Sink::verdict), with more words: some items again and the others not, a receiver that takes nothing
+    /// The settlement of a delivery: as [`verdict`](Sink::verdict), with more words: some items again and the others not, a receiver that takes nothing
     /// from anybody, a question that comes first. A sink needs one of the two, and this is the one that the host asks.
     fn settle(&mut self, delivery: u32, response: HttpResponse) -> Settlement {
         self.verdict(delivery, response).into()

@@ -63,7 +63,7 @@ pub struct Table {
     columns: &'static [Column],
     stage: TableStage,
     reader: Reader,
-    /// How much of the byte order mark has been seen; 3 once it is over.
+    /// The bytes of the byte order mark that have been seen; 3 once it is over.
     bom: usize,
     /// The line that the next byte stands on, from 1.
     line: u64,

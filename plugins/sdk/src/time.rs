@@ -25,7 +25,9 @@
 //! - dates without a time of day or without a year, and names of months in other languages than English.
 
 mod civil;
+mod clock;
 mod common;
+mod digits;
 mod forms;
 mod order;
 mod pieces;

@@ -1,4 +1,4 @@
-//! What the reader of JSON records makes of good lines and bad ones.
+//! The reader of JSON records at good lines and bad ones.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

@@ -192,7 +192,7 @@ fn the_day_of_the_week_settles_the_order() {
 }
 
 proptest! {
-    /// What jiff prints of any second of this century, by formats of each family.
+    /// The texts that jiff prints of any second of this century, by formats of each family.
     #[test]
     fn any_time_comes_back(second in 1_420_070_400_i64..2_500_000_000, format in prop::sample::select(vec![
         "%b %-d, %Y, %-I:%M:%S\u{202f}%p", "%A, %B %-d, %Y at %-I:%M:%S %p UTC", "%a %b %d %H:%M:%S UTC %Y",

@@ -46,7 +46,7 @@ const PASSING: &[&str] = &[
     "team_added_to_org",
 ];
 
-/// This message is never posted.
+/// Answers after which a message is never posted.
 const OF_THE_MESSAGE: &[&str] = &[
     "invalid_blocks",
     "invalid_blocks_format",

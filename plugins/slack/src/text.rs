@@ -3,7 +3,7 @@
 /// The longest text of a block, and the most blocks of a message.
 const TEXT_CHARS: usize = 3000;
 const BLOCKS: usize = 50;
-/// How much of a name is shown.
+/// The characters of a name that are shown.
 const NAME_CHARS: usize = 80;
 /// Between the characters of what would otherwise be a mention or a link.
 const BREAK: char = '\u{200b}';

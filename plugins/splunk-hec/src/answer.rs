@@ -24,7 +24,7 @@ use plugin_sdk::*;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// How many requests in a row may stop at an invalid event.
+/// The number of requests in a row that may stop at an invalid event.
 pub const STOPS: u32 = 3;
 
 /// An answer of HEC: it has a code, and of the codes one that HEC has.

@@ -27,11 +27,11 @@ const CHANNEL: &str = "X-Splunk-Request-Channel";
 pub struct SplunkHec {
     config: HecConfig,
     channel: String,
-    /// How many events the last request held.
+    /// The number of events that the last request held.
     sent: usize,
     /// The number by which its acknowledgement is asked for.
     ack: u64,
-    /// How many requests in a row stopped at an invalid event.
+    /// The number of requests in a row that stopped at an invalid event.
     stops: u32,
 }
 

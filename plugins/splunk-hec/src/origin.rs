@@ -1,4 +1,4 @@
-//! Where a document says when its event happened and where it comes from: OCSF, ECS, the flat event.
+//! The places where a document says when its event happened and where it comes from: OCSF, ECS, the flat event.
 
 use plugin_sdk::{Timestamp, time};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 /// The members of a document that become metadata of its event.
 #[derive(Debug, PartialEq)]
 pub struct HecOrigin {
-    /// When it happened; without it Splunk takes the time of arrival.
+    /// The time of the event; without it Splunk takes the time of arrival.
     pub time: Option<Timestamp>,
     /// The connection that it came by.
     pub connection: Option<String>,

@@ -1,4 +1,4 @@
-//! Whose progress a stream is: that of its sinks, its server, its parameters, its connection.
+//! The owners of a stream's progress: that of its sinks, its server, its parameters, its connection.
 
 use super::*;
 

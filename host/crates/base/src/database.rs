@@ -17,7 +17,7 @@ use crate::absent::is_absent;
 /// So many links may lead to a file.
 const MOST_LINKS: usize = 8;
 
-/// Tells whether there is a file that can be read. One that nobody may look at is an error, not none.
+/// True if there is a file that can be read. One that nobody may look at is an error, not none.
 pub fn is_there(path: &Path) -> Result<bool> {
     match access(path, Access::READ_OK).map_err(Error::from) {
         Ok(()) => Ok(true),
@@ -74,7 +74,7 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     )
 }
 
-/// Tells whether this process holds a lock on the file, for the tests of those who hold one.
+/// True if this process holds a lock on the file, for the tests of those who hold one.
 ///
 /// # Errors
 ///

@@ -19,6 +19,6 @@ pub enum ErrorKind {
     Closed,
     /// Another process does what was asked for.
     Busy,
-    /// This machine failed: disk, permissions.
+    /// A failure of this machine: disk, permissions.
     Internal,
 }

@@ -1,4 +1,4 @@
-//! Where tests end the process: `HOST_FAILPOINT=NAME:N` aborts it when the place NAME is reached for the N-th time, from 0.
+//! Places where tests end the process: `HOST_FAILPOINT=NAME:N` aborts it when the place NAME is reached for the N-th time, from 0.
 //!
 //! A build with debug assertions has these places, and so the one that tests run. What is shipped has none.
 

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 /// The longest secret taken, in bytes: room for a key file.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Where everybody may read a secret file: whoever makes these folders lets nobody else in.
+/// Folders in which everybody may read a secret file: whoever makes these folders lets nobody else in.
 #[derive(Debug, Default)]
 pub struct Trusted {
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials: Option<PathBuf>,
-    /// Where containers get their secrets.
+    /// The folder in which containers get their secrets.
     pub secrets: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Trusted {
         }
     }
 
-    /// Tells whether the file lies there, links followed.
+    /// True if the file lies in one of the folders, links followed.
     fn holds(&self, path: &Path) -> bool {
         let Ok(path) = path.canonicalize() else { return false };
         [Some(&self.secrets), self.credentials.as_ref()]
@@ -54,10 +54,10 @@ impl Trusted {
     }
 }
 
-/// Why a file gives no secret, and what helps.
+/// The reason why a file gives no secret, and what helps.
 #[derive(Debug)]
 pub struct Refusal {
-    /// Why not, with the file's name.
+    /// The reason, with the file's name.
     pub reason: String,
     /// The remedy, for the user.
     pub hint: String,

@@ -1,4 +1,4 @@
-//! Why something cannot be set up: told for people, with a hint, and of a kind that the binary makes an exit code of.
+//! Failures to set something up: told for people, with a hint, and of a kind that the binary makes an exit code of.
 //!
 //! It stands here, so that each room says itself how its own errors are told where something is set up.
 
@@ -9,10 +9,10 @@ use std::path::Path;
 use super::ErrorKind;
 use super::store::StoreError;
 
-/// Why something cannot be set up.
+/// A failure to set something up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupError {
-    /// Who has to do something about it.
+    /// The party that has to do something about it.
     pub kind: ErrorKind,
     /// A stable word for machines; none where the kind's own says enough.
     pub code: Option<&'static str>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::secret::SecretSource;
 
-/// Who asks, and how that is proved.
+/// The identity of a client, and how it is proved.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Auth")]
@@ -31,7 +31,7 @@ pub enum AuthMethod {
     Header {
         /// The header's name.
         name: String,
-        /// What stands before the secret, such as `Splunk `.
+        /// The text before the secret, such as `Splunk `.
         #[serde(default)]
         prefix: String,
         /// The secret.
@@ -56,7 +56,7 @@ pub enum AuthMethod {
         client_id: String,
         /// The client's secret; without one, `private-key` proves the client.
         client_secret: Option<SecretSource>,
-        /// How the secret is sent.
+        /// The way the secret is sent.
         #[serde(default)]
         #[schemars(extend("default" = "basic"))]
         client_authentication: ClientAuthentication,
@@ -66,9 +66,9 @@ pub enum AuthMethod {
         key_id: Option<String>,
         /// The certificate's SHA-1 thumbprint (`x5t`), in place of the alias.
         thumbprint: Option<String>,
-        /// Whom assertions are meant for.
+        /// The audience of assertions.
         audience: Option<String>,
-        /// What the token may do, verbatim.
+        /// The scope of the token, verbatim.
         scope: Option<String>,
     },
     /// OAuth 2, for the user who signed in with `host login`.
@@ -78,13 +78,13 @@ pub enum AuthMethod {
         client_id: String,
         /// The client's secret; a public client has none.
         client_secret: Option<SecretSource>,
-        /// How the secret is sent.
+        /// The way the secret is sent.
         #[serde(default)]
         #[schemars(extend("default" = "basic"))]
         client_authentication: ClientAuthentication,
         /// The first refresh token, where it does not come from `host login`.
         refresh_token: Option<SecretSource>,
-        /// What the token may do, verbatim.
+        /// The scope of the token, verbatim.
         scope: Option<String>,
     },
     /// OAuth 2, for a user whom the client vouches for with a signed assertion.
@@ -94,7 +94,7 @@ pub enum AuthMethod {
         client_id: String,
         /// The client's secret; without one, the key proves the client too.
         client_secret: Option<SecretSource>,
-        /// How the secret is sent.
+        /// The way the secret is sent.
         #[serde(default)]
         #[schemars(extend("default" = "basic"))]
         client_authentication: ClientAuthentication,
@@ -106,9 +106,9 @@ pub enum AuthMethod {
         key_id: Option<String>,
         /// The certificate's SHA-1 thumbprint (`x5t`), in place of the alias.
         thumbprint: Option<String>,
-        /// Whom assertions are meant for.
+        /// The audience of assertions.
         audience: Option<String>,
-        /// What the token may do, verbatim.
+        /// The scope of the token, verbatim.
         scope: Option<String>,
     },
     /// Requests signed for OCI with an API key of a user; for connections of kind `oci` and `identity-domain`, as all kinds of
@@ -124,7 +124,7 @@ pub enum AuthMethod {
         /// The key, RSA of 2048 to 4096 bits, PEM, not encrypted.
         private_key: SecretSource,
     },
-    /// The same, with what a profile of the configuration file of OCI's SDKs says: an API key, or the session of a user who signed
+    /// Signatures of OCI with what a profile of the configuration file of OCI's SDKs says: an API key, or the session of a user who signed
     /// in with `oci session authenticate`.
     OciConfig {
         /// The file.
@@ -134,9 +134,9 @@ pub enum AuthMethod {
         #[schemars(extend("default" = DEFAULT_PROFILE))]
         profile: Option<String>,
     },
-    /// The same, for the compute instance of OCI that `host` runs on.
+    /// Signatures of OCI for the compute instance of OCI that `host` runs on.
     OciInstancePrincipal {},
-    /// The same, for what `host` runs in: a function or another resource that OCI gives a token in `$OCI_RESOURCE_PRINCIPAL_RPST`, or a
+    /// Signatures of OCI for what `host` runs in: a function or another resource that OCI gives a token in `$OCI_RESOURCE_PRINCIPAL_RPST`, or a
     /// pod of OCI Kubernetes Engine.
     OciResourcePrincipal {},
 }

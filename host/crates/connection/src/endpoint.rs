@@ -22,11 +22,11 @@ use remote::{OciRegion, Parallel, RemoteError, RetryPolicy, Timeouts, oci_servic
 #[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Connection")]
 pub struct Connection {
-    /// What it is; an endpoint has no kind.
+    /// The kind of service; an endpoint has none.
     #[schemars(extend("x-default" = "needed; an endpoint has none"))]
     pub kind: Option<ConnectionKind>,
     // With a region it is the address of OCI Audit there, until `for_service` says of which service it is.
-    /// Its base URL, `https`; may carry a path prefix, as behind a gateway.
+    /// The base URL of the service, `https`; may carry a path prefix, as behind a gateway.
     #[serde(default = "unset", deserialize_with = "web_address::deserialize")]
     #[schemars(with = "Option<String>", extend("x-default" = "needed, unless there is a `region`"))]
     pub url: Url,
@@ -38,11 +38,11 @@ pub struct Connection {
     /// `oci`. `oci-audit` collects that one unless `--param compartment=…` names another, and `host check` asks for it.
     #[schemars(with = "Option<String>", extend("x-default" = "for `host check` the tenancy of an API key", "x-range" = "an OCID"))]
     pub compartment: Option<CompartmentId>,
-    /// Whose service it is: a text such as a customer's name or the tenancy's OCID, which stands in every event of the
+    /// The party whose service it is: a text such as a customer's name or the tenancy's OCID, which stands in every event of the
     /// connection. An endpoint has no tenant.
     #[schemars(extend("x-range" = "1 to 255 bytes"))]
     pub tenant: Option<String>,
-    /// Who asks, and how that is proved.
+    /// The identity of the client, and how it is proved.
     #[serde(default)]
     #[schemars(extend("default" = serde_json::json!({ "kind": "none" })))]
     pub auth: AuthMethod,
@@ -53,7 +53,7 @@ pub struct Connection {
         extend("x-default" = "`/oauth2/v1/token` on the connection's origin; for sessions with OCI the endpoint of the region or the cluster")
     )]
     pub token_url: Option<Url>,
-    /// Where a device login starts.
+    /// The URL at which a device login starts.
     #[serde(default, deserialize_with = "web_address::optional")]
     #[schemars(with = "Option<String>", extend("x-default" = "`device` beside the token URL"))]
     pub device_url: Option<Url>,
@@ -85,10 +85,10 @@ pub struct Connection {
     pub client_certificate: Option<PathBuf>,
     /// PEM file with the key of that certificate, a secret; may be the same file.
     pub client_key: Option<PathBuf>,
-    /// When requests are repeated.
+    /// The repetition of requests.
     #[serde(default)]
     pub retry: RetryPolicy,
-    /// How long the server keeps what reports are made of. What is older and comes back empty is a gap.
+    /// The time for which the server keeps what reports are made of. What is older and comes back empty is a gap.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("x-default" = "`30d` for identity domains and for Invalid Login; else as long as the report goes back"))]
     pub retention: Option<Duration>,
@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for Connection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Proxy")]
 pub struct ProxyServer {
-    /// Its address, as `http://proxy:3128`.
+    /// The address of the proxy, as `http://proxy:3128`.
     #[serde(deserialize_with = "web_address::deserialize")]
     #[schemars(with = "String")]
     pub url: Url,
@@ -191,7 +191,7 @@ pub struct ProxyServer {
     pub password: Option<SecretSource>,
 }
 
-/// What a remote service is.
+/// The kind of a remote service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionKind {

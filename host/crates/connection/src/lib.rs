@@ -1,4 +1,4 @@
-//! What a configuration says about reaching a server, and what becomes of it: settings of [`remote`].
+//! The part of a configuration that says how to reach a server, made into settings of [`remote`].
 //!
 //! [`Connection`] has the keys of `[connections.NAME]` and of a sink's endpoint, [`AuthMethod`] those of `auth`; a secret is
 //! never a value there but a [`SecretSource`]. [`ConfiguredServer`] makes settings of them, [`TlsFiles`] is for what speaks

@@ -25,7 +25,7 @@ impl Default for MaxRejected {
 }
 
 impl MaxRejected {
-    /// Tells whether a document with so many events and rejected rows fails.
+    /// True if a document with so many events and rejected rows fails.
     pub fn refuses(self, events: u64, rejected: u64) -> bool {
         match self {
             MaxRejected::Any => false,
@@ -38,7 +38,7 @@ impl MaxRejected {
         }
     }
 
-    /// Tells whether a document may fail some of whose rows are events: then it is read to its end before anything is sent.
+    /// True if a document may fail some of whose rows are events: then it is read to its end before anything is sent.
     pub fn is_of_some(self) -> bool {
         matches!(self, MaxRejected::Share(most) if most < ALL)
     }

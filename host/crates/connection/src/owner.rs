@@ -23,7 +23,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Where a key of a connection or of a sink's endpoint stands, as `host.toml line 7: sinks.siem.endpoint.url`; or the option that
+    /// The place of a key of a connection or of a sink's endpoint, as `host.toml line 7: sinks.siem.endpoint.url`; or the option that
     /// takes its place.
     pub fn place(self, key: &str, file: &ConfigSource) -> String {
         match self {

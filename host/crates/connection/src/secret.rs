@@ -1,4 +1,4 @@
-//! Where a secret comes from. The secret itself lives only in [`SecretString`], which prints as nothing.
+//! The source of a secret. The secret itself lives only in [`SecretString`], which prints as nothing.
 
 mod command;
 
@@ -19,25 +19,25 @@ use base::secret_file::{self, Trusted};
 pub enum SecretSource {
     /// An environment variable.
     Env {
-        /// Its name.
+        /// The variable's name.
         name: String,
     },
     /// A file that not everybody may read; one trailing line break is not part of the secret.
     File {
-        /// Its path.
+        /// The file's path.
         path: PathBuf,
     },
     /// A credential that the service manager hands over: a file of `$CREDENTIALS_DIRECTORY`, as of `LoadCredential=` in a
     /// unit of systemd (systemd.exec(5), "Credentials").
     Credential {
-        /// Its name.
+        /// The program's name.
         name: String,
     },
     /// A program that prints the secret, run in the configuration's folder.
     Command {
         /// Program and arguments; no shell. A program with a slash is a path from that folder.
         argv: Vec<String>,
-        /// How long it may take; 10 s unless set.
+        /// The longest time that the program may take; 10 s unless set.
         timeout: Option<Duration>,
     },
 }

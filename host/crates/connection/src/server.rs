@@ -12,7 +12,7 @@ use remote::{Auth, Proxy, Remote, Settings};
 /// A server as the configuration has it, and what its settings are made of.
 #[derive(Debug, Clone, Copy)]
 pub struct ConfiguredServer<'a> {
-    /// Whose server it is.
+    /// The owner of the server.
     pub owner: Owner<'a>,
     /// The keys by which the server is reached.
     pub connection: &'a Connection,
@@ -53,7 +53,7 @@ impl ConfiguredServer<'_> {
         Ok(settings)
     }
 
-    /// Where requests go, without secrets: to the server itself, and to where its tokens are issued. With a proxy it is the
+    /// The servers to which requests go, without secrets: to the server itself, and to where its tokens are issued. With a proxy it is the
     /// proxy that resolves names, so nothing is said.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Where a user's state is kept that is no file of the configuration's own.
+//! The folder of a user's state that is no file of the configuration's own.
 
 use std::path::PathBuf;
 

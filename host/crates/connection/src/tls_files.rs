@@ -12,7 +12,7 @@ use remote::{CaFile, ClientCertificate, client_tls};
 /// The files of a connection with TLS, as `ca-file`, `system-authorities`, `client-certificate` and `client-key` name them.
 #[derive(Debug, Clone, Copy)]
 pub struct TlsFiles<'a> {
-    /// Whose keys they are.
+    /// The owner of the keys.
     pub owner: Owner<'a>,
     /// The file that has the keys; paths start from its folder.
     pub file: &'a ConfigSource,
@@ -27,7 +27,7 @@ pub struct TlsFiles<'a> {
 }
 
 impl<'a> TlsFiles<'a> {
-    /// Tells whether anything is said about TLS.
+    /// True if anything is said about TLS.
     pub fn any(&self) -> bool {
         self.system_authorities || self.all().next().is_some()
     }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{Account, fields::MEANINGFUL};
 
-/// Why lists are no packed events.
+/// The reason why lists are no packed events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadError(&'static str);
 
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         self.text.len()
     }
 
-    /// Says that no more is read.
+    /// Ends the reading: fails where anything is left.
     ///
     /// # Errors
     ///

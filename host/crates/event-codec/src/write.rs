@@ -205,7 +205,7 @@ impl EventWriter<'_> {
         }
     }
 
-    /// Says that the event is complete.
+    /// Completes the event.
     #[inline(always)]
     pub fn finish(self) {
         self.events.times.push(self.time);

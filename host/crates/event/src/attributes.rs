@@ -87,7 +87,7 @@ impl<'a> Attributes<'a> {
             .collect()
     }
 
-    /// Tells whether a name may come twice. A false positive costs only the slower path.
+    /// True if a name may come twice. A false positive costs only the slower path.
     fn may_repeat(&self) -> bool {
         if self.listed.len() > SMALL {
             return true;
@@ -107,7 +107,7 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// Tells most names apart in its upper bits, by their lengths and what they begin and end with.
+/// A hash that tells most names apart in its upper bits, by their lengths and what they begin and end with.
 fn fingerprint(name: &str) -> u64 {
     let bytes = name.as_bytes();
     let ends = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {

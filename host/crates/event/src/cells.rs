@@ -68,7 +68,7 @@ fn all(
     }
 }
 
-/// Tells whether events of this encoding can have a member of this path, or members below it; attributes can have any name.
+/// True if events of this encoding can have a member of this path, or members below it; attributes can have any name.
 pub fn can_have(encoding: Encoding, path: &str) -> bool {
     let below = |above: &str, path: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'));
     let mut known = false;

@@ -1,4 +1,4 @@
-//! When an event was collected.
+//! The time at which an event was collected.
 
 use std::fmt;
 

@@ -23,7 +23,7 @@ const SCRATCH: usize = 1 << 16;
 pub struct Correlator {
     /// The bytes to hash: those that all sign-ins of the tenant share, then the sign-in's.
     hashed: Vec<u8>,
-    /// Where the sign-in begins.
+    /// The position at which the sign-in begins.
     row: usize,
 }
 

@@ -178,7 +178,7 @@ impl Event {
         }
     }
 
-    /// The same of an actor that is a group.
+    /// The members that are misplaced, of an actor that is a group.
     pub(crate) fn misplaced_actor(&self) -> [(&'static str, Option<&str>); 3] {
         match &self.actor {
             Some(actor) if actor.kind == PrincipalKind::Group => [

@@ -35,7 +35,7 @@ const SCRATCH: usize = 1 << 20;
 pub struct Ids {
     /// The bytes to hash: those that all rows of the stream share, then the row's.
     hashed: Vec<u8>,
-    /// Where the row begins.
+    /// The position at which the row begins.
     row: usize,
     seen: Seen,
 }

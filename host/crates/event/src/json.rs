@@ -98,7 +98,7 @@ pub(super) fn number(out: &mut Vec<u8>, number: i64) {
 
 const EACH: u64 = u64::MAX / 255;
 
-/// Where the first byte is that needs escaping: RFC 8259 section 7 names quotation marks, backslashes and what is below a
+/// The position of the first byte that needs escaping: RFC 8259 section 7 names quotation marks, backslashes and what is below a
 /// space.
 #[inline]
 fn first_special(bytes: &[u8]) -> Option<usize> {

@@ -76,12 +76,12 @@ impl Omissions {
         Ok(omissions)
     }
 
-    /// Tells whether the member of this path is left out.
+    /// True if the member of this path is left out.
     pub fn omits(&self, path: &str) -> bool {
         self.paths.omit(path)
     }
 
-    /// Tells whether an attribute of this name is left out.
+    /// True if an attribute of this name is left out.
     pub(crate) fn omits_attribute(&self, name: &str) -> bool {
         let mut members = attributes_of(self.encoding).iter();
         members.any(|of| self.omits(&format!("{of}.{name}")))
@@ -113,7 +113,7 @@ impl Omissions {
         event
     }
 
-    /// Tells whether a place is left out that a rendering has for an attribute of this name.
+    /// True if a place is left out that a rendering has for an attribute of this name.
     fn omits_a_place_of(&self, name: &str) -> bool {
         places_of(self.encoding, name).iter().any(|path| self.omits(path))
     }

@@ -99,7 +99,7 @@ pub struct Provenance {
     pub report: String,
     /// The connection's name.
     pub connection: String,
-    /// Whose service it is, where the connection's entry says so.
+    /// The tenant whose service it is, where the connection's entry says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// The connection's host name: the service of events that name none.
@@ -129,7 +129,7 @@ impl Provenance {
         }
     }
 
-    /// The same of a tenant's service, where that is known.
+    /// The provenance of a tenant's service, where that is known.
     #[must_use]
     pub fn of_tenant(self, tenant: Option<String>) -> Provenance {
         Provenance {

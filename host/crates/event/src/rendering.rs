@@ -1,4 +1,4 @@
-//! How the events of one sink are written: [`Rendering`].
+//! The form in which the events of one sink are written: [`Rendering`].
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -29,7 +29,7 @@ use super::spool::{Spool, SpoolReader, Spooled};
 /// The first bytes of a ZIP file with at least one entry.
 const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 
-/// Tells whether a file that begins so is an archive: with an entry, or with the end of one without entries.
+/// True if a file that begins so is an archive: with an entry, or with the end of one without entries.
 pub(super) fn is_archive(head: &[u8]) -> bool {
     head.starts_with(&SIGNATURE) || head.starts_with(&END_RECORD)
 }

@@ -15,23 +15,23 @@ pub enum FetchStage {
     Submitting,
     /// The job exists.
     Submitted {
-        /// Where its status can be asked, relative to the origin.
+        /// The link at which the job's status can be asked, relative to the origin.
         link: String,
     },
     /// The job was still running when it was asked.
     Waiting {
-        /// Where its status can be asked.
+        /// The link at which the job's status can be asked.
         link: String,
-        /// How often it was asked.
+        /// The number of times that the status was asked for.
         polls: u64,
-        /// When it is asked next.
+        /// The time at which the status is asked for next.
         next: Timestamp,
     },
     /// The job ended well: its file is on the server.
     Ready {
         /// The job's id.
         job: Option<String>,
-        /// How often it was asked.
+        /// The number of times that the status was asked for.
         polls: u64,
         /// The files that its last answer named.
         files: Vec<String>,

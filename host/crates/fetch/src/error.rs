@@ -47,15 +47,15 @@ pub enum FetchError {
     /// The job was still running when the time was up.
     #[error("the job was still running after {} s and {}", .after.as_secs(), counted(.polls, "poll", "polls"))]
     JobTimeout {
-        /// How long the host waited.
+        /// The time that the host waited.
         after: Duration,
-        /// How often it asked.
+        /// The number of times that the host asked.
         polls: u64,
     },
     /// An answer is not what the interface promises.
     #[error("the server's answer to {what} cannot be used: {why}")]
     Malformed {
-        /// Which request.
+        /// The request.
         what: &'static str,
         /// The fault of the answer.
         why: String,
@@ -65,7 +65,7 @@ pub enum FetchError {
     WebPage {
         /// The connection's name.
         connection: String,
-        /// Which request.
+        /// The request.
         what: &'static str,
         /// The page's title.
         title: Option<String>,
@@ -87,7 +87,7 @@ pub enum FetchError {
     Archive {
         /// The name asked for.
         file: String,
-        /// Why.
+        /// The fault of the archive.
         #[source]
         source: ArchiveError,
     },
@@ -124,7 +124,7 @@ pub enum FetchError {
     Spool(#[from] io::Error),
 }
 
-/// Tells whether the spool failed for its own limit.
+/// True if the spool failed for its own limit.
 fn is_full(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<spool::Full>())
 }
@@ -184,7 +184,7 @@ impl FetchError {
         }
     }
 
-    /// Whose move is next.
+    /// The party whose move is next.
     pub fn kind(&self) -> ErrorKind {
         match self {
             FetchError::Remote(error) | FetchError::NoStatus(error) => error.kind(),

@@ -60,7 +60,7 @@ impl Fetcher {
         }
     }
 
-    /// The same over a connection of that kind. Only EPM Cloud tells in the members of an answer how the request ended, so no other
+    /// The fetcher of a connection of that kind. Only EPM Cloud tells in the members of an answer how the request ended, so no other
     /// answer is judged by them.
     pub fn of_kind(self, kind: sandbox::ConnectionKind) -> Fetcher {
         Fetcher {

@@ -2,7 +2,8 @@
 //!
 //! A [`Fetcher`] takes a [`sandbox::Fetch`] and answers with a [`Fetched`]: a complete document on the spool, checked as
 //! far as it can be without understanding it. Nothing partial is ever handed out. Once its events are delivered, the
-//! [`Cleanup`] that came with it may be carried out.
+//! [`Cleanup`] that came with it may be carried out. [`probe`] asks beforehand, with requests that change nothing, whether a
+//! connection can be used.
 //!
 //! ```no_run
 //! # async fn example(remote: remote::Remote, plan: Vec<sandbox::Fetch>) -> Result<(), fetch::FetchError> {
@@ -29,8 +30,11 @@ mod fetched;
 mod fetcher;
 #[doc(hidden)]
 pub mod fuzz;
+mod identity_domain;
 mod limits;
+mod oci_audit;
 mod pages;
+pub mod probe;
 mod progress;
 mod receive;
 mod records;
@@ -46,6 +50,7 @@ pub use error::FetchError;
 pub use error_codes::ERROR_CODES;
 pub use fetched::Fetched;
 pub use fetcher::Fetcher;
+pub use identity_domain::silence::SUSPICIOUS as SUSPICIOUS_SILENCE;
 pub use limits::FetchLimits;
 pub use pages::kept_files as kept_pages;
 pub use pages::{check_document, check_page};

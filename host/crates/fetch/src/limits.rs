@@ -1,4 +1,4 @@
-//! How much a fetch may take in: `[fetch]` of the configuration, and what no configuration sets.
+//! The limits of what a fetch may take in: `[fetch]` of the configuration, and what no configuration sets.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ pub struct FetchLimits {
     #[schemars(extend("x-unit" = "bytes"))]
     pub archive_bytes: u64,
     // Judged once more than 1 MiB came out; a repetitive CSV reaches 30.
-    /// How far an archive may expand.
+    /// The ratio up to which an archive may expand.
     #[schemars(extend("x-unit" = "bytes out per byte in"))]
     pub archive_ratio: u64,
     // 4 GiB take a quarter of one minute.
-    /// How long reading an archive may take.
+    /// The longest time that reading an archive may take.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]
     pub archive_timeout: Duration,
@@ -39,16 +39,16 @@ pub struct FetchLimits {
     /// out of them together; beyond, the run ends with exit 1.
     #[schemars(extend("x-unit" = "bytes"))]
     pub spool_bytes: u64,
-    /// How long a run waits for a job on the server; with a ledger the next run continues with it.
+    /// The longest time that a run waits for a job on the server; with a ledger the next run continues with it.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]
     pub job_timeout: Duration,
-    /// How long the file of a job is looked for whose submission got no answer, before another job is submitted; at least as
+    /// The time for which the file of a job is looked for whose submission got no answer, before another job is submitted; at least as
     /// long as jobs take.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]
     pub job_search: Duration,
-    /// How long the server may refuse to give the file of a job that is done ("Invalid file"), or give it empty although it
+    /// The longest time that the server may refuse to give the file of a job that is done ("Invalid file"), or give it empty although it
     /// lists a size, before that is believed; the job is then given up.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]
@@ -75,10 +75,10 @@ pub struct FetchLimits {
     /// Pages of a paged query. Default 100,000.
     #[serde(skip)]
     pub pages: u64,
-    /// How often what was read of a long list is kept, so that another process can go on from there. Default 10 s.
+    /// The interval at which what was read of a long list is kept, so that another process can go on from there. Default 10 s.
     #[serde(skip)]
     pub pages_kept: Duration,
-    /// How often a broken download is started again. Default 3.
+    /// The number of times that a broken download is started again. Default 3.
     #[serde(skip)]
     pub restarts: u32,
 }

@@ -23,7 +23,7 @@ pub(super) struct Received {
     pub(super) extension: Option<String>,
 }
 
-/// As much of a body as has arrived.
+/// The part of a body that has arrived.
 struct PartialBody {
     file: SpoolWriter,
     received: u64,
@@ -145,7 +145,7 @@ impl PartialBody {
         }
     }
 
-    /// Tells whether a part is the rest of this body.
+    /// True if a part is the rest of this body.
     fn continues(&self, part: &Response) -> bool {
         let Some((start, end, total)) = part.header(CONTENT_RANGE.as_str()).and_then(content_range) else {
             return false;

@@ -1,4 +1,4 @@
-//! Where documents wait for their parser: files without a name.
+//! The spool, in which documents wait for their parser: files without a name.
 //!
 //! A file of the [`Spool`] has no name, so neither a crash nor a kill leaves report data behind; one that is to outlive the
 //! process gets one. All of them together have a bound, which no single limit keeps: many documents may wait at once.
@@ -36,12 +36,12 @@ impl Spool {
         }
     }
 
-    /// The same spool, whose files have a digest when they are written, or have none.
+    /// A spool in the same place, whose files have a digest when they are written, or have none.
     pub(super) fn hashing(&self, hashes: bool) -> Spool {
         Spool { hashes, ..self.clone() }
     }
 
-    /// The same with no more than so many bytes in all its files.
+    /// A spool in the same place with no more than so many bytes in all its files.
     pub(super) fn within(self, most: u64) -> Spool {
         let used = AtomicU64::new(0);
         Spool {
@@ -160,7 +160,7 @@ pub(super) struct Spooled {
     length: u64,
     /// Hexadecimal; none where it was not taken while the file was written.
     sha256: Option<String>,
-    /// None where it has a name, and others answer for it.
+    /// The document's share of the spool; none where it has a name, and others answer for it.
     _charge: Option<Arc<Charge>>,
 }
 

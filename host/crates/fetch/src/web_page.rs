@@ -3,7 +3,7 @@
 use super::error::FetchError;
 use remote::Remote;
 
-/// How much of a page is looked at, in bytes.
+/// The beginning of a page that is looked at, in bytes.
 pub(super) const LOOKED_AT: u64 = 64 * 1024;
 
 /// The error for a page that came instead of an answer; `what` names the request.

@@ -8,7 +8,7 @@ use super::origin::{PluginIdentity, RowOrigin, SourceDocument};
 /// A row to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRow {
-    /// Where it starts: line or record number, from 1.
+    /// The place where the row starts: line or record number, from 1.
     pub line: u64,
     /// Rows of the same bytes that its window had before.
     pub before: u64,
@@ -42,11 +42,11 @@ pub struct RejectedEntry {
     pub source: Option<String>,
     /// The parameters of its stream.
     pub parameters: Vec<(String, String)>,
-    /// Where it stands in the document: line or record number, from 1.
+    /// The place of the row in the document: line or record number, from 1.
     pub line: u64,
     /// The reason why the row is not an event, as the plugin said last.
     pub reason: String,
-    /// When it was rejected first.
+    /// The time at which the row was rejected first.
     pub rejected_at: Timestamp,
     /// Times that the row was kept: once, and once more for each vain replay.
     pub times_rejected: u32,
@@ -78,7 +78,7 @@ pub struct RowWindow {
 pub struct RejectedRow {
     /// The row without its bytes.
     pub entry: RejectedEntry,
-    /// Where it comes from.
+    /// The origin of the row.
     pub origin: RowOrigin,
     /// The number of its document: rows with the same one are of the same.
     pub document: i64,

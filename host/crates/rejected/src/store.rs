@@ -189,7 +189,7 @@ impl RejectedRows {
         })())
     }
 
-    /// How many rows of a document are kept, whatever is selected.
+    /// The number of rows of a document that are kept, whatever is selected.
     ///
     /// # Errors
     ///

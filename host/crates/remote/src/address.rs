@@ -1,4 +1,4 @@
-//! Which network addresses a connection may reach.
+//! The network addresses that a connection may reach.
 //!
 //! [`refused`] names what is special about an address; [`GuardedResolver`] drops such addresses from what the system's
 //! resolver answers, so that the check holds for the address actually connected to, and a name whose address changes

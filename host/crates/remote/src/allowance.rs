@@ -30,7 +30,7 @@ const LIMITS: [&str; 4] = [
 /// A number beyond is no number of seconds to wait, but an instant.
 const INSTANT: u64 = 1_000_000_000;
 
-/// How long an answer that turned a request away asks to wait. Nothing remains then, whether or not it says so.
+/// The wait that an answer asks for which turned a request away. Nothing remains then, whether or not it says so.
 pub(super) fn asked_to_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let reset = || {
         let silent = PAIRS.iter().filter(|(remaining, _)| !headers.contains_key(*remaining));
@@ -42,7 +42,7 @@ pub(super) fn asked_to_wait(headers: &HeaderMap, now: SystemTime) -> Option<Dura
         .or_else(reset)
 }
 
-/// How long until the server takes another request, where it says that it takes no more until then.
+/// The time until the server takes another request, where it says that it takes no more until then.
 pub(super) fn exhausted(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let pairs = PAIRS.iter().filter_map(|(remaining, reset)| {
         let none_left = number(text(headers, remaining)?)? == 0;

@@ -1,4 +1,4 @@
-//! How a connection says who it is, as configured: [`Auth`].
+//! The identity that a connection gives itself, as configured: [`Auth`].
 
 use secrecy::SecretString;
 

@@ -34,7 +34,7 @@ pub(super) struct Channel {
     pub(super) redactor: Arc<Redactor>,
     pub(super) tally: Arc<Tally>,
     pub(super) clock: ServerClock,
-    /// Whose clock is compared; none where nobody's is.
+    /// The server whose clock is compared; none where nobody's is.
     compared: Option<Origin>,
     watch_clock: bool,
     transport: Box<dyn Transport>,
@@ -71,7 +71,7 @@ impl Channel {
         }
     }
 
-    /// When a request that starts now must be over.
+    /// The instant at which a request that starts now must be over.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.timeouts.total
     }
@@ -173,7 +173,7 @@ impl Channel {
         Ok(Response::new(incoming.status, incoming.headers, url, body, place))
     }
 
-    /// Why a request is not sent: the server asked for a wait of which so much is left.
+    /// The error of a request that is not sent: the server asked for a wait of which so much is left.
     fn too_long(&self, left: Duration) -> RemoteError {
         let (left_told, most) = (seconds(left), seconds(self.retry.max_throttled));
         RemoteError::Busy {

@@ -143,12 +143,12 @@ impl Remote {
         &self.channel.name
     }
 
-    /// Where the connection leads.
+    /// The base address of the connection.
     pub fn base(&self) -> &BaseUrl {
         &self.base
     }
 
-    /// How many requests to send at once where there are several.
+    /// The number of requests to send at once where there are several.
     pub fn parallel(&self) -> Parallel {
         self.parallel
     }
@@ -164,7 +164,7 @@ impl Remote {
         self.channel.clock.offset()
     }
 
-    /// How many requests the server takes, in its own words, where it says so.
+    /// The number of requests that the server takes, in its own words, where it says so.
     pub fn rate_limit_told(&self) -> Option<String> {
         self.channel.limit_told()
     }

@@ -46,7 +46,7 @@ fn refuse(error: impl std::fmt::Display) -> RemoteError {
     RemoteError::settings(format!("TLS cannot be set up: {error}"))
 }
 
-/// Who says whether a server's certificate is good.
+/// The verifier of servers' certificates.
 fn verifier(
     ca_file: Option<&CaFile>,
     provider: &Arc<CryptoProvider>,

@@ -14,7 +14,7 @@ use http::HeaderMap;
 use http::header::{AGE, DATE};
 use jiff::{SignedDuration, Timestamp};
 
-/// How many of the last answers are asked.
+/// The number of last answers that are asked.
 const ANSWERS: usize = 15;
 
 /// Clocks that differ by less are good clocks.
@@ -26,7 +26,7 @@ type Span = (i64, i64);
 /// Compares the clocks. The offset is what must be added to this machine's clock to get the server's.
 #[derive(Debug, Default)]
 pub(super) struct ServerClock {
-    /// This machine's clock where it stands still, as in tests.
+    /// The clock of this machine where it stands still, as in tests.
     standing: Option<Timestamp>,
     spans: Mutex<VecDeque<Span>>,
     told: AtomicBool,
@@ -84,7 +84,7 @@ impl ServerClock {
     }
 }
 
-/// When an answer was made, by its server's clock.
+/// The time at which an answer was made, by its server's clock.
 pub(super) fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?.trim()).ok()?;
     // Servers without a clock begin with the epoch.

@@ -20,7 +20,7 @@ use super::error::RemoteError;
 use super::one_line::one_line;
 use super::transport::{BodyStream, Incoming};
 
-/// How much comes out at once.
+/// The bytes that come out at once.
 const PIECE: usize = 32 * 1024;
 
 /// The largest window that a zstd body may ask for, as a power of two: 8 MiB (RFC 9659).
@@ -32,7 +32,7 @@ enum Coding {
     Gzip,
     Deflate,
     Zstd,
-    /// As it stands in the head.
+    /// Another coding, as it stands in the head.
     Other(String),
 }
 
@@ -55,7 +55,7 @@ impl Coding {
     }
 }
 
-/// The same answer with its body as it was before it was compressed. What cannot be decoded fails when it is read: many an
+/// An answer with its body as it was before it was compressed. What cannot be decoded fails when it is read: many an
 /// answer is told by its status.
 pub(super) fn decoded(incoming: Incoming) -> Incoming {
     let coding = Coding::of(&incoming.headers);

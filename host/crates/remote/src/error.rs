@@ -15,15 +15,15 @@ pub enum RemoteError {
     Settings {
         /// The fault.
         message: String,
-        /// How to mend it.
+        /// The advice that mends it.
         hint: Option<String>,
     },
-    /// This machine failed while the exchange was under way: its disk, as a rule.
+    /// A failure of this machine while the exchange was under way: its disk, as a rule.
     #[error("{message}")]
     Local {
         /// The failure.
         message: String,
-        /// How to mend it.
+        /// The advice that mends it.
         hint: Option<String>,
     },
     /// The host name leads to an address that the connection may not use.
@@ -39,7 +39,7 @@ pub enum RemoteError {
     /// The server handed out a link or a redirect that leaves the configured origin. It was not followed.
     #[error("the server sent a link to another server ({link} instead of {origin}); it was not followed")]
     OriginEscape {
-        /// Where the link leads, without path and query.
+        /// The target of the link, without path and query.
         link: String,
         /// The configured origin.
         origin: String,
@@ -50,7 +50,7 @@ pub enum RemoteError {
     SignIn {
         /// The connection's name.
         connection: String,
-        /// Where, without path and query, or the page's title.
+        /// The address, without path and query, or the page's title.
         page: String,
         /// The remedy, for the user.
         hint: String,
@@ -58,7 +58,7 @@ pub enum RemoteError {
     /// Redirects without end, without a target, or for a request that must not be sent twice.
     #[error("the server's redirect cannot be followed: {reason}")]
     Redirect {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// 401, 403 or 407; 404 where OCI does not say whether something is missing or hidden.
@@ -104,7 +104,7 @@ pub enum RemoteError {
         status: StatusCode,
         /// The server's own words, sanitised.
         detail: Option<String>,
-        /// How long the server asks to wait.
+        /// The wait that the server asks for.
         retry_after: Option<Duration>,
     },
     /// No connection: name resolution, refused, unreachable, proxy.
@@ -130,7 +130,7 @@ pub enum RemoteError {
         host: String,
         /// The words of the TLS library.
         reason: String,
-        /// It failed before anything could be sent.
+        /// True where the exchange failed before anything could be sent.
         connecting: bool,
     },
     /// Nothing, or not everything, arrived in time.
@@ -138,13 +138,13 @@ pub enum RemoteError {
     Timeout {
         /// The thing that was awaited.
         what: &'static str,
-        /// How long.
+        /// The time that the host waited.
         after: Duration,
     },
     /// Bytes trickle in too slowly to be worth waiting for.
     #[error("the server sends too slowly: {bytes} bytes in {} s", .over.as_secs_f64())]
     TooSlow {
-        /// How many bytes came.
+        /// The number of bytes that came.
         bytes: u64,
         /// In how long.
         over: Duration,
@@ -164,7 +164,7 @@ pub enum RemoteError {
     /// The answer is no HTTP answer that this client can use.
     #[error("the server broke the protocol: {reason}")]
     Malformed {
-        /// In which way.
+        /// The way in which the protocol was broken.
         reason: String,
     },
     /// The request was not sent: there is no token for it. Asking again is up to whoever asked for the token.
@@ -184,7 +184,7 @@ pub enum RemoteError {
     /// The last of several attempts failed.
     #[error("{last} (after {attempts} attempts)")]
     GaveUp {
-        /// How many requests were sent.
+        /// The number of requests that were sent.
         attempts: u32,
         /// The failure of the last one.
         #[source]
@@ -361,7 +361,7 @@ impl RemoteError {
         }
     }
 
-    /// Tells whether the server turned the request away because there are too many, and how long it asks to wait, where it
+    /// The wait that the server asks for, if it turned the request away because there are too many, and says how long, where it
     /// says so.
     pub(crate) fn throttled(&self) -> Option<Option<Duration>> {
         match self {

@@ -7,7 +7,7 @@ use base::ErrorKind;
 pub struct ErrorCode {
     /// The word, as [`super::RemoteError::code`] gives it.
     pub word: &'static str,
-    /// Whose move is next; decides the exit code.
+    /// The party whose move is next; decides the exit code.
     pub kind: ErrorKind,
     /// The meaning of the code, in one sentence.
     pub meaning: &'static str,

@@ -28,14 +28,14 @@ use super::transport::Incoming;
 /// The largest answer read: what a store says about an upload is short.
 const ANSWER_BYTES: usize = 1 << 20;
 
-/// How much of a store's explanation is kept.
+/// The characters of a store's explanation that are kept.
 const MESSAGE_CHARS: usize = 200;
 
 /// An answer that is no success, as S3 gives it. It becomes the cause of the store's error, since the errors of
 /// `object_store` do not tell the status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreRefusal {
-    /// Who answered, where that was not the store but whoever issues its credentials.
+    /// The party that answered, where that was not the store but whoever issues its credentials.
     pub issuer: Option<String>,
     /// The status.
     pub status: StatusCode,
@@ -74,7 +74,7 @@ impl StoreRefusal {
     }
 }
 
-/// Tells whether an answer with a status of success is a failure all the same: S3 sends the status before it knows, and a
+/// True if an answer with a status of success is a failure all the same: S3 sends the status before it knows, and a
 /// gateway before it asks.
 fn is_failure(method: &Method, body: &str) -> bool {
     let mut body = body.trim_start_matches('\u{feff}').trim_start();
@@ -168,7 +168,7 @@ impl StoreConnector {
         })
     }
 
-    /// Also to whoever issues the store's credentials.
+    /// The connector, with a way also to whoever issues the store's credentials.
     ///
     /// # Errors
     ///

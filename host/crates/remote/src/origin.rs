@@ -1,4 +1,4 @@
-//! Where a credential may go: [`Origin`], and [`BaseUrl`], which pins every URL to one.
+//! The place to which a credential may go: [`Origin`], and [`BaseUrl`], which pins every URL to one.
 //!
 //! A server hands out links (`Job Status`, `Download link`, `Location`, `Link`). [`BaseUrl::resolve`] turns one into a
 //! URL only if it stays on the base URL's origin (RFC 6454: scheme, host, port) and carries no user information.
@@ -164,7 +164,7 @@ impl BaseUrl {
         &self.written
     }
 
-    /// Where credentials may go.
+    /// The origin to which credentials may go.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -187,7 +187,7 @@ impl BaseUrl {
         Some(advised)
     }
 
-    /// Where a redirect found at a URL leads, without path and query, if that is a place to sign in.
+    /// The target of a redirect found at a URL, without path and query, if that is a place to sign in.
     pub(super) fn sign_in_place(&self, found_at: &Url, location: &str) -> Option<String> {
         let target = found_at.join(location.trim()).ok()?;
         let origin = Origin::of(&target)?;

@@ -32,10 +32,10 @@ const LEAST_RAISE: f64 = 0.02;
 /// Fewer answers tell nothing about a rate.
 const TELLING: u64 = 10;
 
-/// How much longer than asked a pause may be.
+/// The time by which a pause may be longer than asked.
 const LEEWAY: Duration = Duration::from_secs(2);
 
-/// Who asks nothing for longer is not as fast as can be.
+/// The time without a request after which a client is not as fast as can be.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// The pace of all requests of a connection.
@@ -53,9 +53,9 @@ pub(super) struct Pace {
 struct State {
     /// Nobody's turn comes before.
     open: Option<Instant>,
-    /// How many pauses there were. Who was sent before the last one began tells nothing about what is after it.
+    /// The number of pauses. A request that was sent before the last one began tells nothing about what is after it.
     pauses: u64,
-    /// How often in a row a pause was followed by another; 0 while all goes well.
+    /// The number of times in a row that a pause was followed by another; 0 while all goes well.
     refused: u32,
     /// The request that tries whether the pause is over.
     trying: bool,
@@ -63,14 +63,14 @@ struct State {
     rate: Option<f64>,
     /// The increase for each answer.
     raise: f64,
-    /// When the next turn at that rate is.
+    /// The instant of the next turn at that rate.
     next: Instant,
     /// Answers since the stretch between two refusals began.
     answers: u64,
     stretch: Instant,
     /// The last turn or answer.
     busy: Instant,
-    /// When the server last answered; or when it began to turn requests away, where that is later.
+    /// The instant at which the server last answered; or at which it began to turn requests away, where that is later.
     alive: Option<Instant>,
 }
 
@@ -185,7 +185,7 @@ impl Pace {
         })
     }
 
-    /// Tells whether a request that was turned away may hope: the server has answered some other one not long ago, and asks for
+    /// True if a request that was turned away may hope: the server has answered some other one not long ago, and asks for
     /// no longer wait than there is patience.
     pub(super) fn is_hopeful(&self, asked: Option<Duration>) -> bool {
         let alive = self.state().alive;

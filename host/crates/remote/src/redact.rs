@@ -15,17 +15,17 @@ use self::needles::{SHORTEST, needles};
 pub(crate) use self::scrubber::{REDACTED, Scrubber};
 use super::one_line::one_line;
 
-/// How many secrets are remembered, and how many of these may be configured ones.
+/// The number of secrets that are remembered, and how many of these may be configured ones.
 const MOST: usize = 256;
 const CONFIGURED: usize = 32;
 
-/// How much of what was said is looked at for one line of it.
+/// The bytes of what was said that are looked at for one line of it.
 const LINE_BYTES: usize = 4 << 10;
 
 /// The secrets of a connection, to be taken out of anything that is printed or recorded.
 #[derive(Default)]
 pub struct Redactor {
-    /// Each as it is, and what else is looked for in its place.
+    /// The secrets, each as it is, and what else is looked for in its place.
     secrets: RwLock<Vec<Vec<SecretString>>>,
     /// True where answers may hold secrets of others, which nobody knows beforehand.
     masks: bool,

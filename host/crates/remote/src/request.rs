@@ -7,16 +7,16 @@ use url::Url;
 
 use super::error::RemoteError;
 
-/// Which answers are answers, and which are errors.
+/// The answers that count as answers, and not as errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expect {
     /// 2xx; everything else is an error, retried where that makes sense.
     Success,
     /// Any status, once: the caller reads it.
     Any,
-    /// The same, and the body of a success that cannot be decoded, or is too long, is none.
+    /// Answers of success, of which the body is none where it cannot be decoded, or is too long.
     Readable,
-    /// The same, and of the body only the beginning: whatever it is, it changes nothing.
+    /// Answers of success, of whose body only the beginning is read: whatever it is, it changes nothing.
     Status,
 }
 
@@ -100,7 +100,7 @@ impl Request {
         Ok(self)
     }
 
-    /// Says that sending the request twice does no harm.
+    /// The request, whose sending twice does no harm where `repeatable`.
     pub fn repeatable(mut self, repeatable: bool) -> Request {
         self.repeatable = repeatable;
         self
@@ -126,13 +126,13 @@ impl Request {
         self.limit
     }
 
-    /// The same request to another URL.
+    /// The request, to another URL.
     pub fn at(mut self, url: Url) -> Request {
         self.url = url;
         self
     }
 
-    /// The same request with another body of the same type.
+    /// The request, with another body of the same type.
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Request {
         self.body = Some(body.into());
         self
@@ -180,7 +180,7 @@ impl Request {
         }
     }
 
-    /// The same request for another place, as a redirect asks for.
+    /// The request for another place, as a redirect asks for.
     pub(super) fn redirected(&self, status: StatusCode, url: Url) -> Result<Request, RemoteError> {
         let mut next = self.clone();
         next.url = url;

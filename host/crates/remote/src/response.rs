@@ -16,10 +16,10 @@ use super::error::RemoteError;
 use super::settings::Timeouts;
 use super::transport::BodyStream;
 
-/// How much of a body is read that only explains its status.
+/// The bytes that are read of a body that only explains its status.
 pub(super) const ERROR_BODY: usize = 64 * 1024;
 
-/// How long such a body may take: that of a failure says what to do, that of a success nothing.
+/// The longest time that such a body may take: that of a failure says what to do, that of a success nothing.
 const SOON: Duration = Duration::from_secs(5);
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -99,7 +99,7 @@ impl Response {
         Ok(self.with(body))
     }
 
-    /// The same, where what cannot be decoded or is too long counts as nothing.
+    /// The whole answer, where what cannot be decoded or is too long counts as nothing.
     pub(super) async fn readable(mut self) -> Result<Answer, RemoteError> {
         if !self.status.is_success() {
             return Ok(self.brief().await);

@@ -1,4 +1,4 @@
-//! When to send a request again.
+//! Decisions to send a request again.
 //!
 //! [`Backoff`] waits with decorrelated jitter (each wait is drawn between the shortest wait and three times the last
 //! one), obeys `Retry-After`, and stops at the request's attempts and time or at the [`Budget`] that all requests of a
@@ -51,17 +51,17 @@ impl<'a> Backoff<'a> {
         }
     }
 
-    /// How many attempts there were, but for those that the server turned away as too many.
+    /// The number of attempts, but for those that the server turned away as too many.
     pub(super) fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// How many attempts there may be.
+    /// The number of attempts that there may be.
     pub(super) fn most(&self) -> u32 {
         self.policy.attempts
     }
 
-    /// How long to wait before the next attempt; none where this failure is final.
+    /// The wait before the next attempt; none where this failure is final.
     pub(super) fn next(&mut self, error: &RemoteError, repeatable: bool) -> Option<Duration> {
         let worthwhile = error.is_transient() && (repeatable || error.nothing_done());
         if !worthwhile || self.attempts >= self.policy.attempts {

@@ -1,4 +1,4 @@
-//! How a connection is to be made: plain values, assembled by the configuration.
+//! The settings of a connection: plain values, assembled by the configuration.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -19,11 +19,11 @@ use base::duration::DurationText;
 pub struct Settings {
     /// The connection's name, for messages.
     pub name: String,
-    /// Whose service it is, where that is known.
+    /// The tenant whose service it is, where that is known.
     pub tenant: Option<String>,
     /// The base address; may carry a path. See [`super::BaseUrl`] for what is refused.
     pub base: Url,
-    /// How to say who we are.
+    /// The identity that the connection gives itself.
     pub auth: Auth,
     /// Permit `http` to hosts other than this machine. Credentials then travel readable.
     pub allow_http: bool,
@@ -39,16 +39,16 @@ pub struct Settings {
     pub client_certificate: Option<ClientCertificate>,
     /// Requests a second, at most; none means no limit.
     pub rate_limit: Option<NonZeroU32>,
-    /// Where several requests could be sent at once, how many are.
+    /// The number of requests sent at once, where there could be several.
     pub parallel: Parallel,
-    /// When to ask again.
+    /// The repetition of requests.
     pub retry: RetryPolicy,
     /// Mask the secrets of others that answers may hold, as audit records of OCI do, wherever an answer is recorded or quoted. Whoever
     /// asked gets the answer as it came.
     pub mask_answers: bool,
     /// The source of answers: the server, perhaps with a recording, or a recording alone.
     pub exchange: Exchange,
-    /// This machine's clock where it is not the real one: it stands still. Waits are real all the same.
+    /// The clock of this machine where it is not the real one: it stands still. Waits are real all the same.
     pub now: Option<Timestamp>,
     /// Warn, once, where the server's clock differs from this machine's by half a minute or more.
     pub watch_clock: bool,
@@ -90,7 +90,7 @@ impl Parallel {
     /// The most that may be asked for.
     pub const MOST: u8 = 32;
 
-    /// None for nothing, and for too many.
+    /// So many requests at once; none for nothing, and for too many.
     pub fn new(requests: u8) -> Option<Parallel> {
         (1..=Self::MOST).contains(&requests).then_some(Parallel(requests))
     }
@@ -191,7 +191,7 @@ impl Default for Timeouts {
     }
 }
 
-/// When to ask again; what is left out keeps its default.
+/// The repetition of requests; what is left out keeps its default.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Retry")]
@@ -218,7 +218,7 @@ pub struct RetryPolicy {
     pub budget: u32,
     // Requests that were turned away so count neither as attempts nor for the budget, and pauses of the whole connection are the
     // waits between them; with a single attempt there are none. A longer `Retry-After` ends the request.
-    /// How long requests are repeated that the server turns away because there are too many (429), counted from its last
+    /// The time for which requests are repeated that the server turns away because there are too many (429), counted from its last
     /// other answer.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]

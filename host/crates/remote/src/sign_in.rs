@@ -1,4 +1,4 @@
-//! Tells where people sign in from where programs are answered.
+//! The difference between places where people sign in and where programs are answered.
 //!
 //! A server that does not accept a credential may answer like to a browser: with a redirect to the sign-in page of its
 //! identity domain (`https://idcs-….identity.oraclecloud.com/ui/v1/signin`, SAML, OAuth 2 `authorize`), or with such a
@@ -47,7 +47,7 @@ const MARKS: [&str; 11] = [
     "oauth2/v1/authorize",
 ];
 
-/// Tells whether a redirect leads to where people sign in; `elsewhere` says that it leaves the server.
+/// True if a redirect leads to where people sign in; `elsewhere` says that it leaves the server.
 pub(super) fn is_place(target: &Url, elsewhere: bool) -> bool {
     let is_word = |word: &str| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known));
     let path = target.path();
@@ -62,7 +62,7 @@ pub(super) fn is_place(target: &Url, elsewhere: bool) -> bool {
         || (target.query_pairs()).any(|(name, _)| PARAMETERS.contains(&name.to_ascii_lowercase().as_str()))
 }
 
-/// Tells whether a web page is one for signing in.
+/// True if a web page is one for signing in.
 pub(super) fn is_page(page: &[u8]) -> bool {
     let text = String::from_utf8_lossy(page).to_lowercase();
     text.contains('<') && MARKS.iter().any(|mark| text.contains(mark))

@@ -1,4 +1,4 @@
-//! How a text may be written: as it is, or with any of its characters as URLs, JSON, programs and web pages escape them. Writers
+//! The ways a text may be written: as it is, or with any of its characters as URLs, JSON, programs and web pages escape them. Writers
 //! differ in what they escape besides what they must, so each character is looked at by itself.
 
 /// The bytes that an escape begins with.
@@ -7,18 +7,18 @@ pub(super) const STARTS: [u8; 4] = [b'%', b'\\', b'&', b'+'];
 /// The most bytes that a byte of a text may take: two escaped halves of a character.
 pub(super) const MOST_FOR_A_BYTE: usize = 2 * (BACKSLASHES + 5);
 
-/// How many backslashes may stand where one is meant, as in JSON that is a text in JSON.
+/// The number of backslashes that may stand where one is meant, as in JSON that is a text in JSON.
 const BACKSLASHES: usize = 4;
 
-/// How often a `%` may have been encoded again.
+/// The number of times that a `%` may have been encoded again.
 const LAYERS: usize = 2;
 
 /// The longest reference to a character in a web page, from `&` to `;`.
 const REFERENCE: usize = 10;
 
-/// Where a text was found.
+/// The place where a text was found.
 pub(super) struct Found {
-    /// How many bytes it takes, in each way to read them.
+    /// The numbers of bytes that the text takes, in each way to read them.
     pub(super) lengths: Vec<usize>,
     /// True if the bytes end before the text does.
     pub(super) may_go_on: bool,
@@ -76,7 +76,7 @@ fn step(c: char, bytes: &[u8], at: usize, ends: &mut Vec<usize>) -> bool {
     is_cut(rest) || (plain.starts_with(rest) && rest.len() < plain.len())
 }
 
-/// Tells whether there is the beginning of an escape and no more.
+/// True if there is the beginning of an escape and no more.
 fn is_cut(rest: &[u8]) -> bool {
     let are_digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     match rest {

@@ -1,4 +1,4 @@
-//! Why a run ended early.
+//! The errors that end a run early.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use ledger::{Interval, LedgerError};
 use sandbox::PluginError;
 use sink::SinkError;
 
-/// Why a run ended early.
+/// The error that ended a run early.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// The plugin failed.
@@ -80,7 +80,7 @@ pub enum RunError {
     Sink {
         /// The sink's name.
         name: String,
-        /// Why.
+        /// The sink's error.
         source: SinkError,
     },
     /// Events of a required sink were neither delivered nor set aside.
@@ -91,9 +91,9 @@ pub enum RunError {
     Undelivered {
         /// The sink's name.
         name: String,
-        /// How many.
+        /// The number of events.
         events: u64,
-        /// Why they could not be kept.
+        /// The reason why the events could not be kept.
         reason: String,
     },
     /// Required sinks have answered for everything, and optional ones have not: what was for them is lost.
@@ -120,9 +120,9 @@ pub enum RunError {
     /// Everything was delivered, but rejected rows are neither delivered nor kept.
     #[error("{} not kept: {reason}", counted(*.rows, "rejected row was", "rejected rows were"))]
     RowsLost {
-        /// How many.
+        /// The number of rows.
         rows: u64,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A document cannot be kept until its window is committed.
@@ -130,7 +130,7 @@ pub enum RunError {
     Keep {
         /// The spool beside the ledger.
         folder: PathBuf,
-        /// Why.
+        /// The error of this machine.
         source: std::io::Error,
     },
     /// As many bytes as may wait already for their windows to be committed.

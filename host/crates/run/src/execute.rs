@@ -1,4 +1,4 @@
-//! How a run is carried out, from the first window to the summary.
+//! The way a run is carried out, from the first window to the summary.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What a run asks of a connection: documents, from wherever an earlier run left them.
+//! The requests of a run to a connection: documents, from wherever an earlier run left them.
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -27,7 +27,7 @@ pub trait Fetch: Send + Sync {
     /// By how much the server's clock is ahead of this machine's, where its answers told.
     fn clock_offset(&self) -> Option<SignedDuration>;
 
-    /// How much was exchanged so far.
+    /// The counts of what was exchanged so far.
     fn counters(&self) -> Counters;
 }
 

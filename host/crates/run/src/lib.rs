@@ -19,7 +19,6 @@ mod history;
 mod memory;
 mod observer;
 mod pipeline;
-pub mod probe;
 mod redelivery;
 mod report;
 mod retention;

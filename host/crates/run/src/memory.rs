@@ -1,4 +1,4 @@
-//! How much memory the process has taken.
+//! The memory that the process has taken.
 
 /// The most bytes of physical memory that the process has held so far; known on Linux only (`VmHWM`, proc(5)).
 pub(super) fn peak_bytes() -> Option<u64> {

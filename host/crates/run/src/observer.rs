@@ -1,4 +1,4 @@
-//! What a run says of itself while it goes on.
+//! The messages of a run while it goes on.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct SinkProgress {
 pub trait RunObserver: Send + Sync {
     /// So many events and rejected rows have come out of the parser in all.
     fn parsed(&self, _events: u64, _rejected: u64) {}
-    /// How far each sink is, while there is more than one or they are all that is left to wait for.
+    /// The progress of each sink, while there is more than one or they are all that is left to wait for.
     fn delivering(&self, _sinks: &[SinkProgress]) {}
 
     /// Something that an earlier run did not end is taken up again.

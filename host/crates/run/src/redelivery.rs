@@ -21,7 +21,7 @@ impl Redelivery {
         self.0.send(events).await;
     }
 
-    /// Says whether no sink takes any more.
+    /// True if no sink takes any more.
     pub fn is_over(&self) -> bool {
         self.0.is_over()
     }

@@ -1,4 +1,4 @@
-//! What a run asks of a report plugin: what to fetch, and what the documents say.
+//! The questions of a run to a report plugin: what to fetch, and what the documents say.
 
 use event::{Batch, Event};
 use sandbox::{PluginError, ReportPlugin, Usage};

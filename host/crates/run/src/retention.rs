@@ -1,4 +1,4 @@
-//! How long a server keeps what a report is made of, where that is less than the report can be asked back for.
+//! The time for which a server keeps what a report is made of, where that is less than the report can be asked back for.
 //!
 //! Oracle's identity domains keep audit events for 30 days unless an administrator sets more, 90 at most
 //! (`auditEventRetentionPeriod` of the domain's settings: "overrides default of 30 days"), and the Invalid Login Report of
@@ -17,7 +17,7 @@ const DOMAIN: Duration = Duration::from_secs(30 * 86_400);
 /// Reports of EPM Cloud that are made of what the identity domain keeps, at least in part.
 const OF_DOMAIN: [&str; 3] = ["group-assignment-audit", "invalid-login", "role-assignment-audit"];
 
-/// How long the server of a report keeps its events: what the connection says, else Oracle's default. None where it is as
+/// The time for which the server of a report keeps its events: what the connection says, else Oracle's default. None where it is as
 /// long as the report can be asked back for.
 pub fn kept(report: &str, kind: ConnectionKind, configured: Option<Duration>) -> Option<Duration> {
     configured.or(match kind {

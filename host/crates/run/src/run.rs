@@ -30,9 +30,9 @@ pub struct Run {
     pub window: Window,
     /// Carries out fetches.
     pub fetcher: Arc<dyn Fetch>,
-    /// Where events go.
+    /// The sinks to which events go.
     pub outlets: Vec<RunSink>,
-    /// Which of them where.
+    /// The routes of events to these sinks.
     pub router: Router,
     /// The facts that all events share.
     pub provenance: Arc<Provenance>,
@@ -40,7 +40,7 @@ pub struct Run {
     pub observer: Arc<dyn RunObserver>,
     /// Cancelled when the run shall stop.
     pub stop: CancellationToken,
-    /// Where progress is kept, if it is.
+    /// The ledger in which progress is kept, if it is.
     pub keeping: Option<LedgerOptions>,
     /// The fate of rows that are no events.
     pub rejects: Rejects,

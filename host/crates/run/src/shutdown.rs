@@ -1,4 +1,4 @@
-//! How a run ends that is told to stop: not while nobody could tell whether there is a job, and not just before its end.
+//! The end of a run that is told to stop: not while nobody could tell whether there is a job, and not just before its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use crate::RunError;
 use crate::windows::SubmissionGate;
 
-/// How long a run that is told to stop while its sinks complete may go on, because then nothing is left to do.
+/// The longest time that a run may go on that is told to stop while its sinks complete, because then nothing is left to do.
 const ENDING: Duration = Duration::from_secs(2);
-/// How long a run that is told to stop waits for the answers to requests that create jobs.
+/// The time that a run that is told to stop waits for the answers to requests that create jobs.
 const SUBMITTING: Duration = Duration::from_millis(1500);
 
 /// The signal that tells a run to stop, and the gate that it heeds before it does.

@@ -1,19 +1,17 @@
-//! A source that goes silent while it still answers 200.
+//! The warning of a stream whose source goes silent while it still answers 200.
 //!
-//! Oracle announced that `AuditEvents` and the report templates of identity domains stop returning new data after
-//! 2024-12-15 (OCI documentation, "Using AuditEvents APIs"); the answer is then an empty list, not an error.
+//! The warning reads the stream's record and names the connection to write, so it stands here and not in `fetch`, which knows neither:
+//! only the length of a silence that is suspicious stands there.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Window;
 use connection::ConnectionKind;
+use fetch::SUSPICIOUS_SILENCE;
 use ledger::Record;
 
 /// The OCID in the example of a connection.
 const PLACEHOLDER: &str = "ocid1.compartment.oc1..UNIQUE";
-
-/// How long nobody signs in, at most, where people work.
-pub(crate) const SUSPICIOUS: SignedDuration = SignedDuration::from_hours(48);
 
 /// The period in which a stream's events are waited for: from its last one, or its beginning, to what is complete. A run's
 /// own windows say little: they may be minutes long.
@@ -44,7 +42,7 @@ pub fn instead_of_audit_events(compartment: Option<&str>, from: Option<Timestamp
 /// The warning for the user where the end of the window holds no event for suspiciously long.
 pub(super) fn notice(last_event: Option<i64>, window: Window) -> Option<String> {
     let last = last_event.and_then(|time| Timestamp::from_millisecond(time).ok());
-    if window.to.duration_since(last.unwrap_or(window.from)) < SUSPICIOUS {
+    if window.to.duration_since(last.unwrap_or(window.from)) < SUSPICIOUS_SILENCE {
         return None;
     }
     let since = match last {

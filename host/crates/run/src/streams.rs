@@ -1,4 +1,4 @@
-//! Which stream of the ledger a run belongs to.
+//! The stream of the ledger that a run belongs to.
 //!
 //! A stream is a report, a connection, and the parameters that choose events. A parameter that only says how a report is
 //! asked for is no part of it: who adds one goes on with the same stream.
@@ -74,7 +74,7 @@ pub async fn find(
     })
 }
 
-/// Tells whether a stream is that of a run with these parameters: those that choose no events may differ.
+/// True if a stream is that of a run with these parameters: those that choose no events may differ.
 pub fn is_meant(stream: &Stream, given: &[(String, String)]) -> bool {
     choosing(&stream.report, &stream.parameters) == choosing(&stream.report, given)
 }

@@ -37,7 +37,7 @@ pub enum WindowError {
         /// The period's end.
         to: Timestamp,
     },
-    /// Nothing can have happened in it yet.
+    /// The period is yet to come: nothing can have happened in it.
     #[error("the period begins at {from}, which lies in the future")]
     Future {
         /// The period's beginning.

@@ -1,4 +1,4 @@
-//! What the parsers of a run gave, against what they were given.
+//! The balance of what the parsers of a run gave against what they were given.
 //!
 //! One answer is bounded by itself. Of many small ones only this bounds the sum: a document whose heading stands again in
 //! each event, or a plugin that makes events of nothing, would fill every disk behind the sinks.

@@ -1,4 +1,4 @@
-//! What `bindgen!` makes of `wit/`. Nothing here is written by hand but the list of names that the room hands on. The
+//! The bindings that `bindgen!` makes of `wit/`. Nothing here is written by hand but the list of names that the room hands on. The
 //! `unsafe` in the generated code only skips a type check that was made when the component was linked.
 
 mod report_world {

@@ -44,7 +44,7 @@ impl Rules {
     }
 }
 
-/// Why bytes are no plugin of this host.
+/// The reason why bytes are no plugin of this host.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum CompileRefusal {
     /// The bytes are not WebAssembly that can be compiled.
@@ -65,7 +65,7 @@ impl CompileRefusal {
         }
     }
 
-    /// As an error about the plugin of that label.
+    /// The refusal as an error about the plugin of that label.
     pub(super) fn of(self, label: &str, limits: &PluginLimits) -> PluginError {
         let site = CallContext { label, call: "load" };
         let count = |count: u32| usize::try_from(count).unwrap_or(0);

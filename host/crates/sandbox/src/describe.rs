@@ -1,4 +1,4 @@
-//! What a plugin says of itself, asked once when it is loaded and checked: names end up in configuration, events and on
+//! The description that a plugin gives of itself, asked once when it is loaded and checked: names end up in configuration, events and on
 //! terminals.
 
 use super::PluginError;

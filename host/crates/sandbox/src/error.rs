@@ -3,7 +3,7 @@
 use super::bindings::{Fault, FaultKind};
 use base::{ErrorKind, SetupError, visible};
 
-/// Why a plugin could not be loaded, or why it was stopped. Every variant but [`PluginError::Fault`] is the plugin's
+/// The reason why a plugin could not be loaded, or was stopped. Every variant but [`PluginError::Fault`] is the plugin's
 /// failing (or that of its file); the process is never harmed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -11,7 +11,7 @@ pub enum PluginError {
     /// The file is no component, nor a core module that can be wrapped as one.
     #[error("cannot load {label}: {reason}")]
     Load {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The defect of the file.
         reason: String,
@@ -21,9 +21,9 @@ pub enum PluginError {
     /// A component, but not one for this host.
     #[error("{label} does not fit this host: {reason}")]
     Incompatible {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
-        /// Which import or export differs, and which side is older.
+        /// The import or export that differs, and which side is older.
         reason: String,
         /// Advice for the user.
         hint: Option<String>,
@@ -31,13 +31,13 @@ pub enum PluginError {
     /// The guest went over a limit.
     #[error("{label}, {call}: over the limit `{limit}`: {allowed} {unit} allowed")]
     Limit {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The call that it was in.
         call: &'static str,
         /// The field of [`PluginLimits`](super::PluginLimits), as the configuration spells it.
         limit: &'static str,
-        /// How much was allowed.
+        /// The amount that was allowed.
         allowed: u64,
         /// Of what.
         unit: &'static str,
@@ -45,7 +45,7 @@ pub enum PluginError {
     /// The guest stopped in the middle of a call.
     #[error("{label}, {call}: the plugin crashed: {reason}")]
     Trap {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The call that it was in.
         call: &'static str,
@@ -55,7 +55,7 @@ pub enum PluginError {
     /// The guest answered with something that is no value of the type: a string that is not UTF-8, an unknown case.
     #[error("{label}, {call}: the plugin answered with an invalid value: {reason}")]
     InvalidValue {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The call that it was in.
         call: &'static str,
@@ -65,7 +65,7 @@ pub enum PluginError {
     /// The guest called a WASI function that would reach outside the sandbox.
     #[error("{label}, {call}: the plugin called `{function}`, which the sandbox does not offer")]
     Denied {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The call that it was in.
         call: &'static str,
@@ -75,17 +75,17 @@ pub enum PluginError {
     /// A well-typed answer that breaks a rule of the WIT documentation.
     #[error("{label}, {call}: the plugin broke the rules: {reason}")]
     Rule {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The call that it was in.
         call: &'static str,
-        /// Where in the answer, and which rule.
+        /// The place in the answer, and the rule.
         reason: String,
     },
     /// The plugin asks for a request that nobody granted it. Nothing was sent.
     #[error("{label} wants to send `{request}`, which it is not granted; nothing was sent")]
     NotGranted {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The first of its requests that is not granted: method and path.
         request: String,
@@ -95,7 +95,7 @@ pub enum PluginError {
     /// A report was asked of a sink plugin, or the reverse.
     #[error("{label} is a {found} plugin, not a {wanted} plugin")]
     Kind {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
         /// The kind that it is.
         found: &'static str,
@@ -105,7 +105,7 @@ pub enum PluginError {
     /// A parser or encoder was used after its end, or after an error.
     #[error("{label} has already been closed")]
     Closed {
-        /// Which plugin.
+        /// The plugin's label.
         label: String,
     },
     /// The plugin says itself that it cannot go on.
@@ -114,7 +114,7 @@ pub enum PluginError {
     /// The limits cannot be kept.
     #[error("the limits of the sandbox are unusable: {reason}")]
     Settings {
-        /// Which, and why.
+        /// The part at fault, and the reason.
         reason: String,
     },
     /// The engine could not be set up.

@@ -1,4 +1,4 @@
-//! Whether a component fits this host: compares its imports and exports with `wit/` before anything is linked, so that
+//! The check that a component fits this host: compares its imports and exports with `wit/` before anything is linked, so that
 //! the answer names the function and the type, and which side is older.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use super::offer::{self, PACKAGE, PackageVersion, Release};
 /// code.
 pub(super) const RULES: u32 = 3;
 
-/// Why a component does not fit.
+/// The reason why a component does not fit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Incompatibility {
     pub(super) reason: String,

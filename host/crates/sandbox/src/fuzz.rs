@@ -1,4 +1,4 @@
-//! What must hold of a plugin's packed answer whatever its numbers are, for the fuzz target in `tests/fuzz`.
+//! The properties of a plugin's packed answer that must hold whatever its numbers are, for the fuzz target in `tests/fuzz`.
 
 use super::bindings::packed;
 use super::call_context::CallContext;

@@ -1,4 +1,4 @@
-//! What a plugin may ask for. [`Grants`] is a list of [`Grant`]s, each a method and a path below the connection's base URL,
+//! The requests that a plugin may make. [`Grants`] is a list of [`Grant`]s, each a method and a path below the connection's base URL,
 //! as `POST /interop/rest/v1/reports`.
 //!
 //! A plugin names a path by its segments, unencoded, and the host encodes each: what is compared here is what is sent.
@@ -28,7 +28,7 @@ use super::error::plain;
 /// Requests that one error names.
 const TOLD: usize = 8;
 
-/// Where the host has a job's file deleted ("Delete Files (v3)" of the EPM Cloud REST interface).
+/// The path at which the host has a job's file deleted ("Delete Files (v3)" of the EPM Cloud REST interface).
 const DELETE_FILES: [&str; 5] = ["interop", "rest", "v3", "files", "delete"];
 
 /// Everything but what a path segment may hold as it is (RFC 3986, section 3.3), and of that what a grant's syntax uses.
@@ -61,7 +61,7 @@ pub struct Grant {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum PathSegment {
-    /// This segment, unencoded.
+    /// A segment that is this text, unencoded.
     Is(String),
     /// Any one segment.
     Any,
@@ -217,7 +217,7 @@ impl Serialize for Grant {
 /// The requests that a plugin may ask for: those that one of the grants allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
-    /// None: anything.
+    /// The grants that there are; none where anything is allowed.
     only: Option<Vec<Grant>>,
 }
 
@@ -249,7 +249,7 @@ impl Grants {
         Grants { only: None }
     }
 
-    /// The same grants and these besides.
+    /// The grants with these besides.
     pub fn with(mut self, more: impl IntoIterator<Item = Grant>) -> Grants {
         if let Some(only) = &mut self.only {
             only.extend(more);
@@ -257,7 +257,7 @@ impl Grants {
         self
     }
 
-    /// Each of them; `None` where anything is allowed.
+    /// The grants; `None` where anything is allowed.
     pub fn list(&self) -> Option<&[Grant]> {
         self.only.as_deref()
     }

@@ -63,7 +63,7 @@ pub struct ReportInspection {
     pub window_days: Option<u32>,
     /// Parameters, to be set with `--param`.
     pub parameters: Vec<Parameter>,
-    /// Why it will go away.
+    /// The reason why the plugin's interface will go away.
     pub deprecated: Option<String>,
     /// The plugin to use instead.
     pub successor: Option<String>,

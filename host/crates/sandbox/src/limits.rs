@@ -1,4 +1,4 @@
-//! What a guest may use. [`PluginLimits`] says how much of each thing, [`Usage`] how much it took.
+//! The resources that a guest may use. [`PluginLimits`] says how much of each thing, [`Usage`] how much it took.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const STACK_RANGE: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
 /// The system counts processor time in seconds.
 const COMPILE_TIME: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
-/// How much a guest may use. Every limit is on; [`PluginLimits::default`] suits reports of any length, since a report passes
+/// The limits of what a guest may use. Every limit is on; [`PluginLimits::default`] suits reports of any length, since a report passes
 /// through in chunks. Going over one ends the guest with [`PluginError::Limit`], which names the limit by the field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

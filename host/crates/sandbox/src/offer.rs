@@ -1,4 +1,4 @@
-//! This host's WIT package, as it is compiled in: what a plugin is compared with, and what a core module is wrapped by. Released
+//! The WIT package of this host, as it is compiled in: what a plugin is compared with, and what a core module is wrapped by. Released
 //! versions that the host still runs lie beside the newest, each frozen.
 
 use std::sync::OnceLock;

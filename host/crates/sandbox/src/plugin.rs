@@ -27,7 +27,7 @@ impl Plugin {
         }
     }
 
-    /// The same plugin, allowed to ask for these. Without this a report may ask for what [`Grants::get`] allows, and a sink
+    /// The plugin, allowed to make these requests. Without this a report may ask for what [`Grants::get`] allows, and a sink
     /// for anything.
     #[must_use]
     pub fn granted(&self, grants: Grants) -> Plugin {
@@ -37,7 +37,7 @@ impl Plugin {
         }
     }
 
-    /// The same plugin, allowed to ask for what its own description lists: for those whose word is the host's. A sink may ask
+    /// The plugin, allowed to ask for what its own description lists: for those whose word is the host's. A sink may ask
     /// for anything below its endpoint, which is there for it alone.
     #[must_use]
     pub fn granted_what_it_lists(&self) -> Plugin {

@@ -281,7 +281,7 @@ impl Parser {
         Ok(batch)
     }
 
-    /// Says that the document is complete, and closes the parser.
+    /// Completes the document, and closes the parser.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ const MISTAKES: usize = 100;
 /// Something in a configuration that its schema does not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigMistake {
-    /// Where: a JSON pointer (RFC 6901), empty for the whole.
+    /// The place: a JSON pointer (RFC 6901), empty for the whole.
     pub path: String,
     /// The mistake, in words.
     pub problem: String,

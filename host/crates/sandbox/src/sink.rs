@@ -125,7 +125,7 @@ impl SinkPlugin {
     }
 }
 
-/// Says what to send for events, and how to read the answers.
+/// An encoder: what to send for events, and how to read the answers.
 ///
 /// After an error other than [`PluginError::Fault`], and after [`Encoder::close`], the instance is gone and every
 /// further call gives [`PluginError::Closed`].

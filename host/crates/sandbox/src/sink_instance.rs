@@ -79,7 +79,7 @@ impl SinkInstance {
         }
     }
 
-    /// None where it settles no deliveries; so do the next two.
+    /// The settlement of a delivery; none where the plugin settles none. The two below are none likewise.
     pub(super) fn settle(
         &self,
         store: &mut Store<InstanceState>,

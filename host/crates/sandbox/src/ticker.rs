@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wasmtime::{Engine, EngineWeak};
 
-/// How exactly time limits are kept.
+/// The precision of time limits.
 const TICK: Duration = Duration::from_millis(10);
 
 static ENGINES: Mutex<Vec<EngineWeak>> = Mutex::new(Vec::new());

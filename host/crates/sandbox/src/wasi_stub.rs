@@ -1,4 +1,4 @@
-//! What the inert WASI of an instance remembers: its output, capped, and how often it was asked for the time and for numbers.
+//! The memory of an instance's inert WASI: its output, capped, and how often it was asked for the time and for numbers.
 
 use std::sync::Arc;
 

@@ -15,19 +15,19 @@ use wit_parser::{Resolve, WorldId};
 use super::fit::{self, Compatibility, Incompatibility};
 use super::offer::Release;
 
-/// Where the bindings leave the world; a suffix tells the toolchain.
+/// The section in which the bindings leave the world; a suffix tells the toolchain.
 const WORLD_SECTION: &str = "component-type";
-/// Where the section says how strings are encoded, and the value that stands for UTF-8.
+/// The name under which the section says how strings are encoded, and the value that stands for UTF-8.
 const ENCODING_SECTION: &str = "wit-component-encoding";
 const UTF8: u8 = 0;
 
-/// How many worlds are looked at: two for each of the SDK's bindings, and a few more.
+/// The number of worlds that are looked at: two for each of the SDK's bindings, and a few more.
 const MAX_WORLDS: usize = 8;
 
 const HINT: &str = "a core module must be built for wasm32-unknown-unknown with the bindings of the WIT package; \
                     of any other, give the component";
 
-/// Why a core module cannot be wrapped.
+/// The reason why a core module cannot be wrapped.
 pub(super) enum Unwrappable {
     /// The file is no core module of a plugin.
     Module { reason: String, hint: &'static str },

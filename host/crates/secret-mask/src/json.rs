@@ -22,9 +22,9 @@ const DEEPEST: u32 = 8;
 /// The answers of calls that are hidden.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum HiddenAnswers {
-    /// None: whoever asks knows the call.
+    /// No answers: whoever asks knows the call.
     None,
-    /// Those of calls that make secrets. Of a text that is no JSON, all.
+    /// Answers of calls that make secrets. Of a text that is no JSON, all.
     OfSecretCalls,
     All,
 }
@@ -44,7 +44,7 @@ pub fn mask(text: &str) -> Option<String> {
     TextReading::of_json(HiddenAnswers::None, 0).mask(text)
 }
 
-/// The same of the value of a member that stands beside a name of a secret.
+/// Masks the secrets in the value of a member that stands beside a name of a secret.
 pub fn mask_beside_name(text: &str) -> Option<String> {
     let reading = TextReading {
         is_of_secret: true,
@@ -53,7 +53,7 @@ pub fn mask_beside_name(text: &str) -> Option<String> {
     reading.mask(text)
 }
 
-/// The same of a text that may be no JSON, or not all of one.
+/// Masks the secrets in a text that may be no JSON, or not all of one.
 pub fn mask_any(text: &str, answers: HiddenAnswers) -> Option<String> {
     mask_any_at(text, answers, 0)
 }

@@ -77,7 +77,7 @@ pub fn unescaped(content: &str) -> Option<String> {
     Some(serde_json::from_str(&format!("\"{content}\"")).unwrap_or_else(|_| loosely_unescaped(content)))
 }
 
-/// The same of content that is cut off or breaks the grammar: a backslash that escapes nothing stands for itself.
+/// The text of content that is cut off or breaks the grammar: a backslash that escapes nothing stands for itself.
 fn loosely_unescaped(content: &str) -> String {
     let mut text = String::with_capacity(content.len());
     let mut rest = content;

@@ -73,7 +73,7 @@ pub fn document(text: &str) -> Cow<'_, str> {
     masked_or(json::mask_any(text, HiddenAnswers::All), text)
 }
 
-/// The same of bytes that may be no text. They stay as they are where there is nothing to mask.
+/// The masked form of a document of bytes that may be no text. The bytes stay as they are where there is nothing to mask.
 pub fn document_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     mask_bytes(bytes, document)
 }
@@ -84,7 +84,7 @@ pub fn records(text: &str) -> Cow<'_, str> {
     masked_or(json::mask_any(text, HiddenAnswers::OfSecretCalls), text)
 }
 
-/// The same of bytes that may be no text. They stay as they are where there is nothing to mask.
+/// The masked form of records of bytes that may be no text. The bytes stay as they are where there is nothing to mask.
 pub fn records_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     mask_bytes(bytes, records)
 }

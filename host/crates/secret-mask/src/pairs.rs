@@ -157,7 +157,7 @@ pub struct OpenPairs {
 }
 
 impl OpenPairs {
-    /// Those of a text that stands in an object, perhaps in one that a secret's name calls.
+    /// The open pairs of a text that stands in an object, perhaps in one that a secret's name calls.
     pub fn below(is_of_secret: bool) -> OpenPairs {
         let mut pairs = OpenPairs::default();
         pairs.here.is_secret = is_of_secret;

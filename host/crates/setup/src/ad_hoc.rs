@@ -96,7 +96,7 @@ fn signing(auth: &str) -> Option<AuthMethod> {
     }
 }
 
-/// Who signs, as a connection with such an `auth` has it.
+/// The signer of requests, as a connection with such an `auth` has it.
 fn signed(name: &str, connection: &Connection) -> Result<Auth, SetupError> {
     let server = ConfiguredServer {
         owner: Owner::CommandLine(name),

@@ -13,7 +13,7 @@ pub use connection::{Owner, client_credentials};
 pub struct ServerChoice<'a> {
     /// A connection of the configuration; may be left out where only one of the plugin's kind exists.
     pub connection: Option<&'a str>,
-    /// This server instead of a configured connection.
+    /// The server to use instead of a configured connection.
     pub url: Option<&'a str>,
     /// Whoever asks the server at `url`: `basic:USER`, `bearer`, `oauth2:CLIENT_ID`, `none`, or a kind that signs for OCI.
     pub auth: Option<&'a str>,
@@ -123,7 +123,7 @@ pub enum ParameterSource {
     Named(String),
     /// The only one of the plugin's kind.
     Only,
-    /// None: the server was typed.
+    /// No connection: the server was typed.
     Nothing,
 }
 

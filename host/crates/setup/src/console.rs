@@ -1,4 +1,4 @@
-//! What the program around decides: the standard output, the terminal, and what compiles a stranger's plugin.
+//! The decisions of the program around: the standard output, the terminal, and what compiles a stranger's plugin.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -30,7 +30,7 @@ static PLAIN: Console = Console {
     compiler: None,
 };
 
-/// Says what the program around is. The first one to say so is believed.
+/// Sets the console of the program around. The first one to be set stays.
 pub fn install(console: Console) {
     let _ = CONSOLE.set(console);
 }

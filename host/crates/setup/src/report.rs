@@ -60,7 +60,7 @@ pub struct PreparedReport {
 }
 
 impl PreparedReport {
-    /// Says in a summary which plugin it is, and what is asked of it.
+    /// Names the plugin in a summary, and what is asked of it.
     pub fn introduce(&self, summary: &mut Summary) {
         summary.plugin = PluginSummary {
             name: self.description.name.clone(),

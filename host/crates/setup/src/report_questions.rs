@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use base::{ErrorKind, visible};
-use run::probe::{AnswerForm, Fact, ReportQuestion};
+use fetch::probe::{AnswerForm, Fact, ReportQuestion};
 use run::{Period, WindowError};
 use sandbox::{Fetch, Method, PluginError, PluginKind, Request};
 

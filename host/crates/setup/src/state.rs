@@ -1,4 +1,4 @@
-//! Where a user's state is kept: progress, dead letters, rejected rows, refresh tokens.
+//! The places of a user's state: progress, dead letters, rejected rows, refresh tokens.
 
 use std::path::PathBuf;
 

@@ -17,7 +17,7 @@ const COLUMNS: [&str; 6] = ["key", "type", "unit", "default", "range", "meaning"
 
 type Properties = Map<String, Value>;
 
-/// What a line of a table is about.
+/// The subject of a line of a table.
 enum Row<'a> {
     /// One of several kinds, whose keys follow.
     Kind { kind: &'a str, schema: &'a Value },
@@ -142,7 +142,7 @@ impl<'a> Tables<'a> {
         table
     }
 
-    /// What stands in a table: keys, and before those of one of several kinds the kind.
+    /// The contents of a table: keys, and before those of one of several kinds the kind.
     fn rows(&self, name: &str) -> Vec<Row<'a>> {
         if name == "Sink" {
             return self.common_to_sinks();
@@ -187,7 +187,7 @@ impl<'a> Tables<'a> {
         common
     }
 
-    /// Whether something of several kinds takes for one of them what a sink of that kind takes.
+    /// True if something of several kinds takes for one of them what a sink of that kind takes.
     fn is_like_a_sink(&self, kind: &str, schema: &'a Value) -> bool {
         let (own, sink) = (keys_of(schema), self.of_sink(kind));
         own.len() > 1 && own.iter().map(Row::name).eq(sink.iter().map(Row::name))

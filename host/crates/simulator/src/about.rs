@@ -1,4 +1,4 @@
-//! What the simulator says of itself at `/simulator`: no vendor's API, but a way to tell this one from whatever else may
+//! The page on which the simulator describes itself at `/simulator`: no vendor's API, but a way to tell this one from whatever else may
 //! listen at its port later, and to see what it was asked.
 
 use std::sync::Arc;

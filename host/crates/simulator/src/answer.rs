@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::scenario::{LinkStyle, Scenario};
 
-/// How links to this server begin, for whoever asks.
+/// The beginning of links to this server, for whoever asks.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// Scheme, host, port and prefix, without a slash at the end.

@@ -157,7 +157,7 @@ struct PackedEntry {
     name: String,
     pieces: Box<dyn Iterator<Item = Vec<u8>> + Send>,
     tray: Tray,
-    /// None once the archive is complete.
+    /// The writer of the archive; none once the archive is complete.
     archive: Option<ZipWriter<StreamWriter<Tray>>>,
     opened: bool,
 }

@@ -21,7 +21,7 @@ pub(super) enum ChangeTarget {
     Role,
     /// An application.
     App,
-    /// Nothing in particular.
+    /// No target in particular.
     Nothing,
 }
 

@@ -16,7 +16,7 @@ pub struct CsvLayout {
 /// The bytes before a CSV header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preamble {
-    /// Nothing.
+    /// No bytes before the table.
     None,
     /// A byte order mark.
     Bom,
@@ -59,7 +59,7 @@ impl CsvLayout {
         Self::bare(&["Name", "Type", "Role", "Action", "Performed By", "Date and Time"])
     }
 
-    /// The same columns before the vendor renamed them: nothing says what kind of principal has the role.
+    /// The columns of the role audit as they were before the vendor renamed some: nothing says what kind of principal has the role.
     pub(super) fn old_role_audit() -> Self {
         Self::bare(&["User Name", "Role", "Action", "Administrator", "Date and Time"])
     }

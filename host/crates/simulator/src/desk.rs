@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::scenario::ArchiveStyle;
 
-/// Which report.
+/// The report that is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReportKind {
     InvalidLogin,
@@ -42,7 +42,7 @@ pub(super) struct File {
 /// A job that was created and perhaps has not been seen to end.
 #[derive(Clone, Debug)]
 pub(super) struct StoredJob {
-    /// How often it still answers that it is in progress.
+    /// The number of times that the job still answers that it is in progress.
     pub(super) polls_left: u64,
     /// Before then it answers so however often it is asked.
     pub(super) until: Option<Instant>,
@@ -52,7 +52,7 @@ pub(super) struct StoredJob {
 }
 
 impl StoredJob {
-    /// One that was just created.
+    /// A job that was just created.
     pub(super) fn new(polls_left: u64, work: JobWork) -> Self {
         Self {
             polls_left,
@@ -114,7 +114,7 @@ impl JobStore {
         id
     }
 
-    /// How many jobs were created that write a report.
+    /// The number of jobs that were created and write a report.
     pub(super) fn reports(&self) -> u64 {
         self.reports
     }
@@ -153,7 +153,7 @@ impl JobStore {
         }
     }
 
-    /// How a job stands, which moves it on by one poll once its time is over.
+    /// The state of a job; asking moves it on by one poll once its time is over.
     pub(super) fn poll(&mut self, id: &str) -> JobProgress {
         let Some(job) = self.jobs.get_mut(id) else {
             return JobProgress::Unknown;

@@ -1,6 +1,6 @@
 use std::io;
 
-/// Why a simulator cannot be started.
+/// The reason why a simulator cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulatorError {
@@ -25,7 +25,7 @@ pub enum SimulatorError {
     Listen {
         /// The port that was asked for; 0 for any.
         port: u16,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
     /// No certificate could be made.

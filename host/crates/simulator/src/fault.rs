@@ -1,4 +1,4 @@
-//! What can go wrong with an answer, and with which requests it does.
+//! Faults of an answer, and the requests that meet them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -71,9 +71,9 @@ pub struct Fault {
     pub phase: Option<Phase>,
     /// The kind of fault.
     pub kind: FaultKind,
-    /// How many requests go well before.
+    /// The number of requests that go well before.
     pub after: u64,
-    /// How many then do not; none for all.
+    /// The number of requests that then fail; none for all.
     pub times: Option<u64>,
 }
 
@@ -102,9 +102,9 @@ pub enum FaultKind {
     Short,
     /// The answer comes one byte at a time.
     Drip,
-    /// There is no answer.
+    /// No answer comes.
     Hang,
-    /// There is no answer over a connection that carried a request before, as behind a firewall that forgot it.
+    /// No answer comes over a connection that carried a request before, as behind a firewall that forgot it.
     Forgotten,
     /// A byte that is not UTF-8 in a text of the first record.
     RawByte,

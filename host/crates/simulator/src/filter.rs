@@ -27,7 +27,7 @@ pub(super) enum ScimFilter {
     Element(String, Box<ScimFilter>),
 }
 
-/// How two values compare.
+/// The comparison of two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScimOperator {
     Equal,
@@ -41,7 +41,7 @@ pub(super) enum ScimOperator {
     LessOrEqual,
 }
 
-/// Why a text is no filter.
+/// The reason why a text is no filter.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at character {at}")]
 pub(super) struct FilterError {
@@ -326,7 +326,7 @@ impl FilterReader<'_> {
     }
 }
 
-/// Where a JSON string ends whose opening quote was taken.
+/// The end of a JSON string whose opening quote was taken.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|byte| {

@@ -1,4 +1,4 @@
-//! What happens to every request before and after its handler: it is remembered, delayed, spoilt if the scenario says so,
+//! The handling of every request before and after its handler: it is remembered, delayed, spoilt if the scenario says so,
 //! and turned away if nobody is recognised.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! What happened in the identity domain, made up on the fly.
+//! The history of the identity domain, made up on the fly.
 //!
 //! A day holds the same number of *groups*, and a group four *occurrences*: one login, one failed login, one thing that
 //! happens in a session, and one change made by an administrator. [`SimulatedPast`] computes any of them from its position
@@ -15,7 +15,7 @@ use super::people::{self, Person};
 /// Milliseconds in a day.
 pub(super) const DAY: i64 = 86_400_000;
 
-/// How much happens in each hour of a UTC day, in 24ths of what happens on average. Sums to 24 * 24.
+/// The share of events in each hour of a UTC day, in 24ths of what happens on average. Sums to 24 * 24.
 const HOURS: [i64; 24] = [
     4, 3, 2, 2, 4, 8, 18, 34, 50, 56, 54, 48, 40, 46, 52, 48, 38, 26, 16, 10, 6, 4, 4, 3,
 ];
@@ -92,7 +92,7 @@ pub(super) struct PastEvent {
 pub(super) struct Login {
     /// The text that was typed as the user name.
     pub(super) user: &'static str,
-    /// Whose account that is.
+    /// The person whose account that is.
     pub(super) person: Option<Person>,
     pub(super) address: IpAddr,
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -171,12 +171,12 @@ impl SimulatedPast {
             .map(move |occurrence| self.login(&occurrence))
     }
 
-    /// How many of one kind there are from `from` up to but without `to`, in ms. Off by at most two.
+    /// The number of events of one kind from `from` up to but without `to`, in ms. Off by at most two.
     pub(super) fn about(&self, from: i64, to: i64) -> u64 {
         u64::try_from((self.position_at(to) - self.position_at(from)) / 4).unwrap_or(0)
     }
 
-    /// Who logged in, or failed to, and from where.
+    /// The login: who logged in, or failed to, and from where.
     pub(super) fn login(&self, occurrence: &PastEvent) -> Login {
         let chance = occurrence.chance;
         let person = people::person(chance >> 8);
@@ -216,7 +216,7 @@ impl SimulatedPast {
         super::chance::pick(&ORDERS, self.number(group, 1), ORDERS[0])
     }
 
-    /// When a position happened, in ms. Each owns an equal share of the day's weight and happens somewhere inside it, so times
+    /// The time at which a position happened, in ms. Each owns an equal share of the day's weight and happens somewhere inside it, so times
     /// never decrease.
     pub(super) fn time(&self, position: i64) -> i64 {
         let day = position.div_euclid(self.day_length());

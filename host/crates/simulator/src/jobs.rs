@@ -17,7 +17,7 @@ const SECURITY: &str = "/interop/rest/security/v1/jobs";
 pub(super) const DOWNLOADS: &str = "/interop/rest/v2/status/download";
 const FILES: &str = "/interop/rest/v2/files/download";
 
-/// Where jobs of a kind are asked how they stand.
+/// The interface at which jobs of a kind are asked how they stand.
 #[derive(Clone, Debug)]
 pub(super) enum JobApi {
     /// `security/v1/jobs`

@@ -21,7 +21,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Whom assertions are addressed to, besides the token endpoint itself. The vendor's pages write it both ways.
+/// The audiences of assertions, besides the token endpoint itself. The vendor's pages write it both ways.
 const AUDIENCES: [&str; 2] = ["https://identity.oraclecloud.com", "https://identity.oraclecloud.com/"];
 
 /// An error of RFC 6749, section 5.2: the HTTP status, the code, and why.
@@ -33,7 +33,7 @@ const INVALID_CLIENT: OAuthError = (
     "Client authentication failed.",
 );
 
-/// Who a token is for.
+/// The party that a token is for.
 struct TokenGrant {
     subject: String,
     /// The refresh token that comes with it, and the one that it replaces.

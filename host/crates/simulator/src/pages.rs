@@ -1,4 +1,4 @@
-//! The same events as `AuditEvents`, page by page in the two other ways that are common: a `Link` header with
+//! The events of `AuditEvents`, page by page in the two other ways that are common: a `Link` header with
 //! `rel="next"` (RFC 8288), and a token in a header that comes back as a query parameter.
 //!
 //! No vendor's API: something to hold a client against.
@@ -17,7 +17,7 @@ use super::answer::{self, Caller};
 use super::history::DAY;
 use super::site::AppState;
 
-/// How the next page is found.
+/// The way the next page is found.
 #[derive(Clone, Copy)]
 enum NextPage {
     Link,

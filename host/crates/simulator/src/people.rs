@@ -1,4 +1,4 @@
-//! Who works here, and who knocks: the thirty users of the environment, and the names that strangers type into the login form.
+//! The people who work here, and who knocks: the thirty users of the environment, and the names that strangers type into the login form.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -123,7 +123,7 @@ pub(super) fn stranger(number: u64, hostile: bool) -> &'static str {
     }
 }
 
-/// Where attempts on other people's accounts come from.
+/// The address from which attempts on other people's accounts come.
 pub(super) fn attacker(number: u64) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(203, 0, 113, pick(&[7, 66, 200], number, 7)))
 }

@@ -1,4 +1,4 @@
-//! What EPM Cloud says where it does not write a report, in the words of its documentation.
+//! The words of EPM Cloud where it does not write a report, as its documentation has them.
 
 use super::desk::ReportKind;
 
@@ -19,7 +19,7 @@ pub(super) fn unauthorized(report: ReportKind) -> String {
     )
 }
 
-/// There is a file of that name.
+/// The refusal of a report whose file's name is taken.
 pub(super) fn exists(report: ReportKind, name: &str) -> String {
     format!(
         "Failed to generate {}. File {name} already exists.Please provide different file name. ",

@@ -228,7 +228,7 @@ impl Resources {
     }
 }
 
-/// Who did it.
+/// The one who did it.
 pub struct ResourceActor {
     login: &'static str,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! What the simulator holds and how it behaves. [`Scenario::default`] is a server in good order, quirks included;
+//! The contents and the behaviour of the simulator. [`Scenario::default`] is a server in good order, quirks included;
 //! [`Scenario::from_str`](std::str::FromStr) reads the switches that `docs/simulator.md` explains.
 
 use std::fmt;
@@ -14,7 +14,7 @@ use super::throttle::{LimitHeaders, RateLimit};
 /// Everything that can be set. The defaults behave as the vendor's pages say.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// Who may come in.
+    /// The credentials that are let in.
     pub credentials: DemoCredentials,
     /// The seed of the data: the same seed, the same past.
     pub seed: u64,
@@ -30,22 +30,22 @@ pub struct Scenario {
     pub bad_rows: Option<u64>,
     /// A report without rows is a file without bytes, and in an answer a text that says so.
     pub empty_reports: bool,
-    /// How many days the identity domain keeps its data: 30 by default at the vendor's, 90 at most.
+    /// The number of days that the identity domain keeps its data: 30 by default at the vendor's, 90 at most.
     pub retention_days: u16,
-    /// How many days back the Invalid Login Report takes dates; none for the vendor's 90.
+    /// The number of days back that the Invalid Login Report takes dates of; none for the vendor's 90.
     pub reach_days: Option<u16>,
-    /// How many hours the server's midnight is ahead of UTC's, where EPM Cloud cuts its days.
+    /// The hours by which the server's midnight is ahead of UTC's, where EPM Cloud cuts its days.
     pub day_zone_hours: i8,
     /// Every Nth audit event is stored between a minute and five hours after its time.
     pub stored_late: Option<u64>,
     /// True where a caller has the roles that reports need.
     pub authorized: bool,
 
-    /// How the Invalid Login Report is written.
+    /// The layout of the Invalid Login Report.
     pub invalid_login: CsvLayout,
-    /// How the User Login Report is written, when it is a file.
+    /// The layout of the User Login Report, when it is a file.
     pub user_login: CsvLayout,
-    /// How the User Audit Report is written.
+    /// The layout of the User Audit Report.
     pub user_audit: CsvLayout,
     /// The layout of the Role Assignment Audit Report.
     pub role_audit: CsvLayout,
@@ -56,7 +56,7 @@ pub struct Scenario {
     /// Every Nth user has been deleted since, and is shown by display name where the report does so.
     pub deleted_users: Option<u64>,
 
-    /// How often a job answers "in progress" before it is done.
+    /// The number of times that a job answers "in progress" before it is done.
     pub slow_job: u64,
     /// For how long a job that writes a report answers so, however often it is asked.
     pub job_time: Duration,
@@ -66,7 +66,7 @@ pub struct Scenario {
     pub refuse_job: Option<Failure>,
     /// The request that creates a job answers that it is done.
     pub done_at_once: bool,
-    /// How the link to a job's status is written.
+    /// The style of the link to a job's status.
     pub status_link: LinkStyle,
     /// True where a job refuses the name of a file that is there already.
     pub refuse_duplicate_names: bool,
@@ -91,24 +91,24 @@ pub struct Scenario {
     pub zip_user_login: bool,
     /// The answer to a request for the rest of a download.
     pub ranges: Ranges,
-    /// How the link to a finished download is written.
+    /// The style of the link to a finished download.
     pub download_link: LinkStyle,
-    /// How the link to the next page is written.
+    /// The style of the link to the next page.
     pub next_link: LinkStyle,
     /// Endpoints that this server does not have.
     pub without: Vec<Absent>,
-    /// How `AuditEvents` goes from page to page.
+    /// The way `AuditEvents` goes from page to page.
     pub paging: Paging,
     /// The token endpoint.
     pub oauth: OAuth,
     /// The tenancy, its audit log, and who may read it.
     pub oci: OciScenario,
 
-    /// How long every answer waits.
+    /// The time that every answer waits.
     pub latency: Duration,
-    /// How many requests are taken, and how often.
+    /// The number of requests that are taken, and how often.
     pub rate_limit: Option<RateLimit>,
-    /// How the limit is told.
+    /// The headers that tell the limit.
     pub limit_headers: LimitHeaders,
     /// The `Retry-After` header of answers with 429 and 503.
     pub retry_after: Option<String>,
@@ -206,7 +206,7 @@ impl fmt::Debug for DemoCredentials {
     }
 }
 
-/// How a failed job says so.
+/// The way a failed job says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Any number above 0.
@@ -215,7 +215,7 @@ pub struct Failure {
     pub text: Option<String>,
 }
 
-/// How a link to follow is written.
+/// The style of a link to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkStyle {
     /// As it should be; with the leading space that the vendor's pages show, where quirks are on.
@@ -239,7 +239,7 @@ pub enum LinkStyle {
 pub enum ArchiveStyle {
     /// A ZIP that holds the CSV file.
     Zip,
-    /// Nothing: the CSV file itself.
+    /// No archive: the CSV file itself.
     Bare,
     /// A ZIP that unpacks to a thousand times its size.
     Bomb,
@@ -272,7 +272,7 @@ pub enum ArchiveStyle {
 /// The name of a User Audit Report's file. The vendor does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveName {
-    /// As it was asked for.
+    /// The name as it was asked for.
     Asked,
     /// With `.zip` behind.
     Appended,
@@ -347,12 +347,12 @@ impl Absent {
     }
 }
 
-/// How `AuditEvents` goes from page to page.
+/// The way `AuditEvents` goes from page to page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paging {
     /// The most resources on a page.
     pub max_count: u64,
-    /// How many answers are kept as they are, and sent again when the same is asked for.
+    /// The number of answers that are kept as they are, and sent again when the same is asked for.
     pub keep: u64,
     /// The behaviour of `totalResults` from page to page.
     pub totals: Totals,
@@ -366,9 +366,9 @@ pub struct Paging {
     pub gaps: bool,
     /// Every query is answered with an empty list.
     pub silent: bool,
-    /// Nothing that happened at this time or later is there.
+    /// The time from which on nothing that happened is there.
     pub silent_since: Option<Timestamp>,
-    /// Nothing is stored after this time, whenever it happened.
+    /// The time after which nothing is stored, whenever it happened.
     pub stores_until: Option<Timestamp>,
     /// `sortBy` is answered with 400.
     pub refuse_sort: bool,
@@ -401,13 +401,13 @@ impl Default for Paging {
 /// The behaviour of `totalResults` from page to page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Totals {
-    /// The same number on every page.
+    /// A number that is the same on every page.
     Steady,
     /// One more with every page.
     Growing,
     /// One less with every page.
     Shrinking,
-    /// How many resources the page holds.
+    /// The number of resources that the page holds.
     Page,
     /// 0.
     Zero,
@@ -430,9 +430,9 @@ pub struct OAuth {
     pub refresh_token: String,
     /// Seconds until an access token ends.
     pub token_life: u64,
-    /// How often an access token may be used; none for as often as one likes.
+    /// The number of times that an access token may be used; none for as often as one likes.
     pub token_uses: Option<u64>,
-    /// How often a device code is pending.
+    /// The number of times that a device code is pending.
     pub device_polls: u64,
     /// The seconds that a device is told to wait between two polls.
     pub device_interval: u64,
@@ -468,7 +468,7 @@ impl fmt::Debug for OAuth {
 /// The flaw in the certificate of a simulator that speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateFlaw {
-    /// Nothing: it is signed by the simulator's own authority.
+    /// No flaw: the certificate is signed by the simulator's own authority.
     None,
     /// A certificate for `wrong.example` only.
     WrongName,

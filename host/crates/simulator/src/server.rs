@@ -26,7 +26,7 @@ use super::{
     about, answer, assignment_reports, audit_events, files, front, jobs, oauth, pages, reports, tls, user_login,
 };
 
-/// How long requests may still take after [`RunningSimulator::stop`].
+/// The longest time that requests may still take after [`RunningSimulator::stop`].
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Starts servers.
@@ -87,7 +87,7 @@ pub struct RunningSimulator {
 }
 
 impl RunningSimulator {
-    /// Where it listens, with the scenario's prefix.
+    /// The URL at which the server listens, with the scenario's prefix.
     pub fn url(&self) -> Url {
         self.url.clone()
     }
@@ -102,7 +102,7 @@ impl RunningSimulator {
         self.site.seen()
     }
 
-    /// How many jobs were created that write a report.
+    /// The number of jobs that were created and write a report.
     pub fn report_jobs(&self) -> u64 {
         self.site.desk().reports()
     }

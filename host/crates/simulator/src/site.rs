@@ -30,7 +30,7 @@ pub struct RecordedRequest {
     pub path: String,
     /// The text after the `?`.
     pub query: Option<String>,
-    /// Who it was from: the user, or what a token stands for. None where nobody was recognised.
+    /// The sender: the user, or what a token stands for. None where nobody was recognised.
     pub user: Option<String>,
     /// The headers, names in lower case, but for those that hold secrets.
     pub headers: Vec<(String, String)>,
@@ -54,7 +54,7 @@ pub(super) struct AppState {
     pub(super) faults: Faults,
     pub(super) throttle: Throttle,
     pub(super) tls: bool,
-    /// When it began: no other has begun at the same nanosecond.
+    /// The instant at which the request began: no other has begun at the same nanosecond.
     pub(super) since: Timestamp,
     turns: AtomicU64,
     desk: Mutex<JobStore>,
@@ -137,7 +137,7 @@ impl AppState {
             .unwrap_or(now)
     }
 
-    /// Another number every time.
+    /// A number that is another one every time.
     pub(super) fn turn(&self) -> u64 {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }

@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, HeaderValue};
 /// So many requests in each span of the machine's clock; `now=` does not stop it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many.
+    /// The number of requests.
     pub requests: u64,
-    /// How long a span is. Spans begin at multiples of it since 1970.
+    /// The length of a span. Spans begin at multiples of it since 1970.
     pub span: Duration,
 }
 
@@ -40,7 +40,7 @@ impl FromStr for RateLimit {
     }
 }
 
-/// How a rate limit is told.
+/// The way a rate limit is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitHeaders {
     /// Not at all.
@@ -49,7 +49,7 @@ pub enum LimitHeaders {
     RetryAfter,
     /// `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`, with every answer.
     Fields,
-    /// The same with `X-` in front, the reset as an instant.
+    /// Headers with `X-` in front, the reset as an instant.
     XFields,
     /// `RateLimit` and `RateLimit-Policy`, with every answer.
     Structured,
@@ -70,7 +70,7 @@ impl LimitHeaders {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RateStanding {
     limit: RateLimit,
-    /// Which one it is, from 1.
+    /// The number of the span, from 1.
     number: u64,
     /// Until the next span.
     left: Duration,
@@ -82,7 +82,7 @@ impl RateStanding {
         self.number > self.limit.requests
     }
 
-    /// Tells the limit, in whole seconds: a little too long.
+    /// Writes the limit into headers, in whole seconds: a little too long.
     pub(super) fn tell(&self, how: LimitHeaders, headers: &mut HeaderMap) {
         let seconds = self.left.as_secs() + 1;
         let remaining = self.limit.requests.saturating_sub(self.number);

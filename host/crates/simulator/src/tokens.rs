@@ -11,7 +11,7 @@ struct Access {
     subject: String,
     /// In ms.
     ends: i64,
-    /// How often it may still be used.
+    /// The number of times that the token may still be used.
     uses: u64,
 }
 
@@ -32,7 +32,7 @@ struct Device {
     polls_left: u64,
 }
 
-/// How a device code stands.
+/// The state of a device code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeviceStanding {
     Unknown,
@@ -84,7 +84,7 @@ impl Tokens {
         token
     }
 
-    /// Whom an access token stands for, which uses it once.
+    /// The subject of an access token, which this uses once.
     pub(super) fn subject(&mut self, token: &str, now: i64) -> Option<String> {
         let access = self.access.get_mut(token).filter(|access| now < access.ends)?;
         access.uses = access.uses.checked_sub(1)?;
@@ -135,7 +135,7 @@ impl Tokens {
         (code, user_code)
     }
 
-    /// How a device code stands, which moves it on by one poll. A confirmed one is used up.
+    /// The state of a device code; asking moves it on by one poll. A confirmed one is used up.
     pub(super) fn confirmed(&mut self, code: &str, client: &str) -> DeviceStanding {
         let Some(device) = self.devices.get_mut(code).filter(|device| device.client == client) else {
             return DeviceStanding::Unknown;

@@ -1,4 +1,4 @@
-//! How the values of switches are read, and how switches are declared.
+//! The reading of switches' values, and the declaration of switches.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -20,7 +20,7 @@ impl DayRange {
         fits.then_some(Self { from, to: last + DAY })
     }
 
-    /// The same days where midnight comes so many hours before UTC's.
+    /// The window's days where midnight comes so many hours before UTC's.
     pub(super) fn in_zone(self, hours: i8) -> Self {
         let ahead = i64::from(hours) * HOUR;
         Self {

@@ -1,4 +1,4 @@
-//! What an HTTP answer means for the events that were sent.
+//! The meaning of an HTTP answer for the events that were sent.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use super::Verdict;
 use base::ErrorKind;
 use remote::{Answer, Remote, RemoteError};
 
-/// How much of a receiver's explanation is kept.
+/// The characters of a receiver's explanation that are kept.
 const DETAIL_CHARS: usize = 300;
 
 /// Reads the status by RFC 9110: 2xx took the events, 413 took none because they are too many, 408, 425, 429 and most of
@@ -35,7 +35,7 @@ pub(super) fn verdict(remote: &Remote, answer: &Answer) -> Verdict {
     }
 }
 
-/// Tells whether a status is about the request as all requests of the sink are, whatever events are in it: RFC 9110 section 15,
+/// True if a status is about the request as all requests of the sink are, whatever events are in it: RFC 9110 section 15,
 /// RFC 6585 for 511, RFC 7725 for 451. An item that these name would be named for each batch alike.
 fn is_of_the_way(status: StatusCode) -> bool {
     status.is_redirection()

@@ -1,4 +1,4 @@
-//! Where the bytes of a sink plugin go.
+//! The transport of a sink plugin's bytes.
 
 use async_trait::async_trait;
 

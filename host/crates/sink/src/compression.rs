@@ -8,7 +8,7 @@ use std::{
 use flate2::{bufread::MultiGzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 
-/// How bytes are compressed.
+/// The compression of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
@@ -103,7 +103,7 @@ pub(crate) enum CompressingWriter<W: Write> {
 }
 
 impl<W: Write> CompressingWriter<W> {
-    /// Where the compressed bytes go.
+    /// The writer to which the compressed bytes go.
     pub(super) fn get_ref(&self) -> &W {
         match self {
             CompressingWriter::None(to) => to,

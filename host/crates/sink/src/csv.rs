@@ -154,7 +154,7 @@ fn write_empty(writer: &mut csv::Writer<&mut Vec<u8>>, cells: usize) -> csv::Res
     (0..cells).try_for_each(|_| writer.write_field(""))
 }
 
-/// Tells whether a spreadsheet might run the cell. The full-width forms count as well: some locales take them for the others.
+/// True if a spreadsheet might run the cell. The full-width forms count as well: some locales take them for the others.
 fn runs(text: &str) -> bool {
     text.starts_with(|c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') || c.is_control())
 }

@@ -1,4 +1,4 @@
-//! What can go wrong at a sink.
+//! The errors of a sink.
 
 use base::{ErrorKind, SetupError, counted::counted};
 use std::{io, path::PathBuf};
@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 use remote::RemoteError;
 use sandbox::PluginError;
 
-/// Why a sink does not take events.
+/// The reason why a sink does not take events.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SinkError {
@@ -86,7 +86,7 @@ pub enum SinkError {
     Journal {
         /// The sink's name.
         sink: String,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The receiver did not come back in time, and its events wait for another run.
@@ -153,7 +153,7 @@ impl SinkError {
         }
     }
 
-    /// Says whether the sink's events wait for another run, which delivers them.
+    /// True if the sink's events wait for another run, which delivers them.
     pub fn leaves_events_waiting(&self) -> bool {
         matches!(self, SinkError::Down { .. } | SinkError::Shut { .. })
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use base::SetupError;
 
-/// How events follow each other in bytes.
+/// The layout of events in bytes.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]

@@ -1,4 +1,4 @@
-//! Where events go.
+//! Sinks: the receivers of events, and their delivery.
 //!
 //! A [`Sink`] takes events in batches, in order, and answers each batch with a [`Verdict`] once its events are safe with
 //! the receiver, or cannot be.

@@ -1,6 +1,6 @@
-//! How the pages of a Parquet file are compressed: [`Pages`].
+//! The compression of a Parquet file's pages: [`Pages`].
 
-/// How the pages of a Parquet file are compressed.
+/// The compression of a Parquet file's pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pages {
     /// Not at all.

@@ -1,4 +1,4 @@
-//! Whether an HTTP endpoint is there and lets us in.
+//! A look at an HTTP endpoint: that it is there and lets us in.
 
 use http::{Method, StatusCode};
 
@@ -8,7 +8,7 @@ use remote::{Remote, Request};
 /// The role of an endpoint's URL for its sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Url {
-    /// Where events go.
+    /// The URL to which events go.
     Receiver,
     /// The beginning of URLs that a plugin completes: at itself there need be nothing.
     Base,

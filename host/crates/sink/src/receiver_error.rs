@@ -1,18 +1,18 @@
-//! Why a receiver that is no HTTP endpoint does not take events.
+//! The errors of a receiver that is no HTTP endpoint.
 
 use super::{SinkError, Verdict};
 use remote::Redactor;
 
-/// How much of a receiver's explanation is kept.
+/// The characters of a receiver's explanation that are kept.
 const REASON_CHARS: usize = 300;
 
 /// The failure of all that was sent, without the events' content, in the receiver's own words: they are fit to print
 /// only once [`presentable`] has taken out what they repeat of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReceiverError {
-    /// It may go by itself: nobody answers, or the receiver is busy.
+    /// The trouble may go by itself: nobody answers, or the receiver is busy.
     Transient(String),
-    /// It stays until somebody changes something: a wrong password, a missing table.
+    /// The trouble stays until somebody changes something: a wrong password, a missing table.
     Permanent(String),
 }
 
@@ -27,7 +27,7 @@ impl ReceiverError {
         ReceiverError::Permanent(reason.into())
     }
 
-    /// The same, with the place in front that it was met at.
+    /// The error, with the place in front that it was met at.
     pub(super) fn at(self, place: impl std::fmt::Display) -> ReceiverError {
         match self {
             ReceiverError::Transient(reason) => ReceiverError::transient(format!("{place}: {reason}")),

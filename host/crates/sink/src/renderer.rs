@@ -105,7 +105,7 @@ impl Renderer {
         self
     }
 
-    /// Tells whether the output names its columns in its first line.
+    /// True if the output names its columns in its first line.
     pub(super) fn names_columns(&self) -> bool {
         matches!(self.shape, Shape::Csv(_))
     }
@@ -119,17 +119,17 @@ impl Renderer {
         }
     }
 
-    /// Tells whether the output is a JSON object a line.
+    /// True if the output is a JSON object a line.
     pub(super) fn is_json(&self) -> bool {
         matches!(self.shape, Shape::Ndjson)
     }
 
-    /// Tells whether the output begins with a line that is no event.
+    /// True if the output begins with a line that is no event.
     pub(super) fn has_header(&self) -> bool {
         matches!(self.shape, Shape::Csv(_) | Shape::Table(..))
     }
 
-    /// Tells whether an output may begin with what an earlier renderer wrote.
+    /// True if an output may begin with what an earlier renderer wrote.
     pub fn can_extend(&self) -> bool {
         matches!(self.shape, Shape::Ndjson | Shape::Csv(_) | Shape::Table(..))
     }

@@ -1,4 +1,4 @@
-//! What every sink is: [`Sink`].
+//! The trait of every sink: [`Sink`].
 
 use std::sync::Arc;
 
@@ -26,13 +26,13 @@ pub trait Sink: Send {
         Guarantee::AtLeastOnce
     }
 
-    /// Tells whether events outlive a crash as soon as their delivery is answered, and not only once the sink is closed.
+    /// True if events outlive a crash as soon as their delivery is answered, and not only once the sink is closed.
     /// Where they do, a run that was cut short goes on after them instead of delivering them again.
     fn is_durable(&self) -> bool {
         false
     }
 
-    /// Where its output appears under a name, in one step or in several: tells the journal of each step before and after,
+    /// A sink whose output appears under a name, in one step or in several, tells the journal of each step before and after,
     /// from the first event on. What is sealed so outlives a crash, whether the sink is closed or not. Says whether it
     /// is such a sink.
     fn seal_with(&mut self, _journal: Arc<dyn IntentLog>) -> bool {

@@ -1,4 +1,4 @@
-//! What may follow `--sink`.
+//! The texts that may follow `--sink`.
 
 use std::{path::PathBuf, str::FromStr};
 

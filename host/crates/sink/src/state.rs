@@ -1,4 +1,4 @@
-//! Where a sink whose receiver answers is in its life: [`SinkState`].
+//! The state in its life of a sink whose receiver answers: [`SinkState`].
 
 use super::SinkError;
 

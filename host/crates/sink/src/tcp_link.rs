@@ -11,13 +11,13 @@ use tokio::time::timeout;
 
 use remote::{ByteStream, Dialer, RemoteError};
 
-/// How long the peer may take to accept one piece.
+/// The longest time that the peer may take to accept one piece.
 const WRITE: Duration = Duration::from_secs(30);
 
-/// How long the peer may take to close after us.
+/// The longest time that the peer may take to close after us.
 const GOODBYE: Duration = Duration::from_secs(3);
 
-/// How long to look for a sign that the peer has gone; the system needs a moment to pass it on.
+/// The time to look for a sign that the peer has gone; the system needs a moment to pass it on.
 const GLANCE: Duration = Duration::from_millis(1);
 
 /// Bytes in one piece, about.
@@ -76,7 +76,7 @@ impl TcpLink {
         Ok(format!("connected to {}", self.dialer.place()))
     }
 
-    /// Says that nothing more comes, and waits for the peer to close.
+    /// Closes the sending side, and waits for the peer to close.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
         let Some(Open(mut stream)) = self.open.take() else {
             return Ok(());

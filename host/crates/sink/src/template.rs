@@ -43,12 +43,12 @@ impl PathTemplate {
         path.into()
     }
 
-    /// Tells whether the path has the placeholder of that name.
+    /// True if the path has the placeholder of that name.
     pub fn has(&self, name: &str) -> bool {
         pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(found) if found == name))
     }
 
-    /// Tells whether the path has a placeholder.
+    /// True if the path has a placeholder.
     pub fn varies(&self) -> bool {
         pieces(&self.0).any(|piece| matches!(piece, TemplatePiece::Placeholder(_)))
     }
@@ -150,7 +150,7 @@ pub(super) fn distinct(value: &str, most: usize, is_safe: impl Fn(&str, char) ->
     format!("{safe}-{}", hex(digest.get(..DIGITS / 2).unwrap_or_default()))
 }
 
-/// Tells whether the value looks as if it had been changed.
+/// True if the value looks as if it had been changed.
 fn ends_in_digest(value: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let last = value.rsplit_once('-').map(|(_, last)| last);

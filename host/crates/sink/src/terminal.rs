@@ -56,7 +56,7 @@ pub fn defuse(bytes: &mut Vec<u8>, json: bool) {
     *bytes = safe.into_bytes();
 }
 
-/// As much of the text as fits into `columns`, made printable. What is cut is told by `…`.
+/// The part of the text that fits into `columns`, made printable. What is cut is told by `…`.
 pub fn cut(text: &str, columns: usize) -> String {
     let mut out = String::new();
     push_cut(&mut out, text, columns);

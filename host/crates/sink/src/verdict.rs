@@ -1,4 +1,4 @@
-//! What a receiver makes of a batch, and what a sink promises about batches.
+//! The verdict of a receiver on a batch, and a sink's promises about batches.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Verdict {
     /// Every event was taken.
     Accepted,
-    /// These were refused for good, the others taken. No event is named twice.
+    /// Some events were refused for good, the others taken. No event is named twice.
     Rejected(Vec<Rejection>),
     /// Each event was dealt with, one way or another: these were refused for good, those may be taken later, and all
     /// others were taken. No event is named twice.
@@ -18,7 +18,7 @@ pub enum Verdict {
         retried: Vec<usize>,
         /// Not before; none leaves the wait to the caller.
         after: Option<Duration>,
-        /// Why some may be taken later, in one line.
+        /// The reason why some may be taken later, in one line.
         reason: String,
     },
     /// The receiver has the batch and says only later whether it keeps it: deliver the same batch again, with which the
@@ -55,7 +55,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The same with other words.
+    /// The verdict with other words.
     pub(super) fn map_reasons(mut self, words: impl Fn(&str) -> String) -> Verdict {
         match &mut self {
             Verdict::Accepted => {}
@@ -85,7 +85,7 @@ impl Verdict {
 pub struct Rejection {
     /// The event's place in the batch, from 0.
     pub index: usize,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a sink says before its output appears under a name, and after: whoever was killed in between can look.
+//! The intent that a sink states before its output appears under a name, and confirms after: whoever was killed in between can look.
 
 use std::{
     fs::{self, File},
@@ -25,12 +25,12 @@ pub struct WriteIntent {
     pub offset: u64,
     /// The number of these bytes.
     pub length: u64,
-    /// Their SHA-256, hexadecimal.
+    /// The SHA-256 of the bytes, hexadecimal.
     pub sha256: String,
 }
 
 impl WriteIntent {
-    /// Tells whether the bytes are there. Blocks.
+    /// True if the bytes are there. Blocks.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl WriteIntent {
 /// Keeps what is sealed, so that the next run knows of it. A sink goes on once it is kept, and fails where it cannot be.
 #[async_trait]
 pub trait IntentLog: Send + Sync {
-    /// These bytes are about to appear. What was said before and not confirmed is taken back.
+    /// Notes that bytes are about to appear. What was said before and not confirmed is taken back.
     async fn intend(&self, seal: &WriteIntent) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
     /// Notes that the file of the last intent is there, and outlives a crash of the machine.

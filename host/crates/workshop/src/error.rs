@@ -1,10 +1,10 @@
-//! What can go wrong in the workshop, other than a plugin that fails a check: that is a [`Finding`](super::Finding).
+//! The errors of the workshop, other than a plugin that fails a check: that is a [`Finding`](super::Finding).
 
 use std::path::{Path, PathBuf};
 
 use sandbox::PluginError;
 
-/// Why there is no project, no component or no answer.
+/// The reason why there is no project, no component or no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkshopError {
@@ -23,7 +23,7 @@ pub enum WorkshopError {
         tool: &'static str,
         /// For which language.
         language: &'static str,
-        /// How to install it.
+        /// The way to install it.
         install: String,
     },
     /// The tool ran, and made no component.
@@ -39,15 +39,15 @@ pub enum WorkshopError {
     /// A file cannot be read or written.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Which.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// Changes cannot be watched.
     #[error("cannot watch for changes: {reason}")]
     Watch {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The component does not load.

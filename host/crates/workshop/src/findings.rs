@@ -25,7 +25,7 @@ pub enum CheckOutcome {
         /// Advice for the plugin's author.
         hint: String,
     },
-    /// There was nothing to check it by.
+    /// Nothing was there to check the rule by.
     Skipped(String),
     /// The expected file was written anew.
     Blessed(PathBuf),

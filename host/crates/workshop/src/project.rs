@@ -86,7 +86,7 @@ struct CargoPackage {
 /// A plugin's project folder.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// Where it stands.
+    /// The folder in which the project stands.
     pub folder: PathBuf,
     /// The plugin's name, and that of the component's file.
     pub name: String,
@@ -168,7 +168,7 @@ impl Project {
     }
 }
 
-/// When a source was last changed. Lock files count: they decide what is built.
+/// The time at which a source was last changed. Lock files count: they decide what is built.
 fn newest(folder: &Path) -> SystemTime {
     let mut newest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -23,7 +23,7 @@ pub struct Readers {
 pub struct RowsRead {
     /// The rows that can be read now, by number, with their events.
     pub events: Vec<(i64, Vec<Event>)>,
-    /// How many cannot be read still.
+    /// The number of rows that still cannot be read.
     pub vain: u64,
 }
 

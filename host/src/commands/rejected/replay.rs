@@ -18,9 +18,9 @@ use setup::config::{Config, PluginTransport, SinkKind};
 use setup::run_ledger;
 use setup::sinks::{self, OpenedSinks, Presentation, SinkChoice};
 
-/// How rows are read and delivered again.
+/// The options with which rows are read and delivered again.
 pub struct ReplayOptions {
-    /// Where the events go; where there are none, the routes say.
+    /// The sinks to which the events go; where there are none, the routes say.
     pub sinks: Vec<String>,
     pub presentation: Presentation,
     /// The plugin that was named for all rows.
@@ -33,7 +33,7 @@ pub struct ReplayOptions {
 struct RejectedReplay {
     rows: SelectedRows,
     options: ReplayOptions,
-    /// None while rows are read.
+    /// The readers of rows; none while rows are read.
     readers: Option<Readers>,
     /// Events that were delivered.
     delivered: u64,
@@ -220,7 +220,7 @@ impl RejectedReplay {
         Ok(opening.await??)
     }
 
-    /// Says whether a replay of rows of a stream only looks, and the rows stay: as a run, where it delivers to other sinks than those
+    /// True if a replay of rows of a stream only looks, and the rows stay: as a run, where it delivers to other sinks than those
     /// that the stream is collected for.
     async fn looks(
         &mut self,
@@ -248,7 +248,7 @@ impl RejectedReplay {
         Ok(true)
     }
 
-    /// Says what came of it.
+    /// Prints what came of the replay.
     fn tell(self, stop: &Shutdown, talk: &OutputOptions) -> Result<(), CliError> {
         let vain = self.kept.saturating_sub(self.unrouted + self.looked_at);
         // Said once: an error says it where there is nothing worse to say.
@@ -302,7 +302,7 @@ pub fn check_destination(config: &Config, names: &[String]) -> Result<(), CliErr
     }
 }
 
-/// Says whether every one of these events goes to some sink.
+/// True if every one of some events goes to some sink.
 fn are_routed(router: &mut Router, events: &[Event], provenance: &Provenance, sinks: usize) -> bool {
     let mut chosen = Vec::new();
     events.iter().all(|event| {
@@ -311,7 +311,7 @@ fn are_routed(router: &mut Router, events: &[Event], provenance: &Provenance, si
     })
 }
 
-/// Says whether one of the sinks is standard output.
+/// True if one of the sinks is standard output.
 fn writes_to_stdout(config: &Config, opened: &OpenedSinks) -> bool {
     opened.outlets.iter().any(|outlet| {
         let name = outlet.delivery.name();

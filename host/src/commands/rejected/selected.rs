@@ -1,4 +1,4 @@
-//! Which rejected rows a command is about, and where they are.
+//! The rejected rows that a command is about, and where they are.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl SelectedRows {
         self.in_store(move |store| next(store, &selection, after)).await
     }
 
-    /// How many there are still.
+    /// The number of rows that there are still.
     pub async fn count(&self) -> Result<u64, CliError> {
         let selection = self.selection.clone();
         self.in_store(move |store| store.count(&selection)).await
@@ -184,7 +184,7 @@ fn nothing_elsewhere() -> Elsewhere {
     Elsewhere::none(stays, ELSEWHERE)
 }
 
-/// Says once that rows of an earlier version go by the configuration's routes alone.
+/// Warns once that rows of an earlier version go by the configuration's routes alone.
 fn say_unknown(store: &RejectedRows, selection: &RejectedSelection) -> Result<(), CliError> {
     let groups = store.groups(selection)?;
     let unknown = groups.iter().filter(|group| group.source.is_none());

@@ -1,4 +1,4 @@
-//! What the configuration of today is not for: a command leaves it as it is, and says so.
+//! The things that the configuration of today is not for: a command leaves it as it is, and says so.
 
 use super::store::SetAsideStore;
 use crate::error::{CliError, Exit};
@@ -9,14 +9,14 @@ pub struct Elsewhere {
     count: u64,
     /// A line for each place.
     lines: Vec<String>,
-    /// How one that stays is told, and several.
+    /// The words for one thing that stays, and for several.
     stays: [&'static str; 2],
     /// The advice about them.
     advice: &'static str,
 }
 
 impl Elsewhere {
-    /// Nothing yet; `stays` tells at the end of a command of one that stays, and of several.
+    /// An empty list; `stays` tells at the end of a command of one that stays, and of several.
     pub fn none(stays: [&'static str; 2], advice: &'static str) -> Elsewhere {
         Elsewhere {
             count: 0,
@@ -32,7 +32,7 @@ impl Elsewhere {
         self.lines.push(line);
     }
 
-    /// Says what is left out of a selection that excepts it already; where nothing else is selected, that is an error.
+    /// Prints what is left out of a selection that excepts it already; where nothing else is selected, that is an error.
     pub fn say<S: SetAsideStore>(&self, store: &S, selection: &S::Selection) -> Result<(), CliError> {
         if self.count == 0 {
             return Ok(());

@@ -14,7 +14,7 @@ use sink::terminal;
 /// Entries that `list` shows unless told otherwise.
 const LISTED: usize = 100;
 
-/// How a list is wanted.
+/// The form in which a list is wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Listing {
     /// At most this many.

@@ -1,4 +1,4 @@
-//! What `host dead-letter` and `host rejected` have in common: selecting, listing, showing and dropping what was set aside.
+//! The common part of `host dead-letter` and `host rejected`: selecting, listing, showing and dropping what was set aside.
 //!
 //! A [`store::SetAsideStore`] is a store as these commands see it. [`Elsewhere`] is what was set aside for another receiver, or was
 //! collected from another server, than the configuration names today.

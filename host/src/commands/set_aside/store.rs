@@ -10,7 +10,7 @@ use sink::dead_letters::{DeadLetterEntry, DeadLetterSelection, DeadLetters};
 pub trait SetAsideStore {
     /// One thing in the store, without its content.
     type Entry: Serialize;
-    /// Which of them are meant.
+    /// The choice of things that are meant.
     type Selection;
 
     /// The name of one of them.
@@ -21,7 +21,7 @@ pub trait SetAsideStore {
     /// The selected entries, oldest first, so many at most.
     fn list(&self, selection: &Self::Selection, most: usize) -> Result<Vec<Self::Entry>, CliError>;
 
-    /// How many are selected.
+    /// The number of things that are selected.
     fn count(&self, selection: &Self::Selection) -> Result<u64, CliError>;
 
     /// Forgets those that are selected; says how many there were.

@@ -60,7 +60,7 @@ fn payloads<S: Sink>(text: &str) -> Result<Vec<Payload>, String> {
     lines.chunks(most).map(payload).collect()
 }
 
-/// Where the encodings keep it: OCSF, ECS, the flat event.
+/// The members where the encodings keep the id: OCSF, ECS, the flat event.
 fn id_of_document(json: &str) -> Result<Option<String>, String> {
     let document: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     let mut places = ["/metadata/uid", "/event/id", "/id"].iter();

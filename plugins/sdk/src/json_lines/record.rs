@@ -23,7 +23,7 @@ pub struct Record<'a> {
 /// Findings about a text of JSON.
 #[derive(Clone, Copy)]
 struct ParsedLine {
-    /// There is no escape in it.
+    /// True where no escape is in the text.
     literal: bool,
     /// True where white space between its tokens is spaces alone.
     unbroken: bool,
@@ -140,7 +140,7 @@ impl<'a> Record<'a> {
         rest
     }
 
-    /// Where the first member is that is still there and has this name, in any case.
+    /// The index of the first member that is still there and has this name, in any case.
     fn place(&self, name: &str) -> Option<usize> {
         let wanted = glance(name);
         // Several at once: every round of a loop asks whether time is up.

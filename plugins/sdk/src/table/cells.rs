@@ -3,7 +3,7 @@ use crate::plain::CellSpan;
 /// The longest record, and so the longest cell, in bytes as they stand in the document.
 pub const MAX_RECORD: usize = 1 << 20;
 
-/// How the quotes of the cell that is being read stand.
+/// The state of the quotes of the cell that is being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quotes {
     None,

@@ -3,10 +3,10 @@
 use crate::header::HeaderRow;
 use crate::{Fault, nothing};
 
-/// How many records are tried as the header.
+/// The number of records that are tried as the header.
 const HEADER_WITHIN: usize = 8;
 
-/// Where in a document its reader is: above the header, or below it.
+/// The place of a reader in its document: above the header, or below it.
 pub(super) enum TableStage {
     /// The records so far, which are not a header: known columns, missing ones, and the record.
     Preamble(Vec<(usize, Vec<&'static str>, String)>),

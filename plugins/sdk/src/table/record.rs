@@ -18,12 +18,12 @@ pub(super) struct OpenRecord {
 
 #[derive(Clone, Copy)]
 pub(super) struct LineBreak {
-    /// How many bytes of the record stand before the next line.
+    /// The number of bytes of the record before the next line.
     pub(super) end: usize,
     pub(super) byte: u8,
 }
 
-/// How a record came to its end.
+/// The way a record came to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     Line,
@@ -32,7 +32,7 @@ pub(super) enum Ending {
     Flaw,
 }
 
-/// Where reading goes on: in bytes of earlier chunks, if there are any, and then in the current chunk.
+/// The place where reading goes on: in bytes of earlier chunks, if there are any, and then in the current chunk.
 pub(super) struct Remainder<'c> {
     pub(super) again: Option<Vec<u8>>,
     pub(super) rest: &'c [u8],

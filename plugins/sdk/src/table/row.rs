@@ -5,7 +5,7 @@ use crate::time::Orders;
 use crate::{Batch, Event, Timestamp};
 use std::borrow::Cow;
 
-/// Why a row is no event, without the row's content.
+/// The reason why a row is no event, without the row's content.
 pub type Reason = Cow<'static, str>;
 
 /// A row whose cells are UTF-8 and as many as the header has.

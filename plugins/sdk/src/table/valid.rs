@@ -4,7 +4,7 @@ use crate::marks;
 #[derive(Default)]
 pub(super) struct Valid<'c> {
     text: &'c str,
-    /// How many bytes of the chunk stand behind it.
+    /// The number of bytes of the chunk behind it.
     behind: Option<usize>,
 }
 

@@ -53,7 +53,7 @@ pub(super) struct LastDate {
     form: DateForm,
     days: i64,
     text: [u8; LastDate::LONGEST],
-    /// None where there is no date.
+    /// The length of the text; 0 where there is no date.
     length: usize,
 }
 

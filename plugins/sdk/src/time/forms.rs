@@ -1,17 +1,16 @@
 //! Reads every form of the module's table, whatever stands between its parts. The usual ones have a quicker reader in
 //! [`common`](super::common); what both can read they read alike.
 
-use super::civil::{ClockTime, NO_CLOCK, NO_SUCH_TIME, PLAUSIBLE, UNKNOWN_FORM, civil_date, month_of, timestamp};
+use super::civil::{NO_CLOCK, NO_SUCH_TIME, UNKNOWN_FORM, civil_date, month_of};
+use super::clock::{TimeOfDay, at, nanoseconds, time_of_day};
+use super::digits::{basic_clock, basic_date, digits};
 use super::pieces::{TimePiece, TimePieces};
 use super::reading::{ORDERS, TimeReading};
-use crate::Timestamp;
 
 const OTHER_LANGUAGE: &str = "the time names no month in English";
 const NO_YEAR: &str = "the time has no year";
 const OTHER_WEEKDAY: &str = "the day of the week is not that of the date";
-const IMPLAUSIBLE: &str = "the time is a number, and no time from 2001 to 2099 as seconds or milliseconds since 1970";
 const ROUNDED: &str = "the time is a number of which only the first digits were written";
-const DATE_AND_HOUR: &str = "the time is a number that could be a date and an hour, or seconds since 1970";
 
 /// The longest text that is looked at.
 const LONGEST: usize = 128;
@@ -90,98 +89,6 @@ pub(super) fn read(text: &str) -> Result<TimeReading, &'static str> {
         }
         WrittenDate::MonthAndDay(..) => Err(NO_YEAR),
     }
-}
-
-/// A time of day as it is written.
-#[derive(Clone, Copy)]
-struct TimeOfDay {
-    /// A leap second is told as the second before, so that it stays in its day.
-    clock: ClockTime,
-    leap: bool,
-}
-
-fn at(days: i64, time: TimeOfDay, offset: i64) -> Result<Timestamp, &'static str> {
-    // Leap seconds end days of UTC, and no others.
-    if time.leap && (time.clock.seconds - offset).rem_euclid(86_400) != 86_399 {
-        return Err(NO_SUCH_TIME);
-    }
-    timestamp(days, time.clock, offset)
-}
-
-/// A text of digits only, and perhaps a fraction: how many there are says what they count.
-fn digits(whole: &str, fraction: &str) -> Result<TimeReading, &'static str> {
-    let number: i64 = whole.parse().map_err(|_| UNKNOWN_FORM)?;
-    let is_fraction = |most: usize| fraction.len() <= most;
-    let since_1970 = |per_second: i64| {
-        if !PLAUSIBLE.contains(&number.div_euclid(per_second)) {
-            return Err(IMPLAUSIBLE);
-        }
-        Ok(number)
-    };
-    let ms = match whole.len() {
-        8 if is_fraction(0) => {
-            basic_date(whole)?;
-            return Err(NO_CLOCK);
-        }
-        10 if is_fraction(9) => {
-            let seconds = since_1970(1)?;
-            let (date, hour) = whole.split_at(8);
-            if whole.starts_with('2') && basic_date(date).is_ok() && hour < "24" {
-                return Err(DATE_AND_HOUR);
-            }
-            seconds * 1000 + nanoseconds(fraction)? / 1_000_000
-        }
-        13 if is_fraction(9) => since_1970(1000)?,
-        16 if is_fraction(9) => since_1970(1_000_000)? / 1000,
-        19 if is_fraction(9) => since_1970(1_000_000_000)? / 1_000_000,
-        17 if whole.starts_with("20") && is_fraction(0) => {
-            let (date, clock) = whole.split_at(8);
-            let (clock, fraction) = clock.split_at(6);
-            return at(basic_date(date)?, basic_clock(clock, fraction)?, 0).map(TimeReading::Certain);
-        }
-        _ => return Err(UNKNOWN_FORM),
-    };
-    Ok(TimeReading::Certain(ms))
-}
-
-/// Days since 1970 of `20250703`.
-fn basic_date(digits: &str) -> Result<i64, &'static str> {
-    let number: i64 = digits.parse().map_err(|_| UNKNOWN_FORM)?;
-    civil_date(number / 10_000, number / 100 % 100, number % 100)
-}
-
-/// `113433` or `1134`.
-fn basic_clock(digits: &str, fraction: &str) -> Result<TimeOfDay, &'static str> {
-    let number: i64 = digits.parse().map_err(|_| UNKNOWN_FORM)?;
-    let number = if digits.len() == 4 { number * 100 } else { number };
-    time_of_day(
-        number / 10_000,
-        number / 100 % 100,
-        number % 100,
-        nanoseconds(fraction)?,
-    )
-}
-
-fn time_of_day(hour: i64, minute: i64, second: i64, nanoseconds: i64) -> Result<TimeOfDay, &'static str> {
-    // The end of a day, as ISO 8601 has it.
-    let is_end = hour == 24 && (minute, second, nanoseconds) == (0, 0, 0);
-    if hour > 23 && !is_end || minute > 59 || second > 60 {
-        return Err(NO_SUCH_TIME);
-    }
-    let clock = ClockTime {
-        seconds: hour * 3600 + minute * 60 + second.min(59),
-        nanoseconds,
-    };
-    let leap = second == 60;
-    Ok(TimeOfDay { clock, leap })
-}
-
-/// Up to nine digits behind a point.
-fn nanoseconds(fraction: &str) -> Result<i64, &'static str> {
-    if fraction.len() > 9 {
-        return Err(UNKNOWN_FORM);
-    }
-    format!("{fraction:0<9}").parse().map_err(|_| UNKNOWN_FORM)
 }
 
 /// Oracle's RR and what Java does in this half of the century.

@@ -14,7 +14,7 @@ pub(super) enum TimePiece<'a> {
 /// The pieces of a text that have not been read.
 #[derive(Clone)]
 pub(super) struct TimePieces<'a> {
-    /// Each piece, and whether white space stands before it.
+    /// The pieces, each with whether white space stands before it.
     all: Vec<(TimePiece<'a>, bool)>,
     at: usize,
 }
@@ -120,7 +120,7 @@ impl<'a> TimePieces<'a> {
     }
 }
 
-/// Says how a text runs, and nothing else: Java puts such marks into dates of some languages.
+/// True of a mark that says how a text runs, and nothing else: Java puts such marks into dates of some languages.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

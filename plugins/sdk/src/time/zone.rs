@@ -3,7 +3,7 @@
 use super::civil::{NO_SUCH_TIME, OTHER_ZONE, UNKNOWN_FORM, offset};
 use super::pieces::{TimePiece, TimePieces};
 
-/// How UTC is called; an offset may follow.
+/// The names of UTC; an offset may follow.
 const UTC: [&str; 6] = ["utc", "gmt", "z", "ut", "zulu", "coordinated universal time"];
 
 /// Names in small letters and hours ahead of UTC. Left out is what means several zones: EST, CST, MST and IST do.

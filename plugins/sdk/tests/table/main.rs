@@ -1,4 +1,4 @@
-//! What the table reader makes of the documents that reports are known, or likely, to be.
+//! The table reader at the documents that reports are known, or likely, to be.
 
 #![allow(clippy::unwrap_used)]
 

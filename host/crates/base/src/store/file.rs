@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::form::Form;
 use crate::database;
 
-/// How long another process may hold the file.
+/// The longest time that another process may hold the file.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// A store: its file, opened when it is first needed.
@@ -87,7 +87,7 @@ impl Store {
         })
     }
 
-    /// Tells whether there is a file. One that nobody may look at is not taken for none.
+    /// True if there is a file. One that nobody may look at is not taken for none.
     pub(super) fn is_there(&self) -> Result<bool, StoreError> {
         let Some(path) = &self.path else { return Ok(false) };
         database::is_there(path).map_err(|source| StoreError::Unreadable {

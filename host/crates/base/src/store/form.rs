@@ -23,7 +23,7 @@ pub struct Form {
     pub section: &'static str,
     /// `PRAGMA application_id`: tells the file from any other database.
     pub application: i32,
-    /// Each step leads to the version after its place.
+    /// Steps, of which each leads to the version after its place.
     pub steps: &'static [Step],
 }
 

@@ -11,20 +11,20 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use base::secret_file;
 
-/// How long a program may take, unless told otherwise.
+/// The longest time that a program may take, unless told otherwise.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a program that was ended may take to go. One that runs as another user cannot be ended and is left behind.
+/// The longest time that a program takes to go after it was ended. One that runs as another user cannot be ended and is left behind.
 const GOING: Duration = Duration::from_secs(1);
 
 /// The pause between two looks at whether a program has ended: it doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why a program gave no secret, and what helps.
+/// The reason why a program gave no secret, and what helps.
 #[derive(Debug)]
 pub(super) struct CommandFailure {
-    /// Why not, with the program's name.
+    /// The reason, with the program's name.
     pub(super) reason: String,
     /// The advice for whoever configured the command.
     pub(super) hint: String,
@@ -117,7 +117,7 @@ impl Read for Limited {
     }
 }
 
-/// How it ended; none where it has not within that time.
+/// The way the program ended; none where it has not within that time.
 fn ended(child: &mut Child, within: Duration) -> io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;

@@ -182,7 +182,7 @@ fn http_of<'a>(event: &'a Event, call: &HttpCall<'a>, is_api: bool) -> Option<Ht
     (request.is_some() || response.is_some()).then_some(HttpSet { request, response })
 }
 
-/// Where a target goes: the activity says what kind of thing it is.
+/// The members in which a target goes: the activity says what kind of thing it is.
 #[derive(Default)]
 struct Places<'a> {
     role: Option<&'a str>,

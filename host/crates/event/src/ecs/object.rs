@@ -37,7 +37,7 @@ pub struct Ecs<'a> {
     /// The members that ECS has no place for, of Oracle's products.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oracle: Option<Own<'a>>,
-    /// The same, of all others.
+    /// The members of our own, of all other events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<Own<'a>>,
 }
@@ -133,7 +133,7 @@ pub struct HttpResponseSet {
 
 #[derive(Serialize)]
 pub struct UrlSet<'a> {
-    /// As the source writes it, which may be less than a URL.
+    /// The URL as the source writes it, which may be less than a URL.
     pub original: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<&'a str>,

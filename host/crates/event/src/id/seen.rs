@@ -1,4 +1,4 @@
-//! How many identical rows came before.
+//! Counts of identical rows that came before.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,7 +30,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// How often this row came before. The hash covers the time.
+    /// The number of times that this row came before. The hash covers the time.
     pub(super) fn count(&mut self, time: i64, row: u64) -> Result<u64, IdError> {
         if !self.unsorted {
             match self.order.place(time) {
@@ -138,7 +138,7 @@ impl Log {
     }
 }
 
-/// Which times the report has passed: stretches in which time ran one way. They do not overlap.
+/// The times that the report has passed: stretches in which time ran one way. They do not overlap.
 #[derive(Debug, Default)]
 struct Order {
     passed: Vec<(i64, i64)>,

@@ -62,7 +62,7 @@ impl Metadata<'_> {
     }
 }
 
-/// How `metadata` begins, which is the same in every event of a run.
+/// The beginning of `metadata`, which is the same in every event of a run.
 pub(super) fn begun(provenance: &Provenance) -> Vec<u8> {
     let mut begun = Vec::new();
     let out = &mut begun;

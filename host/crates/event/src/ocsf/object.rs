@@ -150,7 +150,7 @@ pub enum Ip<'a> {
 }
 
 impl<'a> Ip<'a> {
-    /// Nothing where the text is no address.
+    /// The address of a text; none where the text is none.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let address: IpAddr = text.parse().ok()?;
         Some(if text.len() > IP_LENGTH {

@@ -11,7 +11,7 @@ pub enum OmissionError {
     /// An event cannot be without it.
     #[error("{path:?} cannot be left out of {encoding} events: `{member}` would go, and {why}")]
     Needed {
-        /// As it was written.
+        /// The path as it was written.
         path: String,
         /// The encoding of the sink's events.
         encoding: Encoding,
@@ -23,7 +23,7 @@ pub enum OmissionError {
     /// The object around it cannot be without it.
     #[error("{path:?} cannot be left out alone: without it `{object}` is not valid in {encoding} events")]
     Key {
-        /// As it was written.
+        /// The path as it was written.
         path: String,
         /// The encoding of the sink's events.
         encoding: Encoding,

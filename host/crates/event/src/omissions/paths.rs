@@ -11,12 +11,12 @@ impl Paths {
         Paths(paths.to_vec())
     }
 
-    /// Tells whether the member of this path is left out.
+    /// True if the member of this path is left out.
     pub(super) fn omit(&self, path: &str) -> bool {
         self.0.iter().any(|omitted| covers(omitted, path))
     }
 
-    /// Tells whether something below this path is left out.
+    /// True if something below this path is left out.
     pub(super) fn reach_into(&self, path: &str) -> bool {
         self.0.iter().any(|omitted| below(path, omitted))
     }
@@ -44,7 +44,7 @@ pub(super) fn places_of(encoding: Encoding, attribute: &str) -> &'static [&'stat
     }
 }
 
-/// Tells whether the path can be that of a member: attributes can have any name, all else has plain ones.
+/// True if the path can be that of a member: attributes can have any name, all else has plain ones.
 pub(super) fn names_something(encoding: Encoding, path: &str) -> bool {
     let attribute = |of: &&str| path.strip_prefix(*of)?.strip_prefix('.');
     match attributes_of(encoding).iter().find_map(attribute) {
@@ -53,12 +53,12 @@ pub(super) fn names_something(encoding: Encoding, path: &str) -> bool {
     }
 }
 
-/// Tells whether a sink that leaves out `omitted` leaves out `path`.
+/// True if a sink that leaves out `omitted` leaves out `path`.
 pub(super) fn covers(omitted: &str, path: &str) -> bool {
     path == omitted || below(omitted, path)
 }
 
-/// Tells whether `path` is below `above`.
+/// True if `path` is below `above`.
 fn below(above: &str, path: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
 }

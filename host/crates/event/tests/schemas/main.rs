@@ -28,7 +28,7 @@ fn deployed_text(file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The same, of JSON.
+/// The deployed schema in a file of JSON.
 fn deployed(file: &str) -> Value {
     serde_json::from_str(&deployed_text(file)).unwrap()
 }
@@ -103,7 +103,7 @@ const ADDRESSES: [&str; 7] = [
     "fe80::1%eth0",
 ];
 
-/// What sources may write of a request: methods that nobody lists, whole URLs, texts that say nothing.
+/// The texts that sources may write of a request: methods that nobody lists, whole URLs, texts that say nothing.
 const REQUESTS: [(&str, &str); 4] = [
     ("post", "/a?b=1"),
     ("PURGE", "https://api.example.com/a"),

@@ -36,7 +36,7 @@ const SECTOR: u64 = 64 * 1024;
 const ELSEWHERE_16: u64 = 0xffff;
 const ELSEWHERE_32: u64 = 0xffff_ffff;
 
-/// Where the directory stands, and how many entries it is said to list.
+/// The place of the directory, and how many entries it is said to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Directory {
     entries: u64,
@@ -85,7 +85,7 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R, length: u64, limit: u16) -> 
     Ok(())
 }
 
-/// Where in the last bytes of a file the one end record stands whose comment ends with the file.
+/// The place in the last bytes of a file of the one end record whose comment ends with the file.
 fn find(tail: &[u8]) -> Result<usize, ArchiveError> {
     let mut found = tail
         .windows(END_RECORD_BYTES)

@@ -235,7 +235,7 @@ enum Content {
     Nothing,
 }
 
-/// Tells whether the file may be had under another name or by another interface.
+/// True if the file may be had under another name or by another interface.
 fn may_be_elsewhere(error: &FetchError) -> bool {
     match error {
         FetchError::NoFile { .. } | FetchError::WebPage { .. } | FetchError::Refused { .. } => true,

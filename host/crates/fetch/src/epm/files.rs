@@ -1,4 +1,4 @@
-//! Which files there are on the server, and which of them is the one that a job wrote.
+//! The files that there are on the server, and which of them is the one that a job wrote.
 //!
 //! The names that reports end up with are not documented: a folder may stand before them (`inbox/…`, `inbox\…`), and
 //! what was asked for as CSV may be a ZIP file. A finished job may name its file itself; but what is found is deleted in
@@ -108,14 +108,14 @@ pub(crate) fn find(listed: &[String], candidates: &[String], asked: &str) -> Opt
     })
 }
 
-/// Tells whether a name can be that of a report: a CSV file or an archive in the inbox, and no snapshot.
+/// True if a name can be that of a report: a CSV file or an archive in the inbox, and no snapshot.
 fn is_report(name: &str) -> bool {
     let (folder, base) = name.split_at(name.len() - base(name).len());
     let ending = base.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     matches!(folder, "" | "inbox/" | "inbox\\") && matches!(ending.as_deref(), Some("csv" | "zip"))
 }
 
-/// Tells whether a name can be that of the file asked for: in the folder asked for or the inbox, beginning with the name
+/// True if a name can be that of the file asked for: in the folder asked for or the inbox, beginning with the name
 /// asked for but for its ending, with no further digit behind. Names asked for are unique, so no other file is called so.
 pub(crate) fn is_own(name: &str, asked: &str) -> bool {
     let (folder, base) = name.split_at(name.len() - base(name).len());

@@ -302,7 +302,7 @@ impl RunningJob<'_> {
     }
 }
 
-/// Tells whether the answer to a submission says that it made no job: access was refused, the request was turned away or found
+/// True if the answer to a submission says that it made no job: access was refused, the request was turned away or found
 /// wrong, or the job failed on the spot.
 fn says_no_job(error: &FetchError) -> bool {
     match error {
@@ -315,7 +315,7 @@ fn says_no_job(error: &FetchError) -> bool {
     }
 }
 
-/// Tells whether the request itself, and nothing that it was redirected to, was answered with 429.
+/// True if the request itself, and nothing that it was redirected to, was answered with 429.
 fn is_too_early(error: &RemoteError) -> bool {
     match error {
         RemoteError::Busy { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
@@ -324,7 +324,7 @@ fn is_too_early(error: &RemoteError) -> bool {
     }
 }
 
-/// How long until an instant; nothing where it has passed.
+/// The time until an instant; nothing where it has passed.
 fn until(instant: Timestamp) -> Duration {
     Duration::try_from(instant.duration_since(Timestamp::now())).unwrap_or_default()
 }

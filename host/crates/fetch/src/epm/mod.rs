@@ -2,7 +2,8 @@
 //!
 //! [`job`] submits a job and follows it, [`download`] brings the file that it wrote, found among the [`files`] of the server, and
 //! [`cleanup`] removes it in the end. All of them talk in an [`envelope`] of JSON, whose [`words`] say what a number does not;
-//! [`nothing`] knows a document that says in words that there are no rows. [`poll_pacer`] spreads the questions of many jobs.
+//! [`nothing`] knows a document that says in words that there are no rows. [`poll_pacer`] spreads the questions of many jobs, and
+//! [`probe`] asks what shows that the environment can be used.
 
 pub(crate) mod cleanup;
 pub(crate) mod download;
@@ -11,4 +12,5 @@ pub(crate) mod files;
 pub(crate) mod job;
 pub(crate) mod nothing;
 pub(crate) mod poll_pacer;
+pub(crate) mod probe;
 pub(crate) mod words;

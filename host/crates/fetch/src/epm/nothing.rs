@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::envelope::{self, Status};
 use super::words::says_nothing_there;
 
-/// How much of a document is looked at, in bytes: a longer one holds more than such words.
+/// The longest document that is looked at, in bytes: a longer one holds more than such words.
 pub(crate) const LONGEST: u64 = 4096;
 
 /// With which words a whole document says that there is nothing.
@@ -72,7 +72,7 @@ fn phrase(line: &str) -> Option<String> {
     (one && says_nothing_there(cell)).then(|| cell.to_owned())
 }
 
-/// Tells whether a line is the encrypted identifier that stands before the header of a report, in quotes.
+/// True if a line is the encrypted identifier that stands before the header of a report, in quotes.
 fn is_identifier(line: &str) -> bool {
     let inner = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
     inner.is_some_and(|inner| {

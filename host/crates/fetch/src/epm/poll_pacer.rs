@@ -14,7 +14,7 @@ pub(crate) struct PollPacer(AtomicUsize);
 #[derive(Debug)]
 pub(crate) struct PollSlot<'a> {
     pacer: &'a PollPacer,
-    /// How many there were when it came.
+    /// The number of jobs that there were when this one came.
     before: usize,
 }
 
@@ -35,7 +35,7 @@ impl Drop for PollSlot<'_> {
 }
 
 impl PollSlot<'_> {
-    /// How long after the moment when it could be asked first: those that come at the same time are asked one after
+    /// The delay after the moment when a job could be asked first: those that come at the same time are asked one after
     /// another, the first one at once.
     pub(crate) fn stagger(&self, longest: Duration) -> Duration {
         stagger(self.before, longest)
@@ -64,7 +64,7 @@ mod tests {
 
     const LONGEST: Duration = Duration::from_secs(20);
 
-    /// How many of so many jobs are asked in each second.
+    /// The number of jobs, of so many, that are asked in each second.
     fn per_second(jobs: usize) -> Vec<usize> {
         let mut seconds = vec![0; 20];
         for before in 0..jobs {

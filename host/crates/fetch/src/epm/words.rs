@@ -1,6 +1,6 @@
 //! The meaning of the words in which a server says why it gives no data.
 
-/// Tells whether the server's words say that there is nothing: `No records found`, `There is no data`, `Nothing to report`. It
+/// True if the server's words say that there is nothing: `No records found`, `There is no data`, `Nothing to report`. It
 /// takes a phrase of that kind, and no word that may tell why nothing can be had: what could not be read is not nothing.
 pub(crate) fn says_nothing_there(text: &str) -> bool {
     const THINGS: [&str; 17] = [
@@ -60,7 +60,7 @@ pub(crate) fn says_nothing_there(text: &str) -> bool {
         })
 }
 
-/// Tells whether the server's words tell a failure, whatever its status says: `no access to records`, `could not be read`.
+/// True if the server's words tell a failure, whatever its status says: `no access to records`, `could not be read`.
 pub(crate) fn tells_failure(text: &str) -> bool {
     const TELLING: [&str; 12] = [
         "could",
@@ -98,7 +98,7 @@ pub(crate) fn tells_failure(text: &str) -> bool {
     })
 }
 
-/// Tells whether a word may tell why something cannot be had.
+/// True if a word may tell why something cannot be had.
 fn is_about_failure(word: &str) -> bool {
     const WHOLE: [&str; 25] = [
         "could",

@@ -39,7 +39,7 @@ struct Waiting {
 pub(super) struct Arrived {
     /// The position of its first record.
     pub(super) start: u64,
-    /// None where the page is larger than it may be.
+    /// The page's body; none where it is larger than it may be.
     pub(super) body: Option<Arc<PageBody>>,
     /// Given back when the page was read.
     _room: Option<OwnedSemaphorePermit>,
@@ -131,7 +131,7 @@ async fn room(place: &mut ListPlace, turns: &PageScheduler) -> Option<OwnedSemap
     turns.room().await
 }
 
-/// Tells whether a page has more bytes than it may.
+/// True if a page has more bytes than it may.
 pub(super) fn is_too_large(error: &FetchError) -> bool {
     matches!(error, FetchError::Remote(RemoteError::TooLarge { .. }))
 }

@@ -42,14 +42,14 @@ pub fn files(base: &Path) -> [PathBuf; 2] {
     })
 }
 
-/// How far a list was read.
+/// The point up to which a list was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PagesMark {
     /// The position of the next record, counted from 1: all before were read, each once.
     pub(super) next: u64,
     /// Records that a request really brings.
     pub(super) size: u64,
-    /// How long the list is.
+    /// The length of the list.
     pub(super) total: u64,
     /// True if the server was asked to sort.
     pub(super) sorted: bool,
@@ -215,7 +215,7 @@ impl Earlier {
         (self.mark.next.saturating_sub(count), count)
     }
 
-    /// Tells whether the list is still the same, by the answer to that question.
+    /// True if the list is still the same, by the answer to that question.
     pub(super) fn is_followed_by(&self, body: &PageBody, records: Option<&[String]>) -> bool {
         let Ok(page) = Page::read(body, records, self.collector.record_bytes()) else {
             return false;

@@ -23,11 +23,11 @@ const STALE: u32 = 3;
 /// So many empty pages in a row are the end of a list that can be polled.
 const EMPTY: u32 = 3;
 
-/// Where a page names the next one.
+/// The place in which a page names the next one.
 pub(super) enum Next {
     /// `Link: <…>; rel=next`.
     Link,
-    /// The same, of a list whose pages name a next one for ever: it ends with an empty page that leads to none that is new, and with
+    /// The `Link` header, in a list whose pages name a next one for ever: it ends with an empty page that leads to none that is new, and with
     /// [`EMPTY`] of them in a row.
     LinkUntilEmpty,
     /// A response header, whose value goes back as a query parameter.
@@ -92,48 +92,31 @@ struct PageTrail {
 }
 
 impl PageTrail {
-    /// The request for the page behind an answer, which nobody has made before.
+    /// The request for the page behind an answer. Where that page was read already, the list is a loop; behind an empty page it is at
+    /// its end.
     async fn onward(
         &mut self,
         query: &Query<'_>,
         next: &Next,
         answer: &PageAnswer,
+        is_empty: bool,
     ) -> Result<Option<Request>, FetchError> {
-        let request = next.request(query, answer).await?;
-        if request.as_ref().is_some_and(|request| self.knows(request)) {
-            return Err(looping("a page names an already read page as the next one"));
+        let Some(request) = next.request(query, answer).await? else {
+            return Ok(None);
+        };
+        if !self.visited.insert(mark(request.url())) {
+            return match is_empty {
+                true => Ok(None),
+                false => Err(looping("a page names an already read page as the next one")),
+            };
         }
-        self.note(query, request)
-    }
-
-    /// The request for the page behind an empty one, if nobody has made it before.
-    async fn beyond_empty(
-        &mut self,
-        query: &Query<'_>,
-        next: &Next,
-        answer: &PageAnswer,
-    ) -> Result<Option<Request>, FetchError> {
-        let request = next.request(query, answer).await?;
-        let request = request.filter(|request| !self.knows(request));
-        self.note(query, request)
-    }
-
-    fn knows(&self, request: &Request) -> bool {
-        self.visited.contains(&mark(request.url()))
-    }
-
-    /// Notes a request that is made next, if there is one.
-    fn note(&mut self, query: &Query<'_>, request: Option<Request>) -> Result<Option<Request>, FetchError> {
-        if let Some(request) = &request {
-            self.visited.insert(mark(request.url()));
-            if self.count >= query.limits.pages {
-                return Err(FetchError::TooManyPages {
-                    limit: query.limits.pages,
-                });
-            }
-            self.count += 1;
+        if self.count >= query.limits.pages {
+            return Err(FetchError::TooManyPages {
+                limit: query.limits.pages,
+            });
         }
-        Ok(request)
+        self.count += 1;
+        Ok(Some(request))
     }
 }
 
@@ -162,15 +145,14 @@ pub(super) async fn run(query: &Query<'_>, mut collector: Collector, next: &Next
                 let kept = query.keep(collector, Arc::clone(&answer.body)).await?;
                 empty = if kept.1.records == 0 { empty + 1 } else { 0 };
                 let request = match empty {
-                    0 => trail.onward(query, next, &answer).await?,
                     EMPTY.. => None,
-                    _ => trail.beyond_empty(query, next, &answer).await?,
+                    _ => trail.onward(query, next, &answer, empty > 0).await?,
                 };
                 (kept, ask(query, request).await?)
             }
             // The next page is on its way while this one is read.
             _ => {
-                let request = trail.onward(query, next, &answer).await?;
+                let request = trail.onward(query, next, &answer, false).await?;
                 tokio::try_join!(query.keep(collector, answer.body), ask(query, request))?
             }
         };

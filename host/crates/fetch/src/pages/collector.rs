@@ -13,7 +13,7 @@ use crate::records::lines::{RecordLines, RecordTally, line};
 use crate::records::piece::Piece;
 use crate::spool::{Spool, Spooled};
 
-/// How many keys are remembered: repetitions come from lists that shift, so they are near.
+/// The number of keys that are remembered: repetitions come from lists that shift, so they are near.
 const REMEMBERED: usize = 200_000;
 
 /// Keeps the records of all pages, each once. Blocking.
@@ -21,7 +21,7 @@ pub(super) struct Collector {
     lines: RecordLines,
     key: Option<Vec<String>>,
     seen: SeenKeys,
-    /// How many keys there were, and records without one.
+    /// The number of keys, and records without one.
     distinct: u64,
     /// The key of the last record read.
     last: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct Taken {
     pub(super) records: u64,
     /// Of these, such as have a key that was not seen before, or none.
     pub(super) new: u64,
-    /// How long the page says the whole list is.
+    /// The length of the whole list, as the page says.
     pub(super) total: Option<u64>,
 }
 
@@ -78,12 +78,12 @@ impl Collector {
         self.key.is_some()
     }
 
-    /// How many records were kept.
+    /// The number of records that were kept.
     pub(super) fn count(&self) -> u64 {
         self.lines.tally().records
     }
 
-    /// How many of them differ in more than their content.
+    /// The number of records that differ in more than their content.
     pub(super) fn distinct(&self) -> u64 {
         self.distinct
     }
@@ -196,7 +196,7 @@ fn text_of(record: &Piece<'_>) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// How a record stands to those before.
+/// The relation of a record to those before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// The record's key is new, or it has none.
@@ -239,7 +239,7 @@ impl SeenKeys {
         Ok(hasher.finish())
     }
 
-    /// How a record stands to those before.
+    /// Takes a key: the relation of its record to those before.
     fn insert(&mut self, key: &str, line: &[u8]) -> Standing {
         let [keys, contents] = &self.states;
         let (hash, said) = (keys.hash_one(key), contents.hash_one(line));

@@ -36,7 +36,7 @@ pub(crate) struct PageScheduler {
 pub(super) struct ListPlace {
     /// Ends when the list before has asked for all its pages.
     before: Option<oneshot::Receiver<Infallible>>,
-    /// Tells the list behind, when it is dropped.
+    /// The sender that tells the list behind, by being dropped.
     asking: Option<oneshot::Sender<Infallible>>,
 }
 

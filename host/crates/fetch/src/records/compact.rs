@@ -26,7 +26,7 @@ pub fn compact(json: &str, out: &mut impl Write) -> io::Result<()> {
     out.write_all(bytes.get(from..).unwrap_or_default())
 }
 
-/// Tells whether a JSON text surely has no white space between its tokens: what most servers send. One of two neighbouring tokens
+/// True if a JSON text surely has no white space between its tokens: what most servers send. One of two neighbouring tokens
 /// is a bracket, a brace, a comma or a colon, so white space between them has one of these, or more of it, on a side.
 fn is_compact(json: &[u8]) -> bool {
     let is_structural = |place: Option<usize>| {

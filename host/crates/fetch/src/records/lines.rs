@@ -12,7 +12,7 @@ use crate::error::FetchError;
 use crate::spool::{Spool, SpoolFile, Spooled};
 use base::counted::counted;
 
-/// How many records there were.
+/// Counts of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RecordTally {
     /// All of them.
@@ -62,7 +62,7 @@ impl RecordLines {
         })
     }
 
-    /// How many there are.
+    /// The counts of the records so far.
     pub(crate) fn tally(&self) -> RecordTally {
         self.tally
     }

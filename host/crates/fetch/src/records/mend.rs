@@ -75,7 +75,7 @@ impl Mended {
     }
 }
 
-/// Tells whether a record that was written as a line says that it was mended.
+/// True if a record that was written as a line says that it was mended.
 pub(crate) fn is_marked(record: &str) -> bool {
     record.contains(&format!("\"{MARK}\":"))
 }

@@ -23,7 +23,7 @@ use remote::Remote;
 pub(crate) struct Records {
     /// One JSON text a line.
     pub(crate) lines: Spooled,
-    /// How many.
+    /// The counts of the records.
     pub(crate) tally: RecordTally,
     /// With which words the server says that there are none.
     pub(crate) nothing: Option<String>,

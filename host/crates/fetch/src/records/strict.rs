@@ -67,7 +67,7 @@ pub(super) fn strictly(
     })
 }
 
-/// Tells whether a text stands for none.
+/// True if a text stands for no text.
 pub(super) fn is_no_text(text: &str) -> bool {
     matches!(text.trim(), "" | "null")
 }

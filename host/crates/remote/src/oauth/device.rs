@@ -33,7 +33,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 pub struct Prompt {
     /// The page to open.
     pub verification_uri: Url,
-    /// The same page with the code filled in, where the server offers it.
+    /// The page to visit with the code filled in, where the server offers it.
     pub verification_uri_complete: Option<Url>,
     /// The code to type there.
     pub user_code: String,

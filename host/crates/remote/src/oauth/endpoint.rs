@@ -97,7 +97,7 @@ impl TokenEndpoint {
         })
     }
 
-    /// Whom assertions are meant for, so that nobody else can use them: the token endpoint (RFC 7523 section 3), but for Oracle's
+    /// The audience of assertions, so that nobody else can use them: the token endpoint (RFC 7523 section 3), but for Oracle's
     /// identity domains, which all take one text.
     pub(super) fn audience(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::error::RemoteError;
 
-/// How long an assertion is good for.
+/// The validity of an assertion, in seconds.
 const LIFETIME_SECONDS: i64 = 300;
 
-/// How far an assertion is dated back, for servers whose clocks are behind.
+/// The seconds that an assertion is dated back, for servers whose clocks are behind.
 const BACKDATED_SECONDS: i64 = 60;
 
 /// A private key, and the certificate's name by which the server knows it.
@@ -26,7 +26,7 @@ pub struct SigningKey {
     audience: Option<String>,
 }
 
-/// How an assertion names the certificate of its key.
+/// The way an assertion names the certificate of its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyId {
     /// `kid`: the alias that the certificate has on the server.

@@ -85,7 +85,7 @@ pub(super) async fn carried<T: Send + 'static>(
     tokio::spawn(work).await.map_err(ended)
 }
 
-/// How many are under way.
+/// The number of redemptions under way.
 #[derive(Debug)]
 struct Ongoing {
     state: Mutex<OngoingCount>,

@@ -1,4 +1,4 @@
-//! How a connection obtains its tokens, as configured.
+//! The way a connection obtains its tokens, as configured.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,9 @@ use super::key::SigningKey;
 /// A grant by which tokens are obtained.
 #[derive(Debug, Clone)]
 pub struct OAuth2 {
-    /// Where tokens are issued. None: `/oauth2/v1/token` on the connection's own origin.
+    /// The URL at which tokens are issued. None: `/oauth2/v1/token` on the connection's own origin.
     pub token_url: Option<Url>,
-    /// Where a device login starts. None: `device` beside the token URL.
+    /// The URL at which a device login starts. None: `device` beside the token URL.
     pub device_url: Option<Url>,
     /// The client's id.
     pub client_id: String,

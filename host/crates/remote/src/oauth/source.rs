@@ -23,7 +23,7 @@ use crate::settings::Settings;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// How long before its end a token is replaced.
+/// The time before its end at which a token is replaced.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// The lifetime, in seconds, of a token whose end the server does not tell.
@@ -67,7 +67,7 @@ pub(super) struct Spending {
     pub(super) initial: Option<SecretString>,
 }
 
-/// How the exchange ended.
+/// The end of an exchange.
 pub(super) enum Spent<T> {
     /// A grant; the refresh token in it is on disk.
     Kept(T),

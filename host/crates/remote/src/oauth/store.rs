@@ -22,7 +22,7 @@ use url::Url;
 use crate::error::RemoteError;
 use crate::one_line::one_line;
 
-/// Who issues refresh tokens, and to whom.
+/// The issuer of refresh tokens, and the client that gets them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Issuer {
     /// The token endpoint, without a query.
@@ -50,7 +50,7 @@ impl fmt::Display for Issuer {
     }
 }
 
-/// Where the refresh token of a connection lives. All methods block.
+/// The store of a connection's refresh token. All methods block.
 #[derive(Debug, Clone)]
 pub(super) struct TokenStore {
     path: PathBuf,

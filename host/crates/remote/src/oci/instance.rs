@@ -30,7 +30,7 @@ use crate::settings::Settings;
 /// The mark before the tenancy's OCID in an instance's certificate.
 const TENANT: &str = "opc-tenant:";
 
-/// The same, in certificates of other resources.
+/// The mark before the tenancy's OCID in certificates of other resources.
 const IDENTITY: &str = "opc-identity:";
 
 /// Obtains tokens for the instance that this process runs on.

@@ -27,7 +27,7 @@ const DIGEST: HeaderName = HeaderName::from_static("x-content-sha256");
 /// The type of a body that does not say its own.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Which headers are signed besides those of a body.
+/// The headers that are signed besides those of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signed {
     /// `date (request-target) host`, as every service takes it.

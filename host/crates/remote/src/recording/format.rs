@@ -40,7 +40,7 @@ impl Recording {
         }
     }
 
-    /// How many answers of the recording in a folder are without their bodies, since these were too long to be masked.
+    /// The number of answers of the recording in a folder that are without their bodies, since these were too long to be masked.
     pub fn withheld(folder: &Path) -> Result<u64, RemoteError> {
         let unreadable = |error: io::Error| unreadable(folder, &error);
         let mut withheld = 0;

@@ -118,10 +118,10 @@ impl Transport for Recorder {
 /// A body as it is written down. Dropped before its end, it stays marked as broken off.
 struct Tape {
     file: File,
-    /// None once the end is written.
+    /// The body that is being written; none once the end is written.
     body: Option<RecordedBody>,
     entry: RecordedEntry,
-    /// Where the entry is.
+    /// The path of the entry.
     head: PathBuf,
 }
 

@@ -81,7 +81,7 @@ fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// How much a request resembles a recorded one; none where it is another one.
+/// The degree to which a request resembles a recorded one; none where it is another one.
 fn similarity(outgoing: &Outgoing, entry: &RecordedEntry) -> Option<usize> {
     if outgoing.method.as_str() != entry.method {
         return None;

@@ -34,10 +34,10 @@ const SECRET_WORDS: &[&str] = &[
 /// Names of parameters whose values are secret, too short to be looked for in others.
 const SECRET_NAMES: &[&str] = &["auth", "code", "jwt", "key", "otp", "pwd", "sid", "sig", "ticket"];
 
-/// How often a value may be encoded in another one.
+/// The depth to which a value may be encoded in another one.
 const DEPTH: usize = 4;
 
-/// How many bytes may be looked at for each byte of a text, values within values included.
+/// The number of bytes that may be looked at for each byte of a text, values within values included.
 const STEPS: usize = 64;
 
 /// Headers as they may be written down.

@@ -306,7 +306,7 @@ async fn recorded(answer: &[u8], redactor: Redactor) -> (Vec<u8>, Result<String,
     (written, replayed)
 }
 
-/// The same, and how many bodies the recording lacks.
+/// The body as recorded and as replayed, and how many bodies the recording lacks.
 async fn recorded_and_counted(answer: &[u8], redactor: Redactor) -> (Vec<u8>, Result<String, RemoteError>, u64) {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("r");

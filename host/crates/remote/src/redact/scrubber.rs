@@ -19,7 +19,7 @@ pub(crate) struct Scrubber {
     held: Vec<u8>,
     /// The byte before those held.
     before: u8,
-    /// How many of the bytes held belong to a secret that is replaced already.
+    /// The number of bytes held that belong to a secret that is replaced already.
     covered: usize,
 }
 

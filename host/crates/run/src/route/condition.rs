@@ -96,7 +96,7 @@ impl Condition {
         }
     }
 
-    /// Says whether an event fulfils it. Where that cannot be told, it does: an event too many is better than one too few.
+    /// True if an event fulfils the condition. Where that cannot be told, it counts as fulfilled: an event too many is better than one too few.
     pub fn holds(&mut self, event: &Event, provenance: &Provenance) -> bool {
         match self.evaluate(event, provenance) {
             Ok(Value::Bool(holds)) => holds,
@@ -119,7 +119,7 @@ impl Condition {
         }
     }
 
-    /// Says whether one of the possible events may fulfil it. Where that cannot be told, it may.
+    /// True if one of the possible events may fulfil the condition. Where that cannot be told, it may.
     pub fn reachable(&self, possible: &Possible<'_>) -> bool {
         reach::reachable(self.program.expression(), possible)
     }
@@ -174,7 +174,7 @@ fn one_line(said: &str) -> String {
     parts.join(" ")
 }
 
-/// How deep macros that loop stand in one another.
+/// The depth to which macros that loop stand in one another.
 fn loops(expression: &IdedExpr) -> usize {
     let deepest = |parts: &mut dyn Iterator<Item = &IdedExpr>| parts.map(loops).max().unwrap_or(0);
     match &expression.expr {
@@ -263,7 +263,7 @@ fn attributes(flat: &Flat<'_>) -> Value {
     Value::from(map)
 }
 
-/// Tells of every name that no macro has bound.
+/// Calls `found` for every name that no macro has bound.
 fn walk<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, found: &mut impl FnMut(&'e str, u64)) {
     match &expression.expr {
         Expr::Ident(name) if !name.starts_with('@') && !bound.contains(&name.as_str()) => found(name, expression.id),

@@ -1,4 +1,4 @@
-//! Which events go to which sinks.
+//! The routes of events to sinks.
 //!
 //! A [`Route`] names sinks and what it asks of an event; an event goes wherever any route sends it, once. A [`Router`]
 //! is the routes of a run, with places in the list of its sinks for names.
@@ -44,7 +44,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Says whether events of a report can take the route at all.
+    /// True if events of a report can take the route at all.
     pub fn serves(&self, report: &str) -> bool {
         self.reports
             .as_ref()
@@ -66,7 +66,7 @@ impl Route {
 pub enum Router {
     /// To all of them.
     All,
-    /// Where routes lead.
+    /// Sinks by the routes that lead to them.
     Routes(Vec<Route>),
 }
 
@@ -76,7 +76,7 @@ impl Router {
         Router::Routes(routes.into_iter().filter(|route| route.serves(report)).collect())
     }
 
-    /// Says whether an event goes to each of `sinks` sinks, into `chosen`.
+    /// Writes into `chosen`, for each of `sinks` sinks, whether an event goes there.
     pub fn choose(&mut self, event: &Event, provenance: &Provenance, sinks: usize, chosen: &mut Vec<bool>) {
         chosen.clear();
         match self {

@@ -1,4 +1,4 @@
-//! What the events that come to a route can be, as far as that is known beforehand.
+//! The events that can come to a route, as far as that is known beforehand.
 
 use std::collections::BTreeMap;
 
@@ -31,18 +31,18 @@ pub struct Possible<'a> {
 
 /// One event, as far as the condition speaks of it.
 pub(super) struct Assignment<'a> {
-    /// None for a text that the condition does not name.
+    /// Members and their texts: none for a text that the condition does not name.
     members: Vec<(&'a str, Option<&'a str>)>,
     pub(super) labels: Vec<&'a str>,
 }
 
 impl Possible<'_> {
-    /// Says whether there is any such event.
+    /// True if any event is possible.
     pub fn is_any(&self) -> bool {
         self.is_any_where(&[], |_| true)
     }
 
-    /// Says whether `holds` for any such event. It is asked about every combination of the texts that members are
+    /// True if `holds` for any possible event. It is asked about every combination of the texts that members are
     /// `compared` with, and one other text each.
     pub(super) fn is_any_where(&self, compared: &[Comparison], holds: impl Fn(&Assignment<'_>) -> bool) -> bool {
         // Every member that it compares, with what it can be.

@@ -1,4 +1,4 @@
-//! Whether any event can fulfil a condition.
+//! The search for an event that can fulfil a condition.
 //!
 //! A condition is asked with every combination of the texts that it compares members with, and one that it does not know.
 //! What cannot be told without an event, such as `source_ip.startsWith("10.")`, may be true and may be false. So a condition
@@ -33,7 +33,7 @@ impl Truth {
     }
 }
 
-/// Says whether some event of those possible may fulfil the expression.
+/// True if some event of those possible may fulfil the expression.
 pub(super) fn reachable(expression: &IdedExpr, possible: &Possible<'_>) -> bool {
     possible.is_any_where(&comparison::all(expression), |event| truth(expression, event) != False)
 }

@@ -1,4 +1,4 @@
-//! What the events of the built-in reports can be: for telling routes that no event ever takes.
+//! The events that the built-in reports can give: for telling routes that no event ever takes.
 
 use event::{Activity, Outcome};
 
@@ -7,7 +7,7 @@ use event::{Activity, Outcome};
 pub struct Repertoire {
     /// Words for routing.
     pub labels: &'static [&'static str],
-    /// How they can end.
+    /// The outcomes that events can have.
     pub outcomes: &'static [Outcome],
     /// The activities of the report's events.
     pub activities: &'static [Activity],
@@ -74,7 +74,7 @@ const EVERYTHING: Repertoire = Repertoire {
     activities: &Activity::ALL,
 };
 
-/// That of a built-in report; of a plugin of the user's own nothing is known.
+/// The repertoire of a built-in report; of a plugin of the user's own nothing is known.
 pub fn of(report: &str) -> Option<Repertoire> {
     match report {
         "invalid-login" => Some(FAILED_LOGONS),

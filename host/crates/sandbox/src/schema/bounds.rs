@@ -1,4 +1,4 @@
-//! How much work a sink's configuration schema may be: counted before anything evaluates it.
+//! The work that a sink's configuration schema may be: counted before anything evaluates it.
 //!
 //! A `$ref` is evaluated as if its target stood in its place, so a few lines can stand for more steps than anybody waits
 //! for. [`steps`] counts what stands there with every `$ref` written out, and counts each target once: as a number, it may
@@ -84,7 +84,7 @@ fn steps(schema: &Value) -> Result<u64, String> {
     count.schema(schema, DEPTH).map(|cost| cost.steps)
 }
 
-/// Nothing in it may change what a reference means, but the root may say its own name and draft.
+/// Checks that a schema is local: nothing in it may change what a reference means, but the root may say its own name and draft.
 fn local(value: &Value, root: bool) -> Result<(), String> {
     match value {
         Value::Array(items) => items.iter().try_for_each(|item| local(item, false)),
@@ -238,7 +238,7 @@ mod tests {
 
     use super::*;
 
-    /// Each of so many definitions refers to the next one twice.
+    /// A schema in which each of so many definitions refers to the next one twice.
     fn doubling(levels: usize) -> Value {
         let mut definitions = Map::new();
         for level in 0..levels {

@@ -28,13 +28,13 @@ pub fn wasi() -> &'static [u8] {
     WASM.get_or_init(|| componentize(wasi_module()))
 }
 
-/// The same as a core module.
+/// The guest that asks WASI, as a core module.
 pub fn wasi_module() -> &'static [u8] {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();
     WASM.get_or_init(|| build("wasi-guest"))
 }
 
-/// What a toolchain does with a core module.
+/// The component that a toolchain makes of a core module.
 pub fn componentize(module: &[u8]) -> Vec<u8> {
     wit_component::ComponentEncoder::default()
         .module(module)
@@ -206,7 +206,7 @@ fn core_type(resolve: &Resolve, abi: AbiVariant, function: &Function) -> String 
     )
 }
 
-/// What a `request` is as arguments of a core function.
+/// The form of a `request` as arguments of a core function.
 const REQUEST: &str = "i64 i64 i64 i32 i32 i32 i32";
 
 /// A report plugin written at the level of the canonical ABI: `describe` answers well, `plan` runs the instructions

@@ -15,7 +15,7 @@ fn limits() -> PluginLimits {
     }
 }
 
-/// What a guest must end with.
+/// The end that a guest must come to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum End {
     Limit(&'static str),
@@ -39,7 +39,7 @@ pub fn assert_end(error: &PluginError, end: End, case: &str) {
     assert!(error.hint().is_some(), "{case}: no hint");
 }
 
-/// What can go wrong in any call; `time` and `memory` are given by [`limits`].
+/// The mischief that is possible in any call; `time` and `memory` are given by [`limits`].
 const ANYWHERE: &[(&str, End)] = &[
     ("loop", End::Limit("time")),
     ("recurse", End::Limit("stack")),

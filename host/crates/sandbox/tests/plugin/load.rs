@@ -1,4 +1,4 @@
-//! What loads, what does not, and the cache.
+//! Components that load, those that do not, and the cache.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn load_error(wasm: &[u8]) -> PluginError {
     load(wasm).expect_err("it loaded")
 }
 
-/// The same as [`sandbox::Inspection::imports`], read by other means.
+/// The imports as [`sandbox::Inspection::imports`], read by other means.
 fn imported_functions(component: &[u8]) -> Vec<String> {
     let decoded = wit_parser::decoding::decode(component).unwrap();
     let resolve = decoded.resolve();

@@ -1,4 +1,4 @@
-//! What can be read of a configuration and still cannot be meant.
+//! Checks of what can be read of a configuration and still cannot be meant.
 
 use super::error::ConfigError;
 use super::host_toml::Config;

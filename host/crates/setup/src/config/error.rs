@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration. No message repeats a value of the file: it might be a secret.
+//! The mistakes of a configuration. No message repeats a value of the file: it might be a secret.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the file.
         source: std::io::Error,
     },
     /// Nobody named the file, and somebody else could have written it.
@@ -25,10 +25,10 @@ pub enum ConfigError {
     OpenToOthers {
         /// The file.
         path: PathBuf,
-        /// Who can write what.
+        /// The doubt: who can write what.
         doubt: String,
     },
-    /// It is not TOML, or not of the right shape.
+    /// The file is not TOML, or not of the right shape.
     #[error("the configuration{} is wrong{}: {message}", within(file), at(*line))]
     Syntax {
         /// The file, where it came from one.

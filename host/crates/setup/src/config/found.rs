@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::ConfigError;
 use base::absent::is_absent;
 
-/// Where a configuration is looked for if none is named, in this order: the working folder, the user's configuration.
+/// The places where a configuration is looked for if none is named, in this order: the working folder, the user's configuration.
 pub(super) fn places() -> Vec<PathBuf> {
     let mut paths = vec![PathBuf::from("host.toml")];
     // A relative one is ignored (XDG Base Directory Specification): it would be one more place that depends on the working folder.
@@ -66,7 +66,7 @@ fn doubt(path: &Path, user: u32) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// Who else may write; a sticky folder lets anybody add files, and an access list shows in the group's bits (acl(5)).
+/// The others who may write; a sticky folder lets anybody add files, and an access list shows in the group's bits (acl(5)).
 fn of_others(metadata: &Metadata, user: u32) -> Option<String> {
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if owner != user && owner != 0 {

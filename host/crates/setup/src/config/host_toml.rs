@@ -26,16 +26,16 @@ pub struct Config {
     /// Sinks by name.
     #[serde(default)]
     pub sinks: BTreeMap<String, SinkEntry>,
-    /// Which events go to which sinks, where `--sink` does not say.
+    /// The routes of events to sinks, where `--sink` does not say.
     #[serde(default)]
     pub routes: Vec<RouteEntry>,
-    /// Where undeliverable events are kept.
+    /// The keeping of undeliverable events.
     #[serde(default)]
     pub dead_letters: DeadLetterOptions,
-    /// Where rejected rows are kept.
+    /// The keeping of rejected rows.
     #[serde(default)]
     pub rejected: RejectedOptions,
-    /// Where progress is kept.
+    /// The keeping of progress.
     #[serde(default)]
     pub ledger: LedgerSection,
     /// Plugins by name.
@@ -48,7 +48,7 @@ pub struct Config {
     /// The limits of what is fetched, where they differ from the defaults.
     #[serde(default)]
     pub fetch: FetchLimits,
-    /// How runs end.
+    /// The end of runs.
     #[serde(default)]
     pub run: RunSection,
     /// The file that it was read from.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use base::duration::DurationText;
 
-/// Where progress is kept, and how late a source may be.
+/// The place where progress is kept, and how late a source may be.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Ledger")]
@@ -16,7 +16,7 @@ pub struct LedgerSection {
     /// The SQLite file in which progress is kept.
     #[schemars(extend("x-default" = "`$XDG_STATE_HOME/host/ledger.db`"))]
     pub path: Option<PathBuf>,
-    /// How long after an event it may still be missing at the source: runs that continue from the watermark stop so long
+    /// The time after an event for which it may still be missing at the source: runs that continue from the watermark stop so long
     /// before now.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("default" = "15m", "x-range" = "at most `30d`"))]
@@ -28,7 +28,7 @@ pub struct LedgerSection {
     /// Bytes of all documents, of whatever stream, that wait beside the ledger until their windows are delivered.
     #[schemars(extend("x-unit" = "bytes", "default" = 32_u64 << 30))]
     pub spool_bytes: Option<u64>,
-    /// How far runs look back for events that are stored late, where a source is asked for instants; `[]` looks back never.
+    /// The time that runs look back for events that are stored late, where a source is asked for instants; `[]` looks back never.
     #[schemars(extend("default" = serde_json::json!([
             { "age": "1h" },
             { "age": "6h", "every": "1h" },
@@ -41,11 +41,11 @@ pub struct LedgerSection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LookBackStep {
-    /// How far back.
+    /// The time to look back.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText", extend("x-range" = "at most `30d`"))]
     pub age: Duration,
-    /// How often.
+    /// The interval between looks.
     #[serde(default, deserialize_with = "base::duration::optional")]
     #[schemars(with = "Option<DurationText>", extend("x-default" = "each run"))]
     pub every: Option<Duration>,

@@ -1,4 +1,4 @@
-//! What is no mistake and yet hardly meant: routes that no event takes or that lead nowhere new, sinks to which no route leads.
+//! Remarks on what is no mistake and yet hardly meant: routes that no event takes or that lead nowhere new, sinks to which no route leads.
 
 use std::collections::BTreeMap;
 
@@ -219,7 +219,7 @@ impl Config {
     }
 }
 
-/// Tells whether every event that takes `route` takes `by`, as far as the two can be compared.
+/// True if every event that takes `route` takes `by`, as far as the two can be compared.
 fn takes_all_of(by: &RouteEntry, route: &RouteEntry) -> bool {
     let within = |all: &Option<Vec<String>>, some: &Option<Vec<String>>| match (all, some) {
         (None, _) => true,

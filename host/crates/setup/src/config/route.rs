@@ -6,7 +6,7 @@ use serde::Deserialize;
 use event::Outcome;
 use run::route::{Condition, ConditionError, Route};
 
-/// Which events go to which sinks. What is left out does not restrict; an event goes wherever a route sends it.
+/// A route of events to sinks. What is left out does not restrict; an event goes wherever a route sends it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Route")]

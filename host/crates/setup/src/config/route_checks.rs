@@ -1,4 +1,4 @@
-//! What cannot be meant of a route: sinks and reports that are not there, conditions that do not compile.
+//! Checks of routes that cannot be meant: sinks and reports that are not there, conditions that do not compile.
 
 use super::error::{ConfigError, nearest};
 use super::host_toml::Config;

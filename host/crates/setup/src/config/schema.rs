@@ -23,7 +23,7 @@ pub fn schema() -> serde_json::Value {
 mod tests {
     use super::*;
 
-    /// Tells whether the schema and the reader of the configuration both take the text.
+    /// True if the schema and the reader of the configuration both take the text.
     fn taken(text: &str) -> (bool, bool) {
         let value: serde_json::Value = toml::from_str(text).unwrap();
         let validator = jsonschema::draft202012::new(&schema()).unwrap();

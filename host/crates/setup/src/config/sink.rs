@@ -20,7 +20,7 @@ pub struct SinkEntry {
     pub required: bool,
     /// The fate of the sink's events while its receiver is down.
     pub when_down: Option<WhenDown>,
-    /// When to deliver again.
+    /// The repetition of deliveries.
     pub retry: DeliveryPolicy,
     /// Members that are left out of its events, as `unmapped.meta`.
     pub drop: Vec<String>,
@@ -118,7 +118,7 @@ impl schemars::JsonSchema for SinkEntry {
                 );
                 properties.insert("when-down".into(), when_down.to_value());
                 let mut retry = retry.clone();
-                retry.insert("description".into(), "When a batch is delivered again.".into());
+                retry.insert("description".into(), "The repetition of a batch's delivery.".into());
                 properties.insert("retry".into(), retry.to_value());
                 properties.insert(
                     "drop".into(),

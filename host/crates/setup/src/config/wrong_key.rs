@@ -1,4 +1,4 @@
-//! Which key of a sink is wrong, for mistakes that the parser cannot place.
+//! The key of a sink that is wrong, for mistakes that the parser cannot place.
 
 use serde::Deserialize as _;
 

@@ -6,7 +6,7 @@ use crate::config::{SinkEntry, nearest};
 use event::cells::{can_have, names};
 use event::{Encoding, Rendering};
 
-/// How a configured sink writes its events.
+/// The form in which a configured sink writes its events.
 ///
 /// # Errors
 ///

@@ -28,7 +28,7 @@ pub struct OpenedSinks {
 pub struct Presentation {
     /// The shape of an event; OCSF unless said otherwise.
     pub encoding: Option<Encoding>,
-    /// How events are laid out; what a file's name ends in unless said otherwise.
+    /// The layout of events; by what a file's name ends in unless said otherwise.
     pub format: Option<Format>,
 }
 
@@ -39,7 +39,7 @@ pub struct SinkChoice {
     pub names: Vec<String>,
     /// The configuration of a `.wasm` sink.
     pub plugin_config: Option<String>,
-    /// How standard output and ad-hoc files are written.
+    /// The presentation of standard output and ad-hoc files.
     pub presentation: Presentation,
     /// The run delivers only what is new, so a file that was named keeps what earlier runs wrote.
     pub extend: bool,
@@ -102,9 +102,9 @@ struct SinkSetup<'a> {
     wanted: &'a SinkChoice,
     remains: DeadLetterContext,
     outlets: Vec<RunSink>,
-    /// How many are standard output or a file that was named.
+    /// The number of sinks that are standard output or a file that was named.
     plain: usize,
-    /// How many `.wasm` sinks were named.
+    /// The number of `.wasm` sinks that were named.
     plugins: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What this program gives to the sinks that it opens.
+//! The things that this program gives to the sinks that it opens.
 
 use crate::SetupError;
 use crate::config::Config;
@@ -8,7 +8,7 @@ use sandbox::SinkPlugin;
 use sink::kinds::{SinkContext, Surroundings};
 use sink::{Renderer, StdoutSink};
 
-/// This program with a configuration.
+/// The program with a configuration.
 pub(super) struct Program<'a> {
     /// The configuration, which may name plugins.
     pub(super) config: &'a Config,

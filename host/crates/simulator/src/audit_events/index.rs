@@ -1,11 +1,11 @@
-//! What is remembered of earlier queries: where their matches are, and whole pages.
+//! The memory of earlier queries: where their matches are, and whole pages.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// How many matches there are, and where every 256th is.
+/// The number of matches, and where every 256th is.
 #[derive(Debug)]
 pub(super) struct MatchIndex {
     pub(super) total: u64,

@@ -12,7 +12,7 @@ use crate::site::AppState;
 pub struct DomainEventIds {
     /// The time that both sources give it.
     pub time: Timestamp,
-    /// What it was, such as `sso.session.create.success`.
+    /// The id of the event's kind, such as `sso.session.create.success`.
     pub event_id: &'static str,
     /// The id of the resource in `AuditEvents`.
     pub audit_events: String,

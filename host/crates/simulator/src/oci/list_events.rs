@@ -205,7 +205,7 @@ fn answer(site: Arc<AppState>, page: LogPage, next: Option<String>, base: String
     response
 }
 
-/// Tells where the next page is.
+/// Puts the token of the next page into a response.
 pub(super) fn put_token(response: &mut Response, next: Option<String>) {
     if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
         response

@@ -97,7 +97,7 @@ impl TenancyLog {
         first..last.max(first)
     }
 
-    /// The same for those that were processed then.
+    /// The range of records that were processed then.
     pub(super) fn processed(&self, from: i64, to: i64) -> Range<i64> {
         let late = self.stored_late.map_or(0, |_| LATEST);
         self.happened(from - PROCESSING.end - late, to)

@@ -1,9 +1,11 @@
 //! The audit log of the tenancy, asked with signed requests.
 
+mod domain;
+mod paging;
 mod refusals;
 mod sessions;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -158,80 +160,6 @@ fn domain_event(event: &Value) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn every_event_of_a_window_is_on_one_page_or_another() {
-    for scenario in [
-        "rows=40",
-        "rows=40,events-page=7",
-        "rows=40,events-page=7,empty-pages",
-        "rows=900,api-calls=0",
-    ] {
-        let running = start(scenario).await;
-        let tenancy = running.oci_user().tenancy;
-        let pages = pages(&running, &tenancy).await;
-        let from = "2025-07-01T00:00:00Z".parse().unwrap();
-        let to = "2025-07-02T00:00:00Z".parse().unwrap();
-        let mut expected = running.oci_event_ids(&tenancy, from, to);
-        let ids = pages.concat();
-        let mut ids: Vec<_> = ids
-            .iter()
-            .map(|event| event["eventId"].as_str().unwrap().to_owned())
-            .collect();
-        assert!(ids.len() >= 160, "{}", ids.len());
-        ids.sort();
-        expected.sort();
-        assert_eq!(ids, expected, "{scenario}");
-        if scenario.contains("empty-pages") {
-            let empty = pages.iter().step_by(2);
-            assert!(empty.clone().all(Vec::is_empty) && empty.count() > 10);
-        } else if scenario.contains("events-page=7") {
-            assert!(pages.iter().any(Vec::is_empty) && pages.iter().filter(|page| page.len() == 7).count() > 10);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_page_can_begin_with_the_last_event_of_the_one_before() {
-    let running = start("rows=40,events-page=7,events-repeat,empty-pages").await;
-    let tenancy = running.oci_user().tenancy;
-    let id = |event: &Value| event["eventId"].as_str().unwrap().to_owned();
-    let pages: Vec<HashSet<String>> = (pages(&running, &tenancy).await.iter())
-        .map(|page| page.iter().map(id).collect())
-        .collect();
-    let full: Vec<_> = pages.iter().filter(|page| !page.is_empty()).collect();
-    assert!(full.len() > 20 && full.len() < pages.len());
-    assert!(full.windows(2).all(|two| two[0].intersection(two[1]).count() == 1));
-    let from = "2025-07-01T00:00:00Z".parse().unwrap();
-    let to = "2025-07-02T00:00:00Z".parse().unwrap();
-    let expected: HashSet<_> = running.oci_event_ids(&tenancy, from, to).into_iter().collect();
-    assert_eq!(full.into_iter().flatten().cloned().collect::<HashSet<_>>(), expected);
-    for order in ["asc", "desc"] {
-        let query = format!("{} | sort by datetime {order}", everything(&running));
-        let results = found(&running, &query, 30).await;
-        let ids: Vec<_> = results
-            .iter()
-            .map(|result| log_content(result)["id"].to_string())
-            .collect();
-        let twice = ids.windows(2).filter(|two| two[0] == two[1]).count();
-        assert!(
-            twice > 5 && ids.iter().collect::<HashSet<_>>().len() + twice == ids.len(),
-            "{twice}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_window_cut_in_two_holds_the_same_events() {
-    let running = start("rows=40,stored-late=5").await;
-    let tenancy = running.oci_user().tenancy;
-    let ids = |from: &str, to: &str| running.oci_event_ids(&tenancy, from.parse().unwrap(), to.parse().unwrap());
-    let whole = ids("2025-07-01T00:00:00Z", "2025-07-02T00:00:00Z");
-    let mut parts = ids("2025-07-01T00:00:00Z", "2025-07-01T10:17:00Z");
-    parts.extend(ids("2025-07-01T10:17:00Z", "2025-07-02T00:00:00Z"));
-    assert_eq!(parts.len(), whole.len());
-    assert_eq!(parts.into_iter().collect::<HashSet<_>>(), whole.into_iter().collect());
-}
-
-#[tokio::test]
 async fn both_envelopes_hold_the_same_events() {
     let running = start("rows=30").await;
     let tenancy = running.oci_user().tenancy;
@@ -273,51 +201,6 @@ async fn both_envelopes_hold_the_same_events() {
         assert_eq!(one, two);
     }
     assert!(both >= 225, "{both}");
-}
-
-#[tokio::test]
-async fn the_log_tells_of_the_same_events_as_the_identity_domain() {
-    let running = start("rows=30").await;
-    let query = format!("{} | sort by datetime asc", everything(&running));
-    let events: Vec<_> = found(&running, &query, 1000).await.iter().map(log_content).collect();
-    let events: Vec<_> = events.iter().filter(|event| domain_event(event).is_some()).collect();
-    let filter = "timestamp ge \"2025-07-01T00:00:00.000Z\" and timestamp lt \"2025-07-02T00:00:00.000Z\"";
-    let filter = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("filter", filter), ("count", "1000")])
-        .finish();
-    // The domain takes signatures too.
-    let resources = signed(&running, "GET", &format!("/admin/v1/AuditEvents?{filter}"), "")
-        .await
-        .json();
-    let resources = resources["Resources"].as_array().unwrap();
-    assert_eq!((events.len(), resources.len()), (120, 120));
-    let told = running.domain_events(
-        "2025-07-01T00:00:00Z".parse().unwrap(),
-        "2025-07-02T00:00:00Z".parse().unwrap(),
-    );
-    assert_eq!(told.len(), 120);
-    for ((event, resource), told) in events.iter().zip(resources).zip(told) {
-        assert_eq!(
-            (&event["id"], &resource["id"]),
-            (&told.oci_audit.into(), &told.audit_events.into())
-        );
-        assert_eq!(resource["eventId"], told.event_id);
-        assert_eq!(resource["timestamp"], format!("{:.3}", told.time));
-        let details = &event["data"]["additionalDetails"];
-        assert_eq!(event["time"], resource["timestamp"]);
-        assert_eq!(event["data"]["identity"]["principalName"], resource["actorName"]);
-        for name in [
-            "eventId",
-            "clientIp",
-            "ecId",
-            "message",
-            "adminResourceName",
-            "adminRefResourceName",
-            "ssoSessionId",
-        ] {
-            assert_eq!(details[name], resource[name], "{name}");
-        }
-    }
 }
 
 #[tokio::test]
@@ -404,67 +287,6 @@ async fn events_are_as_odd_as_the_vendors() {
             "{header}"
         );
     }
-}
-
-#[tokio::test]
-async fn a_token_can_repeat_for_ever() {
-    let running = start("rows=40,events-page=20,token-repeats").await;
-    let tenancy = running.oci_user().tenancy;
-    let token = |page: &Answer| page.header("opc-next-page").unwrap().replace('=', "%3D");
-    let first = token(&list(&running, &tenancy, "").await);
-    let second = token(&list(&running, &tenancy, &format!("&page={first}")).await);
-    assert_eq!(first, second);
-}
-
-#[tokio::test]
-async fn a_large_page_is_sent_while_it_is_made() {
-    let running = start("rows=1500,events-page=20000,api-calls=0,event-padding=300").await;
-    let tenancy = running.oci_user().tenancy;
-    let mut page = list(&running, &tenancy, "").await;
-    if page.json().as_array().unwrap().is_empty() {
-        let token = page.header("opc-next-page").unwrap().replace('=', "%3D");
-        page = list(&running, &tenancy, &format!("&page={token}")).await;
-    }
-    assert_eq!(page.header("transfer-encoding"), Some("chunked"));
-    let events = page.json();
-    let ids = running.oci_event_ids(
-        &tenancy,
-        "2025-07-01T00:00:00Z".parse().unwrap(),
-        "2025-07-02T00:00:00Z".parse().unwrap(),
-    );
-    assert!(ids.len() > 5900 && events.as_array().unwrap().len() == ids.len());
-    assert_eq!(
-        events[0]["data"]["additionalDetails"]["padding"]
-            .as_str()
-            .unwrap()
-            .len(),
-        300
-    );
-}
-
-#[tokio::test]
-async fn a_domain_that_falls_silent_is_still_in_the_log() {
-    let running = start("rows=30,silent-since=2025-07-01T00:00:00Z").await;
-    let resources = signed(
-        &running,
-        "GET",
-        "/admin/v1/AuditEvents?count=1000&sortBy=timestamp&sortOrder=descending",
-        "",
-    )
-    .await;
-    let newest = resources.json()["Resources"][0]["timestamp"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert!(newest.starts_with("2025-06-30"), "{newest}");
-    let events = found(&running, &everything(&running), 1000).await;
-    assert_eq!(
-        events
-            .iter()
-            .filter(|result| domain_event(&log_content(result)).is_some())
-            .count(),
-        120
-    );
 }
 
 #[tokio::test]

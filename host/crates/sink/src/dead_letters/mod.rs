@@ -37,13 +37,13 @@ pub struct DeadLetterFill {
 pub struct Undelivered {
     /// The event.
     pub event: Event,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub reason: String,
     /// The first attempt.
     pub first_attempt: Timestamp,
     /// The last one.
     pub last_attempt: Timestamp,
-    /// How many there were; 0 where the sink was known to be down.
+    /// The number of attempts; 0 where the sink was known to be down.
     pub attempts: u32,
 }
 
@@ -62,15 +62,15 @@ pub struct DeadLetterEntry {
     pub connection: String,
     /// The event's id.
     pub event_id: String,
-    /// Why the last attempt failed.
+    /// The reason why the last attempt failed.
     pub reason: String,
     /// The first attempt.
     pub first_attempt: Timestamp,
     /// The last one.
     pub last_attempt: Timestamp,
-    /// How many there were.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How often it was set aside: once, and once more for each vain replay.
+    /// The number of times that the event was set aside: once, and once more for each vain replay.
     pub times_kept: u32,
     /// The run that it comes from.
     pub run_id: String,
@@ -113,11 +113,11 @@ pub struct DeadLetterGroup {
     pub since: Timestamp,
 }
 
-/// Why dead letters cannot be kept or read.
+/// The reason why dead letters cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeadLetterError {
-    /// There is no room.
+    /// The store has no room.
     #[error(
         "the dead-letter store has no room for {} of {more_bytes} bytes: it holds {events} of at most {}, {bytes} of at most \
          {most_bytes} bytes",

@@ -224,7 +224,7 @@ enum Reasons {
     AsTheyWere,
 }
 
-/// How much is kept.
+/// The amount that is kept.
 #[derive(Debug, Clone, Copy)]
 struct Total {
     events: u64,

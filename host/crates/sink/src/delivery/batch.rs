@@ -67,7 +67,7 @@ impl<'a> UnsettledBatch<'a> {
     }
 }
 
-/// How many of the events fit into a batch that already holds so many; at least one where it is empty.
+/// The number of the events that fit into a batch that already holds so many; at least one where it is empty.
 pub(super) fn fitting(events: &[Event], limits: BatchLimits, held: usize, held_bytes: usize) -> usize {
     if limits.bytes == usize::MAX {
         return limits.events.max(1).saturating_sub(held).min(events.len());

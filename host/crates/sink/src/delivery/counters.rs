@@ -1,4 +1,4 @@
-//! How many events a sink has taken, and what became of the others.
+//! Counts of the events that a sink has taken, and what became of the others.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -37,7 +37,7 @@ impl DeliveryCounters {
         self.undelivered.load(Ordering::Relaxed)
     }
 
-    /// Says whether the reader of the output has gone, as `head` does.
+    /// True if the reader of the output has gone, as `head` does.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! How events that cannot be delivered become dead letters.
+//! The making of dead letters from events that cannot be delivered.
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ pub struct Delivery {
     gathered_bytes: usize,
     /// Events answered for in one way or another, from the first on.
     answered: u64,
-    /// When the sink was found to be down or last tried since, and why.
+    /// The instant at which the sink was found to be down or last tried since, and the reason.
     down: Option<(Instant, String)>,
     /// True where a sink that is down ends the delivery.
     waits: bool,
@@ -82,7 +82,7 @@ impl Delivery {
         self.sink.guarantee()
     }
 
-    /// Says whether answered events outlive a crash before the sink is closed.
+    /// True if answered events outlive a crash before the sink is closed.
     pub fn is_durable(&self) -> bool {
         self.sink.is_durable()
     }
@@ -155,7 +155,7 @@ impl Delivery {
         self.sink.abort().await;
     }
 
-    /// Why events could not even be set aside, where that happened.
+    /// The reason why events could not even be set aside, where that happened.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
     }

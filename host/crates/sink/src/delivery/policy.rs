@@ -1,4 +1,4 @@
-//! When a batch is delivered again.
+//! The repetition of a batch's delivery.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use base::duration::DurationText;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// When to deliver again; what is left out keeps its default.
+/// The repetition of deliveries; what is left out keeps its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "SinkRetry")]
@@ -21,7 +21,7 @@ pub struct DeliveryPolicy {
     #[schemars(with = "DurationText")]
     pub max_delay: Duration,
     // From the first attempt of a batch to the start of the last; a longer wait that the receiver asks for ends the attempts.
-    /// How long a batch is tried; after that the sink counts as down. An attempt in progress is not cut short, and one over
+    /// The time for which a batch is tried; after that the sink counts as down. An attempt in progress is not cut short, and one over
     /// HTTP has the repetitions of `endpoint.retry` within it.
     #[serde(with = "base::duration")]
     #[schemars(with = "DurationText")]

@@ -1,4 +1,4 @@
-//! What a kind of sink cannot know from its own keys.
+//! The context of a sink: what its kind cannot know from its own keys.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct BuildContext<'a> {
     pub sink: SinkContext<'a>,
     /// The facts that are true of all events that the sink will get.
     pub provenance: &'a Arc<Provenance>,
-    /// How it writes its events.
+    /// The form in which the sink writes its events.
     pub rendering: &'a Rendering,
     /// Only to look whether the sink could be used: nothing may stay behind.
     pub checking: bool,

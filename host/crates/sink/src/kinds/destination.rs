@@ -1,4 +1,4 @@
-//! What a configured sink leads to, in a short text without secrets.
+//! The destination of a configured sink, in a short text without secrets.
 //!
 //! Configurations of one user may share a store of dead letters and name different receivers alike. So a letter is kept with
 //! the destination of its sink, and only a sink of the same name and destination gets it.

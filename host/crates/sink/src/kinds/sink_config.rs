@@ -1,4 +1,4 @@
-//! What every kind of sink makes of its keys.
+//! The trait of what every kind of sink makes of its keys.
 
 use super::context::{BuildContext, SinkContext};
 use crate::Sink;
@@ -21,7 +21,7 @@ pub trait SinkConfig {
         Ok(self.encoding())
     }
 
-    /// Where its requests go, where it sends any.
+    /// The endpoint to which the sink's requests go, where it sends any.
     fn endpoint(&self) -> Option<&Connection> {
         None
     }

@@ -17,7 +17,7 @@ use super::syslog::SyslogConfig;
 /// Defines [`SinkKind`] from a line a kind: the variant and its keys.
 macro_rules! sink_kinds {
     ($($(#[$doc:meta])* $kind:ident($config:ident),)*) => {
-        /// What a sink is; `plugin = …` means the kind of that name.
+        /// The kind of a sink; `plugin = …` means the kind of that name.
         #[derive(Debug, Clone, Deserialize, JsonSchema)]
         #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
         pub enum SinkKind {

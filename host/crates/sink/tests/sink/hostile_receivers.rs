@@ -32,7 +32,7 @@ const EVENTS: usize = BATCHES * BATCH;
 /// Attempts beyond one a batch that a receiver may cost that is down all the while.
 const BUDGET: u64 = 30;
 
-/// What one request may bring in: the largest body that anybody reads, and what waits in buffers of the system.
+/// The bytes that one request may bring in: the largest body that anybody reads, and what waits in buffers of the system.
 const MOST_BYTES: u64 = 24 << 20;
 
 fn provenance() -> Arc<Provenance> {
@@ -104,7 +104,7 @@ fn sink(name: &str, plugin: Option<&Plugin>, settings: Settings) -> Box<dyn Sink
     }
 }
 
-/// What came of the events of one sink at one receiver.
+/// The outcome of the events of one sink at one receiver.
 struct Came {
     requests: u64,
     sent: u64,
@@ -167,7 +167,7 @@ async fn deliver(name: &'static str, plugin: Option<&Plugin>, receiver_name: &st
     }
 }
 
-/// Whether the events count as delivered: for `http`, which goes by the status, and for `otlp`, which wants a receipt.
+/// The names of receivers, and whether events count as delivered: for `http`, which goes by the status, and for `otlp`, which wants a receipt.
 const VERDICTS: [(&str, [bool; 2]); 29] = [
     ("200 without a body", [true, true]),
     ("204", [true, true]),
@@ -262,7 +262,7 @@ async fn slack_counts_each_event_once_whatever_answers() {
     holds_against_all(SINKS[4]).await;
 }
 
-/// Whether a reason says why, by the status or in the receiver's words, and no secret.
+/// True if a reason says why, by the status or in the receiver's words, and no secret.
 fn tells(reason: &str, status: u16) -> bool {
     (reason.contains(&status.to_string()) || reason.contains("no [redacted]")) && !reason.contains(CANARY)
 }

@@ -1,4 +1,4 @@
-//! What every sink does, and what receivers do to it.
+//! The duties of every sink, and what receivers do to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod conformance;

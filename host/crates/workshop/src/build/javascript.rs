@@ -49,7 +49,7 @@ pub(super) fn build(project: &Project, progress: &mut dyn FnMut(&str)) -> Result
     Ok((wasm, tool::said(&output, true)))
 }
 
-/// Where node itself would look: in the project and in every folder above it.
+/// The package where node itself would look: in the project and in every folder above it.
 fn find(project: &Project) -> Option<PathBuf> {
     let folder = project.folder.canonicalize().ok()?;
     let bins: Vec<PathBuf> = folder

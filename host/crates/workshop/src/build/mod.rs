@@ -23,9 +23,9 @@ pub struct Built {
     pub plugin: Plugin,
     /// The component's description.
     pub about: Inspection,
-    /// How long the language's tool took.
+    /// The time that the language's tool took.
     pub tool: Duration,
-    /// How long the sandbox took to compile it.
+    /// The time that the sandbox took to compile the component.
     pub compile: Duration,
     /// The tool's own output.
     pub output: String,

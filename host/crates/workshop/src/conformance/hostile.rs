@@ -5,7 +5,7 @@ use event::{Activity, Event, Outcome, Principal, PrincipalKind};
 /// 3 July 2025.
 const TIME: i64 = 1_751_542_473_000;
 
-/// Each breaks something: lines, quotes, spreadsheets, terminals, formats, parsers.
+/// Texts of which each breaks something: lines, quotes, spreadsheets, terminals, formats, parsers.
 pub(super) const TEXTS: &[&str] = &[
     "",
     " ",

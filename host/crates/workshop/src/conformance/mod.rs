@@ -1,4 +1,4 @@
-//! What any plugin must do, whatever it is for: the checks that need no golden case, though reports are tried with the
+//! The duties of any plugin, whatever it is for: the checks that need no golden case, though reports are tried with the
 //! documents of theirs.
 
 mod hostile;

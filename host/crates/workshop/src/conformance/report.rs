@@ -1,4 +1,4 @@
-//! What any report plugin must do.
+//! The duties of any report plugin.
 
 use super::hostile;
 use super::material::Material;
@@ -7,7 +7,7 @@ use crate::findings::{CheckOutcome, Failed, Finding, crashed, failed, fine};
 use crate::golden::{Chunks, diff, parse, plain_request};
 use sandbox::{Document, Fetch, Grants, PluginError, ReportPlugin};
 
-/// How much of a case's document is tried: each check parses it several times.
+/// The bytes of a case's document that are tried: each check parses it several times.
 const TRIED: usize = 256 << 10;
 /// Cases whose documents are tried.
 const DOCUMENTS: usize = 4;

@@ -1,4 +1,4 @@
-//! What any sink plugin must do.
+//! The duties of any sink plugin.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ struct Tried<'a> {
 }
 
 impl Tried<'_> {
-    /// Why no encoder can be opened: most configurations have a member that only the author knows.
+    /// The reason why no encoder can be opened: most configurations have a member that only the author knows.
     fn unusable(&self) -> Option<String> {
         let value = serde_json::from_str(&self.config).unwrap_or(Value::Null);
         match self.plugin.config_mistakes(&value) {
@@ -71,7 +71,7 @@ impl Tried<'_> {
         }
     }
 
-    /// As many events as it takes at once.
+    /// Ordinary events, as many as the sink takes at once.
     fn ordinary(&self) -> Vec<Event> {
         let most = self
             .plugin
@@ -205,7 +205,7 @@ impl Tried<'_> {
         fine()
     }
 
-    /// Where an ordinary event makes a number of lines of text, no text in its fields may make it another.
+    /// Checks one rule: where an ordinary event makes a number of lines of text, no text in its fields may make it another.
     fn one_line(&self) -> Result<CheckOutcome, Failed> {
         let lines = |text: &str| -> Result<Option<usize>, Failed> {
             let sent = self.encode("encode", &[hostile::everywhere(text)])?;

@@ -1,4 +1,4 @@
-//! How deliveries and verdicts stand in a sink's `expected.json`: what is empty is left out.
+//! The form of deliveries and verdicts in a sink's `expected.json`: what is empty is left out.
 
 use serde_json::{Map, Value, json};
 

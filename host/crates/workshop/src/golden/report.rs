@@ -12,15 +12,15 @@ use crate::findings::{CheckOutcome, Failed, crashed};
 use ::event::Batch;
 use sandbox::{Document, Fault, FaultKind, PluginError, ReportPlugin, Request, Window};
 
-/// How much the host pushes at once, at most.
+/// The most bytes that the host pushes at once.
 const CHUNK: usize = 256 << 10;
 /// Small chunks are tried on the beginning only: each is a call.
 const SMALL: usize = 16 << 10;
 
-/// How a document is cut.
+/// The cuts of a document.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Chunks {
-    /// As the host would.
+    /// Cuts as the host would make them.
     Whole,
     /// In pieces of so many bytes.
     Of(usize),

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use super::*;
 use crate::spool::{Spool, Spooled};
 
-/// The same bytes in memory and on the spool.
+/// The bodies of the same bytes, in memory and on the spool.
 fn bodies(bytes: &[u8]) -> [PageBody; 2] {
     let folder = tempfile::tempdir().unwrap();
     let mut file = Spool::new(folder.path()).create().unwrap();

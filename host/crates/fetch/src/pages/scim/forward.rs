@@ -46,7 +46,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Tells whether the list is still the one that an earlier process read in part; then everything is set to go on.
+    /// True if the list is still the one that an earlier process read in part; then everything is set to go on.
     pub(super) async fn goes_on_from(&mut self, earlier: &Earlier) -> Result<bool, FetchError> {
         let mark = earlier.mark;
         let url = without_parameters(self.request.url(), SORTING).filter(|_| !mark.sorted);

@@ -116,7 +116,7 @@ impl Reading<'_> {
         Ok(collector)
     }
 
-    /// Tells whether the list, asked for from its other end, begins with the record that was read last: then it ends there,
+    /// True if the list, asked for from its other end, begins with the record that was read last: then it ends there,
     /// and the total errs. A server that cuts long lists, or does not sort, begins with another one.
     pub(super) async fn backwards(&mut self, collector: Collector) -> Result<Collector, FetchError> {
         let whole = self.last.map_or(0, |(start, records)| start + records - 1);
@@ -168,7 +168,7 @@ impl Reading<'_> {
     }
 }
 
-/// The same query in the other order; none where it is not sorted.
+/// The query in the other order; none where it is not sorted.
 fn reversed(url: &Url) -> Option<Url> {
     let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
     if !url.query_pairs().any(|(name, _)| is(&name, "sortBy")) {

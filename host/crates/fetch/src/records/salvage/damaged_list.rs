@@ -158,7 +158,7 @@ impl<R: Read> DamagedList<R> {
         Ok(None)
     }
 
-    /// Tells whether a record of this list, and not one of a list in a record, begins there: a whole one whose first member is
+    /// True if a record of this list, and not one of a list in a record, begins there: a whole one whose first member is
     /// known by name. `own` is the name of the broken record's first member.
     fn is_record(&mut self, from: usize, own: Option<&str>, depth: usize) -> Result<bool> {
         let Some(name) = self.first_name(from)? else {
@@ -173,7 +173,7 @@ impl<R: Read> DamagedList<R> {
         self.is_row_of_records(from, depth)
     }
 
-    /// Tells whether several whole records begin there in a row, or the last ones of the list.
+    /// True if several whole records begin there in a row, or the last ones of the list.
     fn is_row_of_records(&mut self, from: usize, depth: usize) -> Result<bool> {
         const SEVERAL: u32 = 8;
         let mut at = from;
@@ -212,7 +212,7 @@ impl<R: Read> DamagedList<R> {
         Ok(end.and_then(|end| serde_json::from_slice(self.text.slice(name, end)).ok()))
     }
 
-    /// Tells whether the answer ends well behind the list that ended there, in so many objects.
+    /// True if the answer ends well behind the list that ended there, in so many objects.
     fn is_the_end(&mut self, from: usize, depth: usize) -> Result<bool> {
         let (mut at, mut open) = (self.text.behind_space(from)?, depth);
         while open > 0 {

@@ -7,7 +7,7 @@ use crate::error::FetchError;
 /// The reason why an answer cannot be read all the same.
 #[derive(Debug)]
 pub(crate) enum SalvageError {
-    /// It is not JSON of the expected form.
+    /// The answer is not JSON of the expected form.
     Form(&'static str),
     /// Reading failed.
     Io(io::Error),

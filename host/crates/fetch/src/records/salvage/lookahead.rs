@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::{Result, SalvageError};
 use crate::records::mend::{self, Sound};
 
-/// How often each byte of an answer may be looked at to find where its records end, and how many bytes besides. Ends are
+/// The number of times that each byte of an answer may be looked at to find where its records end, and how many bytes besides. Ends are
 /// looked for from one place after another: where none is sure, each of them leads through all that follows.
 const LOOKS: u64 = 32;
 const LOOKS_BESIDES: u64 = 32 * 1024 * 1024;

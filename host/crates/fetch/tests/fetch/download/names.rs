@@ -1,4 +1,4 @@
-//! Which file of those on the server is the one that a job wrote.
+//! The choice of the file on the server that a job wrote.
 
 use super::*;
 

@@ -2,6 +2,20 @@
 
 use super::*;
 
+/// The error of a run that goes on with job 7 of an earlier one, and the stages that it keeps for the next.
+async fn poll_again(server: &Server) -> (FetchError, Vec<FetchStage>) {
+    let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
+    let remote = Arc::new(remote(&server.url()));
+    let fetcher = Fetcher::new(remote, spool.path(), FetchLimits::default(), Arc::new(()));
+    let from = FetchStage::Waiting {
+        link: "/jobs/7".into(),
+        polls: 1,
+        next: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
+    (error, points.0.into_inner().unwrap())
+}
+
 #[tokio::test]
 async fn a_sign_in_page_in_place_of_a_file_is_a_refusal_and_nothing_else_is_tried() {
     let page = respond_page;
@@ -22,17 +36,9 @@ async fn a_poll_that_is_answered_with_a_sign_in_page_keeps_the_job() {
     type Answer = fn() -> Response;
     for answer in [page as Answer, redirecting] {
         let server = server(move |seen, _| (seen.path == "/jobs/7").then(answer)).await;
-        let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
-        let remote = Arc::new(remote(&server.url()));
-        let fetcher = Fetcher::new(remote, spool.path(), FetchLimits::default(), Arc::new(()));
-        let from = FetchStage::Waiting {
-            link: "/jobs/7".into(),
-            polls: 1,
-            next: jiff::Timestamp::UNIX_EPOCH,
-        };
-        let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
+        let (error, kept) = poll_again(&server).await;
         assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "sign-in-page"));
-        assert!(points.0.lock().unwrap().is_empty(), "the window stays where it was");
+        assert!(kept.is_empty(), "the window stays where it was");
     }
 }
 
@@ -41,17 +47,9 @@ async fn a_job_that_ends_in_a_refusal_is_asked_for_anew_and_not_for_ever() {
     for code in ["EPMCSS-21192", "EPMCSS-21193"] {
         let ended = format!(r#"{{"status":1,"details":"{code}: Authorization failed","links":[],"items":null}}"#);
         let server = server(move |seen, _| (seen.path == "/jobs/7").then(|| json(200, ended.clone()))).await;
-        let (spool, points) = (tempfile::tempdir().unwrap(), Points::default());
-        let remote = Arc::new(remote(&server.url()));
-        let fetcher = Fetcher::new(remote, spool.path(), FetchLimits::default(), Arc::new(()));
-        let from = FetchStage::Waiting {
-            link: "/jobs/7".into(),
-            polls: 1,
-            next: jiff::Timestamp::UNIX_EPOCH,
-        };
-        let error = fetcher.fetch_from(&job("a.csv"), from, &points).await.unwrap_err();
+        let (error, kept) = poll_again(&server).await;
         assert_eq!((error.kind(), error.remote_code()), (ErrorKind::Refused, Some(code)));
-        assert_eq!(*points.0.lock().unwrap(), [FetchStage::Start]);
+        assert_eq!(kept, [FetchStage::Start]);
     }
 }
 

@@ -13,6 +13,19 @@ async fn tls(flaw: CertificateFlaw) -> (simulator::RunningSimulator, tempfile::N
     (running, file)
 }
 
+/// The words with which a request fails for the sake of TLS.
+async fn refused(settings: Settings) -> String {
+    let remote = Remote::new(settings).unwrap();
+    let request = Request::get(remote.resolve("/").unwrap());
+    let error = remote.exchange(request).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ErrorKind::Unavailable, "tls-failed"),
+        "{error}"
+    );
+    error.to_string()
+}
+
 #[tokio::test]
 async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent() {
     for (flaw, told) in [
@@ -22,17 +35,8 @@ async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent()
         let (server, ca) = tls(flaw).await;
         let mut settings = settings(server.url().as_str());
         settings.ca_file = Some(CaFile::only(ca.path()));
-        let remote = Remote::new(settings).unwrap();
-        let error = remote
-            .exchange(Request::get(remote.resolve("/").unwrap()))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (error.kind(), error.code()),
-            (ErrorKind::Unavailable, "tls-failed"),
-            "{error}"
-        );
-        assert!(error.to_string().contains(told), "{error}");
+        let error = refused(settings).await;
+        assert!(error.contains(told), "{error}");
         assert!(server.requests().is_empty());
 
         // The same at the token endpoint.
@@ -42,16 +46,7 @@ async fn a_certificate_that_does_not_hold_ends_the_run_before_anything_is_sent()
         if let Auth::OAuth2(oauth) = &mut settings.auth {
             oauth.token_url = Some(server.url().join("/oauth2/v1/token").unwrap());
         }
-        let remote = Remote::new(settings).unwrap();
-        let error = remote
-            .exchange(Request::get(remote.resolve("/").unwrap()))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (error.kind(), error.code()),
-            (ErrorKind::Unavailable, "tls-failed"),
-            "{error}"
-        );
+        refused(settings).await;
         assert!(server.requests().is_empty() && service.seen().is_empty());
         server.stop().await;
     }

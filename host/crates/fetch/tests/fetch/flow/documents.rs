@@ -1,4 +1,4 @@
-//! What comes as the file of a job, and what becomes of it.
+//! Documents that come as the file of a job, and what becomes of it.
 
 use super::*;
 

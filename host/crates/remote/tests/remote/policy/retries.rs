@@ -1,4 +1,4 @@
-//! What is asked for again, how often, and after which wait.
+//! Requests that are repeated, how often, and after which wait.
 
 use super::*;
 

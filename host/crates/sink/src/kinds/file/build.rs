@@ -17,7 +17,7 @@ use crate::{Compression, Format, PathTemplate, Placeholders, Renderer, Sink, Sin
 use base::{ErrorKind, SetupError};
 use event::{Encoding, Provenance};
 
-/// How a configured file is made: an archive grows, and a second run of the day must not take the first one's events away.
+/// The options of a configured file: an archive grows, and a second run of the day must not take the first one's events away.
 const GROWING: FileOptions = FileOptions {
     existing: Existing::Extend,
     create_folders: true,
@@ -83,7 +83,7 @@ impl SinkConfig for FileConfig {
 }
 
 impl FileConfig {
-    /// When the file is completed and the next one begins.
+    /// The rule by which the file is completed and the next one begins.
     fn rotation(&self, sink: &str) -> Result<Option<Rotation>, SetupError> {
         let Some(rotate) = &self.rotate else { return Ok(None) };
         let rotation = Rotation::new(rotate.bytes, rotate.every);
@@ -111,7 +111,7 @@ impl FileConfig {
 pub struct AdHocFile<'a> {
     /// The path as typed; it starts from the working folder.
     pub path: &'a PathTemplate,
-    /// How events follow each other; what the path ends in unless said.
+    /// The layout of events; by what the path ends in unless said.
     pub format: Option<Format>,
     /// The file keeps what earlier runs wrote.
     pub extend: bool,

@@ -15,24 +15,24 @@ use event::Encoding;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FileConfig {
-    /// Its path; `{report}`, `{connection}` and `{date}` stand for one safe path segment each.
+    /// The path of the file; `{report}`, `{connection}` and `{date}` stand for one safe path segment each.
     pub path: String,
-    /// What an event looks like.
+    /// The form of an event.
     #[serde(default)]
     pub encoding: Encoding,
-    /// How events follow each other.
+    /// The layout of events.
     #[schemars(extend("x-default" = "what `path` ends in (`.csv`, `.parquet`), else `ndjson`"))]
     pub format: Option<Format>,
-    /// How the file is compressed. The pages of a Parquet file are compressed by Snappy unless this says `none` or `zstd`;
+    /// The compression of the file. The pages of a Parquet file are compressed by Snappy unless this says `none` or `zstd`;
     /// `gzip` is refused for them.
     #[schemars(extend("x-default" = "what `path` ends in (`.gz`, `.zst`), else `none`"))]
     pub compression: Option<Compression>,
-    /// Who may read and write a file that is made, as octal digits. The umask may take from it, and a file that is there
+    /// The permissions of a file that is made, as octal digits. The umask may take from it, and a file that is there
     /// already keeps its own.
     #[serde(default)]
     #[schemars(extend("default" = "0640"))]
     pub mode: FileMode,
-    /// How long a run waits for another that is about to give the same file its name, before it ends with exit 7.
+    /// The longest time that a run waits for another that is about to give the same file its name, before it ends with exit 7.
     #[serde(default = "lock_timeout", with = "base::duration")]
     #[schemars(with = "DurationText")]
     pub lock_timeout: Duration,
@@ -41,7 +41,7 @@ pub struct FileConfig {
     pub rotate: Option<Rotate>,
 }
 
-/// When a file is completed and the next one begins: whichever comes first.
+/// The rule by which a file is completed and the next one begins: whichever comes first.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rotate {
@@ -54,7 +54,7 @@ pub struct Rotate {
     pub every: Option<Duration>,
 }
 
-/// How long a run waits for others that are about to give the same file its name, unless told otherwise.
+/// The longest time that a run waits for others that are about to give the same file its name, unless told otherwise.
 pub(super) fn lock_timeout() -> Duration {
     Duration::from_secs(120)
 }

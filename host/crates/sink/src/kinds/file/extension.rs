@@ -1,4 +1,4 @@
-//! What lets a file seem to grow: the content of the one that is there, and what another run adds to it meanwhile.
+//! The extension that lets a file seem to grow: the content of the one that is there, and what another run adds to it meanwhile.
 
 use std::{
     fs::{File, Metadata, OpenOptions, Permissions},
@@ -11,7 +11,7 @@ use super::mode::FileMode;
 use super::partial::{FinishedFile, TempFile};
 use crate::Compression;
 
-/// How the only file of a sink grows.
+/// The extension of the only file of a sink.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extension {
     /// The file that this one begins with.
@@ -28,7 +28,7 @@ pub(super) struct Extension {
 pub(super) struct AppendBase {
     /// Bytes that were copied.
     pub(super) length: u64,
-    /// Which file it was, where there was one.
+    /// The identity of the file that was there, if one was.
     identity: Option<(u64, u64)>,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn kept_permissions(about: &Metadata) -> Option<Permissions> {
     trusted.contains(&about.uid()).then(|| about.permissions())
 }
 
-/// Tells whether a file is there whose content is compressed in another way: nobody could read what is added to it.
+/// True if the file has content that is compressed in another way: nobody could read what is added to it.
 pub(super) fn differs(file: &mut File, compression: Compression) -> io::Result<bool> {
     let mut first = Vec::new();
     file.by_ref().take(4).read_to_end(&mut first)?;

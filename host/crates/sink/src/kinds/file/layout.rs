@@ -1,4 +1,4 @@
-//! How a file is written: as asked for, else as its name says.
+//! The layout of a file: as asked for, else as its name says.
 
 use super::config::FileConfig;
 use crate::{Compression, Format, Pages};

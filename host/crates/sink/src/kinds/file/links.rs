@@ -10,13 +10,13 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// How many links are followed, as the system has it.
+/// The number of links that are followed, as the system has it.
 const MOST: usize = 40;
 
-/// Why a path is not taken.
+/// The reason why a path is not taken.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// This link belongs neither to whoever runs this nor to root.
+    /// The link belongs neither to whoever runs this nor to root.
     Foreign(PathBuf),
     /// The last link leads to nothing.
     Nowhere,

@@ -1,4 +1,4 @@
-//! Who may read a file that is made: [`FileMode`].
+//! The permissions of a file that is made: [`FileMode`].
 
 use serde::{Deserialize, Deserializer};
 

@@ -1,4 +1,4 @@
-//! How a finished file gets its name.
+//! The naming of a finished file.
 
 use std::{
     fs::File,
@@ -19,7 +19,7 @@ use crate::WriteIntent;
 pub(super) struct StagedFile {
     finished: FinishedFile,
     path: PathBuf,
-    /// Where that is.
+    /// The folder of the file.
     folder: File,
     /// Held while a file grows. Whoever waits for it holds no thread, so it may be held across calls.
     lock: Option<FolderLock>,
@@ -30,7 +30,7 @@ pub(super) struct StagedFile {
 enum FinalName {
     /// The one that is there gives way.
     Over,
-    /// There is none yet, or the run fails.
+    /// No file has the name yet, or the run fails.
     Free,
     /// The next number of a series.
     Next(Box<Series>, u64),
@@ -38,7 +38,7 @@ enum FinalName {
 
 /// The outcome of giving a file its name.
 pub enum PublishedFile {
-    /// It has its name, with this number in a series.
+    /// The file has its name, with this number in a series.
     Yes(Option<u64>),
     /// Somebody else had that one first: here it is with the next.
     Taken(StagedFile),

@@ -1,4 +1,4 @@
-//! How files are made, and what has become of them.
+//! The options of files, and the counts of what has become of them.
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ pub struct FileOptions {
     pub existing: Existing,
     /// Make missing folders on the way, for those who may read the file; otherwise they are an error.
     pub create_folders: bool,
-    /// Who may read it, where it is not there already.
+    /// The permissions of the file, where it is not there already.
     pub mode: FileMode,
-    /// How the file is compressed. An extended one gets another gzip member or zstd frame.
+    /// The compression of the file. An extended one gets another gzip member or zstd frame.
     pub compression: Compression,
-    /// When the next file begins; none for a single one.
+    /// The rule by which the next file begins; none for a single one.
     pub rotation: Option<Rotation>,
-    /// How long to wait for another run that gives the same file its name; two minutes unless set.
+    /// The longest time to wait for another run that gives the same file its name; two minutes unless set.
     pub lock_timeout: Option<Duration>,
     /// The bytes are a plugin's: what a file already holds is its business.
     pub raw: bool,
@@ -38,7 +38,7 @@ pub struct FileOptions {
 /// Files of a rotating sink that have their names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Completed {
-    /// How many.
+    /// The number of files.
     pub files: u64,
     /// Events in them.
     pub events: u64,

@@ -19,7 +19,7 @@ use crate::{Compression, hex};
 const PREFIX: &str = ".host-";
 const SUFFIX: &str = ".partial";
 
-/// How often a file is made that another process takes for abandoned before it is locked.
+/// The number of times that a file is made that another process takes for abandoned before it is locked.
 const ATTEMPTS: u32 = 32;
 
 /// A file under way. As long as it is, this process holds its lock (`flock`), so that another can tell it from one that
@@ -27,7 +27,7 @@ const ATTEMPTS: u32 = 32;
 #[derive(Debug)]
 pub(super) struct TempFile {
     compression: Compression,
-    /// Who may read it once it is finished.
+    /// The permissions of the file once it is finished.
     permissions: fs::Permissions,
     /// Bytes of other files that it begins with.
     before: u64,
@@ -47,7 +47,7 @@ enum Stage {
 pub struct HashingWriter {
     file: NamedTempFile,
     length: u64,
-    /// Where somebody wants to know.
+    /// The digest so far, where somebody wants to know.
     hash: Option<Sha256>,
 }
 
@@ -70,11 +70,11 @@ impl Write for HashingWriter {
 #[derive(Debug)]
 pub(super) struct FinishedFile {
     pub(super) file: NamedTempFile,
-    /// Where its own bytes begin.
+    /// The offset at which the file's own bytes begin.
     pub(super) offset: u64,
-    /// How many.
+    /// The number of bytes.
     pub(super) length: u64,
-    /// Their SHA-256, hexadecimal, where somebody wants to know.
+    /// The SHA-256 of the bytes, hexadecimal, where somebody wants to know.
     pub(super) sha256: Option<String>,
 }
 
@@ -316,7 +316,7 @@ mod tests {
         });
     }
 
-    /// Tells others to end when it is dropped.
+    /// A guard that tells others to end when it is dropped.
     struct Done<'a>(&'a std::sync::atomic::AtomicBool);
 
     impl Drop for Done<'_> {

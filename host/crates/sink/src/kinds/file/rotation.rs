@@ -17,7 +17,7 @@ const NAME_BYTES: usize = 255;
 /// Digits of a sequence number, so that names sort.
 const DIGITS: usize = 6;
 
-/// When a file is completed and the next one begins: whichever comes first.
+/// The rule by which a file is completed and the next one begins: whichever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rotation {
     bytes: Option<u64>,
@@ -57,7 +57,7 @@ impl Rotation {
 /// A rotation that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UselessRotation {
-    /// There is no reason to begin another file.
+    /// Nothing says when another file begins.
     #[error("`rotate` has neither `bytes` nor `every`")]
     Never,
     /// The period cannot be part of a name.
@@ -65,7 +65,7 @@ pub enum UselessRotation {
     Period,
 }
 
-/// Says what time it is.
+/// The clock that says what time it is.
 #[derive(Clone)]
 pub(super) struct Clock(pub(super) Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -95,7 +95,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// None where the names would be too long.
+    /// A series of names; none where they would be too long.
     pub(super) fn new(path: &Path, folder: &Path, rotation: Rotation) -> Option<Self> {
         let name = path.file_name()?;
         let (stem, extensions) = split(name);
@@ -119,12 +119,12 @@ impl Series {
         }
     }
 
-    /// Tells whether the period of the file under way is over.
+    /// True if the period of the file under way is over.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.rotation.every.is_some() && self.rotation.stamp(now) > self.stamp
     }
 
-    /// Tells whether a file of that size is complete.
+    /// True if a file of that size is complete.
     pub(super) fn is_full(&self, bytes: u64) -> bool {
         self.rotation.bytes.is_some_and(|most| bytes >= most)
     }

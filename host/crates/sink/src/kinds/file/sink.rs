@@ -59,7 +59,7 @@ pub struct FileSink {
     events: u64,
     /// The id of the last event.
     last: Option<String>,
-    /// Who is told what appears.
+    /// The journal that is told what appears.
     journal: Option<SharedJournal>,
     completed: Completed,
     state: FileState,
@@ -213,7 +213,7 @@ impl FileSink {
         if over { self.complete().await } else { Ok(()) }
     }
 
-    /// Tells whether the file under way is as large as it may be. What waits to be compressed does not count.
+    /// True if the file under way is as large as it may be. What waits to be compressed does not count.
     fn is_full(&self) -> bool {
         let buffered = match self.options.compression {
             Compression::None => self.buffer.len() + self.renderer.pending(),

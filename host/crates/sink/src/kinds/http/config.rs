@@ -14,15 +14,15 @@ use event::Encoding;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HttpConfig {
-    /// Where, and who asks: the keys of a connection without `kind`.
+    /// The server, and the identity of the client: the keys of a connection without `kind`.
     pub endpoint: Connection,
-    /// What an event looks like.
+    /// The form of an event.
     #[serde(default)]
     pub encoding: Encoding,
     /// `ndjson`: a JSON object a line. `array`: one JSON array.
     #[serde(default)]
     pub body: HttpBody,
-    /// How the body is compressed.
+    /// The compression of the body.
     #[serde(default)]
     pub compression: Compression,
     /// Further headers, none of them secret.
@@ -38,7 +38,7 @@ pub struct HttpConfig {
     pub batch_bytes: NonZeroUsize,
 }
 
-/// How the events of one request stand in its body.
+/// The layout of one request's events in its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HttpBody {

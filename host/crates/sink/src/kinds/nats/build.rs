@@ -56,7 +56,7 @@ impl SinkConfig for NatsConfig {
 }
 
 impl NatsConfig {
-    /// Where events go, checked without a secret.
+    /// The server and subject to which events go, checked without a secret.
     fn place(&self, context: &SinkContext<'_>) -> Result<(NatsUrl, SubjectTemplate), SetupError> {
         let url = NatsUrl::parse(&self.url)
             .map_err(|problem| context.usage(problem).hint("write nats://HOST:PORT or tls://HOST:PORT"))?;

@@ -15,7 +15,7 @@ use event::Encoding;
 pub struct NatsConfig {
     /// `nats://HOST:PORT`, or `tls://HOST:PORT` where the connection must be encrypted.
     pub url: String,
-    /// Where events are published; `{report}` and `{connection}` stand for one safe token each.
+    /// The subject to which events are published; `{report}` and `{connection}` stand for one safe token each.
     #[schemars(extend("default" = "audit.{report}.{connection}"))]
     pub subject: Option<String>,
     /// The stream that must take the events.
@@ -25,7 +25,7 @@ pub struct NatsConfig {
     /// duplicate window of 24 h.
     #[serde(default)]
     pub create_stream: bool,
-    /// Who connects.
+    /// The identity of the client.
     #[serde(default)]
     #[schemars(extend("default" = serde_json::json!({ "kind": "none" })))]
     pub auth: NatsAuth,
@@ -38,7 +38,7 @@ pub struct NatsConfig {
     pub client_certificate: Option<PathBuf>,
     /// PEM file: the key of that certificate.
     pub client_key: Option<PathBuf>,
-    /// What an event looks like.
+    /// The form of an event.
     #[serde(default)]
     pub encoding: Encoding,
     /// Messages in flight at once.
@@ -47,7 +47,7 @@ pub struct NatsConfig {
     pub batch_events: NonZeroUsize,
 }
 
-/// Who connects to a NATS server.
+/// The identity of a client of a NATS server.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 pub enum NatsAuth {
@@ -66,14 +66,14 @@ pub enum NatsAuth {
         /// The token.
         token: SecretSource,
     },
-    /// Whom a credentials file names.
+    /// The user that a credentials file names.
     Credentials {
         /// The file, which only its owner may read: a JWT and the seed of its key.
         file: PathBuf,
     },
     /// Whoever has an NKey.
     Nkey {
-        /// Its seed.
+        /// The seed of the key.
         seed: SecretSource,
     },
 }

@@ -1,4 +1,4 @@
-//! Who connects to a NATS server.
+//! The identity of a client of a NATS server.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,7 +25,7 @@ pub enum NatsCredential {
 }
 
 impl NatsCredential {
-    /// Tells whether the server is sent something that others could use after reading it.
+    /// True if the server is sent something that others could use after reading it.
     pub(super) fn readable(&self) -> bool {
         matches!(self, NatsCredential::User { .. } | NatsCredential::Token(_))
     }

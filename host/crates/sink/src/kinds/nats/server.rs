@@ -15,18 +15,18 @@ use super::credential::NatsCredential;
 use super::url::NatsUrl;
 use crate::receiver_error::ReceiverError;
 
-/// How long TCP, TLS and sign-in may take together, for each of the server's addresses.
+/// The longest time that TCP, TLS and sign-in may take together, for each of the server's addresses.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long the server may take to answer one question or acknowledge one message.
+/// The longest time that the server may take to answer one question or acknowledge one message.
 const ANSWER: Duration = Duration::from_secs(15);
-/// How long a stream that we create remembers ids: a day's run that is repeated the next morning leaves nothing twice.
+/// The time for which a stream that we create remembers ids: a day's run that is repeated the next morning leaves nothing twice.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// An open connection.
 #[derive(Clone)]
 pub(super) struct JetStreamConnection {
     pub(super) context: Context,
-    /// Why no answer will come: the connection broke, or the server says that we may not ask.
+    /// The reason why no answer will come: the connection broke, or the server says that we may not ask.
     silenced: watch::Receiver<Option<ReceiverError>>,
 }
 
@@ -128,9 +128,9 @@ pub(super) async fn connect(
 /// The answer about the stream that events go to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StreamLookup {
-    /// It is there.
+    /// The stream is there.
     Found(String),
-    /// It is not.
+    /// The stream is missing.
     Missing,
 }
 

@@ -26,7 +26,7 @@ use crate::{BatchLimits, Guarantee, Rejection, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
 use remote::Redactor;
 
-/// How long one delivery may take, connecting included.
+/// The longest time that one delivery may take, connecting included.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest id that is sent as it is.
 const ID_BYTES: usize = 256;
@@ -34,13 +34,13 @@ const ID_BYTES: usize = 256;
 /// The options of a [`NatsSink`]: what is configured, read and checked.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
-    /// Where the server is.
+    /// The address of the server.
     pub url: NatsUrl,
-    /// Who connects.
+    /// The identity of the client.
     pub credential: NatsCredential,
-    /// Whom to trust, for a server that speaks TLS.
+    /// The authorities to trust, for a server that speaks TLS.
     pub tls: ClientConfig,
-    /// Where events are published.
+    /// The subject to which events are published.
     pub subject: SubjectTemplate,
     /// The stream that must take them; without one any stream that listens to the subject.
     pub stream: Option<String>,

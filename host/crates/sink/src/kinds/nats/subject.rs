@@ -1,4 +1,4 @@
-//! Where in a NATS account events are published.
+//! The subject of a NATS account to which events are published.
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ const VALUE_BYTES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectTemplate(String);
 
-/// Why a text is no subject to publish to.
+/// The reason why a text is no subject to publish to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the subject {subject:?} {problem}")]
 pub struct BadSubject {

@@ -1,4 +1,4 @@
-//! Where a NATS server is.
+//! The address of a NATS server.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -37,7 +37,7 @@ impl NatsUrl {
         self.0.as_str()
     }
 
-    /// Tells whether the URL leads to this machine.
+    /// True if the URL leads to this machine.
     pub(super) fn is_local(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

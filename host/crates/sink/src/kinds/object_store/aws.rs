@@ -1,4 +1,4 @@
-//! Where the credential for a bucket comes from, by the conventions of AWS's own tools: the environment, a role, a profile.
+//! The source of the credential for a bucket, by the conventions of AWS's own tools: the environment, a role, a profile.
 
 use url::Url;
 

@@ -90,7 +90,7 @@ impl SinkConfig for ObjectStoreConfig {
 }
 
 impl ObjectStoreConfig {
-    /// Where objects go, and below what, checked without a secret. A bucket has no credential yet.
+    /// The place to which objects go, and the prefix of their names, checked without a secret. A bucket has no credential yet.
     fn place(&self, context: &SinkContext<'_>) -> Result<(UploadTarget, String), SetupError> {
         if self.format == Format::Table {
             return Err(context

@@ -12,7 +12,7 @@ use crate::{Compression, Format};
 use connection::{SecretSource, web_address};
 use event::Encoding;
 
-/// Where the credential for a bucket comes from.
+/// The source of the credential for a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CredentialSource {
@@ -44,7 +44,7 @@ pub struct ObjectStoreConfig {
     /// The bucket's region, part of every signature.
     #[schemars(extend("x-default" = "without an `access-key-id` that of the environment or the profile; else `us-east-1`"))]
     pub region: Option<String>,
-    /// Where the credential comes from, without an `access-key-id`.
+    /// The source of the credential, without an `access-key-id`.
     #[schemars(extend("default" = "default"))]
     pub credentials: Option<CredentialSource>,
     /// For `profile`: its name.
@@ -64,13 +64,13 @@ pub struct ObjectStoreConfig {
     #[serde(default, deserialize_with = "web_address::optional")]
     #[schemars(with = "Option<String>", extend("x-default" = "`$AWS_EC2_METADATA_SERVICE_ENDPOINT`, else `http://169.254.169.254`"))]
     pub metadata_endpoint: Option<Url>,
-    /// Who writes to the bucket.
+    /// The id of the key that writes to the bucket.
     pub access_key_id: Option<String>,
     /// The secret of that key.
     pub secret_access_key: Option<SecretSource>,
-    /// What proves a temporary key.
+    /// The token that proves a temporary key.
     pub session_token: Option<SecretSource>,
-    /// Whether the bucket's name stands in the path of a URL rather than in its host name.
+    /// `true` where the bucket's name stands in the path of a URL rather than in its host name.
     #[schemars(extend("x-default" = "`true` with an `endpoint`, or where the bucket's name has a dot"))]
     pub path_style: Option<bool>,
     /// Permit `http` to hosts other than loopback.
@@ -84,17 +84,17 @@ pub struct ObjectStoreConfig {
     /// Trust the system's authorities besides those of `ca-file`.
     #[serde(default)]
     pub system_authorities: bool,
-    /// What an event looks like.
+    /// The form of an event.
     #[serde(default)]
     pub encoding: Encoding,
-    /// How events follow each other in an object.
+    /// The layout of events in an object.
     #[serde(default)]
     #[schemars(extend("x-range" = "`ndjson`, `csv`"))]
     pub format: Format,
     /// For a folder: who may read and write the files, as octal digits.
     #[schemars(extend("default" = "0640"))]
     pub mode: Option<FileMode>,
-    /// How objects are compressed.
+    /// The compression of objects.
     #[schemars(extend("default" = "gzip"))]
     pub compression: Option<Compression>,
     /// The most events in one object.

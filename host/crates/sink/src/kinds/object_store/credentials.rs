@@ -1,4 +1,4 @@
-//! Who writes to a bucket, and who issues the credential where it is not a lasting one.
+//! The identity that writes to a bucket, and who issues the credential where it is not a lasting one.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,16 +10,16 @@ use url::Url;
 
 use remote::{Redactor, Settings};
 
-/// Where a machine of EC2 asks for its role's credential.
+/// The address at which a machine of EC2 asks for its role's credential.
 pub const METADATA: &str = "http://169.254.169.254";
 
-/// Where a task of ECS asks.
+/// The address at which a task of ECS asks.
 const TASK: &str = "http://169.254.170.2";
 
-/// How long a service of the same machine may take.
+/// The longest time that a service of the same machine may take.
 const NEARBY: Duration = Duration::from_secs(5);
 
-/// Who writes to a bucket.
+/// The identity that writes to a bucket.
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// Whoever has the secret of a key.
@@ -37,7 +37,7 @@ pub enum Credentials {
         role: String,
         /// The file with the token, read again each time.
         token_file: PathBuf,
-        /// How the session is called in AWS's own audit log.
+        /// The name of the session in AWS's own audit log.
         session: Option<String>,
         /// The URL of STS, where it is not the region's.
         endpoint: Option<Url>,

@@ -1,4 +1,4 @@
-//! What a store's error means for the events.
+//! The meaning of a store's error for the events.
 
 use std::error::Error as StdError;
 
@@ -13,9 +13,9 @@ use remote::{RemoteError, StoreRefusal};
 /// The outcome of putting an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum UploadError {
-    /// It is there already.
+    /// The object is there already.
     There,
-    /// It is larger than the store takes.
+    /// The object is larger than the store takes.
     TooLarge(String),
     /// The store does not know how to put only what is not there yet.
     Unconditional,

@@ -1,4 +1,4 @@
-//! Which objects a batch becomes, and what they are called.
+//! The objects that a batch becomes, and their names.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

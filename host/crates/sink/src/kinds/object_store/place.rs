@@ -1,4 +1,4 @@
-//! Where objects are kept: a folder of this machine, or a bucket of S3 or what speaks its protocol.
+//! The place where objects are kept: a folder of this machine, or a bucket of S3 or what speaks its protocol.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::answer::in_one_line;
 use crate::kinds::file::FileMode;
 use remote::{CaFile, Redactor, RemoteError, Settings, StoreConnector};
 
-/// How long one request may take, its upload included.
+/// The longest time that one request may take, its upload included.
 const REQUEST: Duration = Duration::from_secs(120);
 
 /// The place of objects: a bucket or a folder.
@@ -37,7 +37,7 @@ pub struct Bucket {
     /// The bucket's name stands in the path rather than in the host name; unless set, where there is an endpoint
     /// or the name has a dot, which no wildcard certificate covers.
     pub path_style: Option<bool>,
-    /// Who writes.
+    /// The identity that writes.
     pub credentials: Credentials,
     /// Permit `http` to hosts other than this machine.
     pub allow_http: bool,

@@ -32,11 +32,11 @@ pub struct ObjectStoreOptions {
     pub place: UploadTarget,
     /// Below what, in it: names between slashes.
     pub prefix: String,
-    /// How events follow each other in an object.
+    /// The layout of events in an object.
     pub format: Format,
     /// The encoding of an event.
     pub encoding: Rendering,
-    /// How an object is compressed.
+    /// The compression of an object.
     pub compression: Compression,
     /// Events in one object, at most. Default 10,000.
     pub batch_events: usize,

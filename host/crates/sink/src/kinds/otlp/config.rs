@@ -12,25 +12,25 @@ use event::Encoding;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OtlpConfig {
-    /// Where, and who asks: the keys of a connection without `kind`. Records go to `/v1/logs` below the URL, over gRPC to its
+    /// The server, and the identity of the client: the keys of a connection without `kind`. Records go to `/v1/logs` below the URL, over gRPC to its
     /// origin.
     pub endpoint: Connection,
     /// HTTP with protobuf, or gRPC; with gRPC there is no proxy, no rate limit, no OAuth 2 and no secret in the URL.
     #[serde(default)]
     pub protocol: OtlpProtocol,
-    /// How requests are compressed.
+    /// The compression of requests.
     #[serde(default)]
     pub compression: OtlpCompression,
     /// The most events in one request.
     #[serde(default = "batch_events")]
     #[schemars(extend("x-unit" = "events"))]
     pub batch_events: NonZeroUsize,
-    /// What the event is in a record's body, a string of JSON.
+    /// The form of the event in a record's body, a string of JSON.
     #[serde(default)]
     pub encoding: Encoding,
 }
 
-/// How requests travel.
+/// The protocol of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OtlpProtocol {
@@ -41,7 +41,7 @@ pub enum OtlpProtocol {
     Grpc,
 }
 
-/// How requests are compressed: what every collector understands.
+/// The compression of requests: what every collector understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OtlpCompression {
@@ -65,7 +65,7 @@ impl OtlpConfig {
     }
 }
 
-/// As OpenTelemetry's own exporters have it.
+/// The events of a batch as OpenTelemetry's own exporters have them.
 const fn batch_events() -> NonZeroUsize {
     NonZeroUsize::MIN.saturating_add(511)
 }

@@ -14,5 +14,5 @@ mod sink;
 pub use config::{OtlpCompression, OtlpConfig, OtlpProtocol};
 pub use sink::OtlpSink;
 
-/// How much of a collector's explanation is kept.
+/// The characters of a collector's explanation that are kept.
 const DETAIL_CHARS: usize = 300;

@@ -1,4 +1,4 @@
-//! What a collector's answer means for the events that were sent.
+//! The meaning of a collector's answer for the events that were sent.
 //!
 //! An answer may say that it took only some records, but never which. A batch of one is then refused; a larger one is to
 //! be delivered in smaller batches, until those that it refuses stand alone. The ones that it took come again that way.
@@ -105,7 +105,7 @@ pub(super) fn failure(status: &Status, words: &str) -> Verdict {
     }
 }
 
-/// How long the server asks to wait, in the details of its status.
+/// The wait that the server asks for, in the details of its status.
 fn retry_delay(details: &[u8]) -> Option<Duration> {
     let status = RpcStatus::decode(details).ok()?;
     let info = status

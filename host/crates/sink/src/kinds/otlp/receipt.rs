@@ -1,4 +1,4 @@
-//! Whether an answer of success is a receipt: `ExportLogsServiceResponse`, in protobuf or in JSON.
+//! The check that an answer of success is a receipt: `ExportLogsServiceResponse`, in protobuf or in JSON.
 //!
 //! Gateways, sign-in pages and catch-all routes answer with 200 as well, and have stored nothing.
 
@@ -87,7 +87,7 @@ fn field<'a>(object: &'a Map<String, Value>, name: &str, original: &str) -> Opti
     value.filter(|value| !value.is_null())
 }
 
-/// Tells whether a member that names failures names none.
+/// True if a member that names failures names none.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

@@ -90,7 +90,7 @@ impl PluginConfig {
         serde_json::to_string(&self.config).map_err(|error| SetupError::new(ErrorKind::Internal, error.to_string()))
     }
 
-    /// Where the plugin's bytes go.
+    /// The transport of the plugin's bytes.
     fn transport(&self, context: &BuildContext<'_>) -> Result<Box<dyn ByteTransport>, SetupError> {
         let name = context.name();
         Ok(match &self.transport {

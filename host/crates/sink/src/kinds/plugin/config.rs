@@ -19,19 +19,19 @@ pub struct PluginConfig {
     /// The one endpoint that its requests go to, with the keys of a connection without `kind`; needed where it sends any. The
     /// plugin sees neither URL nor credential.
     pub endpoint: Option<Connection>,
-    /// Where its bytes go, for a plugin that writes bytes.
+    /// The transport of the bytes, for a plugin that writes bytes.
     #[schemars(extend("default" = serde_json::json!({ "kind": "stdout" })))]
     pub transport: Option<PluginTransport>,
-    /// What the plugin can be told; `host plugin inspect NAME` shows it as a table.
+    /// The settings that the plugin can be given; `host plugin inspect NAME` shows it as a table.
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub config: toml::Table,
-    /// What the documents look like that it gets, where it wants documents.
+    /// The form of the documents that the plugin gets, where it wants documents.
     #[serde(default)]
     pub encoding: Encoding,
 }
 
-/// Where the bytes of a plugin go.
+/// The transport of a plugin's bytes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Transport")]
@@ -40,7 +40,7 @@ pub enum PluginTransport {
     Stdout,
     /// A file that grows.
     File {
-        /// Its path; `{report}`, `{connection}` and `{date}` stand for one safe path segment each.
+        /// The path of the file; `{report}`, `{connection}` and `{date}` stand for one safe path segment each.
         path: String,
     },
     /// A TCP connection.

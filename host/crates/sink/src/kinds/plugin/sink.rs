@@ -20,7 +20,7 @@ pub struct PluginOptions {
     pub config: String,
     /// The one endpoint that its requests go to.
     pub endpoint: Option<Arc<Remote>>,
-    /// Where its bytes go.
+    /// The transport of the plugin's bytes.
     pub transport: Box<dyn ByteTransport>,
     /// The encoding of documents, where the plugin wants documents.
     pub encoding: Rendering,

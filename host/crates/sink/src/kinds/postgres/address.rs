@@ -1,4 +1,4 @@
-//! Where a database is: `postgres://USER@HOST:PORT/DATABASE`.
+//! The address of a database: `postgres://USER@HOST:PORT/DATABASE`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub struct PostgresUrl {
     pub(super) database: String,
 }
 
-/// Where the server listens.
+/// The place where the server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Host {
     /// A name or an address.
@@ -75,7 +75,7 @@ impl PostgresUrl {
         })
     }
 
-    /// Tells whether the URL leads to this machine.
+    /// True if the URL leads to this machine.
     pub fn is_local(&self) -> bool {
         match &self.host {
             Host::Socket(_) => true,

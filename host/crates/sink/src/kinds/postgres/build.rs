@@ -45,7 +45,7 @@ impl SinkConfig for PostgresConfig {
         self.destination(context)
     }
 
-    /// As `postgres siem at db.example:5432, table audit_events`.
+    /// The destination, as `postgres siem at db.example:5432, table audit_events`.
     fn destination(&self, context: &SinkContext<'_>) -> String {
         match self.place(context) {
             Ok((url, table)) => format!("postgres {url}, table {table}"),
@@ -56,7 +56,7 @@ impl SinkConfig for PostgresConfig {
 }
 
 impl PostgresConfig {
-    /// Where rows go, checked without a secret.
+    /// The database and table to which rows go, checked without a secret.
     fn place(&self, context: &SinkContext<'_>) -> Result<(PostgresUrl, TableName), SetupError> {
         let url = PostgresUrl::parse(&self.url)
             .map_err(|problem| context.usage(problem).hint("write postgres://USER@HOST:PORT/DATABASE"))?;

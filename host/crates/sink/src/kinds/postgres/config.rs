@@ -18,7 +18,7 @@ pub struct PostgresConfig {
     pub url: String,
     /// The user's password, where the server asks for one.
     pub password: Option<SecretSource>,
-    /// Whether the connection is encrypted: `require`: always; `prefer`: where the server can; `disable`: never. A
+    /// The encryption of the connection: `require`: always; `prefer`: where the server can; `disable`: never. A
     /// certificate is checked in any case.
     #[schemars(extend("x-default" = "`require`; `disable` for a server on this machine that gets no password"))]
     pub tls: Option<PostgresTls>,
@@ -41,7 +41,7 @@ pub struct PostgresConfig {
     /// must have a unique index.
     #[schemars(extend("x-default" = "those of a unique index of the table; of a table that is created `[\"connection\", \"report\", \"id\"]`"))]
     pub conflict: Option<Vec<String>>,
-    /// What stands in the column `event`.
+    /// The form of the event in the column `event`.
     #[serde(default)]
     pub encoding: Encoding,
     /// The most rows in one statement.
@@ -50,13 +50,13 @@ pub struct PostgresConfig {
     pub batch_events: NonZeroUsize,
 }
 
-/// Whether a connection is encrypted.
+/// The encryption of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PostgresTls {
     /// Never. A password is sent so only to a server on this machine.
     Disable,
-    /// Where the server can; always, where there is a password.
+    /// Encrypted where the server can; always, where there is a password.
     Prefer,
     /// Always, with a certificate that is checked.
     Require,

@@ -1,4 +1,4 @@
-//! What a database's error means for the events.
+//! The meaning of a database's error for the events.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
@@ -9,7 +9,7 @@ use crate::receiver_error::ReceiverError;
 /// The library's words where the server speaks no TLS.
 pub(super) const NO_TLS: &str = "server does not support TLS";
 
-/// Why a statement failed.
+/// The reason why a statement failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum InsertError {
     /// Whatever was sent.

@@ -17,12 +17,12 @@ use super::rows::Rows;
 use super::table::{Conflict, Key, Layout, TableName};
 use crate::receiver_error::ReceiverError;
 
-/// How long name resolution, TCP, TLS and sign-in may take together.
+/// The longest time that name resolution, TCP, TLS and sign-in may take together.
 const CONNECT: Duration = Duration::from_secs(15);
-/// How long the server may work on one statement: it gives up before we do.
+/// The longest time that the server may work on one statement: it gives up before we do.
 const STATEMENT: Duration = Duration::from_secs(45);
 
-/// How a connection is encrypted. Whoever answers at the address may ask for the password in plain text, so that it goes
+/// The encryption of a connection. Whoever answers at the address may ask for the password in plain text, so that it goes
 /// over TLS only, or where somebody has said that this machine is to be trusted.
 ///
 /// # Errors
@@ -94,7 +94,7 @@ impl PostgresSession {
         })
     }
 
-    /// Tells whether the connection has ended.
+    /// True if the connection has ended.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
@@ -123,7 +123,7 @@ impl PostgresSession {
         row.and_then(|row| row.try_get(0)).map_err(|error| trouble(&error))
     }
 
-    /// How the table, which is there, keeps a row: known again by the columns that are wanted, or by what it has.
+    /// The way the table, which is there, keeps a row: known again by the columns that are wanted, or by what it has.
     pub(super) async fn layout(&self, table: &TableName, wanted: Option<Conflict>) -> Result<Layout, ReceiverError> {
         Ok(Layout {
             key: self.key(table, wanted).await?,

@@ -26,21 +26,21 @@ use crate::{BatchLimits, Guarantee, Sink, SinkError, Verdict};
 use event::{Event, Provenance, Rendering};
 use remote::Redactor;
 
-/// How long one delivery may take, connecting included.
+/// The longest time that one delivery may take, connecting included.
 const PATIENCE: Duration = Duration::from_secs(75);
 
 /// The options of a [`PostgresSink`]: what is configured, read and checked.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// Where the database is, and who asks.
+    /// The address of the database, and who asks.
     pub url: PostgresUrl,
     /// The user's password, where the server asks for one.
     pub password: Option<SecretString>,
     /// The wanted encryption of the connection; unless set it is encrypted, but for a server on this machine that is sent no password.
     pub encryption: Option<PostgresTls>,
-    /// Whom to trust, for an encrypted connection.
+    /// The authorities to trust, for an encrypted connection.
     pub tls: ClientConfig,
-    /// Where rows go.
+    /// The table to which rows go.
     pub table: TableName,
     /// Create the table where it is missing.
     pub create_table: bool,
@@ -127,7 +127,7 @@ impl PostgresSink {
         Ok(())
     }
 
-    /// How the table keeps a row, and knows it again.
+    /// The way the table keeps a row, and knows it again.
     async fn layout(&self, session: &PostgresSession) -> Result<Layout, ReceiverError> {
         let table = &self.options.table;
         match session.has(table).await? {

@@ -9,7 +9,7 @@ const NAME_BYTES: usize = 63;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName(String);
 
-/// Why a text names no table.
+/// The reason why a text names no table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} names no table: write TABLE or SCHEMA.TABLE, with letters, digits, '_', '-' and '$'")]
 pub struct BadTableName(String);
@@ -126,7 +126,7 @@ impl TableName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Conflict(pub(super) Key);
 
-/// Why columns cannot tell events apart.
+/// The reason why columns cannot tell events apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`conflict` must name `id`, alone or with `connection` and `report`, and may name `time`")]
 pub struct BadConflict;
@@ -146,7 +146,7 @@ impl Conflict {
     }
 }
 
-/// How a table keeps a row.
+/// The way a table keeps a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     /// By what it knows one again.
@@ -161,7 +161,7 @@ pub(super) enum Key {
     /// Connection, report and id: what a table is created with.
     #[default]
     Stream,
-    /// The same and the time, which a table needs that is partitioned by it.
+    /// The columns of the stream and the time, which a table needs that is partitioned by it.
     StreamAndTime,
     /// The id alone: tables of before, in which an id may be taken by another stream.
     Id,

@@ -10,10 +10,10 @@ use event::Encoding;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StdoutConfig {
-    /// What an event looks like.
+    /// The form of an event.
     #[serde(default)]
     pub encoding: Encoding,
-    /// How events follow each other.
+    /// The layout of events.
     #[schemars(extend("default" = Format::default(), "x-default" = "`ndjson`; on a terminal `table`"))]
     pub format: Option<Format>,
 }

@@ -16,17 +16,17 @@ use remote::HostPort;
 pub struct SyslogConfig {
     /// `HOST:PORT`.
     pub address: HostPort,
-    /// What messages travel in: `udp` (RFC 5426, a datagram each), `tcp` (RFC 6587), `tls` (RFC 5425).
+    /// The carrier of messages: `udp` (RFC 5426, a datagram each), `tcp` (RFC 6587), `tls` (RFC 5425).
     #[serde(default)]
     pub transport: Carrier,
     /// For `tcp` and `tls`, how a receiver tells where a message ends: by its length before it (RFC 6587 section 3.4.1), or by
     /// a line break behind it; line breaks, carriage returns and NUL in the message become `\n`, `\r` and `\0`.
     #[serde(default)]
     pub framing: Framing,
-    /// What stands before a message: `rfc5424` with structured data, or `rfc3164`, in UTC and without.
+    /// The header of a message: `rfc5424` with structured data, or `rfc3164`, in UTC and without.
     #[serde(default)]
     pub header: SyslogHeader,
-    /// What kind of system messages come from: a name of RFC 5424.
+    /// The kind of system that messages come from: a name of RFC 5424.
     #[serde(default)]
     pub facility: Facility,
     /// The header's APP-NAME.
@@ -47,12 +47,12 @@ pub struct SyslogConfig {
     pub client_certificate: Option<PathBuf>,
     /// For `tls`: PEM file with the key of that certificate.
     pub client_key: Option<PathBuf>,
-    /// What the event is in a message, as JSON. Not for the lines of a plugin.
+    /// The form of the event in a message, as JSON. Not for the lines of a plugin.
     #[schemars(extend("default" = Encoding::default()))]
     pub encoding: Option<Encoding>,
 }
 
-/// What messages travel in.
+/// The carrier of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Carrier {
@@ -65,7 +65,7 @@ pub enum Carrier {
     Tls,
 }
 
-/// How a receiver of a stream tells where a message ends.
+/// The framing by which a receiver of a stream tells where a message ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Framing {
@@ -76,7 +76,7 @@ pub enum Framing {
     Newline,
 }
 
-/// What stands before a message.
+/// The header of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SyslogHeader {

@@ -114,7 +114,7 @@ impl Header {
     }
 }
 
-/// Tells whether collectors know the line by how it begins, which is where RFC 3164 has the program's name.
+/// True if collectors know the line by how it begins, which is where RFC 3164 has the program's name.
 fn is_tagged(line: &[u8]) -> bool {
     line.starts_with(b"CEF:") || line.starts_with(b"LEEF:")
 }

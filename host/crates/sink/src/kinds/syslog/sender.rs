@@ -1,4 +1,4 @@
-//! What sends messages: the way to the receiver, and what all messages have in common.
+//! The sender of messages: the way to the receiver, and what all messages have in common.
 
 use super::config::{Carrier, SyslogConfig};
 use super::message::Header;

@@ -1,4 +1,4 @@
-//! How messages travel: [`Wire`], one datagram a message, or a stream of counted ones.
+//! The wire over which messages travel: [`Wire`], one datagram a message, or a stream of counted ones.
 
 use std::io;
 

@@ -1,9 +1,9 @@
-//! What receivers answer, byte by byte and at which pace.
+//! The answers of receivers, byte by byte and at which pace.
 
 /// Events in a batch.
 pub(super) const BATCH: usize = 6;
 
-/// How an answer comes.
+/// The pace of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Pace {
     /// At once, and the connection stays.
@@ -18,7 +18,7 @@ pub(super) enum Pace {
     Silent,
 }
 
-/// What a receiver sends, byte by byte.
+/// The answer that a receiver sends, byte by byte.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) bytes: Vec<u8>,
@@ -116,45 +116,27 @@ pub(super) fn receivers() -> Vec<(&'static str, Vec<Reply>)> {
         one("500 flood", open_ended(500, "", &"x".repeat(1 << 16), Pace::Flood)),
         one("200 drip", open_ended(200, "", "x", Pace::Drip)),
         one("503 drip", open_ended(503, "", "x", Pace::Drip)),
-        one(
-            "200 cut",
-            raw("HTTP/1.1 200 x\r\ncontent-length: 99\r\n\r\n{", Pace::Closed),
-        ),
-        one(
-            "500 cut",
-            raw("HTTP/1.1 500 x\r\ncontent-length: 99\r\n\r\n{", Pace::Closed),
-        ),
+        one("200 cut", open_ended(200, "content-length: 99\r\n", "{", Pace::Closed)),
+        one("500 cut", open_ended(500, "content-length: 99\r\n", "{", Pace::Closed)),
         one(
             "200 body that never comes",
-            raw("HTTP/1.1 200 x\r\ncontent-length: 99\r\n\r\n", Pace::Silent),
+            open_ended(200, "content-length: 99\r\n", "", Pace::Silent),
         ),
         one(
             "200 exabytes",
-            raw(
-                "HTTP/1.1 200 x\r\ncontent-length: 999999999999999999\r\n\r\nx",
-                Pace::Closed,
-            ),
+            open_ended(200, "content-length: 999999999999999999\r\n", "x", Pace::Closed),
         ),
         one(
             "200 bad chunk",
-            raw(
-                "HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
-                Pace::Closed,
-            ),
+            open_ended(200, "transfer-encoding: chunked\r\n", "zz\r\n", Pace::Closed),
         ),
         one(
             "200 cut chunk",
-            raw(
-                "HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\nff\r\nx",
-                Pace::Closed,
-            ),
+            open_ended(200, "transfer-encoding: chunked\r\n", "ff\r\nx", Pace::Closed),
         ),
         one(
             "two lengths",
-            raw(
-                "HTTP/1.1 200 x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxy",
-                Pace::Closed,
-            ),
+            open_ended(200, "content-length: 1\r\ncontent-length: 2\r\n", "xy", Pace::Closed),
         ),
         // Redirects.
         one("301 to itself", reply(301, "location: /\r\n", "")),
@@ -277,7 +259,7 @@ pub(super) fn receivers() -> Vec<(&'static str, Vec<Reply>)> {
         (
             "cut, then 200",
             vec![
-                raw("HTTP/1.1 200 x\r\ncontent-length: 9\r\n\r\n", Pace::Closed),
+                open_ended(200, "content-length: 9\r\n", "", Pace::Closed),
                 reply(200, "", ""),
             ],
         ),

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::replies::{Pace, Reply};
 
-/// What a receiver saw.
+/// The counts of what a receiver saw.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) requests: AtomicU64,

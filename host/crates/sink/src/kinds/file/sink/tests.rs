@@ -1,4 +1,4 @@
-//! What a file is like from outside.
+//! Files as they look from outside.
 
 mod compressed;
 mod rotating;

@@ -60,7 +60,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
     assert!(matches!(sink.deliver(&[event()]).await, Err(SinkError::Ended { .. })));
 }
 
-/// What a server says to whoever signs in or publishes.
+/// The words of a server to whoever signs in or publishes.
 #[derive(Clone, Copy)]
 enum Says {
     /// To a sign-in, and hangs up.
@@ -73,7 +73,7 @@ enum Says {
     Error(&'static str),
     /// To a message, and hangs up.
     HangsUp,
-    /// That messages may be so long; a longer one is answered with an error, and hung up on.
+    /// The limit of messages' length; a longer one is answered with an error, and hung up on.
     MaxPayload(usize),
 }
 

@@ -227,7 +227,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
     assert!(sink.probe().await.is_err());
 }
 
-/// What a server does with a put that is conditional.
+/// The answer of a server with a put that is conditional.
 type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
 
 /// A server that answers each request so, whatever it asks; gives the headers of what was put.

@@ -45,7 +45,7 @@ async fn a_server_that_is_not_there_or_hangs_up_is_tried_again() {
     assert!(matches!(sink.deliver(&[event()]).await, Err(SinkError::Ended { .. })));
 }
 
-/// What a server says once it knows who comes.
+/// The words of a server once it knows who comes.
 #[derive(Clone)]
 enum Says {
     /// An error: severity is FATAL; the SQLSTATE, the message, and further fields.

@@ -90,7 +90,7 @@ async fn newline_framing_gives_each_message_a_line_of_its_own() {
     );
 }
 
-/// What a receiver does with a connection.
+/// The behaviour of a receiver with a connection.
 #[derive(Debug, Clone, Copy)]
 enum Does {
     /// Reads until there is nothing more.
@@ -99,7 +99,7 @@ enum Does {
     ClosesAfter(usize),
     /// Reads nothing, and closes.
     ClosesAtOnce,
-    /// Says something that nobody asked for, and reads.
+    /// The receiver says something that nobody asked for, and reads.
     TalksBack,
     /// Reads all of it, and keeps its side open.
     KeepsOpen,

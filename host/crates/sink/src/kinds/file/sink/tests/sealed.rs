@@ -1,4 +1,4 @@
-//! What a file tells its journal.
+//! The steps that a file tells its journal.
 
 use std::{num::NonZeroU64, sync::Mutex};
 

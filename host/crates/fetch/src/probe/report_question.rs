@@ -1,11 +1,14 @@
 //! The questions of report plugins, for a service that nobody else here knows.
 
 use base::ErrorKind;
-use fetch::FetchError;
 use remote::{Answer, Remote};
 use sandbox::HttpRequest;
 
-use super::questions::{self, BODY, ProbeFailure};
+use super::failure::{self, ProbeFailure};
+use super::question::BODY;
+use crate::error::FetchError;
+use crate::pages::{check_document, check_page};
+use crate::request;
 
 /// The form of an answer that a report's plan expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,18 +32,18 @@ pub struct ReportQuestion {
 
 impl ReportQuestion {
     /// The path that is asked for, for people.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/{}", self.request.path.join("/"))
     }
 
     /// The answer of the service; one that holds no data is a failure.
-    pub(super) async fn ask(&self, remote: &Remote) -> Result<Answer, ProbeFailure> {
+    pub(crate) async fn ask(&self, remote: &Remote) -> Result<Answer, ProbeFailure> {
         let hint = format!(
             "ask whoever runs the service for a credential that may read {}",
             self.path()
         );
-        let failed = |error| questions::failed(error, "report", &hint);
-        let request = fetch::build_request(remote, &self.request).map_err(|error| ProbeFailure {
+        let failed = |error| failure::failed(error, "report", &hint);
+        let request = request::build(remote, &self.request).map_err(|error| ProbeFailure {
             step: "report",
             message: error.to_string(),
             hint: error.hint(),
@@ -48,8 +51,8 @@ impl ReportQuestion {
         })?;
         let answer = remote.exchange(request.limit(BODY)).await.map_err(failed)?;
         let checked = match &self.form {
-            AnswerForm::Document => fetch::check_document(remote, &answer.body),
-            AnswerForm::Records(path) => fetch::check_page(remote, &answer.body, path.as_deref()),
+            AnswerForm::Document => check_document(remote, &answer.body),
+            AnswerForm::Records(path) => check_page(remote, &answer.body, path.as_deref()),
         };
         checked.map_err(|error: FetchError| ProbeFailure {
             step: match error.kind() {

@@ -1,8 +1,8 @@
 //! The findings about a connection that can be used.
 
-use super::domain::DomainId;
-use super::facts::Fact;
-use super::newest::NewestEvent;
+use super::fact::Fact;
+use crate::identity_domain::domain_id::DomainId;
+use crate::identity_domain::newest_event::NewestEvent;
 
 /// The findings about a connection that can be used.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct ProbeReport {
 
 impl ProbeReport {
     /// A report of a service of which nothing but these steps is known.
-    pub(super) fn of_steps<const N: usize>(steps: [&str; N]) -> ProbeReport {
+    pub(crate) fn of_steps<const N: usize>(steps: [&str; N]) -> ProbeReport {
         ProbeReport {
             steps: steps.map(str::to_owned).into(),
             ..ProbeReport::default()

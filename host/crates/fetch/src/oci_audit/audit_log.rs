@@ -1,4 +1,4 @@
-//! The audit log of a compartment of OCI: whether it may be read by each of its interfaces, and its newest event of an identity domain.
+//! The audit log of a compartment of OCI: its readability by each of its interfaces, and its newest event of an identity domain.
 //!
 //! Logging Search gives the newest event that fits a condition, so one record is asked for. ListEvents gives whatever was processed
 //! in a period: for its rights a minute is asked for, and in the place of a search the last hour, of which the first page counts.
@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::domain::{DomainId, patiently};
-use super::facts::Fact;
-use super::newest::NewestEvent;
-use super::probe_report::ProbeReport;
-use super::questions::{BODY, ProbeFailure, REFUSED};
+use super::logged_event::{LoggedEvent, SearchAnswer, listed_events, newest, searched_events};
+use crate::identity_domain::domain_id::DomainId;
+use crate::identity_domain::newest_event::NewestEvent;
+use crate::probe::fact::Fact;
+use crate::probe::failure::{ProbeFailure, REFUSED};
+use crate::probe::patience::patiently;
+use crate::probe::probe_report::ProbeReport;
+use crate::probe::question::BODY;
 use base::ErrorKind;
 use remote::{Remote, RemoteError, Request, Response};
 
@@ -43,7 +44,6 @@ const LIST: &str = "list events";
 /// Any event of an identity domain: what a domain itself tells of, and sign-ons from before there were domains.
 const OF_ANY_DOMAIN: &str =
     "isnotnull(data.additionalDetails.eventId) or lower(type) = 'com.oraclecloud.identitysignon.*'";
-const SIGN_ON: &str = "com.oraclecloud.identitysignon.";
 
 /// The audit log of a compartment, by the interfaces that its connection leads to.
 #[derive(Debug, Clone)]
@@ -139,8 +139,8 @@ impl AuditLog {
             Ok(request) => first_page(remote, request, SEARCH, searched_events)
                 .await
                 .map(|page| match page {
-                    Page::Unreadable(why) => NewestEvent::Unknown(why),
-                    Page::Read(body) => {
+                    LogPage::Unreadable(why) => NewestEvent::Unknown(why),
+                    LogPage::Read(body) => {
                         let found = serde_json::from_slice::<SearchAnswer>(&body);
                         newest(found.map(SearchAnswer::events), domain, from)
                     }
@@ -169,8 +169,8 @@ impl AuditLog {
             Ok(request) => first_page(remote, request, LIST, listed_events)
                 .await
                 .map(|page| match page {
-                    Page::Unreadable(why) => NewestEvent::Unknown(why),
-                    Page::Read(body) => newest(serde_json::from_slice::<Vec<LoggedEvent>>(&body), domain, from),
+                    LogPage::Unreadable(why) => NewestEvent::Unknown(why),
+                    LogPage::Read(body) => newest(serde_json::from_slice::<Vec<LoggedEvent>>(&body), domain, from),
                 }),
             Err(error) => Err(failed(&error, LIST)),
         })
@@ -178,7 +178,7 @@ impl AuditLog {
 }
 
 /// The body of an answer that the server gave without refusing anything.
-enum Page {
+enum LogPage {
     Read(Vec<u8>),
     /// The answer is too long.
     Unreadable(String),
@@ -190,7 +190,7 @@ async fn first_page(
     request: Request,
     step: &'static str,
     count: fn(&[u8]) -> serde_json::Result<usize>,
-) -> Result<Page, ProbeFailure> {
+) -> Result<LogPage, ProbeFailure> {
     let mut page = None::<String>;
     for _ in 0..EMPTY_PAGES {
         let mut url = request.url().clone();
@@ -206,32 +206,18 @@ async fn first_page(
         let body = match answer.bytes().await {
             Ok(body) => body.to_vec(),
             // So much is no refusal.
-            Err(error) if error.code() == "response-limit" => return Ok(Page::Unreadable(error.to_string())),
+            Err(error) if error.code() == "response-limit" => return Ok(LogPage::Unreadable(error.to_string())),
             Err(error) => return Err(failed(&error, step)),
         };
         // A page of an audit log shows the rights; what its events say is a fact beside.
         let events = count(&body).map_err(|error| no_page(remote, step, &body, &error))?;
         if page.is_none() || events > 0 {
-            return Ok(Page::Read(body));
+            return Ok(LogPage::Read(body));
         }
     }
-    Ok(Page::Unreadable(format!(
+    Ok(LogPage::Unreadable(format!(
         "{EMPTY_PAGES} pages were empty, and there were more"
     )))
-}
-
-/// The number of events in an answer of Logging Search.
-fn searched_events(body: &[u8]) -> serde_json::Result<usize> {
-    #[derive(Deserialize)]
-    struct Found {
-        results: Vec<IgnoredAny>,
-    }
-    serde_json::from_slice::<Found>(body).map(|found| found.results.len())
-}
-
-/// The number of events in an answer of ListEvents.
-fn listed_events(body: &[u8]) -> serde_json::Result<usize> {
-    serde_json::from_slice::<Vec<IgnoredAny>>(body).map(|events| events.len())
 }
 
 /// The failure of an interface that answers with HTTP 200 and no page of an audit log.
@@ -282,88 +268,6 @@ fn condition(domain: &DomainId) -> String {
     match terms.is_empty() {
         true => OF_ANY_DOMAIN.to_owned(),
         false => terms.join(" or "),
-    }
-}
-
-/// The newest of some events that are the domain's.
-fn newest(events: serde_json::Result<Vec<LoggedEvent>>, domain: &DomainId, since: Timestamp) -> NewestEvent {
-    let Ok(events) = events else {
-        return NewestEvent::Unknown("the events of the answer cannot be read".to_owned());
-    };
-    let times = events.iter().filter(|event| event.is_of(domain)).map(LoggedEvent::time);
-    match times.max() {
-        None => NewestEvent::NoneSince(since),
-        Some(None) => NewestEvent::Unknown("the time of the newest event cannot be read".to_owned()),
-        Some(Some(time)) => NewestEvent::At(time),
-    }
-}
-
-/// The answer of Logging Search.
-#[derive(Deserialize)]
-struct SearchAnswer {
-    results: Vec<SearchResult>,
-}
-
-#[derive(Deserialize)]
-struct SearchResult {
-    data: SearchData,
-}
-
-#[derive(Deserialize)]
-struct SearchData {
-    #[serde(rename = "logContent")]
-    content: LoggedEvent,
-}
-
-impl SearchAnswer {
-    fn events(self) -> Vec<LoggedEvent> {
-        self.results.into_iter().map(|result| result.data.content).collect()
-    }
-}
-
-/// An event in either envelope, as far as it is looked at.
-#[derive(Deserialize, Default)]
-struct LoggedEvent {
-    #[serde(alias = "eventType", rename = "type", default)]
-    kind: Option<String>,
-    #[serde(alias = "eventTime", default)]
-    time: Option<String>,
-    #[serde(default)]
-    data: Option<LoggedData>,
-}
-
-#[derive(Deserialize)]
-struct LoggedData {
-    #[serde(rename = "additionalDetails", default)]
-    details: Option<LoggedDetails>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LoggedDetails {
-    #[serde(default)]
-    event_id: Option<String>,
-    #[serde(default)]
-    domain_id: Option<String>,
-    #[serde(default)]
-    domain_name: Option<String>,
-}
-
-impl LoggedEvent {
-    fn time(&self) -> Option<Timestamp> {
-        self.time.as_deref()?.parse().ok()
-    }
-
-    /// True of an event of that domain; of any, where nothing is known of the domain.
-    fn is_of(&self, domain: &DomainId) -> bool {
-        let details = self.data.as_ref().and_then(|data| data.details.as_ref());
-        let same = |known: &Option<String>, said: Option<&String>| known.is_some() && known.as_ref() == said;
-        if domain.ocid.is_none() && domain.name.is_none() {
-            let kind = self.kind.as_deref().unwrap_or_default().to_ascii_lowercase();
-            return details.is_some_and(|details| details.event_id.is_some()) || kind.starts_with(SIGN_ON);
-        }
-        same(&domain.ocid, details.and_then(|details| details.domain_id.as_ref()))
-            || same(&domain.name, details.and_then(|details| details.domain_name.as_ref()))
     }
 }
 

@@ -1,26 +1,26 @@
-//! The newest event of a source, and whether the source is still fed.
+//! The newest event of a source, by which is told that the source is still fed.
 
 use jiff::{SignedDuration, Timestamp};
 
 use base::counted::counted;
 
-use crate::silence::SUSPICIOUS;
+use super::silence::SUSPICIOUS;
 
 /// The newest event of a source, as far as it could be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewestEvent {
     /// The event is of this time.
     At(Timestamp),
-    /// There is none of this time or later.
+    /// No event is of this time or later.
     NoneSince(Timestamp),
-    /// There is none at all.
+    /// No event was found at all.
     Never,
     /// The event could not be seen, for this reason.
     Unknown(String),
 }
 
 impl NewestEvent {
-    /// Tells whether the source is fed at the time `now`: it had an event not long ago. None where that could not be seen.
+    /// True if the source is fed at the time `now`: there was an event not long ago. None where that could not be seen.
     pub fn is_fed(&self, now: Timestamp) -> Option<bool> {
         match self {
             NewestEvent::At(time) => Some(now.duration_since(*time) < SUSPICIOUS),
@@ -49,7 +49,7 @@ impl NewestEvent {
     }
 }
 
-/// How long ago something was, in the largest unit that fits.
+/// The time that has passed since something, as in "2 days ago", in the largest unit that fits.
 fn ago(elapsed: SignedDuration) -> String {
     let minutes = u64::try_from(elapsed.as_mins()).unwrap_or_default();
     let text = match (minutes / 60, minutes) {
