@@ -136,9 +136,9 @@ impl EvidenceStore for EvidenceBucket {
             base::failpoint!("manifest.before");
             self.put_line(ManifestLine { file, ..line }).await?;
             base::failpoint!("manifest.after");
-            Ok(())
+            Ok::<(), String>(())
         };
-        put.await.map_err(|reason: String| self.failed(reason))
+        put.await.map_err(|reason| self.failed(reason))
     }
 }
 

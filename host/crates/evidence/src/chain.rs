@@ -49,7 +49,10 @@ impl ChainWalk {
             None => report.find(FindingKind::Altered, file, number, "this is no line of a manifest"),
             Some(line) if line.prev != self.expected => {
                 let (kind, message) = match self.followed.contains(&short(&line.prev)) {
-                    true => (FindingKind::Forked, "it follows a line that another one follows already"),
+                    true => (
+                        FindingKind::Forked,
+                        "it follows a line that another one follows already",
+                    ),
                     false if self.seen.contains(&short(&line.prev)) => {
                         (FindingKind::Broken, "it follows an earlier line than the one before it")
                     }
@@ -93,7 +96,9 @@ impl ChainWalk {
 /// The first half of a digest, or of any other text's: many are held, and no two of them are alike.
 pub(crate) fn short(text: &str) -> u128 {
     let half = Sha256::digest(text);
-    half.iter().take(16).fold(0, |short, byte| short << 8 | u128::from(*byte))
+    half.iter()
+        .take(16)
+        .fold(0, |short, byte| short << 8 | u128::from(*byte))
 }
 
 /// Says whether a line names a document that can be looked for; else says so.
@@ -105,7 +110,12 @@ pub(crate) fn names_a_document(
 ) -> bool {
     let good = is_file_name(&line.file);
     if !good {
-        report.find(FindingKind::Altered, file, number, "it names no document of this program");
+        report.find(
+            FindingKind::Altered,
+            file,
+            number,
+            "it names no document of this program",
+        );
     }
     good
 }
@@ -129,7 +139,9 @@ pub(crate) fn wrong_with(line: &ManifestLine, file: impl Read) -> io::Result<Opt
     }
     Ok(match decoded {
         Err(error) => Some(format!("it cannot be decompressed: {error}")),
-        Ok((bytes, _)) if bytes != line.bytes => Some(format!("it holds another document than one of {} bytes", line.bytes)),
+        Ok((bytes, _)) if bytes != line.bytes => {
+            Some(format!("it holds another document than one of {} bytes", line.bytes))
+        }
         Ok((_, sha256)) if sha256 != line.sha256 => Some("it holds another document than its line says".into()),
         Ok(_) => None,
     })

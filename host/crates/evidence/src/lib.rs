@@ -27,9 +27,7 @@ mod verify;
 
 #[cfg(feature = "object-store")]
 pub use bucket::{EvidenceBucket, verify_bucket};
-pub use document::{
-    DocumentContent, EvidenceDocument, EvidenceRequest, EvidenceStore, EvidenceStream, EvidenceWindow,
-};
+pub use document::{DocumentContent, EvidenceDocument, EvidenceRequest, EvidenceStore, EvidenceStream, EvidenceWindow};
 pub use error::EvidenceError;
 pub use folder::EvidenceFolder;
 pub use line::{BEGINNING, ManifestLine};

@@ -98,7 +98,12 @@ pub(crate) fn new_id(now: Timestamp) -> String {
 
 /// The file of a document: `STREAM/YYYY/MM/DD/WINDOW-FETCH-DIGEST.zst`, of the day by this machine's clock in UTC.
 fn file_name(document: &EvidenceDocument, sha256: &str) -> String {
-    let day = document.host_clock.to_zoned(TimeZone::UTC).date().strftime("%Y/%m/%d").to_string();
+    let day = document
+        .host_clock
+        .to_zoned(TimeZone::UTC)
+        .date()
+        .strftime("%Y/%m/%d")
+        .to_string();
     let window: String = plain(&document.window.name).chars().take(LONGEST_WINDOW).collect();
     let beginning = sha256.get(..16).unwrap_or(sha256);
     format!(
@@ -110,10 +115,7 @@ fn file_name(document: &EvidenceDocument, sha256: &str) -> String {
 
 /// The text with a `_` for each character that is not plain in a file's name.
 fn plain(text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .map(|c| if is_plain(c) { c } else { '_' })
-        .collect();
+    let plain: String = text.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
     match plain.starts_with('.') || plain.is_empty() {
         true => format!("_{plain}"),
         false => plain,

@@ -89,7 +89,8 @@ impl FolderCheck<'_> {
         let mut unnamed: Vec<String> = self.unnamed.drain().collect();
         unnamed.sort_unstable();
         for file in unnamed {
-            self.report.find(FindingKind::Extra, &file, None, "no line of a manifest names it");
+            self.report
+                .find(FindingKind::Extra, &file, None, "no line of a manifest names it");
         }
         Ok(self.report)
     }
@@ -132,13 +133,7 @@ impl FolderCheck<'_> {
         }
     }
 
-    fn document(
-        &mut self,
-        line: &ManifestLine,
-        name: &str,
-        number: u64,
-        named: &mut HashSet<u128>,
-    ) -> io::Result<()> {
+    fn document(&mut self, line: &ManifestLine, name: &str, number: u64, named: &mut HashSet<u128>) -> io::Result<()> {
         self.unnamed.remove(&line.file);
         if !named.insert(short(&line.file)) {
             let message = format!("another line names {} as well", line.file);

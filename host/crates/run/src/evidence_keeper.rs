@@ -14,9 +14,7 @@ use crate::Run;
 use crate::fetching::Fetch;
 use crate::stream_ledger::DurableChange;
 use evidence::{DocumentContent, EvidenceDocument, EvidenceRequest, EvidenceStore, EvidenceStream, EvidenceWindow};
-use fetch::{
-    Cleanup, DocumentForm, FetchCheckpoint, FetchError, FetchStage, Fetched, ReceivedDocument, WindowPlace,
-};
+use fetch::{Cleanup, DocumentForm, FetchCheckpoint, FetchError, FetchStage, Fetched, ReceivedDocument, WindowPlace};
 use ledger::Stream;
 use remote::Counters;
 

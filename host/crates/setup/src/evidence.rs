@@ -49,7 +49,7 @@ impl EvidencePlace {
         match self {
             EvidencePlace::Folder(folder) => {
                 let checked = base::blocking(move || verify_folder(&folder, &expected)).await;
-                let died = |died| SetupError::told(base::ErrorKind::Internal, &died, None);
+                let died = |died: base::WorkerDied| SetupError::told(base::ErrorKind::Internal, &died, None);
                 Ok(checked.map_err(died)??)
             }
             #[cfg(feature = "object-store")]
@@ -64,7 +64,9 @@ impl EvidencePlace {
 ///
 /// Where it cannot be as it is configured.
 pub fn place(config: &Config) -> Result<Option<EvidencePlace>, SetupError> {
-    let Some(section) = &config.evidence else { return Ok(None) };
+    let Some(section) = &config.evidence else {
+        return Ok(None);
+    };
     Ok(Some(match &section.path {
         Some(path) => EvidencePlace::Folder(config.file.folder.join(path)),
         None => bucket(config, section)?,
@@ -78,20 +80,22 @@ pub fn place(config: &Config) -> Result<Option<EvidencePlace>, SetupError> {
 ///
 /// Where the place cannot be used.
 pub fn open(config: &Config, connection: &str) -> Result<Option<Arc<dyn EvidenceStore>>, SetupError> {
-    let Some(section) = &config.evidence else { return Ok(None) };
+    let Some(section) = &config.evidence else {
+        return Ok(None);
+    };
     let named = section.connections.as_ref();
     if named.is_some_and(|named| !named.iter().any(|name| name == connection)) {
         return Ok(None);
     }
-    Ok(place(config)?
-        .map(|place| -> Result<Arc<dyn EvidenceStore>, SetupError> {
-            Ok(match place {
-                EvidencePlace::Folder(folder) => Arc::new(EvidenceFolder::open(&folder, section.mask)?),
-                #[cfg(feature = "object-store")]
-                EvidencePlace::Bucket(archive) => Arc::new(EvidenceBucket::new(*archive, section.mask)),
-            })
-        })
-        .transpose()?)
+    let keeper = |place| -> Result<Arc<dyn EvidenceStore>, SetupError> {
+        let store: Arc<dyn EvidenceStore> = match place {
+            EvidencePlace::Folder(folder) => Arc::new(EvidenceFolder::open(&folder, section.mask)?),
+            #[cfg(feature = "object-store")]
+            EvidencePlace::Bucket(archive) => Arc::new(EvidenceBucket::new(*archive, section.mask)),
+        };
+        Ok(store)
+    };
+    place(config)?.map(keeper).transpose()
 }
 
 #[cfg(feature = "object-store")]

@@ -121,5 +121,7 @@ pub(super) fn free_name(root: &Path, name: &str) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other(format!("{name} is taken, as are 10,000 names like it")))
+    Err(io::Error::other(format!(
+        "{name} is taken, as are 10,000 names like it"
+    )))
 }

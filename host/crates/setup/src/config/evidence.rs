@@ -58,14 +58,23 @@ impl EvidenceSection {
         match (&self.path, &self.object_store) {
             (None, None) => return Some((None, "it has no place: give `path` or `object-store`".into())),
             (Some(_), Some(_)) => {
-                return Some((Some("object-store"), "it has two places: leave out this or `path`".into()));
+                return Some((
+                    Some("object-store"),
+                    "it has two places: leave out this or `path`".into(),
+                ));
             }
             _ => {}
         }
         if self.path.is_some() && self.object_lock.is_some() {
-            return Some((Some("object-lock"), "only a bucket has one, and `path` is a folder".into()));
+            return Some((
+                Some("object-lock"),
+                "only a bucket has one, and `path` is a folder".into(),
+            ));
         }
-        if self.object_lock.is_some_and(|lock| lock.retain < Duration::from_secs(86_400)) {
+        if self
+            .object_lock
+            .is_some_and(|lock| lock.retain < Duration::from_secs(86_400))
+        {
             return Some((Some("object-lock"), "`retain` is at least 1d".into()));
         }
         let mut named = self.connections.iter().flatten();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
 use super::config::ObjectStoreConfig;
 use super::meaning::{self, UploadError};
@@ -38,7 +38,9 @@ pub struct ObjectArchive {
 
 impl std::fmt::Debug for ObjectArchive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ObjectArchive").field("place", &self.shown).finish_non_exhaustive()
+        f.debug_struct("ObjectArchive")
+            .field("place", &self.shown)
+            .finish_non_exhaustive()
     }
 }
 
@@ -138,7 +140,7 @@ impl ObjectArchive {
     /// The reason, without secrets.
     pub async fn list(&self, below: &str) -> Result<Vec<String>, String> {
         let key = self.key(below)?;
-        let metas: Vec<_> = (self.reads.list(Some(&key)).try_collect())
+        let metas: Vec<ObjectMeta> = (self.reads.list(Some(&key)).try_collect())
             .await
             .map_err(|error| self.clean(&in_one_line(&error)))?;
         let mut names: Vec<String> = metas.iter().filter_map(|meta| self.name(&meta.location)).collect();
@@ -155,7 +157,11 @@ impl ObjectArchive {
         let key = self.key(below)?;
         let listed = self.reads.list_with_delimiter(Some(&key)).await;
         let listed = listed.map_err(|error| self.clean(&in_one_line(&error)))?;
-        let mut names: Vec<String> = listed.common_prefixes.iter().filter_map(|path| self.name(path)).collect();
+        let mut names: Vec<String> = listed
+            .common_prefixes
+            .iter()
+            .filter_map(|path| self.name(path))
+            .collect();
         names.sort_unstable();
         Ok(names)
     }
