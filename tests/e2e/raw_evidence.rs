@@ -65,9 +65,9 @@ fn every_document_of_every_report_is_kept_and_verified() {
     for (report, content) in [
         ("invalid-login", "file"),
         ("user-login", "answer"),
-        ("user-audit", "answer"),
-        ("role-assignment-audit", "answer"),
-        ("group-assignment-audit", "answer"),
+        ("user-audit", "file"),
+        ("role-assignment-audit", "file"),
+        ("group-assignment-audit", "file"),
         ("audit-events", "records"),
     ] {
         let (summary, _) = run(&desk, report, &DUE);

@@ -22,7 +22,6 @@ pub enum EvidenceCommand {
 const VERIFY: &str = "Examples:
   host evidence verify
   host evidence verify /srv/evidence --json
-  host evidence verify --has 5f2c…   # a digest that was noted elsewhere
 
 Exit 0 only if every document and every line is as it was written; exit 8 if any is missing, altered, extra or unfinished, or the chain is \
 broken or forked. The last digest stands for everything before it: note it elsewhere, and give it with --has later. Runs may be under way \
