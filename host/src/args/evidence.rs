@@ -33,10 +33,10 @@ pub struct VerifyArgs {
     /// A folder of evidence [default: the place of [evidence] in the configuration].
     pub path: Option<PathBuf>,
     /// A digest that was noted elsewhere: a line must have it.
-    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    #[arg(long, value_name = "DIGEST")]
     pub has: Option<String>,
     /// The digest of the last line that is no longer kept, where the oldest were removed on purpose.
-    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    #[arg(long, value_name = "DIGEST")]
     pub after: Option<String>,
     /// One JSON object.
     #[arg(long)]
@@ -44,12 +44,4 @@ pub struct VerifyArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigFile,
-}
-
-fn digest(text: &str) -> Result<String, String> {
-    let lower = text.to_ascii_lowercase();
-    match lower.len() == 64 && lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => Ok(lower),
-        false => Err("a digest has 64 hexadecimal digits".into()),
-    }
 }

@@ -12,6 +12,10 @@ use setup::evidence::EvidencePlace;
 
 /// Checks a place of evidence, and says what is not as it was written.
 pub async fn verify(args: &VerifyArgs) -> Result<(), CliError> {
+    let expected = Expectation {
+        after: args.after.as_deref().map(digest).transpose()?,
+        has: args.has.as_deref().map(digest).transpose()?,
+    };
     let place = match &args.path {
         Some(path) => EvidencePlace::Folder(path.clone()),
         None => {
@@ -22,10 +26,6 @@ pub async fn verify(args: &VerifyArgs) -> Result<(), CliError> {
                     .hint("name a folder: `host evidence verify PATH`, or one with `path` under [evidence]")
             })?
         }
-    };
-    let expected = Expectation {
-        after: args.after.clone(),
-        has: args.has.clone(),
     };
     let shown = place.to_string();
     let report = place.verify(expected).await?;
@@ -51,6 +51,16 @@ pub async fn verify(args: &VerifyArgs) -> Result<(), CliError> {
         ..CliError::new(Exit::Partial, message)
     }
     .hint("compare with a copy or with digests noted elsewhere; what is unfinished the next run mends"))
+}
+
+/// A digest as it was typed.
+fn digest(text: &str) -> Result<String, CliError> {
+    let lower = text.to_ascii_lowercase();
+    match lower.len() == 64 && lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(lower),
+        false => Err(CliError::usage(format!("{text:?} is not a digest of 64 hexadecimal digits"))
+            .hint("`host evidence verify` prints that of the last line; each line holds that of the one before as `prev`")),
+    }
 }
 
 fn text(report: &EvidenceReport) -> String {
