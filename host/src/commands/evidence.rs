@@ -58,8 +58,11 @@ fn digest(text: &str) -> Result<String, CliError> {
     let lower = text.to_ascii_lowercase();
     match lower.len() == 64 && lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => Ok(lower),
-        false => Err(CliError::usage(format!("{text:?} is not a digest of 64 hexadecimal digits"))
-            .hint("`host evidence verify` prints that of the last line; each line holds that of the one before as `prev`")),
+        false => Err(
+            CliError::usage(format!("{text:?} is not a digest of 64 hexadecimal digits")).hint(
+                "`host evidence verify` prints that of the last line; each line holds that of the one before as `prev`",
+            ),
+        ),
     }
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn short(text: &str) -> u128 {
     let half = Sha256::digest(text);
     half.iter()
         .take(16)
-        .fold(0, |short, byte| short << 8 | u128::from(*byte))
+        .fold(0, |short, byte| (short << 8) | u128::from(*byte))
 }
 
 /// Says whether a line names a document that can be looked for; else says so.

@@ -31,5 +31,5 @@ pub use document::{DocumentContent, EvidenceDocument, EvidenceRequest, EvidenceS
 pub use error::EvidenceError;
 pub use folder::EvidenceFolder;
 pub use line::{BEGINNING, ManifestLine};
-pub use report::{EvidenceReport, Expectation, Finding, FindingKind, LastDigest};
+pub use report::{EvidenceFinding, EvidenceReport, Expectation, FindingKind, LastDigest};
 pub use verify::verify_folder;

@@ -55,7 +55,7 @@ impl FindingKind {
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct EvidenceFinding {
     /// What is wrong with it.
     pub kind: FindingKind,
     /// The document or manifest.
@@ -79,7 +79,7 @@ pub struct EvidenceReport {
     /// The digest of the last line; of a bucket, that of each stream's. To be noted elsewhere.
     pub last: Vec<LastDigest>,
     /// What is not as it was written; the first 10,000 of it.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<EvidenceFinding>,
     /// How many there are in all.
     pub found: u64,
 }
@@ -103,7 +103,7 @@ impl EvidenceReport {
     pub(crate) fn find(&mut self, kind: FindingKind, file: &str, line: Option<u64>, message: impl Into<String>) {
         self.found += 1;
         if self.findings.len() < MOST {
-            self.findings.push(Finding {
+            self.findings.push(EvidenceFinding {
                 kind,
                 file: file.to_owned(),
                 line,

@@ -1,7 +1,5 @@
 //! Documents as servers send them, before anything is made of them: for whoever keeps them as evidence.
 
-use std::io;
-
 use jiff::Timestamp;
 
 use super::spool::{SpoolReader, Spooled};
@@ -56,28 +54,6 @@ impl ReceivedDocument {
     /// True if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// A document of these bytes, in a temporary file: for tests of whoever keeps documents.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no room for it.
-    #[doc(hidden)]
-    pub fn of_bytes(bytes: &[u8], form: DocumentForm) -> io::Result<ReceivedDocument> {
-        let mut file = super::spool::Spool::new(&std::env::temp_dir()).create()?;
-        io::Write::write_all(&mut file, bytes)?;
-        Ok(ReceivedDocument {
-            document: Spooled::new(file)?,
-            form,
-            request: AnsweredRequest {
-                method: "GET".into(),
-                target: "/".into(),
-                status: Some(200),
-                date: None,
-            },
-            server_clock: None,
-        })
     }
 }
 

@@ -79,9 +79,6 @@ impl EvidenceSection {
         }
         let mut named = self.connections.iter().flatten();
         let unknown = named.find(|name| !config.connections.contains_key(*name))?;
-        Some((
-            Some("connections"),
-            format!("there is no connection {:?}", unknown.escape_debug().to_string()),
-        ))
+        Some((Some("connections"), format!("there is no connection {unknown:?}")))
     }
 }
