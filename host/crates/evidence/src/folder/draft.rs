@@ -36,7 +36,7 @@ impl Draft {
             options.open(path(root, id, extension))
         };
         let line = new("json")?;
-        line.try_lock()?;
+        line.try_lock().map_err(io::Error::other)?;
         let document = match new("zst") {
             Ok(document) => document,
             Err(error) => {
