@@ -8,6 +8,7 @@ use crate::render::screen;
 use base::store::StoreError;
 use base::visible::line as visible;
 use base::{ErrorKind, WorkerDied};
+use evidence::EvidenceError;
 use fetch::FetchError;
 use ledger::LedgerError;
 use remote::RemoteError;
@@ -211,6 +212,7 @@ macro_rules! as_in_setup {
 as_in_setup!(
     ConfigError,
     DeadLetterError,
+    EvidenceError,
     LedgerError,
     PluginError,
     RemoteError,
@@ -346,6 +348,10 @@ impl CliError {
                     &error,
                     Some("make room there, and make it writable; the next run continues from here".into()),
                 )
+            },
+            RunError::Evidence(error) => CliError {
+                code: "evidence-failed",
+                ..CliError::told(Exit::DeliveryFailed, &*error, Some(error.hint()))
             },
             error @ RunError::SpoolFull { .. } => CliError {
                 code: "spool-full",

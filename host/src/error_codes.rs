@@ -145,6 +145,18 @@ pub const ERROR_CODES: &[CommandCode] = &[
         advice: "Let sinks take the windows that `host ledger list` shows, give windows up with `host ledger reset`, or raise `spool-bytes`.",
     },
     CommandCode {
+        word: "evidence-failed",
+        exits: &[Exit::Usage, Exit::DeliveryFailed],
+        meaning: "A document cannot be kept as evidence (7), so nothing of it is delivered; or the place of evidence cannot be used or read (2).",
+        advice: "Make room and see who may write there; the next run asks for the period again.",
+    },
+    CommandCode {
+        word: "evidence-altered",
+        exits: &[Exit::Partial],
+        meaning: "`host evidence verify` found evidence that is not as it was written.",
+        advice: "Look at each finding; those that are `unfinished` the next run mends.",
+    },
+    CommandCode {
         word: "too-many-rejected",
         exits: &[Exit::RemoteFailed],
         meaning: "More rows of a document than `max-rejected` are not events; the document waits.",

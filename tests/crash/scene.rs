@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
-use tests::{Receiver, Server, TestEnv, json_lines, stderr};
+use tests::{Receiver, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::held::{self, ReceivedIds, uid};
 
@@ -76,7 +76,7 @@ impl CrashFixture {
             format!("[sinks.{name}]\nkind = \"file\"\npath = \"{path}\"\n{more}\n")
         };
         let parts = [
-            format!("[fetch]\njob-search = \"{SEARCH}\"\n"),
+            format!("[fetch]\njob-search = \"{SEARCH}\"\n[evidence]\npath = \"evidence\"\n"),
             format!("[connections.epm]\nkind = \"epm\"\n{connection}"),
             "auth = { kind = \"basic\", username = \"demo.user\", password = { env = \"EPM_PASSWORD\" } }\n".into(),
             format!("[connections.domain]\nkind = \"identity-domain\"\n{connection}"),
@@ -152,6 +152,17 @@ impl CrashFixture {
         let seen = held::Seen::of(&self.files());
         seen.must_follow(before);
         seen
+    }
+
+    /// Whatever happened before, every document that was kept as evidence has its line, and the chain is whole.
+    pub fn check_evidence(&self, what: &str) {
+        let output = self.desk.process(["evidence", "verify"]).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{what}: {}{}",
+            stdout(&output),
+            stderr(&output)
+        );
     }
 
     /// The number of jobs that write a report.

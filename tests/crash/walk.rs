@@ -11,8 +11,8 @@ use super::held::{self, Seen};
 use super::scene::{CrashFixture, FILES, summary, today};
 
 /// The effects of a run on others, beside the changes that it makes durable: each has a place before and a place after.
-const EFFECTS: [&str; 8] = [
-    "post", "poll", "download", "send", "settle", "close", "cleanup", "rename",
+const EFFECTS: [&str; 9] = [
+    "post", "poll", "download", "manifest", "send", "settle", "close", "cleanup", "rename",
 ];
 
 /// The circumstances in which a run comes to a change.
@@ -46,6 +46,7 @@ fn way(change: DurableChange) -> Way {
         | Change::Submitted
         | Change::Waiting
         | Change::Ready
+        | Change::Evidence
         | Change::Keep
         | Change::Spooled
         | Change::Delivering
@@ -191,6 +192,7 @@ fn batches(report: &str, step: &Step) -> bool {
     assert_eq!(scene.jobs(), u64::from(report == "invalid-login"), "{what}");
     let held = scene.held("keyed");
     assert_eq!(held, scene.served(report, today(report)), "{what}");
+    scene.check_evidence(&what);
     true
 }
 
@@ -255,6 +257,7 @@ fn files(report: &str, step: &Step) -> bool {
     for file in FILES {
         assert_eq!(scene.held(file), served, "{what}: {file}");
     }
+    scene.check_evidence(&what);
     true
 }
 

@@ -27,6 +27,7 @@ mod pipes;
 mod plugin_answers;
 mod plugin_deliveries;
 mod provenance;
+mod raw_evidence;
 mod readme;
 mod receivers;
 mod rejected;

@@ -164,3 +164,38 @@ fn what_a_full_or_read_only_device_holds_back_comes_once_it_is_mended() {
         }
     }
 }
+
+#[test]
+#[ignore = "needs unshare, and user namespaces or root"]
+fn events_whose_evidence_finds_no_room_wait_until_it_does() {
+    for (device, code) in [("size=8k", 7), ("ro", 2)] {
+        let (desk, server) = (desk(), Server::start(&format!("rows=3000,plain-names,now={NOW}")));
+        connect(&desk, &server.url(), "[evidence]\npath = \"device/evidence\"\n");
+        let warm = desk.process(["x"]);
+        let warm = warm.get_envs().find(|(name, _)| *name == "XDG_CACHE_HOME");
+        let cache = warm.unwrap().1.unwrap();
+        let run = [
+            "run",
+            "invalid-login",
+            "--now",
+            NOW,
+            "--ledger",
+            "ledger.db",
+            "--sink",
+            "file:events.ndjson",
+        ];
+        let ran = run_twice(&desk, device, Path::new(cache), &run);
+        assert_eq!(ran.first, code, "{device}: {}", ran.said);
+        assert!(ran.said.contains("device/evidence"), "{device}: {}", ran.said);
+        assert_eq!(ran.second, 0, "{device}: {}", ran.second_said);
+        let events = ids(&std::fs::read_to_string(desk.path().join("events.ndjson")).unwrap());
+        assert!(events.len() > 2000, "{device}: {}", events.len());
+        assert_eq!(events.iter().collect::<BTreeSet<_>>().len(), events.len(), "{device}");
+        let verified = desk
+            .host(["evidence", "verify", "kept/evidence", "--json"])
+            .output()
+            .unwrap();
+        assert_eq!(verified.status.code(), Some(0), "{device}: {}", stderr(&verified));
+        assert!(json_lines(&verified)[0]["documents"].as_u64() > Some(0), "{device}");
+    }
+}

@@ -33,6 +33,7 @@ mod outage;
 mod past;
 mod postgres;
 mod proxy;
+mod raw_evidence;
 mod syslog;
 mod tls;
 mod workshop;

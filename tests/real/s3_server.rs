@@ -19,6 +19,15 @@ pub struct S3Server {
 impl S3Server {
     /// Has an empty bucket of that name, and one user who may do what the actions say.
     pub fn start(bucket: &str, actions: &str) -> S3Server {
+        S3Server::with(bucket, actions, "")
+    }
+
+    /// The same, whose bucket has Object Lock.
+    pub fn with_object_lock(bucket: &str, actions: &str) -> S3Server {
+        S3Server::with(bucket, actions, "x-amz-bucket-object-lock-enabled: true\r\n")
+    }
+
+    fn with(bucket: &str, actions: &str, bucket_headers: &str) -> S3Server {
         let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(installed(&[concat!(
@@ -35,7 +44,7 @@ impl S3Server {
             _folder: folder,
             _process: process,
         };
-        server.ask("PUT", &format!("/{bucket}"), "s3", "");
+        server.exchange("PUT", &format!("/{bucket}"), "s3", "", bucket_headers);
         server.ask(
             "POST",
             "/",
@@ -107,6 +116,19 @@ impl S3Server {
 
     /// The body of an answer that must be a success. Which service is meant stands where a signature would.
     fn ask(&self, method: &str, path: &str, service: &str, body: &str) -> Vec<u8> {
+        self.exchange(method, path, service, body, "").1
+    }
+
+    /// The head of the answer that an object comes with.
+    pub fn head(&self, bucket: &str, name: &str) -> String {
+        self.guard(false);
+        let (head, _) = self.exchange("GET", &format!("/{bucket}/{name}"), "s3", "", "");
+        self.guard(true);
+        head
+    }
+
+    /// Head and body of an answer that must be a success, to a request with these headers too.
+    fn exchange(&self, method: &str, path: &str, service: &str, body: &str, headers: &str) -> (String, Vec<u8>) {
         let media_type = match service {
             "iam" => "application/x-www-form-urlencoded",
             _ => "text/plain",
@@ -114,7 +136,7 @@ impl S3Server {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\nContent-Length: {}\r\n\
-             Content-Type: {media_type}\r\n\
+             Content-Type: {media_type}\r\n{headers}\
              Authorization: AWS4-HMAC-SHA256 Credential=x/20250101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=x\r\n\r\n{body}",
             self.port,
             body.len()
@@ -130,7 +152,7 @@ impl S3Server {
             "{method} {path}: {}",
             String::from_utf8_lossy(&answer)
         );
-        answer.split_off(end + 4)
+        (head, answer.split_off(end + 4))
     }
 }
 

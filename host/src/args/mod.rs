@@ -5,6 +5,7 @@
 )]
 
 mod configuration;
+mod evidence;
 mod ledger;
 mod output;
 mod plugin;
@@ -18,6 +19,7 @@ mod sink;
 use clap::{Parser, Subcommand};
 
 pub use configuration::{CheckArgs, ConfigCommand, ConfigFile, LoginArgs};
+pub use evidence::{EvidenceCommand, VerifyArgs};
 pub use ledger::{GapsArgs, LedgerCommand, LedgerFile, RenameArgs, ResetArgs, RewindArgs, StreamArgs};
 pub use output::{Color, LogFormat, OutputOptions, When};
 pub use plugin::PluginCommand;
@@ -101,6 +103,12 @@ pub enum Command {
     /// List the last runs: when, how they ended, what they delivered.
     #[command(after_help = runs::RUNS)]
     Runs(RunsArgs),
+    /// Check documents that were kept as evidence.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host evidence verify\n  host evidence verify /srv/evidence --json"
+    )]
+    Evidence(EvidenceCommand),
     /// Look at the configuration.
     #[command(
         subcommand,

@@ -8,6 +8,7 @@ mod config;
 mod dead_letters;
 #[cfg(feature = "simulator")]
 mod demo;
+mod evidence;
 mod gaps;
 #[cfg(not(all(feature = "simulator", feature = "workshop")))]
 mod lacking;
@@ -31,7 +32,7 @@ mod workshop;
 
 use clap::CommandFactory;
 
-use crate::args::{Cli, Command, ConfigCommand, PluginCommand, SinkSubcommand};
+use crate::args::{Cli, Command, ConfigCommand, EvidenceCommand, PluginCommand, SinkSubcommand};
 use crate::error::CliError;
 use crate::render::print;
 
@@ -82,6 +83,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Runs(args) => block_on(&cli.talk, runs::runs(args)),
+        Command::Evidence(EvidenceCommand::Verify(args)) => block_on(&cli.talk, evidence::verify(args)),
         Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),
         Command::Config(ConfigCommand::Schema) => config::schema(),
         Command::Completions { shell } => {

@@ -277,10 +277,17 @@ pub async fn execute(
 ) -> Result<(Summary, Result<(), RunError>), CliError> {
     let progress = Arc::new(ProgressLine::start(talk, &report.description.name));
     let watcher: Arc<dyn fetch::FetchProgress> = progress.clone();
+    // A recording is no server: what it answers was kept when it was made, or was not to be.
+    let keeps = !matches!(settings.exchange, Exchange::Replay { .. });
+    let connection = settings.name.clone();
     let fetcher = fetcher::open(&report.config, settings, report.description.connection, watcher)?;
-    let (report, plugin) = base::blocking(move || -> Result<_, CliError> {
+    let (report, plugin, evidence) = base::blocking(move || -> Result<_, CliError> {
         let plugin = report.plugin.report()?;
-        Ok((report, plugin))
+        let evidence = match keeps {
+            true => setup::evidence::open(&report.config, &connection)?,
+            false => None,
+        };
+        Ok((report, plugin, evidence))
     })
     .await??;
     let run = Run {
@@ -298,6 +305,10 @@ pub async fn execute(
         stop: stop.token.clone(),
         keeping,
         rejects,
+    };
+    let run = match evidence {
+        Some(store) => run.keeping_evidence(store),
+        None => run,
     };
     let done = run.execute().await;
     progress.finish();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::received_document::{ReceivedDocument, WindowPlace};
+
 /// The progress of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum FetchStage {
@@ -48,6 +50,17 @@ pub trait FetchCheckpoint: Send + Sync {
     /// kept.
     fn document_place(&self) -> Option<PathBuf> {
         None
+    }
+
+    /// The place of the document in its run, where it has one.
+    fn window_place(&self) -> Option<WindowPlace> {
+        None
+    }
+
+    /// A document has come whole, as the server sent it. The fetch goes on once whoever wants it has it, and fails where that
+    /// cannot be.
+    async fn received(&self, _document: ReceivedDocument) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
     }
 
     /// Notes that a job is created once more: whether it was created before cannot be known, and its file did not appear.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use remote::{Counters, Remote};
 
 use super::archive::{self, ArchiveError};
@@ -22,6 +22,7 @@ use super::limits::FetchLimits;
 use super::pages;
 use super::progress::{FetchProgress, Listener};
 use super::receive::receive;
+use super::received_document::{AnsweredRequest, DocumentForm, ReceivedDocument};
 use super::records::lines::RecordTally;
 use super::records::split::{AnswerOf, split};
 use super::request::build as build_request;
@@ -99,7 +100,7 @@ impl Fetcher {
         // A document that is kept is known by its digest.
         let spool = self.spool.hashing(checkpoint.document_place().is_some());
         match fetch {
-            sandbox::Fetch::Call(call) => Box::pin(self.call(call, &spool)).await,
+            sandbox::Fetch::Call(call) => Box::pin(self.call(call, checkpoint, &spool)).await,
             sandbox::Fetch::Job(job) => self.job(job, from, checkpoint, &spool).await,
             sandbox::Fetch::Pages(pages) => Box::pin(self.pages(pages, checkpoint, &spool)).await,
         }
@@ -124,12 +125,18 @@ impl Fetcher {
         }
     }
 
-    async fn call(&self, call: &sandbox::Call, spool: &Spool) -> Result<Fetched, FetchError> {
+    async fn call(
+        &self,
+        call: &sandbox::Call,
+        checkpoint: &dyn FetchCheckpoint,
+        spool: &Spool,
+    ) -> Result<Fetched, FetchError> {
         let request = build_request(&self.remote, &call.request)?.limit(self.limits.document_bytes);
         let restarts = self.limits.restarts;
-        let mut document = receive(&self.remote, &request, spool, restarts, &*self.progress)
-            .await?
-            .file;
+        let received = receive(&self.remote, &request, spool, restarts, &*self.progress).await?;
+        let mut document = received.file;
+        self.hand_over(checkpoint, &document, DocumentForm::Answer, received.answered)
+            .await?;
         let mut tally = None;
         if let Some(path) = call.records.clone() {
             let (remote, spool, limit) = (self.remote.clone(), spool.clone(), self.limits.record_bytes);
@@ -162,7 +169,34 @@ impl Fetcher {
             checkpoint,
         )
         .await?;
+        let request = build_request(&self.remote, &pages.request)?;
+        let first = AnsweredRequest {
+            method: request.method().to_string(),
+            target: self.remote.recordable_target(request.url()),
+            status: None,
+            date: None,
+        };
+        self.hand_over(checkpoint, &collected.lines, DocumentForm::Records, first)
+            .await?;
         Ok(self.listed(collected.lines, Some(collected.tally)))
+    }
+
+    /// Hands a document that has come whole to whoever keeps such as evidence, before anything is made of it.
+    async fn hand_over(
+        &self,
+        checkpoint: &dyn FetchCheckpoint,
+        document: &Spooled,
+        form: DocumentForm,
+        request: AnsweredRequest,
+    ) -> Result<(), FetchError> {
+        let offset = self.remote.clock_offset();
+        let received = ReceivedDocument {
+            document: document.clone(),
+            form,
+            request,
+            server_clock: offset.and_then(|offset| Timestamp::now().checked_add(offset).ok()),
+        };
+        checkpoint.received(received).await.map_err(FetchError::Checkpoint)
     }
 
     fn say_nothing(&self, words: &str) {
@@ -221,11 +255,17 @@ impl Fetcher {
                 envelope: Envelope::done(),
             },
         };
-        Box::pin(self.collect(job, finished, spool)).await
+        Box::pin(self.collect(job, finished, checkpoint, spool)).await
     }
 
     /// Downloads what a finished job wrote, and opens it where it is an archive.
-    async fn collect(&self, job: &sandbox::Job, finished: Finished, spool: &Spool) -> Result<Fetched, FetchError> {
+    async fn collect(
+        &self,
+        job: &sandbox::Job,
+        finished: Finished,
+        checkpoint: &dyn FetchCheckpoint,
+        spool: &Spool,
+    ) -> Result<Fetched, FetchError> {
         let download = Download {
             remote: &self.remote,
             spool,
@@ -252,6 +292,8 @@ impl Fetcher {
             (downloaded, _) => downloaded?,
         };
         base::failpoint!("download.after");
+        self.hand_over(checkpoint, &downloaded.file, DocumentForm::File, downloaded.answered)
+            .await?;
         let shown = self.remote.presentable(&downloaded.name, 100);
         let (mut document, mut empty) = (downloaded.file, downloaded.empty);
         let mut file_name = downloaded.name.clone();

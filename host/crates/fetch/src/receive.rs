@@ -5,10 +5,11 @@
 //! of different files make no file.
 
 use http::StatusCode;
-use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED};
+use http::header::{ACCEPT_RANGES, CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
 
 use super::error::FetchError;
 use super::progress::FetchProgress;
+use super::received_document::AnsweredRequest;
 use super::spool::{Spool, Spooled};
 use super::spool_writer::SpoolWriter;
 use remote::{Remote, RemoteError, Request, Response};
@@ -21,6 +22,8 @@ pub(super) struct Received {
     pub(super) media_type: Option<String>,
     /// The `fileExtension` header, where it is a word.
     pub(super) extension: Option<String>,
+    /// The request, and how it was answered.
+    pub(super) answered: AnsweredRequest,
 }
 
 /// The part of a body that has arrived.
@@ -32,6 +35,8 @@ struct PartialBody {
     version: Option<String>,
     media_type: Option<String>,
     extension: Option<String>,
+    status: StatusCode,
+    date: Option<String>,
 }
 
 /// Sends a request and copies the body of its answer to the spool. Where it breaks off, it is gone on with or started
@@ -49,7 +54,7 @@ pub(super) async fn receive(
     loop {
         let failure = match attempt(remote, request, spool, &mut partial, progress).await {
             Ok(()) => match partial {
-                Some(partial) => return partial.finish().await,
+                Some(partial) => return partial.finish(remote, request).await,
                 None => continue,
             },
             Err(FetchError::Remote(error)) => error,
@@ -142,6 +147,8 @@ impl PartialBody {
             version: version(response),
             media_type: response.media_type(),
             extension: extension(response),
+            status: response.status(),
+            date: response.header(DATE.as_str()).map(str::to_owned),
         }
     }
 
@@ -156,11 +163,17 @@ impl PartialBody {
             && version(part).is_none_or(|version| Some(version) == self.version)
     }
 
-    async fn finish(self) -> Result<Received, FetchError> {
+    async fn finish(self, remote: &Remote, request: &Request) -> Result<Received, FetchError> {
         Ok(Received {
             file: self.file.finish().await?,
             media_type: self.media_type,
             extension: self.extension,
+            answered: AnsweredRequest {
+                method: request.method().to_string(),
+                target: remote.recordable_target(request.url()),
+                status: Some(self.status.as_u16()),
+                date: self.date.map(|date| remote.presentable(&date, 100)),
+            },
         })
     }
 }

@@ -189,6 +189,11 @@ impl Remote {
         self.channel.redactor.line(text, most)
     }
 
+    /// Path and query of a URL without secrets, as recordings hold them.
+    pub fn recordable_target(&self, url: &Url) -> String {
+        recording::recordable_target(&self.channel.redactor, url)
+    }
+
     /// The text without the connection's secrets, however it spells them.
     pub fn without_secrets(&self, text: &str) -> String {
         self.channel.redactor.clean(text)

@@ -12,6 +12,7 @@ use base::WorkerDied;
 use base::counted::counted;
 use base::store::StoreError;
 use event::id::IdError;
+use evidence::EvidenceError;
 use fetch::FetchError;
 use ledger::{Interval, LedgerError};
 use sandbox::PluginError;
@@ -133,6 +134,9 @@ pub enum RunError {
         /// The error of this machine.
         source: std::io::Error,
     },
+    /// A document cannot be kept as evidence, so its events are not delivered.
+    #[error(transparent)]
+    Evidence(Box<EvidenceError>),
     /// As many bytes as may wait already for their windows to be committed.
     #[error(
         "{} has no room for a document of {more} bytes: documents waiting there use {bytes} of {most} bytes",
@@ -180,6 +184,7 @@ impl RunError {
                 each.collect::<Vec<_>>().join("; ")
             }
             RunError::TooManyRejected(error) => error.own_words(),
+            RunError::Evidence(_) => "a document cannot be kept as evidence".to_owned(),
             RunError::Rejects(_) => "rejected rows cannot be kept".to_owned(),
             RunError::RowsLost { rows, .. } => {
                 format!("{} not kept", counted(*rows, "rejected row was", "rejected rows were"))

@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod calendar;
 mod error;
+mod evidence_keeper;
 mod execute;
 mod fan_out;
 mod fetching;

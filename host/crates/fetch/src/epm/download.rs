@@ -18,6 +18,7 @@ use crate::error::FetchError;
 use crate::limits::FetchLimits;
 use crate::progress::FetchProgress;
 use crate::receive::{Received, receive};
+use crate::received_document::AnsweredRequest;
 use crate::spool::{Spool, Spooled};
 use crate::web_page;
 use base::ErrorKind;
@@ -38,6 +39,8 @@ pub(crate) struct Downloaded {
     pub(crate) extension: Option<String>,
     /// True if there is nothing in it.
     pub(crate) empty: bool,
+    /// The request that brought it.
+    pub(crate) answered: AnsweredRequest,
 }
 
 /// A download of the file that a job wrote, with all that it needs.
@@ -207,6 +210,7 @@ impl Download<'_> {
             name: name.to_owned(),
             extension: received.extension,
             empty,
+            answered: received.answered,
         })
     }
 

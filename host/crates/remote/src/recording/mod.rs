@@ -17,3 +17,10 @@ mod tests;
 pub use format::Recording;
 pub(super) use recorder::Recorder;
 pub(super) use replay::Replay;
+
+use super::redact::Redactor;
+
+/// Path and query of a URL as a recording holds them.
+pub(super) fn recordable_target(redactor: &Redactor, url: &url::Url) -> String {
+    scrub::target(redactor, url)
+}

@@ -45,6 +45,8 @@ durable_changes! {
     Waiting = "waiting",
     /// A job has ended, and its files are known.
     Ready = "ready",
+    /// A document is kept as evidence, with its line in the manifest.
+    Evidence = "evidence",
     /// A document has its name in the spool.
     Keep = "keep",
     /// The record names the document in the spool.

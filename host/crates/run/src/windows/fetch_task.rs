@@ -12,7 +12,8 @@ use super::submission_gate::SubmissionGate;
 use crate::RunError;
 use crate::stream_ledger::{DurableChange, StreamLedger};
 use base::blocking;
-use fetch::{Cleanup, FetchCheckpoint, FetchError, FetchStage, Fetched, kept_pages};
+use evidence::EvidenceError;
+use fetch::{Cleanup, FetchCheckpoint, FetchError, FetchStage, Fetched, WindowPlace, kept_pages};
 use ledger::{FetchState, InFlight, Kept, LedgerError, Record};
 
 /// A document that was fetched and waits for its turn.
@@ -271,6 +272,15 @@ impl FetchCheckpoint for FetchTask {
         Some(self.book.spool()?.join(file))
     }
 
+    fn window_place(&self) -> Option<WindowPlace> {
+        Some(WindowPlace {
+            window: self.window.name.clone(),
+            fetch: self.place,
+            from: self.window.period.from,
+            to: self.window.period.to,
+        })
+    }
+
     fn unsure(&self) {
         self.gate.unsure.fetch_add(1, Ordering::Relaxed);
     }
@@ -288,12 +298,15 @@ fn reaching(state: &FetchState) -> DurableChange {
     }
 }
 
-/// A ledger's error comes back out of a fetch in a box.
+/// The errors of the ledger and of the store of evidence come back out of a fetch in a box.
 pub(crate) fn of_fetch(error: FetchError) -> RunError {
     match error {
         FetchError::Checkpoint(source) => match source.downcast::<LedgerError>() {
             Ok(error) => RunError::Ledger(*error),
-            Err(source) => RunError::Internal(source.to_string()),
+            Err(source) => match source.downcast::<EvidenceError>() {
+                Ok(error) => RunError::Evidence(error),
+                Err(source) => RunError::Internal(source.to_string()),
+            },
         },
         error => RunError::Fetch(error),
     }

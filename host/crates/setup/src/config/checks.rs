@@ -15,6 +15,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     check_kinds(config)?;
     check_values(config)?;
+    check_evidence(config)?;
     check_routes(config)
 }
 
@@ -90,6 +91,20 @@ fn check_values(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     Ok(())
+}
+
+/// Refuses evidence without a place or with two, and of connections that are not there.
+fn check_evidence(config: &Config) -> Result<(), ConfigError> {
+    let Some((key, message)) = config.evidence.as_ref().and_then(|evidence| evidence.problem(config)) else {
+        return Ok(());
+    };
+    let path: Vec<&str> = ["evidence"].into_iter().chain(key).collect();
+    Err(ConfigError::Syntax {
+        file: None,
+        line: line_of(&config.file.text, &path),
+        message: format!("{}: {message}", path.join(".")),
+        nearest: None,
+    })
 }
 
 /// Names stand in paths, ids and log lines, so they are plain words.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::evidence::EvidenceSection;
 use super::ledger::LedgerSection;
 use super::plugin::PluginEntry;
 use super::route::RouteEntry;
@@ -38,6 +39,8 @@ pub struct Config {
     /// The keeping of progress.
     #[serde(default)]
     pub ledger: LedgerSection,
+    /// Where documents are kept as they were received, if anywhere.
+    pub evidence: Option<EvidenceSection>,
     /// Plugins by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, PluginEntry>,

@@ -12,6 +12,7 @@
 
 mod checks;
 mod error;
+mod evidence;
 mod found;
 mod host_toml;
 mod ledger;
@@ -28,6 +29,7 @@ mod wrong_key;
 pub use base::duration::parse_duration;
 pub use connection::{AuthMethod, Connection, ConnectionKind, SecretSource};
 pub use error::{ConfigError, nearest};
+pub use evidence::{EvidenceSection, ObjectLock, ObjectLockMode};
 pub use host_toml::Config;
 pub use ledger::{LedgerSection, LookBackStep};
 pub use plugin::PluginEntry;

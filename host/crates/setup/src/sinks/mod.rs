@@ -6,7 +6,7 @@
 mod configured;
 mod omissions;
 mod open;
-mod program;
+pub(crate) mod program;
 #[cfg(test)]
 mod tests;
 

@@ -9,14 +9,14 @@ use sink::kinds::{SinkContext, Surroundings};
 use sink::{Renderer, StdoutSink};
 
 /// The program with a configuration.
-pub(super) struct Program<'a> {
+pub(crate) struct Program<'a> {
     /// The configuration, which may name plugins.
-    pub(super) config: &'a Config,
+    pub(crate) config: &'a Config,
 }
 
 impl Program<'_> {
     /// A sink's entry and what is around it.
-    pub(super) fn sink<'s>(&'s self, name: &'s str) -> SinkContext<'s> {
+    pub(crate) fn sink<'s>(&'s self, name: &'s str) -> SinkContext<'s> {
         SinkContext {
             name,
             file: &self.config.file,

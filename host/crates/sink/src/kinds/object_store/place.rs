@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
-use object_store::{ObjectStore, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::credentials::Credentials;
@@ -97,6 +98,11 @@ impl Bucket {
 
     /// The store, and what nobody may see of the requests to it.
     fn open(&self, sink: &str) -> Result<Opened, RemoteError> {
+        self.open_with(sink, HeaderMap::new())
+    }
+
+    /// The same store, whose every request has these headers too, which are signed.
+    pub(super) fn open_with(&self, sink: &str, headers: HeaderMap) -> Result<Opened, RemoteError> {
         let usage = |problem: String| RemoteError::settings(format!("sink {sink}: {problem}"));
         let settings = self.settings(sink).map_err(usage)?;
         let mut connector = StoreConnector::new(&settings)?;
@@ -105,6 +111,7 @@ impl Bucket {
         }
         let secrets = Arc::clone(connector.secrets());
         let builder = AmazonS3Builder::new()
+            .with_client_options(ClientOptions::new().with_default_headers(headers))
             .with_bucket_name(&self.name)
             .with_region(&self.region)
             .with_endpoint(settings.base.as_str().trim_end_matches('/'))
