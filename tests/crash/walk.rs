@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use run::DurableChange;
 use tests::stderr;
 
-use super::held::{self, Seen};
+use super::held::{self, ReceivedIds, Seen};
 use super::scene::{CrashFixture, FILES, summary, today};
 
 /// What a run does to others, beside the changes that it makes durable: each has a place before and a place after.
@@ -100,11 +100,17 @@ fn walk() {
                     let ended = match step.way {
                         Way::TooLate => vec![too_late(step)],
                         Way::Failing => vec![failing(step)],
-                        _ => vec![
-                            batches("invalid-login", step),
-                            batches("user-login", step),
-                            files("invalid-login", step),
-                        ],
+                        _ => {
+                            let mut ended = vec![
+                                batches("invalid-login", step),
+                                batches("user-login", step),
+                                files("invalid-login", step),
+                            ];
+                            if step.times == 0 {
+                                ended.extend([falls_behind("invalid-login", step), catches_up("invalid-login", step)]);
+                            }
+                            ended
+                        }
                     };
                     if ended.contains(&true) {
                         met.lock().unwrap().insert(step.place.clone());
@@ -230,6 +236,65 @@ fn drawn(report: &str, failpoint: &str, seed: usize) {
     assert!(scene.jobs() <= 2 * wanted + unsure.unwrap(), "{what}");
     let held = scene.held("keyed");
     assert_eq!(held, scene.served(report, today(report)), "{what}");
+}
+
+/// Two receivers, one of which is down.
+const BOTH: [&str; 2] = ["keyed", "plain"];
+
+/// One of two sinks is down, and the run in which it stays behind ends at the place. Says whether the place was reached.
+fn falls_behind(report: &str, step: &Step) -> bool {
+    let (scene, arguments) = (CrashFixture::new("slow-job=1"), ["run", report, "-q"]);
+    let what = format!("{report} at {} after {} with a sink down", step.place, step.times);
+    scene.plain.set_down(true);
+    let run = |failpoint: &str| scene.run_in_part(&arguments, &BOTH, failpoint);
+    if run(&format!("{}:{}", step.place, step.times)).is_some() {
+        return false;
+    }
+    assert_eq!(run(""), Some(7), "{what}");
+    let ahead = behind(&scene, &what);
+    scene.plain.set_down(false);
+    assert_eq!(run(""), Some(0), "{what}");
+    caught_up(&scene, report, &ahead, &what);
+    true
+}
+
+/// One of two sinks was down, and the run in which it catches up ends at the place. Says whether the place was reached.
+fn catches_up(report: &str, step: &Step) -> bool {
+    let (scene, arguments) = (CrashFixture::new("slow-job=1"), ["run", report, "-q"]);
+    let what = format!("{report} at {} after {} of catching up", step.place, step.times);
+    let run = |failpoint: &str| scene.run_in_part(&arguments, &BOTH, failpoint);
+    scene.plain.set_down(true);
+    assert_eq!(run(""), Some(7), "{what}");
+    let ahead = behind(&scene, &what);
+    scene.plain.set_down(false);
+    if run(&format!("{}:{}", step.place, step.times)).is_some() {
+        return false;
+    }
+    // What was not answered for by then still waits where the sink is down again.
+    scene.plain.set_down(true);
+    run("");
+    scene.plain.set_down(false);
+    assert_eq!(run(""), Some(0), "{what}");
+    caught_up(&scene, report, &ahead, &what);
+    true
+}
+
+/// What the sink that is up has, while nothing was removed that the other waits for.
+fn behind(scene: &CrashFixture, what: &str) -> ReceivedIds {
+    assert_eq!(scene.held("plain").events(), 0, "{what}");
+    let removed = |request: &String| request.contains("delete");
+    assert!(!scene.server.seen().iter().any(removed), "{what}");
+    scene.held("keyed")
+}
+
+/// Both sinks have everything once, of one job; the one that was up had it while the other was down.
+fn caught_up(scene: &CrashFixture, report: &str, ahead: &ReceivedIds, what: &str) {
+    assert_eq!(scene.jobs(), 1, "{what}");
+    let served = scene.served(report, today(report));
+    assert_eq!(*ahead, served, "{what}");
+    for sink in BOTH {
+        assert_eq!(scene.held(sink), served, "{what}: {sink}");
+    }
 }
 
 /// Files that hold something already. Says whether the place was reached.

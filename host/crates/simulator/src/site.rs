@@ -189,6 +189,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_clock_stands_where_it_was_set_last() {
+        let [began, later] =
+            ["2026-03-02T06:00:00Z", "2026-03-05T14:00:00Z"].map(|time| time.parse::<Timestamp>().unwrap());
+        let scenario = Scenario {
+            now: Some(began),
+            ..Scenario::default()
+        };
+        let site = AppState::new(scenario, false);
+        assert_eq!(site.clock(), began);
+        site.set_clock(later);
+        assert_eq!(site.clock(), later);
+        assert_eq!(site.today(), later.as_millisecond().div_euclid(DAY) * DAY);
+    }
+
+    #[test]
     fn only_so_many_requests_are_remembered() {
         let site = AppState::new(Scenario::default(), false);
         for number in 0..SEEN + 5 {
