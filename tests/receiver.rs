@@ -152,7 +152,7 @@ impl Receiver {
         self.desk.forgetful.store(true, Ordering::Relaxed);
     }
 
-    /// Answers everything with 503 while that is so, and as it was told otherwise.
+    /// Answers everything with 503 from now on, or again as it was told.
     pub fn set_down(&self, down: bool) {
         self.desk.down.store(down, Ordering::SeqCst);
     }

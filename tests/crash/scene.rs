@@ -115,8 +115,7 @@ impl CrashFixture {
         command
     }
 
-    /// Runs to the end while a sink is down or another process has been, and says how it ended: done, with events that wait, or
-    /// by a kill, without a code.
+    /// Runs to the end while a sink may be down; gives the exit code, none where the process ended at the failpoint.
     pub fn run_in_part(&self, arguments: &[&str], sinks: &[&str], failpoint: &str) -> Option<i32> {
         let mut command = self.command(arguments, sinks);
         let output = command.env("HOST_FAILPOINT", failpoint).output().unwrap();
@@ -172,7 +171,7 @@ impl CrashFixture {
     }
 }
 
-/// What a receiver took, without what it turned away while it was down.
+/// The requests that a receiver took, without those that it turned away while it was down.
 pub fn taken(receiver: &Receiver) -> Vec<Received> {
     let received = receiver.received().into_iter();
     received.filter(|request| request.status == 200).collect()

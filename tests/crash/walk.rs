@@ -279,7 +279,7 @@ fn catches_up(report: &str, step: &Step) -> bool {
     true
 }
 
-/// What the sink that is up has, while nothing was removed that the other waits for.
+/// The events of the sink that is up, while nothing was removed that the other waits for.
 fn behind(scene: &CrashFixture, what: &str) -> ReceivedIds {
     assert_eq!(scene.held("plain").events(), 0, "{what}");
     let removed = |request: &String| request.contains("delete");

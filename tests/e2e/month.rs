@@ -87,7 +87,7 @@ impl Site {
         json_lines(&self.ends(0, &["streams", "--json"]))
     }
 
-    /// What `host streams` says of the stream of that name.
+    /// The line of `host streams` about the stream of that name.
     fn stream(&self, name: &str) -> Value {
         let streams = self.streams();
         let found = streams.iter().find(|stream| stream["name"] == name);
@@ -215,7 +215,7 @@ fn twice(ids: &[String]) -> Vec<String> {
     twice
 }
 
-/// What a line of `host streams --json` says of one of the stream's sinks.
+/// The part of a line of `host streams --json` that is about one of the stream's sinks.
 fn at<'a>(stream: &'a Value, sink: &str) -> &'a Value {
     let sinks = stream["sinks"].as_array().unwrap_or_else(|| panic!("{stream}"));
     let found = sinks.iter().find(|entry| entry["name"] == sink);

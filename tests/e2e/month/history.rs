@@ -44,7 +44,7 @@ fn archive(site: &Site) -> Vec<(std::ffi::OsString, Vec<u8>)> {
     files
 }
 
-/// What is due goes on to both sinks, and the new one has everything since the stream began.
+/// Collects for both sinks what is due later; gives the ids of everything since the stream began.
 fn goes_on(site: &mut Site) -> Vec<String> {
     for now in LATER {
         site.go_to(now);
