@@ -1,4 +1,4 @@
-//! Days and weeks of a [`Site`]: named streams, sinks that fail and come back or are added, names that change, a backup. The
+//! Days and weeks of a [`SimulatedMonth`]: named streams, sinks that fail and come back or are added, names that change, a backup. The
 //! clock of the server and of every command is set, so that a month takes as long as its runs: some thirty, of a few dozen
 //! events each.
 
@@ -20,15 +20,15 @@ use super::{PASSWORD, desk};
 const ROWS: &str = "rows=24,plain-names";
 
 /// A folder, its server, and the clock that both go by.
-struct Site {
+struct SimulatedMonth {
     desk: TestEnv,
     server: Server,
     now: String,
 }
 
-impl Site {
-    fn begin(now: &str) -> Site {
-        Site {
+impl SimulatedMonth {
+    fn begin(now: &str) -> SimulatedMonth {
+        SimulatedMonth {
             desk: desk(),
             server: Server::start(&format!("{ROWS},now={now}")),
             now: now.to_owned(),

@@ -7,7 +7,7 @@ use super::*;
 const NAMES: [&str; 6] = ["alfa", "bravo", "charlie", "delta", "echo", "foxtrot"];
 
 /// Six streams of three connections, one of which signs in as that user, and a sink of one of them.
-fn configure(site: &Site, user: &str, up: &Receiver, down: &Receiver) {
+fn configure(site: &SimulatedMonth, user: &str, up: &Receiver, down: &Receiver) {
     site.configure(&[
         &site.epm("epm"),
         &site.domain("domain"),
@@ -31,7 +31,7 @@ fn configure(site: &Site, user: &str, up: &Receiver, down: &Receiver) {
 }
 
 /// Runs all; says how, and the exit code of each by its name.
-fn run_all(site: &Site) -> (Output, BTreeMap<String, i64>) {
+fn run_all(site: &SimulatedMonth) -> (Output, BTreeMap<String, i64>) {
     let output = site.host(&["run", "--all", "--jobs", "3", "--summary", "summary.ndjson"]);
     let said = stderr(&output);
     for name in NAMES {
@@ -54,7 +54,7 @@ fn exits(of: [i64; 6]) -> BTreeMap<String, i64> {
 
 #[test]
 fn all_streams_run_side_by_side_and_the_worst_exit_code_tells() {
-    let mut site = Site::begin("2026-03-02T20:00:00Z");
+    let mut site = SimulatedMonth::begin("2026-03-02T20:00:00Z");
     let (up, down) = (Receiver::start(), Receiver::start());
     configure(&site, "who.is.this", &up, &down);
     let never: Vec<Value> = site.streams().iter().map(|stream| stream["state"].clone()).collect();

@@ -6,7 +6,7 @@ use super::*;
 const KEPT: u32 = 12;
 const LAST: u32 = 16;
 
-fn run(site: &mut Site, now: &str, exit: i32) {
+fn run(site: &mut SimulatedMonth, now: &str, exit: i32) {
     site.go_to(now);
     site.ends(exit, &["run", "logins"]);
 }
@@ -18,7 +18,7 @@ fn too_many(held: &[String], served: &[String]) -> usize {
 
 #[test]
 fn a_backup_in_the_middle_of_a_month_loses_nothing_and_says_what_comes_again() {
-    let mut site = Site::begin("2026-03-01T07:00:00Z");
+    let mut site = SimulatedMonth::begin("2026-03-01T07:00:00Z");
     let (up, siem) = (Receiver::start(), Receiver::start());
     site.configure(&[
         &site.epm("epm"),

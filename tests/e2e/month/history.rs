@@ -11,8 +11,8 @@ const LATER: [&str; 2] = ["2026-03-22T07:00:00Z", "2026-03-24T07:00:00Z"];
 
 /// A stream that was collected for nearly three weeks into an archive, a file for each run, and a receiver that is not a
 /// sink of it yet.
-fn collected() -> (Site, Receiver) {
-    let (mut site, new) = (Site::begin("2026-03-04T07:00:00Z"), Receiver::start());
+fn collected() -> (SimulatedMonth, Receiver) {
+    let (mut site, new) = (SimulatedMonth::begin("2026-03-04T07:00:00Z"), Receiver::start());
     configure(&site, &new, &["archive"]);
     for now in mornings(4..=20).step_by(2) {
         site.go_to(&now);
@@ -22,7 +22,7 @@ fn collected() -> (Site, Receiver) {
     (site, new)
 }
 
-fn configure(site: &Site, new: &Receiver, to: &[&str]) {
+fn configure(site: &SimulatedMonth, new: &Receiver, to: &[&str]) {
     let start = format!("start = \"{BEGUN}\"\n");
     site.configure(&[
         &site.epm("epm"),
@@ -34,7 +34,7 @@ fn configure(site: &Site, new: &Receiver, to: &[&str]) {
 }
 
 /// The archive as it is: names and bytes of its files.
-fn archive(site: &Site) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+fn archive(site: &SimulatedMonth) -> Vec<(std::ffi::OsString, Vec<u8>)> {
     let entries = std::fs::read_dir(site.desk.path().join("archive")).unwrap();
     let mut files: Vec<_> = entries
         .map(|entry| entry.unwrap())
@@ -45,7 +45,7 @@ fn archive(site: &Site) -> Vec<(std::ffi::OsString, Vec<u8>)> {
 }
 
 /// Collects for both sinks what is due later; gives the ids of everything since the stream began.
-fn goes_on(site: &mut Site) -> Vec<String> {
+fn goes_on(site: &mut SimulatedMonth) -> Vec<String> {
     for now in LATER {
         site.go_to(now);
         site.ends(0, &["run", "logins"]);

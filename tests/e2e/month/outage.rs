@@ -23,15 +23,15 @@ const AFTER: &str = "2026-03-06T06:00:00Z";
 const SPOOL_BYTES: u64 = 8 << 20;
 
 /// A site, and the two receivers of its stream beside `archive.ndjson`.
-struct Watched {
-    site: Site,
+struct ThreeSinks {
+    site: SimulatedMonth,
     up: Receiver,
     siem: Receiver,
 }
 
-impl Watched {
-    fn begin(report: &str) -> Watched {
-        let (site, up, siem) = (Site::begin(BEFORE), Receiver::start(), Receiver::start());
+impl ThreeSinks {
+    fn begin(report: &str) -> ThreeSinks {
+        let (site, up, siem) = (SimulatedMonth::begin(BEFORE), Receiver::start(), Receiver::start());
         let connection = match report {
             "audit-events" => site.domain("epm"),
             _ => site.epm("epm"),
@@ -45,7 +45,7 @@ impl Watched {
             &stream("watched", report, "epm", ""),
             &route(Some("watched"), &["up", "siem", "archive"]),
         ]);
-        Watched { site, up, siem }
+        ThreeSinks { site, up, siem }
     }
 
     /// A run at that time, which ends so.
@@ -56,7 +56,7 @@ impl Watched {
 }
 
 fn three_days(report: &str, to: &str) {
-    let (mut watched, mut beside) = (Watched::begin(report), Watched::begin(report));
+    let (mut watched, mut beside) = (ThreeSinks::begin(report), ThreeSinks::begin(report));
     watched.run(BEFORE, 0);
     beside.run(BEFORE, 0);
     let before = watched.site.stream("watched");

@@ -5,12 +5,12 @@ use super::*;
 /// The stream without a name, as every stream was once.
 const UNNAMED: &str = "";
 
-struct Changes {
-    site: Site,
+struct RenamedMonth {
+    site: SimulatedMonth,
     siem: Receiver,
 }
 
-impl Changes {
+impl RenamedMonth {
     /// The configuration of now: the connection's name, the stream's (none for a stream without), and its parameters.
     fn configure(&self, connection: &str, name: &str, parameters: &str) {
         let named = match name {
@@ -48,8 +48,8 @@ impl Changes {
 
 #[test]
 fn a_month_of_renames_has_no_gap_and_no_double() {
-    let mut month = Changes {
-        site: Site::begin("2026-03-01T07:00:00Z"),
+    let mut month = RenamedMonth {
+        site: SimulatedMonth::begin("2026-03-01T07:00:00Z"),
         siem: Receiver::start(),
     };
     month.configure("epm", UNNAMED, "");
