@@ -1,6 +1,6 @@
-//! Days and weeks of a [`SimulatedMonth`]: named streams, sinks that fail and come back or are added, names that change, a backup. The
-//! clock of the server and of every command is set, so that a month takes as long as its runs: some thirty, of a few dozen
-//! events each.
+//! Days and weeks of a [`SimulatedMonth`]: named streams, sinks that fail and come back or are added, names that change, a
+//! backup. The clock of the server and of every command is set, so that a month takes as long as its runs: some thirty, of
+//! a few dozen events each.
 
 mod all_streams;
 mod backup;
