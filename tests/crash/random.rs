@@ -103,7 +103,8 @@ fn random() {
         unsure,
     } = toll.into_inner().unwrap();
     println!(
-        "{kills} kills in {streams} streams, {with_outages} of them with a sink that was down ({behind} runs left events waiting for it): {lost} lost, {doubled} doubled, {repeated} batches repeated where nobody can tell, \
+        "{kills} kills in {streams} streams, {with_outages} of them with a sink that was down \
+         ({behind} runs left events waiting for it): {lost} lost, {doubled} doubled, {repeated} batches repeated where nobody can tell, \
          {second_jobs} second jobs ({unsure} counted as unsure); CRASH_SEED={seed}"
     );
 }

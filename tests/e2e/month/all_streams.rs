@@ -64,7 +64,8 @@ fn all_streams_run_side_by_side_and_the_worst_exit_code_tells() {
     down.set_down(true);
     let (output, of_each) = run_all(&site);
     assert_eq!(of_each, exits([0, 0, 7, 0, 0, 3]), "{}", stderr(&output));
-    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    // Somebody has to see to the user first.
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(!up.taken().is_empty() && down.taken().is_empty());
     let state = |name: &str| site.stream(name)["state"].clone();
     assert_eq!((state("alfa"), state("charlie")), ("ok".into(), "waiting".into()));
