@@ -114,6 +114,11 @@ impl Server {
         self.running().url().to_string()
     }
 
+    /// Lets its clock stand at that time from now on; its jobs and files stay.
+    pub fn set_clock(&self, now: &str) {
+        self.running().set_clock(now.parse().expect("a time"));
+    }
+
     /// `METHOD path` of every request so far.
     pub fn seen(&self) -> Vec<String> {
         self.running()

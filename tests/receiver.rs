@@ -56,6 +56,7 @@ type Answers = dyn FnMut(&Received) -> Reply + Send;
 struct ReceiverState {
     received: Mutex<Vec<Received>>,
     forgetful: AtomicBool,
+    down: AtomicBool,
     answers: Mutex<Box<Answers>>,
 }
 
@@ -114,6 +115,7 @@ impl Receiver {
         let desk = Arc::new(ReceiverState {
             received: Mutex::default(),
             forgetful: AtomicBool::new(false),
+            down: AtomicBool::new(false),
             answers: Mutex::new(Box::new(answers)),
         });
         let app = Router::new()
@@ -150,6 +152,11 @@ impl Receiver {
         self.desk.forgetful.store(true, Ordering::Relaxed);
     }
 
+    /// Answers everything with 503 from now on, or again as it was told.
+    pub fn set_down(&self, down: bool) {
+        self.desk.down.store(down, Ordering::SeqCst);
+    }
+
     /// Forgets every request so far.
     pub fn clear(&self) {
         self.desk.received.lock().expect("requests").clear();
@@ -184,7 +191,10 @@ async fn take(
         body,
         status: 0,
     };
-    let reply = (desk.answers.lock().expect("answers"))(&received);
+    let reply = match desk.down.load(Ordering::SeqCst) {
+        true => Reply::status(503),
+        false => (desk.answers.lock().expect("answers"))(&received),
+    };
     received.status = reply.status;
     if !desk.forgetful.load(Ordering::Relaxed) {
         desk.received.lock().expect("requests").push(received);

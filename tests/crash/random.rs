@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::held::{self, ReceivedIds, Seen};
-use super::scene::{CrashFixture, FILES, summary, today};
+use super::scene::{CrashFixture, FILES, summary, taken, today};
 
 /// The faults of the server, besides the kills; each stream gets two of them.
 const FAULTS: [&str; 16] = [
@@ -50,6 +50,10 @@ impl Dice {
 #[derive(Debug, Default)]
 struct Toll {
     streams: u64,
+    /// Streams of which a sink was down for some of the runs.
+    with_outages: u64,
+    /// Runs that came to their end and left events waiting for it.
+    behind: u64,
     kills: u64,
     lost: usize,
     doubled: usize,
@@ -89,6 +93,8 @@ fn random() {
     });
     let Toll {
         streams,
+        with_outages,
+        behind,
         kills,
         lost,
         doubled,
@@ -97,7 +103,8 @@ fn random() {
         unsure,
     } = toll.into_inner().unwrap();
     println!(
-        "{kills} kills in {streams} streams: {lost} lost, {doubled} doubled, {repeated} batches repeated where nobody can tell, \
+        "{kills} kills in {streams} streams, {with_outages} of them with a sink that was down \
+         ({behind} runs left events waiting for it): {lost} lost, {doubled} doubled, {repeated} batches repeated where nobody can tell, \
          {second_jobs} second jobs ({unsure} counted as unsure); CRASH_SEED={seed}"
     );
 }
@@ -152,17 +159,24 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
         windows,
     } = course(&mut dice);
     let faults = [dice.pick(&FAULTS), dice.pick(&FAULTS)];
-    let to_stdout = dice.throw(2) == 0;
+    // In every third stream one of two or three sinks is down for some of the runs.
+    let outage = (dice.throw(3) == 0).then(|| dice.pick(&["keyed", "plain"]));
+    let to_stdout = outage.is_none() && dice.throw(2) == 0;
     // Every other stream meets the habits of real servers too, in the draws that the walk goes through.
     let habits = match dice.throw(2) {
         0 => format!("real-world={},", seed % 27),
         _ => String::new(),
     };
     let scene = CrashFixture::new(&format!("retry-after=0,{habits}{}", faults.join(",")));
-    let what = format!("{report} {} {habits}{faults:?}", arguments[0]);
+    let what = format!("{report} {} {habits}{faults:?}, down: {outage:?}", arguments[0]);
 
-    let mut sinks = vec!["keyed", "plain"];
-    sinks.extend(FILES);
+    let mut kept = vec!["keyed", "plain"];
+    match outage {
+        None => kept.extend(FILES),
+        Some(_) if dice.throw(2) == 0 => kept.push(dice.pick(&FILES)),
+        Some(_) => {}
+    }
+    let mut sinks = kept.clone();
     if to_stdout {
         sinks.push("stdout");
     }
@@ -176,8 +190,21 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
         command.stdin(Stdio::null()).spawn().unwrap()
     };
 
+    let set_down = |down: bool| match outage {
+        Some("keyed") => scene.keyed.set_down(down),
+        Some(_) => scene.plain.set_down(down),
+        None => {}
+    };
+    let said = || std::fs::read_to_string(scene.desk.path().join("stderr")).unwrap();
+    let unsure = || {
+        summary(&scene.desk.path().join("summary.json"))["ledger"]["unsure"]
+            .as_u64()
+            .unwrap()
+    };
+
     let (mut kills, mut seen) = (0, Seen::default());
     for _ in 0..2 + dice.throw(4) {
+        set_down(dice.throw(2) == 0);
         let mut child = start();
         // A little longer than a run takes: the time is what the test is about.
         std::thread::sleep(Duration::from_micros(
@@ -187,17 +214,27 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
         kills += u64::from(child.wait().unwrap().code().is_none());
         seen = scene.look(&seen);
     }
+    // One run comes to its end while the sink is down, and the others have everything then.
+    let (mut behind, mut counted, mut ahead) = (0, 0, Vec::new());
+    if let Some(down) = outage {
+        set_down(true);
+        let code = start().wait().unwrap().code();
+        assert!(matches!(code, Some(0 | 7)), "{what}: {code:?} {}", said());
+        (behind, counted) = (u64::from(code == Some(7)), unsure());
+        seen = scene.look(&seen);
+        let others = kept.iter().filter(|sink| **sink != down);
+        ahead.extend(others.map(|sink| (*sink, scene.held(sink))));
+    }
+    set_down(false);
     let begun = Instant::now();
     let ended = start().wait().unwrap();
-    let said = std::fs::read_to_string(scene.desk.path().join("stderr")).unwrap();
-    assert!(ended.success(), "{what}: {said}");
+    assert!(ended.success(), "{what}: {}", said());
     typical.store(begun.elapsed().as_millis().try_into().unwrap(), Ordering::Relaxed);
     scene.look(&seen);
     assert_eq!(held::leftovers(&scene.files()), 0, "{what}");
 
-    let unsure = summary(&scene.desk.path().join("summary.json"))["ledger"]["unsure"]
-        .as_u64()
-        .unwrap();
+    // A job that may be there twice is counted by the run that found so.
+    let unsure = counted + unsure();
     let wanted = if ["invalid-login", "user-audit"].contains(&report) {
         windows
     } else {
@@ -210,8 +247,11 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
     );
 
     let served = scene.served(report, period);
+    for (sink, held) in ahead {
+        assert_eq!(held, served, "{what}: {sink} was kept waiting");
+    }
     let (mut lost, mut doubled) = (0, 0);
-    for sink in ["keyed", "plain"].into_iter().chain(FILES) {
+    for sink in &kept {
         let held = scene.held(sink);
         assert_eq!((held.lost(&served), held.doubled()), (0, 0), "{what}: {sink}");
         assert_eq!(held, served, "{what}: {sink}");
@@ -219,7 +259,7 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
         doubled += held.doubled();
     }
     // Whoever does not know keys has at most one batch a kill twice, and as it was.
-    let bodies = scene.plain.received();
+    let bodies = taken(&scene.plain);
     let different: std::collections::HashSet<_> = bodies.iter().map(|request| &request.body).collect();
     let repeated = bodies.len() - different.len();
     assert!(
@@ -244,6 +284,8 @@ fn stream(seed: u64, typical: &AtomicU64, toll: &Mutex<Toll>) {
     }
     let mut toll = toll.lock().unwrap();
     toll.streams += 1;
+    toll.with_outages += u64::from(outage.is_some());
+    toll.behind += behind;
     toll.kills += kills;
     toll.lost += lost;
     toll.doubled += doubled;

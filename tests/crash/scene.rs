@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
-use tests::{Receiver, Server, TestEnv, json_lines, stderr, stdout};
+use tests::{Received, Receiver, Server, TestEnv, json_lines, stderr, stdout};
 
 use super::held::{self, ReceivedIds, uid};
 
@@ -68,7 +68,8 @@ impl CrashFixture {
         let http = |name: &str, receiver: &Receiver| {
             format!(
                 "[sinks.{name}]\nkind = \"http\"\nbatch-events = 7\n\
-                 endpoint = {{ url = \"{}\", allow-private-addresses = true }}\n",
+                 endpoint = {{ url = \"{}\", allow-private-addresses = true, retry = {{ attempts = 1 }} }}\n\
+                 retry = {{ min-delay = \"10ms\", max-delay = \"20ms\", max-elapsed = \"200ms\" }}\n",
                 receiver.url()
             )
         };
@@ -114,6 +115,16 @@ impl CrashFixture {
         command
     }
 
+    /// Runs to the end while a sink may be down; gives the exit code, none where the process ended at the failpoint.
+    pub fn run_in_part(&self, arguments: &[&str], sinks: &[&str], failpoint: &str) -> Option<i32> {
+        let mut command = self.command(arguments, sinks);
+        let output = command.env("HOST_FAILPOINT", failpoint).output().unwrap();
+        let code = output.status.code();
+        let ended = matches!(code, None | Some(0 | 7));
+        assert!(ended, "{arguments:?} {failpoint}: {}", stderr(&output));
+        code
+    }
+
     /// Runs to the end, whatever that is.
     pub fn run(&self, arguments: &[&str], sinks: &[&str], failpoint: &str) -> ExitStatus {
         let mut command = self.command(arguments, sinks);
@@ -141,8 +152,8 @@ impl CrashFixture {
     /// The events that a sink has.
     pub fn held(&self, sink: &str) -> ReceivedIds {
         match sink {
-            "keyed" => held::once(&self.keyed.received()),
-            "plain" => held::once(&self.plain.received()),
+            "keyed" => held::once(&taken(&self.keyed)),
+            "plain" => held::once(&taken(&self.plain)),
             file => held::in_files(&self.files(), file),
         }
     }
@@ -169,6 +180,12 @@ impl CrashFixture {
     pub fn jobs(&self) -> u64 {
         self.server.running().report_jobs()
     }
+}
+
+/// The requests that a receiver took, without those that it turned away while it was down.
+pub fn taken(receiver: &Receiver) -> Vec<Received> {
+    let received = receiver.received().into_iter();
+    received.filter(|request| request.status == 200).collect()
 }
 
 /// The day that a run without a period is about, as far as it is asked for.

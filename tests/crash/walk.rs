@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use run::DurableChange;
 use tests::stderr;
 
-use super::held::{self, Seen};
+use super::held::{self, ReceivedIds, Seen};
 use super::scene::{CrashFixture, FILES, summary, today};
 
 /// The effects of a run on others, beside the changes that it makes durable: each has a place before and a place after.
@@ -26,8 +26,12 @@ enum Way {
     TooLate,
     /// A run does whose job fails.
     Failing,
+    /// A run does that finds a document damaged which waits for a sink.
+    Damaged,
     /// `e2e/rejected.rs` goes there: it takes a plugin that rejects rows.
     OfAPlugin,
+    /// Tests of the command `host streams drop` go there, and of what a server no longer has for a sink.
+    OfAPlace,
 }
 
 /// The way to a change. Whoever adds one has to say.
@@ -38,7 +42,9 @@ fn way(change: DurableChange) -> Way {
         Change::Renewed | Change::Forget => Way::After("ids.after:0"),
         Change::Facts | Change::Lost | Change::Told => Way::TooLate,
         Change::Dead => Way::Failing,
+        Change::Anew => Way::Damaged,
         Change::Rejects => Way::OfAPlugin,
+        Change::LostFor | Change::Dropped => Way::OfAPlace,
         Change::Begun
         | Change::Planned
         | Change::Fetches
@@ -54,6 +60,8 @@ fn way(change: DurableChange) -> Way {
         | Change::Intent
         | Change::Sealed
         | Change::Ids
+        | Change::InPart
+        | Change::Answered
         | Change::Committed
         | Change::Sweep => Way::Plain,
     }
@@ -65,7 +73,7 @@ fn places() -> Vec<(String, Way)> {
     let effects = EFFECTS.map(|effect| (effect, Way::Plain));
     changes
         .chain(effects)
-        .filter(|(_, way)| *way != Way::OfAPlugin)
+        .filter(|(_, way)| !matches!(way, Way::OfAPlugin | Way::OfAPlace))
         .flat_map(|(word, way)| ["before", "after"].map(|side| (format!("{word}.{side}"), way)))
         .collect()
 }
@@ -83,7 +91,7 @@ fn walk() {
     let steps = places.iter().flat_map(|(place, way)| {
         // The first time that the place is reached, and the third; a run is late once, and fails once.
         let times: &[usize] = match way {
-            Way::TooLate | Way::Failing => &[0],
+            Way::TooLate | Way::Failing | Way::Damaged => &[0],
             _ => &[0, 2],
         };
         times.iter().map(|times| Step {
@@ -101,11 +109,18 @@ fn walk() {
                     let ended = match step.way {
                         Way::TooLate => vec![too_late(step)],
                         Way::Failing => vec![failing(step)],
-                        _ => vec![
-                            batches("invalid-login", step),
-                            batches("user-login", step),
-                            files("invalid-login", step),
-                        ],
+                        Way::Damaged => vec![damaged("invalid-login", step)],
+                        _ => {
+                            let mut ended = vec![
+                                batches("invalid-login", step),
+                                batches("user-login", step),
+                                files("invalid-login", step),
+                            ];
+                            if step.times == 0 {
+                                ended.extend([falls_behind("invalid-login", step), catches_up("invalid-login", step)]);
+                            }
+                            ended
+                        }
                     };
                     if ended.contains(&true) {
                         met.lock().unwrap().insert(step.place.clone());
@@ -201,7 +216,7 @@ fn walk_in_the_real_world() {
     let places = places();
     let places = places
         .iter()
-        .filter(|(place, way)| place.ends_with(".after") && !matches!(way, Way::TooLate | Way::Failing));
+        .filter(|(place, way)| place.ends_with(".after") && !matches!(way, Way::TooLate | Way::Failing | Way::Damaged));
     let places: Vec<String> = places.map(|(place, _)| format!("{place}:0")).collect();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -232,6 +247,91 @@ fn drawn(report: &str, failpoint: &str, seed: usize) {
     assert!(scene.jobs() <= 2 * wanted + unsure.unwrap(), "{what}");
     let held = scene.held("keyed");
     assert_eq!(held, scene.served(report, today(report)), "{what}");
+}
+
+/// Two receivers, one of which is down.
+const BOTH: [&str; 2] = ["keyed", "plain"];
+
+/// One of two sinks is down, and the run in which it stays behind ends at the place. Says whether the place was reached.
+fn falls_behind(report: &str, step: &Step) -> bool {
+    let (scene, arguments) = (CrashFixture::new("slow-job=1"), ["run", report, "-q"]);
+    let what = format!("{report} at {} after {} with a sink down", step.place, step.times);
+    scene.plain.set_down(true);
+    let run = |failpoint: &str| scene.run_in_part(&arguments, &BOTH, failpoint);
+    if run(&format!("{}:{}", step.place, step.times)).is_some() {
+        return false;
+    }
+    assert_eq!(run(""), Some(7), "{what}");
+    let ahead = behind(&scene, "keyed", &what);
+    scene.plain.set_down(false);
+    assert_eq!(run(""), Some(0), "{what}");
+    caught_up(&scene, report, &ahead, 1, &what);
+    true
+}
+
+/// Two of three sinks were down, and a run in which one of them catches up ends at the place. Says whether the place was reached.
+fn catches_up(report: &str, step: &Step) -> bool {
+    let (scene, arguments) = (CrashFixture::new("slow-job=1"), ["run", report, "-q"]);
+    let what = format!("{report} at {} after {} of catching up", step.place, step.times);
+    let run = |failpoint: &str| scene.run_in_part(&arguments, &["archive", "keyed", "plain"], failpoint);
+    let failpoint = format!("{}:{}", step.place, step.times);
+    scene.keyed.set_down(true);
+    scene.plain.set_down(true);
+    assert_eq!(run(""), Some(7), "{what}");
+    assert_eq!(scene.held("keyed").events(), 0, "{what}");
+    let ahead = behind(&scene, "archive", &what);
+    // The first of the two is back, and then the other, which waits for nobody's kill.
+    scene.plain.set_down(false);
+    let mut reached = run(&failpoint).is_none();
+    if reached {
+        assert_eq!(run(""), Some(7), "{what}");
+    }
+    scene.keyed.set_down(false);
+    if !reached {
+        reached = run(&failpoint).is_none();
+    }
+    assert_eq!(run(""), Some(0), "{what}");
+    caught_up(&scene, report, &ahead, 1, &what);
+    reached
+}
+
+/// A document that waits for a sink is damaged, and the run that fetches it once more ends at the place. Says whether the
+/// place was reached.
+fn damaged(report: &str, step: &Step) -> bool {
+    let (scene, arguments) = (CrashFixture::new("slow-job=1"), ["run", report, "-q"]);
+    let what = format!("{report} at {} of a damaged document", step.place);
+    let run = |failpoint: &str| scene.run_in_part(&arguments, &BOTH, failpoint);
+    scene.plain.set_down(true);
+    assert_eq!(run(""), Some(7), "{what}");
+    let ahead = behind(&scene, "keyed", &what);
+    for entry in std::fs::read_dir(scene.desk.path().join(".local/state/host/ledger.db-spool")).unwrap() {
+        std::fs::write(entry.unwrap().path(), "damaged").unwrap();
+    }
+    scene.plain.set_down(false);
+    if run(&format!("{}:0", step.place)).is_some() {
+        return false;
+    }
+    assert_eq!(run(""), Some(0), "{what}");
+    caught_up(&scene, report, &ahead, 2, &what);
+    true
+}
+
+/// The events of a sink that is up, while the other has none and nothing was removed that it waits for.
+fn behind(scene: &CrashFixture, up: &str, what: &str) -> ReceivedIds {
+    assert_eq!(scene.held("plain").events(), 0, "{what}");
+    let removed = |request: &String| request.contains("delete");
+    assert!(!scene.server.seen().iter().any(removed), "{what}");
+    scene.held(up)
+}
+
+/// Both receivers have everything once, of so many jobs; the sink that was up had it while others were down.
+fn caught_up(scene: &CrashFixture, report: &str, ahead: &ReceivedIds, jobs: u64, what: &str) {
+    assert_eq!(scene.jobs(), jobs, "{what}");
+    let served = scene.served(report, today(report));
+    assert_eq!(*ahead, served, "{what}");
+    for sink in BOTH {
+        assert_eq!(scene.held(sink), served, "{what}: {sink}");
+    }
 }
 
 /// Files that hold something already. Says whether the place was reached.

@@ -21,6 +21,7 @@ mod ledger;
 mod ledger_edges;
 mod looking;
 mod masks;
+mod month;
 mod odd_answers;
 mod okta_log;
 mod pipes;

@@ -107,6 +107,11 @@ impl RunningSimulator {
         self.site.desk().reports()
     }
 
+    /// Lets the clock stand at another time from now on, as if the scenario's `now` had said so. Jobs, files and requests stay.
+    pub fn set_clock(&self, now: Timestamp) {
+        self.site.set_clock(now);
+    }
+
     /// The user who may read the audit log of the tenancy.
     pub fn oci_user(&self) -> OciDemoUser {
         self.site.scenario.oci.demo_user()

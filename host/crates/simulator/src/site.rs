@@ -56,6 +56,8 @@ pub(super) struct AppState {
     pub(super) tls: bool,
     /// The instant at which the request began: no other has begun at the same nanosecond.
     pub(super) since: Timestamp,
+    /// Where the clock stands; None while it goes with this machine's.
+    stands_at: Mutex<Option<Timestamp>>,
     turns: AtomicU64,
     desk: Mutex<JobStore>,
     tokens: Mutex<Tokens>,
@@ -75,6 +77,7 @@ impl AppState {
             throttle: Throttle::new(scenario.rate_limit),
             tls,
             since: Timestamp::now(),
+            stands_at: Mutex::new(scenario.now),
             turns: AtomicU64::new(0),
             desk: Mutex::default(),
             tokens: Mutex::new(Tokens::new(
@@ -144,7 +147,13 @@ impl AppState {
 
     /// The simulator's clock.
     pub(super) fn clock(&self) -> Timestamp {
-        self.scenario.now.unwrap_or_else(Timestamp::now)
+        let stands_at = *self.stands_at.lock().unwrap_or_else(PoisonError::into_inner);
+        stands_at.unwrap_or_else(Timestamp::now)
+    }
+
+    /// Lets the simulator's clock stand at another time.
+    pub(super) fn set_clock(&self, now: Timestamp) {
+        *self.stands_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// The simulator's clock, in ms.
@@ -178,6 +187,21 @@ impl AppState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_stands_where_it_was_set_last() {
+        let [began, later] =
+            ["2026-03-02T06:00:00Z", "2026-03-05T14:00:00Z"].map(|time| time.parse::<Timestamp>().unwrap());
+        let scenario = Scenario {
+            now: Some(began),
+            ..Scenario::default()
+        };
+        let site = AppState::new(scenario, false);
+        assert_eq!(site.clock(), began);
+        site.set_clock(later);
+        assert_eq!(site.clock(), later);
+        assert_eq!(site.today(), later.as_millisecond().div_euclid(DAY) * DAY);
+    }
 
     #[test]
     fn only_so_many_requests_are_remembered() {
