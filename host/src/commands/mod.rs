@@ -26,6 +26,7 @@ mod simulate;
 mod sinks;
 #[cfg(feature = "simulator")]
 mod slow_demo;
+mod state;
 #[cfg(feature = "workshop")]
 mod workshop;
 
@@ -82,6 +83,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Ledger(command) => block_on(&cli.talk, ledger::run(command)),
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Runs(args) => block_on(&cli.talk, runs::runs(args)),
+        Command::State(command) => block_on(&cli.talk, state::run(command)),
         Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),
         Command::Config(ConfigCommand::Schema) => config::schema(),
         Command::Completions { shell } => {
