@@ -128,7 +128,7 @@ impl<'a> Restore<'a> {
     /// Where a process has the state open by now, or files cannot be copied or renamed. Until the first is renamed nothing has
     /// changed; after that no ledger is opened until a restore has come to its end.
     pub fn carry_out(self, now: Timestamp) -> Result<Vec<PathBuf>, StateError> {
-        let exchanges = self.staged(&now.strftime("before-%Y%m%dT%H%M%SZ").to_string())?;
+        let exchanges = self.staged(&now.strftime("before-%Y%m%dT%H%M%S%.3fZ").to_string())?;
         exchanges.iter().try_for_each(Exchange::check)?;
         base::failpoint!("restore.staged");
         let excluded = self.exclude()?;
