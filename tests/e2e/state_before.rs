@@ -139,7 +139,7 @@ fn what_a_version_of_before_delivered_of_a_look_back_is_not_delivered_again() {
         "{new:?}"
     );
     let both: BTreeSet<_> = new.into_keys().chain(before).collect();
-    assert_eq!(both, all.into_keys().collect());
+    assert_eq!(both, all.into_keys().collect::<BTreeSet<_>>());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::ledger::LedgerFile;
 
 /// What stands below the options of `host state backup`.
 const BACKUP: &str = "Example:
-  host state backup /backup/host-$(date +%F)
+  host state backup /backup/host-2026-11-21
 
 It may be made while runs are under way, and nothing is lost between its parts, by their order: the ledger first, as it is at one \
 instant; then the documents that the copied ledger names, and where a run has committed a window meanwhile and removed its document, the ledger is \
