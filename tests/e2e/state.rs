@@ -384,6 +384,13 @@ fn a_restore_that_is_killed_leaves_the_old_state_or_one_that_no_run_works_on() {
             _ => {
                 let said = refused(&desk, &["run", "user-login", "--now", NOW, "--sink", "siem"], 2);
                 assert!(said.contains("host state restore"), "{place}: {said}");
+                for looks in [
+                    &["ledger", "list"][..],
+                    &["state", "verify"],
+                    &["state", "backup", "another"],
+                ] {
+                    refused(&desk, looks, 2);
+                }
             }
         }
         let arguments = ["state", "restore", "backup", "--replace"];

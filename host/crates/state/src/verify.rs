@@ -78,7 +78,7 @@ fn later(folder: &Path, error: LedgerError) -> StateError {
 pub fn faults_of_state(paths: &StatePaths) -> Result<(usize, Vec<String>), StateError> {
     let (mut documents, mut faults) = (0, Vec::new());
     let is_there = |path: &Path| database::is_there(path).map_err(StateError::file(path));
-    if is_there(&paths.ledger)? {
+    if is_there(&paths.ledger)? || SqliteLedger::restore_mark(&paths.ledger).exists() {
         match SqliteLedger::open(&paths.ledger) {
             Ok(ledger) => {
                 // Documents come and go with runs, so what is looked at is a copy; it is removed again.
