@@ -40,6 +40,7 @@ mod sink_plugins;
 mod sink_settings;
 mod sinks;
 mod slow_demo;
+mod state;
 mod state_before;
 mod stopping;
 mod strangers;

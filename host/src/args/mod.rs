@@ -15,6 +15,7 @@ mod runs;
 mod set_aside;
 mod simulator;
 mod sink;
+mod state;
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +31,7 @@ pub use runs::RunsArgs;
 pub use set_aside::{DeadLetterArgs, DeadLetterCommand, RejectedCommand, RejectedRowArgs};
 pub use simulator::{DemoArgs, SimulateArgs};
 pub use sink::SinkSubcommand;
+pub use state::{BackupArgs, RestoreArgs, StateCommand, VerifyArgs};
 
 /// Pull identity-audit reports out of Oracle EPM Cloud, identity domains and OCI Audit as standard security events.
 #[derive(Debug, Parser)]
@@ -109,6 +111,12 @@ pub enum Command {
         after_help = "Examples:\n  host evidence verify\n  host evidence verify /srv/evidence --json"
     )]
     Evidence(EvidenceCommand),
+    /// Back up, restore and verify all state: ledger, spool, dead letters, rejected rows, tokens.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  host state backup /backup/host-2026-11-21\n  host state verify"
+    )]
+    State(StateCommand),
     /// Look at the configuration.
     #[command(
         subcommand,

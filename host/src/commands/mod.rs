@@ -27,6 +27,7 @@ mod simulate;
 mod sinks;
 #[cfg(feature = "simulator")]
 mod slow_demo;
+mod state;
 #[cfg(feature = "workshop")]
 mod workshop;
 
@@ -84,6 +85,7 @@ pub fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Gaps(args) => block_on(&cli.talk, gaps::gaps(args)),
         Command::Runs(args) => block_on(&cli.talk, runs::runs(args)),
         Command::Evidence(EvidenceCommand::Verify(args)) => block_on(&cli.talk, evidence::verify(args)),
+        Command::State(command) => block_on(&cli.talk, state::run(command)),
         Command::Config(ConfigCommand::Check { json, config }) => config::check(config, *json),
         Command::Config(ConfigCommand::Schema) => config::schema(),
         Command::Completions { shell } => {

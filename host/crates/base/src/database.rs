@@ -8,14 +8,20 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::{Access, access};
 
 use crate::absent::is_absent;
 
 /// So many links may lead to a file.
 const MOST_LINKS: usize = 8;
+
+/// The number of tries of a copy while somebody holds the whole file, and the pause between two tries.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// True if there is a file that can be read. One that nobody may look at is an error, not none.
 pub fn is_there(path: &Path) -> Result<bool> {
@@ -74,6 +80,58 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     )
 }
 
+/// Opens a file that nobody writes to, such as a copy: nothing is written to it, and nothing made beside it.
+///
+/// # Errors
+///
+/// Where it is not there, or SQLite cannot.
+pub fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+/// Copies a database as it is at one instant into a file that is [made](make) and empty, whoever writes to the original
+/// meanwhile. The copy is one file: no log belongs to it.
+///
+/// # Errors
+///
+/// Where one of the two cannot be read or written; busy where somebody holds all of the original for long.
+pub fn copy(from: &Connection, to: &Path) -> rusqlite::Result<()> {
+    let mut copy = open(to)?;
+    copy_all(&Backup::new(from, &mut copy)?)?;
+    // The original's journal mode came with its pages.
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    copy.close().map_err(|(_, error)| error)
+}
+
+/// All pages in one step, so that they are of one instant.
+fn copy_all(backup: &Backup<'_, '_>) -> rusqlite::Result<()> {
+    for _ in 0..TRIES {
+        if backup.step(-1)? == StepResult::Done {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None))
+}
+
+/// Moves what stands in the log beside a file into it and ends the log, so that the file is all there is. False where another
+/// connection has it open.
+///
+/// # Errors
+///
+/// Where the file is no database, or cannot be written.
+pub fn fold_log(path: &Path) -> rusqlite::Result<bool> {
+    let connection = open(path)?;
+    let mode: rusqlite::Result<String> = connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0));
+    match mode {
+        Ok(mode) => Ok(mode != "wal"),
+        Err(error) => match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
 /// True if this process holds a lock on the file, for the tests of those who hold one.
 ///
 /// # Errors
@@ -120,5 +178,47 @@ mod tests {
         std::fs::remove_file(&target).unwrap();
         symlink("link.db", &target).unwrap();
         assert!(make(&link).is_err(), "it leads round in a circle");
+    }
+
+    #[test]
+    fn a_copy_is_of_one_instant_and_one_file_while_somebody_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, copied] = ["a.db", "b.db"].map(|name| folder.path().join(name));
+        make(&path).unwrap();
+        let writer = open(&path).unwrap();
+        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
+        writer
+            .execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1); BEGIN IMMEDIATE; INSERT INTO t VALUES (2)")
+            .unwrap();
+        make(&copied).unwrap();
+        copy(&open(&path).unwrap(), &copied).unwrap();
+        writer.execute_batch("COMMIT").unwrap();
+        let count = |connection: &Connection| {
+            let count: rusqlite::Result<u32> = connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+            count.unwrap()
+        };
+        assert_eq!((count(&open_to_read(&copied).unwrap()), count(&writer)), (1, 2));
+        let names: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert!(
+            !names.iter().any(|name| name.to_string_lossy().starts_with("b.db-")),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn a_log_is_folded_into_its_file_only_where_nobody_else_has_it_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        make(&path).unwrap();
+        let other = open(&path).unwrap();
+        other.pragma_update(None, "journal_mode", "WAL").unwrap();
+        other.execute_batch("CREATE TABLE t (x)").unwrap();
+        assert!(!fold_log(&path).unwrap());
+        drop(other);
+        assert!(fold_log(&path).unwrap());
+        assert!(!folder.path().join("a.db-wal").exists());
     }
 }

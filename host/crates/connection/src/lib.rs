@@ -47,5 +47,5 @@ pub use max_rejected::MaxRejected;
 pub use owner::Owner;
 pub use secret::SecretSource;
 pub use server::ConfiguredServer;
-pub use state_folder::state_folder;
+pub use state_folder::{state_folder, token_folder};
 pub use tls_files::TlsFiles;

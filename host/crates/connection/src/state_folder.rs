@@ -15,14 +15,19 @@ pub fn state_folder() -> Option<PathBuf> {
     folder("XDG_STATE_HOME").or_else(home).map(|state| state.join("host"))
 }
 
+/// The folder of refresh tokens, a file a connection; none where there is no folder of state.
+pub fn token_folder() -> Option<PathBuf> {
+    state_folder().map(|folder| folder.join("tokens"))
+}
+
 /// The file of a connection's refresh token.
 ///
 /// # Errors
 ///
 /// Where there is no folder of state.
 pub(crate) fn token_file(connection: &str) -> Result<PathBuf, SetupError> {
-    let folder = state_folder().ok_or_else(|| {
+    let folder = token_folder().ok_or_else(|| {
         SetupError::usage("there is no place to keep a refresh token").hint("set $XDG_STATE_HOME or $HOME")
     })?;
-    Ok(folder.join("tokens").join(format!("{connection}.json")))
+    Ok(folder.join(format!("{connection}.json")))
 }

@@ -66,6 +66,12 @@ pub enum LedgerError {
         /// The process that does, where that is known.
         holder: Option<Holder>,
     },
+    /// The state that the ledger belongs to is being restored, or was when the process that did so was killed.
+    #[error("the state of {} is being restored, or a restore of it did not end", path.display())]
+    HalfRestored {
+        /// The file.
+        path: PathBuf,
+    },
     /// The stream was collected from another server until now.
     #[error(
         "{stream} was collected from {known} until now, and the connection leads to {now}: it may be another tenant's"
@@ -106,7 +112,9 @@ impl LedgerError {
             LedgerError::Origin { stream, .. } => format!("{stream} was collected from another server until now"),
             LedgerError::Shared(error) => error.own_words(),
             LedgerError::Internal(_) => "internal error".to_owned(),
-            LedgerError::Database { .. } | LedgerError::Folder { .. } => self.to_string(),
+            LedgerError::Database { .. } | LedgerError::Folder { .. } | LedgerError::HalfRestored { .. } => {
+                self.to_string()
+            }
         }
     }
 
@@ -139,6 +147,11 @@ impl LedgerError {
                 "give the connection another name, or another ledger, if it is another server; if the same one has moved: host ledger adopt {}",
                 stream.arguments()
             ),
+            LedgerError::HalfRestored { .. } => {
+                "wait for it to end; if it was killed, run `host state restore` with the same backup again: it begins anew, and \
+                 nothing of before is removed"
+                    .into()
+            }
             LedgerError::Shared(error) => return error.hint(),
             LedgerError::Internal(_) => return None,
         })

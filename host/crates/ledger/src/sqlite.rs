@@ -3,8 +3,11 @@
 mod beside;
 mod check;
 mod claims;
+mod closed;
+mod exclusion;
 mod pages;
 mod presence;
+mod restoring;
 mod row;
 mod run_history;
 mod schema;
@@ -20,6 +23,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 
+pub use self::closed::ClosedLedger;
+pub use self::exclusion::LedgerExclusion;
 pub use self::run_history::{ListedRun, RunHistory};
 
 use self::beside::beside;
@@ -53,6 +58,7 @@ impl SqliteLedger {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder)?;
         }
+        restoring::refuse(&path)?;
         let claimed = beside(&path, "locks");
         let claimed = std::fs::read_dir(claimed).is_ok_and(|mut locks| locks.next().is_some());
         let new = !claimed || !path.exists();
@@ -66,6 +72,7 @@ impl SqliteLedger {
             source,
         })?;
         let mut presence = Presence::take(&path, &beside(&path, "locks"));
+        restoring::refuse(&path)?;
         let unclean = presence.finds_unclean_end();
         let opened = (|| {
             let mut connection = database::open(&path)?;
@@ -98,9 +105,22 @@ impl SqliteLedger {
         })
     }
 
+    /// The version of the form that a ledger has once it was opened.
+    pub const VERSION: usize = schema::VERSION;
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Copies all of it, as it is at one instant, into a file that is made and empty, also while runs write. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Where one of the two cannot be read or written.
+    pub fn copy_to(&self, to: &Path) -> Result<(), LedgerError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        database::copy(&connection, to).map_err(|source| failed(&self.path, source))
     }
 
     /// A folder beside the file, for what belongs to it: `ledger.db` has `ledger.db-NAME`.

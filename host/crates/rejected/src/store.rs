@@ -12,7 +12,7 @@ use super::origin::{PluginIdentity, RowOrigin};
 use super::row::{Added, NewRow, RejectedEntry, RejectedRow};
 use super::schema;
 use super::selection::{RejectedGroup, RejectedSelection};
-use base::store::{Store, StoreClaim, StoreError, json, unsigned};
+use base::store::{Form, Store, StoreClaim, StoreError, json, unsigned};
 
 /// The rejected rows of all streams. The file is made when the first row comes.
 #[derive(Debug)]
@@ -28,6 +28,11 @@ impl RejectedRows {
             store: Store::new(options.path.clone(), &schema::FORM),
             options,
         }
+    }
+
+    /// The form of the file.
+    pub fn form() -> &'static Form {
+        &schema::FORM
     }
 
     /// The file.

@@ -8,7 +8,7 @@ use sink::dead_letters::{DeadLetterOptions, DeadLetters};
 use crate::SetupError;
 use crate::config::Config;
 
-pub use connection::state_folder as folder;
+pub use connection::{state_folder as folder, token_folder};
 
 /// The file of the ledger.
 ///

@@ -32,15 +32,16 @@ pub async fn look(file: &LedgerFile) -> Result<LedgerLook, CliError> {
         None => setup::state::ledger(&Config::load(file.config.config.as_deref())?)?,
     };
     match database::is_there(&path) {
-        Ok(true) => {}
-        Ok(false) if file.ledger.is_none() => {
+        // One that is half restored is refused also where it has no name yet.
+        Ok(there) if there || SqliteLedger::restore_mark(&path).exists() => {}
+        Ok(_) if file.ledger.is_none() => {
             return Ok(LedgerLook {
                 file: path,
                 ledger: None,
                 streams: Vec::new(),
             });
         }
-        Ok(false) => {
+        Ok(_) => {
             return Err(CliError::usage(format!("there is no ledger {}", path.display()))
                 .hint("`host run` with --ledger makes one"));
         }

@@ -20,7 +20,7 @@ impl SqliteLedger {
 }
 
 /// How many documents there are, or what is wrong with the file.
-fn whole(connection: &Connection) -> Result<Result<u64, String>, rusqlite::Error> {
+pub(super) fn whole(connection: &Connection) -> Result<Result<u64, String>, rusqlite::Error> {
     if let Err(problem) = pages(connection, "integrity_check")? {
         return Ok(Err(problem));
     }

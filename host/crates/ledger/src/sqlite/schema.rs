@@ -53,6 +53,28 @@ const STEPS: &[&str] = &[
 ",
 ];
 
+/// The version that a file has which this program has opened.
+pub(super) const VERSION: usize = STEPS.len();
+
+/// The first version of which documents can be read without a change of the file.
+const READABLE: usize = 3;
+
+/// The version of a file that is only read.
+///
+/// # Errors
+///
+/// A sentence where the file is something else, too old or newer; otherwise what SQLite says.
+pub(super) fn version_of(connection: &Connection) -> Result<Result<usize, String>, rusqlite::Error> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION {
+        return Ok(Err("it is no ledger".into()));
+    }
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = usize::try_from(version).ok();
+    let known = known.filter(|version| (READABLE..=VERSION).contains(version));
+    Ok(known.ok_or_else(|| format!("it has version {version}, this program knows {VERSION}")))
+}
+
 /// The reason why a file is not taken as a ledger.
 #[derive(Debug)]
 pub(super) enum SchemaRefusal {

@@ -9,7 +9,7 @@ use super::{
     DeadLetter, DeadLetterEntry, DeadLetterError, DeadLetterFill, DeadLetterGroup, DeadLetterOptions,
     DeadLetterSelection, Undelivered, schema,
 };
-use base::store::{Store, StoreClaim, json, parsed, unsigned};
+use base::store::{Form, Store, StoreClaim, json, parsed, unsigned};
 use event::Provenance;
 
 /// The dead letters of all sinks. The file is made when the first letter comes.
@@ -34,6 +34,11 @@ impl DeadLetters {
             path: Some(path.into()),
             ..DeadLetterOptions::default()
         })
+    }
+
+    /// The form of the file.
+    pub fn form() -> &'static Form {
+        &schema::FORM
     }
 
     /// The file.
