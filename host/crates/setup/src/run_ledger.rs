@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use base::{EVIDENCE, ErrorKind, database};
 use event::Provenance;
 use ledger::{Record, SqliteLedger, Stream, Tier};
 use remote::Settings;
-use run::streams::{FoundStream, find};
+use run::streams::{FoundStream, StreamQuery, find};
 use run::{HistoryEntry, LedgerOptions, RunMode, RunSink, StreamFacts, StreamLedger, depth, kept};
 use sandbox::Granularity;
 
@@ -130,14 +132,22 @@ impl RunLedger {
         connection: &str,
     ) -> Result<RunProgress, SetupError> {
         let name = &report.description.name;
+        let stream = report.stream(connection)?.map(|stream| stream.name.as_str());
         let (mut sinks, mut known) = (None, None);
         if choice.path.exists() {
             let ledger = open(choice.path.clone()).await?;
-            let found = find(&ledger, connection, name, &report.request.parameters, None).await?;
+            let query = StreamQuery {
+                name: stream,
+                connection,
+                report: name,
+                parameters: &report.request.parameters,
+                origin: None,
+            };
+            let found = find(&ledger, query).await?;
             sinks = found.record.and_then(collected_for);
             known = Some((ledger, found.stream));
         }
-        let routed = routed(&report.config, name);
+        let routed = routed(&report.config, name, stream);
         let named = match &routed {
             _ if !choice.sinks.is_empty() => choice.sinks.to_vec(),
             // What the routes say today is what the stream is collected for.
@@ -251,7 +261,15 @@ impl RunStream {
             report: name,
             ..
         } = provenance;
-        let found = find(&ledger, connection, name, &report.request.parameters, Some(&origin)).await?;
+        let stream = report.stream(connection)?;
+        let query = StreamQuery {
+            name: stream.map(|stream| stream.name.as_str()),
+            connection,
+            report: name,
+            parameters: &report.request.parameters,
+            origin: Some(&origin),
+        };
+        let found = find(&ledger, query).await?;
         Ok(RunStream { ledger, found })
     }
 
@@ -278,18 +296,28 @@ impl RunStream {
         windows_ahead: Option<u16>,
         outlets: &[RunSink],
     ) -> Result<LedgerOptions, SetupError> {
-        if self.found.record.is_none() && wanted == RunMode::Incremental {
-            self.tell_of_others();
-        }
         let config = &report.config;
+        let entry = report.stream(&settings.name)?;
+        if self.found.record.is_none() && wanted == RunMode::Incremental {
+            self.tell_of_others(entry.and_then(|entry| entry.start));
+        }
+        self.tell_of_change();
         let look_back = match report.description.granularity {
             Granularity::Instant | Granularity::Minutes(_) => tiers(config.ledger.look_back.as_deref()),
             Granularity::Day => Vec::new(),
         };
         let facts = StreamFacts {
             origin: Some(source(&report.config, settings)),
-            sinks: self.owners(names(outlets), routed(config, &report.description.name)),
+            sinks: self.owners(
+                names(outlets),
+                routed(
+                    config,
+                    &report.description.name,
+                    entry.map(|entry| entry.name.as_str()),
+                ),
+            ),
             depth: depth(report.description.granularity, &look_back),
+            stream: Some(self.found.stream.clone()),
         };
         let spool = self.ledger.beside("spool");
         let connection = config.connections.get(&settings.name);
@@ -303,8 +331,12 @@ impl RunStream {
             kept: kept(
                 &report.description.name,
                 report.description.connection,
-                connection.and_then(|connection| connection.retention),
+                entry
+                    .and_then(|entry| entry.retention)
+                    .or_else(|| connection.and_then(|connection| connection.retention)),
             ),
+            start: entry.and_then(|entry| entry.start),
+            expect_events_every: entry.and_then(|entry| entry.expect_events_every),
             look_back,
             windows_ahead: windows_ahead
                 .or(config.ledger.windows_ahead)
@@ -323,9 +355,42 @@ impl RunStream {
         known.filter(|known| serves(&named, known)).unwrap_or(named)
     }
 
-    /// A stream that begins beside others of the same source may be one of them under another name.
-    fn tell_of_others(&self) {
+    /// Says so where the parameters that choose events are others than they were: what was collected before was chosen by those.
+    fn tell_of_change(&self) {
+        let (Some(before), Some(record)) = (self.found.chosen_before(), &self.found.record) else {
+            return;
+        };
         let stream = &self.found.stream;
+        let up_to = record.watermark.map_or_else(|| "now".to_owned(), |watermark| watermark.to_string());
+        tracing::warn!(
+            target: EVIDENCE,
+            "the parameters of {stream} have changed: the events up to {up_to} were chosen by {}, those after it by {}",
+            in_words(&before),
+            in_words(&stream.parameters)
+        );
+    }
+
+    /// A stream that begins beside others of the same source may be one of them under another name.
+    fn tell_of_others(&self, start: Option<Timestamp>) {
+        let stream = &self.found.stream;
+        let begins = match start {
+            Some(start) => format!("begins at {start}"),
+            None => "begins with today".to_owned(),
+        };
+        if let Some(name) = &stream.name {
+            for other in self.found.moved.iter().chain(&self.found.siblings) {
+                // What has a name of its own is another stream.
+                if other.name.is_none() {
+                    tracing::warn!(
+                        target: EVIDENCE,
+                        "{stream} is new and {begins}, beside {other}: if it is to continue that one, stop here and run `host streams \
+                         adopt {name} --of {}`",
+                        other.arguments()
+                    );
+                }
+            }
+            return;
+        }
         for moved in &self.found.moved {
             tracing::warn!(
                 target: EVIDENCE,
@@ -361,10 +426,17 @@ pub async fn collects_for(
         && path.exists()
     {
         let ledger = open(path).await?;
-        let found = find(&ledger, connection, report, parameters, None).await?;
+        let query = StreamQuery {
+            name: provenance.stream.as_deref(),
+            connection,
+            report,
+            parameters,
+            origin: None,
+        };
+        let found = find(&ledger, query).await?;
         sinks = found.record.and_then(collected_for);
     }
-    Ok(sinks.or_else(|| routed(config, report)))
+    Ok(sinks.or_else(|| routed(config, report, provenance.stream.as_deref())))
 }
 
 /// Opens a ledger, on a thread that may wait for the disk.
@@ -379,14 +451,21 @@ pub async fn open(path: PathBuf) -> Result<SqliteLedger, SetupError> {
     }
 }
 
-/// The sinks that the configuration's routes give a report's events to; none where no route does.
-fn routed(config: &Config, report: &str) -> Option<Vec<String>> {
-    let of = |reports: &Option<Vec<String>>| {
-        reports
-            .as_ref()
-            .is_none_or(|reports| reports.iter().any(|of| of == report))
-    };
-    let routes = config.routes.iter().filter(|route| of(&route.reports));
+/// Parameters for people.
+fn in_words(parameters: &[(String, String)]) -> String {
+    let each: Vec<_> = (parameters.iter())
+        .map(|(name, value)| format!("{name}={}", value.escape_debug()))
+        .collect();
+    match each.is_empty() {
+        true => "no parameters".to_owned(),
+        false => each.join(" "),
+    }
+}
+
+/// The sinks that the configuration's routes give the events of a report to, collected by the stream of that name; none where no route
+/// does.
+pub fn routed(config: &Config, report: &str, stream: Option<&str>) -> Option<Vec<String>> {
+    let routes = config.routes.iter().filter(|route| route.serves(report, stream));
     let mut sinks: Vec<String> = routes.flat_map(|route| route.to.iter().cloned()).collect();
     sinks.sort_unstable();
     sinks.dedup();

@@ -10,6 +10,7 @@ use super::plugin::PluginEntry;
 use super::route::RouteEntry;
 use super::run::RunSection;
 use super::sink::SinkEntry;
+use super::stream::StreamEntry;
 use connection::{ConfigSource, Connection};
 use fetch::FetchLimits;
 use rejected::RejectedOptions;
@@ -26,6 +27,9 @@ pub struct Config {
     /// Sinks by name.
     #[serde(default)]
     pub sinks: BTreeMap<String, SinkEntry>,
+    /// What is collected: reports of connections, under names of their own.
+    #[serde(default)]
+    pub streams: Vec<StreamEntry>,
     /// Which events go to which sinks, where `--sink` does not say.
     #[serde(default)]
     pub routes: Vec<RouteEntry>,
